@@ -1,0 +1,165 @@
+"""What iconik posts when a person picks one of our custom actions, checked into one value."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from errors import ClickError, SettingsError
+from settings import UUID, split_formats
+
+Action = Literal["add", "remove"]
+TITLES: dict[Action, str] = {"add": "Add to LucidLink", "remove": "Remove from LucidLink"}
+CONTEXTS = ("ASSET", "COLLECTION", "BULK", "SAVED_SEARCH")
+LONGEST_TOKEN = 8192
+
+
+class Query(Protocol):
+    """The query of a URL, as Werkzeug hands it over: names may be repeated."""
+
+    def getlist(self, key: str, /) -> list[str]:
+        """Every value given for a name, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class CustomAction:
+    """One click on one of our custom actions.
+
+    Attributes:
+        action: what is to be done.
+        b2_storage_id, ll_storage_id: the Backblaze B2 and the LucidLink storage.
+        formats: names of the formats it is about; empty for those of the service's settings.
+        context: where in iconik the click was made, one of ``CONTEXTS``.
+        asset_ids, collection_ids, saved_search_ids: the selection; at least one has an id.
+        user_id: who clicked, if iconik said so.
+        auth_token: acts as the person who clicked; empty if iconik sent none.
+    """
+
+    action: Action
+    b2_storage_id: str
+    ll_storage_id: str
+    formats: tuple[str, ...]
+    context: str
+    asset_ids: tuple[str, ...] = ()
+    collection_ids: tuple[str, ...] = ()
+    saved_search_ids: tuple[str, ...] = ()
+    user_id: str | None = None
+    auth_token: str = field(default="", repr=False)
+
+    @property
+    def title(self) -> str:
+        """The menu entry that was picked."""
+        return TITLES[self.action]
+
+    @property
+    def selection(self) -> str:
+        """The selection in words: '3 assets, 1 collection'."""
+        counts = (
+            (len(self.asset_ids), "asset", "assets"),
+            (len(self.collection_ids), "collection", "collections"),
+            (len(self.saved_search_ids), "saved search", "saved searches"),
+        )
+        return ", ".join(
+            f"{count} {one if count == 1 else many}" for count, one, many in counts if count
+        )
+
+
+def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> CustomAction:
+    """Check a posted custom action.
+
+    Args:
+        action: what the URL's path asks for.
+        query: the URL's query: b2_storage_id, ll_storage_id, and perhaps formats.
+        body: the JSON that iconik posted, see its documentation of custom actions.
+        formats: names of the formats to use when the query has none.
+
+    Raises:
+        ClickError: something is missing or malformed; it names the field.
+    """
+    b2_storage_id = _storage_id(query, "b2_storage_id")
+    ll_storage_id = _storage_id(query, "ll_storage_id")
+    if b2_storage_id == ll_storage_id:
+        raise ClickError("ll_storage_id", "must be another storage than b2_storage_id")
+    wanted = _formats(query, formats)
+    posted = _object(body)
+    context = posted.get("context")
+    if context not in CONTEXTS:
+        raise ClickError("context", f"must be one of {', '.join(CONTEXTS)}")
+    click = CustomAction(
+        action=action,
+        b2_storage_id=b2_storage_id,
+        ll_storage_id=ll_storage_id,
+        formats=wanted,
+        context=context,
+        asset_ids=_ids(posted, "asset_ids"),
+        collection_ids=_ids(posted, "collection_ids"),
+        saved_search_ids=_ids(posted, "saved_search_ids"),
+        user_id=_optional_id(posted, "user_id"),
+        auth_token=_auth_token(posted),
+    )
+    if not click.selection:
+        raise ClickError(
+            "asset_ids", "nothing is selected: collection_ids and saved_search_ids are empty, too"
+        )
+    return click
+
+
+def _storage_id(query: Query, name: str) -> str:
+    values = query.getlist(name)
+    if len(values) != 1:
+        raise ClickError(name, "must be in the action's URL exactly once")
+    if not UUID.fullmatch(values[0]):
+        raise ClickError(name, "must be the UUID of a storage")
+    return values[0].lower()
+
+
+def _formats(query: Query, default: Sequence[str]) -> tuple[str, ...]:
+    values = query.getlist("formats")
+    if not values:
+        return tuple(default)
+    try:
+        return split_formats("formats", ",".join(values))
+    except SettingsError as error:
+        raise ClickError("formats", str(error).removeprefix("formats ")) from None
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        posted = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ClickError("body", "must be JSON") from None
+    if not isinstance(posted, dict):
+        raise ClickError("body", "must be a JSON object")
+    return posted
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and UUID.fullmatch(value) is not None
+
+
+def _ids(posted: dict[str, Any], name: str) -> tuple[str, ...]:
+    ids = posted.get(name)
+    if ids is None:
+        return ()
+    if not isinstance(ids, list) or not all(_is_id(value) for value in ids):
+        raise ClickError(name, "must be a list of UUIDs")
+    return tuple(dict.fromkeys(value.lower() for value in ids))
+
+
+def _optional_id(posted: dict[str, Any], name: str) -> str | None:
+    value = posted.get(name)
+    if value is not None and not _is_id(value):
+        raise ClickError(name, "must be a UUID")
+    return value
+
+
+def _auth_token(posted: dict[str, Any]) -> str:
+    token = posted.get("auth_token")
+    if token is None:
+        return ""
+    if not isinstance(token, str) or not (token.isascii() and token.isprintable()):
+        raise ClickError("auth_token", "must be printable ASCII text")
+    if len(token) > LONGEST_TOKEN or token != token.strip():
+        raise ClickError("auth_token", "is not a token of iconik's")
+    return token

@@ -1,0 +1,82 @@
+"""Every exception this plugin raises on purpose, on one ladder.
+
+Each passes all its arguments on to ``Exception``, so that it survives pickling: the engine stores
+the exception of a failed operation and reads it back later. None carries a token or a secret.
+"""
+
+
+class PluginError(Exception):
+    """Anything that this plugin can explain to a person; ``str()`` of it is the explanation."""
+
+
+class SettingsError(PluginError):
+    """A setting is missing or malformed; the message names it and says what to do."""
+
+
+class ClickError(PluginError):
+    """What was posted is not a custom action this plugin can carry out.
+
+    Args:
+        field: the name of the field or query parameter at fault.
+        problem: what is wrong with it, as the rest of a sentence.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem)
+        self.field = field
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem}"
+
+
+class RecordingError(PluginError):
+    """The operation could not be written down, so the click must not be answered with 200."""
+
+
+class IconikError(PluginError):
+    """iconik did not do what it was asked.
+
+    Args:
+        call: what was asked of iconik, for a person: 'list the files of asset 1b9d…'.
+        problem: what came back, as the rest of a sentence.
+    """
+
+    def __init__(self, call: str, problem: str) -> None:
+        super().__init__(call, problem)
+        self.call = call
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"could not {self.call}: {self.problem}"
+
+
+class IconikUnavailable(IconikError):
+    """iconik gave no usable answer; the same call may well succeed later."""
+
+
+class IconikRefused(IconikError):
+    """iconik answered that it won't; asking again changes nothing."""
+
+
+class NotFound(IconikRefused):
+    """iconik knows no such object (404)."""
+
+
+class NotPermitted(IconikRefused):
+    """The token lacks a role or may not see the object (403); the message names the role."""
+
+
+class TokenRejected(IconikRefused):
+    """No token at hand is good any more (401)."""
+
+
+class OperationFailed(PluginError):
+    """An operation can come to nothing as a whole; the message says what to change."""
+
+
+class Stopped(BaseException):
+    """This process is to stop: the operation is left as it is, to be carried on elsewhere.
+
+    No ``Exception``, so that the engine does not take it for the operation's result.
+    """

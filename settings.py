@@ -1,0 +1,186 @@
+"""The environment and `.env`, checked once, as one frozen value."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from errors import SettingsError
+
+DEFAULT_FORMATS = "ORIGINAL,PPRO_PROXY"
+DEFAULT_ICONIK_URL = "https://app.iconik.io"
+DATABASE_NAME = "b2-iconik-plugin.sqlite"
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+SHORT_SECRET = 32
+MOST_REQUESTS_PER_SECOND = 1000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the service and the scripts were told.
+
+    Attributes:
+        iconik_id: id of the application whose tokens are used, sent as the header App-ID.
+        secret: shared secret that iconik sends in the header x-bz-secret.
+        previous_secret: an older one that is still accepted while it is being replaced.
+        iconik_token: an application token, for the scripts and as a fall-back for clicks.
+        iconik_url: scheme and host of iconik, without a path.
+        formats: names of the formats that a click is about when its action names none.
+        database_url: SQLAlchemy URL of the database that holds the operations.
+        log_level: a level name of ``logging``.
+        copy_timeout: how long a copy may take before it is given up and reported.
+        settle_time: how long a file may stay unfinished after the job that copied it has ended.
+        requests_per_second: the most that is asked of iconik.
+    """
+
+    iconik_id: str
+    secret: str = field(repr=False)
+    previous_secret: str | None = field(default=None, repr=False)
+    iconik_token: str | None = field(default=None, repr=False)
+    iconik_url: str = DEFAULT_ICONIK_URL
+    formats: tuple[str, ...] = ("ORIGINAL", "PPRO_PROXY")
+    database_url: str = field(default=f"sqlite:///{DATABASE_NAME}", repr=False)
+    log_level: str = "INFO"
+    copy_timeout: timedelta = timedelta(days=7)
+    settle_time: timedelta = timedelta(minutes=10)
+    requests_per_second: int = 48
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret that is accepted, the current one first."""
+        return (self.secret, self.previous_secret) if self.previous_secret else (self.secret,)
+
+
+def load(environment: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
+    """Read the settings.
+
+    Args:
+        environment: variables by name; ``os.environ`` if not given.
+        env_file: a file of further variables; `.env` in the working directory if not given.
+
+    Raises:
+        SettingsError: a variable is missing or malformed; the message names it.
+    """
+    given = _variables(os.environ if environment is None else environment, env_file or Path(".env"))
+    iconik_id = _required(given, "ICONIK_ID", "the id of your application in iconik")
+    if not UUID.fullmatch(iconik_id):
+        raise SettingsError("ICONIK_ID must be a UUID, the id of your application in iconik")
+    return Settings(
+        iconik_id=iconik_id,
+        secret=_header_value(
+            "BZ_SHARED_SECRET",
+            _required(given, "BZ_SHARED_SECRET", "a long random text that only iconik also knows"),
+        ),
+        previous_secret=_optional_header_value(given, "BZ_SHARED_SECRET_PREVIOUS"),
+        iconik_token=_optional_header_value(given, "ICONIK_TOKEN"),
+        iconik_url=_iconik_url(given.get("ICONIK_URL", DEFAULT_ICONIK_URL)),
+        formats=split_formats("FORMAT_NAMES", given.get("FORMAT_NAMES", DEFAULT_FORMATS)),
+        database_url=_database_url(given),
+        log_level=_log_level(given.get("LOG_LEVEL", "INFO")),
+        copy_timeout=_duration("COPY_TIMEOUT", given.get("COPY_TIMEOUT", "7d")),
+        settle_time=_duration("COPY_SETTLE_TIME", given.get("COPY_SETTLE_TIME", "10m")),
+        requests_per_second=_rate(given.get("ICONIK_REQUESTS_PER_SECOND", "48")),
+    )
+
+
+def split_formats(name: str, text: str) -> tuple[str, ...]:
+    """The format names in a comma-separated text, in order and each once.
+
+    Args:
+        name: the setting or parameter the text came from, for the message.
+
+    Raises:
+        SettingsError: there is no name in the text, or an unprintable one.
+    """
+    formats = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not formats:
+        raise SettingsError(f"{name} must name at least one format, like {DEFAULT_FORMATS}")
+    if not all(part.isprintable() for part in formats):
+        raise SettingsError(f"{name} has an unprintable character in a format name")
+    return formats
+
+
+def _variables(environment: Mapping[str, str], env_file: Path) -> dict[str, str]:
+    try:
+        from_file = dotenv_values(env_file, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{env_file} can't be read: {type(error).__name__}") from None
+    both = {**{name: value or "" for name, value in from_file.items()}, **environment}
+    return {name: value.strip() for name, value in both.items() if value.strip()}
+
+
+def _required(given: Mapping[str, str], name: str, meaning: str) -> str:
+    if name not in given:
+        raise SettingsError(f"{name} is not set: it must be {meaning} (see .env.example)")
+    return given[name]
+
+
+def _header_value(name: str, value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise SettingsError(f"{name} must be printable ASCII: it is sent in an HTTP header")
+    return value
+
+
+def _optional_header_value(given: Mapping[str, str], name: str) -> str | None:
+    return _header_value(name, given[name]) if name in given else None
+
+
+def _iconik_url(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        host = url.hostname
+        _ = url.port
+    except ValueError:
+        host = None
+    if host is None or url.scheme not in ("http", "https") or url.username or url.password:
+        raise SettingsError(f"ICONIK_URL must be an address like {DEFAULT_ICONIK_URL}")
+    if url.path.rstrip("/") not in ("", "/API") or url.query or url.fragment:
+        raise SettingsError(f"ICONIK_URL must have no path, like {DEFAULT_ICONIK_URL}")
+    if url.scheme == "http" and host not in LOOPBACK:
+        raise SettingsError("ICONIK_URL must begin with https:// (http only on this machine)")
+    return f"{url.scheme}://{url.netloc}"
+
+
+def _database_url(given: Mapping[str, str]) -> str:
+    # systemd may hand over several state directories, joined by colons.
+    directory = given.get("STATE_DIRECTORY", ".").split(":")[0]
+    text = given.get("DATABASE_URL", f"sqlite:///{Path(directory) / DATABASE_NAME}")
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise SettingsError("DATABASE_URL is not a database URL") from None
+    if url.get_backend_name() == "postgresql":
+        # One driver for every PostgreSQL URL, the one that is installed.
+        return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        raise SettingsError("DATABASE_URL must begin with postgresql:// or sqlite:/// and a path")
+    return text
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        raise SettingsError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
+    return text.upper()
+
+
+def _duration(name: str, text: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if not match or int(match[1]) == 0:
+        raise SettingsError(f"{name} must be a length of time like 90s, 30m, 12h or 7d")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
+    return timedelta(**{unit: int(match[1])})
+
+
+def _rate(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_REQUESTS_PER_SECOND:
+        raise SettingsError("ICONIK_REQUESTS_PER_SECOND must be a whole number from 1 to 1000")
+    return int(text)
