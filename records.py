@@ -1,0 +1,142 @@
+"""What iconik says exists: formats, files, storages, jobs; read tolerantly, as plain frozen values.
+
+A field that is absent or of another type than iconik documents becomes None or "", never a guess:
+whoever decides on a deletion must be able to see that something isn't known.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Json = Mapping[str, Any]
+
+FINAL_STATUSES = frozenset(
+    {"FINISHED", "FINISHED_WITH_WARNING", "FAILED", "ABORTED", "SKIPPED", "DISCARDED"}
+)
+ACTIVE = "ACTIVE"
+DELETED = "DELETED"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A rendition of an asset (GET files/v1/assets/{id}/formats/)."""
+
+    id: str
+    name: str
+    date_created: str = ""
+
+    @classmethod
+    def from_json(cls, record: Json) -> "Format":
+        """Read a FormatSchema object."""
+        return cls(_text(record, "id"), _text(record, "name"), _text(record, "date_created"))
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a file set (GET files/v1/assets/{id}/files/).
+
+    Attributes:
+        size: in bytes; None if iconik doesn't say.
+        status: OPEN, CLOSED, MISSING, …; "" if iconik doesn't say.
+        file_set_status: ACTIVE, DELETED, …; None if iconik doesn't say.
+    """
+
+    id: str
+    file_set_id: str
+    format_id: str
+    storage_id: str
+    name: str
+    original_name: str
+    directory_path: str
+    type: str
+    status: str
+    size: int | None
+    checksum: str | None
+    file_set_status: str | None
+
+    @classmethod
+    def from_json(cls, record: Json) -> "File":
+        """Read a FileSchema object."""
+        size = record.get("size")
+        return cls(
+            id=_text(record, "id"),
+            file_set_id=_text(record, "file_set_id"),
+            format_id=_text(record, "format_id"),
+            storage_id=_text(record, "storage_id"),
+            name=_text(record, "name"),
+            original_name=_text(record, "original_name") or _text(record, "name"),
+            directory_path=_text(record, "directory_path"),
+            type=_text(record, "type"),
+            status=_text(record, "status"),
+            size=size if isinstance(size, int) and not isinstance(size, bool) else None,
+            checksum=_text(record, "checksum") or None,
+            file_set_status=_text(record, "file_set_status") or None,
+        )
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A B2 bucket or a LucidLink filespace (GET files/v1/storages/{id}/).
+
+    Attributes:
+        settings: what iconik was told of it; ``read``, ``write`` and ``delete`` may be switches.
+    """
+
+    id: str
+    name: str
+    purpose: str
+    method: str
+    status: str
+    settings: Json
+
+    @classmethod
+    def from_json(cls, record: Json) -> "Storage":
+        """Read a StorageSchema object."""
+        settings = record.get("settings")
+        return cls(
+            id=_text(record, "id"),
+            name=_text(record, "name"),
+            purpose=_text(record, "purpose"),
+            method=_text(record, "method"),
+            status=_text(record, "status"),
+            settings=settings if isinstance(settings, dict) else {},
+        )
+
+    def allows(self, what: str) -> bool:
+        """Whether 'read', 'write' or 'delete' isn't switched off."""
+        return self.settings.get(what) is not False
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job in iconik's jobs list (GET jobs/v1/jobs/).
+
+    Attributes:
+        object_id: the asset that a copy's child job is about; "" for others.
+        message: why it failed, as far as iconik says.
+    """
+
+    id: str
+    status: str
+    object_id: str = ""
+    message: str = ""
+
+    @classmethod
+    def from_json(cls, record: Json) -> "Job":
+        """Read a JobSchema or JobElasticSchema object."""
+        return cls(
+            _text(record, "id"),
+            _text(record, "status"),
+            _text(record, "object_id"),
+            _text(record, "error_message") or _text(record, "message"),
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether iconik has stopped trying, which says nothing of what was copied."""
+        return self.status in FINAL_STATUSES
+
+
+def _text(record: Json, name: str) -> str:
+    value = record.get(name)
+    return value if isinstance(value, str) else ""
