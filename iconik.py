@@ -1,0 +1,224 @@
+"""A thin client of iconik's REST API: one method a call; pacing, retries and paging in one place.
+
+It knows iconik alone: nothing of B2, LucidLink or Flask. Paths are those of iconik's API reference.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from errors import IconikUnavailable, NotFound
+from records import File, Format, Job, Storage
+from transport import Transport
+
+MOST_COPIES_A_CALL = 500
+MOST_JOBS_A_CALL = 100
+
+
+class Iconik:
+    """iconik, one method a call.
+
+    Every method raises ``IconikUnavailable`` when iconik gave no usable answer after a few
+    attempts, ``TokenRejected`` when no token is good, ``NotPermitted`` when a role is missing,
+    ``NotFound`` for 404, and ``IconikRefused`` for any other refusal.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._http = transport
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # Storages
+
+    def storage(self, storage_id: str) -> Storage:
+        """GET files/v1/storages/{id}/."""
+        path = f"files/v1/storages/{_id(storage_id)}/"
+        return Storage.from_json(
+            self._http.object("GET", path, f"read storage {storage_id}", "can_read_storages")
+        )
+
+    def copy_to_storage(
+        self, storage_id: str, format_name: str, asset_ids: Sequence[str], source_id: str
+    ) -> str:
+        """Queue copies of one format of many assets: POST files/v1/storages/{id}/bulk/.
+
+        Args:
+            storage_id: where to.
+            asset_ids: 1 to 500 assets.
+            source_id: the storage to copy from where it has the files.
+
+        Returns:
+            The id of the job that stands for all of them. Asking twice is harmless: iconik starts
+            no duplicate of a copy.
+        """
+        body = {
+            "object_ids": list(asset_ids),
+            "object_type": "assets",
+            "format_name": format_name,
+            "preferred_original_storage_id": source_id,
+        }
+        call = f"copy {format_name} of {len(asset_ids)} assets to storage {storage_id}"
+        path = f"files/v1/storages/{_id(storage_id)}/bulk/"
+        job_id = self._http.object("POST", path, call, "can_write_transfers", json=body).get(
+            "job_id"
+        )
+        if not isinstance(job_id, str):
+            raise IconikUnavailable(call, "iconik's answer names no job")
+        return job_id
+
+    # What assets have
+
+    def asset_exists(self, asset_id: str) -> bool:
+        """GET assets/v1/assets/{id}/."""
+        try:
+            self._http.object(
+                "GET",
+                f"assets/v1/assets/{_id(asset_id)}/",
+                f"read asset {asset_id}",
+                "can_read_assets",
+            )
+        except NotFound:
+            return False
+        return True
+
+    def formats(self, asset_id: str) -> list[Format]:
+        """GET files/v1/assets/{id}/formats/, without deleted ones."""
+        path = f"files/v1/assets/{_id(asset_id)}/formats/"
+        found = self._http.pages(path, f"list the formats of asset {asset_id}", "can_read_formats")
+        return [Format.from_json(each) for each in found if each.get("status") != "DELETED"]
+
+    def files(self, asset_id: str) -> list[File]:
+        """GET files/v1/assets/{id}/files/: its files on all storages."""
+        path = f"files/v1/assets/{_id(asset_id)}/files/"
+        return [
+            File.from_json(each)
+            for each in self._http.pages(
+                path, f"list the files of asset {asset_id}", "can_read_files"
+            )
+        ]
+
+    def file_set_statuses(self, asset_id: str) -> dict[str, str]:
+        """GET files/v1/assets/{id}/file_sets/: status by file set id."""
+        path = f"files/v1/assets/{_id(asset_id)}/file_sets/"
+        found = self._http.pages(path, f"list the file sets of asset {asset_id}", "can_read_files")
+        return {str(each.get("id")): str(each.get("status")) for each in found}
+
+    # Deletion
+
+    def delete_file_set(self, asset_id: str, file_set_id: str) -> None:
+        """Mark a file set deleted: DELETE files/v1/assets/{id}/file_sets/{id}/.
+
+        That it is gone already is success.
+        """
+        self._http.delete(
+            f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/",
+            f"delete file set {file_set_id} of asset {asset_id}",
+            "can_delete_files",
+        )
+
+    def purge_file_set(self, asset_id: str, file_set_id: str) -> None:
+        """Remove the files of a deleted file set: DELETE …/file_sets/{id}/purge/.
+
+        That it is gone already is success.
+        """
+        self._http.delete(
+            f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/purge/",
+            f"purge file set {file_set_id} of asset {asset_id}",
+            "can_delete_files",
+        )
+
+    # Selections
+
+    def collection_contents(self, collection_id: str) -> Iterator[tuple[str, str]]:
+        """GET assets/v1/collections/{id}/contents/: pairs of object type and id.
+
+        The listing comes from a lagging index: good for finding, no ground for deleting.
+        """
+        path = f"assets/v1/collections/{_id(collection_id)}/contents/"
+        params = {"object_types": "assets,collections"}
+        return _typed_ids(
+            self._http.pages(
+                path, f"list collection {collection_id}", "can_read_collections", params
+            )
+        )
+
+    def saved_search_results(self, search_id: str) -> Iterator[tuple[str, str]]:
+        """GET search/v1/search/saved/{id}/: pairs of object type and id."""
+        path = f"search/v1/search/saved/{_id(search_id)}/"
+        return _typed_ids(
+            self._http.pages(path, f"run saved search {search_id}", "can_read_saved_searches")
+        )
+
+    # Jobs
+
+    def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        """GET jobs/v1/jobs/?ids=…: up to 100 jobs by id; one not found is absent."""
+        params = {"ids": ",".join(job_ids), "facets": "false"}
+        found = self._http.pages(
+            "jobs/v1/jobs/", f"follow {len(job_ids)} jobs", "can_read_jobs", params
+        )
+        return {job.id: job for job in map(Job.from_json, found)}
+
+    def job(self, job_id: str) -> Job | None:
+        """GET jobs/v1/jobs/{id}/; None if iconik knows no such job."""
+        try:
+            return Job.from_json(
+                self._http.object(
+                    "GET", f"jobs/v1/jobs/{_id(job_id)}/", f"follow job {job_id}", "can_read_jobs"
+                )
+            )
+        except NotFound:
+            return None
+
+    def failed_children(self, job_id: str) -> list[Job]:
+        """GET jobs/v1/jobs/?parent_id=…&status=FAILED: the failed copies of a bulk job."""
+        params = {"parent_id": job_id, "status": "FAILED", "facets": "false"}
+        found = self._http.pages(
+            "jobs/v1/jobs/", f"list the failed copies of job {job_id}", "can_read_jobs", params
+        )
+        return [Job.from_json(each) for each in found]
+
+    # Custom actions
+
+    def custom_actions(self) -> list[dict[str, Any]]:
+        """GET assets/v1/custom_actions/."""
+        return list(
+            self._http.pages(
+                "assets/v1/custom_actions/", "list the custom actions", "can_read_custom_actions"
+            )
+        )
+
+    def create_custom_action(self, action: Mapping[str, Any]) -> None:
+        """POST assets/v1/custom_actions/{context}/."""
+        context = quote(action["context"], safe="")
+        call = f"create custom action '{action['title']}' ({action['context']})"
+        self._http.object(
+            "POST",
+            f"assets/v1/custom_actions/{context}/",
+            call,
+            "can_write_custom_actions",
+            json=action,
+        )
+
+    def update_custom_action(self, action_id: str, action: Mapping[str, Any]) -> None:
+        """PUT assets/v1/custom_actions/{context}/{id}/."""
+        path = f"assets/v1/custom_actions/{quote(action['context'], safe='')}/{_id(action_id)}/"
+        call = f"update custom action '{action['title']}' ({action['context']})"
+        self._http.object("PUT", path, call, "can_write_custom_actions", json=action)
+
+    def delete_custom_action(self, context: str, action_id: str) -> None:
+        """DELETE assets/v1/custom_actions/{context}/{id}/."""
+        path = f"assets/v1/custom_actions/{quote(context, safe='')}/{_id(action_id)}/"
+        self._http.delete(path, f"delete custom action {action_id}", "can_delete_custom_actions")
+
+
+def _typed_ids(objects: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for each in objects:
+        yield str(each.get("object_type")), str(each.get("id")).lower()
+
+
+def _id(value: str) -> str:
+    """An id that is safe in a path, whoever it came from."""
+    return quote(value, safe="")

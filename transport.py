@@ -1,0 +1,256 @@
+"""The one way to iconik: pacing, retries, tokens, paging, and what an answer's status means.
+
+Nothing here knows what is asked: that is ``iconik.py``'s.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from pyrate_limiter import Duration, Limiter, Rate
+from requests.adapters import HTTPAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, TokenRejected
+
+log = logging.getLogger(__name__)
+
+PAGE = 100
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 60.0
+ATTEMPTS = 4
+LONGEST_WAIT = 20.0
+PASSING = frozenset({429, 500, 502, 503, 504})
+
+
+class _Passing(Exception):
+    """A failed attempt that is worth another one; never leaves this module."""
+
+    def __init__(self, problem: str, retry_after: float | None = None) -> None:
+        super().__init__(problem, retry_after)
+        self.problem = problem
+        self.retry_after = retry_after
+
+
+class Pacer:
+    """Spreads requests evenly, at most so many a second, over all threads of this process.
+
+    iconik allows 1,000 requests in any 20 s for a set of credentials. All clients of a process
+    share one pacer.
+    """
+
+    def __init__(self, requests_per_second: int) -> None:
+        # Even tenths of a second keep a burst from using up iconik's window at once.
+        per_slice = max(1, requests_per_second // 10)
+        self._limiter = Limiter(
+            Rate(per_slice, Duration.SECOND * per_slice // requests_per_second), buffer_ms=2
+        )
+
+    def wait(self) -> None:
+        """Return when the next request may be sent."""
+        self._limiter.try_acquire("iconik")
+
+
+class Transport:
+    """A connection pool to iconik's API, for one application and its tokens.
+
+    Args:
+        url: scheme and host of iconik.
+        app_id: the application's id, sent as App-ID.
+        tokens: tried in order; when iconik rejects one (401), the next is used from then on.
+        pacer: shared by all transports of a process.
+        connections: how many requests may be under way at once.
+    """
+
+    def __init__(
+        self, url: str, app_id: str, tokens: Iterable[str], pacer: Pacer, connections: int = 16
+    ) -> None:
+        self._root = url
+        self._api = f"{url}/API/"
+        self._tokens = list(dict.fromkeys(token for token in tokens if token))
+        self._token_lock = threading.Lock()
+        self._pacer = pacer
+        self._session = requests.Session()
+        self._session.headers["App-ID"] = app_id
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections)
+        self._session.mount(url, adapter)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def delete(self, path: str, call: str, role: str) -> None:
+        """Delete something; that it is gone already (404) is success."""
+        try:
+            self._send("DELETE", self._api + path, call, role)
+        except NotFound:
+            return
+
+    def object(
+        self, method: str, path: str, call: str, role: str, json: Any = None
+    ) -> dict[str, Any]:
+        """Ask for one JSON object.
+
+        Args:
+            path: below the API's root.
+            call: what is asked, for messages: 'read storage 1b9d…'.
+            role: the role that iconik requires for it, for messages.
+            json: the request's body.
+        """
+        answer = self._send(method, self._api + path, call, role, json=json)
+        if not isinstance(answer, dict):
+            raise IconikUnavailable(call, "iconik's answer is no JSON object")
+        return answer
+
+    def pages(
+        self, path: str, call: str, role: str, params: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield every object of a list, page by page (``objects``, ``next_url``)."""
+        url: str | None = self._api + path
+        query: Mapping[str, str] | None = {**(params or {}), "per_page": str(PAGE)}
+        seen: set[str] = set()
+        while url:
+            page = self._send("GET", url, call, role, params=query)
+            objects = page.get("objects") if isinstance(page, dict) else None
+            if not isinstance(objects, list) or not all(isinstance(each, dict) for each in objects):
+                raise IconikUnavailable(call, "iconik's answer is no list")
+            yield from objects
+            url, query = self._next(page, call), None
+            if url in seen:
+                raise IconikUnavailable(call, "iconik's pages go round in a circle")
+            seen.add(url or "")
+
+    def _next(self, page: Mapping[str, Any], call: str) -> str | None:
+        path = page.get("next_url")
+        if not path:
+            return None
+        parts = urlsplit(str(path))
+        # Our tokens go with every request, so no answer may send us to another host.
+        if parts.scheme or parts.netloc or not parts.path.startswith("/"):
+            raise IconikUnavailable(call, "iconik's next page is not a path on the same host")
+        return f"{self._root}{path}"
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        call: str,
+        role: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+    ) -> Any:
+        retrying = Retrying(
+            retry=retry_if_exception_type(_Passing),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=_wait,
+            reraise=True,
+        )
+        try:
+            return retrying(self._attempt, method, url, call, role, params, json)
+        except _Passing as passing:
+            raise IconikUnavailable(call, passing.problem) from None
+
+    def _attempt(
+        self,
+        method: str,
+        url: str,
+        call: str,
+        role: str,
+        params: Mapping[str, str] | None,
+        json: Any,
+    ) -> Any:
+        """One request, with each token in turn while iconik rejects them."""
+        while True:
+            token = self._token(call)
+            self._pacer.wait()
+            try:
+                response = self._session.request(
+                    method,
+                    url,
+                    params=params,
+                    json=json,
+                    headers={"Auth-Token": token},
+                    timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                raise _Passing(_network_problem(error)) from None
+            if response.status_code != requests.codes.unauthorized:
+                return _read(response, call, role)
+            self._reject(token)
+
+    def _token(self, call: str) -> str:
+        with self._token_lock:
+            if not self._tokens:
+                raise TokenRejected(
+                    call,
+                    "iconik accepts no token any more (401): click again, and set ICONIK_TOKEN to "
+                    "an application token to have long operations outlive the click's own",
+                )
+            return self._tokens[0]
+
+    def _reject(self, token: str) -> None:
+        with self._token_lock:
+            if token in self._tokens:
+                self._tokens.remove(token)
+                log.warning("iconik rejected a token (401); %s left", len(self._tokens))
+
+
+def _wait(state: RetryCallState) -> float:
+    """Seconds until the next attempt: as iconik asks, else longer each time."""
+    error = state.outcome.exception() if state.outcome else None
+    longer = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT)(state)
+    asked = error.retry_after if isinstance(error, _Passing) else None
+    return longer if asked is None else min(asked, LONGEST_WAIT)
+
+
+def _read(response: requests.Response, call: str, role: str) -> Any:
+    """The JSON of an answer, or the error it stands for. The one place that judges a status."""
+    status = response.status_code
+    if status in PASSING:
+        problem = f"iconik answered {status} {response.reason}"
+        raise _Passing(problem, _retry_after(response))
+    if status == requests.codes.not_found:
+        raise NotFound(call, "iconik knows no such thing (404)")
+    if status == requests.codes.forbidden:
+        raise NotPermitted(
+            call, f"iconik does not permit it (403, it needs {role}): {_errors(response)}"
+        )
+    if not response.ok or response.is_redirect:
+        raise IconikRefused(call, f"iconik answered {status}: {_errors(response)}")
+    if not response.content:
+        return None
+    try:
+        return response.json()
+    except ValueError:
+        raise _Passing("iconik's answer is no JSON") from None
+
+
+def _errors(response: requests.Response) -> str:
+    """What iconik says went wrong: a list of sentences, or one for each field."""
+    try:
+        errors = response.json()["errors"]
+    except (ValueError, KeyError, TypeError):
+        return "it gives no reason"
+    if isinstance(errors, dict):
+        errors = [f"{name}: {problem}" for name, problem in errors.items()]
+    if not isinstance(errors, list):
+        errors = [errors]
+    return "; ".join(str(error) for error in errors)[:500]
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _network_problem(error: requests.RequestException) -> str:
+    # The library's own text may hold the whole request, headers included.
+    if isinstance(error, requests.Timeout):
+        return "iconik did not answer in time"
+    return f"the connection to iconik failed ({type(error).__name__})"
