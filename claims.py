@@ -1,0 +1,285 @@
+"""Which operation may touch which asset: the newest click wins, and nobody is in anybody's way.
+
+An asset of an operation is in one of these states:
+
+``waiting``    nothing of this operation is under way for it
+``held``       it is being looked at, or deleted from, right now
+``copying``    copies of it were asked for and haven't ended
+``settling``   its copies have ended, but iconik's records aren't final yet
+``done``       its outcome is known
+
+Before an operation touches an asset, it leaves to newer operations what they want, and waits for
+older ones that have the asset held, copying or settling. So a newer one always looks at what the
+older have left behind, and what it does is what lasts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from database import writing
+from outcomes import Outcome, merged
+from tables import (
+    Memo,
+    Operation,
+    assets,
+    copies,
+    insert_new,
+    operations,
+    read_operation,
+)
+
+TOUCHING = ("held", "copying", "settling")
+SUPERSEDED = Outcome("superseded", "a newer click took over")
+
+
+@dataclass(frozen=True)
+class Held:
+    """An asset that an operation may touch now, and for which of its formats."""
+
+    asset_id: str
+    formats: tuple[str, ...]
+    memo: Memo
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A bulk copy that was asked for, and has not been seen to end."""
+
+    job_id: str
+    batch: int
+    format_name: str
+    asked_ms: int
+
+
+class Claims:
+    """The assets of one operation, behind methods that each are one transaction.
+
+    Args:
+        engine: SQLAlchemy engine of the ledger's database.
+        operation: whose assets they are.
+
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
+    """
+
+    def __init__(self, engine: sa.Engine, operation: Operation) -> None:
+        self._engine = engine
+        self._operation = operation
+        self._number = operation.number
+
+    def recover(self) -> None:
+        """Take up what a killed process had in hand, to be looked at again before anyone else."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(assets)
+                .where(self._mine, assets.c.state == "held")
+                .values(state="settling", due_ms=0)
+            )
+
+    def take(self, limit: int, now_ms: int) -> list[Held]:
+        """Hold the next assets, at most ``limit``; none if there are none, or all must wait."""
+        with writing(self._engine) as connection:
+            newer, older = _rivals(connection, self._operation)
+            if _unknown(newer):
+                return []
+            rows = connection.execute(
+                sa.select(assets.c.asset_id, assets.c.memo, assets.c.outcomes)
+                .where(
+                    self._mine,
+                    assets.c.state.in_(("waiting", "settling")),
+                    assets.c.due_ms <= now_ms,
+                    ~_touched_by(older),
+                )
+                .limit(limit)
+            ).all()
+            left = self._formats_left(connection, newer, [row.asset_id for row in rows])
+            held = []
+            for row in rows:
+                formats, memo = left[row.asset_id], Memo(**row.memo)
+                # A deletion that has begun is brought to its end whoever is newer: half of it
+                # would leave the newer operation a file set that vanishes under its hands.
+                is_held = bool(formats or memo.deleting)
+                if is_held:
+                    held.append(Held(row.asset_id, formats, memo))
+                lost = {name: SUPERSEDED for name in self._operation.formats if name not in formats}
+                self._set(
+                    connection,
+                    row.asset_id,
+                    state="held" if is_held else "done",
+                    outcomes=merged(row.outcomes, lost),
+                )
+            return held
+
+    def may_delete(self, held: Held, file_sets: Mapping[str, str]) -> bool:
+        """Note that a deletion begins, unless a newer click has come in between.
+
+        Args:
+            held: the asset; its memo takes up the file sets.
+            file_sets: the format's name by file set id.
+        """
+        with writing(self._engine) as connection:
+            newer, _ = _rivals(connection, self._operation)
+            left = self._formats_left(connection, newer, [held.asset_id])[held.asset_id]
+            if _unknown(newer) or not set(file_sets.values()) <= set(left):
+                return False
+            held.memo.deleting.update(file_sets)
+            self._set(connection, held.asset_id, memo=held.memo.as_json())
+            return True
+
+    def note(
+        self, held: Held, state: str, outcomes: Mapping[str, Outcome], due_ms: int = 0
+    ) -> None:
+        """Note how an asset stands after a look at it, and let go of it.
+
+        Args:
+            held: the asset, with its memo as it is now.
+            state: what it is in from now on.
+            outcomes: what is known now, by format name; those of other formats stay.
+            due_ms: when to look at it again, if it is to be looked at again.
+        """
+        with writing(self._engine) as connection:
+            before = connection.execute(
+                sa.select(assets.c.outcomes).where(self._mine, assets.c.asset_id == held.asset_id)
+            ).scalar_one()
+            self._set(
+                connection,
+                held.asset_id,
+                state=state,
+                due_ms=due_ms,
+                memo=held.memo.as_json(),
+                outcomes=merged(before, outcomes),
+            )
+
+    def copying(self, held: Sequence[Held], jobs: Mapping[str, str], now_ms: int) -> None:
+        """Note that copies of some assets are under way.
+
+        Args:
+            held: the assets, their memos saying what was asked for.
+            jobs: the format's name by the id of the job that copies it.
+        """
+        with writing(self._engine) as connection:
+            last = connection.execute(
+                sa.select(sa.func.max(copies.c.batch)).where(copies.c.number == self._number)
+            ).scalar()
+            batch = (last or 0) + 1
+            for job_id, format_name in jobs.items():
+                connection.execute(
+                    insert_new(connection, copies).values(
+                        number=self._number,
+                        job_id=job_id,
+                        batch=batch,
+                        format_name=format_name,
+                        asked_ms=now_ms,
+                        ended=False,
+                    )
+                )
+            for each in held:
+                memo = each.memo.as_json()
+                self._set(connection, each.asset_id, state="copying", batch=batch, memo=memo)
+
+    def copies_under_way(self) -> list[Copy]:
+        """The copies that have not been seen to end."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
+            )
+            return [Copy(row.job_id, row.batch, row.format_name, row.asked_ms) for row in rows]
+
+    def copy_ended(self, copy: Copy, problems: Mapping[str, str], general: str) -> None:
+        """Note that a copy ended; when the last of its batch has, its assets are looked at again.
+
+        Args:
+            problems: by asset id, what iconik said went wrong.
+            general: what went wrong for all of them; "" for nothing.
+        """
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(copies)
+                .where(copies.c.number == self._number, copies.c.job_id == copy.job_id)
+                .values(ended=True)
+            )
+            batch = sa.and_(self._mine, assets.c.batch == copy.batch)
+            for row in connection.execute(
+                sa.select(assets.c.asset_id, assets.c.memo).where(batch)
+            ).all():
+                problem = problems.get(row.asset_id, general)
+                memo = Memo(**row.memo)
+                if problem and copy.format_name in memo.asked:
+                    memo.asked[copy.format_name] = problem
+                    self._set(connection, row.asset_id, memo=memo.as_json())
+            others = sa.select(copies.c.job_id).where(
+                copies.c.number == self._number, copies.c.batch == copy.batch, ~copies.c.ended
+            )
+            if connection.execute(others.limit(1)).first() is None:
+                connection.execute(
+                    sa.update(assets).where(batch).values(state="settling", due_ms=0, batch=None)
+                )
+
+    @property
+    def _mine(self) -> sa.ColumnElement[bool]:
+        return assets.c.number == self._number
+
+    def _set(self, connection: sa.Connection, asset_id: str, **values: Any) -> None:
+        connection.execute(
+            sa.update(assets).where(self._mine, assets.c.asset_id == asset_id).values(**values)
+        )
+
+    def _formats_left(
+        self, connection: sa.Connection, newer: Sequence[Operation], asset_ids: Sequence[str]
+    ) -> dict[str, tuple[str, ...]]:
+        """By asset, the formats that no newer operation wants."""
+        taken: dict[str, set[str]] = {asset_id: set() for asset_id in asset_ids}
+        formats = {each.number: each.formats for each in newer}
+        if formats:
+            rows = connection.execute(
+                sa.select(assets.c.number, assets.c.asset_id).where(
+                    assets.c.number.in_(formats), assets.c.asset_id.in_(asset_ids)
+                )
+            )
+            for row in rows:
+                taken[row.asset_id].update(formats[row.number])
+        return {
+            asset_id: tuple(name for name in self._operation.formats if name not in lost)
+            for asset_id, lost in taken.items()
+        }
+
+
+def _rivals(
+    connection: sa.Connection, operation: Operation
+) -> tuple[list[Operation], list[Operation]]:
+    """Newer operations, and older running ones, that want some of the same files."""
+    rows = connection.execute(
+        sa.select(operations).where(
+            operations.c.number != operation.number,
+            operations.c.ll_storage_id == operation.ll_storage_id,
+            sa.or_(operations.c.number > operation.number, operations.c.ended_ms.is_(None)),
+        )
+    )
+    rivals = [
+        each for each in map(read_operation, rows) if set(each.formats) & set(operation.formats)
+    ]
+    newer = [each for each in rivals if each.number > operation.number]
+    return newer, [each for each in rivals if each.number < operation.number]
+
+
+def _unknown(newer: Sequence[Operation]) -> bool:
+    """Whether nobody knows yet which assets a newer click is about."""
+    return not all(each.is_expanded or each.ended_ms for each in newer)
+
+
+def _touched_by(older: Sequence[Operation]) -> sa.ColumnElement[bool]:
+    """Whether an asset is in the hands of an older operation."""
+    if not older:
+        return sa.false()
+    theirs = sa.alias(assets)
+    return (
+        sa.select(theirs.c.asset_id)
+        .where(
+            theirs.c.asset_id == assets.c.asset_id,
+            theirs.c.number.in_([each.number for each in older]),
+            theirs.c.state.in_(TOUCHING),
+        )
+        .exists()
+    )

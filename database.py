@@ -1,0 +1,52 @@
+"""The database that holds the operations: how it is opened, and how it is written to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+# Any constant will do, as long as no other program takes the same one.
+POSTGRES_WRITING = 7_402_119_301
+
+
+def connect(url: str, patience: float) -> sa.Engine:
+    """Open a database.
+
+    Args:
+        url: SQLAlchemy URL of a SQLite file or a PostgreSQL database.
+        patience: seconds to wait for another process to let go of it.
+
+    Raises:
+        OSError: the SQLite file can't be created.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        arguments = {"connect_timeout": max(1, int(patience))}
+        return sa.create_engine(url, pool_pre_ping=True, connect_args=arguments)
+    # Readable by its owner alone, and so are the journals: SQLite gives them the same mode.
+    Path(parsed.database or "").touch(mode=0o600)
+    engine = sa.create_engine(url)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        # The engine's own SQLite settings, which it does not make on a connection of ours.
+        connection.isolation_level = "IMMEDIATE"
+        connection.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that no other writer of this service runs beside."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(POSTGRES_WRITING)))
+        yield connection

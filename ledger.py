@@ -1,0 +1,250 @@
+"""What this service has taken on: its operations, in the order of their clicks."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from custom_action import CustomAction
+from database import writing
+from outcomes import Outcome
+from tables import (
+    CHUNK,
+    Memo,
+    Operation,
+    assets,
+    copies,
+    insert_new,
+    marks,
+    metadata,
+    operations,
+    read_operation,
+    vanished,
+)
+
+
+class Ledger:
+    """The operations, behind methods that each are one transaction.
+
+    Args:
+        engine: SQLAlchemy engine of a SQLite or PostgreSQL database.
+
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def create(self) -> None:
+        """Create what is missing of the tables."""
+        with writing(self._engine) as connection:
+            metadata.create_all(connection)
+
+    # Clicks
+
+    def same_running(
+        self, connection: sa.Connection, click: CustomAction, digest: str
+    ) -> str | None:
+        """The running operation that this click repeats, told that it was asked for again.
+
+        A click repeats nothing if the opposite was clicked since: then it is the newest wish.
+
+        Args:
+            connection: from ``writing``.
+            digest: equal for clicks that ask for the same.
+        """
+        found = connection.execute(
+            sa.select(operations.c.number, operations.c.id)
+            .where(operations.c.digest == digest, operations.c.ended_ms.is_(None))
+            .order_by(operations.c.number.desc())
+            .limit(1)
+        ).first()
+        if found is None:
+            return None
+        opposite = sa.select(operations.c.number).where(
+            operations.c.number > found.number,
+            operations.c.action != click.action,
+            operations.c.ll_storage_id == click.ll_storage_id,
+        )
+        if connection.execute(opposite.limit(1)).first():
+            return None
+        connection.execute(
+            sa.update(operations)
+            .where(operations.c.number == found.number)
+            .values(clicks=operations.c.clicks + 1)
+        )
+        return str(found.id)
+
+    def record(
+        self,
+        connection: sa.Connection,
+        operation_id: str,
+        click: CustomAction,
+        digest: str,
+        now_ms: int,
+    ) -> None:
+        """Write down a new operation, the newest of all, in a transaction of ``writing``."""
+        connection.execute(
+            sa.insert(operations).values(
+                id=operation_id,
+                action=click.action,
+                b2_storage_id=click.b2_storage_id,
+                ll_storage_id=click.ll_storage_id,
+                formats=list(click.formats),
+                selection=click.selection,
+                user_id=click.user_id,
+                digest=digest,
+                clicks=1,
+                expanded=0,
+                recorded_ms=now_ms,
+            )
+        )
+
+    def operation(self, operation_id: str) -> Operation | None:
+        """One operation by its id."""
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                sa.select(operations).where(operations.c.id == operation_id)
+            ).first()
+        return read_operation(row) if row else None
+
+    def running(self) -> list[Operation]:
+        """The operations that haven't ended, oldest first."""
+        return self._list(operations.c.ended_ms.is_(None), operations.c.number)
+
+    def newest(self, limit: int) -> list[Operation]:
+        """The last operations, newest first."""
+        return self._list(sa.true(), operations.c.number.desc())[:limit]
+
+    def _list(
+        self, condition: sa.ColumnElement[bool], order: sa.ColumnElement[Any]
+    ) -> list[Operation]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(operations).where(condition).order_by(order))
+            return [read_operation(row) for row in rows]
+
+    # What an operation is about
+
+    def expand(
+        self, number: int, clicks: int, asset_ids: Iterable[str], gone: Mapping[str, str]
+    ) -> None:
+        """Note which assets an operation is about, as of a number of clicks.
+
+        Assets that were done with are to be looked at again: somebody asked again.
+
+        Args:
+            gone: by collection or saved search, why it could not be listed.
+        """
+        rows = [
+            {
+                "number": number,
+                "asset_id": asset_id,
+                "state": "waiting",
+                "due_ms": 0,
+                "memo": {},
+                "outcomes": {},
+            }
+            for asset_id in asset_ids
+        ]
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(assets)
+                .where(assets.c.number == number, assets.c.state == "done")
+                .values(state="waiting", due_ms=0, memo={})
+            )
+            for start in range(0, len(rows), CHUNK):
+                connection.execute(insert_new(connection, assets), rows[start : start + CHUNK])
+            connection.execute(sa.delete(vanished).where(vanished.c.number == number))
+            for what, reason in gone.items():
+                connection.execute(
+                    sa.insert(vanished).values(number=number, what=what, reason=reason)
+                )
+            connection.execute(
+                sa.update(operations).where(operations.c.number == number).values(expanded=clicks)
+            )
+
+    def outcomes(self, number: int) -> Iterator[tuple[str, Memo, dict[str, Outcome]]]:
+        """Asset id, memo and outcomes by format of every asset of an operation."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(assets.c.asset_id, assets.c.memo, assets.c.outcomes)
+                .where(assets.c.number == number)
+                .order_by(assets.c.asset_id)
+            )
+            for row in rows:
+                found = {name: Outcome(*each) for name, each in row.outcomes.items()}
+                yield row.asset_id, Memo(**row.memo), found
+
+    def gone(self, number: int) -> dict[str, str]:
+        """By collection or saved search of an operation, why it could not be listed."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(vanished).where(vanished.c.number == number))
+            return {row.what: row.reason for row in rows}
+
+    def progress(self, number: int) -> dict[str, int]:
+        """How many assets of an operation are in each state."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(assets.c.state, sa.func.count())
+                .where(assets.c.number == number)
+                .group_by(assets.c.state)
+            )
+            return {row.state: row[1] for row in rows}
+
+    # Ends
+
+    def end(self, operation: Operation, now_ms: int) -> bool:
+        """End an operation, if nothing is left to do and nobody asked for it again."""
+        with writing(self._engine) as connection:
+            open_assets = sa.select(assets.c.asset_id).where(
+                assets.c.number == operation.number, assets.c.state != "done"
+            )
+            if connection.execute(open_assets.limit(1)).first():
+                return False
+            done = connection.execute(
+                sa.update(operations)
+                .where(
+                    operations.c.number == operation.number,
+                    operations.c.clicks == operations.c.expanded,
+                )
+                .values(ended_ms=now_ms)
+            )
+            return done.rowcount == 1
+
+    def fail(self, number: int, failure: str, now_ms: int) -> None:
+        """End an operation that came to nothing as a whole, and let go of its assets."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(assets).where(assets.c.number == number).values(state="done")
+            )
+            connection.execute(
+                sa.update(operations)
+                .where(operations.c.number == number)
+                .values(ended_ms=now_ms, failure=failure)
+            )
+
+    def purge(self, before_ms: int) -> list[str]:
+        """Forget operations that ended before a time; returns their ids."""
+        with writing(self._engine) as connection:
+            rows = connection.execute(
+                sa.select(operations.c.number, operations.c.id).where(
+                    operations.c.ended_ms < before_ms
+                )
+            ).all()
+            for row in rows:
+                for table in (assets, copies, vanished, operations):
+                    connection.execute(sa.delete(table).where(table.c.number == row.number))
+            return [row.id for row in rows]
+
+    # Marks
+
+    def mark(self, name: str) -> str | None:
+        """A value kept under a name, or None."""
+        with self._engine.connect() as connection:
+            return connection.execute(sa.select(marks.c.value).where(marks.c.name == name)).scalar()
+
+    def set_mark(self, name: str, value: str) -> None:
+        """Keep a value under a name."""
+        with writing(self._engine) as connection:
+            connection.execute(sa.delete(marks).where(marks.c.name == name))
+            connection.execute(sa.insert(marks).values(name=name, value=value))

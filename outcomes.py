@@ -1,0 +1,126 @@
+"""What came of each asset and format, and the report that is made of it. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, Literal, NamedTuple
+
+from custom_action import TITLES
+from tables import Memo, Operation
+
+Kind = Literal[
+    "copied",  # asked for, and seen to be on LucidLink
+    "there",  # was on LucidLink already
+    "without",  # the asset lacks the format
+    "removed",  # proven safe on B2, and deleted from LucidLink
+    "absent",  # was not on LucidLink
+    "kept",  # not proven safe on B2: left on LucidLink
+    "failed",  # could not be done
+    "vanished",  # iconik knows the asset no more
+    "superseded",  # left to a newer click
+]
+COUNTED: tuple[Kind, ...] = (
+    "copied", "there", "without", "removed", "absent", "kept", "failed", "vanished", "superseded",
+)  # fmt: skip
+TROUBLE = frozenset({"kept", "failed", "vanished"})
+
+
+class Outcome(NamedTuple):
+    """What came of one format of one asset, and why in a sentence, where that needs saying."""
+
+    kind: Kind
+    reason: str = ""
+
+
+def merged(
+    before: Mapping[str, Sequence[str]], now: Mapping[str, Outcome]
+) -> dict[str, tuple[str, str]]:
+    """The outcomes by format after another look.
+
+    What was done stays done: a later look that finds it so already must not hide it.
+    """
+    both = {name: (kind, reason) for name, (kind, reason) in before.items()}
+    for name, outcome in now.items():
+        was = both.get(name, ("", ""))[0]
+        if (was, outcome.kind) not in (("removed", "absent"), ("copied", "there")):
+            both[name] = (outcome.kind, outcome.reason)
+    return both
+
+
+def report(
+    operation: Operation,
+    assets: Iterable[tuple[str, Memo, Mapping[str, Outcome]]],
+    gone: Mapping[str, str],
+) -> dict[str, Any]:
+    """The report of an operation, as JSON would hold it.
+
+    Args:
+        assets: asset id, memo, and outcomes by format.
+        gone: by collection or saved search, why it could not be listed.
+
+    Returns:
+        ``result`` ('running', 'failed', 'finished with warnings' or 'finished'), ``counts``:
+        ``assets`` in all, and for each kind of outcome how many formats of assets ended so;
+        ``problems``: for each kept or failed one ``asset_id``, ``format``, ``kind``, ``reason``.
+    """
+    counts: Counter[str] = Counter()
+    problems: list[dict[str, str | None]] = []
+    for asset_id, memo, outcomes in assets:
+        counts["assets"] += 1
+        for name, (kind, reason) in sorted(outcomes.items()):
+            counts[kind] += 1
+            if kind in TROUBLE:
+                problems.append(_problem(asset_id, name, kind, reason))
+        if operation.failure and not outcomes:
+            counts["undone"] += 1
+        if operation.failure and memo.deleting:
+            problems += [_half_deleted(asset_id, *each) for each in memo.deleting.items()]
+    problems += [_problem(what, None, "failed", reason) for what, reason in gone.items()]
+    return {
+        "operation_id": operation.id,
+        "title": TITLES[operation.action],
+        "selection": operation.selection,
+        "formats": list(operation.formats),
+        "user_id": operation.user_id,
+        "clicks": operation.clicks,
+        "recorded": _time(operation.recorded_ms),
+        "ended": _time(operation.ended_ms) if operation.ended_ms else None,
+        "result": _result(operation, problems),
+        "failure": operation.failure,
+        "counts": {name: counts[name] for name in ("assets", *COUNTED, "undone")},
+        "problems": problems,
+    }
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """Counts on one line, without zeros: '12 assets, 9 removed, 3 kept'."""
+    number = counts["assets"]
+    words = [f"{number} asset{'' if number == 1 else 's'}"]
+    return ", ".join(
+        words + [f"{n} {name}" for name, n in counts.items() if n and name != "assets"]
+    )
+
+
+def _problem(subject: str, name: str | None, kind: str, reason: str) -> dict[str, str | None]:
+    return {"asset_id": subject, "format": name, "kind": kind, "reason": reason}
+
+
+def _half_deleted(asset_id: str, file_set_id: str, name: str) -> dict[str, str | None]:
+    reason = (
+        f"its deletion was not finished: file set {file_set_id} may lie in iconik's delete queue, "
+        "proven safe on B2; purge or restore it there, or click again"
+    )
+    return _problem(asset_id, name, "failed", reason)
+
+
+def _result(operation: Operation, problems: Sequence[object]) -> str:
+    if operation.failure:
+        return "failed"
+    if operation.ended_ms is None:
+        return "running"
+    return "finished with warnings" if problems else "finished"
+
+
+def _time(milliseconds: int) -> str:
+    moment = datetime.fromtimestamp(milliseconds / 1000, tz=timezone.utc)
+    return moment.isoformat(timespec="seconds")

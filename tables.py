@@ -1,0 +1,149 @@
+"""The tables of the ledger, and the values read from them. They lie in the engine's database."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from custom_action import Action
+
+# SQLite takes a limited number of values in a statement.
+CHUNK = 500
+
+metadata = sa.MetaData()
+_number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+operations = sa.Table(
+    "plugin_operations",
+    metadata,
+    sa.Column("number", _number, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("b2_storage_id", sa.Text, nullable=False),
+    sa.Column("ll_storage_id", sa.Text, nullable=False),
+    sa.Column("formats", sa.JSON, nullable=False),
+    sa.Column("selection", sa.Text, nullable=False),
+    sa.Column("user_id", sa.Text),
+    sa.Column("digest", sa.Text, nullable=False, index=True),
+    sa.Column("clicks", sa.Integer, nullable=False),
+    sa.Column("expanded", sa.Integer, nullable=False),
+    sa.Column("recorded_ms", sa.BigInteger, nullable=False),
+    sa.Column("ended_ms", sa.BigInteger),
+    sa.Column("failure", sa.Text),
+    sqlite_autoincrement=True,
+)
+assets = sa.Table(
+    "plugin_assets",
+    metadata,
+    sa.Column("number", _number, primary_key=True, autoincrement=False),
+    sa.Column("asset_id", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("due_ms", sa.BigInteger, nullable=False),
+    sa.Column("batch", sa.Integer),
+    sa.Column("memo", sa.JSON, nullable=False),
+    sa.Column("outcomes", sa.JSON, nullable=False),
+    sa.Index("plugin_assets_by_asset", "asset_id"),
+    sa.Index("plugin_assets_by_state", "number", "state", "due_ms"),
+)
+copies = sa.Table(
+    "plugin_copies",
+    metadata,
+    sa.Column("number", _number, primary_key=True, autoincrement=False),
+    sa.Column("job_id", sa.Text, primary_key=True),
+    sa.Column("batch", sa.Integer, nullable=False),
+    sa.Column("format_name", sa.Text, nullable=False),
+    sa.Column("asked_ms", sa.BigInteger, nullable=False),
+    sa.Column("ended", sa.Boolean, nullable=False),
+)
+vanished = sa.Table(
+    "plugin_vanished",
+    metadata,
+    sa.Column("number", _number, primary_key=True, autoincrement=False),
+    sa.Column("what", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+marks = sa.Table(
+    "plugin_marks",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One accepted click, or several that asked for the same while it ran.
+
+    Attributes:
+        number: its place in the order of clicks; the higher, the newer.
+        id: the UUID that was answered.
+        formats: names of the formats it is about.
+        clicks: how often it was asked for.
+        expanded: how many of those clicks its assets were listed for.
+        recorded_ms, ended_ms: milliseconds since 1970; ended_ms is None while it runs.
+        failure: why it came to nothing as a whole, if it did.
+    """
+
+    number: int
+    id: str
+    action: Action
+    b2_storage_id: str
+    ll_storage_id: str
+    formats: tuple[str, ...]
+    selection: str
+    user_id: str | None
+    clicks: int
+    expanded: int
+    recorded_ms: int
+    ended_ms: int | None
+    failure: str | None
+
+    @property
+    def is_expanded(self) -> bool:
+        """Whether its assets are known, as of its newest click."""
+        return self.expanded >= self.clicks
+
+
+@dataclass
+class Memo:
+    """What has to be remembered of an asset from one look to the next.
+
+    Attributes:
+        asked: by format, what was said of the copy that was asked for; "" for nothing bad.
+        unfinished_ms: when an unfinished file was first seen, since the last copy; None for not.
+        deleting: the format name of each file set whose deletion may have begun, by its id.
+    """
+
+    asked: dict[str, str] = field(default_factory=dict)
+    unfinished_ms: int | None = None
+    deleting: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """What is stored: only what differs from an empty memo."""
+        return {name: value for name, value in vars(self).items() if value not in (None, {})}
+
+
+def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
+    """An INSERT into a table that passes over rows that are there already."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table).on_conflict_do_nothing()
+
+
+def read_operation(row: sa.Row[Any]) -> Operation:
+    """A row of ``operations`` as a value."""
+    return Operation(
+        number=row.number,
+        id=row.id,
+        action=row.action,
+        b2_storage_id=row.b2_storage_id,
+        ll_storage_id=row.ll_storage_id,
+        formats=tuple(row.formats),
+        selection=row.selection,
+        user_id=row.user_id,
+        clicks=row.clicks,
+        expanded=row.expanded,
+        recorded_ms=row.recorded_ms,
+        ended_ms=row.ended_ms,
+        failure=row.failure,
+    )
