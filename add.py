@@ -1,0 +1,58 @@
+"""What Add does with one asset: find out which formats must be copied to LucidLink."""
+
+from claims import Held
+from custody import presence, wanted_formats
+from iconik import Iconik
+from outcomes import Outcome
+from sight import Look, Patience, Sight, see, vanished
+
+
+def look_to_add(iconik: Iconik, held: Held, ll_storage_id: str, patience: Patience) -> Look:
+    """Look at an asset that is to be on LucidLink.
+
+    Args:
+        held: the asset; its memo takes up since when something is unfinished.
+        ll_storage_id: the LucidLink storage.
+
+    Raises:
+        IconikError: iconik gave no usable answer, or refused.
+    """
+    sight = see(iconik, held.asset_id)
+    if sight is None:
+        return vanished(held.formats)
+    look = Look()
+    for name in held.formats:
+        _look_at_format(name, sight, held, ll_storage_id, patience, look)
+    if look.copies:
+        held.memo.unfinished_ms = None
+    elif look.is_unfinished and held.memo.unfinished_ms is None:
+        held.memo.unfinished_ms = patience.now_ms
+    return look
+
+
+def _look_at_format(
+    name: str, sight: Sight, held: Held, ll_storage_id: str, patience: Patience, look: Look
+) -> None:
+    formats = wanted_formats(sight.formats, name)
+    if not formats:
+        look.outcomes[name] = Outcome("without")
+        return
+    # Of an asset with versions, an editor wants the newest.
+    found = presence(formats[0].id, sight.files, ll_storage_id)
+    said = held.memo.asked.get(name)
+    if found.state == "there":
+        look.outcomes[name] = Outcome("there" if said is None else "copied")
+    elif found.state == "unfinished" and not patience.is_over(held.memo.unfinished_ms):
+        look.is_unfinished = True
+    elif said is not None:
+        state = "is not finished" if found.state == "unfinished" else "is not there"
+        told = f": {said}" if said else ""
+        look.outcomes[name] = Outcome(
+            "failed", f"the copy to LucidLink ended, but the file {state}{told}"
+        )
+    elif not found.has_source:
+        look.outcomes[name] = Outcome(
+            "failed", "no storage has complete files of it that could be copied to LucidLink"
+        )
+    else:
+        look.copies.append(name)

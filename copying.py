@@ -1,0 +1,111 @@
+"""Copies: asked for in bulk, then followed to their end, which proves nothing but that it came."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from claims import Claims, Copy, Held
+from errors import IconikRefused, TokenRejected
+from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
+from records import Job
+
+log = logging.getLogger(__name__)
+
+# A job that was just made may not be in iconik's listings yet.
+LISTING_LAG_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where copies go: the ids of the storages to copy from, and to."""
+
+    source_id: str
+    target_id: str
+
+
+def ask(
+    iconik: Iconik,
+    claims: Claims,
+    route: Route,
+    wanted: Sequence[tuple[Held, list[str]]],
+    now_ms: int,
+) -> None:
+    """Ask for the copies of some assets, and note that they are under way.
+
+    Args:
+        wanted: assets, with the names of the formats to copy.
+
+    Raises:
+        IconikUnavailable: not everything could be asked for; what could is noted.
+        TokenRejected: iconik accepts no token any more.
+    """
+    jobs: dict[str, str] = {}
+    try:
+        for name in sorted({name for _, names in wanted for name in names}):
+            held = [each for each, names in wanted if name in names]
+            for start in range(0, len(held), MOST_COPIES_A_CALL):
+                some = held[start : start + MOST_COPIES_A_CALL]
+                job_id, refusal = _ask_once(iconik, route, name, some)
+                if job_id:
+                    jobs[job_id] = name
+                for each in some:
+                    each.memo.asked[name] = refusal
+    finally:
+        claims.copying([each for each, _ in wanted], jobs, now_ms)
+
+
+def _ask_once(iconik: Iconik, route: Route, name: str, held: Sequence[Held]) -> tuple[str, str]:
+    """The job's id, or "" and iconik's refusal."""
+    asset_ids = [each.asset_id for each in held]
+    try:
+        job_id = iconik.copy_to_storage(route.target_id, name, asset_ids, route.source_id)
+    except TokenRejected:
+        raise
+    except IconikRefused as refusal:
+        log.warning("%s", refusal)
+        return "", str(refusal)
+    log.info("asked for copies of %s of %s assets: job %s", name, len(held), job_id)
+    return job_id, ""
+
+
+def follow(iconik: Iconik, claims: Claims, now_ms: int, timeout_ms: int) -> bool:
+    """See which copies have ended, and note it. Returns whether any has.
+
+    Args:
+        timeout_ms: how long a copy may take before it is given up.
+
+    Raises:
+        IconikError: iconik gave no usable answer, or refused.
+    """
+    copies = claims.copies_under_way()
+    has_ended = False
+    for start in range(0, len(copies), MOST_JOBS_A_CALL):
+        some = copies[start : start + MOST_JOBS_A_CALL]
+        jobs = iconik.jobs([copy.job_id for copy in some])
+        for copy in some:
+            job = jobs.get(copy.job_id)
+            end = _end(iconik, copy, job, now_ms, timeout_ms)
+            if end is not None:
+                claims.copy_ended(copy, *end)
+                has_ended = True
+    return has_ended
+
+
+def _end(
+    iconik: Iconik, copy: Copy, job: Job | None, now_ms: int, timeout_ms: int
+) -> tuple[Mapping[str, str], str] | None:
+    """What went wrong with a copy, by asset and for all; None while it is under way."""
+    if job is None and now_ms - copy.asked_ms > LISTING_LAG_MS:
+        job = iconik.job(copy.job_id)
+        if job is None:
+            return {}, f"iconik no longer knows its job {copy.job_id}"
+    if job is not None and job.ended:
+        if job.status == "FINISHED":
+            return {}, ""
+        children = iconik.failed_children(job.id)
+        told = {each.object_id: each.message or "iconik gives no reason" for each in children}
+        return told, f"its job ended {job.status}" + (f" ({job.message})" if job.message else "")
+    if now_ms - copy.asked_ms > timeout_ms:
+        status = job.status if job else "unknown"
+        return {}, f"gave up waiting: job {copy.job_id} still is {status}"
+    return None

@@ -1,0 +1,287 @@
+"""Add and Remove, from a selection to a report.
+
+    expand ▶ look ▶ copy ▶ wait ▶ (prove ▶ delete) ▶ report
+
+An operation is a loop of passes, each of which looks at iconik afresh and does what is missing. It
+can be killed anywhere and be run again from the top: what must not be forgotten is in the ledger.
+"""
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+import copying
+import logs
+from add import look_to_add
+from claims import Claims, Held
+from custom_action import CustomAction
+from errors import (
+    IconikRefused,
+    IconikUnavailable,
+    NotFound,
+    OperationFailed,
+    Stopped,
+    TokenRejected,
+)
+from iconik import Iconik
+from ledger import Ledger
+from outcomes import Outcome, in_words, report
+from records import Storage
+from remove import look_to_remove
+from selection import expand
+from settings import Settings
+from sight import Look, Patience
+from tables import Operation
+from transport import Pacer, Transport
+
+log = logging.getLogger(__name__)
+
+CONNECTIONS = 16
+# Small batches first, so that the first copies are asked for soon.
+FIRST_BATCH = 50
+LARGEST_BATCH = 500
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 30.0
+DATABASE_WAIT = 5.0
+# While other operations are in the way: they may let go at any moment.
+LONGEST_WAIT_FOR_OTHERS = 1.0
+SOONEST_LOOK_MS = 1_000
+LATEST_LOOK_MS = 60_000
+PROBLEMS_LOGGED = 20
+
+
+def now_ms() -> int:
+    """The time, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Operations:
+    """Runs operations of one iconik application; all share its rate limit."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pacer = Pacer(settings.requests_per_second)
+
+    def __call__(
+        self, operation_id: str, click: CustomAction, engine: sa.Engine, stopping: threading.Event
+    ) -> dict[str, Any]:
+        """Carry an operation on until it ends; see ``engine.Runner``."""
+        logs.operation_id.set(operation_id)
+        settings = self._settings
+        tokens = (click.auth_token, settings.iconik_token or "")
+        transport = Transport(
+            settings.iconik_url, settings.iconik_id, tokens, self._pacer, CONNECTIONS
+        )
+        try:
+            while True:
+                try:
+                    return _Run(
+                        operation_id, click, engine, Iconik(transport), settings, stopping
+                    ).run()
+                except SQLAlchemyError as error:
+                    log.error("the database failed (%s); trying again", type(error).__name__)
+                if stopping.wait(DATABASE_WAIT):
+                    raise Stopped
+        finally:
+            transport.close()
+
+
+class _Run:
+    """One operation, in the hands of this process."""
+
+    def __init__(
+        self,
+        operation_id: str,
+        click: CustomAction,
+        engine: sa.Engine,
+        iconik: Iconik,
+        settings: Settings,
+        stopping: threading.Event,
+    ) -> None:
+        self._id = operation_id
+        self._click = click
+        self._iconik = iconik
+        self._settings = settings
+        self._stopping = stopping
+        self._timeout_ms = settings.copy_timeout // timedelta(milliseconds=1)
+        b2, ll = click.b2_storage_id, click.ll_storage_id
+        self._route = copying.Route(b2, ll) if click.action == "add" else copying.Route(ll, b2)
+        self._ledger = Ledger(engine)
+        self._number = self._operation().number
+        self._claims = Claims(engine, self._operation())
+        self._batch = FIRST_BATCH
+        self._are_storages_checked = False
+        self._outage: IconikUnavailable | None = None
+        self._heard_ms = now_ms()
+
+    def run(self) -> dict[str, int]:
+        """Make passes until nothing is left to do; returns the counts of the report."""
+        log.info("%s begins: %s", self._click.title, self._click.selection)
+        self._claims.recover()
+        wait = FIRST_WAIT
+        while self._operation().ended_ms is None:
+            has_moved = self._try_pass()
+            if self._ledger.end(self._operation(), now_ms()):
+                break
+            wait = FIRST_WAIT if has_moved else min(wait * 1.5, self._longest_wait())
+            if not has_moved and self._stopping.wait(wait):
+                raise Stopped
+        return self._report()
+
+    def _try_pass(self) -> bool:
+        """One pass, whatever it meets. Returns whether anything has moved."""
+        try:
+            has_moved = self._pass()
+        except IconikUnavailable as error:
+            if self._outage is None:
+                log.warning("%s; going on when iconik is back", error)
+            self._outage = error
+            if now_ms() - self._heard_ms > self._timeout_ms:
+                self._fail(f"iconik gave no usable answer for too long: {error}")
+            return False
+        except (IconikRefused, OperationFailed) as error:
+            self._fail(str(error))
+            return False
+        if self._outage is not None:
+            log.info("iconik is back")
+        self._outage = None
+        self._heard_ms = now_ms()
+        return has_moved
+
+    def _pass(self) -> bool:
+        """One pass over all that can be done now. Returns whether anything was."""
+        self._check_storages()
+        operation = self._operation()
+        if not operation.is_expanded:
+            self._expand(operation)
+        has_moved = False
+        with ThreadPoolExecutor(
+            CONNECTIONS, initializer=logs.operation_id.set, initargs=(self._id,)
+        ) as pool:
+            while held := self._claims.take(self._batch, now_ms()):
+                has_moved = True
+                self._look_at_all(pool, held)
+                self._batch = min(2 * self._batch, LARGEST_BATCH)
+        return self._follow() or has_moved
+
+    def _check_storages(self) -> None:
+        """See that both storages can do their part, before anything is asked of them."""
+        if not self._are_storages_checked:
+            b2 = self._storage("B2", self._click.b2_storage_id)
+            ll = self._storage("LucidLink", self._click.ll_storage_id)
+            if self._click.action == "add" and not (b2.allows("read") and ll.allows("write")):
+                raise OperationFailed(
+                    "nothing can be copied to LucidLink: in iconik's storage settings, allow to "
+                    f"read '{b2.name}' and to write '{ll.name}'"
+                )
+            if self._click.action == "remove" and not ll.allows("delete"):
+                raise OperationFailed(
+                    "nothing can be deleted from LucidLink: in iconik's storage settings, allow "
+                    f"to delete on '{ll.name}'"
+                )
+            self._are_storages_checked = True
+
+    def _storage(self, kind: str, storage_id: str) -> Storage:
+        try:
+            storage = self._iconik.storage(storage_id)
+        except NotFound:
+            raise OperationFailed(
+                f"iconik knows no storage {storage_id}, which the custom action gives as its "
+                f"{kind} storage: create the custom actions again with the right ids"
+            ) from None
+        if storage.purpose != "FILES":
+            raise OperationFailed(
+                f"the {kind} storage '{storage.name}' is for {storage.purpose}, not for FILES: "
+                "create the custom actions again with another storage"
+            )
+        return storage
+
+    def _expand(self, operation: Operation) -> None:
+        asset_ids, gone = expand(self._click, self._iconik, self._check_stopping)
+        self._ledger.expand(operation.number, operation.clicks, asset_ids, gone)
+        log.info("%s is about %s assets", self._click.title, len(asset_ids))
+
+    def _look_at_all(self, pool: ThreadPoolExecutor, held: list[Held]) -> None:
+        interruption: list[IconikUnavailable] = []
+        looks = pool.map(lambda each: self._look_at(each, interruption), held)
+        wanted = [
+            (each, look.copies) for each, look in zip(held, looks, strict=True) if look.copies
+        ]
+        if wanted:
+            copying.ask(self._iconik, self._claims, self._route, wanted, now_ms())
+        if interruption:
+            raise interruption[0]
+
+    def _look_at(self, held: Held, interruption: list[IconikUnavailable]) -> Look:
+        """Look at an asset, do what can be done at once, and note how it stands."""
+        self._check_stopping()
+        look, memo = Look(is_overtaken=True), held.memo
+        # While iconik is away, the others of a batch needn't find out for themselves.
+        if not interruption:
+            try:
+                look = self._look(held)
+            except IconikUnavailable as error:
+                interruption.append(error)
+            except TokenRejected:
+                raise
+            except IconikRefused as refusal:
+                look = Look({name: Outcome("failed", str(refusal)) for name in held.formats})
+        if look.copies:
+            self._claims.note(held, "held", look.outcomes)
+        elif look.is_unfinished:
+            age = now_ms() - (memo.unfinished_ms or now_ms())
+            due = now_ms() + min(max(age // 2, SOONEST_LOOK_MS), LATEST_LOOK_MS)
+            self._claims.note(held, "settling", look.outcomes, due)
+        elif look.is_overtaken:
+            is_touched = memo.asked or memo.deleting or memo.unfinished_ms
+            self._claims.note(held, "settling" if is_touched else "waiting", look.outcomes)
+        else:
+            self._claims.note(held, "done", look.outcomes)
+        return look
+
+    def _look(self, held: Held) -> Look:
+        click = self._click
+        patience = Patience(now_ms(), self._settings.settle_time // timedelta(milliseconds=1))
+        if click.action == "add":
+            return look_to_add(self._iconik, held, click.ll_storage_id, patience)
+        storages = (click.ll_storage_id, click.b2_storage_id)
+        return look_to_remove(self._iconik, held, self._claims, storages, patience)
+
+    def _follow(self) -> bool:
+        return copying.follow(self._iconik, self._claims, now_ms(), self._timeout_ms)
+
+    def _longest_wait(self) -> float:
+        is_blocked = not self._outage and self._ledger.progress(self._number).get("waiting")
+        return LONGEST_WAIT_FOR_OTHERS if is_blocked else LONGEST_WAIT
+
+    def _check_stopping(self) -> None:
+        if self._stopping.is_set():
+            raise Stopped
+
+    def _operation(self) -> Operation:
+        operation = self._ledger.operation(self._id)
+        if operation is None:
+            raise LookupError(f"operation {self._id} is not in the ledger")
+        return operation
+
+    def _fail(self, failure: str) -> None:
+        self._ledger.fail(self._number, failure, now_ms())
+
+    def _report(self) -> dict[str, int]:
+        told = report(
+            self._operation(), self._ledger.outcomes(self._number), self._ledger.gone(self._number)
+        )
+        for problem in told["problems"][:PROBLEMS_LOGGED]:
+            log.warning("%(kind)s %(asset_id)s %(format)s: %(reason)s", problem)
+        if len(told["problems"]) > PROBLEMS_LOGGED:
+            log.warning("… and %s more: see the report", len(told["problems"]) - PROBLEMS_LOGGED)
+        ending = f": {told['failure']}" if told["failure"] else ""
+        log.info("%s %s%s: %s", told["title"], told["result"], ending, in_words(told["counts"]))
+        counts: dict[str, int] = told["counts"]
+        return counts

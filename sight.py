@@ -1,0 +1,91 @@
+"""One asset as iconik's files API shows it now, and what a look at it led to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from errors import NotFound
+from iconik import Iconik
+from outcomes import Outcome
+from records import File, Format
+
+
+@dataclass(frozen=True)
+class Sight:
+    """An asset's formats, and its files on all storages; each file's file set status is known."""
+
+    formats: list[Format]
+    files: list[File]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """What time it is, and how long to wait for files that are still being written.
+
+    Attributes:
+        now_ms: milliseconds since 1970.
+        settle_ms: how long a file may stay unfinished, in milliseconds.
+    """
+
+    now_ms: int
+    settle_ms: int
+
+    def is_over(self, since_ms: int | None) -> bool:
+        """Whether what was first seen at a time has had its time."""
+        return since_ms is not None and self.now_ms - since_ms >= self.settle_ms
+
+
+@dataclass
+class Look:
+    """What a look at an asset led to.
+
+    Attributes:
+        outcomes: by format name, what is known now.
+        copies: names of the formats whose copies must be asked for.
+        is_unfinished: something is being written, so the asset must be looked at again later.
+        is_overtaken: a newer click came in between, so who wants what must be asked anew.
+    """
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    copies: list[str] = field(default_factory=list)
+    is_unfinished: bool = False
+    is_overtaken: bool = False
+
+
+def see(iconik: Iconik, asset_id: str) -> Sight | None:
+    """Look at an asset; None if iconik knows it no more. Two requests, as a rule.
+
+    Raises:
+        IconikError: iconik gave no usable answer, or refused.
+    """
+    try:
+        formats = iconik.formats(asset_id)
+    except NotFound:
+        # The same answer may stand for an asset that has no format yet.
+        return Sight([], []) if iconik.asset_exists(asset_id) else None
+    if not formats:
+        return Sight([], [])
+    return Sight(formats, _with_statuses(iconik, asset_id, _files(iconik, asset_id)))
+
+
+def vanished(formats: Iterable[str]) -> Look:
+    """What a look at an asset leads to that iconik knows no more."""
+    reason = "iconik knows the asset no more"
+    return Look({name: Outcome("vanished", reason) for name in formats})
+
+
+def _files(iconik: Iconik, asset_id: str) -> list[File]:
+    try:
+        return iconik.files(asset_id)
+    except NotFound:
+        return []
+
+
+def _with_statuses(iconik: Iconik, asset_id: str, files: list[File]) -> list[File]:
+    """Fill in file set statuses, which iconik's file records may leave out."""
+    if all(file.file_set_status for file in files):
+        return files
+    statuses = iconik.file_set_statuses(asset_id)
+    return [
+        replace(file, file_set_status=file.file_set_status or statuses.get(file.file_set_id))
+        for file in files
+    ]
