@@ -1,0 +1,298 @@
+"""All that is DBOS's: recording operations, and running them in one process at a time.
+
+The web side only records: it enqueues through ``DBOSClient`` and answers. Every process also has an
+``Executor``, whose thread waits for a lock; the one that holds it runs the operations.
+"""
+
+import hashlib
+import json
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from cryptography.fernet import InvalidToken
+from dbos import DBOS, DBOSClient
+from sqlalchemy.exc import SQLAlchemyError
+
+from cipher import Cipher
+from custom_action import CustomAction
+from database import connect, writing
+from errors import RecordingError
+from ledger import Ledger
+from lock import is_taken, only_one
+from settings import Settings
+
+log = logging.getLogger(__name__)
+
+APPLICATION = "b2-iconik-plugin"
+# Changed only when operations under way could not be carried on by new code: those would be left.
+APPLICATION_VERSION = "1"
+EXECUTOR = "executor"
+QUEUE = "operations"
+WORKFLOW = "operation"
+KEY_MARK = "key"
+WEB_PATIENCE = 5.0
+EXECUTOR_PATIENCE = 30.0
+LOCK_INTERVAL = 0.5
+KEEP = timedelta(days=30)
+PURGE_INTERVAL = 3600.0
+
+
+def now_ms() -> int:
+    """The time, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Recorder:
+    """Writes clicks down, before they are answered."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._cipher = Cipher(settings.secrets)
+        self._lock = threading.Lock()
+        self._client: DBOSClient | None = None
+        self._engine: sa.Engine | None = None
+
+    def prepare(self) -> tuple[sa.Engine, DBOSClient]:
+        """Open the database, with all tables; returns it and the engine's client.
+
+        Raises:
+            SQLAlchemyError, OSError: the database can't be used now.
+        """
+        with self._lock:
+            if self._engine is None or self._client is None:
+                engine = connect(self._settings.database_url, WEB_PATIENCE)
+                DBOS.migrate(self._settings.database_url)
+                Ledger(engine).create()
+                self._client = DBOSClient(
+                    system_database_engine=engine,
+                    serializer=self._cipher,
+                    application_name=APPLICATION,
+                    lazy=True,
+                    retry_connection_errors=False,
+                )
+                self._engine = engine
+            return self._engine, self._client
+
+    def open(self) -> None:
+        """Open the database early, so that the first click need not wait for it."""
+        try:
+            self.prepare()
+        except (SQLAlchemyError, OSError) as error:
+            log.error("the database can't be opened yet: %s", _brief(error))
+
+    def record(self, click: CustomAction) -> tuple[str, bool]:
+        """Write a click down as an operation, durably.
+
+        Returns:
+            The operation's id, and whether it is a new one: the same click while one runs is that.
+
+        Raises:
+            RecordingError: it is not written down.
+        """
+        digest = _digest(click)
+        try:
+            engine, client = self.prepare()
+            ledger = Ledger(engine)
+            with writing(engine) as connection:
+                running = ledger.same_running(connection, click, digest)
+                if running:
+                    return running, False
+                operation_id = str(uuid.uuid4())
+                ledger.record(connection, operation_id, click, digest, now_ms())
+                client.enqueue_in_transaction(
+                    connection,
+                    {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": operation_id},
+                    asdict(click),
+                )
+            return operation_id, True
+        except (SQLAlchemyError, OSError) as error:
+            log.error("a click could not be recorded: %s", _brief(error))
+            raise RecordingError("the operation could not be recorded; try again later") from error
+
+    def check(self) -> str | None:
+        """What keeps operations from being recorded or run, if anything does."""
+        try:
+            engine, _ = self.prepare()
+            with writing(engine):
+                pass
+            if not is_taken(self._settings.database_url):
+                return "no process runs the operations"
+        except (SQLAlchemyError, OSError) as error:
+            return f"operations can't be recorded: {_brief(error)}"
+        return None
+
+
+class Runner(Protocol):
+    """Carries an operation on until it ends; called again after whatever interrupted it."""
+
+    def __call__(
+        self, operation_id: str, click: CustomAction, engine: sa.Engine, stopping: threading.Event
+    ) -> dict[str, Any]:
+        """Returns the operation's counts; raises ``Stopped`` when told to stop."""
+        ...
+
+
+class Executor:
+    """Waits until no other process runs operations, and then runs them.
+
+    Args:
+        run: what an operation does.
+    """
+
+    def __init__(self, settings: Settings, run: Runner) -> None:
+        self._settings = settings
+        self._run = run
+        self._cipher = Cipher(settings.secrets)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to wait, in a thread of this process."""
+        self._thread = threading.Thread(target=self._wait, name="executor", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let go of everything, leaving operations to be carried on by another process."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+
+    def _wait(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with only_one(self._settings.database_url) as still_only_one:
+                    if still_only_one is not None:
+                        self._lead(still_only_one)
+            except Exception:
+                log.exception("the executor failed, and will start again")
+            self._stopping.wait(LOCK_INTERVAL)
+
+    def _lead(self, still_only_one: Callable[[], bool]) -> None:
+        engine = connect(self._settings.database_url, EXECUTOR_PATIENCE)
+        DBOS.migrate(self._settings.database_url)
+        ledger = Ledger(engine)
+        ledger.create()
+        if not self._has_right_key(ledger):
+            log.error(
+                "this database was written with another BZ_SHARED_SECRET, and operations in it "
+                "haven't ended: set BZ_SHARED_SECRET_PREVIOUS to it. Nothing is run until then."
+            )
+            self._stopping.wait(PURGE_INTERVAL)
+            return
+        # Not the event that stops this process: losing the lock must stop the operations, too.
+        stopping = threading.Event()
+        self._launch(engine, stopping)
+        log.info("this process runs the operations now")
+        purged = 0.0
+        try:
+            while not self._stopping.wait(LOCK_INTERVAL) and still_only_one():
+                if time.monotonic() - purged > PURGE_INTERVAL or not purged:
+                    _purge(ledger)
+                    purged = time.monotonic()
+        finally:
+            stopping.set()
+            DBOS.destroy(workflow_completion_timeout_sec=10, destroy_registry=True)
+            engine.dispose()
+
+    def _launch(self, engine: sa.Engine, stopping: threading.Event) -> None:
+        DBOS(
+            config={
+                "name": APPLICATION,
+                "application_version": APPLICATION_VERSION,
+                "executor_id": EXECUTOR,
+                "system_database_url": self._settings.database_url,
+                "system_database_engine": engine,
+                "serializer": self._cipher,
+                "run_migrations": False,
+                "log_level": "WARNING",
+            }
+        )
+
+        @DBOS.step(name="run")
+        def run(click: dict[str, Any]) -> dict[str, Any]:
+            return self._run_safely(str(DBOS.workflow_id), click, engine, stopping)
+
+        # A kill is no fault of the operation's, so any number of them is survived.
+        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1_000_000)
+        def operation(click: dict[str, Any]) -> dict[str, Any]:
+            return run(click)
+
+        DBOS.launch()
+        DBOS.register_queue(QUEUE, polling_interval_sec=0.5)
+        _give_up_stranded(Ledger(engine))
+
+    def _run_safely(
+        self,
+        operation_id: str,
+        click: dict[str, Any],
+        engine: sa.Engine,
+        stopping: threading.Event,
+    ) -> dict[str, Any]:
+        """Run an operation; should a fault of our own end it, its report says so."""
+        try:
+            return self._run(operation_id, CustomAction(**click), engine, stopping)
+        except Exception as error:
+            log.exception("operation %s met a fault of the plugin's own", operation_id)
+            ledger = Ledger(engine)
+            operation = ledger.operation(operation_id)
+            if operation:
+                fault = f"a fault of the plugin's own ({type(error).__name__}), see its log"
+                ledger.fail(operation.number, fault, now_ms())
+            return {}
+
+    def _has_right_key(self, ledger: Ledger) -> bool:
+        """Whether what lies in the database can be read; a wrong key would end operations."""
+        mark = ledger.mark(KEY_MARK)
+        try:
+            if mark is not None:
+                self._cipher.deserialize(mark)
+        except InvalidToken:
+            if ledger.running():
+                return False
+        ledger.set_mark(KEY_MARK, self._cipher.serialize("readable"))
+        return True
+
+
+def _give_up_stranded(ledger: Ledger) -> None:
+    """End operations that the engine won't run any more, so that none waits for ever in silence."""
+    for operation in ledger.running():
+        status = DBOS.get_workflow_status(operation.id)
+        if status is None or status.status not in ("ENQUEUED", "PENDING", "DELAYED"):
+            state = status.status if status else "no longer there"
+            log.error("operation %s was stranded: the engine says %s", operation.id, state)
+            ledger.fail(operation.number, "it was interrupted by a fault; click again", now_ms())
+
+
+def _purge(ledger: Ledger) -> None:
+    ids = ledger.purge(now_ms() - KEEP // timedelta(milliseconds=1))
+    for start in range(0, len(ids), 500):
+        DBOS.delete_workflows(ids[start : start + 500])
+    if ids:
+        log.info("purged %s operations that ended over %s days ago", len(ids), KEEP.days)
+
+
+def _digest(click: CustomAction) -> str:
+    """Equal for clicks that ask for the same, in whatever order, whoever clicked."""
+    same = {
+        **asdict(click),
+        "formats": sorted(click.formats),
+        "asset_ids": sorted(click.asset_ids),
+        "collection_ids": sorted(click.collection_ids),
+        "saved_search_ids": sorted(click.saved_search_ids),
+        "context": None,
+        "user_id": None,
+        "auth_token": None,
+    }
+    return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
+
+
+def _brief(error: BaseException) -> str:
+    """An error without the statement and values that SQLAlchemy would show."""
+    return str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)

@@ -1,0 +1,39 @@
+"""How Gunicorn serves the plugin: read by itself where ``gunicorn plugin:app`` is started."""
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
+
+import settings
+from errors import SettingsError
+
+# One process runs the operations, any of them answers: two, so that one can always take over.
+workers = 2
+worker_class = "gthread"
+threads = 8
+# iconik's clicks are small; whoever takes longer than this is no click of iconik's.
+timeout = 60
+# Operations let go within a second or two, and lose nothing where they don't.
+graceful_timeout = 10
+keepalive = 5
+limit_request_line = 4094
+limit_request_fields = 50
+limit_request_field_size = 8190
+# A worker's beat is a file: in memory it can't be held up by a disk.
+control_socket_disable = True
+
+
+def on_starting(server: Arbiter) -> None:
+    """Refuse to start, with one line, where the plugin could not work."""
+    try:
+        settings.load()
+    except SettingsError as error:
+        raise SystemExit(f"b2-iconik-plugin: {error}") from None
+    if server.cfg.preload_app:
+        raise SystemExit("b2-iconik-plugin: --preload is not possible: each worker runs its own")
+
+
+def worker_exit(server: Arbiter, worker: Worker) -> None:
+    """Let go of running operations, so that another process carries them on at once."""
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions["executor"].stop()

@@ -1,0 +1,69 @@
+"""The lock that makes one process of all the executor: a file's, or a PostgreSQL session's."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from database import connect
+
+# Any constant will do, as long as no other program takes the same one.
+POSTGRES_EXECUTOR = 7_402_119_302
+PATIENCE = 5.0
+
+
+@contextmanager
+def only_one(database_url: str) -> Iterator[Callable[[], bool] | None]:
+    """Be the only process that runs operations, or None if another is.
+
+    Yields a function that tells whether it still is the only one.
+    """
+    url = sa.make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        descriptor = os.open(f"{url.database}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield lambda: _is_same_file(descriptor, f"{url.database}.lock")
+        finally:
+            os.close(descriptor)
+        return
+    engine = connect(database_url, PATIENCE)
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            lock = sa.select(sa.func.pg_try_advisory_lock(POSTGRES_EXECUTOR))
+            if connection.execute(lock).scalar():
+                yield lambda: _is_alive(connection)
+            else:
+                yield None
+    finally:
+        engine.dispose()
+
+
+def _is_same_file(descriptor: int, path: str) -> bool:
+    """Whether the lock file is the one that is locked: another could be locked by another."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), Path(path).stat())
+    except FileNotFoundError:
+        return False
+
+
+def _is_alive(connection: sa.Connection) -> bool:
+    """Whether the session that holds the advisory lock still is there."""
+    try:
+        connection.execute(sa.select(1))
+    except SQLAlchemyError:
+        return False
+    return True
+
+
+def is_taken(database_url: str) -> bool:
+    """Whether some process is the executor now."""
+    with only_one(database_url) as mine:
+        return mine is None

@@ -1,0 +1,42 @@
+"""One line an event on stderr, with the operation it belongs to."""
+
+import logging
+import sys
+from contextvars import ContextVar
+
+# Set by whoever works on an operation, in each of its threads.
+operation_id: ContextVar[str] = ContextVar("operation_id", default="-")
+
+FORMAT = "%(asctime)s %(levelname)s [%(operation)s] %(message)s"
+DATE_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
+
+
+class _OneLine(logging.Formatter):
+    """Keeps a message on its line: what iconik or a client sent may hold line breaks."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
+        return super().formatMessage(record)
+
+
+def _name_operation(record: logging.LogRecord) -> bool:
+    record.operation = operation_id.get()
+    return True
+
+
+def configure(level: str) -> None:
+    """Send every log line to stderr.
+
+    Args:
+        level: name of the lowest level to show. Libraries show warnings and worse.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_name_operation)
+    handler.setFormatter(_OneLine(FORMAT, DATE_FORMAT))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for name in ("plugin", "engine", "operations", "transport"):
+        logging.getLogger(name).setLevel(level)
+    # The engine library would otherwise add a handler of its own.
+    library = logging.getLogger("dbos")
+    library.handlers, library.propagate = [logging.NullHandler()], True
+    library.setLevel(logging.WARNING)

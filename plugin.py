@@ -1,0 +1,156 @@
+"""The service that iconik posts its custom actions to: authenticate, parse, record, answer."""
+
+import hmac
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+import logs
+import settings as environment
+from custom_action import Action, parse
+from engine import Executor, Recorder
+from errors import ClickError, RecordingError, SettingsError
+from operations import Operations
+from settings import SHORT_SECRET, Settings
+
+log = logging.getLogger(__name__)
+
+# About 100,000 ids.
+LARGEST_BODY = 4 * 1024 * 1024
+SECRET_HEADER = "x-bz-secret"  # noqa: S105 - a header's name
+RETRY_AFTER = 5
+
+
+def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
+    """Build the web side of the service, which records operations and runs none.
+
+    Args:
+        settings: what it was told.
+        recorder: writes the clicks down; made from the settings if not given.
+    """
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    recorder = recorder or Recorder(settings)
+
+    def click(action: Action) -> Response:
+        if not _is_authentic(settings):
+            return _unauthorized()
+        posted = parse(action, request.args, request.get_data(), settings.formats)
+        if not posted.auth_token and not settings.iconik_token:
+            raise ClickError("auth_token", "is missing, and the service has no ICONIK_TOKEN")
+        operation_id, is_new = recorder.record(posted)
+        logs.operation_id.set(operation_id)
+        event = "accepted" if is_new else "already running, asked for again"
+        log.info(
+            "%s %s: %s, formats %s, clicked by user %s",
+            posted.title,
+            event,
+            posted.selection,
+            ",".join(posted.formats),
+            posted.user_id or "unknown",
+        )
+        return jsonify(message="OK", operation_id=operation_id)
+
+    @app.post("/add", provide_automatic_options=False)
+    def add() -> Response:
+        return click("add")
+
+    @app.post("/remove", provide_automatic_options=False)
+    def remove() -> Response:
+        return click("remove")
+
+    @app.get("/")
+    def ready() -> Response:
+        return jsonify(message="The B2 storage plugin for iconik is ready.")
+
+    @app.get("/healthz")
+    def health() -> Response:
+        problem = recorder.check()
+        if problem:
+            return _answer(HTTPStatus.SERVICE_UNAVAILABLE, problem)
+        return jsonify(message="OK")
+
+    @app.before_request
+    def forget_operation() -> None:
+        # The server's threads are used again for other requests.
+        logs.operation_id.set("-")
+
+    @app.errorhandler(ClickError)
+    def refuse(error: ClickError) -> Response:
+        log.warning("refused a click: %s", error)
+        return _answer(HTTPStatus.BAD_REQUEST, str(error))
+
+    @app.errorhandler(RecordingError)
+    def postpone(error: RecordingError) -> Response:
+        answer = _answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        answer.headers["Retry-After"] = str(RETRY_AFTER)
+        return answer
+
+    @app.errorhandler(HTTPException)
+    def explain(error: HTTPException) -> Response:
+        answer = _answer(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, error.description or "")
+        for name, value in error.get_headers():
+            if name == "Allow":
+                answer.headers[name] = value
+        return answer
+
+    @app.errorhandler(Exception)
+    def admit(error: Exception) -> Response:
+        log.error("a request met a fault of the plugin's own", exc_info=error)
+        message = "The plugin has met a fault of its own; its log has the details."
+        return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, message)
+
+    return app
+
+
+def _is_authentic(settings: Settings) -> bool:
+    """Whether the request has the shared secret; takes the same time whatever it has."""
+    given = request.headers.get(SECRET_HEADER, "").encode()
+    matches = [hmac.compare_digest(given, secret.encode()) for secret in settings.secrets]
+    return any(matches)
+
+
+def _unauthorized() -> Response:
+    log.warning("refused a click without the shared secret, from %s", request.remote_addr)
+    answer = _answer(HTTPStatus.UNAUTHORIZED, f"The header {SECRET_HEADER} is missing or wrong.")
+    answer.headers["WWW-Authenticate"] = SECRET_HEADER
+    return answer
+
+
+def _answer(status: int, message: str) -> Response:
+    answer = jsonify(message=message)
+    answer.status_code = status
+    return answer
+
+
+def start() -> Flask:
+    """Build the whole service from the environment, and begin to run operations.
+
+    Raises:
+        SystemExit: the environment is not as it should be; the one line says why.
+    """
+    try:
+        settings = environment.load()
+    except SettingsError as error:
+        raise SystemExit(f"b2-iconik-plugin: {error}") from None
+    logs.configure(settings.log_level)
+    if len(settings.secret) < SHORT_SECRET:
+        log.warning("BZ_SHARED_SECRET has under %s characters: take a longer one", SHORT_SECRET)
+    recorder = Recorder(settings)
+    recorder.open()
+    app = create_app(settings, recorder)
+    executor = Executor(settings, Operations(settings))
+    app.extensions["executor"] = executor
+    executor.start()
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    """``app``, built when a server first asks for it, and not when a test imports this module."""
+    if name == "app":
+        globals()["app"] = start()
+        return globals()["app"]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
