@@ -1,0 +1,155 @@
+"""The URLs of our custom actions: how they are built, and which of iconik's are ours."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from custom_action import Action
+
+ACTIONS: tuple[Action, ...] = get_args(Action)
+DEFAULT_PORTS = {"http": 80, "https": 443}
+# What no URL has unencoded, though urlsplit lets it pass; with ? and #, which begin other parts.
+NOT_IN_ENDPOINT = frozenset(' "<>\\^`{|}?#')
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where iconik reaches the service.
+
+    Attributes:
+        text: the address as it was given, without a slash at its end.
+        scheme, host, port: in lower case; the port is that of the scheme if the address has none.
+        path: what comes before /add and /remove; empty, or it begins with a slash.
+    """
+
+    text: str
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the URL of a custom action asks for; equal for URLs that ask for the same.
+
+    Attributes:
+        action: what is to be done.
+        b2_storage_id, ll_storage_id: the two storages; empty if the URL does not say.
+        formats: names of the formats; empty for those of the service's settings.
+    """
+
+    action: Action
+    b2_storage_id: str
+    ll_storage_id: str
+    formats: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Existing:
+    """One of our custom actions, as iconik holds it."""
+
+    id: str
+    context: str
+    title: str
+    target: Target
+
+
+def endpoint(text: str) -> Endpoint:
+    """Read the address of the service.
+
+    Raises:
+        ValueError: it is no plain http or https address. The message does not repeat it.
+    """
+    problem = "must be an address like https://plugin.example.com, without query or password"
+    # urlsplit would drop line breaks and tabs without a word.
+    if not (text.isascii() and text.isprintable()) or NOT_IN_ENDPOINT & set(text):
+        raise ValueError(problem)
+    found = _place(text)
+    if found is None:
+        raise ValueError(problem)
+    scheme, host, port, path = found
+    return Endpoint(text.rstrip("/"), scheme, host, port, path.rstrip("/"))
+
+
+def build(
+    where: Endpoint,
+    action: Action,
+    b2_storage_id: str,
+    ll_storage_id: str,
+    formats: Sequence[str] = (),
+) -> str:
+    """The URL of a custom action.
+
+    Args:
+        where: the service.
+        formats: names of the formats; empty for those of the service's settings.
+    """
+    query = urlencode({"b2_storage_id": b2_storage_id, "ll_storage_id": ll_storage_id})
+    if formats:
+        query += "&formats=" + ",".join(quote(each, safe="") for each in formats)
+    return f"{where.text}/{action}?{query}"
+
+
+def read(where: Endpoint, url: object) -> Target | None:
+    """What a custom action's URL asks for.
+
+    Args:
+        where: the service.
+        url: as iconik has it, of whatever action.
+
+    Returns:
+        None if it does not lead to /add or /remove of just this service.
+    """
+    if not isinstance(url, str):
+        return None
+    found = _place(url)
+    for action in ACTIONS:
+        if found == (where.scheme, where.host, where.port, f"{where.path}/{action}"):
+            query = parse_qs(urlsplit(url).query)
+            return Target(
+                action=action,
+                b2_storage_id=_only(query.get("b2_storage_id", [])),
+                ll_storage_id=_only(query.get("ll_storage_id", [])),
+                formats=_names(query.get("formats", [])),
+            )
+    return None
+
+
+def ours(where: Endpoint, actions: Iterable[Mapping[str, Any]]) -> list[Existing]:
+    """Those custom actions that lead to just this service; all others are somebody else's.
+
+    Args:
+        where: the service.
+        actions: CustomActionSchema objects of iconik's.
+    """
+    found = []
+    for each in actions:
+        target = read(where, each.get("url")) if each.get("type") == "POST" else None
+        id_, context = each.get("id"), each.get("context")
+        if target and isinstance(id_, str) and isinstance(context, str):
+            found.append(Existing(id_, context, str(each.get("title")), target))
+    return found
+
+
+def _place(url: str) -> tuple[str, str, int, str] | None:
+    """Scheme, host, effective port and path of a web address; None if it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
+        return None
+    effective = DEFAULT_PORTS[parts.scheme] if port is None else port
+    return parts.scheme, parts.hostname, effective, parts.path
+
+
+def _only(values: Sequence[str]) -> str:
+    return values[0].lower() if len(values) == 1 else ""
+
+
+def _names(values: Iterable[str]) -> frozenset[str]:
+    names = (name.strip() for value in values for name in value.split(","))
+    return frozenset(name for name in names if name)
