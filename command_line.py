@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import settings as environment
 from action_url import Endpoint, endpoint
-from errors import PluginError, SettingsError
+from errors import PluginError, SettingsError, TokenRejected
 from iconik import Iconik
 from settings import UUID, Settings, split_formats
 from transport import Pacer, Transport
@@ -16,6 +16,8 @@ from transport import Pacer, Transport
 FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
+# A shorter one would be found in our own words, too.
+SHORTEST_CONCEALED = 8
 
 
 class Parser(argparse.ArgumentParser):
@@ -72,21 +74,25 @@ def run(program: str, work: Callable[[Settings, Iconik], None]) -> int:
     """
     # That a token was rejected is said once, by the error that follows.
     logging.getLogger("transport").addHandler(logging.NullHandler())
-    confidential: tuple[str | None, ...] = ()
+    confidential: list[str] = []
     try:
         settings = environment.load()
-        confidential = (*settings.secrets, settings.iconik_token)
+        confidential = [*settings.secrets, settings.iconik_token or ""]
         iconik = _connect(settings)
         try:
             work(settings, iconik)
         finally:
             iconik.close()
+    except TokenRejected as error:
+        problem = f"could not {error.call}: iconik rejects ICONIK_TOKEN (401) for this ICONIK_ID"
     except PluginError as error:
-        print(f"{program}: {_one_line(str(error), confidential)}", file=sys.stderr)  # noqa: T201
-        return FAILED
+        problem = _without(confidential, str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
-    return 0
+    else:
+        return 0
+    print(f"{program}: {_one_line(problem)}", file=sys.stderr)  # noqa: T201
+    return FAILED
 
 
 def say(done: str, title: str, context: str) -> None:
@@ -111,10 +117,15 @@ def _connect(settings: Settings) -> Iconik:
     )
 
 
-def _one_line(text: str, confidential: tuple[str | None, ...] = ()) -> str:
+def _without(confidential: Sequence[str], text: str) -> str:
     # What iconik says is wrong with a request may repeat it, the secret included.
-    for value in filter(None, confidential):
-        text = text.replace(value, "***")
+    for value in confidential:
+        if len(value) >= SHORTEST_CONCEALED:
+            text = text.replace(value, "***")
+    return text
+
+
+def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
