@@ -15,10 +15,14 @@ class Cipher(Serializer):
 
     Args:
         secrets: the shared secrets, the current one first; older ones still decrypt.
+
+    Attributes:
+        fingerprints: tell the secrets' keys apart without giving anything of them away.
     """
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
         self._fernet = MultiFernet([Fernet(_key(secret)) for secret in secrets])
+        self.fingerprints = tuple(_derive(secret, b"fingerprint").hex()[:16] for secret in secrets)
 
     def serialize(self, data: Any) -> str:
         """Encrypt a value."""
@@ -35,5 +39,9 @@ class Cipher(Serializer):
 
 
 def _key(secret: str) -> bytes:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"b2-iconik-plugin at rest")
-    return base64.urlsafe_b64encode(derived.derive(secret.encode()))
+    return base64.urlsafe_b64encode(_derive(secret, b"at rest"))
+
+
+def _derive(secret: str, purpose: bytes) -> bytes:
+    info = b"b2-iconik-plugin " + purpose
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret.encode())

@@ -16,14 +16,13 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from cryptography.fernet import InvalidToken
 from dbos import DBOS, DBOSClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from cipher import Cipher
 from custom_action import CustomAction
 from database import connect, writing
-from errors import RecordingError
+from errors import RecordingError, SettingsError
 from ledger import Ledger
 from lock import is_taken, only_one
 from settings import Settings
@@ -36,10 +35,11 @@ APPLICATION_VERSION = "1"
 EXECUTOR = "executor"
 QUEUE = "operations"
 WORKFLOW = "operation"
-KEY_MARK = "key"
 WEB_PATIENCE = 5.0
 EXECUTOR_PATIENCE = 30.0
 LOCK_INTERVAL = 0.5
+RESTART_INTERVAL = 1.0
+COMPLAIN_INTERVAL = 60.0
 KEEP = timedelta(days=30)
 PURGE_INTERVAL = 3600.0
 
@@ -105,7 +105,14 @@ class Recorder:
                 if running:
                     return running, False
                 operation_id = str(uuid.uuid4())
-                ledger.record(connection, operation_id, click, digest, now_ms())
+                ledger.record(
+                    connection,
+                    operation_id,
+                    click,
+                    digest=digest,
+                    key=self._cipher.fingerprints[0],
+                    now_ms=now_ms(),
+                )
                 client.enqueue_in_transaction(
                     connection,
                     {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": operation_id},
@@ -115,6 +122,12 @@ class Recorder:
         except (SQLAlchemyError, OSError) as error:
             log.error("a click could not be recorded: %s", _brief(error))
             raise RecordingError("the operation could not be recorded; try again later") from error
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._client and self._engine:
+            self._client.destroy()
+            self._engine.dispose()
 
     def check(self) -> str | None:
         """What keeps operations from being recorded or run, if anything does."""
@@ -170,8 +183,12 @@ class Executor:
                 with only_one(self._settings.database_url) as still_only_one:
                     if still_only_one is not None:
                         self._lead(still_only_one)
+            except SettingsError as error:
+                log.error("%s", error)
+                self._stopping.wait(COMPLAIN_INTERVAL)
             except Exception:
                 log.exception("the executor failed, and will start again")
+                self._stopping.wait(RESTART_INTERVAL)
             self._stopping.wait(LOCK_INTERVAL)
 
     def _lead(self, still_only_one: Callable[[], bool]) -> None:
@@ -179,13 +196,16 @@ class Executor:
         DBOS.migrate(self._settings.database_url)
         ledger = Ledger(engine)
         ledger.create()
-        if not self._has_right_key(ledger):
-            log.error(
-                "this database was written with another BZ_SHARED_SECRET, and operations in it "
-                "haven't ended: set BZ_SHARED_SECRET_PREVIOUS to it. Nothing is run until then."
+        unreadable = [
+            each for each in ledger.running() if each.key not in self._cipher.fingerprints
+        ]
+        if unreadable:
+            # The engine would end them with an error, and their clicks would be lost.
+            engine.dispose()
+            raise SettingsError(
+                f"{len(unreadable)} running operations were recorded with another "
+                "BZ_SHARED_SECRET: set BZ_SHARED_SECRET_PREVIOUS to it; until then none is run"
             )
-            self._stopping.wait(PURGE_INTERVAL)
-            return
         # Not the event that stops this process: losing the lock must stop the operations, too.
         stopping = threading.Event()
         self._launch(engine, stopping)
@@ -246,18 +266,6 @@ class Executor:
                 fault = f"a fault of the plugin's own ({type(error).__name__}), see its log"
                 ledger.fail(operation.number, fault, now_ms())
             return {}
-
-    def _has_right_key(self, ledger: Ledger) -> bool:
-        """Whether what lies in the database can be read; a wrong key would end operations."""
-        mark = ledger.mark(KEY_MARK)
-        try:
-            if mark is not None:
-                self._cipher.deserialize(mark)
-        except InvalidToken:
-            if ledger.running():
-                return False
-        ledger.set_mark(KEY_MARK, self._cipher.serialize("readable"))
-        return True
 
 
 def _give_up_stranded(ledger: Ledger) -> None:

@@ -15,7 +15,6 @@ from tables import (
     assets,
     copies,
     insert_new,
-    marks,
     metadata,
     operations,
     read_operation,
@@ -80,7 +79,9 @@ class Ledger:
         connection: sa.Connection,
         operation_id: str,
         click: CustomAction,
+        *,
         digest: str,
+        key: str,
         now_ms: int,
     ) -> None:
         """Write down a new operation, the newest of all, in a transaction of ``writing``."""
@@ -94,6 +95,7 @@ class Ledger:
                 selection=click.selection,
                 user_id=click.user_id,
                 digest=digest,
+                key=key,
                 clicks=1,
                 expanded=0,
                 recorded_ms=now_ms,
@@ -235,16 +237,3 @@ class Ledger:
                 for table in (assets, copies, vanished, operations):
                     connection.execute(sa.delete(table).where(table.c.number == row.number))
             return [row.id for row in rows]
-
-    # Marks
-
-    def mark(self, name: str) -> str | None:
-        """A value kept under a name, or None."""
-        with self._engine.connect() as connection:
-            return connection.execute(sa.select(marks.c.value).where(marks.c.name == name)).scalar()
-
-    def set_mark(self, name: str, value: str) -> None:
-        """Keep a value under a name."""
-        with writing(self._engine) as connection:
-            connection.execute(sa.delete(marks).where(marks.c.name == name))
-            connection.execute(sa.insert(marks).values(name=name, value=value))

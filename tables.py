@@ -26,6 +26,7 @@ operations = sa.Table(
     sa.Column("selection", sa.Text, nullable=False),
     sa.Column("user_id", sa.Text),
     sa.Column("digest", sa.Text, nullable=False, index=True),
+    sa.Column("key", sa.Text, nullable=False),
     sa.Column("clicks", sa.Integer, nullable=False),
     sa.Column("expanded", sa.Integer, nullable=False),
     sa.Column("recorded_ms", sa.BigInteger, nullable=False),
@@ -63,12 +64,6 @@ vanished = sa.Table(
     sa.Column("what", sa.Text, primary_key=True),
     sa.Column("reason", sa.Text, nullable=False),
 )
-marks = sa.Table(
-    "plugin_marks",
-    metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -79,6 +74,7 @@ class Operation:
         number: its place in the order of clicks; the higher, the newer.
         id: the UUID that was answered.
         formats: names of the formats it is about.
+        key: fingerprint of the key that its arguments are encrypted with.
         clicks: how often it was asked for.
         expanded: how many of those clicks its assets were listed for.
         recorded_ms, ended_ms: milliseconds since 1970; ended_ms is None while it runs.
@@ -93,6 +89,7 @@ class Operation:
     formats: tuple[str, ...]
     selection: str
     user_id: str | None
+    key: str
     clicks: int
     expanded: int
     recorded_ms: int
@@ -141,6 +138,7 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         formats=tuple(row.formats),
         selection=row.selection,
         user_id=row.user_id,
+        key=row.key,
         clicks=row.clicks,
         expanded=row.expanded,
         recorded_ms=row.recorded_ms,

@@ -1,0 +1,336 @@
+"""The engine on a real SQLite file, with operations that do next to nothing."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+import engine as engine_module
+from custom_action import CustomAction
+from database import connect
+from engine import KEEP, Executor, Recorder, now_ms
+from errors import RecordingError, Stopped
+from ledger import Ledger
+from settings import Settings
+
+SECONDS = 30.0
+ASSET = "11111111-1111-4111-8111-111111111111"
+CLICK = CustomAction(
+    action="add",
+    b2_storage_id="b2b2b2b2-0000-4000-8000-000000000000",
+    ll_storage_id="11111111-0000-4000-8000-000000000000",
+    formats=("ORIGINAL",),
+    context="ASSET",
+    asset_ids=(ASSET,),
+    auth_token="token-of-the-click",
+)
+
+
+class Runner:
+    """Operations that end at once, or when the test lets them."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, CustomAction]] = []
+        self.hold = False
+        self.error: Exception | None = None
+
+    def __call__(
+        self, operation_id: str, click: CustomAction, engine: sa.Engine, stopping: threading.Event
+    ) -> dict[str, Any]:
+        self.calls.append((operation_id, click))
+        if self.error:
+            raise self.error
+        if self.hold:
+            stopping.wait(SECONDS)
+            raise Stopped
+        ledger = Ledger(engine)
+        operation = ledger.operation(operation_id)
+        assert operation
+        ledger.expand(operation.number, operation.clicks, [], {})
+        ledger.end(operation, now_ms())
+        return {"assets": 0}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        iconik_id=ASSET, secret="s" * 32, database_url=f"sqlite:///{tmp_path / 'operations.sqlite'}"
+    )
+
+
+@pytest.fixture
+def recorder(settings: Settings) -> Iterator[Recorder]:
+    recorder = Recorder(settings)
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[sa.Engine]:
+    engine = connect(settings.database_url, 5)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def ledger(database: sa.Engine) -> Ledger:
+    return Ledger(database)
+
+
+@pytest.fixture
+def start(settings: Settings) -> Iterator[Callable[[Runner], Executor]]:
+    executors: list[Executor] = []
+
+    def start(runner: Runner) -> Executor:
+        executor = Executor(settings, runner)
+        executors.append(executor)
+        executor.start()
+        return executor
+
+    yield start
+    for executor in executors:
+        executor.stop()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.02)
+
+
+def has_ended(ledger: Ledger, operation_id: str) -> bool:
+    operation = ledger.operation(operation_id)
+    return operation is not None and operation.ended_ms is not None
+
+
+def test_a_recorded_click_is_run_with_all_it_said(
+    recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Executor]
+) -> None:
+    runner = Runner()
+    operation_id, is_new = recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: has_ended(ledger, operation_id))
+    assert is_new
+    assert runner.calls == [(operation_id, CLICK)]
+
+
+def test_the_same_click_while_one_runs_is_that_operation(recorder: Recorder) -> None:
+    first, _ = recorder.record(CLICK)
+    assert recorder.record(CLICK) == (first, False)
+
+
+def test_five_equal_clicks_at_once_are_one_operation(recorder: Recorder) -> None:
+    answers: list[tuple[str, bool]] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(recorder.record(CLICK))) for _ in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({operation_id for operation_id, _ in answers}) == 1
+    assert sorted(is_new for _, is_new in answers) == [False] * 4 + [True]
+
+
+def test_an_interrupted_operation_is_carried_on_by_the_next_executor(
+    recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Executor]
+) -> None:
+    first, second = Runner(), Runner()
+    first.hold = True
+    operation_id, _ = recorder.record(CLICK)
+    executor = start(first)
+    wait_until(lambda: first.calls)
+    executor.stop()
+    assert not has_ended(ledger, operation_id)
+    start(second)
+    wait_until(lambda: has_ended(ledger, operation_id))
+    assert second.calls == [(operation_id, CLICK)]
+
+
+def test_two_executors_never_run_at_once(
+    recorder: Recorder, start: Callable[[Runner], Executor]
+) -> None:
+    first, second = Runner(), Runner()
+    first.hold = True
+    executor = start(first)
+    recorder.record(CLICK)
+    wait_until(lambda: first.calls)
+    start(second)
+    assert recorder.check() is None
+    assert not second.calls
+    executor.stop()
+    wait_until(lambda: second.calls)
+
+
+def test_a_fault_of_our_own_ends_in_a_report(
+    recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Executor]
+) -> None:
+    runner = Runner()
+    runner.error = KeyError("token-of-the-click")
+    operation_id, _ = recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: has_ended(ledger, operation_id))
+    operation = ledger.operation(operation_id)
+    assert operation
+    assert operation.failure == "a fault of the plugin's own (KeyError), see its log"
+
+
+def test_the_executor_stops_its_operations_when_its_lock_file_is_gone(
+    settings: Settings, recorder: Recorder, start: Callable[[Runner], Executor]
+) -> None:
+    runner = Runner()
+    runner.hold = True
+    recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: len(runner.calls) == 1)
+    Path(f"{sa.make_url(settings.database_url).database}.lock").unlink()
+    wait_until(lambda: len(runner.calls) == 2)
+
+
+def test_an_operation_the_engine_lost_is_reported_as_interrupted(
+    recorder: Recorder, ledger: Ledger, database: sa.Engine, start: Callable[[Runner], Executor]
+) -> None:
+    operation_id, _ = recorder.record(CLICK)
+    with database.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM workflow_status")
+    start(Runner())
+    wait_until(lambda: has_ended(ledger, operation_id))
+    operation = ledger.operation(operation_id)
+    assert operation
+    assert operation.failure == "it was interrupted by a fault; click again"
+
+
+def test_an_old_operation_is_forgotten(
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    operation_id, _ = recorder.record(CLICK)
+    executor = start(Runner())
+    wait_until(lambda: has_ended(ledger, operation_id))
+    executor.stop()
+    later = now_ms() + (KEEP + timedelta(days=1)) // timedelta(milliseconds=1)
+    monkeypatch.setattr(engine_module, "now_ms", lambda: later)
+    start(Runner())
+    wait_until(lambda: ledger.operation(operation_id) is None)
+
+
+def test_nothing_is_run_with_another_secret_while_operations_wait(
+    settings: Settings,
+    recorder: Recorder,
+    ledger: Ledger,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    recorder.record(CLICK)
+    first = Runner()
+    first.hold = True
+    before = Executor(settings, first)
+    before.start()
+    wait_until(lambda: first.calls)
+    before.stop()
+    other = Runner()
+    executor = Executor(Settings(**{**vars(settings), "secret": "t" * 32}), other)
+    executor.start()
+    wait_until(lambda: "BZ_SHARED_SECRET_PREVIOUS" in caplog.text)
+    executor.stop()
+    assert not other.calls
+
+
+def test_a_new_secret_is_taken_up_when_no_operation_waits(
+    settings: Settings, recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Executor]
+) -> None:
+    operation_id, _ = recorder.record(CLICK)
+    executor = start(Runner())
+    wait_until(lambda: has_ended(ledger, operation_id))
+    executor.stop()
+    settings = Settings(**{**vars(settings), "secret": "t" * 32})
+    renewed, runner = Recorder(settings), Runner()
+    renewed.record(CLICK)
+    after = Executor(settings, runner)
+    after.start()
+    wait_until(lambda: runner.calls)
+    after.stop()
+    renewed.close()
+
+
+def test_an_operation_from_before_a_secret_was_rotated_is_carried_on(
+    settings: Settings, recorder: Recorder, ledger: Ledger
+) -> None:
+    operation_id, _ = recorder.record(CLICK)
+    rotated = {**vars(settings), "secret": "t" * 32, "previous_secret": settings.secret}
+    executor = Executor(Settings(**rotated), Runner())
+    executor.start()
+    wait_until(lambda: has_ended(ledger, operation_id))
+    executor.stop()
+
+
+def test_no_token_lies_readable_in_the_database(
+    settings: Settings, recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Executor]
+) -> None:
+    operation_id, _ = recorder.record(CLICK)
+    start(Runner())
+    wait_until(lambda: has_ended(ledger, operation_id))
+    directory = Path(sa.make_url(settings.database_url).database or "").parent
+    for path in directory.iterdir():
+        assert CLICK.auth_token.encode() not in path.read_bytes()
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_click_that_cannot_be_written_down_is_not_accepted(
+    settings: Settings, recorder: Recorder, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "WEB_PATIENCE", 0.1)
+    recorder.open()
+    with database.begin() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        with pytest.raises(RecordingError):
+            recorder.record(CLICK)
+        assert recorder.check() == "operations can't be recorded: database is locked"
+    assert recorder.record(CLICK)[1]
+
+
+def test_a_database_that_cannot_be_opened_is_tried_again_with_the_next_click(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = tmp_path / "later"
+    url = f"sqlite:///{directory / 'operations.sqlite'}"
+    recorder = Recorder(Settings(**{**vars(settings), "database_url": url}))
+    recorder.open()
+    assert "can't be opened yet" in caplog.text
+    directory.mkdir()
+    assert recorder.record(CLICK)[1]
+    recorder.close()
+
+
+def test_health_is_bad_while_no_process_runs_operations(recorder: Recorder) -> None:
+    assert recorder.check() == "no process runs the operations"
+
+
+def test_an_executor_that_fails_starts_again(
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    real = connect
+    failures = [OperationalError("PRAGMA", {}, Exception("disk I/O error"))]
+
+    def fails_once(url: str, patience: float) -> sa.Engine:
+        if failures:
+            raise failures.pop()
+        return real(url, patience)
+
+    operation_id, _ = recorder.record(CLICK)
+    monkeypatch.setattr("engine.connect", fails_once)
+    start(Runner())
+    wait_until(lambda: has_ended(ledger, operation_id))
+    assert "the executor failed" in caplog.text
