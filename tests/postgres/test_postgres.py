@@ -1,0 +1,94 @@
+"""Recording and running operations on a real PostgreSQL server."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from custom_action import CustomAction
+from database import connect
+from engine import Executor, Recorder, now_ms
+from ledger import Ledger
+from lock import POSTGRES_EXECUTOR, is_taken, only_one
+from settings import Settings
+
+SECONDS = 30.0
+ASSET = "11111111-1111-4111-8111-111111111111"
+CLICK = CustomAction(
+    action="remove",
+    b2_storage_id="b2b2b2b2-0000-4000-8000-000000000000",
+    ll_storage_id="11111111-0000-4000-8000-000000000000",
+    formats=("ORIGINAL",),
+    context="ASSET",
+    asset_ids=(ASSET,),
+)
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(iconik_id=ASSET, secret="s" * 32, database_url=database_url)
+
+
+@pytest.fixture
+def recorder(settings: Settings) -> Iterator[Recorder]:
+    recorder = Recorder(settings)
+    yield recorder
+    recorder.close()
+
+
+def end_at_once(
+    operation_id: str, click: CustomAction, engine: sa.Engine, stopping: object
+) -> dict[str, Any]:
+    ledger = Ledger(engine)
+    operation = ledger.operation(operation_id)
+    assert operation
+    ledger.expand(operation.number, operation.clicks, click.asset_ids, {})
+    ledger.fail(operation.number, "this is only a test", now_ms())
+    return {}
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.02)
+
+
+def test_a_click_is_recorded_once_and_run(settings: Settings, recorder: Recorder) -> None:
+    operation_id, is_new = recorder.record(CLICK)
+    assert is_new
+    assert recorder.record(CLICK) == (operation_id, False)
+    engine = connect(settings.database_url, 5)
+    ledger = Ledger(engine)
+    executor = Executor(settings, end_at_once)
+    executor.start()
+    wait_until(lambda: not ledger.running())
+    executor.stop()
+    engine.dispose()
+
+
+def test_only_one_process_is_the_executor(database_url: str) -> None:
+    with only_one(database_url) as still_mine, only_one(database_url) as others:
+        assert still_mine is not None
+        assert still_mine()
+        assert others is None
+        assert is_taken(database_url)
+    assert not is_taken(database_url)
+
+
+def test_an_executor_notices_that_the_server_ended_its_session(database_url: str) -> None:
+    engine = connect(database_url, 5)
+    with only_one(database_url) as still_mine:
+        assert still_mine is not None
+        with engine.begin() as connection:
+            connection.execute(
+                sa.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+                    "AND ((classid::bigint << 32) | objid::bigint) = :key"
+                ),
+                {"key": POSTGRES_EXECUTOR},
+            )
+        assert not still_mine()
+    engine.dispose()
