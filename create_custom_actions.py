@@ -1,10 +1,10 @@
 """Create the custom actions in iconik, or bring them up to date where they exist."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import action_url
-from action_url import Endpoint
+from action_url import Endpoint, Existing
 from command_line import Parser, add_common_options, in_words, run, say, storage_id
 from custom_action import TITLES
 from errors import NotFound, OperationFailed
@@ -85,19 +85,29 @@ def create(iconik: Iconik, actions: Sequence[dict[str, Any]], where: Endpoint) -
         IconikError: iconik can't, or won't; what was said to be done before is done.
     """
     held = action_url.ours(where, iconik.custom_actions())
+    kept = set()
     for action in actions:
-        title, context = action["title"], action["context"]
-        target = action_url.read(where, action["url"])
-        same = [each.id for each in held if (each.context, each.target) == (context, target)]
-        if not same:
+        same = _same(held, action, where)
+        if same:
+            iconik.update_custom_action(same[0].id, action)
+            kept.add(same[0].id)
+            say("updated", action["title"], action["context"])
+        else:
             iconik.create_custom_action(action)
-            say("created", title, context)
-            continue
-        iconik.update_custom_action(same[0], action)
-        say("updated", title, context)
+            say("created", action["title"], action["context"])
+    # Looked at afresh: a creation whose answer got lost was asked for again.
+    held = action_url.ours(where, iconik.custom_actions())
+    for action in actions:
+        same = sorted(_same(held, action, where), key=lambda each: each.id not in kept)
         for duplicate in same[1:]:
-            iconik.delete_custom_action(context, duplicate)
-            say("deleted a duplicate of", title, context)
+            iconik.delete_custom_action(duplicate.context, duplicate.id)
+            say("deleted a duplicate of", action["title"], action["context"])
+
+
+def _same(held: Sequence[Existing], action: Mapping[str, Any], where: Endpoint) -> list[Existing]:
+    """Those that are there for the same thing, whatever their title and secret."""
+    key = (action["context"], action_url.read(where, action["url"]))
+    return [each for each in held if (each.context, each.target) == key]
 
 
 def _check_storages(iconik: Iconik, b2_storage_id: str, ll_storage_id: str) -> None:
