@@ -1,0 +1,96 @@
+"""What many tests need: valid settings, and an iconik that answers as a test tells it to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import responses
+from fake_iconik import CLICK_TOKEN, FakeActions, NoPacer
+from responses import RequestsMock
+
+import settings as settings_module
+from iconik import Iconik
+from settings import Settings
+from transport import Transport
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """Variables that make valid settings, each with a value of its own."""
+    return {
+        "ICONIK_ID": "a0a0a0a0-0000-4000-8000-000000000000",
+        "BZ_SHARED_SECRET": "secret-shared-with-iconik-0123456789",
+        "ICONIK_TOKEN": "token-of-the-application-0123456789",
+        "ICONIK_URL": "https://iconik.test",
+        "ICONIK_REQUESTS_PER_SECOND": "1000",
+    }
+
+
+@pytest.fixture
+def settings(environment: dict[str, str], tmp_path: Path) -> Settings:
+    """The settings that ``environment`` makes."""
+    return settings_module.load(environment, tmp_path / "no.env")
+
+
+@pytest.fixture
+def own_environment(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> dict[str, str]:
+    """Makes ``environment`` that of this process, in an empty working directory."""
+    for name in (
+        "BZ_SHARED_SECRET_PREVIOUS",
+        "COPY_SETTLE_TIME",
+        "COPY_TIMEOUT",
+        "DATABASE_URL",
+        "FORMAT_NAMES",
+        "LOG_LEVEL",
+        "STATE_DIRECTORY",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return environment
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Has retries go on at once; the seconds each would have waited."""
+    waited: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=waited.append))
+    return waited
+
+
+@pytest.fixture
+def http(waits: list[float]) -> Iterator[RequestsMock]:
+    """Answers requests; a request that no test announced is a failed connection."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture
+def pacer() -> NoPacer:
+    """A pacer that does not wait."""
+    return NoPacer()
+
+
+@pytest.fixture
+def transport(settings: Settings, pacer: NoPacer, http: RequestsMock) -> Iterator[Transport]:
+    """A transport with a click's token and an application's."""
+    tokens = (CLICK_TOKEN, settings.iconik_token or "")
+    made = Transport(settings.iconik_url, settings.iconik_id, tokens, pacer)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def iconik(transport: Transport) -> Iconik:
+    """A client over ``transport``."""
+    return Iconik(transport)
+
+
+@pytest.fixture
+def actions(http: RequestsMock) -> FakeActions:
+    """iconik's custom actions, of which there are none yet."""
+    return FakeActions(http)

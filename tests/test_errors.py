@@ -1,0 +1,73 @@
+"""Every error survives being stored and read back."""
+
+import pickle
+
+import pytest
+
+import errors
+from errors import (
+    ClickError,
+    IconikError,
+    IconikRefused,
+    IconikUnavailable,
+    NotFound,
+    NotPermitted,
+    OperationFailed,
+    PluginError,
+    RecordingError,
+    SettingsError,
+    Stopped,
+    TokenRejected,
+)
+
+ALL = [
+    PluginError("why"),
+    SettingsError("why"),
+    ClickError("asset_ids", "must be a list of UUIDs"),
+    RecordingError("why"),
+    IconikError("read storage 1", "it said no"),
+    IconikUnavailable("read storage 1", "it said no"),
+    IconikRefused("read storage 1", "it said no"),
+    NotFound("read storage 1", "it said no"),
+    NotPermitted("read storage 1", "it said no"),
+    TokenRejected("read storage 1", "it said no"),
+    OperationFailed("why"),
+    Stopped(),
+]
+
+
+@pytest.mark.parametrize("error", ALL, ids=lambda error: type(error).__name__)
+def test_an_error_is_the_same_after_pickling(error: BaseException) -> None:
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (type(again), again.args, vars(again), str(again)) == (
+        type(error),
+        error.args,
+        vars(error),
+        str(error),
+    )
+
+
+def test_no_error_is_forgotten_here() -> None:
+    defined = {each for each in vars(errors).values() if isinstance(each, type)}
+    assert {type(error) for error in ALL} == defined
+
+
+def test_a_click_error_names_the_field_and_the_problem() -> None:
+    assert str(ClickError("context", "is unknown")) == "context: is unknown"
+
+
+def test_an_iconik_error_names_the_call_and_the_problem() -> None:
+    assert str(NotFound("read asset 1", "it is gone")) == "could not read asset 1: it is gone"
+
+
+def test_nothing_that_catches_exceptions_catches_a_stop() -> None:
+    assert not issubclass(Stopped, Exception)
+
+
+@pytest.mark.parametrize("kind", [NotFound, NotPermitted, TokenRejected])
+def test_a_refusal_of_any_kind_is_caught_as_a_refusal(kind: type[IconikError]) -> None:
+    assert issubclass(kind, IconikRefused)
+
+
+def test_an_outage_is_no_refusal() -> None:
+    assert not issubclass(IconikUnavailable, IconikRefused)
