@@ -16,6 +16,7 @@ from errors import SettingsError
 
 DEFAULT_FORMATS = "ORIGINAL,PPRO_PROXY"
 DEFAULT_ICONIK_URL = "https://app.iconik.io"
+SQLITE_DRIVERS = ("sqlite", "sqlite+pysqlite")
 DATABASE_NAME = "b2-iconik-plugin.sqlite"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -141,9 +142,11 @@ def _iconik_url(text: str) -> str:
         _ = url.port
     except ValueError:
         host = None
-    if host is None or url.scheme not in ("http", "https") or url.username or url.password:
+    # The parser lets these pass: line breaks by dropping them, others as part of the host.
+    odd = not (text.isascii() and text.isprintable()) or set(" @\\") & set(text)
+    if host is None or odd or url.scheme not in ("http", "https"):
         raise SettingsError(f"ICONIK_URL must be an address like {DEFAULT_ICONIK_URL}")
-    if url.path.rstrip("/") not in ("", "/API") or url.query or url.fragment:
+    if url.path.rstrip("/") not in ("", "/API") or set("?#") & set(text):
         raise SettingsError(f"ICONIK_URL must have no path, like {DEFAULT_ICONIK_URL}")
     if url.scheme == "http" and host not in LOOPBACK:
         raise SettingsError("ICONIK_URL must begin with https:// (http only on this machine)")
@@ -156,12 +159,13 @@ def _database_url(given: Mapping[str, str]) -> str:
     text = given.get("DATABASE_URL", f"sqlite:///{Path(directory) / DATABASE_NAME}")
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise SettingsError("DATABASE_URL is not a database URL") from None
     if url.get_backend_name() == "postgresql":
         # One driver for every PostgreSQL URL, the one that is installed.
         return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+    is_file = url.host is None and url.database not in (None, "", ":memory:")
+    if url.drivername not in SQLITE_DRIVERS or not is_file:
         raise SettingsError("DATABASE_URL must begin with postgresql:// or sqlite:/// and a path")
     return text
 
@@ -173,7 +177,7 @@ def _log_level(text: str) -> str:
 
 
 def _duration(name: str, text: str) -> timedelta:
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     if not match or int(match[1]) == 0:
         raise SettingsError(f"{name} must be a length of time like 90s, 30m, 12h or 7d")
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
