@@ -1,0 +1,147 @@
+"""iconik's assets, search, users and auth APIs: what can be selected, and by whom."""
+
+from flask import request
+
+from simulator import checks, paging
+from simulator.records import SYSTEM_DOMAIN_ID, USER_ID, Collection, Json
+from simulator.refusals import bad_field, not_found
+from simulator.routes import operation
+from simulator.simulation import Simulation
+
+COLLECTION = "/assets/v1/collections/<collection_id>"
+OBJECT_TYPES = ("assets", "collections")
+
+SEARCH: dict[str, checks.Check] = {
+    "query": checks.text,
+    "doc_types": checks.anything,
+    "filter": checks.anything,
+    "sort": checks.anything,
+    "facets": checks.anything,
+    "facets_filters": checks.anything,
+    "include_fields": checks.anything,
+    "exclude_fields": checks.anything,
+    "search_fields": checks.anything,
+    "search_after": checks.anything,
+    "metadata_view_id": checks.id_,
+}
+
+
+class AssetsApi:
+    """The operations that find assets and collections, and the one who asks."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._library = simulation.library
+        self._settings = simulation.settings
+
+    @operation("GET", "/assets/v1/assets/<asset_id>/", "can_read_assets")
+    def get_asset(self, asset_id: str) -> Json:
+        """Get an asset."""
+        asset = self._library.assets.get(asset_id)
+        if asset is None:
+            raise not_found("Asset")
+        return asset.json()
+
+    @operation("GET", f"{COLLECTION}/", "can_read_collections")
+    def get_collection(self, collection_id: str) -> Json:
+        """Get a collection."""
+        return self._collection(collection_id).json()
+
+    @operation("GET", f"{COLLECTION}/contents/", "can_read_collections")
+    def list_contents(self, collection_id: str) -> Json:
+        """Get what is directly in a collection."""
+        contents = self._collection(collection_id).contents
+        types = request.args.get("object_types", ",".join(OBJECT_TYPES)).split(",")
+        if not set(types) <= set(OBJECT_TYPES):
+            raise bad_field("object_types", f"Must be of: {', '.join(OBJECT_TYPES)}.")
+        ids = checks.query_ids("object_ids")
+        found = [
+            (each, kind)
+            for each, kind in contents.items()
+            if kind in types and (ids is None or each in ids)
+        ]
+        return paging.numbered(found, self._listed)
+
+    @operation("GET", f"{COLLECTION}/content/info/", "can_read_collections")
+    def count_contents(self, collection_id: str) -> Json:
+        """Count what is directly in a collection."""
+        kinds = list(self._collection(collection_id).contents.values())
+        return {
+            "assets_count": kinds.count("assets"),
+            "collections_count": kinds.count("collections"),
+        }
+
+    @operation("GET", "/search/v1/search/saved/<search_id>/", "can_read_saved_searches")
+    def run_saved_search(self, search_id: str) -> Json:
+        """Get the results of a saved search."""
+        ids = self._library.saved_searches.get(search_id)
+        if ids is None:
+            raise not_found("Saved search")
+        named = {"id": search_id, "name": "Saved search"}
+        return {**named, **paging.numbered([self._with_type(each) for each in ids], self._listed)}
+
+    @operation("POST", "/search/v1/search/", "can_search")
+    def search(self) -> Json:
+        """Search: ``query`` in titles, and terms on ``id``; nothing else narrows the result."""
+        wanted = checks.body(SEARCH)
+        words = wanted.get("query", "").lower()
+        types = wanted.get("doc_types") or list(OBJECT_TYPES)
+        ids: set[str] | None = None
+        for term in (wanted.get("filter") or {}).get("terms", ()):
+            if term.get("name") == "id":
+                ids = {str(term.get("value", "")), *(term.get("value_in") or ())}
+        found = [
+            (each, kind)
+            for kind, records in (
+                ("assets", self._library.assets),
+                ("collections", self._library.collections),
+            )
+            if kind in types
+            for each, record in records.items()
+            if words in record.title.lower() and (ids is None or each in ids)
+        ]
+        return {**paging.numbered(found, self._listed), "facets": {}}
+
+    @operation("GET", "/users/v1/users/current/")
+    def get_current_user(self) -> Json:
+        """Get the user whom the token acts as."""
+        return {
+            "id": USER_ID,
+            "system_domain_id": SYSTEM_DOMAIN_ID,
+            "first_name": "Ada",
+            "last_name": "Editor",
+            "email": "ada@example.com",
+            "type": "POWER",
+            "status": "ACTIVE",
+            "is_admin": True,
+        }
+
+    @operation("GET", "/auth/v1/auth/token/", newer=True)
+    def check_token(self) -> Json:
+        """Tell that the token is good: a bad one doesn't get here."""
+        return {"user_id": USER_ID, "system_domain_id": SYSTEM_DOMAIN_ID}
+
+    def _collection(self, collection_id: str) -> Collection:
+        collection = self._library.collections.get(collection_id)
+        if collection is None:
+            raise not_found("Collection")
+        return collection
+
+    def _with_type(self, object_id: str) -> tuple[str, str]:
+        kind = "collections" if object_id in self._library.collections else "assets"
+        return object_id, kind
+
+    def _listed(self, found: tuple[str, str]) -> Json:
+        """An asset or a collection as listings show it, even if it is gone: they lag behind."""
+        object_id, kind = found
+        if kind == "collections":
+            collection = self._library.collections.get(object_id)
+            gone = {"id": object_id, "title": "Gone", "status": "ACTIVE"}
+            return {**(collection.json() if collection else gone), "object_type": kind}
+        asset = self._library.assets.get(object_id)
+        if asset is None:
+            return {"id": object_id, "title": "Gone", "status": "ACTIVE", "object_type": kind}
+        shown = {**asset.json(), "object_type": kind}
+        if self._settings.listing_hints:
+            shown["formats"] = [each.json() for each in asset.formats.values()]
+            shown["files"] = [each.json() for each in asset.files()]
+        return shown

@@ -1,0 +1,260 @@
+"""iconik's files API: storages, what is where, copying, deleting."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import request
+
+from simulator import checks, paging
+from simulator.records import Asset, File, FileSet, Format, Json, Storage
+from simulator.refusals import Refusal, bad_field, forbidden, not_found
+from simulator.routes import operation
+from simulator.simulation import Simulation
+from simulator.transfers import Wish
+
+ASSET = "/files/v1/assets/<asset_id>"
+FILE_SET = f"{ASSET}/file_sets/<file_set_id>"
+STORAGE_FILTERS = ("id", "name", "method", "status", "purpose")
+
+BULK_COPY: dict[str, checks.Check] = {
+    "object_ids": checks.ids(1, 500),
+    "object_type": checks.one_of("assets", "collections", "saved_searches"),
+    "format_name": checks.name,
+    "preferred_original_storage_id": checks.optional(checks.id_),
+    "overwrite": checks.flag,
+    "allow_duplicate_transfers": checks.flag,
+    "delete_original": checks.flag,
+    "delete_only_from_source_folder": checks.flag,
+    "keep_collection_structure": checks.flag,
+    "file_path": checks.optional(checks.text),
+}
+
+
+class FilesApi:
+    """The operations below /files/v1/."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._library = simulation.library
+        self._settings = simulation.settings
+        self._copies = simulation.copies
+        self._deletions = simulation.deletions
+
+    # Storages
+
+    @operation("GET", "/files/v1/storages/", "can_read_storages")
+    def list_storages(self) -> Json:
+        """Get all storages."""
+        ids = checks.query_ids("ids")
+        found = [
+            storage
+            for storage in self._library.storages.values()
+            if (ids is None or storage.id in ids)
+            and all(
+                request.args.get(field) in (None, getattr(storage, field))
+                for field in STORAGE_FILTERS
+            )
+        ]
+        return paging.numbered(found, Storage.json)
+
+    @operation("GET", "/files/v1/storages/<storage_id>/", "can_read_storages")
+    def get_storage(self, storage_id: str) -> Json:
+        """Get a storage."""
+        return self._storage(storage_id).json()
+
+    @operation(
+        "GET",
+        "/files/v1/storages/<storage_id>/verifications/access/",
+        "can_read_storages",
+        newer=True,
+    )
+    def verify_access(self, storage_id: str) -> Json:
+        """Tell whether iconik reaches a storage."""
+        storage = self._storage(storage_id)
+        if storage.status == "FAILING":
+            raise Refusal(400, ["Storage can not be reached"])
+        return {"status": storage.status}
+
+    @operation(
+        "POST", "/files/v1/storages/<storage_id>/bulk/", "can_read_files", "can_write_transfers"
+    )
+    def copy_to_storage(self, storage_id: str) -> tuple[Json, int]:
+        """Queue the copying of one format of many objects to a storage."""
+        checks.query_flag("allow_host_transfer")
+        wanted = checks.body(BULK_COPY, required=("object_ids", "object_type"))
+        storage = self._storage(storage_id)
+        if not storage.settings.get("write", True):
+            raise forbidden("Permission on storage denied")
+        if storage.status != "ACTIVE":
+            raise Refusal(400, ["Storage is not active"])
+        for unsupported in ("delete_original", "delete_only_from_source_folder"):
+            if wanted.get(unsupported):
+                raise bad_field(unsupported, "The simulator does not do this.")
+        preferred = wanted.get("preferred_original_storage_id")
+        wish = Wish(
+            target=storage,
+            format_name=wanted.get("format_name", "ORIGINAL"),
+            preferred_source=preferred and preferred.lower(),
+            overwrite=wanted.get("overwrite", False),
+            duplicates=wanted.get("allow_duplicate_transfers", False),
+        )
+        ids = self._assets_of(
+            wanted["object_type"], [each.lower() for each in wanted["object_ids"]]
+        )
+        return {"job_id": self._copies.ask(wish, ids).id}, 202
+
+    # What is where
+
+    @operation("GET", f"{ASSET}/formats/", "can_read_formats")
+    def list_formats(self, asset_id: str) -> Json:
+        """Get all formats of an asset."""
+        return paging.by_last_id(self._asset(asset_id).formats.values())
+
+    @operation("GET", f"{ASSET}/formats/<name>/", "can_read_formats")
+    def get_format(self, asset_id: str, name: str) -> Json:
+        """Get a format of an asset by its name."""
+        return self._format(asset_id, name).json()
+
+    @operation("GET", f"{ASSET}/formats/<format_id>/file_sets/", "can_read_files")
+    def list_file_sets_of_format(self, asset_id: str, format_id: str) -> Json:
+        """Get all file sets of a format."""
+        format_ = self._format(asset_id, format_id)
+        file_sets = self._asset(asset_id).file_sets.values()
+        return paging.by_last_id(each for each in file_sets if each.format is format_)
+
+    @operation(
+        "GET", f"{ASSET}/formats/<format_id>/storages/<storage_id>/file_sets/", "can_read_files"
+    )
+    def list_file_sets_there(self, asset_id: str, format_id: str, storage_id: str) -> Json:
+        """Get all file sets of a format on a storage."""
+        place = (self._format(asset_id, format_id), self._storage(storage_id))
+        file_sets = self._asset(asset_id).file_sets.values()
+        return paging.by_last_id(each for each in file_sets if (each.format, each.storage) == place)
+
+    @operation("GET", f"{ASSET}/file_sets/", "can_read_files")
+    def list_file_sets(self, asset_id: str) -> Json:
+        """Get all file sets of an asset."""
+        return paging.by_last_id(self._asset(asset_id).file_sets.values())
+
+    @operation("GET", f"{FILE_SET}/", "can_read_files")
+    def get_file_set(self, asset_id: str, file_set_id: str) -> Json:
+        """Get a file set."""
+        return self._file_set(asset_id, file_set_id).json()
+
+    @operation("GET", f"{FILE_SET}/files/", "can_read_files")
+    def list_files_of_file_set(self, asset_id: str, file_set_id: str) -> Json:
+        """Get the files of a file set."""
+        return paging.by_last_id(self._shown(self._file_set(asset_id, file_set_id).files.values()))
+
+    @operation("GET", f"{ASSET}/files/", "can_read_files")
+    def list_files(self, asset_id: str) -> Json:
+        """Get all files of an asset, on all storages."""
+        checks.query_flag("generate_signed_url")
+        return paging.by_last_id(self._shown(self._asset(asset_id).files()))
+
+    @operation("GET", f"{ASSET}/files/<file_id>/", "can_read_files")
+    def get_file(self, asset_id: str, file_id: str) -> Json:
+        """Get a file."""
+        file = self._library.files.get(file_id)
+        if file is None or file.file_set.asset_id != asset_id or not any(self._shown([file])):
+            raise not_found("File for this asset")
+        return file.json()
+
+    # Deletion
+
+    @operation("DELETE", f"{FILE_SET}/", "can_delete_files")
+    def delete_file_set(self, asset_id: str, file_set_id: str) -> Json | None:
+        """Mark a file set deleted; or, where the API is new enough and asked to, purge it, too."""
+        file_set = self._file_set(asset_id, file_set_id)
+        keep_source = checks.query_flag("keep_source")
+        immediately = self._settings.bulk_deletion and checks.query_flag("immediately")
+        self._deletions.delete(file_set, keep_source)
+        if not immediately:
+            return file_set.json()
+        self._deletions.purge(file_set)
+        return None
+
+    @operation("DELETE", f"{FILE_SET}/purge/", "can_delete_files")
+    def purge_file_set(self, asset_id: str, file_set_id: str) -> None:
+        """Remove the real files of a deleted file set."""
+        self._deletions.purge(self._file_set(asset_id, file_set_id))
+
+    @operation("PUT", f"{FILE_SET}/restore/", "can_write_files")
+    def restore_file_set(self, asset_id: str, file_set_id: str) -> Json:
+        """Undo the deletion of a file set."""
+        file_set = self._file_set(asset_id, file_set_id)
+        self._deletions.restore(file_set)
+        return file_set.json()
+
+    @operation("POST", f"{ASSET}/file_sets/bulk/", "can_delete_files", newer=True)
+    def delete_file_sets(self, asset_id: str) -> None:
+        """Delete several file sets of an asset in one request."""
+        if not self._settings.bulk_deletion:
+            raise Refusal(404, ["The requested URL was not found"])
+        ids = checks.body({"ids": checks.ids(1, 500)}, required=("ids",))["ids"]
+        self._deletions.bulk(
+            self._asset(asset_id),
+            [each.lower() for each in ids],
+            immediately=checks.query_flag("immediately"),
+            keep_source=checks.query_flag("keep_source"),
+            net=checks.query_flag("do_not_delete_last_copy"),
+        )
+
+    @operation("GET", "/files/v1/delete_queue/file_sets/", "can_read_files")
+    def list_deleted(self) -> Json:
+        """Get the deleted file sets that were not purged."""
+        return paging.numbered(list(self._library.delete_queue.values()), FileSet.json)
+
+    @operation("POST", "/files/v1/delete_queue/file_sets/purge/", "can_purge_files")
+    def purge_deleted(self) -> None:
+        """Purge many deleted file sets."""
+        for file_set in self._queued():
+            self._deletions.purge(file_set)
+
+    @operation("DELETE", "/files/v1/delete_queue/file_sets/", "can_write_files")
+    def restore_deleted(self) -> None:
+        """Restore many deleted file sets."""
+        for file_set in self._queued():
+            self._deletions.restore(file_set)
+
+    def _queued(self) -> list[FileSet]:
+        ids = checks.body({"ids": checks.ids(1, 500)}, required=("ids",))["ids"]
+        queue = self._library.delete_queue
+        return [queue[each.lower()] for each in ids if each.lower() in queue]
+
+    # Look-ups
+
+    def _storage(self, storage_id: str) -> Storage:
+        storage = self._library.storages.get(storage_id)
+        if storage is None:
+            raise not_found("Storage")
+        return storage
+
+    def _asset(self, asset_id: str) -> Asset:
+        asset = self._library.assets.get(asset_id)
+        if asset is None:
+            raise not_found("Asset")
+        return asset
+
+    def _format(self, asset_id: str, key: str) -> Format:
+        for each in self._asset(asset_id).formats.values():
+            if key in (each.id, each.name):
+                return each
+        raise not_found("Format for this asset")
+
+    def _file_set(self, asset_id: str, file_set_id: str) -> FileSet:
+        file_set = self._asset(asset_id).file_sets.get(file_set_id)
+        if file_set is None:
+            raise not_found("File set for this asset")
+        return file_set
+
+    def _shown(self, files: Iterable[File]) -> Iterable[File]:
+        if self._settings.deleted_files_listed:
+            return files
+        return (each for each in files if each.file_set.status != "DELETED")
+
+    def _assets_of(self, object_type: str, ids: list[Any]) -> list[str]:
+        if object_type == "saved_searches":
+            ids = [each for id_ in ids for each in self._library.saved_searches.get(id_, ())]
+        if object_type == "assets":
+            return ids
+        return list(self._library.assets_below(ids))

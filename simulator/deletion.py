@@ -1,0 +1,163 @@
+"""Deleting, purging and restoring file sets, and the judge who looks on.
+
+The judge knows nothing of how the plugin decides. At the moment of each deletion on the LucidLink
+storage it looks at the records and at the real bytes, and writes down whether every file was safe
+on B2. The list of what it wrote is what tests assert on.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from simulator import media
+from simulator.library import Library
+from simulator.records import Asset, File, FileSet, Json, iso
+from simulator.refusals import Refusal, forbidden, not_found
+from simulator.settings import Settings
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """One deletion, and whether nothing could be lost by it. ``step`` is 'delete' or 'purge'."""
+
+    time: str
+    step: str
+    asset_id: str
+    file_set_id: str
+    format: str
+    storage_id: str
+    proven: bool
+    reason: str
+
+    def json(self) -> Json:
+        """As the control API shows it."""
+        return asdict(self)
+
+
+class Deletions:
+    """What the API's deleting operations do."""
+
+    def __init__(self, library: Library, settings: Settings, b2_id: str, lucidlink_id: str) -> None:
+        self._library = library
+        self._settings = settings
+        self._b2_id = b2_id
+        self._lucidlink_id = lucidlink_id
+        self.seen: list[Deletion] = []
+
+    def delete(self, file_set: FileSet, keep_source: bool = False) -> None:
+        """Mark a file set deleted; its real files stay until it is purged."""
+        self._check_allowed(file_set)
+        if file_set.status == "DELETED":
+            return
+        self._judge("delete", file_set)
+        file_set.status = "DELETED"
+        file_set.deleted = time.time()
+        file_set.keep_source = keep_source
+        self._library.delete_queue[file_set.id] = file_set
+
+    def purge(self, file_set: FileSet) -> None:
+        """Remove the real files of a deleted file set, and its records."""
+        if file_set.status != "DELETED":
+            raise Refusal(400, ["File set is not deleted"])
+        self._check_allowed(file_set)
+        self._judge("purge", file_set)
+        if not file_set.keep_source:
+            self._remove_files(file_set)
+        self._library.drop_file_set(file_set)
+
+    def restore(self, file_set: FileSet) -> None:
+        """Undo a deletion."""
+        if file_set.status != "DELETED":
+            raise Refusal(400, ["File set is not deleted"])
+        file_set.status = "ACTIVE"
+        file_set.deleted = None
+        self._library.delete_queue.pop(file_set.id, None)
+
+    def bulk(
+        self, asset: Asset, ids: Iterable[str], *, immediately: bool, keep_source: bool, net: bool
+    ) -> None:
+        """Delete several file sets of an asset: all of them, or none where one is refused.
+
+        Args:
+            asset: whose.
+            ids: of its file sets; what is gone already is passed over.
+            immediately: purge them, too.
+            keep_source: leave the real files.
+            net: refuse where a format would be left without a whole file set.
+        """
+        file_sets = [asset.file_sets[each] for each in ids if each in asset.file_sets]
+        if not file_sets:
+            raise not_found("File set")
+        for file_set in file_sets:
+            self._check_allowed(file_set)
+            if net and not any(
+                other.format is file_set.format and other not in file_sets and other.is_whole()
+                for other in asset.file_sets.values()
+            ):
+                raise Refusal(400, [f"File set {file_set.id} is the last copy"])
+        for file_set in file_sets:
+            self.delete(file_set, keep_source)
+            if immediately:
+                self.purge(file_set)
+
+    def summary(self) -> Json:
+        """How many deletions were looked at, and how many could have lost something."""
+        return {
+            "checked": len(self.seen),
+            "unproven": sum(not each.proven for each in self.seen),
+        }
+
+    def _check_allowed(self, file_set: FileSet) -> None:
+        if not file_set.storage.settings.get("delete", True):
+            raise forbidden("Deletion is not allowed on this storage")
+
+    def _remove_files(self, file_set: FileSet) -> None:
+        taken = {file.path for file in file_set.files.values() if file.type != "DIRECTORY"}
+        if not self._settings.purge_takes_shared:
+            taken -= {
+                file.path
+                for other in self._library.assets[file_set.asset_id].file_sets.values()
+                if other.status == "ACTIVE" and other.storage is file_set.storage
+                for file in other.files.values()
+            }
+        for path in taken:
+            path.unlink(missing_ok=True)
+
+    def _judge(self, step: str, file_set: FileSet) -> None:
+        reason = self._danger(file_set)
+        self.seen.append(
+            Deletion(
+                time=iso(time.time()),
+                step=step,
+                asset_id=file_set.asset_id,
+                file_set_id=file_set.id,
+                format=file_set.format.name,
+                storage_id=file_set.storage.id,
+                proven=not reason,
+                reason=reason or "every file has a twin on B2",
+            )
+        )
+
+    def _danger(self, file_set: FileSet) -> str:
+        """What could be lost; empty if nothing."""
+        if file_set.storage.id != self._lucidlink_id:
+            return "not on the LucidLink storage"
+        if not file_set.files:
+            return "a file set without files"
+        asset = self._library.assets[file_set.asset_id]
+        masters: dict[str, list[File]] = defaultdict(list)
+        for master in asset.files():
+            on_b2 = master.file_set.storage.id == self._b2_id
+            active = master.file_set.status == "ACTIVE" and master.status == "CLOSED"
+            if on_b2 and active and master.file_set.format is file_set.format and master.size:
+                masters[master.original_name].append(master)
+        for file in file_set.files.values():
+            if file.type == "DIRECTORY":
+                continue
+            twins = masters.get(file.original_name)
+            if not twins:
+                return f"{file.original_name}: no closed record with a size on B2"
+            if not any(media.same_bytes(file.path, twin.path) for twin in twins):
+                return f"{file.original_name}: the real files differ, or one is missing"
+        return ""

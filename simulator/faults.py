@@ -1,0 +1,132 @@
+"""Faults that are waiting to happen: to API requests, and to copies."""
+
+import random
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+from simulator.records import Json
+
+COPY_FAULTS = (
+    "finish_without_file",
+    "leave_open",
+    "wrong_size",
+    "wrong_content",
+    "never_ends",
+    "lose_job",
+    "FAILED",
+    "ABORTED",
+    "SKIPPED",
+    "DISCARDED",
+)
+REQUEST_FAULTS = ("reset", "cut", "html", "broken_json", "429")
+
+
+@dataclass
+class RequestFault:
+    """What happens to API requests of a method whose path, after /API/, fits a pattern.
+
+    Attributes:
+        fault: one of REQUEST_FAULTS, or 'status:503', or 'hang:5'.
+        times: so often; None for ever.
+        after: let the request do its work first, and lose only the answer.
+        retry_after: seconds, sent with an error status.
+        probability: of happening to a request that fits.
+    """
+
+    fault: str
+    method: str = "*"
+    path: str = "*"
+    times: int | None = 1
+    after: bool = False
+    retry_after: float | None = None
+    probability: float | None = None
+
+    def __post_init__(self) -> None:
+        kind, _, number = self.fault.partition(":")
+        with_number = kind in ("status", "hang") and number.replace(".", "", 1).isdigit()
+        if self.fault not in REQUEST_FAULTS and not with_number:
+            raise ValueError(f"{self.fault}: no such fault")
+
+    def fits(self, method: str, path: str) -> bool:
+        """Whether it is about such a request."""
+        return fnmatchcase(method, self.method) and fnmatchcase(path, self.path)
+
+
+@dataclass
+class CopyFault:
+    """What happens to copies of an asset, a format, a target storage; None fits any."""
+
+    copy: str
+    asset_id: str | None = None
+    format: str | None = None
+    storage_id: str | None = None
+    times: int | None = 1
+    probability: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.copy not in COPY_FAULTS:
+            raise ValueError(f"{self.copy}: no such fault of a copy")
+
+    def fits(self, asset_id: str, format_name: str, storage_id: str) -> bool:
+        """Whether it is about such a copy."""
+        return (
+            self.asset_id in (None, asset_id)
+            and self.format in (None, format_name)
+            and self.storage_id in (None, storage_id)
+        )
+
+
+AFault = TypeVar("AFault", RequestFault, CopyFault)
+
+
+class Faults(Generic[AFault]):
+    """Faults of one kind, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._waiting: list[AFault] = []
+
+    def add(self, fault: AFault) -> None:
+        """Let it happen to what fits from now on."""
+        with self._lock:
+            self._waiting.append(fault)
+
+    def clear(self) -> None:
+        """Let none happen any more."""
+        with self._lock:
+            self._waiting.clear()
+
+    def json(self) -> list[Json]:
+        """Those that may still happen."""
+        with self._lock:
+            return [asdict(each) for each in self._waiting]
+
+    def pick(self, *what: Any) -> AFault | None:
+        """The first that fits and happens; one that has happened often enough is gone."""
+        if not self._waiting:
+            return None
+        with self._lock:
+            for fault in self._waiting:
+                likely = fault.probability is None or random.random() < fault.probability
+                if not (likely and fault.fits(*what)):
+                    continue
+                if fault.times is not None:
+                    fault.times -= 1
+                    if fault.times < 1:
+                        self._waiting.remove(fault)
+                return fault
+        return None
+
+
+RequestFaults = Faults[RequestFault]
+
+
+class CopyFaults(Faults[CopyFault]):
+    """Faults of copies."""
+
+    def take(self, asset_id: str, format_name: str, storage_id: str) -> str | None:
+        """The fault that happens to a copy, if one does."""
+        fault = self.pick(asset_id, format_name, storage_id)
+        return fault.copy if fault else None

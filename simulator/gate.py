@@ -1,0 +1,227 @@
+"""What every API request passes first: the line, who asks, and how often.
+
+It is WSGI, below Flask, because a simulated iconik is asked thousands of times a minute and most of
+what happens here needs no Flask.
+"""
+
+import errno
+import json
+import re
+import socket
+import struct
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from http.client import responses
+from threading import Lock
+from typing import Any, NamedTuple
+
+from simulator.faults import RequestFault, RequestFaults
+from simulator.settings import Settings
+
+Environ = dict[str, Any]
+Headers = list[tuple[str, str]]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+ID = re.compile(r"(?<=/)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=/)", re.IGNORECASE)
+JSON = "application/json"
+LOST = 0
+"""Stands in the log for the status of an answer that never came."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """Who asks; ``roles`` None means all."""
+
+    value: str
+    roles: frozenset[str] | None = None
+
+
+class Seen(NamedTuple):
+    """One API request, as the log keeps it."""
+
+    time: float
+    method: str
+    path: str
+    query: str
+    status: int
+    token: str
+
+
+@dataclass
+class Log:
+    """What was asked and how it was answered; counts of all, and the last requests themselves."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+    last: deque[Seen] = field(default_factory=lambda: deque(maxlen=20_000))
+    _lock: Lock = field(default_factory=Lock)
+
+    def add(self, environ: Environ, status: int) -> None:
+        """Count an answered request."""
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        kind = f"{method} {ID.sub('{}', path)[5:]}"
+        token = environ.get("HTTP_AUTH_TOKEN", "")
+        seen = Seen(time.time(), method, path, environ["QUERY_STRING"], status, token)
+        with self._lock:
+            self.requests[kind] += 1
+            self.statuses[str(status) if status else "lost"] += 1
+            self.last.append(seen)
+
+    def clear(self) -> None:
+        """Begin to count anew."""
+        with self._lock:
+            self.requests.clear()
+            self.statuses.clear()
+            self.last.clear()
+
+
+class Window:
+    """A sliding window: so many requests in any so many seconds."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = Lock()
+        self._times: deque[float] = deque()
+
+    def enter(self) -> tuple[int, float]:
+        """Count a request in; returns how many may follow (-1: not even this one), and when."""
+        with self._lock:
+            now = time.monotonic()
+            limit = self._settings.rate_limit
+            while self._times and self._times[0] <= now - self._settings.rate_window:
+                self._times.popleft()
+            if len(self._times) >= limit:
+                first = self._times[0] if self._times else now
+                return -1, first + self._settings.rate_window - now
+            self._times.append(now)
+            return limit - len(self._times), 0.0
+
+
+class Gate:
+    """A WSGI application around another, which sees only the API requests that get through."""
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        settings: Settings,
+        faults: RequestFaults,
+        app_id: str,
+        tokens: dict[str, Token],
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._faults = faults
+        self._app_id = app_id
+        self._tokens = tokens
+        self._window = Window(settings)
+        self.log = Log()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].startswith("/API/"):
+            return self._app(environ, start_response)
+        answer = _Answer(start_response, lambda status: self.log.add(environ, status))
+        try:
+            return self._pass(environ, answer)
+        except OSError:
+            self.log.add(environ, LOST)
+            raise
+
+    def _pass(self, environ: Environ, answer: "_Answer") -> Iterable[bytes]:
+        settings = self._settings
+        fault = self._faults.pick(environ["REQUEST_METHOD"], environ["PATH_INFO"][5:])
+        delay = settings.latency_ms / 1000 + settings.hang_seconds
+        if delay:
+            time.sleep(delay)
+        if settings.down:
+            hang_up(environ)
+        if fault and not fault.after:
+            spoiled = self._spoil(fault, environ, answer, b"")
+            if spoiled is not None:
+                return spoiled
+        token = self._tokens.get(environ.get("HTTP_AUTH_TOKEN", ""))
+        if token is None or environ.get("HTTP_APP_ID") != self._app_id:
+            return answer.error(401, "Token is invalid")
+        left, seconds = self._window.enter()
+        answer.headers.append(("RateLimit-Remaining", str(max(left, 0))))
+        if left < 0:
+            if settings.retry_after:
+                answer.headers.append(("Retry-After", str(int(seconds) + 1)))
+            return answer.error(429, "Rate limit exceeded")
+        environ["simulator.token"] = token
+        if not (fault and fault.after):
+            return self._app(environ, answer)
+        kept: list[Any] = []
+        body = b"".join(self._app(environ, lambda *start: kept.extend(start)))
+        spoiled = self._spoil(fault, environ, answer, body)
+        if spoiled is not None:
+            return spoiled
+        answer(*kept)
+        return [body]
+
+    def _spoil(
+        self, fault: RequestFault, environ: Environ, answer: "_Answer", body: bytes
+    ) -> list[bytes] | None:
+        """Answer as a fault would have it; None if the request may go on."""
+        kind, _, number = fault.fault.partition(":")
+        body = body or b'{"objects": []}'
+        if kind == "hang":
+            time.sleep(float(number))
+            return None
+        if kind == "reset":
+            hang_up(environ)
+        if kind == "cut":
+            cut(environ, body)
+        if kind == "html":
+            page = b"<!doctype html><title>iconik</title><h1>We'll be right back</h1>\n"
+            return answer.send(200, page, "text/html")
+        if kind == "broken_json":
+            return answer.send(200, body[: len(body) // 2 + 1])
+        if fault.retry_after is not None:
+            answer.headers.append(("Retry-After", f"{fault.retry_after:g}"))
+        return answer.error(int(number or kind), "This is a fault that was asked for")
+
+
+class _Answer:
+    """A WSGI start_response that adds the gate's headers and tells the log the status."""
+
+    def __init__(self, start_response: StartResponse, seen: Callable[[int], None]) -> None:
+        self._start = start_response
+        self._seen = seen
+        self.headers: Headers = []
+
+    def __call__(self, status: str, headers: Headers, exc_info: Any = None) -> Any:
+        self._seen(int(status[:3]))
+        return self._start(status, headers + self.headers, exc_info)
+
+    def send(self, status: int, body: bytes, kind: str = JSON) -> list[bytes]:
+        """A whole answer."""
+        headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
+        self(f"{status} {responses.get(status, 'Unknown')}", headers)
+        return [body]
+
+    def error(self, status: int, message: str) -> list[bytes]:
+        """An error, in iconik's form."""
+        return self.send(status, json.dumps({"errors": [message]}).encode())
+
+
+def hang_up(environ: Environ) -> None:
+    """Drop the connection without an answer."""
+    connection: socket.socket = environ["gunicorn.socket"]
+    # With a linger of nothing, closing sends a reset instead of a polite end.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+    # Gunicorn takes this for a client that went away, and logs nothing.
+    raise ConnectionResetError(errno.ECONNRESET, "dropped on purpose")
+
+
+def cut(environ: Environ, body: bytes) -> None:
+    """Send half of an answer, then drop the connection."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+    connection: socket.socket = environ["gunicorn.socket"]
+    connection.sendall(head.encode() + body[: len(body) // 2])
+    connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError(errno.ECONNRESET, "dropped on purpose")

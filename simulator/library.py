@@ -1,0 +1,138 @@
+"""The state: everything iconik knows, by id, behind one lock."""
+
+from collections.abc import Callable, Iterable, Iterator
+from threading import RLock
+
+from simulator.job_records import CustomAction, Job
+from simulator.records import Asset, Collection, File, FileSet, Storage
+
+
+class Library:
+    """All records. Take ``lock`` around whatever must not change half-way."""
+
+    def __init__(self, storages: Iterable[Storage]) -> None:
+        self.lock = RLock()
+        self.storages = {storage.id: storage for storage in storages}
+        self.assets: dict[str, Asset] = {}
+        self.file_sets: dict[str, FileSet] = {}
+        self.files: dict[str, File] = {}
+        self.delete_queue: dict[str, FileSet] = {}
+        self.collections: dict[str, Collection] = {}
+        self.saved_searches: dict[str, list[str]] = {}
+        self.jobs: dict[str, Job] = {}
+        self.custom_actions: dict[str, CustomAction] = {}
+
+    def add_asset(self, asset: Asset) -> None:
+        """Take in an asset with all that is in it, and put it into its collections."""
+        with self.lock:
+            self.assets[asset.id] = asset
+            for file_set in asset.file_sets.values():
+                self._index(file_set)
+            for collection_id in asset.collection_ids:
+                self.collections[collection_id].contents[asset.id] = "assets"
+
+    def drop_asset(self, asset: Asset, keep_in_listings: bool) -> None:
+        """Forget an asset and its records; its real files stay. Listings may lag behind."""
+        with self.lock:
+            for file_set in list(asset.file_sets.values()):
+                self.drop_file_set(file_set)
+            del self.assets[asset.id]
+            if not keep_in_listings:
+                for collection_id in asset.collection_ids:
+                    self.collections[collection_id].contents.pop(asset.id, None)
+
+    def add_file_set(self, file_set: FileSet) -> None:
+        """Take in a file set of an asset that is here already."""
+        with self.lock:
+            self.assets[file_set.asset_id].file_sets[file_set.id] = file_set
+            self._index(file_set)
+
+    def drop_file_set(self, file_set: FileSet) -> None:
+        """Forget a file set and its files; the real files are not this room's business."""
+        with self.lock:
+            asset = self.assets.get(file_set.asset_id)
+            if asset:
+                asset.file_sets.pop(file_set.id, None)
+            self.file_sets.pop(file_set.id, None)
+            self.delete_queue.pop(file_set.id, None)
+            for file in file_set.files.values():
+                self.files.pop(file.id, None)
+
+    def put_files(self, file_set: FileSet, files: Iterable[File]) -> None:
+        """Give a file set other files than it had."""
+        with self.lock:
+            for file in file_set.files.values():
+                self.files.pop(file.id, None)
+            file_set.files = {file.id: file for file in files}
+            self.files.update(file_set.files)
+
+    def _index(self, file_set: FileSet) -> None:
+        self.file_sets[file_set.id] = file_set
+        self.files.update(file_set.files)
+        if file_set.status == "DELETED":
+            self.delete_queue[file_set.id] = file_set
+
+    # Collections
+
+    def put_into(self, collection: Collection, ids: Iterable[str]) -> list[str]:
+        """Put assets and collections into a collection; returns the ids that are neither."""
+        unknown = []
+        with self.lock:
+            for each in ids:
+                if each in self.assets:
+                    if each not in collection.contents:
+                        self.assets[each].collection_ids.append(collection.id)
+                    collection.contents[each] = "assets"
+                elif each in self.collections:
+                    collection.contents[each] = "collections"
+                else:
+                    unknown.append(each)
+        return unknown
+
+    def take_out_of(self, collection: Collection, ids: Iterable[str]) -> None:
+        """Take assets and collections out of a collection."""
+        with self.lock:
+            for each in ids:
+                if collection.contents.pop(each, None) == "assets" and each in self.assets:
+                    self.assets[each].collection_ids.remove(collection.id)
+
+    def assets_below(self, ids: Iterable[str]) -> Iterator[str]:
+        """Ids of the assets among these ids and, however deep, in the collections among them."""
+        seen: set[str] = set()
+        stack = list(ids)[::-1]
+        while stack:
+            each = stack.pop()
+            if each in seen:
+                continue
+            seen.add(each)
+            if each in self.collections:
+                stack.extend(self.collections[each].contents)
+            else:
+                yield each
+
+    # Jobs
+
+    def find_jobs(self, wanted: Callable[[Job], bool], parent_id: str | None) -> list[Job]:
+        """Jobs, the newest first; those of one parent are found without a look at the others."""
+        with self.lock:
+            if parent_id is None:
+                among: Iterable[Job] = self.jobs.values()
+            else:
+                parent = self.jobs.get(parent_id)
+                among = parent.children if parent else ()
+            return [job for job in reversed(list(among)) if wanted(job)]
+
+    def add_job(self, job: Job) -> None:
+        """Take in a job, with its children."""
+        with self.lock:
+            self.jobs[job.id] = job
+            if job.parent:
+                job.parent.children.append(job)
+            for child in job.children:
+                self.jobs[child.id] = child
+
+    def drop_job(self, job: Job) -> None:
+        """Forget a job, with its children."""
+        with self.lock:
+            for each in (job, *job.children):
+                self.jobs.pop(each.id, None)

@@ -1,0 +1,78 @@
+"""iconik's two ways to page a list: by number, and by the last id of the page before."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from flask import request
+
+from simulator.records import File, FileSet, Format, Json
+from simulator.refusals import Refusal, bad_field
+
+DEFAULT_PER_PAGE = 10
+MOST_PER_PAGE = 100
+
+Record = TypeVar("Record")
+Filed = TypeVar("Filed", File, FileSet, Format)
+
+
+def _number(field: str, default: int, most: int | None = None) -> int:
+    value = request.args.get(field)
+    if value is None:
+        return default
+    if not (value.isascii() and value.isdigit()):
+        raise bad_field(field, "Not a valid integer.")
+    number = int(value)
+    if number < 1 or (most is not None and number > most):
+        raise bad_field(field, f"Must be between 1 and {most}." if most else "Must be at least 1.")
+    return number
+
+
+def _url(**changes: Any) -> str:
+    """The request's own address, as a path from the host's root, with some of its query changed."""
+    query = {**request.args.to_dict(), **changes}
+    return f"{request.path}?{urlencode(query, safe=',')}"
+
+
+def numbered(records: Sequence[Record], view: Callable[[Record], Json]) -> Json:
+    """One page of a list that pages by ``page``."""
+    per_page = _number("per_page", DEFAULT_PER_PAGE, MOST_PER_PAGE)
+    page = _number("page", 1)
+    pages = -(-len(records) // per_page)
+    if page > max(pages, 1):
+        raise Refusal(404, ["Requested page does not exist"])
+    start = (page - 1) * per_page
+    answer = {
+        "objects": [view(record) for record in records[start : start + per_page]],
+        "page": page,
+        "pages": pages,
+        "per_page": per_page,
+        "total": len(records),
+        "first_url": _url(page=1, per_page=per_page),
+        "last_url": _url(page=max(pages, 1), per_page=per_page),
+    }
+    if page > 1:
+        answer["prev_url"] = _url(page=page - 1, per_page=per_page)
+    if page < pages:
+        answer["next_url"] = _url(page=page + 1, per_page=per_page)
+    return answer
+
+
+def by_last_id(records: Iterable[Filed]) -> Json:
+    """One page of a list that pages by ``last_id``: what comes after it, in the order of ids."""
+    per_page = _number("per_page", DEFAULT_PER_PAGE, MOST_PER_PAGE)
+    last_id = request.args.get("last_id", "")
+    every = sorted(records, key=lambda record: record.id)
+    after = [record for record in every if record.id > last_id] if last_id else every
+    before = len(every) - len(after)
+    shown = after[:per_page]
+    answer = {
+        "objects": [record.json() for record in shown],
+        "page": before // per_page + 1,
+        "pages": -(-len(every) // per_page),
+        "per_page": per_page,
+        "total": len(every),
+    }
+    if len(after) > per_page:
+        answer["next_url"] = _url(per_page=per_page, last_id=shown[-1].id)
+    return answer

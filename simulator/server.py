@@ -1,0 +1,104 @@
+"""Serving a simulation over HTTP, in one process beside Gunicorn's own."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from werkzeug.exceptions import HTTPException
+
+from simulator import control, routes
+from simulator.api_actions import ActionsApi
+from simulator.api_assets import AssetsApi
+from simulator.api_files import FilesApi
+from simulator.gate import Gate
+from simulator.refusals import Refusal
+from simulator.simulation import Simulation
+
+THREADS = 128
+
+
+def create_app(simulation: Simulation) -> Gate:
+    """The whole WSGI application."""
+    app = Flask(__name__)
+    app.register_blueprint(
+        routes.blueprint(
+            simulation.library.lock,
+            FilesApi(simulation),
+            AssetsApi(simulation),
+            ActionsApi(simulation),
+        )
+    )
+    app.register_error_handler(
+        Refusal, lambda refusal: routes.answer({"errors": refusal.errors}, refusal.status)
+    )
+    app.register_error_handler(
+        HTTPException, lambda error: routes.answer({"errors": [error.description]}, error.code)
+    )
+    gate = Gate(
+        app.wsgi_app,
+        settings=simulation.settings,
+        faults=simulation.request_faults,
+        app_id=simulation.app_id,
+        tokens=simulation.tokens,
+    )
+    app.register_blueprint(control.blueprint(simulation, gate))
+    return gate
+
+
+class Server(BaseApplication):
+    """Gunicorn with one worker: the state lives in it, so there can be no second."""
+
+    def __init__(self, simulation: Simulation, host: str, port: int) -> None:
+        self._simulation = simulation
+        self._bind = f"{host}:{port}"
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Quiet, many threads, connections kept."""
+        options: Mapping[str, Any] = {
+            "bind": self._bind,
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "keepalive": 75,
+            "loglevel": "error",
+            "graceful_timeout": 1,
+            "control_socket_disable": True,
+            "post_worker_init": self._begin,
+            "child_exit": _stop_with_worker,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The application, made in the worker."""
+        return create_app(self._simulation)
+
+    def _begin(self, worker: Any) -> None:
+        """Start what moves, now that this is the process that answers, and say so."""
+        # There is nothing to save, so nobody has to wait for sleeping threads and open connections.
+        for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(sign, lambda *_: os._exit(0))
+        simulation = self._simulation
+        simulation.copies.start()
+        host, port = worker.sockets[0].getsockname()[:2]
+        print(
+            f"simulator ready at http://{host}:{port}",
+            f"app_id={simulation.app_id}",
+            f"token={simulation.token}",
+            f"b2_storage_id={simulation.b2.id}",
+            f"ll_storage_id={simulation.lucidlink.id}",
+            flush=True,
+        )
+
+
+def _stop_with_worker(arbiter: Any, worker: Any) -> None:
+    """End when the worker has ended: a new one would know nothing of what it knew."""
+    if arbiter.LISTENERS:
+        print("simulator: its process has died", file=sys.stderr)
+        arbiter.num_workers = 0
+        os.kill(arbiter.pid, signal.SIGTERM)

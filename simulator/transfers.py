@@ -1,0 +1,92 @@
+"""What a copy is made of: what was asked for, where it comes from, what it is to become."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulator.job_records import Job
+from simulator.records import Asset, File, FileSet, Format, Json, Storage, new_id
+
+
+class CopyError(Exception):
+    """A copy can't be done; the message goes into its job."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What one request asked to be copied: the format, whereto, and how."""
+
+    target: Storage
+    format_name: str
+    preferred_source: str | None = None
+    overwrite: bool = False
+    duplicates: bool = False
+
+
+@dataclass
+class Transfer:
+    """The copy of one asset's format."""
+
+    wish: Wish
+    asset_id: str
+    job: Job
+    fault: str | None = None
+    file_set: FileSet | None = None
+    pairs: list[tuple[File, File]] = field(default_factory=list)
+    replaceable: set[Path] = field(default_factory=set)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Two transfers of the same key are duplicates."""
+        return self.asset_id, self.wish.format_name, self.wish.target.id
+
+
+def transfer_job(title: str, status: str) -> Json:
+    """What stands in the job of a copy, as it begins."""
+    return {
+        "type": "TRANSFER",
+        "title": title,
+        "status": status,
+        "message": "",
+        "error_message": "",
+    }
+
+
+def format_named(asset: Asset, name: str) -> Format:
+    """The newest active format of that name."""
+    named = [f for f in asset.formats.values() if f.name == name and f.status == "ACTIVE"]
+    if not named:
+        raise CopyError(f"Asset has no format {name}")
+    return max(named, key=lambda each: each.created)
+
+
+def source_of(asset: Asset, format_: Format, wish: Wish) -> FileSet:
+    """A whole file set to copy from, on the preferred storage if it has one."""
+    whole = [
+        each
+        for each in asset.file_sets.values()
+        if each.format is format_
+        and each.storage is not wish.target
+        and each.storage.settings.get("read", True)
+        and each.is_whole()
+    ]
+    if not whole:
+        raise CopyError(f"No storage to transfer {format_.name} from")
+    return max(whole, key=lambda each: each.storage.id == wish.preferred_source)
+
+
+def opened(source: File, file_set: FileSet) -> File:
+    """The record of a file that is about to be copied."""
+    name = source.original_name
+    if file_set.storage.unique_names and source.type == "FILE":
+        path = Path(name)
+        name = f"{path.stem}_{new_id()}{path.suffix}"
+    return File(
+        file_set=file_set,
+        name=name,
+        original_name=source.original_name,
+        directory_path=source.directory_path,
+        size=0,
+        checksum=None,
+        status="OPEN",
+        type=source.type,
+    )
