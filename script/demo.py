@@ -1,0 +1,295 @@
+"""The main job, shown: an Add and a Remove of small media files, against a simulated iconik."""
+
+import argparse
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from show_operations import in_full  # noqa: E402 - from the checkout
+from simulator.harness import SECRET, Service, Simulator, stop_all  # noqa: E402 - from the checkout
+
+LONGEST = 60.0
+EDITED = "Interview Ben"
+RENDERED = "Rough cut"
+
+
+class Wrong(Exception):
+    """Something is not as it should be; the demonstration fails."""
+
+
+class Demonstration:
+    """The simulator, the service, and the little media library they work on."""
+
+    def __init__(self, directory: Path) -> None:
+        self._simulator = Simulator(directory, "--copy-seconds", "0.5", "--copies-at-once", "3")
+        self._service = Service(directory, self._simulator)
+        self._assets: dict[str, str] = {}
+        self._collection = ""
+
+    def set_up(self) -> None:
+        """Create the custom actions, and fill the bucket."""
+        chapter(
+            "Set-up",
+            "The real script creates the custom actions that people right-click in iconik:",
+        )
+        print(f"$ python create_custom_actions.py {' '.join(self._script_arguments())}")
+        done = subprocess.run(
+            [sys.executable, "create_custom_actions.py", *self._script_arguments()],
+            cwd=ROOT,
+            env={**self._service.environment, "PYTHONPATH": ""},
+            check=False,
+        )
+        expect(done.returncode == 0, "the custom actions were not created")
+        self._fill()
+        print(
+            "\nThe collection 'Summer campaign', with collections inside it, holds 8 assets. "
+            "Their masters\nand proxies are in the B2 bucket; one, a rough cut, was rendered "
+            "straight to LucidLink."
+        )
+        self.show_files()
+
+    def add(self) -> None:
+        """Click Add on the collection, and follow it."""
+        chapter(
+            "Add to LucidLink",
+            "Somebody right-clicks the collection 'Summer campaign' and picks Add to LucidLink:",
+        )
+        report = self._click("add")
+        self.show_files()
+        counts = report["counts"]
+        expect(counts["copied"] == 12, "Add did not copy the 12 files that were missing")
+        expect(counts["there"] == 1, "Add did not find the rough cut on LucidLink already")
+        expect(counts["without"] == 3, "Add did not count the formats that assets lack")
+        expect(not report["problems"], "Add met problems")
+
+    def remove(self) -> None:
+        """Edit a file on LucidLink, click Remove on the collection, and follow it."""
+        chapter(
+            "An edit",
+            f"Meanwhile an editor changes the file of '{EDITED}' in place, on LucidLink. What is "
+            "in B2\nis not what is on LucidLink any more: to delete that would be to lose work.",
+        )
+        self._edit()
+        chapter(
+            "Remove from LucidLink",
+            "Somebody right-clicks the same collection and picks Remove from LucidLink. Each file "
+            "must be\nproven safe in B2 first; the rough cut is not there yet, so it is copied:",
+        )
+        report = self._click("remove")
+        self.show_files()
+        counts, problems = report["counts"], report["problems"]
+        expect(counts["removed"] == 12, "Remove did not remove the 12 formats that are safe")
+        expect(
+            [(each["asset_id"], each["kind"]) for each in problems]
+            == [(self._assets[EDITED], "kept")],
+            "Remove did not keep the edited file, and only that",
+        )
+        left = [path.name for path in files(self._simulator.lucidlink)]
+        expect(left == ["interview_ben.mov"], f"on LucidLink are {left}")
+        expect(
+            any(path.name == "rough_cut.mov" for path in files(self._simulator.b2)),
+            "the rough cut did not get to B2",
+        )
+        deletions = self._simulator.control("GET", "")["deletions"]
+        expect(deletions["unproven"] == 0, "the simulator saw an unproven deletion")
+        print(
+            f"\nThe simulator itself compared the bytes on both sides at each of "
+            f"{deletions['checked']} deletions: all were safe."
+        )
+
+    def show_commands(self) -> None:
+        """Print what a person may try by hand."""
+        chapter(
+            "Both are running",
+            "Try it yourself; Ctrl-C ends both. Files, database and logs are in\n"
+            f"{self._simulator.b2.parent}",
+        )
+        query = (
+            f"b2_storage_id={self._simulator.b2_storage_id}"
+            f"&ll_storage_id={self._simulator.ll_storage_id}"
+        )
+        body = (
+            f'{{"context": "COLLECTION", "collection_ids": ["{self._collection}"], '
+            f'"auth_token": "{self._simulator.token}"}}'
+        )
+        print(f"curl {self._service.url}/")
+        for action in ("add", "remove"):
+            print(
+                f"curl -X POST '{self._service.url}/{action}?{query}' \\\n"
+                f"     -H 'x-bz-secret: {SECRET}' -d '{body}'"
+            )
+        database = self._service.environment["DATABASE_URL"]
+        print(
+            f"find {self._simulator.lucidlink} -type f\n"
+            f"curl {self._simulator.url}/_simulator/\n"
+            f"DATABASE_URL={database} ICONIK_ID={self._simulator.app_id} \\\n"
+            f"     BZ_SHARED_SECRET={SECRET} script/operations list"
+        )
+
+    def show_files(self) -> None:
+        """Print which file is on which storage, and how large it is there."""
+        sides = {
+            side: {str(path.relative_to(root)): path.stat().st_size for path in files(root)}
+            for side, root in (("B2", self._simulator.b2), ("LucidLink", self._simulator.lucidlink))
+        }
+        names = sorted(set(sides["B2"]) | set(sides["LucidLink"]))
+        width = max(map(len, names))
+        print(f"\n  {'file':<{width}}  {'B2':>12}  {'LucidLink':>12}")
+        for name in names:
+            sizes = [
+                f"{sides[side][name]:,} bytes" if name in sides[side] else "-" for side in sides
+            ]
+            print(f"  {name:<{width}}  {sizes[0]:>12}  {sizes[1]:>12}")
+
+    def _click(self, action: str) -> dict[str, Any]:
+        answer = self._simulator.control(
+            "POST",
+            "click",
+            {
+                "title": {"add": "Add to LucidLink", "remove": "Remove from LucidLink"}[action],
+                "context": "COLLECTION",
+                "collection_ids": [self._collection],
+            },
+        )
+        print(
+            f"\n  iconik posts the custom action; the answer: {answer['status']} {answer['body']}"
+        )
+        expect(answer["status"] == 200, "the click was not accepted")
+        operation_id = answer["body"]["operation_id"]
+        started, shown = time.monotonic(), ""
+        while not self._service.has_ended(operation_id):
+            expect(time.monotonic() - started < LONGEST, "the operation did not end")
+            states = self._service.progress(operation_id)
+            now = f"{states.get('done', 0)} of {sum(states.values())} assets done"
+            now += f", {states['copying']} being copied" if states.get("copying") else ""
+            now += f"; {len(files(self._simulator.lucidlink))} files on LucidLink"
+            if states and now != shown:
+                print(f"  {time.monotonic() - started:4.1f} s  {now}", flush=True)
+                shown = now
+            time.sleep(0.1)
+        report = self._service.report(operation_id)
+        print("\n" + in_full(report))
+        return report
+
+    def _edit(self) -> None:
+        content = "graded, and cut shorter " * 700
+        self._simulator.edit_on_lucidlink(self._assets[EDITED], content)
+        self.show_files()
+
+    def _fill(self) -> None:
+        control = self._simulator.control
+
+        def collection(title: str, parent: str | None = None) -> str:
+            body = {"title": title, **({"parent_id": parent} if parent else {})}
+            return str(control("POST", "collections", body)["id"])
+
+        self._collection = collection("Summer campaign")
+        day_1 = collection("Day 1", self._collection)
+        day_2 = collection("Day 2", self._collection)
+        drone = collection("Drone", day_2)
+
+        def asset(title: str, collections: list[str], formats: dict[str, Any]) -> None:
+            body = {"title": title, "collection_ids": collections, "formats": formats}
+            self._assets[title] = control("POST", "assets", body)["id"]
+
+        def media(directory: str, stem: str, size: int, proxy: bool = True) -> dict[str, Any]:
+            formats = {"ORIGINAL": [{"directory": directory, "name": f"{stem}.mov", "size": size}]}
+            if proxy:
+                name = f"{stem}_proxy.mp4"
+                formats["PPRO_PROXY"] = [{"directory": directory, "name": name, "size": size // 8}]
+            return {name: {"b2": some} for name, some in formats.items()}
+
+        asset("Interview Anna", [day_1], media("day1", "interview_anna", 24_000))
+        asset(EDITED, [day_1], media("day1", "interview_ben", 18_000))
+        asset("Harbour", [day_1], media("day1", "harbour", 32_000, proxy=False))
+        asset("Market", [day_2], media("day2", "market", 28_000))
+        asset("Drone coast", [drone], media("day2/drone", "coast", 40_000))
+        asset("Drone pier", [drone, day_1], media("day2/drone", "pier", 36_000))
+        frames = [
+            {"directory": "day2/clouds", "name": f"clouds_{n:04}.dpx", "size": 8_000}
+            for n in range(1, 4)
+        ]
+        asset("Clouds, three frames", [day_2], {"ORIGINAL": {"b2": frames}})
+        cut = [{"directory": "edit", "name": "rough_cut.mov", "size": 20_000}]
+        asset(RENDERED, [self._collection], {"ORIGINAL": {"lucidlink": cut}})
+
+    def _script_arguments(self) -> list[str]:
+        return [
+            "--endpoint", self._service.url,
+            "--b2_storage_id", self._simulator.b2_storage_id,
+            "--ll_storage_id", self._simulator.ll_storage_id,
+        ]  # fmt: skip
+
+
+def files(root: Path) -> list[Path]:
+    """The files below a directory, in order."""
+    return sorted(path for path in root.rglob("*") if path.is_file())
+
+
+def chapter(title: str, text: str) -> None:
+    """Print a heading and what it is about."""
+    print(f"\n\n{title}\n{'=' * len(title)}\n{text}", flush=True)
+
+
+def expect(condition: bool, otherwise: str) -> None:
+    """Go on only if a condition holds."""
+    if not condition:
+        raise Wrong(otherwise)
+
+
+def interrupt(*_: object) -> None:
+    """End as Ctrl-C does, whichever way this program is told to."""
+    raise KeyboardInterrupt
+
+
+def clean_up(directory: Path) -> None:
+    """Leave no process and no file behind, even if Ctrl-C is pressed again."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    stop_all()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def main() -> int:
+    """Run the demonstration; the exit status is 0 only if all was as it should be."""
+    parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
+    parser.add_argument("--serve", action="store_true", help="leave both running until Ctrl-C")
+    options = parser.parse_args()
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, interrupt)
+    directory = Path(tempfile.mkdtemp(prefix="b2-iconik-demo-"))
+    try:
+        chapter(
+            "The B2 storage plugin for iconik",
+            "A simulated iconik and the plugin, under Gunicorn, are started on this machine.",
+        )
+        demonstration = Demonstration(directory)
+        demonstration.set_up()
+        demonstration.add()
+        demonstration.remove()
+        if options.serve:
+            demonstration.show_commands()
+            sys.stdout.flush()
+            signal.pause()
+        print("\nAll is as it should be.")
+        return 0
+    except Wrong as problem:
+        print(f"\nThis is not as it should be: {problem}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; cleaning up.", file=sys.stderr)
+        return 0 if options.serve else 130
+    finally:
+        clean_up(directory)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

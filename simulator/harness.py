@@ -1,0 +1,309 @@
+"""Starts the simulator and the service as a person would, each in processes of its own.
+
+For the demonstration, the tests and the benchmark.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+from database import connect
+from ledger import Ledger
+from outcomes import report
+from tables import Operation
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRET = "a-secret-of-the-simulator-s-own-0123456789"  # noqa: S105 - opens nothing but a simulator
+START = 30.0
+STOP = 15.0
+Found = TypeVar("Found")
+
+
+def wait_for(what: str, find: Callable[[], Found | None], seconds: float) -> Found:
+    """Wait until something is found, and return it.
+
+    Raises:
+        TimeoutError: it wasn't in time; the message says what.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = find()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise TimeoutError(f"no {what} within {seconds:g} s")
+
+
+# Every program started from here, so that whatever interrupts the caller, none is left behind.
+_started: list["Process"] = []
+
+
+def stop_all() -> None:
+    """End every program that was started from here."""
+    while _started:
+        _started[-1].stop()
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """Hold signals back that would end this program, while a child is between fork and record."""
+    caught: list[int] = []
+    handlers = {
+        each: signal.signal(each, lambda number, _: caught.append(number))
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+        if caught:
+            signal.raise_signal(caught[0])
+
+
+class Process:
+    """A program in a session of its own, its output in a file.
+
+    Args:
+        command: the program and its arguments.
+        environment: variables to set besides those of this process.
+        log: where its output goes, appended.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self.log = log
+        self._offset = log.stat().st_size if log.exists() else 0
+        with log.open("ab") as output, _signals_later():
+            self._process = subprocess.Popen(  # noqa: S603 - our own programs
+                command,
+                cwd=ROOT,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self.pid = self._process.pid
+            _started.append(self)
+
+    def output(self) -> str:
+        """What it has printed so far."""
+        return self.log.read_bytes()[self._offset :].decode(errors="replace")
+
+    def wait_for_line(self, pattern: str, seconds: float = START) -> re.Match[str]:
+        """Wait until it has printed something.
+
+        Raises:
+            RuntimeError: it ended before.
+            TimeoutError: it didn't print it in time.
+        """
+
+        def look() -> re.Match[str] | None:
+            found = re.search(pattern, self.output())
+            if found is None and self._process.poll() is not None:
+                raise RuntimeError(f"{self.log.name} ended: {self.output()[-2000:]}")
+            return found
+
+        return wait_for(f"line like '{pattern}' in {self.log.name}", look, seconds)
+
+    def children(self) -> list[int]:
+        """The ids of the processes it has started."""
+        text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(each) for each in text.split()]
+
+    def is_running(self) -> bool:
+        """Whether it hasn't ended."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it as systemd would, and make sure that nothing of it is left."""
+        if self.is_running():
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP)
+        self.kill()
+
+    def kill(self) -> None:
+        """End all its processes at once, as a power cut would."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait(STOP)
+        if self in _started:
+            _started.remove(self)
+
+
+class Simulator:
+    """A running simulator.
+
+    Args:
+        directory: where its two storages' files and its log are.
+        options: further arguments of ``python -m simulator``.
+    """
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self.b2, self.lucidlink = directory / "b2", directory / "lucidlink"
+        self.process = Process(
+            [
+                sys.executable, "-m", "simulator", "--port", "0",
+                "--b2", str(self.b2), "--lucidlink", str(self.lucidlink), *options,
+            ],
+            {},
+            directory / "simulator.log",
+        )  # fmt: skip
+        ready = self.process.wait_for_line(
+            r"simulator ready at (\S+) app_id=(\S+) token=(\S+) "
+            r"b2_storage_id=(\S+) ll_storage_id=(\S+)"
+        )
+        self.url, self.app_id, self.token, self.b2_storage_id, self.ll_storage_id = ready.groups()
+        self._session = requests.Session()
+
+    def control(self, method: str, path: str, json: Any = None) -> Any:
+        """Ask something of the simulator itself; see its README."""
+        response = self._session.request(
+            method, f"{self.url}/_simulator/{path}", json=json, timeout=120
+        )
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+    def edit_on_lucidlink(self, asset_id: str, content: str) -> None:
+        """Change the original of an asset in place, as an editor would, and have iconik notice."""
+        (mine,) = [
+            file
+            for each in self.control("GET", f"assets/{asset_id}")["formats"]
+            if each["name"] == "ORIGINAL"
+            for file_set in each["file_sets"]
+            if file_set["storage_id"] == self.ll_storage_id
+            for file in file_set["files"]
+        ]
+        change = {"content": content, "size": len(content), "checksum": None}
+        self.control("PATCH", f"files/{mine['id']}", change)
+
+    def stop(self) -> None:
+        """End it."""
+        self._session.close()
+        self.process.stop()
+
+
+class Service:
+    """The plugin, running under Gunicorn.
+
+    Args:
+        directory: where its database and its log are.
+        simulator: the iconik it is to work with.
+        arguments: Gunicorn's, besides the address.
+        environment: variables to set besides those it needs.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        simulator: Simulator,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.simulator = simulator
+        self.environment = {
+            "ICONIK_ID": simulator.app_id,
+            "ICONIK_TOKEN": simulator.token,
+            "ICONIK_URL": simulator.url,
+            "BZ_SHARED_SECRET": SECRET,
+            "DATABASE_URL": f"sqlite:///{directory / 'operations.sqlite'}",
+            **(environment or {}),
+        }
+        self._arguments = arguments
+        directory.mkdir(exist_ok=True)
+        self._log = directory / "service.log"
+        self.url = ""
+        self.start()
+        self._engine = connect(self.environment["DATABASE_URL"], 30.0)
+        self._ledger = Ledger(self._engine)
+
+    def start(self) -> None:
+        """Start it, again if it was killed; returns when it answers."""
+        address = self.url.removeprefix("http://") or "127.0.0.1:0"
+        self.process = Process(
+            [sys.executable, "-m", "gunicorn", "-b", address, *self._arguments, "plugin:app"],
+            self.environment,
+            self._log,
+        )
+        self.url = self.process.wait_for_line(r"Listening at: (http://\S+)")[1]
+        wait_for("answer of the service", self._is_ready, START)
+
+    def click(self, action: str, formats: str = "", **selection: list[str]) -> requests.Response:
+        """Post a custom action as iconik would.
+
+        Args:
+            action: 'add' or 'remove'.
+            formats: a comma-separated list, for the action's URL.
+            selection: ``asset_ids``, ``collection_ids``, ``saved_search_ids``.
+        """
+        context = "COLLECTION" if selection.get("collection_ids") else "BULK"
+        return self.post(
+            action,
+            {"context": context, "auth_token": self.simulator.token, **selection},
+            formats=formats,
+        )
+
+    def post(self, action: str, body: Any, formats: str = "") -> requests.Response:
+        """Post any JSON to one of the two routes, with the secret and the storages."""
+        storages = {
+            "b2_storage_id": self.simulator.b2_storage_id,
+            "ll_storage_id": self.simulator.ll_storage_id,
+        }
+        return requests.post(
+            f"{self.url}/{action}",
+            params={**storages, **({"formats": formats} if formats else {})},
+            json=body,
+            headers={"x-bz-secret": SECRET},
+            timeout=30,
+        )
+
+    def operation(self, operation_id: str) -> Operation:
+        """An operation as the ledger has it."""
+        operation = self._ledger.operation(operation_id)
+        if operation is None:
+            raise LookupError(f"there is no operation {operation_id}")
+        return operation
+
+    def newest(self) -> list[str]:
+        """The ids of the last operations, newest first."""
+        return [each.id for each in self._ledger.newest(50)]
+
+    def progress(self, operation_id: str) -> dict[str, int]:
+        """How many assets of an operation are in each state."""
+        return self._ledger.progress(self.operation(operation_id).number)
+
+    def has_ended(self, operation_id: str) -> bool:
+        """Whether an operation has its report."""
+        return self.operation(operation_id).ended_ms is not None
+
+    def report(self, operation_id: str, seconds: float = 60.0) -> dict[str, Any]:
+        """Wait until an operation has ended; returns its report."""
+        wait_for(f"end of {operation_id}", lambda: self.has_ended(operation_id), seconds)
+        operation = self.operation(operation_id)
+        number = operation.number
+        return report(operation, self._ledger.outcomes(number), self._ledger.gone(number))
+
+    def log(self) -> str:
+        """What it has logged since it was last started."""
+        return self.process.output()
+
+    def stop(self) -> None:
+        """End it, and close what was opened to look at it."""
+        self.process.stop()
+        self._engine.dispose()
+
+    def _is_ready(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/", timeout=5).ok
+        except requests.RequestException:
+            return False
