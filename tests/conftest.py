@@ -4,15 +4,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import hypothesis
 import pytest
 import responses
-from fake_iconik import CLICK_TOKEN, FakeActions, NoPacer
 from responses import RequestsMock
 
 import settings as settings_module
 from iconik import Iconik
 from settings import Settings
+from tests.fake_iconik import CLICK_TOKEN, FakeActions, NoPacer
 from transport import Transport
+
+# The same examples on every machine, and however slow it is.
+hypothesis.settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture

@@ -1,0 +1,325 @@
+"""What iconik posts, and what must not get past the parser."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.datastructures import MultiDict
+
+from custom_action import LONGEST_TOKEN, CustomAction, parse
+from errors import ClickError
+
+B2 = "b2b2b2b2-0000-4000-8000-00000000000a"
+LL = "11111111-0000-4000-8000-00000000000b"
+ASSET = "a55e7000-0000-4000-8000-000000000001"
+OTHER = "a55e7000-0000-4000-8000-000000000002"
+USER = "05e40000-0000-4000-8000-000000000001"
+QUERY = [("b2_storage_id", B2), ("ll_storage_id", LL)]
+DEFAULT = ("ORIGINAL", "PPRO_PROXY")
+
+
+def read(*query: tuple[str, str], **posted: Any) -> CustomAction:
+    """Parse a click on an asset with further query parameters and fields."""
+    body: dict[str, Any] = {"context": "ASSET", "asset_ids": [ASSET], **posted}
+    return parse("add", MultiDict([*QUERY, *query]), json.dumps(body).encode(), DEFAULT)
+
+
+def refusal(body: bytes | dict[str, Any], query: list[tuple[str, str]] = QUERY) -> ClickError:
+    """The error that a click ends in."""
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with pytest.raises(ClickError) as caught:
+        parse("remove", MultiDict(query), text, DEFAULT)
+    return caught.value
+
+
+def test_a_click_is_read_in_full() -> None:
+    body: dict[str, Any] = {
+        "user_id": USER,
+        "system_domain_id": OTHER,
+        "context": "BULK",
+        "action_id": OTHER,
+        "asset_ids": [ASSET, OTHER],
+        "collection_ids": [OTHER],
+        "saved_search_ids": [USER],
+        "metadata_view_id": None,
+        "metadata_values": {},
+        "date_created": "2026-01-01T00:00:00+00:00",
+        "auth_token": "token-of-the-click",
+    }
+    query = MultiDict([*QUERY, ("formats", "EDIT_PROXY,ORIGINAL")])
+    assert parse("remove", query, json.dumps(body).encode(), DEFAULT) == CustomAction(
+        action="remove",
+        b2_storage_id=B2,
+        ll_storage_id=LL,
+        formats=("EDIT_PROXY", "ORIGINAL"),
+        context="BULK",
+        asset_ids=(ASSET, OTHER),
+        collection_ids=(OTHER,),
+        saved_search_ids=(USER,),
+        user_id=USER,
+        auth_token="token-of-the-click",
+    )
+
+
+def test_the_lists_may_be_absent_null_or_empty() -> None:
+    click = read(collection_ids=None, saved_search_ids=[])
+    assert (click.asset_ids, click.collection_ids, click.saved_search_ids) == ((ASSET,), (), ())
+
+
+@pytest.mark.parametrize("context", ["ASSET", "COLLECTION", "BULK", "SAVED_SEARCH"])
+def test_each_of_our_contexts_is_known(context: str) -> None:
+    assert read(context=context).context == context
+
+
+def test_without_formats_in_the_url_those_of_the_settings_are_taken() -> None:
+    assert read().formats == DEFAULT
+
+
+def test_formats_given_several_times_are_taken_together() -> None:
+    assert read(("formats", "A,B"), ("formats", "B, C")).formats == ("A", "B", "C")
+
+
+def test_ids_are_the_same_in_upper_and_lower_case() -> None:
+    assert read(asset_ids=[ASSET.upper(), ASSET]).asset_ids == (ASSET,)
+
+
+def test_storage_ids_are_read_in_lower_case() -> None:
+    query = MultiDict([("b2_storage_id", B2.upper()), ("ll_storage_id", LL.upper())])
+    body = json.dumps({"context": "ASSET", "asset_ids": [ASSET]}).encode()
+    click = parse("add", query, body, DEFAULT)
+    assert (click.b2_storage_id, click.ll_storage_id) == (B2, LL)
+
+
+def test_ids_keep_their_order() -> None:
+    assert read(asset_ids=[OTHER, ASSET, OTHER]).asset_ids == (OTHER, ASSET)
+
+
+def test_a_hundred_thousand_ids_are_read() -> None:
+    ids = [f"a55e7000-0000-4000-8000-{number:012x}" for number in range(100_000)]
+    assert len(read(asset_ids=ids).asset_ids) == 100_000
+
+
+def test_a_click_without_a_token_has_an_empty_one() -> None:
+    assert (read().auth_token, read(auth_token=None).auth_token) == ("", "")
+
+
+def test_the_longest_token_is_taken() -> None:
+    assert len(read(auth_token="x" * LONGEST_TOKEN).auth_token) == LONGEST_TOKEN
+
+
+def test_fields_that_iconik_may_add_are_ignored() -> None:
+    assert read(new_field={"deep": [1, None]}).asset_ids == (ASSET,)
+
+
+def test_a_body_with_a_byte_order_mark_is_read() -> None:
+    body = b"\xef\xbb\xbf" + json.dumps({"context": "ASSET", "asset_ids": [ASSET]}).encode()
+    assert parse("add", MultiDict(QUERY), body, DEFAULT).asset_ids == (ASSET,)
+
+
+def test_a_click_does_not_show_its_token() -> None:
+    assert "token-of-the-click" not in repr(read(auth_token="token-of-the-click"))
+
+
+@pytest.mark.parametrize(("action", "title"), [("add", "Add to"), ("remove", "Remove from")])
+def test_a_click_is_called_as_in_the_menu(action: Any, title: str) -> None:
+    assert CustomAction(action, B2, LL, (), "ASSET").title == f"{title} LucidLink"
+
+
+@pytest.mark.parametrize(
+    ("selected", "words"),
+    [
+        ({"asset_ids": (ASSET,)}, "1 asset"),
+        ({"asset_ids": (ASSET, OTHER), "collection_ids": (OTHER,)}, "2 assets, 1 collection"),
+        ({"collection_ids": (ASSET, OTHER)}, "2 collections"),
+        ({"saved_search_ids": (ASSET,)}, "1 saved search"),
+        ({"saved_search_ids": (ASSET, OTHER)}, "2 saved searches"),
+        ({}, ""),
+    ],
+)
+def test_the_selection_is_told_in_words(selected: dict[str, Any], words: str) -> None:
+    assert CustomAction("add", B2, LL, (), "BULK", **selected).selection == words
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"{",
+        b"[1,]",
+        b"{'a': 1}",
+        b'{"context": "ASSET"',
+        b"context=ASSET",
+        b"<html></html>",
+        b"\xff\xfe\x00",
+        b'{"context": "\xff"}',
+        b"\x00",
+        b'{"a": ' + b"1" * 5000 + b"}",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_a_body_that_is_no_json_is_refused(body: bytes) -> None:
+    assert refusal(body).field == "body"
+
+
+@pytest.mark.parametrize("body", [b"null", b"true", b"1", b"NaN", b"-Infinity", b'"text"', b"[{}]"])
+def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
+    assert str(refusal(body)) == "body: must be a JSON object"
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        None,
+        "",
+        "asset",
+        "ASSET ",
+        "ASSET_SUBCLIP",
+        "NONE",
+        1,
+        True,
+        ["ASSET"],
+        {"ASSET": 1},
+        "\ud800",
+    ],
+)
+def test_a_context_that_is_not_ours_is_refused(context: object) -> None:
+    assert refusal({"context": context, "asset_ids": [ASSET]}).field == "context"
+
+
+@pytest.mark.parametrize("name", ["asset_ids", "collection_ids", "saved_search_ids"])
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ASSET,
+        {ASSET: 1},
+        1,
+        0,
+        False,
+        "",
+        float("nan"),
+        [None],
+        [1],
+        [""],
+        [[ASSET]],
+        [ASSET, "x"],
+        [f"{ASSET}\n"],
+        [f" {ASSET}"],
+        [f"{{{ASSET}}}"],
+        [ASSET.replace("-", "")],
+        ["../../../users"],
+        ["a55e7000-0000-4000-8000-00000000000g"],
+        ["a55e7000-0000-4000-8000-00000000000\N{FULLWIDTH DIGIT ONE}"],
+        ["\ud800"],
+    ],
+    ids=repr,
+)
+def test_a_selection_that_is_no_list_of_ids_is_refused(name: str, ids: object) -> None:
+    body = {"context": "BULK", "asset_ids": [ASSET], name: ids}
+    assert str(refusal(body)) == f"{name}: must be a list of UUIDs"
+
+
+@pytest.mark.parametrize(
+    "selected",
+    [{}, {"asset_ids": []}, {"asset_ids": None, "collection_ids": [], "saved_search_ids": []}],
+)
+def test_a_click_on_nothing_is_refused(selected: dict[str, Any]) -> None:
+    assert refusal({"context": "BULK", **selected}).field == "asset_ids"
+
+
+@pytest.mark.parametrize("user", ["", "x", 1, [], {}, f"{USER}\r\nX: y"], ids=repr)
+def test_a_user_that_is_no_id_is_refused(user: object) -> None:
+    body = {"context": "ASSET", "asset_ids": [ASSET], "user_id": user}
+    assert refusal(body).field == "user_id"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        1,
+        True,
+        [],
+        {},
+        " ",
+        " x",
+        "x ",
+        "a\r\nb",
+        "\x00",
+        "tökén",
+        "\ud800",
+        "x" * (LONGEST_TOKEN + 1),
+    ],
+    ids=lambda token: repr(token)[:20],
+)
+def test_a_token_that_fits_no_header_is_refused(token: object) -> None:
+    body = {"context": "ASSET", "asset_ids": [ASSET], "auth_token": token}
+    assert refusal(body).field == "auth_token"
+
+
+def test_a_refused_token_is_not_repeated() -> None:
+    body = {"context": "ASSET", "asset_ids": [ASSET], "auth_token": "hunter2\n"}
+    assert "hunter2" not in str(refusal(body))
+
+
+@pytest.mark.parametrize("name", ["b2_storage_id", "ll_storage_id"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [""],
+        ["x"],
+        [f"{ASSET} "],
+        [f"{ASSET}/"],
+        ["../../users"],
+        ["\N{REPLACEMENT CHARACTER}"],
+        [ASSET, ASSET],
+        [ASSET, OTHER],
+    ],
+    ids=repr,
+)
+def test_a_storage_that_is_not_given_once_as_an_id_is_refused(name: str, values: list[str]) -> None:
+    query = [pair for pair in QUERY if pair[0] != name] + [(name, value) for value in values]
+    body = {"context": "ASSET", "asset_ids": [ASSET]}
+    assert refusal(body, query).field == name
+
+
+@pytest.mark.parametrize("ll", [B2, B2.upper()])
+def test_one_storage_for_both_is_refused(ll: str) -> None:
+    query = [("b2_storage_id", B2), ("ll_storage_id", ll)]
+    assert refusal({"context": "ASSET", "asset_ids": [ASSET]}, query).field == "ll_storage_id"
+
+
+@pytest.mark.parametrize("formats", ["", " ", ",", ",,", "A,B\x00", "A\nB", "\x1b[31m"], ids=repr)
+def test_formats_that_name_none_are_refused(formats: str) -> None:
+    body = {"context": "ASSET", "asset_ids": [ASSET]}
+    error = refusal(body, [*QUERY, ("formats", formats)])
+    assert str(error).startswith("formats: must") or str(error).startswith("formats: has")
+
+
+@given(st.binary(max_size=200))
+def test_no_body_whatsoever_is_a_fault_of_ours(body: bytes) -> None:
+    with pytest.raises(ClickError):
+        parse("add", MultiDict(QUERY), body, DEFAULT)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40) | st.just(ASSET),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FIELDS = ("context", "asset_ids", "collection_ids", "saved_search_ids", "user_id", "auth_token")
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, JSON)))
+def test_whatever_an_object_holds_only_a_click_on_something_passes(posted: dict[str, Any]) -> None:
+    body = json.dumps({**posted, "context": "BULK"}).encode()
+    with suppress(ClickError):
+        assert parse("add", MultiDict(QUERY), body, DEFAULT).selection
