@@ -7,7 +7,6 @@ import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from pyrate_limiter import Duration, Limiter, Rate
@@ -128,9 +127,8 @@ class Transport:
         path = page.get("next_url")
         if not path:
             return None
-        parts = urlsplit(str(path))
         # Our tokens go with every request, so no answer may send us to another host.
-        if parts.scheme or parts.netloc or not parts.path.startswith("/"):
+        if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
             raise IconikUnavailable(call, "iconik's next page is not a path on the same host")
         return f"{self._root}{path}"
 
@@ -227,7 +225,7 @@ def _read(response: requests.Response, call: str, role: str) -> Any:
         return None
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _Passing("iconik's answer is no JSON") from None
 
 
@@ -235,7 +233,7 @@ def _errors(response: requests.Response) -> str:
     """What iconik says went wrong: a list of sentences, or one for each field."""
     try:
         errors = response.json()["errors"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "it gives no reason"
     if isinstance(errors, dict):
         errors = [f"{name}: {problem}" for name, problem in errors.items()]

@@ -1,0 +1,495 @@
+"""The way to iconik when iconik, or something on the way, does not do as documented."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from requests import PreparedRequest
+from responses import RequestsMock, matchers
+
+import transport as transport_module
+from errors import (
+    IconikError,
+    IconikRefused,
+    IconikUnavailable,
+    NotFound,
+    NotPermitted,
+    TokenRejected,
+)
+from settings import Settings
+from tests.fake_iconik import API, CLICK_TOKEN, NoPacer
+from transport import ATTEMPTS, LONGEST_WAIT, Pacer, Transport
+
+THING = f"{API}things/1/"
+THINGS = f"{API}things/"
+PASSING = [429, 500, 502, 503, 504]
+
+
+def ask(transport: Transport) -> dict[str, Any]:
+    """Ask for one object."""
+    return transport.object("GET", "things/1/", "read thing 1", "can_read_things")
+
+
+def list_all(transport: Transport) -> list[dict[str, Any]]:
+    """Ask for all pages of a list."""
+    return list(transport.pages("things/", "list the things", "can_read_things"))
+
+
+def page(next_url: object = None, *ids: int) -> dict[str, Any]:
+    """A page of a list."""
+    return {"objects": [{"id": each} for each in ids], "next_url": next_url}
+
+
+# What is sent
+
+
+def test_a_request_carries_application_and_token(
+    transport: Transport, http: RequestsMock, settings: Settings
+) -> None:
+    headers = {"App-ID": settings.iconik_id, "Auth-Token": CLICK_TOKEN}
+    http.get(THING, json={}, match=[matchers.header_matcher(headers)])
+    assert ask(transport) == {}
+
+
+def test_a_body_is_sent_as_json(transport: Transport, http: RequestsMock) -> None:
+    http.post(THINGS, json={"id": 1}, match=[matchers.json_params_matcher({"name": "é"})])
+    answer = transport.object("POST", "things/", "make a thing", "can", json={"name": "é"})
+    assert answer == {"id": 1}
+
+
+def test_a_request_has_a_time_limit(transport: Transport, http: RequestsMock) -> None:
+    limits = {"timeout": (10.0, 60.0)}
+    http.get(THING, json={}, match=[matchers.request_kwargs_matcher(limits)])
+    assert ask(transport) == {}
+
+
+def test_every_attempt_waits_for_its_turn(
+    transport: Transport, http: RequestsMock, pacer: NoPacer
+) -> None:
+    http.get(THING, status=503)
+    http.get(THING, json={})
+    ask(transport)
+    assert pacer.requests == 2
+
+
+@pytest.mark.parametrize("rate", [1, 9, 10, 19, 48, 50, 1000])
+def test_the_pace_stays_within_the_rate_over_twenty_seconds(
+    rate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(transport_module, "Limiter", lambda limit, **_: made.append(limit))
+    Pacer(rate)
+    # A twentieth more for rounding: 48 a second, the default, is that far below iconik's limit.
+    assert made[0].limit * 20_000 / made[0].interval <= 20 * rate * 1.05
+
+
+def test_the_first_requests_need_not_wait() -> None:
+    pacer = Pacer(1000)
+    for _ in range(10):
+        pacer.wait()
+
+
+# Failures that pass
+
+
+@pytest.mark.parametrize("status", PASSING)
+def test_a_failure_that_may_pass_is_tried_again(
+    transport: Transport, http: RequestsMock, status: int
+) -> None:
+    http.get(THING, status=status)
+    http.get(THING, json={"id": 1})
+    assert ask(transport) == {"id": 1}
+
+
+@pytest.mark.parametrize("status", PASSING)
+def test_a_failure_that_does_not_pass_is_given_up(
+    transport: Transport, http: RequestsMock, status: int
+) -> None:
+    answer = http.get(THING, status=status)
+    with pytest.raises(
+        IconikUnavailable, match=f"could not read thing 1: iconik answered {status}"
+    ):
+        ask(transport)
+    assert answer.call_count == ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    ("failure", "problem"),
+    [
+        (requests.ConnectTimeout(), "did not answer in time"),
+        (requests.ReadTimeout(), "did not answer in time"),
+        (requests.ConnectionError(), "connection to iconik failed (ConnectionError)"),
+        (requests.exceptions.SSLError(), "connection to iconik failed (SSLError)"),
+        (requests.exceptions.ProxyError(), "connection to iconik failed (ProxyError)"),
+        (requests.exceptions.ChunkedEncodingError(), "failed (ChunkedEncodingError)"),
+        (requests.exceptions.ContentDecodingError(), "failed (ContentDecodingError)"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_broken_connection_is_an_outage(
+    transport: Transport, http: RequestsMock, failure: Exception, problem: str
+) -> None:
+    attempt = http.get(THING, body=failure)
+    with pytest.raises(IconikUnavailable) as caught:
+        ask(transport)
+    assert problem in str(caught.value)
+    assert attempt.call_count == ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["{", "<html>Bad gateway</html>", "\x00", '{"a": ' + "1" * 5000 + "}", "[" * 100_000, b"\xff"],
+    ids=lambda body: repr(body[:12]),
+)
+def test_an_answer_that_is_no_json_is_an_outage(
+    transport: Transport, http: RequestsMock, body: str | bytes
+) -> None:
+    attempt = http.get(THING, body=body)
+    with pytest.raises(IconikUnavailable, match="iconik's answer is no JSON"):
+        ask(transport)
+    assert attempt.call_count == ATTEMPTS
+
+
+@pytest.mark.parametrize("body", ["", "null", "1", '"text"', "[]", "true", "NaN"])
+def test_an_answer_that_is_no_object_is_an_outage(
+    transport: Transport, http: RequestsMock, body: str
+) -> None:
+    http.get(THING, body=body)
+    with pytest.raises(IconikUnavailable, match="no JSON object"):
+        ask(transport)
+
+
+# Waiting
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_pause_that_iconik_asks_for_is_kept(
+    transport: Transport, http: RequestsMock, waits: list[float], status: int
+) -> None:
+    http.get(THING, status=status, headers={"Retry-After": "7"})
+    http.get(THING, json={})
+    ask(transport)
+    assert waits == [7.0]
+
+
+@pytest.mark.parametrize("seconds", ["3600", "9" * 400])
+def test_a_pause_is_kept_within_reason(
+    transport: Transport, http: RequestsMock, waits: list[float], seconds: str
+) -> None:
+    http.get(THING, status=429, headers={"Retry-After": seconds})
+    http.get(THING, json={})
+    ask(transport)
+    assert waits == [LONGEST_WAIT]
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "soon", "-1", "1.5", "²", "Wed, 21 Oct 2026 07:28:00 GMT"]
+)
+def test_without_a_number_of_seconds_the_pause_is_our_own(
+    transport: Transport, http: RequestsMock, waits: list[float], text: str | None
+) -> None:
+    headers = {} if text is None else {"Retry-After": text.encode().decode("latin-1")}
+    http.get(THING, status=429, headers=headers)
+    http.get(THING, json={})
+    ask(transport)
+    assert len(waits) == 1
+    assert 0 <= waits[0] <= 1
+
+
+def test_our_own_pauses_grow(
+    transport: Transport,
+    http: RequestsMock,
+    waits: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("random.uniform", lambda _, most: most)
+    http.get(THING, status=500)
+    with pytest.raises(IconikUnavailable):
+        ask(transport)
+    assert waits == sorted(set(waits))
+    assert len(waits) == ATTEMPTS - 1
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("status", [400, 402, 405, 409, 410, 415, 418, 422, 451, 501, 505])
+def test_a_refusal_is_not_asked_again(
+    transport: Transport, http: RequestsMock, status: int
+) -> None:
+    answer = http.get(THING, status=status, json={"errors": ["Not like this"]})
+    with pytest.raises(IconikRefused, match=f"iconik answered {status}: Not like this"):
+        ask(transport)
+    assert answer.call_count == 1
+
+
+def test_what_is_not_there_is_told_apart(transport: Transport, http: RequestsMock) -> None:
+    http.get(THING, status=404)
+    with pytest.raises(NotFound, match="could not read thing 1: iconik knows no such thing"):
+        ask(transport)
+
+
+def test_a_missing_role_is_named(transport: Transport, http: RequestsMock) -> None:
+    http.get(THING, status=403, json={"errors": ["Forbidden"]})
+    with pytest.raises(NotPermitted, match=r"403, it needs can_read_things\): Forbidden"):
+        ask(transport)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"errors": ["One", "Two"]}', "One; Two"),
+        ('{"errors": {"title": "too long", "url": ["bad"]}}', "title: too long; url: ['bad']"),
+        ('{"errors": "Just text"}', "Just text"),
+        ('{"errors": null}', "None"),
+        ('{"errors": [null, {"a": 1}]}', "None; {'a': 1}"),
+        ('{"errors": []}', ""),
+        ('{"message": "other"}', "it gives no reason"),
+        ('["a list"]', "it gives no reason"),
+        ('"text"', "it gives no reason"),
+        ("null", "it gives no reason"),
+        ("<html></html>", "it gives no reason"),
+        ("", "it gives no reason"),
+        ("[" * 100_000, "it gives no reason"),
+    ],
+    ids=lambda value: repr(value[:20]),
+)
+def test_the_reason_is_read_from_any_shape(
+    transport: Transport, http: RequestsMock, body: str, reason: str
+) -> None:
+    http.get(THING, status=400, body=body)
+    with pytest.raises(IconikRefused) as caught:
+        ask(transport)
+    assert caught.value.problem == f"iconik answered 400: {reason}"
+
+
+def test_a_reason_of_any_length_is_cut(transport: Transport, http: RequestsMock) -> None:
+    http.get(THING, status=400, json={"errors": ["x" * 100_000]})
+    with pytest.raises(IconikRefused) as caught:
+        ask(transport)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(transport: Transport, http: RequestsMock, status: int) -> None:
+    http.get(THING, status=status, headers={"Location": "https://evil.test/"})
+    elsewhere = http.get("https://evil.test/", json={})
+    with pytest.raises(IconikRefused, match=f"iconik answered {status}"):
+        ask(transport)
+    assert elsewhere.call_count == 0
+
+
+# Tokens
+
+
+def answer_to(good: set[str]) -> Callable[[PreparedRequest], tuple[int, dict[str, str], str]]:
+    """Answers that reject every token but the good ones."""
+    return lambda request: (200 if request.headers["Auth-Token"] in good else 401, {}, "{}")
+
+
+def test_a_rejected_token_gives_way_to_the_next(
+    transport: Transport, http: RequestsMock, settings: Settings
+) -> None:
+    http.add_callback("GET", THING, answer_to({settings.iconik_token or ""}))
+    assert ask(transport) == {}
+
+
+def test_a_rejected_token_is_not_tried_again(
+    transport: Transport, http: RequestsMock, settings: Settings
+) -> None:
+    http.add_callback("GET", THING, answer_to({settings.iconik_token or ""}))
+    ask(transport)
+    ask(transport)
+    sent = [call.request.headers["Auth-Token"] for call in http.calls]
+    assert sent == [CLICK_TOKEN, settings.iconik_token, settings.iconik_token]
+
+
+def test_with_every_token_rejected_it_is_said_so(transport: Transport, http: RequestsMock) -> None:
+    http.add_callback("GET", THING, answer_to(set()))
+    with pytest.raises(TokenRejected, match="could not read thing 1: iconik accepts no token"):
+        ask(transport)
+
+
+def test_without_a_good_token_nothing_more_is_asked(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.add_callback("GET", THING, answer_to(set()))
+    for _ in range(2):
+        with pytest.raises(TokenRejected):
+            ask(transport)
+    assert len(http.calls) == 2
+
+
+def test_empty_and_repeated_tokens_are_left_out(
+    settings: Settings, pacer: NoPacer, http: RequestsMock
+) -> None:
+    http.get(THING, status=401)
+    transport = Transport(settings.iconik_url, settings.iconik_id, ["", "a", "a", ""], pacer)
+    with pytest.raises(TokenRejected):
+        ask(transport)
+    assert len(http.calls) == 1
+
+
+def test_a_token_that_another_request_found_rejected_is_dropped_once(
+    transport: Transport, http: RequestsMock
+) -> None:
+    requests_inside: list[PreparedRequest] = []
+
+    def reject(request: PreparedRequest) -> tuple[int, dict[str, str], str]:
+        if request.headers["Auth-Token"] != CLICK_TOKEN:
+            return 200, {}, "{}"
+        if not requests_inside:
+            requests_inside.append(request)
+            ask(transport)
+        return 401, {}, ""
+
+    http.add_callback("GET", THING, reject)
+    assert ask(transport) == {}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 400, "json": {"errors": ["bad"]}},
+        {"status": 401},
+        {"status": 403},
+        {"status": 404},
+        {"status": 500},
+        {"body": requests.ConnectionError(f"with headers {{'Auth-Token': '{CLICK_TOKEN}'}}")},
+        {"body": requests.ReadTimeout(f"with headers {{'Auth-Token': '{CLICK_TOKEN}'}}")},
+        {"body": "{"},
+    ],
+    ids=repr,
+)
+def test_no_token_shows_in_errors_or_the_log(
+    transport: Transport,
+    http: RequestsMock,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    answer: dict[str, Any],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    http.get(THING, **answer)
+    with pytest.raises(IconikError) as caught:
+        ask(transport)
+    shown = f"{caught.value} {caught.value!r} {caught.getrepr(style='short')} {caplog.text}"
+    assert CLICK_TOKEN not in shown
+    assert str(settings.iconik_token) not in shown
+
+
+# Pages
+
+
+def test_a_list_of_one_page_is_read(transport: Transport, http: RequestsMock) -> None:
+    http.get(THINGS, json={"objects": [{"id": 1}]})
+    assert list_all(transport) == [{"id": 1}]
+
+
+def test_all_pages_of_a_list_are_read_in_order(transport: Transport, http: RequestsMock) -> None:
+    page_1 = page("/API/things/?per_page=100&last_id=2", 1, 2)
+    page_2 = page("/API/things/?per_page=100&last_id=3", 3)
+    for query, answer in (("", page_1), ("&last_id=2", page_2), ("&last_id=3", page())):
+        url = f"{THINGS}?per_page=100{query}"
+        http.get(url, json=answer)
+    assert [each["id"] for each in list_all(transport)] == [1, 2, 3]
+
+
+def test_the_largest_page_is_asked_for(transport: Transport, http: RequestsMock) -> None:
+    query = {"ids": "a,b", "per_page": "100"}
+    http.get(THINGS, json=page(), match=[matchers.query_param_matcher(query)])
+    assert list(transport.pages("things/", "list", "can", {"ids": "a,b"})) == []
+
+
+def test_no_page_is_asked_for_before_it_is_needed(transport: Transport, http: RequestsMock) -> None:
+    http.get(THINGS, json=page("/API/things/?page=2", 1))
+    assert next(transport.pages("things/", "list", "can")) == {"id": 1}
+    assert len(http.calls) == 1
+
+
+@pytest.mark.parametrize("last", [None, "", False])
+def test_an_empty_next_page_ends_the_list(
+    transport: Transport, http: RequestsMock, last: object
+) -> None:
+    http.get(THINGS, json=page(last, 1))
+    assert list_all(transport) == [{"id": 1}]
+
+
+@pytest.mark.parametrize(
+    "next_url",
+    [
+        "https://evil.test/API/things/",
+        "https://iconik.test/API/things/?page=2",
+        "http://iconik.test/API/things/",
+        "//evil.test/API/things/",
+        " //evil.test/API/things/",
+        "\\\\evil.test/",
+        "evil.test/API/things/",
+        ".evil.test/API/",
+        "@evil.test/API/",
+        ":8443/API/things/",
+        "?page=2",
+        "\t/API/things/?page=2",
+        " /API/things/",
+        "//[evil",
+        "file:///etc/passwd",
+        "javascript:1",
+        2,
+        True,
+        ["/API/things/"],
+        {"url": "/API/things/"},
+    ],
+    ids=repr,
+)
+def test_no_answer_sends_us_to_another_host(
+    transport: Transport, http: RequestsMock, next_url: object
+) -> None:
+    http.get(THINGS, json=page(next_url, 1))
+    with pytest.raises(IconikUnavailable, match="next page is not a path on the same host"):
+        list_all(transport)
+    assert len(http.calls) == 1
+
+
+def test_a_circle_of_pages_ends(transport: Transport, http: RequestsMock) -> None:
+    http.get(THINGS, json=page("/API/things/?page=2", 1))
+    with pytest.raises(IconikUnavailable, match="go round in a circle"):
+        list_all(transport)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["null", "[]", "{}", '{"objects": null}', '{"objects": {}}', '{"objects": [1]}', '"x"', ""],
+)
+def test_an_answer_that_is_no_list_is_an_outage(
+    transport: Transport, http: RequestsMock, body: str
+) -> None:
+    http.get(THINGS, body=body)
+    with pytest.raises(IconikUnavailable, match="iconik's answer is no list"):
+        list_all(transport)
+
+
+def test_a_page_that_fails_in_passing_is_asked_for_again(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.get(f"{THINGS}?per_page=100", json=page("/API/things/?page=2", 1))
+    http.get(f"{THINGS}?page=2", status=502)
+    http.get(f"{THINGS}?page=2", json=page(None, 2))
+    assert [each["id"] for each in list_all(transport)] == [1, 2]
+
+
+# Deletion
+
+
+@pytest.mark.parametrize("status", [200, 202, 204, 404])
+def test_deleting_succeeds_also_when_it_is_gone(
+    transport: Transport, http: RequestsMock, status: int
+) -> None:
+    http.delete(THING, status=status)
+    transport.delete("things/1/", "delete thing 1", "can_delete_things")
+
+
+def test_a_deletion_that_is_refused_is_no_success(transport: Transport, http: RequestsMock) -> None:
+    http.delete(THING, status=403)
+    with pytest.raises(NotPermitted):
+        transport.delete("things/1/", "delete thing 1", "can_delete_things")
