@@ -1,0 +1,304 @@
+"""Each call of the client: its method, path, query and body, and what it makes of the answer."""
+
+import re
+from typing import Any
+
+import pytest
+from responses import RequestsMock, matchers
+
+from errors import IconikUnavailable, NotFound, NotPermitted
+from iconik import Iconik
+from records import File, Format, Job, Storage
+from tests.fake_iconik import API
+
+ASSET = "a55e7000-0000-4000-8000-000000000001"
+FILE_SET = "f11e5e70-0000-4000-8000-000000000001"
+STORAGE = "b2b2b2b2-0000-4000-8000-000000000000"
+OTHER = "11111111-0000-4000-8000-000000000000"
+ASSET_FILES = f"{API}files/v1/assets/{ASSET}/"
+JOBS = f"{API}jobs/v1/jobs/"
+ACTIONS = f"{API}assets/v1/custom_actions/"
+ACTION: dict[str, Any] = {"context": "ASSET", "title": "Add to LucidLink", "url": "https://h/add"}
+
+
+def of(**query: str) -> Any:
+    """Matches the query of a list's first page."""
+    return [matchers.query_param_matcher({**query, "per_page": "100"})]
+
+
+def listing(*objects: dict[str, Any]) -> dict[str, Any]:
+    """A list of one page."""
+    return {"objects": list(objects), "next_url": None}
+
+
+def test_closing_it_closes_the_connections(iconik: Iconik, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[bool] = []
+    monkeypatch.setattr("requests.Session.close", lambda _: closed.append(True))
+    iconik.close()
+    assert closed == [True]
+
+
+# Storages
+
+
+def test_a_storage_is_read(iconik: Iconik, http: RequestsMock) -> None:
+    answer = {
+        "id": STORAGE,
+        "name": "Masters",
+        "method": "B2",
+        "purpose": "FILES",
+        "status": "ACTIVE",
+        "settings": {"delete": False},
+    }
+    http.get(f"{API}files/v1/storages/{STORAGE}/", json=answer)
+    assert iconik.storage(STORAGE) == Storage(
+        STORAGE, "Masters", "FILES", "B2", "ACTIVE", {"delete": False}
+    )
+
+
+def test_copies_are_asked_for_by_format(iconik: Iconik, http: RequestsMock) -> None:
+    body = {
+        "object_ids": [ASSET, OTHER],
+        "object_type": "assets",
+        "format_name": "PPRO_PROXY",
+        "preferred_original_storage_id": OTHER,
+    }
+    url = f"{API}files/v1/storages/{STORAGE}/bulk/"
+    http.post(url, json={"job_id": "1"}, status=202, match=[matchers.json_params_matcher(body)])
+    assert iconik.copy_to_storage(STORAGE, "PPRO_PROXY", (ASSET, OTHER), OTHER) == "1"
+
+
+@pytest.mark.parametrize("answer", [{}, {"job_id": None}, {"job_id": 1}])
+def test_copies_without_a_job_are_no_success(
+    iconik: Iconik, http: RequestsMock, answer: dict[str, Any]
+) -> None:
+    http.post(f"{API}files/v1/storages/{STORAGE}/bulk/", json=answer)
+    with pytest.raises(IconikUnavailable, match="names no job"):
+        iconik.copy_to_storage(STORAGE, "ORIGINAL", [ASSET], OTHER)
+
+
+# What assets have
+
+
+@pytest.mark.parametrize(("status", "exists"), [(200, True), (404, False)])
+def test_an_asset_exists_if_iconik_knows_it(
+    iconik: Iconik, http: RequestsMock, status: int, exists: bool
+) -> None:
+    http.get(f"{API}assets/v1/assets/{ASSET}/", json={}, status=status)
+    assert iconik.asset_exists(ASSET) is exists
+
+
+def test_an_asset_that_may_not_be_read_is_not_taken_for_gone(
+    iconik: Iconik, http: RequestsMock
+) -> None:
+    http.get(f"{API}assets/v1/assets/{ASSET}/", status=403)
+    with pytest.raises(NotPermitted):
+        iconik.asset_exists(ASSET)
+
+
+def test_deleted_formats_are_left_out(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing(
+        {"id": "1", "name": "ORIGINAL", "status": "ACTIVE", "date_created": "2026"},
+        {"id": "2", "name": "PPRO_PROXY", "status": "DELETED"},
+        {"id": "3", "name": "EDIT_PROXY"},
+    )
+    http.get(f"{ASSET_FILES}formats/", json=answer, match=of())
+    assert iconik.formats(ASSET) == [Format("1", "ORIGINAL", "2026"), Format("3", "EDIT_PROXY")]
+
+
+def test_files_are_read_with_all_that_is_known(iconik: Iconik, http: RequestsMock) -> None:
+    record = {
+        "id": "1",
+        "file_set_id": FILE_SET,
+        "format_id": "2",
+        "storage_id": STORAGE,
+        "name": "clip_1.mov",
+        "original_name": "clip.mov",
+        "directory_path": "day 1",
+        "type": "FILE",
+        "status": "CLOSED",
+        "size": 12,
+        "checksum": "abc",
+        "file_set_status": "ACTIVE",
+    }
+    http.get(f"{ASSET_FILES}files/", json=listing(record), match=of())
+    assert iconik.files(ASSET) == [
+        File(
+            id="1",
+            file_set_id=FILE_SET,
+            format_id="2",
+            storage_id=STORAGE,
+            name="clip_1.mov",
+            original_name="clip.mov",
+            directory_path="day 1",
+            type="FILE",
+            status="CLOSED",
+            size=12,
+            checksum="abc",
+            file_set_status="ACTIVE",
+        )
+    ]
+
+
+def test_file_sets_are_read_with_their_status(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"id": FILE_SET, "status": "ACTIVE"}, {"id": OTHER, "status": "DELETED"})
+    http.get(f"{ASSET_FILES}file_sets/", json=answer, match=of())
+    assert iconik.file_set_statuses(ASSET) == {FILE_SET: "ACTIVE", OTHER: "DELETED"}
+
+
+@pytest.mark.parametrize("what", ["formats", "files"])
+def test_the_files_of_an_unknown_asset_are_not_taken_for_none(
+    iconik: Iconik, http: RequestsMock, what: str
+) -> None:
+    http.get(f"{ASSET_FILES}{what}/", status=404)
+    with pytest.raises(NotFound):
+        getattr(iconik, what)(ASSET)
+
+
+# Deletion
+
+
+@pytest.mark.parametrize("status", [204, 404])
+def test_a_file_set_is_deleted_by_id(iconik: Iconik, http: RequestsMock, status: int) -> None:
+    call = http.delete(f"{ASSET_FILES}file_sets/{FILE_SET}/", status=status)
+    iconik.delete_file_set(ASSET, FILE_SET)
+    assert call.call_count == 1
+
+
+@pytest.mark.parametrize("status", [204, 404])
+def test_a_file_set_is_purged_by_id(iconik: Iconik, http: RequestsMock, status: int) -> None:
+    call = http.delete(f"{ASSET_FILES}file_sets/{FILE_SET}/purge/", status=status)
+    iconik.purge_file_set(ASSET, FILE_SET)
+    assert call.call_count == 1
+
+
+@pytest.mark.parametrize("call", ["delete_file_set", "purge_file_set"])
+def test_an_id_can_not_lead_to_another_path(iconik: Iconik, http: RequestsMock, call: str) -> None:
+    http.delete(f"{ASSET_FILES}file_sets/..%2F..%2F%3Fx%23/", status=204)
+    http.delete(f"{ASSET_FILES}file_sets/..%2F..%2F%3Fx%23/purge/", status=204)
+    getattr(iconik, call)(ASSET, "../../?x#")
+    assert "/file_sets/..%2F..%2F%3Fx%23/" in str(http.calls[0].request.url)
+
+
+# Selections
+
+
+def test_the_contents_of_a_collection_are_pairs_of_type_and_id(
+    iconik: Iconik, http: RequestsMock
+) -> None:
+    answer = listing(
+        {"object_type": "assets", "id": ASSET.upper()}, {"object_type": "collections", "id": OTHER}
+    )
+    http.get(
+        f"{API}assets/v1/collections/{STORAGE}/contents/",
+        json=answer,
+        match=of(object_types="assets,collections"),
+    )
+    found = list(iconik.collection_contents(STORAGE))
+    assert found == [("assets", ASSET), ("collections", OTHER)]
+
+
+def test_a_saved_search_is_run(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"object_type": "assets", "id": ASSET})
+    http.get(f"{API}search/v1/search/saved/{OTHER}/", json=answer, match=of())
+    assert list(iconik.saved_search_results(OTHER)) == [("assets", ASSET)]
+
+
+# Jobs
+
+
+def test_jobs_are_followed_together(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"id": "1", "status": "STARTED"}, {"id": "2", "status": "FINISHED"})
+    http.get(JOBS, json=answer, match=of(ids="1,2,3", facets="false"))
+    jobs = iconik.jobs(["1", "2", "3"])
+    assert jobs == {"1": Job("1", "STARTED"), "2": Job("2", "FINISHED")}
+    assert [job.ended for job in jobs.values()] == [False, True]
+
+
+def test_a_job_is_read(iconik: Iconik, http: RequestsMock) -> None:
+    http.get(f"{JOBS}1/", json={"id": "1", "status": "FAILED", "error_message": "disk full"})
+    assert iconik.job("1") == Job("1", "FAILED", "", "disk full")
+
+
+def test_a_job_that_iconik_forgot_is_none(iconik: Iconik, http: RequestsMock) -> None:
+    http.get(f"{JOBS}1/", status=404)
+    assert iconik.job("1") is None
+
+
+def test_the_failed_copies_of_a_job_are_listed(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"id": "2", "status": "FAILED", "object_id": ASSET, "message": "no format"})
+    http.get(JOBS, json=answer, match=of(parent_id="1", status="FAILED", facets="false"))
+    assert iconik.failed_children("1") == [Job("2", "FAILED", ASSET, "no format")]
+
+
+# Custom actions
+
+
+def test_custom_actions_are_listed(iconik: Iconik, http: RequestsMock) -> None:
+    http.get(ACTIONS, json=listing(ACTION), match=of())
+    assert iconik.custom_actions() == [ACTION]
+
+
+def test_a_custom_action_is_created_in_its_context(iconik: Iconik, http: RequestsMock) -> None:
+    match = [matchers.json_params_matcher(ACTION)]
+    call = http.post(f"{ACTIONS}ASSET/", json=ACTION, status=201, match=match)
+    iconik.create_custom_action(ACTION)
+    assert call.call_count == 1
+
+
+def test_a_custom_action_is_updated_in_its_place(iconik: Iconik, http: RequestsMock) -> None:
+    match = [matchers.json_params_matcher(ACTION)]
+    call = http.put(f"{ACTIONS}ASSET/{OTHER}/", json=ACTION, match=match)
+    iconik.update_custom_action(OTHER, ACTION)
+    assert call.call_count == 1
+
+
+@pytest.mark.parametrize("status", [204, 404])
+def test_a_custom_action_is_deleted(iconik: Iconik, http: RequestsMock, status: int) -> None:
+    call = http.delete(f"{ACTIONS}BULK/{OTHER}/", status=status)
+    iconik.delete_custom_action("BULK", OTHER)
+    assert call.call_count == 1
+
+
+ID = "1"
+CALLS: list[tuple[str, tuple[Any, ...], str]] = [
+    ("storage", (ID,), "can_read_storages"),
+    ("copy_to_storage", (ID, "ORIGINAL", [ID], ID), "can_write_transfers"),
+    ("asset_exists", (ID,), "can_read_assets"),
+    ("formats", (ID,), "can_read_formats"),
+    ("files", (ID,), "can_read_files"),
+    ("file_set_statuses", (ID,), "can_read_files"),
+    ("delete_file_set", (ID, ID), "can_delete_files"),
+    ("purge_file_set", (ID, ID), "can_delete_files"),
+    ("collection_contents", (ID,), "can_read_collections"),
+    ("saved_search_results", (ID,), "can_read_saved_searches"),
+    ("jobs", ([ID],), "can_read_jobs"),
+    ("job", (ID,), "can_read_jobs"),
+    ("failed_children", (ID,), "can_read_jobs"),
+    ("custom_actions", (), "can_read_custom_actions"),
+    ("create_custom_action", (ACTION,), "can_write_custom_actions"),
+    ("update_custom_action", (ID, ACTION), "can_write_custom_actions"),
+    ("delete_custom_action", ("ASSET", ID), "can_delete_custom_actions"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "role"), CALLS)
+def test_a_call_that_is_not_permitted_names_its_role(
+    iconik: Iconik, forbidding: RequestsMock, name: str, arguments: tuple[Any, ...], role: str
+) -> None:
+    with pytest.raises(NotPermitted, match=role):
+        # Some answer with a generator, which asks only when it is read.
+        list(getattr(iconik, name)(*arguments))
+
+
+@pytest.fixture
+def forbidding(http: RequestsMock) -> RequestsMock:
+    """Answers 403 to whatever is asked."""
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        http.add(method, re.compile(re.escape(API)), status=403)
+    return http
+
+
+def test_no_call_is_forgotten_here() -> None:
+    public = {name for name in vars(Iconik) if not name.startswith("_")} - {"close"}
+    assert {name for name, _, _ in CALLS} == public
