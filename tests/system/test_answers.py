@@ -1,0 +1,206 @@
+"""What the service answers to whom, over real HTTP."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from simulator.harness import SECRET, Service, Simulator, stop_all
+from tests.system.media import requests_seen
+
+ID = "11111111-1111-4111-8111-111111111111"
+OTHER = "22222222-2222-4222-8222-222222222222"
+STORAGES = f"b2_storage_id={ID}&ll_storage_id={OTHER}"
+GOOD = {"context": "ASSET", "asset_ids": [ID], "auth_token": "token"}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for all of these: none of them may harm it."""
+    directory = tmp_path_factory.mktemp("answers")
+    yield Service(directory, Simulator(directory))
+    stop_all()
+
+
+def send(
+    service: Service, method: str, target: str, body: bytes, headers: dict[str, str]
+) -> tuple[int, Any]:
+    """One request exactly as given; returns the status and the JSON."""
+    parts = urlsplit(service.url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 80, timeout=20)
+    try:
+        connection.request(method, target, body, headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def body(**changes: Any) -> bytes:
+    """A good body, with some fields changed."""
+    return json.dumps({**GOOD, **changes}).encode()
+
+
+BAD_BODIES = {
+    "empty": b"",
+    "no JSON": b"not json",
+    "half of it": b'{"context": "ASSET"',
+    "a form": b"context=ASSET&asset_ids=1",
+    "null": b"null",
+    "a list": b"[]",
+    "a number": b"7",
+    "a text": b'"ASSET"',
+    "true": b"true",
+    "two values": b"{}{}",
+    "invalid UTF-8": b'{"context": "\xff\xfe"}',
+    "a null byte": b'{"context": "ASSET\x00"}',
+    "very deep": b"[" * 200_000,
+    "deep in a field": b'{"context": ' + b"[" * 200_000,
+    "NaN": b"NaN",
+    "a huge number": b"9" * 100_000,
+    "an empty object": b"{}",
+    "no context": json.dumps({"asset_ids": [ID]}).encode(),
+    "context null": body(context=None),
+    "context unknown": body(context="SHARED_ASSET"),
+    "context in lower case": body(context="asset"),
+    "context a list": body(context=["ASSET"]),
+    "context an object": body(context={}),
+    "nothing selected": body(asset_ids=[]),
+    "all lists null": body(asset_ids=None, collection_ids=None, saved_search_ids=None),
+    "ids a text": body(asset_ids=ID),
+    "ids an object": body(asset_ids={ID: ID}),
+    "ids a number": body(asset_ids=5),
+    "ids true": body(asset_ids=True),
+    "id empty": body(asset_ids=[""]),
+    "id null": body(asset_ids=[None]),
+    "id a number": body(asset_ids=[1]),
+    "id nested": body(asset_ids=[[ID]]),
+    "id too short": body(asset_ids=[ID[:-1]]),
+    "id too long": body(asset_ids=[ID + "1"]),
+    "id without dashes": body(asset_ids=[ID.replace("-", "")]),
+    "id in braces": body(asset_ids=["{" + ID + "}"]),
+    "id a URN": body(asset_ids=["urn:uuid:" + ID]),
+    "id with a space": body(asset_ids=[ID + " "]),
+    "id with a line break": body(asset_ids=[ID + "\n"]),
+    "id a path": body(asset_ids=["../../../../etc/passwd"]),
+    "id a URL": body(asset_ids=["http://example.com/"]),
+    "id with other digits": body(asset_ids=["\N{ARABIC-INDIC DIGIT ONE}" * 8 + ID[8:]]),
+    "one bad among good": body(asset_ids=[ID, "x"]),
+    "bad collection": body(collection_ids=["x"]),
+    "bad saved search": body(saved_search_ids=["x"]),
+    "bad user": body(user_id="somebody"),
+    "user a number": body(user_id=1),
+    "token a number": body(auth_token=1),
+    "token a list": body(auth_token=["token"]),
+    "token with a line break": body(auth_token="a\r\nApp-ID: b"),
+    "token not ASCII": body(auth_token="tökén"),
+    "token too long": body(auth_token="t" * 9000),
+    "lone surrogate": b'{"context": "\\ud800", "asset_ids": []}',
+}
+BAD_QUERIES = {
+    "none": "",
+    "no LucidLink storage": f"b2_storage_id={ID}",
+    "no B2 storage": f"ll_storage_id={ID}",
+    "a storage empty": f"b2_storage_id=&ll_storage_id={OTHER}",
+    "a storage no UUID": f"b2_storage_id=bucket&ll_storage_id={OTHER}",
+    "a storage twice": f"{STORAGES}&b2_storage_id={ID}",
+    "both the same": f"b2_storage_id={ID}&ll_storage_id={ID}",
+    "both the same in other case": f"b2_storage_id={'ab' + ID[2:]}&ll_storage_id={'AB' + ID[2:]}",
+    "formats empty": f"{STORAGES}&formats=",
+    "formats of commas": f"{STORAGES}&formats=,,%20,",
+    "formats unprintable": f"{STORAGES}&formats=A%00B",
+    "no ASCII": f"b2_storage_id=%ff%fe&ll_storage_id={OTHER}",
+}
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+@pytest.mark.parametrize("bad", BAD_BODIES.values(), ids=BAD_BODIES.keys())
+def test_a_malformed_body_is_a_bad_request(service: Service, action: str, bad: bytes) -> None:
+    status, answer = send(service, "POST", f"/{action}?{STORAGES}", bad, {"x-bz-secret": SECRET})
+    assert status == 400
+    assert answer["message"]
+
+
+@pytest.mark.parametrize("query", BAD_QUERIES.values(), ids=BAD_QUERIES.keys())
+def test_a_malformed_url_is_a_bad_request(service: Service, query: str) -> None:
+    status, answer = send(service, "POST", f"/add?{query}", body(), {"x-bz-secret": SECRET})
+    assert status == 400
+    assert answer["message"].split(":")[0] in ("b2_storage_id", "ll_storage_id", "formats")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_another_method_is_not_allowed(service: Service, method: str) -> None:
+    answer = requests.request(method, f"{service.url}/add", timeout=20)
+    assert answer.status_code == 405
+    assert method == "HEAD" or answer.json() == {
+        "message": "The method is not allowed for the requested URL."
+    }
+
+
+@pytest.mark.parametrize("path", ["/ad", "/add/", "/add/x", "/%00", "/../add", "/ADD"])
+def test_an_unknown_path_is_not_found(service: Service, path: str) -> None:
+    status, answer = send(service, "POST", path, body(), {"x-bz-secret": SECRET})
+    assert status == 404
+    assert answer["message"]
+
+
+def test_a_body_over_4_mib_is_too_large(service: Service) -> None:
+    large = b" " * (4 * 1024 * 1024 + 1)
+    status, answer = send(service, "POST", f"/add?{STORAGES}", large, {"x-bz-secret": SECRET})
+    assert status == 413
+    assert answer["message"]
+
+
+def test_a_body_over_4_mib_in_chunks_is_too_large(service: Service) -> None:
+    chunks = (b" " * 65_536 for _ in range(65))
+    answer = requests.post(
+        f"{service.url}/add?{STORAGES}", data=chunks, headers={"x-bz-secret": SECRET}, timeout=20
+    )
+    assert answer.status_code == 413
+
+
+def test_a_hundred_thousand_ids_are_not_too_many(service: Service) -> None:
+    ids = [f"{n:08x}-1111-4111-8111-111111111111" for n in range(100_000)]
+    compact = json.dumps({**GOOD, "asset_ids": ids}, separators=(",", ":")).encode()
+    status, _ = send(service, "POST", f"/add?{STORAGES}", compact, {"x-bz-secret": SECRET})
+    assert status == 200
+
+
+@pytest.mark.parametrize("secret", [None, "", "wrong", SECRET[:-1], SECRET + "x", SECRET.upper()])
+def test_without_the_secret_nothing_is_done(service: Service, secret: str | None) -> None:
+    before = requests_seen(service.simulator), service.newest()
+    headers = {} if secret is None else {"x-bz-secret": secret}
+    status, _ = send(service, "POST", f"/remove?{STORAGES}", body(), headers)
+    assert status == 401
+    assert (requests_seen(service.simulator), service.newest()) == before
+
+
+def test_who_has_no_secret_is_told_how_to_authenticate_before_the_body_is_read(
+    service: Service,
+) -> None:
+    parts = urlsplit(service.url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 80, timeout=20)
+    connection.putrequest("POST", f"/add?{STORAGES}")
+    connection.putheader("Content-Length", "1000000")
+    connection.endheaders()
+    response = connection.getresponse()
+    assert response.status == 401
+    assert response.getheader("WWW-Authenticate")
+    connection.close()
+
+
+def test_it_answers_well_after_all_that(service: Service) -> None:
+    assert requests.get(f"{service.url}/", timeout=20).json() == {
+        "message": "The B2 storage plugin for iconik is ready."
+    }
+    assert requests.get(f"{service.url}/healthz", timeout=20).status_code == 200
+    status, answer = send(
+        service, "POST", f"/add?{STORAGES}", body(collection_ids=None), {"x-bz-secret": SECRET}
+    )
+    assert status == 200
+    assert answer["message"] == "OK"
+    assert "Traceback" not in service.log()

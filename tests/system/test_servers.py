@@ -1,0 +1,126 @@
+"""The ways to serve the plugin, and what it says when it can't be."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from simulator.harness import ROOT, SECRET, Process, Service, Simulator, wait_for
+from tests.system.media import asset, files
+
+
+def test_four_workers_run_each_operation_once(tmp_path: Path, simulator: Simulator) -> None:
+    service = Service(tmp_path, simulator, ["-w", "4"])
+    clips = [asset(simulator, f"clip{n}") for n in range(8)]
+    ids = [service.click("add", asset_ids=[clip]).json()["operation_id"] for clip in clips]
+    assert all(service.report(each)["counts"]["copied"] == 1 for each in ids)
+    assert service.log().count("this process runs the operations now") == 1
+    service.stop()
+    assert len(files(simulator.lucidlink)) == 8
+
+
+def test_flask_serves_it_too(tmp_path: Path, simulator: Simulator) -> None:
+    environment = {
+        "ICONIK_ID": simulator.app_id,
+        "ICONIK_URL": simulator.url,
+        "BZ_SHARED_SECRET": SECRET,
+        "STATE_DIRECTORY": str(tmp_path),
+    }
+    command = [sys.executable, "-m", "flask", "--app", "plugin", "run", "--port", "0"]
+    process = Process(command, environment, tmp_path / "flask.log")
+    url = process.wait_for_line(r"Running on (http://\S+)")[1]
+    answer = requests.post(
+        f"{url}/add",
+        params={
+            "b2_storage_id": simulator.b2_storage_id,
+            "ll_storage_id": simulator.ll_storage_id,
+        },
+        json={
+            "context": "ASSET",
+            "asset_ids": [asset(simulator, "clip")],
+            "auth_token": simulator.token,
+        },
+        headers={"x-bz-secret": SECRET},
+        timeout=20,
+    )
+    assert answer.status_code == 200
+    wait_for("copy", lambda: files(simulator.lucidlink) == ["clip_original.mov"], 30)
+    process.stop()
+
+
+def test_a_stop_loses_nothing_and_takes_little_time(simulator: Simulator, service: Service) -> None:
+    simulator.control("PATCH", "settings", {"copies_paused": True})
+    answer = service.click("add", asset_ids=[asset(simulator, "clip")])
+    operation_id = answer.json()["operation_id"]
+    wait_for("copy", lambda: service.progress(operation_id).get("copying"), 30)
+    service.process.stop()
+    simulator.control("PATCH", "settings", {"copies_paused": False})
+    service.start()
+    assert service.report(operation_id)["counts"]["copied"] == 1
+
+
+def test_a_killed_worker_is_replaced_and_its_operation_carried_on(
+    simulator: Simulator, service: Service
+) -> None:
+    simulator.control("PATCH", "settings", {"copies_paused": True})
+    answer = service.click("add", asset_ids=[asset(simulator, "clip")])
+    operation_id = answer.json()["operation_id"]
+    wait_for("copy", lambda: service.progress(operation_id).get("copying"), 30)
+    for worker in service.process.children():
+        os.kill(worker, 9)
+    simulator.control("PATCH", "settings", {"copies_paused": False})
+    assert service.report(operation_id)["counts"]["copied"] == 1
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """What the service needs, and nothing of what this process has."""
+    return {
+        "PATH": os.environ["PATH"],
+        "ICONIK_ID": "11111111-1111-4111-8111-111111111111",
+        "BZ_SHARED_SECRET": SECRET,
+        "STATE_DIRECTORY": str(tmp_path),
+    }
+
+
+@pytest.mark.parametrize(
+    "server",
+    [["gunicorn", "-b", "127.0.0.1:0", "plugin:app"], ["flask", "--app", "plugin", "run"]],
+    ids=["gunicorn", "flask"],
+)
+def test_a_missing_setting_stops_the_start_with_one_line(
+    environment: dict[str, str], server: list[str]
+) -> None:
+    del environment["BZ_SHARED_SECRET"]
+    ended = subprocess.run(
+        [sys.executable, "-m", *server],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert "Traceback" not in ended.stderr
+    assert [line for line in ended.stderr.splitlines() if "BZ_SHARED_SECRET is not set" in line]
+
+
+def test_no_secret_and_no_token_is_in_log_database_or_report(
+    simulator: Simulator, service: Service
+) -> None:
+    clip = asset(simulator, "clip")
+    token = "a-token-of-the-click-0123456789"
+    simulator.control("POST", "tokens", {"token": token})
+    answer = service.post("add", {"context": "ASSET", "asset_ids": [clip], "auth_token": token})
+    report = service.report(answer.json()["operation_id"])
+    directory = service.process.log.parent
+    seen = str(report).encode() + service.process.log.read_bytes()
+    seen += b"".join(path.read_bytes() for path in directory.glob("operations.sqlite*"))
+    for process in (service.process.pid, *service.process.children()):
+        seen += Path(f"/proc/{process}/cmdline").read_bytes()
+    for confidential in (token, simulator.token, SECRET):
+        assert confidential.encode() not in seen
