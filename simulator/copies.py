@@ -93,9 +93,7 @@ class Copies:
             for child in job.children or [job]:
                 if child.status not in FINAL:
                     self._move(child, "ABORTED")
-            for transfer in [each for each in self._stuck if each.job.status in FINAL]:
-                self._stuck.remove(transfer)
-                self._push(transfer, 0)
+            self._free_aborted()
             self._changed.notify()
 
     def _work(self) -> None:
@@ -148,6 +146,17 @@ class Copies:
         size = sum(source.size or 0 for source, _ in transfer.pairs)
         speed = self._settings.copy_bytes_per_second
         self._push(transfer, self._settings.copy_seconds + (size / speed if speed else 0))
+
+    def _free_aborted(self) -> None:
+        """Let copies that were aborted end now, and make room for others."""
+        stuck = [(0.0, next(self._sequence), transfer) for transfer in self._stuck]
+        self._running = [
+            (0.0 if transfer.job.status in FINAL else due, number, transfer)
+            for due, number, transfer in self._running
+        ]
+        self._running += [each for each in stuck if each[2].job.status in FINAL]
+        heapq.heapify(self._running)
+        self._stuck = [each for each in self._stuck if each.job.status not in FINAL]
 
     def _push(self, transfer: Transfer, seconds: float) -> None:
         due = time.monotonic() + seconds

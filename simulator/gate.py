@@ -151,6 +151,8 @@ class Gate:
             if settings.retry_after:
                 answer.headers.append(("Retry-After", str(int(seconds) + 1)))
             return answer.error(429, "Rate limit exceeded")
+        if not environ["PATH_INFO"].endswith("/"):
+            return answer.error(404, "The requested URL was not found")
         environ["simulator.token"] = token
         if not (fault and fault.after):
             return self._app(environ, answer)
