@@ -81,7 +81,7 @@ class Operations:
         try:
             while True:
                 try:
-                    return _Run(
+                    return Run(
                         operation_id, click, engine, Iconik(transport), settings, stopping
                     ).run()
                 except SQLAlchemyError as error:
@@ -92,7 +92,7 @@ class Operations:
             transport.close()
 
 
-class _Run:
+class Run:
     """One operation, in the hands of this process."""
 
     def __init__(
@@ -205,7 +205,7 @@ class _Run:
     def _expand(self, operation: Operation) -> None:
         asset_ids, gone = expand(self._click, self._iconik, self._check_stopping)
         self._ledger.expand(operation.number, operation.clicks, asset_ids, gone)
-        log.info("%s is about %s assets", self._click.title, len(asset_ids))
+        log.info("%s is about %s", self._click.title, in_words({"assets": len(asset_ids)}))
 
     def _look_at_all(self, pool: ThreadPoolExecutor, held: list[Held]) -> None:
         interruption: list[IconikUnavailable] = []

@@ -1,0 +1,371 @@
+"""An operation from its beginning to its report, with an iconik in memory."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+import operations
+from claims import Claims
+from custom_action import CustomAction
+from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, Stopped, TokenRejected
+from ledger import Ledger
+from operations import Operations, Run
+from outcomes import report
+from records import Job, Storage
+from settings import Settings
+from tests.makers import (
+    ASSET,
+    B2,
+    LL,
+    FakeIconik,
+    a_click,
+    a_database,
+    clicked,
+    found,
+    on_b2,
+    on_ll,
+)
+
+AWAY = IconikUnavailable("list the files", "iconik answered 503")
+
+
+class Hurried(threading.Event):
+    """A stop that never comes, and that nobody waits for; something may happen at each wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+        self.at_wait: Callable[[int], object] = lambda _: None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0)
+        self.at_wait(len(self.waits))
+        assert len(self.waits) < 500, "waits for ever"
+        return self.is_set()
+
+
+class Bench:
+    """All that an operation needs."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.iconik = FakeIconik()
+        self.stopping = Hurried()
+        self.settings = Settings(iconik_id=ASSET, secret="s" * 32)
+
+    def click(self, click: CustomAction) -> str:
+        return clicked(self.engine, click).id
+
+    def run(self, operation_id: str, click: CustomAction) -> dict[str, Any]:
+        """Run an operation to its end; returns its report."""
+        Run(operation_id, click, self.engine, self.iconik, self.settings, self.stopping).run()
+        operation, ledger = found(self.engine, operation_id), Ledger(self.engine)
+        number = operation.number
+        return report(operation, ledger.outcomes(number), ledger.gone(number))
+
+    def do(self, click: CustomAction) -> dict[str, Any]:
+        """Click, and run."""
+        return self.run(self.click(click), click)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with a_database(tmp_path) as engine:
+        yield Bench(engine)
+
+
+ADD = a_click("add", asset_ids=(ASSET,))
+REMOVE = a_click("remove", asset_ids=(ASSET,))
+
+
+def test_add_asks_for_a_copy_and_follows_it_to_its_end(bench: Bench) -> None:
+    bench.iconik.has(on_b2())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+
+    def finish(wait: int) -> None:
+        if wait == 3:
+            bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+            bench.iconik.has(on_b2(), on_ll())
+
+    bench.stopping.at_wait = finish
+    told = bench.do(ADD)
+    assert told["counts"]["copied"] == 1
+    assert told["result"] == "finished"
+    assert bench.iconik.called("copy_to_storage") == [
+        ("copy_to_storage", LL, "ORIGINAL", [ASSET], B2)
+    ]
+
+
+def test_remove_copies_to_b2_first_what_is_not_there(bench: Bench) -> None:
+    bench.iconik.has(on_ll())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    told = bench.do(REMOVE)
+    assert told["counts"]["removed"] == 1
+    assert bench.iconik.called("copy_to_storage") == [
+        ("copy_to_storage", B2, "ORIGINAL", [ASSET], LL)
+    ]
+
+
+def test_waits_grow_while_nothing_moves_and_begin_anew_when_something_does(bench: Bench) -> None:
+    bench.iconik.has(on_b2())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+
+    def finish(wait: int) -> None:
+        if wait == 20:
+            bench.iconik.known_jobs["job-1"] = Job("job-1", "FAILED")
+
+    bench.stopping.at_wait = finish
+    bench.do(ADD)
+    assert bench.stopping.waits == sorted(bench.stopping.waits)
+    assert bench.stopping.waits[-1] == operations.LONGEST_WAIT
+
+
+def test_a_file_that_is_being_written_is_looked_at_again_until_its_time_is_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000_000]
+    monkeypatch.setattr(operations, "now_ms", lambda: clock[0])
+    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 30_000)
+    bench.iconik.has(on_b2(status="OPEN"), on_ll())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "SKIPPED")
+    told = bench.do(REMOVE)
+    assert told["problems"][0]["reason"].startswith("clip.mov isn't finished on B2 (OPEN), though")
+    assert clock[0] >= 1_000_000 + 2 * 600_000
+
+
+def test_while_iconik_is_away_it_is_asked_again_ever_more_rarely(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.iconik.has(on_b2(), on_ll())
+    bench.iconik.problems["formats"] = AWAY
+    caplog.set_level("INFO", "operations")
+
+    def come_back(wait: int) -> None:
+        if wait == 20:
+            bench.iconik.problems.clear()
+
+    bench.stopping.at_wait = come_back
+    assert bench.do(ADD)["counts"]["there"] == 1
+    assert bench.stopping.waits == sorted(bench.stopping.waits)
+    assert caplog.text.count("going on when iconik is back") == 1
+    assert caplog.messages.count("iconik is back") == 1
+
+
+def test_an_iconik_that_stays_away_is_given_up_and_reported(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000_000]
+    monkeypatch.setattr(operations, "now_ms", lambda: clock[0])
+    week = timedelta(days=7) // timedelta(milliseconds=1)
+    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + week // 10)
+    bench.iconik.problems["storage"] = AWAY
+    told = bench.do(ADD)
+    assert told["result"] == "failed"
+    assert told["failure"].startswith("iconik gave no usable answer for too long: ")
+
+
+def test_an_asset_that_was_in_hand_when_iconik_went_away_stays_out_of_others_hands(
+    bench: Bench,
+) -> None:
+    bench.iconik.has(on_b2(), on_ll())
+    bench.iconik.problems["purge_file_set"] = AWAY
+    operation_id = bench.click(REMOVE)
+    states = []
+
+    def look(wait: int) -> None:
+        states.append(Ledger(bench.engine).progress(1))
+        bench.iconik.problems.clear()
+
+    bench.stopping.at_wait = look
+    assert bench.run(operation_id, REMOVE)["counts"]["removed"] == 1
+    assert states[0] == {"settling": 1}
+
+
+def test_the_others_of_a_batch_do_not_find_out_for_themselves_that_iconik_is_away(
+    bench: Bench,
+) -> None:
+    click = a_click("add", asset_ids=tuple(f"asset-{n}" for n in range(50)))
+    for asset_id in click.asset_ids:
+        bench.iconik.has(on_ll(), asset_id=asset_id)
+    bench.iconik.problems["formats"] = AWAY
+    bench.stopping.at_wait = lambda _: bench.iconik.problems.clear()
+    assert bench.do(click)["counts"]["there"] == 50
+    asked_in_vain = len(bench.iconik.called("formats")) - 50
+    assert asked_in_vain <= operations.CONNECTIONS
+
+
+def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) -> None:
+    bench.iconik.has(on_ll())
+    bench.iconik.problems["files"] = NotPermitted("list the files of asset asset-1", "no (403)")
+    told = bench.do(ADD)
+    assert told["result"] == "finished with warnings"
+    assert told["problems"] == [
+        {
+            "asset_id": ASSET,
+            "format": "ORIGINAL",
+            "kind": "failed",
+            "reason": "could not list the files of asset asset-1: no (403)",
+        }
+    ]
+
+
+def test_an_operation_without_a_good_token_fails_as_a_whole(bench: Bench) -> None:
+    bench.iconik.has(on_ll())
+    bench.iconik.problems["formats"] = TokenRejected("list the formats", "no token (401)")
+    told = bench.do(ADD)
+    assert told["result"] == "failed"
+    assert told["failure"] == "could not list the formats: no token (401)"
+
+
+def test_a_refusal_to_show_jobs_fails_the_operation_as_a_whole(bench: Bench) -> None:
+    bench.iconik.has(on_b2())
+    bench.iconik.problems["jobs"] = IconikRefused("follow 1 jobs", "no (403)")
+    assert bench.do(ADD)["failure"] == "could not follow 1 jobs: no (403)"
+
+
+@pytest.mark.parametrize(
+    ("click", "storages", "failure"),
+    [
+        (ADD, {B2: {"read": False}}, "allow to read 'storage-b2' and to write 'storage-ll'"),
+        (ADD, {LL: {"write": False}}, "allow to read 'storage-b2' and to write 'storage-ll'"),
+        (REMOVE, {LL: {"delete": False}}, "allow to delete on 'storage-ll'"),
+    ],
+)
+def test_a_switch_of_a_storage_is_seen_before_anything_is_asked(
+    bench: Bench, click: CustomAction, storages: dict[str, dict[str, bool]], failure: str
+) -> None:
+    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
+        storage_id, storage_id, "FILES", "B2", "ACTIVE", storages.get(storage_id, {})
+    )
+    assert failure in bench.do(click)["failure"]
+    assert not bench.iconik.called("copy_to_storage", "formats", "delete_file_set")
+
+
+def test_a_storage_of_another_purpose_is_named(bench: Bench) -> None:
+    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
+        storage_id, storage_id, "PROXIES", "B2", "ACTIVE", {}
+    )
+    assert bench.do(ADD)["failure"].startswith("the B2 storage 'storage-b2' is for PROXIES")
+
+
+def test_an_unknown_storage_is_named(bench: Bench) -> None:
+    bench.iconik.problems["storage"] = NotFound("read storage", "unknown (404)")
+    assert "iconik knows no storage storage-b2" in bench.do(ADD)["failure"]
+
+
+def test_another_click_while_it_runs_has_everything_looked_at_again(bench: Bench) -> None:
+    bench.iconik.has(on_b2(), on_ll())
+    click = a_click("remove", collection_ids=("c",))
+    bench.iconik.contents["c"] = [("assets", ASSET)]
+    operation_id = bench.click(click)
+
+    def click_again() -> None:
+        bench.iconik.contents["c"].append(("assets", "asset-2"))
+        bench.iconik.has(on_b2(), on_ll(), asset_id="asset-2")
+        with bench.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE plugin_operations SET clicks = clicks + 1")
+
+    bench.iconik.before["purge_file_set"] = click_again
+    told = bench.run(operation_id, click)
+    assert told["counts"]["removed"] == 2
+
+
+def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: Bench) -> None:
+    bench.iconik.has(on_b2(), on_ll())
+    older = found(bench.engine, bench.click(ADD))
+    Ledger(bench.engine).expand(older.number, 1, [ASSET], {})
+    (held,) = Claims(bench.engine, older).take(1, 0)
+
+    def let_go(wait: int) -> None:
+        assert not bench.iconik.called("formats")
+        if wait == 8:
+            Claims(bench.engine, older).note(held, "done", {})
+
+    bench.stopping.at_wait = let_go
+    assert bench.do(REMOVE)["counts"]["removed"] == 1
+    assert max(bench.stopping.waits) <= operations.LONGEST_WAIT_FOR_OTHERS
+
+
+def test_a_stop_leaves_the_operation_to_be_carried_on(bench: Bench) -> None:
+    bench.iconik.has(on_b2())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+    operation_id = bench.click(ADD)
+    bench.stopping.at_wait = lambda _: bench.stopping.set()
+    with pytest.raises(Stopped):
+        bench.run(operation_id, ADD)
+    assert found(bench.engine, operation_id).ended_ms is None
+    bench.stopping = Hurried()
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.has(on_b2(), on_ll())
+    assert bench.run(operation_id, ADD)["counts"]["copied"] == 1
+
+
+def test_a_stop_in_the_middle_of_a_pass_touches_no_further_asset(bench: Bench) -> None:
+    bench.iconik.has(on_b2())
+    bench.stopping.set()
+    with pytest.raises(Stopped):
+        bench.do(ADD)
+    assert not bench.iconik.called("formats")
+
+
+def test_an_operation_that_had_ended_is_only_reported_again(bench: Bench) -> None:
+    bench.iconik.has(on_ll())
+    operation_id = bench.click(ADD)
+    first = bench.run(operation_id, ADD)
+    bench.iconik.calls.clear()
+    assert bench.run(operation_id, ADD) == first
+    assert not bench.iconik.calls
+
+
+def test_only_some_problems_are_logged_one_by_one(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    assets = tuple(f"asset-{n}" for n in range(25))
+    for asset_id in assets:
+        bench.iconik.has(on_ll(size=7), on_b2(size=8), asset_id=asset_id)
+    bench.do(a_click("remove", asset_ids=assets))
+    assert caplog.text.count("kept asset-") == operations.PROBLEMS_LOGGED
+    assert "… and 5 more: see the report" in caplog.text
+
+
+def test_an_operation_that_is_nowhere_written_down_is_a_fault(bench: Bench) -> None:
+    with pytest.raises(LookupError):
+        bench.run("unknown", ADD)
+
+
+class TestOperations:
+    """What runs an operation with the real client, and tries again when the database fails."""
+
+    def test_a_database_that_fails_is_tried_again(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        failures = [OperationalError("SELECT", {}, Exception("disk I/O error"))]
+
+        def run(self: Run) -> dict[str, int]:
+            if failures:
+                raise failures.pop()
+            return {"assets": 1}
+
+        monkeypatch.setattr(Run, "run", run)
+        operation_id = bench.click(ADD)
+        done = Operations(bench.settings)(operation_id, ADD, bench.engine, bench.stopping)
+        assert done == {"assets": 1}
+        assert "the database failed (OperationalError)" in caplog.text
+
+    def test_a_stop_while_the_database_fails_leaves_the_operation(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def run(self: Run) -> dict[str, int]:
+            raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+
+        monkeypatch.setattr(Run, "run", run)
+        bench.stopping.set()
+        with pytest.raises(Stopped):
+            Operations(bench.settings)(bench.click(ADD), ADD, bench.engine, bench.stopping)
