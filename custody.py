@@ -1,13 +1,16 @@
 """What must be copied, what is proven safe to delete, and why not. Pure: no I/O.
 
 The rule: a file set on LucidLink may go only if one file set of the same format on B2 holds a twin
-of every one of its files. Whatever iconik doesn't say counts against the deletion.
+of every one of its files. Whatever iconik doesn't say, or says in two ways, counts against the
+deletion.
 """
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations, takewhile
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
@@ -16,7 +19,10 @@ from records import ACTIVE, DELETED, File, Format
 UNFINISHED = frozenset({"OPEN", "GROWING", "AWAITED"})
 CHECKSUM = re.compile(r"(?:(?P<kind>[a-z0-9_-]+):)?(?P<digest>[0-9a-f]{8,128})", re.IGNORECASE)
 
-
+# The names of the directories that a file lies in, from its storage's root.
+Place = tuple[str, ...]
+# Kind and digest.
+Checksum = tuple[str, str]
 Remedy = Literal["none", "wait", "copy"]
 REMEDIES: tuple[Remedy, ...] = ("none", "wait", "copy")
 
@@ -90,14 +96,16 @@ def presence(format_id: str, files: Iterable[File], storage_id: str) -> Presence
         storage_id: the storage to look on.
     """
     mine = [file for file in _media(files) if file.format_id == format_id and _active(file)]
-    sets = _by_file_set(file for file in mine if file.storage_id == storage_id)
-    elsewhere = _by_file_set(file for file in mine if file.storage_id != storage_id)
-    has_source = any(all(_complete(file) for file in each) for each in elsewhere.values())
-    if any(all(_complete(file) for file in each) for each in sets.values()):
-        return Presence("there", has_source)
-    if any(file.status in UNFINISHED for each in sets.values() for file in each):
-        return Presence("unfinished", has_source)
-    return Presence("lacking", has_source)
+    sets = _by_file_set(file for file in mine if file.storage_id == storage_id).values()
+    elsewhere = _by_file_set(file for file in mine if file.storage_id != storage_id).values()
+    sources = [each for each in elsewhere if all(map(_complete, each))]
+    # A count proves nothing, but it tells a part that was left behind from the whole.
+    fewest = min(map(len, sources), default=0)
+    if any(len(each) >= fewest and all(map(_complete, each)) for each in sets):
+        return Presence("there", bool(sources))
+    if any(file.status in UNFINISHED for each in sets for file in each):
+        return Presence("unfinished", bool(sources))
+    return Presence("lacking", bool(sources))
 
 
 def judge(
@@ -114,104 +122,88 @@ def judge(
     Returns:
         One verdict for each file set of the format on the LucidLink storage.
     """
-    mine = [file for file in files if file.format_id == format_id and file.format_id]
-    on_b2 = _by_file_set(
-        file for file in _media(mine) if file.storage_id == b2_storage_id and _active(file)
-    )
-    on_ll = _by_file_set(
-        file for file in mine if file.storage_id == ll_storage_id and not _deleted(file)
-    )
-    return [_judge_set(file_set_id, each, on_b2) for file_set_id, each in on_ll.items()]
+    if ll_storage_id == b2_storage_id:
+        raise ValueError("a storage can't prove itself")
+    files = list(files)
+    loads, shelves = [], {}
+    for file_set_id, each in _by_file_set(files).items():
+        homes = {(file.storage_id, file.format_id) for file in each}
+        if (ll_storage_id, format_id) in homes and format_id and not all(map(_deleted, each)):
+            loads.append(_Load(file_set_id, each))
+        elif homes == {(b2_storage_id, format_id)} and file_set_id and all(map(_active, each)):
+            shelves[file_set_id] = _Shelf(_media(each))
+    disputed = _disputed(files)
+    return [_judge_load(load, shelves, disputed) for load in loads]
 
 
-def _judge_set(file_set_id: str, files: Sequence[File], on_b2: dict[str, list[File]]) -> Verdict:
-    doubt = _unfit(file_set_id, files)
-    if doubt:
-        return Unproven(file_set_id, *doubt)
-    media = _media(files)
-    doubts = []
-    for twin_id, candidates in on_b2.items():
-        shelf = _Shelf(candidates)
-        for base in shelf.bases(media):
-            twins = shelf.twins(media, base)
-            if isinstance(twins, Doubt):
-                doubts.append(twins)
-            else:
-                by_checksum = all(map(_same_checksum, media, twins))
-                return Safe(file_set_id, twin_id, by_checksum)
-    if doubts:
-        # What only a person can help is told first: no copy would settle it.
-        return Unproven(file_set_id, *min(doubts, key=lambda doubt: REMEDIES.index(doubt.remedy)))
-    return Unproven(file_set_id, f"{_named(media[0])} has no twin on B2", "copy")
+def _judge_load(load: "_Load", shelves: Mapping[str, "_Shelf"], disputed: Set["_Key"]) -> Verdict:
+    doubts = list(_doubts_of_itself(load, disputed))
+    if not doubts:
+        for twin_id, shelf in shelves.items():
+            twins = shelf.twins(load)
+            against = list(_doubts_of_twins(load, twins, disputed))
+            if not against:
+                by_checksum = all(
+                    _same_checksum(spot.file, each)
+                    for spot, several in zip(load.spots, twins, strict=True)
+                    for each in several
+                )
+                return Safe(load.file_set_id, twin_id, by_checksum)
+            doubts += against
+        doubts = doubts or [_no_twin(spot.file) for spot in load.spots]
+    # What only a person can help is told first: no copy would settle it.
+    told = min(doubts, key=lambda doubt: (REMEDIES.index(doubt.remedy), doubt.reason))
+    return Unproven(load.file_set_id, *told)
 
 
-def _unfit(file_set_id: str, files: Sequence[File]) -> Doubt | None:
-    """Why the LucidLink side itself can't be judged, if so."""
-    if not file_set_id:
-        return Doubt("iconik doesn't say which file set it belongs to", "none")
-    if not _media(files):
-        return Doubt("iconik lists no file of it on LucidLink", "none")
-    for file in files:
-        if file.type == "DIRECTORY":
-            continue
+def _doubts_of_itself(load: "_Load", disputed: Set["_Key"]) -> Iterator[Doubt]:
+    """Why the LucidLink side itself can't be judged."""
+    if not load.file_set_id:
+        yield Doubt("iconik doesn't say which file set it belongs to", "none")
+        return
+    if load.is_mixed:
+        yield Doubt("iconik lists files of other formats or storages in it, too", "none")
+    if not load.files:
+        yield Doubt("iconik lists no file of it on LucidLink", "none")
+        return
+    for file in load.records:
         name = _named(file)
-        if file.type != "FILE":
-            return Doubt(f"{name} is no ordinary file but {file.type or 'of unknown type'}", "none")
         if file.status in UNFINISHED:
-            return Doubt(f"{name} is still being written on LucidLink ({file.status})", "none")
-        if file.status != "CLOSED":
-            return Doubt(f"{name} is {file.status or 'of unknown status'} on LucidLink", "none")
-        if not _has_size(file):
-            return Doubt(f"{name} has {_bytes(file.size)} on LucidLink", "none")
-    return None
+            yield Doubt(f"{name} is still being written on LucidLink ({file.status})", "none")
+        elif file.type == "DIRECTORY":
+            if not load.holds(file):
+                yield Doubt(f"iconik lists no file in its directory {name} on LucidLink", "none")
+        elif file.type != "FILE":
+            yield Doubt(f"{name} is no ordinary file but {file.type or 'of unknown type'}", "none")
+        elif file.status != "CLOSED":
+            yield Doubt(f"{name} is {file.status or 'of unknown status'} on LucidLink", "none")
+        elif not _has_size(file):
+            yield Doubt(f"{name} has {_bytes(file.size)} on LucidLink", "none")
+        elif not file.original_name:
+            yield Doubt("iconik doesn't say the name of one of its files on LucidLink", "none")
+        elif load.is_twice(file):
+            yield Doubt(f"iconik lists {name} twice on LucidLink", "none")
+        elif _key(file) in disputed:
+            yield _dispute(file, "LucidLink")
 
 
-class _Shelf:
-    """The files of one file set on B2, to be looked up by place and name."""
+def _doubts_of_twins(
+    load: "_Load", twins: Sequence[Sequence[File]], disputed: Set["_Key"]
+) -> Iterator[Doubt]:
+    """Why what lies on B2 does not prove the files on LucidLink."""
+    for spot, several in zip(load.spots, twins, strict=True):
+        if not several:
+            yield _no_twin(spot.file)
+        for twin in several:
+            doubt = _doubt(spot.file, twin)
+            if doubt:
+                yield doubt
+            elif _key(twin) in disputed:
+                yield _dispute(twin, "B2")
 
-    def __init__(self, files: Iterable[File]) -> None:
-        self._by_name: dict[str, list[PurePosixPath]] = defaultdict(list)
-        self._by_place: dict[tuple[PurePosixPath, str], list[File]] = defaultdict(list)
-        for file in files:
-            directory = _directory(file)
-            self._by_name[file.original_name].append(directory)
-            self._by_place[directory, file.original_name].append(file)
 
-    def bases(self, files: Sequence[File]) -> list[PurePosixPath]:
-        """The directories that may stand for the one that all the files lie in on LucidLink.
-
-        A storage may keep its files below a directory of its own, so only what lies below the
-        common directory of a file set has to agree. Wherever all have a twin, the first has one.
-        """
-        below = _directory(files[0]).relative_to(_common_directory(files)).parts
-        bases: dict[PurePosixPath, None] = {}
-        for directory in self._by_name.get(files[0].original_name, ()):
-            cut = len(directory.parts) - len(below)
-            if cut >= 0 and directory.parts[cut:] == below:
-                bases[PurePosixPath(*directory.parts[:cut])] = None
-        return list(bases)
-
-    def twins(self, files: Sequence[File], base: PurePosixPath) -> list[File] | Doubt:
-        """The twin of each file below a directory, in order, or why one has none."""
-        common = _common_directory(files)
-        alike = Counter((_directory(file), file.original_name) for file in files)
-        twins = []
-        for file in files:
-            place = base / _directory(file).relative_to(common)
-            there = self._by_place.get((place, file.original_name), [])
-            if alike[_directory(file), file.original_name] > 1:
-                # Files of one name in one place can only be told apart by their stored names.
-                there = [each for each in there if each.name == file.name]
-            doubts = [_doubt(file, each) for each in there]
-            if None in doubts:
-                twins.append(there[doubts.index(None)])
-            elif doubts:
-                return min(filter(None, doubts), key=lambda doubt: REMEDIES.index(doubt.remedy))
-            else:
-                return Doubt(f"{_named(file)} has no twin on B2", "copy")
-        if len({id(twin) for twin in twins}) < len(files):
-            return Doubt("two of its files have one and the same twin on B2", "none")
-        return twins
+def _no_twin(file: File) -> Doubt:
+    return Doubt(f"{_named(file)} has no twin on B2", "copy")
 
 
 def _doubt(file: File, twin: File) -> Doubt | None:
@@ -226,39 +218,194 @@ def _doubt(file: File, twin: File) -> Doubt | None:
     if twin.size != file.size:
         sizes = f"{_bytes(file.size)} on LucidLink, {_bytes(twin.size)} on B2"
         return Doubt(f"{name} differs from its master: {sizes}", "none")
-    if _different_checksum(file, twin):
+    if _contradict(_checksum(file), _checksum(twin)):
         checksums = f"checksum {file.checksum} on LucidLink, {twin.checksum} on B2"
         return Doubt(f"{name} differs from its master: {checksums}", "none")
     return None
 
 
-def _common_directory(files: Sequence[File]) -> PurePosixPath:
-    directories = {_directory(file) for file in files}
-    common = next(iter(directories))
-    while not all(each.is_relative_to(common) for each in directories):
-        common = common.parent
-    return common
+class _Spot(NamedTuple):
+    """A file, and where it lies below the directory that its file set shares.
+
+    Attributes:
+        is_alone: whether no other file of its file set has its name and lies in its place.
+    """
+
+    file: File
+    below: Place
+    is_alone: bool
 
 
-def _directory(file: File) -> PurePosixPath:
-    return PurePosixPath(file.directory_path.strip("/"))
+class _Load:
+    """A file set on LucidLink that is to be proven."""
+
+    def __init__(self, file_set_id: str, records: Sequence[File]) -> None:
+        self.file_set_id = file_set_id
+        self.records = records
+        self.is_mixed = len({(each.storage_id, each.format_id) for each in records}) > 1
+        self.files = _media(records)
+        places = {_place(file) for file in self.files}
+        self.top = _shared(places)
+        self._tree = _tree(places, 0)
+        alike = Counter((_place(file), file.original_name) for file in self.files)
+        self.spots = [
+            _Spot(
+                file,
+                _place(file)[len(self.top) :],
+                is_alone=alike[_place(file), file.original_name] == 1,
+            )
+            for file in self.files
+        ]
+        self._times = Counter(map(_key, self.files))
+
+    def is_twice(self, file: File) -> bool:
+        """Whether it is listed more than once."""
+        return self._times[_key(file)] > 1
+
+    def holds(self, directory: File) -> bool:
+        """Whether files of the file set lie in a directory of it."""
+        return _parts(f"{directory.directory_path}/{directory.name}") in self._tree
 
 
-def _checksum(file: File) -> tuple[str, str] | None:
-    """Kind and digest, or None; the kind is told by a prefix, else by the digest's length."""
-    match = CHECKSUM.fullmatch(file.checksum or "")
-    if not match:
-        return None
-    return (match["kind"] or str(len(match["digest"]))).lower(), match["digest"].lower()
+class _Shelf:
+    """The files of one file set on B2, to be looked up by place and name."""
+
+    def __init__(self, files: Sequence[File]) -> None:
+        self._places: dict[str, set[Place]] = defaultdict(set)
+        self._by_name: dict[tuple[Place, str], list[File]] = defaultdict(list)
+        self._by_stored_name: dict[tuple[Place, str, str], list[File]] = defaultdict(list)
+        for file in files:
+            place = _place(file)
+            self._places[file.original_name].add(place)
+            self._by_name[place, file.original_name].append(file)
+            self._by_stored_name[place, file.original_name, file.name].append(file)
+        places = {_place(file) for file in files}
+        self._tree = _tree(places, len(_shared(places)))
+
+    def twins(self, load: _Load) -> list[list[File]]:
+        """For each file what may stand for it here, all of which must prove it: none is a guess."""
+        tops = self._tops(load)
+        whole = [top for top in tops if all(self._at(top, spot) for spot in load.spots)]
+        meant = whole or tops[:1]
+        return [[each for top in meant for each in self._at(top, spot)] for spot in load.spots]
+
+    def _tops(self, load: _Load) -> list[Place]:
+        """The directories that may stand for the one that all the files lie in on LucidLink.
+
+        A storage may keep its files below a directory of its own, so only what lies below the
+        common directory of a file set has to agree. But of several directories those are meant
+        whose names agree best: a neighbouring one may well hold files of the same names and sizes.
+        """
+        tops: set[Place] = set()
+        for spot in sorted(load.spots, key=_depth):
+            depth = len(spot.below)
+            for place in self._places.get(spot.file.original_name, ()):
+                cut = len(place) - depth
+                if cut >= 0 and place[cut:] == spot.below:
+                    tops.add(place[:cut])
+            # The deepest file leaves the fewest directories to choose from.
+            if tops:
+                break
+        best = max((_agreement(place, load.top) for place in self._tree), default=0)
+        return sorted(top for top in tops if _agreement(top, load.top) >= best)
+
+    def _at(self, top: Place, spot: _Spot) -> list[File]:
+        """What has a file's name and lies in its place, if that is below a directory."""
+        place, file = top + spot.below, spot.file
+        exactly = self._by_stored_name.get((place, file.original_name, file.name), [])
+        # Files of one name in one place can only be told apart by their stored names.
+        if exactly or not spot.is_alone:
+            return exactly
+        return self._by_name.get((place, file.original_name), [])
+
+
+def _depth(spot: _Spot) -> tuple[int, Place, str, str]:
+    return -len(spot.below), spot.below, spot.file.original_name, spot.file.name
+
+
+def _alike(one: Place, other: Place) -> int:
+    """How many names agree, from the first one down."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _agreement(one: Place, other: Place) -> int:
+    """How many names agree, from the last one up."""
+    return _alike(one[::-1], other[::-1])
+
+
+def _shared(places: Collection[Place]) -> Place:
+    """The directory that all places lie in."""
+    lowest, highest = min(places, default=()), max(places, default=())
+    return lowest[: _alike(lowest, highest)]
+
+
+def _tree(places: Iterable[Place], depth: int) -> set[Place]:
+    """All directories on the way to some, from a depth down."""
+    return {place[:cut] for place in places for cut in range(depth, len(place) + 1)}
+
+
+# A storage has one file of a name in a place.
+_Key = tuple[str, Place, str]
+
+
+def _key(file: File) -> _Key:
+    return file.storage_id, _place(file), file.name
+
+
+def _disputed(files: Iterable[File]) -> set[_Key]:
+    """The files that iconik lists more than once, and that can't be all that it says."""
+    told: dict[_Key, set[tuple[int | None, Checksum | None]]] = defaultdict(set)
+    for file in _media(files):
+        if _complete(file) and not _deleted(file):
+            told[_key(file)].add((file.size, _checksum(file)))
+    return {
+        key
+        for key, facts in told.items()
+        if any(
+            size != other_size or _contradict(checksum, other_checksum)
+            for (size, checksum), (other_size, other_checksum) in combinations(facts, 2)
+        )
+    }
+
+
+def _dispute(file: File, where: str) -> Doubt:
+    reason = f"iconik lists {_named(file)} on {where} more than once, and each time as another file"
+    return Doubt(reason, "none")
+
+
+def _place(file: File) -> Place:
+    return _parts(file.directory_path)
+
+
+@lru_cache(maxsize=65_536)
+def _parts(path: str) -> Place:
+    return PurePosixPath(path.strip("/")).parts
+
+
+def _checksum(file: File) -> Checksum | None:
+    """Kind and digest of a checksum, or None; the kind is "" unless it is told by a prefix."""
+    text = (file.checksum or "").strip()
+    match = CHECKSUM.fullmatch(text)
+    if match:
+        kind = re.sub("[_-]", "", match["kind"] or "")
+        return kind.lower(), match["digest"].lower()
+    return ("", text) if text else None
+
+
+def _comparable(one: Checksum, other: Checksum) -> bool:
+    """Whether two checksums seem to be of one kind; where that isn't told, the length tells."""
+    kinds = {one[0], other[0]}
+    return len(one[1]) == len(other[1]) and (len(kinds) == 1 or "" in kinds)
+
+
+def _contradict(one: Checksum | None, other: Checksum | None) -> bool:
+    return bool(one and other and _comparable(one, other) and one[1] != other[1])
 
 
 def _same_checksum(file: File, twin: File) -> bool:
-    return _checksum(file) is not None and _checksum(file) == _checksum(twin)
-
-
-def _different_checksum(file: File, twin: File) -> bool:
-    mine, other = _checksum(file), _checksum(twin)
-    return mine is not None and other is not None and mine[0] == other[0] and mine != other
+    one, other = _checksum(file), _checksum(twin)
+    return bool(one and other and _comparable(one, other) and one[1] == other[1])
 
 
 def _by_file_set(files: Iterable[File]) -> dict[str, list[File]]:

@@ -1,0 +1,237 @@
+"""Makers of what the tests are about, each valid by itself, and an iconik in memory."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from custom_action import Action, CustomAction
+from database import connect, writing
+from errors import IconikError, NotFound
+from iconik import Iconik
+from ledger import Ledger
+from records import File, Format, Job, Storage
+from tables import Operation
+
+LL = "storage-ll"
+B2 = "storage-b2"
+ORIGINAL = "format-original"
+ASSET = "asset-1"
+PATIENCE = 5.0
+
+Known = TypeVar("Known")
+
+
+def a_format(name: str = "ORIGINAL", **fields: Any) -> Format:
+    """A format of an asset."""
+    return Format(**{"id": f"format-{name.lower()}", "name": name, **fields})
+
+
+def a_file(storage_id: str, name: str = "clip.mov", **fields: Any) -> File:
+    """A whole file on a storage, in the only file set that its format has there."""
+    format_id = fields.get("format_id", ORIGINAL)
+    given: dict[str, Any] = {
+        "id": f"file-{storage_id}-{name}",
+        "file_set_id": f"set-{storage_id}-{format_id}",
+        "format_id": format_id,
+        "storage_id": storage_id,
+        "name": name,
+        "original_name": name,
+        "directory_path": "projects/one",
+        "type": "FILE",
+        "status": "CLOSED",
+        "size": 1000,
+        "checksum": None,
+        "file_set_status": "ACTIVE",
+    }
+    return File(**{**given, **fields})
+
+
+def on_ll(name: str = "clip.mov", **fields: Any) -> File:
+    """A whole file on LucidLink."""
+    return a_file(LL, name, **fields)
+
+
+def on_b2(name: str = "clip.mov", **fields: Any) -> File:
+    """A whole file on B2, the twin of what ``on_ll`` makes."""
+    return a_file(B2, name, **fields)
+
+
+def a_click(action: Action = "add", **fields: Any) -> CustomAction:
+    """A click on one asset, for its ORIGINAL."""
+    given: dict[str, Any] = {
+        "action": action,
+        "b2_storage_id": B2,
+        "ll_storage_id": LL,
+        "formats": ("ORIGINAL",),
+        "context": "ASSET",
+    }
+    return CustomAction(**{**given, **fields})
+
+
+def an_operation(number: int = 1, **fields: Any) -> Operation:
+    """A running operation whose assets aren't listed yet."""
+    given: dict[str, Any] = {
+        "number": number,
+        "id": f"operation-{number}",
+        "action": "add",
+        "b2_storage_id": B2,
+        "ll_storage_id": LL,
+        "formats": ("ORIGINAL",),
+        "selection": "1 asset",
+        "user_id": None,
+        "clicks": 1,
+        "expanded": 0,
+        "recorded_ms": 0,
+        "ended_ms": None,
+        "failure": None,
+    }
+    return Operation(**{**given, **fields})
+
+
+@contextmanager
+def a_database(directory: Path) -> Iterator[sa.Engine]:
+    """The engine of a SQLite file with a ledger's tables."""
+    engine = connect(f"sqlite:///{directory / 'ledger.sqlite'}", PATIENCE)
+    try:
+        Ledger(engine).create()
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operation:
+    """Write down a click as the newest operation."""
+    ledger = Ledger(engine)
+    with writing(engine) as connection:
+        number = connection.execute(
+            sa.text("SELECT coalesce(max(number), 0) + 1 FROM plugin_operations")
+        ).scalar_one()
+        ledger.record(
+            connection, f"operation-{number}", click, digest=click.action, key="key", now_ms=now_ms
+        )
+    return found(engine, f"operation-{number}")
+
+
+def found(engine: sa.Engine, operation_id: str) -> Operation:
+    """An operation as it stands in the ledger now."""
+    operation = Ledger(engine).operation(operation_id)
+    assert operation is not None
+    return operation
+
+
+def expanded(
+    engine: sa.Engine, click: CustomAction, asset_ids: Sequence[str] = (ASSET,)
+) -> Operation:
+    """Write down a click as the newest operation, about these assets."""
+    operation = clicked(engine, click)
+    Ledger(engine).expand(operation.number, operation.clicks, asset_ids, {})
+    return found(engine, operation.id)
+
+
+class FakeIconik(Iconik):
+    """An iconik in memory, which does at once what it is asked.
+
+    Attributes:
+        calls: the name and arguments of every call, in order.
+        problems: by method name, what to raise instead of an answer.
+        before: by method name, what happens elsewhere right before iconik answers.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.problems: dict[str, IconikError] = {}
+        self.before: dict[str, Callable[[], object]] = {}
+        self.known_formats: dict[str, list[Format]] = {}
+        self.known_files: dict[str, list[File]] = {}
+        self.known_statuses: dict[str, dict[str, str]] = {}
+        self.contents: dict[str, list[tuple[str, str]]] = {}
+        self.known_jobs: dict[str, Job] = {}
+        self.unlisted_jobs: dict[str, Job] = {}
+        self.children: dict[str, list[Job]] = {}
+        self.new_jobs = iter(f"job-{number}" for number in range(1, 1000))
+
+    def has(self, *files: File, asset_id: str = ASSET, formats: Sequence[Format] = ()) -> None:
+        """Let an asset have these files, and a format ORIGINAL if no other is given."""
+        self.known_formats[asset_id] = list(formats) or [a_format()]
+        self.known_files[asset_id] = list(files)
+
+    def called(self, *methods: str) -> list[tuple[Any, ...]]:
+        """The calls of some methods, in order."""
+        return [call for call in self.calls if call[0] in methods]
+
+    def close(self) -> None:
+        self._answer("close")
+
+    def storage(self, storage_id: str) -> Storage:
+        self._answer("storage", storage_id)
+        return Storage(storage_id, storage_id, "FILES", "B2", "ACTIVE", {})
+
+    def copy_to_storage(
+        self, storage_id: str, format_name: str, asset_ids: Sequence[str], source_id: str
+    ) -> str:
+        self._answer("copy_to_storage", storage_id, format_name, list(asset_ids), source_id)
+        return next(self.new_jobs)
+
+    def asset_exists(self, asset_id: str) -> bool:
+        self._answer("asset_exists", asset_id)
+        return asset_id in self.known_formats
+
+    def formats(self, asset_id: str) -> list[Format]:
+        self._answer("formats", asset_id)
+        return _known(self.known_formats, asset_id)
+
+    def files(self, asset_id: str) -> list[File]:
+        self._answer("files", asset_id)
+        return _known(self.known_files, asset_id)
+
+    def file_set_statuses(self, asset_id: str) -> dict[str, str]:
+        self._answer("file_set_statuses", asset_id)
+        return _known(self.known_statuses, asset_id)
+
+    def delete_file_set(self, asset_id: str, file_set_id: str) -> None:
+        self._answer("delete_file_set", asset_id, file_set_id)
+        self.known_statuses.setdefault(asset_id, {})[file_set_id] = "DELETED"
+        self.known_files[asset_id] = [
+            replace(file, file_set_status="DELETED") if file.file_set_id == file_set_id else file
+            for file in self.known_files[asset_id]
+        ]
+
+    def purge_file_set(self, asset_id: str, file_set_id: str) -> None:
+        self._answer("purge_file_set", asset_id, file_set_id)
+
+    def collection_contents(self, collection_id: str) -> Iterator[tuple[str, str]]:
+        self._answer("collection_contents", collection_id)
+        yield from _known(self.contents, collection_id)
+
+    def saved_search_results(self, search_id: str) -> Iterator[tuple[str, str]]:
+        self._answer("saved_search_results", search_id)
+        yield from _known(self.contents, search_id)
+
+    def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        self._answer("jobs", list(job_ids))
+        return {each: self.known_jobs[each] for each in job_ids if each in self.known_jobs}
+
+    def job(self, job_id: str) -> Job | None:
+        self._answer("job", job_id)
+        return self.unlisted_jobs.get(job_id)
+
+    def failed_children(self, job_id: str) -> list[Job]:
+        self._answer("failed_children", job_id)
+        return self.children.get(job_id, [])
+
+    def _answer(self, method: str, *arguments: Any) -> None:
+        self.calls.append((method, *arguments))
+        if method in self.before:
+            self.before.pop(method)()
+        if method in self.problems:
+            raise self.problems[method]
+
+
+def _known(known: Mapping[str, Known], name: str) -> Known:
+    if name not in known:
+        raise NotFound(f"look for {name}", "iconik knows no such object (404)")
+    return known[name]
