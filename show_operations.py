@@ -4,8 +4,10 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 import settings as environment
@@ -27,9 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        engine = connect(environment.load().database_url, PATIENCE)
+        url = make_url(environment.load().database_url)
     except SettingsError as error:
         return _complain(str(error))
+    # To look must not create one, perhaps as another user than the service's.
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        return _complain(f"there is no database {url.database}: has the service been started?")
+    engine = connect(url.render_as_string(hide_password=False), PATIENCE)
     try:
         ledger = Ledger(engine)
         if options.command == "list":
