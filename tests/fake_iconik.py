@@ -33,6 +33,7 @@ class FakeActions:
     Attributes:
         held: the custom actions by id.
         changes: method and path of every request but GET.
+        everything: matches any URL of its API.
     """
 
     def __init__(self, http: RequestsMock) -> None:
@@ -42,8 +43,9 @@ class FakeActions:
             B2_STORAGE: {"id": B2_STORAGE, "name": "Masters", "method": "B2"},
             LL_STORAGE: {"id": LL_STORAGE, "name": "Filespace", "method": "FILE"},
         }
+        self.everything = re.compile(re.escape(API))
         for method in ("GET", "POST", "PUT", "DELETE"):
-            http.add_callback(method, re.compile(re.escape(API)), self._answer)
+            http.add_callback(method, self.everything, self.answer)
 
     def add(self, **record: Any) -> dict[str, Any]:
         """Have iconik hold a custom action."""
@@ -56,7 +58,8 @@ class FakeActions:
         self.held[record["id"]] = record
         return record
 
-    def _answer(self, request: PreparedRequest) -> tuple[int, dict[str, str], str]:
+    def answer(self, request: PreparedRequest) -> tuple[int, dict[str, str], str]:
+        """Do what a request asks for."""
         path = str(request.url).removeprefix(API).split("?")[0].strip("/").split("/")
         if path[:3] == ["files", "v1", "storages"]:
             storage = self.storages.get(path[3])

@@ -1,0 +1,431 @@
+"""The script that creates the custom actions, as a person runs it."""
+
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from responses import RequestsMock
+
+import create_custom_actions
+from command_line import in_words
+from create_custom_actions import main
+from iconik import Iconik
+from tests.fake_iconik import API, B2_STORAGE, LL_STORAGE, FakeActions
+
+ENDPOINT = "https://plugin.test/b2"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+CONTEXTS = ["ASSET", "COLLECTION", "BULK"]
+SCRIPT = Path(create_custom_actions.__file__)
+
+pytestmark = pytest.mark.usefixtures("own_environment")
+
+
+def options(
+    *more: str, endpoint: str = ENDPOINT, b2: str = B2_STORAGE, ll: str = LL_STORAGE
+) -> list[str]:
+    """The options of a run."""
+    return ["--endpoint", endpoint, "--b2_storage_id", b2, "--ll_storage_id", ll, *more]
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What was said of custom actions."""
+    out = capsys.readouterr().out.splitlines()
+    return [line for line in out if not line.startswith(("B2 storage: ", "LucidLink storage: "))]
+
+
+def url(action: str, more: str = "", endpoint: str = ENDPOINT) -> str:
+    """The URL of an action."""
+    query = f"b2_storage_id={B2_STORAGE}&ll_storage_id={LL_STORAGE}{more}"
+    return f"{endpoint}/{action}?{query}"
+
+
+# Creating
+
+
+def test_six_actions_are_created(
+    actions: FakeActions, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(options()) == 0
+    made = [{name: each[name] for name in each if name != "id"} for each in actions.held.values()]
+    assert made == [
+        {
+            "context": context,
+            "title": title,
+            "type": "POST",
+            "url": url(action),
+            "headers": {"x-bz-secret": environment["BZ_SHARED_SECRET"]},
+            "app_id": environment["ICONIK_ID"],
+        }
+        for action, title in (("add", "Add to LucidLink"), ("remove", "Remove from LucidLink"))
+        for context in CONTEXTS
+    ]
+    assert lines(capsys) == [
+        "created  Add to LucidLink  ASSET",
+        "created  Add to LucidLink  COLLECTION",
+        "created  Add to LucidLink  BULK",
+        "created  Remove from LucidLink  ASSET",
+        "created  Remove from LucidLink  COLLECTION",
+        "created  Remove from LucidLink  BULK",
+    ]
+
+
+def test_the_storages_are_named(actions: FakeActions, capsys: pytest.CaptureFixture[str]) -> None:
+    main(options())
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == ["B2 storage: Masters", "LucidLink storage: Filespace"]
+
+
+@pytest.mark.parametrize("endpoint", [ENDPOINT, f"{ENDPOINT}/"])
+def test_a_slash_after_the_endpoint_makes_no_difference(
+    actions: FakeActions, endpoint: str
+) -> None:
+    main(options(endpoint=endpoint))
+    assert {each["url"] for each in actions.held.values()} == {url("add"), url("remove")}
+
+
+def test_formats_are_in_url_and_title(actions: FakeActions) -> None:
+    main(options("--formats", "ORIGINAL, PPRO_PROXY,ORIGINAL"))
+    assert {(each["title"], each["url"]) for each in actions.held.values()} == {
+        ("Add to LucidLink (ORIGINAL and PPRO_PROXY)", url("add", "&formats=ORIGINAL,PPRO_PROXY")),
+        (
+            "Remove from LucidLink (ORIGINAL and PPRO_PROXY)",
+            url("remove", "&formats=ORIGINAL,PPRO_PROXY"),
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [(["A"], "A"), (["A", "B"], "A and B"), (["A", "B", "C", "D"], "A, B, C and D")],
+)
+def test_formats_are_told_in_words(names: Sequence[str], words: str) -> None:
+    assert in_words(names) == words
+
+
+# Again
+
+
+def test_a_second_run_updates_the_same_six(
+    actions: FakeActions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(options())
+    ids = list(actions.held)
+    lines(capsys)
+    monkeypatch.setenv("BZ_SHARED_SECRET", "a-new-secret-0123456789")
+    assert main(options()) == 0
+    assert list(actions.held) == ids
+    assert {each["headers"]["x-bz-secret"] for each in actions.held.values()} == {
+        "a-new-secret-0123456789"
+    }
+    assert [line.split("  ")[0] for line in lines(capsys)] == ["updated"] * 6
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("https://plugin.test", "https://PLUGIN.test/"),
+        ("https://plugin.test", "https://plugin.test:443"),
+        ("http://plugin.test:80/b2", "http://plugin.test/b2/"),
+    ],
+)
+def test_the_endpoint_in_other_words_is_the_same(
+    actions: FakeActions, first: str, second: str
+) -> None:
+    main(options(endpoint=first))
+    ids = list(actions.held)
+    main(options(endpoint=second))
+    assert list(actions.held) == ids
+
+
+def test_storages_in_capitals_are_the_same(actions: FakeActions) -> None:
+    main(options())
+    main(options(b2=B2_STORAGE.upper(), ll=LL_STORAGE.upper()))
+    assert len(actions.held) == 6
+
+
+def test_formats_in_another_order_are_the_same(actions: FakeActions) -> None:
+    main(options("--formats", "A,B"))
+    main(options("--formats", "B,A"))
+    assert len(actions.held) == 6
+
+
+def test_a_renamed_action_is_found_and_named_again(actions: FakeActions) -> None:
+    held = actions.add(title="Renamed", url=url("add"))
+    main(options())
+    assert actions.held[held["id"]]["title"] == "Add to LucidLink"
+    assert len(actions.held) == 6
+
+
+@pytest.mark.parametrize(
+    "more", [["--formats", "ORIGINAL"], ["--formats", "ORIGINAL,EDIT_PROXY"]], ids=" ".join
+)
+def test_actions_of_other_formats_are_others(actions: FakeActions, more: list[str]) -> None:
+    main(options())
+    main(options(*more))
+    assert len(actions.held) == 12
+
+
+def test_actions_of_another_endpoint_are_others(actions: FakeActions) -> None:
+    main(options())
+    main(options(endpoint=f"{ENDPOINT}/other"))
+    assert len(actions.held) == 12
+
+
+def test_actions_of_other_storages_are_others(actions: FakeActions) -> None:
+    actions.storages[UNKNOWN] = {"id": UNKNOWN, "name": "Third", "method": "FILE"}
+    main(options())
+    main(options(ll=UNKNOWN))
+    assert len(actions.held) == 12
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"type": "OPEN"},
+        {"context": "SAVED_SEARCH"},
+        {"context": "SHARED_ASSET"},
+        {"url": url("add", endpoint="https://plugin.test/b22")},
+        {"url": url("add").replace("https", "http")},
+        {"url": "https://plugin.test/b2/other"},
+        {"url": None},
+        {"title": "Add to LucidLink", "url": "https://elsewhere.test/add"},
+    ],
+    ids=repr,
+)
+def test_an_action_of_anybody_else_is_not_touched(
+    actions: FakeActions, record: dict[str, Any]
+) -> None:
+    held = dict(actions.add(**{"url": url("add"), **record}))
+    main(options())
+    assert actions.held[held["id"]] == held
+    assert len(actions.held) == 7
+
+
+# Duplicates
+
+
+def test_duplicates_are_removed_and_told(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, *extras = [actions.add(url=url("add"), title=str(number)) for number in range(3)]
+    assert main(options()) == 0
+    assert len(actions.held) == 6
+    assert kept["id"] in actions.held
+    assert lines(capsys).count("deleted a duplicate of  Add to LucidLink  ASSET") == len(extras)
+
+
+def test_the_updated_one_of_duplicates_is_kept_in_whatever_order_they_come(
+    actions: FakeActions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updated = actions.add(url=url("add"))["id"]
+    actions.add(url=url("add"))
+    list_them, orders = Iconik.custom_actions, iter((1, -1))
+    monkeypatch.setattr(Iconik, "custom_actions", lambda iconik: list_them(iconik)[:: next(orders)])
+    main(options())
+    assert updated in actions.held
+    assert len(actions.held) == 6
+
+
+def test_a_creation_whose_answer_is_lost_leaves_no_duplicate(
+    actions: FakeActions, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = Iconik.create_custom_action
+
+    def create_twice(iconik: Iconik, action: dict[str, Any]) -> None:
+        create(iconik, action)
+        create(iconik, action)
+
+    monkeypatch.setattr(Iconik, "create_custom_action", create_twice)
+    assert main(options()) == 0
+    assert len(actions.held) == 6
+
+
+# Refused
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        ([], "--endpoint"),
+        (options()[:4], "--ll_storage_id"),
+        (options(b2="1"), "--b2_storage_id"),
+        (options(b2=f"{B2_STORAGE}\n"), "--b2_storage_id"),
+        (options(ll=""), "--ll_storage_id"),
+        (options(ll=LL_STORAGE.replace("-", "")), "--ll_storage_id"),
+        (options(ll=B2_STORAGE), "--ll_storage_id"),
+        (options(ll=B2_STORAGE.upper()), "--ll_storage_id"),
+        (options(endpoint="plugin.test"), "--endpoint"),
+        (options(endpoint="ftp://plugin.test"), "--endpoint"),
+        (options(endpoint="https://"), "--endpoint"),
+        (options(endpoint="https://plugin.test?a=b"), "--endpoint"),
+        (options(endpoint="https://user:hunter2@plugin.test"), "--endpoint"),
+        (options("--formats", ""), "--formats"),
+        (options("--formats", " ,"), "--formats"),
+        (options("--formats", "A\x07"), "--formats"),
+        (options("--format", "A"), "--format"),
+        (options("--formats"), "--formats"),
+        (options("more"), "more"),
+    ],
+    ids=lambda value: " ".join(value)[-40:] if isinstance(value, list) else value,
+)
+def test_a_wrong_option_is_named_in_one_line(
+    argv: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    told = capsys.readouterr()
+    assert (caught.value.code, told.out) == (2, "")
+    assert len(told.err.splitlines()) == 1
+    assert named in told.err
+    assert "hunter2" not in told.err
+
+
+def test_help_tells_the_options(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    assert "--b2_storage_id ID" in capsys.readouterr().out
+
+
+def failed(capsys: pytest.CaptureFixture[str], argv: Sequence[str] = ()) -> str:
+    """The one line in which a run fails."""
+    assert main(argv or options()) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert told[0].startswith("create_custom_actions.py: ")
+    return told[0]
+
+
+@pytest.mark.parametrize("name", ["ICONIK_ID", "BZ_SHARED_SECRET", "ICONIK_TOKEN"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_variable_is_named(
+    actions: FakeActions,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str | None,
+) -> None:
+    monkeypatch.delenv(name)
+    if value is not None:
+        monkeypatch.setenv(name, value)
+    assert f"{name} is not set" in failed(capsys)
+
+
+@pytest.mark.parametrize(
+    ("changed", "option"),
+    [({"b2": UNKNOWN}, "--b2_storage_id"), ({"ll": UNKNOWN}, "--ll_storage_id")],
+)
+def test_an_unknown_storage_is_named_before_anything_is_created(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str], changed: Any, option: str
+) -> None:
+    line = failed(capsys, options(**changed))
+    assert f"{option}: iconik knows no storage {UNKNOWN}" in line
+    assert actions.changes == []
+
+
+def test_storages_the_wrong_way_round_are_refused(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = failed(capsys, options(b2=LL_STORAGE, ll=B2_STORAGE))
+    assert "the wrong way round: 'Masters' is the one on Backblaze B2" in line
+    assert actions.changes == []
+
+
+@pytest.mark.parametrize("method", ["B2", "S3"])
+def test_storages_of_any_other_methods_are_taken(actions: FakeActions, method: str) -> None:
+    for storage in actions.storages.values():
+        storage["method"] = method
+    assert main(options()) == 0
+
+
+STORAGE = f"{API}files/v1/storages/{B2_STORAGE}/"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"status": 401}, "iconik rejects ICONIK_TOKEN (401)"),
+        ({"status": 403}, "can_read_storages"),
+        ({"status": 400, "json": {"errors": ["no\nsuch\nthing"]}}, "no such thing"),
+        ({"status": 500}, "iconik answered 500"),
+        ({"body": "<html>"}, "no JSON"),
+        ({"body": requests.ConnectionError("Auth-Token")}, "the connection to iconik failed"),
+        ({"body": requests.ReadTimeout()}, "did not answer in time"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_iconik_does_not_do_is_told_in_one_line(
+    http: RequestsMock, capsys: pytest.CaptureFixture[str], answer: dict[str, Any], told: str
+) -> None:
+    http.get(STORAGE, **answer)
+    assert told in failed(capsys)
+
+
+def test_a_failure_half_way_leaves_what_was_told(
+    actions: FakeActions,
+    monkeypatch: pytest.MonkeyPatch,
+    http: RequestsMock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    http.remove("POST", actions.everything)
+    http.add_callback("POST", f"{API}assets/v1/custom_actions/ASSET/", actions.answer)
+    http.post(f"{API}assets/v1/custom_actions/COLLECTION/", status=403)
+    assert main(options()) == 1
+    told = capsys.readouterr()
+    assert "created  Add to LucidLink  ASSET" in told.out
+    assert "could not create custom action 'Add to LucidLink' (COLLECTION)" in told.err
+    assert "can_write_custom_actions" in told.err
+    assert [each["context"] for each in actions.held.values()] == ["ASSET"]
+
+
+def test_neither_secret_nor_token_is_ever_shown(
+    actions: FakeActions,
+    http: RequestsMock,
+    environment: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(options())
+    http.remove("PUT", actions.everything)
+    # An iconik that says what was wrong by repeating it.
+    http.put(
+        actions.everything,
+        status=400,
+        json={"errors": [f"bad: {environment['BZ_SHARED_SECRET']} {environment['ICONIK_TOKEN']}"]},
+    )
+    assert main(options()) == 1
+    told = capsys.readouterr()
+    assert "bad: *** ***" in told.err
+    assert environment["BZ_SHARED_SECRET"] not in told.out + told.err
+    assert environment["ICONIK_TOKEN"] not in told.out + told.err
+
+
+def test_a_short_secret_leaves_our_own_words_alone(
+    http: RequestsMock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BZ_SHARED_SECRET", "storage")
+    http.get(STORAGE, status=400)
+    assert f"could not read storage {B2_STORAGE}" in failed(capsys)
+
+
+def test_an_interrupt_ends_it_quietly(
+    actions: FakeActions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: Iconik) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Iconik, "custom_actions", interrupt)
+    assert main(options()) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_it_runs_as_a_script(
+    actions: FakeActions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *options()])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert (caught.value.code, len(actions.held)) == (0, 6)

@@ -1,0 +1,199 @@
+"""The script that deletes the custom actions, as a person runs it."""
+
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from responses import RequestsMock
+
+import create_custom_actions
+import delete_custom_actions
+from delete_custom_actions import main
+from iconik import Iconik
+from tests.fake_iconik import API, B2_STORAGE, LL_STORAGE, FakeActions
+
+ENDPOINT = "http://plugin.test/a"
+SCRIPT = Path(delete_custom_actions.__file__)
+
+pytestmark = pytest.mark.usefixtures("own_environment")
+
+
+def options(*more: str, endpoint: str = ENDPOINT) -> list[str]:
+    """The options of a run."""
+    return ["--endpoint", endpoint, *more]
+
+
+def url(path: str = "/a/add", more: str = "", origin: str = "http://plugin.test") -> str:
+    """The URL of an action."""
+    query = f"b2_storage_id={B2_STORAGE}&ll_storage_id={LL_STORAGE}{more}"
+    return f"{origin}{path}?{query}"
+
+
+def test_all_of_the_service_are_deleted_and_told(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    actions.add(title="Add to LucidLink", context="ASSET", url=url("/a/add"))
+    actions.add(title="Remove from LucidLink", context="BULK", url=url("/a/remove"))
+    actions.add(title="Renamed\nby hand", context="SAVED_SEARCH", url=url(more="&formats=A"))
+    assert main(options()) == 0
+    assert actions.held == {}
+    assert capsys.readouterr().out.splitlines() == [
+        "deleted  Add to LucidLink  ASSET",
+        "deleted  Remove from LucidLink  BULK",
+        "deleted  Renamed by hand  SAVED_SEARCH",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "held"),
+    [
+        ("http://plugin.test/a", url(origin="http://plugin.test:80")),
+        ("http://plugin.test:80/a/", url()),
+        ("http://Plugin.TEST/a", url(origin="HTTP://pLUGIN.test")),
+        ("https://plugin.test", url("/remove", origin="https://plugin.test:443")),
+        ("http://plugin.test/a", "http://plugin.test/a/add"),
+    ],
+)
+def test_the_service_in_other_words_is_the_same(
+    actions: FakeActions, endpoint: str, held: str
+) -> None:
+    actions.add(url=held)
+    main(options(endpoint=endpoint))
+    assert actions.held == {}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"url": url(origin="https://plugin.test")},
+        {"url": url(origin="http://plugin.test:8000")},
+        {"url": url(origin="http://other.test")},
+        {"url": url(origin="http://plugin.test.evil")},
+        {"url": url("/ab/add")},
+        {"url": url("/add")},
+        {"url": url("/a/b/add")},
+        {"url": url("/a/")},
+        {"url": url("/a/adder")},
+        {"url": url("/a/add/more")},
+        {"url": "http://plugin.test/a?next=/a/add"},
+        {"url": None},
+        {"type": "OPEN"},
+        {"type": None},
+    ],
+    ids=repr,
+)
+def test_an_action_of_anybody_else_is_not_touched(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str], record: dict[str, Any]
+) -> None:
+    actions.add(**{"url": url(), **record})
+    assert main(options()) == 0
+    assert actions.changes == []
+    assert capsys.readouterr().out == f"nothing to delete under {ENDPOINT}\n"
+
+
+def test_with_formats_only_actions_of_just_these_are_deleted(actions: FakeActions) -> None:
+    for more in ("", "&formats=A", "&formats=A,B,C", "&formats=B,A", "&formats=A&formats=B"):
+        actions.add(url=url(more=more))
+    assert main(options("--formats", "A,B")) == 0
+    assert [each["url"] for each in actions.held.values()] == [
+        url(),
+        url(more="&formats=A"),
+        url(more="&formats=A,B,C"),
+    ]
+
+
+def test_nothing_to_delete_is_told_with_the_formats(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(options("--formats", "A,B")) == 0
+    assert capsys.readouterr().out == f"nothing to delete under {ENDPOINT} for A and B\n"
+
+
+def test_one_that_is_gone_meanwhile_is_deleted(
+    actions: FakeActions, http: RequestsMock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    actions.add(title="Add to LucidLink", url=url())
+    http.remove("DELETE", actions.everything)
+    http.delete(actions.everything, status=404)
+    assert main(options()) == 0
+    assert capsys.readouterr().out == "deleted  Add to LucidLink  ASSET\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        ([], "--endpoint"),
+        (options(endpoint="plugin.test"), "--endpoint"),
+        (options(endpoint="https://user:hunter2@plugin.test"), "--endpoint"),
+        (options("--formats", ","), "--formats"),
+        (options("--b2_storage_id", B2_STORAGE), "--b2_storage_id"),
+    ],
+    ids=repr,
+)
+def test_a_wrong_option_is_named_in_one_line(
+    argv: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    told = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert len(told.splitlines()) == 1
+    assert named in told
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (401, "iconik rejects ICONIK_TOKEN (401)"),
+        (403, "can_read_custom_actions"),
+        (503, "iconik answered 503"),
+    ],
+)
+def test_what_iconik_does_not_do_is_told_in_one_line(
+    http: RequestsMock, capsys: pytest.CaptureFixture[str], status: int, told: str
+) -> None:
+    http.get(f"{API}assets/v1/custom_actions/", status=status)
+    assert main(options()) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("delete_custom_actions.py: could not list the custom actions: ")
+    assert told in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_missing_token_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ICONIK_TOKEN")
+    assert main(options()) == 1
+    assert "ICONIK_TOKEN is not set" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_it_quietly(
+    actions: FakeActions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: Iconik, *__: str) -> None:
+        raise KeyboardInterrupt
+
+    actions.add(url=url())
+    monkeypatch.setattr(Iconik, "delete_custom_action", interrupt)
+    assert main(options()) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_what_was_created_is_deleted(actions: FakeActions) -> None:
+    storages = ["--b2_storage_id", B2_STORAGE, "--ll_storage_id", LL_STORAGE]
+    create_custom_actions.main(options(*storages, "--formats", "A b,é"))
+    assert len(actions.held) == 6
+    main(options("--formats", "é,A b"))
+    assert actions.held == {}
+
+
+def test_it_runs_as_a_script(actions: FakeActions, monkeypatch: pytest.MonkeyPatch) -> None:
+    actions.add(url=url())
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *options()])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert (caught.value.code, actions.held) == (0, {})
