@@ -89,15 +89,23 @@ class Window:
     def enter(self) -> tuple[int, float]:
         """Count a request in; returns how many may follow (-1: not even this one), and when."""
         with self._lock:
-            now = time.monotonic()
-            limit = self._settings.rate_limit
-            while self._times and self._times[0] <= now - self._settings.rate_window:
-                self._times.popleft()
-            if len(self._times) >= limit:
-                first = self._times[0] if self._times else now
-                return -1, first + self._settings.rate_window - now
-            self._times.append(now)
-            return limit - len(self._times), 0.0
+            left = self._left()
+            if left < 1:
+                first = self._times[0] if self._times else time.monotonic()
+                return -1, first + self._settings.rate_window - time.monotonic()
+            self._times.append(time.monotonic())
+            return left - 1, 0.0
+
+    def left(self) -> int:
+        """How many requests may follow."""
+        with self._lock:
+            return max(0, self._left())
+
+    def _left(self) -> int:
+        began = time.monotonic() - self._settings.rate_window
+        while self._times and self._times[0] <= began:
+            self._times.popleft()
+        return int(self._settings.rate_limit) - len(self._times)
 
 
 class Gate:
@@ -144,6 +152,7 @@ class Gate:
                 return spoiled
         token = self._tokens.get(environ.get("HTTP_AUTH_TOKEN", ""))
         if token is None or environ.get("HTTP_APP_ID") != self._app_id:
+            answer.headers.append(("RateLimit-Remaining", str(self._window.left())))
             return answer.error(401, "Token is invalid")
         left, seconds = self._window.enter()
         answer.headers.append(("RateLimit-Remaining", str(max(left, 0))))
