@@ -32,7 +32,8 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
         settings: what it was told.
         recorder: writes the clicks down; made from the settings if not given.
     """
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # One byte more, to tell a body of the largest size from one that was cut off there.
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1
     recorder = recorder or Recorder(settings)
@@ -56,11 +57,11 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
         )
         return jsonify(message="OK", operation_id=operation_id)
 
-    @app.post("/add", provide_automatic_options=False)
+    @app.post("/add")
     def add() -> Response:
         return click("add")
 
-    @app.post("/remove", provide_automatic_options=False)
+    @app.post("/remove")
     def remove() -> Response:
         return click("remove")
 
