@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from errors import IconikUnavailable, NotFound
+from errors import IconikRefused, IconikUnavailable, NotFound
 from records import File, Format, Job, Storage
 from transport import Transport
 
@@ -221,4 +221,7 @@ def _typed_ids(objects: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]
 
 def _id(value: str) -> str:
     """An id that is safe in a path, whoever it came from."""
+    # These would lead to what lies above: to delete file set '..' is to delete the asset.
+    if value in ("", ".", ".."):
+        raise IconikRefused(f"use the id '{value}'", "it is not one of iconik's")
     return quote(value, safe="")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from responses import RequestsMock, matchers
 
-from errors import IconikUnavailable, NotFound, NotPermitted
+from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
 from iconik import Iconik
 from records import File, Format, Job, Storage
 from tests.fake_iconik import API
@@ -178,6 +178,16 @@ def test_an_id_can_not_lead_to_another_path(iconik: Iconik, http: RequestsMock, 
     http.delete(f"{ASSET_FILES}file_sets/..%2F..%2F%3Fx%23/purge/", status=204)
     getattr(iconik, call)(ASSET, "../../?x#")
     assert "/file_sets/..%2F..%2F%3Fx%23/" in str(http.calls[0].request.url)
+
+
+@pytest.mark.parametrize("bad", ["", ".", ".."])
+@pytest.mark.parametrize("call", ["delete_file_set", "purge_file_set"])
+def test_what_would_lead_to_the_asset_itself_is_no_id(
+    iconik: Iconik, http: RequestsMock, call: str, bad: str
+) -> None:
+    with pytest.raises(IconikRefused, match="not one of iconik's"):
+        getattr(iconik, call)(ASSET, bad)
+    assert len(http.calls) == 0
 
 
 # Selections
