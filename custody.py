@@ -280,7 +280,9 @@ class _Shelf:
             self._by_name[place, file.original_name].append(file)
             self._by_stored_name[place, file.original_name, file.name].append(file)
         places = {_place(file) for file in files}
-        self._tree = _tree(places, len(_shared(places)))
+        self._top = _shared(places)
+        self._tree = _tree(places, len(self._top))
+        self._below = {(_place(file)[len(self._top) :], file.original_name) for file in files}
 
     def twins(self, load: _Load) -> list[list[File]]:
         """For each file what may stand for it here, all of which must prove it: none is a guess."""
@@ -293,9 +295,11 @@ class _Shelf:
         """The directories that may stand for the one that all the files lie in on LucidLink.
 
         A storage may keep its files below a directory of its own, so only what lies below the
-        common directory of a file set has to agree. But of several directories those are meant
+        common directory of a file set has to agree. But for a part of what is here those are meant
         whose names agree best: a neighbouring one may well hold files of the same names and sizes.
         """
+        if self._below == {(spot.below, spot.file.original_name) for spot in load.spots}:
+            return [self._top]
         tops: set[Place] = set()
         for spot in sorted(load.spots, key=_depth):
             depth = len(spot.below)
