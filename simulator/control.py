@@ -3,6 +3,7 @@
 Nothing here is iconik's. It needs no token, and neither waits nor counts. README.md has the table.
 """
 
+import hashlib
 import time
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -230,6 +231,9 @@ class Control:
         content = wanted.pop("content", None)
         with self._library.lock:
             file = _found(self._library.files.get(file_id), "File")
+            places = [str(wanted.get(each, "")) for each in FILE_RECORD[:3]]
+            if not media.is_inside(*places):
+                raise Refusal(400, {"file": f"{places} are outside of the storage."})
             _change(file, wanted, FILE_RECORD)
             file.modified = time.time()
             if content is not None:
@@ -259,6 +263,8 @@ class Control:
         """Change a storage: 'settings' by key, and how it treats new files."""
         wanted = _body()
         settings = wanted.pop("settings", {})
+        if wanted.get("checksum") not in (None, *hashlib.algorithms_guaranteed):
+            raise Refusal(400, {"checksum": "No such kind of checksum."})
         with self._library.lock:
             storage = _found(self._simulation.storage(key), "Storage")
             _change(storage, wanted, STORAGE_RECORD)

@@ -69,9 +69,9 @@ def _file(file_set: FileSet, given: Mapping[str, Any]) -> File:
         raise Refusal(400, {"file": f"name is needed, and {sorted(unknown)} are unknown."})
     name = given["name"]
     directory = given.get("directory", file_set.asset_id)
-    if not media.is_inside(directory, name):
-        raise Refusal(400, {"file": f"{directory}/{name} is outside of the storage."})
     original_name = given.get("original_name", name)
+    if not media.is_inside(directory, name, original_name):
+        raise Refusal(400, {"file": f"{directory}/{name} is outside of the storage."})
     status = given.get("status", "CLOSED")
     content = _content(file_set, original_name, given)
     file = File(file_set, name, original_name, directory, len(content), None, status)

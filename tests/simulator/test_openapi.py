@@ -232,12 +232,17 @@ def test_roles(desk: Desk, description: dict[str, Any], operation: Operation) ->
     desk.control("DELETE", "tokens/nobody")
 
 
-def test_list_parameters_are_described(description: dict[str, Any]) -> None:
-    """The simulator pages as iconik does: by last_id below an asset, else by page."""
-    for operation in simulated():
-        about = described(description, operation)
-        named = {each["name"] for each in about.get("parameters", [])}
-        if operation.path.startswith("/files/v1/assets/") and "per_page" in named:
-            assert "last_id" in named
-        elif "per_page" in named:
-            assert "page" in named
+@every_operation
+def test_pages(desk: Desk, description: dict[str, Any], operation: Operation) -> None:
+    """Lists page as described: below an asset by last_id, else by page."""
+    named = {each["name"] for each in described(description, operation).get("parameters", [])}
+    if "per_page" not in named or operation.method != "GET":
+        return
+    stock = Stock(desk)
+    PREPARE.get(name(operation), lambda _: None)(stock)
+    page = desk.get(path_of(stock, operation).removeprefix("/"), per_page=1)
+    assert (page["per_page"], page["page"], len(page["objects"])) == (1, 1, 1)
+    assert ("next_url" in page) == (page["total"] > 1)
+    if "next_url" in page:
+        assert ("last_id=" in page["next_url"]) == ("last_id" in named)
+        assert ("page=2" in page["next_url"]) == ("last_id" not in named)

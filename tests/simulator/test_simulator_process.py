@@ -116,3 +116,18 @@ def test_wrong_requests_of_the_simulator_itself(desk: Desk, path: str, body: obj
     assert (answer.status_code, list(answer.json())) == (400, ["errors"])
     assert desk.control("GET")["assets"] == before
     assert not list(desk.b2.parent.parent.rglob("*escaped*"))
+
+
+@pytest.mark.parametrize("field", ["name", "original_name", "directory_path"])
+def test_no_record_leads_out_of_its_storage(desk: Desk, field: str) -> None:
+    """What is purged or copied is what records name, so none may name a stranger's file."""
+    file_id = desk.asset()["file_ids"]["ORIGINAL"]["b2"][0]
+    url = f"{desk.url}/_simulator/files/{file_id}"
+    assert requests.patch(url, json={field: "../../etc"}, timeout=5).status_code == 400
+    assert requests.patch(url, json={field: "elsewhere"}, timeout=5).status_code == 200
+
+
+def test_a_kind_of_checksum_nobody_knows(desk: Desk) -> None:
+    url = f"{desk.url}/_simulator/storages/b2"
+    assert requests.patch(url, json={"checksum": "crc"}, timeout=5).status_code == 400
+    assert requests.patch(url, json={"colour": "red"}, timeout=5).status_code == 400
