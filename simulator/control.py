@@ -3,7 +3,6 @@
 Nothing here is iconik's. It needs no token, and neither waits nor counts. README.md has the table.
 """
 
-import hashlib
 import time
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -21,6 +20,8 @@ from simulator.simulation import Simulation
 
 FILE_RECORD = ("name", "original_name", "directory_path", "size", "checksum", "status", "type")
 STORAGE_RECORD = ("name", "purpose", "status", "method", "checksum", "unique_names")
+
+CHECKSUMS = ("md5", "sha1", "sha256", "sha512")
 
 Found = TypeVar("Found")
 
@@ -263,7 +264,7 @@ class Control:
         """Change a storage: 'settings' by key, and how it treats new files."""
         wanted = _body()
         settings = wanted.pop("settings", {})
-        if wanted.get("checksum") not in (None, *hashlib.algorithms_guaranteed):
+        if wanted.get("checksum") not in (None, *CHECKSUMS):
             raise Refusal(400, {"checksum": "No such kind of checksum."})
         with self._library.lock:
             storage = _found(self._simulation.storage(key), "Storage")
