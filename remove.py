@@ -4,10 +4,10 @@ import logging
 
 from claims import Claims, Held
 from custody import Safe, Unproven, Verdict, judge, wanted_formats
-from errors import NotFound
+from errors import IconikRefused, NotFound, TokenRejected
 from iconik import Iconik
 from outcomes import Outcome
-from records import ACTIVE
+from records import DELETED
 from sight import Look, Patience, see, vanished
 
 log = logging.getLogger(__name__)
@@ -88,12 +88,15 @@ def _delete(
         return
     if not claims.may_delete(held, file_sets):
         look.is_overtaken = True
+        for name in file_sets.values():
+            look.outcomes.pop(name, None)
         return
     for name, several in safe.items():
         for each in several:
-            iconik.delete_file_set(held.asset_id, each.file_set_id)
-            iconik.purge_file_set(held.asset_id, each.file_set_id)
-            del held.memo.deleting[each.file_set_id]
+            refusal = _delete_one(iconik, held, each)
+            if refusal:
+                look.outcomes[name] = Outcome("failed", refusal)
+                continue
             log.info(
                 "deleted file set %s (%s) of asset %s: proven by %s of file set %s on B2",
                 each.file_set_id,
@@ -104,10 +107,34 @@ def _delete(
             )
 
 
+def _delete_one(iconik: Iconik, held: Held, safe: Safe) -> str:
+    """Delete a file set that was proven safe. Returns iconik's refusal, or ""."""
+    try:
+        iconik.delete_file_set(held.asset_id, safe.file_set_id)
+    except TokenRejected:
+        raise
+    except IconikRefused as refusal:
+        del held.memo.deleting[safe.file_set_id]
+        return str(refusal)
+    return _purge(iconik, held, safe.file_set_id)
+
+
+def _purge(iconik: Iconik, held: Held, file_set_id: str) -> str:
+    """Remove the files of a deleted file set. Returns iconik's refusal, or ""."""
+    try:
+        iconik.purge_file_set(held.asset_id, file_set_id)
+    except TokenRejected:
+        raise
+    except IconikRefused as refusal:
+        return str(refusal)
+    del held.memo.deleting[file_set_id]
+    return ""
+
+
 def _finish_deletion(iconik: Iconik, held: Held) -> dict[str, Outcome]:
     """Bring a deletion to its end that was interrupted after it was proven right.
 
-    A file set that is still active was never deleted: it must be proven anew.
+    A file set that isn't deleted must be proven anew.
     """
     if not held.memo.deleting:
         return {}
@@ -117,8 +144,10 @@ def _finish_deletion(iconik: Iconik, held: Held) -> dict[str, Outcome]:
         statuses = {}
     outcomes = {}
     for file_set_id, name in list(held.memo.deleting.items()):
-        if statuses.get(file_set_id) != ACTIVE:
-            iconik.purge_file_set(held.asset_id, file_set_id)
-            outcomes[name] = Outcome("removed")
-        del held.memo.deleting[file_set_id]
+        # One that isn't listed may be deleted: asking for its purge does no harm.
+        if statuses.get(file_set_id, DELETED) == DELETED:
+            refusal = _purge(iconik, held, file_set_id)
+            outcomes[name] = Outcome("failed", refusal) if refusal else Outcome("removed")
+        else:
+            del held.memo.deleting[file_set_id]
     return outcomes

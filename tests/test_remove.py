@@ -1,0 +1,344 @@
+"""What Remove does with one asset, in front of an iconik in memory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from claims import Claims, Held
+from errors import IconikError, IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
+from ledger import Ledger
+from outcomes import Outcome
+from remove import look_to_remove
+from sight import Look, Patience
+from tables import Memo
+from tests.makers import (
+    ASSET,
+    B2,
+    LL,
+    ORIGINAL,
+    FakeIconik,
+    a_click,
+    a_database,
+    a_format,
+    clicked,
+    expanded,
+    on_b2,
+    on_ll,
+)
+
+LL_SET = f"set-{LL}-{ORIGINAL}"
+DELETION = [("delete_file_set", ASSET, LL_SET), ("purge_file_set", ASSET, LL_SET)]
+NOW = 1_000_000
+SETTLE = 60_000
+FORMATS = ("ORIGINAL", "PROXY")
+PROXY = {"format_id": "format-proxy", "directory_path": "proxies"}
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        yield engine
+
+
+@pytest.fixture
+def claims(engine: sa.Engine) -> Claims:
+    """Those of a Remove of one asset's ORIGINAL and PROXY, with nobody else about."""
+    operation = expanded(engine, a_click("remove", formats=FORMATS))
+    return Claims(engine, operation, Ledger(engine).begin_term(0))
+
+
+@pytest.fixture
+def iconik() -> FakeIconik:
+    return FakeIconik()
+
+
+@pytest.fixture
+def held(claims: Claims) -> Held:
+    (held,) = claims.take(1, NOW)
+    return held
+
+
+def look(iconik: FakeIconik, held: Held, claims: Claims, now: int = NOW) -> Look:
+    return look_to_remove(iconik, held, claims, (LL, B2), Patience(now, SETTLE))
+
+
+def deletions(iconik: FakeIconik) -> list[tuple[str, ...]]:
+    return iconik.called("delete_file_set", "purge_file_set")
+
+
+def stored_memo(engine: sa.Engine) -> Memo:
+    """What a process that takes over would find."""
+    ((_, memo, _),) = Ledger(engine).outcomes(1)
+    return memo
+
+
+# Decisions
+
+
+def test_what_is_proven_safe_is_deleted_by_its_id_and_purged(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_ll(), on_b2())
+    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed")
+    assert deletions(iconik) == DELETION
+    assert held.memo.deleting == {}
+
+
+def test_a_format_that_the_asset_lacks_is_told(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_ll(), on_b2())
+    assert look(iconik, held, claims).outcomes["PROXY"] == Outcome("without")
+
+
+def test_a_format_that_is_not_on_lucidlink_is_told(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_b2())
+    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("absent")
+    assert deletions(iconik) == []
+
+
+def test_an_asset_that_iconik_knows_no_more_is_told(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    gone = Outcome("vanished", "iconik knows the asset no more")
+    assert look(iconik, held, claims).outcomes == {"ORIGINAL": gone, "PROXY": gone}
+
+
+def test_what_differs_from_its_master_is_kept_and_never_copied(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_ll(size=5), on_b2())
+    found = look(iconik, held, claims)
+    assert found.outcomes["ORIGINAL"].kind == "kept"
+    assert "differs from its master" in found.outcomes["ORIGINAL"].reason
+    assert (found.copies, deletions(iconik)) == ([], [])
+
+
+def test_what_is_not_on_b2_is_copied_first(iconik: FakeIconik, held: Held, claims: Claims) -> None:
+    held.memo.unfinished_ms = 5
+    iconik.has(on_ll())
+    found = look(iconik, held, claims)
+    assert (found.copies, found.outcomes.get("ORIGINAL")) == (["ORIGINAL"], None)
+    assert held.memo.unfinished_ms is None
+
+
+@pytest.mark.parametrize(("said", "told"), [("", ""), ("no space left", ": no space left")])
+def test_what_a_copy_did_not_bring_to_b2_is_kept(
+    iconik: FakeIconik, held: Held, claims: Claims, said: str, told: str
+) -> None:
+    held.memo.asked["ORIGINAL"] = said
+    iconik.has(on_ll())
+    reason = f"clip.mov has no twin on B2, though a copy to B2 was asked for and ended{told}"
+    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("kept", reason)
+
+
+def test_what_is_being_written_on_b2_is_waited_for(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_ll(), on_b2(status="OPEN"))
+    found = look(iconik, held, claims)
+    assert (found.is_unfinished, found.copies, deletions(iconik)) == (True, [], [])
+    assert held.memo.unfinished_ms == NOW
+
+
+def test_how_long_it_was_waited_is_not_forgotten(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    held.memo.unfinished_ms = NOW - 1
+    iconik.has(on_ll(), on_b2(status="OPEN"))
+    assert look(iconik, held, claims).is_unfinished
+    assert held.memo.unfinished_ms == NOW - 1
+
+
+def test_what_is_never_finished_on_b2_is_copied_once(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    held.memo.unfinished_ms = NOW - SETTLE
+    iconik.has(on_ll(), on_b2(status="OPEN"))
+    assert look(iconik, held, claims).copies == ["ORIGINAL"]
+
+
+def test_formats_are_proven_one_by_one(iconik: FakeIconik, held: Held, claims: Claims) -> None:
+    files = [on_ll(), on_b2(), on_ll(**PROXY), on_b2(**PROXY, size=5)]
+    iconik.has(*files, formats=[a_format(), a_format("PROXY")])
+    outcomes = look(iconik, held, claims).outcomes
+    assert {name: each.kind for name, each in outcomes.items()} == {
+        "ORIGINAL": "removed",
+        "PROXY": "kept",
+    }
+    assert deletions(iconik) == DELETION
+
+
+def test_every_version_of_a_format_must_be_safe(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    old = {"format_id": "format-old", "directory_path": "old"}
+    iconik.has(
+        *(on_ll(), on_b2(), on_ll(**old, size=5), on_b2(**old)),
+        formats=[a_format(), a_format(id="format-old")],
+    )
+    assert look(iconik, held, claims).outcomes["ORIGINAL"].kind == "kept"
+    assert deletions(iconik) == DELETION
+
+
+def test_file_set_statuses_are_asked_for_where_files_lack_them(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_ll(file_set_status=None), on_b2(file_set_status=None))
+    iconik.known_statuses[ASSET] = {LL_SET: "ACTIVE", f"set-{B2}-{ORIGINAL}": "DELETED"}
+    assert look(iconik, held, claims).copies == ["ORIGINAL"]
+    assert deletions(iconik) == []
+
+
+# Newer clicks
+
+
+def test_a_newer_click_that_nobody_has_looked_into_yet_stops_a_deletion(
+    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_ll(), on_b2())
+    iconik.before["files"] = lambda: clicked(engine, a_click("add"))
+    found = look(iconik, held, claims)
+    assert (found.is_overtaken, deletions(iconik)) == (True, [])
+
+
+def test_what_was_not_deleted_after_all_is_not_reported_as_removed(
+    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_ll(), on_b2())
+    iconik.before["files"] = lambda: clicked(engine, a_click("add"))
+    assert look(iconik, held, claims).outcomes == {"PROXY": Outcome("without")}
+
+
+def test_a_newer_click_for_the_asset_stops_a_deletion(
+    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_ll(), on_b2())
+    iconik.before["files"] = lambda: expanded(engine, a_click("add"))
+    assert look(iconik, held, claims).is_overtaken
+    assert deletions(iconik) == []
+
+
+def test_a_newer_click_for_another_asset_is_in_nobodys_way(
+    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_ll(), on_b2())
+    iconik.before["files"] = lambda: expanded(engine, a_click("add"), ["asset-2"])
+    look(iconik, held, claims)
+    assert deletions(iconik) == DELETION
+
+
+# Deletions that were interrupted
+
+
+@pytest.mark.parametrize("at", ["delete_file_set", "purge_file_set"])
+def test_an_interrupted_deletion_is_remembered(
+    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims, at: str
+) -> None:
+    iconik.has(on_ll(), on_b2())
+    iconik.problems[at] = IconikUnavailable("delete", "no answer")
+    with pytest.raises(IconikUnavailable):
+        look(iconik, held, claims)
+    assert stored_memo(engine).deleting == held.memo.deleting == {LL_SET: "ORIGINAL"}
+
+
+@pytest.mark.parametrize("statuses", [{LL_SET: "DELETED"}, {}])
+def test_a_half_done_deletion_is_brought_to_its_end(
+    iconik: FakeIconik, claims: Claims, statuses: dict[str, str]
+) -> None:
+    iconik.known_statuses[ASSET] = statuses
+    held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
+    assert look(iconik, held, claims).outcomes == {"ORIGINAL": Outcome("removed")}
+    assert deletions(iconik) == [("purge_file_set", ASSET, LL_SET)]
+    assert held.memo.deleting == {}
+
+
+def test_a_half_done_deletion_of_an_asset_that_is_gone_is_done(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
+    assert look(iconik, held, claims).outcomes == {"ORIGINAL": Outcome("removed")}
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "ARCHIVED", "None"])
+def test_what_is_not_deleted_is_never_purged_without_a_new_proof(
+    iconik: FakeIconik, claims: Claims, status: str
+) -> None:
+    iconik.known_statuses[ASSET] = {LL_SET: status}
+    held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
+    assert look(iconik, held, claims).outcomes == {}
+    assert (deletions(iconik), held.memo.deleting) == ([], {})
+
+
+def test_a_deletion_that_never_began_is_proven_anew(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    held.memo.deleting[LL_SET] = "ORIGINAL"
+    iconik.known_statuses[ASSET] = {LL_SET: "ACTIVE"}
+    iconik.has(on_ll(), on_b2(status="MISSING"))
+    assert look(iconik, held, claims).copies == ["ORIGINAL"]
+    assert deletions(iconik) == []
+
+
+def test_what_was_removed_before_the_interruption_counts_as_removed(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    held.memo.deleting[LL_SET] = "ORIGINAL"
+    iconik.known_statuses[ASSET] = {LL_SET: "DELETED"}
+    iconik.has(on_ll(file_set_status="DELETED"), on_b2())
+    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed")
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("at", "remembered"), [("delete_file_set", {}), ("purge_file_set", {LL_SET: "ORIGINAL"})]
+)
+def test_a_refused_deletion_is_told_of_the_format_that_it_was_about(
+    iconik: FakeIconik, held: Held, claims: Claims, at: str, remembered: dict[str, str]
+) -> None:
+    iconik.has(on_ll(), on_b2(), formats=[a_format(), a_format("PROXY")])
+    iconik.problems[at] = NotPermitted("delete it", "it needs can_delete_files")
+    assert look(iconik, held, claims).outcomes == {
+        "ORIGINAL": Outcome("failed", "could not delete it: it needs can_delete_files"),
+        "PROXY": Outcome("absent"),
+    }
+    assert held.memo.deleting == remembered
+
+
+def test_a_refused_purge_of_a_half_done_deletion_is_told(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    iconik.known_statuses[ASSET] = {LL_SET: "DELETED"}
+    iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
+    held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
+    failed = Outcome("failed", "could not purge it: no (409)")
+    assert look(iconik, held, claims).outcomes == {"ORIGINAL": failed}
+
+
+@pytest.mark.parametrize("at", ["delete_file_set", "purge_file_set"])
+def test_a_rejected_token_ends_everything_and_what_was_begun_is_remembered(
+    iconik: FakeIconik, held: Held, claims: Claims, at: str
+) -> None:
+    iconik.has(on_ll(), on_b2())
+    iconik.problems[at] = TokenRejected("delete it", "no token is good (401)")
+    with pytest.raises(TokenRejected):
+        look(iconik, held, claims)
+    assert held.memo.deleting == {LL_SET: "ORIGINAL"}
+
+
+@pytest.mark.parametrize("at", ["formats", "files"])
+def test_nothing_is_deleted_where_iconik_gives_no_answer(
+    iconik: FakeIconik, held: Held, claims: Claims, at: str
+) -> None:
+    problem: IconikError = IconikUnavailable("look", "no answer")
+    iconik.has(on_ll(), on_b2())
+    iconik.problems[at] = problem
+    with pytest.raises(IconikUnavailable):
+        look(iconik, held, claims)
+    assert deletions(iconik) == []
