@@ -20,18 +20,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from database import writing
+from errors import Stopped
 from outcomes import Outcome, merged
 from tables import (
     Memo,
     Operation,
     assets,
     copies,
+    executors,
     insert_new,
     operations,
     read_operation,
 )
 
 TOUCHING = ("held", "copying", "settling")
+# A request of the killed process may still be on its way through iconik.
+GRACE_MS = 5_000
 SUPERSEDED = Outcome("superseded", "a newer click took over")
 
 
@@ -60,27 +64,31 @@ class Claims:
     Args:
         engine: SQLAlchemy engine of the ledger's database.
         operation: whose assets they are.
+        term: that of the executor, from ``Ledger.begin_term``.
 
-    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that let an
+    asset be touched raise ``Stopped`` when another process has taken over.
     """
 
-    def __init__(self, engine: sa.Engine, operation: Operation) -> None:
+    def __init__(self, engine: sa.Engine, operation: Operation, term: int) -> None:
         self._engine = engine
+        self._term = term
         self._operation = operation
         self._number = operation.number
 
-    def recover(self) -> None:
+    def recover(self, now_ms: int) -> None:
         """Take up what a killed process had in hand, to be looked at again before anyone else."""
         with writing(self._engine) as connection:
             connection.execute(
                 sa.update(assets)
                 .where(self._mine, assets.c.state == "held")
-                .values(state="settling", due_ms=0)
+                .values(state="settling", due_ms=now_ms + GRACE_MS)
             )
 
     def take(self, limit: int, now_ms: int) -> list[Held]:
         """Hold the next assets, at most ``limit``; none if there are none, or all must wait."""
         with writing(self._engine) as connection:
+            self._check_term(connection)
             newer, older = _rivals(connection, self._operation)
             if _unknown(newer):
                 return []
@@ -120,6 +128,7 @@ class Claims:
             file_sets: the format's name by file set id.
         """
         with writing(self._engine) as connection:
+            self._check_term(connection)
             newer, _ = _rivals(connection, self._operation)
             left = self._formats_left(connection, newer, [held.asset_id])[held.asset_id]
             if _unknown(newer) or not set(file_sets.values()) <= set(left):
@@ -216,6 +225,11 @@ class Claims:
                 connection.execute(
                     sa.update(assets).where(batch).values(state="settling", due_ms=0, batch=None)
                 )
+
+    def _check_term(self, connection: sa.Connection) -> None:
+        """Touch nothing any more once another process has taken over."""
+        if connection.execute(sa.select(sa.func.max(executors.c.term))).scalar() != self._term:
+            raise Stopped
 
     @property
     def _mine(self) -> sa.ColumnElement[bool]:

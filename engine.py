@@ -26,6 +26,7 @@ from errors import RecordingError, SettingsError
 from ledger import Ledger
 from lock import is_taken, only_one
 from settings import Settings
+from turn import Turn, now_ms
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +43,6 @@ RESTART_INTERVAL = 1.0
 COMPLAIN_INTERVAL = 60.0
 KEEP = timedelta(days=30)
 PURGE_INTERVAL = 3600.0
-
-
-def now_ms() -> int:
-    """The time, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Recorder:
@@ -145,9 +141,7 @@ class Recorder:
 class Runner(Protocol):
     """Carries an operation on until it ends; called again after whatever interrupted it."""
 
-    def __call__(
-        self, operation_id: str, click: CustomAction, engine: sa.Engine, stopping: threading.Event
-    ) -> dict[str, Any]:
+    def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
         """Returns the operation's counts; raises ``Stopped`` when told to stop."""
         ...
 
@@ -207,8 +201,8 @@ class Executor:
                 "BZ_SHARED_SECRET: set BZ_SHARED_SECRET_PREVIOUS to it; until then none is run"
             )
         # Not the event that stops this process: losing the lock must stop the operations, too.
-        stopping = threading.Event()
-        self._launch(engine, stopping)
+        turn = Turn(engine, ledger.begin_term(now_ms()), threading.Event())
+        self._launch(turn)
         log.info("this process runs the operations now")
         purged = 0.0
         try:
@@ -217,18 +211,18 @@ class Executor:
                     _purge(ledger)
                     purged = time.monotonic()
         finally:
-            stopping.set()
+            turn.stopping.set()
             DBOS.destroy(workflow_completion_timeout_sec=10, destroy_registry=True)
             engine.dispose()
 
-    def _launch(self, engine: sa.Engine, stopping: threading.Event) -> None:
+    def _launch(self, turn: Turn) -> None:
         DBOS(
             config={
                 "name": APPLICATION,
                 "application_version": APPLICATION_VERSION,
                 "executor_id": EXECUTOR,
                 "system_database_url": self._settings.database_url,
-                "system_database_engine": engine,
+                "system_database_engine": turn.engine,
                 "serializer": self._cipher,
                 "run_migrations": False,
                 "log_level": "WARNING",
@@ -237,7 +231,7 @@ class Executor:
 
         @DBOS.step(name="run")
         def run(click: dict[str, Any]) -> dict[str, Any]:
-            return self._run_safely(str(DBOS.workflow_id), click, engine, stopping)
+            return self._run_safely(str(DBOS.workflow_id), click, turn)
 
         # A kill is no fault of the operation's, so any number of them is survived.
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1_000_000)
@@ -246,21 +240,15 @@ class Executor:
 
         DBOS.launch()
         DBOS.register_queue(QUEUE, polling_interval_sec=0.5)
-        _give_up_stranded(Ledger(engine))
+        _give_up_stranded(Ledger(turn.engine))
 
-    def _run_safely(
-        self,
-        operation_id: str,
-        click: dict[str, Any],
-        engine: sa.Engine,
-        stopping: threading.Event,
-    ) -> dict[str, Any]:
+    def _run_safely(self, operation_id: str, click: dict[str, Any], turn: Turn) -> dict[str, Any]:
         """Run an operation; should a fault of our own end it, its report says so."""
         try:
-            return self._run(operation_id, CustomAction(**click), engine, stopping)
+            return self._run(operation_id, CustomAction(**click), turn)
         except Exception as error:
             log.exception("operation %s met a fault of the plugin's own", operation_id)
-            ledger = Ledger(engine)
+            ledger = Ledger(turn.engine)
             operation = ledger.operation(operation_id)
             if operation:
                 fault = f"a fault of the plugin's own ({type(error).__name__}), see its log"

@@ -14,6 +14,7 @@ from tables import (
     Operation,
     assets,
     copies,
+    executors,
     insert_new,
     metadata,
     operations,
@@ -38,6 +39,14 @@ class Ledger:
         """Create what is missing of the tables."""
         with writing(self._engine) as connection:
             metadata.create_all(connection)
+
+    def begin_term(self, now_ms: int) -> int:
+        """Begin to run operations; ends the term of whoever ran them before. Returns its number."""
+        with writing(self._engine) as connection:
+            connection.execute(sa.insert(executors).values(began_ms=now_ms))
+            term = connection.execute(sa.select(sa.func.max(executors.c.term))).scalar_one()
+            connection.execute(sa.delete(executors).where(executors.c.term < term))
+            return int(term)
 
     # Clicks
 
@@ -137,25 +146,23 @@ class Ledger:
         Args:
             gone: by collection or saved search, why it could not be listed.
         """
-        rows = [
-            {
-                "number": number,
-                "asset_id": asset_id,
-                "state": "waiting",
-                "due_ms": 0,
-                "memo": {},
-                "outcomes": {},
-            }
-            for asset_id in asset_ids
-        ]
+        ids = list(asset_ids)
         with writing(self._engine) as connection:
             connection.execute(
                 sa.update(assets)
                 .where(assets.c.number == number, assets.c.state == "done")
                 .values(state="waiting", due_ms=0, memo={})
             )
-            for start in range(0, len(rows), CHUNK):
-                connection.execute(insert_new(connection, assets), rows[start : start + CHUNK])
+        # Many short transactions: clicks are recorded in between. Nobody takes an asset before
+        # the last has made the operation an expanded one.
+        for start in range(0, len(ids), CHUNK):
+            some = [{"asset_id": each} for each in ids[start : start + CHUNK]]
+            new = {"number": number, "state": "waiting", "due_ms": 0, "memo": {}, "outcomes": {}}
+            with writing(self._engine) as connection:
+                connection.execute(
+                    insert_new(connection, assets), [{**new, **each} for each in some]
+                )
+        with writing(self._engine) as connection:
             connection.execute(sa.delete(vanished).where(vanished.c.number == number))
             for what, reason in gone.items():
                 connection.execute(

@@ -7,13 +7,10 @@ can be killed anywhere and be run again from the top: what must not be forgotten
 """
 
 import logging
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 import copying
@@ -29,7 +26,7 @@ from errors import (
     Stopped,
     TokenRejected,
 )
-from iconik import Iconik
+from iconik import MOST_COPIES_A_CALL, Iconik
 from ledger import Ledger
 from outcomes import Outcome, in_words, report
 from records import Storage
@@ -39,13 +36,15 @@ from settings import Settings
 from sight import Look, Patience
 from tables import Operation
 from transport import Pacer, Transport
+from turn import Turn, now_ms
 
 log = logging.getLogger(__name__)
 
 CONNECTIONS = 16
 # Small batches first, so that the first copies are asked for soon.
 FIRST_BATCH = 50
-LARGEST_BATCH = 500
+# Add asks for so many copies at once; Remove keeps no more from a newer click while it deletes.
+LARGEST_BATCH = {"add": MOST_COPIES_A_CALL, "remove": 100}
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 DATABASE_WAIT = 5.0
@@ -56,11 +55,6 @@ LATEST_LOOK_MS = 60_000
 PROBLEMS_LOGGED = 20
 
 
-def now_ms() -> int:
-    """The time, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
 class Operations:
     """Runs operations of one iconik application; all share its rate limit."""
 
@@ -68,9 +62,7 @@ class Operations:
         self._settings = settings
         self._pacer = Pacer(settings.requests_per_second)
 
-    def __call__(
-        self, operation_id: str, click: CustomAction, engine: sa.Engine, stopping: threading.Event
-    ) -> dict[str, Any]:
+    def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
         """Carry an operation on until it ends; see ``engine.Runner``."""
         logs.operation_id.set(operation_id)
         settings = self._settings
@@ -81,12 +73,10 @@ class Operations:
         try:
             while True:
                 try:
-                    return Run(
-                        operation_id, click, engine, Iconik(transport), settings, stopping
-                    ).run()
+                    return Run(operation_id, click, turn, Iconik(transport), settings).run()
                 except SQLAlchemyError as error:
                     log.error("the database failed (%s); trying again", type(error).__name__)
-                if stopping.wait(DATABASE_WAIT):
+                if turn.stopping.wait(DATABASE_WAIT):
                     raise Stopped
         finally:
             transport.close()
@@ -99,22 +89,21 @@ class Run:
         self,
         operation_id: str,
         click: CustomAction,
-        engine: sa.Engine,
+        turn: Turn,
         iconik: Iconik,
         settings: Settings,
-        stopping: threading.Event,
     ) -> None:
         self._id = operation_id
         self._click = click
         self._iconik = iconik
         self._settings = settings
-        self._stopping = stopping
+        self._stopping = turn.stopping
         self._timeout_ms = settings.copy_timeout // timedelta(milliseconds=1)
         b2, ll = click.b2_storage_id, click.ll_storage_id
         self._route = copying.Route(b2, ll) if click.action == "add" else copying.Route(ll, b2)
-        self._ledger = Ledger(engine)
+        self._ledger = Ledger(turn.engine)
         self._number = self._operation().number
-        self._claims = Claims(engine, self._operation())
+        self._claims = Claims(turn.engine, self._operation(), turn.term)
         self._batch = FIRST_BATCH
         self._are_storages_checked = False
         self._outage: IconikUnavailable | None = None
@@ -123,7 +112,7 @@ class Run:
     def run(self) -> dict[str, int]:
         """Make passes until nothing is left to do; returns the counts of the report."""
         log.info("%s begins: %s", self._click.title, self._click.selection)
-        self._claims.recover()
+        self._claims.recover(now_ms())
         wait = FIRST_WAIT
         while self._operation().ended_ms is None:
             has_moved = self._try_pass()
@@ -167,7 +156,7 @@ class Run:
             while held := self._claims.take(self._batch, now_ms()):
                 has_moved = True
                 self._look_at_all(pool, held)
-                self._batch = min(2 * self._batch, LARGEST_BATCH)
+                self._batch = min(2 * self._batch, LARGEST_BATCH[self._click.action])
         return self._follow() or has_moved
 
     def _check_storages(self) -> None:

@@ -8,8 +8,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from custom_action import Action
 
-# SQLite takes a limited number of values in a statement.
-CHUNK = 500
+# Rows written in one transaction.
+CHUNK = 2_000
 
 metadata = sa.MetaData()
 _number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -63,6 +63,15 @@ vanished = sa.Table(
     sa.Column("number", _number, primary_key=True, autoincrement=False),
     sa.Column("what", sa.Text, primary_key=True),
     sa.Column("reason", sa.Text, nullable=False),
+)
+
+
+executors = sa.Table(
+    "plugin_executors",
+    metadata,
+    sa.Column("term", _number, primary_key=True, autoincrement=True),
+    sa.Column("began_ms", sa.BigInteger, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 

@@ -14,10 +14,11 @@ from sqlalchemy.exc import OperationalError
 import engine as engine_module
 from custom_action import CustomAction
 from database import connect
-from engine import KEEP, Executor, Recorder, now_ms
+from engine import KEEP, Executor, Recorder
 from errors import RecordingError, Stopped
 from ledger import Ledger
 from settings import Settings
+from turn import Turn, now_ms
 
 SECONDS = 30.0
 ASSET = "11111111-1111-4111-8111-111111111111"
@@ -40,16 +41,14 @@ class Runner:
         self.hold = False
         self.error: Exception | None = None
 
-    def __call__(
-        self, operation_id: str, click: CustomAction, engine: sa.Engine, stopping: threading.Event
-    ) -> dict[str, Any]:
+    def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
         self.calls.append((operation_id, click))
         if self.error:
             raise self.error
         if self.hold:
-            stopping.wait(SECONDS)
+            turn.stopping.wait(SECONDS)
             raise Stopped
-        ledger = Ledger(engine)
+        ledger = Ledger(turn.engine)
         operation = ledger.operation(operation_id)
         assert operation
         ledger.expand(operation.number, operation.clicks, [], {})

@@ -31,6 +31,7 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
+from turn import Turn
 
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
 
@@ -55,6 +56,7 @@ class Bench:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self.term = Ledger(engine).begin_term(0)
         self.iconik = FakeIconik()
         self.stopping = Hurried()
         self.settings = Settings(iconik_id=ASSET, secret="s" * 32)
@@ -64,10 +66,14 @@ class Bench:
 
     def run(self, operation_id: str, click: CustomAction) -> dict[str, Any]:
         """Run an operation to its end; returns its report."""
-        Run(operation_id, click, self.engine, self.iconik, self.settings, self.stopping).run()
+        Run(operation_id, click, self.turn(), self.iconik, self.settings).run()
         operation, ledger = found(self.engine, operation_id), Ledger(self.engine)
         number = operation.number
         return report(operation, ledger.outcomes(number), ledger.gone(number))
+
+    def turn(self) -> Turn:
+        """The turn of this process, which nobody ends."""
+        return Turn(self.engine, self.term, self.stopping)
 
     def do(self, click: CustomAction) -> dict[str, Any]:
         """Click, and run."""
@@ -281,12 +287,12 @@ def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: B
     bench.iconik.has(on_b2(), on_ll())
     older = found(bench.engine, bench.click(ADD))
     Ledger(bench.engine).expand(older.number, 1, [ASSET], {})
-    (held,) = Claims(bench.engine, older).take(1, 0)
+    (held,) = Claims(bench.engine, older, bench.term).take(1, 0)
 
     def let_go(wait: int) -> None:
         assert not bench.iconik.called("formats")
         if wait == 8:
-            Claims(bench.engine, older).note(held, "done", {})
+            Claims(bench.engine, older, bench.term).note(held, "done", {})
 
     bench.stopping.at_wait = let_go
     assert bench.do(REMOVE)["counts"]["removed"] == 1
@@ -355,7 +361,7 @@ class TestOperations:
 
         monkeypatch.setattr(Run, "run", run)
         operation_id = bench.click(ADD)
-        done = Operations(bench.settings)(operation_id, ADD, bench.engine, bench.stopping)
+        done = Operations(bench.settings)(operation_id, ADD, bench.turn())
         assert done == {"assets": 1}
         assert "the database failed (OperationalError)" in caplog.text
 
@@ -368,4 +374,12 @@ class TestOperations:
         monkeypatch.setattr(Run, "run", run)
         bench.stopping.set()
         with pytest.raises(Stopped):
-            Operations(bench.settings)(bench.click(ADD), ADD, bench.engine, bench.stopping)
+            Operations(bench.settings)(bench.click(ADD), ADD, bench.turn())
+
+
+def test_an_executor_whose_turn_is_over_deletes_nothing_more(bench: Bench) -> None:
+    bench.iconik.has(on_b2(), on_ll())
+    bench.iconik.before["files"] = lambda: Ledger(bench.engine).begin_term(0)
+    with pytest.raises(Stopped):
+        bench.do(REMOVE)
+    assert not bench.iconik.called("delete_file_set")

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from custom_action import CustomAction
 from database import connect
-from engine import Executor, Recorder, now_ms
+from engine import Executor, Recorder
 from ledger import Ledger
 from lock import POSTGRES_EXECUTOR, is_taken, only_one
 from settings import Settings
+from turn import Turn, now_ms
 
 SECONDS = 30.0
 ASSET = "11111111-1111-4111-8111-111111111111"
@@ -38,10 +39,8 @@ def recorder(settings: Settings) -> Iterator[Recorder]:
     recorder.close()
 
 
-def end_at_once(
-    operation_id: str, click: CustomAction, engine: sa.Engine, stopping: object
-) -> dict[str, Any]:
-    ledger = Ledger(engine)
+def end_at_once(operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
+    ledger = Ledger(turn.engine)
     operation = ledger.operation(operation_id)
     assert operation
     ledger.expand(operation.number, operation.clicks, click.asset_ids, {})
