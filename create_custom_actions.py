@@ -6,14 +6,13 @@ from typing import Any
 import action_url
 from action_url import Endpoint, Existing
 from command_line import Parser, add_common_options, in_words, run, say, storage_id
-from custom_action import TITLES
+from custom_action import SECRET_HEADER, TITLES
 from errors import NotFound, OperationFailed
 from iconik import Iconik
 from records import Storage
 from settings import Settings
 
 CONTEXTS = ("ASSET", "COLLECTION", "BULK")
-SECRET_HEADER = "x-bz-secret"  # noqa: S105 - a header's name
 PROGRAM = "create_custom_actions.py"
 
 

@@ -10,6 +10,7 @@ from settings import UUID, split_formats
 
 Action = Literal["add", "remove"]
 TITLES: dict[Action, str] = {"add": "Add to LucidLink", "remove": "Remove from LucidLink"}
+SECRET_HEADER = "x-bz-secret"  # noqa: S105 - a header's name
 CONTEXTS = ("ASSET", "COLLECTION", "BULK", "SAVED_SEARCH")
 LONGEST_TOKEN = 8192
 

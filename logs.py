@@ -3,12 +3,14 @@
 import logging
 import sys
 from contextvars import ContextVar
+from pathlib import Path
 
 # Set by whoever works on an operation, in each of its threads.
 operation_id: ContextVar[str] = ContextVar("operation_id", default="-")
 
 FORMAT = "%(asctime)s %(levelname)s [%(operation)s] %(message)s"
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
+OURS = Path(__file__).resolve().parent
 
 
 class _OneLine(logging.Formatter):
@@ -24,6 +26,10 @@ def _name_operation(record: logging.LogRecord) -> bool:
     return True
 
 
+def _is_ours_or_serious(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or Path(record.pathname).resolve().parent == OURS
+
+
 def configure(level: str) -> None:
     """Send every log line to stderr.
 
@@ -31,12 +37,10 @@ def configure(level: str) -> None:
         level: name of the lowest level to show. Libraries show warnings and worse.
     """
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_ours_or_serious)
     handler.addFilter(_name_operation)
     handler.setFormatter(_OneLine(FORMAT, DATE_FORMAT))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    for name in ("plugin", "engine", "operations", "transport"):
-        logging.getLogger(name).setLevel(level)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     # The engine library would otherwise add a handler of its own.
     library = logging.getLogger("dbos")
     library.handlers, library.propagate = [logging.NullHandler()], True
-    library.setLevel(logging.WARNING)

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 import logs
 import settings as environment
-from custom_action import Action, parse
+from custom_action import SECRET_HEADER, Action, parse
 from engine import Executor, Recorder
 from errors import ClickError, RecordingError, SettingsError
 from operations import Operations
@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 # About 100,000 ids.
 LARGEST_BODY = 4 * 1024 * 1024
 READ_AT_ONCE = 65_536
-SECRET_HEADER = "x-bz-secret"  # noqa: S105 - a header's name
 RETRY_AFTER = 5
 
 
