@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 # Any constant will do, as long as no other program takes the same one.
 POSTGRES_WRITING = 7_402_119_301
@@ -20,6 +22,7 @@ def connect(url: str, patience: float) -> sa.Engine:
 
     Raises:
         OSError: the SQLite file can't be created.
+        SQLAlchemyError: it can't be used.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
@@ -35,10 +38,25 @@ def connect(url: str, patience: float) -> sa.Engine:
         connection.isolation_level = "IMMEDIATE"
         connection.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
 
+    _write_ahead(engine, patience)
     return engine
+
+
+def _write_ahead(engine: sa.Engine, patience: float) -> None:
+    """Have readers and the writer not wait for each other; the file remembers it.
+
+    SQLite does not wait by itself for another process that is just doing the same.
+    """
+    for attempt in Retrying(
+        retry=retry_if_exception_type(OperationalError),
+        stop=stop_after_delay(patience),
+        wait=wait_fixed(0.05),
+        reraise=True,
+    ):
+        with attempt, engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
 
 @contextmanager
