@@ -1,0 +1,124 @@
+"""What Add does with one asset, in front of an iconik in memory."""
+
+import pytest
+
+from add import look_to_add
+from claims import Held
+from errors import IconikUnavailable
+from outcomes import Outcome
+from records import File
+from sight import Look, Patience
+from tables import Memo
+from tests.makers import ASSET, LL, FakeIconik, a_format, on_b2, on_ll
+
+NOW = 1_000_000
+SETTLE = 60_000
+NO_SOURCE = "no storage has complete files of it that could be copied to LucidLink"
+
+
+@pytest.fixture
+def iconik() -> FakeIconik:
+    return FakeIconik()
+
+
+@pytest.fixture
+def held() -> Held:
+    return Held(ASSET, ("ORIGINAL",), Memo())
+
+
+def look(iconik: FakeIconik, held: Held) -> Look:
+    return look_to_add(iconik, held, LL, Patience(NOW, SETTLE))
+
+
+def test_what_is_lacking_is_copied(iconik: FakeIconik, held: Held) -> None:
+    held.memo.unfinished_ms = 5
+    iconik.has(on_b2())
+    assert look(iconik, held) == Look(copies=["ORIGINAL"])
+    assert held.memo.unfinished_ms is None
+
+
+def test_what_is_there_needs_no_copy(iconik: FakeIconik, held: Held) -> None:
+    iconik.has(on_b2(), on_ll())
+    assert look(iconik, held) == Look({"ORIGINAL": Outcome("there")})
+
+
+def test_what_a_copy_brought_is_told(iconik: FakeIconik, held: Held) -> None:
+    held.memo.asked["ORIGINAL"] = ""
+    iconik.has(on_b2(), on_ll())
+    assert look(iconik, held) == Look({"ORIGINAL": Outcome("copied")})
+
+
+def test_a_format_that_the_asset_lacks_is_not_asked_for(iconik: FakeIconik, held: Held) -> None:
+    iconik.has(on_b2(), formats=[a_format("PROXY")])
+    assert look(iconik, held) == Look({"ORIGINAL": Outcome("without")})
+
+
+def test_an_asset_that_iconik_knows_no_more_is_told(iconik: FakeIconik, held: Held) -> None:
+    assert look(iconik, held).outcomes["ORIGINAL"].kind == "vanished"
+
+
+@pytest.mark.parametrize("files", [[], [on_b2(status="MISSING")], [on_b2(size=0)]])
+def test_no_copy_is_asked_for_that_is_bound_to_fail(
+    iconik: FakeIconik, held: Held, files: list[File]
+) -> None:
+    iconik.has(*files)
+    assert look(iconik, held) == Look({"ORIGINAL": Outcome("failed", NO_SOURCE)})
+
+
+def test_what_is_being_written_is_waited_for(iconik: FakeIconik, held: Held) -> None:
+    iconik.has(on_b2(), on_ll(status="OPEN"))
+    assert look(iconik, held) == Look(is_unfinished=True)
+    assert held.memo.unfinished_ms == NOW
+
+
+def test_how_long_it_was_waited_is_not_forgotten(iconik: FakeIconik, held: Held) -> None:
+    held.memo.unfinished_ms = NOW - 1
+    iconik.has(on_b2(), on_ll(status="OPEN"))
+    look(iconik, held)
+    assert held.memo.unfinished_ms == NOW - 1
+
+
+def test_what_is_never_finished_is_copied_once(iconik: FakeIconik, held: Held) -> None:
+    held.memo.unfinished_ms = NOW - SETTLE
+    iconik.has(on_b2(), on_ll(status="OPEN"))
+    assert look(iconik, held) == Look(copies=["ORIGINAL"])
+
+
+def test_what_a_copy_never_finished_has_failed(iconik: FakeIconik, held: Held) -> None:
+    held.memo.asked["ORIGINAL"] = ""
+    held.memo.unfinished_ms = NOW - SETTLE
+    iconik.has(on_b2(), on_ll(status="OPEN"))
+    reason = "the copy to LucidLink ended, but the file is not finished"
+    assert look(iconik, held) == Look({"ORIGINAL": Outcome("failed", reason)})
+
+
+@pytest.mark.parametrize(("said", "told"), [("", ""), ("no space left", ": no space left")])
+def test_what_a_copy_did_not_bring_has_failed(
+    iconik: FakeIconik, held: Held, said: str, told: str
+) -> None:
+    held.memo.asked["ORIGINAL"] = said
+    iconik.has(on_b2())
+    reason = f"the copy to LucidLink ended, but the file is not there{told}"
+    assert look(iconik, held) == Look({"ORIGINAL": Outcome("failed", reason)})
+
+
+def test_of_versions_the_newest_is_wanted(iconik: FakeIconik, held: Held) -> None:
+    new = a_format(id="new", date_created="2024-06-01")
+    iconik.has(
+        *(on_ll(), on_b2(), on_b2("v2.mov", format_id="new")),
+        formats=[a_format(date_created="2024-01-01"), new],
+    )
+    assert look(iconik, held) == Look(copies=["ORIGINAL"])
+
+
+def test_formats_are_looked_at_one_by_one(iconik: FakeIconik) -> None:
+    held = Held(ASSET, ("ORIGINAL", "PROXY"), Memo())
+    proxy = on_b2("proxy.mov", format_id="format-proxy")
+    iconik.has(on_ll(), on_b2(), proxy, formats=[a_format(), a_format("PROXY")])
+    assert look(iconik, held) == Look({"ORIGINAL": Outcome("there")}, ["PROXY"])
+
+
+def test_nothing_is_decided_where_iconik_gives_no_answer(iconik: FakeIconik, held: Held) -> None:
+    iconik.problems["formats"] = IconikUnavailable("look", "no answer")
+    with pytest.raises(IconikUnavailable):
+        look(iconik, held)

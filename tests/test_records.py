@@ -1,0 +1,111 @@
+"""What iconik's records become: nothing is guessed."""
+
+from typing import Any
+
+import pytest
+
+from records import FINAL_STATUSES, File, Format, Job, Storage
+
+FILE = {
+    "id": "f1",
+    "file_set_id": "s1",
+    "format_id": "o1",
+    "storage_id": "st1",
+    "name": "clip_1f.mov",
+    "original_name": "clip.mov",
+    "directory_path": "projects/one",
+    "type": "FILE",
+    "status": "CLOSED",
+    "size": 1000,
+    "checksum": "abcd",
+    "file_set_status": "ACTIVE",
+}
+ODD: list[Any] = [None, 5, True, ["x"], {"x": "y"}]
+
+
+def test_a_file_is_read_field_by_field() -> None:
+    assert File.from_json({**FILE, "more": 1}) == File(**FILE)  # type: ignore[arg-type]
+
+
+def test_an_empty_record_is_a_file_of_which_nothing_is_known() -> None:
+    assert File.from_json({}) == File("", "", "", "", "", "", "", "", "", None, None, None)
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("field", ["id", "file_set_id", "format_id", "storage_id", "status"])
+def test_a_text_that_is_none_is_not_known(field: str, odd: object) -> None:
+    assert getattr(File.from_json({**FILE, field: odd}), field) == ""
+
+
+@pytest.mark.parametrize("odd", [*ODD, ""])
+@pytest.mark.parametrize("field", ["checksum", "file_set_status"])
+def test_what_may_be_lacking_is_none_rather_than_odd(field: str, odd: object) -> None:
+    assert getattr(File.from_json({**FILE, field: odd}), field) is None
+
+
+@pytest.mark.parametrize("size", [0, -1, 1, 2**63])
+def test_a_size_is_taken_as_it_is(size: int) -> None:
+    assert File.from_json({**FILE, "size": size}).size == size
+
+
+@pytest.mark.parametrize("size", [None, True, False, 1000.0, "1000", [1000]])
+def test_a_size_that_is_no_whole_number_is_not_known(size: object) -> None:
+    assert File.from_json({**FILE, "size": size}).size is None
+
+
+@pytest.mark.parametrize("original", [None, "", 5])
+def test_a_file_without_an_original_name_has_its_stored_one(original: object) -> None:
+    assert File.from_json({**FILE, "original_name": original}).original_name == "clip_1f.mov"
+
+
+def test_a_format_is_read_field_by_field() -> None:
+    record = {"id": "o1", "name": "ORIGINAL", "date_created": "2024-01-01", "status": "ACTIVE"}
+    assert Format.from_json(record) == Format("o1", "ORIGINAL", "2024-01-01")
+
+
+def test_a_storage_is_read_field_by_field() -> None:
+    record = {
+        "id": "st1",
+        "name": "Masters",
+        "purpose": "FILES",
+        "method": "B2",
+        "status": "ACTIVE",
+        "settings": {"delete": False},
+    }
+    assert Storage.from_json(record) == Storage(**record)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("settings", ODD[:4])
+def test_settings_that_are_no_object_are_empty(settings: object) -> None:
+    assert Storage.from_json({"settings": settings}).settings == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "allowed"),
+    [({}, True), ({"delete": None}, True), ({"delete": True}, True), ({"delete": False}, False)],
+)
+def test_a_storage_allows_what_is_not_switched_off(
+    settings: dict[str, object], allowed: bool
+) -> None:
+    assert Storage.from_json({"settings": settings}).allows("delete") is allowed
+
+
+def test_a_job_is_read_field_by_field() -> None:
+    record = {"id": "j1", "status": "FAILED", "object_id": "a1", "message": "no space left"}
+    assert Job.from_json(record) == Job("j1", "FAILED", "a1", "no space left")
+
+
+def test_an_error_message_says_more_than_a_message() -> None:
+    assert Job.from_json({"message": "copying", "error_message": "no space"}).message == "no space"
+
+
+@pytest.mark.parametrize("status", sorted(FINAL_STATUSES))
+def test_a_job_of_a_final_status_has_ended(status: str) -> None:
+    assert Job("j1", status).ended
+
+
+@pytest.mark.parametrize(
+    "status", ["READY", "STARTED", "WAITING", "PAUSED", "ABORT_PENDING", "PENDING_USER", "", "NEW"]
+)
+def test_a_job_of_any_other_status_has_not(status: str) -> None:
+    assert not Job("j1", status).ended

@@ -1,0 +1,74 @@
+"""One asset as iconik shows it, and what is asked of iconik for that."""
+
+import pytest
+
+from errors import IconikUnavailable, NotFound
+from outcomes import Outcome
+from sight import Look, Patience, Sight, see, vanished
+from tests.makers import ASSET, FakeIconik, a_format, on_b2, on_ll
+
+LL_SET = on_ll().file_set_id
+
+
+@pytest.fixture
+def iconik() -> FakeIconik:
+    return FakeIconik()
+
+
+def test_two_requests_show_an_asset(iconik: FakeIconik) -> None:
+    iconik.has(on_ll(), on_b2())
+    assert see(iconik, ASSET) == Sight([a_format()], [on_ll(), on_b2()])
+    assert iconik.calls == [("formats", ASSET), ("files", ASSET)]
+
+
+def test_file_set_statuses_that_files_lack_are_asked_for(iconik: FakeIconik) -> None:
+    iconik.has(on_ll(file_set_status=None), on_b2())
+    iconik.known_statuses[ASSET] = {LL_SET: "DELETED", on_b2().file_set_id: "DELETED"}
+    assert see(iconik, ASSET) == Sight([a_format()], [on_ll(file_set_status="DELETED"), on_b2()])
+
+
+def test_a_file_set_that_is_not_listed_is_of_no_known_status(iconik: FakeIconik) -> None:
+    iconik.has(on_ll(file_set_status=None))
+    iconik.known_statuses[ASSET] = {}
+    assert see(iconik, ASSET) == Sight([a_format()], [on_ll(file_set_status=None)])
+
+
+def test_an_asset_without_formats_has_nothing_more_to_be_asked_for(iconik: FakeIconik) -> None:
+    iconik.known_formats[ASSET] = []
+    assert see(iconik, ASSET) == Sight([], [])
+    assert iconik.calls == [("formats", ASSET)]
+
+
+def test_an_asset_whose_formats_are_not_found_may_exist(iconik: FakeIconik) -> None:
+    iconik.known_formats[ASSET] = []
+    iconik.problems["formats"] = NotFound("list the formats", "iconik knows no such object")
+    assert see(iconik, ASSET) == Sight([], [])
+
+
+def test_an_asset_that_is_not_found_at_all_is_gone(iconik: FakeIconik) -> None:
+    assert see(iconik, ASSET) is None
+
+
+def test_an_asset_whose_files_are_not_found_has_none(iconik: FakeIconik) -> None:
+    iconik.known_formats[ASSET] = [a_format()]
+    assert see(iconik, ASSET) == Sight([a_format()], [])
+
+
+@pytest.mark.parametrize("at", ["formats", "files"])
+def test_an_asset_is_never_taken_for_gone_because_iconik_is_away(
+    iconik: FakeIconik, at: str
+) -> None:
+    iconik.has(on_ll())
+    iconik.problems[at] = IconikUnavailable("look", "no answer")
+    with pytest.raises(IconikUnavailable):
+        see(iconik, ASSET)
+
+
+def test_all_formats_of_a_vanished_asset_have_vanished() -> None:
+    gone = Outcome("vanished", "iconik knows the asset no more")
+    assert vanished(["ORIGINAL", "PROXY"]) == Look({"ORIGINAL": gone, "PROXY": gone})
+
+
+@pytest.mark.parametrize(("since", "over"), [(None, False), (41, False), (40, True), (0, True)])
+def test_patience_is_over_once_the_time_has_passed(since: int | None, over: bool) -> None:
+    assert Patience(now_ms=100, settle_ms=60).is_over(since) is over
