@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk import Desk
+
+from tests.simulator.desk import Desk
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,12 @@ import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import requests
-from desk import Desk
+
+from tests.simulator.desk import Desk
 
 JOB = {"title": "Add to LucidLink", "type": "CUSTOM", "status": "STARTED"}
 
@@ -72,7 +73,8 @@ def test_a_wrong_job(desk: Desk, job: dict[str, Any], field: str) -> None:
 
 
 def test_a_body_that_is_no_object(desk: Desk) -> None:
-    for body in ([], "job", 5):
+    bodies: tuple[object, ...] = ([], "job", 5)
+    for body in bodies:
         assert desk.ask("POST", "jobs/v1/jobs/", body).status_code == 400
 
 
@@ -82,7 +84,7 @@ def test_a_body_that_is_no_object(desk: Desk) -> None:
 class Receiver(BaseHTTPRequestHandler):
     """Takes what iconik posts, and answers as its path says."""
 
-    received: list[tuple[dict[str, str], dict[str, Any]]]
+    received: ClassVar[list[tuple[dict[str, str], dict[str, Any]]]]
 
     def do_POST(self) -> None:
         """Answer with the status in the path."""
@@ -102,11 +104,14 @@ class Receiver(BaseHTTPRequestHandler):
 @pytest.fixture
 def receiver() -> Iterator[tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]]:
     """Something that receives clicks: its URL, and what it received."""
-    handler = type("AReceiver", (Receiver,), {"received": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+
+    class AReceiver(Receiver):
+        received: ClassVar[list[tuple[dict[str, str], dict[str, Any]]]] = []
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), AReceiver) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", handler.received
+        yield f"http://127.0.0.1:{server.server_port}", AReceiver.received
         server.shutdown()
         thread.join()
 

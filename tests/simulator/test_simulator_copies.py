@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from desk import Desk, wait_for
+
+from tests.simulator.desk import Desk, wait_for
 
 
 def test_a_copy_is_real(desk: Desk) -> None:

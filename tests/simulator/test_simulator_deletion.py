@@ -1,9 +1,11 @@
 """Deleting, purging, restoring; and the judge who looks at the real bytes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from desk import Desk
+
+from tests.simulator.desk import Desk
 
 BOTH = ("b2", "lucidlink")
 
@@ -187,7 +189,7 @@ def test_deleting_many_with_a_net(desk: Desk) -> None:
     bulk = f"files/v1/assets/{made['id']}/file_sets/bulk/"
     safe = made["file_set_ids"]["ORIGINAL"]["lucidlink"]
     last = made["file_set_ids"]["PPRO_PROXY"]["lucidlink"]
-    options = {"immediately": "true", "do_not_delete_last_copy": "true"}
+    options: dict[str, Any] = {"immediately": "true", "do_not_delete_last_copy": "true"}
 
     assert desk.ask("POST", bulk, {"ids": [safe, last]}, **options).status_code == 400
     assert len(desk.files(made["id"], "lucidlink")) == 2, "all or none"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from desk import Desk
+
+from tests.simulator.desk import Desk
 
 PATH = "files/v1/storages/"
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from desk import Desk
+
+from tests.simulator.desk import Desk
 
 UNKNOWN = "00000000-0000-4000-8000-00000000dead"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-from desk import ROOT, Desk, wait_for
+
+from tests.simulator.desk import ROOT, Desk, wait_for
 
 
 def family(desk: Desk) -> list[psutil.Process]:
