@@ -4,6 +4,7 @@ from claims import Held
 from custody import presence, wanted_formats
 from iconik import Iconik
 from outcomes import Outcome
+from records import Format
 from sight import Look, Patience, Sight, see, vanished
 
 
@@ -11,13 +12,15 @@ def look_to_add(iconik: Iconik, held: Held, ll_storage_id: str, patience: Patien
     """Look at an asset that is to be on LucidLink.
 
     Args:
-        held: the asset; its memo takes up since when something is unfinished.
+        held: the asset; its memo takes up its formats, and since when something is unfinished.
         ll_storage_id: the LucidLink storage.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
-    sight = see(iconik, held.asset_id)
+    # Once copies are under way, only files are news.
+    known = [Format(each, name) for name, each in held.memo.formats.items()]
+    sight = see(iconik, held.asset_id, known)
     if sight is None:
         return vanished(held.formats)
     look = Look()
@@ -25,6 +28,8 @@ def look_to_add(iconik: Iconik, held: Held, ll_storage_id: str, patience: Patien
         _look_at_format(name, sight, held, ll_storage_id, patience, look)
     if look.copies:
         held.memo.unfinished_ms = None
+        newest = {name: wanted_formats(sight.formats, name)[:1] for name in held.formats}
+        held.memo.formats = {name: each.id for name, some in newest.items() for each in some}
     elif look.is_unfinished and held.memo.unfinished_ms is None:
         held.memo.unfinished_ms = patience.now_ms
     return look

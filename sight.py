@@ -51,33 +51,30 @@ class Look:
     is_overtaken: bool = False
 
 
-def see(iconik: Iconik, asset_id: str) -> Sight | None:
-    """Look at an asset; None if iconik knows it no more. Two requests, as a rule.
+def see(iconik: Iconik, asset_id: str, known: Iterable[Format] = ()) -> Sight | None:
+    """Look at an asset; None if iconik knows it no more.
+
+    Args:
+        known: its formats, if they need not be asked for again. Two requests otherwise, as a rule.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
+    formats, files = list(known), list[File]()
     try:
-        formats = iconik.formats(asset_id)
+        formats = formats or iconik.formats(asset_id)
+        files = iconik.files(asset_id) if formats else []
     except NotFound:
-        # The same answer may stand for an asset that has no format yet.
-        return Sight([], []) if iconik.asset_exists(asset_id) else None
-    if not formats:
-        return Sight([], [])
-    return Sight(formats, _with_statuses(iconik, asset_id, _files(iconik, asset_id)))
+        # The same answer may stand for an asset that has none yet.
+        if not iconik.asset_exists(asset_id):
+            return None
+    return Sight(formats, _with_statuses(iconik, asset_id, files))
 
 
 def vanished(formats: Iterable[str]) -> Look:
     """What a look at an asset leads to that iconik knows no more."""
     reason = "iconik knows the asset no more"
     return Look({name: Outcome("vanished", reason) for name in formats})
-
-
-def _files(iconik: Iconik, asset_id: str) -> list[File]:
-    try:
-        return iconik.files(asset_id)
-    except NotFound:
-        return []
 
 
 def _with_statuses(iconik: Iconik, asset_id: str, files: list[File]) -> list[File]:

@@ -119,11 +119,13 @@ class Memo:
         asked: by format, what was said of the copy that was asked for; "" for nothing bad.
         unfinished_ms: when an unfinished file was first seen, since the last copy; None for not.
         deleting: the format name of each file set whose deletion may have begun, by its id.
+        formats: by name, the id of each wanted format, once copies were asked for.
     """
 
     asked: dict[str, str] = field(default_factory=dict)
     unfinished_ms: int | None = None
     deleting: dict[str, str] = field(default_factory=dict)
+    formats: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """What is stored: only what differs from an empty memo."""

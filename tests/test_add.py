@@ -122,3 +122,19 @@ def test_nothing_is_decided_where_iconik_gives_no_answer(iconik: FakeIconik, hel
     iconik.problems["formats"] = IconikUnavailable("look", "no answer")
     with pytest.raises(IconikUnavailable):
         look(iconik, held)
+
+
+def test_formats_are_asked_for_once(iconik: FakeIconik, held: Held) -> None:
+    iconik.has(on_b2())
+    look(iconik, held)
+    held.memo.asked["ORIGINAL"] = ""
+    iconik.has(on_b2(), on_ll())
+    assert look(iconik, held) == Look({"ORIGINAL": Outcome("copied")})
+    assert len(iconik.called("formats")) == 1
+
+
+def test_an_asset_that_vanished_while_it_was_copied_is_told(iconik: FakeIconik, held: Held) -> None:
+    iconik.has(on_b2())
+    look(iconik, held)
+    del iconik.known_formats[ASSET], iconik.known_files[ASSET]
+    assert look(iconik, held).outcomes["ORIGINAL"].kind == "vanished"
