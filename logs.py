@@ -26,18 +26,20 @@ def _name_operation(record: logging.LogRecord) -> bool:
     return True
 
 
-def _is_ours_or_serious(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING or Path(record.pathname).resolve().parent == OURS
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    is_ours = Path(record.pathname).resolve().parent == OURS
+    # The development server says where it listens.
+    return is_ours or record.levelno >= logging.WARNING or record.name == "werkzeug"
 
 
 def configure(level: str) -> None:
     """Send every log line to stderr.
 
     Args:
-        level: name of the lowest level to show. Libraries show warnings and worse.
+        level: name of the lowest level to show. Of libraries, only warnings and worse.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_is_ours_or_serious)
+    handler.addFilter(_is_worth_a_line)
     handler.addFilter(_name_operation)
     handler.setFormatter(_OneLine(FORMAT, DATE_FORMAT))
     logging.basicConfig(handlers=[handler], level=level, force=True)

@@ -91,3 +91,9 @@ def test_configuring_twice_doubles_no_line(capsys: pytest.CaptureFixture[str]) -
     logs.configure("INFO")
     said_by(OURS / "plugin.py", logging.INFO, "once")
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_development_server_is_heard(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO")
+    logging.getLogger("werkzeug").info("Running on http://127.0.0.1:5000")
+    assert "Running on" in capsys.readouterr().err
