@@ -92,7 +92,7 @@ class Claims:
             newer, older = _rivals(connection, self._operation)
             if _unknown(newer):
                 return []
-            rows = connection.execute(
+            takeable = (
                 sa.select(assets.c.asset_id, assets.c.memo, assets.c.outcomes)
                 .where(
                     self._mine,
@@ -101,24 +101,34 @@ class Claims:
                     ~_touched_by(older),
                 )
                 .limit(limit)
-            ).all()
-            left = self._formats_left(connection, newer, [row.asset_id for row in rows])
-            held = []
-            for row in rows:
-                formats, memo = left[row.asset_id], Memo(**row.memo)
-                # A deletion that has begun is brought to its end whoever is newer: half of it
-                # would leave the newer operation a file set that vanishes under its hands.
-                is_held = bool(formats or memo.deleting)
-                if is_held:
-                    held.append(Held(row.asset_id, formats, memo))
-                lost = {name: SUPERSEDED for name in self._operation.formats if name not in formats}
-                self._set(
-                    connection,
-                    row.asset_id,
-                    state="held" if is_held else "done",
-                    outcomes=merged(row.outcomes, lost),
-                )
+            )
+            held: list[Held] = []
+            # Assets that are all left to newer operations must not look like the last ones.
+            while not held and (rows := connection.execute(takeable).all()):
+                held = self._hold(connection, newer, rows)
             return held
+
+    def _hold(
+        self, connection: sa.Connection, newer: Sequence[Operation], rows: Sequence[Any]
+    ) -> list[Held]:
+        """Hold those of some assets that aren't left to newer operations; done with the others."""
+        left = self._formats_left(connection, newer, [row.asset_id for row in rows])
+        held = []
+        for row in rows:
+            formats, memo = left[row.asset_id], Memo(**row.memo)
+            # A deletion that has begun is brought to its end whoever is newer: half of it
+            # would leave the newer operation a file set that vanishes under its hands.
+            is_held = bool(formats or memo.deleting)
+            if is_held:
+                held.append(Held(row.asset_id, formats, memo))
+            lost = {name: SUPERSEDED for name in self._operation.formats if name not in formats}
+            self._set(
+                connection,
+                row.asset_id,
+                state="held" if is_held else "done",
+                outcomes=merged(row.outcomes, lost),
+            )
+        return held
 
     def may_delete(self, held: Held, file_sets: Mapping[str, str]) -> bool:
         """Note that a deletion begins, unless a newer click has come in between.
@@ -187,6 +197,7 @@ class Claims:
             for each in held:
                 memo = each.memo.as_json()
                 self._set(connection, each.asset_id, state="copying", batch=batch, memo=memo)
+            self._settle(connection, batch)
 
     def copies_under_way(self) -> list[Copy]:
         """The copies that have not been seen to end."""
@@ -218,13 +229,19 @@ class Claims:
                 if problem and copy.format_name in memo.asked:
                     memo.asked[copy.format_name] = problem
                     self._set(connection, row.asset_id, memo=memo.as_json())
-            others = sa.select(copies.c.job_id).where(
-                copies.c.number == self._number, copies.c.batch == copy.batch, ~copies.c.ended
+            self._settle(connection, copy.batch)
+
+    def _settle(self, connection: sa.Connection, batch: int) -> None:
+        """Have the assets of a batch looked at again, unless copies of it are under way."""
+        under_way = sa.select(copies.c.job_id).where(
+            copies.c.number == self._number, copies.c.batch == batch, ~copies.c.ended
+        )
+        if connection.execute(under_way.limit(1)).first() is None:
+            connection.execute(
+                sa.update(assets)
+                .where(self._mine, assets.c.batch == batch)
+                .values(state="settling", due_ms=0, batch=None)
             )
-            if connection.execute(others.limit(1)).first() is None:
-                connection.execute(
-                    sa.update(assets).where(batch).values(state="settling", due_ms=0, batch=None)
-                )
 
     def _check_term(self, connection: sa.Connection) -> None:
         """Touch nothing any more once another process has taken over."""

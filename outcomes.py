@@ -22,6 +22,7 @@ Kind = Literal[
 COUNTED: tuple[Kind, ...] = (
     "copied", "there", "without", "removed", "absent", "kept", "failed", "vanished", "superseded",
 )  # fmt: skip
+HIDE_NOTHING = {"removed": ("absent", "superseded"), "copied": ("there", "superseded")}
 TROUBLE = frozenset({"kept", "failed", "vanished"})
 
 
@@ -37,12 +38,13 @@ def merged(
 ) -> dict[str, tuple[str, str]]:
     """The outcomes by format after another look.
 
-    What was done stays done: a later look that finds it so already must not hide it.
+    What was done stays done: neither a later look that finds it so already nor a newer click that
+    takes over must hide it.
     """
     both = {name: (kind, reason) for name, (kind, reason) in before.items()}
     for name, outcome in now.items():
         was = both.get(name, ("", ""))[0]
-        if (was, outcome.kind) not in (("removed", "absent"), ("copied", "there")):
+        if outcome.kind not in HIDE_NOTHING.get(was, ()):
             both[name] = (outcome.kind, outcome.reason)
     return both
 

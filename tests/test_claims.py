@@ -1,0 +1,582 @@
+"""Who may touch which asset: one wish a test, and then any clicks in any order."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from claims import GRACE_MS, SUPERSEDED, Claims, Copy, Held
+from custom_action import CustomAction
+from database import writing
+from errors import Stopped
+from ledger import Ledger
+from outcomes import Outcome
+from tables import Memo, Operation
+from tests.makers import a_click, a_database, clicked, expanded, found
+
+NOW = 1_000_000
+BOTH = ("ORIGINAL", "PROXY")
+REMOVED = Outcome("removed")
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        Ledger(engine).begin_term(0)
+        yield engine
+
+
+def claims_of(engine: sa.Engine, operation: Operation) -> Claims:
+    return Claims(engine, operation, term=1)
+
+
+def clicked_for(
+    engine: sa.Engine, asset_ids: Sequence[str] = ("a1",), **click: Any
+) -> tuple[Claims, Operation]:
+    """The claims of the newest operation, whose assets are listed."""
+    operation = expanded(engine, a_click(**click), asset_ids)
+    return claims_of(engine, operation), operation
+
+
+def taken(claims: Claims, now_ms: int = NOW, limit: int = 100) -> dict[str, tuple[str, ...]]:
+    return {held.asset_id: held.formats for held in claims.take(limit, now_ms)}
+
+
+def stands(engine: sa.Engine, number: int, asset_id: str = "a1") -> tuple[str, Memo, Any]:
+    """State, memo and outcomes of an asset of an operation."""
+    with engine.connect() as connection:
+        state = connection.execute(
+            sa.text("SELECT state FROM plugin_assets WHERE number = :n AND asset_id = :a"),
+            {"n": number, "a": asset_id},
+        ).scalar_one()
+    for found_id, memo, outcomes in Ledger(engine).outcomes(number):
+        if found_id == asset_id:
+            return state, memo, outcomes
+    raise AssertionError(asset_id)
+
+
+# Taking
+
+
+def test_assets_are_held_for_the_formats_of_the_click(engine: sa.Engine) -> None:
+    claims, _ = clicked_for(engine, ["a1", "a2"], formats=BOTH)
+    assert claims.take(10, NOW) == [Held("a1", BOTH, Memo()), Held("a2", BOTH, Memo())]
+
+
+def test_no_more_are_held_than_asked_for(engine: sa.Engine) -> None:
+    claims, _ = clicked_for(engine, ["a1", "a2", "a3"])
+    assert [len(claims.take(2, NOW)) for _ in range(3)] == [2, 1, 0]
+
+
+def test_an_asset_waits_until_it_is_due(engine: sa.Engine) -> None:
+    claims, _ = clicked_for(engine)
+    (held,) = claims.take(1, NOW)
+    claims.note(held, "settling", {}, due_ms=NOW + 1)
+    assert (taken(claims, NOW), taken(claims, NOW + 1)) == ({}, {"a1": ("ORIGINAL",)})
+
+
+def test_what_is_done_is_not_taken_again(engine: sa.Engine) -> None:
+    claims, operation = clicked_for(engine)
+    (held,) = claims.take(1, NOW)
+    claims.note(held, "done", {"ORIGINAL": REMOVED})
+    assert taken(claims) == {}
+    assert stands(engine, operation.number) == ("done", Memo(), {"ORIGINAL": REMOVED})
+
+
+def test_a_memo_is_what_it_was_when_it_is_taken_again(engine: sa.Engine) -> None:
+    claims, _ = clicked_for(engine)
+    (held,) = claims.take(1, NOW)
+    held.memo.asked["ORIGINAL"] = "no space left"
+    held.memo.unfinished_ms = 5
+    claims.note(held, "settling", {})
+    assert claims.take(1, NOW) == [
+        Held("a1", ("ORIGINAL",), Memo({"ORIGINAL": "no space left"}, 5, {}))
+    ]
+
+
+def test_a_later_look_at_other_formats_leaves_the_outcome_of_one(engine: sa.Engine) -> None:
+    claims, operation = clicked_for(engine, formats=BOTH)
+    (held,) = claims.take(1, NOW)
+    claims.note(held, "settling", {"ORIGINAL": REMOVED})
+    claims.note(held, "done", {"PROXY": Outcome("kept", "why")})
+    assert stands(engine, operation.number)[2] == {
+        "ORIGINAL": REMOVED,
+        "PROXY": Outcome("kept", "why"),
+    }
+
+
+def test_another_turn_ends_this_one(engine: sa.Engine) -> None:
+    claims, _ = clicked_for(engine)
+    (held,) = claims.take(1, NOW)
+    Ledger(engine).begin_term(NOW)
+    with pytest.raises(Stopped):
+        claims.take(1, NOW)
+    with pytest.raises(Stopped):
+        claims.may_delete(held, {"set": "ORIGINAL"})
+
+
+# Newer clicks
+
+
+def test_an_older_operation_leaves_an_asset_to_a_newer_one(engine: sa.Engine) -> None:
+    older, operation = clicked_for(engine, ["a1", "a2"], action="add")
+    newer, _ = clicked_for(engine, ["a1"], action="remove")
+    assert taken(older) == {"a2": ("ORIGINAL",)}
+    assert stands(engine, operation.number) == ("done", Memo(), {"ORIGINAL": SUPERSEDED})
+    assert taken(newer) == {"a1": ("ORIGINAL",)}
+
+
+def test_an_older_operation_leaves_a_format_to_a_newer_one(engine: sa.Engine) -> None:
+    older, operation = clicked_for(engine, action="add", formats=BOTH)
+    clicked_for(engine, action="remove", formats=("PROXY",))
+    assert taken(older) == {"a1": ("ORIGINAL",)}
+    assert stands(engine, operation.number)[2] == {"PROXY": SUPERSEDED}
+
+
+def test_operations_of_different_formats_are_in_nobodys_way(engine: sa.Engine) -> None:
+    older, _ = clicked_for(engine, formats=("ORIGINAL",))
+    newer, _ = clicked_for(engine, formats=("PROXY",))
+    assert taken(older) == {"a1": ("ORIGINAL",)}
+    assert taken(newer) == {"a1": ("PROXY",)}
+
+
+def test_operations_of_different_storages_are_in_nobodys_way(engine: sa.Engine) -> None:
+    older, _ = clicked_for(engine)
+    newer, _ = clicked_for(engine, ll_storage_id="storage-other")
+    assert taken(older) == {"a1": ("ORIGINAL",)}
+    assert taken(newer) == {"a1": ("ORIGINAL",)}
+
+
+def test_an_older_operation_waits_until_it_is_known_what_a_newer_one_wants(
+    engine: sa.Engine,
+) -> None:
+    older, _ = clicked_for(engine)
+    newer = clicked(engine, a_click("remove"))
+    assert taken(older) == {}
+    Ledger(engine).expand(newer.number, 1, ["a2"], {})
+    assert taken(older) == {"a1": ("ORIGINAL",)}
+
+
+def test_an_older_operation_does_not_wait_for_one_that_came_to_nothing(engine: sa.Engine) -> None:
+    older, _ = clicked_for(engine)
+    newer = clicked(engine, a_click("remove"))
+    Ledger(engine).fail(newer.number, "no token is good", NOW)
+    assert taken(older) == {"a1": ("ORIGINAL",)}
+
+
+@pytest.mark.parametrize("state", ["held", "settling", "copying"])
+def test_a_newer_operation_waits_for_an_older_one_that_touches_an_asset(
+    engine: sa.Engine, state: str
+) -> None:
+    older, _ = clicked_for(engine)
+    (held,) = older.take(1, NOW)
+    if state == "settling":
+        older.note(held, "settling", {}, NOW + 9)
+    if state == "copying":
+        older.copying([held], {"job-1": "ORIGINAL"}, NOW)
+    newer, _ = clicked_for(engine, ["a1", "a2"], action="remove")
+    assert taken(newer) == {"a2": ("ORIGINAL",)}
+
+
+@pytest.mark.parametrize("state", ["done", "waiting"])
+def test_a_newer_operation_goes_on_once_the_older_has_let_go(engine: sa.Engine, state: str) -> None:
+    older, _ = clicked_for(engine)
+    (held,) = older.take(1, NOW)
+    newer, _ = clicked_for(engine, action="remove")
+    older.note(held, state, {})
+    assert taken(newer) == {"a1": ("ORIGINAL",)}
+
+
+def test_what_was_done_is_not_hidden_by_a_newer_click(engine: sa.Engine) -> None:
+    older, operation = clicked_for(engine, action="remove", formats=BOTH)
+    (held,) = older.take(1, NOW)
+    older.note(held, "settling", {"ORIGINAL": REMOVED})
+    clicked_for(engine, action="add", formats=BOTH)
+    assert taken(older) == {}
+    outcomes = stands(engine, operation.number)[2]
+    assert outcomes == {"ORIGINAL": REMOVED, "PROXY": SUPERSEDED}
+
+
+def test_assets_that_a_newer_click_took_over_hide_no_others(engine: sa.Engine) -> None:
+    asset_ids = [f"a{number}" for number in range(10)]
+    older, _ = clicked_for(engine, asset_ids)
+    clicked_for(engine, asset_ids[:-1], action="remove")
+    assert taken(older, limit=2) == {"a9": ("ORIGINAL",)}
+
+
+# Deletions
+
+
+def test_a_deletion_is_noted_before_it_begins(engine: sa.Engine) -> None:
+    claims, operation = clicked_for(engine, action="remove")
+    (held,) = claims.take(1, NOW)
+    assert claims.may_delete(held, {"set-1": "ORIGINAL"})
+    assert stands(engine, operation.number)[1] == Memo(deleting={"set-1": "ORIGINAL"})
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_nothing_is_deleted_once_a_newer_click_may_want_it(
+    engine: sa.Engine, is_known: bool
+) -> None:
+    claims, operation = clicked_for(engine, action="remove")
+    (held,) = claims.take(1, NOW)
+    newer = clicked(engine, a_click("add"))
+    if is_known:
+        Ledger(engine).expand(newer.number, 1, ["a1"], {})
+    assert not claims.may_delete(held, {"set-1": "ORIGINAL"})
+    assert held.memo == stands(engine, operation.number)[1] == Memo()
+
+
+def test_a_newer_click_for_another_format_stops_no_deletion(engine: sa.Engine) -> None:
+    claims, _ = clicked_for(engine, action="remove", formats=BOTH)
+    (held,) = claims.take(1, NOW)
+    clicked_for(engine, action="add", formats=("PROXY",))
+    assert claims.may_delete(held, {"set-1": "ORIGINAL"})
+    assert not claims.may_delete(held, {"set-1": "ORIGINAL", "set-2": "PROXY"})
+
+
+def test_a_deletion_that_has_begun_is_brought_to_its_end_whoever_is_newer(
+    engine: sa.Engine,
+) -> None:
+    older, _ = clicked_for(engine, action="remove")
+    (held,) = older.take(1, NOW)
+    older.may_delete(held, {"set-1": "ORIGINAL"})
+    newer, _ = clicked_for(engine, action="add")
+    older.recover(NOW)
+    assert taken(newer, NOW + GRACE_MS) == {}
+    assert older.take(1, NOW + GRACE_MS) == [Held("a1", (), Memo(deleting={"set-1": "ORIGINAL"}))]
+
+
+# Crashes
+
+
+def test_what_a_killed_process_had_in_hand_is_looked_at_again(engine: sa.Engine) -> None:
+    claims, operation = clicked_for(engine)
+    claims.take(1, NOW)
+    claims.recover(NOW)
+    assert taken(claims, NOW) == {}
+    assert taken(claims, NOW + GRACE_MS) == {"a1": ("ORIGINAL",)}
+    assert stands(engine, operation.number)[0] == "held"
+
+
+def test_what_a_killed_process_had_in_hand_is_looked_at_before_anyone_else_may(
+    engine: sa.Engine,
+) -> None:
+    older, _ = clicked_for(engine)
+    older.take(1, NOW)
+    newer, _ = clicked_for(engine, action="remove")
+    older.recover(NOW)
+    assert taken(newer, NOW + GRACE_MS) == {}
+    assert taken(older, NOW + GRACE_MS) == {}
+    assert taken(newer, NOW + GRACE_MS) == {"a1": ("ORIGINAL",)}
+
+
+def test_only_what_was_in_hand_is_recovered(engine: sa.Engine) -> None:
+    claims, operation = clicked_for(engine, ["a1", "a2"])
+    first, second = claims.take(2, NOW)
+    claims.note(first, "done", {})
+    claims.copying([second], {"job-1": "ORIGINAL"}, NOW)
+    claims.recover(NOW)
+    states = [stands(engine, operation.number, each)[0] for each in ("a1", "a2")]
+    assert states == ["done", "copying"]
+
+
+# Copies
+
+
+def test_copies_are_known_until_they_have_ended(engine: sa.Engine) -> None:
+    claims, operation = clicked_for(engine, formats=BOTH)
+    (held,) = claims.take(1, NOW)
+    claims.copying([held], {"job-1": "ORIGINAL", "job-2": "PROXY"}, NOW)
+    first, second = claims.copies_under_way()
+    assert (first, second) == (Copy("job-1", 1, "ORIGINAL", NOW), Copy("job-2", 1, "PROXY", NOW))
+    claims.copy_ended(first, {}, "")
+    assert claims.copies_under_way() == [second]
+    assert stands(engine, operation.number)[0] == "copying"
+    claims.copy_ended(second, {}, "")
+    assert claims.copies_under_way() == []
+    assert stands(engine, operation.number)[0] == "settling"
+
+
+def test_a_copy_that_ends_is_of_no_other_batch(engine: sa.Engine) -> None:
+    claims, operation = clicked_for(engine, ["a1", "a2"])
+    for held, job_id in zip(claims.take(2, NOW), ["job-1", "job-2"], strict=True):
+        claims.copying([held], {job_id: "ORIGINAL"}, NOW)
+    claims.copy_ended(claims.copies_under_way()[0], {}, "")
+    states = [stands(engine, operation.number, each)[0] for each in ("a1", "a2")]
+    assert states == ["settling", "copying"]
+
+
+def test_what_went_wrong_is_remembered_asset_by_asset(engine: sa.Engine) -> None:
+    claims, operation = clicked_for(engine, ["a1", "a2", "a3"])
+    several = claims.take(3, NOW)
+    for held in several[:2]:
+        held.memo.asked["ORIGINAL"] = ""
+    claims.copying(several, {"job-1": "ORIGINAL"}, NOW)
+    claims.copy_ended(Copy("job-1", 1, "ORIGINAL", NOW), {"a1": "no space"}, "it failed")
+    asked = [stands(engine, operation.number, each)[1].asked for each in ("a1", "a2", "a3")]
+    assert asked == [{"ORIGINAL": "no space"}, {"ORIGINAL": "it failed"}, {}]
+
+
+def test_a_copy_that_went_well_leaves_what_was_said(engine: sa.Engine) -> None:
+    claims, operation = clicked_for(engine)
+    (held,) = claims.take(1, NOW)
+    held.memo.asked["ORIGINAL"] = ""
+    claims.copying([held], {"job-1": "ORIGINAL"}, NOW)
+    claims.copy_ended(Copy("job-1", 1, "ORIGINAL", NOW), {}, "")
+    assert stands(engine, operation.number)[1].asked == {"ORIGINAL": ""}
+
+
+def test_an_asset_of_which_no_copy_began_is_looked_at_again(engine: sa.Engine) -> None:
+    claims, _ = clicked_for(engine)
+    (held,) = claims.take(1, NOW)
+    held.memo.asked["ORIGINAL"] = "iconik refused"
+    claims.copying([held], {}, NOW)
+    assert claims.take(1, NOW) == [held]
+
+
+def test_an_asset_whose_job_was_followed_to_its_end_before_is_looked_at_again(
+    engine: sa.Engine,
+) -> None:
+    claims, _ = clicked_for(engine, ["a1", "a2"])
+    first, second = claims.take(2, NOW)
+    claims.copying([first], {"job-1": "ORIGINAL"}, NOW)
+    claims.copy_ended(Copy("job-1", 1, "ORIGINAL", NOW), {}, "")
+    claims.copying([second], {"job-1": "ORIGINAL"}, NOW)
+    assert taken(claims).keys() == {"a1", "a2"}
+
+
+# Any clicks in any order
+
+ASSETS = ("a1", "a2", "a3")
+ACTIONS = st.sampled_from(["add", "remove"])
+FORMATS = st.sampled_from([("ORIGINAL",), ("PROXY",), BOTH])
+
+
+class Hands:
+    """An operation, and what a process has of its assets in hand."""
+
+    def __init__(self, operation_id: str, click: CustomAction, claims: Claims) -> None:
+        self.id = operation_id
+        self.click = click
+        self.claims = claims
+        self.held: list[Held] = []
+
+
+class Clicks(RuleBasedStateMachine):
+    """People click, operations go on step by step, and processes die."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        directory = self.stack.enter_context(tempfile.TemporaryDirectory())
+        self.engine = self.stack.enter_context(a_database(Path(directory)))
+        self.ledger = Ledger(self.engine)
+        self.all: list[Hands] = []
+        self.acted: dict[tuple[str, str], int] = {}
+        self.now = NOW
+        self.jobs = 0
+        self.term = 0
+
+    @initialize()
+    def begin(self) -> None:
+        with self.engine.connect() as connection:
+            # Nobody pulls the plug of the machine here.
+            connection.exec_driver_sql("PRAGMA synchronous=OFF")
+        self.crash()
+
+    def operations(self) -> dict[str, Operation]:
+        return {operation.id: operation for operation in self.ledger.newest(1000)}
+
+    def operation(self, hands: Hands) -> Operation:
+        return self.operations()[hands.id]
+
+    def running(self) -> list[Hands]:
+        now = self.operations()
+        return [hands for hands in self.all if now[hands.id].ended_ms is None]
+
+    def newer_rivals(self, hands: Hands, formats: Sequence[str]) -> list[Hands]:
+        return [
+            each
+            for each in self.all[self.all.index(hands) + 1 :]
+            if set(each.click.formats) & set(formats)
+        ]
+
+    def wanted_by_newer(self, hands: Hands, asset_id: str, formats: Sequence[str]) -> bool:
+        return any(
+            asset_id in each.click.asset_ids and self.operation(each).expanded
+            for each in self.newer_rivals(hands, formats)
+        )
+
+    def act(self, hands: Hands, held: Held, formats: Sequence[str]) -> None:
+        """Note that an operation changed something: never after a newer one did."""
+        number = self.all.index(hands)
+        for name in formats:
+            assert self.acted.get((held.asset_id, name), -1) <= number
+            self.acted[held.asset_id, name] = number
+
+    def busy(self) -> list[Hands]:
+        return [hands for hands in self.all if hands.held]
+
+    def ready(self) -> list[Hands]:
+        now = self.operations()
+        return [hands for hands in self.running() if now[hands.id].is_expanded]
+
+    def unexpanded(self) -> list[Hands]:
+        now = self.operations()
+        return [hands for hands in self.running() if not now[hands.id].is_expanded]
+
+    @rule(
+        action=ACTIONS,
+        formats=FORMATS,
+        asset_ids=st.sets(st.sampled_from(ASSETS), min_size=1),
+        is_listed=st.booleans(),
+    )
+    def click(
+        self, action: Any, formats: tuple[str, ...], asset_ids: set[str], is_listed: bool
+    ) -> None:
+        click = a_click(action, formats=formats, asset_ids=tuple(sorted(asset_ids)))
+        digest = f"{action} {formats} {click.asset_ids}"
+        operation_id = f"operation-{len(self.all)}"
+        with writing(self.engine) as connection:
+            again = self.ledger.same_running(connection, click, digest)
+            if again is None:
+                self.ledger.record(
+                    connection, operation_id, click, digest=digest, key="key", now_ms=self.now
+                )
+        if again is None:
+            claims = Claims(self.engine, found(self.engine, operation_id), self.term)
+            self.all.append(Hands(operation_id, click, claims))
+            if is_listed:
+                self.expand_one(self.all[-1])
+
+    @precondition(lambda self: self.unexpanded())
+    @rule(data=st.data())
+    def expand(self, data: st.DataObject) -> None:
+        self.expand_one(data.draw(st.sampled_from(self.unexpanded())))
+
+    def expand_one(self, hands: Hands) -> None:
+        operation = self.operation(hands)
+        self.ledger.expand(operation.number, operation.clicks, hands.click.asset_ids, {})
+
+    @precondition(lambda self: self.ready())
+    @rule(data=st.data(), limit=st.integers(1, 3))
+    def take(self, data: st.DataObject, limit: int) -> None:
+        self.take_some(data.draw(st.sampled_from(self.ready())), limit)
+
+    def take_some(self, hands: Hands, limit: int) -> None:
+        unexpanded = self.unexpanded()
+        for held in hands.claims.take(limit, self.now):
+            assert not self.wanted_by_newer(hands, held.asset_id, held.formats)
+            assert all(
+                newer not in unexpanded for newer in self.newer_rivals(hands, hands.click.formats)
+            )
+            hands.held.append(held)
+
+    @precondition(lambda self: self.busy())
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        hands = data.draw(st.sampled_from(self.busy()))
+        held = hands.held[-1]
+        formats = held.formats[: data.draw(st.integers(1, 2))]
+        if hands.claims.may_delete(held, {f"set-{name}": name for name in formats}):
+            assert not self.wanted_by_newer(hands, held.asset_id, formats)
+            self.act(hands, held, formats)
+
+    @precondition(lambda self: self.busy())
+    @rule(
+        data=st.data(),
+        is_deleted=st.booleans(),
+        state=st.sampled_from(["done", "settling", "waiting"]),
+    )
+    def note(self, data: st.DataObject, is_deleted: bool, state: str) -> None:
+        hands = data.draw(st.sampled_from(self.busy()))
+        held = hands.held.pop()
+        if is_deleted:
+            held.memo.deleting.clear()
+        is_touched = held.memo.deleting or held.memo.asked
+        hands.claims.note(held, "settling" if is_touched and state == "waiting" else state, {})
+
+    @precondition(lambda self: self.busy())
+    @rule(data=st.data(), has_job=st.booleans())
+    def copy(self, data: st.DataObject, has_job: bool) -> None:
+        hands = data.draw(st.sampled_from(self.busy()))
+        held = hands.held.pop()
+        self.act(hands, held, held.formats)
+        self.jobs += 1
+        held.memo.asked["ORIGINAL"] = ""
+        jobs = {f"job-{self.jobs}": "ORIGINAL"} if has_job else {}
+        hands.claims.copying([held], jobs, self.now)
+
+    @precondition(lambda self: self.running())
+    @rule(data=st.data())
+    def copies_end(self, data: st.DataObject) -> None:
+        hands = data.draw(st.sampled_from(self.running()))
+        for copy in hands.claims.copies_under_way():
+            hands.claims.copy_ended(copy, {"a1": "no space left"}, "")
+
+    @rule()
+    def crash(self) -> None:
+        self.term = self.ledger.begin_term(self.now)
+        for hands in self.all:
+            hands.held.clear()
+            hands.claims = Claims(self.engine, self.operation(hands), self.term)
+        for hands in self.running():
+            hands.claims.recover(self.now)
+        self.now += GRACE_MS
+
+    @precondition(lambda self: self.running())
+    @rule(data=st.data(), is_lost=st.integers(0, 5))
+    def end(self, data: st.DataObject, is_lost: int) -> None:
+        hands = data.draw(st.sampled_from(self.running()))
+        if is_lost == 5:
+            hands.held.clear()
+            self.ledger.fail(self.operation(hands).number, "no token is good", self.now)
+        elif self.ledger.end(self.operation(hands), self.now):
+            assert not hands.held
+
+    @invariant()
+    def no_two_have_the_same_in_hand(self) -> None:
+        in_hand = [
+            (held.asset_id, name)
+            for hands in self.all
+            for held in hands.held
+            for name in {*held.formats, *held.memo.deleting.values()}
+        ]
+        assert len(in_hand) == len(set(in_hand))
+
+    def teardown(self) -> None:
+        with self.stack:
+            for _ in range(4 * len(self.all) + 4):
+                for hands in self.running():
+                    self.go_on(hands)
+            assert self.ledger.running() == []
+
+    def go_on(self, hands: Hands) -> None:
+        """All that an operation can do now."""
+        if not self.operation(hands).is_expanded:
+            self.expand_one(hands)
+        self.take_some(hands, 2)
+        while hands.held:
+            held = hands.held.pop()
+            held.memo.deleting.clear()
+            hands.claims.note(held, "done", {})
+        for copy in hands.claims.copies_under_way():
+            hands.claims.copy_ended(copy, {}, "")
+        self.ledger.end(self.operation(hands), self.now)
+
+
+TestClicks = Clicks.TestCase
+TestClicks.settings = settings(
+    max_examples=50,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
