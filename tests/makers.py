@@ -83,6 +83,7 @@ def an_operation(number: int = 1, **fields: Any) -> Operation:
         "formats": ("ORIGINAL",),
         "selection": "1 asset",
         "user_id": None,
+        "key": "key",
         "clicks": 1,
         "expanded": 0,
         "recorded_ms": 0,

@@ -1,0 +1,225 @@
+"""How copies are asked for, and followed to their end."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from claims import Claims, Held
+from copying import LISTING_LAG_MS, Route, ask, follow
+from errors import IconikRefused, IconikUnavailable, TokenRejected
+from ledger import Ledger
+from records import Job
+from tests.makers import B2, LL, FakeIconik, a_click, a_database, expanded
+
+TO_LL = Route(source_id=B2, target_id=LL)
+NOW = 1_000_000
+TIMEOUT = 3_600_000
+BOTH = ("ORIGINAL", "PROXY")
+
+
+@pytest.fixture
+def iconik() -> FakeIconik:
+    return FakeIconik()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        Ledger(engine).begin_term(0)
+        yield engine
+
+
+def claims_on(engine: sa.Engine, assets: int = 1) -> Claims:
+    asset_ids = [f"a{number:04}" for number in range(assets)]
+    return Claims(engine, expanded(engine, a_click(formats=BOTH), asset_ids), term=1)
+
+
+@pytest.fixture
+def claims(engine: sa.Engine) -> Claims:
+    return claims_on(engine)
+
+
+def asked(claims: Claims, iconik: FakeIconik, *names: str) -> list[Held]:
+    """Ask for copies of some formats of all assets."""
+    held = claims.take(10_000, NOW)
+    ask(iconik, claims, TO_LL, [(each, list(names)) for each in held], NOW)
+    return held
+
+
+def said(claims: Claims) -> list[dict[str, str]]:
+    """What is remembered of the copies of the assets that can be looked at again."""
+    return [held.memo.asked for held in claims.take(10_000, NOW)]
+
+
+# Asking
+
+
+def test_one_request_asks_for_one_format_of_many_assets(
+    engine: sa.Engine, iconik: FakeIconik
+) -> None:
+    claims = claims_on(engine, assets=3)
+    asked(claims, iconik, "ORIGINAL")
+    assert iconik.calls == [("copy_to_storage", LL, "ORIGINAL", ["a0000", "a0001", "a0002"], B2)]
+    assert [copy.job_id for copy in claims.copies_under_way()] == ["job-1"]
+
+
+def test_no_request_asks_for_more_than_iconik_takes(engine: sa.Engine, iconik: FakeIconik) -> None:
+    asked(claims_on(engine, assets=501), iconik, "ORIGINAL")
+    assert [len(call[3]) for call in iconik.calls] == [500, 1]
+
+
+def test_each_format_is_asked_for_of_those_that_need_it(
+    engine: sa.Engine, iconik: FakeIconik
+) -> None:
+    claims = claims_on(engine, assets=2)
+    first, second = claims.take(2, NOW)
+    ask(iconik, claims, TO_LL, [(first, ["PROXY"]), (second, ["PROXY", "ORIGINAL"])], NOW)
+    assert [call[2:4] for call in iconik.calls] == [
+        ("ORIGINAL", ["a0001"]),
+        ("PROXY", ["a0000", "a0001"]),
+    ]
+    assert (first.memo.asked, second.memo.asked) == ({"PROXY": ""}, {"PROXY": "", "ORIGINAL": ""})
+
+
+def test_an_asset_is_not_looked_at_while_its_copies_are_under_way(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    asked(claims, iconik, *BOTH)
+    assert claims.take(1, NOW) == []
+
+
+def test_a_refusal_is_remembered(iconik: FakeIconik, claims: Claims) -> None:
+    iconik.problems["copy_to_storage"] = IconikRefused("copy", "it is full (409)")
+    asked(claims, iconik, "ORIGINAL")
+    assert said(claims) == [{"ORIGINAL": "could not copy: it is full (409)"}]
+
+
+@pytest.mark.parametrize("problem", [IconikUnavailable, TokenRejected])
+def test_what_could_not_be_asked_for_is_asked_for_later(
+    iconik: FakeIconik, claims: Claims, problem: type[IconikUnavailable | TokenRejected]
+) -> None:
+    iconik.problems["copy_to_storage"] = problem("copy", "no")
+    with pytest.raises(problem):
+        asked(claims, iconik, "ORIGINAL")
+    assert said(claims) == [{}]
+
+
+def test_what_was_asked_for_is_not_forgotten_when_iconik_goes_away(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    calls = count(1)
+
+    def go_away() -> None:
+        if next(calls) == 1:
+            iconik.before["copy_to_storage"] = go_away
+        else:
+            iconik.problems["copy_to_storage"] = IconikUnavailable("copy", "no answer")
+
+    iconik.before["copy_to_storage"] = go_away
+    with pytest.raises(IconikUnavailable):
+        asked(claims, iconik, *BOTH)
+    (copy,) = claims.copies_under_way()
+    claims.copy_ended(copy, {}, "")
+    assert said(claims) == [{"ORIGINAL": ""}]
+
+
+# Following
+
+
+def follow_at(iconik: FakeIconik, claims: Claims, after_ms: int = 0) -> bool:
+    return follow(iconik, claims, NOW + after_ms, TIMEOUT)
+
+
+def test_without_copies_nothing_is_asked(iconik: FakeIconik, claims: Claims) -> None:
+    assert not follow_at(iconik, claims)
+    assert iconik.calls == []
+
+
+def test_a_copy_that_goes_on_is_left_alone(iconik: FakeIconik, claims: Claims) -> None:
+    asked(claims, iconik, "ORIGINAL")
+    iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+    assert not follow_at(iconik, claims, TIMEOUT)
+    assert len(claims.copies_under_way()) == 1
+
+
+def test_a_copy_that_finished_is_over(iconik: FakeIconik, claims: Claims) -> None:
+    asked(claims, iconik, "ORIGINAL")
+    iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    assert follow_at(iconik, claims)
+    assert (claims.copies_under_way(), said(claims)) == ([], [{"ORIGINAL": ""}])
+
+
+@pytest.mark.parametrize(
+    ("message", "told"), [("", "its job ended FAILED"), ("oh", "its job ended FAILED (oh)")]
+)
+def test_a_copy_that_failed_says_so(
+    iconik: FakeIconik, claims: Claims, message: str, told: str
+) -> None:
+    asked(claims, iconik, "ORIGINAL")
+    iconik.known_jobs["job-1"] = Job("job-1", "FAILED", message=message)
+    assert follow_at(iconik, claims)
+    assert said(claims) == [{"ORIGINAL": told}]
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [("no space left", "no space left"), ("", "iconik gives no reason")],
+)
+def test_what_went_wrong_with_one_asset_is_told_of_that_asset(
+    engine: sa.Engine, iconik: FakeIconik, message: str, told: str
+) -> None:
+    claims = claims_on(engine, assets=2)
+    asked(claims, iconik, "ORIGINAL")
+    iconik.known_jobs["job-1"] = Job("job-1", "FINISHED_WITH_WARNING")
+    iconik.children["job-1"] = [Job("child", "FAILED", "a0001", message)]
+    assert follow_at(iconik, claims)
+    assert said(claims) == [
+        {"ORIGINAL": "its job ended FINISHED_WITH_WARNING"},
+        {"ORIGINAL": told},
+    ]
+
+
+def test_a_new_job_may_not_be_listed_yet(iconik: FakeIconik, claims: Claims) -> None:
+    asked(claims, iconik, "ORIGINAL")
+    assert not follow_at(iconik, claims, LISTING_LAG_MS)
+    assert iconik.called("job") == []
+
+
+def test_a_job_that_is_never_listed_is_asked_for_by_itself(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    asked(claims, iconik, "ORIGINAL")
+    iconik.unlisted_jobs["job-1"] = Job("job-1", "STARTED")
+    assert not follow_at(iconik, claims, LISTING_LAG_MS + 1)
+    iconik.unlisted_jobs["job-1"] = Job("job-1", "FINISHED")
+    assert follow_at(iconik, claims, LISTING_LAG_MS + 1)
+
+
+def test_a_job_that_iconik_does_not_know_is_over(iconik: FakeIconik, claims: Claims) -> None:
+    asked(claims, iconik, "ORIGINAL")
+    assert follow_at(iconik, claims, LISTING_LAG_MS + 1)
+    assert said(claims) == [{"ORIGINAL": "iconik no longer knows its job job-1"}]
+
+
+def test_a_copy_that_takes_too_long_is_given_up(iconik: FakeIconik, claims: Claims) -> None:
+    asked(claims, iconik, "ORIGINAL")
+    iconik.known_jobs["job-1"] = Job("job-1", "WAITING")
+    assert follow_at(iconik, claims, TIMEOUT + 1)
+    assert said(claims) == [{"ORIGINAL": "gave up waiting: job job-1 still is WAITING"}]
+
+
+def test_a_job_that_is_not_listed_in_time_is_given_up(iconik: FakeIconik, claims: Claims) -> None:
+    asked(claims, iconik, "ORIGINAL")
+    assert follow(iconik, claims, NOW + 2, timeout_ms=1)
+    assert said(claims) == [{"ORIGINAL": "gave up waiting: job job-1 still is unknown"}]
+
+
+def test_many_jobs_are_followed_in_few_requests(engine: sa.Engine, iconik: FakeIconik) -> None:
+    claims = claims_on(engine, assets=101)
+    for held in claims.take(101, NOW):
+        ask(iconik, claims, TO_LL, [(held, ["ORIGINAL"])], NOW)
+    follow_at(iconik, claims)
+    assert [len(call[1]) for call in iconik.called("jobs")] == [100, 1]

@@ -1,0 +1,168 @@
+"""What a report says."""
+
+from typing import Any
+
+import pytest
+
+from outcomes import COUNTED, Outcome, in_words, merged, report
+from tables import Memo
+from tests.makers import an_operation
+
+KEPT = Outcome("kept", "clip.mov differs from its master")
+Asset = tuple[str, Memo, dict[str, Outcome]]
+
+
+def told(*assets: Asset, gone: dict[str, str] | None = None, **operation: Any) -> dict[str, Any]:
+    return report(an_operation(**{"ended_ms": 1, **operation}), assets, gone or {})
+
+
+def an_asset(asset_id: str = "a1", memo: Memo | None = None, **outcomes: Outcome) -> Asset:
+    return asset_id, memo or Memo(), outcomes
+
+
+def problem(reason: str, kind: str = "kept") -> dict[str, str]:
+    return {"asset_id": "a1", "format": "ORIGINAL", "kind": kind, "reason": reason}
+
+
+# One look after another
+
+
+def test_a_first_outcome_is_taken_as_it_is() -> None:
+    assert merged({}, {"ORIGINAL": KEPT}) == {"ORIGINAL": ("kept", KEPT.reason)}
+
+
+def test_outcomes_of_other_formats_stay() -> None:
+    both = merged({"PROXY": ["there", ""]}, {"ORIGINAL": Outcome("copied")})
+    assert both == {"PROXY": ("there", ""), "ORIGINAL": ("copied", "")}
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("removed", "absent"),
+        ("copied", "there"),
+        ("removed", "superseded"),
+        ("copied", "superseded"),
+    ],
+)
+def test_what_was_done_stays_done(was: str, now: Any) -> None:
+    assert merged({"ORIGINAL": [was, ""]}, {"ORIGINAL": Outcome(now)}) == {"ORIGINAL": (was, "")}
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("removed", "kept"),
+        ("copied", "failed"),
+        ("kept", "removed"),
+        ("there", "copied"),
+        ("kept", "superseded"),
+    ],
+)
+def test_any_other_outcome_is_replaced_by_a_newer_one(was: str, now: Any) -> None:
+    assert merged({"ORIGINAL": [was, "x"]}, {"ORIGINAL": Outcome(now)}) == {"ORIGINAL": (now, "")}
+
+
+# Reports
+
+
+def test_a_report_says_what_was_asked_for_and_when() -> None:
+    found = report(
+        an_operation(
+            id="o1", action="remove", user_id="u1", clicks=2, recorded_ms=1_700_000_000_000
+        ),
+        [],
+        {},
+    )
+    assert found == {
+        "operation_id": "o1",
+        "title": "Remove from LucidLink",
+        "selection": "1 asset",
+        "formats": ["ORIGINAL"],
+        "user_id": "u1",
+        "clicks": 2,
+        "recorded": "2023-11-14T22:13:20+00:00",
+        "ended": None,
+        "result": "running",
+        "failure": None,
+        "counts": dict.fromkeys(("assets", *COUNTED, "undone"), 0),
+        "problems": [],
+    }
+
+
+def test_an_end_is_told_in_utc() -> None:
+    assert told(ended_ms=1_700_000_000_000)["ended"] == "2023-11-14T22:13:20+00:00"
+
+
+def test_outcomes_are_counted_format_by_format() -> None:
+    found = told(an_asset(ORIGINAL=Outcome("removed"), PROXY=KEPT), an_asset("a2"))
+    counts = {name: count for name, count in found["counts"].items() if count}
+    assert counts == {"assets": 2, "removed": 1, "kept": 1}
+
+
+@pytest.mark.parametrize("kind", ["kept", "failed", "vanished"])
+def test_trouble_is_told_one_by_one(kind: Any) -> None:
+    found = told(an_asset(ORIGINAL=Outcome(kind, "why")))
+    assert found["problems"] == [problem("why", kind)]
+    assert found["result"] == "finished with warnings"
+
+
+@pytest.mark.parametrize("kind", sorted(set(COUNTED) - {"kept", "failed", "vanished"}))
+def test_what_went_as_it_should_is_no_problem(kind: Any) -> None:
+    found = told(an_asset(ORIGINAL=Outcome(kind)))
+    assert (found["problems"], found["result"]) == ([], "finished")
+
+
+def test_problems_of_an_asset_come_in_the_order_of_formats() -> None:
+    found = told(an_asset(PROXY=KEPT, ORIGINAL=KEPT))
+    assert [each["format"] for each in found["problems"]] == ["ORIGINAL", "PROXY"]
+
+
+def test_a_collection_that_could_not_be_listed_is_a_problem() -> None:
+    found = told(gone={"collection c1": "iconik knows it no more"})
+    assert found["problems"] == [
+        {
+            "asset_id": "collection c1",
+            "format": None,
+            "kind": "failed",
+            "reason": "iconik knows it no more",
+        }
+    ]
+
+
+def test_a_failed_operation_tells_how_many_assets_it_never_came_to() -> None:
+    found = told(an_asset(), an_asset("a2", ORIGINAL=KEPT), failure="no token is good")
+    assert (found["result"], found["failure"]) == ("failed", "no token is good")
+    assert found["counts"]["undone"] == 1
+
+
+def test_an_operation_that_goes_on_has_left_nothing_undone() -> None:
+    assert told(an_asset(), ended_ms=None)["counts"]["undone"] == 0
+
+
+def test_a_failed_operation_tells_of_half_done_deletions() -> None:
+    half = an_asset(memo=Memo(deleting={"set-1": "ORIGINAL"}))
+    (found,) = told(half, failure="no token is good")["problems"]
+    assert found["kind"] == "failed"
+    assert "file set set-1 may lie in iconik's delete queue" in found["reason"]
+
+
+def test_an_operation_that_goes_on_may_yet_end_its_deletions() -> None:
+    assert told(an_asset(memo=Memo(deleting={"set-1": "ORIGINAL"})), ended_ms=None) == told(
+        an_asset(), ended_ms=None
+    )
+
+
+# In words
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"assets": 0, "kept": 0}, "0 assets"),
+        ({"assets": 1, "removed": 1}, "1 asset, 1 removed"),
+        ({"assets": 12, "removed": 9, "kept": 3}, "12 assets, 9 removed, 3 kept"),
+    ],
+)
+def test_counts_are_told_without_zeros(counts: dict[str, int], words: str) -> None:
+    assert in_words(counts) == words
