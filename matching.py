@@ -1,0 +1,164 @@
+"""Which file on B2 may stand for which on LucidLink, by place and name alone. Pure: no I/O.
+
+A storage may keep its files below a directory of its own, and add a unique id to their names. So
+places count from the directory that a file set's files share, and names are those files had first.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+from itertools import takewhile
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from records import File
+
+# The names of the directories that a file lies in, from its storage's root.
+Place = tuple[str, ...]
+# A storage has one file of a name in a place.
+Key = tuple[str, Place, str]
+
+
+class Spot(NamedTuple):
+    """A file, and where it lies below the directory that its file set shares.
+
+    Attributes:
+        is_alone: whether no other file of its file set has its name and lies in its place.
+    """
+
+    file: File
+    below: Place
+    is_alone: bool
+
+
+class Load:
+    """A file set on LucidLink that is to be proven."""
+
+    def __init__(self, file_set_id: str, records: Sequence[File]) -> None:
+        self.file_set_id = file_set_id
+        self.records = records
+        self.is_mixed = len({(each.storage_id, each.format_id) for each in records}) > 1
+        self.files = media(records)
+        places = {place_of(file) for file in self.files}
+        self.top = _shared(places)
+        self._tree = _tree(places, 0)
+        alike = Counter((place_of(file), file.original_name) for file in self.files)
+        self.spots = [
+            Spot(
+                file,
+                place_of(file)[len(self.top) :],
+                is_alone=alike[place_of(file), file.original_name] == 1,
+            )
+            for file in self.files
+        ]
+        self._times = Counter(map(key, self.files))
+
+    def is_twice(self, file: File) -> bool:
+        """Whether it is listed more than once."""
+        return self._times[key(file)] > 1
+
+    def holds(self, directory: File) -> bool:
+        """Whether files of the file set lie in a directory of it."""
+        return _parts(f"{directory.directory_path}/{directory.name}") in self._tree
+
+
+class Shelf:
+    """The files of one file set on B2, to be looked up by place and name."""
+
+    def __init__(self, files: Sequence[File]) -> None:
+        self._places: dict[str, set[Place]] = defaultdict(set)
+        self._by_name: dict[tuple[Place, str], list[File]] = defaultdict(list)
+        self._by_stored_name: dict[tuple[Place, str, str], list[File]] = defaultdict(list)
+        for file in files:
+            place = place_of(file)
+            self._places[file.original_name].add(place)
+            self._by_name[place, file.original_name].append(file)
+            self._by_stored_name[place, file.original_name, file.name].append(file)
+        places = {place_of(file) for file in files}
+        self._top = _shared(places)
+        self._tree = _tree(places, len(self._top))
+        self._below = {(place_of(file)[len(self._top) :], file.original_name) for file in files}
+
+    def twins(self, load: Load) -> list[list[File]]:
+        """For each file what may stand for it here, all of which must prove it: none is a guess."""
+        tops = self._tops(load)
+        whole = [top for top in tops if all(self._at(top, spot) for spot in load.spots)]
+        meant = whole or tops[:1]
+        return [[each for top in meant for each in self._at(top, spot)] for spot in load.spots]
+
+    def _tops(self, load: Load) -> list[Place]:
+        """The directories that may stand for the one that all the files lie in on LucidLink.
+
+        A storage may keep its files below a directory of its own, so only what lies below the
+        common directory of a file set has to agree. But for a part of what is here those are meant
+        whose names agree best: a neighbouring one may well hold files of the same names and sizes.
+        """
+        if self._below == {(spot.below, spot.file.original_name) for spot in load.spots}:
+            return [self._top]
+        tops: set[Place] = set()
+        for spot in sorted(load.spots, key=_depth):
+            depth = len(spot.below)
+            for place in self._places.get(spot.file.original_name, ()):
+                cut = len(place) - depth
+                if cut >= 0 and place[cut:] == spot.below:
+                    tops.add(place[:cut])
+            # The deepest file leaves the fewest directories to choose from.
+            if tops:
+                break
+        best = max((_agreement(place, load.top) for place in self._tree), default=0)
+        return sorted(top for top in tops if _agreement(top, load.top) >= best)
+
+    def _at(self, top: Place, spot: Spot) -> list[File]:
+        """What has a file's name and lies in its place, if that is below a directory."""
+        place, file = top + spot.below, spot.file
+        exactly = self._by_stored_name.get((place, file.original_name, file.name), [])
+        # Files of one name in one place can only be told apart by their stored names.
+        if exactly or not spot.is_alone:
+            return exactly
+        return self._by_name.get((place, file.original_name), [])
+
+
+def _depth(spot: Spot) -> tuple[int, Place, str, str]:
+    return -len(spot.below), spot.below, spot.file.original_name, spot.file.name
+
+
+def _alike(one: Place, other: Place) -> int:
+    """How many names agree, from the first one down."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _agreement(one: Place, other: Place) -> int:
+    """How many names agree, from the last one up."""
+    return _alike(one[::-1], other[::-1])
+
+
+def _shared(places: Collection[Place]) -> Place:
+    """The directory that all places lie in."""
+    lowest, highest = min(places, default=()), max(places, default=())
+    return lowest[: _alike(lowest, highest)]
+
+
+def _tree(places: Iterable[Place], depth: int) -> set[Place]:
+    """All directories on the way to some, from a depth down."""
+    return {place[:cut] for place in places for cut in range(depth, len(place) + 1)}
+
+
+def key(file: File) -> Key:
+    """What tells a file from all others, wherever it is listed."""
+    return file.storage_id, place_of(file), file.name
+
+
+def media(files: Iterable[File]) -> list[File]:
+    """Those that are ordinary files."""
+    return [file for file in files if file.type == "FILE"]
+
+
+def place_of(file: File) -> Place:
+    """Where a file lies on its storage."""
+    return _parts(file.directory_path)
+
+
+@lru_cache(maxsize=65_536)
+def _parts(path: str) -> Place:
+    return PurePosixPath(path.strip("/")).parts
