@@ -1,0 +1,152 @@
+"""How the database is opened, and how it is written to."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from database import connect, writing
+
+PATIENCE = 0.1
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite"
+
+
+@pytest.fixture
+def engine(path: Path) -> Iterator[sa.Engine]:
+    engine = connect(f"sqlite:///{path}", PATIENCE)
+    yield engine
+    engine.dispose()
+
+
+def setting(engine: sa.Engine, name: str) -> Any:
+    with engine.connect() as connection:
+        return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+
+def make_table(engine: sa.Engine) -> None:
+    with writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE thing (number INTEGER)")
+
+
+def count(engine: sa.Engine) -> Any:
+    with engine.connect() as connection:
+        return connection.exec_driver_sql("SELECT count(*) FROM thing").scalar()
+
+
+def test_only_the_owner_may_read_the_file_and_its_journals(engine: sa.Engine, path: Path) -> None:
+    make_table(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT * FROM thing").all()
+        files = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
+    assert files == {path.name: 0o600, f"{path.name}-wal": 0o600, f"{path.name}-shm": 0o600}
+
+
+def test_a_commit_survives_the_loss_of_power(engine: sa.Engine) -> None:
+    assert setting(engine, "synchronous") == 2
+
+
+def test_readers_do_not_wait_for_a_writer(engine: sa.Engine) -> None:
+    make_table(engine)
+    with writing(engine) as connection:
+        connection.exec_driver_sql("INSERT INTO thing VALUES (1)")
+        assert count(engine) == 0
+    assert count(engine) == 1
+
+
+def test_another_writer_is_waited_for_as_long_as_was_said(engine: sa.Engine) -> None:
+    assert setting(engine, "busy_timeout") == PATIENCE * 1000
+    with (
+        writing(engine),
+        pytest.raises(OperationalError, match="database is locked"),
+        writing(engine),
+    ):
+        pass
+
+
+def test_what_fails_is_undone(engine: sa.Engine) -> None:
+    def write_and_fail() -> None:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("INSERT INTO thing VALUES (1)")
+            raise RuntimeError
+
+    make_table(engine)
+    with pytest.raises(RuntimeError):
+        write_and_fail()
+    assert count(engine) == 0
+
+
+def test_writers_take_turns(path: Path) -> None:
+    engine = connect(f"sqlite:///{path}", 30)
+    make_table(engine)
+
+    def write() -> None:
+        for _ in range(10):
+            with writing(engine) as connection:
+                rows = connection.exec_driver_sql("SELECT count(*) FROM thing").scalar_one()
+                connection.exec_driver_sql("INSERT INTO thing VALUES (?)", (rows,))
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join()
+    with engine.connect() as connection:
+        numbers = connection.exec_driver_sql("SELECT number FROM thing ORDER BY number").scalars()
+        assert list(numbers) == list(range(40))
+    engine.dispose()
+
+
+def test_a_file_that_cannot_be_made_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="ledger"):
+        connect(f"sqlite:///{tmp_path / 'nowhere' / 'ledger.sqlite'}", PATIENCE)
+
+
+def test_a_file_that_another_process_keeps_locked_is_given_up(path: Path) -> None:
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("PRAGMA locking_mode=EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(OperationalError, match="database is locked"):
+        connect(f"sqlite:///{path}", PATIENCE)
+    holder.close()
+
+
+class Reached(Exception):
+    """The driver was called."""
+
+
+def test_postgresql_is_waited_for_whole_seconds() -> None:
+    engine = connect("postgresql+psycopg://user:word@127.0.0.1:1/name", PATIENCE)
+    seen: list[dict[str, Any]] = []
+
+    @sa.event.listens_for(engine, "do_connect")
+    def look(_dialect: object, _record: object, _args: object, given: dict[str, Any]) -> None:
+        seen.append(given)
+        raise Reached
+
+    with pytest.raises(Reached):
+        engine.connect()
+    assert seen[0]["connect_timeout"] == 1
+
+
+def test_writers_on_postgresql_take_turns_by_a_lock_of_their_own() -> None:
+    statements: list[str] = []
+
+    @contextmanager
+    def begin() -> Iterator[Any]:
+        yield SimpleNamespace(execute=lambda statement: statements.append(str(statement)))
+
+    engine: Any = SimpleNamespace(dialect=SimpleNamespace(name="postgresql"), begin=begin)
+    with writing(engine):
+        pass
+    assert "pg_advisory_xact_lock" in statements[0]

@@ -1,0 +1,277 @@
+"""What this service has taken on: written down in order, and never lost."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from claims import Claims
+from custom_action import CustomAction
+from database import writing
+from ledger import Ledger
+from outcomes import Outcome
+from tables import CHUNK, Memo, assets, insert_new
+from tests.makers import B2, LL, a_click, a_database, an_operation, expanded, found
+
+NOW = 1_000_000
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        yield engine
+
+
+@pytest.fixture
+def ledger(engine: sa.Engine) -> Ledger:
+    return Ledger(engine)
+
+
+def click(engine: sa.Engine, what: CustomAction, name: str, digest: str = "same") -> str:
+    """Click as the web side does; returns the id that it would answer."""
+    ledger = Ledger(engine)
+    with writing(engine) as connection:
+        running = ledger.same_running(connection, what, digest)
+        if running:
+            return running
+        ledger.record(connection, name, what, digest=digest, key="key", now_ms=NOW)
+    return name
+
+
+def finish(engine: sa.Engine, operation_id: str, now_ms: int = NOW) -> bool:
+    """Do all that an operation of no assets does."""
+    operation, ledger = found(engine, operation_id), Ledger(engine)
+    ledger.expand(operation.number, operation.clicks, [], {})
+    return ledger.end(operation, now_ms)
+
+
+def take_all(engine: sa.Engine, operation_id: str = "operation-1") -> Claims:
+    """Have an operation hold its assets."""
+    claims = Claims(engine, found(engine, operation_id), Ledger(engine).begin_term(NOW))
+    claims.take(100, NOW)
+    return claims
+
+
+# Clicks
+
+
+def test_a_click_is_written_down(engine: sa.Engine) -> None:
+    click(engine, a_click("remove", user_id="u1", asset_ids=("a1",)), "first")
+    assert found(engine, "first") == an_operation(
+        id="first", action="remove", user_id="u1", recorded_ms=NOW
+    )
+
+
+def test_what_was_not_committed_is_not_written_down(engine: sa.Engine, ledger: Ledger) -> None:
+    def record_and_fail() -> None:
+        with writing(engine) as connection:
+            ledger.record(connection, "first", a_click(), digest="d", key="key", now_ms=NOW)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        record_and_fail()
+    assert ledger.operation("first") is None
+
+
+def test_later_clicks_have_higher_numbers(engine: sa.Engine, ledger: Ledger) -> None:
+    for name in ("first", "second", "third"):
+        click(engine, a_click(), name, digest=name)
+    assert [each.id for each in ledger.running()] == ["first", "second", "third"]
+    assert [each.id for each in ledger.newest(2)] == ["third", "second"]
+
+
+def test_a_number_is_never_given_twice(engine: sa.Engine, ledger: Ledger) -> None:
+    click(engine, a_click(), "first")
+    finish(engine, "first")
+    ledger.purge(NOW + 1)
+    click(engine, a_click(), "second")
+    assert found(engine, "second").number == 2
+
+
+def test_the_same_click_while_it_runs_is_one_operation(engine: sa.Engine) -> None:
+    assert click(engine, a_click(), "first") == click(engine, a_click(), "second") == "first"
+    assert found(engine, "first").clicks == 2
+
+
+def test_the_same_click_once_it_has_ended_is_another_operation(engine: sa.Engine) -> None:
+    click(engine, a_click(), "first")
+    finish(engine, "first")
+    assert click(engine, a_click(), "second") == "second"
+
+
+def test_a_click_that_asks_for_something_else_is_another_operation(engine: sa.Engine) -> None:
+    click(engine, a_click(), "first", digest="one")
+    assert click(engine, a_click(), "second", digest="other") == "second"
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_a_click_repeats_nothing_once_the_opposite_was_clicked(
+    engine: sa.Engine, has_ended: bool
+) -> None:
+    click(engine, a_click("add"), "first")
+    click(engine, a_click("remove"), "second", digest="opposite")
+    if has_ended:
+        finish(engine, "second")
+    assert click(engine, a_click("add"), "third") == "third"
+
+
+@pytest.mark.parametrize("between", [a_click("remove", ll_storage_id="other"), a_click("add")])
+def test_a_click_repeats_another_whatever_else_was_clicked(
+    engine: sa.Engine, between: CustomAction
+) -> None:
+    click(engine, a_click("add"), "first")
+    click(engine, between, "second", digest="else")
+    assert click(engine, a_click("add"), "third") == "first"
+
+
+# What an operation is about
+
+
+def test_assets_are_listed_once(engine: sa.Engine, ledger: Ledger) -> None:
+    expanded(engine, a_click(), ["a1", "a2"])
+    ledger.expand(1, 1, ["a2", "a3"], {})
+    assert [each[0] for each in ledger.outcomes(1)] == ["a1", "a2", "a3"]
+    assert ledger.progress(1) == {"waiting": 3}
+
+
+def test_any_number_of_assets_is_listed(engine: sa.Engine, ledger: Ledger) -> None:
+    expanded(engine, a_click(), [f"a{number}" for number in range(2 * CHUNK + 1)])
+    assert ledger.progress(1) == {"waiting": 2 * CHUNK + 1}
+
+
+def test_an_operation_is_expanded_as_of_the_clicks_that_were_known(engine: sa.Engine) -> None:
+    click(engine, a_click(), "first")
+    before = found(engine, "first")
+    click(engine, a_click(), "second")
+    Ledger(engine).expand(before.number, before.clicks, [], {})
+    assert not found(engine, "first").is_expanded
+
+
+def test_what_could_not_be_listed_is_known_as_of_the_last_click(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    click(engine, a_click(), "first")
+    ledger.expand(1, 1, [], {"collection c1": "gone", "collection c2": "gone"})
+    ledger.expand(1, 1, [], {"collection c2": "still gone"})
+    assert ledger.gone(1) == {"collection c2": "still gone"}
+
+
+def test_assets_that_were_done_with_are_looked_at_again_when_it_is_asked_again(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    expanded(engine, a_click(), ["a1"])
+    claims = Claims(engine, found(engine, "operation-1"), ledger.begin_term(NOW))
+    (held,) = claims.take(1, NOW)
+    held.memo.asked["ORIGINAL"] = "no space left"
+    claims.note(held, "done", {"ORIGINAL": Outcome("failed", "no space left")}, due_ms=NOW + 9)
+    ledger.expand(1, 2, ["a1"], {})
+    assert list(ledger.outcomes(1)) == [
+        ("a1", Memo(), {"ORIGINAL": Outcome("failed", "no space left")})
+    ]
+    assert [each.asset_id for each in claims.take(1, NOW)] == ["a1"]
+
+
+def test_assets_in_hand_stay_in_hand_when_it_is_asked_again(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    expanded(engine, a_click(), ["a1"])
+    take_all(engine)
+    ledger.expand(1, 2, ["a1"], {})
+    assert ledger.progress(1) == {"held": 1}
+
+
+# Ends
+
+
+def test_an_operation_of_no_assets_ends_at_once(engine: sa.Engine) -> None:
+    click(engine, a_click(), "first")
+    assert finish(engine, "first", NOW + 5)
+    assert found(engine, "first").ended_ms == NOW + 5
+
+
+def test_an_operation_whose_assets_are_not_listed_yet_does_not_end(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    click(engine, a_click(), "first")
+    assert not ledger.end(found(engine, "first"), NOW)
+
+
+def test_an_operation_with_an_asset_left_does_not_end(engine: sa.Engine, ledger: Ledger) -> None:
+    assert not ledger.end(expanded(engine, a_click()), NOW)
+
+
+def test_an_operation_that_was_asked_for_again_does_not_end(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    click(engine, a_click(), "first")
+    ledger.expand(1, 1, [], {})
+    as_it_was = found(engine, "first")
+    click(engine, a_click(), "second")
+    assert not ledger.end(as_it_was, NOW)
+
+
+def test_an_operation_that_came_to_nothing_lets_go_of_its_assets(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    expanded(engine, a_click())
+    take_all(engine)
+    ledger.fail(1, "no token is good", NOW)
+    operation = found(engine, "operation-1")
+    assert (operation.failure, operation.ended_ms) == ("no token is good", NOW)
+    assert (ledger.progress(1), ledger.running()) == ({"done": 1}, [])
+
+
+# Forgetting
+
+
+def test_operations_that_ended_long_ago_are_forgotten(engine: sa.Engine, ledger: Ledger) -> None:
+    expanded(engine, a_click())
+    ledger.expand(1, 1, [], {"collection c1": "gone"})
+    ledger.fail(1, "no token is good", NOW)
+    assert ledger.purge(NOW + 1) == ["operation-1"]
+    assert (ledger.newest(9), list(ledger.outcomes(1)), ledger.gone(1)) == ([], [], {})
+
+
+def test_operations_that_run_or_ended_of_late_are_kept(engine: sa.Engine, ledger: Ledger) -> None:
+    click(engine, a_click(), "first", digest="one")
+    finish(engine, "first")
+    click(engine, a_click(), "second", digest="two")
+    assert ledger.purge(NOW) == []
+    assert len(ledger.newest(9)) == 2
+
+
+# Turns, tables, and PostgreSQL's dialect
+
+
+def test_turns_are_numbered_upwards(ledger: Ledger) -> None:
+    assert [ledger.begin_term(NOW) for _ in range(3)] == [1, 2, 3]
+
+
+def test_creating_what_is_there_changes_nothing(engine: sa.Engine, ledger: Ledger) -> None:
+    expanded(engine, a_click())
+    ledger.create()
+    assert ledger.progress(1) == {"waiting": 1}
+
+
+def test_a_memo_is_stored_without_what_is_empty() -> None:
+    assert Memo().as_json() == {}
+    assert Memo(asked={"ORIGINAL": ""}, unfinished_ms=0).as_json() == {
+        "asked": {"ORIGINAL": ""},
+        "unfinished_ms": 0,
+    }
+
+
+def test_an_operation_remembers_both_storages(engine: sa.Engine) -> None:
+    click(engine, a_click(), "first")
+    operation = found(engine, "first")
+    assert (operation.b2_storage_id, operation.ll_storage_id) == (B2, LL)
+
+
+def test_rows_that_are_there_are_passed_over_on_postgresql_too() -> None:
+    dialect: Any = sa.make_url("postgresql+psycopg://").get_dialect()()
+    connection: Any = SimpleNamespace(dialect=dialect)
+    statement = insert_new(connection, assets).compile(dialect=dialect)
+    assert "ON CONFLICT DO NOTHING" in str(statement)
