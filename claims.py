@@ -13,7 +13,8 @@ older ones that have the asset held, copying or settling. So a newer one always 
 older have left behind, and what it does is what lasts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +67,8 @@ class Claims:
         operation: whose assets they are.
         term: that of the executor, from ``Ledger.begin_term``.
 
-    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that let an
-    asset be touched raise ``Stopped`` when another process has taken over.
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that write
+    raise ``Stopped`` when another process has taken over.
     """
 
     def __init__(self, engine: sa.Engine, operation: Operation, term: int) -> None:
@@ -78,7 +79,7 @@ class Claims:
 
     def recover(self, now_ms: int) -> None:
         """Take up what a killed process had in hand, to be looked at again before anyone else."""
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             connection.execute(
                 sa.update(assets)
                 .where(self._mine, assets.c.state == "held")
@@ -87,8 +88,7 @@ class Claims:
 
     def take(self, limit: int, now_ms: int) -> list[Held]:
         """Hold the next assets, at most ``limit``; none if there are none, or all must wait."""
-        with writing(self._engine) as connection:
-            self._check_term(connection)
+        with self._writing() as connection:
             newer, older = _rivals(connection, self._operation)
             if _unknown(newer):
                 return []
@@ -137,8 +137,7 @@ class Claims:
             held: the asset; its memo takes up the file sets.
             file_sets: the format's name by file set id.
         """
-        with writing(self._engine) as connection:
-            self._check_term(connection)
+        with self._writing() as connection:
             newer, _ = _rivals(connection, self._operation)
             left = self._formats_left(connection, newer, [held.asset_id])[held.asset_id]
             if _unknown(newer) or not set(file_sets.values()) <= set(left):
@@ -158,7 +157,7 @@ class Claims:
             outcomes: what is known now, by format name; those of other formats stay.
             due_ms: when to look at it again, if it is to be looked at again.
         """
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             before = connection.execute(
                 sa.select(assets.c.outcomes).where(self._mine, assets.c.asset_id == held.asset_id)
             ).scalar_one()
@@ -178,7 +177,7 @@ class Claims:
             held: the assets, their memos saying what was asked for.
             jobs: the format's name by the id of the job that copies it.
         """
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             last = connection.execute(
                 sa.select(sa.func.max(copies.c.batch)).where(copies.c.number == self._number)
             ).scalar()
@@ -214,7 +213,7 @@ class Claims:
             problems: by asset id, what iconik said went wrong.
             general: what went wrong for all of them; "" for nothing.
         """
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             connection.execute(
                 sa.update(copies)
                 .where(copies.c.number == self._number, copies.c.job_id == copy.job_id)
@@ -243,10 +242,14 @@ class Claims:
                 .values(state="settling", due_ms=0, batch=None)
             )
 
-    def _check_term(self, connection: sa.Connection) -> None:
-        """Touch nothing any more once another process has taken over."""
-        if connection.execute(sa.select(sa.func.max(executors.c.term))).scalar() != self._term:
-            raise Stopped
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """A transaction of the process whose turn it is; one that is late undoes nothing."""
+        with writing(self._engine) as connection:
+            term = connection.execute(sa.select(sa.func.max(executors.c.term))).scalar()
+            if term != self._term:
+                raise Stopped
+            yield connection
 
     @property
     def _mine(self) -> sa.ColumnElement[bool]:

@@ -1,7 +1,7 @@
 """Who may touch which asset: one wish a test, and then any clicks in any order."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -112,14 +112,27 @@ def test_a_later_look_at_other_formats_leaves_the_outcome_of_one(engine: sa.Engi
     }
 
 
-def test_another_turn_ends_this_one(engine: sa.Engine) -> None:
-    claims, _ = clicked_for(engine)
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda claims, _: claims.recover(NOW),
+        lambda claims, _: claims.take(1, NOW),
+        lambda claims, held: claims.may_delete(held, {"set-1": "ORIGINAL"}),
+        lambda claims, held: claims.note(held, "done", {}),
+        lambda claims, held: claims.copying([held], {}, NOW),
+        lambda claims, _: claims.copy_ended(Copy("job-1", 1, "ORIGINAL", NOW), {}, ""),
+    ],
+    ids=["recover", "take", "may_delete", "note", "copying", "copy_ended"],
+)
+def test_whoever_is_late_leaves_everything_to_the_process_that_took_over(
+    engine: sa.Engine, write: Callable[[Claims, Held], object]
+) -> None:
+    claims, operation = clicked_for(engine)
     (held,) = claims.take(1, NOW)
     Ledger(engine).begin_term(NOW)
     with pytest.raises(Stopped):
-        claims.take(1, NOW)
-    with pytest.raises(Stopped):
-        claims.may_delete(held, {"set": "ORIGINAL"})
+        write(claims, held)
+    assert stands(engine, operation.number) == ("held", Memo(), {})
 
 
 # Newer clicks
