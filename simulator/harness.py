@@ -124,6 +124,10 @@ class Process:
         """Whether it hasn't ended."""
         return self._process.poll() is None
 
+    def exit_status(self) -> int:
+        """Wait until it has ended; returns what it ended with."""
+        return self._process.wait(STOP)
+
     def stop(self) -> None:
         """End it as systemd would, and make sure that nothing of it is left."""
         if self.is_running():

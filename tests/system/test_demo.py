@@ -1,0 +1,67 @@
+"""The demonstration cleans up after itself, whenever it is interrupted."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from simulator.harness import ROOT, Process, stop_all, wait_for
+
+
+class Demo(Process):
+    """The demonstration, with a temporary directory of its own to know its processes by."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self._directory = directory
+        command = [sys.executable, "-u", str(ROOT / "script" / "demo.py"), *options]
+        super().__init__(command, {"TMPDIR": str(directory)}, directory / "demo.log")
+
+    def left(self) -> list[int]:
+        """The processes that belong to it, itself included."""
+        return [int(path.name) for path in Path("/proc").glob("[0-9]*") if self._is_mine(path)]
+
+    def _is_mine(self, process: Path) -> bool:
+        try:
+            return os.fsencode(f"TMPDIR={self._directory}\0") in (process / "environ").read_bytes()
+        except OSError:
+            return False
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C, and wait for its end; returns the exit status."""
+        os.kill(self.pid, signal.SIGINT)
+        wait_for("end of the demonstration", lambda: not self.is_running(), 60)
+        return self.exit_status()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    stop_all()
+
+
+@pytest.mark.parametrize("moment", ["Set-up", "created  Add", "being copied", "An edit"])
+def test_ctrl_c_leaves_no_process_and_no_file_behind(directory: Path, moment: str) -> None:
+    demo = Demo(directory)
+    demo.wait_for_line(moment, 60)
+    assert demo.interrupt() == 130
+    assert demo.left() == []
+    assert list(directory.iterdir()) == [demo.log]
+
+
+def test_ctrl_c_while_it_starts_leaves_no_process_behind(directory: Path) -> None:
+    demo = Demo(directory)
+    wait_for("the simulator", lambda: len(demo.left()) > 1, 60)
+    assert demo.interrupt() == 130
+    assert demo.left() == []
+
+
+def test_served_it_can_be_tried_by_hand_until_ctrl_c(directory: Path) -> None:
+    demo = Demo(directory, "--serve")
+    url = demo.wait_for_line(r"curl (http://\S+)/\n", 90)[1]
+    assert requests.get(f"{url}/", timeout=20).ok
+    assert demo.interrupt() == 0
+    assert demo.left() == []
