@@ -138,3 +138,11 @@ def test_an_asset_that_vanished_while_it_was_copied_is_told(iconik: FakeIconik, 
     look(iconik, held)
     del iconik.known_formats[ASSET], iconik.known_files[ASSET]
     assert look(iconik, held).outcomes["ORIGINAL"].kind == "vanished"
+
+
+def test_only_files_are_news_once_copies_were_asked_for(iconik: FakeIconik, held: Held) -> None:
+    iconik.has(on_b2())
+    look(iconik, held)
+    iconik.calls.clear()
+    look(iconik, held)
+    assert iconik.calls == [("files", ASSET)]

@@ -72,3 +72,9 @@ def test_all_formats_of_a_vanished_asset_have_vanished() -> None:
 @pytest.mark.parametrize(("since", "over"), [(None, False), (41, False), (40, True), (0, True)])
 def test_patience_is_over_once_the_time_has_passed(since: int | None, over: bool) -> None:
     assert Patience(now_ms=100, settle_ms=60).is_over(since) is over
+
+
+def test_formats_that_are_known_are_not_asked_for(iconik: FakeIconik) -> None:
+    iconik.has(on_ll())
+    assert see(iconik, ASSET, [a_format()]) == Sight([a_format()], [on_ll()])
+    assert iconik.calls == [("files", ASSET)]
