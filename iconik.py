@@ -216,7 +216,8 @@ class Iconik:
 
 def _typed_ids(objects: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     for each in objects:
-        yield str(each.get("object_type")), str(each.get("id")).lower()
+        # iconik doesn't promise to say what something is; to pass it over would be silence.
+        yield str(each.get("object_type") or "assets"), str(each.get("id")).lower()
 
 
 def _id(value: str) -> str:

@@ -184,7 +184,7 @@ class Run:
                 f"iconik knows no storage {storage_id}, which the custom action gives as its "
                 f"{kind} storage: create the custom actions again with the right ids"
             ) from None
-        if storage.purpose != "FILES":
+        if storage.purpose not in ("", "FILES"):
             raise OperationFailed(
                 f"the {kind} storage '{storage.name}' is for {storage.purpose}, not for FILES: "
                 "create the custom actions again with another storage"

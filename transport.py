@@ -128,6 +128,8 @@ class Transport:
         if not path:
             return None
         # Our tokens go with every request, so no answer may send us to another host.
+        if isinstance(path, str) and path.startswith(f"{self._root}/"):
+            return path
         if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
             raise IconikUnavailable(call, "iconik's next page is not a path on the same host")
         return f"{self._root}{path}"

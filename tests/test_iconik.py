@@ -208,6 +208,13 @@ def test_the_contents_of_a_collection_are_pairs_of_type_and_id(
     assert found == [("assets", ASSET), ("collections", OTHER)]
 
 
+def test_what_iconik_does_not_say_to_be_anything_else_is_an_asset(
+    iconik: Iconik, http: RequestsMock
+) -> None:
+    http.get(f"{API}assets/v1/collections/{STORAGE}/contents/", json=listing({"id": ASSET}))
+    assert list(iconik.collection_contents(STORAGE)) == [("assets", ASSET)]
+
+
 def test_a_saved_search_is_run(iconik: Iconik, http: RequestsMock) -> None:
     answer = listing({"object_type": "assets", "id": ASSET})
     http.get(f"{API}search/v1/search/saved/{OTHER}/", json=answer, match=of())

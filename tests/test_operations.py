@@ -261,6 +261,14 @@ def test_a_storage_of_another_purpose_is_named(bench: Bench) -> None:
     assert bench.do(ADD)["failure"].startswith("the B2 storage 'storage-b2' is for PROXIES")
 
 
+def test_a_storage_whose_purpose_iconik_does_not_tell_is_used(bench: Bench) -> None:
+    bench.iconik.has(on_ll())
+    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
+        storage_id, storage_id, "", "", "", {}
+    )
+    assert bench.do(ADD)["result"] == "finished"
+
+
 def test_an_unknown_storage_is_named(bench: Bench) -> None:
     bench.iconik.problems["storage"] = NotFound("read storage", "unknown (404)")
     assert "iconik knows no storage storage-b2" in bench.do(ADD)["failure"]

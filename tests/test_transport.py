@@ -420,7 +420,8 @@ def test_an_empty_next_page_ends_the_list(
     "next_url",
     [
         "https://evil.test/API/things/",
-        "https://iconik.test/API/things/?page=2",
+        "https://iconik.test.evil.test/API/things/",
+        "https://iconik.test@evil.test/API/things/",
         "http://iconik.test/API/things/",
         "//evil.test/API/things/",
         " //evil.test/API/things/",
@@ -449,6 +450,12 @@ def test_no_answer_sends_us_to_another_host(
     with pytest.raises(IconikUnavailable, match="next page is not a path on the same host"):
         list_all(transport)
     assert len(http.calls) == 1
+
+
+def test_a_next_page_may_name_our_own_host(transport: Transport, http: RequestsMock) -> None:
+    http.get(THINGS, json=page("https://iconik.test/API/more/", 1))
+    http.get("https://iconik.test/API/more/", json=page(None, 2))
+    assert list_all(transport) == [{"id": 1}, {"id": 2}]
 
 
 def test_a_circle_of_pages_ends(transport: Transport, http: RequestsMock) -> None:
