@@ -8,9 +8,12 @@ from errors import SettingsError
 
 # One process runs the operations, any of them answers: two, so that one can always take over.
 workers = 2
-worker_class = "gthread"
+# Threads, and none of them waits for a slow client.
+worker_class = "worker.PatientWorker"
 threads = 8
-# iconik's clicks are small; whoever takes longer than this is no click of iconik's.
+# All connections together must be fewer than the 1,024 files that a process may have open.
+worker_connections = 500
+# A worker whose loop hasn't come round for so long is replaced.
 timeout = 60
 # Operations let go within a second or two, and lose nothing where they don't.
 graceful_timeout = 10

@@ -18,7 +18,7 @@ def configuration() -> dict[str, Any]:
 
 def test_several_workers_answer_so_that_one_can_take_over(configuration: dict[str, Any]) -> None:
     assert configuration["workers"] >= 2
-    assert configuration["worker_class"] == "gthread"
+    assert configuration["worker_class"] == "worker.PatientWorker"
 
 
 @pytest.mark.usefixtures("own_environment")
