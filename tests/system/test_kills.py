@@ -1,0 +1,174 @@
+"""All processes killed at every point of an operation: it ends right, by itself, and once."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.harness import Service, Simulator, wait_for
+from tests.system.media import PROXY, asset, collection, files, unproven_deletions
+from tests.system.points import allow, asked, hang_at, kill_at, refuse
+
+DELETE, PURGE = "files/v1/assets/*/file_sets/*[!e]/", "files/v1/assets/*/purge/"
+COPY = "files/v1/storages/*/bulk/"
+SECONDS = 30.0
+
+
+@pytest.fixture
+def service(tmp_path: Path, simulator: Simulator) -> Iterator[Service]:
+    """The service as it is shipped, which never ends but by being killed."""
+    service = Service(tmp_path, simulator)
+    yield service
+    service.process.kill()
+    service.stop()
+
+
+def clicked(service: Service, action: str, formats: str = "ORIGINAL", **selection: object) -> str:
+    answer = service.click(action, formats, **selection)  # type: ignore[arg-type]
+    assert answer.status_code == 200
+    return str(answer.json()["operation_id"])
+
+
+def ended(service: Service, operation_id: str) -> dict[str, int]:
+    """The counts of an operation's report, which must be the only one of all there are."""
+    report = service.report(operation_id)
+    assert report["result"] == "finished"
+    assert service.newest() == [operation_id]
+    return {name: number for name, number in report["counts"].items() if number}
+
+
+def test_between_the_note_of_a_deletion_and_the_delete(
+    simulator: Simulator, service: Service
+) -> None:
+    left, edited = asset(simulator, "left", on="both"), asset(simulator, "edited", on="both")
+    # Iconik hears of no deletion: it is refused before it has done anything.
+    fault = {"fault": "status:503", "method": "DELETE", "times": None}
+    simulator.control("POST", "faults", fault)
+    operation_id = clicked(service, "remove", asset_ids=[left, edited])
+    wait_for(
+        "deletions",
+        lambda: len({each["path"] for each in asked(simulator, "DELETE", "/")}) == 2,
+        30,
+    )
+    service.process.kill()
+    simulator.control("DELETE", "faults")
+    simulator.edit_on_lucidlink(edited, "a longer cut " * 100)
+    service.start()
+    counts = service.report(operation_id)["counts"]
+    assert (counts["removed"], counts["kept"]) == (1, 1)
+    assert files(simulator.lucidlink) == ["edited_original.mov"]
+    assert unproven_deletions(simulator) == 0
+
+
+def test_between_the_steps_of_a_deletion_and_before_its_note(
+    simulator: Simulator, service: Service
+) -> None:
+    clip = asset(simulator, "clip", on="both")
+    hang_at(simulator, "DELETE", DELETE)
+    operation_id = clicked(service, "remove", asset_ids=[clip])
+    kill_at(service)
+    assert files(simulator.lucidlink) == ["clip_original.mov"]
+    hang_at(simulator, "DELETE", PURGE)
+    service.start()
+    kill_at(service)
+    assert files(simulator.lucidlink) == []
+    service.start()
+    assert ended(service, operation_id) == {"assets": 1, "removed": 1}
+    assert files(simulator.b2) == ["clip_original.mov"]
+    assert unproven_deletions(simulator) == 0
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_between_a_request_for_copies_and_the_note_of_its_job(
+    simulator: Simulator, service: Service, action: str
+) -> None:
+    clip = asset(simulator, "clip", on="b2" if action == "add" else "lucidlink")
+    hang_at(simulator, "POST", COPY)
+    operation_id = clicked(service, action, asset_ids=[clip])
+    kill_at(service)
+    service.start()
+    counts = ended(service, operation_id)
+    assert counts in (
+        {"assets": 1, "there": 1},
+        {"assets": 1, "copied": 1},
+        {"assets": 1, "removed": 1},
+    )
+    assert files(simulator.lucidlink) == (["clip_original.mov"] if action == "add" else [])
+    assert files(simulator.b2) == ["clip_original.mov"]
+    assert unproven_deletions(simulator) == 0
+
+
+def test_while_a_collection_is_being_opened(simulator: Simulator, service: Service) -> None:
+    top = collection(simulator, "top")
+    below = collection(simulator, "below", top)
+    for number in range(3):
+        asset(simulator, f"clip{number}", collection_ids=(below,))
+    point = f"assets/v1/collections/{below}/contents/"
+    hang_at(simulator, "GET", point)
+    operation_id = clicked(service, "add", collection_ids=[top])
+    kill_at(service)
+    service.start()
+    assert ended(service, operation_id) == {"assets": 3, "copied": 3}
+    assert len(files(simulator.lucidlink)) == 3
+
+
+@pytest.mark.parametrize(
+    ("event", "has_ended"),
+    [
+        ("UPDATE OF ended_ms ON plugin_operations", False),
+        ("INSERT ON operation_outputs", True),
+        ("UPDATE OF status ON workflow_status WHEN NEW.status = 'SUCCESS'", True),
+    ],
+    ids=["before the end is noted", "before the engine notes it", "before the engine is done"],
+)
+def test_around_the_end_of_an_operation(
+    simulator: Simulator, service: Service, event: str, has_ended: bool
+) -> None:
+    clip = asset(simulator, "clip", on="both")
+    refuse(service, event)
+    operation_id = clicked(service, "remove", asset_ids=[clip])
+    if has_ended:
+        wait_for("end", lambda: service.has_ended(operation_id), SECONDS)
+    else:
+        wait_for("refusal", lambda: "the database failed" in service.log(), SECONDS)
+        assert not service.has_ended(operation_id)
+    before = service.operation(operation_id).ended_ms
+    service.process.kill()
+    allow(service)
+    service.start()
+    # A newer one has its turn when the engine has taken up the older.
+    service.report(clicked(service, "add", asset_ids=[asset(simulator, "other")]))
+    report = service.report(operation_id)
+    assert report["result"] == "finished"
+    assert report["counts"]["removed"] == 1
+    assert before in (None, service.operation(operation_id).ended_ms)
+
+
+def test_at_random_moments(simulator: Simulator, service: Service) -> None:
+    chance = random.Random(7)
+    simulator.control("PATCH", "settings", {"latency_ms": 10})
+    here = [asset(simulator, f"here{n}", "both", ("ORIGINAL", PROXY)) for n in range(20)]
+    made = [asset(simulator, f"made{n}", "lucidlink", ("ORIGINAL", PROXY)) for n in range(5)]
+    away = [asset(simulator, f"away{n}", "b2", ("ORIGINAL", PROXY)) for n in range(10)]
+    remove = clicked(service, "remove", f"ORIGINAL,{PROXY}", asset_ids=here + made)
+    add = clicked(service, "add", f"ORIGINAL,{PROXY}", asset_ids=away)
+    for _ in range(4):
+        # So many requests from now: a moment that is the same on a fast machine and a slow one.
+        start, later = len(asked(simulator, "*", "")), chance.randrange(1, 40)
+        wait_for(
+            "moment",
+            lambda start=start, later=later: (  # type: ignore[misc]
+                len(asked(simulator, "*", "")) >= start + later
+                or (service.has_ended(remove) and service.has_ended(add))
+            ),
+            SECONDS,
+        )
+        service.process.kill()
+        service.start()
+    assert service.report(remove)["counts"]["removed"] == 50
+    added = service.report(add)["counts"]
+    assert added["copied"] + added["there"] == 20
+    assert len(files(simulator.lucidlink)) == 20
+    assert len(files(simulator.b2)) == 70
+    assert unproven_deletions(simulator) == 0
