@@ -13,25 +13,22 @@ older ones that have the asset held, copying or settling. So a newer one always 
 older have left behind, and what it does is what lasts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from database import writing
-from errors import Stopped
 from outcomes import Outcome, merged
 from tables import (
     Memo,
     Operation,
     assets,
     copies,
-    executors,
     insert_new,
     operations,
     read_operation,
+    writing_in_term,
 )
 
 TOUCHING = ("held", "copying", "settling")
@@ -79,7 +76,7 @@ class Claims:
 
     def recover(self, now_ms: int) -> None:
         """Take up what a killed process had in hand, to be looked at again before anyone else."""
-        with self._writing() as connection:
+        with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
                 sa.update(assets)
                 .where(self._mine, assets.c.state == "held")
@@ -88,7 +85,7 @@ class Claims:
 
     def take(self, limit: int, now_ms: int) -> list[Held]:
         """Hold the next assets, at most ``limit``; none if there are none, or all must wait."""
-        with self._writing() as connection:
+        with writing_in_term(self._engine, self._term) as connection:
             newer, older = _rivals(connection, self._operation)
             if _unknown(newer):
                 return []
@@ -137,7 +134,7 @@ class Claims:
             held: the asset; its memo takes up the file sets.
             file_sets: the format's name by file set id.
         """
-        with self._writing() as connection:
+        with writing_in_term(self._engine, self._term) as connection:
             newer, _ = _rivals(connection, self._operation)
             left = self._formats_left(connection, newer, [held.asset_id])[held.asset_id]
             if _unknown(newer) or not set(file_sets.values()) <= set(left):
@@ -157,7 +154,7 @@ class Claims:
             outcomes: what is known now, by format name; those of other formats stay.
             due_ms: when to look at it again, if it is to be looked at again.
         """
-        with self._writing() as connection:
+        with writing_in_term(self._engine, self._term) as connection:
             before = connection.execute(
                 sa.select(assets.c.outcomes).where(self._mine, assets.c.asset_id == held.asset_id)
             ).scalar_one()
@@ -177,7 +174,7 @@ class Claims:
             held: the assets, their memos saying what was asked for.
             jobs: the format's name by the id of the job that copies it.
         """
-        with self._writing() as connection:
+        with writing_in_term(self._engine, self._term) as connection:
             last = connection.execute(
                 sa.select(sa.func.max(copies.c.batch)).where(copies.c.number == self._number)
             ).scalar()
@@ -213,7 +210,7 @@ class Claims:
             problems: by asset id, what iconik said went wrong.
             general: what went wrong for all of them; "" for nothing.
         """
-        with self._writing() as connection:
+        with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
                 sa.update(copies)
                 .where(copies.c.number == self._number, copies.c.job_id == copy.job_id)
@@ -241,15 +238,6 @@ class Claims:
                 .where(self._mine, assets.c.batch == batch)
                 .values(state="settling", due_ms=0, batch=None)
             )
-
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        """A transaction of the process whose turn it is; one that is late undoes nothing."""
-        with writing(self._engine) as connection:
-            term = connection.execute(sa.select(sa.func.max(executors.c.term))).scalar()
-            if term != self._term:
-                raise Stopped
-            yield connection
 
     @property
     def _mine(self) -> sa.ColumnElement[bool]:

@@ -216,8 +216,10 @@ class Iconik:
 
 def _typed_ids(objects: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     for each in objects:
-        # iconik doesn't promise to say what something is; to pass it over would be silence.
-        yield str(each.get("object_type") or "assets"), str(each.get("id")).lower()
+        object_id = each.get("id")
+        if isinstance(object_id, str):
+            # iconik doesn't promise to say what something is; to pass it over would be silence.
+            yield str(each.get("object_type") or "assets"), object_id.lower()
 
 
 def _id(value: str) -> str:

@@ -1,6 +1,6 @@
 """What this service has taken on: its operations, in the order of their clicks."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from tables import (
     operations,
     read_operation,
     vanished,
+    writing_in_term,
 )
 
 
@@ -28,12 +29,15 @@ class Ledger:
 
     Args:
         engine: SQLAlchemy engine of a SQLite or PostgreSQL database.
+        term: that of the executor, from ``begin_term``, where operations are run.
 
-    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that are the
+    executor's raise ``Stopped`` when another process has taken over.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, term: int = 0) -> None:
         self._engine = engine
+        self._term = term
 
     def create(self) -> None:
         """Create what is missing of the tables."""
@@ -147,7 +151,7 @@ class Ledger:
             gone: by collection or saved search, why it could not be listed.
         """
         ids = list(asset_ids)
-        with writing(self._engine) as connection:
+        with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
                 sa.update(assets)
                 .where(assets.c.number == number, assets.c.state == "done")
@@ -158,11 +162,11 @@ class Ledger:
         for start in range(0, len(ids), CHUNK):
             some = [{"asset_id": each} for each in ids[start : start + CHUNK]]
             new = {"number": number, "state": "waiting", "due_ms": 0, "memo": {}, "outcomes": {}}
-            with writing(self._engine) as connection:
+            with writing_in_term(self._engine, self._term) as connection:
                 connection.execute(
                     insert_new(connection, assets), [{**new, **each} for each in some]
                 )
-        with writing(self._engine) as connection:
+        with writing_in_term(self._engine, self._term) as connection:
             connection.execute(sa.delete(vanished).where(vanished.c.number == number))
             for what, reason in gone.items():
                 connection.execute(
@@ -204,7 +208,7 @@ class Ledger:
 
     def end(self, operation: Operation, now_ms: int) -> bool:
         """End an operation, if nothing is left to do and nobody asked for it again."""
-        with writing(self._engine) as connection:
+        with writing_in_term(self._engine, self._term) as connection:
             open_assets = sa.select(assets.c.asset_id).where(
                 assets.c.number == operation.number, assets.c.state != "done"
             )
@@ -222,7 +226,7 @@ class Ledger:
 
     def fail(self, number: int, failure: str, now_ms: int) -> None:
         """End an operation that came to nothing as a whole, and let go of its assets."""
-        with writing(self._engine) as connection:
+        with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
                 sa.update(assets).where(assets.c.number == number).values(state="done")
             )
@@ -232,15 +236,17 @@ class Ledger:
                 .values(ended_ms=now_ms, failure=failure)
             )
 
-    def purge(self, before_ms: int) -> list[str]:
-        """Forget operations that ended before a time; returns their ids."""
-        with writing(self._engine) as connection:
+    def ended_before(self, moment_ms: int) -> list[str]:
+        """The ids of the operations that ended before a time."""
+        with self._engine.connect() as connection:
             rows = connection.execute(
-                sa.select(operations.c.number, operations.c.id).where(
-                    operations.c.ended_ms < before_ms
-                )
-            ).all()
-            for row in rows:
-                for table in (assets, copies, vanished, operations):
-                    connection.execute(sa.delete(table).where(table.c.number == row.number))
+                sa.select(operations.c.id).where(operations.c.ended_ms < moment_ms)
+            )
             return [row.id for row in rows]
+
+    def forget(self, operation_ids: Sequence[str]) -> None:
+        """Forget operations and all that belongs to them."""
+        with writing_in_term(self._engine, self._term) as connection:
+            numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
+            for table in (assets, copies, vanished, operations):
+                connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))

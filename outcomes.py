@@ -110,7 +110,7 @@ def _problem(subject: str, name: str | None, kind: str, reason: str) -> dict[str
 def _half_deleted(asset_id: str, file_set_id: str, name: str) -> dict[str, str | None]:
     reason = (
         f"its deletion was not finished: file set {file_set_id} may lie in iconik's delete queue, "
-        "proven safe on B2; purge or restore it there, or click again"
+        "proven safe on B2; purge or restore it there"
     )
     return _problem(asset_id, name, "failed", reason)
 

@@ -1,5 +1,7 @@
 """The tables of the ledger, and the values read from them. They lie in the engine's database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from custom_action import Action
+from database import writing
+from errors import Stopped
 
 # Rows written in one transaction.
 CHUNK = 2_000
@@ -130,6 +134,22 @@ class Memo:
     def as_json(self) -> dict[str, Any]:
         """What is stored: only what differs from an empty memo."""
         return {name: value for name, value in vars(self).items() if value not in (None, {})}
+
+
+@contextmanager
+def writing_in_term(engine: sa.Engine, term: int) -> Iterator[sa.Connection]:
+    """A transaction of the process whose turn it is to run operations.
+
+    Args:
+        term: from ``Ledger.begin_term``.
+
+    Raises:
+        Stopped: another process has taken over; one that is late undoes nothing of its work.
+    """
+    with writing(engine) as connection:
+        if connection.execute(sa.select(sa.func.max(executors.c.term))).scalar() != term:
+            raise Stopped
+        yield connection
 
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:

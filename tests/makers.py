@@ -14,7 +14,7 @@ from errors import IconikError, NotFound
 from iconik import Iconik
 from ledger import Ledger
 from records import File, Format, Job, Storage
-from tables import Operation
+from tables import Operation, executors
 
 LL = "storage-ll"
 B2 = "storage-b2"
@@ -104,6 +104,18 @@ def a_database(directory: Path) -> Iterator[sa.Engine]:
         engine.dispose()
 
 
+def a_term(engine: sa.Engine) -> int:
+    """The term of whoever runs operations now, begun if nobody does."""
+    with engine.connect() as connection:
+        term = connection.execute(sa.select(sa.func.max(executors.c.term))).scalar()
+    return term or Ledger(engine).begin_term(0)
+
+
+def a_ledger(engine: sa.Engine) -> Ledger:
+    """The ledger, as whoever runs operations now has it."""
+    return Ledger(engine, a_term(engine))
+
+
 def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operation:
     """Write down a click as the newest operation."""
     ledger = Ledger(engine)
@@ -129,7 +141,7 @@ def expanded(
 ) -> Operation:
     """Write down a click as the newest operation, about these assets."""
     operation = clicked(engine, click)
-    Ledger(engine).expand(operation.number, operation.clicks, asset_ids, {})
+    a_ledger(engine).expand(operation.number, operation.clicks, asset_ids, {})
     return found(engine, operation.id)
 
 

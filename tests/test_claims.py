@@ -19,7 +19,7 @@ from errors import Stopped
 from ledger import Ledger
 from outcomes import Outcome
 from tables import Memo, Operation
-from tests.makers import a_click, a_database, clicked, expanded, found
+from tests.makers import a_click, a_database, a_ledger, a_term, clicked, expanded, found
 
 NOW = 1_000_000
 BOTH = ("ORIGINAL", "PROXY")
@@ -56,7 +56,7 @@ def stands(engine: sa.Engine, number: int, asset_id: str = "a1") -> tuple[str, M
             sa.text("SELECT state FROM plugin_assets WHERE number = :n AND asset_id = :a"),
             {"n": number, "a": asset_id},
         ).scalar_one()
-    for found_id, memo, outcomes in Ledger(engine).outcomes(number):
+    for found_id, memo, outcomes in a_ledger(engine).outcomes(number):
         if found_id == asset_id:
             return state, memo, outcomes
     raise AssertionError(asset_id)
@@ -173,14 +173,14 @@ def test_an_older_operation_waits_until_it_is_known_what_a_newer_one_wants(
     older, _ = clicked_for(engine)
     newer = clicked(engine, a_click("remove"))
     assert taken(older) == {}
-    Ledger(engine).expand(newer.number, 1, ["a2"], {})
+    a_ledger(engine).expand(newer.number, 1, ["a2"], {})
     assert taken(older) == {"a1": ("ORIGINAL",)}
 
 
 def test_an_older_operation_does_not_wait_for_one_that_came_to_nothing(engine: sa.Engine) -> None:
     older, _ = clicked_for(engine)
     newer = clicked(engine, a_click("remove"))
-    Ledger(engine).fail(newer.number, "no token is good", NOW)
+    a_ledger(engine).fail(newer.number, "no token is good", NOW)
     assert taken(older) == {"a1": ("ORIGINAL",)}
 
 
@@ -242,7 +242,7 @@ def test_nothing_is_deleted_once_a_newer_click_may_want_it(
     (held,) = claims.take(1, NOW)
     newer = clicked(engine, a_click("add"))
     if is_known:
-        Ledger(engine).expand(newer.number, 1, ["a1"], {})
+        a_ledger(engine).expand(newer.number, 1, ["a1"], {})
     assert not claims.may_delete(held, {"set-1": "ORIGINAL"})
     assert held.memo == stands(engine, operation.number)[1] == Memo()
 
@@ -391,12 +391,12 @@ class Clicks(RuleBasedStateMachine):
         self.stack = ExitStack()
         directory = self.stack.enter_context(tempfile.TemporaryDirectory())
         self.engine = self.stack.enter_context(a_database(Path(directory)))
-        self.ledger = Ledger(self.engine)
+        self.ledger = a_ledger(self.engine)
         self.all: list[Hands] = []
         self.acted: dict[tuple[str, str], int] = {}
         self.now = NOW
         self.jobs = 0
-        self.term = 0
+        self.term = a_term(self.engine)
 
     @initialize()
     def begin(self) -> None:
@@ -538,6 +538,7 @@ class Clicks(RuleBasedStateMachine):
     @rule()
     def crash(self) -> None:
         self.term = self.ledger.begin_term(self.now)
+        self.ledger = a_ledger(self.engine)
         for hands in self.all:
             hands.held.clear()
             hands.claims = Claims(self.engine, self.operation(hands), self.term)

@@ -48,7 +48,7 @@ class Runner:
         if self.hold:
             turn.stopping.wait(SECONDS)
             raise Stopped
-        ledger = Ledger(turn.engine)
+        ledger = Ledger(turn.engine, turn.term)
         operation = ledger.operation(operation_id)
         assert operation
         ledger.expand(operation.number, operation.clicks, [], {})

@@ -11,10 +11,21 @@ import sqlalchemy as sa
 from claims import Claims
 from custom_action import CustomAction
 from database import writing
+from errors import Stopped
 from ledger import Ledger
 from outcomes import Outcome
 from tables import CHUNK, Memo, assets, insert_new
-from tests.makers import B2, LL, a_click, a_database, an_operation, expanded, found
+from tests.makers import (
+    B2,
+    LL,
+    a_click,
+    a_database,
+    a_ledger,
+    a_term,
+    an_operation,
+    expanded,
+    found,
+)
 
 NOW = 1_000_000
 
@@ -27,12 +38,12 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def ledger(engine: sa.Engine) -> Ledger:
-    return Ledger(engine)
+    return a_ledger(engine)
 
 
 def click(engine: sa.Engine, what: CustomAction, name: str, digest: str = "same") -> str:
     """Click as the web side does; returns the id that it would answer."""
-    ledger = Ledger(engine)
+    ledger = a_ledger(engine)
     with writing(engine) as connection:
         running = ledger.same_running(connection, what, digest)
         if running:
@@ -43,14 +54,14 @@ def click(engine: sa.Engine, what: CustomAction, name: str, digest: str = "same"
 
 def finish(engine: sa.Engine, operation_id: str, now_ms: int = NOW) -> bool:
     """Do all that an operation of no assets does."""
-    operation, ledger = found(engine, operation_id), Ledger(engine)
+    operation, ledger = found(engine, operation_id), a_ledger(engine)
     ledger.expand(operation.number, operation.clicks, [], {})
     return ledger.end(operation, now_ms)
 
 
 def take_all(engine: sa.Engine, operation_id: str = "operation-1") -> Claims:
     """Have an operation hold its assets."""
-    claims = Claims(engine, found(engine, operation_id), Ledger(engine).begin_term(NOW))
+    claims = Claims(engine, found(engine, operation_id), a_term(engine))
     claims.take(100, NOW)
     return claims
 
@@ -86,7 +97,7 @@ def test_later_clicks_have_higher_numbers(engine: sa.Engine, ledger: Ledger) -> 
 def test_a_number_is_never_given_twice(engine: sa.Engine, ledger: Ledger) -> None:
     click(engine, a_click(), "first")
     finish(engine, "first")
-    ledger.purge(NOW + 1)
+    ledger.forget(["first"])
     click(engine, a_click(), "second")
     assert found(engine, "second").number == 2
 
@@ -146,7 +157,7 @@ def test_an_operation_is_expanded_as_of_the_clicks_that_were_known(engine: sa.En
     click(engine, a_click(), "first")
     before = found(engine, "first")
     click(engine, a_click(), "second")
-    Ledger(engine).expand(before.number, before.clicks, [], {})
+    a_ledger(engine).expand(before.number, before.clicks, [], {})
     assert not found(engine, "first").is_expanded
 
 
@@ -163,7 +174,7 @@ def test_assets_that_were_done_with_are_looked_at_again_when_it_is_asked_again(
     engine: sa.Engine, ledger: Ledger
 ) -> None:
     expanded(engine, a_click(), ["a1"])
-    claims = Claims(engine, found(engine, "operation-1"), ledger.begin_term(NOW))
+    claims = Claims(engine, found(engine, "operation-1"), a_term(engine))
     (held,) = claims.take(1, NOW)
     held.memo.asked["ORIGINAL"] = "no space left"
     claims.note(held, "done", {"ORIGINAL": Outcome("failed", "no space left")}, due_ms=NOW + 9)
@@ -231,7 +242,8 @@ def test_operations_that_ended_long_ago_are_forgotten(engine: sa.Engine, ledger:
     expanded(engine, a_click())
     ledger.expand(1, 1, [], {"collection c1": "gone"})
     ledger.fail(1, "no token is good", NOW)
-    assert ledger.purge(NOW + 1) == ["operation-1"]
+    assert ledger.ended_before(NOW + 1) == ["operation-1"]
+    ledger.forget(["operation-1"])
     assert (ledger.newest(9), list(ledger.outcomes(1)), ledger.gone(1)) == ([], [], {})
 
 
@@ -239,15 +251,23 @@ def test_operations_that_run_or_ended_of_late_are_kept(engine: sa.Engine, ledger
     click(engine, a_click(), "first", digest="one")
     finish(engine, "first")
     click(engine, a_click(), "second", digest="two")
-    assert ledger.purge(NOW) == []
-    assert len(ledger.newest(9)) == 2
+    assert ledger.ended_before(NOW) == []
 
 
 # Turns, tables, and PostgreSQL's dialect
 
 
-def test_turns_are_numbered_upwards(ledger: Ledger) -> None:
-    assert [ledger.begin_term(NOW) for _ in range(3)] == [1, 2, 3]
+def test_turns_are_numbered_upwards(engine: sa.Engine) -> None:
+    assert [Ledger(engine).begin_term(NOW) for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_process_whose_turn_is_over_ends_no_operation(engine: sa.Engine) -> None:
+    expanded(engine, a_click())
+    late = a_ledger(engine)
+    late.begin_term(NOW)
+    with pytest.raises(Stopped):
+        late.fail(1, "no token is good", NOW)
+    assert found(engine, "operation-1").ended_ms is None
 
 
 def test_creating_what_is_there_changes_nothing(engine: sa.Engine, ledger: Ledger) -> None:

@@ -26,6 +26,7 @@ from tests.makers import (
     FakeIconik,
     a_click,
     a_database,
+    a_ledger,
     clicked,
     found,
     on_b2,
@@ -67,7 +68,7 @@ class Bench:
     def run(self, operation_id: str, click: CustomAction) -> dict[str, Any]:
         """Run an operation to its end; returns its report."""
         Run(operation_id, click, self.turn(), self.iconik, self.settings).run()
-        operation, ledger = found(self.engine, operation_id), Ledger(self.engine)
+        operation, ledger = found(self.engine, operation_id), a_ledger(self.engine)
         number = operation.number
         return report(operation, ledger.outcomes(number), ledger.gone(number))
 
@@ -186,7 +187,7 @@ def test_an_asset_that_was_in_hand_when_iconik_went_away_stays_out_of_others_han
     states = []
 
     def look(wait: int) -> None:
-        states.append(Ledger(bench.engine).progress(1))
+        states.append(a_ledger(bench.engine).progress(1))
         bench.iconik.problems.clear()
 
     bench.stopping.at_wait = look
@@ -294,7 +295,7 @@ def test_another_click_while_it_runs_has_everything_looked_at_again(bench: Bench
 def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: Bench) -> None:
     bench.iconik.has(on_b2(), on_ll())
     older = found(bench.engine, bench.click(ADD))
-    Ledger(bench.engine).expand(older.number, 1, [ASSET], {})
+    a_ledger(bench.engine).expand(older.number, 1, [ASSET], {})
     (held,) = Claims(bench.engine, older, bench.term).take(1, 0)
 
     def let_go(wait: int) -> None:

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from claims import Claims, Held
 from errors import IconikError, IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
-from ledger import Ledger
 from outcomes import Outcome
 from remove import look_to_remove
 from sight import Look, Patience
@@ -22,6 +21,8 @@ from tests.makers import (
     a_click,
     a_database,
     a_format,
+    a_ledger,
+    a_term,
     clicked,
     expanded,
     on_b2,
@@ -46,7 +47,7 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
 def claims(engine: sa.Engine) -> Claims:
     """Those of a Remove of one asset's ORIGINAL and PROXY, with nobody else about."""
     operation = expanded(engine, a_click("remove", formats=FORMATS))
-    return Claims(engine, operation, Ledger(engine).begin_term(0))
+    return Claims(engine, operation, a_term(engine))
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def deletions(iconik: FakeIconik) -> list[tuple[str, ...]]:
 
 def stored_memo(engine: sa.Engine) -> Memo:
     """What a process that takes over would find."""
-    ((_, memo, _),) = Ledger(engine).outcomes(1)
+    ((_, memo, _),) = a_ledger(engine).outcomes(1)
     return memo
 
 

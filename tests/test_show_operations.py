@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from database import connect
 from ledger import Ledger
 from show_operations import in_full, main
-from tests.makers import ASSET, a_click, clicked
+from tests.makers import ASSET, a_click, a_ledger, clicked
 
 pytestmark = pytest.mark.usefixtures("own_environment")
 
@@ -28,7 +28,7 @@ def database(own_environment: dict[str, str]) -> Iterator[sa.Engine]:
 def failed(database: sa.Engine) -> str:
     """The id of an operation that failed."""
     operation = clicked(database, a_click("remove", asset_ids=(ASSET,)))
-    ledger = Ledger(database)
+    ledger = a_ledger(database)
     ledger.expand(operation.number, 1, [ASSET], {"collection c": "iconik knows it no more"})
     ledger.fail(operation.number, "no token is good any more", 1000)
     return operation.id

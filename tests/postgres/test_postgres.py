@@ -40,7 +40,7 @@ def recorder(settings: Settings) -> Iterator[Recorder]:
 
 
 def end_at_once(operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
-    ledger = Ledger(turn.engine)
+    ledger = Ledger(turn.engine, turn.term)
     operation = ledger.operation(operation_id)
     assert operation
     ledger.expand(operation.number, operation.clicks, click.asset_ids, {})
