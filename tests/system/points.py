@@ -30,7 +30,7 @@ def kill_at(service: Service) -> None:
 
 
 def asked(simulator: Simulator, method: str, ending: str) -> list[dict[str, Any]]:
-    """The requests so far of a method, '*' being any, whose path ends so; whatever became of them."""
+    """The requests so far of a method, '*' for any, whose path ends so; answered or not."""
     seen = simulator.control("GET", "requests")["objects"]
     return [
         each for each in seen if method in ("*", each["method"]) and each["path"].endswith(ending)
