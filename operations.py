@@ -52,6 +52,9 @@ DATABASE_WAIT = 5.0
 LONGEST_WAIT_FOR_OTHERS = 1.0
 SOONEST_LOOK_MS = 1_000
 LATEST_LOOK_MS = 60_000
+# So often iconik may give no usable answer about one asset, while it answers about others.
+MOST_FAILURES = 10
+LATEST_RETRY_MS = 300_000
 PROBLEMS_LOGGED = 20
 
 
@@ -197,26 +200,30 @@ class Run:
         log.info("%s is about %s", self._click.title, in_words({"assets": len(asset_ids)}))
 
     def _look_at_all(self, pool: ThreadPoolExecutor, held: list[Held]) -> None:
-        interruption: list[IconikUnavailable] = []
-        looks = pool.map(lambda each: self._look_at(each, interruption), held)
+        unanswered: list[tuple[Held, IconikUnavailable]] = []
+        looks = list(pool.map(lambda each: self._look_at(each, unanswered), held))
         wanted = [
             (each, look.copies) for each, look in zip(held, looks, strict=True) if look.copies
         ]
-        if wanted:
-            copying.ask(self._iconik, self._claims, self._route, wanted, now_ms())
-        if interruption:
-            raise interruption[0]
+        try:
+            if wanted:
+                copying.ask(self._iconik, self._claims, self._route, wanted, now_ms())
+        finally:
+            if unanswered:
+                self._put_off(unanswered)
 
-    def _look_at(self, held: Held, interruption: list[IconikUnavailable]) -> Look:
+    def _look_at(self, held: Held, unanswered: list[tuple[Held, IconikUnavailable]]) -> Look:
         """Look at an asset, do what can be done at once, and note how it stands."""
         self._check_stopping()
-        look, memo = Look(is_overtaken=True), held.memo
+        look = Look(is_overtaken=True)
         # While iconik is away, the others of a batch needn't find out for themselves.
-        if not interruption:
+        if not unanswered:
             try:
                 look = self._look(held)
+                held.memo.failures = 0
             except IconikUnavailable as error:
-                interruption.append(error)
+                unanswered.append((held, error))
+                return look
             except TokenRejected:
                 raise
             except IconikRefused as refusal:
@@ -224,15 +231,41 @@ class Run:
         if look.copies:
             self._claims.note(held, "held", look.outcomes)
         elif look.is_unfinished:
-            age = now_ms() - (memo.unfinished_ms or now_ms())
+            age = now_ms() - (held.memo.unfinished_ms or now_ms())
             due = now_ms() + min(max(age // 2, SOONEST_LOOK_MS), LATEST_LOOK_MS)
             self._claims.note(held, "settling", look.outcomes, due)
         elif look.is_overtaken:
-            is_touched = memo.asked or memo.deleting or memo.unfinished_ms
-            self._claims.note(held, "settling" if is_touched else "waiting", look.outcomes)
+            self._let_go(held, 0)
         else:
             self._claims.note(held, "done", look.outcomes)
         return look
+
+    def _put_off(self, unanswered: list[tuple[Held, IconikUnavailable]]) -> None:
+        """Look later at assets that iconik did not answer about, unless it is away altogether.
+
+        Raises:
+            IconikUnavailable: it is away altogether.
+        """
+        try:
+            self._iconik.storage(self._click.ll_storage_id)
+        except IconikUnavailable:
+            for held, _ in unanswered:
+                self._let_go(held, 0)
+            raise
+        for held, error in unanswered:
+            log.warning("%s; the others go on", error)
+            held.memo.failures += 1
+            if held.memo.failures < MOST_FAILURES:
+                self._let_go(held, now_ms() + min(2**held.memo.failures * 1000, LATEST_RETRY_MS))
+            else:
+                failed = Outcome("failed", f"{error}, {MOST_FAILURES} times over")
+                self._claims.note(held, "done", dict.fromkeys(held.formats, failed))
+
+    def _let_go(self, held: Held, due_ms: int) -> None:
+        """Have an asset looked at again, by others first if nothing of ours is under way for it."""
+        memo = held.memo
+        is_touched = memo.asked or memo.deleting or memo.unfinished_ms
+        self._claims.note(held, "settling" if is_touched else "waiting", {}, due_ms)
 
     def _look(self, held: Held) -> Look:
         click = self._click

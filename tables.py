@@ -124,16 +124,18 @@ class Memo:
         unfinished_ms: when an unfinished file was first seen, since the last copy; None for not.
         deleting: the format name of each file set whose deletion may have begun, by its id.
         formats: by name, the id of each wanted format, once copies were asked for.
+        failures: how often in a row iconik gave no usable answer about this asset.
     """
 
     asked: dict[str, str] = field(default_factory=dict)
     unfinished_ms: int | None = None
     deleting: dict[str, str] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
+    failures: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """What is stored: only what differs from an empty memo."""
-        return {name: value for name, value in vars(self).items() if value not in (None, {})}
+        return {name: value for name, value in vars(self).items() if value not in (None, {}, 0)}
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, Sto
 from ledger import Ledger
 from operations import Operations, Run
 from outcomes import report
-from records import Job, Storage
+from records import Format, Job, Storage
 from settings import Settings
 from tests.makers import (
     ASSET,
@@ -151,7 +151,7 @@ def test_while_iconik_is_away_it_is_asked_again_ever_more_rarely(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench.iconik.has(on_b2(), on_ll())
-    bench.iconik.problems["formats"] = AWAY
+    bench.iconik.problems["storage"] = AWAY
     caplog.set_level("INFO", "operations")
 
     def come_back(wait: int) -> None:
@@ -182,7 +182,8 @@ def test_an_asset_that_was_in_hand_when_iconik_went_away_stays_out_of_others_han
     bench: Bench,
 ) -> None:
     bench.iconik.has(on_b2(), on_ll())
-    bench.iconik.problems["purge_file_set"] = AWAY
+    away = {"purge_file_set": AWAY, "storage": AWAY}
+    bench.iconik.before["purge_file_set"] = lambda: bench.iconik.problems.update(away)
     operation_id = bench.click(REMOVE)
     states = []
 
@@ -201,11 +202,57 @@ def test_the_others_of_a_batch_do_not_find_out_for_themselves_that_iconik_is_awa
     click = a_click("add", asset_ids=tuple(f"asset-{n}" for n in range(50)))
     for asset_id in click.asset_ids:
         bench.iconik.has(on_ll(), asset_id=asset_id)
-    bench.iconik.problems["formats"] = AWAY
+    away = {"formats": AWAY, "storage": AWAY}
+    bench.iconik.before["formats"] = lambda: bench.iconik.problems.update(away)
     bench.stopping.at_wait = lambda _: bench.iconik.problems.clear()
     assert bench.do(click)["counts"]["there"] == 50
     asked_in_vain = len(bench.iconik.called("formats")) - 50
     assert asked_in_vain <= operations.CONNECTIONS
+
+
+def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000_000]
+    monkeypatch.setattr(operations, "now_ms", lambda: clock[0])
+    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
+    bench.iconik.has(on_b2(), on_ll(), asset_id="asset-2")
+    bench.iconik.has(on_ll(), on_b2())
+    formats = bench.iconik.formats
+
+    def answers_about_others(asset_id: str) -> list[Format]:
+        if asset_id == ASSET:
+            raise AWAY
+        return formats(asset_id)
+
+    bench.iconik.formats = answers_about_others  # type: ignore[method-assign]
+    told = bench.do(a_click("remove", asset_ids=(ASSET, "asset-2")))
+    assert told["counts"]["removed"] == 1
+    assert told["problems"] == [
+        {
+            "asset_id": ASSET,
+            "format": "ORIGINAL",
+            "kind": "failed",
+            "reason": "could not list the files: iconik answered 503, 10 times over",
+        }
+    ]
+
+
+def test_an_asset_that_iconik_answers_about_again_is_done(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000_000]
+    monkeypatch.setattr(operations, "now_ms", lambda: clock[0])
+    bench.iconik.has(on_b2(), on_ll())
+    bench.iconik.problems["files"] = AWAY
+
+    def answer_again(wait: int) -> None:
+        clock[0] += 60_000
+        if wait == 5:
+            bench.iconik.problems.clear()
+
+    bench.stopping.at_wait = answer_again
+    assert bench.do(REMOVE)["counts"]["removed"] == 1
 
 
 def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) -> None:
