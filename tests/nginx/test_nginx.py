@@ -1,0 +1,224 @@
+"""The shipped nginx configuration, in a real nginx in front of the real service."""
+
+import os
+import shutil
+import socket
+import ssl
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from simulator.harness import ROOT, SECRET, Process, Simulator, stop_all, wait_for
+from tests.system.media import asset, files
+
+HOST = "plugin.example.com"
+SLOW_CLIENTS = 100
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+pytestmark = pytest.mark.skipif(
+    not (NGINX or os.environ.get("REQUIRE_SERVERS")), reason="nginx is not installed"
+)
+
+
+class Front(NamedTuple):
+    """A running nginx: its ports, where it keeps its log, and the certificate to trust."""
+
+    http: int
+    https: int
+    directory: Path
+    simulator: Simulator
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.https}"
+
+    @property
+    def certificate(self) -> str:
+        return str(self.directory / "fullchain.pem")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def make_certificate(directory: Path) -> None:
+    """Write a certificate for localhost, signed by itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (directory / "fullchain.pem").write_bytes(certificate.public_bytes(pem))
+    (directory / "privkey.pem").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """The simulator, the service on a unix socket, and nginx in front of it."""
+    directory = tmp_path_factory.mktemp("nginx")
+    simulator = Simulator(directory, "--copy-seconds", "0.05")
+    plugin = Process(
+        [sys.executable, "-m", "gunicorn", "-b", f"unix:{directory}/plugin.sock", "plugin:app"],
+        {
+            "ICONIK_ID": simulator.app_id,
+            "ICONIK_URL": simulator.url,
+            "BZ_SHARED_SECRET": SECRET,
+            "STATE_DIRECTORY": str(directory),
+        },
+        directory / "service.log",
+    )
+    plugin.wait_for_line("Listening at")
+    make_certificate(directory)
+    front = Front(free_port(), free_port(), directory, simulator)
+    shipped = (ROOT / "deploy" / "nginx.conf").read_text()
+    for place, here in {
+        "listen 80;": f"listen 127.0.0.1:{front.http};",
+        "listen [::]:80;": "",
+        "listen 443 ssl;": f"listen 127.0.0.1:{front.https} ssl;",
+        "listen [::]:443 ssl;": "",
+        f"/etc/letsencrypt/live/{HOST}/": f"{directory}/",
+        f"server_name {HOST}": "server_name localhost",
+        "/var/log/nginx/": f"{directory}/",
+        "/run/b2-iconik-plugin/": f"{directory}/",
+    }.items():
+        assert place in shipped
+        shipped = shipped.replace(place, here)
+    user = "user root;" if os.getuid() == 0 else ""
+    temporary = "".join(
+        f"{kind}_temp_path {directory}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (directory / "nginx.conf").write_text(
+        f"{user} daemon off; pid {directory}/nginx.pid; error_log {directory}/error.log;\n"
+        f"events {{}}\nhttp {{ {temporary}\n{shipped}\n}}\n"
+    )
+    command = [str(NGINX), "-p", str(directory), "-c", str(directory / "nginx.conf")]
+    nginx = Process(command, {}, directory / "nginx.log")
+    wait_for("answer through nginx", lambda: answers(front, nginx), 30)
+    yield front
+    stop_all()
+
+
+def answers(front: Front, nginx: Process) -> bool:
+    assert nginx.is_running(), nginx.output()
+    try:
+        return requests.get(f"{front.url}/", verify=front.certificate, timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def click(front: Front, asset_id: str) -> requests.Response:
+    return requests.post(
+        f"{front.url}/add",
+        params={
+            "b2_storage_id": front.simulator.b2_storage_id,
+            "ll_storage_id": front.simulator.ll_storage_id,
+        },
+        json={
+            "context": "ASSET",
+            "asset_ids": [asset_id],
+            "auth_token": front.simulator.token,
+        },
+        headers={"x-bz-secret": SECRET},
+        verify=front.certificate,
+        timeout=20,
+    )
+
+
+def test_a_click_goes_through_https_all_the_way(front: Front) -> None:
+    answer = click(front, asset(front.simulator, "clip"))
+    assert (answer.status_code, answer.json()["message"]) == (200, "OK")
+    wait_for("copy", lambda: "clip_original.mov" in files(front.simulator.lucidlink), 30)
+
+
+def test_http_leads_to_https(front: Front) -> None:
+    answer = requests.get(
+        f"http://localhost:{front.http}/add?b2_storage_id=1", allow_redirects=False, timeout=20
+    )
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == "https://localhost/add?b2_storage_id=1"
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_tls_before_1_2_is_refused(front: Front) -> None:
+    old = ssl.create_default_context(cafile=front.certificate)
+    # What the machine itself would refuse must be refused by nginx.
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    old.minimum_version = ssl.TLSVersion.TLSv1
+    old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with (
+        socket.create_connection(("localhost", front.https), 10) as raw,
+        pytest.raises(ssl.SSLError),
+    ):
+        old.wrap_socket(raw, server_hostname="localhost")
+
+
+def test_a_body_far_too_large_is_refused(front: Front) -> None:
+    answer = requests.post(
+        f"{front.url}/add", data=b" " * 6_000_000, verify=front.certificate, timeout=20
+    )
+    assert answer.status_code == 413
+
+
+def test_no_secret_is_logged(front: Front) -> None:
+    click(front, asset(front.simulator, "another"))
+    logged = (front.directory / "b2-iconik-plugin.log").read_text()
+    assert "POST /add" in logged
+    assert SECRET not in logged
+    assert front.simulator.token not in logged
+
+
+@pytest.mark.parametrize("sent", ["head", "body"])
+def test_slow_clients_keep_nobody_from_clicking_and_are_ended(front: Front, sent: str) -> None:
+    start = b"POST /add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
+    context = ssl.create_default_context(cafile=front.certificate)
+    slow = []
+    for _ in range(SLOW_CLIENTS):
+        raw = socket.create_connection(("localhost", front.https), 10)
+        client = context.wrap_socket(raw, server_hostname="localhost")
+        client.sendall(start + (b"\r\n{" if sent == "body" else b"x-"))
+        slow.append(client)
+    assert click(front, asset(front.simulator, f"beside_slow_{sent}")).status_code == 200
+
+    def have_all_ended() -> bool:
+        return all(has_ended(client) for client in slow)
+
+    wait_for("end of the slow clients", have_all_ended, 60)
+    for client in slow:
+        client.close()
+
+
+def has_ended(client: ssl.SSLSocket) -> bool:
+    """Whether the other side has closed a connection, perhaps after an answer."""
+    client.settimeout(0.01)
+    try:
+        while client.recv(4096):
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return True
