@@ -110,23 +110,27 @@ class Iconik:
     def delete_file_set(self, asset_id: str, file_set_id: str) -> None:
         """Mark a file set deleted: DELETE files/v1/assets/{id}/file_sets/{id}/.
 
-        That it is gone already is success.
+        That it is gone already is success. Without an answer it is not asked for again: by then
+        it may no longer be right.
         """
         self._http.delete(
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/",
             f"delete file set {file_set_id} of asset {asset_id}",
             "can_delete_files",
+            once=True,
         )
 
     def purge_file_set(self, asset_id: str, file_set_id: str) -> None:
         """Remove the files of a deleted file set: DELETE …/file_sets/{id}/purge/.
 
-        That it is gone already is success.
+        That it is gone already is success. Without an answer it is not asked for again: by then
+        it may no longer be right.
         """
         self._http.delete(
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/purge/",
             f"purge file set {file_set_id} of asset {asset_id}",
             "can_delete_files",
+            once=True,
         )
 
     # Selections

@@ -1,14 +1,15 @@
 """What Remove does with one asset: prove its files safe on B2, and delete those that are."""
 
 import logging
+from dataclasses import replace
 
 from claims import Claims, Held
-from custody import Safe, Unproven, Verdict, judge, wanted_formats
+from custody import Safe, Unproven, Verdict, judge, presence, wanted_formats
 from errors import IconikRefused, NotFound, TokenRejected
 from iconik import Iconik
 from outcomes import Outcome
-from records import DELETED
-from sight import Look, Patience, see, vanished
+from records import ACTIVE, DELETED
+from sight import Look, Patience, Sight, see, vanished
 
 log = logging.getLogger(__name__)
 
@@ -19,22 +20,26 @@ def look_to_remove(
     claims: Claims,
     storages: tuple[str, str],
     patience: Patience,
+    obstacle: str = "",
 ) -> Look:
     """Look at an asset that is to leave LucidLink, and delete what is proven safe at once.
 
-    Between the reading that proves a file set and its deletion lies nothing but a note in the
-    ledger, so an edit that slips in between must be made and noticed by iconik within that moment.
+    Between the reading that proves a file set and its deletion lie a note in the ledger and the
+    deletions of the asset's other proven file sets. A deletion that iconik doesn't answer is not
+    asked for again before everything was read again. So an edit that slips in between must be made
+    and noticed by iconik within that moment.
 
     Args:
         held: the asset; its memo takes up what is being deleted, and since when something is
             unfinished.
         claims: asked whether a newer click has come in between.
         storages: the ids of the LucidLink storage and the B2 storage.
+        obstacle: why nothing can be copied to B2, as the rest of a sentence; "" if it can.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
-    look = Look(_finish_deletion(iconik, held))
+    look = Look(_finish_deletion(iconik, held, storages))
     if not held.formats:
         return look
     sight = see(iconik, held.asset_id)
@@ -50,7 +55,7 @@ def look_to_remove(
         elif not verdicts:
             look.outcomes.setdefault(name, Outcome("absent"))
         else:
-            _weigh(name, verdicts, held, patience, look)
+            _weigh(name, verdicts, held, patience, obstacle, look)
     if look.copies:
         held.memo.unfinished_ms = None
     elif look.is_unfinished and held.memo.unfinished_ms is None:
@@ -59,7 +64,14 @@ def look_to_remove(
     return look
 
 
-def _weigh(name: str, verdicts: list[Verdict], held: Held, patience: Patience, look: Look) -> None:
+def _weigh(
+    name: str,
+    verdicts: list[Verdict],
+    held: Held,
+    patience: Patience,
+    obstacle: str,
+    look: Look,
+) -> None:
     """Decide what becomes of a format that is on LucidLink: deleted, copied first, or kept."""
     doubts = [each for each in verdicts if isinstance(each, Unproven)]
     said = held.memo.asked.get(name)
@@ -72,6 +84,8 @@ def _weigh(name: str, verdicts: list[Verdict], held: Held, patience: Patience, l
         held.memo.unfinished_ms
     ):
         look.is_unfinished = True
+    elif said is None and obstacle:
+        look.outcomes[name] = Outcome("kept", f"{doubts[0].reason}, and {obstacle}")
     elif said is None:
         look.copies.append(name)
     else:
@@ -96,15 +110,19 @@ def _delete(
             refusal = _delete_one(iconik, held, each)
             if refusal:
                 look.outcomes[name] = Outcome("failed", refusal)
-                continue
-            log.info(
-                "deleted file set %s (%s) of asset %s: proven by %s of file set %s on B2",
-                each.file_set_id,
-                name,
-                held.asset_id,
-                "size and checksum" if each.by_checksum else "size",
-                each.twin_id,
-            )
+            else:
+                _log_deletion(held, name, each)
+
+
+def _log_deletion(held: Held, name: str, safe: Safe) -> None:
+    log.info(
+        "deleted file set %s (%s) of asset %s: proven by %s of file set %s on B2",
+        safe.file_set_id,
+        name,
+        held.asset_id,
+        "size and checksum" if safe.by_checksum else "size",
+        safe.twin_id,
+    )
 
 
 def _delete_one(iconik: Iconik, held: Held, safe: Safe) -> str:
@@ -131,10 +149,11 @@ def _purge(iconik: Iconik, held: Held, file_set_id: str) -> str:
     return ""
 
 
-def _finish_deletion(iconik: Iconik, held: Held) -> dict[str, Outcome]:
-    """Bring a deletion to its end that was interrupted after it was proven right.
+def _finish_deletion(iconik: Iconik, held: Held, storages: tuple[str, str]) -> dict[str, Outcome]:
+    """Bring a deletion to its end that was interrupted, if it still is right.
 
-    A file set that isn't deleted must be proven anew.
+    A file set that isn't deleted is left to be proven like any other. One that was marked deleted
+    is purged only if it would be proven now: the interruption may have been a long one.
     """
     if not held.memo.deleting:
         return {}
@@ -142,12 +161,47 @@ def _finish_deletion(iconik: Iconik, held: Held) -> dict[str, Outcome]:
         statuses = iconik.file_set_statuses(held.asset_id)
     except NotFound:
         statuses = {}
+    sight = see(iconik, held.asset_id)
+    if sight is None:
+        return vanished(held.memo.deleting.values()).outcomes
     outcomes = {}
     for file_set_id, name in list(held.memo.deleting.items()):
         # One that isn't listed may be deleted: asking for its purge does no harm.
-        if statuses.get(file_set_id, DELETED) == DELETED:
-            refusal = _purge(iconik, held, file_set_id)
-            outcomes[name] = Outcome("failed", refusal) if refusal else Outcome("removed")
-        else:
+        if statuses.get(file_set_id, DELETED) != DELETED:
             del held.memo.deleting[file_set_id]
+            continue
+        verdict = _judge_deleted(file_set_id, name, sight, storages)
+        if isinstance(verdict, Unproven):
+            outcomes[name] = Outcome(
+                "failed",
+                f"{verdict.reason}, seen after file set {file_set_id} was marked deleted, so its "
+                "files were not removed: restore it from iconik's delete queue",
+            )
+            continue
+        refusal = _purge(iconik, held, file_set_id)
+        outcomes[name] = Outcome("failed", refusal) if refusal else Outcome("removed")
+        if verdict and not refusal:
+            _log_deletion(held, name, verdict)
     return outcomes
+
+
+def _judge_deleted(
+    file_set_id: str, name: str, sight: Sight, storages: tuple[str, str]
+) -> Verdict | None:
+    """Judge a file set that is marked deleted as if it weren't.
+
+    None if iconik no longer lists what is in it, but B2 still has the format's files.
+    """
+    files = [
+        replace(file, file_set_status=ACTIVE) if file.file_set_id == file_set_id else file
+        for file in sight.files
+    ]
+    format_ids = {file.format_id for file in files if file.file_set_id == file_set_id}
+    for format_id in format_ids:
+        for verdict in judge(format_id, files, *storages):
+            if verdict.file_set_id == file_set_id:
+                return verdict
+    formats = wanted_formats(sight.formats, name)
+    if any(presence(each.id, sight.files, storages[1]).state == "there" for each in formats):
+        return None
+    return Unproven(file_set_id, "B2 no longer has its files", "none")

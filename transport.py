@@ -11,7 +11,7 @@ from typing import Any
 import requests
 from pyrate_limiter import Duration, Limiter, Rate
 from requests.adapters import HTTPAdapter
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
 from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, TokenRejected
@@ -82,10 +82,14 @@ class Transport:
         """Close the connections."""
         self._session.close()
 
-    def delete(self, path: str, call: str, role: str) -> None:
-        """Delete something; that it is gone already (404) is success."""
+    def delete(self, path: str, call: str, role: str, *, once: bool = False) -> None:
+        """Delete something; that it is gone already (404) is success.
+
+        Args:
+            once: ask but once, because what makes it right may be over a moment later.
+        """
         try:
-            self._send("DELETE", self._api + path, call, role)
+            self._send("DELETE", self._api + path, call, role, attempts=1 if once else ATTEMPTS)
         except NotFound:
             return
 
@@ -143,16 +147,20 @@ class Transport:
         *,
         params: Mapping[str, str] | None = None,
         json: Any = None,
+        attempts: int = ATTEMPTS,
     ) -> Any:
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=stop_after_attempt(attempts),
             wait=_wait,
             reraise=True,
         )
         try:
             return retrying(self._attempt, method, url, call, role, params, json)
         except _Passing as passing:
+            # Whoever asks again, and whatever, does so no sooner than iconik wants.
+            if passing.retry_after:
+                nap.sleep(min(passing.retry_after, LONGEST_WAIT))
             raise IconikUnavailable(call, passing.problem) from None
 
     def _attempt(

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from claims import Claims, Held
 from errors import IconikError, IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from outcomes import Outcome
+from records import File
 from remove import look_to_remove
 from sight import Look, Patience
 from tables import Memo
@@ -137,6 +138,15 @@ def test_what_a_copy_did_not_bring_to_b2_is_kept(
     assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("kept", reason)
 
 
+def test_where_nothing_can_be_copied_no_copy_is_asked_for(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_ll())
+    found = look_to_remove(iconik, held, claims, (LL, B2), Patience(NOW, SETTLE), "B2 is read-only")
+    assert found.outcomes["ORIGINAL"] == ("kept", "clip.mov has no twin on B2, and B2 is read-only")
+    assert found.copies == []
+
+
 def test_what_is_being_written_on_b2_is_waited_for(
     iconik: FakeIconik, held: Held, claims: Claims
 ) -> None:
@@ -251,6 +261,7 @@ def test_an_interrupted_deletion_is_remembered(
 def test_a_half_done_deletion_is_brought_to_its_end(
     iconik: FakeIconik, claims: Claims, statuses: dict[str, str]
 ) -> None:
+    iconik.has(on_ll(file_set_status="DELETED"), on_b2())
     iconik.known_statuses[ASSET] = statuses
     held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
     assert look(iconik, held, claims).outcomes == {"ORIGINAL": Outcome("removed")}
@@ -258,9 +269,59 @@ def test_a_half_done_deletion_is_brought_to_its_end(
     assert held.memo.deleting == {}
 
 
-def test_a_half_done_deletion_of_an_asset_that_is_gone_is_done(
+def test_nothing_is_purged_of_an_asset_that_is_gone(iconik: FakeIconik, claims: Claims) -> None:
+    held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
+    gone = Outcome("vanished", "iconik knows the asset no more")
+    assert look(iconik, held, claims).outcomes == {"ORIGINAL": gone}
+    assert deletions(iconik) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "doubt"),
+    [
+        (
+            [on_ll(size=7, file_set_status="DELETED"), on_b2()],
+            "clip.mov differs from its master: 7 bytes on LucidLink, 1,000 bytes on B2",
+        ),
+        ([on_ll(file_set_status="DELETED")], "clip.mov has no twin on B2"),
+        (
+            [on_ll(file_set_status="DELETED"), on_b2(status="OPEN")],
+            "clip.mov isn't finished on B2 (OPEN)",
+        ),
+        ([on_b2(status="MISSING")], "B2 no longer has its files"),
+        ([on_b2(format_id="format-proxy")], "B2 no longer has its files"),
+    ],
+)
+def test_what_is_no_longer_proven_is_not_purged(
+    iconik: FakeIconik, claims: Claims, files: list[File], doubt: str
+) -> None:
+    iconik.has(*files)
+    iconik.known_statuses[ASSET] = {LL_SET: "DELETED"}
+    held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
+    reason = (
+        f"{doubt}, seen after file set {LL_SET} was marked deleted, so its files were not removed: "
+        "restore it from iconik's delete queue"
+    )
+    assert look(iconik, held, claims).outcomes == {"ORIGINAL": Outcome("failed", reason)}
+    assert deletions(iconik) == []
+    assert held.memo.deleting == {LL_SET: "ORIGINAL"}
+
+
+def test_a_purge_is_proven_by_the_files_of_its_own_file_set(
     iconik: FakeIconik, claims: Claims
 ) -> None:
+    edited = on_ll(file_set_id="another-set", size=7, directory_path="elsewhere")
+    iconik.has(edited, on_ll(file_set_status="DELETED"), on_b2())
+    iconik.known_statuses[ASSET] = {LL_SET: "DELETED", "another-set": "ACTIVE"}
+    held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
+    assert look(iconik, held, claims).outcomes == {"ORIGINAL": Outcome("removed")}
+
+
+def test_a_purge_is_right_where_iconik_lists_no_deleted_files_but_b2_has_them(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    iconik.has(on_b2())
+    iconik.known_statuses[ASSET] = {LL_SET: "DELETED"}
     held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
     assert look(iconik, held, claims).outcomes == {"ORIGINAL": Outcome("removed")}
 
@@ -269,6 +330,7 @@ def test_a_half_done_deletion_of_an_asset_that_is_gone_is_done(
 def test_what_is_not_deleted_is_never_purged_without_a_new_proof(
     iconik: FakeIconik, claims: Claims, status: str
 ) -> None:
+    iconik.has(on_ll(file_set_status=status), on_b2())
     iconik.known_statuses[ASSET] = {LL_SET: status}
     held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
     assert look(iconik, held, claims).outcomes == {}
@@ -315,6 +377,7 @@ def test_a_refused_deletion_is_told_of_the_format_that_it_was_about(
 def test_a_refused_purge_of_a_half_done_deletion_is_told(
     iconik: FakeIconik, claims: Claims
 ) -> None:
+    iconik.has(on_ll(file_set_status="DELETED"), on_b2())
     iconik.known_statuses[ASSET] = {LL_SET: "DELETED"}
     iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
     held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))

@@ -496,6 +496,25 @@ def test_deleting_succeeds_also_when_it_is_gone(
     transport.delete("things/1/", "delete thing 1", "can_delete_things")
 
 
+def test_what_is_to_be_asked_once_is_not_repeated(
+    transport: Transport, http: RequestsMock, waits: list[float]
+) -> None:
+    answer = http.delete(THING, status=503)
+    with pytest.raises(IconikUnavailable):
+        transport.delete("things/1/", "delete it", "can", once=True)
+    assert answer.call_count == 1
+    assert waits == []
+
+
+def test_whoever_asks_next_does_so_no_sooner_than_iconik_wants(
+    transport: Transport, http: RequestsMock, waits: list[float]
+) -> None:
+    http.delete(THING, status=429, headers={"Retry-After": "7"})
+    with pytest.raises(IconikUnavailable):
+        transport.delete("things/1/", "delete it", "can", once=True)
+    assert waits == [7.0]
+
+
 def test_a_deletion_that_is_refused_is_no_success(transport: Transport, http: RequestsMock) -> None:
     http.delete(THING, status=403)
     with pytest.raises(NotPermitted):
