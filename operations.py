@@ -109,6 +109,7 @@ class Run:
         self._claims = Claims(turn.engine, self._operation(), turn.term)
         self._batch = FIRST_BATCH
         self._are_storages_checked = False
+        self._obstacle = ""
         self._outage: IconikUnavailable | None = None
         self._heard_ms = now_ms()
 
@@ -177,6 +178,11 @@ class Run:
                     "nothing can be deleted from LucidLink: in iconik's storage settings, allow "
                     f"to delete on '{ll.name}'"
                 )
+            if not (ll.allows("read") and b2.allows("write")):
+                self._obstacle = (
+                    "nothing can be copied there: in iconik's storage settings, allow to read "
+                    f"'{ll.name}' and to write '{b2.name}'"
+                )
             self._are_storages_checked = True
 
     def _storage(self, kind: str, storage_id: str) -> Storage:
@@ -191,6 +197,11 @@ class Run:
             raise OperationFailed(
                 f"the {kind} storage '{storage.name}' is for {storage.purpose}, not for FILES: "
                 "create the custom actions again with another storage"
+            )
+        if storage.status == "INACTIVE":
+            raise OperationFailed(
+                f"the {kind} storage '{storage.name}' is INACTIVE: activate it in iconik's storage "
+                "settings, or create the custom actions again with another storage"
             )
         return storage
 
@@ -273,7 +284,7 @@ class Run:
         if click.action == "add":
             return look_to_add(self._iconik, held, click.ll_storage_id, patience)
         storages = (click.ll_storage_id, click.b2_storage_id)
-        return look_to_remove(self._iconik, held, self._claims, storages, patience)
+        return look_to_remove(self._iconik, held, self._claims, storages, patience, self._obstacle)
 
     def _follow(self) -> bool:
         return copying.follow(self._iconik, self._claims, now_ms(), self._timeout_ms)

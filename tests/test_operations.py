@@ -178,6 +178,55 @@ def test_an_iconik_that_stays_away_is_given_up_and_reported(
     assert told["failure"].startswith("iconik gave no usable answer for too long: ")
 
 
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [
+        "storage",
+        "collection_contents",
+        "formats",
+        "files",
+        "copy_to_storage",
+        "jobs",
+        "delete_file_set",
+        "purge_file_set",
+    ],
+)
+def test_an_outage_of_an_hour_in_any_phase_only_delays(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
+    clock = [1_000_000]
+    monkeypatch.setattr(operations, "now_ms", lambda: clock[0])
+    bench.iconik.contents["c"] = [("assets", ASSET)]
+    bench.iconik.has(on_ll())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    away = {phase: AWAY, "storage": AWAY}
+    bench.iconik.before[phase] = lambda: bench.iconik.problems.update(away)
+
+    def go_on(_: int) -> None:
+        clock[0] += int(bench.stopping.waits[-1] * 1000)
+        if clock[0] > 1_000_000 + HOUR_MS:
+            bench.iconik.problems.clear()
+            if phase == "jobs":
+                copy()
+
+    def copy() -> None:
+        bench.iconik.has(on_b2(), on_ll())
+
+    bench.stopping.at_wait = go_on
+    if phase != "jobs":
+        bench.iconik.before["jobs"] = copy
+    told = bench.do(a_click("remove", collection_ids=("c",)))
+    assert clock[0] > 1_000_000 + HOUR_MS
+    assert told["result"] == "finished"
+    assert told["counts"]["removed"] == 1
+    # At first often, later every half a minute: an hour is a hundred or so.
+    assert len(bench.iconik.called(phase)) < 150
+    assert len(bench.iconik.called("copy_to_storage")) == 1 or phase == "copy_to_storage"
+
+
 def test_an_asset_that_was_in_hand_when_iconik_went_away_stays_out_of_others_hands(
     bench: Bench,
 ) -> None:
@@ -315,6 +364,37 @@ def test_a_storage_whose_purpose_iconik_does_not_tell_is_used(bench: Bench) -> N
         storage_id, storage_id, "", "", "", {}
     )
     assert bench.do(ADD)["result"] == "finished"
+
+
+@pytest.mark.parametrize("click", [ADD, REMOVE])
+@pytest.mark.parametrize(("inactive", "kind"), [(B2, "B2"), (LL, "LucidLink")])
+def test_a_storage_that_is_switched_off_is_named(
+    bench: Bench, click: CustomAction, inactive: str, kind: str
+) -> None:
+    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
+        storage_id, storage_id, "FILES", "B2", "INACTIVE" if storage_id == inactive else "", {}
+    )
+    failure = bench.do(click)["failure"]
+    assert failure.startswith(f"the {kind} storage '{inactive}' is INACTIVE: activate it")
+    assert not bench.iconik.called("copy_to_storage", "formats", "delete_file_set")
+
+
+@pytest.mark.parametrize("switched_off", [{B2: {"write": False}}, {LL: {"read": False}}])
+def test_where_nothing_can_be_copied_to_b2_what_needs_no_copy_is_removed(
+    bench: Bench, switched_off: dict[str, dict[str, bool]]
+) -> None:
+    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
+        storage_id, storage_id, "FILES", "B2", "ACTIVE", switched_off.get(storage_id, {})
+    )
+    bench.iconik.has(on_ll())
+    bench.iconik.has(on_ll(), on_b2(), asset_id="asset-2")
+    told = bench.do(a_click("remove", asset_ids=(ASSET, "asset-2")))
+    assert told["counts"]["removed"] == 1
+    assert [each["reason"] for each in told["problems"]] == [
+        "clip.mov has no twin on B2, and nothing can be copied there: in iconik's storage "
+        "settings, allow to read 'storage-ll' and to write 'storage-b2'"
+    ]
+    assert not bench.iconik.called("copy_to_storage")
 
 
 def test_an_unknown_storage_is_named(bench: Bench) -> None:
