@@ -62,11 +62,15 @@ class Recorder:
         Raises:
             SQLAlchemyError, OSError: the database can't be used now.
         """
-        with self._lock:
+        # Whoever clicks must not wait for all those who clicked before, each with their patience.
+        if not self._lock.acquire(timeout=WEB_PATIENCE):
+            raise TimeoutError("the database is still being opened")
+        try:
             if self._engine is None or self._client is None:
                 engine = connect(self._settings.database_url, WEB_PATIENCE)
-                DBOS.migrate(self._settings.database_url)
+                # First, as it gives up in time; the engine waits for a lock without end.
                 Ledger(engine).create()
+                DBOS.migrate(self._settings.database_url)
                 self._client = DBOSClient(
                     system_database_engine=engine,
                     serializer=self._cipher,
@@ -76,6 +80,8 @@ class Recorder:
                 )
                 self._engine = engine
             return self._engine, self._client
+        finally:
+            self._lock.release()
 
     def open(self) -> None:
         """Open the database early, so that the first click need not wait for it."""
@@ -130,8 +136,7 @@ class Recorder:
         """What keeps operations from being recorded or run, if anything does."""
         try:
             engine, _ = self.prepare()
-            with writing(engine):
-                pass
+            Ledger(engine).try_writing(now_ms())
             if not is_taken(self._settings.database_url):
                 return "no process runs the operations"
         except (SQLAlchemyError, OSError) as error:
@@ -188,9 +193,10 @@ class Executor:
 
     def _lead(self, still_only_one: Callable[[], bool]) -> None:
         engine = connect(self._settings.database_url, EXECUTOR_PATIENCE)
-        DBOS.migrate(self._settings.database_url)
         ledger = Ledger(engine)
+        # First, as it gives up in time; the engine waits for a lock without end.
         ledger.create()
+        DBOS.migrate(self._settings.database_url)
         unreadable = [
             each for each in ledger.running() if each.key not in self._cipher.fingerprints
         ]
@@ -203,10 +209,10 @@ class Executor:
             )
         # Not the event that stops this process: losing the lock must stop the operations, too.
         turn = Turn(engine, ledger.begin_term(now_ms()), threading.Event())
-        self._launch(turn)
-        log.info("this process runs the operations now")
         purged = 0.0
         try:
+            self._launch(turn)
+            log.info("this process runs the operations now")
             while not self._stopping.wait(LOCK_INTERVAL) and still_only_one():
                 if time.monotonic() - purged > PURGE_INTERVAL or not purged:
                     _purge(Ledger(engine, turn.term))

@@ -15,6 +15,7 @@ from tables import (
     assets,
     copies,
     executors,
+    health,
     insert_new,
     metadata,
     operations,
@@ -43,6 +44,12 @@ class Ledger:
         """Create what is missing of the tables."""
         with writing(self._engine) as connection:
             metadata.create_all(connection)
+
+    def try_writing(self, now_ms: int) -> None:
+        """Write something that is of no use, to see that the disk takes it."""
+        with writing(self._engine) as connection:
+            connection.execute(sa.delete(health))
+            connection.execute(sa.insert(health).values(checked_ms=now_ms))
 
     def begin_term(self, now_ms: int) -> int:
         """Begin to run operations; ends the term of whoever ran them before. Returns its number."""

@@ -77,6 +77,12 @@ executors = sa.Table(
     sa.Column("began_ms", sa.BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
+# What is written here only shows that something can be written.
+health = sa.Table(
+    "plugin_health",
+    metadata,
+    sa.Column("checked_ms", sa.BigInteger, nullable=False),
+)
 
 
 @dataclass(frozen=True)

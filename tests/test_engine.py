@@ -333,3 +333,62 @@ def test_an_executor_that_fails_starts_again(
     start(Runner())
     wait_until(lambda: has_ended(ledger, operation_id))
     assert "the executor failed" in caplog.text
+
+
+def test_an_executor_whose_launch_fails_half_way_lets_go_of_what_it_has_begun(
+    recorder: Recorder,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runner = Runner()
+    runner.hold = True
+    real = engine_module._give_up_stranded
+    failures = [OperationalError("SELECT", {}, Exception("disk I/O error"))]
+
+    def fails_once(ledger: Ledger) -> None:
+        if failures:
+            wait_until(lambda: runner.calls)
+            raise failures.pop()
+        real(ledger)
+
+    monkeypatch.setattr(engine_module, "_give_up_stranded", fails_once)
+    recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: len(runner.calls) == 2)
+
+
+def test_a_click_does_not_wait_for_others_that_wait_for_the_database(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, opened = threading.Event(), threading.Event()
+
+    def takes_long(url: str, patience: float) -> sa.Engine:
+        opening.set()
+        opened.wait(SECONDS)
+        return connect(url, patience)
+
+    monkeypatch.setattr(engine_module, "connect", takes_long)
+    monkeypatch.setattr(engine_module, "WEB_PATIENCE", 0.1)
+    recorder = Recorder(settings)
+    other = threading.Thread(target=recorder.open)
+    other.start()
+    opening.wait(SECONDS)
+    with pytest.raises(RecordingError):
+        recorder.record(CLICK)
+    opened.set()
+    other.join()
+    assert recorder.record(CLICK)[1]
+    recorder.close()
+
+
+def test_health_is_bad_while_nothing_can_be_written(
+    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Executor]
+) -> None:
+    start(Runner())
+    wait_until(lambda: recorder.check() is None)
+    with database.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON plugin_health "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+    assert recorder.check() == "operations can't be recorded: database or disk is full"
