@@ -75,6 +75,10 @@ class Transport:
         self._pacer = pacer
         self._session = requests.Session()
         self._session.headers["App-ID"] = app_id
+        # Else a .netrc would add a password of its own.
+        self._session.auth = lambda request: request
+        # A proxy of the environment is for the way out, and would see what http sends.
+        self._session.trust_env = url.startswith("https:")
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections)
         self._session.mount(url, adapter)
 
@@ -221,7 +225,7 @@ def _read(response: requests.Response, call: str, role: str) -> Any:
     """The JSON of an answer, or the error it stands for. The one place that judges a status."""
     status = response.status_code
     if status in PASSING:
-        problem = f"iconik answered {status} {response.reason}"
+        problem = f"iconik answered {status} {_without_token(response, response.reason)}"
         raise _Passing(problem, _retry_after(response))
     if status == requests.codes.not_found:
         raise NotFound(call, "iconik knows no such thing (404)")
@@ -249,7 +253,12 @@ def _errors(response: requests.Response) -> str:
         errors = [f"{name}: {problem}" for name, problem in errors.items()]
     if not isinstance(errors, list):
         errors = [errors]
-    return "; ".join(str(error) for error in errors)[:500]
+    return _without_token(response, "; ".join(str(error) for error in errors))[:500]
+
+
+def _without_token(response: requests.Response, text: str) -> str:
+    """What iconik says may repeat the request, and what we tell of it is logged and kept."""
+    return text.replace(response.request.headers["Auth-Token"], "***")
 
 
 def _retry_after(response: requests.Response) -> float | None:
