@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 import logs
@@ -120,6 +121,7 @@ def _body() -> bytes:
 
     Raises:
         RequestEntityTooLarge: it is over 4 MiB.
+        ClickError: it did not come in whole.
     """
     try:
         body = request.get_data()
@@ -131,6 +133,9 @@ def _body() -> bytes:
             if not request.environ["wsgi.input"].read(READ_AT_ONCE):
                 break
         raise
+    except (OSError, ParseException):
+        # The server's error, in the log, would show what was sent.
+        raise ClickError("body", "was not sent in whole, or in broken chunks") from None
     return body
 
 
