@@ -140,7 +140,9 @@ class Recorder:
             if not is_taken(self._settings.database_url):
                 return "no process runs the operations"
         except (SQLAlchemyError, OSError) as error:
-            return f"operations can't be recorded: {_brief(error)}"
+            # Anybody may ask, and the error may name hosts and paths.
+            log.error("operations can't be recorded: %s", _brief(error))
+            return "operations can't be recorded; the log says why"
         return None
 
 
