@@ -1,7 +1,7 @@
 """The database that holds the operations: how it is opened, and how it is written to."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,7 @@ def connect(url: str, patience: float) -> sa.Engine:
     if parsed.get_backend_name() != "sqlite":
         arguments = {"connect_timeout": max(1, int(patience))}
         return sa.create_engine(url, pool_pre_ping=True, connect_args=arguments)
-    # Readable by its owner alone, and so are the journals: SQLite gives them the same mode.
-    Path(parsed.database or "").touch(mode=0o600)
+    _make_private(parsed.database or "")
     engine = sa.create_engine(url)
 
     @sa.event.listens_for(engine, "connect")
@@ -42,6 +41,16 @@ def connect(url: str, patience: float) -> sa.Engine:
 
     _write_ahead(engine, patience)
     return engine
+
+
+def _make_private(path: str) -> None:
+    """Have a SQLite file and its journals readable by their owner alone, whatever they were."""
+    # New journals get the file's own mode from SQLite.
+    Path(path).touch(mode=0o600)
+    for suffix in ("", "-wal", "-shm"):
+        # Another process may just have taken a journal away.
+        with suppress(FileNotFoundError):
+            Path(path + suffix).chmod(0o600)
 
 
 def _write_ahead(engine: sa.Engine, patience: float) -> None:

@@ -26,6 +26,8 @@ def only_one(database_url: str) -> Iterator[Callable[[], bool] | None]:
     if url.get_backend_name() == "sqlite":
         descriptor = os.open(f"{url.database}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
+            # Whoever can read it can lock it.
+            os.fchmod(descriptor, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield None
