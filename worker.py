@@ -28,7 +28,7 @@ REQUEST_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 60.0
 # So that a client that is still sending hears the answer.
 PARTING_TIMEOUT = 2.0
-DRAIN_TIMEOUT = 0.2
+DRAIN_TIMEOUT = 0.01
 LARGEST_HEAD = 32_768
 READ_AT_ONCE = 65_536
 
