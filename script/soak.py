@@ -1,0 +1,144 @@
+"""Random clicks, faults and kills for a while; then whether anything was lost or forgotten."""
+
+import argparse
+import random
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from simulator.crowd import (  # noqa: E402 - from the checkout
+    FORMATS,
+    MISCHIEF,
+    Crowd,
+    Tally,
+)
+from simulator.harness import Service, Simulator, stop_all  # noqa: E402 - from the checkout
+
+ASSETS = 12
+# So many things happen to one crowd before all must come right.
+ROUND = 40
+ENOUGH = 300.0
+INTERRUPTED = 130
+
+
+class Soak:
+    """One service and one simulator, and crowd after crowd."""
+
+    def __init__(self, directory: Path, seed: int) -> None:
+        self._chance = random.Random(seed)  # noqa: S311 - no secret is made of it
+        self._simulator = Simulator(directory, "--copy-seconds", "0.2", "--copies-at-once", "4")
+        self._service = Service(directory, self._simulator)
+        self.tally = Tally()
+        self.forgotten = 0
+        self.wrong: list[str] = []
+
+    def run_round(self, deadline: float) -> None:
+        """Let a crowd click on assets of its own, and see that all comes right."""
+        crowd = Crowd(self._simulator, self._service, ASSETS, self.tally)
+        for _ in range(ROUND):
+            if time.monotonic() > deadline:
+                break
+            self._happen(crowd)
+        try:
+            crowd.settle(ENOUGH)
+        except TimeoutError as problem:
+            self.wrong.append(str(problem))
+        self.forgotten += crowd.forgotten()
+        self.wrong += crowd.wrong()
+
+    def _happen(self, crowd: Crowd) -> None:
+        chance = self._chance
+        what = chance.choices(
+            ("click", "fault", "let_pass", "pause", "go_on", "kill", "lock"),
+            (40, 25, 20, 5, 6, 6, 1),
+        )[0]
+        if what in ("click", "lock"):
+            assets = chance.sample(range(ASSETS), chance.randint(1, ASSETS))
+            formats = chance.choice([FORMATS, FORMATS[:1], FORMATS[1:]])
+            action = chance.choice(["add", "remove"])
+            if what == "click":
+                crowd.click(action, assets, formats)
+            else:
+                with crowd.database_locked():
+                    crowd.click(action, assets, formats)
+        elif what == "fault":
+            crowd.do_mischief(chance.randrange(len(MISCHIEF)))
+        elif what == "let_pass":
+            crowd.let_pass(chance.randint(1, 60), 3.0)
+        elif what == "kill":
+            crowd.kill()
+        else:
+            crowd.pause_copies(what == "pause")
+
+    def table(self) -> str:
+        """What has happened, and what must not have."""
+        deletions = self._simulator.control("GET", "")["deletions"]
+        rows = {
+            "clicks answered": self.tally.answered,
+            "clicks refused (503)": self.tally.refused,
+            "operations ended": len(self.tally.operations) - self.forgotten,
+            "deletions checked": deletions["checked"],
+            "unproven (lost)": deletions["unproven"],
+            "forgotten": self.forgotten,
+            "wrong in the end": len(self.wrong),
+            "kills": self.tally.kills,
+            "faults": self.tally.faults,
+        }
+        return "\n".join(f"  {name:<22}{number:>8,}" for name, number in rows.items())
+
+
+def interrupt(*_: object) -> None:
+    """End as Ctrl-C does, whichever way this program is told to."""
+    raise KeyboardInterrupt
+
+
+def clean_up() -> None:
+    """Leave no process behind, even if Ctrl-C is pressed again."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    stop_all()
+
+
+def main() -> int:
+    """Soak; the exit status is 0 only if nothing was lost, forgotten or wrong."""
+    parser = argparse.ArgumentParser(prog="script/soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long; 10 if not given")
+    parser.add_argument("--seed", type=int, help="to have the same happen again")
+    options = parser.parse_args()
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, interrupt)
+    seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
+    print(f"Seed {seed}; {options.minutes:g} minutes of clicks, faults and kills.", flush=True)
+    directory = Path(tempfile.mkdtemp(prefix="b2-iconik-soak-"))
+    is_well = False
+    try:
+        soak = Soak(directory, seed)
+        deadline = time.monotonic() + 60 * options.minutes
+        while time.monotonic() < deadline and not soak.wrong:
+            soak.run_round(deadline)
+        print(f"\n{soak.table()}")
+        for each in soak.wrong:
+            print(f"wrong: {each}", file=sys.stderr)
+        is_well = not (soak.wrong or soak.forgotten)
+        return 0 if is_well else 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; cleaning up.", file=sys.stderr)
+        is_well = True
+        return INTERRUPTED
+    finally:
+        clean_up()
+        if is_well:
+            shutil.rmtree(directory, ignore_errors=True)
+        else:
+            print(f"Database, logs and files are in {directory}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

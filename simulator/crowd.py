@@ -1,0 +1,185 @@
+"""People who click this and that while everything goes wrong, and what they should find at the end.
+
+The model is as simple as what people expect: of each format of each asset, the last click that was
+answered says whether it is on LucidLink.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from simulator.harness import Service, Simulator, wait_for
+
+FORMATS = ("ORIGINAL", "PPRO_PROXY")
+PLACES = ("b2", "both", "lucidlink", "b2")
+# What iconik does with requests now and then. After the last of these all is well again.
+MISCHIEF = (
+    {"fault": "status:503"},
+    {"fault": "status:500", "times": 3},
+    {"fault": "status:502", "method": "DELETE", "after": True},
+    {"fault": "429", "times": 2, "retry_after": 1},
+    {"fault": "reset"},
+    {"fault": "reset", "method": "DELETE", "after": True},
+    {"fault": "reset", "method": "POST", "after": True},
+    {"fault": "cut", "method": "GET"},
+    {"fault": "html", "method": "GET"},
+    {"fault": "broken_json", "times": 2},
+    {"fault": "hang:1", "method": "DELETE", "after": True},
+    {"fault": "hang:1", "method": "POST", "after": True},
+)
+
+
+@dataclass
+class Tally:
+    """What has happened so far."""
+
+    answered: int = 0
+    refused: int = 0
+    kills: int = 0
+    faults: int = 0
+    operations: set[str] = field(default_factory=set)
+
+
+class Crowd:
+    """Clicks on a few assets, and mischief.
+
+    Args:
+        count: how many assets; they are made now.
+        tally: counted on, if there is one already.
+    """
+
+    def __init__(
+        self, simulator: Simulator, service: Service, count: int, tally: Tally | None = None
+    ) -> None:
+        self._simulator = simulator
+        self._service = service
+        self._new: list[str] = []
+        self._wishes: dict[Path, bool] = {}
+        self._assets = [self._make(PLACES[each % len(PLACES)]) for each in range(count)]
+        self._masters = {path: _digest(path) for path in _files(simulator.b2)}
+        self.tally = tally or Tally()
+
+    def click(self, action: str, assets: Iterable[int], formats: Sequence[str]) -> None:
+        """Click, and take it for a wish if it is answered 200."""
+        chosen = sorted(set(assets))
+        ids = [self._assets[each] for each in chosen]
+        answer = self._service.click(action, ",".join(formats), asset_ids=ids)
+        if answer.status_code != 200:
+            if answer.status_code != 503 or "Retry-After" not in answer.headers:
+                raise AssertionError(f"answered {answer.status_code}: {answer.text}")
+            self.tally.refused += 1
+            return
+        self.tally.answered += 1
+        operation_id = str(answer.json()["operation_id"])
+        self.tally.operations.add(operation_id)
+        self._new.append(operation_id)
+        for asset_id in ids:
+            for name in formats:
+                self._wishes[self._on_lucidlink(asset_id, name)] = action == "add"
+
+    def do_mischief(self, number: int) -> None:
+        """Let something go wrong with the next requests that it fits."""
+        self._simulator.control("POST", "faults", MISCHIEF[number])
+        self.tally.faults += 1
+
+    def pause_copies(self, paused: bool) -> None:
+        """Have the Storage Gateway go offline, or come back."""
+        self._simulator.control("PATCH", "settings", {"copies_paused": paused})
+
+    def kill(self) -> None:
+        """Kill all of the service, and start it again."""
+        self._service.process.kill()
+        self.tally.kills += 1
+        self._service.start()
+
+    @contextmanager
+    def database_locked(self) -> Iterator[None]:
+        """Have somebody else write to the service's SQLite file all the while."""
+        path = sa.make_url(self._service.environment["DATABASE_URL"]).database
+        with closing(sqlite3.connect(str(path), timeout=30, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+
+    def let_pass(self, requests: int, seconds: float = 5.0) -> None:
+        """Wait until so many requests have come, or all is done, or some time has passed."""
+        before = self._requests()
+
+        def has_passed() -> bool:
+            return self._requests() >= before + requests or self._all_ended()
+
+        try:
+            wait_for("requests", has_passed, seconds)
+        except TimeoutError:
+            # Nothing moves, because copies are paused; that's as good a moment as any.
+            return
+
+    def settle(self, seconds: float) -> None:
+        """Let all go well again, and wait until every operation and every copy has ended.
+
+        Raises:
+            TimeoutError: one hasn't.
+        """
+        self._simulator.control("DELETE", "faults")
+        self.pause_copies(False)
+        wait_for("end of all operations", self._all_ended, seconds)
+        wait_for(
+            "end of all copies",
+            lambda: not self._simulator.control("GET", "")["running_jobs"],
+            seconds,
+        )
+
+    def forgotten(self) -> int:
+        """How many of the operations since the last call have no report."""
+        forgotten = sum(not self._service.has_ended(each) for each in self._new)
+        self._new.clear()
+        return forgotten
+
+    def wrong(self) -> list[str]:
+        """What is not as the last clicks would have it, once settled; empty if all is well."""
+        there = set(_files(self._simulator.lucidlink))
+        wrong = [
+            f"{path.name} is {'not ' if wanted else ''}on LucidLink"
+            for path, wanted in self._wishes.items()
+            if (path in there) != wanted
+        ]
+        for path, digest in self._masters.items():
+            if not path.exists() or _digest(path) != digest:
+                wrong.append(f"{path.name} is not in B2 as it was")
+        deletions = self._simulator.control("GET", "")["deletions"]
+        if deletions["unproven"]:
+            wrong.append(f"{deletions['unproven']} deletions were unproven")
+        return wrong
+
+    def _make(self, place: str) -> str:
+        sides = ("b2", "lucidlink") if place == "both" else (place,)
+        body = {
+            "title": "clip",
+            "formats": {
+                name: {side: [{"name": f"{name.lower()}.mov", "size": 300}] for side in sides}
+                for name in FORMATS
+            },
+        }
+        return str(self._simulator.control("POST", "assets", body)["id"])
+
+    def _on_lucidlink(self, asset_id: str, name: str) -> Path:
+        return self._simulator.lucidlink / asset_id / f"{name.lower()}.mov"
+
+    def _requests(self) -> int:
+        return sum(self._simulator.control("GET", "")["requests"].values())
+
+    def _all_ended(self) -> bool:
+        return all(self._service.has_ended(each) for each in self._new)
+
+
+def _files(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
