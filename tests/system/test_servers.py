@@ -107,20 +107,3 @@ def test_a_missing_setting_stops_the_start_with_one_line(
     assert ended.returncode != 0
     assert "Traceback" not in ended.stderr
     assert [line for line in ended.stderr.splitlines() if "BZ_SHARED_SECRET is not set" in line]
-
-
-def test_no_secret_and_no_token_is_in_log_database_or_report(
-    simulator: Simulator, service: Service
-) -> None:
-    clip = asset(simulator, "clip")
-    token = "a-token-of-the-click-0123456789"
-    simulator.control("POST", "tokens", {"token": token})
-    answer = service.post("add", {"context": "ASSET", "asset_ids": [clip], "auth_token": token})
-    report = service.report(answer.json()["operation_id"])
-    directory = service.process.log.parent
-    seen = str(report).encode() + service.process.log.read_bytes()
-    seen += b"".join(path.read_bytes() for path in directory.glob("operations.sqlite*"))
-    for process in (service.process.pid, *service.process.children()):
-        seen += Path(f"/proc/{process}/cmdline").read_bytes()
-    for confidential in (token, simulator.token, SECRET):
-        assert confidential.encode() not in seen
