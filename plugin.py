@@ -2,12 +2,13 @@
 
 import hmac
 import logging
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 import logs
 import settings as environment
@@ -129,11 +130,12 @@ def _body() -> bytes:
             raise RequestEntityTooLarge
     except RequestEntityTooLarge:
         # To close the connection on a client that is still sending would lose it the answer.
-        for _ in range(LARGEST_BODY // READ_AT_ONCE):
-            if not request.environ["wsgi.input"].read(READ_AT_ONCE):
-                break
+        with suppress(OSError, ParseException):
+            for _ in range(LARGEST_BODY // READ_AT_ONCE):
+                if not request.environ["wsgi.input"].read(READ_AT_ONCE):
+                    break
         raise
-    except (OSError, ParseException):
+    except (ClientDisconnected, ParseException):
         # The server's error, in the log, would show what was sent.
         raise ClickError("body", "was not sent in whole, or in broken chunks") from None
     return body

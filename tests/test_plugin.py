@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 from werkzeug.test import TestResponse
 
 import logs
@@ -434,6 +435,60 @@ def test_a_body_that_is_too_large_is_read_to_its_end_only_if_that_is_near(
     assert answer.status_code == 413
     assert (sent.tell() == size) is is_read
     assert recorder.recorded == []
+
+
+class Broken(io.RawIOBase):
+    """A body that the server can't read, as what was sent shows."""
+
+    def __init__(self, problem: Exception) -> None:
+        self._problem = problem
+
+    def readable(self) -> bool:
+        """It looks as if it could be read."""
+        return True
+
+    def readinto(self, _: Any) -> int:
+        """Fail as Gunicorn does."""
+        raise self._problem
+
+
+@pytest.mark.parametrize("problem", [InvalidChunkSize(TOKEN.encode()), NoMoreData(), OSError()])
+def test_a_body_that_is_not_sent_in_whole_is_refused_and_not_shown(
+    client: FlaskClient,
+    headers: dict[str, str],
+    recorder: FakeRecorder,
+    caplog: pytest.LogCaptureFixture,
+    problem: Exception,
+) -> None:
+    overrides = {"wsgi.input": Broken(problem), "wsgi.input_terminated": True}
+    answer = client.post(f"/add?{QUERY}", headers=headers, environ_overrides=overrides)
+    assert answer.status_code == 400
+    assert message(answer) == "body: was not sent in whole, or in broken chunks"
+    assert TOKEN not in caplog.text
+    assert recorder.recorded == []
+
+
+class BrokenAtItsEnd(io.BytesIO):
+    """A body that is too large, and that the server then can't read on."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Fail as Gunicorn does, when all is read."""
+        part = super().read(size)
+        if not part:
+            raise InvalidChunkSize(TOKEN.encode())
+        return part
+
+
+def test_a_body_that_is_too_large_and_broken_is_too_large(
+    client: FlaskClient, headers: dict[str, str]
+) -> None:
+    answer = client.post(
+        f"/add?{QUERY}",
+        headers=headers,
+        input_stream=BrokenAtItsEnd(padded(LARGEST_BODY + 1)),
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert answer.status_code == 413
 
 
 def test_a_click_on_a_hundred_thousand_assets_is_accepted(
