@@ -15,13 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import copying
 import logs
+import storages
 from add import look_to_add
 from claims import Claims, Held
 from custom_action import CustomAction
 from errors import (
     IconikRefused,
     IconikUnavailable,
-    NotFound,
     OperationFailed,
     Stopped,
     TokenRejected,
@@ -29,7 +29,6 @@ from errors import (
 from iconik import MOST_COPIES_A_CALL, Iconik
 from ledger import Ledger
 from outcomes import Outcome, in_words, report
-from records import Storage
 from remove import look_to_remove
 from selection import expand
 from settings import Settings
@@ -108,8 +107,8 @@ class Run:
         self._number = self._operation().number
         self._claims = Claims(turn.engine, self._operation(), turn.term)
         self._batch = FIRST_BATCH
-        self._are_storages_checked = False
-        self._obstacle = ""
+        # Why nothing can be copied to B2; not known before the storages were looked at.
+        self._obstacle: str | None = None
         self._outage: IconikUnavailable | None = None
         self._heard_ms = now_ms()
 
@@ -149,7 +148,8 @@ class Run:
 
     def _pass(self) -> bool:
         """One pass over all that can be done now. Returns whether anything was."""
-        self._check_storages()
+        if self._obstacle is None:
+            self._obstacle = storages.check(self._iconik, self._click)
         operation = self._operation()
         if not operation.is_expanded:
             self._expand(operation)
@@ -162,48 +162,6 @@ class Run:
                 self._look_at_all(pool, held)
                 self._batch = min(2 * self._batch, LARGEST_BATCH[self._click.action])
         return self._follow() or has_moved
-
-    def _check_storages(self) -> None:
-        """See that both storages can do their part, before anything is asked of them."""
-        if not self._are_storages_checked:
-            b2 = self._storage("B2", self._click.b2_storage_id)
-            ll = self._storage("LucidLink", self._click.ll_storage_id)
-            if self._click.action == "add" and not (b2.allows("read") and ll.allows("write")):
-                raise OperationFailed(
-                    "nothing can be copied to LucidLink: in iconik's storage settings, allow to "
-                    f"read '{b2.name}' and to write '{ll.name}'"
-                )
-            if self._click.action == "remove" and not ll.allows("delete"):
-                raise OperationFailed(
-                    "nothing can be deleted from LucidLink: in iconik's storage settings, allow "
-                    f"to delete on '{ll.name}'"
-                )
-            if not (ll.allows("read") and b2.allows("write")):
-                self._obstacle = (
-                    "nothing can be copied there: in iconik's storage settings, allow to read "
-                    f"'{ll.name}' and to write '{b2.name}'"
-                )
-            self._are_storages_checked = True
-
-    def _storage(self, kind: str, storage_id: str) -> Storage:
-        try:
-            storage = self._iconik.storage(storage_id)
-        except NotFound:
-            raise OperationFailed(
-                f"iconik knows no storage {storage_id}, which the custom action gives as its "
-                f"{kind} storage: create the custom actions again with the right ids"
-            ) from None
-        if storage.purpose not in ("", "FILES"):
-            raise OperationFailed(
-                f"the {kind} storage '{storage.name}' is for {storage.purpose}, not for FILES: "
-                "create the custom actions again with another storage"
-            )
-        if storage.status == "INACTIVE":
-            raise OperationFailed(
-                f"the {kind} storage '{storage.name}' is INACTIVE: activate it in iconik's storage "
-                "settings, or create the custom actions again with another storage"
-            )
-        return storage
 
     def _expand(self, operation: Operation) -> None:
         asset_ids, gone = expand(self._click, self._iconik, self._check_stopping)
@@ -283,8 +241,10 @@ class Run:
         patience = Patience(now_ms(), self._settings.settle_time // timedelta(milliseconds=1))
         if click.action == "add":
             return look_to_add(self._iconik, held, click.ll_storage_id, patience)
-        storages = (click.ll_storage_id, click.b2_storage_id)
-        return look_to_remove(self._iconik, held, self._claims, storages, patience, self._obstacle)
+        both = (click.ll_storage_id, click.b2_storage_id)
+        return look_to_remove(
+            self._iconik, held, self._claims, both, patience, self._obstacle or ""
+        )
 
     def _follow(self) -> bool:
         return copying.follow(self._iconik, self._claims, now_ms(), self._timeout_ms)
