@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from simulator.harness import Service, Simulator, stop_all
+from tests.system.desk import Desk
 
 
 @pytest.fixture
@@ -27,3 +28,26 @@ def service(tmp_path: Path, simulator: Simulator) -> Iterator[Service]:
     service = Service(tmp_path, simulator)
     yield service
     service.stop()
+
+
+@pytest.fixture(scope="module")
+def desk_environment() -> dict[str, str]:
+    """What the service of a module's desk is told besides; for modules to say."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def shared_desk(
+    tmp_path_factory: pytest.TempPathFactory, desk_environment: dict[str, str]
+) -> Iterator[Desk]:
+    """One service and one simulator for all tests of a module."""
+    desk = Desk(tmp_path_factory.mktemp("desk"), desk_environment)
+    yield desk
+    desk.stop()
+
+
+@pytest.fixture
+def desk(shared_desk: Desk) -> Iterator[Desk]:
+    """The module's desk; whatever a test does there, the promises are kept."""
+    with shared_desk.kept():
+        yield shared_desk

@@ -1,0 +1,240 @@
+"""Copies that go wrong in every way: LucidLink keeps its file, and the report says why."""
+
+from typing import Any
+
+import pytest
+
+from copying import LISTING_LAG_MS
+from tests.system.desk import BULK, CLIP, FRAMES, Desk, only_problem
+
+THOUGH = ", though a copy to B2 was asked for and ended"
+
+
+@pytest.fixture(scope="module")
+def desk_environment() -> dict[str, str]:
+    """Little patience with copies, and less with files that stay unfinished."""
+    return {"COPY_TIMEOUT": "3s", "COPY_SETTLE_TIME": "1s"}
+
+
+def refusal(desk: Desk, target_id: str) -> str:
+    """What the report says where iconik refuses to copy."""
+    return (
+        f"could not copy ORIGINAL of 1 assets to storage {target_id}: iconik answered 409: This is "
+        "a fault that was asked for"
+    )
+
+
+def job_of(desk: Desk, operation_id: str) -> str:
+    """The job of an operation's only copy."""
+    with desk.database() as database:
+        (job_id,) = database.execute(
+            "SELECT job_id FROM plugin_copies WHERE number = ?",
+            (desk.service.operation(operation_id).number,),
+        ).fetchone()
+    return str(job_id)
+
+
+# What a copy to B2 leaves there
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("finish_without_file", f"clip.mov has no twin on B2{THOUGH}"),
+        ("leave_open", f"clip.mov isn't finished on B2 (OPEN){THOUGH}"),
+        (
+            "wrong_size",
+            "clip.mov differs from its master: 300 bytes on LucidLink, 150 bytes on B2",
+        ),
+        ("FAILED", f"clip.mov has no twin on B2{THOUGH}: Made to end FAILED"),
+        ("ABORTED", f"clip.mov has no twin on B2{THOUGH}: its job ended FAILED"),
+        ("SKIPPED", f"clip.mov has no twin on B2{THOUGH}"),
+        ("DISCARDED", f"clip.mov has no twin on B2{THOUGH}: its job ended FAILED"),
+    ],
+)
+def test_a_copy_to_b2_that_left_no_twin_deletes_nothing(
+    desk: Desk, fault: str, reason: str
+) -> None:
+    rendered = desk.asset(lucidlink=CLIP)
+    desk.let_copy(fault, asset_id=rendered)
+    assert only_problem(desk.do("remove", rendered), "kept") == reason
+    assert desk.on_lucidlink(rendered) == ["clip.mov"]
+
+
+def test_a_copy_to_b2_of_other_content_deletes_nothing(desk: Desk) -> None:
+    rendered = desk.asset(lucidlink=CLIP)
+    desk.let_copy("wrong_content", asset_id=rendered)
+    reason = only_problem(desk.do("remove", rendered), "kept")
+    assert reason.startswith("clip.mov differs from its master: checksum ")
+    assert desk.on_lucidlink(rendered) == ["clip.mov"]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("FINISHED", ""),
+        ("FINISHED_WITH_WARNING", ": its job ended FINISHED_WITH_WARNING"),
+        ("FAILED", ": its job ended FAILED"),
+        ("ABORTED", ": its job ended ABORTED"),
+        ("SKIPPED", ": its job ended SKIPPED"),
+    ],
+)
+def test_a_job_that_ends_before_anything_was_copied_deletes_nothing(
+    desk: Desk, status: str, told: str
+) -> None:
+    rendered = desk.asset(lucidlink=CLIP)
+    desk.set(copies_paused=True)
+    operation_id = desk.click("remove", rendered)
+    desk.wait_until(operation_id, "copying")
+    job_id = job_of(desk, operation_id)
+    desk.ask_iconik("PATCH", f"jobs/v1/jobs/{job_id}/", {"status": status})
+    reason = only_problem(desk.report(operation_id), "kept")
+    assert reason == f"clip.mov has no twin on B2{THOUGH}{told}"
+    assert desk.on_lucidlink(rendered) == ["clip.mov"]
+
+
+def test_of_a_job_that_ends_with_a_warning_what_was_copied_is_removed(desk: Desk) -> None:
+    lost, copied = desk.asset(lucidlink=CLIP), desk.asset(lucidlink=CLIP)
+    desk.let_copy("FAILED", asset_id=lost)
+    report = desk.do("remove", lost, copied)
+    assert only_problem(report, "kept") == (
+        f"clip.mov has no twin on B2{THOUGH}: Made to end FAILED"
+    )
+    assert report["counts"]["removed"] == 1
+    assert (desk.on_lucidlink(lost), desk.on_lucidlink(copied)) == (["clip.mov"], [])
+
+
+# What is on B2 already
+
+
+@pytest.mark.parametrize(
+    ("record", "doubt"),
+    [
+        ({"status": "OPEN"}, "clip.mov isn't finished on B2 (OPEN)"),
+        ({"status": "MISSING"}, "clip.mov is MISSING on B2"),
+        ({"size": 0}, "clip.mov has 0 bytes on B2"),
+    ],
+)
+def test_a_record_on_b2_that_proves_nothing_deletes_nothing(
+    desk: Desk, record: dict[str, Any], doubt: str
+) -> None:
+    clip = desk.asset(b2=[{**CLIP[0], **record}], lucidlink=CLIP)
+    desk.let("status:409", "POST", BULK)
+    reason = only_problem(desk.do("remove", clip), "kept")
+    assert reason == f"{doubt}{THOUGH}: {refusal(desk, desk.simulator.b2_storage_id)}"
+    assert desk.on_lucidlink(clip) == ["clip.mov"]
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (
+            {"size": 299},
+            "clip.mov differs from its master: 300 bytes on LucidLink, 299 bytes on B2",
+        ),
+        ({"checksum": "0" * 32}, "clip.mov differs from its master: checksum "),
+    ],
+)
+def test_another_file_on_b2_deletes_nothing_and_is_not_copied_over(
+    desk: Desk, record: dict[str, Any], reason: str
+) -> None:
+    clip = desk.asset(b2=[{**CLIP[0], **record}], lucidlink=CLIP)
+    assert only_problem(desk.do("remove", clip), "kept").startswith(reason)
+    assert desk.on_lucidlink(clip) == ["clip.mov"]
+    assert desk.seen("POST", "/bulk/") == []
+
+
+@pytest.mark.parametrize("record", [{"status": "OPEN"}, {"status": "MISSING"}])
+def test_what_a_copy_makes_whole_on_b2_is_removed(desk: Desk, record: dict[str, Any]) -> None:
+    clip = desk.asset(b2=[{**CLIP[0], **record}], lucidlink=CLIP)
+    assert desk.do("remove", clip)["counts"]["removed"] == 1
+    assert (desk.on_lucidlink(clip), desk.on_b2(clip)) == ([], ["clip.mov"])
+
+
+def test_a_file_set_of_which_one_file_is_missing_on_b2_stays_whole(desk: Desk) -> None:
+    frames = desk.asset(b2=FRAMES[:2], lucidlink=FRAMES)
+    reason = only_problem(desk.do("remove", frames), "kept")
+    assert reason == f"frame_3.dpx has no twin on B2{THOUGH}"
+    assert desk.on_lucidlink(frames) == ["frame_1.dpx", "frame_2.dpx", "frame_3.dpx"]
+
+
+# Copies whose end nobody hears of
+
+
+def test_a_copy_to_b2_that_never_ends_is_given_up(desk: Desk) -> None:
+    rendered = desk.asset(lucidlink=CLIP)
+    desk.let_copy("never_ends", asset_id=rendered)
+    reason = only_problem(desk.do("remove", rendered), "kept")
+    assert reason.startswith(f"clip.mov isn't finished on B2 (OPEN){THOUGH}: gave up waiting: job ")
+    assert reason.endswith(" still is STARTED")
+    assert desk.on_lucidlink(rendered) == ["clip.mov"]
+
+
+def let_a_minute_go_by(desk: Desk, operation_id: str) -> None:
+    """Have a copy been asked for so long ago that iconik's listings should know its job."""
+    with desk.database() as database:
+        database.execute(
+            "UPDATE plugin_copies SET asked_ms = asked_ms - ? WHERE number = ?",
+            (LISTING_LAG_MS, desk.service.operation(operation_id).number),
+        )
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_a_job_that_iconik_forgets_is_judged_by_its_files(desk: Desk, action: str) -> None:
+    clip = desk.asset(b2=CLIP) if action == "add" else desk.asset(lucidlink=CLIP)
+    desk.set(copies_paused=True)
+    operation_id = desk.click(action, clip)
+    desk.wait_until(operation_id, "copying")
+    job_id = job_of(desk, operation_id)
+    desk.ask_iconik("DELETE", f"jobs/v1/jobs/{job_id}/")
+    let_a_minute_go_by(desk, operation_id)
+    told = f": iconik no longer knows its job {job_id}"
+    report = desk.report(operation_id)
+    if action == "add":
+        reason = f"the copy to LucidLink ended, but the file is not there{told}"
+        assert only_problem(report, "failed") == reason
+        assert desk.on_b2(clip) == ["clip.mov"]
+    else:
+        assert only_problem(report, "kept") == f"clip.mov has no twin on B2{THOUGH}{told}"
+        assert desk.on_lucidlink(clip) == ["clip.mov"]
+
+
+def test_a_job_that_iconik_forgets_is_no_problem_once_its_files_are_there(desk: Desk) -> None:
+    clip = desk.asset(b2=CLIP)
+    desk.let_copy("lose_job", asset_id=clip)
+    desk.set(copy_seconds=1)
+    operation_id = desk.click("add", clip)
+    desk.wait_until(operation_id, "copying")
+    let_a_minute_go_by(desk, operation_id)
+    assert desk.report(operation_id)["counts"]["copied"] == 1
+
+
+# Copies to LucidLink
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("finish_without_file", "is not there"),
+        ("leave_open", "is not finished"),
+        ("FAILED", "is not there: Made to end FAILED"),
+        ("ABORTED", "is not there: its job ended FAILED"),
+        ("SKIPPED", "is not there"),
+    ],
+)
+def test_a_copy_to_lucidlink_that_brought_nothing_has_failed(
+    desk: Desk, fault: str, reason: str
+) -> None:
+    clip = desk.asset(b2=CLIP)
+    desk.let_copy(fault, asset_id=clip)
+    told = only_problem(desk.do("add", clip), "failed")
+    assert told == f"the copy to LucidLink ended, but the file {reason}"
+    assert desk.on_b2(clip) == ["clip.mov"]
+
+
+def test_a_copy_to_lucidlink_that_is_refused_has_failed(desk: Desk) -> None:
+    clip = desk.asset(b2=CLIP)
+    desk.let("status:409", "POST", BULK)
+    told = only_problem(desk.do("add", clip), "failed")
+    refused = refusal(desk, desk.simulator.ll_storage_id)
+    assert told == f"the copy to LucidLink ended, but the file is not there: {refused}"

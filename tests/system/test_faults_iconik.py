@@ -1,0 +1,264 @@
+"""An iconik that fails in every way: it only delays what was clicked, and endangers nothing."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import transport as transport_module
+from errors import IconikUnavailable
+from iconik import Iconik
+from simulator.harness import Simulator, wait_for
+from tests.fake_iconik import NoPacer
+from tests.system.desk import (
+    BULK,
+    CLIP,
+    EDITED,
+    FILE_SET,
+    FILES,
+    FORMATS,
+    JOBS,
+    PURGE,
+    Desk,
+    only_problem,
+)
+from transport import ATTEMPTS, Transport
+
+STORAGE = "files/v1/storages/*"
+CONTENTS = "assets/v1/collections/*/contents/"
+CALLS = [
+    ("GET", STORAGE),
+    ("GET", CONTENTS),
+    ("GET", FORMATS),
+    ("GET", FILES),
+    ("POST", BULK),
+    ("GET", JOBS),
+]
+FAULTS = [
+    "status:500",
+    "status:502",
+    "status:503",
+    "status:504",
+    "429",
+    "reset",
+    "cut",
+    "html",
+    "broken_json",
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_call_up_to_a_deletion_may_fail(desk: Desk, fault: str) -> None:
+    rendered = desk.asset(lucidlink=CLIP)
+    top = desk.collection(rendered)
+    for method, path in CALLS:
+        desk.let(fault, method, path)
+    report = desk.do("remove", collection_ids=[top])
+    assert desk.simulator.control("GET", "faults")["requests"] == []
+    assert report["result"] == "finished"
+    assert report["counts"]["removed"] == 1
+    assert (desk.on_lucidlink(rendered), desk.on_b2(rendered)) == ([], ["clip.mov"])
+
+
+def test_every_deletion_may_fail_in_every_way_before_or_after_it_was_done(desk: Desk) -> None:
+    clips = []
+    for fault in FAULTS:
+        for after in (False, True):
+            for path in (FILE_SET, PURGE):
+                clips.append(desk.asset(b2=CLIP, lucidlink=CLIP))
+                own = path.replace("assets/*", f"assets/{clips[-1]}")
+                desk.let(fault, "DELETE", own, after=after)
+    report = desk.do("remove", *clips)
+    assert desk.simulator.control("GET", "faults")["requests"] == []
+    assert report["result"] == "finished"
+    assert report["counts"]["removed"] == len(clips)
+    for clip in clips:
+        assert (desk.on_lucidlink(clip), desk.on_b2(clip)) == ([], ["clip.mov"])
+        assert desk.deletions(clip) == ["delete", "purge"]
+
+
+def test_a_limit_that_says_when_to_come_again_is_obeyed(desk: Desk) -> None:
+    desk.let("429", "GET", FORMATS, retry_after=2)
+    assert desk.do("add", desk.asset(b2=CLIP))["counts"]["copied"] == 1
+    first, second = (each["time"][17:26] for each in desk.seen("GET", "/formats/"))
+    assert (float(second) - float(first)) % 60 > 1.9
+
+
+def test_a_limit_that_is_really_met_only_slows_down(desk: Desk) -> None:
+    desk.set(rate_limit=10, rate_window=1, retry_after=True)
+    clips = [desk.asset(b2=CLIP, lucidlink=CLIP) for _ in range(6)]
+    assert desk.do("remove", *clips)["counts"]["removed"] == 6
+    assert desk.simulator.control("GET", "")["statuses"]["429"]
+
+
+@pytest.mark.parametrize("fault", ["reset", "html"])
+def test_a_copy_that_was_asked_for_but_never_answered_is_made_once(desk: Desk, fault: str) -> None:
+    desk.let(fault, "POST", BULK, after=True)
+    rendered = desk.asset(lucidlink=CLIP)
+    report = desk.do("remove", rendered)
+    assert report["result"] == "finished"
+    assert report["counts"]["removed"] == 1
+    assert (desk.on_lucidlink(rendered), desk.on_b2(rendered)) == ([], ["clip.mov"])
+    assert len(desk.file_sets(rendered, "b2")) == 1
+
+
+def test_an_outage_in_every_phase_only_delays(desk: Desk) -> None:
+    rendered = desk.asset(lucidlink=CLIP)
+    top = desk.collection(rendered)
+    for method, path in (("GET", CONTENTS), ("GET", FILES), ("POST", BULK), ("GET", JOBS)):
+        # Once more often than a request is repeated.
+        desk.let("status:503", method, path, times=ATTEMPTS + 1)
+    report = desk.do("remove", collection_ids=[top])
+    assert desk.simulator.control("GET", "faults")["requests"] == []
+    assert report["result"] == "finished"
+    assert report["counts"]["removed"] == 1
+    assert (desk.on_lucidlink(rendered), desk.on_b2(rendered)) == ([], ["clip.mov"])
+
+
+def test_an_outage_of_everything_is_logged_once_and_survived(desk: Desk) -> None:
+    clip = desk.asset(b2=CLIP)
+    before = len(desk.service.log())
+    desk.set(down=True)
+    operation_id = desk.click("add", clip)
+    wait_for("outage", lambda: "when iconik is back" in desk.service.log()[before:], 30)
+    desk.set(down=False)
+    assert desk.report(operation_id)["counts"]["copied"] == 1
+    log = desk.service.log()[before:]
+    assert log.count("going on when iconik is back") == 1
+    assert log.count("iconik is back") == 2
+
+
+def test_an_edit_while_a_deletion_gets_no_answer_is_seen(desk: Desk) -> None:
+    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
+    desk.let("status:503", "DELETE", FILE_SET, retry_after=3)
+    operation_id = desk.click("remove", clip)
+    desk.wait_for_request("DELETE", "/")
+    desk.edit_on_lucidlink(clip)
+    assert only_problem(desk.report(operation_id), "kept") == EDITED
+    assert desk.on_lucidlink(clip) == ["clip.mov"]
+
+
+@pytest.mark.parametrize("change", ["edited on LucidLink", "lost on B2"])
+def test_nothing_is_purged_that_is_no_longer_safe(desk: Desk, change: str) -> None:
+    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
+    desk.let("status:503", "DELETE", PURGE, times=None)
+    operation_id = desk.click("remove", clip)
+    desk.wait_for_request("DELETE", "/purge/")
+    if change == "lost on B2":
+        desk.change_file(clip, "b2", status="MISSING")
+        (desk.simulator.b2 / clip / "clip.mov").unlink()
+        doubt = "clip.mov is MISSING on B2"
+    else:
+        desk.edit_on_lucidlink(clip)
+        doubt = EDITED
+    desk.heal()
+    (file_set,) = desk.file_sets(clip, "lucidlink")
+    assert only_problem(desk.report(operation_id), "failed") == (
+        f"{doubt}, seen after file set {file_set['id']} was marked deleted, so its files were not "
+        "removed: restore it from iconik's delete queue"
+    )
+    assert desk.on_lucidlink(clip) == ["clip.mov"]
+    assert file_set["status"] == "DELETED"
+
+
+def test_what_was_marked_is_purged_where_iconik_lists_no_deleted_files(desk: Desk) -> None:
+    desk.set(deleted_files_listed=False)
+    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
+    desk.let("status:503", "DELETE", PURGE)
+    assert desk.do("remove", clip)["counts"]["removed"] == 1
+    assert desk.on_lucidlink(clip) == []
+
+
+def test_an_asset_that_iconik_always_fails_for_holds_up_no_other(desk: Desk) -> None:
+    ailing, other = desk.asset(b2=CLIP), desk.asset(b2=CLIP)
+    desk.let("status:500", "GET", f"files/v1/assets/{ailing}/*", times=None)
+    operation_id = desk.click("add", ailing, other)
+    desk.wait_until(operation_id, "done")
+    assert desk.on_lucidlink(other) == ["clip.mov"]
+    assert not desk.service.has_ended(operation_id)
+    desk.heal()
+    assert desk.report(operation_id)["counts"]["copied"] == 2
+
+
+# Where nobody listens, or answers
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of this machine that refuses connections, and that nobody else takes."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def test_an_iconik_that_refuses_connections_is_given_up_and_reported(
+    desk: Desk, tmp_path: Path, closed_port: int
+) -> None:
+    environment = {"ICONIK_URL": f"http://127.0.0.1:{closed_port}", "COPY_TIMEOUT": "1s"}
+    lonely = Desk(tmp_path, environment, desk.simulator)
+    with lonely.kept():
+        clip = lonely.asset(b2=CLIP, lucidlink=CLIP)
+        report = lonely.do("remove", clip)
+        assert report["result"] == "failed"
+        assert report["failure"] == (
+            "iconik gave no usable answer for too long: could not read storage "
+            f"{desk.simulator.b2_storage_id}: the connection to iconik failed (ConnectionError)"
+        )
+        assert lonely.on_lucidlink(clip) == ["clip.mov"]
+    lonely.stop()
+
+
+def test_a_click_while_iconik_is_stopped_is_kept_until_it_is_back(tmp_path: Path) -> None:
+    stopped = Simulator(tmp_path)
+    desk = Desk(tmp_path, simulator=stopped)
+    stopped.stop()
+    operation_id = desk.click("add", stopped.b2_storage_id)
+    wait_for("outage", lambda: "going on when iconik is back" in desk.service.log(), 30)
+    again = Simulator(tmp_path, "--port", stopped.url.rpartition(":")[2])
+    # It knows nothing of before: the click is about an asset that is no more.
+    reason = only_problem(desk.report(operation_id), "vanished")
+    assert reason == "iconik knows the asset no more"
+    desk.stop()
+    again.stop()
+
+
+@pytest.fixture
+def impatient(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Transport]:
+    """The way to iconik of somebody who waits for next to no time."""
+    monkeypatch.setattr(transport_module, "READ_TIMEOUT", 0.2)
+    there = desk.simulator
+    made = Transport(there.url, there.app_id, [there.token], NoPacer())
+    yield made
+    made.close()
+
+
+def test_an_answer_that_hangs_is_not_waited_for(desk: Desk, impatient: Transport) -> None:
+    desk.let("hang:20", "DELETE", FILE_SET)
+    with pytest.raises(IconikUnavailable, match="iconik did not answer in time"):
+        Iconik(impatient).delete_file_set("any", "0" * 36)
+
+
+def test_an_answer_that_hangs_half_way_is_not_waited_for(
+    impatient: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setattr(impatient, "_api", f"http://127.0.0.1:{listening.getsockname()[1]}/")
+        connections: list[socket.socket] = []
+
+        def answer_half() -> None:
+            connections.append(listening.accept()[0])
+            connections[0].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+
+        thread = threading.Thread(target=answer_half)
+        thread.start()
+        with pytest.raises(IconikUnavailable, match="the connection to iconik failed"):
+            Iconik(impatient).delete_file_set("any", "any")
+        thread.join()
+        connections[0].close()
+
+
+def test_an_answer_that_takes_its_time_is_waited_for(desk: Desk) -> None:
+    desk.let("hang:1", "GET", FILES)
+    assert desk.do("add", desk.asset(b2=CLIP))["counts"]["copied"] == 1

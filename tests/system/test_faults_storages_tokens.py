@@ -1,0 +1,255 @@
+"""Storages that can't do their part, and tokens that may not: told in words that say what to do."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.system.desk import CLIP, PURGE, Desk, only_problem
+
+ROLES = [
+    "can_read_storages",
+    "can_read_collections",
+    "can_read_assets",
+    "can_read_formats",
+    "can_read_files",
+    "can_write_transfers",
+    "can_read_jobs",
+    "can_delete_files",
+    "can_read_saved_searches",
+]
+WHOLE = {
+    "purpose": "FILES",
+    "status": "ACTIVE",
+    "settings": {"read": True, "write": True, "delete": True},
+}
+
+
+@pytest.fixture(autouse=True)
+def whole_storages(desk: Desk) -> Iterator[None]:
+    """Storages as they were, after each test."""
+    yield
+    for key in ("b2", "lucidlink"):
+        desk.simulator.control("PATCH", f"storages/{key}", WHOLE)
+
+
+def name_of(desk: Desk, key: str) -> str:
+    """What a storage is called in iconik."""
+    return str(desk.simulator.control("PATCH", f"storages/{key}", {})["name"])
+
+
+# Storages
+
+
+COPY = (
+    "nothing can be copied to LucidLink: in iconik's storage settings, allow to read '{b2}' and to "
+    "write '{lucidlink}'"
+)
+DELETE = (
+    "nothing can be deleted from LucidLink: in iconik's storage settings, allow to delete on "
+    "'{lucidlink}'"
+)
+OFF = (
+    "the {kind} storage '{name}' is INACTIVE: activate it in iconik's storage settings, or create "
+    "the custom actions again with another storage"
+)
+PURPOSE = (
+    "the {kind} storage '{name}' is for PROXIES, not for FILES: create the custom actions again "
+    "with another storage"
+)
+
+
+@pytest.mark.parametrize(
+    ("action", "key", "change", "failure"),
+    [
+        ("add", "b2", {"settings": {"read": False}}, COPY),
+        ("add", "lucidlink", {"settings": {"write": False}}, COPY),
+        ("remove", "lucidlink", {"settings": {"delete": False}}, DELETE),
+        ("add", "b2", {"status": "INACTIVE"}, OFF),
+        ("add", "lucidlink", {"status": "INACTIVE"}, OFF),
+        ("remove", "b2", {"status": "INACTIVE"}, OFF),
+        ("remove", "lucidlink", {"status": "INACTIVE"}, OFF),
+        ("add", "b2", {"purpose": "PROXIES"}, PURPOSE),
+        ("remove", "lucidlink", {"purpose": "PROXIES"}, PURPOSE),
+    ],
+)
+def test_a_storage_that_cannot_do_its_part_is_seen_before_anything_is_asked(
+    desk: Desk, action: str, key: str, change: dict[str, Any], failure: str
+) -> None:
+    desk.simulator.control("PATCH", f"storages/{key}", change)
+    copy_needed = desk.asset(b2=CLIP) if action == "add" else desk.asset(lucidlink=CLIP)
+    both = desk.asset(b2=CLIP, lucidlink=CLIP)
+    report = desk.do(action, copy_needed, both)
+    assert report["result"] == "failed"
+    names = {each: name_of(desk, each) for each in ("b2", "lucidlink")}
+    kind = {"b2": "B2", "lucidlink": "LucidLink"}[key]
+    assert report["failure"] == failure.format(kind=kind, name=names[key], **names)
+    asked = {each["path"].split("/")[4] for each in all_requests(desk)}
+    assert asked == {"storages"}
+    assert {each["method"] for each in all_requests(desk)} == {"GET"}
+    assert desk.on_lucidlink(both) == ["clip.mov"]
+
+
+def all_requests(desk: Desk) -> list[dict[str, Any]]:
+    """What iconik was asked since the test began."""
+    return list(desk.simulator.control("GET", "requests")["objects"])
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+@pytest.mark.parametrize(("unknown", "kind"), [("b2", "B2"), ("ll", "LucidLink")])
+def test_an_unknown_storage_is_named(desk: Desk, action: str, unknown: str, kind: str) -> None:
+    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
+    nowhere = str(uuid.uuid4())
+    report = desk.do(action, clip, storages={f"{unknown}_storage_id": nowhere})
+    assert report["failure"] == (
+        f"iconik knows no storage {nowhere}, which the custom action gives as its {kind} storage: "
+        "create the custom actions again with the right ids"
+    )
+    assert desk.on_lucidlink(clip) == ["clip.mov"]
+
+
+@pytest.mark.parametrize(("key", "switch"), [("b2", "write"), ("lucidlink", "read")])
+def test_where_nothing_can_be_copied_to_b2_only_what_needs_a_copy_is_kept(
+    desk: Desk, key: str, switch: str
+) -> None:
+    desk.simulator.control("PATCH", f"storages/{key}", {"settings": {switch: False}})
+    rendered, both = desk.asset(lucidlink=CLIP), desk.asset(b2=CLIP, lucidlink=CLIP)
+    report = desk.do("remove", rendered, both)
+    assert only_problem(report, "kept") == (
+        "clip.mov has no twin on B2, and nothing can be copied there: in iconik's storage "
+        f"settings, allow to read '{name_of(desk, 'lucidlink')}' and to write "
+        f"'{name_of(desk, 'b2')}'"
+    )
+    assert report["counts"]["removed"] == 1
+    assert (desk.on_lucidlink(rendered), desk.on_lucidlink(both)) == (["clip.mov"], [])
+    assert desk.seen("POST", "/bulk/") == []
+
+
+# Roles
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_that_is_missing_is_named(desk: Desk, role: str) -> None:
+    token = str(uuid.uuid4())
+    roles = [each for each in ROLES if each != role]
+    desk.simulator.control("POST", "tokens", {"token": token, "roles": roles})
+    rendered, both = desk.asset(lucidlink=CLIP), desk.asset(b2=CLIP, lucidlink=CLIP)
+    gone = desk.asset(b2=CLIP)
+    desk.simulator.control("DELETE", f"assets/{gone}")
+    top = desk.collection(rendered)
+    search = desk.simulator.control("POST", "saved_searches", {"ids": [both]})
+    selection = {"collection_ids": [top], "saved_search_ids": [search["id"]]}
+    report = desk.do("remove", gone, token=token, **selection)
+    assert f"iconik does not permit it (403, it needs {role})" in json.dumps(report)
+    assert report["result"] != "finished"
+    may_delete = role not in ("can_read_storages", "can_read_formats", "can_read_files")
+    if not may_delete or role == "can_delete_files":
+        assert (desk.on_lucidlink(rendered), desk.on_lucidlink(both)) == (["clip.mov"],) * 2
+
+
+@pytest.mark.parametrize("role", ["can_write_transfers", "can_read_jobs"])
+def test_a_role_that_add_lacks_is_named(desk: Desk, role: str) -> None:
+    token = str(uuid.uuid4())
+    roles = [each for each in ROLES if each != role]
+    desk.simulator.control("POST", "tokens", {"token": token, "roles": roles})
+    report = desk.do("add", desk.asset(b2=CLIP), token=token)
+    assert f"iconik does not permit it (403, it needs {role})" in json.dumps(report)
+
+
+# Tokens
+
+
+@pytest.fixture(scope="module")
+def desk_alone(shared_desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """The same iconik, with a service that has no token of its own."""
+    environment = {"ICONIK_TOKEN": ""}
+    alone = Desk(tmp_path_factory.mktemp("alone"), environment, shared_desk.simulator)
+    yield alone
+    alone.stop()
+
+
+@pytest.fixture
+def alone(desk: Desk, desk_alone: Desk) -> Iterator[Desk]:
+    """That desk; the promises are kept there, too."""
+    with desk_alone.kept():
+        yield desk_alone
+
+
+def a_token(desk: Desk) -> str:
+    """A new token with all roles."""
+    return str(desk.simulator.control("POST", "tokens", {})["token"])
+
+
+def expired_while_copying(desk: Desk, action: str, asset_id: str) -> str:
+    """Click with a token that expires while the copy runs; returns the operation's id."""
+    token = a_token(desk)
+    desk.set(copies_paused=True)
+    operation_id = desk.click(action, asset_id, token=token)
+    desk.wait_until(operation_id, "copying")
+    desk.simulator.control("DELETE", f"tokens/{token}")
+    desk.set(copies_paused=False)
+    return operation_id
+
+
+def test_a_token_that_expires_half_way_is_replaced_by_that_of_the_application(desk: Desk) -> None:
+    clip, rendered = desk.asset(b2=CLIP), desk.asset(lucidlink=CLIP)
+    add = expired_while_copying(desk, "add", clip)
+    assert desk.report(add)["counts"]["copied"] == 1
+    remove = expired_while_copying(desk, "remove", rendered)
+    assert desk.report(remove)["counts"]["removed"] == 1
+    assert (desk.on_lucidlink(clip), desk.on_lucidlink(rendered)) == (["clip.mov"], [])
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_without_another_token_an_operation_says_what_to_do(alone: Desk, action: str) -> None:
+    clip = alone.asset(b2=CLIP) if action == "add" else alone.asset(lucidlink=CLIP)
+    report = alone.report(expired_while_copying(alone, action, clip))
+    assert report["result"] == "failed"
+    assert report["failure"] == (
+        "could not follow 1 jobs: iconik accepts no token any more (401): click again, and set "
+        "ICONIK_TOKEN to an application token to have long operations outlive the click's own"
+    )
+    assert report["counts"]["undone"] == 1
+    assert action == "add" or alone.on_lucidlink(clip) == ["clip.mov"]
+
+
+def expired_between_delete_and_purge(desk: Desk, asset_id: str) -> str:
+    """Click with a token that expires after the file set is marked; returns the operation's id."""
+    token = a_token(desk)
+    desk.let("hang:3", "DELETE", PURGE)
+    operation_id = desk.click("remove", asset_id, token=token)
+    desk.wait_for_request("DELETE", "/")
+    desk.simulator.control("DELETE", f"tokens/{token}")
+    return operation_id
+
+
+def test_a_token_that_expires_between_delete_and_purge_is_replaced(desk: Desk) -> None:
+    both = desk.asset(b2=CLIP, lucidlink=CLIP)
+    operation_id = expired_between_delete_and_purge(desk, both)
+    assert desk.report(operation_id)["counts"]["removed"] == 1
+    assert 401 in [each["status"] for each in desk.seen("DELETE", "/purge/")]
+    assert (desk.on_lucidlink(both), desk.on_b2(both)) == ([], ["clip.mov"])
+
+
+def test_what_was_marked_but_not_purged_for_want_of_a_token_is_told(alone: Desk) -> None:
+    both = alone.asset(b2=CLIP, lucidlink=CLIP)
+    (file_set,) = alone.file_sets(both, "lucidlink")
+    report = alone.report(expired_between_delete_and_purge(alone, both))
+    assert report["failure"].startswith(
+        f"could not purge file set {file_set['id']} of asset {both}"
+    )
+    assert only_problem(report, "failed", counted=False).startswith(
+        f"its deletion was not finished: file set {file_set['id']} may lie in iconik's delete "
+        "queue, proven safe on B2; purge or restore it there"
+    )
+    assert alone.on_lucidlink(both) == ["clip.mov"]
+
+
+def test_a_click_whose_token_never_worked_is_reported(alone: Desk) -> None:
+    both = alone.asset(b2=CLIP, lucidlink=CLIP)
+    report = alone.do("remove", both, token="nobody's")
+    assert report["failure"].startswith("could not read storage ")
+    assert "iconik accepts no token any more (401)" in report["failure"]
+    assert alone.on_lucidlink(both) == ["clip.mov"]

@@ -1,0 +1,127 @@
+"""What changes while an operation runs: what is read last decides."""
+
+from simulator.harness import wait_for
+from tests.system.desk import BULK, CLIP, EDITED, FILES, PATIENCE, Desk, only_problem
+
+
+def clicked_while_copies_wait(desk: Desk, action: str, *asset_ids: str) -> str:
+    """Click, and have the copies of one asset asked for but not begun."""
+    desk.set(copies_paused=True)
+    operation_id = desk.click(action, *asset_ids)
+    desk.wait_until(operation_id, "copying")
+    return operation_id
+
+
+def wait_until_taken(desk: Desk) -> None:
+    """Wait until the request has come that is made to hang: what it will read is still open."""
+    faults = desk.simulator.control
+    wait_for("request", lambda: not faults("GET", "faults")["requests"], PATIENCE)
+
+
+def test_what_is_put_into_a_collection_in_mid_remove_stays(desk: Desk) -> None:
+    rendered, late = desk.asset(lucidlink=CLIP), desk.asset(b2=CLIP, lucidlink=CLIP)
+    top = desk.collection(rendered)
+    desk.set(copies_paused=True)
+    operation_id = desk.click("remove", collection_ids=[top])
+    desk.wait_until(operation_id, "copying")
+    desk.put_into(top, late)
+    desk.set(copies_paused=False)
+    report = desk.report(operation_id)
+    assert (report["counts"]["assets"], report["counts"]["removed"]) == (1, 1)
+    assert (desk.on_lucidlink(rendered), desk.on_lucidlink(late)) == ([], ["clip.mov"])
+
+
+def test_a_click_on_it_again_takes_what_was_put_into_a_collection_meanwhile(desk: Desk) -> None:
+    rendered, late = desk.asset(lucidlink=CLIP), desk.asset(b2=CLIP, lucidlink=CLIP)
+    top = desk.collection(rendered)
+    desk.set(copies_paused=True)
+    operation_id = desk.click("remove", collection_ids=[top])
+    desk.wait_until(operation_id, "copying")
+    desk.put_into(top, late)
+    assert desk.click("remove", collection_ids=[top]) == operation_id
+    desk.set(copies_paused=False)
+    assert desk.report(operation_id)["counts"]["removed"] == 2
+    assert (desk.on_lucidlink(rendered), desk.on_lucidlink(late)) == ([], [])
+
+
+def test_an_asset_that_is_deleted_meanwhile_is_reported_and_its_files_stay(desk: Desk) -> None:
+    rendered = desk.asset(lucidlink=CLIP)
+    operation_id = clicked_while_copies_wait(desk, "remove", rendered)
+    desk.simulator.control("DELETE", f"assets/{rendered}")
+    desk.set(copies_paused=False)
+    reason = only_problem(desk.report(operation_id), "vanished")
+    assert reason == "iconik knows the asset no more"
+    assert desk.on_lucidlink(rendered) == ["clip.mov"]
+
+
+def test_an_asset_that_an_old_listing_still_names_is_reported(desk: Desk) -> None:
+    gone = desk.asset(b2=CLIP, lucidlink=CLIP)
+    top = desk.collection(gone)
+    desk.simulator.control("DELETE", f"assets/{gone}?keep_in_listings=true")
+    only_problem(desk.do("remove", collection_ids=[top]), "vanished")
+    assert desk.on_lucidlink(gone) == ["clip.mov"]
+
+
+def test_a_file_set_that_is_deleted_meanwhile_on_lucidlink_is_not_purged(desk: Desk) -> None:
+    rendered = desk.asset(lucidlink=CLIP)
+    operation_id = clicked_while_copies_wait(desk, "remove", rendered)
+    (file_set,) = desk.file_sets(rendered, "lucidlink")
+    desk.simulator.control("PATCH", f"file_sets/{file_set['id']}", {"status": "DELETED"})
+    desk.set(copies_paused=False)
+    # Whoever deleted it may want it back.
+    assert desk.report(operation_id)["counts"]["absent"] == 1
+    assert desk.deletions(rendered) == []
+    assert desk.on_lucidlink(rendered) == ["clip.mov"]
+
+
+def test_a_master_whose_file_set_is_deleted_meanwhile_proves_nothing(desk: Desk) -> None:
+    rendered = desk.asset(lucidlink=CLIP)
+    operation_id = clicked_while_copies_wait(desk, "remove", rendered)
+    # The copy's end is heard of late, and the last look comes later still.
+    desk.let("hang:2", "GET", FILES)
+    desk.set(copies_paused=False)
+    wait_until_taken(desk)
+    (master,) = desk.file_sets(rendered, "b2")
+    desk.simulator.control("PATCH", f"file_sets/{master['id']}", {"status": "DELETED"})
+    reason = only_problem(desk.report(operation_id), "kept")
+    assert reason == "clip.mov has no twin on B2, though a copy to B2 was asked for and ended"
+    assert desk.on_lucidlink(rendered) == ["clip.mov"]
+
+
+def test_a_storage_that_is_deleted_meanwhile_is_told(desk: Desk) -> None:
+    rendered = desk.asset(lucidlink=CLIP)
+    desk.let("status:404", "POST", BULK)
+    assert only_problem(desk.do("remove", rendered), "kept") == (
+        "clip.mov has no twin on B2, though a copy to B2 was asked for and ended: could not copy "
+        f"ORIGINAL of 1 assets to storage {desk.simulator.b2_storage_id}: iconik knows no such "
+        "thing (404)"
+    )
+    assert desk.on_lucidlink(rendered) == ["clip.mov"]
+
+
+def test_an_edit_after_its_copy_has_ended_is_seen(desk: Desk) -> None:
+    rendered = desk.asset(lucidlink=CLIP)
+    operation_id = clicked_while_copies_wait(desk, "remove", rendered)
+    desk.let("hang:2", "GET", FILES)
+    desk.set(copies_paused=False)
+    wait_until_taken(desk)
+    desk.edit_on_lucidlink(rendered)
+    assert only_problem(desk.report(operation_id), "kept") == EDITED
+    assert desk.on_lucidlink(rendered) == ["clip.mov"]
+
+
+def test_between_the_last_look_and_a_deletion_nothing_is_asked(desk: Desk) -> None:
+    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
+    assert desk.do("remove", clip)["counts"]["removed"] == 1
+    seen = [
+        (each["method"], each["path"].split("/")[6:])
+        for each in desk.simulator.control("GET", "requests")["objects"]
+        if clip in each["path"]
+    ]
+    (file_set_id,) = {path[1] for method, path in seen if method == "DELETE"}
+    assert seen == [
+        ("GET", ["formats", ""]),
+        ("GET", ["files", ""]),
+        ("DELETE", ["file_sets", file_set_id, ""]),
+        ("DELETE", ["file_sets", file_set_id, "purge", ""]),
+    ]
