@@ -1,5 +1,6 @@
 """What iconik posts when a person picks one of our custom actions, checked into one value."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -64,6 +65,20 @@ class CustomAction:
         return ", ".join(
             f"{count} {one if count == 1 else many}" for count, one, many in counts if count
         )
+
+    @property
+    def digest(self) -> str:
+        """Equal for clicks that ask for the same, in whatever order, whoever clicked."""
+        same = {
+            "action": self.action,
+            "b2_storage_id": self.b2_storage_id,
+            "ll_storage_id": self.ll_storage_id,
+            "formats": sorted(self.formats),
+            "asset_ids": sorted(self.asset_ids),
+            "collection_ids": sorted(self.collection_ids),
+            "saved_search_ids": sorted(self.saved_search_ids),
+        }
+        return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
 
 
 def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> CustomAction:

@@ -4,8 +4,6 @@ The web side only records: it enqueues through ``DBOSClient`` and answers. Every
 ``Executor``, whose thread waits for a lock; the one that holds it runs the operations.
 """
 
-import hashlib
-import json
 import logging
 import threading
 import time
@@ -99,7 +97,7 @@ class Recorder:
         Raises:
             RecordingError: it is not written down.
         """
-        digest = _digest(click)
+        digest = click.digest
         try:
             engine, client = self.prepare()
             ledger = Ledger(engine)
@@ -284,21 +282,6 @@ def _purge(ledger: Ledger) -> None:
         ledger.forget(some)
     if ids:
         log.info("purged %s operations that ended over %s days ago", len(ids), KEEP.days)
-
-
-def _digest(click: CustomAction) -> str:
-    """Equal for clicks that ask for the same, in whatever order, whoever clicked."""
-    same = {
-        **asdict(click),
-        "formats": sorted(click.formats),
-        "asset_ids": sorted(click.asset_ids),
-        "collection_ids": sorted(click.collection_ids),
-        "saved_search_ids": sorted(click.saved_search_ids),
-        "context": None,
-        "user_id": None,
-        "auth_token": None,
-    }
-    return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
 
 
 def _brief(error: BaseException) -> str:

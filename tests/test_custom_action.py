@@ -323,3 +323,28 @@ def test_whatever_an_object_holds_only_a_click_on_something_passes(posted: dict[
     body = json.dumps({**posted, "context": "BULK"}).encode()
     with suppress(ClickError):
         assert parse("add", MultiDict(QUERY), body, DEFAULT).selection
+
+
+def test_clicks_that_ask_for_the_same_have_one_digest() -> None:
+    one = read(("formats", "A,B"), asset_ids=[ASSET, OTHER], user_id=USER, context="BULK")
+    other = read(("formats", "B,A"), asset_ids=[OTHER, ASSET], auth_token="another")
+    assert one.digest == other.digest
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        read(("formats", "A")),
+        read(asset_ids=[OTHER]),
+        read(collection_ids=[OTHER]),
+        read(saved_search_ids=[OTHER]),
+        parse(
+            "remove",
+            MultiDict(QUERY),
+            json.dumps({"context": "ASSET", "asset_ids": [ASSET]}).encode(),
+            DEFAULT,
+        ),
+    ],
+)
+def test_clicks_that_ask_for_something_else_have_another(different: CustomAction) -> None:
+    assert different.digest != read().digest
