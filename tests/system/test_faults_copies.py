@@ -1,5 +1,6 @@
 """Copies that go wrong in every way: LucidLink keeps its file, and the report says why."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -34,31 +35,32 @@ def job_of(desk: Desk, operation_id: str) -> str:
     return str(job_id)
 
 
+def reasons(desk: Desk, clicked: Mapping[str, str], kind: str) -> dict[str, str]:
+    """The reason of the only problem of each operation, which is of a kind."""
+    return {name: only_problem(desk.report(each), kind) for name, each in clicked.items()}
+
+
 # What a copy to B2 leaves there
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        ("finish_without_file", f"clip.mov has no twin on B2{THOUGH}"),
-        ("leave_open", f"clip.mov isn't finished on B2 (OPEN){THOUGH}"),
-        (
-            "wrong_size",
-            "clip.mov differs from its master: 300 bytes on LucidLink, 150 bytes on B2",
-        ),
-        ("FAILED", f"clip.mov has no twin on B2{THOUGH}: Made to end FAILED"),
-        ("ABORTED", f"clip.mov has no twin on B2{THOUGH}: its job ended FAILED"),
-        ("SKIPPED", f"clip.mov has no twin on B2{THOUGH}"),
-        ("DISCARDED", f"clip.mov has no twin on B2{THOUGH}: its job ended FAILED"),
-    ],
-)
-def test_a_copy_to_b2_that_left_no_twin_deletes_nothing(
-    desk: Desk, fault: str, reason: str
-) -> None:
-    rendered = desk.asset(lucidlink=CLIP)
-    desk.let_copy(fault, asset_id=rendered)
-    assert only_problem(desk.do("remove", rendered), "kept") == reason
-    assert desk.on_lucidlink(rendered) == ["clip.mov"]
+LEFT_ON_B2 = {
+    "finish_without_file": f"clip.mov has no twin on B2{THOUGH}",
+    "leave_open": f"clip.mov isn't finished on B2 (OPEN){THOUGH}",
+    "wrong_size": "clip.mov differs from its master: 300 bytes on LucidLink, 150 bytes on B2",
+    "FAILED": f"clip.mov has no twin on B2{THOUGH}: Made to end FAILED",
+    "ABORTED": f"clip.mov has no twin on B2{THOUGH}: its job ended FAILED",
+    "SKIPPED": f"clip.mov has no twin on B2{THOUGH}",
+    "DISCARDED": f"clip.mov has no twin on B2{THOUGH}: its job ended FAILED",
+}
+
+
+def test_a_copy_to_b2_that_left_no_twin_deletes_nothing(desk: Desk) -> None:
+    clips = {fault: desk.asset(lucidlink=CLIP) for fault in LEFT_ON_B2}
+    for fault, clip in clips.items():
+        desk.let_copy(fault, asset_id=clip)
+    clicked = {fault: desk.click("remove", clip) for fault, clip in clips.items()}
+    assert reasons(desk, clicked, "kept") == LEFT_ON_B2
+    assert all(desk.on_lucidlink(clip) == ["clip.mov"] for clip in clips.values())
 
 
 def test_a_copy_to_b2_of_other_content_deletes_nothing(desk: Desk) -> None:
@@ -69,28 +71,27 @@ def test_a_copy_to_b2_of_other_content_deletes_nothing(desk: Desk) -> None:
     assert desk.on_lucidlink(rendered) == ["clip.mov"]
 
 
-@pytest.mark.parametrize(
-    ("status", "told"),
-    [
-        ("FINISHED", ""),
-        ("FINISHED_WITH_WARNING", ": its job ended FINISHED_WITH_WARNING"),
-        ("FAILED", ": its job ended FAILED"),
-        ("ABORTED", ": its job ended ABORTED"),
-        ("SKIPPED", ": its job ended SKIPPED"),
-    ],
-)
-def test_a_job_that_ends_before_anything_was_copied_deletes_nothing(
-    desk: Desk, status: str, told: str
-) -> None:
-    rendered = desk.asset(lucidlink=CLIP)
+ENDED_EARLY = {
+    "FINISHED": "",
+    "FINISHED_WITH_WARNING": ": its job ended FINISHED_WITH_WARNING",
+    "FAILED": ": its job ended FAILED",
+    "ABORTED": ": its job ended ABORTED",
+    "SKIPPED": ": its job ended SKIPPED",
+}
+
+
+def test_a_job_that_ends_before_anything_was_copied_deletes_nothing(desk: Desk) -> None:
+    clips = {status: desk.asset(lucidlink=CLIP) for status in ENDED_EARLY}
     desk.set(copies_paused=True)
-    operation_id = desk.click("remove", rendered)
-    desk.wait_until(operation_id, "copying")
-    job_id = job_of(desk, operation_id)
-    desk.ask_iconik("PATCH", f"jobs/v1/jobs/{job_id}/", {"status": status})
-    reason = only_problem(desk.report(operation_id), "kept")
-    assert reason == f"clip.mov has no twin on B2{THOUGH}{told}"
-    assert desk.on_lucidlink(rendered) == ["clip.mov"]
+    clicked = {status: desk.click("remove", clip) for status, clip in clips.items()}
+    for status, operation_id in clicked.items():
+        desk.wait_until(operation_id, "copying")
+        job_id = job_of(desk, operation_id)
+        desk.ask_iconik("PATCH", f"jobs/v1/jobs/{job_id}/", {"status": status})
+    assert reasons(desk, clicked, "kept") == {
+        status: f"clip.mov has no twin on B2{THOUGH}{told}" for status, told in ENDED_EARLY.items()
+    }
+    assert all(desk.on_lucidlink(clip) == ["clip.mov"] for clip in clips.values())
 
 
 def test_of_a_job_that_ends_with_a_warning_what_was_copied_is_removed(desk: Desk) -> None:
@@ -107,22 +108,25 @@ def test_of_a_job_that_ends_with_a_warning_what_was_copied_is_removed(desk: Desk
 # What is on B2 already
 
 
-@pytest.mark.parametrize(
-    ("record", "doubt"),
-    [
-        ({"status": "OPEN"}, "clip.mov isn't finished on B2 (OPEN)"),
-        ({"status": "MISSING"}, "clip.mov is MISSING on B2"),
-        ({"size": 0}, "clip.mov has 0 bytes on B2"),
-    ],
-)
-def test_a_record_on_b2_that_proves_nothing_deletes_nothing(
-    desk: Desk, record: dict[str, Any], doubt: str
-) -> None:
-    clip = desk.asset(b2=[{**CLIP[0], **record}], lucidlink=CLIP)
-    desk.let("status:409", "POST", BULK)
-    reason = only_problem(desk.do("remove", clip), "kept")
-    assert reason == f"{doubt}{THOUGH}: {refusal(desk, desk.simulator.b2_storage_id)}"
-    assert desk.on_lucidlink(clip) == ["clip.mov"]
+RECORDS: dict[str, dict[str, Any]] = {
+    "clip.mov isn't finished on B2 (OPEN)": {"status": "OPEN"},
+    "clip.mov is MISSING on B2": {"status": "MISSING"},
+    "clip.mov has 0 bytes on B2": {"size": 0},
+}
+
+
+def test_a_record_on_b2_that_proves_nothing_deletes_nothing(desk: Desk) -> None:
+    clips = {
+        doubt: desk.asset(b2=[{**CLIP[0], **record}], lucidlink=CLIP)
+        for doubt, record in RECORDS.items()
+    }
+    desk.let("status:409", "POST", BULK, times=len(clips))
+    clicked = {doubt: desk.click("remove", clip) for doubt, clip in clips.items()}
+    refused = refusal(desk, desk.simulator.b2_storage_id)
+    assert reasons(desk, clicked, "kept") == {
+        doubt: f"{doubt}{THOUGH}: {refused}" for doubt in RECORDS
+    }
+    assert all(desk.on_lucidlink(clip) == ["clip.mov"] for clip in clips.values())
 
 
 @pytest.mark.parametrize(
@@ -212,24 +216,25 @@ def test_a_job_that_iconik_forgets_is_no_problem_once_its_files_are_there(desk: 
 # Copies to LucidLink
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        ("finish_without_file", "is not there"),
-        ("leave_open", "is not finished"),
-        ("FAILED", "is not there: Made to end FAILED"),
-        ("ABORTED", "is not there: its job ended FAILED"),
-        ("SKIPPED", "is not there"),
-    ],
-)
-def test_a_copy_to_lucidlink_that_brought_nothing_has_failed(
-    desk: Desk, fault: str, reason: str
-) -> None:
-    clip = desk.asset(b2=CLIP)
-    desk.let_copy(fault, asset_id=clip)
-    told = only_problem(desk.do("add", clip), "failed")
-    assert told == f"the copy to LucidLink ended, but the file {reason}"
-    assert desk.on_b2(clip) == ["clip.mov"]
+LEFT_ON_LUCIDLINK = {
+    "finish_without_file": "is not there",
+    "leave_open": "is not finished",
+    "FAILED": "is not there: Made to end FAILED",
+    "ABORTED": "is not there: its job ended FAILED",
+    "SKIPPED": "is not there",
+}
+
+
+def test_a_copy_to_lucidlink_that_brought_nothing_has_failed(desk: Desk) -> None:
+    clips = {fault: desk.asset(b2=CLIP) for fault in LEFT_ON_LUCIDLINK}
+    for fault, clip in clips.items():
+        desk.let_copy(fault, asset_id=clip)
+    clicked = {fault: desk.click("add", clip) for fault, clip in clips.items()}
+    assert reasons(desk, clicked, "failed") == {
+        fault: f"the copy to LucidLink ended, but the file {state}"
+        for fault, state in LEFT_ON_LUCIDLINK.items()
+    }
+    assert all(desk.on_b2(clip) == ["clip.mov"] for clip in clips.values())
 
 
 def test_a_copy_to_lucidlink_that_is_refused_has_failed(desk: Desk) -> None:
