@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Protocol
@@ -41,6 +41,7 @@ RESTART_INTERVAL = 1.0
 COMPLAIN_INTERVAL = 60.0
 KEEP = timedelta(days=30)
 PURGE_INTERVAL = 3600.0
+WATCH_INTERVAL = 3.0
 PURGED_AT_ONCE = 500
 
 
@@ -209,20 +210,24 @@ class Executor:
             )
         # Not the event that stops this process: losing the lock must stop the operations, too.
         turn = Turn(engine, ledger.begin_term(now_ms()), threading.Event())
-        purged = 0.0
+        purged, watched = 0.0, time.monotonic()
+        active, idle = set[str](), set[str]()
         try:
-            self._launch(turn)
+            self._launch(turn, active)
             log.info("this process runs the operations now")
             while not self._stopping.wait(LOCK_INTERVAL) and still_only_one():
                 if time.monotonic() - purged > PURGE_INTERVAL or not purged:
                     _purge(Ledger(engine, turn.term))
                     purged = time.monotonic()
+                if time.monotonic() - watched > WATCH_INTERVAL:
+                    idle = _take_up_idle(Ledger(engine, turn.term), active, idle)
+                    watched = time.monotonic()
         finally:
             turn.stopping.set()
             DBOS.destroy(workflow_completion_timeout_sec=10, destroy_registry=True)
             engine.dispose()
 
-    def _launch(self, turn: Turn) -> None:
+    def _launch(self, turn: Turn, active: set[str]) -> None:
         DBOS(
             config={
                 "name": APPLICATION,
@@ -238,7 +243,12 @@ class Executor:
 
         @DBOS.step(name="run")
         def run(click: dict[str, Any]) -> dict[str, Any]:
-            return self._run_safely(str(DBOS.workflow_id), click, turn)
+            operation_id = str(DBOS.workflow_id)
+            active.add(operation_id)
+            try:
+                return self._run_safely(operation_id, click, turn)
+            finally:
+                active.discard(operation_id)
 
         # A kill is no fault of the operation's, so any number of them is survived.
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1_000_000)
@@ -263,14 +273,41 @@ class Executor:
             return {}
 
 
-def _give_up_stranded(ledger: Ledger) -> None:
-    """End operations that the engine won't run any more, so that none waits for ever in silence."""
+def _give_up_stranded(ledger: Ledger, suspects: Container[str] | None = None) -> None:
+    """End operations that the engine won't run any more, so that none waits for ever in silence.
+
+    Args:
+        suspects: the ids of those to look at; all that are running if not given.
+    """
     for operation in ledger.running():
+        if suspects is not None and operation.id not in suspects:
+            continue
         status = DBOS.get_workflow_status(operation.id)
         if status is None or status.status not in ("ENQUEUED", "PENDING", "DELAYED"):
             state = status.status if status else "no longer there"
             log.error("operation %s was stranded: the engine says %s", operation.id, state)
             ledger.fail(operation.number, "it was interrupted by a fault; click again", now_ms())
+        elif suspects is not None and status.status == "PENDING":
+            log.warning("operation %s was idle; this process takes it up", operation.id)
+            DBOS.resume_workflow(operation.id)
+
+
+def _take_up_idle(ledger: Ledger, active: Container[str], before: Container[str]) -> set[str]:
+    """Have operations run that are under way for the engine, but that nobody runs.
+
+    A process whose turn is over, but that hasn't noticed yet, may still take one from the engine's
+    queue, and lets it lie.
+
+    Args:
+        active: the ids of the operations that this process runs.
+        before: what this returned the last time: one that is idle twice is not just being begun.
+
+    Returns:
+        The ids of the operations that are idle now.
+    """
+    idle = {each.id for each in ledger.running() if each.id not in active}
+    _give_up_stranded(ledger, {each for each in idle if each in before})
+    return idle
 
 
 def _purge(ledger: Ledger) -> None:

@@ -70,7 +70,7 @@ class Operations:
         settings = self._settings
         tokens = (click.auth_token, settings.iconik_token or "")
         transport = Transport(
-            settings.iconik_url, settings.iconik_id, tokens, self._pacer, CONNECTIONS
+            settings.iconik_url, settings.iconik_id, tokens, self._pacer, CONNECTIONS, turn.check
         )
         try:
             while True:

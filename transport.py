@@ -5,7 +5,7 @@ Nothing here knows what is asked: that is ``iconik.py``'s.
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import requests
@@ -63,16 +63,25 @@ class Transport:
         tokens: tried in order; when iconik rejects one (401), the next is used from then on.
         pacer: shared by all transports of a process.
         connections: how many requests may be under way at once.
+        check: called with the method right before each request, each repetition included; may
+            raise to stop.
     """
 
     def __init__(
-        self, url: str, app_id: str, tokens: Iterable[str], pacer: Pacer, connections: int = 16
+        self,
+        url: str,
+        app_id: str,
+        tokens: Iterable[str],
+        pacer: Pacer,
+        connections: int = 16,
+        check: Callable[[str], None] = lambda method: None,
     ) -> None:
         self._root = url
         self._api = f"{url}/API/"
         self._tokens = list(dict.fromkeys(token for token in tokens if token))
         self._token_lock = threading.Lock()
         self._pacer = pacer
+        self._check = check
         self._session = requests.Session()
         self._session.headers["App-ID"] = app_id
         # Else a .netrc would add a password of its own.
@@ -180,6 +189,7 @@ class Transport:
         while True:
             token = self._token(call)
             self._pacer.wait()
+            self._check(method)
             try:
                 response = self._session.request(
                     method,

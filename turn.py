@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from errors import Stopped
+from tables import executors
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -20,6 +23,24 @@ class Turn:
     engine: sa.Engine
     term: int
     stopping: threading.Event
+
+    def check(self, method: str) -> None:
+        """See that it isn't over, right before a request to iconik, each repetition included.
+
+        Args:
+            method: of the request. Before a DELETE the ledger is asked, too: a process that was
+                held up for long doesn't know yet that another has taken over.
+
+        Raises:
+            Stopped: it is over.
+        """
+        if self.stopping.is_set():
+            raise Stopped
+        if method == "DELETE":
+            with self.engine.connect() as connection:
+                newest = connection.execute(sa.select(sa.func.max(executors.c.term))).scalar()
+            if newest != self.term:
+                raise Stopped
 
 
 def now_ms() -> int:

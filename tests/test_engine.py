@@ -345,11 +345,11 @@ def test_an_executor_whose_launch_fails_half_way_lets_go_of_what_it_has_begun(
     real = engine_module._give_up_stranded
     failures = [OperationalError("SELECT", {}, Exception("disk I/O error"))]
 
-    def fails_once(ledger: Ledger) -> None:
+    def fails_once(ledger: Ledger, *suspects: Any) -> None:
         if failures:
             wait_until(lambda: runner.calls)
             raise failures.pop()
-        real(ledger)
+        real(ledger, *suspects)
 
     monkeypatch.setattr(engine_module, "_give_up_stranded", fails_once)
     recorder.record(CLICK)
@@ -392,3 +392,51 @@ def test_health_is_bad_while_nothing_can_be_written(
             "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
         )
     assert recorder.check() == "operations can't be recorded; the log says why"
+<<<<<<< Updated upstream
+=======
+
+
+def test_an_operation_that_another_process_took_and_let_lie_is_taken_up(
+    recorder: Recorder,
+    ledger: Ledger,
+    database: sa.Engine,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine_module, "WATCH_INTERVAL", 0.1)
+    runner = Runner()
+    start(runner)
+    wait_until(lambda: recorder.check() is None)
+    # What the engine notes when one of its processes takes a workflow from the queue.
+    with database.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER other AFTER INSERT ON workflow_status BEGIN "
+            "UPDATE workflow_status SET status = 'PENDING' WHERE workflow_uuid = NEW.workflow_uuid;"
+            " END"
+        )
+    operation_id, _ = recorder.record(CLICK)
+    wait_until(lambda: has_ended(ledger, operation_id))
+    assert runner.calls == [(operation_id, CLICK)]
+
+
+def test_an_operation_the_engine_gave_up_while_it_runs_is_reported_as_interrupted(
+    recorder: Recorder,
+    ledger: Ledger,
+    database: sa.Engine,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine_module, "WATCH_INTERVAL", 0.1)
+    start(Runner())
+    wait_until(lambda: recorder.check() is None)
+    with database.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER lost AFTER INSERT ON workflow_status BEGIN "
+            "DELETE FROM workflow_status WHERE workflow_uuid = NEW.workflow_uuid; END"
+        )
+    operation_id, _ = recorder.record(CLICK)
+    wait_until(lambda: has_ended(ledger, operation_id))
+    operation = ledger.operation(operation_id)
+    assert operation
+    assert operation.failure == "it was interrupted by a fault; click again"
+>>>>>>> Stashed changes

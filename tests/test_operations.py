@@ -1,5 +1,6 @@
 """An operation from its beginning to its report, with an iconik in memory."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from responses import RequestsMock
 from sqlalchemy.exc import OperationalError
 
 import operations
@@ -511,6 +513,14 @@ class TestOperations:
         bench.stopping.set()
         with pytest.raises(Stopped):
             Operations(bench.settings)(bench.click(ADD), ADD, bench.turn())
+
+
+def test_a_process_that_is_to_stop_sends_no_request_more(bench: Bench, http: RequestsMock) -> None:
+    asked = http.get(re.compile("https://.*"), json={})
+    bench.stopping.set()
+    with pytest.raises(Stopped):
+        Operations(bench.settings)(bench.click(ADD), ADD, bench.turn())
+    assert asked.call_count == 0
 
 
 def test_an_executor_whose_turn_is_over_deletes_nothing_more(bench: Bench) -> None:

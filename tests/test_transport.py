@@ -16,6 +16,7 @@ from errors import (
     IconikUnavailable,
     NotFound,
     NotPermitted,
+    Stopped,
     TokenRejected,
 )
 from settings import Settings
@@ -519,3 +520,22 @@ def test_a_deletion_that_is_refused_is_no_success(transport: Transport, http: Re
     http.delete(THING, status=403)
     with pytest.raises(NotPermitted):
         transport.delete("things/1/", "delete thing 1", "can_delete_things")
+
+
+def test_a_deletion_is_not_tried_again_by_a_process_whose_turn_is_over(
+    settings: Settings, pacer: NoPacer, http: RequestsMock, waits: list[float]
+) -> None:
+    checked: list[str] = []
+
+    def check(method: str) -> None:
+        checked.append(method)
+        if len(checked) > 1:
+            raise Stopped
+
+    http.delete(THING, status=503)
+    transport = Transport(settings.iconik_url, "app", ["token"], pacer, check=check)
+    with pytest.raises(Stopped):
+        transport.delete("things/1/", "delete thing 1", "can_delete_things")
+    transport.close()
+    assert checked == ["DELETE", "DELETE"]
+    assert len(http.calls) == 1

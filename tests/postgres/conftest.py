@@ -3,15 +3,24 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 
+class Server(Protocol):
+    """A PostgreSQL server that can be stopped and started again."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def get_uri(self) -> str: ...
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running server; its address without a database's name."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running server."""
     # The server's helper warns where a machine has set no such directory.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     # The import reads that variable.
@@ -20,15 +29,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # A socket's path must be short.
     directory = Path(tmp_path_factory.mktemp("pg"))
     running = get_server(directory, cleanup_mode="stop")
-    yield running.get_uri().replace("/postgres?", "/{}?")
+    yield running
     running.cleanup()
 
 
 @pytest.fixture
-def database_url(server: str, request: pytest.FixtureRequest) -> str:
+def database_url(server: Server, request: pytest.FixtureRequest) -> str:
     """An empty database of the test's own."""
     name = f"test_{abs(hash(request.node.nodeid))}"
-    url = server.format("postgres").replace("postgresql:", "postgresql+psycopg:")
+    url = server.get_uri().replace("postgresql:", "postgresql+psycopg:")
     engine = sa.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")

@@ -1,0 +1,106 @@
+"""The whole service, twice, on one PostgreSQL server: one of them runs the operations."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from database import connect
+from lock import POSTGRES_EXECUTOR
+from simulator.harness import Service, Simulator, stop_all, wait_for
+from tests.postgres.conftest import Server
+from tests.system.media import asset, files, unproven_deletions
+
+SECONDS = 30.0
+CLIPS = 24
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Simulator]:
+    """A simulator so far away that a Remove takes some seconds."""
+    yield Simulator(tmp_path, "--copy-seconds", "0.05", "--latency-ms", "100")
+    stop_all()
+
+
+@pytest.fixture
+def services(tmp_path: Path, simulator: Simulator, database_url: str) -> Iterator[list[Service]]:
+    """Two services, as on two hosts; the first is the one that runs the operations."""
+    environment = {"DATABASE_URL": database_url, "ICONIK_REQUESTS_PER_SECOND": "20"}
+    services: list[Service] = []
+    for name in ("first", "second"):
+        services.append(Service(tmp_path / name, simulator, ["-w", "1"], environment))
+        wait_for("executor", lambda: turns(services[0]) == 1, SECONDS)
+    yield services
+    for each in services:
+        each.process.kill()
+        each.stop()
+
+
+def turns(service: Service) -> int:
+    """How often a process of it has begun to run the operations."""
+    return service.log().count("this process runs the operations now")
+
+
+def removing(simulator: Simulator, service: Service) -> str:
+    """A Remove in the midst of its deletions."""
+    clips = [asset(simulator, f"clip{number}", on="both") for number in range(CLIPS)]
+    answer = service.click("remove", "ORIGINAL", asset_ids=clips)
+    assert answer.status_code == 200
+    wait_for("deletion", lambda: len(files(simulator.lucidlink)) < CLIPS, SECONDS)
+    return str(answer.json()["operation_id"])
+
+
+def has_removed_all(simulator: Simulator, service: Service, operation_id: str) -> None:
+    report = service.report(operation_id, SECONDS)
+    assert report["counts"]["removed"] == CLIPS
+    assert files(simulator.lucidlink) == []
+    assert unproven_deletions(simulator) == 0
+
+
+def test_another_host_ends_what_a_killed_one_has_begun(
+    simulator: Simulator, services: list[Service]
+) -> None:
+    first, second = services
+    operation_id = removing(simulator, first)
+    other = second.click("add", "ORIGINAL", asset_ids=[asset(simulator, "other", on="both")])
+    first.process.kill()
+    assert not second.has_ended(operation_id)
+    assert second.report(operation_id, SECONDS)["counts"]["removed"] == CLIPS
+    assert second.report(other.json()["operation_id"])["counts"]["there"] == 1
+    assert files(simulator.lucidlink) == ["other_original.mov"]
+    assert unproven_deletions(simulator) == 0
+
+
+def test_one_takes_over_when_the_session_that_holds_the_lock_is_ended(
+    simulator: Simulator, services: list[Service], database_url: str
+) -> None:
+    operation_id = removing(simulator, services[1])
+    engine = connect(database_url, SECONDS)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+                "AND ((classid::bigint << 32) | objid::bigint) = :key"
+            ),
+            {"key": POSTGRES_EXECUTOR},
+        )
+    engine.dispose()
+    wait_for("another turn", lambda: sum(map(turns, services)) == 2, SECONDS)
+    has_removed_all(simulator, services[1], operation_id)
+    assert sum(map(turns, services)) == 2
+
+
+def test_a_restart_of_the_server_only_delays(
+    simulator: Simulator, services: list[Service], server: Server
+) -> None:
+    operation_id = removing(simulator, services[1])
+    server.stop()
+    # What was on its way to iconik comes to its end, and nothing else is sent.
+    wait_for("failure", lambda: "the executor failed" in services[0].log(), SECONDS)
+    left = files(simulator.lucidlink)
+    assert services[1].click("add", asset_ids=[asset(simulator, "other")]).status_code == 503
+    assert files(simulator.lucidlink) == left
+    server.start()
+    wait_for("another turn", lambda: sum(map(turns, services)) >= 2, SECONDS)
+    has_removed_all(simulator, services[1], operation_id)

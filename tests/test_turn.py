@@ -1,0 +1,39 @@
+"""A turn at running operations that is over."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from errors import Stopped
+from ledger import Ledger
+from tests.makers import a_database
+from turn import Turn
+
+
+@pytest.fixture
+def turn(tmp_path: Path) -> Iterator[Turn]:
+    with a_database(tmp_path) as engine:
+        yield Turn(engine, Ledger(engine).begin_term(0), threading.Event())
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_turn_lets_every_request_pass(turn: Turn, method: str) -> None:
+    turn.check(method)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_process_that_is_told_to_stop_sends_nothing_more(turn: Turn, method: str) -> None:
+    turn.stopping.set()
+    with pytest.raises(Stopped):
+        turn.check(method)
+
+
+def test_a_process_that_was_asleep_while_another_took_over_deletes_nothing_more(
+    turn: Turn,
+) -> None:
+    Ledger(turn.engine).begin_term(0)
+    turn.check("GET")
+    with pytest.raises(Stopped):
+        turn.check("DELETE")
