@@ -392,8 +392,6 @@ def test_health_is_bad_while_nothing_can_be_written(
             "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
         )
     assert recorder.check() == "operations can't be recorded; the log says why"
-<<<<<<< Updated upstream
-=======
 
 
 def test_an_operation_that_another_process_took_and_let_lie_is_taken_up(
@@ -439,4 +437,3 @@ def test_an_operation_the_engine_gave_up_while_it_runs_is_reported_as_interrupte
     operation = ledger.operation(operation_id)
     assert operation
     assert operation.failure == "it was interrupted by a fault; click again"
->>>>>>> Stashed changes
