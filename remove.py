@@ -197,10 +197,12 @@ def _judge_deleted(
         for file in sight.files
     ]
     format_ids = {file.format_id for file in files if file.file_set_id == file_set_id}
-    for format_id in format_ids:
-        for verdict in judge(format_id, files, *storages):
-            if verdict.file_set_id == file_set_id:
-                return verdict
+    verdicts = [each for one in format_ids for each in judge(one, files, *storages)]
+    mine = [each for each in verdicts if each.file_set_id == file_set_id]
+    if mine:
+        return mine[0]
+    if format_ids:
+        return Unproven(file_set_id, "it is no longer on LucidLink", "none")
     formats = wanted_formats(sight.formats, name)
     if any(presence(each.id, sight.files, storages[1]).state == "there" for each in formats):
         return None
