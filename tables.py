@@ -141,7 +141,8 @@ class Memo:
 
     def as_json(self) -> dict[str, Any]:
         """What is stored: only what differs from an empty memo."""
-        return {name: value for name, value in vars(self).items() if value not in (None, {}, 0)}
+        empty = vars(Memo())
+        return {name: value for name, value in vars(self).items() if value != empty[name]}
 
 
 @contextmanager

