@@ -26,6 +26,7 @@ from tests.system.desk import (
 )
 from transport import ATTEMPTS, Transport
 
+ANY = "00000000-0000-4000-8000-000000000000"
 STORAGE = "files/v1/storages/*"
 CONTENTS = "assets/v1/collections/*/contents/"
 CALLS = [
@@ -237,7 +238,7 @@ def impatient(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Transport
 def test_an_answer_that_hangs_is_not_waited_for(desk: Desk, impatient: Transport) -> None:
     desk.let("hang:20", "DELETE", FILE_SET)
     with pytest.raises(IconikUnavailable, match="iconik did not answer in time"):
-        Iconik(impatient).delete_file_set("any", "0" * 36)
+        Iconik(impatient).delete_file_set(ANY, ANY)
 
 
 def test_an_answer_that_hangs_half_way_is_not_waited_for(
@@ -254,7 +255,7 @@ def test_an_answer_that_hangs_half_way_is_not_waited_for(
         thread = threading.Thread(target=answer_half)
         thread.start()
         with pytest.raises(IconikUnavailable, match="the connection to iconik failed"):
-            Iconik(impatient).delete_file_set("any", "any")
+            Iconik(impatient).delete_file_set(ANY, ANY)
         thread.join()
         connections[0].close()
 
