@@ -79,7 +79,14 @@ class Claims:
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
                 sa.update(assets)
-                .where(self._mine, assets.c.state == "held")
+                .where(
+                    self._mine,
+                    sa.or_(
+                        assets.c.state == "held",
+                        # The clock may have been set back by what it went since its last note.
+                        sa.and_(assets.c.state == "settling", assets.c.due_ms > now_ms + GRACE_MS),
+                    ),
+                )
                 .values(state="settling", due_ms=now_ms + GRACE_MS)
             )
 

@@ -24,7 +24,7 @@ from errors import RecordingError, SettingsError
 from ledger import Ledger
 from lock import is_taken, only_one
 from settings import Settings
-from turn import Turn, now_ms
+from turn import Clock, Turn, now_ms
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ class Recorder:
 
         Raises:
             SQLAlchemyError, OSError: the database can't be used now.
+            SettingsError: it is not this service's, or that of a newer version.
         """
         # Whoever clicks must not wait for all those who clicked before, each with their patience.
         if not self._lock.acquire(timeout=WEB_PATIENCE):
@@ -83,7 +84,11 @@ class Recorder:
             self._lock.release()
 
     def open(self) -> None:
-        """Open the database early, so that the first click need not wait for it."""
+        """Open the database early, so that the first click need not wait for it.
+
+        Raises:
+            SettingsError: it is not this service's, or that of a newer version.
+        """
         try:
             self.prepare()
         except (SQLAlchemyError, OSError) as error:
@@ -121,7 +126,7 @@ class Recorder:
                     asdict(click),
                 )
             return operation_id, True
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, SettingsError) as error:
             log.error("a click could not be recorded: %s", _brief(error))
             raise RecordingError("the operation could not be recorded; try again later") from error
 
@@ -138,7 +143,7 @@ class Recorder:
             Ledger(engine).try_writing(now_ms())
             if not is_taken(self._settings.database_url):
                 return "no process runs the operations"
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, SettingsError) as error:
             # Anybody may ask, and the error may name hosts and paths.
             log.error("operations can't be recorded: %s", _brief(error))
             return "operations can't be recorded; the log says why"
@@ -209,7 +214,8 @@ class Executor:
                 "BZ_SHARED_SECRET: set BZ_SHARED_SECRET_PREVIOUS to it; until then none is run"
             )
         # Not the event that stops this process: losing the lock must stop the operations, too.
-        turn = Turn(engine, ledger.begin_term(now_ms()), threading.Event())
+        term = ledger.begin_term(now_ms())
+        turn = Turn(engine, term, threading.Event(), Clock(ledger.time_kept()))
         purged, watched = 0.0, time.monotonic()
         active, idle = set[str](), set[str]()
         try:
@@ -221,6 +227,8 @@ class Executor:
                     purged = time.monotonic()
                 if time.monotonic() - watched > WATCH_INTERVAL:
                     idle = _take_up_idle(Ledger(engine, turn.term), active, idle)
+                    if idle or active:
+                        Ledger(engine, turn.term).keep_time(turn.clock.now_ms())
                     watched = time.monotonic()
         finally:
             turn.stopping.set()

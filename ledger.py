@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from custom_action import CustomAction
 from database import writing
 from outcomes import Outcome
+from schema import bring_up_to_date
 from tables import (
     CHUNK,
     Memo,
@@ -17,7 +18,6 @@ from tables import (
     executors,
     health,
     insert_new,
-    metadata,
     operations,
     read_operation,
     vanished,
@@ -41,9 +41,13 @@ class Ledger:
         self._term = term
 
     def create(self) -> None:
-        """Create what is missing of the tables."""
+        """Create what is missing of the tables.
+
+        Raises:
+            SettingsError: they are not this service's, or those of a newer version.
+        """
         with writing(self._engine) as connection:
-            metadata.create_all(connection)
+            bring_up_to_date(connection)
 
     def try_writing(self, now_ms: int) -> None:
         """Write something that is of no use, to see that the disk takes it."""
@@ -54,10 +58,24 @@ class Ledger:
     def begin_term(self, now_ms: int) -> int:
         """Begin to run operations; ends the term of whoever ran them before. Returns its number."""
         with writing(self._engine) as connection:
-            connection.execute(sa.insert(executors).values(began_ms=now_ms))
+            kept = connection.execute(sa.select(sa.func.max(executors.c.clock_ms))).scalar()
+            connection.execute(
+                sa.insert(executors).values(began_ms=now_ms, clock_ms=kept or now_ms)
+            )
             term = connection.execute(sa.select(sa.func.max(executors.c.term))).scalar_one()
             connection.execute(sa.delete(executors).where(executors.c.term < term))
             return int(term)
+
+    def time_kept(self) -> int:
+        """How far the clock of operations had come when it was last noted, in milliseconds."""
+        with self._engine.connect() as connection:
+            kept = connection.execute(sa.select(sa.func.max(executors.c.clock_ms)))
+            return int(kept.scalar_one())
+
+    def keep_time(self, clock_ms: int) -> None:
+        """Note how far the clock of operations has come."""
+        with writing_in_term(self._engine, self._term) as connection:
+            connection.execute(sa.update(executors).values(clock_ms=clock_ms))
 
     # Clicks
 
@@ -244,10 +262,18 @@ class Ledger:
             )
 
     def ended_before(self, moment_ms: int) -> list[str]:
-        """The ids of the operations that ended before a time."""
+        """The ids of the operations that ended before a time, and that no other one still minds.
+
+        An older one that still runs must see that a newer click took over, be it long ago.
+        """
+        oldest = sa.select(sa.func.min(operations.c.number)).where(operations.c.ended_ms.is_(None))
         with self._engine.connect() as connection:
+            first = connection.execute(oldest).scalar()
             rows = connection.execute(
-                sa.select(operations.c.id).where(operations.c.ended_ms < moment_ms)
+                sa.select(operations.c.id).where(
+                    operations.c.ended_ms < moment_ms,
+                    sa.true() if first is None else operations.c.number < first,
+                )
             )
             return [row.id for row in rows]
 

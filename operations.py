@@ -100,6 +100,7 @@ class Run:
         self._iconik = iconik
         self._settings = settings
         self._stopping = turn.stopping
+        self._clock = turn.clock
         self._timeout_ms = settings.copy_timeout // timedelta(milliseconds=1)
         b2, ll = click.b2_storage_id, click.ll_storage_id
         self._route = copying.Route(b2, ll) if click.action == "add" else copying.Route(ll, b2)
@@ -110,12 +111,12 @@ class Run:
         # Why nothing can be copied to B2; not known before the storages were looked at.
         self._obstacle: str | None = None
         self._outage: IconikUnavailable | None = None
-        self._heard_ms = now_ms()
+        self._heard_ms = self._clock.now_ms()
 
     def run(self) -> dict[str, int]:
         """Make passes until nothing is left to do; returns the counts of the report."""
         log.info("%s begins: %s", self._click.title, self._click.selection)
-        self._claims.recover(now_ms())
+        self._claims.recover(self._clock.now_ms())
         wait = FIRST_WAIT
         while self._operation().ended_ms is None:
             has_moved = self._try_pass()
@@ -134,7 +135,7 @@ class Run:
             if self._outage is None:
                 log.warning("%s; going on when iconik is back", error)
             self._outage = error
-            if now_ms() - self._heard_ms > self._timeout_ms:
+            if self._clock.now_ms() - self._heard_ms > self._timeout_ms:
                 self._fail(f"iconik gave no usable answer for too long: {error}")
             return False
         except (IconikRefused, OperationFailed) as error:
@@ -143,7 +144,7 @@ class Run:
         if self._outage is not None:
             log.info("iconik is back")
         self._outage = None
-        self._heard_ms = now_ms()
+        self._heard_ms = self._clock.now_ms()
         return has_moved
 
     def _pass(self) -> bool:
@@ -157,7 +158,7 @@ class Run:
         with ThreadPoolExecutor(
             CONNECTIONS, initializer=logs.operation_id.set, initargs=(self._id,)
         ) as pool:
-            while held := self._claims.take(self._batch, now_ms()):
+            while held := self._claims.take(self._batch, self._clock.now_ms()):
                 has_moved = True
                 self._look_at_all(pool, held)
                 self._batch = min(2 * self._batch, LARGEST_BATCH[self._click.action])
@@ -176,7 +177,7 @@ class Run:
         ]
         try:
             if wanted:
-                copying.ask(self._iconik, self._claims, self._route, wanted, now_ms())
+                copying.ask(self._iconik, self._claims, self._route, wanted, self._clock.now_ms())
         finally:
             if unanswered:
                 self._put_off(unanswered)
@@ -200,8 +201,8 @@ class Run:
         if look.copies:
             self._claims.note(held, "held", look.outcomes)
         elif look.is_unfinished:
-            age = now_ms() - (held.memo.unfinished_ms or now_ms())
-            due = now_ms() + min(max(age // 2, SOONEST_LOOK_MS), LATEST_LOOK_MS)
+            age = self._clock.now_ms() - (held.memo.unfinished_ms or self._clock.now_ms())
+            due = self._clock.now_ms() + min(max(age // 2, SOONEST_LOOK_MS), LATEST_LOOK_MS)
             self._claims.note(held, "settling", look.outcomes, due)
         elif look.is_overtaken:
             self._let_go(held, 0)
@@ -225,7 +226,9 @@ class Run:
             log.warning("%s; the others go on", error)
             held.memo.failures += 1
             if held.memo.failures < MOST_FAILURES:
-                self._let_go(held, now_ms() + min(2**held.memo.failures * 1000, LATEST_RETRY_MS))
+                self._let_go(
+                    held, self._clock.now_ms() + min(2**held.memo.failures * 1000, LATEST_RETRY_MS)
+                )
             else:
                 failed = Outcome("failed", f"{error}, {MOST_FAILURES} times over")
                 self._claims.note(held, "done", dict.fromkeys(held.formats, failed))
@@ -238,7 +241,9 @@ class Run:
 
     def _look(self, held: Held) -> Look:
         click = self._click
-        patience = Patience(now_ms(), self._settings.settle_time // timedelta(milliseconds=1))
+        patience = Patience(
+            self._clock.now_ms(), self._settings.settle_time // timedelta(milliseconds=1)
+        )
         if click.action == "add":
             return look_to_add(self._iconik, held, click.ll_storage_id, patience)
         both = (click.ll_storage_id, click.b2_storage_id)
@@ -247,7 +252,7 @@ class Run:
         )
 
     def _follow(self) -> bool:
-        return copying.follow(self._iconik, self._claims, now_ms(), self._timeout_ms)
+        return copying.follow(self._iconik, self._claims, self._clock.now_ms(), self._timeout_ms)
 
     def _longest_wait(self) -> float:
         is_blocked = not self._outage and self._ledger.progress(self._number).get("waiting")

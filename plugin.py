@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
+from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 4 * 1024 * 1024
 READ_AT_ONCE = 65_536
 RETRY_AFTER = 5
+# Where a worker ends with this, Gunicorn ends, too, instead of starting others for ever.
+NO_USE_TO_TRY_AGAIN = Arbiter.WORKER_BOOT_ERROR
 
 
 def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
@@ -168,7 +171,11 @@ def start() -> Flask:
     if len(settings.secret) < SHORT_SECRET:
         log.warning("BZ_SHARED_SECRET has under %s characters: take a longer one", SHORT_SECRET)
     recorder = Recorder(settings)
-    recorder.open()
+    try:
+        recorder.open()
+    except SettingsError as error:
+        log.critical("%s", error)
+        raise SystemExit(NO_USE_TO_TRY_AGAIN) from None
     app = create_app(settings, recorder)
     executor = Executor(settings, Operations(settings))
     app.extensions["executor"] = executor

@@ -75,7 +75,15 @@ executors = sa.Table(
     metadata,
     sa.Column("term", _number, primary_key=True, autoincrement=True),
     sa.Column("began_ms", sa.BigInteger, nullable=False),
+    # How far the clock of operations has come.
+    sa.Column("clock_ms", sa.BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
+)
+# Which version of this service the tables are of.
+schema = sa.Table(
+    "plugin_schema",
+    metadata,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
 )
 # What is written here only shows that something can be written.
 health = sa.Table(

@@ -301,6 +301,18 @@ def test_only_what_was_in_hand_is_recovered(engine: sa.Engine) -> None:
     assert states == ["done", "copying"]
 
 
+def test_what_was_to_be_looked_at_late_is_looked_at_soon_by_the_next_process(
+    engine: sa.Engine,
+) -> None:
+    claims, _ = clicked_for(engine, ["a1", "a2"])
+    late, soon = claims.take(2, NOW)
+    claims.note(late, "settling", {}, due_ms=NOW + 10 * GRACE_MS)
+    claims.note(soon, "settling", {}, due_ms=NOW)
+    claims.recover(NOW)
+    assert taken(claims, NOW) == {"a2": ("ORIGINAL",)}
+    assert taken(claims, NOW + GRACE_MS) == {"a1": ("ORIGINAL",)}
+
+
 # Copies
 
 

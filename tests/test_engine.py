@@ -15,7 +15,7 @@ import engine as engine_module
 from custom_action import CustomAction
 from database import connect
 from engine import KEEP, Executor, Recorder
-from errors import RecordingError, Stopped
+from errors import RecordingError, SettingsError, Stopped
 from ledger import Ledger
 from settings import Settings
 from turn import Turn, now_ms
@@ -437,3 +437,32 @@ def test_an_operation_the_engine_gave_up_while_it_runs_is_reported_as_interrupte
     operation = ledger.operation(operation_id)
     assert operation
     assert operation.failure == "it was interrupted by a fault; click again"
+
+
+def test_the_clock_of_operations_goes_on_while_they_run(
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine_module, "WATCH_INTERVAL", 0.1)
+    runner = Runner()
+    runner.hold = True
+    recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: runner.calls)
+    began = ledger.time_kept()
+    wait_until(lambda: ledger.time_kept() > began)
+
+
+def test_a_database_of_a_newer_version_is_refused_at_the_start_and_takes_no_click(
+    settings: Settings, recorder: Recorder, database: sa.Engine, ledger: Ledger
+) -> None:
+    ledger.create()
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE plugin_schema SET version = 1000")
+    with pytest.raises(SettingsError, match="newer version of this service"):
+        recorder.open()
+    with pytest.raises(RecordingError):
+        recorder.record(CLICK)
+    assert recorder.check() == "operations can't be recorded; the log says why"

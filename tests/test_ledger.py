@@ -254,7 +254,23 @@ def test_operations_that_run_or_ended_of_late_are_kept(engine: sa.Engine, ledger
     assert ledger.ended_before(NOW) == []
 
 
+def test_what_a_running_operation_must_still_see_is_kept(engine: sa.Engine, ledger: Ledger) -> None:
+    for number in (1, 2, 3):
+        click(engine, a_click(), f"operation-{number}", digest=str(number))
+    ledger.fail(1, "no token is good", NOW)
+    ledger.fail(3, "no token is good", NOW)
+    assert ledger.ended_before(NOW + 1) == ["operation-1"]
+
+
 # Turns, tables, and PostgreSQL's dialect
+
+
+def test_the_clock_goes_on_from_turn_to_turn(engine: sa.Engine) -> None:
+    Ledger(engine).begin_term(NOW)
+    assert Ledger(engine).time_kept() == NOW
+    Ledger(engine, Ledger(engine).begin_term(0)).keep_time(NOW + 5)
+    Ledger(engine).begin_term(9 * NOW)
+    assert Ledger(engine).time_kept() == NOW + 5
 
 
 def test_turns_are_numbered_upwards(engine: sa.Engine) -> None:

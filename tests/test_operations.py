@@ -34,7 +34,7 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
-from turn import Turn
+from turn import Clock, Turn
 
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
 
@@ -140,7 +140,7 @@ def test_a_file_that_is_being_written_is_looked_at_again_until_its_time_is_over(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1_000_000]
-    monkeypatch.setattr(operations, "now_ms", lambda: clock[0])
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
     bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 30_000)
     bench.iconik.has(on_b2(status="OPEN"), on_ll())
     bench.iconik.known_jobs["job-1"] = Job("job-1", "SKIPPED")
@@ -171,7 +171,7 @@ def test_an_iconik_that_stays_away_is_given_up_and_reported(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1_000_000]
-    monkeypatch.setattr(operations, "now_ms", lambda: clock[0])
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
     week = timedelta(days=7) // timedelta(milliseconds=1)
     bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + week // 10)
     bench.iconik.problems["storage"] = AWAY
@@ -200,7 +200,7 @@ def test_an_outage_of_an_hour_in_any_phase_only_delays(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, phase: str
 ) -> None:
     clock = [1_000_000]
-    monkeypatch.setattr(operations, "now_ms", lambda: clock[0])
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
     bench.iconik.contents["c"] = [("assets", ASSET)]
     bench.iconik.has(on_ll())
     bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
@@ -265,7 +265,7 @@ def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1_000_000]
-    monkeypatch.setattr(operations, "now_ms", lambda: clock[0])
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
     bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
     bench.iconik.has(on_b2(), on_ll(), asset_id="asset-2")
     bench.iconik.has(on_ll(), on_b2())
@@ -293,7 +293,7 @@ def test_an_asset_that_iconik_answers_about_again_is_done(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1_000_000]
-    monkeypatch.setattr(operations, "now_ms", lambda: clock[0])
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
     bench.iconik.has(on_b2(), on_ll())
     bench.iconik.problems["files"] = AWAY
 

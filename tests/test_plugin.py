@@ -15,7 +15,7 @@ import logs
 import plugin
 from custom_action import CustomAction
 from engine import Recorder
-from errors import RecordingError
+from errors import RecordingError, SettingsError
 from plugin import LARGEST_BODY, create_app
 from settings import Settings
 
@@ -648,6 +648,24 @@ def test_a_wrong_environment_stops_the_start_with_one_line(
     monkeypatch.delenv("BZ_SHARED_SECRET")
     with pytest.raises(SystemExit, match=r"^b2-iconik-plugin: BZ_SHARED_SECRET is not set: .*$"):
         plugin.start()
+
+
+def test_a_database_of_a_newer_version_stops_the_start_for_good(
+    fakes: list[str],
+    own_environment: dict[str, str],
+    recorder: FakeRecorder,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse() -> None:
+        raise SettingsError("DATABASE_URL is a database of a newer version")
+
+    monkeypatch.setattr(recorder, "open", refuse)
+    with pytest.raises(SystemExit) as ending:
+        plugin.start()
+    # Gunicorn's own way to say that other workers would fare no better.
+    assert ending.value.code == 3
+    assert "DATABASE_URL is a database of a newer version" in caplog.text
 
 
 @pytest.mark.parametrize(("length", "warnings"), [(31, 1), (32, 0)])

@@ -9,7 +9,7 @@ import pytest
 from errors import Stopped
 from ledger import Ledger
 from tests.makers import a_database
-from turn import Turn
+from turn import Clock, Turn, now_ms
 
 
 @pytest.fixture
@@ -37,3 +37,16 @@ def test_a_process_that_was_asleep_while_another_took_over_deletes_nothing_more(
     turn.check("GET")
     with pytest.raises(Stopped):
         turn.check("DELETE")
+
+
+def test_the_clock_goes_on_where_it_was_and_does_not_jump_with_the_wall_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("time.time_ns", lambda: 0)
+    monkeypatch.setattr("time.monotonic", lambda: 52.5)
+    assert Clock(1_000, 50.0).now_ms() == 3_500
+
+
+def test_the_very_first_clock_begins_with_the_wall_clock() -> None:
+    before = now_ms()
+    assert before <= Clock().start_ms <= now_ms()

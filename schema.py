@@ -1,0 +1,47 @@
+"""Which tables a database has, and how those of an older version of this service become today's."""
+
+import sqlalchemy as sa
+
+from errors import SettingsError
+from tables import executors, metadata, schema
+
+# The columns that each version from the second on has added. They have defaults, so that a row from
+# before is a good one; what else a version changes would need more than this.
+ADDED: tuple[tuple[sa.Column[int], ...], ...] = ((executors.c.clock_ms,),)
+VERSION = len(ADDED) + 1
+
+
+def bring_up_to_date(connection: sa.Connection) -> None:
+    """Create the tables, or what they lack since an older version.
+
+    Args:
+        connection: from ``writing``.
+
+    Raises:
+        SettingsError: they are those of a newer version, or were made by somebody else.
+    """
+    metadata.create_all(connection)
+    version = connection.execute(sa.select(sa.func.max(schema.c.version))).scalar() or 1
+    if version > VERSION:
+        raise SettingsError(
+            f"DATABASE_URL is a database of a newer version of this service ({version}; this one "
+            f"knows {VERSION}): run that one, or give this one another database"
+        )
+    for columns in ADDED[version - 1 :]:
+        for column in columns:
+            if column.name not in _columns(connection, column.table.name):
+                shown = sa.schema.CreateColumn(column).compile(connection)
+                connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {shown}")
+    for table in metadata.sorted_tables:
+        lacking = {column.name for column in table.columns} - _columns(connection, table.name)
+        if lacking:
+            raise SettingsError(
+                f"DATABASE_URL is a database whose table {table.name} lacks "
+                f"{', '.join(sorted(lacking))}: it was not made by this service; give it another"
+            )
+    connection.execute(sa.delete(schema))
+    connection.execute(sa.insert(schema).values(version=VERSION))
+
+
+def _columns(connection: sa.Connection, table: str) -> set[str]:
+    return {column["name"] for column in sa.inspect(connection).get_columns(table)}

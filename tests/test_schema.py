@@ -1,0 +1,93 @@
+"""A database of another version of this service, or of somebody else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from errors import SettingsError
+from ledger import Ledger
+from schema import VERSION
+from tables import metadata
+from tests.makers import a_click, a_database, clicked, found
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        yield engine
+
+
+def change(engine: sa.Engine, *statements: str) -> None:
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def columns(engine: sa.Engine) -> set[str]:
+    """Every column of every table of ours."""
+    seen = sa.inspect(engine)
+    return {
+        f"{table}.{column['name']}"
+        for table in seen.get_table_names()
+        if table.startswith("plugin_")
+        for column in seen.get_columns(table)
+    }
+
+
+def version(engine: sa.Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.exec_driver_sql("SELECT version FROM plugin_schema").scalar_one())
+
+
+def test_a_new_database_is_of_this_version(engine: sa.Engine) -> None:
+    assert version(engine) == VERSION
+
+
+def test_a_database_of_the_first_version_becomes_todays_and_keeps_its_operations(
+    engine: sa.Engine,
+) -> None:
+    today = columns(engine)
+    operation = clicked(engine, a_click())
+    Ledger(engine).begin_term(1_000)
+    change(
+        engine,
+        "DROP TABLE plugin_schema",
+        "DROP TABLE plugin_health",
+        "ALTER TABLE plugin_executors DROP COLUMN clock_ms",
+    )
+    Ledger(engine).create()
+    assert columns(engine) == today
+    assert version(engine) == VERSION
+    assert found(engine, operation.id) == operation
+    Ledger(engine).begin_term(2_000)
+    assert Ledger(engine).time_kept() == 2_000
+
+
+def test_a_table_that_is_missing_is_made(engine: sa.Engine) -> None:
+    today = columns(engine)
+    change(engine, "DROP TABLE plugin_schema", "DROP TABLE plugin_executors")
+    Ledger(engine).create()
+    assert columns(engine) == today
+
+
+def test_a_database_of_a_newer_version_is_left_alone(engine: sa.Engine) -> None:
+    change(engine, "UPDATE plugin_schema SET version = version + 1")
+    with pytest.raises(SettingsError, match="newer version of this service"):
+        Ledger(engine).create()
+    assert version(engine) == VERSION + 1
+
+
+def test_a_table_that_is_not_ours_is_named(engine: sa.Engine) -> None:
+    change(
+        engine,
+        "ALTER TABLE plugin_copies DROP COLUMN format_name",
+        "ALTER TABLE plugin_copies DROP COLUMN asked_ms",
+    )
+    with pytest.raises(SettingsError, match="plugin_copies lacks asked_ms, format_name"):
+        Ledger(engine).create()
+
+
+def test_every_table_of_ours_has_our_name() -> None:
+    assert all(table.startswith("plugin_") for table in metadata.tables)
