@@ -141,6 +141,8 @@ def mutants(module: str) -> Iterator[Mutant]:
             source = ast.unparse(ast.fix_missing_locations(tree))
             _put(parent, field, at, node)
             change = f"{place}: {_brief(node)} → {_brief(changed)}"
+            if isinstance(node, ast.Constant | ast.Name):
+                change += f" in {_brief(parent)}"
             yield Mutant(module, getattr(node, "lineno", 0), change, source)
 
 

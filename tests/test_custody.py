@@ -113,9 +113,10 @@ def test_a_directory_that_holds_a_listed_file_needs_no_twin() -> None:
     assert is_safe(card, on_ll(directory_path="card/A"), on_b2(directory_path="card/A"))
 
 
-def test_the_root_holds_every_listed_file() -> None:
-    root = on_ll("", type="DIRECTORY", directory_path="")
-    assert is_safe(root, on_ll(), on_b2())
+@pytest.mark.parametrize(("path", "name"), [("", ""), ("", "card"), ("card", "A")])
+def test_a_directory_holds_what_lies_further_down_too(path: str, name: str) -> None:
+    directory = on_ll(name, type="DIRECTORY", directory_path=path)
+    assert is_safe(directory, on_ll(directory_path="card/A"), on_b2())
 
 
 def test_the_size_of_a_directory_contradicts_no_file() -> None:
@@ -239,8 +240,8 @@ def test_a_file_is_called_what_a_person_knows_it_by(stored: str, original: str, 
 
 
 def test_the_records_may_come_one_by_one() -> None:
-    verdicts = judge(ORIGINAL, iter([on_ll(), on_b2(), on_ll(id="stray", file_set_id="x")]), LL, B2)
-    assert len(verdicts) == 2
+    disputed = [on_ll(), on_b2(), on_b2(file_set_id="second", size=5)]
+    assert [type(each) for each in judge(ORIGINAL, iter(disputed), LL, B2)] == [Unproven]
 
 
 def test_a_file_without_a_name_stays() -> None:
@@ -370,6 +371,11 @@ def test_of_masters_with_one_name_the_one_with_the_same_stored_name_counts() -> 
     assert not is_safe(on_ll(), on_b2(status="MISSING"), decoy)
 
 
+def test_a_master_with_the_same_stored_name_needs_no_other_of_its_name() -> None:
+    decoy = on_b2("clip_2.mov", original_name="clip.mov", status="FAILED")
+    assert is_safe(on_ll(), on_b2(), decoy)
+
+
 def test_masters_with_one_name_must_all_be_right_where_stored_names_do_not_tell() -> None:
     masters = [
         on_b2("clip_1.mov", original_name="clip.mov"),
@@ -452,12 +458,18 @@ def test_of_directories_that_may_be_meant_those_that_hold_all_files_are() -> Non
 
 def test_directories_that_hold_a_part_each_do_not_add_up() -> None:
     here = [on_ll(name, directory_path="edit") for name in ("1.dpx", "2.dpx", "3.dpx")]
-    there = [
-        on_b2(name, directory_path=directory)
-        for directory, names in (("a", ("1.dpx", "3.dpx")), ("b", ("1.dpx", "2.dpx")))
-        for name in names
-    ]
-    assert unproven(*here, *there).reason == "2.dpx has no twin on B2"
+    others = [on_b2(name, directory_path=top) for top in "bcdefg" for name in ("1.dpx", "2.dpx")]
+    first = [on_b2(name, directory_path="a") for name in ("1.dpx", "3.dpx")]
+    assert unproven(*here, *others, *first).reason == "2.dpx has no twin on B2"
+
+
+def test_the_directory_whose_names_agree_furthest_up_is_meant() -> None:
+    here = card("edit/x", "100", make=on_ll)
+    assert is_safe(*here, *card("masters/x", "100"), *card("masters/y", "100", size=5))
+
+
+def test_a_directory_with_another_ending_is_another() -> None:
+    assert not is_safe(*card("edit", "B", "A~", make=on_ll), *card("masters", "B", "A"))
 
 
 def test_part_of_a_card_is_proven_by_its_part_of_the_master() -> None:
