@@ -73,7 +73,8 @@ class PatientWorker(ThreadWorker):
         # Nothing new, and still readable: that is an end.
         is_whole = b"\r\n\r\n" in head or len(head) == self._seen.get(conn, 0)
         self._seen[conn] = 0 if is_whole else len(head)
-        # Not to be woken again by what was seen already.
+        # Not to be woken again by what was seen already. A Unix socket wakes all the same, and gets a
+        # thread then: at its other end is nginx, which sends whole requests.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, self._seen[conn] + 1)
         if is_whole:
             super().on_pending_socket_readable(conn, client)

@@ -33,10 +33,16 @@ def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[
     return [text]
 
 
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    """Where the worker is reached."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+@pytest.fixture(params=["tcp", "unix"])
+def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[socket.socket]:
+    """Where the worker is reached: by anybody, or by nginx on the same machine."""
+    if request.param == "tcp":
+        listener = socket.create_server(("127.0.0.1", 0))
+    else:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+    with listener:
         yield listener
 
 
@@ -75,7 +81,9 @@ def connect(running: PatientWorker, listener: socket.socket) -> Iterator[Callabl
     made = []
 
     def connect(sent: bytes = b"") -> socket.socket:
-        client = socket.create_connection(listener.getsockname(), timeout=BOUND)
+        client = socket.socket(listener.family)
+        client.settimeout(BOUND)
+        client.connect(listener.getsockname())
         made.append(client)
         client.sendall(sent)
         return client
@@ -115,6 +123,7 @@ def test_a_body_is_read_though_it_comes_in_pieces(connect: Any) -> None:
     assert reply(client) == b"read 10"
 
 
+@pytest.mark.parametrize("listener", ["tcp"], indirect=True)
 def test_clients_that_drip_their_heads_take_no_thread(connect: Any) -> None:
     slow = [connect(b"GET /good HTTP/1.1\r\n") for _ in range(20)]
     for client in slow:
@@ -125,6 +134,7 @@ def test_clients_that_drip_their_heads_take_no_thread(connect: Any) -> None:
         assert reply(client) == b"read 0"
 
 
+@pytest.mark.parametrize("listener", ["tcp"], indirect=True)
 def test_the_head_of_a_further_request_takes_no_thread_either(connect: Any) -> None:
     slow = [connect(GOOD) for _ in range(20)]
     for client in slow:
