@@ -73,8 +73,8 @@ class PatientWorker(ThreadWorker):
         # Nothing new, and still readable: that is an end.
         is_whole = b"\r\n\r\n" in head or len(head) == self._seen.get(conn, 0)
         self._seen[conn] = 0 if is_whole else len(head)
-        # Not to be woken again by what was seen already. A Unix socket wakes all the same, and gets a
-        # thread then: at its other end is nginx, which sends whole requests.
+        # Not to be woken again by what was seen already. A Unix socket wakes all the same, and gets
+        # a thread then: at its other end is nginx, which sends whole requests.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, self._seen[conn] + 1)
         if is_whole:
             super().on_pending_socket_readable(conn, client)
@@ -91,7 +91,7 @@ class PatientWorker(ThreadWorker):
         """Keep a connection whose request was served, or part from it."""
         parser: Any = conn.parser
         # Nobody we know sends a request before the answer to the last one; it may be half of one.
-        if fs.exception() or (fs.result() and not parser.unreader.buf.getvalue()):
+        if fs.cancelled() or fs.exception() or (fs.result() and not parser.unreader.buf.getvalue()):
             super().finish_request(conn, fs)
         else:
             self._part(conn)
