@@ -121,8 +121,9 @@ class Claims:
         for row in rows:
             formats, memo = left[row.asset_id], Memo(**row.memo)
             # A deletion that has begun is brought to its end whoever is newer: half of it
-            # would leave the newer operation a file set that vanishes under its hands.
-            is_held = bool(formats or memo.deleting)
+            # would leave the newer operation a file set that vanishes under its hands. And a
+            # copy that may be under way is followed: it would undo what the newer one does.
+            is_held = bool(formats or memo.deleting or memo.asking)
             if is_held:
                 held.append(Held(row.asset_id, formats, memo))
             lost = {name: SUPERSEDED for name in self._operation.formats if name not in formats}

@@ -50,8 +50,31 @@ def ask(
                     jobs[job_id] = name
                 for each in some:
                     each.memo.asked[name] = refusal
+        for each, _ in wanted:
+            each.memo.asking = False
     finally:
         claims.copying([each for each, _ in wanted], jobs, now_ms)
+
+
+def take_up(iconik: Iconik, claims: Claims, held: Held, now_ms: int) -> bool:
+    """Follow the copies of an asset that iconik may have been asked for, unknown to the ledger.
+
+    To ask again instead would find the asset being copied already, and tell nothing of when that
+    comes to its end.
+
+    Returns:
+        Whether there are any.
+
+    Raises:
+        IconikError: iconik gave no usable answer, or refused.
+    """
+    running = [job for job in iconik.transfers(held.asset_id) if not job.ended]
+    held.memo.asking = False
+    if running:
+        log.info("asset %s is being copied already: %s jobs", held.asset_id, len(running))
+        # Which format each is about isn't said.
+        claims.copying([held], dict.fromkeys((job.id for job in running), ""), now_ms)
+    return bool(running)
 
 
 def _ask_once(iconik: Iconik, route: Route, name: str, held: Sequence[Held]) -> tuple[str, str]:

@@ -177,6 +177,14 @@ class Iconik:
         except NotFound:
             return None
 
+    def transfers(self, asset_id: str) -> list[Job]:
+        """GET jobs/v1/jobs/?object_id=…&type=TRANSFER: the copies of an asset, ended ones too."""
+        params = {"object_id": asset_id, "type": "TRANSFER", "facets": "false"}
+        found = self._http.pages(
+            "jobs/v1/jobs/", f"list the copies of asset {asset_id}", "can_read_jobs", params
+        )
+        return [Job.from_json(each) for each in found]
+
     def failed_children(self, job_id: str) -> list[Job]:
         """GET jobs/v1/jobs/?parent_id=…&status=FAILED: the failed copies of a bulk job."""
         params = {"parent_id": job_id, "status": "FAILED", "facets": "false"}

@@ -198,7 +198,10 @@ class Run:
                 raise
             except IconikRefused as refusal:
                 look = Look({name: Outcome("failed", str(refusal)) for name in held.formats})
+        if look.is_being_copied:
+            return look
         if look.copies:
+            held.memo.asking = True
             self._claims.note(held, "held", look.outcomes)
         elif look.is_unfinished:
             age = self._clock.now_ms() - (held.memo.unfinished_ms or self._clock.now_ms())
@@ -236,11 +239,15 @@ class Run:
     def _let_go(self, held: Held, due_ms: int) -> None:
         """Have an asset looked at again, by others first if nothing of ours is under way for it."""
         memo = held.memo
-        is_touched = memo.asked or memo.deleting or memo.unfinished_ms
+        is_touched = memo.asked or memo.asking or memo.deleting or memo.unfinished_ms
         self._claims.note(held, "settling" if is_touched else "waiting", {}, due_ms)
 
     def _look(self, held: Held) -> Look:
         click = self._click
+        if held.memo.asking and copying.take_up(
+            self._iconik, self._claims, held, self._clock.now_ms()
+        ):
+            return Look(is_being_copied=True)
         patience = Patience(
             self._clock.now_ms(), self._settings.settle_time // timedelta(milliseconds=1)
         )

@@ -42,12 +42,14 @@ class Look:
         outcomes: by format name, what is known now.
         copies: names of the formats whose copies must be asked for.
         is_unfinished: something is being written, so the asset must be looked at again later.
+        is_being_copied: copies of it that nobody had noted are under way, and are followed now.
         is_overtaken: a newer click came in between, so who wants what must be asked anew.
     """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     copies: list[str] = field(default_factory=list)
     is_unfinished: bool = False
+    is_being_copied: bool = False
     is_overtaken: bool = False
 
 

@@ -165,6 +165,7 @@ class FakeIconik(Iconik):
         self.known_jobs: dict[str, Job] = {}
         self.unlisted_jobs: dict[str, Job] = {}
         self.children: dict[str, list[Job]] = {}
+        self.known_transfers: dict[str, list[Job]] = {}
         self.new_jobs = iter(f"job-{number}" for number in range(1, 1000))
 
     def has(self, *files: File, asset_id: str = ASSET, formats: Sequence[Format] = ()) -> None:
@@ -231,6 +232,10 @@ class FakeIconik(Iconik):
     def job(self, job_id: str) -> Job | None:
         self._answer("job", job_id)
         return self.unlisted_jobs.get(job_id)
+
+    def transfers(self, asset_id: str) -> list[Job]:
+        self._answer("transfers", asset_id)
+        return self.known_transfers.get(asset_id, [])
 
     def failed_children(self, job_id: str) -> list[Job]:
         self._answer("failed_children", job_id)

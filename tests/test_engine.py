@@ -466,3 +466,22 @@ def test_a_database_of_a_newer_version_is_refused_at_the_start_and_takes_no_clic
     with pytest.raises(RecordingError):
         recorder.record(CLICK)
     assert recorder.check() == "operations can't be recorded; the log says why"
+
+
+def test_the_clock_of_operations_stands_while_there_are_none(
+    ledger: Ledger, start: Callable[[Runner], Executor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "WATCH_INTERVAL", 0.1)
+    real = engine_module._take_up_idle
+    looks: list[set[str]] = []
+
+    def look(*arguments: Any) -> set[str]:
+        looks.append(real(*arguments))
+        return looks[-1]
+
+    monkeypatch.setattr(engine_module, "_take_up_idle", look)
+    start(Runner())
+    wait_until(lambda: len(looks) == 1)
+    kept = ledger.time_kept()
+    wait_until(lambda: len(looks) == 3)
+    assert ledger.time_kept() == kept

@@ -242,6 +242,12 @@ def test_the_failed_copies_of_a_job_are_listed(iconik: Iconik, http: RequestsMoc
     assert iconik.failed_children("1") == [Job("2", "FAILED", ASSET, "no format")]
 
 
+def test_the_copies_of_an_asset_are_listed(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"id": "2", "status": "STARTED", "object_id": ASSET})
+    http.get(JOBS, json=answer, match=of(object_id=ASSET, type="TRANSFER", facets="false"))
+    assert iconik.transfers(ASSET) == [Job("2", "STARTED", ASSET)]
+
+
 # Custom actions
 
 
@@ -286,6 +292,7 @@ CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("jobs", ([ID],), "can_read_jobs"),
     ("job", (ID,), "can_read_jobs"),
     ("failed_children", (ID,), "can_read_jobs"),
+    ("transfers", (ID,), "can_read_jobs"),
     ("custom_actions", (), "can_read_custom_actions"),
     ("create_custom_action", (ACTION,), "can_write_custom_actions"),
     ("update_custom_action", (ID, ACTION), "can_write_custom_actions"),

@@ -89,6 +89,12 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield Bench(engine)
 
 
+def expanded_by(bench: Bench, operation_id: str) -> None:
+    """List the asset of an operation that is about it."""
+    operation = found(bench.engine, operation_id)
+    a_ledger(bench.engine).expand(operation.number, operation.clicks, [ASSET], {})
+
+
 ADD = a_click("add", asset_ids=(ASSET,))
 REMOVE = a_click("remove", asset_ids=(ASSET,))
 
@@ -513,6 +519,52 @@ class TestOperations:
         bench.stopping.set()
         with pytest.raises(Stopped):
             Operations(bench.settings)(bench.click(ADD), ADD, bench.turn())
+
+
+def killed_while_it_asks(bench: Bench) -> str:
+    """An Add whose process died after iconik was asked for a copy, and before its job was noted."""
+    bench.iconik.has(on_b2())
+
+    def die() -> None:
+        raise Stopped
+
+    bench.iconik.before["copy_to_storage"] = die
+    operation_id = bench.click(ADD)
+    with pytest.raises(Stopped):
+        bench.run(operation_id, ADD)
+    # As it is where the process doesn't get to note anything more.
+    with bench.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE plugin_assets SET state = 'settling', due_ms = 0")
+    return operation_id
+
+
+def test_a_copy_that_was_asked_for_but_not_noted_is_followed_even_for_nothing(
+    bench: Bench,
+) -> None:
+    operation_id = killed_while_it_asks(bench)
+    newer = bench.click(REMOVE)
+    bench.iconik.known_transfers[ASSET] = [Job("old", "FINISHED"), Job("running", "STARTED")]
+    bench.iconik.known_jobs["running"] = Job("running", "STARTED")
+
+    def finish(wait: int) -> None:
+        if wait == 3:
+            assert found(bench.engine, newer).ended_ms is None
+            bench.iconik.known_jobs["running"] = Job("running", "FINISHED")
+
+    bench.stopping.at_wait = finish
+    expanded_by(bench, newer)
+    told = bench.run(operation_id, ADD)
+    assert told["counts"]["superseded"] == 1
+    assert ("jobs", ["running"]) in bench.iconik.calls
+    assert len(bench.iconik.called("copy_to_storage")) == 1
+
+
+def test_a_copy_that_was_not_heard_of_is_asked_for_again(bench: Bench) -> None:
+    operation_id = killed_while_it_asks(bench)
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    assert bench.run(operation_id, ADD)["counts"]["copied"] == 1
+    assert len(bench.iconik.called("copy_to_storage")) == 2
 
 
 def test_a_process_that_is_to_stop_sends_no_request_more(bench: Bench, http: RequestsMock) -> None:

@@ -99,6 +99,29 @@ def test_between_a_request_for_copies_and_the_note_of_its_job(
     assert unproven_deletions(simulator) == 0
 
 
+def test_a_copy_whose_job_was_not_noted_does_not_outlast_a_newer_remove(
+    simulator: Simulator, service: Service
+) -> None:
+    simulator.control("PATCH", "settings", {"copies_paused": True})
+    clip = asset(simulator, "clip")
+    hang_at(simulator, "POST", COPY)
+    add = clicked(service, "add", asset_ids=[clip])
+    kill_at(service)
+    service.start()
+    remove = clicked(service, "remove", asset_ids=[clip])
+    # Either it waits for the copy, or it has ended: both take longer than the grace.
+    wait_for(
+        "look",
+        lambda: service.has_ended(remove) or service.progress(add).get("copying"),
+        SECONDS,
+    )
+    simulator.control("PATCH", "settings", {"copies_paused": False})
+    service.report(add)
+    service.report(remove)
+    wait_for("copies", lambda: not simulator.control("GET", "")["running_jobs"], SECONDS)
+    assert files(simulator.lucidlink) == []
+
+
 def test_while_a_collection_is_being_opened(simulator: Simulator, service: Service) -> None:
     top = collection(simulator, "top")
     below = collection(simulator, "below", top)
