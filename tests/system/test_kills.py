@@ -8,7 +8,7 @@ import pytest
 
 from simulator.harness import Service, Simulator, wait_for
 from tests.system.media import PROXY, asset, collection, files, unproven_deletions
-from tests.system.points import allow, asked, hang_at, kill_at, refuse
+from tests.system.points import allow, asked, database_of, hang_at, kill_at, refuse
 
 DELETE, PURGE = "files/v1/assets/*/file_sets/*[!e]/", "files/v1/assets/*/purge/"
 COPY = "files/v1/storages/*/bulk/"
@@ -166,6 +166,21 @@ def test_around_the_end_of_an_operation(
     assert report["result"] == "finished"
     assert report["counts"]["removed"] == 1
     assert before in (None, service.operation(operation_id).ended_ms)
+
+
+def test_when_the_lock_file_is_removed_another_process_takes_over(
+    simulator: Simulator, service: Service
+) -> None:
+    simulator.control("PATCH", "settings", {"latency_ms": 100})
+    clips = [asset(simulator, f"clip{number}", "both") for number in range(40)]
+    operation_id = clicked(service, "remove", asset_ids=clips)
+    wait_for("deletion", lambda: len(files(simulator.lucidlink)) < 40, SECONDS)
+    Path(f"{database_of(service)}.lock").unlink()
+    turn = "this process runs the operations now"
+    wait_for("another turn", lambda: service.log().count(turn) == 2, SECONDS)
+    assert ended(service, operation_id) == {"assets": 40, "removed": 40}
+    assert files(simulator.lucidlink) == []
+    assert unproven_deletions(simulator) == 0
 
 
 def test_at_random_moments(simulator: Simulator, service: Service) -> None:

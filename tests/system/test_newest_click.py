@@ -1,5 +1,7 @@
 """The newest click wins, however two overlap."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from simulator.harness import Service, Simulator
 from tests.system.media import asset, files, unproven_deletions
 
@@ -70,3 +72,17 @@ def test_the_same_click_while_one_runs_is_the_same_operation(
     assert len(ids) == 1
     assert service.report(ids.pop())["clicks"] == 5
     assert files(simulator.lucidlink) == ["clip_original.mov"]
+
+
+def test_the_same_click_five_times_at_once_is_one_operation(
+    simulator: Simulator, service: Service
+) -> None:
+    simulator.control("PATCH", "settings", {"copies_paused": True})
+    clip = asset(simulator, "clip")
+    with ThreadPoolExecutor(5) as people:
+        answers = list(people.map(lambda _: service.click("add", asset_ids=[clip]), range(5)))
+    simulator.control("PATCH", "settings", {"copies_paused": False})
+    assert {each.status_code for each in answers} == {200}
+    (operation_id,) = {each.json()["operation_id"] for each in answers}
+    assert service.report(operation_id)["clicks"] == 5
+    assert service.newest() == [operation_id]
