@@ -132,6 +132,10 @@ def test_a_checksum_whose_kind_is_not_said_contradicts_one_whose_kind_is() -> No
     assert not is_safe(on_ll(checksum=MD5), on_b2(checksum=f"md5:{OTHER_MD5}"))
 
 
+def test_a_checksum_that_is_no_digest_contradicts_one_of_its_length() -> None:
+    assert not is_safe(on_ll(checksum="z" * 32), on_b2(checksum=f"md5:{MD5}"))
+
+
 def test_a_directory_on_b2_is_no_file() -> None:
     assert unproven(on_ll(), on_b2(type="DIRECTORY")).remedy == "copy"
 
