@@ -485,3 +485,53 @@ def test_the_clock_of_operations_stands_while_there_are_none(
     kept = ledger.time_kept()
     wait_until(lambda: len(looks) == 3)
     assert ledger.time_kept() == kept
+
+
+def test_an_executor_that_was_never_started_stops_at_once(settings: Settings) -> None:
+    Executor(settings, Runner()).stop()
+
+
+def test_while_nothing_runs_no_time_is_noted(
+    ledger: Ledger,
+    recorder: Recorder,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[object] = []
+
+    def look(*_: object) -> set[str]:
+        looks.append(None)
+        return set()
+
+    monkeypatch.setattr("engine.WATCH_INTERVAL", 0.0)
+    monkeypatch.setattr("engine._take_up_idle", look)
+    recorder.open()
+    start(Runner())
+    wait_until(lambda: looks)
+    before = ledger.time_kept()
+    seen = len(looks)
+    wait_until(lambda: len(looks) > seen + 1)
+    assert ledger.time_kept() == before
+
+
+def test_a_fault_in_an_operation_that_is_forgotten_by_now_ends_it_quietly(
+    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Executor]
+) -> None:
+    runner = Runner()
+    runner.error = KeyError("forgotten")
+    recorder.record(CLICK)
+    with database.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM plugin_operations")
+    start(runner)
+    wait_until(lambda: runner.calls)
+    wait_until(lambda: not pending(database))
+
+
+def pending(database: sa.Engine) -> int:
+    """How many workflows the engine has still to run."""
+    with database.connect() as connection:
+        return int(
+            connection.exec_driver_sql(
+                "SELECT count(*) FROM workflow_status WHERE status IN ('ENQUEUED', 'PENDING')"
+            ).scalar_one()
+        )

@@ -207,6 +207,12 @@ def test_what_iconik_does_not_say_to_be_anything_else_is_an_asset(
     assert list(iconik.collection_contents(STORAGE)) == [("assets", ASSET)]
 
 
+def test_what_has_no_id_is_passed_over(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"object_type": "assets", "id": None}, {"object_type": "assets", "id": ASSET})
+    http.get(f"{API}assets/v1/collections/{STORAGE}/contents/", json=answer)
+    assert list(iconik.collection_contents(STORAGE)) == [("assets", ASSET)]
+
+
 def test_a_saved_search_is_run(iconik: Iconik, http: RequestsMock) -> None:
     answer = listing({"object_type": "assets", "id": ASSET})
     http.get(f"{API}search/v1/search/saved/{OTHER}/", json=answer, match=of())
