@@ -58,7 +58,7 @@ def test_the_newest_click_wins_whatever_happens(simulator: Simulator, service: S
     run_state_machine_as_test(
         Schedule,
         settings=settings(
-            max_examples=int(os.environ.get("SCHEDULES", "4")),
+            max_examples=int(os.environ.get("SCHEDULES", "3")),
             stateful_step_count=STEPS,
             deadline=None,
             # A schedule takes seconds: to look for a shorter one would take an hour.
