@@ -1,5 +1,6 @@
 """The database that holds the operations: how it is opened, and how it is written to."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,6 +39,8 @@ def connect(url: str, patience: float) -> sa.Engine:
         connection.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=FULL")
+        # From Python 3.12 on, the engine's tables ask this of SQLite, which knows it from 3.42 on.
+        connection.create_function("unixepoch", 1, lambda _: time.time())
 
     _write_ahead(engine, patience)
     return engine
