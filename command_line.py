@@ -12,6 +12,7 @@ from errors import PluginError, SettingsError, TokenRejected
 from iconik import Iconik
 from settings import UUID, Settings, split_formats
 from transport import Pacer, Transport
+from version import VERSION
 
 FAILED = 1
 MISUSED = 2
@@ -26,6 +27,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, description: str | None) -> None:
         # Abbreviations would let `--format` mean something until another option is like it.
         super().__init__(description=description, allow_abbrev=False)
+        self.add_argument("--version", action="version", version=VERSION)
 
     def error(self, message: str) -> NoReturn:
         """Exit with 2."""

@@ -18,6 +18,7 @@ from engine import Executor, Recorder
 from errors import ClickError, RecordingError, SettingsError
 from operations import Operations
 from settings import SHORT_SECRET, Settings
+from version import VERSION
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
 
     @app.get("/")
     def ready() -> Response:
-        return jsonify(message="The B2 storage plugin for iconik is ready.")
+        return jsonify(message="The B2 storage plugin for iconik is ready.", version=VERSION)
 
     @app.get("/healthz")
     def health() -> Response:
@@ -168,6 +169,7 @@ def start() -> Flask:
     except SettingsError as error:
         raise SystemExit(f"b2-iconik-plugin: {error}") from None
     logs.configure(settings.log_level)
+    log.info("this is version %s", VERSION)
     if len(settings.secret) < SHORT_SECRET:
         log.warning("BZ_SHARED_SECRET has under %s characters: take a longer one", SHORT_SECRET)
     recorder = Recorder(settings)

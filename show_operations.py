@@ -16,6 +16,7 @@ from errors import SettingsError
 from ledger import Ledger
 from outcomes import in_words, report
 from tables import Operation
+from version import VERSION
 
 PATIENCE = 5.0
 NEWEST = 50
@@ -96,6 +97,7 @@ def _complain(problem: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="script/operations", description=__doc__)
+    parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help=f"the newest {NEWEST} operations, a line each")
     showing = commands.add_parser("show", help="the report of one operation")

@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from show_operations import in_full  # noqa: E402 - from the checkout
 from simulator.harness import SECRET, Service, Simulator, stop_all  # noqa: E402 - from the checkout
+from version import VERSION  # noqa: E402 - from the checkout
 
 LONGEST = 60.0
 EDITED = "Interview Ben"
@@ -261,6 +262,7 @@ def clean_up(directory: Path) -> None:
 def main() -> int:
     """Run the demonstration; the exit status is 0 only if all was as it should be."""
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
+    parser.add_argument("--version", action="version", version=VERSION)
     parser.add_argument("--serve", action="store_true", help="leave both running until Ctrl-C")
     options = parser.parse_args()
     for each in (signal.SIGTERM, signal.SIGHUP):

@@ -20,6 +20,7 @@ from simulator.crowd import (  # noqa: E402 - from the checkout
     Tally,
 )
 from simulator.harness import Service, Simulator, stop_all  # noqa: E402 - from the checkout
+from version import VERSION  # noqa: E402 - from the checkout
 
 ASSETS = 12
 # So many things happen to one crowd before all must come right.
@@ -109,6 +110,7 @@ def clean_up() -> None:
 def main() -> int:
     """Soak; the exit status is 0 only if nothing was lost, forgotten or wrong."""
     parser = argparse.ArgumentParser(prog="script/soak", description=__doc__)
+    parser.add_argument("--version", action="version", version=VERSION)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long; 10 if not given")
     parser.add_argument("--seed", type=int, help="to have the same happen again")
     options = parser.parse_args()

@@ -18,6 +18,7 @@ from engine import Recorder
 from errors import RecordingError, SettingsError
 from plugin import LARGEST_BODY, create_app
 from settings import Settings
+from version import VERSION
 
 B2 = "b2b2b2b2-0000-4000-8000-000000000000"
 LL = "11111111-0000-4000-8000-000000000000"
@@ -550,11 +551,11 @@ def test_an_unknown_path_is_not_found(client: FlaskClient, path: str, method: st
 # Ready and healthy
 
 
-def test_the_front_page_says_that_the_plugin_is_ready(client: FlaskClient) -> None:
+def test_the_front_page_says_that_the_plugin_is_ready_and_its_version(client: FlaskClient) -> None:
     answer = client.get("/")
-    assert (answer.status_code, message(answer)) == (
+    assert (answer.status_code, answer.get_json()) == (
         200,
-        "The B2 storage plugin for iconik is ready.",
+        {"message": "The B2 storage plugin for iconik is ready.", "version": VERSION},
     )
 
 
@@ -679,7 +680,8 @@ def test_a_short_secret_is_warned_of_without_showing_it(
 ) -> None:
     monkeypatch.setenv("BZ_SHARED_SECRET", "q" * length)
     plugin.start()
-    assert [text.split()[0] for text in caplog.messages] == ["BZ_SHARED_SECRET"] * warnings
+    warned = [each.message.split()[0] for each in caplog.records if each.levelname == "WARNING"]
+    assert warned == ["BZ_SHARED_SECRET"] * warnings
     assert "qqq" not in caplog.text
 
 

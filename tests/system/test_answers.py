@@ -11,6 +11,7 @@ import requests
 
 from simulator.harness import SECRET, Service, Simulator, stop_all
 from tests.system.media import requests_seen
+from version import VERSION
 
 ID = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
@@ -195,7 +196,8 @@ def test_who_has_no_secret_is_told_how_to_authenticate_before_the_body_is_read(
 
 def test_it_answers_well_after_all_that(service: Service) -> None:
     assert requests.get(f"{service.url}/", timeout=20).json() == {
-        "message": "The B2 storage plugin for iconik is ready."
+        "message": "The B2 storage plugin for iconik is ready.",
+        "version": VERSION,
     }
     assert requests.get(f"{service.url}/healthz", timeout=20).status_code == 200
     status, answer = send(
