@@ -17,10 +17,11 @@ LISTING_LAG_MS = 60_000
 
 @dataclass(frozen=True)
 class Route:
-    """Where copies go: the ids of the storages to copy from, and to."""
+    """Where copies go: the ids of the storages to copy from and to, and the directory there."""
 
     source_id: str
     target_id: str
+    path: str = ""
 
 
 def ask(
@@ -81,7 +82,9 @@ def _ask_once(iconik: Iconik, route: Route, name: str, held: Sequence[Held]) -> 
     """The job's id, or "" and iconik's refusal."""
     asset_ids = [each.asset_id for each in held]
     try:
-        job_id = iconik.copy_to_storage(route.target_id, name, asset_ids, route.source_id)
+        job_id = iconik.copy_to_storage(
+            route.target_id, name, asset_ids, route.source_id, route.path
+        )
     except TokenRejected:
         raise
     except IconikRefused as refusal:

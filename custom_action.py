@@ -14,6 +14,11 @@ TITLES: dict[Action, str] = {"add": "Add to LucidLink", "remove": "Remove from L
 SECRET_HEADER = "x-bz-secret"  # noqa: S105 - a header's name
 CONTEXTS = ("ASSET", "COLLECTION", "BULK", "SAVED_SEARCH")
 LONGEST_TOKEN = 8192
+# File systems take names of 255 bytes; the directories and the file below need some room, too.
+LONGEST_NAME = 255
+LONGEST_PATH = 500
+# What Windows, where a filespace may be mounted as well, has in no name.
+NOT_IN_NAMES = frozenset('<>:"|?*\\')
 
 
 class Query(Protocol):
@@ -35,6 +40,7 @@ class CustomAction:
         context: where in iconik the click was made, one of ``CONTEXTS``.
         asset_ids, collection_ids, saved_search_ids: the selection; at least one has an id.
         user_id: who clicked, if iconik said so.
+        path: directory of the LucidLink storage that Add has copies put under; empty for its root.
         auth_token: acts as the person who clicked; empty if iconik sent none.
     """
 
@@ -48,6 +54,7 @@ class CustomAction:
     saved_search_ids: tuple[str, ...] = ()
     user_id: str | None = None
     auth_token: str = field(default="", repr=False)
+    path: str = ""
 
     @property
     def title(self) -> str:
@@ -77,6 +84,7 @@ class CustomAction:
             "asset_ids": sorted(self.asset_ids),
             "collection_ids": sorted(self.collection_ids),
             "saved_search_ids": sorted(self.saved_search_ids),
+            "path": self.path,
         }
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
 
@@ -86,7 +94,7 @@ def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> 
 
     Args:
         action: what the URL's path asks for.
-        query: the URL's query: b2_storage_id, ll_storage_id, and perhaps formats.
+        query: the URL's query: b2_storage_id, ll_storage_id, and perhaps formats and path.
         body: the JSON that iconik posted, see its documentation of custom actions.
         formats: names of the formats to use when the query has none.
 
@@ -113,12 +121,45 @@ def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> 
         saved_search_ids=_ids(posted, "saved_search_ids"),
         user_id=_optional_id(posted, "user_id"),
         auth_token=_auth_token(posted),
+        path=_path(query),
     )
     if not click.selection:
         raise ClickError(
             "asset_ids", "nothing is selected: collection_ids and saved_search_ids are empty, too"
         )
     return click
+
+
+def check_path(text: str) -> str:
+    """A directory of a storage, named from its root.
+
+    Returns:
+        It, without a slash at its end.
+
+    Raises:
+        ClickError: it would lead elsewhere, or is no name that every computer can use.
+    """
+    if len(text.encode(errors="replace")) > LONGEST_PATH:
+        raise ClickError("path", f"must be of at most {LONGEST_PATH} bytes")
+    if text.startswith("/"):
+        raise ClickError("path", "must not begin with a slash: it counts from the storage's root")
+    if not text.isprintable() or NOT_IN_NAMES & set(text):
+        raise ClickError("path", f"must have no {' '.join(sorted(NOT_IN_NAMES))} and be printable")
+    names = text.removesuffix("/").split("/")
+    if not all(names):
+        raise ClickError("path", "must name a directory, like projects/2026")
+    if any(name != name.strip() or name.endswith(".") for name in names):
+        raise ClickError("path", "must have no name like '..', or with a space or a dot at its end")
+    if any(len(name.encode()) > LONGEST_NAME for name in names):
+        raise ClickError("path", f"must have names of at most {LONGEST_NAME} bytes")
+    return "/".join(names)
+
+
+def _path(query: Query) -> str:
+    values = query.getlist("path")
+    if len(values) > 1:
+        raise ClickError("path", "must be in the action's URL at most once")
+    return check_path(values[0]) if values else ""
 
 
 def _storage_id(query: Query, name: str) -> str:

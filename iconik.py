@@ -41,7 +41,12 @@ class Iconik:
         )
 
     def copy_to_storage(
-        self, storage_id: str, format_name: str, asset_ids: Sequence[str], source_id: str
+        self,
+        storage_id: str,
+        format_name: str,
+        asset_ids: Sequence[str],
+        source_id: str,
+        path: str = "",
     ) -> str:
         """Queue copies of one format of many assets: POST files/v1/storages/{id}/bulk/.
 
@@ -49,6 +54,7 @@ class Iconik:
             storage_id: where to.
             asset_ids: 1 to 500 assets.
             source_id: the storage to copy from where it has the files.
+            path: the directory of the storage to put them under; empty for its root.
 
         Returns:
             The id of the job that stands for all of them. Asking twice is harmless: iconik starts
@@ -59,6 +65,7 @@ class Iconik:
             "object_type": "assets",
             "format_name": format_name,
             "preferred_original_storage_id": source_id,
+            **({"file_path": path} if path else {}),
         }
         call = f"copy {format_name} of {len(asset_ids)} assets to storage {storage_id}"
         path = f"files/v1/storages/{_id(storage_id)}/bulk/"

@@ -103,7 +103,8 @@ class Run:
         self._clock = turn.clock
         self._timeout_ms = settings.copy_timeout // timedelta(milliseconds=1)
         b2, ll = click.b2_storage_id, click.ll_storage_id
-        self._route = copying.Route(b2, ll) if click.action == "add" else copying.Route(ll, b2)
+        is_add = click.action == "add"
+        self._route = copying.Route(b2, ll, click.path) if is_add else copying.Route(ll, b2)
         self._ledger = Ledger(turn.engine, turn.term)
         self._number = self._operation().number
         self._claims = Claims(turn.engine, self._operation(), turn.term)

@@ -26,7 +26,7 @@ BULK_COPY: dict[str, checks.Check] = {
     "delete_original": checks.flag,
     "delete_only_from_source_folder": checks.flag,
     "keep_collection_structure": checks.flag,
-    "file_path": checks.optional(checks.text),
+    "file_path": checks.optional(checks.directory),
 }
 
 
@@ -96,6 +96,7 @@ class FilesApi:
             preferred_source=preferred and preferred.lower(),
             overwrite=wanted.get("overwrite", False),
             duplicates=wanted.get("allow_duplicate_transfers", False),
+            path=(wanted.get("file_path") or "").strip("/"),
         )
         ids = self._assets_of(
             wanted["object_type"], [each.lower() for each in wanted["object_ids"]]

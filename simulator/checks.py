@@ -30,6 +30,12 @@ def name(value: object) -> str | None:
     return text(value) or (None if value else "Shorter than minimum length 1.")
 
 
+def directory(value: object) -> str | None:
+    """A path that does not lead out of a storage."""
+    leads_out = isinstance(value, str) and ".." in value.split("/")
+    return text(value) or ("Not a valid path." if leads_out else None)
+
+
 def flag(value: object) -> str | None:
     """true or false."""
     return None if isinstance(value, bool) else "Not a valid boolean."

@@ -23,6 +23,7 @@ from simulator.transfers import (
     CopyError,
     Transfer,
     Wish,
+    below,
     format_named,
     opened,
     source_of,
@@ -179,12 +180,16 @@ class Copies:
         source = source_of(asset, format_, wish)
         file_set = there[0] if there else None
         if file_set is None:
-            file_set = FileSet(asset.id, format_, wish.target, source.name, source.base_dir)
+            file_set = FileSet(
+                asset.id, format_, wish.target, source.name, below(wish.path, source.base_dir)
+            )
             self._library.add_file_set(file_set)
         unfinished = (file for file in file_set.files.values() if file.status != "CLOSED")
         transfer.replaceable = {file.path for file in unfinished}
         transfer.file_set = file_set
-        transfer.pairs = [(file, opened(file, file_set)) for file in source.files.values()]
+        transfer.pairs = [
+            (file, opened(file, file_set, wish.path)) for file in source.files.values()
+        ]
         self._library.put_files(file_set, [target for _, target in transfer.pairs])
         return False
 

@@ -20,6 +20,7 @@ class Wish:
     preferred_source: str | None = None
     overwrite: bool = False
     duplicates: bool = False
+    path: str = ""
 
 
 @dataclass
@@ -74,8 +75,13 @@ def source_of(asset: Asset, format_: Format, wish: Wish) -> FileSet:
     return max(whole, key=lambda each: each.storage.id == wish.preferred_source)
 
 
-def opened(source: File, file_set: FileSet) -> File:
-    """The record of a file that is about to be copied."""
+def below(path: str, directory: str) -> str:
+    """A directory of a storage, below another one of it."""
+    return f"{path}/{directory}".strip("/") if path else directory
+
+
+def opened(source: File, file_set: FileSet, under: str) -> File:
+    """The record of a file that is about to be copied to somewhere below a directory."""
     name = source.original_name
     if file_set.storage.unique_names and source.type == "FILE":
         path = Path(name)
@@ -84,7 +90,7 @@ def opened(source: File, file_set: FileSet) -> File:
         file_set=file_set,
         name=name,
         original_name=source.original_name,
-        directory_path=source.directory_path,
+        directory_path=below(under, source.directory_path),
         size=0,
         checksum=None,
         status="OPEN",

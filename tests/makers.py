@@ -185,9 +185,15 @@ class FakeIconik(Iconik):
         return Storage(storage_id, storage_id, "FILES", "B2", "ACTIVE", {})
 
     def copy_to_storage(
-        self, storage_id: str, format_name: str, asset_ids: Sequence[str], source_id: str
+        self,
+        storage_id: str,
+        format_name: str,
+        asset_ids: Sequence[str],
+        source_id: str,
+        path: str = "",
     ) -> str:
-        self._answer("copy_to_storage", storage_id, format_name, list(asset_ids), source_id)
+        where = (source_id, path) if path else (source_id,)
+        self._answer("copy_to_storage", storage_id, format_name, list(asset_ids), *where)
         return next(self.new_jobs)
 
     def asset_exists(self, asset_id: str) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from custom_action import LONGEST_TOKEN, CustomAction, parse
+from custom_action import LONGEST_NAME, LONGEST_PATH, LONGEST_TOKEN, CustomAction, parse
 from errors import ClickError
 
 B2 = "b2b2b2b2-0000-4000-8000-00000000000a"
@@ -302,6 +302,75 @@ def test_formats_that_name_none_are_refused(formats: str) -> None:
     assert str(error).startswith("formats: must") or str(error).startswith("formats: has")
 
 
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("projects", "projects"),
+        ("projects/2026/", "projects/2026"),
+        ("Büro/Kunde 7/a..b", "Büro/Kunde 7/a..b"),
+        ("x" * LONGEST_NAME, "x" * LONGEST_NAME),
+        ("xxxx/" * (LONGEST_PATH // 5), "/".join(["xxxx"] * (LONGEST_PATH // 5))),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_directory_for_copies_is_read(given: str, path: str) -> None:
+    assert read(("path", given)).path == path
+
+
+def test_without_a_directory_copies_go_to_the_root() -> None:
+    assert read().path == ""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        "//",
+        "/projects",
+        "a//b",
+        "a//",
+        "..",
+        ".",
+        "../a",
+        "a/..",
+        "a/../../b",
+        "a/./b",
+        "a/...",
+        "a./b",
+        " a",
+        "a /b",
+        "a\\..\\b",
+        "C:/a",
+        "a*",
+        "a\x00b",
+        "a\nb",
+        "a\u2028b",
+        "\ud800",
+        "x" * (LONGEST_NAME + 1),
+        "ü" * (LONGEST_NAME // 2 + 1),
+        "xxxx/" * (LONGEST_PATH // 5) + "x",
+    ],
+    ids=lambda path: repr(path)[:20],
+)
+def test_a_directory_that_leads_elsewhere_is_refused(path: str) -> None:
+    body = {"context": "ASSET", "asset_ids": [ASSET]}
+    assert refusal(body, [*QUERY, ("path", path)]).field == "path"
+
+
+def test_two_directories_are_refused() -> None:
+    body = {"context": "ASSET", "asset_ids": [ASSET]}
+    error = refusal(body, [*QUERY, ("path", "a"), ("path", "b")])
+    assert str(error) == "path: must be in the action's URL at most once"
+
+
+@given(st.text(alphabet=st.sampled_from("a./\\: \x00ü~"), max_size=12))
+def test_whatever_a_directory_is_called_it_lies_below_the_root(path: str) -> None:
+    with suppress(ClickError):
+        names = read(("path", path)).path.split("/")
+        assert all(name.strip(". \x00") for name in names)
+
+
 @given(st.binary(max_size=200))
 def test_no_body_whatsoever_is_a_fault_of_ours(body: bytes) -> None:
     with pytest.raises(ClickError):
@@ -338,6 +407,7 @@ def test_clicks_that_ask_for_the_same_have_one_digest() -> None:
         read(asset_ids=[OTHER]),
         read(collection_ids=[OTHER]),
         read(saved_search_ids=[OTHER]),
+        read(("path", "projects")),
         parse(
             "remove",
             MultiDict(QUERY),

@@ -68,6 +68,13 @@ def test_copies_are_asked_for_by_format(iconik: Iconik, http: RequestsMock) -> N
     assert iconik.copy_to_storage(STORAGE, "PPRO_PROXY", (ASSET, OTHER), OTHER) == "1"
 
 
+def test_copies_are_put_under_a_directory(iconik: Iconik, http: RequestsMock) -> None:
+    body = matchers.json_params_matcher({"file_path": "projects/2026"}, strict_match=False)
+    url = f"{API}files/v1/storages/{STORAGE}/bulk/"
+    http.post(url, json={"job_id": "1"}, status=202, match=[body])
+    assert iconik.copy_to_storage(STORAGE, "ORIGINAL", [ASSET], OTHER, "projects/2026") == "1"
+
+
 @pytest.mark.parametrize("answer", [{}, {"job_id": None}, {"job_id": 1}])
 def test_copies_without_a_job_are_no_success(
     iconik: Iconik, http: RequestsMock, answer: dict[str, Any]

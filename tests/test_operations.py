@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,26 @@ def test_add_asks_for_a_copy_and_follows_it_to_its_end(bench: Bench) -> None:
     assert told["result"] == "finished"
     assert bench.iconik.called("copy_to_storage") == [
         ("copy_to_storage", LL, "ORIGINAL", [ASSET], B2)
+    ]
+
+
+def test_add_has_copies_put_under_the_directory_of_its_action(bench: Bench) -> None:
+    bench.iconik.has(on_b2())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    bench.do(replace(ADD, path="projects/2026"))
+    assert bench.iconik.called("copy_to_storage") == [
+        ("copy_to_storage", LL, "ORIGINAL", [ASSET], B2, "projects/2026")
+    ]
+
+
+def test_remove_takes_no_directory_along_to_b2(bench: Bench) -> None:
+    bench.iconik.has(on_ll())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    bench.do(replace(REMOVE, path="projects/2026"))
+    assert bench.iconik.called("copy_to_storage") == [
+        ("copy_to_storage", B2, "ORIGINAL", [ASSET], LL)
     ]
 
 

@@ -97,6 +97,15 @@ def test_back_to_b2_from_whatever_has_it(desk: Desk) -> None:
     assert desk.files(made["id"], "b2")[0]["exists"]
 
 
+@pytest.mark.parametrize(("path", "day"), [("projects/2026", "day1"), ("/projects/2026/", "day2")])
+def test_a_directory_to_put_copies_under(desk: Desk, path: str, day: str) -> None:
+    made = desk.asset({"name": "a.mov", "directory": day})
+    desk.copy(made["id"], file_path=path)
+    (copied,) = desk.files(made["id"], "lucidlink")
+    assert (copied["directory_path"], copied["exists"]) == (f"projects/2026/{day}", True)
+    assert (desk.lucidlink / f"projects/2026/{day}/a.mov").exists()
+
+
 def test_another_file_is_never_overwritten_unasked(desk: Desk) -> None:
     made = desk.asset({"name": "a.mov", "directory": "taken", "content": "mine"})
     (desk.lucidlink / "taken").mkdir()
@@ -253,6 +262,8 @@ def test_the_asset_vanishes_meanwhile(desk: Desk) -> None:
         ({"overwrite": "no"}, "overwrite"),
         ({"preferred_original_storage_id": "b2"}, "preferred_original_storage_id"),
         ({"delete_original": True}, "delete_original"),
+        ({"file_path": "a/../../b"}, "file_path"),
+        ({"file_path": 5}, "file_path"),
     ],
 )
 def test_a_wrong_request(desk: Desk, body: dict[str, object], field: str) -> None:

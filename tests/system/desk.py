@@ -83,6 +83,7 @@ class Desk:
         *asset_ids: str,
         token: str = "",
         storages: Mapping[str, str] | None = None,
+        path: str = "",
         **more: list[str],
     ) -> str:
         """Click on assets, or on what else is given, for the ORIGINAL; returns the operation's id.
@@ -90,13 +91,19 @@ class Desk:
         Args:
             token: the click's own; the simulator's if not given.
             storages: other ``b2_storage_id`` or ``ll_storage_id`` than the simulator's.
+            path: the directory of LucidLink that the action's URL names.
             more: ``collection_ids``, ``saved_search_ids``.
         """
         there = self.simulator
         own = {"b2_storage_id": there.b2_storage_id, "ll_storage_id": there.ll_storage_id}
         answer = requests.post(
             f"{self.service.url}/{action}",
-            params={**own, **(storages or {}), "formats": "ORIGINAL"},
+            params={
+                **own,
+                **(storages or {}),
+                "formats": "ORIGINAL",
+                **({"path": path} if path else {}),
+            },
             json={
                 "context": "COLLECTION" if more else "BULK",
                 "auth_token": token or there.token,
