@@ -3,6 +3,7 @@
 Nothing here knows what is asked: that is ``iconik.py``'s.
 """
 
+import json as json_format
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,10 +11,10 @@ from typing import Any
 
 import requests
 from pyrate_limiter import Duration, Limiter, Rate
-from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
+import bounded
 from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, TokenRejected
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class Transport:
         self._session.auth = lambda request: request
         # A proxy of the environment is for the way out, and would see what http sends.
         self._session.trust_env = url.startswith("https:")
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections)
+        adapter = bounded.BoundedAdapter(pool_connections=1, pool_maxsize=connections)
         self._session.mount(url, adapter)
 
     def close(self) -> None:
@@ -199,11 +200,13 @@ class Transport:
                     headers={"Auth-Token": token},
                     timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
                     allow_redirects=False,
+                    stream=True,
                 )
+                body = bounded.read(response)
             except requests.RequestException as error:
                 raise _Passing(_network_problem(error)) from None
             if response.status_code != requests.codes.unauthorized:
-                return _read(response, call, role)
+                return _read(response, body, call, role)
             self._reject(token)
 
     def _token(self, call: str) -> str:
@@ -231,7 +234,7 @@ def _wait(state: RetryCallState) -> float:
     return longer if asked is None else min(asked, LONGEST_WAIT)
 
 
-def _read(response: requests.Response, call: str, role: str) -> Any:
+def _read(response: requests.Response, body: bytes, call: str, role: str) -> Any:
     """The JSON of an answer, or the error it stands for. The one place that judges a status."""
     status = response.status_code
     if status in PASSING:
@@ -241,22 +244,22 @@ def _read(response: requests.Response, call: str, role: str) -> Any:
         raise NotFound(call, "iconik knows no such thing (404)")
     if status == requests.codes.forbidden:
         raise NotPermitted(
-            call, f"iconik does not permit it (403, it needs {role}): {_errors(response)}"
+            call, f"iconik does not permit it (403, it needs {role}): {_errors(response, body)}"
         )
     if not response.ok or response.is_redirect:
-        raise IconikRefused(call, f"iconik answered {status}: {_errors(response)}")
-    if not response.content:
+        raise IconikRefused(call, f"iconik answered {status}: {_errors(response, body)}")
+    if not body:
         return None
     try:
-        return response.json()
+        return json_format.loads(body)
     except (ValueError, RecursionError):
         raise _Passing("iconik's answer is no JSON") from None
 
 
-def _errors(response: requests.Response) -> str:
+def _errors(response: requests.Response, body: bytes) -> str:
     """What iconik says went wrong: a list of sentences, or one for each field."""
     try:
-        errors = response.json()["errors"]
+        errors = json_format.loads(body)["errors"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return "it gives no reason"
     if isinstance(errors, dict):
@@ -277,6 +280,8 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 def _network_problem(error: requests.RequestException) -> str:
+    if isinstance(error, bounded.TooLong):
+        return "iconik's answer has no end"
     # The library's own text may hold the whole request, headers included.
     if isinstance(error, requests.Timeout):
         return "iconik did not answer in time"

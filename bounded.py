@@ -1,0 +1,106 @@
+"""Answers over HTTP that end: in time and within a size, however slowly or long they are sent.
+
+The HTTP library's own time limit is for the next byte: an answer that comes byte by byte would take
+days, and one without an end would fill the memory.
+"""
+
+import io
+import socket
+import time
+from http.client import HTTPResponse
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+# From the end of the request to the last byte of the answer, in seconds.
+ANSWER_TIME = 120.0
+# Far above a page of 100 records; in bytes, after decompression.
+LARGEST_ANSWER = 32 * 1024 * 1024
+READ_AT_ONCE = 65_536
+
+
+class TooLong(requests.RequestException):
+    """An answer was not at its end after ``LARGEST_ANSWER`` bytes."""
+
+
+def read(response: requests.Response) -> bytes:
+    """The whole body of an answer that was asked for with ``stream``.
+
+    Raises:
+        requests.RequestException: it did not come whole, or in time, or is too long.
+    """
+    body = bytearray()
+    with response:
+        for some in response.iter_content(READ_AT_ONCE):
+            body += some
+            if len(body) > LARGEST_ANSWER:
+                raise TooLong
+    return bytes(body)
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Lets no answer take longer than ``ANSWER_TIME``, its head included."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Make the pool of connections, as the library wants it."""
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
+        """Make the pool of connections through a proxy."""
+        manager = super().proxy_manager_for(*arguments, **options)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+
+class _Answer(HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp = io.BufferedReader(_InTime(sock, self.fp.detach()))
+
+
+class _InTime(io.RawIOBase):
+    """What comes from a socket until a moment."""
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
+        self._deadline = time.monotonic() + ANSWER_TIME
+        self._socket = sock
+        self._raw = raw
+        # That of a single byte, as the request asked for it.
+        self._patience = sock.gettimeout()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer takes too long")
+        self._socket.settimeout(min(left, self._patience or left))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Connection(HTTPConnection):
+    response_class = _Answer
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _Answer
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+POOLS = {"http": _Pool, "https": _SecurePool}

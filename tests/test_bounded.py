@@ -1,0 +1,116 @@
+"""Answers that come too slowly, or have no end, from a server that really sends them."""
+
+import gzip
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+import bounded
+from bounded import BoundedAdapter
+from errors import IconikUnavailable
+from settings import Settings
+from tests.fake_iconik import CLICK_TOKEN, NoPacer
+from transport import Transport
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+LONG = b'"' + b"a" * 1_000_000 + b'"'
+STEPS = 100
+INTERVAL = 0.05
+Start = Callable[..., Transport]
+
+
+@pytest.fixture
+def start(settings: Settings) -> Iterator[Start]:
+    """Start a server that sends these parts, one after the other, and a transport to it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(bounded.ANSWER_TIME)
+    transports: list[Transport] = []
+    threads: list[threading.Thread] = []
+
+    def start(*parts: bytes, interval: float = 0.0) -> Transport:
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.recv(65_536)
+                for part in parts:
+                    connection.sendall(part)
+                    time.sleep(interval)
+
+        threads.append(threading.Thread(target=serve))
+        threads[-1].start()
+        port = listener.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        transports.append(Transport(url, settings.iconik_id, [CLICK_TOKEN], NoPacer()))
+        return transports[-1]
+
+    yield start
+    for transport in transports:
+        transport.close()
+    for thread in threads:
+        thread.join()
+    listener.close()
+
+
+def ask(transport: Transport) -> None:
+    """Ask for something, but once."""
+    transport.delete("things/1/", "delete thing 1", "can_delete_things", once=True)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [*[HEAD[n : n + 1] for n in range(len(HEAD))], b"X: ", *[b"x"] * STEPS, b"\r\n\r\n{}"],
+        [HEAD[:-3], b"%d\r\n\r\n" % STEPS, b'"', *[b"a"] * (STEPS - 2), b'"'],
+        [CHUNKED, *[b"0"] * STEPS, b"2\r\n{}\r\n0\r\n\r\n"],
+        [CHUNKED, *[b"1\r\n1\r\n"] * STEPS, b"0\r\n\r\n"],
+    ],
+    ids=["head", "body", "length of a chunk", "chunks"],
+)
+def test_an_answer_that_comes_byte_by_byte_is_given_up(
+    start: Start, parts: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "ANSWER_TIME", 10 * INTERVAL)
+    transport = start(*parts, interval=INTERVAL)
+    with pytest.raises(IconikUnavailable, match="could not delete thing 1: "):
+        ask(transport)
+
+
+def with_length(body: bytes, *headers: bytes) -> bytes:
+    """A whole answer."""
+    lines = [b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(body), *headers, b"", body]
+    return b"\r\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        with_length(LONG),
+        with_length(gzip.compress(LONG), b"Content-Encoding: gzip"),
+        CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (len(LONG), LONG),
+    ],
+    ids=["plain", "compressed", "in chunks"],
+)
+def test_an_answer_that_does_not_end_is_given_up(
+    start: Start, answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "LARGEST_ANSWER", 100_000)
+    with pytest.raises(IconikUnavailable, match="iconik's answer has no end"):
+        ask(start(answer))
+
+
+def test_an_answer_in_time_is_taken(start: Start) -> None:
+    ask(start(with_length(LONG)))
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_no_way_to_iconik_is_without_a_bound(scheme: str) -> None:
+    adapter = BoundedAdapter()
+    for manager in (adapter.poolmanager, adapter.proxy_manager_for("http://proxy.test:3128")):
+        pool = manager.connection_from_url(f"{scheme}://iconik.test")
+        assert pool.ConnectionCls.response_class is bounded._Answer
+    adapter.close()
