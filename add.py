@@ -52,7 +52,7 @@ def _look_at_format(
     elif said is not None:
         state = "is not finished" if found.state == "unfinished" else "is not there"
         told = f": {said}" if said else ""
-        look.outcomes[name] = Outcome(
+        look.doubts[name] = Outcome(
             "failed", f"the copy to LucidLink ended, but the file {state}{told}"
         )
     elif not found.has_source:

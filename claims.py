@@ -13,7 +13,7 @@ older ones that have the asset held, copying or settling. So a newer one always 
 older have left behind, and what it does is what lasts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,6 +210,16 @@ class Claims:
                 sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
             )
             return [Copy(row.job_id, row.batch, row.format_name, row.asked_ms) for row in rows]
+
+    def known_copies(self, job_ids: Collection[str]) -> set[str]:
+        """Those of some jobs that are, or were, followed for this operation."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(copies.c.job_id).where(
+                    copies.c.number == self._number, copies.c.job_id.in_(job_ids)
+                )
+            )
+            return {row.job_id for row in rows}
 
     def copy_ended(self, copy: Copy, problems: Mapping[str, str], general: str) -> None:
         """Note that a copy ended; when the last of its batch has, its assets are looked at again.

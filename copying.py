@@ -58,10 +58,10 @@ def ask(
 
 
 def take_up(iconik: Iconik, claims: Claims, held: Held, now_ms: int) -> bool:
-    """Follow the copies of an asset that iconik may have been asked for, unknown to the ledger.
+    """Follow the copies of an asset that are under way for iconik, but unknown to the operation.
 
-    To ask again instead would find the asset being copied already, and tell nothing of when that
-    comes to its end.
+    They may have been asked for without an answer, or by somebody else. To ask again instead would
+    find the asset being copied already, and tell nothing of when that comes to its end.
 
     Returns:
         Whether there are any.
@@ -69,10 +69,14 @@ def take_up(iconik: Iconik, claims: Claims, held: Held, now_ms: int) -> bool:
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
-    running = [job for job in iconik.transfers(held.asset_id) if not job.ended]
+    jobs = [job for job in iconik.transfers(held.asset_id) if not job.ended]
+    # What was followed once, and has not ended, was given up.
+    known = claims.known_copies({each.id for each in jobs} | {each.parent_id for each in jobs})
+    running = [job for job in jobs if not {job.id, job.parent_id} & known]
     held.memo.asking = False
     if running:
         log.info("asset %s is being copied already: %s jobs", held.asset_id, len(running))
+        held.memo.unfinished_ms = None
         # Which format each is about isn't said.
         claims.copying([held], dict.fromkeys((job.id for job in running), ""), now_ms)
     return bool(running)

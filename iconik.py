@@ -57,8 +57,10 @@ class Iconik:
             path: the directory of the storage to put them under; empty for its root.
 
         Returns:
-            The id of the job that stands for all of them. Asking twice is harmless: iconik starts
-            no duplicate of a copy.
+            The id of the job that stands for all of them.
+
+        Without an answer it is not asked for again: iconik starts no duplicate of a copy that is
+        under way, and the job of the second request would end long before it.
         """
         body = {
             "object_ids": list(asset_ids),
@@ -69,9 +71,8 @@ class Iconik:
         }
         call = f"copy {format_name} of {len(asset_ids)} assets to storage {storage_id}"
         path = f"files/v1/storages/{_id(storage_id)}/bulk/"
-        job_id = self._http.object("POST", path, call, "can_write_transfers", json=body).get(
-            "job_id"
-        )
+        answer = self._http.object("POST", path, call, "can_write_transfers", json=body, once=True)
+        job_id = answer.get("job_id")
         if not isinstance(job_id, str):
             raise IconikUnavailable(call, "iconik's answer names no job")
         return job_id

@@ -244,11 +244,23 @@ class Run:
         self._claims.note(held, "settling" if is_touched else "waiting", {}, due_ms)
 
     def _look(self, held: Held) -> Look:
-        click = self._click
-        if held.memo.asking and copying.take_up(
-            self._iconik, self._claims, held, self._clock.now_ms()
-        ):
+        if held.memo.asking and self._take_up(held):
             return Look(is_being_copied=True)
+        look = self._look_once(held)
+        if look.doubts:
+            self._claims.note(held, "held", look.outcomes)
+            if self._take_up(held):
+                return Look(is_being_copied=True)
+            # A copy may have ended since the look.
+            look = self._look_once(held)
+            look.outcomes.update(look.doubts)
+        return look
+
+    def _take_up(self, held: Held) -> bool:
+        return copying.take_up(self._iconik, self._claims, held, self._clock.now_ms())
+
+    def _look_once(self, held: Held) -> Look:
+        click = self._click
         patience = Patience(
             self._clock.now_ms(), self._settings.settle_time // timedelta(milliseconds=1)
         )

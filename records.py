@@ -114,12 +114,14 @@ class Job:
     Attributes:
         object_id: the asset that a copy's child job is about; "" for others.
         message: why it failed, as far as iconik says.
+        parent_id: the bulk copy that a child job is of; "" if iconik doesn't say.
     """
 
     id: str
     status: str
     object_id: str = ""
     message: str = ""
+    parent_id: str = ""
 
     @classmethod
     def from_json(cls, record: Json) -> "Job":
@@ -129,6 +131,7 @@ class Job:
             _text(record, "status"),
             _text(record, "object_id"),
             _text(record, "error_message") or _text(record, "message"),
+            _text(record, "parent_id"),
         )
 
     @property

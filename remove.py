@@ -91,7 +91,7 @@ def _weigh(
     else:
         told = f": {said}" if said else ""
         reason = f"{doubts[0].reason}, though a copy to B2 was asked for and ended{told}"
-        look.outcomes[name] = Outcome("kept", reason)
+        look.doubts[name] = Outcome("kept", reason)
 
 
 def _delete(

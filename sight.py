@@ -40,6 +40,7 @@ class Look:
 
     Attributes:
         outcomes: by format name, what is known now.
+        doubts: outcomes that hold only if no copy is under way: one has ended, without its file.
         copies: names of the formats whose copies must be asked for.
         is_unfinished: something is being written, so the asset must be looked at again later.
         is_being_copied: copies of it that nobody had noted are under way, and are followed now.
@@ -47,6 +48,7 @@ class Look:
     """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    doubts: dict[str, Outcome] = field(default_factory=dict)
     copies: list[str] = field(default_factory=list)
     is_unfinished: bool = False
     is_being_copied: bool = False

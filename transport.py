@@ -108,7 +108,14 @@ class Transport:
             return
 
     def object(
-        self, method: str, path: str, call: str, role: str, json: Any = None
+        self,
+        method: str,
+        path: str,
+        call: str,
+        role: str,
+        json: Any = None,
+        *,
+        once: bool = False,
     ) -> dict[str, Any]:
         """Ask for one JSON object.
 
@@ -117,8 +124,10 @@ class Transport:
             call: what is asked, for messages: 'read storage 1b9d…'.
             role: the role that iconik requires for it, for messages.
             json: the request's body.
+            once: ask but once, because it may have been heard though no answer came.
         """
-        answer = self._send(method, self._api + path, call, role, json=json)
+        attempts = 1 if once else ATTEMPTS
+        answer = self._send(method, self._api + path, call, role, json=json, attempts=attempts)
         if not isinstance(answer, dict):
             raise IconikUnavailable(call, "iconik's answer is no JSON object")
         return answer

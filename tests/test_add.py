@@ -89,7 +89,7 @@ def test_what_a_copy_never_finished_has_failed(iconik: FakeIconik, held: Held) -
     held.memo.unfinished_ms = NOW - SETTLE
     iconik.has(on_b2(), on_ll(status="OPEN"))
     reason = "the copy to LucidLink ended, but the file is not finished"
-    assert look(iconik, held) == Look({"ORIGINAL": Outcome("failed", reason)})
+    assert look(iconik, held) == Look(doubts={"ORIGINAL": Outcome("failed", reason)})
 
 
 @pytest.mark.parametrize(("said", "told"), [("", ""), ("no space left", ": no space left")])
@@ -99,7 +99,7 @@ def test_what_a_copy_did_not_bring_has_failed(
     held.memo.asked["ORIGINAL"] = said
     iconik.has(on_b2())
     reason = f"the copy to LucidLink ended, but the file is not there{told}"
-    assert look(iconik, held) == Look({"ORIGINAL": Outcome("failed", reason)})
+    assert look(iconik, held) == Look(doubts={"ORIGINAL": Outcome("failed", reason)})
 
 
 def test_of_versions_the_newest_is_wanted(iconik: FakeIconik, held: Held) -> None:
@@ -115,7 +115,7 @@ def test_formats_are_looked_at_one_by_one(iconik: FakeIconik) -> None:
     held = Held(ASSET, ("ORIGINAL", "PROXY"), Memo())
     proxy = on_b2("proxy.mov", format_id="format-proxy")
     iconik.has(on_ll(), on_b2(), proxy, formats=[a_format(), a_format("PROXY")])
-    assert look(iconik, held) == Look({"ORIGINAL": Outcome("there")}, ["PROXY"])
+    assert look(iconik, held) == Look({"ORIGINAL": Outcome("there")}, copies=["PROXY"])
 
 
 def test_nothing_is_decided_where_iconik_gives_no_answer(iconik: FakeIconik, held: Held) -> None:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from requests import ReadTimeout
 from responses import RequestsMock, matchers
 
 from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
@@ -82,6 +83,15 @@ def test_copies_without_a_job_are_no_success(
     http.post(f"{API}files/v1/storages/{STORAGE}/bulk/", json=answer)
     with pytest.raises(IconikUnavailable, match="names no job"):
         iconik.copy_to_storage(STORAGE, "ORIGINAL", [ASSET], OTHER)
+
+
+def test_copies_that_may_have_been_heard_of_are_not_asked_for_twice(
+    iconik: Iconik, http: RequestsMock
+) -> None:
+    answer = http.post(f"{API}files/v1/storages/{STORAGE}/bulk/", body=ReadTimeout())
+    with pytest.raises(IconikUnavailable):
+        iconik.copy_to_storage(STORAGE, "ORIGINAL", [ASSET], OTHER)
+    assert answer.call_count == 1
 
 
 # What assets have

@@ -27,6 +27,7 @@ from tests.makers import (
     FakeIconik,
     a_click,
     a_database,
+    a_format,
     a_ledger,
     clicked,
     found,
@@ -584,6 +585,74 @@ def test_a_copy_that_was_not_heard_of_is_asked_for_again(bench: Bench) -> None:
     bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
     assert bench.run(operation_id, ADD)["counts"]["copied"] == 1
     assert len(bench.iconik.called("copy_to_storage")) == 2
+
+
+def test_a_copy_that_ended_without_its_file_is_given_up_only_when_no_other_is_under_way(
+    bench: Bench,
+) -> None:
+    bench.iconik.has(on_ll())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.known_transfers[ASSET] = [
+        Job("mine", "SKIPPED", parent_id="job-1"),
+        Job("other", "STARTED", parent_id="unknown"),
+    ]
+    bench.iconik.known_jobs["other"] = Job("other", "STARTED")
+
+    def finish(wait: int) -> None:
+        if wait == 3:
+            bench.iconik.known_jobs["other"] = Job("other", "FINISHED")
+            bench.iconik.has(on_ll(), on_b2())
+
+    bench.stopping.at_wait = finish
+    assert bench.do(REMOVE)["counts"]["removed"] == 1
+    assert len(bench.iconik.called("copy_to_storage")) == 1
+
+
+def test_a_file_that_comes_between_the_look_and_the_list_of_copies_is_seen(bench: Bench) -> None:
+    bench.iconik.has(on_b2())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.before["transfers"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    assert bench.do(ADD)["counts"]["copied"] == 1
+
+
+def test_a_copy_that_was_given_up_is_not_waited_for_again(bench: Bench) -> None:
+    bench.settings = replace(bench.settings, copy_timeout=timedelta(milliseconds=1))
+    bench.iconik.has(on_b2())
+    for job_id in ("job-1", "other"):
+        bench.iconik.known_jobs[job_id] = Job(job_id, "STARTED")
+    bench.iconik.known_transfers[ASSET] = [
+        Job("mine", "STARTED", parent_id="job-1"),
+        Job("other", "STARTED"),
+    ]
+    (problem,) = bench.do(ADD)["problems"]
+    assert problem["reason"].endswith("is not there: gave up waiting: job job-1 still is STARTED")
+    asked = {tuple(call[1]) for call in bench.iconik.called("jobs")}
+    assert asked == {("job-1",), ("other",)}
+
+
+def test_what_was_removed_counts_while_another_format_is_waited_for(bench: Bench) -> None:
+    proxy = on_ll("proxy.mov", format_id="format-proxy")
+    both = [a_format(), a_format("PROXY")]
+    bench.iconik.has(on_ll(), proxy, formats=both)
+    bench.iconik.known_jobs |= {
+        "job-1": Job("job-1", "FINISHED"),
+        "job-2": Job("job-2", "FINISHED"),
+    }
+    bench.iconik.known_jobs["other"] = Job("other", "FINISHED")
+    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_ll(), on_b2(), proxy, formats=both)
+    bench.iconik.known_transfers[ASSET] = [Job("other", "STARTED")]
+    counts = bench.do(a_click("remove", asset_ids=(ASSET,), formats=("ORIGINAL", "PROXY")))[
+        "counts"
+    ]
+    assert (counts["removed"], counts["kept"], counts["absent"]) == (1, 1, 0)
+
+
+def test_as_long_as_nothing_looks_wrong_nobody_asks_who_else_copies(bench: Bench) -> None:
+    bench.iconik.has(on_ll())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_ll(), on_b2())
+    assert bench.do(REMOVE)["counts"]["removed"] == 1
+    assert bench.iconik.called("transfers") == []
 
 
 def test_each_request_minds_the_turn(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

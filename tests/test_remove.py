@@ -136,7 +136,7 @@ def test_what_a_copy_did_not_bring_to_b2_is_kept(
     held.memo.asked["ORIGINAL"] = said
     iconik.has(on_ll())
     reason = f"clip.mov has no twin on B2, though a copy to B2 was asked for and ended{told}"
-    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("kept", reason)
+    assert look(iconik, held, claims).doubts["ORIGINAL"] == Outcome("kept", reason)
 
 
 def test_where_nothing_can_be_copied_no_copy_is_asked_for(

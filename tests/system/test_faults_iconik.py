@@ -20,6 +20,7 @@ from tests.system.desk import (
     FILES,
     FORMATS,
     JOBS,
+    PATIENCE,
     PURGE,
     Desk,
     only_problem,
@@ -103,6 +104,51 @@ def test_a_copy_that_was_asked_for_but_never_answered_is_made_once(desk: Desk, f
     assert report["counts"]["removed"] == 1
     assert (desk.on_lucidlink(rendered), desk.on_b2(rendered)) == ([], ["clip.mov"])
     assert len(desk.file_sets(rendered, "b2")) == 1
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_a_copy_whose_request_was_not_answered_is_followed_for_as_long_as_it_takes(
+    desk: Desk, action: str
+) -> None:
+    clip = desk.asset(b2=CLIP) if action == "add" else desk.asset(lucidlink=CLIP)
+    desk.set(copies_paused=True)
+    desk.let("reset", "POST", BULK, after=True)
+    operation_id = desk.click(action, clip)
+    wait_for("copy, or the end", lambda: followed(desk, operation_id), PATIENCE)
+    desk.set(copies_paused=False)
+    assert desk.report(operation_id)["result"] == "finished"
+    assert (desk.on_lucidlink(clip), desk.on_b2(clip)) == (
+        (["clip.mov"], ["clip.mov"]) if action == "add" else ([], ["clip.mov"])
+    )
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_a_copy_that_somebody_else_has_asked_for_is_waited_for(desk: Desk, action: str) -> None:
+    clip = desk.asset(b2=CLIP) if action == "add" else desk.asset(lucidlink=CLIP)
+    there = desk.simulator
+    target = there.ll_storage_id if action == "add" else there.b2_storage_id
+    body = {"object_ids": [clip], "object_type": "assets", "format_name": "ORIGINAL"}
+    desk.set(copies_paused=True)
+    desk.ask_iconik("POST", f"files/v1/storages/{target}/bulk/", body)
+    operation_id = desk.click(action, clip)
+    # Its own copy is skipped, and then the other one is found.
+    wait_for("both, or the end", lambda: followed(desk, operation_id) in (-1, 2), PATIENCE)
+    desk.set(copies_paused=False)
+    report = desk.report(operation_id)
+    assert report["result"] == "finished"
+    assert report["counts"]["copied" if action == "add" else "removed"] == 1
+
+
+def followed(desk: Desk, operation_id: str) -> int:
+    """How many copies were followed for an operation; -1 once it has ended."""
+    if desk.service.has_ended(operation_id):
+        return -1
+    with desk.database() as database:
+        (number,) = database.execute(
+            "SELECT count(*) FROM plugin_copies WHERE number = ?",
+            (desk.service.operation(operation_id).number,),
+        ).fetchone()
+    return int(number)
 
 
 def test_an_outage_in_every_phase_only_delays(desk: Desk) -> None:
