@@ -1,11 +1,12 @@
 """The URLs of our custom actions: how they are built, and which of iconik's are ours."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from custom_action import Action
+from settings import LOOPBACK
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -29,31 +30,53 @@ class Endpoint:
     port: int
     path: str
 
+    @property
+    def is_safe(self) -> bool:
+        """Whether what is sent there can't be read on the way."""
+        return self.scheme == "https" or self.host in LOOPBACK
+
 
 @dataclass(frozen=True)
 class Target:
     """What the URL of a custom action asks for; equal for URLs that ask for the same.
 
+    Where copies are put does not make another action: it can be changed in place.
+
     Attributes:
         action: what is to be done.
         b2_storage_id, ll_storage_id: the two storages; empty if the URL does not say.
         formats: names of the formats; empty for those of the service's settings.
+        path: directory of the LucidLink storage that copies are put under; empty for its root.
     """
 
     action: Action
     b2_storage_id: str
     ll_storage_id: str
     formats: frozenset[str]
+    path: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
 class Existing:
-    """One of our custom actions, as iconik holds it."""
+    """One of our custom actions, as iconik holds it.
+
+    Attributes:
+        status: HEALTHY, or FAILING after a click that failed; "" if iconik doesn't say.
+        last_error: what it then says went wrong.
+        headers: what is sent along with a click, by name in lower case; one is the secret.
+        app_id: the application that the tokens of clicks are of.
+    """
 
     id: str
     context: str
     title: str
+    url: str
     target: Target
+    status: str = ""
+    last_error: str = ""
+    is_disabled: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    app_id: str = ""
 
 
 def endpoint(text: str) -> Endpoint:
@@ -79,16 +102,20 @@ def build(
     b2_storage_id: str,
     ll_storage_id: str,
     formats: Sequence[str] = (),
+    path: str = "",
 ) -> str:
     """The URL of a custom action.
 
     Args:
         where: the service.
         formats: names of the formats; empty for those of the service's settings.
+        path: directory that copies are put under; empty for the storage's root.
     """
     query = urlencode({"b2_storage_id": b2_storage_id, "ll_storage_id": ll_storage_id})
     if formats:
         query += "&formats=" + ",".join(quote(each, safe="") for each in formats)
+    if path:
+        query += "&path=" + quote(path)
     return f"{where.text}/{action}?{query}"
 
 
@@ -113,6 +140,7 @@ def read(where: Endpoint, url: object) -> Target | None:
                 b2_storage_id=_only(query.get("b2_storage_id", [])),
                 ll_storage_id=_only(query.get("ll_storage_id", [])),
                 formats=_names(query.get("formats", [])),
+                path=query.get("path", [""])[0],
             )
     return None
 
@@ -129,8 +157,26 @@ def ours(where: Endpoint, actions: Iterable[Mapping[str, Any]]) -> list[Existing
         target = read(where, each.get("url")) if each.get("type") == "POST" else None
         id_, context = each.get("id"), each.get("context")
         if target and isinstance(id_, str) and isinstance(context, str):
-            found.append(Existing(id_, context, str(each.get("title")), target))
+            headers = each.get("headers")
+            found.append(
+                Existing(
+                    id=id_,
+                    context=context,
+                    title=str(each.get("title")),
+                    url=str(each.get("url")),
+                    target=target,
+                    status=str(each.get("status") or ""),
+                    last_error=str(each.get("last_error") or ""),
+                    is_disabled=each.get("disabled") is True,
+                    headers=_headers(headers) if isinstance(headers, dict) else {},
+                    app_id=str(each.get("app_id") or ""),
+                )
+            )
     return found
+
+
+def _headers(given: Mapping[Any, Any]) -> dict[str, str]:
+    return {str(name).lower(): str(value) for name, value in given.items()}
 
 
 def _place(url: str) -> tuple[str, str, int, str] | None:

@@ -10,7 +10,7 @@ import settings as environment
 from action_url import Endpoint, endpoint
 from errors import PluginError, SettingsError, TokenRejected
 from iconik import Iconik
-from settings import UUID, Settings, split_formats
+from settings import Settings, split_formats
 from transport import Pacer, Transport
 from version import VERSION
 
@@ -20,13 +20,20 @@ INTERRUPTED = 130
 # A shorter one would be found in our own words, too.
 SHORTEST_CONCEALED = 8
 
+Work = Callable[[argparse.Namespace, Settings, Iconik], None]
+
 
 class Parser(argparse.ArgumentParser):
-    """An ``ArgumentParser`` that says in one line what is wrong, without the usage."""
+    """An ``ArgumentParser`` that says in one line what is wrong, without the usage.
 
-    def __init__(self, description: str | None) -> None:
+    Args:
+        program: the script's name, for that line.
+        description: what the script does.
+    """
+
+    def __init__(self, program: str, description: str | None) -> None:
         # Abbreviations would let `--format` mean something until another option is like it.
-        super().__init__(description=description, allow_abbrev=False)
+        super().__init__(prog=program, description=description, allow_abbrev=False)
         self.add_argument("--version", action="version", version=VERSION)
 
     def error(self, message: str) -> NoReturn:
@@ -34,15 +41,28 @@ class Parser(argparse.ArgumentParser):
         self.exit(MISUSED, f"{self.prog}: {message} (see --help)\n")
 
 
-def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--endpoint`` and ``--formats``, which both scripts have."""
+def add_endpoint(parser: argparse.ArgumentParser, *, is_required: bool = True) -> None:
+    """Add ``--endpoint``, the address of the service."""
     parser.add_argument(
         "--endpoint",
-        required=True,
+        required=is_required,
         type=_endpoint,
         metavar="URL",
         help="where iconik reaches the plugin, like https://plugin.example.com",
     )
+
+
+def add_insecure(parser: argparse.ArgumentParser) -> None:
+    """Add ``--insecure``, for scripts that give the secret away; see ``check_is_safe``."""
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="take an endpoint that is not https, though secret and tokens can be read on the way",
+    )
+
+
+def add_formats(parser: argparse.ArgumentParser) -> None:
+    """Add ``--formats``, the names of the formats that actions are about."""
     parser.add_argument(
         "--formats",
         type=_formats,
@@ -53,82 +73,112 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def storage_id(text: str) -> str:
-    """A storage's id, as an option's value.
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """Add ``--dry-run``."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only tell what would be done, and change nothing"
+    )
+
+
+def storage(text: str) -> str:
+    """A storage's id or name, as an option's value.
 
     Raises:
-        argparse.ArgumentTypeError: it is no UUID.
+        argparse.ArgumentTypeError: it can be neither.
     """
-    if not UUID.fullmatch(text):
-        raise argparse.ArgumentTypeError("must be the UUID of a storage")
-    return text.lower()
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError("must be the id or the name of a storage")
+    return text
 
 
-def run(program: str, work: Callable[[Settings, Iconik], None]) -> int:
+def check_is_safe(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Exit with 2 where the shared secret would be sent so that anybody on the way can read it."""
+    if not options.endpoint.is_safe and not options.insecure:
+        parser.error(
+            "argument --endpoint: must begin with https://, for the secret is sent there; "
+            "--insecure takes it all the same"
+        )
+
+
+def run(program: str, options: argparse.Namespace, work: Work) -> int:
     """Do a script's work, and tell a person in one line why it can't be done.
 
     Args:
         program: the script's name, for that line.
+        options: handed on to the work.
         work: what to do; may raise ``PluginError``.
 
     Returns:
         The exit code: 0, 1 for what went wrong, 130 when interrupted.
     """
-    # That a token was rejected is said once, by the error that follows.
-    logging.getLogger("transport").addHandler(logging.NullHandler())
-    confidential: list[str] = []
+    settings: Settings | None = None
     try:
         settings = environment.load()
-        confidential = [*settings.secrets, settings.iconik_token or ""]
-        iconik = _connect(settings)
+        iconik = connect(settings)
         try:
-            work(settings, iconik)
+            work(options, settings, iconik)
         finally:
             iconik.close()
-    except TokenRejected as error:
-        problem = f"could not {error.call}: iconik rejects ICONIK_TOKEN (401) for this ICONIK_ID"
     except PluginError as error:
-        problem = _without(confidential, str(error))
+        problem = explained(settings, error)
     except KeyboardInterrupt:
         return INTERRUPTED
     else:
         return 0
-    print(f"{program}: {_one_line(problem)}", file=sys.stderr)  # noqa: T201
+    print(f"{program}: {problem}", file=sys.stderr)  # noqa: T201
     return FAILED
 
 
-def say(done: str, title: str, context: str) -> None:
-    """Print a line about one custom action."""
-    print(f"{done}  {_one_line(title)}  {context}", flush=True)  # noqa: T201
+def connect(settings: Settings) -> Iconik:
+    """A way to iconik, with the application's token.
 
-
-def in_words(names: Sequence[str]) -> str:
-    """'A', 'A and B', 'A, B and C'."""
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
-
-
-def _connect(settings: Settings) -> Iconik:
+    Raises:
+        SettingsError: there is no token.
+    """
     if not settings.iconik_token:
         raise SettingsError(
             "ICONIK_TOKEN is not set: it must be an application token (see .env.example)"
         )
+    # That a token was rejected is said once, by the error that follows.
+    logging.getLogger("transport").addHandler(logging.NullHandler())
     pacer = Pacer(settings.requests_per_second)
     return Iconik(
         Transport(settings.iconik_url, settings.iconik_id, [settings.iconik_token], pacer)
     )
 
 
-def _without(confidential: Sequence[str], text: str) -> str:
-    # What iconik says is wrong with a request may repeat it, the secret included.
-    for value in confidential:
+def explained(settings: Settings | None, error: PluginError) -> str:
+    """What went wrong, in one line that gives no secret away.
+
+    Args:
+        settings: what the script was told; None if that itself went wrong.
+    """
+    if isinstance(error, TokenRejected):
+        return f"could not {error.call}: iconik rejects ICONIK_TOKEN (401) for this ICONIK_ID"
+    return concealed(settings, str(error))
+
+
+def concealed(settings: Settings | None, text: str) -> str:
+    """A text in one line, without secret and token.
+
+    What iconik says is wrong with a request may repeat it.
+    """
+    values = (*settings.secrets, settings.iconik_token or "") if settings else ()
+    for value in values:
         if len(value) >= SHORTEST_CONCEALED:
             text = text.replace(value, "***")
-    return text
-
-
-def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def say(done: str, title: str, context: str) -> None:
+    """Print a line about one custom action."""
+    print(f"{done}  {' '.join(title.split())}  {context}", flush=True)  # noqa: T201
+
+
+def in_words(names: Sequence[str]) -> str:
+    """'A', 'A and B', 'A, B and C'."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _endpoint(text: str) -> Endpoint:

@@ -1,18 +1,34 @@
 """Create the custom actions in iconik, or bring them up to date where they exist."""
 
-from collections.abc import Mapping, Sequence
+import argparse
+from collections.abc import Sequence
 from typing import Any
 
 import action_url
+from action_table import overview
 from action_url import Endpoint, Existing
-from command_line import Parser, add_common_options, in_words, run, say, storage_id
-from custom_action import SECRET_HEADER, TITLES
-from errors import NotFound, OperationFailed
+from command_line import (
+    Parser,
+    add_dry_run,
+    add_endpoint,
+    add_formats,
+    add_insecure,
+    check_is_safe,
+    in_words,
+    run,
+    say,
+    storage,
+)
+from custom_action import CONTEXTS, SECRET_HEADER, TITLES, check_path
+from errors import ClickError, OperationFailed
 from iconik import Iconik
 from records import Storage
 from settings import Settings
+from storage_choice import choose, shortcomings
 
-CONTEXTS = ("ASSET", "COLLECTION", "BULK")
+ALWAYS = ("ASSET", "COLLECTION", "BULK")
+DONE = ("created", "updated", "deleted")
+DRY = ("would create", "would update", "would delete")
 PROGRAM = "create_custom_actions.py"
 
 
@@ -28,103 +44,158 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: the options can't be understood (2), or help was asked for (0).
     """
-    parser = Parser(__doc__)
-    add_common_options(parser)
+    parser = Parser(PROGRAM, __doc__)
+    add_endpoint(parser)
     for option, what in (("--b2_storage_id", "Backblaze B2"), ("--ll_storage_id", "LucidLink")):
         parser.add_argument(
             option,
             required=True,
-            type=storage_id,
-            metavar="ID",
-            help=f"id of the {what} storage in iconik",
+            type=storage,
+            metavar="STORAGE",
+            help=f"id or name of the {what} storage in iconik",
         )
+    add_formats(parser)
+    parser.add_argument(
+        "--path",
+        type=_path,
+        metavar="DIR",
+        help="directory of the LucidLink storage that Add is to have its copies put under",
+    )
+    parser.add_argument(
+        "--context",
+        action="append",
+        choices=CONTEXTS,
+        default=[],
+        help=f"create them in one more context than {in_words(ALWAYS)}; may be given again",
+    )
+    add_dry_run(parser)
+    add_insecure(parser)
     options = parser.parse_args(argv)
-    b2, ll = options.b2_storage_id, options.ll_storage_id
-    if b2 == ll:
-        parser.error("argument --ll_storage_id: must be another storage than --b2_storage_id")
+    check_is_safe(parser, options)
+    return run(PROGRAM, options, _work)
 
-    def work(settings: Settings, iconik: Iconik) -> None:
-        _check_storages(iconik, b2, ll)
-        create(
-            iconik, wanted(options.endpoint, b2, ll, options.formats, settings), options.endpoint
-        )
 
-    return run(PROGRAM, work)
+def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> None:
+    b2, ll = (
+        choose(iconik, f"--{name}", getattr(options, name))
+        for name in ("b2_storage_id", "ll_storage_id")
+    )
+    print(f"B2 storage: {b2.name}\nLucidLink storage: {ll.name}", flush=True)
+    problems = shortcomings(b2, ll)
+    if problems:
+        raise OperationFailed("; ".join(problems))
+    contexts = tuple(dict.fromkeys((*ALWAYS, *options.context)))
+    actions = wanted(
+        options.endpoint, (b2, ll), options.formats, options.path or "", settings, contexts
+    )
+    create(iconik, actions, options.endpoint, is_dry=options.dry_run)
+    held = action_url.ours(options.endpoint, iconik.custom_actions())
+    if options.dry_run:
+        print("nothing was changed")
+    print(f"\n{overview(options.endpoint, held, {each.id: each.name for each in (b2, ll)})}")
 
 
 def wanted(
-    where: Endpoint, b2_storage_id: str, ll_storage_id: str, formats: Sequence[str], told: Settings
+    where: Endpoint,
+    storages: tuple[Storage, Storage],
+    formats: Sequence[str],
+    path: str,
+    told: Settings,
+    contexts: Sequence[str],
 ) -> list[dict[str, Any]]:
     """The custom actions that iconik is to have, as it takes them.
 
     Args:
         where: the service.
+        storages: the Backblaze B2 and the LucidLink storage.
         formats: names of the formats; empty for those of the service's settings.
+        path: directory that Add has copies put under; empty for the storage's root.
         told: has the shared secret and the application's id.
+        contexts: where in iconik they are to be.
     """
+    b2, ll = storages
     suffix = f" ({in_words(formats)})" if formats else ""
     return [
         {
             "context": context,
             "title": title + suffix,
             "type": "POST",
-            "url": action_url.build(where, action, b2_storage_id, ll_storage_id, formats),
+            "url": action_url.build(
+                where, action, b2.id, ll.id, formats, path if action == "add" else ""
+            ),
             "headers": {SECRET_HEADER: told.secret},
             "app_id": told.iconik_id,
         }
         for action, title in TITLES.items()
-        for context in CONTEXTS
+        for context in contexts
     ]
 
 
-def create(iconik: Iconik, actions: Sequence[dict[str, Any]], where: Endpoint) -> None:
+def create(
+    iconik: Iconik, actions: Sequence[dict[str, Any]], where: Endpoint, *, is_dry: bool = False
+) -> None:
     """Have iconik hold each custom action once, and say what was done.
+
+    Args:
+        actions: as ``wanted`` makes them. Where one is in a further context, too, it is brought up
+            to date there: with an old secret, it would be of no use.
+        where: the service.
+        is_dry: say what would be done, and do nothing.
 
     Raises:
         IconikError: iconik can't, or won't; what was said to be done before is done.
     """
+    create, update, delete = DRY if is_dry else DONE
     held = action_url.ours(where, iconik.custom_actions())
+    actions = [*actions, *_elsewhere(held, actions, where)]
     kept = set()
     for action in actions:
         same = _same(held, action, where)
         if same:
-            iconik.update_custom_action(same[0].id, action)
             kept.add(same[0].id)
-            say("updated", action["title"], action["context"])
+            if not is_dry:
+                iconik.update_custom_action(same[0].id, action)
+            say(update, action["title"], action["context"])
         else:
-            iconik.create_custom_action(action)
-            say("created", action["title"], action["context"])
-    # Looked at afresh: a creation whose answer got lost was asked for again.
-    held = action_url.ours(where, iconik.custom_actions())
+            if not is_dry:
+                iconik.create_custom_action(action)
+            say(create, action["title"], action["context"])
+    if not is_dry:
+        # Looked at afresh: a creation whose answer got lost was asked for again.
+        held = action_url.ours(where, iconik.custom_actions())
     for action in actions:
         same = sorted(_same(held, action, where), key=lambda each: each.id not in kept)
         for duplicate in same[1:]:
-            iconik.delete_custom_action(duplicate.context, duplicate.id)
-            say("deleted a duplicate of", action["title"], action["context"])
+            if not is_dry:
+                iconik.delete_custom_action(duplicate.context, duplicate.id)
+            say(f"{delete} a duplicate of", action["title"], action["context"])
 
 
-def _same(held: Sequence[Existing], action: Mapping[str, Any], where: Endpoint) -> list[Existing]:
+def _same(held: Sequence[Existing], action: dict[str, Any], where: Endpoint) -> list[Existing]:
     """Those that are there for the same thing, whatever their title and secret."""
     key = (action["context"], action_url.read(where, action["url"]))
     return [each for each in held if (each.context, each.target) == key]
 
 
-def _check_storages(iconik: Iconik, b2_storage_id: str, ll_storage_id: str) -> None:
-    b2 = _storage(iconik, "--b2_storage_id", b2_storage_id)
-    ll = _storage(iconik, "--ll_storage_id", ll_storage_id)
-    # Remove would then take the masters from B2.
-    if ll.method == "B2" and b2.method != "B2":
-        raise OperationFailed(
-            f"the two storages are the wrong way round: '{ll.name}' is the one on Backblaze B2"
-        )
-    print(f"B2 storage: {b2.name}\nLucidLink storage: {ll.name}", flush=True)
+def _elsewhere(
+    held: Sequence[Existing], actions: Sequence[dict[str, Any]], where: Endpoint
+) -> list[dict[str, Any]]:
+    """The wanted actions, for those further contexts of ours that they are in already."""
+    wanted_in = {each["context"] for each in actions}
+    models = {action_url.read(where, each["url"]): each for each in actions}
+    found = dict.fromkeys(
+        (each.context, each.target)
+        for each in held
+        if each.target in models and each.context in set(CONTEXTS) - wanted_in
+    )
+    return [{**models[target], "context": context} for context, target in found]
 
 
-def _storage(iconik: Iconik, option: str, storage_id: str) -> Storage:
+def _path(text: str) -> str:
     try:
-        return iconik.storage(storage_id)
-    except NotFound:
-        raise OperationFailed(f"{option}: iconik knows no storage {storage_id}") from None
+        return check_path(text)
+    except ClickError as error:
+        raise argparse.ArgumentTypeError(error.problem) from None
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Delete the plugin's custom actions from iconik."""
 
+import argparse
 from collections.abc import Sequence
 
 import action_url
+from action_table import overview
 from action_url import Endpoint
-from command_line import Parser, add_common_options, in_words, run, say
+from command_line import Parser, add_dry_run, add_endpoint, add_formats, in_words, run, say
 from iconik import Iconik
 from settings import Settings
 
@@ -12,33 +14,31 @@ PROGRAM = "delete_custom_actions.py"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script.
-
-    Args:
-        argv: the options; those of the command line if not given.
-
-    Returns:
-        The exit code: 0, 1 for what went wrong, 130 when interrupted.
-
-    Raises:
-        SystemExit: the options can't be understood (2), or help was asked for (0).
-    """
-    parser = Parser(__doc__)
-    add_common_options(parser)
-    options = parser.parse_args(argv)
-
-    def work(_: Settings, iconik: Iconik) -> None:
-        delete(iconik, options.endpoint, options.formats)
-
-    return run(PROGRAM, work)
+    """Run the script; what it returns and raises is as in ``create_custom_actions.main``."""
+    parser = Parser(PROGRAM, __doc__)
+    add_endpoint(parser)
+    add_formats(parser)
+    add_dry_run(parser)
+    return run(PROGRAM, parser.parse_args(argv), _work)
 
 
-def delete(iconik: Iconik, where: Endpoint, formats: tuple[str, ...]) -> None:
+def _work(options: argparse.Namespace, _: Settings, iconik: Iconik) -> None:
+    delete(iconik, options.endpoint, options.formats, is_dry=options.dry_run)
+    if options.dry_run:
+        print("nothing was changed")
+    left = action_url.ours(options.endpoint, iconik.custom_actions())
+    print(f"\n{overview(options.endpoint, left)}")
+
+
+def delete(
+    iconik: Iconik, where: Endpoint, formats: tuple[str, ...], *, is_dry: bool = False
+) -> None:
     """Delete the custom actions of one service, and say which.
 
     Args:
         where: the service; actions that lead anywhere else are left alone.
         formats: only actions that name just these formats; empty for all of the service's.
+        is_dry: say which would be deleted, and delete none.
 
     Raises:
         IconikError: iconik can't, or won't; what was said to be deleted before is deleted.
@@ -49,8 +49,9 @@ def delete(iconik: Iconik, where: Endpoint, formats: tuple[str, ...]) -> None:
         if not formats or each.target.formats == frozenset(formats)
     ]
     for each in ours:
-        iconik.delete_custom_action(each.context, each.id)
-        say("deleted", each.title, each.context)
+        if not is_dry:
+            iconik.delete_custom_action(each.context, each.id)
+        say("would delete" if is_dry else "deleted", each.title, each.context)
     if not ours:
         about = f" for {in_words(formats)}" if formats else ""
         print(f"nothing to delete under {where.text}{about}")

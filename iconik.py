@@ -40,6 +40,11 @@ class Iconik:
             self._http.object("GET", path, f"read storage {storage_id}", "can_read_storages")
         )
 
+    def storages(self) -> list[Storage]:
+        """GET files/v1/storages/: those that the token may see."""
+        found = self._http.pages("files/v1/storages/", "list the storages", "can_read_storages")
+        return [Storage.from_json(each) for each in found]
+
     def copy_to_storage(
         self,
         storage_id: str,

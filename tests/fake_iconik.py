@@ -39,7 +39,7 @@ class FakeActions:
     def __init__(self, http: RequestsMock) -> None:
         self.held: dict[str, dict[str, Any]] = {}
         self.changes: list[str] = []
-        self.storages = {
+        self.storages: dict[str, dict[str, Any]] = {
             B2_STORAGE: {"id": B2_STORAGE, "name": "Masters", "method": "B2"},
             LL_STORAGE: {"id": LL_STORAGE, "name": "Filespace", "method": "FILE"},
         }
@@ -62,6 +62,8 @@ class FakeActions:
         """Do what a request asks for."""
         path = str(request.url).removeprefix(API).split("?")[0].strip("/").split("/")
         if path[:3] == ["files", "v1", "storages"]:
+            if len(path) == 3:
+                return 200, {}, json.dumps({"objects": list(self.storages.values())})
             storage = self.storages.get(path[3])
             return (200, {}, json.dumps(storage)) if storage else (404, {}, '{"errors": []}')
         assert path[:3] == ["assets", "v1", "custom_actions"]

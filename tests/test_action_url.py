@@ -202,7 +202,53 @@ RECORD = {"id": "1", "context": "ASSET", "title": "Add", "type": "POST", "url": 
 
 def test_an_action_of_ours_is_found() -> None:
     found = ours(endpoint("https://h"), [RECORD])
-    assert found == [action_url.Existing("1", "ASSET", "Add", TARGET)]
+    assert found == [action_url.Existing("1", "ASSET", "Add", URL, TARGET)]
+
+
+def test_what_iconik_says_of_an_action_is_read() -> None:
+    said = {
+        "status": "FAILING",
+        "last_error": "no answer",
+        "disabled": True,
+        "headers": {"X-BZ-Secret": "x"},
+        "app_id": "7",
+    }
+    (found,) = ours(endpoint("https://h"), [{**RECORD, **said, "url": f"{URL}&path=a%20b/c"}])
+    assert (found.status, found.last_error, found.is_disabled) == ("FAILING", "no answer", True)
+    assert (found.headers, found.app_id) == ({"x-bz-secret": "x"}, "7")
+    assert found.target.path == "a b/c"
+
+
+def test_what_iconik_does_not_say_of_an_action_is_nothing() -> None:
+    said = dict.fromkeys(("status", "last_error", "disabled", "headers", "app_id"))
+    (found,) = ours(endpoint("https://h"), [{**RECORD, **said}])
+    assert found == action_url.Existing("1", "ASSET", "Add", URL, TARGET)
+
+
+def test_headers_are_never_shown() -> None:
+    (found,) = ours(endpoint("https://h"), [{**RECORD, "headers": {"x-bz-secret": "hunter2"}}])
+    assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_safe"),
+    [
+        ("https://plugin.test", True),
+        ("http://plugin.test", False),
+        ("http://localhost:8000", True),
+        ("http://127.0.0.1", True),
+        ("http://localhost.plugin.test", False),
+    ],
+)
+def test_a_secret_is_safe_over_https_or_on_this_machine(text: str, is_safe: bool) -> None:
+    assert endpoint(text).is_safe == is_safe
+
+
+def test_the_directory_makes_no_other_target() -> None:
+    where = endpoint("https://h")
+    urls = [build(where, "add", B2, LL, path=path) for path in ("", "a", "b/ü ?")]
+    assert len({read(where, url) for url in urls}) == 1
+    assert urls[2].endswith("&path=b/%C3%BC%20%3F")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The script that creates the custom actions, as a person runs it."""
 
+import re
 import runpy
 import sys
 from collections.abc import Sequence
@@ -33,8 +34,14 @@ def options(
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What was said of custom actions."""
-    out = capsys.readouterr().out.splitlines()
+    out = capsys.readouterr().out.split("\n\n")[0].splitlines()
     return [line for line in out if not line.startswith(("B2 storage: ", "LucidLink storage: "))]
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
+    """The table at the end, as cells."""
+    table = capsys.readouterr().out.split("\n\n")[-1]
+    return [re.split(r"\s{2,}", line) for line in table.splitlines()]
 
 
 def url(action: str, more: str = "", endpoint: str = ENDPOINT) -> str:
@@ -135,9 +142,9 @@ def test_a_second_run_updates_the_same_six(
 def test_the_endpoint_in_other_words_is_the_same(
     actions: FakeActions, first: str, second: str
 ) -> None:
-    main(options(endpoint=first))
+    main(options("--insecure", endpoint=first))
     ids = list(actions.held)
-    main(options(endpoint=second))
+    main(options("--insecure", endpoint=second))
     assert list(actions.held) == ids
 
 
@@ -186,7 +193,6 @@ def test_actions_of_other_storages_are_others(actions: FakeActions) -> None:
     "record",
     [
         {"type": "OPEN"},
-        {"context": "SAVED_SEARCH"},
         {"context": "SHARED_ASSET"},
         {"url": url("add", endpoint="https://plugin.test/b22")},
         {"url": url("add").replace("https", "http")},
@@ -203,6 +209,203 @@ def test_an_action_of_anybody_else_is_not_touched(
     main(options())
     assert actions.held[held["id"]] == held
     assert len(actions.held) == 7
+
+
+def test_one_in_a_further_context_is_brought_up_to_date_there(
+    actions: FakeActions, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(options("--context", "SAVED_SEARCH", "--context", "BULK"))
+    assert len(actions.held) == 8
+    for held in actions.held.values():
+        held["headers"] = {"x-bz-secret": "an old one"}
+    lines(capsys)
+    assert main(options()) == 0
+    assert {each["headers"]["x-bz-secret"] for each in actions.held.values()} == {
+        environment["BZ_SHARED_SECRET"]
+    }
+    assert lines(capsys).count("updated  Remove from LucidLink  SAVED_SEARCH") == 1
+    assert len(actions.held) == 8
+
+
+def test_another_directory_changes_the_actions_in_place(actions: FakeActions) -> None:
+    main(options("--path", "projects/a b"))
+    assert {each["url"] for each in actions.held.values()} == {
+        url("add", "&path=projects/a%20b"),
+        url("remove"),
+    }
+    main(options("--path", "ü/"))
+    assert {each["url"] for each in actions.held.values()} == {
+        url("add", "&path=%C3%BC"),
+        url("remove"),
+    }
+    main(options())
+    assert {each["url"] for each in actions.held.values()} == {url("add"), url("remove")}
+    assert len(actions.held) == 6
+
+
+# What is told at the end
+
+
+def test_a_table_tells_what_there_is(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(options("--path", "projects/2026", "--formats", "B,A"))
+    heading, *rows = shown(capsys)
+    assert heading == [
+        "title", "context", "status", "formats", "put under", "B2 storage", "LucidLink storage",
+    ]  # fmt: skip
+    suffix = " (B and A)"
+    assert rows == [
+        [title + suffix, context, "-", "A,B", path, "Masters", "Filespace"]
+        for title, path in (("Add to LucidLink", "projects/2026"), ("Remove from LucidLink", "-"))
+        for context in CONTEXTS
+    ]
+
+
+def test_the_table_tells_of_actions_for_other_storages_by_their_ids(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    actions.add(title="Older", url=url("add").replace(LL_STORAGE, UNKNOWN), status="HEALTHY")
+    main(options())
+    row = ["Older", "ASSET", "HEALTHY", "FORMAT_NAMES", "-", "Masters", UNKNOWN]
+    assert row in shown(capsys)
+
+
+# Without doing it
+
+
+def test_a_dry_run_tells_what_would_be_done_and_does_nothing(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    actions.add(url=url("add"))
+    actions.add(url=url("add"))
+    assert main(options("--dry-run", "--context", "SAVED_SEARCH")) == 0
+    assert actions.changes == []
+    assert lines(capsys) == [
+        "would update  Add to LucidLink  ASSET",
+        "would create  Add to LucidLink  COLLECTION",
+        "would create  Add to LucidLink  BULK",
+        "would create  Add to LucidLink  SAVED_SEARCH",
+        "would create  Remove from LucidLink  ASSET",
+        "would create  Remove from LucidLink  COLLECTION",
+        "would create  Remove from LucidLink  BULK",
+        "would create  Remove from LucidLink  SAVED_SEARCH",
+        "would delete a duplicate of  Add to LucidLink  ASSET",
+        "nothing was changed",
+    ]
+
+
+def test_a_dry_run_where_nothing_is_says_so(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(options("--dry-run"))
+    assert capsys.readouterr().out.endswith(f"\n\nNo custom action leads to {ENDPOINT}.\n")
+
+
+# Storages
+
+
+def test_storages_are_found_by_name(actions: FakeActions) -> None:
+    assert main(options(b2="Masters", ll="fileSPACE")) == 0
+    assert {each["url"] for each in actions.held.values()} == {url("add"), url("remove")}
+
+
+def test_a_name_in_the_same_capitals_is_preferred(actions: FakeActions) -> None:
+    actions.storages[UNKNOWN] = {"id": UNKNOWN, "name": "FILESPACE", "method": "FILE"}
+    assert main(options(ll="Filespace")) == 0
+    assert {each["url"] for each in actions.held.values()} == {url("add"), url("remove")}
+
+
+@pytest.mark.parametrize("name", ["Filespace", "filespace"])
+def test_a_name_that_two_storages_have_is_no_choice(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    actions.storages[UNKNOWN] = {**actions.storages[LL_STORAGE], "id": UNKNOWN}
+    line = failed(capsys, options(ll=name))
+    assert f"--ll_storage_id: 2 storages are called '{name}', so give the id of one: " in line
+    assert UNKNOWN in line
+    assert LL_STORAGE in line
+    assert "Masters" not in line
+    assert actions.changes == []
+
+
+def test_an_unknown_name_is_told_with_what_there_is(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = failed(capsys, options(b2="Mastres"))
+    assert (
+        "--b2_storage_id: iconik knows no storage 'Mastres'; there is: 'Filespace' (FILE , "
+        f"{LL_STORAGE}); 'Masters' (B2 , {B2_STORAGE})" in line
+    )
+    assert actions.changes == []
+
+
+def test_that_no_storage_can_be_seen_is_told(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    actions.storages.clear()
+    assert "there is: none that the token may see" in failed(capsys, options(b2="Masters"))
+
+
+@pytest.mark.parametrize(
+    ("storage", "change", "told"),
+    [
+        (B2_STORAGE, {"purpose": "PROXIES"}, "'Masters' is for PROXIES: take one for FILES"),
+        (LL_STORAGE, {"purpose": "ARCHIVE"}, "'Filespace' is for ARCHIVE: take one for FILES"),
+        (B2_STORAGE, {"status": "INACTIVE"}, "'Masters' is INACTIVE: activate it"),
+        (LL_STORAGE, {"status": "INACTIVE"}, "'Filespace' is INACTIVE: activate it"),
+        (B2_STORAGE, {"method": "S3"}, "'Masters' is not on Backblaze B2: its method is S3"),
+        (B2_STORAGE, {"method": None}, "'Masters' is not on Backblaze B2: its method is unknown"),
+        (LL_STORAGE, {"method": "B2"}, "'Filespace' is on Backblaze B2, too"),
+        (B2_STORAGE, {"settings": {"read": False}}, "'Masters' does not allow to read"),
+        (B2_STORAGE, {"settings": {"write": False}}, "'Masters' does not allow to write"),
+        (LL_STORAGE, {"settings": {"read": False}}, "'Filespace' does not allow to read"),
+        (
+            LL_STORAGE,
+            {"settings": {"write": False, "delete": False}},
+            "'Filespace' does not allow to write and delete: allow it in iconik's storage settings",
+        ),
+    ],
+)
+def test_a_storage_that_can_not_do_its_part_is_refused(
+    actions: FakeActions,
+    capsys: pytest.CaptureFixture[str],
+    storage: str,
+    change: dict[str, Any],
+    told: str,
+) -> None:
+    actions.storages[storage] = {**actions.storages[storage], **change}
+    assert told in failed(capsys)
+    assert actions.changes == []
+
+
+def test_all_that_is_wrong_with_the_storages_is_told_at_once(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for storage in actions.storages.values():
+        storage["purpose"] = "PROXIES"
+    assert "'Masters' is for PROXIES: take one for FILES; 'Filespace' is for" in failed(capsys)
+
+
+def test_masters_need_not_be_deletable(actions: FakeActions) -> None:
+    actions.storages[B2_STORAGE] = {
+        **actions.storages[B2_STORAGE],
+        "settings": {"read": True, "write": True, "delete": False},
+    }
+    assert main(options()) == 0
+
+
+@pytest.mark.parametrize("ll", [B2_STORAGE, B2_STORAGE.upper(), "Masters"])
+def test_one_storage_for_both_is_refused(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str], ll: str
+) -> None:
+    assert "'Masters' can't be both storages" in failed(capsys, options(ll=ll))
+    assert actions.changes == []
+
+
+@pytest.mark.parametrize("endpoint", ["http://localhost:8000", "http://[::1]:8000/b2"])
+def test_on_this_machine_http_will_do(actions: FakeActions, endpoint: str) -> None:
+    assert main(options(endpoint=endpoint)) == 0
 
 
 # Duplicates
@@ -223,7 +426,7 @@ def test_the_updated_one_of_duplicates_is_kept_in_whatever_order_they_come(
 ) -> None:
     updated = actions.add(url=url("add"))["id"]
     actions.add(url=url("add"))
-    list_them, orders = Iconik.custom_actions, iter((1, -1))
+    list_them, orders = Iconik.custom_actions, iter((1, -1, 1))
     monkeypatch.setattr(Iconik, "custom_actions", lambda iconik: list_them(iconik)[:: next(orders)])
     main(options())
     assert updated in actions.held
@@ -252,12 +455,15 @@ def test_a_creation_whose_answer_is_lost_leaves_no_duplicate(
     [
         ([], "--endpoint"),
         (options()[:4], "--ll_storage_id"),
-        (options(b2="1"), "--b2_storage_id"),
         (options(b2=f"{B2_STORAGE}\n"), "--b2_storage_id"),
         (options(ll=""), "--ll_storage_id"),
-        (options(ll=LL_STORAGE.replace("-", "")), "--ll_storage_id"),
-        (options(ll=B2_STORAGE), "--ll_storage_id"),
-        (options(ll=B2_STORAGE.upper()), "--ll_storage_id"),
+        (options(ll=" "), "--ll_storage_id"),
+        (options(endpoint="http://plugin.test"), "--insecure"),
+        (options(endpoint="http://127.0.0.1.plugin.test"), "--insecure"),
+        (options("--path", ""), "--path"),
+        (options("--path", "/projects"), "--path"),
+        (options("--path", "projects/../.."), "--path"),
+        (options("--context", "SHARED_ASSET"), "--context"),
         (options(endpoint="plugin.test"), "--endpoint"),
         (options(endpoint="ftp://plugin.test"), "--endpoint"),
         (options(endpoint="https://"), "--endpoint"),
@@ -267,6 +473,7 @@ def test_a_creation_whose_answer_is_lost_leaves_no_duplicate(
         (options("--formats", " ,"), "--formats"),
         (options("--formats", "A\x07"), "--formats"),
         (options("--format", "A"), "--format"),
+        (options("--dry"), "--dry"),
         (options("--formats"), "--formats"),
         (options("more"), "more"),
     ],
@@ -288,7 +495,7 @@ def test_help_tells_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == 0
-    assert "--b2_storage_id ID" in capsys.readouterr().out
+    assert "--b2_storage_id STORAGE" in capsys.readouterr().out
 
 
 def failed(capsys: pytest.CaptureFixture[str], argv: Sequence[str] = ()) -> str:
@@ -323,7 +530,7 @@ def test_an_unknown_storage_is_named_before_anything_is_created(
     actions: FakeActions, capsys: pytest.CaptureFixture[str], changed: Any, option: str
 ) -> None:
     line = failed(capsys, options(**changed))
-    assert f"{option}: iconik knows no storage {UNKNOWN}" in line
+    assert f"{option}: iconik knows no storage {UNKNOWN}; there is: 'Filespace' (FILE " in line
     assert actions.changes == []
 
 
@@ -333,13 +540,6 @@ def test_storages_the_wrong_way_round_are_refused(
     line = failed(capsys, options(b2=LL_STORAGE, ll=B2_STORAGE))
     assert "the wrong way round: 'Masters' is the one on Backblaze B2" in line
     assert actions.changes == []
-
-
-@pytest.mark.parametrize("method", ["B2", "S3"])
-def test_storages_of_any_other_methods_are_taken(actions: FakeActions, method: str) -> None:
-    for storage in actions.storages.values():
-        storage["method"] = method
-    assert main(options()) == 0
 
 
 STORAGE = f"{API}files/v1/storages/{B2_STORAGE}/"

@@ -57,6 +57,11 @@ def test_a_storage_is_read(iconik: Iconik, http: RequestsMock) -> None:
     )
 
 
+def test_the_storages_are_listed(iconik: Iconik, http: RequestsMock) -> None:
+    http.get(f"{API}files/v1/storages/", json={"objects": [{"id": STORAGE, "name": "Masters"}]})
+    assert [(each.id, each.name) for each in iconik.storages()] == [(STORAGE, "Masters")]
+
+
 def test_copies_are_asked_for_by_format(iconik: Iconik, http: RequestsMock) -> None:
     body = {
         "object_ids": [ASSET, OTHER],
@@ -303,6 +308,7 @@ def test_a_custom_action_is_deleted(iconik: Iconik, http: RequestsMock, status: 
 ID = ASSET
 CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("storage", (ID,), "can_read_storages"),
+    ("storages", (), "can_read_storages"),
     ("copy_to_storage", (ID, "ORIGINAL", [ID], ID), "can_write_transfers"),
     ("asset_exists", (ID,), "can_read_assets"),
     ("formats", (ID,), "can_read_formats"),

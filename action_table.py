@@ -1,0 +1,84 @@
+"""Custom actions as they are shown: as a table for people, as JSON for programs. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from action_url import Endpoint, Existing
+
+HEADINGS = ("title", "context", "status", "formats", "put under", "B2 storage", "LucidLink storage")
+NOTHING = "-"
+
+
+def overview(
+    where: Endpoint, actions: Sequence[Existing], storages: Mapping[str, str] | None = None
+) -> str:
+    """All custom actions of one service.
+
+    Args:
+        where: the service.
+        actions: those that lead to it.
+        storages: names by id, as far as they are known.
+    """
+    if not actions:
+        return f"No custom action leads to {where.text}."
+    return f"Custom actions that lead to {where.text}:\n\n{table(actions, storages or {})}"
+
+
+def table(actions: Sequence[Existing], storages: Mapping[str, str]) -> str:
+    """Custom actions, a line each, and below it what iconik says went wrong at the last click.
+
+    Args:
+        storages: names by id; where one is missing, the id is shown.
+    """
+    rows = [_row(each, storages) for each in actions]
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
+    lines = [_line(HEADINGS, widths)]
+    for action, row in zip(actions, rows, strict=True):
+        lines.append(_line(row, widths))
+        if action.last_error:
+            lines.append(f"    {_plain(action.last_error)}")
+    return "\n".join(lines)
+
+
+def as_json(action: Existing) -> dict[str, Any]:
+    """A custom action without its headers, for one of them is the secret."""
+    target = action.target
+    return {
+        "id": action.id,
+        "context": action.context,
+        "title": action.title,
+        "url": action.url,
+        "action": target.action,
+        "b2_storage_id": target.b2_storage_id,
+        "ll_storage_id": target.ll_storage_id,
+        "formats": sorted(target.formats),
+        "path": target.path,
+        "status": action.status,
+        "last_error": action.last_error,
+        "disabled": action.is_disabled,
+    }
+
+
+def _row(action: Existing, storages: Mapping[str, str]) -> tuple[str, ...]:
+    target = action.target
+    status = "disabled" if action.is_disabled else action.status
+    cells = (
+        action.title,
+        action.context,
+        status,
+        ",".join(sorted(target.formats)) or "FORMAT_NAMES",
+        target.path,
+        storages.get(target.b2_storage_id, target.b2_storage_id),
+        storages.get(target.ll_storage_id, target.ll_storage_id),
+    )
+    return tuple(_plain(cell) or NOTHING for cell in cells)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return "  ".join(padded).rstrip()
+
+
+def _plain(text: str) -> str:
+    """Text that others wrote, in one line, and nothing that a terminal would obey."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())

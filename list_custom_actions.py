@@ -1,0 +1,48 @@
+"""List the plugin's custom actions in iconik, and how the last click on each of them went."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import action_url
+from action_table import as_json, overview
+from command_line import Parser, add_endpoint, concealed, run
+from errors import IconikRefused
+from iconik import Iconik
+from settings import Settings
+
+LONGEST_ERROR = 500
+PROGRAM = "list_custom_actions.py"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script; what it returns and raises is as in ``create_custom_actions.main``."""
+    parser = Parser(PROGRAM, __doc__)
+    add_endpoint(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return run(PROGRAM, parser.parse_args(argv), _work)
+
+
+def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> None:
+    found = [
+        # Whatever answered the click in our place may have repeated what was sent.
+        replace(each, last_error=concealed(settings, each.last_error)[:LONGEST_ERROR])
+        for each in action_url.ours(options.endpoint, iconik.custom_actions())
+    ]
+    if options.json:
+        print(json.dumps([as_json(each) for each in found], indent=2))
+    else:
+        print(overview(options.endpoint, found, _names(iconik) if found else {}))
+
+
+def _names(iconik: Iconik) -> dict[str, str]:
+    try:
+        return {each.id: each.name for each in iconik.storages()}
+    except IconikRefused:
+        # To list actions, a token needn't be allowed to see storages.
+        return {}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

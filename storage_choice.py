@@ -1,0 +1,84 @@
+"""Which storage of iconik's a person means, and whether the two can do their part."""
+
+from collections.abc import Iterable, Sequence
+
+from errors import NotFound, OperationFailed
+from iconik import Iconik
+from records import Storage
+from settings import UUID
+
+B2_METHOD = "B2"
+FILES = "FILES"
+
+
+def choose(iconik: Iconik, option: str, text: str) -> Storage:
+    """The storage that a person means.
+
+    Args:
+        option: where it was given, for messages.
+        text: its id, or its name; capitals only matter where they tell two storages apart.
+
+    Raises:
+        OperationFailed: there is none, or more than one; the message lists what there is.
+        IconikError: iconik can't, or won't.
+    """
+    if UUID.fullmatch(text):
+        try:
+            return iconik.storage(text.lower())
+        except NotFound:
+            raise OperationFailed(
+                f"{option}: iconik knows no storage {text}; there is: {_listed(iconik.storages())}"
+            ) from None
+    storages = iconik.storages()
+    named = [each for each in storages if each.name == text]
+    named = named or [each for each in storages if each.name.casefold() == text.casefold()]
+    if not named:
+        raise OperationFailed(
+            f"{option}: iconik knows no storage '{text}'; there is: {_listed(storages)}"
+        )
+    if len(named) > 1:
+        raise OperationFailed(
+            f"{option}: {len(named)} storages are called '{text}', so give the id of one: "
+            f"{_listed(named)}"
+        )
+    # As operations read it: a listing may say less.
+    return iconik.storage(named[0].id)
+
+
+def shortcomings(b2: Storage, ll: Storage) -> list[str]:
+    """What keeps two storages from being what they were chosen for, each with what to do.
+
+    Args:
+        b2: what is to be the Backblaze B2 storage.
+        ll: what is to be the LucidLink storage.
+    """
+    if b2.id == ll.id:
+        return [f"'{b2.name}' can't be both storages"]
+    # Remove would then take the masters from B2.
+    if ll.method == B2_METHOD and b2.method != B2_METHOD:
+        return [f"the two storages are the wrong way round: '{ll.name}' is the one on Backblaze B2"]
+    found = []
+    if b2.method != B2_METHOD:
+        found.append(f"'{b2.name}' is not on Backblaze B2: its method is {b2.method or 'unknown'}")
+    if ll.method == B2_METHOD:
+        found.append(f"'{ll.name}' is on Backblaze B2, too: no LucidLink filespace is")
+    for storage, rights in ((b2, ("read", "write")), (ll, ("read", "write", "delete"))):
+        if storage.purpose not in ("", FILES):
+            found.append(f"'{storage.name}' is for {storage.purpose}: take one for {FILES}")
+        if storage.status == "INACTIVE":
+            found.append(f"'{storage.name}' is INACTIVE: activate it in iconik's storage settings")
+        denied = [right for right in rights if not storage.allows(right)]
+        if denied:
+            found.append(
+                f"'{storage.name}' does not allow to {' and '.join(denied)}: allow it in iconik's "
+                "storage settings"
+            )
+    return found
+
+
+def _listed(storages: Iterable[Storage]) -> str:
+    lines: Sequence[str] = [
+        f"'{each.name}' ({each.method} {each.purpose}, {each.id})"
+        for each in sorted(storages, key=lambda each: each.name.casefold())
+    ]
+    return "; ".join(lines) or "none that the token may see"
