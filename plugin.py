@@ -45,7 +45,7 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
 
     def click(action: Action) -> Response:
         if not _is_authentic(settings):
-            return _unauthorized()
+            return _unauthorized("a click")
         posted = parse(action, request.args, _body(), settings.formats)
         if not posted.auth_token and not settings.iconik_token:
             raise ClickError("auth_token", "is missing, and the service has no ICONIK_TOKEN")
@@ -69,6 +69,11 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
     @app.post("/remove")
     def remove() -> Response:
         return click("remove")
+
+    @app.post("/check")
+    def check() -> Response:
+        # Posted, as clicks are: so what lies between iconik and here is checked, too.
+        return jsonify(message="OK") if _is_authentic(settings) else _unauthorized("a check")
 
     @app.get("/")
     def ready() -> Response:
@@ -145,8 +150,8 @@ def _body() -> bytes:
     return body
 
 
-def _unauthorized() -> Response:
-    log.warning("refused a click without the shared secret, from %s", request.remote_addr)
+def _unauthorized(what: str) -> Response:
+    log.warning("refused %s without the shared secret, from %s", what, request.remote_addr)
     answer = _answer(HTTPStatus.UNAUTHORIZED, f"The header {SECRET_HEADER} is missing or wrong.")
     answer.headers["WWW-Authenticate"] = SECRET_HEADER
     return answer

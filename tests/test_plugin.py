@@ -205,10 +205,24 @@ def test_a_click_without_any_token_is_refused(recorder: FakeRecorder) -> None:
     assert recorder.recorded == []
 
 
+@pytest.mark.parametrize("secret", ["current", "previous"])
+def test_a_check_of_the_secret_is_answered_and_does_nothing(
+    recorder: FakeRecorder, secret: str
+) -> None:
+    client = create_app(Settings("id", "current", "previous"), recorder).test_client()
+    answer = client.post(
+        "/check",
+        headers={"x-bz-secret": secret},
+        environ_overrides={"wsgi.input": Unreadable(), "CONTENT_LENGTH": "100"},
+    )
+    assert (answer.status_code, message(answer)) == (200, "OK")
+    assert recorder.recorded == []
+
+
 # Unauthenticated
 
 
-@pytest.mark.parametrize("path", ["/add", "/remove"])
+@pytest.mark.parametrize("path", ["/add", "/remove", "/check"])
 @pytest.mark.parametrize(
     "given",
     [
@@ -503,7 +517,7 @@ def test_a_click_on_a_hundred_thousand_assets_is_accepted(
 # Other paths and methods
 
 
-@pytest.mark.parametrize("path", ["/add", "/remove"])
+@pytest.mark.parametrize("path", ["/add", "/remove", "/check"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 def test_an_action_is_only_posted_to(
     client: FlaskClient, headers: dict[str, str], recorder: FakeRecorder, path: str, method: str
