@@ -7,6 +7,7 @@ can be killed anywhere and be run again from the top: what must not be forgotten
 """
 
 import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -28,7 +29,7 @@ from errors import (
 )
 from iconik import MOST_COPIES_A_CALL, Iconik
 from ledger import Ledger
-from outcomes import Outcome, in_words, report
+from outcomes import Outcome, given_up, in_words, report
 from remove import look_to_remove
 from selection import expand
 from settings import Settings
@@ -198,7 +199,7 @@ class Run:
             except TokenRejected:
                 raise
             except IconikRefused as refusal:
-                look = Look({name: Outcome("failed", str(refusal)) for name in held.formats})
+                look = Look(given_up(held.formats, held.memo.deleting, str(refusal)))
         if look.is_being_copied:
             return look
         if look.copies:
@@ -209,7 +210,7 @@ class Run:
             due = self._clock.now_ms() + min(max(age // 2, SOONEST_LOOK_MS), LATEST_LOOK_MS)
             self._claims.note(held, "settling", look.outcomes, due)
         elif look.is_overtaken:
-            self._let_go(held, 0)
+            self._let_go(held, 0, look.outcomes)
         else:
             self._claims.note(held, "done", look.outcomes)
         return look
@@ -234,14 +235,17 @@ class Run:
                     held, self._clock.now_ms() + min(2**held.memo.failures * 1000, LATEST_RETRY_MS)
                 )
             else:
-                failed = Outcome("failed", f"{error}, {MOST_FAILURES} times over")
-                self._claims.note(held, "done", dict.fromkeys(held.formats, failed))
+                reason = f"{error}, {MOST_FAILURES} times over"
+                failed = given_up(held.formats, held.memo.deleting, reason)
+                self._claims.note(held, "done", failed)
 
-    def _let_go(self, held: Held, due_ms: int) -> None:
+    def _let_go(
+        self, held: Held, due_ms: int, outcomes: Mapping[str, Outcome] | None = None
+    ) -> None:
         """Have an asset looked at again, by others first if nothing of ours is under way for it."""
         memo = held.memo
         is_touched = memo.asked or memo.asking or memo.deleting or memo.unfinished_ms
-        self._claims.note(held, "settling" if is_touched else "waiting", {}, due_ms)
+        self._claims.note(held, "settling" if is_touched else "waiting", outcomes or {}, due_ms)
 
     def _look(self, held: Held) -> Look:
         if held.memo.asking and self._take_up(held):

@@ -49,6 +49,22 @@ def merged(
     return both
 
 
+def given_up(
+    formats: Iterable[str], deleting: Mapping[str, str], reason: str
+) -> dict[str, Outcome]:
+    """The outcomes of an asset that is given up, by format.
+
+    Args:
+        formats: what was still to be done; a newer click may have taken over the others.
+        deleting: the format's name of each file set whose deletion has begun, by its id.
+        reason: why it is given up.
+    """
+    reasons = dict.fromkeys(formats, reason)
+    for file_set_id, name in deleting.items():
+        reasons[name] = f"{reasons.get(name, reason)}; {_unfinished(file_set_id)}"
+    return {name: Outcome("failed", reason) for name, reason in reasons.items()}
+
+
 def report(
     operation: Operation,
     assets: Iterable[tuple[str, Memo, Mapping[str, Outcome]]],
@@ -108,11 +124,14 @@ def _problem(subject: str, name: str | None, kind: str, reason: str) -> dict[str
 
 
 def _half_deleted(asset_id: str, file_set_id: str, name: str) -> dict[str, str | None]:
-    reason = (
+    return _problem(asset_id, name, "failed", _unfinished(file_set_id))
+
+
+def _unfinished(file_set_id: str) -> str:
+    return (
         f"its deletion was not finished: file set {file_set_id} may lie in iconik's delete queue, "
         "proven safe on B2; purge or restore it there"
     )
-    return _problem(asset_id, name, "failed", reason)
 
 
 def _result(operation: Operation, problems: Sequence[object]) -> str:

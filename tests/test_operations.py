@@ -14,7 +14,15 @@ from sqlalchemy.exc import OperationalError
 import operations
 from claims import Claims
 from custom_action import CustomAction
-from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, Stopped, TokenRejected
+from errors import (
+    IconikError,
+    IconikRefused,
+    IconikUnavailable,
+    NotFound,
+    NotPermitted,
+    Stopped,
+    TokenRejected,
+)
 from ledger import Ledger
 from operations import Operations, Run
 from outcomes import report
@@ -345,6 +353,62 @@ def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) ->
             "reason": "could not list the files of asset asset-1: no (403)",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("method", "problem", "reason"),
+    [
+        ("purge_file_set", AWAY, "could not list the files: iconik answered 503, 10 times over"),
+        ("file_set_statuses", NotPermitted("list it", "no (403)"), "could not list it: no (403)"),
+    ],
+    ids=["no answer", "refusal"],
+)
+def test_a_deletion_that_a_newer_click_took_over_half_done_is_told_when_it_is_given_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str, problem: IconikError, reason: str
+) -> None:
+    clock = [1_000_000]
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+    bench.iconik.has(on_ll(), on_b2())
+    bench.iconik.problems["purge_file_set"] = AWAY
+
+    def take_over(wait: int) -> None:
+        clock[0] += 60_000
+        if wait == 1:
+            expanded_by(bench, bench.click(ADD))
+            bench.iconik.problems[method] = problem
+
+    bench.stopping.at_wait = take_over
+    told = bench.do(REMOVE)
+    (found,) = told["problems"]
+    assert (told["counts"]["failed"], told["counts"]["superseded"]) == (1, 0)
+    assert found["reason"] == (
+        f"{reason}; its deletion was not finished: file set {on_ll().file_set_id} may lie in "
+        "iconik's delete queue, proven safe on B2; purge or restore it there"
+    )
+
+
+def test_a_deletion_that_was_finished_counts_though_a_newer_click_takes_over_the_rest(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000_000]
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+    proxy = on_ll("proxy.mov", format_id="format-proxy")
+    files = (on_ll(), on_b2(), proxy, on_b2("proxy.mov", format_id="format-proxy"))
+    bench.iconik.has(*files, formats=[a_format(), a_format("PROXY")])
+    bench.iconik.problems["purge_file_set"] = AWAY
+
+    def take_over() -> None:
+        expanded_by(bench, bench.click(a_click("add", asset_ids=(ASSET,), formats=("PROXY",))))
+
+    def go_on(wait: int) -> None:
+        clock[0] += 60_000
+        if wait == 1:
+            bench.iconik.problems.clear()
+            bench.iconik.before["purge_file_set"] = take_over
+
+    bench.stopping.at_wait = go_on
+    told = bench.do(a_click("remove", asset_ids=(ASSET,), formats=("ORIGINAL", "PROXY")))
+    assert (told["counts"]["removed"], told["counts"]["superseded"]) == (1, 1)
 
 
 def test_an_operation_without_a_good_token_fails_as_a_whole(bench: Bench) -> None:
