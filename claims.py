@@ -6,11 +6,13 @@ An asset of an operation is in one of these states:
 ``held``       it is being looked at, or deleted from, right now
 ``copying``    copies of it were asked for and haven't ended
 ``settling``   its copies have ended, but iconik's records aren't final yet
-``done``       its outcome is known
+``done``       its outcome is known, or the operation has ended without one
+``left``       as done, but copies of it were asked for that nobody follows any more
 
 Before an operation touches an asset, it leaves to newer operations what they want, and waits for
 older ones that have the asset held, copying or settling. So a newer one always looks at what the
-older have left behind, and what it does is what lasts.
+older have left behind, and what it does is what lasts. Copies that an operation left behind when it
+was stopped, or failed, are followed by the next that is about the asset.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -34,6 +36,7 @@ from tables import (
 TOUCHING = ("held", "copying", "settling")
 # A request of the killed process may still be on its way through iconik.
 GRACE_MS = 5_000
+LEFT_AT_ONCE = 500
 SUPERSEDED = Outcome("superseded", "a newer click took over")
 
 
@@ -96,8 +99,9 @@ class Claims:
             newer, older = _rivals(connection, self._operation)
             if _unknown(newer):
                 return []
+            is_stopping = self._is_stopping(connection)
             takeable = (
-                sa.select(assets.c.asset_id, assets.c.memo, assets.c.outcomes)
+                sa.select(assets.c.asset_id, assets.c.state, assets.c.memo, assets.c.outcomes)
                 .where(
                     self._mine,
                     assets.c.state.in_(("waiting", "settling")),
@@ -109,24 +113,31 @@ class Claims:
             held: list[Held] = []
             # Assets that are all left to newer operations must not look like the last ones.
             while not held and (rows := connection.execute(takeable).all()):
-                held = self._hold(connection, newer, rows)
+                followed = set() if is_stopping else self._follow_left(connection, rows)
+                rows = [row for row in rows if row.asset_id not in followed]
+                held = self._hold(connection, newer, rows, is_stopping)
             return held
 
     def _hold(
-        self, connection: sa.Connection, newer: Sequence[Operation], rows: Sequence[Any]
+        self,
+        connection: sa.Connection,
+        newer: Sequence[Operation],
+        rows: Sequence[Any],
+        is_stopping: bool,
     ) -> list[Held]:
         """Hold those of some assets that aren't left to newer operations; done with the others."""
         left = self._formats_left(connection, newer, [row.asset_id for row in rows])
         held = []
         for row in rows:
-            formats, memo = left[row.asset_id], Memo(**row.memo)
+            formats, memo = () if is_stopping else left[row.asset_id], Memo(**row.memo)
             # A deletion that has begun is brought to its end whoever is newer: half of it
             # would leave the newer operation a file set that vanishes under its hands. And a
             # copy that may be under way is followed: it would undo what the newer one does.
             is_held = bool(formats or memo.deleting or memo.asking)
             if is_held:
                 held.append(Held(row.asset_id, formats, memo))
-            lost = {name: SUPERSEDED for name in self._operation.formats if name not in formats}
+            mine = set(left[row.asset_id])
+            lost = {name: SUPERSEDED for name in self._operation.formats if name not in mine}
             self._set(
                 connection,
                 row.asset_id,
@@ -136,7 +147,7 @@ class Claims:
         return held
 
     def may_delete(self, held: Held, file_sets: Mapping[str, str]) -> bool:
-        """Note that a deletion begins, unless a newer click has come in between.
+        """Note that a deletion begins, unless a newer click or a stop has come in between.
 
         Args:
             held: the asset; its memo takes up the file sets.
@@ -147,9 +158,98 @@ class Claims:
             left = self._formats_left(connection, newer, [held.asset_id])[held.asset_id]
             if _unknown(newer) or not set(file_sets.values()) <= set(left):
                 return False
+            if self._is_stopping(connection):
+                return False
             held.memo.deleting.update(file_sets)
             self._set(connection, held.asset_id, memo=held.memo.as_json())
             return True
+
+    def leave(self) -> None:
+        """Let go of all assets, to stop: but for those where something must be seen to its end.
+
+        That is a deletion that may have begun, and copies of which it isn't known whether iconik
+        was asked for them. What copies are under way goes on in iconik.
+        """
+        with writing_in_term(self._engine, self._term) as connection:
+            connection.execute(
+                sa.update(assets)
+                .where(self._mine, assets.c.state == "waiting")
+                .values(state="done")
+            )
+        last = ""
+        touched = sa.select(assets.c.asset_id, assets.c.state, assets.c.memo).where(
+            self._mine, assets.c.state.in_(TOUCHING)
+        )
+        # Many short transactions: clicks are recorded in between.
+        while True:
+            with writing_in_term(self._engine, self._term) as connection:
+                rows = connection.execute(
+                    touched.where(assets.c.asset_id > last)
+                    .order_by(assets.c.asset_id)
+                    .limit(LEFT_AT_ONCE)
+                ).all()
+                if not rows:
+                    return
+                last = rows[-1].asset_id
+                self._leave(connection, rows)
+
+    def _leave(self, connection: sa.Connection, rows: Sequence[Any]) -> None:
+        """Let go of some assets that are in hand."""
+        states: dict[str, list[str]] = {}
+        for row in rows:
+            memo = Memo(**row.memo)
+            if memo.deleting or memo.asking:
+                state = "settling" if row.state != "settling" else ""
+            else:
+                state = "left" if row.state == "copying" else "done"
+            states.setdefault(state, []).append(row.asset_id)
+        states.pop("", None)
+        for state, asset_ids in states.items():
+            connection.execute(
+                sa.update(assets)
+                .where(self._mine, assets.c.asset_id.in_(asset_ids))
+                .values(state=state, due_ms=0)
+            )
+
+    def _is_stopping(self, connection: sa.Connection) -> bool:
+        asked = sa.select(operations.c.stop_ms).where(operations.c.number == self._number)
+        return connection.execute(asked).scalar() is not None
+
+    def _follow_left(self, connection: sa.Connection, rows: Sequence[Any]) -> set[str]:
+        """Follow the copies of some assets that an operation left behind.
+
+        What this operation does would else be undone by a copy that ends later. An asset that was
+        looked at already is beyond that.
+
+        Returns:
+            The ids of the assets whose copies are followed now.
+        """
+        new = [row.asset_id for row in rows if row.state == "waiting"]
+        left = connection.execute(
+            sa.select(assets.c.asset_id, copies.c.job_id, copies.c.format_name, copies.c.asked_ms)
+            .join(operations, operations.c.number == assets.c.number)
+            .join(
+                copies,
+                sa.and_(copies.c.number == assets.c.number, copies.c.batch == assets.c.batch),
+            )
+            .where(
+                assets.c.asset_id.in_(new),
+                assets.c.state == "left",
+                operations.c.ll_storage_id == self._operation.ll_storage_id,
+                ~copies.c.ended,
+                # "" where it isn't known which format a job is about.
+                copies.c.format_name.in_((*self._operation.formats, "")),
+            )
+        ).all()
+        followed = {row.asset_id for row in left}
+        if followed:
+            batch = self._next_batch(connection)
+            for row in {row.job_id: row for row in left}.values():
+                self._add_copy(connection, row.job_id, batch, row.format_name, row.asked_ms)
+            for asset_id in followed:
+                self._set(connection, asset_id, state="copying", batch=batch)
+            self._settle(connection, batch)
+        return followed
 
     def note(
         self, held: Held, state: str, outcomes: Mapping[str, Outcome], due_ms: int = 0
@@ -183,25 +283,31 @@ class Claims:
             jobs: the format's name by the id of the job that copies it.
         """
         with writing_in_term(self._engine, self._term) as connection:
-            last = connection.execute(
-                sa.select(sa.func.max(copies.c.batch)).where(copies.c.number == self._number)
-            ).scalar()
-            batch = (last or 0) + 1
+            batch = self._next_batch(connection)
             for job_id, format_name in jobs.items():
-                connection.execute(
-                    insert_new(connection, copies).values(
-                        number=self._number,
-                        job_id=job_id,
-                        batch=batch,
-                        format_name=format_name,
-                        asked_ms=now_ms,
-                        ended=False,
-                    )
-                )
+                self._add_copy(connection, job_id, batch, format_name, now_ms)
             for each in held:
                 memo = each.memo.as_json()
                 self._set(connection, each.asset_id, state="copying", batch=batch, memo=memo)
             self._settle(connection, batch)
+
+    def _next_batch(self, connection: sa.Connection) -> int:
+        last = sa.select(sa.func.max(copies.c.batch)).where(copies.c.number == self._number)
+        return (connection.execute(last).scalar() or 0) + 1
+
+    def _add_copy(
+        self, connection: sa.Connection, job_id: str, batch: int, format_name: str, asked_ms: int
+    ) -> None:
+        connection.execute(
+            insert_new(connection, copies).values(
+                number=self._number,
+                job_id=job_id,
+                batch=batch,
+                format_name=format_name,
+                asked_ms=asked_ms,
+                ended=False,
+            )
+        )
 
     def copies_under_way(self) -> list[Copy]:
         """The copies that have not been seen to end."""

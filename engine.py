@@ -20,10 +20,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from cipher import Cipher
 from custom_action import CustomAction
 from database import connect, writing
-from errors import RecordingError, SettingsError
+from errors import RecordingError, RetryError, SettingsError
 from ledger import Ledger
 from lock import is_taken, only_one
 from settings import Settings
+from tables import Retry
 from turn import Clock, Turn, now_ms
 
 log = logging.getLogger(__name__)
@@ -94,8 +95,11 @@ class Recorder:
         except (SQLAlchemyError, OSError) as error:
             log.error("the database can't be opened yet: %s", _brief(error))
 
-    def record(self, click: CustomAction) -> tuple[str, bool]:
+    def record(self, click: CustomAction, retry: Retry | None = None) -> tuple[str, bool]:
         """Write a click down as an operation, durably.
+
+        Args:
+            retry: which operation is tried again, where nobody clicked in iconik.
 
         Returns:
             The operation's id, and whether it is a new one: the same click while one runs is that.
@@ -119,6 +123,7 @@ class Recorder:
                     digest=digest,
                     key=self._cipher.fingerprints[0],
                     now_ms=now_ms(),
+                    retry=retry,
                 )
                 client.enqueue_in_transaction(
                     connection,
@@ -129,6 +134,24 @@ class Recorder:
         except (SQLAlchemyError, OSError, SettingsError) as error:
             log.error("a click could not be recorded: %s", _brief(error))
             raise RecordingError("the operation could not be recorded; try again later") from error
+
+    def click_of(self, operation_id: str) -> CustomAction:
+        """The click that an operation was recorded for, its token included.
+
+        Raises:
+            RetryError: it can't be read any more.
+            SQLAlchemyError, OSError: the database can't be used now.
+        """
+        _, client = self.prepare()
+        found = client.list_workflows(workflow_ids=[operation_id], load_output=False)
+        given = found[0].input if found else None
+        # What another secret encrypted is handed over as it is.
+        if not isinstance(given, dict):
+            raise RetryError(
+                "its click can't be read any more: it was recorded with another BZ_SHARED_SECRET, "
+                "or is forgotten; click again in iconik"
+            )
+        return CustomAction(**given["args"][0])
 
     def close(self) -> None:
         """Close the database."""
@@ -278,6 +301,7 @@ class Executor:
             if operation:
                 fault = f"a fault of the plugin's own ({type(error).__name__}), see its log"
                 ledger.fail(operation.number, fault, now_ms())
+                ledger.sum_up(operation_id)
             return {}
 
 
@@ -295,6 +319,7 @@ def _give_up_stranded(ledger: Ledger, suspects: Container[str] | None = None) ->
             state = status.status if status else "no longer there"
             log.error("operation %s was stranded: the engine says %s", operation.id, state)
             ledger.fail(operation.number, "it was interrupted by a fault; click again", now_ms())
+            ledger.sum_up(operation.id)
         elif suspects is not None and status.status == "PENDING":
             log.warning("operation %s was idle; this process takes it up", operation.id)
             DBOS.resume_workflow(operation.id)

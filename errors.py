@@ -34,6 +34,10 @@ class RecordingError(PluginError):
     """The operation could not be written down, so the click must not be answered with 200."""
 
 
+class RetryError(PluginError):
+    """An operation can't be tried again; the message says why, and what to do."""
+
+
 class IconikError(PluginError):
     """iconik did not do what it was asked.
 
@@ -73,6 +77,10 @@ class TokenRejected(IconikRefused):
 
 class OperationFailed(PluginError):
     """An operation can come to nothing as a whole; the message says what to change."""
+
+
+class StopRequested(PluginError):
+    """Somebody has asked the operation to stop: it begins nothing more, and ends."""
 
 
 class Stopped(BaseException):

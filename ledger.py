@@ -7,12 +7,14 @@ import sqlalchemy as sa
 
 from custom_action import CustomAction
 from database import writing
-from outcomes import Outcome
+from outcomes import Outcome, report
 from schema import bring_up_to_date
 from tables import (
     CHUNK,
+    LET_GO,
     Memo,
     Operation,
+    Retry,
     assets,
     copies,
     executors,
@@ -92,7 +94,12 @@ class Ledger:
         """
         found = connection.execute(
             sa.select(operations.c.number, operations.c.id)
-            .where(operations.c.digest == digest, operations.c.ended_ms.is_(None))
+            .where(
+                operations.c.digest == digest,
+                operations.c.ended_ms.is_(None),
+                # One that is being stopped would let the click come to nothing.
+                operations.c.stop_ms.is_(None),
+            )
             .order_by(operations.c.number.desc())
             .limit(1)
         ).first()
@@ -121,6 +128,7 @@ class Ledger:
         digest: str,
         key: str,
         now_ms: int,
+        retry: Retry | None = None,
     ) -> None:
         """Write down a new operation, the newest of all, in a transaction of ``writing``."""
         connection.execute(
@@ -137,6 +145,8 @@ class Ledger:
                 clicks=1,
                 expanded=0,
                 recorded_ms=now_ms,
+                retry_of=retry.of if retry else None,
+                retry_by=retry.by if retry else None,
             )
         )
 
@@ -179,7 +189,7 @@ class Ledger:
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
                 sa.update(assets)
-                .where(assets.c.number == number, assets.c.state == "done")
+                .where(assets.c.number == number, assets.c.state.in_(LET_GO))
                 .values(state="waiting", due_ms=0, memo={})
             )
         # Many short transactions: clicks are recorded in between. Nobody takes an asset before
@@ -231,34 +241,99 @@ class Ledger:
 
     # Ends
 
+    def ask_to_stop(self, operation_id: str, by: str, now_ms: int) -> bool:
+        """Ask an operation to begin nothing more, and to end; any process may.
+
+        Args:
+            by: who asks, as the rest of 'stopped by'.
+
+        Returns:
+            Whether it will: one that has ended, or that is nowhere, won't.
+        """
+        running = sa.and_(operations.c.id == operation_id, operations.c.ended_ms.is_(None))
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(operations)
+                .where(running, operations.c.stop_ms.is_(None))
+                .values(stop_by=by, stop_ms=now_ms)
+            )
+            return connection.execute(sa.select(operations.c.id).where(running)).first() is not None
+
+    def is_asked_to_stop(self, number: int) -> bool:
+        """Whether somebody has asked an operation to stop."""
+        with self._engine.connect() as connection:
+            asked = sa.select(operations.c.stop_ms).where(operations.c.number == number)
+            return connection.execute(asked).scalar() is not None
+
     def end(self, operation: Operation, now_ms: int) -> bool:
-        """End an operation, if nothing is left to do and nobody asked for it again."""
+        """End an operation, if nothing is left to do and nobody asked for it again.
+
+        One that was to stop ends even so, once its assets are let go of; see ``Claims.leave``.
+        """
         with writing_in_term(self._engine, self._term) as connection:
             open_assets = sa.select(assets.c.asset_id).where(
-                assets.c.number == operation.number, assets.c.state != "done"
+                assets.c.number == operation.number, assets.c.state.not_in(LET_GO)
             )
             if connection.execute(open_assets.limit(1)).first():
                 return False
+            is_ready = (
+                operations.c.stop_ms.is_not(None)
+                if operation.stop_ms
+                else sa.and_(
+                    operations.c.clicks == operations.c.expanded, operations.c.stop_ms.is_(None)
+                )
+            )
             done = connection.execute(
                 sa.update(operations)
-                .where(
-                    operations.c.number == operation.number,
-                    operations.c.clicks == operations.c.expanded,
-                )
+                .where(operations.c.number == operation.number, is_ready)
                 .values(ended_ms=now_ms)
             )
             return done.rowcount == 1
 
     def fail(self, number: int, failure: str, now_ms: int) -> None:
         """End an operation that came to nothing as a whole, and let go of its assets."""
+        is_copying = assets.c.state == "copying"
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
-                sa.update(assets).where(assets.c.number == number).values(state="done")
+                sa.update(assets)
+                .where(assets.c.number == number)
+                .values(state=sa.case((is_copying, "left"), else_="done"))
             )
             connection.execute(
                 sa.update(operations)
                 .where(operations.c.number == number)
                 .values(ended_ms=now_ms, failure=failure)
+            )
+
+    def sum_up(self, operation_id: str) -> dict[str, Any]:
+        """Make the report of an operation, and note its result and counts for lists of many.
+
+        Returns:
+            The report, see ``outcomes.report``.
+
+        Raises:
+            LookupError: there is no such operation.
+        """
+        operation = self.operation(operation_id)
+        if operation is None:
+            raise LookupError(f"operation {operation_id} is not in the ledger")
+        told = report(operation, self.outcomes(operation.number), self.gone(operation.number))
+        if operation.ended_ms is not None:
+            with writing_in_term(self._engine, self._term) as connection:
+                connection.execute(
+                    sa.update(operations)
+                    .where(operations.c.number == operation.number)
+                    .values(result=told["result"], counts=told["counts"])
+                )
+        return told
+
+    def will_look(self, number: int, looks_ms: int, outage: str | None) -> None:
+        """Note when an operation looks at iconik again, and what iconik fails at, if it does."""
+        with writing_in_term(self._engine, self._term) as connection:
+            connection.execute(
+                sa.update(operations)
+                .where(operations.c.number == number)
+                .values(looks_ms=looks_ms, outage=outage)
             )
 
     def ended_before(self, moment_ms: int) -> list[str]:

@@ -25,15 +25,17 @@ from errors import (
     IconikUnavailable,
     OperationFailed,
     Stopped,
+    StopRequested,
     TokenRejected,
 )
 from iconik import MOST_COPIES_A_CALL, Iconik
 from ledger import Ledger
-from outcomes import Outcome, given_up, in_words, report
+from outcomes import Outcome, given_up, in_words
 from remove import look_to_remove
 from selection import expand
 from settings import Settings
 from sight import Look, Patience
+from stop_request import StopRequest
 from tables import Operation
 from transport import Pacer, Transport
 from turn import Turn, now_ms
@@ -48,6 +50,8 @@ LARGEST_BATCH = {"add": MOST_COPIES_A_CALL, "remove": 100}
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 DATABASE_WAIT = 5.0
+# While nothing moves, so often it is seen whether somebody has asked to stop.
+STOP_INTERVAL = 2.0
 # While other operations are in the way: they may let go at any moment.
 LONGEST_WAIT_FOR_OTHERS = 1.0
 SOONEST_LOOK_MS = 1_000
@@ -109,6 +113,8 @@ class Run:
         self._ledger = Ledger(turn.engine, turn.term)
         self._number = self._operation().number
         self._claims = Claims(turn.engine, self._operation(), turn.term)
+        self._stop = StopRequest(self._ledger, self._number)
+        self._is_stopping = False
         self._batch = FIRST_BATCH
         # Why nothing can be copied to B2; not known before the storages were looked at.
         self._obstacle: str | None = None
@@ -121,13 +127,47 @@ class Run:
         self._claims.recover(self._clock.now_ms())
         wait = FIRST_WAIT
         while self._operation().ended_ms is None:
+            if self._has_ended_by_stop():
+                break
             has_moved = self._try_pass()
             if self._ledger.end(self._operation(), now_ms()):
                 break
             wait = FIRST_WAIT if has_moved else min(wait * 1.5, self._longest_wait())
-            if not has_moved and self._stopping.wait(wait):
-                raise Stopped
+            if not has_moved:
+                self._rest(wait)
         return self._report()
+
+    def _has_ended_by_stop(self) -> bool:
+        """Whether the operation was to stop, and nothing keeps it from that."""
+        operation = self._operation()
+        if operation.stop_ms is None:
+            return False
+        if not self._is_stopping:
+            log.info("%s is being stopped by %s", self._click.title, operation.stop_by)
+        self._is_stopping = True
+        self._claims.leave()
+        return self._ledger.end(operation, now_ms())
+
+    def _rest(self, seconds: float) -> None:
+        """Wait for the next pass, or until somebody asks to stop."""
+        if seconds > STOP_INTERVAL:
+            outage = str(self._outage) if self._outage else None
+            self._ledger.will_look(self._number, now_ms() + int(seconds * 1000), outage)
+        while seconds > 0:
+            if self._stopping.wait(min(seconds, STOP_INTERVAL)):
+                raise Stopped
+            seconds -= STOP_INTERVAL
+            if seconds > 0 and self._is_to_stop():
+                return
+
+    def _is_to_stop(self) -> bool:
+        """Whether somebody has asked to stop, and nothing was done about it yet."""
+        return not self._is_stopping and self._stop.is_there()
+
+    def _check_stop(self) -> None:
+        self._check_stopping()
+        if self._is_to_stop():
+            raise StopRequested
 
     def _try_pass(self) -> bool:
         """One pass, whatever it meets. Returns whether anything has moved."""
@@ -143,18 +183,21 @@ class Run:
         except (IconikRefused, OperationFailed) as error:
             self._fail(str(error))
             return False
+        except StopRequested:
+            return True
         if self._outage is not None:
             log.info("iconik is back")
+            self._ledger.will_look(self._number, now_ms(), None)
         self._outage = None
         self._heard_ms = self._clock.now_ms()
         return has_moved
 
     def _pass(self) -> bool:
         """One pass over all that can be done now. Returns whether anything was."""
-        if self._obstacle is None:
+        if self._obstacle is None and not self._is_stopping:
             self._obstacle = storages.check(self._iconik, self._click)
         operation = self._operation()
-        if not operation.is_expanded:
+        if not operation.is_expanded and not self._is_stopping:
             self._expand(operation)
         has_moved = False
         with ThreadPoolExecutor(
@@ -164,10 +207,12 @@ class Run:
                 has_moved = True
                 self._look_at_all(pool, held)
                 self._batch = min(2 * self._batch, LARGEST_BATCH[self._click.action])
+        if self._is_stopping or self._is_to_stop():
+            return has_moved
         return self._follow() or has_moved
 
     def _expand(self, operation: Operation) -> None:
-        asset_ids, gone = expand(self._click, self._iconik, self._check_stopping)
+        asset_ids, gone = expand(self._click, self._iconik, self._check_stop)
         self._ledger.expand(operation.number, operation.clicks, asset_ids, gone)
         log.info("%s is about %s", self._click.title, in_words({"assets": len(asset_ids)}))
 
@@ -178,7 +223,11 @@ class Run:
             (each, look.copies) for each, look in zip(held, looks, strict=True) if look.copies
         ]
         try:
-            if wanted:
+            if wanted and self._is_to_stop():
+                for each, _ in wanted:
+                    each.memo.asking = False
+                    self._let_go(each, 0)
+            elif wanted:
                 copying.ask(self._iconik, self._claims, self._route, wanted, self._clock.now_ms())
         finally:
             if unanswered:
@@ -188,6 +237,9 @@ class Run:
         """Look at an asset, do what can be done at once, and note how it stands."""
         self._check_stopping()
         look = Look(is_overtaken=True)
+        if self._is_to_stop():
+            # It stays held, until ``Claims.leave`` lets go of it.
+            return look
         # While iconik is away, the others of a batch needn't find out for themselves.
         if not unanswered:
             try:
@@ -296,9 +348,7 @@ class Run:
         self._ledger.fail(self._number, failure, now_ms())
 
     def _report(self) -> dict[str, int]:
-        told = report(
-            self._operation(), self._ledger.outcomes(self._number), self._ledger.gone(self._number)
-        )
+        told = self._ledger.sum_up(self._id)
         for problem in told["problems"][:PROBLEMS_LOGGED]:
             log.warning("%(kind)s %(asset_id)s %(format)s: %(reason)s", problem)
         if len(told["problems"]) > PROBLEMS_LOGGED:

@@ -23,6 +23,7 @@ COUNTED: tuple[Kind, ...] = (
     "copied", "there", "without", "removed", "absent", "kept", "failed", "vanished", "superseded",
 )  # fmt: skip
 HIDE_NOTHING = {"removed": ("absent", "superseded"), "copied": ("there", "superseded")}
+LEFT = "its copy was asked for, and is left to iconik, whose jobs list shows what becomes of it"
 TROUBLE = frozenset({"kept", "failed", "vanished"})
 
 
@@ -77,10 +78,13 @@ def report(
         gone: by collection or saved search, why it could not be listed.
 
     Returns:
-        ``result`` ('running', 'failed', 'finished with warnings' or 'finished'), ``counts``:
-        ``assets`` in all, and for each kind of outcome how many formats of assets ended so;
-        ``problems``: for each kept or failed one ``asset_id``, ``format``, ``kind``, ``reason``.
+        ``result`` ('running', 'stopping', 'failed', 'stopped', 'finished with warnings' or
+        'finished'), ``counts``: ``assets`` in all, for each kind of outcome how many formats of
+        assets ended so, and how many assets are ``undone``: not, or not in all their formats, done
+        with when the operation failed or was stopped; ``problems``: for each kept or failed one,
+        and each copy that was left, ``asset_id``, ``format``, ``kind``, ``reason``.
     """
+    is_cut_short = bool(operation.failure or (operation.stop_ms and operation.ended_ms))
     counts: Counter[str] = Counter()
     problems: list[dict[str, str | None]] = []
     for asset_id, memo, outcomes in assets:
@@ -89,8 +93,12 @@ def report(
             counts[kind] += 1
             if kind in TROUBLE:
                 problems.append(_problem(asset_id, name, kind, reason))
-        if operation.failure and not outcomes:
+        undone = [name for name in operation.formats if name not in outcomes]
+        if is_cut_short and undone:
             counts["undone"] += 1
+            problems += [
+                _problem(asset_id, name, "undone", LEFT) for name in undone if name in memo.asked
+            ]
         if operation.failure and memo.deleting:
             problems += [_half_deleted(asset_id, *each) for each in memo.deleting.items()]
     problems += [_problem(what, None, "failed", reason) for what, reason in gone.items()]
@@ -103,7 +111,10 @@ def report(
         "clicks": operation.clicks,
         "recorded": _time(operation.recorded_ms),
         "ended": _time(operation.ended_ms) if operation.ended_ms else None,
-        "result": _result(operation, problems),
+        "stopped_by": operation.stop_by,
+        "retry_of": operation.retry_of,
+        "retried_by": operation.retry_by,
+        "result": _result(operation, problems, counts["undone"]),
         "failure": operation.failure,
         "counts": {name: counts[name] for name in ("assets", *COUNTED, "undone")},
         "problems": problems,
@@ -134,11 +145,14 @@ def _unfinished(file_set_id: str) -> str:
     )
 
 
-def _result(operation: Operation, problems: Sequence[object]) -> str:
+def _result(operation: Operation, problems: Sequence[object], undone: int) -> str:
     if operation.failure:
         return "failed"
     if operation.ended_ms is None:
-        return "running"
+        return "stopping" if operation.stop_ms else "running"
+    # A stop that came when all was done has stopped nothing.
+    if operation.stop_ms and (undone or not operation.is_expanded):
+        return "stopped"
     return "finished with warnings" if problems else "finished"
 
 

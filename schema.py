@@ -1,13 +1,27 @@
 """Which tables a database has, and how those of an older version of this service become today's."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from errors import SettingsError
-from tables import executors, metadata, schema
+from tables import executors, metadata, operations, schema
 
-# The columns that each version from the second on has added. They have defaults, so that a row from
-# before is a good one; what else a version changes would need more than this.
-ADDED: tuple[tuple[sa.Column[int], ...], ...] = ((executors.c.clock_ms,),)
+# The columns that each version from the second on has added. They have defaults or may be empty, so
+# that a row from before is a good one; what else a version changes would need more than this.
+ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
+    (executors.c.clock_ms,),
+    (
+        operations.c.stop_by,
+        operations.c.stop_ms,
+        operations.c.retry_of,
+        operations.c.retry_by,
+        operations.c.result,
+        operations.c.counts,
+        operations.c.looks_ms,
+        operations.c.outage,
+    ),
+)
 VERSION = len(ADDED) + 1
 
 

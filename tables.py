@@ -1,6 +1,6 @@
 """The tables of the ledger, and the values read from them. They lie in the engine's database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,9 @@ from errors import Stopped
 
 # Rows written in one transaction.
 CHUNK = 2_000
+
+# The states of an asset that its operation has nothing more to do with; see ``claims``.
+LET_GO = ("done", "left")
 
 metadata = sa.MetaData()
 _number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -36,6 +39,18 @@ operations = sa.Table(
     sa.Column("recorded_ms", sa.BigInteger, nullable=False),
     sa.Column("ended_ms", sa.BigInteger),
     sa.Column("failure", sa.Text),
+    # Who asked to stop it, and when.
+    sa.Column("stop_by", sa.Text),
+    sa.Column("stop_ms", sa.BigInteger),
+    # The operation it tries again, and who asked for that.
+    sa.Column("retry_of", sa.Text),
+    sa.Column("retry_by", sa.Text),
+    # Of its report, once it has ended.
+    sa.Column("result", sa.Text),
+    sa.Column("counts", sa.JSON),
+    # When it looks again, and what iconik failed at, if it waits for that.
+    sa.Column("looks_ms", sa.BigInteger),
+    sa.Column("outage", sa.Text),
     sqlite_autoincrement=True,
 )
 assets = sa.Table(
@@ -106,6 +121,11 @@ class Operation:
         expanded: how many of those clicks its assets were listed for.
         recorded_ms, ended_ms: milliseconds since 1970; ended_ms is None while it runs.
         failure: why it came to nothing as a whole, if it did.
+        stop_by, stop_ms: who asked to stop it, and when.
+        retry_of, retry_by: the id of the operation that it tries again, and who asked for that.
+        result, counts: of its report; None until that is made, right after its end.
+        looks_ms: when it looks at iconik again, where that is not at once.
+        outage: what iconik gave no usable answer to, while it waits for iconik.
     """
 
     number: int
@@ -122,11 +142,32 @@ class Operation:
     recorded_ms: int
     ended_ms: int | None
     failure: str | None
+    stop_by: str | None = None
+    stop_ms: int | None = None
+    retry_of: str | None = None
+    retry_by: str | None = None
+    result: str | None = None
+    counts: Mapping[str, int] | None = None
+    looks_ms: int | None = None
+    outage: str | None = None
 
     @property
     def is_expanded(self) -> bool:
         """Whether its assets are known, as of its newest click."""
         return self.expanded >= self.clicks
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Why an operation is there that nobody clicked in iconik.
+
+    Attributes:
+        of: the id of the operation that it tries again.
+        by: who asked for it.
+    """
+
+    of: str
+    by: str
 
 
 @dataclass
@@ -194,4 +235,12 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         recorded_ms=row.recorded_ms,
         ended_ms=row.ended_ms,
         failure=row.failure,
+        stop_by=row.stop_by,
+        stop_ms=row.stop_ms,
+        retry_of=row.retry_of,
+        retry_by=row.retry_by,
+        result=row.result,
+        counts=row.counts,
+        looks_ms=row.looks_ms,
+        outage=row.outage,
     )

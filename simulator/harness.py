@@ -20,6 +20,7 @@ from database import connect
 from ledger import Ledger
 from outcomes import report
 from tables import Operation
+from turn import now_ms
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a-secret-of-the-simulator-s-own-0123456789"  # noqa: S105 - opens nothing but a simulator
@@ -296,6 +297,10 @@ class Service:
         operation = self.operation(operation_id)
         number = operation.number
         return report(operation, self._ledger.outcomes(number), self._ledger.gone(number))
+
+    def ask_to_stop(self, operation_id: str, by: str) -> bool:
+        """Ask an operation to stop, from this process; see ``Ledger.ask_to_stop``."""
+        return self._ledger.ask_to_stop(operation_id, by, now_ms())
 
     def log(self) -> str:
         """What it has logged since it was last started."""

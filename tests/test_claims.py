@@ -559,6 +559,15 @@ class Clicks(RuleBasedStateMachine):
         self.now += GRACE_MS
 
     @precondition(lambda self: self.running())
+    @rule(data=st.data())
+    def stop(self, data: st.DataObject) -> None:
+        hands = data.draw(st.sampled_from(self.running()))
+        assert self.ledger.ask_to_stop(hands.id, "Ada", self.now)
+        # What it has in hand is held by this process alone.
+        hands.held.clear()
+        hands.claims.leave()
+
+    @precondition(lambda self: self.running())
     @rule(data=st.data(), is_lost=st.integers(0, 5))
     def end(self, data: st.DataObject, is_lost: int) -> None:
         hands = data.draw(st.sampled_from(self.running()))

@@ -15,8 +15,10 @@ from errors import (
     OperationFailed,
     PluginError,
     RecordingError,
+    RetryError,
     SettingsError,
     Stopped,
+    StopRequested,
     TokenRejected,
 )
 
@@ -25,6 +27,8 @@ ALL = [
     SettingsError("why"),
     ClickError("asset_ids", "must be a list of UUIDs"),
     RecordingError("why"),
+    RetryError("it has not ended"),
+    StopRequested("why"),
     IconikError("read storage 1", "it said no"),
     IconikUnavailable("read storage 1", "it said no"),
     IconikRefused("read storage 1", "it said no"),

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 import operations
+import stop_request
 from claims import Claims
 from custom_action import CustomAction
 from errors import (
@@ -92,7 +93,10 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    # Each wait is one wait, and what was asked a moment ago is seen.
+    monkeypatch.setattr(operations, "STOP_INTERVAL", 3600.0)
+    monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
     with a_database(tmp_path) as engine:
         yield Bench(engine)
 

@@ -18,6 +18,7 @@ from engine import Recorder
 from errors import RecordingError, SettingsError
 from plugin import LARGEST_BODY, create_app
 from settings import Settings
+from tables import Retry
 from version import VERSION
 
 B2 = "b2b2b2b2-0000-4000-8000-000000000000"
@@ -41,7 +42,7 @@ class FakeRecorder(Recorder):
         self.is_new = True
         self.problem: Exception | None = None
 
-    def record(self, click: CustomAction) -> tuple[str, bool]:
+    def record(self, click: CustomAction, retry: Retry | None = None) -> tuple[str, bool]:
         """Remember a click."""
         self.recorded.append(click)
         if self.problem:

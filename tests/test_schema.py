@@ -56,6 +56,19 @@ def test_a_database_of_the_first_version_becomes_todays_and_keeps_its_operations
         "DROP TABLE plugin_schema",
         "DROP TABLE plugin_health",
         "ALTER TABLE plugin_executors DROP COLUMN clock_ms",
+        *(
+            f"ALTER TABLE plugin_operations DROP COLUMN {column}"
+            for column in (
+                "stop_by",
+                "stop_ms",
+                "retry_of",
+                "retry_by",
+                "result",
+                "counts",
+                "looks_ms",
+                "outage",
+            )
+        ),
     )
     Ledger(engine).create()
     assert columns(engine) == today

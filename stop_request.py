@@ -1,0 +1,31 @@
+"""Whether somebody has asked a running operation to stop, as those who carry it out see it."""
+
+import time
+
+from ledger import Ledger
+
+# Each look is a query, and there is one before each asset.
+INTERVAL = 0.25
+
+
+class StopRequest:
+    """The wish that an operation stop, from when somebody has it.
+
+    Args:
+        ledger: where any process may have written it down.
+        number: the operation's.
+    """
+
+    def __init__(self, ledger: Ledger, number: int) -> None:
+        self._ledger = ledger
+        self._number = number
+        self._is_there = False
+        self._looked = float("-inf")
+
+    def is_there(self) -> bool:
+        """Whether it is there, as of a moment ago."""
+        now = time.monotonic()
+        if not self._is_there and now - self._looked >= INTERVAL:
+            self._looked = now
+            self._is_there = self._ledger.is_asked_to_stop(self._number)
+        return self._is_there

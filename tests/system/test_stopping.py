@@ -1,0 +1,73 @@
+"""An operation is stopped by another process, in the middle, and across a kill."""
+
+from simulator.harness import Service, Simulator, wait_for
+from tests.system.media import asset, collection, files, unproven_deletions
+from tests.system.points import hang_at, kill_at
+
+MANY = 120
+PURGE = "files/v1/assets/*/purge/"
+
+
+def stop(service: Service, operation_id: str) -> None:
+    assert service.ask_to_stop(operation_id, "Ada")
+
+
+def test_a_remove_of_many_assets_is_stopped_and_deletes_no_more(
+    simulator: Simulator, service: Service
+) -> None:
+    top = collection(simulator, "top")
+    simulator.control("PATCH", "settings", {"latency_ms": 20})
+    fill = {
+        "count": MANY,
+        "formats": {"ORIGINAL": 1},
+        "on": ["b2", "lucidlink"],
+        "collection_ids": [top],
+    }
+    simulator.control("POST", "fill", fill)
+    operation_id = service.click("remove", "ORIGINAL", collection_ids=[top]).json()["operation_id"]
+    wait_for("deletions", lambda: len(files(simulator.lucidlink)) < MANY - 10, 60)
+    stop(service, operation_id)
+    report = service.report(operation_id)
+    left = len(files(simulator.lucidlink))
+    assert (report["result"], report["stopped_by"]) == ("stopped", "Ada")
+    assert 0 < left < MANY - 10
+    assert report["counts"]["removed"] == MANY - left
+    assert report["counts"]["undone"] == left
+    assert unproven_deletions(simulator) == 0
+
+
+def test_a_stop_is_heeded_by_whoever_runs_it_after_a_kill(
+    simulator: Simulator, service: Service
+) -> None:
+    clips = [asset(simulator, f"clip{number}", on="both") for number in range(3)]
+    hang_at(simulator, "DELETE", PURGE)
+    operation_id = service.click("remove", "ORIGINAL", asset_ids=clips).json()["operation_id"]
+    kill_at(service)
+    stop(service, operation_id)
+    service.start()
+    report = service.report(operation_id)
+    # What a deletion had begun for was brought to its end, and nothing is half deleted.
+    removed = report["counts"]["removed"]
+    assert report["result"] in ("stopped", "finished")
+    assert removed + report["counts"]["undone"] == len(clips)
+    assert len(files(simulator.lucidlink)) == len(clips) - removed
+    assert [each for each in report["problems"] if each["kind"] == "failed"] == []
+    assert unproven_deletions(simulator) == 0
+
+
+def test_a_click_after_a_stop_waits_for_the_copy_that_was_left(
+    simulator: Simulator, service: Service
+) -> None:
+    clip = asset(simulator, "clip")
+    simulator.control("PATCH", "settings", {"copy_seconds": 6.0})
+    added = service.click("add", "ORIGINAL", asset_ids=[clip]).json()["operation_id"]
+    wait_for("copy", lambda: service.progress(added).get("copying"), 30)
+    stop(service, added)
+    report = service.report(added, 30)
+    assert report["result"] == "stopped"
+    assert "its copy was asked for" in report["problems"][0]["reason"]
+    removed = service.click("remove", "ORIGINAL", asset_ids=[clip]).json()["operation_id"]
+    # Had it not waited, the copy would have come after it, and stayed.
+    assert service.report(removed)["counts"]["removed"] == 1
+    assert files(simulator.lucidlink) == []
+    assert unproven_deletions(simulator) == 0

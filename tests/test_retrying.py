@@ -1,0 +1,242 @@
+"""Trying again what an operation left undone: with what its click said, as the newest of all."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from claims import Claims
+from custom_action import CustomAction
+from database import connect
+from engine import Recorder
+from errors import RecordingError, RetryError
+from ledger import Ledger
+from outcomes import Outcome
+from retrying import try_again
+from settings import Settings
+from tables import Operation
+from tests.makers import ASSET, a_click
+
+NOW = 1_000_000
+CLICK = a_click(
+    "remove",
+    formats=("ORIGINAL", "PROXY"),
+    asset_ids=("a1", "a2"),
+    user_id="u1",
+    auth_token="token-of-the-click",
+)
+DONE = {"ORIGINAL": Outcome("removed"), "PROXY": Outcome("absent")}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
+    return Settings(iconik_id=ASSET, secret="s" * 32, database_url=url)
+
+
+@pytest.fixture
+def recorder(settings: Settings) -> Iterator[Recorder]:
+    recorder = Recorder(settings)
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def engine(settings: Settings, recorder: Recorder) -> Iterator[sa.Engine]:
+    recorder.open()
+    engine = connect(settings.database_url, 5)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def ledger(engine: sa.Engine) -> Ledger:
+    return Ledger(engine, Ledger(engine).begin_term(NOW))
+
+
+def operation_of(ledger: Ledger, operation_id: str) -> Operation:
+    operation = ledger.operation(operation_id)
+    assert operation is not None
+    return operation
+
+
+def ended(
+    engine: sa.Engine,
+    recorder: Recorder,
+    outcomes: dict[str, dict[str, Outcome]],
+    click: CustomAction = CLICK,
+    gone: dict[str, str] | None = None,
+) -> str:
+    """An operation that ended, with these outcomes by asset and format; returns its id."""
+    term = Ledger(engine).begin_term(NOW)
+    ledger = Ledger(engine, term)
+    operation_id, _ = recorder.record(click)
+    operation = operation_of(ledger, operation_id)
+    ledger.expand(operation.number, 1, outcomes, gone or {})
+    claims = Claims(engine, operation, term)
+    for held in claims.take(len(outcomes), NOW):
+        claims.note(held, "done", outcomes[held.asset_id])
+    assert ledger.end(operation, NOW)
+    return operation_id
+
+
+@pytest.mark.parametrize("kind", ["kept", "failed"])
+def test_only_what_came_to_nothing_is_tried_again(
+    engine: sa.Engine, recorder: Recorder, kind: str
+) -> None:
+    came_to_nothing = {**DONE, "PROXY": Outcome(kind, "why")}  # type: ignore[arg-type]
+    first = ended(engine, recorder, {"a1": DONE, "a2": came_to_nothing})
+    second, is_new = try_again(recorder, first, "Ada")
+    assert is_new
+    assert recorder.click_of(second) == replace(CLICK, context="BULK", asset_ids=("a2",))
+
+
+@pytest.mark.parametrize("kind", ["vanished", "superseded", "without"])
+def test_what_cannot_come_to_anything_else_is_not_tried_again(
+    engine: sa.Engine, recorder: Recorder, kind: str
+) -> None:
+    hopeless = {**DONE, "PROXY": Outcome(kind, "why")}  # type: ignore[arg-type]
+    first = ended(engine, recorder, {"a1": hopeless})
+    with pytest.raises(RetryError, match="all of it was done"):
+        try_again(recorder, first, "Ada")
+
+
+def test_what_a_stop_left_undone_is_tried_again(engine: sa.Engine, recorder: Recorder) -> None:
+    ledger = Ledger(engine, Ledger(engine).begin_term(NOW))
+    first, _ = recorder.record(CLICK)
+    operation = operation_of(ledger, first)
+    ledger.expand(operation.number, 1, ["a1", "a2"], {})
+    claims = Claims(engine, operation, 1)
+    claims.note(claims.take(1, NOW)[0], "done", DONE)
+    ledger.ask_to_stop(first, "Ada", NOW)
+    claims.leave()
+    ledger.end(operation_of(ledger, first), NOW)
+    second, _ = try_again(recorder, first, "Ada")
+    assert recorder.click_of(second).asset_ids == ("a2",)
+
+
+def test_where_nothing_was_listed_the_whole_selection_is_tried_again(
+    recorder: Recorder, ledger: Ledger
+) -> None:
+    first, _ = recorder.record(CLICK)
+    ledger.fail(1, "no token is good", NOW)
+    second, _ = try_again(recorder, first, "Ada")
+    assert recorder.click_of(second) == CLICK
+
+
+def test_everything_can_be_done_again(engine: sa.Engine, recorder: Recorder) -> None:
+    first = ended(engine, recorder, {"a1": DONE, "a2": DONE})
+    second, _ = try_again(recorder, first, "Ada", everything=True)
+    assert recorder.click_of(second) == CLICK
+
+
+def test_what_could_not_be_opened_is_opened_again(engine: sa.Engine, recorder: Recorder) -> None:
+    gone = {"collection c1": "no", "saved search s1": "no"}
+    click = replace(CLICK, asset_ids=(), collection_ids=("c1", "c2"), saved_search_ids=("s1",))
+    first = ended(engine, recorder, {"a1": DONE}, click, gone)
+    second, _ = try_again(recorder, first, "Ada")
+    again = recorder.click_of(second)
+    assert (again.asset_ids, again.collection_ids, again.saved_search_ids) == (
+        (),
+        ("c1",),
+        ("s1",),
+    )
+
+
+def test_it_is_told_of_what_it_tries_again_and_who_asked(
+    engine: sa.Engine, recorder: Recorder, ledger: Ledger
+) -> None:
+    first = ended(engine, recorder, {"a1": {}})
+    second, _ = try_again(recorder, first, "Ada")
+    operation = operation_of(ledger, second)
+    assert (operation.retry_of, operation.retry_by, operation.user_id) == (first, "Ada", "u1")
+    assert operation.number > operation_of(ledger, first).number
+
+
+def test_what_was_clicked_for_the_opposite_since_is_left_alone(
+    engine: sa.Engine, recorder: Recorder
+) -> None:
+    first = ended(engine, recorder, {"a1": {}, "a2": {}})
+    ended(engine, recorder, {"a1": {}}, replace(CLICK, action="add", asset_ids=("a1",)))
+    second, _ = try_again(recorder, first, "Ada")
+    assert recorder.click_of(second).asset_ids == ("a2",)
+
+
+def test_where_all_was_clicked_for_the_opposite_since_it_says_so(
+    engine: sa.Engine, recorder: Recorder
+) -> None:
+    first = ended(engine, recorder, {"a1": {}})
+    ended(engine, recorder, {"a1": {}}, replace(CLICK, action="add"))
+    with pytest.raises(RetryError, match="or was clicked for the opposite since"):
+        try_again(recorder, first, "Ada")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"action": "remove", "asset_ids": ("a1",)},
+        {"action": "add", "ll_storage_id": "another"},
+        {"action": "add", "formats": ("EDIT_PROXY",)},
+    ],
+)
+def test_what_was_clicked_for_something_else_since_is_tried_again(
+    engine: sa.Engine, recorder: Recorder, other: dict[str, object]
+) -> None:
+    first = ended(engine, recorder, {"a1": {}, "a2": DONE})
+    ended(engine, recorder, {"a1": {}}, replace(CLICK, **other))  # type: ignore[arg-type]
+    second, _ = try_again(recorder, first, "Ada")
+    assert recorder.click_of(second).asset_ids == ("a1",)
+
+
+def test_the_same_again_while_it_runs_is_one_operation(
+    engine: sa.Engine, recorder: Recorder
+) -> None:
+    first = ended(engine, recorder, {"a1": {}})
+    second, _ = try_again(recorder, first, "Ada")
+    assert try_again(recorder, first, "Grace") == (second, False)
+
+
+def test_what_runs_is_not_tried_again(recorder: Recorder) -> None:
+    first, _ = recorder.record(CLICK)
+    with pytest.raises(RetryError, match="it hasn't ended"):
+        try_again(recorder, first, "Ada")
+
+
+def test_what_is_nowhere_is_not_tried_again(recorder: Recorder) -> None:
+    with pytest.raises(RetryError, match="there is no operation unknown"):
+        try_again(recorder, "unknown", "Ada")
+
+
+def test_what_another_secret_encrypted_is_not_tried_again(
+    engine: sa.Engine, recorder: Recorder, settings: Settings
+) -> None:
+    first = ended(engine, recorder, {"a1": {}})
+    other = Recorder(replace(settings, secret="t" * 32))
+    with pytest.raises(RetryError, match="recorded with another BZ_SHARED_SECRET"):
+        try_again(other, first, "Ada")
+    other.close()
+
+
+def test_what_an_older_secret_encrypted_is_tried_again(
+    engine: sa.Engine, recorder: Recorder, settings: Settings
+) -> None:
+    first = ended(engine, recorder, {"a1": {}})
+    newer = Recorder(replace(settings, secret="t" * 32, previous_secret=settings.secret))
+    second, _ = try_again(newer, first, "Ada")
+    assert newer.click_of(second).auth_token == CLICK.auth_token
+    newer.close()
+
+
+def test_what_cannot_be_written_down_is_not_tried_again(
+    engine: sa.Engine, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ended(engine, recorder, {"a1": {}})
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE INSERT ON plugin_operations "
+            "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    with pytest.raises(RecordingError):
+        try_again(recorder, first, "Ada")

@@ -1,0 +1,472 @@
+"""An operation that somebody asks to stop: what it still does, leaves, and tells."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import operations
+import stop_request
+from claims import GRACE_MS, LEFT_AT_ONCE, Claims
+from custom_action import CustomAction
+from database import writing
+from errors import IconikUnavailable, Stopped
+from ledger import Ledger
+from operations import Run
+from outcomes import LEFT, Outcome, report
+from records import Job
+from settings import Settings
+from stop_request import StopRequest
+from tables import Memo, Operation
+from tests.makers import (
+    ASSET,
+    B2,
+    LL,
+    FakeIconik,
+    a_click,
+    a_database,
+    a_ledger,
+    a_term,
+    an_operation,
+    clicked,
+    expanded,
+    found,
+    on_b2,
+    on_ll,
+)
+from turn import Turn
+
+NOW = 1_000_000
+AWAY = IconikUnavailable("list the files", "iconik answered 503")
+ADD = a_click("add", asset_ids=(ASSET,))
+REMOVE = a_click("remove", asset_ids=(ASSET,))
+COPYING = Memo(asked={"ORIGINAL": ""})
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        Ledger(engine).begin_term(0)
+        yield engine
+
+
+@pytest.fixture
+def iconik() -> FakeIconik:
+    return FakeIconik()
+
+
+def stop(engine: sa.Engine, operation_id: str = "operation-1", by: str = "Ada") -> bool:
+    return Ledger(engine).ask_to_stop(operation_id, by, NOW)
+
+
+def claims_of(engine: sa.Engine, operation: Operation) -> Claims:
+    return Claims(engine, operation, a_term(engine))
+
+
+def states(engine: sa.Engine, number: int = 1) -> dict[str, int]:
+    return a_ledger(engine).progress(number)
+
+
+class Waits(threading.Event):
+    """A wait that is over at once; something may happen at each."""
+
+    def __init__(self, at_wait: Callable[[int], object] = lambda _: None) -> None:
+        super().__init__()
+        self.number = 0
+        self.at_wait = at_wait
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.number += 1
+        assert self.number < 200, "waits for ever"
+        self.at_wait(self.number)
+        return self.is_set()
+
+
+@pytest.fixture
+def run(
+    engine: sa.Engine, iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Any]]:
+    """Runs an operation to its end; returns its report."""
+    monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
+
+    def run(
+        operation: Operation, click: CustomAction, at_wait: Callable[[int], object] = lambda _: None
+    ) -> dict[str, Any]:
+        turn = Turn(engine, a_term(engine), Waits(at_wait))
+        Run(operation.id, click, turn, iconik, Settings(iconik_id=ASSET, secret="s" * 32)).run()
+        now, ledger = found(engine, operation.id), a_ledger(engine)
+        return report(now, ledger.outcomes(now.number), ledger.gone(now.number))
+
+    return run
+
+
+# Asking
+
+
+def test_the_first_who_asks_is_named(engine: sa.Engine) -> None:
+    clicked(engine, ADD)
+    assert stop(engine, by="Ada")
+    assert stop(engine, by="Grace")
+    operation = found(engine, "operation-1")
+    assert (operation.stop_by, operation.stop_ms) == ("Ada", NOW)
+
+
+def test_what_has_ended_is_not_stopped(engine: sa.Engine) -> None:
+    operation = clicked(engine, ADD)
+    a_ledger(engine).fail(operation.number, "no token is good", NOW)
+    assert not stop(engine)
+    assert found(engine, "operation-1").stop_ms is None
+
+
+def test_what_is_nowhere_is_not_stopped(engine: sa.Engine) -> None:
+    assert not stop(engine, "unknown")
+
+
+def test_the_same_click_is_no_repetition_of_what_is_being_stopped(engine: sa.Engine) -> None:
+    operation = clicked(engine, ADD)
+    with writing(engine) as connection:
+        assert Ledger(engine).same_running(connection, ADD, ADD.action) == operation.id
+    stop(engine)
+    with writing(engine) as connection:
+        assert Ledger(engine).same_running(connection, ADD, ADD.action) is None
+
+
+def test_a_request_is_seen_once_it_is_there(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clicked(engine, ADD)
+    request = StopRequest(Ledger(engine), 1)
+    assert not request.is_there()
+    stop(engine)
+    # It was looked for a moment ago.
+    monkeypatch.setattr(stop_request, "INTERVAL", 3600.0)
+    assert not request.is_there()
+    monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
+    assert request.is_there()
+
+
+# Letting go
+
+
+def test_what_was_not_begun_is_let_go_of(engine: sa.Engine) -> None:
+    operation = expanded(engine, ADD, ["a1", "a2"])
+    claims = claims_of(engine, operation)
+    claims.take(1, NOW)
+    stop(engine)
+    claims.leave()
+    assert states(engine) == {"done": 2}
+    assert a_ledger(engine).end(found(engine, operation.id), NOW)
+
+
+def test_copies_under_way_are_left_to_iconik(engine: sa.Engine) -> None:
+    operation = expanded(engine, ADD)
+    claims = claims_of(engine, operation)
+    (held,) = claims.take(1, NOW)
+    claims.copying([held], {"job-1": "ORIGINAL"}, NOW)
+    stop(engine)
+    claims.leave()
+    assert states(engine) == {"left": 1}
+    assert a_ledger(engine).end(found(engine, operation.id), NOW)
+
+
+@pytest.mark.parametrize("memo", [Memo(deleting={"set-1": "ORIGINAL"}), Memo(asking=True)])
+@pytest.mark.parametrize("state", ["held", "copying", "settling"])
+def test_what_must_be_seen_to_its_end_is_not_let_go_of(
+    engine: sa.Engine, memo: Memo, state: str
+) -> None:
+    operation = expanded(engine, REMOVE)
+    claims = claims_of(engine, operation)
+    (held,) = claims.take(1, NOW)
+    vars(held.memo).update(vars(memo))
+    claims.note(held, state, {})
+    stop(engine)
+    claims.leave()
+    assert not a_ledger(engine).end(found(engine, operation.id), NOW)
+    (again,) = claims.take(1, NOW)
+    assert (again.asset_id, again.formats, again.memo) == (ASSET, (), memo)
+
+
+def test_after_a_kill_a_deletion_is_given_time_before_it_is_looked_at(engine: sa.Engine) -> None:
+    operation = expanded(engine, REMOVE)
+    claims = claims_of(engine, operation)
+    (held,) = claims.take(1, NOW)
+    assert claims.may_delete(held, {"set-1": "ORIGINAL"})
+    stop(engine)
+    claims.recover(NOW)
+    claims.leave()
+    assert claims.take(1, NOW + GRACE_MS - 1) == []
+    assert len(claims.take(1, NOW + GRACE_MS)) == 1
+
+
+def test_any_number_of_assets_is_let_go_of(engine: sa.Engine) -> None:
+    operation = expanded(engine, ADD, [f"a{number:04}" for number in range(LEFT_AT_ONCE + 2)])
+    claims = claims_of(engine, operation)
+    claims.copying(claims.take(LEFT_AT_ONCE + 1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    claims.leave()
+    assert states(engine) == {"done": 1, "left": LEFT_AT_ONCE + 1}
+
+
+def test_no_deletion_begins_any_more(engine: sa.Engine) -> None:
+    claims = claims_of(engine, expanded(engine, REMOVE))
+    (held,) = claims.take(1, NOW)
+    stop(engine)
+    assert not claims.may_delete(held, {"set-1": "ORIGINAL"})
+    assert held.memo == Memo()
+
+
+def test_what_a_newer_click_took_over_is_told_so_all_the_same(engine: sa.Engine) -> None:
+    claims = claims_of(engine, expanded(engine, REMOVE))
+    (held,) = claims.take(1, NOW)
+    claims.note(held, "settling", {})
+    expanded(engine, ADD)
+    stop(engine)
+    assert claims.take(1, NOW) == []
+    ((_, _, outcomes),) = a_ledger(engine).outcomes(1)
+    assert outcomes["ORIGINAL"].kind == "superseded"
+
+
+def test_it_does_not_end_as_usual_once_a_stop_is_asked_for(engine: sa.Engine) -> None:
+    operation = expanded(engine, ADD, [])
+    stop(engine)
+    assert not a_ledger(engine).end(operation, NOW)
+    assert a_ledger(engine).end(found(engine, operation.id), NOW)
+
+
+# What is left behind
+
+
+def left_behind(engine: sa.Engine, action: Any = "add") -> None:
+    """An operation that was stopped while its copy was under way."""
+    operation = expanded(engine, a_click(action))
+    claims = claims_of(engine, operation)
+    claims.copying(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    stop(engine, operation.id)
+    claims.leave()
+    assert a_ledger(engine).end(found(engine, operation.id), NOW)
+
+
+def test_the_next_operation_follows_a_copy_that_was_left(engine: sa.Engine) -> None:
+    left_behind(engine)
+    claims = claims_of(engine, expanded(engine, REMOVE, [ASSET, "another"]))
+    assert [held.asset_id for held in claims.take(9, NOW)] == ["another"]
+    (copy,) = claims.copies_under_way()
+    assert (copy.job_id, copy.format_name, copy.asked_ms) == ("job-1", "ORIGINAL", NOW)
+    claims.copy_ended(copy, {}, "")
+    assert [held.asset_id for held in claims.take(9, NOW)] == [ASSET]
+
+
+def test_a_copy_that_was_left_is_followed_once(engine: sa.Engine) -> None:
+    left_behind(engine)
+    claims = claims_of(engine, expanded(engine, REMOVE))
+    assert claims.take(1, NOW) == []
+    (copy,) = claims.copies_under_way()
+    claims.copy_ended(copy, {}, "")
+    (held,) = claims.take(1, NOW)
+    # As when a newer click came in between.
+    claims.note(held, "waiting", {})
+    assert len(claims.take(1, NOW)) == 1
+    assert claims.copies_under_way() == []
+
+
+@pytest.mark.parametrize("other", [{"formats": ("EDIT_PROXY",)}, {"ll_storage_id": "another"}])
+def test_a_copy_of_something_else_is_not_waited_for(
+    engine: sa.Engine, other: dict[str, Any]
+) -> None:
+    left_behind(engine)
+    assert len(claims_of(engine, expanded(engine, a_click("remove", **other))).take(1, NOW)) == 1
+
+
+def test_a_copy_that_a_failed_operation_left_is_followed_too(engine: sa.Engine) -> None:
+    claims = claims_of(engine, expanded(engine, ADD))
+    claims.copying(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    a_ledger(engine).fail(1, "no token is good", NOW)
+    newer = claims_of(engine, expanded(engine, REMOVE))
+    assert newer.take(1, NOW) == []
+    assert [copy.job_id for copy in newer.copies_under_way()] == ["job-1"]
+
+
+# Running
+
+
+def test_one_that_was_never_begun_asks_nothing_of_iconik(
+    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
+) -> None:
+    operation = clicked(engine, REMOVE)
+    stop(engine)
+    told = run(operation, REMOVE)
+    assert (told["result"], told["stopped_by"]) == ("stopped", "Ada")
+    assert iconik.calls == []
+    assert found(engine, operation.id).result == "stopped"
+
+
+def test_assets_are_no_longer_looked_at(
+    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
+) -> None:
+    asset_ids = [f"a{number}" for number in range(100)]
+    for asset_id in asset_ids:
+        iconik.has(on_b2(), on_ll(), asset_id=asset_id)
+    click = a_click("remove", asset_ids=tuple(asset_ids))
+    operation = clicked(engine, click)
+    iconik.before["purge_file_set"] = lambda: stop(engine)
+    told = run(operation, click)
+    counts = told["counts"]
+    assert told["result"] == "stopped"
+    assert 1 <= counts["removed"] <= operations.FIRST_BATCH
+    assert counts["removed"] + counts["undone"] == 100
+    # Each deletion that was begun was brought to its end.
+    assert len(iconik.called("purge_file_set")) == len(iconik.called("delete_file_set"))
+    assert len(iconik.called("delete_file_set")) == counts["removed"]
+
+
+def test_nothing_is_deleted_that_was_proven_before_the_stop(
+    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
+) -> None:
+    iconik.has(on_b2(), on_ll())
+    operation = clicked(engine, REMOVE)
+    iconik.before["files"] = lambda: stop(engine)
+    told = run(operation, REMOVE)
+    assert (told["result"], told["counts"]["undone"]) == ("stopped", 1)
+    assert not iconik.called("delete_file_set")
+
+
+def test_no_copy_is_asked_for_that_was_found_missing_before_the_stop(
+    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
+) -> None:
+    iconik.has(on_b2())
+    operation = clicked(engine, ADD)
+    iconik.before["files"] = lambda: stop(engine)
+    told = run(operation, ADD)
+    assert (told["result"], told["counts"]["undone"], told["problems"]) == ("stopped", 1, [])
+    assert not iconik.called("copy_to_storage", "transfers")
+
+
+def test_a_copy_that_was_asked_for_is_told_of(
+    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
+) -> None:
+    iconik.has(on_b2())
+    iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+    operation = clicked(engine, ADD)
+    told = run(operation, ADD, lambda wait: wait == 3 and stop(engine))
+    assert told["result"] == "stopped"
+    assert [(each["kind"], each["reason"]) for each in told["problems"]] == [("undone", LEFT)]
+
+
+def test_a_long_wait_ends_soon(
+    engine: sa.Engine,
+    iconik: FakeIconik,
+    run: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(operations, "FIRST_WAIT", 30.0)
+    iconik.has(on_b2())
+    iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+    waited: list[int] = []
+
+    def at_wait(wait: int) -> None:
+        waited.append(wait)
+        if wait == 2:
+            stop(engine)
+
+    run(clicked(engine, ADD), ADD, at_wait)
+    assert waited == [1, 2]
+
+
+def test_a_selection_that_is_being_opened_is_left(
+    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
+) -> None:
+    click = a_click("remove", collection_ids=("c1", "c2"))
+    iconik.contents.update({"c1": [("assets", ASSET)], "c2": [("assets", ASSET)]})
+    iconik.before["collection_contents"] = lambda: stop(engine)
+    told = run(clicked(engine, click), click)
+    assert (told["result"], told["counts"]["assets"]) == ("stopped", 0)
+    assert len(iconik.called("collection_contents")) == 1
+
+
+def test_a_deletion_that_was_begun_ends_before_it_stops(
+    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
+) -> None:
+    iconik.has(on_b2(), on_ll())
+    away = {"purge_file_set": AWAY, "storage": AWAY, "files": AWAY, "file_set_statuses": AWAY}
+    iconik.before["purge_file_set"] = lambda: iconik.problems.update(away)
+
+    def at_wait(wait: int) -> None:
+        if wait == 1:
+            stop(engine)
+        if wait == 9:
+            assert found(engine, "operation-1").ended_ms is None
+            iconik.problems.clear()
+
+    told = run(clicked(engine, REMOVE), REMOVE, at_wait)
+    assert (told["result"], told["counts"]["removed"]) == ("finished", 1)
+    assert len(iconik.called("delete_file_set")) == 1
+
+
+def test_another_process_stops_it_where_this_one_was_killed(
+    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
+) -> None:
+    iconik.has(on_b2(), on_ll())
+    operation = clicked(engine, REMOVE)
+
+    def die() -> None:
+        stop(engine)
+        raise Stopped
+
+    iconik.before["files"] = die
+    with pytest.raises(Stopped):
+        run(operation, REMOVE)
+    Ledger(engine).begin_term(NOW)
+    assert run(operation, REMOVE)["result"] == "stopped"
+    assert not iconik.called("delete_file_set")
+
+
+def test_when_it_looks_again_and_what_it_waits_for_can_be_read(
+    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
+) -> None:
+    iconik.has(on_b2(), on_ll())
+    iconik.problems["storage"] = AWAY
+    seen: list[Operation] = []
+
+    def at_wait(wait: int) -> None:
+        if wait == 9:
+            seen.append(found(engine, "operation-1"))
+            iconik.problems.clear()
+
+    run(clicked(engine, ADD), ADD, at_wait)
+    assert seen[0].outage == "could not list the files: iconik answered 503"
+    assert seen[0].looks_ms is not None
+    assert found(engine, "operation-1").outage is None
+
+
+# The report
+
+
+def test_a_stop_that_came_when_all_was_done_has_stopped_nothing() -> None:
+    operation = an_operation(expanded=1, ended_ms=NOW, stop_ms=NOW, stop_by="Ada")
+    told = report(operation, [(ASSET, Memo(), {"ORIGINAL": Outcome("removed")})], {})
+    assert told["result"] == "finished"
+
+
+def test_an_operation_that_is_to_stop_is_stopping() -> None:
+    operation = an_operation(stop_ms=NOW, stop_by="Ada")
+    told = report(operation, [(ASSET, COPYING, {})], {})
+    assert (told["result"], told["counts"]["undone"], told["problems"]) == ("stopping", 0, [])
+
+
+def test_an_asset_is_undone_if_one_of_its_formats_is() -> None:
+    operation = an_operation(formats=("ORIGINAL", "PROXY"), ended_ms=NOW, stop_ms=NOW, expanded=1)
+    told = report(operation, [(ASSET, Memo(), {"ORIGINAL": Outcome("removed")})], {})
+    assert (told["result"], told["counts"]["undone"]) == ("stopped", 1)
+
+
+def test_the_sum_of_an_operation_that_is_nowhere_is_a_fault(engine: sa.Engine) -> None:
+    with pytest.raises(LookupError, match="unknown is not in the ledger"):
+        a_ledger(engine).sum_up("unknown")
+
+
+def test_the_sum_of_a_running_operation_is_not_kept(engine: sa.Engine) -> None:
+    operation = expanded(engine, a_click("remove", b2_storage_id=B2, ll_storage_id=LL))
+    assert a_ledger(engine).sum_up(operation.id)["result"] == "running"
+    assert found(engine, operation.id).result is None
