@@ -25,6 +25,7 @@ from ledger import Ledger
 from lock import is_taken, only_one
 from settings import Settings
 from tables import Retry
+from tallies import Standing
 from turn import Clock, Turn, now_ms
 
 log = logging.getLogger(__name__)
@@ -158,6 +159,22 @@ class Recorder:
         if self._client and self._engine:
             self._client.destroy()
             self._engine.dispose()
+
+    def standing(self) -> Standing | None:
+        """How it stands with all operations; None if that can't be read."""
+        try:
+            return Ledger(self.prepare()[0]).standing()
+        except (SQLAlchemyError, OSError, SettingsError) as error:
+            log.error("the metrics lack the operations: %s", _brief(error))
+            return None
+
+    def has_executor(self) -> bool:
+        """Whether some process runs the operations, as far as that can be seen."""
+        try:
+            return is_taken(self._settings.database_url)
+        except (SQLAlchemyError, OSError) as error:
+            log.error("can't see whether a process runs the operations: %s", _brief(error))
+            return False
 
     def check(self) -> str | None:
         """What keeps operations from being recorded or run, if anything does."""

@@ -1,8 +1,13 @@
 """How Gunicorn serves the plugin: read by itself where ``gunicorn plugin:app`` is started."""
 
+import logging
+import os
+from pathlib import Path
+
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
+import metric_files
 import settings
 from errors import SettingsError
 
@@ -33,6 +38,19 @@ def on_starting(server: Arbiter) -> None:
         raise SystemExit(f"b2-iconik-plugin: {error}") from None
     if server.cfg.preload_app:
         raise SystemExit("b2-iconik-plugin: --preload is not possible: each worker runs its own")
+    try:
+        os.environ[metric_files.VARIABLE] = str(metric_files.prepare())
+    except OSError as error:
+        # Each worker has metrics of its own then, and whichever is asked tells of itself.
+        os.environ.pop(metric_files.VARIABLE, None)
+        logging.getLogger("gunicorn.error").error("no directory for metrics: %s", error.strerror)
+
+
+def on_exit(server: Arbiter) -> None:
+    """Leave nothing behind."""
+    directory = os.environ.pop(metric_files.VARIABLE, None)
+    if directory:
+        metric_files.clean(Path(directory))
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:

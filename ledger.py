@@ -1,6 +1,7 @@
 """What this service has taken on: its operations, in the order of their clicks."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +26,7 @@ from tables import (
     vanished,
     writing_in_term,
 )
+from tallies import Standing, Tally, add, count, standing
 
 
 class Ledger:
@@ -239,6 +241,10 @@ class Ledger:
             )
             return {row.state: row[1] for row in rows}
 
+    def standing(self) -> Standing:
+        """How it stands with all operations, and what has come of those that ended."""
+        return standing(self._engine)
+
     # Ends
 
     def ask_to_stop(self, operation_id: str, by: str, now_ms: int) -> bool:
@@ -270,30 +276,43 @@ class Ledger:
 
         One that was to stop ends even so, once its assets are let go of; see ``Claims.leave``.
         """
-        with writing_in_term(self._engine, self._term) as connection:
-            open_assets = sa.select(assets.c.asset_id).where(
-                assets.c.number == operation.number, assets.c.state.not_in(LET_GO)
-            )
+        open_assets = sa.select(assets.c.asset_id).where(
+            assets.c.number == operation.number, assets.c.state.not_in(LET_GO)
+        )
+        with self._engine.connect() as connection:
             if connection.execute(open_assets.limit(1)).first():
                 return False
-            is_ready = (
-                operations.c.stop_ms.is_not(None)
-                if operation.stop_ms
-                else sa.and_(
-                    operations.c.clicks == operations.c.expanded, operations.c.stop_ms.is_(None)
-                )
+        # Before the transaction: clicks must not wait while a hundred thousand are counted.
+        counts = self._count(operation)
+        is_ready = (
+            operations.c.stop_ms.is_not(None)
+            if operation.stop_ms
+            else sa.and_(
+                operations.c.clicks == operations.c.expanded, operations.c.stop_ms.is_(None)
             )
+        )
+        with writing_in_term(self._engine, self._term) as connection:
             done = connection.execute(
                 sa.update(operations)
-                .where(operations.c.number == operation.number, is_ready)
+                .where(
+                    operations.c.number == operation.number, is_ready, ~open_assets.exists()
+                )
                 .values(ended_ms=now_ms)
             )
+            if done.rowcount == 1:
+                add(connection, counts)
             return done.rowcount == 1
 
     def fail(self, number: int, failure: str, now_ms: int) -> None:
         """End an operation that came to nothing as a whole, and let go of its assets."""
+        counts: Mapping[Tally, int] = {}
+        for operation in self._list(operations.c.number == number, operations.c.number):
+            # What had ended was counted then.
+            if operation.ended_ms is None:
+                counts = self._count(replace(operation, failure=failure))
         is_copying = assets.c.state == "copying"
         with writing_in_term(self._engine, self._term) as connection:
+            add(connection, counts)
             connection.execute(
                 sa.update(assets)
                 .where(assets.c.number == number)
@@ -335,6 +354,9 @@ class Ledger:
                 .where(operations.c.number == number)
                 .values(looks_ms=looks_ms, outage=outage)
             )
+
+    def _count(self, operation: Operation) -> Mapping[Tally, int]:
+        return count(operation, self.outcomes(operation.number), self.gone(operation.number))
 
     def ended_before(self, moment_ms: int) -> list[str]:
         """The ids of the operations that ended before a time, and that no other one still minds.

@@ -12,6 +12,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 import logs
+import metrics
 import settings as environment
 from custom_action import SECRET_HEADER, Action, parse
 from engine import Executor, Recorder
@@ -42,6 +43,7 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
     # One byte more, to tell a body of the largest size from one that was cut off there.
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1
     recorder = recorder or Recorder(settings)
+    metrics.add_to(app, settings.metrics_from, recorder)
 
     def click(action: Action) -> Response:
         if not _is_authentic(settings):

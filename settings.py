@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ DATABASE_NAME = "b2-iconik-plugin.sqlite"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+THIS_MACHINE = "127.0.0.0/8,::1"
+LOCAL = (ip_network("127.0.0.0/8"), ip_network("::1"))
 SHORT_SECRET = 32
 MOST_REQUESTS_PER_SECOND = 1000
 
@@ -41,6 +44,7 @@ class Settings:
         copy_timeout: how long a copy may take before it is given up and reported.
         settle_time: how long a file may stay unfinished after the job that copied it has ended.
         requests_per_second: the most that is asked of iconik.
+        metrics_from: the networks whose machines may see the metrics.
     """
 
     iconik_id: str
@@ -54,6 +58,7 @@ class Settings:
     copy_timeout: timedelta = timedelta(days=7)
     settle_time: timedelta = timedelta(minutes=10)
     requests_per_second: int = 48
+    metrics_from: tuple[IPv4Network | IPv6Network, ...] = LOCAL
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -90,6 +95,7 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
         copy_timeout=_duration("COPY_TIMEOUT", given.get("COPY_TIMEOUT", "7d")),
         settle_time=_duration("COPY_SETTLE_TIME", given.get("COPY_SETTLE_TIME", "10m")),
         requests_per_second=_rate(given.get("ICONIK_REQUESTS_PER_SECOND", "48")),
+        metrics_from=_networks("METRICS_FROM", given.get("METRICS_FROM", THIS_MACHINE)),
     )
 
 
@@ -188,3 +194,14 @@ def _rate(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_REQUESTS_PER_SECOND:
         raise SettingsError("ICONIK_REQUESTS_PER_SECOND must be a whole number from 1 to 1000")
     return int(text)
+
+
+def _networks(name: str, text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    if text.lower() == "none":
+        return ()
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise SettingsError(
+            f"{name} must be addresses or networks like {THIS_MACHINE},10.0.0.7, or none"
+        ) from None

@@ -108,6 +108,19 @@ health = sa.Table(
 )
 
 
+# What has come of all operations that ever ended; those of ``operations`` are forgotten one day.
+tallies = sa.Table(
+    "plugin_tallies",
+    metadata,
+    # 'operation', or 'format' for a format of an asset.
+    sa.Column("what", sa.Text, primary_key=True),
+    sa.Column("action", sa.Text, primary_key=True),
+    sa.Column("outcome", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, primary_key=True),
+    sa.Column("times", sa.BigInteger, nullable=False),
+)
+
+
 @dataclass(frozen=True)
 class Operation:
     """One accepted click, or several that asked for the same while it ran.

@@ -16,6 +16,7 @@ from tenacity.wait import wait_random_exponential
 
 import bounded
 from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, TokenRejected
+from meters import MeasuredSession
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class Transport:
         self._token_lock = threading.Lock()
         self._pacer = pacer
         self._check = check
-        self._session = requests.Session()
+        self._session = MeasuredSession()
         self._session.headers["App-ID"] = app_id
         # Else a .netrc would add a password of its own.
         self._session.auth = lambda request: request

@@ -63,6 +63,7 @@ def own_environment(
         "DATABASE_URL",
         "FORMAT_NAMES",
         "LOG_LEVEL",
+        "METRICS_FROM",
         "STATE_DIRECTORY",
     ):
         monkeypatch.delenv(name, raising=False)

@@ -1,5 +1,6 @@
 """How Gunicorn is told to serve the plugin."""
 
+import os
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,12 +8,17 @@ from typing import Any
 
 import pytest
 
+import metric_files
+
 CONFIGURATION = Path(__file__).parent.parent / "gunicorn.conf.py"
 
 
 @pytest.fixture
-def configuration() -> dict[str, Any]:
+def configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """What the file defines."""
+    # So that what it sets is taken back.
+    monkeypatch.setenv(metric_files.VARIABLE, "of somebody else")
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     return runpy.run_path(str(CONFIGURATION))
 
 
@@ -39,6 +45,32 @@ def test_a_missing_setting_stops_the_start(
 def test_preloading_is_refused(configuration: dict[str, Any]) -> None:
     with pytest.raises(SystemExit, match="--preload"):
         configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=True)))
+
+
+@pytest.mark.usefixtures("own_environment")
+def test_the_workers_count_in_a_directory_that_is_there_as_long_as_the_server(
+    configuration: dict[str, Any], tmp_path: Path
+) -> None:
+    configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+    directory = Path(os.environ[metric_files.VARIABLE])
+    assert directory.is_dir()
+    assert directory.parent == tmp_path
+    configuration["on_exit"](None)
+    assert not directory.exists()
+    configuration["on_exit"](None)
+
+
+@pytest.mark.usefixtures("own_environment")
+def test_without_a_place_for_metrics_it_starts_all_the_same(
+    configuration: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "missing"))
+    configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+    assert metric_files.VARIABLE not in os.environ
+    assert "no directory for metrics: No such file or directory" in caplog.text
 
 
 def test_a_worker_that_exits_lets_go_of_its_operations(configuration: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_every_variable_is_read(environment: dict[str, str]) -> None:
         COPY_TIMEOUT="12h",
         COPY_SETTLE_TIME="90s",
         ICONIK_REQUESTS_PER_SECOND="20",
+        METRICS_FROM="10.0.0.7, 2001:db8::/32",
     )
     assert read == Settings(
         iconik_id=environment["ICONIK_ID"],
@@ -56,6 +58,7 @@ def test_every_variable_is_read(environment: dict[str, str]) -> None:
         copy_timeout=timedelta(hours=12),
         settle_time=timedelta(seconds=90),
         requests_per_second=20,
+        metrics_from=(ip_network("10.0.0.7"), ip_network("2001:db8::/32")),
     )
 
 
@@ -201,6 +204,10 @@ def test_a_required_variable_that_is_missing_is_named(
         ("ICONIK_REQUESTS_PER_SECOND", "1e2"),
         ("ICONIK_REQUESTS_PER_SECOND", "1001"),
         ("ICONIK_REQUESTS_PER_SECOND", "²"),
+        ("METRICS_FROM", "localhost"),
+        ("METRICS_FROM", "10.0.0.7/8"),
+        ("METRICS_FROM", "10.0.0.7,"),
+        ("METRICS_FROM", "300.0.0.1"),
     ],
 )
 def test_a_malformed_variable_is_named_in_one_line(
@@ -302,6 +309,17 @@ def test_a_length_of_time_has_a_unit(
 def test_the_ends_of_the_allowed_rates_are_allowed(environment: dict[str, str], rate: str) -> None:
     read = load(environment, ICONIK_REQUESTS_PER_SECOND=rate)
     assert read.requests_per_second == int(rate)
+
+
+def test_only_this_machine_sees_the_metrics_unless_told_otherwise(settings: Settings) -> None:
+    assert settings.metrics_from == (ip_network("127.0.0.0/8"), ip_network("::1"))
+
+
+@pytest.mark.parametrize("none", ["none", "None"])
+def test_nobody_sees_the_metrics_where_that_is_wanted(
+    environment: dict[str, str], none: str
+) -> None:
+    assert load(environment, METRICS_FROM=none).metrics_from == ()
 
 
 def test_the_current_secret_comes_before_the_previous_one(environment: dict[str, str]) -> None:

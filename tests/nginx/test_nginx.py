@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 import requests
+import urllib3
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -174,6 +175,35 @@ def test_tls_before_1_2_is_refused(front: Front) -> None:
         pytest.raises(ssl.SSLError),
     ):
         old.wrap_socket(raw, server_hostname="localhost")
+
+
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/metrics/", "//metrics", "/%6detrics", "/x/../metrics"]
+)
+def test_the_metrics_are_not_passed_on(front: Front, path: str) -> None:
+    plain = urllib3.PoolManager(ca_certs=front.certificate)
+    answer = plain.request("GET", f"{front.url}{path}", preload_content=True)
+    assert answer.status == 404
+    assert b"b2_iconik" not in answer.data
+    plain.clear()
+
+
+def test_the_plugin_itself_shows_no_metrics_to_what_comes_through_nginx(front: Front) -> None:
+    with socket.socket(socket.AF_UNIX) as plugin:
+        plugin.connect(f"{front.directory}/plugin.sock")
+        # As nginx would pass it on, if it did.
+        plugin.sendall(
+            b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 127.0.0.1\r\n"
+            b"Connection: close\r\n\r\n"
+        )
+        assert plugin.recv(65_536).startswith(b"HTTP/1.1 403")
+
+
+def test_the_metrics_can_be_read_through_the_unix_socket_itself(front: Front) -> None:
+    with socket.socket(socket.AF_UNIX) as plugin:
+        plugin.connect(f"{front.directory}/plugin.sock")
+        plugin.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert plugin.recv(65_536).startswith(b"HTTP/1.1 200")
 
 
 def test_a_body_far_too_large_is_refused(front: Front) -> None:

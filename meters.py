@@ -1,0 +1,153 @@
+"""What each process of this service counts, for Prometheus.
+
+Every label has a few values that are known beforehand: no ids, no names.
+"""
+
+import logging
+import os
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import requests
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
+
+import metric_files
+
+log = logging.getLogger(__name__)
+
+# iconik waits about 10 s for an answer.
+ANSWER_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+NO_ANSWER = "none"
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+CALL = re.compile(r"(?:[a-z_]+|v1|\{\}|/)+")
+# Far more than there are; a page's address comes from iconik, and could be any.
+MOST_CALLS = 48
+# From 500 on iconik is in trouble; 429 is its rate limit.
+TROUBLE = 500
+LIMITED = 429
+
+_building = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Meters:
+    """What a process counts.
+
+    Attributes:
+        directory: where the processes share it; None where there is but one.
+    """
+
+    registry: CollectorRegistry
+    directory: str | None
+    clicks: Counter
+    answers: Histogram
+    requests: Counter
+    request_seconds: Histogram
+    last_good_answer: Gauge
+    calls: set[str] = field(default_factory=set)
+
+
+def meters() -> Meters:
+    """Those of this process."""
+    with _building:
+        return _build()
+
+
+@cache
+def _build() -> Meters:
+    directory = os.environ.get(metric_files.VARIABLE)
+    if directory:
+        try:
+            slot = metric_files.take_slot(Path(directory))
+            values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            log.error("this process is not in the metrics: %s", error.strerror or error)
+            values.ValueClass = values.MutexValue
+    registry = CollectorRegistry()
+    return Meters(
+        registry,
+        directory,
+        Counter(
+            "b2_iconik_clicks",
+            "Custom actions posted, by action and by the status of the answer.",
+            ["action", "answer"],
+            registry=registry,
+        ),
+        Histogram(
+            "b2_iconik_answer_seconds",
+            "How long the answer to a custom action took.",
+            ["action"],
+            buckets=ANSWER_BUCKETS,
+            registry=registry,
+        ),
+        Counter(
+            "b2_iconik_requests",
+            "Requests to iconik, by call and by the status of its answer; 'none' for no answer.",
+            ["call", "status"],
+            registry=registry,
+        ),
+        Histogram(
+            "b2_iconik_request_seconds",
+            "How long iconik took to begin an answer, or to give none.",
+            ["call"],
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        ),
+        Gauge(
+            "b2_iconik_last_good_answer_timestamp_seconds",
+            "When iconik last gave an answer that was neither 429 nor 500 or above.",
+            registry=registry,
+            multiprocess_mode="max",
+        ),
+    )
+
+
+def clicked(action: str, answer: int, seconds: float) -> None:
+    """Count a custom action that was answered.
+
+    Args:
+        answer: the status.
+        seconds: how long that took.
+    """
+    mine = meters()
+    mine.clicks.labels(action, str(answer)).inc()
+    mine.answers.labels(action).observe(seconds)
+
+
+class MeasuredSession(requests.Session):
+    """A session with iconik whose requests are counted."""
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send a request, and count it, whatever comes of it."""
+        began = time.monotonic()
+        status = NO_ANSWER
+        try:
+            response = super().send(request, **options)
+            status = str(response.status_code)
+            return response
+        finally:
+            _asked(str(request.method), str(request.url), status, time.monotonic() - began)
+
+
+def _asked(method: str, url: str, status: str, seconds: float) -> None:
+    mine = meters()
+    call = f"{method} {_path(url)}"
+    if call not in mine.calls and (len(mine.calls) >= MOST_CALLS or call.endswith(" ")):
+        call = "other"
+    mine.calls.add(call)
+    mine.requests.labels(call, status).inc()
+    mine.request_seconds.labels(call).observe(seconds)
+    if status != NO_ANSWER and int(status) < TROUBLE and int(status) != LIMITED:
+        mine.last_good_answer.set(time.time())
+
+
+def _path(url: str) -> str:
+    """A URL's path below the API's root, without ids; "" if it isn't like one of iconik's."""
+    path = ID.sub("{}", url.partition("?")[0].partition("/API/")[2])
+    return path if CALL.fullmatch(path) else ""

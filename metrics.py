@@ -1,0 +1,158 @@
+"""What Prometheus is told, and who may ask: what all processes count, and what the ledger knows."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from http import HTTPStatus
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from pathlib import Path
+from typing import Protocol
+
+from flask import Flask, Response, g, jsonify, request
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+import meters
+from tallies import Standing
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+# What proxies add to requests that they pass on.
+PASSED_ON = frozenset({"forwarded", "via", "x-real-ip"})
+ACTIONS = ("add", "remove")
+
+
+class Source(Protocol):
+    """Who knows how it stands with the operations."""
+
+    def standing(self) -> Standing | None:
+        """How it stands; None if that can't be read."""
+        ...
+
+    def has_executor(self) -> bool:
+        """Whether some process runs them."""
+        ...
+
+
+def add_to(app: Flask, networks: Sequence[IPv4Network | IPv6Network], source: Source) -> None:
+    """Have an app answer ``GET /metrics``, and count how it answers custom actions.
+
+    Args:
+        networks: whose machines may see the metrics.
+    """
+
+    @app.get("/metrics")
+    def show_metrics() -> Response:
+        if may_see(networks, request.remote_addr, request.headers.keys()):
+            return Response(exposition(source), content_type=CONTENT_TYPE)
+        answer = jsonify(message="The metrics are not shown to you; see the setting METRICS_FROM.")
+        answer.status_code = HTTPStatus.FORBIDDEN
+        return answer
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.monotonic()
+
+    @app.after_request
+    def end(answer: Response) -> Response:
+        action = request.path.strip("/")
+        if action in ACTIONS:
+            meters.clicked(action, answer.status_code, time.monotonic() - g.began)
+        return answer
+
+
+def may_see(
+    networks: Sequence[IPv4Network | IPv6Network], address: str | None, headers: Iterable[str]
+) -> bool:
+    """Whether the metrics may be shown to whoever asks.
+
+    Whatever a proxy passes on comes from anywhere, whatever its headers say.
+
+    Args:
+        networks: those that may.
+        address: of the other end of the connection; empty for a Unix socket's, which is on this
+            machine.
+        headers: the names of the request's.
+    """
+    names = {name.lower() for name in headers}
+    if not networks or names & PASSED_ON or any(name.startswith("x-forwarded-") for name in names):
+        return False
+    if not address:
+        return True
+    client = ip_address(address)
+    if isinstance(client, IPv6Address) and client.ipv4_mapped:
+        client = client.ipv4_mapped
+    return any(client in network for network in networks)
+
+
+def exposition(source: Source) -> bytes:
+    """All metrics, of all processes, in Prometheus's text format."""
+    mine = meters.meters()
+    registry = CollectorRegistry()
+    if mine.directory and Path(mine.directory).is_dir():
+        MultiProcessCollector(registry, mine.directory)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(mine.registry)
+    registry.register(_OfLedger(source))
+    return generate_latest(registry)
+
+
+class _OfLedger(Collector):
+    """What the ledger knows, read when Prometheus asks."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def collect(self) -> Iterator[Metric]:
+        """Everything; of what can't be read, only that it can't."""
+        standing = self._source.standing()
+        yield GaugeMetricFamily(
+            "b2_iconik_ledger_readable",
+            "Whether the database of operations can be read.",
+            value=standing is not None,
+        )
+        yield GaugeMetricFamily(
+            "b2_iconik_executor_present",
+            "Whether a process runs the operations.",
+            value=self._source.has_executor(),
+        )
+        if standing:
+            yield from _of(standing)
+
+
+def _of(standing: Standing) -> Iterator[Metric]:
+    operations = CounterMetricFamily(
+        "b2_iconik_operations",
+        "Operations that have ended, by result, since the database was made.",
+        labels=["action", "result"],
+    )
+    formats = CounterMetricFamily(
+        "b2_iconik_assets",
+        "Formats of assets by what came of them, counted as their operations end.",
+        labels=["action", "outcome", "reason"],
+    )
+    for tally, times in standing.ended.items():
+        if tally.what == "operation":
+            operations.add_metric([tally.action, tally.outcome.replace(" ", "_")], times)
+        else:
+            formats.add_metric([tally.action, tally.outcome, tally.reason], times)
+    running = GaugeMetricFamily(
+        "b2_iconik_operations_running", "Operations that haven't ended.", labels=["action"]
+    )
+    for action in ACTIONS:
+        running.add_metric([action], standing.running.get(action, 0))
+    pending = GaugeMetricFamily(
+        "b2_iconik_assets_pending",
+        "Assets of running operations that aren't done with, by state.",
+        labels=["action", "state"],
+    )
+    for (action, state), number in standing.pending.items():
+        pending.add_metric([action, state], number)
+    yield from (operations, formats, running, pending)
+    if standing.oldest_ms is not None:
+        yield GaugeMetricFamily(
+            "b2_iconik_oldest_operation_timestamp_seconds",
+            "When the oldest running operation was clicked.",
+            value=standing.oldest_ms / 1000,
+        )

@@ -1,0 +1,36 @@
+"""Kinds of reasons: a few fixed words for what a report says in many. Pure.
+
+A metric has a row for each value of its labels, so a label must not hold a sentence with a file's
+name. What a sentence is about doesn't matter here; only that like ones count as one.
+"""
+
+from outcomes import Outcome
+
+OTHER = "other"
+# The first part that is in the sentence tells; the most telling ones are first.
+KINDS: tuple[tuple[str, str], ...] = (
+    ("iconik's delete queue", "half_deleted"),
+    ("does not permit it", "not_permitted"),
+    (" times over", "no_answer"),
+    ("differs from its master", "differs"),
+    ("nothing can be copied there", "storage_closed"),
+    ("though a copy to B2 was asked for", "copy_failed"),
+    ("the copy to LucidLink ended", "copy_failed"),
+    ("no storage has complete files", "no_source"),
+    ("a newer click took over", "newer_click"),
+    ("knows the asset no more", "vanished"),
+    ("is still being written", "being_written"),
+    ("iconik lists", "unclear_records"),
+    ("iconik doesn't say", "unclear_records"),
+    ("could not ", "refused"),
+    (" on B2", "bad_twin"),
+    (" on LucidLink", "bad_file"),
+    ("is no ordinary file", "bad_file"),
+)
+
+
+def kind_of(outcome: Outcome) -> str:
+    """The kind of an outcome's reason: one of a few words; "" where it has none."""
+    if not outcome.reason:
+        return ""
+    return next((kind for part, kind in KINDS if part in outcome.reason), OTHER)

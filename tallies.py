@@ -1,0 +1,110 @@
+"""How often what has come of operations and of their assets, since the database was made.
+
+Counted in the transaction that ends an operation, so that each counts once, whatever is killed
+when; and kept when the operation is forgotten. A few dozen rows in all.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from outcomes import Outcome, report
+from reasons import kind_of
+from tables import LET_GO, Memo, Operation, assets, insert_new, operations, tallies
+
+
+class Tally(NamedTuple):
+    """What is counted.
+
+    Attributes:
+        what: 'operation', or 'format' for a format of an asset.
+        action: 'add' or 'remove'.
+        outcome: an operation's result or a format's outcome, as in reports.
+        reason: a kind of reason, from ``reasons``; "" for none.
+    """
+
+    what: str
+    action: str
+    outcome: str
+    reason: str = ""
+
+
+class Standing(NamedTuple):
+    """How it stands with all operations.
+
+    Attributes:
+        ended: how often each has come.
+        running: operations that haven't ended, by action.
+        pending: assets that aren't done with, by action and state.
+        oldest_ms: when the oldest running operation was clicked, in milliseconds since 1970.
+    """
+
+    ended: dict[Tally, int]
+    running: dict[str, int]
+    pending: dict[tuple[str, str], int]
+    oldest_ms: int | None
+
+
+def count(
+    operation: Operation,
+    outcomes: Iterable[tuple[str, Memo, Mapping[str, Outcome]]],
+    gone: Mapping[str, str],
+) -> Counter[Tally]:
+    """Count what has come of an operation that ends now.
+
+    Args:
+        operation: as it is now, without its end.
+        outcomes: asset id, memo, and outcomes by format.
+        gone: by collection or saved search, why it could not be listed.
+    """
+    counts: Counter[Tally] = Counter()
+
+    def counted() -> Iterator[tuple[str, Memo, Mapping[str, Outcome]]]:
+        for each in outcomes:
+            for outcome in each[2].values():
+                counts[Tally("format", operation.action, outcome.kind, kind_of(outcome))] += 1
+            yield each
+
+    told = report(replace(operation, ended_ms=operation.recorded_ms), counted(), gone)
+    counts[Tally("operation", operation.action, told["result"])] += 1
+    return counts
+
+
+def add(connection: sa.Connection, counts: Mapping[Tally, int]) -> None:
+    """Add counts to those before, in a transaction of ``writing``."""
+    for tally, number in counts.items():
+        here = [tallies.c[name] == value for name, value in tally._asdict().items()]
+        connection.execute(insert_new(connection, tallies).values(**tally._asdict(), times=0))
+        connection.execute(sa.update(tallies).where(*here).values(times=tallies.c.times + number))
+
+
+def standing(engine: sa.Engine) -> Standing:
+    """How it stands now: a few short readings, however many assets there are.
+
+    Raises:
+        SQLAlchemyError: the database fails.
+    """
+    is_running = operations.c.ended_ms.is_(None)
+    with engine.connect() as connection:
+        ended = connection.execute(sa.select(tallies))
+        counts = {Tally(row.what, row.action, row.outcome, row.reason): row.times for row in ended}
+        running = connection.execute(
+            sa.select(operations.c.action, sa.func.count(), sa.func.min(operations.c.recorded_ms))
+            .where(is_running)
+            .group_by(operations.c.action)
+        ).all()
+        pending = connection.execute(
+            sa.select(operations.c.action, assets.c.state, sa.func.count())
+            .join(assets, assets.c.number == operations.c.number)
+            .where(is_running, assets.c.state.not_in(LET_GO))
+            .group_by(operations.c.action, assets.c.state)
+        )
+        return Standing(
+            counts,
+            {row.action: row[1] for row in running},
+            {(row.action, row.state): row[2] for row in pending},
+            min((row[2] for row in running), default=None),
+        )

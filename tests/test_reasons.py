@@ -1,0 +1,51 @@
+"""Kinds of reasons, for metrics: every sentence that a report may have is of one of a few."""
+
+import pytest
+
+from outcomes import Outcome
+from reasons import KINDS, OTHER, kind_of
+
+CALL = "could not list the files of asset a55e7: "
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("", ""),
+        ("clip.mov differs from its master: 2 bytes on LucidLink, 3 bytes on B2", "differs"),
+        ("clip.mov differs from its master: checksum a on LucidLink, b on B2", "differs"),
+        ("clip.mov has no twin on B2, though a copy to B2 was asked for and ended", "copy_failed"),
+        ("clip.mov has 0 bytes on B2, though a copy to B2 was asked for and ended", "copy_failed"),
+        ("clip.mov has no twin on B2, and nothing can be copied there: in …", "storage_closed"),
+        ("clip.mov is still being written on LucidLink (GROWING)", "being_written"),
+        ("clip.mov is MISSING on LucidLink", "bad_file"),
+        ("clip.mov has 0 bytes on LucidLink", "bad_file"),
+        ("clip is no ordinary file but SYMLINK", "bad_file"),
+        ("clip.mov is MISSING on B2", "bad_twin"),
+        ("iconik lists clip.mov on B2 more than once, and each time as another", "unclear_records"),
+        ("iconik lists clip.mov twice on LucidLink", "unclear_records"),
+        ("iconik lists no file of it on LucidLink", "unclear_records"),
+        ("iconik doesn't say which file set it belongs to", "unclear_records"),
+        ("the copy to LucidLink ended, but the file is not there: no space left", "copy_failed"),
+        ("no storage has complete files of it that could be copied to LucidLink", "no_source"),
+        (f"{CALL}iconik answered 503, 10 times over", "no_answer"),
+        (f"{CALL}iconik does not permit it (403, it needs can_read_files): no", "not_permitted"),
+        (f"{CALL}iconik answered 400: bad", "refused"),
+        (
+            "clip.mov is MISSING on B2, seen after file set 41d0 was marked deleted, so its files "
+            "were not removed: restore it from iconik's delete queue",
+            "half_deleted",
+        ),
+        ("iconik knows the asset no more", "vanished"),
+        ("a newer click took over", "newer_click"),
+        ("something nobody has thought of", OTHER),
+    ],
+)
+def test_a_reason_is_of_a_kind(reason: str, kind: str) -> None:
+    assert kind_of(Outcome("kept", reason)) == kind
+
+
+def test_there_are_few_kinds_and_each_is_one_word() -> None:
+    kinds = {kind for _, kind in KINDS}
+    assert len(kinds) < 20
+    assert all(kind.replace("_", "").isalpha() for kind in kinds)

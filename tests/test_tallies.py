@@ -1,0 +1,116 @@
+"""What has come of operations in all, counted as they end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from claims import Claims
+from outcomes import Outcome
+from tables import operations
+from tallies import Standing, Tally
+from tests.makers import a_click, a_database, a_ledger, a_term, clicked, found
+
+NOW = 1_000_000
+ASSETS = ["asset-1", "asset-2", "asset-3"]
+NO_TWIN = Outcome("kept", "clip.mov has no twin on B2, and nothing can be copied there: allow it")
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        yield engine
+
+
+def standing(engine: sa.Engine) -> Standing:
+    return a_ledger(engine).standing()
+
+
+def begin(engine: sa.Engine) -> str:
+    """A Remove of three assets, all of them in hand."""
+    operation = clicked(engine, a_click("remove"), NOW)
+    a_ledger(engine).expand(operation.number, 1, ASSETS, {})
+    return operation.id
+
+
+def conclude(engine: sa.Engine, operation_id: str, *outcomes: Outcome) -> None:
+    """Have so many of its assets come to an outcome."""
+    claims = Claims(engine, found(engine, operation_id), a_term(engine))
+    for held, outcome in zip(claims.take(len(outcomes), NOW), outcomes, strict=True):
+        claims.note(held, "done", {"ORIGINAL": outcome})
+
+
+def end(engine: sa.Engine, operation_id: str) -> bool:
+    return a_ledger(engine).end(found(engine, operation_id), NOW)
+
+
+def test_before_the_first_click_there_is_nothing(engine: sa.Engine) -> None:
+    assert standing(engine) == Standing({}, {}, {}, None)
+
+
+def test_what_runs_is_counted_by_action_and_state_of_its_assets(engine: sa.Engine) -> None:
+    conclude(engine, begin(engine), Outcome("removed"))
+    clicked(engine, a_click("add"), NOW + 1)
+    now = standing(engine)
+    assert now.running == {"remove": 1, "add": 1}
+    assert now.pending == {("remove", "waiting"): 2}
+    assert now.oldest_ms == NOW
+    assert now.ended == {}
+
+
+def test_an_end_counts_the_operation_and_each_format_of_its_assets(engine: sa.Engine) -> None:
+    operation_id = begin(engine)
+    conclude(engine, operation_id, Outcome("removed"), Outcome("removed"), NO_TWIN)
+    assert end(engine, operation_id)
+    assert standing(engine) == Standing(
+        {
+            Tally("operation", "remove", "finished with warnings"): 1,
+            Tally("format", "remove", "removed"): 2,
+            Tally("format", "remove", "kept", "storage_closed"): 1,
+        },
+        {},
+        {},
+        None,
+    )
+
+
+def test_counts_add_up_and_are_kept_when_operations_are_forgotten(engine: sa.Engine) -> None:
+    for _ in range(2):
+        operation_id = begin(engine)
+        conclude(engine, operation_id, *[Outcome("removed")] * 3)
+        end(engine, operation_id)
+        a_ledger(engine).forget([operation_id])
+    assert standing(engine).ended == {
+        Tally("operation", "remove", "finished"): 2,
+        Tally("format", "remove", "removed"): 6,
+    }
+
+
+def test_what_does_not_end_counts_nothing(engine: sa.Engine) -> None:
+    operation_id = begin(engine)
+    assert not end(engine, operation_id)
+    conclude(engine, operation_id, *[Outcome("removed")] * 3)
+    with engine.begin() as connection:
+        connection.execute(sa.update(operations).values(clicks=2))
+    assert not end(engine, operation_id)
+    assert standing(engine).ended == {}
+
+
+def test_a_failed_operation_counts_as_failed_with_what_it_had_done(engine: sa.Engine) -> None:
+    operation_id = begin(engine)
+    conclude(engine, operation_id, Outcome("removed"))
+    a_ledger(engine).fail(found(engine, operation_id).number, "no token is good", NOW)
+    assert standing(engine).ended == {
+        Tally("operation", "remove", "failed"): 1,
+        Tally("format", "remove", "removed"): 1,
+    }
+
+
+def test_an_operation_that_fails_after_its_end_is_not_counted_again(engine: sa.Engine) -> None:
+    operation_id = begin(engine)
+    conclude(engine, operation_id, *[Outcome("removed")] * 3)
+    end(engine, operation_id)
+    before = standing(engine).ended
+    a_ledger(engine).fail(found(engine, operation_id).number, "a fault", NOW)
+    assert standing(engine).ended == before
