@@ -294,9 +294,7 @@ class Ledger:
         with writing_in_term(self._engine, self._term) as connection:
             done = connection.execute(
                 sa.update(operations)
-                .where(
-                    operations.c.number == operation.number, is_ready, ~open_assets.exists()
-                )
+                .where(operations.c.number == operation.number, is_ready, ~open_assets.exists())
                 .values(ended_ms=now_ms)
             )
             if done.rowcount == 1:

@@ -120,6 +120,29 @@ def test_a_recorded_click_is_run_with_all_it_said(
     assert runner.calls == [(operation_id, CLICK)]
 
 
+def test_the_metrics_are_told_how_it_stands(
+    recorder: Recorder, start: Callable[[Runner], Executor]
+) -> None:
+    recorder.record(CLICK)
+    told = recorder.standing()
+    assert told is not None
+    assert told.running == {CLICK.action: 1}
+    assert not recorder.has_executor()
+    start(Runner())
+    wait_until(recorder.has_executor)
+
+
+def test_the_metrics_are_told_nothing_of_a_database_that_is_not_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = f"sqlite:///{tmp_path}/missing/operations.sqlite"
+    recorder = Recorder(Settings(iconik_id=ASSET, secret="s" * 32, database_url=place))
+    assert recorder.standing() is None
+    assert not recorder.has_executor()
+    assert "the metrics lack the operations" in caplog.text
+    assert "can't see whether a process runs the operations" in caplog.text
+
+
 def test_the_same_click_while_one_runs_is_that_operation(recorder: Recorder) -> None:
     first, _ = recorder.record(CLICK)
     assert recorder.record(CLICK) == (first, False)
