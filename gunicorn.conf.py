@@ -5,11 +5,15 @@ import os
 from pathlib import Path
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.systemd import sd_notify
 from gunicorn.workers.base import Worker
 
 import metric_files
 import settings
 from errors import SettingsError
+from version import VERSION
+
+NOTIFY_SOCKET = "NOTIFY_SOCKET"
 
 # One process runs the operations, any of them answers: two, so that one can always take over.
 workers = 2
@@ -29,6 +33,9 @@ limit_request_field_size = 8190
 # A worker's beat is a file: in memory it can't be held up by a disk.
 control_socket_disable = True
 
+# Where systemd waits to hear that the service is ready, if it started it.
+_held_back: dict[str, str] = {}
+
 
 def on_starting(server: Arbiter) -> None:
     """Refuse to start, with one line, where the plugin could not work."""
@@ -44,6 +51,9 @@ def on_starting(server: Arbiter) -> None:
         # Each worker has metrics of its own then, and whichever is asked tells of itself.
         os.environ.pop(metric_files.VARIABLE, None)
         logging.getLogger("gunicorn.error").error("no directory for metrics: %s", error.strerror)
+    # Gunicorn would tell as soon as it listens, before any worker could answer.
+    if NOTIFY_SOCKET in os.environ:
+        _held_back[NOTIFY_SOCKET] = os.environ.pop(NOTIFY_SOCKET)
 
 
 def on_exit(server: Arbiter) -> None:
@@ -51,6 +61,12 @@ def on_exit(server: Arbiter) -> None:
     directory = os.environ.pop(metric_files.VARIABLE, None)
     if directory:
         metric_files.clean(Path(directory))
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Tell systemd that the service is ready: a worker has built it, and is about to answer."""
+    os.environ.update(_held_back)
+    sd_notify(f"READY=1\nSTATUS=version {VERSION} answers", worker.log, unset_environment=True)
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:

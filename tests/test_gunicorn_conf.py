@@ -83,3 +83,18 @@ def test_a_worker_that_exits_lets_go_of_its_operations(configuration: dict[str, 
 
 def test_a_worker_that_never_got_its_app_exits_quietly(configuration: dict[str, Any]) -> None:
     configuration["worker_exit"](None, SimpleNamespace())
+
+
+def test_systemd_is_not_told_by_who_only_listens(
+    configuration: dict[str, Any], own_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
+    configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+    assert "NOTIFY_SOCKET" not in os.environ
+
+
+def test_without_systemd_nobody_is_told(
+    configuration: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    configuration["post_worker_init"](SimpleNamespace(log=None))

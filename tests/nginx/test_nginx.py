@@ -6,18 +6,15 @@ import socket
 import ssl
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import requests
 import urllib3
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from simulator.harness import ROOT, SECRET, Process, Simulator, stop_all, wait_for
+from tests.nginx.certificate import make_certificate
 from tests.system.media import asset, files
 
 HOST = "plugin.example.com"
@@ -50,30 +47,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def make_certificate(directory: Path) -> None:
-    """Write a certificate for localhost, signed by itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(timezone.utc)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (directory / "fullchain.pem").write_bytes(certificate.public_bytes(pem))
-    (directory / "privkey.pem").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
 
 
 @pytest.fixture(scope="module")
@@ -215,10 +188,19 @@ def test_a_body_far_too_large_is_refused(front: Front) -> None:
 
 def test_no_secret_is_logged(front: Front) -> None:
     click(front, asset(front.simulator, "another"))
+    requests.post(
+        f"{front.url}/add",
+        data=b" " * 6_000_000,
+        headers={"x-bz-secret": SECRET},
+        verify=front.certificate,
+        timeout=20,
+    )
     logged = (front.directory / "b2-iconik-plugin.log").read_text()
+    complained = (front.directory / "error.log").read_text()
     assert "POST /add" in logged
-    assert SECRET not in logged
-    assert front.simulator.token not in logged
+    assert "too large body" in complained
+    for secret in (SECRET, front.simulator.token):
+        assert secret not in logged + complained
 
 
 @pytest.mark.parametrize("sent", ["head", "body"])

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from simulator.harness import Service, Simulator, wait_for
 
 LONG_ENOUGH = "hang:60"
+PURGE = "files/v1/assets/*/purge/"
 PATIENCE = 30.0
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from simulator.harness import Service, Simulator, wait_for
 from tests.system.media import PROXY, asset, collection, files, unproven_deletions
-from tests.system.points import allow, asked, database_of, hang_at, kill_at, refuse
+from tests.system.points import PURGE, allow, asked, database_of, hang_at, kill_at, refuse
 
-DELETE, PURGE = "files/v1/assets/*/file_sets/*[!e]/", "files/v1/assets/*/purge/"
+DELETE = "files/v1/assets/*/file_sets/*[!e]/"
 COPY = "files/v1/storages/*/bulk/"
 SECONDS = 30.0
 

@@ -1,0 +1,113 @@
+"""A machine of its own with a real systemd: this one's files, changes to which are never kept."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from simulator.harness import ROOT, Process, wait_for
+
+CHECKOUT = "/opt/b2-iconik-plugin"
+NEEDED = ("systemd-nspawn", "unshare", "nsenter", "git")
+CLONE_NEWNET = 0x40000000
+
+# Other processes see nothing of these mounts, and they end with the machine. Before it is cut off
+# the network, it gets the service's environment, which script/install will find made.
+BOOT = f"""
+set -eu
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/changes" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/changes,workdir=$1/work" "$1/root"
+mkdir -p "$1/root{CHECKOUT}"
+git -C "$2" ls-files -z --cached --others --exclude-standard |
+  (cd "$2" && xargs -0 cp --parents --target-directory "$1/root{CHECKOUT}")
+mount -t proc proc "$1/root/proc"
+chroot "$1/root" env PYTHON=/usr/bin/python3 {CHECKOUT}/script/environment
+umount "$1/root/proc"
+exec systemd-nspawn --quiet --register=no --keep-unit --private-network --console=pipe \\
+  --directory "$1/root" /lib/systemd/systemd --log-target=console --unit=basic.target
+"""
+
+
+def can_be_had() -> bool:
+    """Whether such a machine can be started here."""
+    return os.getuid() == 0 and all(map(shutil.which, NEEDED))
+
+
+class Machine:
+    """A started machine, with a checkout in /opt/b2-iconik-plugin and nothing installed.
+
+    Args:
+        directory: an empty one, for its log and the place where its files are mounted.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        place = directory / "machine"
+        place.mkdir()
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", BOOT, "boot"]
+        self._process = Process([*command, str(place), str(ROOT)], {}, directory / "machine.log")
+        self._init = wait_for("systemd", self._find_init, 240)
+        wait_for("running systemd", lambda: self.run("systemctl is-system-running").ok, 30)
+
+    def run(self, command: str, seconds: float = 120) -> "Ended":
+        """Run a command of the shell as root, in the checkout."""
+        return Ended(
+            subprocess.run(
+                [
+                    *("nsenter", "--target", str(self._init), "--all", "--root"),
+                    *("env", "--chdir", CHECKOUT, "sh", "-c", command),
+                ],
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=seconds,
+                check=False,
+            )
+        )
+
+    def path(self, path: str) -> Path:
+        """A file of the machine, as it is seen from here."""
+        return Path(f"/proc/{self._init}/root{path}")
+
+    @contextmanager
+    def network(self) -> Iterator[None]:
+        """Be on the machine's network, with what is started meanwhile."""
+        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        its = os.open(f"/proc/{self._init}/ns/net", os.O_RDONLY)
+        libc = ctypes.CDLL(None, use_errno=True)
+        try:
+            if libc.setns(its, CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+            yield
+        finally:
+            libc.setns(own, CLONE_NEWNET)
+            os.close(own)
+            os.close(its)
+
+    def stop(self) -> None:
+        """End it as a power cut would."""
+        self._process.kill()
+
+    def _find_init(self) -> int | None:
+        assert self._process.is_running(), self._process.output()
+        for child in self._process.children():
+            command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+            if command[0] == b"/lib/systemd/systemd":
+                return child
+        return None
+
+
+class Ended:
+    """What came of a command."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        self.ok = done.returncode == 0
+        self.output = done.stdout
+
+    def __repr__(self) -> str:
+        return f"{'ended' if self.ok else 'failed'}: {self.output}"

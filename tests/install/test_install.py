@@ -1,0 +1,219 @@
+"""script/install and script/uninstall, on a machine with a real systemd and nginx."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from simulator.harness import Simulator, stop_all, wait_for
+from tests.install.machine import CHECKOUT, Machine, can_be_had
+from tests.nginx.certificate import make_certificate
+from tests.system.media import asset, files, unproven_deletions
+from tests.system.points import PURGE, hang_at
+from version import VERSION
+
+STATE = "/var/lib/b2-iconik-plugin"
+SOCKET = "/run/b2-iconik-plugin/plugin.sock"
+INSTALL = (
+    "script/install --yes --nginx localhost --certificate {0}/fullchain.pem --key {0}/privkey.pem"
+)
+CERTIFICATES = "/etc/ssl/b2-iconik-plugin"
+CLIPS = 12
+# What systemd would wait for, at most.
+STOP = 15.0
+
+pytestmark = pytest.mark.skipif(
+    not (can_be_had() or os.environ.get("REQUIRE_SERVERS")),
+    reason="a machine with a real systemd needs root and the package systemd-container",
+)
+
+
+class Installed:
+    """The service as it was installed.
+
+    Attributes:
+        first_run: what the first run of script/install printed, without settings.
+        second_run: what the second one printed, with settings.
+    """
+
+    def __init__(self, directory: Path, machine: Machine) -> None:
+        self.machine = machine
+        self.simulator = Simulator(directory, "--copy-seconds", "0.05")
+        make_certificate(directory)
+        self._trusted = str(directory / "fullchain.pem")
+        machine.path(CERTIFICATES).mkdir()
+        for name in ("fullchain.pem", "privkey.pem"):
+            machine.path(f"{CERTIFICATES}/{name}").write_bytes((directory / name).read_bytes())
+        install = INSTALL.format(CERTIFICATES)
+        self.first_run = machine.run(install)
+        env = machine.path(f"{CHECKOUT}/.env")
+        filled_in = env.read_text().replace("ICONIK_ID=\n", f"ICONIK_ID={self.simulator.app_id}\n")
+        env.write_text(f"{filled_in}ICONIK_URL={self.simulator.url}\n")
+        self.secret = re.findall(r"^BZ_SHARED_SECRET=(\S+)$", filled_in, re.MULTILINE)[0]
+        self.second_run = machine.run(install)
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(f"https://localhost{path}", verify=self._trusted, timeout=20)
+
+    def click(self, action: str, *asset_ids: str) -> str:
+        """Click through nginx, for the ORIGINAL; returns the operation's id."""
+        answer = requests.post(
+            f"https://localhost/{action}",
+            params={
+                "b2_storage_id": self.simulator.b2_storage_id,
+                "ll_storage_id": self.simulator.ll_storage_id,
+                "formats": "ORIGINAL",
+            },
+            json={"context": "BULK", "asset_ids": asset_ids, "auth_token": self.simulator.token},
+            headers={"x-bz-secret": self.secret},
+            verify=self._trusted,
+            timeout=20,
+        )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["operation_id"])
+
+    def shown(self, operation_id: str) -> dict[str, Any]:
+        """What script/operations shows to root."""
+        shown = self.machine.run(f"script/operations show {operation_id} --json")
+        assert shown.ok, shown
+        told: dict[str, Any] = json.loads(shown.output)
+        return told
+
+    def report(self, operation_id: str) -> dict[str, Any]:
+        """Wait for the end of an operation; returns its report."""
+        wait_for("end", lambda: self.shown(operation_id)["ended"], 60)
+        return self.shown(operation_id)
+
+    def property(self, name: str) -> str:
+        """What systemd knows of the service."""
+        shown = self.machine.run(f"systemctl show --property {name} --value b2-iconik-plugin")
+        return shown.output.strip()
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """The service, installed by two runs of script/install."""
+    directory = tmp_path_factory.mktemp("install")
+    machine = Machine(directory)
+    with machine.network():
+        yield Installed(directory, machine)
+    machine.stop()
+    stop_all()
+
+
+def test_without_settings_the_first_run_says_what_is_missing(installed: Installed) -> None:
+    assert installed.first_run.ok
+    assert "Not started yet: ICONIK_ID is not set" in installed.first_run.output
+
+
+def test_the_second_run_starts_it(installed: Installed) -> None:
+    assert installed.second_run.ok, installed.second_run
+    assert f"Version {VERSION} runs." in installed.second_run.output
+    assert installed.property("ActiveState") == "active"
+    assert installed.property("StatusText") == f"version {VERSION} answers"
+    assert installed.property("UnitFileState") == "enabled"
+
+
+def test_the_second_run_makes_nothing_twice(installed: Installed) -> None:
+    for step in ("useradd", "make_settings", "name_database", "write_site"):
+        assert f"+ {step}" in installed.first_run.output
+        assert f"+ {step}" not in installed.second_run.output
+
+
+def test_a_click_goes_through_nginx_to_the_end(installed: Installed) -> None:
+    clip = asset(installed.simulator, "clip")
+    report = installed.report(installed.click("add", clip))
+    assert report["counts"]["copied"] == 1
+    assert installed.get("/healthz").json() == {"message": "OK"}
+    report = installed.report(installed.click("remove", clip))
+    assert report["counts"]["removed"] == 1
+
+
+def test_only_nginx_may_speak_to_it(installed: Installed) -> None:
+    ask = f"curl --silent --fail --unix-socket {SOCKET} http://localhost/"
+    assert installed.machine.run(f"runuser -u www-data -- {ask}").ok
+    assert not installed.machine.run(f"runuser -u nobody -- {ask}").ok
+
+
+@pytest.mark.parametrize("secret", [f"{CHECKOUT}/.env", STATE, f"{STATE}/b2-iconik-plugin.sqlite"])
+def test_nobody_else_may_read_its_secrets(installed: Installed, secret: str) -> None:
+    there = installed.machine.path(secret)
+    assert there.exists()
+    assert there.stat().st_mode & 0o077 == 0
+    assert not installed.machine.run(f"runuser -u www-data -- test -r {secret}").ok
+
+
+def test_it_can_write_to_its_database_and_see_little_else(installed: Installed) -> None:
+    inside = f"nsenter --target {installed.property('MainPID')} --mount sh -c"
+    assert installed.machine.run(f"{inside} 'touch {STATE}/x && rm {STATE}/x'").ok
+    for place in ("/", "/etc", "/usr", "/var", "/var/lib", CHECKOUT):
+        tried = installed.machine.run(f"{inside} 'touch {place}/x'")
+        assert "Read-only file system" in tried.output
+    assert installed.machine.run(f"{inside} 'ls -A /root /home'").output == "/home:\n\n/root:\n"
+
+
+def test_it_has_no_powers(installed: Installed) -> None:
+    status = installed.machine.path(f"/proc/{installed.property('MainPID')}/status").read_text()
+    for expected in (r"NoNewPrivs:\t1", r"Seccomp:\t2", r"CapBnd:\t0+$", r"CapEff:\t0+$"):
+        assert re.search(expected, status, re.MULTILINE), expected
+
+
+def test_a_stop_in_mid_remove_takes_little_time_and_the_next_start_ends_it(
+    installed: Installed,
+) -> None:
+    simulator = installed.simulator
+    clips = [asset(simulator, f"stopped{number}", on="both") for number in range(CLIPS)]
+    hang_at(simulator, "DELETE", PURGE)
+    operation_id = installed.click("remove", *clips)
+    wait_for("purge", lambda: not simulator.control("GET", "faults")["requests"], 30)
+    assert installed.machine.run("systemctl stop b2-iconik-plugin", STOP).ok
+    assert installed.property("Result") == "success"
+    assert not installed.shown(operation_id)["ended"]
+    assert installed.machine.run("systemctl start b2-iconik-plugin").ok
+    assert installed.report(operation_id)["counts"]["removed"] == CLIPS
+    assert files(simulator.lucidlink) == []
+    assert unproven_deletions(simulator) == 0
+
+
+def test_when_all_of_it_is_killed_it_comes_back_and_goes_on(installed: Installed) -> None:
+    simulator = installed.simulator
+    simulator.control("PATCH", "settings", {"copies_paused": True})
+    operation_id = installed.click("add", asset(simulator, "killed"))
+    wait_for("copy", lambda: simulator.control("GET", "")["running_jobs"], 30)
+    main = installed.property("MainPID")
+    kill = f"kill -KILL {main} $(cat /proc/{main}/task/{main}/children)"
+    assert installed.machine.run(kill).ok
+    wait_for("restart", lambda: installed.property("NRestarts") == "1", 30)
+    wait_for("active service", lambda: installed.property("ActiveState") == "active", 30)
+    simulator.control("PATCH", "settings", {"copies_paused": False})
+    assert installed.report(operation_id)["counts"]["copied"] == 1
+
+
+def test_its_log_names_operations_and_no_secret(installed: Installed) -> None:
+    operation_id = installed.click("add", asset(installed.simulator, "logged"))
+    logged = installed.machine.run("journalctl --unit b2-iconik-plugin --no-pager").output
+    assert operation_id in logged
+    assert "Traceback" not in logged
+    assert installed.secret not in logged
+
+
+def test_uninstalling_keeps_the_operations_unless_they_are_purged(installed: Installed) -> None:
+    operation_id = installed.click("add", asset(installed.simulator, "kept"))
+    assert installed.machine.run("script/uninstall --yes").ok
+    assert installed.property("LoadState") == "not-found"
+    for gone in (SOCKET, f"{CHECKOUT}/.venv", "/etc/nginx/conf.d/b2-iconik-plugin.conf"):
+        assert not installed.machine.path(gone).exists()
+    with pytest.raises(requests.ConnectionError):
+        installed.get("/")
+    kept = installed.machine.path(f"{STATE}/b2-iconik-plugin.sqlite")
+    assert operation_id.encode() in kept.read_bytes()
+    assert installed.machine.run("script/uninstall --yes --purge").ok
+    assert not installed.machine.path(STATE).exists()
+    assert not installed.machine.path(f"{CHECKOUT}/.env").exists()
+    assert not installed.machine.run("getent passwd b2-iconik-plugin").ok
+    assert installed.machine.run("script/uninstall --dry-run --purge").output == ""
