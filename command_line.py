@@ -114,11 +114,11 @@ def run(program: str, options: argparse.Namespace, work: Work) -> int:
     settings: Settings | None = None
     try:
         settings = environment.load()
-        iconik = connect(settings)
+        http = transport_to(settings)
         try:
-            work(options, settings, iconik)
+            work(options, settings, Iconik(http))
         finally:
-            iconik.close()
+            http.close()
     except PluginError as error:
         problem = explained(settings, error)
     except KeyboardInterrupt:
@@ -129,7 +129,7 @@ def run(program: str, options: argparse.Namespace, work: Work) -> int:
     return FAILED
 
 
-def connect(settings: Settings) -> Iconik:
+def transport_to(settings: Settings) -> Transport:
     """A way to iconik, with the application's token.
 
     Raises:
@@ -142,9 +142,7 @@ def connect(settings: Settings) -> Iconik:
     # That a token was rejected is said once, by the error that follows.
     logging.getLogger("transport").addHandler(logging.NullHandler())
     pacer = Pacer(settings.requests_per_second)
-    return Iconik(
-        Transport(settings.iconik_url, settings.iconik_id, [settings.iconik_token], pacer)
-    )
+    return Transport(settings.iconik_url, settings.iconik_id, [settings.iconik_token], pacer)
 
 
 def explained(settings: Settings | None, error: PluginError) -> str:
@@ -154,7 +152,10 @@ def explained(settings: Settings | None, error: PluginError) -> str:
         settings: what the script was told; None if that itself went wrong.
     """
     if isinstance(error, TokenRejected):
-        return f"could not {error.call}: iconik rejects ICONIK_TOKEN (401) for this ICONIK_ID"
+        return (
+            f"could not {error.call}: iconik rejects ICONIK_TOKEN (401) for this ICONIK_ID; make a "
+            "new application token in iconik, and see that ICONIK_ID is its application"
+        )
     return concealed(settings, str(error))
 
 

@@ -19,14 +19,13 @@ from command_line import (
     say,
     storage,
 )
-from custom_action import CONTEXTS, SECRET_HEADER, TITLES, check_path
+from custom_action import CONTEXTS, SECRET_HEADER, TITLES, USUAL_CONTEXTS, check_path
 from errors import ClickError, OperationFailed
 from iconik import Iconik
 from records import Storage
 from settings import Settings
 from storage_choice import choose, shortcomings
 
-ALWAYS = ("ASSET", "COLLECTION", "BULK")
 DONE = ("created", "updated", "deleted")
 DRY = ("would create", "would update", "would delete")
 PROGRAM = "create_custom_actions.py"
@@ -66,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="append",
         choices=CONTEXTS,
         default=[],
-        help=f"create them in one more context than {in_words(ALWAYS)}; may be given again",
+        help=f"create them in one more context than {in_words(USUAL_CONTEXTS)}; may be given again",
     )
     add_dry_run(parser)
     add_insecure(parser)
@@ -84,7 +83,7 @@ def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> No
     problems = shortcomings(b2, ll)
     if problems:
         raise OperationFailed("; ".join(problems))
-    contexts = tuple(dict.fromkeys((*ALWAYS, *options.context)))
+    contexts = tuple(dict.fromkeys((*USUAL_CONTEXTS, *options.context)))
     actions = wanted(
         options.endpoint, (b2, ll), options.formats, options.path or "", settings, contexts
     )

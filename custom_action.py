@@ -13,6 +13,8 @@ Action = Literal["add", "remove"]
 TITLES: dict[Action, str] = {"add": "Add to LucidLink", "remove": "Remove from LucidLink"}
 SECRET_HEADER = "x-bz-secret"  # noqa: S105 - a header's name
 CONTEXTS = ("ASSET", "COLLECTION", "BULK", "SAVED_SEARCH")
+# Where people want our actions; saved searches are for those who ask for it.
+USUAL_CONTEXTS = CONTEXTS[:3]
 LONGEST_TOKEN = 8192
 # File systems take names of 255 bytes; the directories and the file below need some room, too.
 LONGEST_NAME = 255

@@ -21,6 +21,7 @@ def test_the_newest_changes_are_those_of_this_version() -> None:
         "create_custom_actions.py",
         "delete_custom_actions.py",
         "list_custom_actions.py",
+        "check_setup.py",
         "show_operations.py",
         "script/demo.py",
         "script/soak.py",

@@ -1,0 +1,156 @@
+"""Whether the custom actions and the two storages are as they must be."""
+
+import hmac
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import action_url
+from action_url import ACTIONS, Endpoint, Existing
+from custom_action import SECRET_HEADER, TITLES, USUAL_CONTEXTS
+from errors import OperationFailed
+from findings import Finding, note, ok, unknown, wrong
+from iconik import Iconik
+from settings import Settings
+from storage_choice import choose, shortcomings
+
+CREATE = "run create_custom_actions.py"
+PRESENT = "custom actions"
+SECRETS = "the actions' secret"
+STORAGES = "storages"
+
+
+def check_actions(
+    where: Endpoint | None, actions: Sequence[dict[str, Any]], settings: Settings
+) -> Iterator[Finding]:
+    """Look at the custom actions that iconik has.
+
+    Args:
+        where: the service; None if it isn't known.
+        actions: all of iconik's, as CustomActionSchema objects.
+        settings: have the secret that they are to send.
+    """
+    if where is None:
+        yield unknown(PRESENT, "give --endpoint to have those looked at that lead there")
+        return
+    ours = action_url.ours(where, actions)
+    elsewhere = _elsewhere(where, actions)
+    if elsewhere:
+        yield note(
+            PRESENT,
+            f"some like ours lead to {', '.join(elsewhere)}: delete_custom_actions.py removes "
+            "those of an endpoint",
+        )
+    if not ours:
+        yield wrong(PRESENT, f"none lead to {where.text}: {CREATE}")
+        return
+    for action in ACTIONS:
+        contexts = {each.context for each in ours if each.target.action == action}
+        missing = [each for each in USUAL_CONTEXTS if each not in contexts]
+        if missing:
+            name = f"'{TITLES[action]}'"
+            yield wrong(PRESENT, f"{name} is not there for {', '.join(missing)}: {CREATE}")
+    for each in ours:
+        yield from _look_at(each, settings)
+    yield _secrets(ours, settings)
+
+
+def check_storages(iconik: Iconik, b2: str, ll: str, ours: Sequence[Existing]) -> Iterator[Finding]:
+    """Look at the storages that were given, or that the custom actions name.
+
+    Args:
+        b2, ll: id or name of the Backblaze B2 and of the LucidLink storage; empty for those of the
+            custom actions.
+        ours: the custom actions.
+
+    Raises:
+        IconikError: iconik can't, or won't.
+    """
+    pairs = {(each.target.b2_storage_id, each.target.ll_storage_id) for each in ours}
+    if b2 or ll:
+        pairs = {(b2 or one, ll or other) for one, other in pairs or {("", "")}}
+    if not pairs:
+        yield unknown(
+            STORAGES,
+            "no custom action names them: give --b2_storage_id and --ll_storage_id to have them "
+            "looked at",
+        )
+    for pair in sorted(pairs):
+        yield from _look_at_storages(iconik, pair)
+
+
+def _look_at_storages(iconik: Iconik, pair: tuple[str, str]) -> Iterator[Finding]:
+    chosen = []
+    for name, text in zip(("b2_storage_id", "ll_storage_id"), pair, strict=True):
+        if not text:
+            yield unknown(name, f"give --{name}, or {CREATE}")
+            continue
+        try:
+            chosen.append(choose(iconik, f"--{name}", text))
+        except OperationFailed as error:
+            yield wrong(name, f"{error}; then {CREATE}")
+    if len(chosen) < len(pair):
+        return
+    b2, ll = chosen
+    problems = shortcomings(b2, ll)
+    problems += [
+        f"'{each.name}' is FAILING: iconik can't reach it now"
+        for each in chosen
+        if each.status == "FAILING"
+    ]
+    for problem in problems:
+        yield wrong(STORAGES, problem)
+    if not problems:
+        yield ok(STORAGES, f"'{b2.name}' on Backblaze B2, and '{ll.name}' for LucidLink, will do")
+
+
+def _look_at(action: Existing, settings: Settings) -> Iterator[Finding]:
+    what = f"'{action.title}' ({action.context})"
+    problems = []
+    if action.is_disabled:
+        problems.append("is disabled in iconik: nobody can click it")
+    if action.app_id and action.app_id.lower() != settings.iconik_id.lower():
+        problems.append(f"sends tokens of another application than ICONIK_ID: {CREATE}")
+    if action.status == "FAILING":
+        problems.append(
+            f"iconik says FAILING: {action.last_error or 'and not why'}; see "
+            "docs/troubleshooting.md, and click again when it is mended"
+        )
+    for problem in problems:
+        yield wrong(what, problem)
+    if not problems:
+        yield ok(what, f"is there{f', iconik says {action.status}' if action.status else ''}")
+
+
+def _secrets(ours: Sequence[Existing], settings: Settings) -> Finding:
+    found = defaultdict[str, int](int)
+    for each in ours:
+        sent = each.headers.get(SECRET_HEADER)
+        if sent is None:
+            found["none" if each.headers else "unknown"] += 1
+        elif hmac.compare_digest(sent.encode(), settings.secret.encode()):
+            found["same"] += 1
+        else:
+            found["other"] += 1
+    if found["other"] or found["none"]:
+        return wrong(
+            SECRETS,
+            f"{found['other'] + found['none']} of {len(ours)} send another secret than "
+            f"BZ_SHARED_SECRET, or none: {CREATE}",
+        )
+    if found["unknown"]:
+        return unknown(SECRETS, "iconik does not show it: only a click can tell")
+    return ok(SECRETS, f"all {len(ours)} send BZ_SHARED_SECRET")
+
+
+def _elsewhere(where: Endpoint, actions: Sequence[dict[str, Any]]) -> list[str]:
+    """Where else custom actions lead that look like ours, each place once."""
+    found = set()
+    for each in actions:
+        parts = urlsplit(str(each.get("url")))
+        place, _, action = parts.path.rpartition("/")
+        is_like_ours = action in ACTIONS and "ll_storage_id=" in parts.query
+        if is_like_ours and action_url.read(where, each.get("url")) is None:
+            found.add(f"{parts.scheme}://{parts.hostname}{place}")
+    return sorted(found)

@@ -1,0 +1,110 @@
+"""Whether the database can be used, is of this version, and has a process that runs operations."""
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from cipher import Cipher
+from database import connect
+from findings import Finding, ok, wrong
+from ledger import Ledger
+from lock import is_taken
+from schema import VERSION
+from settings import Settings
+from tables import executors, schema
+from turn import now_ms
+
+PATIENCE = 5.0
+DATABASE = "database"
+EXECUTOR = "operations"
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """Look at the database without making or changing any table of it.
+
+    Args:
+        settings: of the service.
+    """
+    url = sa.make_url(settings.database_url)
+    shown = url.render_as_string(hide_password=True)
+    if url.get_backend_name() == "sqlite":
+        problem = _file_problem(Path(url.database or ""))
+        if problem:
+            yield wrong(DATABASE, problem)
+            return
+    try:
+        engine = connect(settings.database_url, PATIENCE)
+        try:
+            yield from _look_into(engine, settings, shown)
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, OSError) as error:
+        yield wrong(DATABASE, f"{shown} can't be used: {_brief(error)}")
+
+
+def _file_problem(path: Path) -> str | None:
+    """Why a SQLite file can't be used by this user; to open it would make one."""
+    if not path.exists():
+        return (
+            f"there is no {path.absolute()}: start the service once, which makes it, or run this "
+            "with the service's own DATABASE_URL or STATE_DIRECTORY"
+        )
+    # Its journals are made beside it.
+    for place in (path, path.absolute().parent):
+        if not os.access(place, os.R_OK | os.W_OK):
+            return f"{place} can't be read and written: run this as the user that the service has"
+    return None
+
+
+def _look_into(engine: sa.Engine, settings: Settings, shown: str) -> Iterator[Finding]:
+    if not sa.inspect(engine).has_table(schema.name):
+        yield wrong(
+            DATABASE,
+            f"{shown} is not this service's, or it never started: start it, or see its log",
+        )
+        return
+    with engine.connect() as connection:
+        version = connection.execute(sa.select(sa.func.max(schema.c.version))).scalar() or 1
+    if version != VERSION:
+        do = "run that one" if version > VERSION else "restart the service, which brings it up"
+        yield wrong(DATABASE, f"{shown} is of version {version}, this checkout of {VERSION}: {do}")
+        return
+    ledger = Ledger(engine)
+    ledger.try_writing(now_ms())
+    yield ok(DATABASE, f"{shown} can be read and written, and is of this version ({VERSION})")
+    yield _executor(engine, settings)
+    keys = Cipher(settings.secrets).fingerprints
+    running = ledger.running()
+    strange = [each for each in running if each.key not in keys]
+    if strange:
+        yield wrong(
+            EXECUTOR,
+            f"{len(strange)} were recorded with another BZ_SHARED_SECRET and wait: set "
+            "BZ_SHARED_SECRET_PREVIOUS to it",
+        )
+    else:
+        yield ok(EXECUTOR, f"{len(running)} under way; script/operations list shows them")
+
+
+def _executor(engine: sa.Engine, settings: Settings) -> Finding:
+    url = sa.make_url(settings.database_url)
+    # To ask for the lock would make its file, perhaps as another user than the service's.
+    is_sqlite = url.get_backend_name() == "sqlite"
+    has_lock = not is_sqlite or Path(f"{url.database}.lock").exists()
+    if not has_lock or not is_taken(settings.database_url):
+        return wrong(EXECUTOR, "no process runs them: start the service, or see its log")
+    with engine.connect() as connection:
+        began_ms = connection.execute(sa.select(sa.func.max(executors.c.began_ms))).scalar()
+    if began_ms is None:
+        return ok(EXECUTOR, "a process is about to run them")
+    since = datetime.fromtimestamp(began_ms / 1000, timezone.utc)
+    return ok(EXECUTOR, f"a process runs them since {since:%Y-%m-%d %H:%M} UTC")
+
+
+def _brief(error: BaseException) -> str:
+    """An error without the statement and the values that SQLAlchemy would show."""
+    return str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)

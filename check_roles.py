@@ -1,0 +1,167 @@
+"""Whose the application token is, and which roles it has, told by requests that change nothing.
+
+What reads is asked for something that can't be there: without the role iconik answers 403, with it
+404. What writes is asked for in the same way, and so that it would come to nothing all the same:
+copies of no asset to a storage that nobody has, the deletion of what never was, a change of
+nothing. The ids are made anew each time, and known to nobody.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
+from findings import Finding, note, ok, unknown, wrong
+from iconik import Iconik
+from transport import Transport
+
+TOKEN = "ICONIK_TOKEN"  # noqa: S105 - a variable's name
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One request that tells whether the token has a role.
+
+    Attributes:
+        role: the role.
+        purpose: what the plugin does with it.
+        ask: sends the request; to be given a client, its transport, and a maker of new ids.
+        needs: a role that iconik asks for besides, so that its lack would hide this one's.
+        is_common: whether nothing works without it.
+    """
+
+    role: str
+    purpose: str
+    ask: Callable[[Iconik, Transport, Callable[[], str]], Any]
+    needs: str = ""
+    is_common: bool = True
+
+
+def _search(_: Iconik, http: Transport, new_id: Callable[[], str]) -> object:
+    body = {"query": new_id(), "doc_types": ["assets"]}
+    return http.object("POST", "search/v1/search/", "search", "can_search", json=body)
+
+
+def _change_action(_: Iconik, http: Transport, new_id: Callable[[], str]) -> object:
+    path = f"assets/v1/custom_actions/ASSET/{new_id()}/"
+    call = "change no custom action"
+    return http.object("PATCH", path, call, "can_write_custom_actions", json={})
+
+
+PROBES = (
+    Probe("can_read_storages", "see the two storages", lambda iconik, _, __: iconik.storages()),
+    Probe(
+        "can_read_assets",
+        "see whether an asset is there",
+        lambda iconik, _, new_id: iconik.asset_exists(new_id()),
+    ),
+    Probe(
+        "can_read_formats", "see what an asset has", lambda iconik, _, new: iconik.formats(new())
+    ),
+    Probe(
+        "can_read_files", "see which files are where", lambda iconik, _, new: iconik.files(new())
+    ),
+    Probe("can_read_jobs", "follow copies", lambda iconik, _, new: iconik.jobs([new()])),
+    Probe(
+        "can_read_collections",
+        "open collections",
+        lambda iconik, _, new: list(iconik.collection_contents(new())),
+    ),
+    Probe(
+        "can_write_transfers",
+        "have files copied",
+        lambda iconik, _, new: iconik.copy_to_storage(new(), "ORIGINAL", [], new()),
+        needs="can_read_files",
+    ),
+    Probe(
+        "can_delete_files",
+        "remove files from LucidLink",
+        lambda iconik, _, new: iconik.delete_file_set(new(), new()),
+    ),
+    Probe("can_search", "open saved searches", _search, is_common=False),
+    Probe(
+        "can_read_saved_searches",
+        "open saved searches",
+        lambda iconik, _, new: list(iconik.saved_search_results(new())),
+        is_common=False,
+    ),
+    Probe(
+        "can_read_custom_actions",
+        "set up the custom actions",
+        lambda iconik, _, __: iconik.custom_actions(),
+    ),
+    Probe("can_write_custom_actions", "set up the custom actions", _change_action, is_common=False),
+    Probe(
+        "can_delete_custom_actions",
+        "take custom actions away",
+        lambda iconik, _, new: iconik.delete_custom_action("ASSET", new()),
+        is_common=False,
+    ),
+)
+
+
+def check_token(http: Transport) -> Iterator[Finding]:
+    """See that iconik can be reached and takes the token, and whose it is.
+
+    Raises:
+        TokenRejected, IconikUnavailable: it does not, or can't; then no role can be told either.
+    """
+    for path in ("users/v1/users/current/", "auth/v1/auth/token/"):
+        try:
+            told = http.object("GET", path, "ask whose the token is", "none")
+        except TokenRejected:
+            raise
+        except IconikRefused:
+            # An application's token may be no user's, and not every iconik has the newer call.
+            continue
+        names = (told.get("first_name"), told.get("last_name"))
+        name = " ".join(each for each in names if isinstance(each, str) and each)
+        whose = name or f"user {told.get('user_id') or told.get('id') or 'unknown'}"
+        mail = told.get("email")
+        yield ok(TOKEN, f"is good, and acts as {whose}" + (f" ({mail})" if mail else ""))
+        return
+    yield unknown(TOKEN, "was not rejected, but iconik does not tell whose it is")
+
+
+def check_roles(iconik: Iconik, http: Transport) -> Iterator[Finding]:
+    """See which roles the token has.
+
+    Raises:
+        TokenRejected: the token has stopped working meanwhile.
+    """
+    missing = set[str]()
+    for probe in PROBES:
+        if probe.needs in missing:
+            yield unknown(probe.role, f"iconik asks for {probe.needs} first")
+            continue
+        try:
+            refusal = _refusal(probe, iconik, http)
+        except IconikUnavailable as error:
+            yield unknown(probe.role, str(error))
+            continue
+        if refusal is None:
+            yield ok(probe.role, f"not refused; it is needed to {probe.purpose}")
+            continue
+        missing.add(probe.role)
+        detail = f"needed to {probe.purpose}: give it to the token's user in iconik ({refusal})"
+        yield wrong(probe.role, detail) if probe.is_common else note(probe.role, detail)
+    yield note(
+        "the roles of others",
+        "a click acts as the person who made it, who needs the same roles; they can't be checked "
+        "without that person's click",
+    )
+
+
+def _refusal(probe: Probe, iconik: Iconik, http: Transport) -> str | None:
+    """Why the token may not do it; None if it may."""
+    try:
+        probe.ask(iconik, http, lambda: str(uuid.uuid4()))
+    except NotPermitted as error:
+        return error.problem
+    except TokenRejected:
+        raise
+    except IconikRefused:
+        # That nothing is there, or nothing to be done: the role was no obstacle.
+        pass
+    return None

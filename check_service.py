@@ -1,0 +1,195 @@
+"""Whether the service can be reached as iconik does: over HTTPS, and with the same secret."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+import bounded
+from action_url import Endpoint
+from custom_action import SECRET_HEADER
+from findings import Finding, note, ok, unknown, wrong
+from settings import Settings
+from version import VERSION
+
+ENDPOINT = "endpoint"
+HEALTH = "health"
+SECRET = "the service's secret"  # noqa: S105 - what is looked at
+# iconik waits about 10 s for an answer to a click.
+PATIENCE = (5.0, 10.0)
+
+
+class Unreachable(Exception):
+    """No answer came; ``str()`` of it says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was answered.
+
+    Attributes:
+        told: the JSON object; empty if it was none.
+        location: where else to ask; empty if nowhere.
+    """
+
+    status: int
+    told: dict[str, Any]
+    location: str
+
+    @property
+    def message(self) -> str:
+        """What a person is told."""
+        return str(self.told.get("message", "without saying why"))
+
+
+class Service:
+    """The service, as iconik reaches it."""
+
+    def __init__(self, where: Endpoint) -> None:
+        self._where = where
+        self._session = requests.Session()
+        self._session.mount(where.text, bounded.BoundedAdapter())
+        # Else a .netrc would add a password, and a proxy see what http sends.
+        self._session.auth = lambda request: request
+        self._session.trust_env = where.scheme == "https"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def ask(self, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
+        """Send a request without a body; redirections are not followed, as a secret may go along.
+
+        Raises:
+            Unreachable: no answer came.
+        """
+        host = self._where.host
+        try:
+            response = self._session.request(
+                method,
+                self._where.text + path,
+                headers=headers,
+                timeout=PATIENCE,
+                allow_redirects=False,
+                stream=True,
+            )
+            body = bounded.read(response)
+        except requests.exceptions.SSLError as error:
+            raise Unreachable(
+                f"{host} has no valid certificate ({_reason(error)}), so iconik sends no clicks: "
+                "get one that everybody trusts, for just this name, and serve its whole chain"
+            ) from None
+        except requests.Timeout:
+            raise Unreachable(
+                f"{host} does not answer in time: see its firewall, and whether nginx runs"
+            ) from None
+        except requests.RequestException as error:
+            raise Unreachable(
+                f"{host} can't be reached ({_reason(error)}): see its name in the DNS, its "
+                "firewall, and whether nginx runs"
+            ) from None
+        try:
+            told = json.loads(body)
+        except (ValueError, RecursionError):
+            told = None
+        return Answer(
+            response.status_code,
+            told if isinstance(told, dict) else {},
+            response.headers.get("Location", ""),
+        )
+
+
+def check(where: Endpoint | None, settings: Settings) -> Iterator[Finding]:
+    """Ask the service what it answers to anybody, and then whether it has the same secret.
+
+    Args:
+        where: where iconik reaches it; None if that isn't known.
+        settings: have the secret.
+    """
+    if where is None:
+        yield unknown(ENDPOINT, "give --endpoint to have the way to the service looked at")
+        return
+    service = Service(where)
+    try:
+        front_page = service.ask("GET", "/")
+        problem = _is_somebody_else(front_page, where)
+        if problem:
+            # The secret is for nobody but the plugin.
+            yield wrong(ENDPOINT, problem)
+            yield unknown(SECRET, "is sent only to where the plugin answers")
+            return
+        yield from _tell_of(where, str(front_page.told["version"]))
+        yield _health(service.ask("GET", "/healthz"))
+        yield _secret(service.ask("POST", "/check", {SECRET_HEADER: settings.secret}))
+    except Unreachable as error:
+        yield wrong(ENDPOINT, str(error))
+    finally:
+        service.close()
+
+
+def _is_somebody_else(answer: Answer, where: Endpoint) -> str | None:
+    """Why it isn't the plugin that answered; None if it is."""
+    if answer.location:
+        return (
+            f"{where.text} sends people on to {answer.location}, where iconik's clicks may not "
+            "follow: give the last address as the endpoint"
+        )
+    if answer.status in (502, 503, 504) and "version" not in answer.told:
+        return (
+            f"{where.host} answers {answer.status}: the proxy can't reach the plugin; see whether "
+            "it runs, and listens where the proxy looks for it"
+        )
+    if answer.status != requests.codes.ok or "version" not in answer.told:
+        return (
+            f"{where.text} answers {answer.status}, and not as the plugin does: see the address, "
+            "and what the proxy does with it"
+        )
+    return None
+
+
+def _tell_of(where: Endpoint, version: str) -> Iterator[Finding]:
+    if where.scheme == "https":
+        yield ok(ENDPOINT, f"{where.text} answers over HTTPS, with a valid certificate")
+    else:
+        yield note(ENDPOINT, f"{where.text} is not https: good for a simulator, not for iconik")
+    if version != VERSION:
+        yield note(ENDPOINT, f"version {version} runs there, and this checkout is {VERSION}")
+
+
+def _health(answer: Answer) -> Finding:
+    if answer.status == requests.codes.ok:
+        return ok(HEALTH, "clicks can be recorded, and operations run")
+    return wrong(HEALTH, f"the service answers {answer.status}: {answer.message}")
+
+
+def _secret(answer: Answer) -> Finding:
+    if answer.status == requests.codes.ok:
+        return ok(SECRET, "is BZ_SHARED_SECRET, too")
+    if answer.status == requests.codes.unauthorized:
+        return wrong(
+            SECRET,
+            "is another than BZ_SHARED_SECRET here: restart it after a change, or run this with "
+            "its settings",
+        )
+    return unknown(SECRET, f"the service answers {answer.status} when it is asked")
+
+
+def _reason(error: requests.RequestException) -> str:
+    """The innermost cause, in its own words; the library's hold the whole request."""
+    cause: BaseException = error
+    while inner := next(filter(_is_error, _causes(cause)), None):
+        cause = inner
+    words = (getattr(cause, name, "") for name in ("verify_message", "strerror"))
+    return next(filter(None, words), str(cause)).rstrip(".") or type(error).__name__
+
+
+def _causes(error: BaseException) -> Iterator[Any]:
+    yield getattr(error, "reason", None)
+    yield from error.args
+    yield error.__cause__
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, BaseException)

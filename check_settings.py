@@ -1,0 +1,62 @@
+"""Whether the settings are whole: all that is wrong with them, and not just the first."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import settings as environment
+from errors import SettingsError
+from findings import Finding, note, ok, unknown, wrong
+from settings import SHORT_SECRET, Settings
+
+WHAT = "settings"
+# Good values for what is required, with which the rest can be looked at.
+STAND_INS = {"ICONIK_ID": "00000000-0000-4000-8000-000000000000", "BZ_SHARED_SECRET": "x" * 64}
+
+
+def read() -> tuple[Settings | None, list[Finding]]:
+    """The settings of the environment and `.env`, and what is to be said of them.
+
+    Returns:
+        No settings where the service would not start.
+    """
+    given = dict(os.environ)
+    problems: list[Finding] = []
+    while True:
+        try:
+            settings = environment.load(given)
+        except SettingsError as error:
+            problem = wrong(WHAT, str(error))
+            if problem in problems:
+                break
+            problems.append(problem)
+            # Every message begins with the variable's name, or there is no way round it.
+            name = problem.detail.split()[0]
+            given[name] = STAND_INS.get(name, "")
+        else:
+            break
+    if problems:
+        return None, problems
+    return settings, list(_remarks(settings))
+
+
+def _remarks(settings: Settings) -> Iterator[Finding]:
+    where = "" if Path(".env").exists() else "; there is no .env in the working directory"
+    yield ok(WHAT, f"the service can start with them{where}")
+    if len(settings.secret) < SHORT_SECRET:
+        yield note(
+            "BZ_SHARED_SECRET",
+            f"has under {SHORT_SECRET} characters: take a longer one, like that of "
+            "'openssl rand -hex 32'",
+        )
+    if settings.previous_secret:
+        yield note(
+            "BZ_SHARED_SECRET_PREVIOUS",
+            "is accepted, too: take it out when the secret has been replaced",
+        )
+    if not settings.iconik_token:
+        yield wrong(
+            "ICONIK_TOKEN",
+            "is not set: without an application token nothing in iconik can be checked or set up",
+        )
+        yield unknown("iconik", "can't be asked without ICONIK_TOKEN")

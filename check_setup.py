@@ -1,0 +1,135 @@
+"""Tell what is still wrong with a set-up, and what to do about it. Changes nothing."""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import action_url
+import check_actions
+import check_database
+import check_roles
+import check_service
+import check_settings
+from command_line import (
+    FAILED,
+    INTERRUPTED,
+    Parser,
+    add_endpoint,
+    add_insecure,
+    check_is_safe,
+    concealed,
+    explained,
+    storage,
+    transport_to,
+)
+from errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
+from findings import Finding, ok, unknown, wrong
+from iconik import Iconik
+from settings import Settings
+from transport import Transport
+
+PROGRAM = "check_setup.py"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script.
+
+    Args:
+        argv: the options; those of the command line if not given.
+
+    Returns:
+        The exit code: 0, 1 if something is wrong, 130 when interrupted.
+
+    Raises:
+        SystemExit: the options can't be understood (2), or help was asked for (0).
+    """
+    parser = Parser(PROGRAM, __doc__)
+    add_endpoint(parser, is_required=False)
+    for option, what in (("--b2_storage_id", "Backblaze B2"), ("--ll_storage_id", "LucidLink")):
+        parser.add_argument(
+            option,
+            type=storage,
+            metavar="STORAGE",
+            help=f"id or name of the {what} storage; without it, that of the custom actions",
+        )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_insecure(parser)
+    options = parser.parse_args(argv)
+    if options.endpoint:
+        check_is_safe(parser, options)
+    try:
+        return _show(options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _show(options: argparse.Namespace) -> int:
+    settings, found = check_settings.read()
+    if not options.json:
+        for each in found:
+            print(each.line, flush=True)
+    for each in _examine(options, settings):
+        safe = replace(each, detail=concealed(settings, each.detail))
+        found.append(safe)
+        if not options.json:
+            print(safe.line, flush=True)
+    number = sum(each.state == "wrong" for each in found)
+    if options.json:
+        told = {"ok": number == 0, "findings": [each.json for each in found]}
+        print(json.dumps(told, indent=2))
+    else:
+        said = f"{number} things are" if number > 1 else "One thing is" if number else "Nothing is"
+        print(f"\n{said} wrong.")
+    return FAILED if number else 0
+
+
+def _examine(options: argparse.Namespace, settings: Settings | None) -> Iterator[Finding]:
+    if settings is None:
+        yield unknown("all else", "is looked at when the settings are right")
+        return
+    yield from check_database.check(settings)
+    yield from check_service.check(options.endpoint, settings)
+    if not settings.iconik_token:
+        return
+    http = transport_to(settings)
+    try:
+        yield from _ask_iconik(options, settings, http)
+    except TokenRejected as error:
+        yield wrong(check_roles.TOKEN, explained(settings, error))
+    except IconikUnavailable as error:
+        do = f"see ICONIK_URL ({settings.iconik_url}), and the way out of this machine"
+        yield wrong("iconik", f"{explained(settings, error)}: {do}")
+    except IconikRefused as error:
+        yield wrong("iconik", explained(settings, error))
+    finally:
+        http.close()
+
+
+def _ask_iconik(
+    options: argparse.Namespace, settings: Settings, http: Transport
+) -> Iterator[Finding]:
+    iconik = Iconik(http)
+    token = list(check_roles.check_token(http))
+    yield ok("iconik", f"{settings.iconik_url} answers")
+    yield from token
+    yield from check_roles.check_roles(iconik, http)
+    actions: list[dict[str, Any]] = []
+    try:
+        actions = iconik.custom_actions()
+    except NotPermitted:
+        yield unknown("custom actions", "can't be listed without can_read_custom_actions")
+    else:
+        yield from check_actions.check_actions(options.endpoint, actions, settings)
+    ours = action_url.ours(options.endpoint, actions) if options.endpoint else []
+    try:
+        yield from check_actions.check_storages(
+            iconik, options.b2_storage_id or "", options.ll_storage_id or "", ours
+        )
+    except NotPermitted:
+        yield unknown("storages", "can't be looked at without can_read_storages")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

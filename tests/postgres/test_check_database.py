@@ -1,0 +1,23 @@
+"""What is said of a real PostgreSQL database."""
+
+from pathlib import Path
+
+import check_database
+from engine import Executor, Recorder
+from settings import Settings
+from tests.postgres.test_postgres import ASSET, end_at_once, wait_until
+
+
+def test_a_database_in_use_is_ok(database_url: str, tmp_path: Path) -> None:
+    settings = Settings(iconik_id=ASSET, secret="s" * 32, database_url=database_url)
+    (never_used,) = check_database.check(settings)
+    assert "is not this service's, or it never started" in never_used.detail
+    recorder = Recorder(settings)
+    recorder.open()
+    idle = [each.detail for each in check_database.check(settings) if each.state == "wrong"]
+    assert idle == ["no process runs them: start the service, or see its log"]
+    executor = Executor(settings, end_at_once)
+    executor.start()
+    wait_until(lambda: all(each.state == "ok" for each in check_database.check(settings)))
+    executor.stop()
+    recorder.close()

@@ -1,0 +1,314 @@
+"""The command that tells what is wrong with a set-up, on a real service and its iconik."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+import check_setup
+import create_custom_actions
+import list_custom_actions
+from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
+from tests.system.media import asset, files
+from tests.test_check_roles import ONLY_FOR_SOME, PATHS
+
+OTHER_TOKEN = "token-of-few-roles"
+
+Findings = list[tuple[str, str, str]]
+
+
+class Bench:
+    """A service, its iconik, and the scripts in their environment."""
+
+    def __init__(self, directory: Path) -> None:
+        self.simulator = Simulator(directory, "--copy-seconds", "0.05")
+        # A check asks a few questions only, and needn't wait for its turn.
+        faster = {"ICONIK_REQUESTS_PER_SECOND": "1000"}
+        self.service = Service(directory, self.simulator, ["-w", "1"], faster)
+        self.storages = {"b2_storage_id": "B2", "ll_storage_id": "LucidLink"}
+
+    def create(self, *more: str) -> None:
+        """Create the custom actions."""
+        named = [text for name, value in self.storages.items() for text in (f"--{name}", value)]
+        assert create_custom_actions.main(["--endpoint", self.service.url, *named, *more]) == 0
+
+    def click(self, context: str, **selection: Any) -> Any:
+        """Pick Add to LucidLink in iconik; returns what the service answered."""
+        return self.simulator.control(
+            "POST", "click", {"title": "Add to LucidLink", "context": context, **selection}
+        )
+
+    def state(self) -> Any:
+        """All that a check must leave as it is."""
+        there = self.simulator.control("GET", "")
+        counts = {name: there[name] for name in ("running_jobs", "assets", "deletions")}
+        headers = {"App-ID": self.simulator.app_id, "Auth-Token": self.simulator.token}
+        lists = [
+            requests.get(f"{self.simulator.url}/API/{path}", headers=headers, timeout=20).json()
+            for path in ("jobs/v1/jobs/", "assets/v1/custom_actions/")
+        ]
+        everything = [files(self.simulator.b2), files(self.simulator.lucidlink)]
+        return counts, lists, everything, self.service.newest()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """One bench for all tests here."""
+    yield Bench(tmp_path_factory.mktemp("setup"))
+    stop_all()
+
+
+@pytest.fixture
+def bench(shared: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bench]:
+    """The bench, with its environment that of this process; put right again afterwards."""
+    for name, value in shared.service.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    yield shared
+    shared.simulator.control("PATCH", "settings", {"down": False})
+    for storage in ("b2", "lucidlink"):
+        right = {"purpose": "FILES", "settings": {"read": True, "write": True, "delete": True}}
+        shared.simulator.control("PATCH", f"storages/{storage}", right)
+
+
+@pytest.fixture
+def check(bench: Bench, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, Findings]]:
+    """Runs the command; returns its exit code and what it found. No secret is ever shown."""
+
+    def run(*options: str) -> tuple[int, Findings]:
+        capsys.readouterr()
+        code = check_setup.main(["--endpoint", bench.service.url, "--json", *options])
+        told = capsys.readouterr()
+        for secret in (SECRET, bench.simulator.token, OTHER_TOKEN):
+            assert secret not in told.out + told.err
+        said = json.loads(told.out)
+        assert said["ok"] == (code == 0)
+        return code, [(each["what"], each["state"], each["detail"]) for each in said["findings"]]
+
+    return run
+
+
+def wrong(found: tuple[int, Findings]) -> list[tuple[str, str]]:
+    """What is wrong, and why; the command must end with 1 for it, and else with 0."""
+    code, findings = found
+    problems = [(what, detail) for what, state, detail in findings if state == "wrong"]
+    assert code == bool(problems)
+    return problems
+
+
+def test_a_set_up_is_checked_from_nothing_to_the_first_click(
+    bench: Bench, check: Callable[..., tuple[int, Findings]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ((what, detail),) = wrong(check())
+    assert what == "custom actions"
+    assert detail.endswith("run create_custom_actions.py")
+    bench.create("--path", "projects/2026", "--context", "SAVED_SEARCH")
+    before = bench.state()
+    assert wrong(check()) == []
+    assert bench.state() == before
+    clip = asset(bench.simulator, "clip")
+    assert bench.click("ASSET", asset_ids=[clip])["status"] == 200
+    there = bench.simulator.lucidlink / "projects/2026" / clip / "clip_original.mov"
+    wait_for("the copy", there.exists, 30)
+    capsys.readouterr()
+    list_custom_actions.main(["--endpoint", bench.service.url])
+    assert capsys.readouterr().out.count("HEALTHY") == 8
+
+
+def test_a_check_leaves_everything_as_it_is(
+    bench: Bench, check: Callable[..., tuple[int, Findings]]
+) -> None:
+    bench.create()
+    asset(bench.simulator, "bystander", on="both")
+    before = bench.state()
+    bench.simulator.control("DELETE", "requests")
+    assert wrong(check()) == []
+    seen = bench.simulator.control("GET", "requests")["objects"]
+    changing = [each for each in seen if each["method"] != "GET"]
+    assert [(each["method"], each["status"]) for each in changing] == [
+        ("POST", 400), ("DELETE", 404), ("POST", 200), ("PATCH", 404), ("DELETE", 404),
+    ]  # fmt: skip
+    assert changing[2]["path"] == "/API/search/v1/search/"
+    assert bench.state() == before
+
+
+@pytest.mark.parametrize("role", PATHS)
+def test_each_missing_role_is_named(
+    bench: Bench,
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
+    role: str,
+) -> None:
+    bench.create()
+    roles = [each for each in PATHS if each != role]
+    bench.simulator.control("POST", "tokens", {"token": OTHER_TOKEN, "roles": roles})
+    monkeypatch.setenv("ICONIK_TOKEN", OTHER_TOKEN)
+    found = check()
+    lacking = [what for what, state, _ in found[1] if what in PATHS and state in ("wrong", "note")]
+    assert lacking == [role]
+    assert [what for what, _ in wrong(found)] == ([] if role in ONLY_FOR_SOME else [role])
+
+
+def test_a_token_that_ended_is_told(
+    bench: Bench,
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ICONIK_TOKEN", "an-expired-token")
+    ((what, detail),) = wrong(check())
+    assert what == "ICONIK_TOKEN"
+    assert "iconik rejects ICONIK_TOKEN (401) for this ICONIK_ID" in detail
+
+
+def test_an_iconik_that_is_away_is_told(
+    bench: Bench, check: Callable[..., tuple[int, Findings]], waits: list[float]
+) -> None:
+    bench.simulator.control("PATCH", "settings", {"down": True})
+    ((what, detail),) = wrong(check())
+    assert what == "iconik"
+    assert f"see ICONIK_URL ({bench.simulator.url})" in detail
+
+
+def test_an_iconik_that_refuses_is_told(
+    bench: Bench, check: Callable[..., tuple[int, Findings]]
+) -> None:
+    fault = {"fault": "status:410", "method": "GET", "path": "assets/v1/custom_actions/"}
+    bench.simulator.control("POST", "faults", {**fault, "times": None})
+    problems = wrong(check())
+    bench.simulator.control("DELETE", "faults")
+    assert [what for what, _ in problems] == ["iconik"]
+    assert "could not list the custom actions: iconik answered 410" in problems[0][1]
+
+
+def test_a_storage_that_can_not_do_its_part_is_told(
+    bench: Bench, check: Callable[..., tuple[int, Findings]]
+) -> None:
+    bench.create()
+    bench.simulator.control("PATCH", "storages/lucidlink", {"settings": {"delete": False}})
+    ((what, detail),) = wrong(check())
+    assert (what, detail.split(":")[0]) == ("storages", "'LucidLink' does not allow to delete")
+
+
+def test_given_storages_are_checked_before_there_are_actions(
+    bench: Bench, check: Callable[..., tuple[int, Findings]]
+) -> None:
+    ((what, detail),) = wrong(check("--b2_storage_id", "B2", "--ll_storage_id", "Lucid"))
+    assert what == "ll_storage_id"
+    assert "iconik knows no storage 'Lucid'; there is: 'B2' (B2 FILES, " in detail
+
+
+def test_another_secret_is_told_on_both_sides(
+    bench: Bench,
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench.create()
+    monkeypatch.setenv("BZ_SHARED_SECRET", "another-secret-which-is-long-enough")
+    problems = wrong(check())
+    assert [what for what, _ in problems] == ["the service's secret", "the actions' secret"]
+    assert " send another secret than BZ_SHARED_SECRET" in problems[1][1]
+
+
+def test_actions_that_were_refused_are_told_until_a_click_works(
+    bench: Bench,
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("BZ_SHARED_SECRET", "another-secret-which-is-long-enough")
+        bench.create()
+    clip = asset(bench.simulator, "refused")
+    assert bench.click("ASSET", asset_ids=[clip])["status"] == 401
+    told = dict(wrong(check()))
+    assert "iconik says FAILING: 401: " in told["'Add to LucidLink' (ASSET)"]
+    bench.create()
+    assert bench.click("ASSET", asset_ids=[clip])["status"] == 200
+    assert wrong(check()) == []
+
+
+def test_a_service_that_is_down_is_told(
+    bench: Bench, check: Callable[..., tuple[int, Findings]]
+) -> None:
+    bench.create()
+    bench.service.process.stop()
+    told = dict(wrong(check()))
+    bench.service.start()
+    assert "Connection refused" in told["endpoint"]
+    assert told["operations"] == "no process runs them: start the service, or see its log"
+
+
+def test_settings_that_are_not_whole_are_told_first(
+    bench: Bench,
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    _, found = check()
+    assert [each[:2] for each in found] == [("settings", "wrong"), ("all else", "unknown")]
+
+
+def test_without_a_token_the_rest_is_checked(
+    bench: Bench,
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("ICONIK_TOKEN")
+    code, found = check()
+    assert code == 1
+    assert ("the service's secret", "ok") in {each[:2] for each in found}
+
+
+def test_without_an_endpoint_the_rest_is_checked(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check_setup.main([]) == 0
+    told = capsys.readouterr().out
+    assert "unknown  endpoint: give --endpoint" in told
+    assert "ok       can_delete_files: " in told
+
+
+def test_http_to_another_machine_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        check_setup.main(["--endpoint", "http://plugin.test"])
+    assert caught.value.code == 2
+    assert "--insecure" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_it_quietly(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("check_database.check", interrupt)
+    assert check_setup.main([]) == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("environment", "code", "last"),
+    [
+        ({}, 0, "Nothing is wrong."),
+        ({"LOG_LEVEL": "loud"}, 1, "One thing is wrong."),
+        ({"LOG_LEVEL": "loud", "COPY_TIMEOUT": "x"}, 1, "2 things are wrong."),
+    ],
+)
+def test_it_runs_as_a_script(
+    bench: Bench, environment: dict[str, str], code: int, last: str
+) -> None:
+    bench.create()
+    done = subprocess.run(
+        [sys.executable, ROOT / "check_setup.py", "--endpoint", bench.service.url],
+        env={**bench.service.environment, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout.splitlines()[-1] == last

@@ -1,0 +1,203 @@
+"""What is said of the custom actions and the two storages."""
+
+from typing import Any
+
+import pytest
+
+import action_url
+import check_actions
+from action_url import endpoint
+from iconik import Iconik
+from settings import Settings
+from tests.fake_iconik import B2_STORAGE, LL_STORAGE, FakeActions
+
+WHERE = endpoint("https://plugin.test")
+OTHER = "00000000-0000-4000-8000-000000000000"
+
+
+def record(
+    settings: Settings, action: str = "add", context: str = "ASSET", **changes: Any
+) -> dict[str, Any]:
+    """A custom action as iconik has it when all is well."""
+    query = f"b2_storage_id={B2_STORAGE}&ll_storage_id={LL_STORAGE}"
+    return {
+        "id": f"{action}-{context}",
+        "context": context,
+        "title": {"add": "Add to LucidLink", "remove": "Remove from LucidLink"}[action],
+        "type": "POST",
+        "url": f"https://plugin.test/{action}?{query}",
+        "headers": {"X-BZ-Secret": settings.secret},
+        "app_id": settings.iconik_id,
+        "status": "HEALTHY",
+        **changes,
+    }
+
+
+def records(settings: Settings, **changes: Any) -> list[dict[str, Any]]:
+    """All six, the first of which is changed."""
+    found = [
+        record(settings, action, context)
+        for action in ("add", "remove")
+        for context in ("ASSET", "COLLECTION", "BULK")
+    ]
+    return [{**found[0], **changes}, *found[1:]]
+
+
+def said(actions: list[dict[str, Any]], settings: Settings) -> list[tuple[str, str, str]]:
+    """What, how it is, and the detail."""
+    found = check_actions.check_actions(WHERE, actions, settings)
+    return [(each.what, each.state, each.detail) for each in found]
+
+
+def wrong(actions: list[dict[str, Any]], settings: Settings) -> list[str]:
+    """The details of what is wrong."""
+    return [detail for _, state, detail in said(actions, settings) if state == "wrong"]
+
+
+# Custom actions
+
+
+def test_actions_that_are_as_they_should_be(settings: Settings) -> None:
+    found = said(records(settings), settings)
+    assert {state for _, state, _ in found} == {"ok"}
+    assert found[0] == ("'Add to LucidLink' (ASSET)", "ok", "is there, iconik says HEALTHY")
+    assert found[-1] == ("the actions' secret", "ok", "all 6 send BZ_SHARED_SECRET")
+
+
+def test_without_an_endpoint_none_can_be_told(settings: Settings) -> None:
+    (found,) = check_actions.check_actions(None, records(settings), settings)
+    assert (found.what, found.state) == ("custom actions", "unknown")
+
+
+def test_that_there_are_none_is_told(settings: Settings) -> None:
+    assert wrong([], settings) == ["none lead to https://plugin.test: run create_custom_actions.py"]
+
+
+def test_what_is_not_there_is_told(settings: Settings) -> None:
+    assert wrong(records(settings)[2:5], settings) == [
+        "'Add to LucidLink' is not there for ASSET, COLLECTION: run create_custom_actions.py",
+        "'Remove from LucidLink' is not there for BULK: run create_custom_actions.py",
+    ]
+
+
+def test_those_of_another_place_are_noted(settings: Settings) -> None:
+    query = f"b2_storage_id={B2_STORAGE}&ll_storage_id={LL_STORAGE}"
+    others = [
+        record(settings, url=f"https://old.test/b2/add?{query}"),
+        record(settings, url=f"https://old.test/b2/remove?{query}"),
+        record(settings, url="https://else.test/add"),
+        record(settings, url=None),
+    ]
+    noted = [detail for _, state, detail in said(others, settings) if state == "note"]
+    assert len(noted) == 1
+    assert noted[0].startswith("some like ours lead to https://old.test/b2: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"disabled": True}, "is disabled in iconik"),
+        ({"app_id": OTHER}, "another application than ICONIK_ID: run create_custom_actions.py"),
+        ({"status": "FAILING", "last_error": "401: wrong"}, "iconik says FAILING: 401: wrong; see"),
+        ({"status": "FAILING"}, "iconik says FAILING: and not why; see docs/troubleshooting.md"),
+    ],
+)
+def test_an_action_that_does_not_work_is_told(
+    settings: Settings, changes: dict[str, Any], told: str
+) -> None:
+    ((what, state, detail),) = [
+        each for each in said(records(settings, **changes), settings) if each[1] != "ok"
+    ]
+    assert (what, state) == ("'Add to LucidLink' (ASSET)", "wrong")
+    assert told in detail
+
+
+def test_what_iconik_does_not_say_is_no_fault(settings: Settings) -> None:
+    assert wrong(records(settings, status=None, app_id=None), settings) == []
+
+
+# Their secret
+
+
+@pytest.mark.parametrize(
+    "headers", [{"x-bz-secret": "another"}, {"x-bz-secret": "ä"}, {"x-other": "1"}]
+)
+def test_an_action_with_another_secret_is_told(settings: Settings, headers: dict[str, str]) -> None:
+    (told,) = wrong(records(settings, headers=headers), settings)
+    assert told.startswith("1 of 6 send another secret than BZ_SHARED_SECRET, or none")
+    assert settings.secret not in told
+
+
+@pytest.mark.parametrize("headers", [None, {}])
+def test_a_secret_that_iconik_does_not_show_is_unknown(settings: Settings, headers: object) -> None:
+    last = said(records(settings, headers=headers), settings)[-1]
+    assert last[:2] == ("the actions' secret", "unknown")
+
+
+# Storages
+
+
+def storages(
+    iconik: Iconik, settings: Settings, b2: str = "", ll: str = "", *actions: dict[str, Any]
+) -> list[tuple[str, str, str]]:
+    """What is said of the storages."""
+    ours = action_url.ours(WHERE, actions)
+    found = check_actions.check_storages(iconik, b2, ll, ours)
+    return [(each.what, each.state, each.detail) for each in found]
+
+
+def test_the_storages_of_the_actions_are_looked_at(
+    actions: FakeActions, iconik: Iconik, settings: Settings
+) -> None:
+    assert storages(iconik, settings, "", "", *records(settings)) == [
+        ("storages", "ok", "'Masters' on Backblaze B2, and 'Filespace' for LucidLink, will do")
+    ]
+
+
+def test_given_storages_are_looked_at_instead(
+    actions: FakeActions, iconik: Iconik, settings: Settings
+) -> None:
+    strange = record(settings, url=f"https://plugin.test/add?b2_storage_id={OTHER}")
+    assert storages(iconik, settings, "Masters", "Filespace", strange)[0][1] == "ok"
+    assert storages(iconik, settings, "Masters", "Filespace")[0][1] == "ok"
+
+
+def test_a_storage_that_iconik_does_not_know_is_told(
+    actions: FakeActions, iconik: Iconik, settings: Settings
+) -> None:
+    del actions.storages[LL_STORAGE]
+    ((what, state, detail),) = storages(iconik, settings, "", "", *records(settings))
+    assert (what, state) == ("ll_storage_id", "wrong")
+    assert f"iconik knows no storage {LL_STORAGE}" in detail
+    assert detail.endswith("run create_custom_actions.py")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"purpose": "PROXIES"}, "'Filespace' is for PROXIES: take one for FILES"),
+        ({"settings": {"delete": False}}, "'Filespace' does not allow to delete"),
+        ({"status": "FAILING"}, "'Filespace' is FAILING: iconik can't reach it now"),
+    ],
+)
+def test_a_storage_that_can_not_do_its_part_is_told(
+    actions: FakeActions, iconik: Iconik, settings: Settings, change: dict[str, Any], told: str
+) -> None:
+    actions.storages[LL_STORAGE].update(change)
+    ((what, state, detail),) = storages(iconik, settings, "", "", *records(settings))
+    assert (what, state) == ("storages", "wrong")
+    assert told in detail
+
+
+def test_without_storages_there_is_nothing_to_look_at(iconik: Iconik, settings: Settings) -> None:
+    ((what, state, detail),) = storages(iconik, settings)
+    assert (what, state) == ("storages", "unknown")
+    assert "give --b2_storage_id and --ll_storage_id" in detail
+
+
+def test_one_storage_alone_is_not_enough(
+    actions: FakeActions, iconik: Iconik, settings: Settings
+) -> None:
+    assert storages(iconik, settings, "Masters") == [
+        ("ll_storage_id", "unknown", "give --ll_storage_id, or run create_custom_actions.py")
+    ]

@@ -1,0 +1,164 @@
+"""What is said of the database, which is left as it is."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import check_database
+from cipher import Cipher
+from custom_action import CustomAction
+from database import connect, writing
+from ledger import Ledger
+from lock import only_one
+from schema import VERSION
+from settings import Settings
+from tests.makers import a_click
+
+SECRET = "secret-of-the-database-0123456789"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the SQLite file is."""
+    return tmp_path / "plugin.sqlite"
+
+
+@pytest.fixture
+def own(settings: Settings, path: Path) -> Settings:
+    """Settings with a database of the test's own, which isn't there yet."""
+    return replace(settings, secret=SECRET, database_url=f"sqlite:///{path}")
+
+
+@pytest.fixture
+def ledger(own: Settings) -> Iterator[Ledger]:
+    """The tables of that database."""
+    engine = connect(own.database_url, 5.0)
+    ledger = Ledger(engine)
+    ledger.create()
+    yield ledger
+    engine.dispose()
+
+
+def said(settings: Settings) -> list[tuple[str, str, str]]:
+    """What, how it is, and the detail."""
+    return [(each.what, each.state, each.detail) for each in check_database.check(settings)]
+
+
+def wrong(settings: Settings) -> str:
+    """The only thing that is wrong."""
+    (detail,) = [detail for _, state, detail in said(settings) if state == "wrong"]
+    return detail
+
+
+def record(ledger: Ledger, settings: Settings, click: CustomAction) -> None:
+    """Have an operation under way."""
+    key = Cipher((settings.secret,)).fingerprints[0]
+    with writing(ledger._engine) as connection:
+        ledger.record(connection, "1", click, digest=click.digest, key=key, now_ms=1)
+
+
+def test_a_database_in_use_is_ok(own: Settings, ledger: Ledger, path: Path) -> None:
+    with only_one(own.database_url):
+        ledger.begin_term(1_700_000_000_000)
+        assert said(own) == [
+            (
+                "database",
+                "ok",
+                f"sqlite:///{path} can be read and written, and is of this version ({VERSION})",
+            ),
+            ("operations", "ok", "a process runs them since 2023-11-14 22:13 UTC"),
+            ("operations", "ok", "0 under way; script/operations list shows them"),
+        ]
+
+
+def test_a_process_that_just_begins_is_ok(own: Settings, ledger: Ledger) -> None:
+    with only_one(own.database_url):
+        assert ("operations", "ok", "a process is about to run them") in said(own)
+
+
+def test_a_database_that_is_not_there_is_told_and_not_made(own: Settings, path: Path) -> None:
+    assert f"there is no {path}: start the service once" in wrong(own)
+    assert not path.exists()
+
+
+def test_that_nobody_runs_operations_is_told_and_no_lock_is_made(
+    own: Settings, ledger: Ledger, path: Path
+) -> None:
+    assert "no process runs them" in wrong(own)
+    assert not Path(f"{path}.lock").exists()
+
+
+def test_a_lock_that_nobody_holds_is_told(own: Settings, ledger: Ledger, path: Path) -> None:
+    Path(f"{path}.lock").touch()
+    assert "no process runs them" in wrong(own)
+
+
+def test_operations_of_another_secret_are_told(own: Settings, ledger: Ledger) -> None:
+    with only_one(own.database_url):
+        record(ledger, own, a_click())
+        assert ("operations", "ok", "1 under way; script/operations list shows them") in said(own)
+        told = wrong(replace(own, secret="another"))
+        assert told.startswith("1 were recorded with another BZ_SHARED_SECRET and wait")
+        assert ("operations", "ok") in {
+            each[:2] for each in said(replace(own, secret="new", previous_secret=SECRET))
+        }
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [(VERSION - 1, "restart the service, which brings it up"), (VERSION + 1, "run that one")],
+)
+def test_a_database_of_another_version_is_told_and_left(
+    own: Settings, ledger: Ledger, path: Path, version: int, told: str
+) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE plugin_schema SET version = ?", (version,))
+    assert wrong(own).endswith(f"of version {version}, this checkout of {VERSION}: {told}")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT version FROM plugin_schema").fetchall() == [(version,)]
+
+
+def test_a_database_of_somebody_else_is_told_and_left(own: Settings, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE theirs (id)")
+    assert "is not this service's, or it never started" in wrong(own)
+    with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    assert tables == [("theirs",)]
+
+
+def test_a_file_that_is_no_database_is_told(own: Settings, path: Path) -> None:
+    path.write_text("not a database, however long it is " * 100)
+    assert wrong(own) == f"sqlite:///{path} can't be used: file is not a database"
+
+
+@pytest.mark.parametrize("closed", ["plugin.sqlite", "."])
+def test_a_file_of_another_user_is_told(
+    own: Settings, ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    other = path.parent / closed
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda each, mode: each != other and may(each, mode))
+    assert wrong(own).endswith("run this as the user that the service has")
+
+
+def test_a_file_whose_owner_alone_may_change_its_mode_is_told(
+    own: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    assert "can't be used: [Errno 1] Operation not permitted" in wrong(own)
+
+
+def test_a_password_is_not_shown(settings: Settings) -> None:
+    url = "postgresql+psycopg://plugin:hunter2@127.0.0.1:1/plugin"
+    told = wrong(replace(settings, database_url=url))
+    assert told.startswith("postgresql+psycopg://plugin:***@127.0.0.1:1/plugin can't be used: ")
+    assert "hunter2" not in told
