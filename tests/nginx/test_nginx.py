@@ -15,6 +15,7 @@ import urllib3
 
 from simulator.harness import ROOT, SECRET, Process, Simulator, stop_all, wait_for
 from tests.nginx.certificate import make_certificate
+from tests.ports import free_port
 from tests.system.media import asset, files
 
 HOST = "plugin.example.com"
@@ -41,12 +42,6 @@ class Front(NamedTuple):
     @property
     def certificate(self) -> str:
         return str(self.directory / "fullchain.pem")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def database_url(server: Server, request: pytest.FixtureRequest) -> str:
     """An empty database of the test's own."""
-    name = f"test_{abs(hash(request.node.nodeid))}"
+    return make_database(server, f"test_{abs(hash(request.node.nodeid))}")
+
+
+def make_database(server: Server, name: str) -> str:
+    """Make an empty database; returns its address."""
     url = server.get_uri().replace("postgresql:", "postgresql+psycopg:")
     engine = sa.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
