@@ -109,8 +109,8 @@ def report(
         "formats": list(operation.formats),
         "user_id": operation.user_id,
         "clicks": operation.clicks,
-        "recorded": _time(operation.recorded_ms),
-        "ended": _time(operation.ended_ms) if operation.ended_ms else None,
+        "recorded": told_time(operation.recorded_ms),
+        "ended": told_time(operation.ended_ms) if operation.ended_ms else None,
         "stopped_by": operation.stop_by,
         "retry_of": operation.retry_of,
         "retried_by": operation.retry_by,
@@ -156,6 +156,7 @@ def _result(operation: Operation, problems: Sequence[object], undone: int) -> st
     return "finished with warnings" if problems else "finished"
 
 
-def _time(milliseconds: int) -> str:
+def told_time(milliseconds: int) -> str:
+    """A time in milliseconds since 1970, in UTC, as ISO 8601 has it."""
     moment = datetime.fromtimestamp(milliseconds / 1000, tz=timezone.utc)
     return moment.isoformat(timespec="seconds")

@@ -1,6 +1,5 @@
 """The service that iconik posts its custom actions to: authenticate, parse, record, answer."""
 
-import hmac
 import logging
 from contextlib import suppress
 from http import HTTPStatus
@@ -17,7 +16,9 @@ import settings as environment
 from custom_action import SECRET_HEADER, Action, parse
 from engine import Executor, Recorder
 from errors import ClickError, RecordingError, SettingsError
+from gatekeeper import is_secret
 from operations import Operations
+from pages import create_pages
 from settings import SHORT_SECRET, Settings
 from version import VERSION
 
@@ -44,6 +45,7 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1
     recorder = recorder or Recorder(settings)
     metrics.add_to(app, settings.metrics_from, recorder)
+    app.register_blueprint(create_pages(settings, recorder))
 
     def click(action: Action) -> Response:
         if not _is_authentic(settings):
@@ -123,9 +125,7 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
 
 def _is_authentic(settings: Settings) -> bool:
     """Whether the request has the shared secret; takes the same time whatever it has."""
-    given = request.headers.get(SECRET_HEADER, "").encode()
-    matches = [hmac.compare_digest(given, secret.encode()) for secret in settings.secrets]
-    return any(matches)
+    return is_secret(request.headers.get(SECRET_HEADER, ""), settings.secrets)
 
 
 def _body() -> bytes:

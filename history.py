@@ -1,0 +1,273 @@
+"""What operations did and do, for those who look: read in pages, whatever an operation's size."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from outcomes import Outcome
+from tables import (
+    Memo,
+    Operation,
+    assets,
+    copies,
+    executors,
+    operations,
+    read_operation,
+    vanished,
+)
+
+MOST_UNOPENED = 100
+STATES = ("running", "finished", "finished with warnings", "failed", "stopped")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which operations to list; those that are empty don't matter.
+
+    Attributes:
+        state: one of ``STATES``; what is being stopped still runs.
+        action: 'add' or 'remove'.
+        text: the id of an operation or user, or its beginning; the id of an asset; or a part of a
+            failure, or of the name of who stopped or retried it.
+    """
+
+    state: str = ""
+    action: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """An asset of an operation, as it stands.
+
+    Attributes:
+        state: see ``claims``.
+        due_ms: when it is to be looked at again, by the clock of operations.
+        outcomes: what is known, by format name.
+    """
+
+    asset_id: str
+    state: str
+    due_ms: int
+    memo: Memo
+    outcomes: Mapping[str, Outcome]
+
+
+@dataclass(frozen=True)
+class CopyJob:
+    """A copy job of iconik's that an operation has asked for, or follows.
+
+    Attributes:
+        format_name: what it copies; "" where that isn't known.
+        asked_ms: by the clock of operations.
+        ended: whether it was seen to end.
+        assets: how many assets wait for it.
+    """
+
+    job_id: str
+    format_name: str
+    asked_ms: int
+    ended: bool
+    assets: int
+
+
+class History:
+    """Operations to look at; nothing is written.
+
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._is_sqlite = engine.dialect.name == "sqlite"
+
+    def operations(
+        self, filters: Filters, limit: int, before: int | None = None
+    ) -> list[Operation]:
+        """The newest operations that a filter lets through.
+
+        Args:
+            before: only those with a lower number.
+        """
+        chosen = sa.select(operations).where(*_conditions(filters))
+        if before is not None:
+            chosen = chosen.where(operations.c.number < before)
+        with self._engine.connect() as connection:
+            rows = connection.execute(chosen.order_by(operations.c.number.desc()).limit(limit))
+            return [read_operation(row) for row in rows]
+
+    def operation(self, operation_id: str) -> Operation | None:
+        """One operation by its id."""
+        found = sa.select(operations).where(operations.c.id == operation_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(found).first()
+        return read_operation(row) if row else None
+
+    def running(self) -> int:
+        """How many operations haven't ended."""
+        with self._engine.connect() as connection:
+            running = sa.select(sa.func.count()).where(operations.c.ended_ms.is_(None))
+            return int(connection.execute(running.select_from(operations)).scalar_one())
+
+    def progress(self, numbers: Iterable[int]) -> dict[int, dict[str, int]]:
+        """By operation, how many of its assets are in each state."""
+        found: dict[int, dict[str, int]] = {number: {} for number in numbers}
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(assets.c.number, assets.c.state, sa.func.count().label("assets"))
+                .where(assets.c.number.in_(list(found)))
+                .group_by(assets.c.number, assets.c.state)
+            )
+            for row in rows:
+                found[row.number][row.state] = row.assets
+        return found
+
+    def kinds(self, number: int) -> dict[str, int]:
+        """How many formats of assets of an operation have which outcome, as far as it is known."""
+        each = self._each_outcome()
+        kind = self._kind_of(each)
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(kind.label("kind"), sa.func.count().label("outcomes"))
+                .select_from(assets.join(each, sa.true()))
+                .where(assets.c.number == number)
+                .group_by(kind)
+            )
+            return dict(Counter({row.kind: row.outcomes for row in rows}))
+
+    def assets(
+        self, operation: Operation, limit: int, *, after: str = "", show: str = "", text: str = ""
+    ) -> list[Asset]:
+        """Some assets of an operation, in the order of their ids.
+
+        Args:
+            after: only those with a higher id.
+            show: only those with such an outcome; or 'undone', which have a format without one.
+            text: only those whose id begins so.
+        """
+        chosen = (
+            sa.select(assets)
+            .where(assets.c.number == operation.number, assets.c.asset_id > after)
+            .order_by(assets.c.asset_id)
+            .limit(limit)
+        )
+        each = self._each_outcome()
+        if show == "undone":
+            outcomes = sa.select(sa.func.count()).select_from(each).scalar_subquery()
+            chosen = chosen.where(outcomes < len(operation.formats))
+        elif show:
+            of_kind = sa.select(sa.literal(1)).select_from(each).where(self._kind_of(each) == show)
+            chosen = chosen.where(of_kind.exists())
+        if text:
+            chosen = chosen.where(assets.c.asset_id.startswith(text.lower(), autoescape=True))
+        with self._engine.connect() as connection:
+            return [
+                Asset(
+                    row.asset_id,
+                    row.state,
+                    row.due_ms,
+                    Memo(**row.memo),
+                    {name: Outcome(*each) for name, each in row.outcomes.items()},
+                )
+                for row in connection.execute(chosen)
+            ]
+
+    def all_assets(self, operation: Operation, at_once: int) -> Iterator[Asset]:
+        """Every asset of an operation, read bit by bit."""
+        after = ""
+        while some := self.assets(operation, at_once, after=after):
+            yield from some
+            after = some[-1].asset_id
+
+    def unopened(self, number: int) -> list[tuple[str, str]]:
+        """The collections and searches of an operation that could not be opened, and why."""
+        rows = sa.select(vanished).where(vanished.c.number == number).order_by(vanished.c.what)
+        with self._engine.connect() as connection:
+            found = connection.execute(rows.limit(MOST_UNOPENED))
+            return [(row.what, row.reason) for row in found]
+
+    def copies(self, number: int, limit: int) -> list[CopyJob]:
+        """The copy jobs of an operation, those under way first, the newest first."""
+        waiting = (
+            sa.select(sa.func.count())
+            .select_from(assets)
+            .where(assets.c.number == copies.c.number, assets.c.batch == copies.c.batch)
+            .scalar_subquery()
+        )
+        chosen = (
+            sa.select(copies, sa.case((copies.c.ended, 0), else_=waiting).label("assets"))
+            .where(copies.c.number == number)
+            .order_by(copies.c.ended, copies.c.asked_ms.desc(), copies.c.job_id)
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [
+                CopyJob(row.job_id, row.format_name, row.asked_ms, row.ended, row.assets)
+                for row in connection.execute(chosen)
+            ]
+
+    def copies_in_all(self, number: int) -> tuple[int, int]:
+        """How many copy jobs of an operation are under way, and how many there are in all."""
+        under_way = sa.func.sum(sa.case((copies.c.ended, 0), else_=1))
+        counted = sa.select(under_way, sa.func.count()).where(copies.c.number == number)
+        with self._engine.connect() as connection:
+            row = connection.execute(counted).one()
+            return int(row[0] or 0), int(row[1])
+
+    def next_due(self, number: int) -> int | None:
+        """When the first asset that settles is due, by the clock of operations."""
+        due = sa.select(sa.func.min(assets.c.due_ms)).where(
+            assets.c.number == number, assets.c.state == "settling"
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(due).scalar()
+
+    def clock(self) -> int:
+        """What time it was for operations when it was last noted."""
+        with self._engine.connect() as connection:
+            return connection.execute(sa.select(sa.func.max(executors.c.clock_ms))).scalar() or 0
+
+    def _each_outcome(self) -> Any:
+        """The outcomes of an asset, as rows of ``key`` and ``value``, which is a JSON array."""
+        return sa.func.json_each(assets.c.outcomes).table_valued("key", "value", name="outcome")
+
+    def _kind_of(self, each: Any) -> Any:
+        """The kind of such a row; not every SQLite has the operator that PostgreSQL has."""
+        if self._is_sqlite:
+            return sa.func.json_extract(each.c.value, "$[0]")
+        return each.c.value.op("->>")(sa.literal_column("0"))
+
+
+def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
+    ended, failed = operations.c.ended_ms.is_not(None), operations.c.failure.is_not(None)
+    if filters.state == "running":
+        yield ~ended
+    elif filters.state == "failed":
+        yield failed
+    elif filters.state == "finished":
+        # Of one that ended just now, the result is still to be noted.
+        result = sa.func.coalesce(operations.c.result, "finished")
+        yield sa.and_(ended, ~failed, result == "finished")
+    elif filters.state:
+        yield sa.and_(~failed, operations.c.result == filters.state)
+    if filters.action:
+        yield operations.c.action == filters.action
+    if filters.text:
+        text = filters.text.lower()
+        about = sa.select(assets.c.number).where(assets.c.asset_id == text)
+        yield sa.or_(
+            operations.c.id.startswith(text, autoescape=True),
+            sa.func.lower(operations.c.user_id).startswith(text, autoescape=True),
+            *(
+                sa.func.lower(column).contains(text, autoescape=True)
+                for column in (
+                    operations.c.failure,
+                    operations.c.stop_by,
+                    operations.c.retry_by,
+                )
+            ),
+            operations.c.number.in_(about),
+        )

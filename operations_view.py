@@ -1,0 +1,214 @@
+"""What the operations page, its JSON and the command line show of operations. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from custom_action import TITLES
+from history import Asset, CopyJob
+from outcomes import COUNTED, LEFT, in_words, told_time
+from tables import LET_GO, Operation
+
+# What a person can do about an outcome.
+HINTS: dict[str, str] = {
+    "kept": "Still on LucidLink, for it isn't proven safe on B2. Mend what the reason says, then "
+    "try again.",
+    "failed": "Could not be done. Mend what the reason says, then try again.",
+    "vanished": "iconik knows these assets no more, so nothing was done. If that is wrong, restore "
+    "them in iconik, and click again there.",
+    "undone": "Not come to before the end. Try again when you want it done.",
+    "superseded": "A newer click asked for something else, and it won.",
+    "without": "These assets lack the format, so there was nothing to do.",
+    "there": "It was on LucidLink already.",
+    "absent": "It was not on LucidLink any more.",
+    "copied": "It is on LucidLink now.",
+    "removed": "It was proven safe on B2, and deleted from LucidLink.",
+}
+# Of an asset whose outcome isn't known yet.
+UNDER_WAY: dict[str, str] = {
+    "waiting": "waits for its turn",
+    "held": "is being looked at",
+    "copying": "its copy is under way in iconik",
+    "settling": "will be looked at again soon",
+    "done": "will be told of at the end",
+    "left": "is let go of",
+}
+NOT_COME_TO = "the operation ended before it came to this"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is known of an operation at one moment, besides the operation itself.
+
+    Attributes:
+        now_ms: the time.
+        clock_ms: the time by the clock of operations.
+        progress: how many assets are in each state.
+        kinds: how many formats of assets have which outcome.
+        copies_under_way, copies: how many copy jobs there are.
+        due_ms: when the first asset that settles is due, by the clock of operations.
+    """
+
+    now_ms: int
+    clock_ms: int
+    progress: Mapping[str, int]
+    kinds: Mapping[str, int]
+    copies_under_way: int
+    copies: int
+    due_ms: int | None = None
+
+
+def result_of(operation: Operation) -> str:
+    """How an operation stands, in the words of a report's ``result``."""
+    if operation.failure:
+        return "failed"
+    if operation.ended_ms is None:
+        return "stopping" if operation.stop_ms else "running"
+    # Noted right after the end.
+    return operation.result or "finished"
+
+
+def summary(operation: Operation, progress: Mapping[str, int], now_ms: int) -> dict[str, Any]:
+    """One operation in a list, as JSON would hold it.
+
+    Args:
+        progress: how many of its assets are in each state.
+    """
+    counts = dict(operation.counts) if operation.counts else None
+    done = sum(progress.get(state, 0) for state in LET_GO)
+    return {
+        "operation_id": operation.id,
+        "title": TITLES[operation.action],
+        "action": operation.action,
+        "result": result_of(operation),
+        "user_id": operation.user_id,
+        "selection": operation.selection,
+        "formats": list(operation.formats),
+        "clicks": operation.clicks,
+        "recorded": told_time(operation.recorded_ms),
+        "ended": told_time(operation.ended_ms) if operation.ended_ms else None,
+        "took_seconds": max(0, (operation.ended_ms or now_ms) - operation.recorded_ms) // 1000,
+        "assets": sum(progress.values()),
+        "assets_done": done,
+        "counts": counts,
+        "failure": operation.failure,
+        "stopped_by": operation.stop_by,
+        "retry_of": operation.retry_of,
+        "retried_by": operation.retry_by,
+    }
+
+
+def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
+    """One operation by itself, as JSON would hold it, but for its assets and copies."""
+    told = summary(operation, moment.progress, moment.now_ms)
+    if told["counts"] is None:
+        counted = {name: moment.kinds.get(name, 0) for name in COUNTED}
+        told["counts"] = {"assets": told["assets"], **counted}
+    is_running = operation.ended_ms is None
+    looks_ms = max(operation.looks_ms or 0, moment.now_ms)
+    return {
+        **told,
+        "b2_storage_id": operation.b2_storage_id,
+        "ll_storage_id": operation.ll_storage_id,
+        "waits_for": list(_waits(operation, moment)) if is_running else [],
+        "looks_again": told_time(looks_ms) if is_running else None,
+        "looks_again_in_seconds": (looks_ms - moment.now_ms) // 1000 if is_running else None,
+        "copy_jobs": moment.copies,
+        "copy_jobs_under_way": moment.copies_under_way,
+    }
+
+
+def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
+    """What a running operation waits for, each as the rest of 'It waits for'."""
+    states = moment.progress
+    if operation.stop_ms:
+        yield "its next safe point, to stop there: a deletion that has begun is brought to its end"
+    if operation.outage:
+        yield f"iconik, which gives no usable answer: {operation.outage}"
+    if not operation.is_expanded:
+        yield "its assets to be listed"
+    if states.get("copying"):
+        jobs = _many(moment.copies_under_way, "copy job")
+        yield f"{jobs} of iconik's, about {_many(states['copying'], 'asset')}"
+    if states.get("settling"):
+        wait = (moment.due_ms or 0) - moment.clock_ms
+        when = f"in {in_time(wait // 1000)}" if wait >= 1000 else "next"
+        assets = _many(states["settling"], "asset")
+        yield f"the files of {assets} that are still being written or moved: looked at again {when}"
+    if states.get("held"):
+        yield f"iconik's answers about {_many(states['held'], 'asset')}"
+    if states.get("waiting"):
+        assets = _many(states["waiting"], "asset")
+        yield f"{assets} whose turn is still to come, or that another operation has in hand"
+
+
+def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[str, Any]]:
+    """One row for each format of some assets: ``asset_id``, ``format``, ``kind``, ``reason``."""
+    for asset in assets:
+        for name in operation.formats:
+            kind, reason = asset.outcomes.get(name, ("", ""))
+            if not kind and operation.ended_ms is None:
+                kind, reason = "under way", UNDER_WAY.get(asset.state, "")
+            elif not kind:
+                kind, reason = "undone", LEFT if name in asset.memo.asked else NOT_COME_TO
+            yield {"asset_id": asset.asset_id, "format": name, "kind": kind, "reason": reason}
+
+
+def unopened_rows(unopened: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    """Such a row for each collection or saved search that could not be opened."""
+    for what, reason in unopened:
+        yield {"asset_id": what, "format": None, "kind": "failed", "reason": reason}
+
+
+def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, Any]]:
+    """A row for each copy job: as ``CopyJob``, but with how long it has been followed."""
+    for copy in copies:
+        row = asdict(copy)
+        asked_ms = row.pop("asked_ms")
+        seconds = None if copy.ended else max(0, clock_ms - asked_ms) // 1000
+        yield {**row, "followed_seconds": seconds}
+
+
+def in_short(told: Mapping[str, Any]) -> str:
+    """What has come of an operation, in a few words.
+
+    Args:
+        told: from ``summary`` or ``in_full``.
+    """
+    if told["ended"] is None:
+        if not told["assets"]:
+            return "not begun yet"
+        return f"{told['assets_done']:,} of {_many(told['assets'], 'asset')}"
+    return in_words(told["counts"]) if told["counts"] else _many(told["assets"], "asset")
+
+
+def in_time(seconds: int) -> str:
+    """A length of time as a person reads it: '45 s', '3 min 5 s', '2 h 10 min', '3 d 4 h'."""
+    for unit, size, smaller, small in (("d", 86400, "h", 3600), ("h", 3600, "min", 60)):
+        if seconds >= size:
+            rest = seconds % size // small
+            return f"{seconds // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    if seconds >= 60:
+        return f"{seconds // 60} min" + (f" {seconds % 60} s" if seconds % 60 else "")
+    return f"{seconds} s"
+
+
+def bar(told: Mapping[str, Any], width: int) -> str:
+    """A progress bar for a terminal."""
+    share = told["assets_done"] / told["assets"] if told["assets"] else float(bool(told["ended"]))
+    filled = int(share * width)
+    return "█" * filled + "░" * (width - filled)
+
+
+def harmless(cell: str) -> str:
+    """A cell of a CSV file that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.lstrip()[:1] in tuple("=+-@|%") or cell[:1] in ("\t", "\r") else cell
+
+
+def csv_row(row: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+    """A row as the cells of a CSV file."""
+    return [harmless(str(row[name] or "")) for name in columns]
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,309 @@
+"""The operations page: what was clicked, what became of it, and two buttons."""
+
+import csv
+import io
+import logging
+from collections.abc import Collection, Iterable, Iterator
+from http import HTTPStatus
+from itertools import chain
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+)
+from flask import url_for as path_of
+from flask.sansio.blueprints import BlueprintSetupState
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+import operations_view as view
+from engine import Recorder
+from errors import RecordingError, RetryError
+from gatekeeper import Gatekeeper, Refusal, name_of
+from history import STATES, Filters, History
+from ledger import Ledger
+from lock import is_taken
+from retrying import try_again
+from settings import Settings
+from tables import Operation
+from turn import now_ms
+
+log = logging.getLogger(__name__)
+
+OPERATIONS_A_PAGE = 25
+ASSETS_A_PAGE = 50
+JOBS_SHOWN = 20
+LONGEST_TEXT = 200
+READ_AT_ONCE = 1000
+COLUMNS = ("asset_id", "format", "kind", "reason")
+ACTIONS = ("add", "remove")
+SHOWN = ("kept", "failed", "vanished", "undone", "removed", "copied", "there", "absent", "without",
+         "superseded")  # fmt: skip
+NOTICES = {
+    "stopping": "It will stop at its next safe point.",
+    "ended": "It had ended already.",
+    "retried": "This operation tries again what was left.",
+    "same": "The same is running already: this is it.",
+}
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # With none, a browser would not say where a form came from.
+    "Referrer-Policy": "same-origin",
+    "Vary": "Accept, Authorization",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
+    """The operations page, for an application to take up."""
+    pages = Blueprint("pages", __name__, static_folder="static", static_url_path="/static")
+    gate = Gatekeeper(settings, recorder)
+    pages.record(_have_templates_without_gaps)
+    pages.add_app_template_filter(view.in_time, "in_time")
+    pages.add_app_template_filter(view.in_short, "in_short")
+
+    def history() -> History:
+        return History(recorder.prepare()[0])
+
+    @pages.before_request
+    def let_in() -> Response | None:
+        # The script and the style tell nothing.
+        if request.endpoint == "pages.static":
+            return None
+        refusal = gate.refusal(request)
+        if refusal is None and request.method == "POST" and not gate.is_from_here(request):
+            message = "This was not sent from the operations page, or it was open for too long."
+            refusal = Refusal(HTTPStatus.FORBIDDEN, message)
+        return _refused(refusal) if refusal else None
+
+    @pages.after_request
+    def protect(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        if request.endpoint == "pages.static":
+            response.headers["Cache-Control"] = "no-cache"
+        return response
+
+    @pages.get("/operations")
+    def every() -> Response:
+        filters = Filters(
+            _chosen("state", STATES), _chosen("action", ACTIONS), _argument("text").strip()
+        )
+        before = _argument("before")
+        number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+        there = history()
+        found = there.operations(filters, OPERATIONS_A_PAGE + 1, number)
+        shown = found[:OPERATIONS_A_PAGE]
+        progress = there.progress(each.number for each in shown)
+        told = {
+            "operations": [view.summary(each, progress[each.number], now_ms()) for each in shown],
+            "running": there.running(),
+            "executor": is_taken(settings.database_url),
+            "older": _with(before=str(shown[-1].number)) if len(found) > len(shown) else None,
+        }
+        if _wants_json():
+            return jsonify(told)
+        return _page("operations.html", **told, filters=filters, states=STATES, is_first=not before)
+
+    @pages.get("/operations/<uuid:operation_id>")
+    def one(operation_id: Any) -> Response:
+        there = history()
+        operation = _operation(there, operation_id)
+        told = {**_in_full(there, operation), **_report(there, operation)}
+        if _wants_json():
+            return jsonify(told)
+        return _page(
+            "operation.html",
+            **told,
+            hints=view.HINTS,
+            show=_chosen("show", SHOWN),
+            text=_argument("text").strip(),
+            is_first=not _argument("after"),
+            shown=SHOWN,
+            token=gate.token(request),
+            notice=NOTICES.get(_argument("notice"), ""),
+            asset_url=f"{settings.iconik_url}/asset/",
+        )
+
+    @pages.get("/operations/<uuid:operation_id>.csv")
+    def as_csv(operation_id: Any) -> Response:
+        there = history()
+        operation = _operation(there, operation_id)
+        response = Response(_csv(there, operation), mimetype="text/csv")
+        response.headers["Content-Disposition"] = f'attachment; filename="{operation.id}.csv"'
+        return response
+
+    @pages.post("/operations/<uuid:operation_id>/stop")
+    def stop(operation_id: Any) -> AnyResponse:
+        there = history()
+        operation = _operation(there, operation_id)
+        by = f"{name_of(request)} on the operations page"
+        is_stopping = Ledger(recorder.prepare()[0]).ask_to_stop(operation.id, by, now_ms())
+        log.info("%s asked to stop operation %s", by, operation.id)
+        return _done(operation.id, "stopping" if is_stopping else "ended")
+
+    @pages.post("/operations/<uuid:operation_id>/retry")
+    def retry(operation_id: Any) -> AnyResponse:
+        operation = _operation(history(), operation_id)
+        by = f"{name_of(request)} on the operations page"
+        everything = request.form.get("what") == "everything"
+        new_id, is_new = try_again(recorder, operation.id, by, everything=everything)
+        log.info("%s tries operation %s again, as %s", by, operation.id, new_id)
+        return _done(new_id, "retried" if is_new else "same")
+
+    @pages.errorhandler(RetryError)
+    def not_again(error: RetryError) -> Response:
+        message = f"That can't be tried again: {error}."
+        return _refused(Refusal(HTTPStatus.CONFLICT, message))
+
+    @pages.errorhandler(RecordingError)
+    def not_recorded(error: RecordingError) -> Response:
+        return _refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error), 5))
+
+    @pages.errorhandler(SQLAlchemyError)
+    @pages.errorhandler(OSError)
+    def no_database(error: Exception) -> Response:
+        log.error("the operations page can't read the database (%s)", type(error).__name__)
+        message = "The database can't be read now; the log says why."
+        return _refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, message, 5))
+
+    @pages.errorhandler(HTTPException)
+    def unknown(error: HTTPException) -> Response:
+        status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+        return _refused(Refusal(status, error.description or status.phrase))
+
+    return pages
+
+
+def _have_templates_without_gaps(state: BlueprintSetupState) -> None:
+    """Leave out the lines of templates that only hold statements."""
+    state.app.jinja_options = {
+        **state.app.jinja_options,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+    }
+
+
+def _operation(there: History, operation_id: Any) -> Operation:
+    """The operation of an address; ends the request where there is none."""
+    operation = there.operation(str(operation_id))
+    if operation is None:
+        abort(404, "There is no such operation, or it ended so long ago that it was forgotten.")
+    return operation
+
+
+def _in_full(there: History, operation: Operation) -> dict[str, Any]:
+    number = operation.number
+    under_way, copies = there.copies_in_all(number)
+    clock_ms = there.clock()
+    moment = view.Moment(
+        now_ms=now_ms(),
+        clock_ms=clock_ms,
+        progress=there.progress([number])[number],
+        kinds={} if operation.counts else there.kinds(number),
+        copies_under_way=under_way,
+        copies=copies,
+        due_ms=there.next_due(number),
+    )
+    jobs = there.copies(number, JOBS_SHOWN)
+    return {**view.in_full(operation, moment), "copies": list(view.copy_rows(jobs, clock_ms))}
+
+
+def _report(there: History, operation: Operation) -> dict[str, Any]:
+    """A page of the report: its rows, and where the next page is."""
+    found = there.assets(
+        operation,
+        ASSETS_A_PAGE + 1,
+        after=_argument("after"),
+        show=_chosen("show", SHOWN),
+        text=_argument("text").strip(),
+    )
+    assets = found[:ASSETS_A_PAGE]
+    rows = view.asset_rows(operation, assets)
+    show = _chosen("show", SHOWN)
+    if show:
+        rows = (row for row in rows if row["kind"] == show)
+    is_first = not _argument("after") and not _argument("text") and show in ("", "failed")
+    unopened = there.unopened(operation.number) if is_first else []
+    more = len(found) > len(assets)
+    return {
+        "report": [*view.unopened_rows(unopened), *rows],
+        "more": _with(after=assets[-1].asset_id) if more else None,
+    }
+
+
+def _csv(there: History, operation: Operation) -> Iterator[str]:
+    """The whole report as CSV, bit by bit."""
+    unopened = view.unopened_rows(there.unopened(operation.number))
+    rows = view.asset_rows(operation, there.all_assets(operation, READ_AT_ONCE))
+    # Spreadsheets take a file for one of UTF-8 if it begins so.
+    yield "\ufeff" + _line(COLUMNS)
+    for row in chain(unopened, rows):
+        yield _line(view.csv_row(row, COLUMNS))
+
+
+def _line(cells: Iterable[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
+
+
+def _argument(name: str) -> str:
+    return request.args.get(name, "")[:LONGEST_TEXT]
+
+
+def _chosen(name: str, known: Collection[str]) -> str:
+    given = _argument(name)
+    return given if given in known else ""
+
+
+def _with(**arguments: str) -> str:
+    """The address of this page with other arguments."""
+    return f"{request.path}?{urlencode({**request.args, **arguments})}"
+
+
+def _wants_json() -> bool:
+    if _argument("format") == "json":
+        return True
+    accepted = request.accept_mimetypes
+    return accepted.best_match(["text/html", "application/json"]) == "application/json"
+
+
+def _page(template: str, **values: Any) -> Response:
+    return make_response(render_template(template, **values))
+
+
+def _done(operation_id: str, notice: str) -> AnyResponse:
+    if _wants_json():
+        return jsonify(message=NOTICES[notice], operation_id=operation_id)
+    there = path_of("pages.one", operation_id=operation_id, notice=notice)
+    return redirect(there, HTTPStatus.SEE_OTHER)
+
+
+def _refused(refusal: Refusal) -> Response:
+    if _wants_json():
+        response = jsonify(message=refusal.message)
+    else:
+        response = _page("refused.html", refusal=refusal)
+    response.status_code = refusal.status
+    if refusal.status == HTTPStatus.UNAUTHORIZED:
+        challenge = 'Basic realm="B2 storage plugin for iconik", charset="UTF-8"'
+        response.headers["WWW-Authenticate"] = challenge
+    if refusal.retry_after is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    return response

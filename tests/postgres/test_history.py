@@ -1,0 +1,67 @@
+"""What is read of operations, from a real PostgreSQL: its JSON is read in another way there."""
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from claims import Claims
+from database import connect
+from history import Filters, History
+from ledger import Ledger
+from outcomes import Outcome
+from tests.makers import a_click, a_ledger, a_term, expanded, found
+from throttle import MOST_FAILURES, Throttle
+
+NOW = 1_000_000
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    engine = connect(database_url, 5)
+    Ledger(engine).create()
+    yield engine
+    engine.dispose()
+
+
+def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
+    click = a_click("remove", formats=("ORIGINAL", "PROXY"))
+    operation = expanded(engine, click, ["a1", "a2", "b"])
+    claims = Claims(engine, operation, a_term(engine))
+    removed, kept = Outcome("removed"), Outcome("kept", "it differs")
+    outcomes = {"a1": {"ORIGINAL": removed, "PROXY": kept}, "a2": {"ORIGINAL": removed}, "b": {}}
+    for held in claims.take(9, NOW):
+        claims.note(held, "done", outcomes[held.asset_id])
+    history = History(engine)
+    assert history.kinds(operation.number) == {"removed": 2, "kept": 1}
+    assert [each.asset_id for each in history.assets(operation, 9, show="kept")] == ["a1"]
+    assert [each.asset_id for each in history.assets(operation, 9, show="undone")] == ["a2", "b"]
+    assert history.progress([operation.number]) == {operation.number: {"done": 3}}
+
+
+def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:
+    operation = expanded(engine, a_click(user_id="U-Grace"), ["a1"])
+    ledger = a_ledger(engine)
+    claims = Claims(engine, operation, a_term(engine))
+    claims.copying(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    history = History(engine)
+    assert [(each.job_id, each.assets) for each in history.copies(operation.number, 9)] == [
+        ("job-1", 1)
+    ]
+    assert ledger.ask_to_stop(operation.id, "Ada", NOW)
+    claims.leave()
+    assert ledger.end(found(engine, operation.id), NOW)
+    assert ledger.sum_up(operation.id)["result"] == "stopped"
+    for text in ("u-g", "ADA", "a1", operation.id):
+        found_ids = [each.id for each in history.operations(Filters("stopped", "add", text), 9)]
+        assert found_ids == [operation.id]
+    newer = Claims(engine, expanded(engine, a_click("remove"), ["a1"]), a_term(engine))
+    assert newer.take(1, NOW) == []
+    assert [copy.job_id for copy in newer.copies_under_way()] == ["job-1"]
+
+
+def test_clients_are_held_back(engine: sa.Engine) -> None:
+    throttle = Throttle(engine)
+    for _ in range(MOST_FAILURES):
+        throttle.note_failure("198.51.100.1", NOW)
+    assert throttle.seconds_left("198.51.100.1", NOW) > 0

@@ -1,0 +1,212 @@
+"""What operations did, read in pages."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from claims import Claims
+from history import Filters, History
+from ledger import Ledger
+from outcomes import Outcome
+from tables import Operation
+from tests.makers import a_click, a_database, a_ledger, a_term, clicked, expanded, found
+
+NOW = 1_000_000
+UUID = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
+KEPT = Outcome("kept", "clip.mov differs")
+REMOVED = Outcome("removed")
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        Ledger(engine).begin_term(NOW)
+        yield engine
+
+
+@pytest.fixture
+def history(engine: sa.Engine) -> History:
+    return History(engine)
+
+
+def ended(
+    engine: sa.Engine, outcomes: Mapping[str, Mapping[str, Outcome]], **click: Any
+) -> Operation:
+    """An operation that has ended, with these outcomes by asset and format."""
+    operation = expanded(engine, a_click(**{"action": "remove", **click}), list(outcomes))
+    claims = Claims(engine, operation, a_term(engine))
+    for held in claims.take(len(outcomes), NOW):
+        claims.note(held, "done", outcomes[held.asset_id])
+    a_ledger(engine).end(operation, NOW)
+    a_ledger(engine).sum_up(operation.id)
+    return found(engine, operation.id)
+
+
+def failed(engine: sa.Engine, failure: str = "no token is good any more") -> Operation:
+    operation = clicked(engine, a_click())
+    a_ledger(engine).fail(operation.number, failure, NOW)
+    a_ledger(engine).sum_up(operation.id)
+    return operation
+
+
+def stopped(engine: sa.Engine, by: str = "Ada") -> Operation:
+    operation = expanded(engine, a_click(), ["s1"])
+    ledger = a_ledger(engine)
+    ledger.ask_to_stop(operation.id, by, NOW)
+    Claims(engine, operation, a_term(engine)).leave()
+    ledger.end(found(engine, operation.id), NOW)
+    ledger.sum_up(operation.id)
+    return operation
+
+
+def listed(
+    history: History, limit: int = 100, before: int | None = None, **filters: str
+) -> list[int]:
+    """The numbers of the operations that are listed."""
+    return [each.number for each in history.operations(Filters(**filters), limit, before)]
+
+
+def test_the_newest_come_first_and_the_next_page_goes_on(
+    engine: sa.Engine, history: History
+) -> None:
+    for _ in range(3):
+        clicked(engine, a_click())
+    assert listed(history, 2) == [3, 2]
+    assert listed(history, 2, before=2) == [1]
+
+
+def test_operations_are_found_by_how_they_stand(engine: sa.Engine, history: History) -> None:
+    clicked(engine, a_click())
+    failed(engine)
+    stopped(engine)
+    ended(engine, {"a1": {"ORIGINAL": REMOVED}})
+    ended(engine, {"a2": {"ORIGINAL": KEPT}})
+    assert {
+        state: listed(history, state=state)
+        for state in ("running", "failed", "stopped", "finished", "finished with warnings")
+    } == {
+        "running": [1],
+        "failed": [2],
+        "stopped": [3],
+        "finished": [4],
+        "finished with warnings": [5],
+    }
+    assert history.running() == 1
+
+
+def test_one_that_ended_just_now_counts_as_finished(engine: sa.Engine, history: History) -> None:
+    operation = expanded(engine, a_click(), [])
+    a_ledger(engine).end(operation, NOW)
+    assert listed(history, state="finished") == [1]
+
+
+def test_operations_are_found_by_action(engine: sa.Engine, history: History) -> None:
+    clicked(engine, a_click("add"))
+    clicked(engine, a_click("remove"))
+    assert listed(history, action="remove") == [2]
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("operation-1", [1]),
+        ("U-GRACE", [2]),
+        ("no token", [3]),
+        ("ada", [4]),
+        ("s1", [4]),
+        ("s2", []),
+        ("%", []),
+        ("_", []),
+    ],
+)
+def test_operations_are_found_by_text(
+    engine: sa.Engine, history: History, text: str, numbers: list[int]
+) -> None:
+    clicked(engine, a_click())
+    clicked(engine, a_click(user_id="u-grace"))
+    failed(engine)
+    stopped(engine)
+    assert listed(history, text=text) == numbers
+
+
+def test_one_is_found_by_its_id(engine: sa.Engine, history: History) -> None:
+    operation = clicked(engine, a_click())
+    assert history.operation(operation.id) == operation
+    assert history.operation("unknown") is None
+
+
+def test_progress_is_told_of_several_at_once(engine: sa.Engine, history: History) -> None:
+    first, second = (expanded(engine, a_click(), [f"a{each}", "b"]) for each in (1, 2))
+    claims = Claims(engine, first, a_term(engine))
+    claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": REMOVED})
+    assert history.progress([first.number, second.number]) == {
+        1: {"done": 1, "waiting": 1},
+        2: {"waiting": 2},
+    }
+    assert history.progress([]) == {}
+
+
+def test_outcomes_are_counted_by_kind(engine: sa.Engine, history: History) -> None:
+    both = {"ORIGINAL": REMOVED, "PROXY": KEPT}
+    operation = ended(
+        engine, {"a1": both, "a2": {"ORIGINAL": REMOVED}}, formats=("ORIGINAL", "PROXY")
+    )
+    assert history.kinds(operation.number) == {"removed": 2, "kept": 1}
+
+
+def test_assets_are_read_in_pages(engine: sa.Engine, history: History) -> None:
+    operation = ended(engine, {f"a{number}": {"ORIGINAL": REMOVED} for number in range(5)})
+    assert [each.asset_id for each in history.assets(operation, 2)] == ["a0", "a1"]
+    assert [each.asset_id for each in history.assets(operation, 2, after="a1")] == ["a2", "a3"]
+    assert [each.asset_id for each in history.all_assets(operation, 2)] == [
+        "a0", "a1", "a2", "a3", "a4",
+    ]  # fmt: skip
+
+
+def test_assets_are_found_by_outcome_and_id(engine: sa.Engine, history: History) -> None:
+    outcomes = {"a1": {"ORIGINAL": REMOVED}, "a2": {"ORIGINAL": KEPT}, "b": {}}
+    operation = ended(engine, outcomes)
+    (kept,) = history.assets(operation, 9, show="kept")
+    assert (kept.asset_id, kept.outcomes) == ("a2", {"ORIGINAL": KEPT})
+    assert [each.asset_id for each in history.assets(operation, 9, show="undone")] == ["b"]
+    assert [each.asset_id for each in history.assets(operation, 9, text="A")] == ["a1", "a2"]
+    assert history.assets(operation, 9, text="%") == []
+
+
+def test_copies_are_told_with_those_under_way_first(engine: sa.Engine, history: History) -> None:
+    operation = expanded(engine, a_click(), ["a1", "a2", "a3"])
+    claims = Claims(engine, operation, a_term(engine))
+    claims.copying(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    claims.copying(claims.take(2, NOW), {"job-2": "ORIGINAL"}, NOW + 1)
+    claims.copy_ended(claims.copies_under_way()[0], {}, "")
+    assert [
+        (each.job_id, each.ended, each.assets) for each in history.copies(operation.number, 9)
+    ] == [("job-2", False, 2), ("job-1", True, 0)]
+    assert len(history.copies(operation.number, 1)) == 1
+    assert history.copies_in_all(operation.number) == (1, 2)
+    assert history.copies_in_all(99) == (0, 0)
+
+
+def test_when_the_next_look_is_due_is_known(engine: sa.Engine, history: History) -> None:
+    operation = expanded(engine, a_click(), ["a1", "a2"])
+    claims = Claims(engine, operation, a_term(engine))
+    assert history.next_due(operation.number) is None
+    for number, held in enumerate(claims.take(2, NOW)):
+        claims.note(held, "settling", {}, NOW + number)
+    assert history.next_due(operation.number) == NOW
+    assert history.clock() == NOW
+
+
+def test_a_database_that_nobody_has_run_operations_on_has_no_clock(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    with a_database(tmp_path / "new") as engine:
+        assert History(engine).clock() == 0
+
+
+def test_what_could_not_be_opened_is_told(engine: sa.Engine, history: History) -> None:
+    operation = clicked(engine, a_click())
+    a_ledger(engine).expand(operation.number, 1, [], {"collection c": "no", "collection b": "no"})
+    assert history.unopened(operation.number) == [("collection b", "no"), ("collection c", "no")]

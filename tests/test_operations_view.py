@@ -1,0 +1,203 @@
+"""What is shown of operations."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+import operations_view as view
+from history import Asset, CopyJob
+from operations_view import Moment
+from outcomes import LEFT, Outcome
+from tables import Memo, Operation
+from tests.makers import an_operation
+
+NOW = 1_700_000_000_000
+MINUTE = 60_000
+
+
+def moment(**fields: Any) -> Moment:
+    given: dict[str, Any] = {
+        "now_ms": NOW,
+        "clock_ms": NOW,
+        "progress": {},
+        "kinds": {},
+        "copies_under_way": 0,
+        "copies": 0,
+    }
+    return Moment(**{**given, **fields})
+
+
+def running(**fields: Any) -> Operation:
+    return an_operation(**{"recorded_ms": NOW - 5 * MINUTE, "expanded": 1, **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "result"),
+    [
+        ({}, "running"),
+        ({"stop_ms": NOW}, "stopping"),
+        ({"ended_ms": NOW}, "finished"),
+        ({"ended_ms": NOW, "result": "finished with warnings"}, "finished with warnings"),
+        ({"ended_ms": NOW, "stop_ms": NOW, "result": "stopped"}, "stopped"),
+        ({"ended_ms": NOW, "failure": "no token"}, "failed"),
+    ],
+)
+def test_a_result_is_told_in_the_words_of_the_report(fields: dict[str, Any], result: str) -> None:
+    assert view.result_of(running(**fields)) == result
+
+
+def test_a_running_operation_tells_how_far_it_is() -> None:
+    told = view.summary(running(), {"done": 3, "left": 1, "waiting": 6}, NOW)
+    assert (told["assets"], told["assets_done"], told["took_seconds"]) == (10, 4, 300)
+    assert view.in_short(told) == "4 of 10 assets"
+
+
+def test_an_operation_that_was_not_begun_says_so() -> None:
+    assert view.in_short(view.summary(running(), {}, NOW)) == "not begun yet"
+
+
+def test_an_ended_operation_tells_what_came_of_it() -> None:
+    counts = {"assets": 3, "removed": 2, "kept": 1}
+    operation = running(ended_ms=NOW - MINUTE, counts=counts, result="finished with warnings")
+    told = view.summary(operation, {"done": 3}, NOW)
+    assert (told["took_seconds"], view.in_short(told)) == (240, "3 assets, 2 removed, 1 kept")
+
+
+def test_one_whose_counts_are_not_noted_tells_its_assets() -> None:
+    told = view.summary(running(ended_ms=NOW), {"done": 1}, NOW)
+    assert view.in_short(told) == "1 asset"
+
+
+def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
+    assert view.summary(running(recorded_ms=NOW + MINUTE), {}, NOW)["took_seconds"] == 0
+
+
+def test_while_it_runs_outcomes_are_counted_as_far_as_they_are_known() -> None:
+    told = view.in_full(running(), moment(progress={"done": 2}, kinds={"removed": 2}))
+    assert (told["counts"]["removed"], told["counts"]["kept"]) == (2, 0)
+
+
+def waits(operation: Operation, **fields: Any) -> list[str]:
+    waits_for: list[str] = view.in_full(operation, moment(**fields))["waits_for"]
+    return waits_for
+
+
+def test_what_it_waits_for_is_said_in_sentences() -> None:
+    states = {"copying": 40, "settling": 1, "held": 2, "waiting": 1_234}
+    assert waits(running(), progress=states, copies_under_way=1, due_ms=NOW + 90_000) == [
+        "1 copy job of iconik's, about 40 assets",
+        "the files of 1 asset that are still being written or moved: looked at again in 1 min 30 s",
+        "iconik's answers about 2 assets",
+        "1,234 assets whose turn is still to come, or that another operation has in hand",
+    ]
+
+
+def test_what_is_due_is_looked_at_next() -> None:
+    (line,) = waits(running(), progress={"settling": 1}, due_ms=NOW)
+    assert line.endswith("looked at again next")
+
+
+def test_an_outage_comes_first() -> None:
+    lines = waits(running(outage="could not read storage s: it answered 503", expanded=0))
+    assert lines == [
+        "iconik, which gives no usable answer: could not read storage s: it answered 503",
+        "its assets to be listed",
+    ]
+
+
+def test_one_that_is_to_stop_waits_for_its_safe_point() -> None:
+    assert waits(running(stop_ms=NOW))[0].startswith("its next safe point")
+
+
+def test_what_has_ended_waits_for_nothing() -> None:
+    told = view.in_full(running(ended_ms=NOW, outage="x"), moment(progress={"left": 1}))
+    assert (told["waits_for"], told["looks_again"]) == ([], None)
+
+
+@pytest.mark.parametrize(("looks_ms", "seconds"), [(NOW + 20_500, 20), (NOW - 5, 0), (None, 0)])
+def test_when_it_looks_again_is_told(looks_ms: int | None, seconds: int) -> None:
+    told = view.in_full(running(looks_ms=looks_ms), moment())
+    assert told["looks_again_in_seconds"] == seconds
+
+
+def an_asset(state: str = "done", memo: Memo | None = None, **outcomes: Outcome) -> Asset:
+    return Asset("a1", state, 0, memo or Memo(), outcomes)
+
+
+def rows(operation: Operation, asset: Asset) -> list[tuple[str, str, str]]:
+    return [
+        (each["format"], each["kind"], each["reason"])
+        for each in view.asset_rows(operation, [asset])
+    ]
+
+
+def test_each_format_of_an_asset_has_a_row() -> None:
+    operation = running(formats=("ORIGINAL", "PROXY"))
+    asset = an_asset("copying", ORIGINAL=Outcome("kept", "it differs"))
+    assert rows(operation, asset) == [
+        ("ORIGINAL", "kept", "it differs"),
+        ("PROXY", "under way", "its copy is under way in iconik"),
+    ]
+
+
+def test_what_was_not_come_to_is_undone() -> None:
+    operation = running(ended_ms=NOW)
+    assert rows(operation, an_asset()) == [("ORIGINAL", "undone", view.NOT_COME_TO)]
+    left = an_asset("left", Memo(asked={"ORIGINAL": ""}))
+    assert rows(operation, left) == [("ORIGINAL", "undone", LEFT)]
+
+
+def test_what_could_not_be_opened_has_a_row() -> None:
+    assert list(view.unopened_rows([("collection c", "no")])) == [
+        {"asset_id": "collection c", "format": None, "kind": "failed", "reason": "no"}
+    ]
+
+
+def test_copies_tell_how_long_they_are_followed() -> None:
+    copies = [CopyJob("j1", "ORIGINAL", NOW - MINUTE, False, 3), CopyJob("j2", "", NOW, True, 0)]
+    told = list(view.copy_rows(copies, NOW))
+    assert [each["followed_seconds"] for each in told] == [60, None]
+    assert told[0]["assets"] == 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"), (59, "59 s"), (60, "1 min"), (185, "3 min 5 s"), (3600, "1 h"),
+        (7800, "2 h 10 min"), (86400, "1 d"), (273600, "3 d 4 h"),
+    ],
+)  # fmt: skip
+def test_time_is_told_as_people_do(seconds: int, words: str) -> None:
+    assert view.in_time(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("done", "assets", "ended", "drawn"),
+    [(0, 4, None, "░░░░"), (2, 4, None, "██░░"), (0, 0, None, "░░░░"), (0, 0, "then", "████")],
+)
+def test_a_bar_is_as_long_as_what_is_done(
+    done: int, assets: int, ended: str | None, drawn: str
+) -> None:
+    assert view.bar({"assets_done": done, "assets": assets, "ended": ended}, 4) == drawn
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "|calc", "%0A", "\n=1"]
+)
+def test_no_cell_is_taken_for_a_formula(cell: str) -> None:
+    assert view.harmless(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["", "clip.mov differs = twice", "kept", "a1-b2", "'="])
+def test_other_cells_are_as_they_are(cell: str) -> None:
+    assert view.harmless(cell) == cell
+
+
+def test_a_row_of_csv_can_be_read_back() -> None:
+    row = {"asset_id": "a1", "format": None, "kind": "kept", "reason": 'a "b", c\nd'}
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(view.csv_row(row, ("asset_id", "format", "kind", "reason")))
+    line.seek(0)
+    assert list(csv.reader(line)) == [["a1", "", "kept", 'a "b", c\nd']]

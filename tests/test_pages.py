@@ -1,0 +1,594 @@
+"""The operations page: who may see it, what it shows, and what its buttons do."""
+
+import base64
+import csv
+import html
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+import gatekeeper
+import pages
+from claims import Claims
+from database import connect
+from engine import Recorder
+from ledger import Ledger
+from outcomes import Outcome
+from pages import ASSETS_A_PAGE, OPERATIONS_A_PAGE
+from plugin import create_app
+from settings import Settings
+from tables import Operation
+from tests.makers import B2, LL, a_click, found
+from throttle import MOST_FAILURES, PERIOD_MS
+
+NOW = 1_000_000
+SECRET = "secret-shared-with-iconik-0123456789"
+USER = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
+NOWHERE = "/operations/00000000-0000-4000-8000-000000000000"
+CLICK = a_click(
+    "remove", asset_ids=("a1", "a2"), user_id=USER, auth_token="token", b2_storage_id=B2
+)
+REMOVED, KEPT = Outcome("removed"), Outcome("kept", "clip.mov <b>differs</b> from its master")
+
+
+class Page:
+    """A browser on the page, and the database behind it."""
+
+    def __init__(self, settings: Settings, recorder: Recorder, engine: sa.Engine) -> None:
+        self.app = create_app(settings, recorder)
+        self.client: FlaskClient = self.app.test_client()
+        self.recorder, self.engine = recorder, engine
+        self.term = Ledger(engine).begin_term(NOW)
+        self.ledger = Ledger(engine, self.term)
+
+    def get(self, path: str = "/operations", password: str = SECRET, **more: Any) -> TestResponse:
+        headers = {**basic(password), **more.pop("headers", {})}
+        return self.client.get(path, headers=headers, **more)
+
+    def text(self, path: str = "/operations") -> str:
+        """A page, as a person reads it."""
+        answer = self.get(path)
+        assert answer.status_code == 200
+        shown = re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<head>.*?</head>", "", answer.text))
+        return " ".join(html.unescape(shown).split())
+
+    def json(self, path: str = "/operations") -> Any:
+        answer = self.get(path, headers={"Accept": "application/json"})
+        assert answer.status_code == 200
+        return answer.json
+
+    def token(self, operation_id: str, name: str = "ada") -> str:
+        """The token of a form on an operation's page."""
+        page = self.get(f"/operations/{operation_id}", headers=basic(SECRET, name)).text
+        found = re.search(r'name="token" value="([0-9a-f]{64})"', page)
+        assert found
+        return found[1]
+
+    def press(
+        self, button: str, operation_id: str, token: str | None = None, **more: Any
+    ) -> TestResponse:
+        """Press a button of an operation's page."""
+        form = {"token": self.token(operation_id) if token is None else token}
+        return self.client.post(
+            f"/operations/{operation_id}/{button}",
+            data={**form, **more.pop("data", {})},
+            headers={**basic(SECRET), **more.pop("headers", {})},
+            **more,
+        )
+
+    def click(self, **fields: Any) -> str:
+        return self.recorder.record(replace(CLICK, **fields))[0]
+
+    def begun(self, assets: list[str] | None = None, **fields: Any) -> tuple[Operation, Claims]:
+        """An operation whose assets are listed."""
+        operation = found(self.engine, self.click(**fields))
+        self.ledger.expand(operation.number, 1, assets or ["a1", "a2"], {})
+        return found(self.engine, operation.id), Claims(self.engine, operation, self.term)
+
+    def ended(self, outcomes: dict[str, dict[str, Outcome]], **fields: Any) -> str:
+        """The id of an operation that has ended, with these outcomes by asset and format."""
+        operation, claims = self.begun(list(outcomes), **fields)
+        for held in claims.take(1000, NOW):
+            claims.note(held, "done", outcomes[held.asset_id])
+        assert self.ledger.end(operation, NOW)
+        self.ledger.sum_up(operation.id)
+        return operation.id
+
+
+def basic(password: str, name: str = "ada") -> dict[str, str]:
+    given = base64.b64encode(f"{name}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {given}"}
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that is ready, for each test to have one of its own soon."""
+    path = tmp_path_factory.mktemp("empty") / "operations.sqlite"
+    recorder = Recorder(Settings("i", SECRET, database_url=f"sqlite:///{path}"))
+    recorder.open()
+    recorder.close()
+    return path
+
+
+@pytest.fixture
+def page(settings: Settings, tmp_path: Path, empty: Path) -> Iterator[Page]:
+    url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
+    shutil.copy(empty, tmp_path)
+    settings = replace(settings, database_url=url, previous_secret="the-secret-before")
+    recorder = Recorder(settings)
+    recorder.open()
+    engine = connect(url, 5)
+    yield Page(settings, recorder, engine)
+    recorder.close()
+    engine.dispose()
+
+
+# Who may see it
+
+
+@pytest.mark.parametrize("path", ["/operations", NOWHERE, f"{NOWHERE}.csv"])
+def test_without_a_password_nothing_is_shown(page: Page, path: str) -> None:
+    answer = page.client.get(path)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith('Basic realm="B2 storage plugin')
+
+
+@pytest.mark.parametrize("button", ["stop", "retry"])
+def test_without_a_password_no_button_works(page: Page, button: str) -> None:
+    operation_id = page.click()
+    answer = page.client.post(
+        f"/operations/{operation_id}/{button}", data={"token": page.token(operation_id)}
+    )
+    assert answer.status_code == 401
+    assert found(page.engine, operation_id).stop_by is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "", "Basic", "Basic !", "Basic YQ==", "Basic /w==", f"Bearer {SECRET}", f"Digest {SECRET}",
+        f"Basic {base64.b64encode(SECRET.encode()).decode()}",
+    ],
+)  # fmt: skip
+def test_what_is_no_password_lets_nobody_in(page: Page, header: str) -> None:
+    assert page.client.get("/operations", headers={"Authorization": header}).status_code == 401
+
+
+@pytest.mark.parametrize("password", ["", "guess-17", SECRET[:-1], SECRET.upper(), "pässword"])
+def test_a_wrong_password_lets_nobody_in(
+    page: Page, password: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert page.get(password=password).status_code == 401
+    assert "gave a wrong secret" in caplog.text
+    assert password not in caplog.text or not password
+
+
+@pytest.mark.parametrize("password", [SECRET, "the-secret-before"])
+def test_who_has_the_secret_or_the_one_before_is_let_in(page: Page, password: str) -> None:
+    assert page.get(password=password).status_code == 200
+
+
+def test_the_secret_is_of_no_use_in_an_address(page: Page) -> None:
+    assert page.client.get(f"/operations?password={SECRET}&x-bz-secret={SECRET}").status_code == 401
+
+
+def test_who_guesses_too_often_is_held_back_even_with_the_secret(page: Page) -> None:
+    for _ in range(MOST_FAILURES):
+        assert page.get(password="wrong").status_code == 401
+    answer = page.get()
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= PERIOD_MS // 1000
+    # Somebody else isn't.
+    elsewhere = {"REMOTE_ADDR": "203.0.113.9"}
+    assert page.get(environ_base=elsewhere).status_code == 200
+
+
+def test_who_gives_no_password_is_not_counted(page: Page) -> None:
+    for _ in range(MOST_FAILURES + 1):
+        page.client.get("/operations")
+    assert page.get().status_code == 200
+
+
+def test_behind_nginx_clients_are_told_apart(page: Page) -> None:
+    for _ in range(MOST_FAILURES):
+        page.get(password="wrong", headers={"X-Forwarded-For": "198.51.100.1"})
+    assert page.get(headers={"X-Forwarded-For": "198.51.100.1"}).status_code == 429
+    assert page.get(headers={"X-Forwarded-For": "198.51.100.2"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/operations", NOWHERE, "/static/operations.js"])
+def test_every_answer_is_protected(page: Page, path: str) -> None:
+    for answer in (page.get(path), page.client.get(path)):
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        cache = "no-cache" if path.startswith("/static") else "no-store"
+        assert answer.headers["Cache-Control"] == cache
+        answer.close()
+
+
+def test_the_script_and_the_style_ask_for_no_password(page: Page) -> None:
+    for name in ("operations.js", "operations.css", "icon.svg"):
+        with page.client.get(f"/static/{name}") as answer:
+            assert answer.status_code == 200
+    assert page.client.get("/static/../pages.py").status_code == 404
+
+
+def test_nothing_comes_from_elsewhere(page: Page) -> None:
+    shown = page.get(f"/operations/{page.ended({'a1': {'ORIGINAL': KEPT}})}").text
+    assert re.findall(r'(?:src|href)="(?:https?:)?//(?!iconik\.test/asset/)[^"]*"', shown) == []
+    assert not re.search(r"<script(?! src=)|<style| style=| on[a-z]+=|javascript:", shown)
+
+
+def test_a_database_that_fails_is_told(page: Page, caplog: pytest.LogCaptureFixture) -> None:
+    with page.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE plugin_refusals")
+    answer = page.get()
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "can't read the database" in caplog.text
+
+
+# The list
+
+
+def test_before_the_first_click_it_says_what_to_do(page: Page) -> None:
+    assert "Nobody has clicked yet. Right-click an asset in iconik" in page.text()
+
+
+def test_an_operation_is_a_line_of_the_list(page: Page) -> None:
+    page.ended({"a1": {"ORIGINAL": REMOVED}, "a2": {"ORIGINAL": KEPT}})
+    shown = page.text()
+    for part in (
+        "Remove from LucidLink", "0b5c1d9e…", "2 assets", "ORIGINAL",
+        "2 assets, 1 removed, 1 kept", "finished with warnings", "None running",
+    ):  # fmt: skip
+        assert part in shown
+
+
+def test_it_says_where_no_process_runs_operations(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "No process runs the operations now" in page.text()
+    monkeypatch.setattr(pages, "is_taken", lambda _: True)
+    assert "No process runs the operations now" not in page.text()
+
+
+def test_the_list_is_the_same_as_json(page: Page) -> None:
+    operation_id = page.ended({"a1": {"ORIGINAL": REMOVED}})
+    told = page.json()
+    assert told == page.get("/operations?format=json").json
+    (operation,) = told["operations"]
+    assert (operation["operation_id"], operation["result"]) == (operation_id, "finished")
+    assert operation["counts"]["removed"] == 1
+    assert (told["running"], told["executor"], told["older"]) == (0, False, None)
+
+
+def test_the_list_can_be_filtered(page: Page) -> None:
+    removing = page.click()
+    page.click(action="add")
+    chosen = page.json("/operations?action=remove&state=running")["operations"]
+    assert [each["operation_id"] for each in chosen] == [removing]
+    assert "Nothing is like that." in page.text("/operations?state=failed")
+    assert len(page.json(f"/operations?text={USER}")["operations"]) == 2
+
+
+@pytest.mark.parametrize(
+    "query", ["state=odd", "action=odd", "before=odd", "before=-1", "before=²"]
+)
+def test_what_no_filter_understands_is_passed_over(page: Page, query: str) -> None:
+    page.click()
+    assert len(page.json(f"/operations?{query}")["operations"]) == 1
+
+
+def test_the_list_goes_on_with_older_operations(page: Page) -> None:
+    for number in range(OPERATIONS_A_PAGE + 2):
+        page.click(asset_ids=(f"a{number}",))
+    first = page.json("/operations?action=remove")
+    assert len(first["operations"]) == OPERATIONS_A_PAGE
+    second = page.json(first["older"])
+    assert (len(second["operations"]), second["older"]) == (2, None)
+    assert "action=remove" in first["older"]
+    assert "Older operations" in page.text()
+    assert "newest" in page.text(first["older"])
+
+
+def test_what_a_person_searches_for_is_no_part_of_the_page(page: Page) -> None:
+    shown = page.get('/operations?text="><script>alert(1)</script>').text
+    assert "<script>alert" not in shown
+    assert "&lt;script&gt;" in shown
+
+
+# One operation
+
+
+def test_an_operation_tells_what_came_of_each_asset_and_why(page: Page) -> None:
+    operation_id = page.ended({"a1": {"ORIGINAL": REMOVED}, "a2": {"ORIGINAL": KEPT}})
+    shown = page.text(f"/operations/{operation_id}")
+    assert KEPT.reason in shown
+    # And what to do about it.
+    assert "Mend what the reason says, then try again" in shown
+    assert "Try again what is left" in shown
+    assert 'href="https://iconik.test/asset/a2"' in page.get(f"/operations/{operation_id}").text
+
+
+def test_an_operation_is_the_same_as_json(page: Page) -> None:
+    operation_id = page.ended({"a1": {"ORIGINAL": KEPT}})
+    told = page.json(f"/operations/{operation_id}")
+    assert told["report"] == [
+        {"asset_id": "a1", "format": "ORIGINAL", "kind": "kept", "reason": KEPT.reason}
+    ]
+    assert (told["result"], told["copies"], told["more"]) == ("finished with warnings", [], None)
+
+
+def test_a_running_operation_tells_what_it_waits_for_and_its_copies(page: Page) -> None:
+    operation, claims = page.begun()
+    claims.copying(claims.take(2, NOW), {"job-1": "ORIGINAL"}, NOW)
+    shown = page.text(f"/operations/{operation.id}")
+    assert "It waits for 1 copy job of iconik's, about 2 assets It looks again now" in shown
+    assert "job-1 ORIGINAL under way, followed for 0 s 2 assets" in shown
+    assert "its copy is under way in iconik" in shown
+    assert "Stop" in shown
+    assert "Do it all again" not in shown
+
+
+def test_when_it_looks_again_is_shown(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    operation, _ = page.begun()
+    monkeypatch.setattr(pages, "now_ms", lambda: NOW)
+    page.ledger.will_look(operation.number, NOW + 20_000, "could not list: it answered 503")
+    shown = page.text(f"/operations/{operation.id}")
+    assert "It looks again in 20 s, at 1970-01-01 00:17:00 UTC" in shown
+    assert "iconik, which gives no usable answer: could not list: it answered 503" in shown
+
+
+def test_an_operation_that_failed_says_why_and_offers_to_try_again(page: Page) -> None:
+    operation, _ = page.begun()
+    page.ledger.fail(operation.number, "no token is good any more", NOW)
+    shown = page.text(f"/operations/{operation.id}")
+    assert "It came to nothing as a whole: no token is good any more" in shown
+    assert "Try again what is left" in shown
+
+
+def test_a_report_is_shown_in_pages(page: Page) -> None:
+    outcomes = {f"a{number:03}": {"ORIGINAL": REMOVED} for number in range(ASSETS_A_PAGE + 2)}
+    operation_id = page.ended(outcomes)
+    first = page.json(f"/operations/{operation_id}")
+    assert len(first["report"]) == ASSETS_A_PAGE
+    second = page.json(first["more"])
+    assert [each["asset_id"] for each in second["report"]] == ["a050", "a051"]
+    assert second["more"] is None
+    assert "Further assets" in page.text(f"/operations/{operation_id}")
+    assert "First assets" in page.text(first["more"])
+
+
+def test_a_report_can_be_filtered_by_outcome_and_asset(page: Page) -> None:
+    both = ("ORIGINAL", "PROXY")
+    outcomes = {"a1": {"ORIGINAL": KEPT, "PROXY": REMOVED}, "b1": {"ORIGINAL": REMOVED}}
+    path = f"/operations/{page.ended(outcomes, formats=both)}"
+    (row,) = page.json(f"{path}?show=kept")["report"]
+    assert (row["asset_id"], row["format"]) == ("a1", "ORIGINAL")
+    assert {each["asset_id"] for each in page.json(f"{path}?text=b")["report"]} == {"b1"}
+    assert "No asset is like that." in page.text(f"{path}?show=failed")
+    assert "Still on LucidLink" in page.text(f"{path}?show=kept")
+
+
+def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) -> None:
+    operation = found(page.engine, page.click())
+    page.ledger.expand(operation.number, 1, ["a1"], {"collection c1": "no"})
+    path = f"/operations/{operation.id}"
+    unopened = {"asset_id": "collection c1", "format": None, "kind": "failed", "reason": "no"}
+    assert page.json(path)["report"][0] == unopened
+    assert page.json(f"{path}?show=failed")["report"] == [unopened]
+    assert unopened not in page.json(f"{path}?after=a0")["report"]
+    assert "collection c1 all failed no" in page.text(path)
+
+
+def test_an_unknown_operation_is_a_page_that_says_so(page: Page) -> None:
+    answer = page.get(NOWHERE)
+    assert answer.status_code == 404
+    assert "There is no such operation" in answer.text
+    told = page.get(NOWHERE, headers={"Accept": "application/json"})
+    assert told.get_json()["message"].startswith("There is no such operation")
+
+
+# Its report as CSV
+
+
+def test_the_report_can_be_had_as_csv(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "READ_AT_ONCE", 2)
+    outcomes = {f"a{number}": {"ORIGINAL": REMOVED} for number in range(5)}
+    answer = page.get(f"/operations/{page.ended(outcomes)}.csv")
+    assert answer.mimetype == "text/csv"
+    assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
+    lines = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    assert lines[0] == ["asset_id", "format", "kind", "reason"]
+    assert lines[1:] == [[f"a{number}", "ORIGINAL", "removed", ""] for number in range(5)]
+
+
+def test_no_spreadsheet_takes_a_name_for_a_formula(page: Page) -> None:
+    evil = Outcome("kept", '=HYPERLINK("https://evil.example") differs')
+    answer = page.get(f"/operations/{page.ended({'a1': {'ORIGINAL': evil}})}.csv")
+    lines = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    assert lines[1][3].startswith("'=HYPERLINK")
+
+
+# Buttons
+
+
+def test_a_running_operation_is_stopped(page: Page) -> None:
+    operation_id = page.click()
+    answer = page.press("stop", operation_id)
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/operations/{operation_id}?notice=stopping"
+    assert found(page.engine, operation_id).stop_by == "ada on the operations page"
+    shown = page.text(answer.headers["Location"])
+    assert "It will stop at its next safe point." in shown
+    assert "Being stopped by ada on the operations page." in shown
+
+
+def test_an_operation_that_has_ended_is_not_stopped(page: Page) -> None:
+    operation_id = page.ended({"a1": {"ORIGINAL": REMOVED}})
+    token = page.token(operation_id)
+    assert page.press("stop", operation_id, token).headers["Location"].endswith("?notice=ended")
+
+
+def test_a_stopped_operation_says_who_stopped_it(page: Page) -> None:
+    operation, claims = page.begun()
+    page.press("stop", operation.id)
+    claims.leave()
+    page.ledger.end(found(page.engine, operation.id), NOW)
+    page.ledger.sum_up(operation.id)
+    shown = page.text(f"/operations/{operation.id}")
+    assert "Stopped by ada on the operations page." in shown
+    assert "2 undone" in shown
+
+
+def test_a_stop_that_came_too_late_is_told(page: Page) -> None:
+    operation, claims = page.begun(["a1"])
+    claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": REMOVED})
+    page.press("stop", operation.id)
+    page.ledger.end(found(page.engine, operation.id), NOW)
+    page.ledger.sum_up(operation.id)
+    shown = page.text(f"/operations/{operation.id}")
+    assert "but everything had been done" in shown
+
+
+def test_what_is_left_is_tried_again(page: Page) -> None:
+    first = page.ended({"a1": {"ORIGINAL": REMOVED}, "a2": {"ORIGINAL": KEPT}})
+    answer = page.press("retry", first, data={"what": "left"})
+    (second,) = re.findall(r"^/operations/([0-9a-f-]{36})\?notice=retried$", answer.location)
+    assert page.recorder.click_of(second).asset_ids == ("a2",)
+    assert found(page.engine, second).retry_by == "ada on the operations page"
+    shown = page.text(answer.location)
+    assert f"Tries again {first}" in shown
+    assert "again" in page.text()
+
+
+def test_everything_is_done_again(page: Page) -> None:
+    first = page.ended({"a1": {"ORIGINAL": REMOVED}})
+    answer = page.press("retry", first, data={"what": "everything"})
+    second = answer.location.split("/")[2].split("?")[0]
+    assert page.recorder.click_of(second) == CLICK
+
+
+def test_the_same_again_leads_to_the_one_that_runs(page: Page) -> None:
+    first = page.ended({"a1": {"ORIGINAL": KEPT}})
+    page.press("retry", first)
+    assert page.press("retry", first).location.endswith("?notice=same")
+
+
+def test_buttons_answer_programs_in_json(page: Page) -> None:
+    operation_id = page.click()
+    answer = page.press("stop", operation_id, headers={"Accept": "application/json"})
+    assert answer.get_json() == {
+        "message": "It will stop at its next safe point.",
+        "operation_id": operation_id,
+    }
+
+
+def test_where_nothing_is_left_it_says_so(page: Page) -> None:
+    first = page.ended({"a1": {"ORIGINAL": REMOVED}})
+    answer = page.press("retry", first)
+    assert answer.status_code == 409
+    assert "nothing is left to try again" in answer.text
+
+
+def test_what_cannot_be_recorded_is_told(page: Page) -> None:
+    first = page.ended({"a1": {"ORIGINAL": KEPT}})
+    token = page.token(first)
+    with page.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE INSERT ON plugin_operations "
+            "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    answer = page.press("retry", first, token)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost.evil.example"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "https://evil.example"},
+    ],
+)
+def test_a_button_of_somebody_elses_page_does_nothing(page: Page, headers: dict[str, str]) -> None:
+    operation_id = page.click()
+    assert page.press("stop", operation_id, headers=headers).status_code == 403
+    assert found(page.engine, operation_id).stop_by is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Origin": "http://localhost"},
+        # nginx may leave the port out of what it passes on.
+        {"Origin": "https://localhost:8443"},
+    ],
+)
+def test_a_button_of_our_own_page_works(page: Page, headers: dict[str, str]) -> None:
+    operation_id = page.click()
+    assert page.press("stop", operation_id, headers=headers).status_code == 303
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64, "pässword"])
+def test_a_button_without_the_pages_token_does_nothing(page: Page, token: str) -> None:
+    operation_id = page.click()
+    assert page.press("stop", operation_id, token).status_code == 403
+    assert found(page.engine, operation_id).stop_by is None
+
+
+def test_a_token_is_one_persons(page: Page) -> None:
+    operation_id = page.click()
+    assert page.press("stop", operation_id, page.token(operation_id, "eve")).status_code == 403
+
+
+def test_a_token_is_good_until_the_end_of_the_next_day(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation_id = page.click()
+    day = [10 * gatekeeper.DAY_MS]
+    monkeypatch.setattr(gatekeeper, "now_ms", lambda: day[0])
+    token = page.token(operation_id)
+    day[0] += 2 * gatekeeper.DAY_MS
+    assert page.press("stop", operation_id, token).status_code == 403
+    day[0] -= 1
+    assert page.press("stop", operation_id, token).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("name", "by"),
+    [("", "somebody"), ("grace\n\x1b[1m", "grace[1m"), ("x" * 99, "x" * 60), ("Zoë", "Zoë")],
+)
+def test_who_pressed_is_who_they_say(page: Page, name: str, by: str) -> None:
+    operation_id = page.click()
+    token = page.token(operation_id, name)
+    page.press("stop", operation_id, token, headers=basic(SECRET, name))
+    assert found(page.engine, operation_id).stop_by == f"{by} on the operations page"
+
+
+@pytest.mark.parametrize("button", ["stop", "retry"])
+def test_a_button_is_pressed_and_not_followed(page: Page, button: str) -> None:
+    assert page.get(f"{NOWHERE}/{button}").status_code == 405
+
+
+def test_the_storages_of_an_operation_are_told(page: Page) -> None:
+    told = page.json(f"/operations/{page.click()}")
+    assert (told["b2_storage_id"], told["ll_storage_id"]) == (B2, LL)
