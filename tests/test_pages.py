@@ -222,7 +222,8 @@ def test_the_script_and_the_style_ask_for_no_password(page: Page) -> None:
     for name in ("operations.js", "operations.css", "icon.svg"):
         with page.client.get(f"/static/{name}") as answer:
             assert answer.status_code == 200
-    assert page.client.get("/static/../pages.py").status_code == 404
+    for path in ("/static/../pages.py", "/static/x", "/static/%2e%2e/pages.py"):
+        assert page.client.get(path).status_code == 404
 
 
 def test_nothing_comes_from_elsewhere(page: Page) -> None:

@@ -552,7 +552,7 @@ def test_a_page_is_only_read(client: FlaskClient, path: str, method: str) -> Non
         "/add%00",
         "/%ff",
         "/healthz/",
-        "/static/x",
+        "/statics/x",
         "/.env",
         "/../settings.py",
     ],
