@@ -19,6 +19,7 @@ OTHER = "11111111-0000-4000-8000-000000000000"
 ASSET_FILES = f"{API}files/v1/assets/{ASSET}/"
 JOBS = f"{API}jobs/v1/jobs/"
 ACTIONS = f"{API}assets/v1/custom_actions/"
+NEW_JOB = {"title": "Add to LucidLink: 1 asset", "type": "CUSTOM", "status": "STARTED"}
 ACTION: dict[str, Any] = {"context": "ASSET", "title": "Add to LucidLink", "url": "https://h/add"}
 
 
@@ -308,11 +309,11 @@ def test_a_custom_action_is_deleted(iconik: Iconik, http: RequestsMock, status: 
 def test_a_job_of_ours_is_made_and_updated(iconik: Iconik, http: RequestsMock) -> None:
     made = {**NEW_JOB, "id": OTHER}
     match = [matchers.json_params_matcher(NEW_JOB)]
-    http.post(f"{API}jobs/v1/jobs/", json=made, status=201, match=match)
+    http.post(JOBS, json=made, status=201, match=match)
     assert iconik.create_job(NEW_JOB) == Job(OTHER, "STARTED")
     match = [matchers.json_params_matcher({"message": "half"})]
     aborted = {**made, "status": "ABORT_PENDING"}
-    http.patch(f"{API}jobs/v1/jobs/{OTHER}/", json=aborted, match=match)
+    http.patch(f"{JOBS}{OTHER}/", json=aborted, match=match)
     assert iconik.update_job(OTHER, {"message": "half"}).status == "ABORT_PENDING"
 
 
@@ -323,19 +324,18 @@ def test_a_job_of_ours_is_made_and_updated(iconik: Iconik, http: RequestsMock) -
 def test_a_job_of_ours_is_found_by_its_metadata(
     iconik: Iconik, http: RequestsMock, metadata: object, found: str | None
 ) -> None:
-    query = {"type": "CUSTOM", "date_created": "5;*", "facets": "false", "per_page": "100"}
+    query = {"type": "CUSTOM", "date_created": "5;*", "facets": "false"}
     listed = {"objects": [{"id": ASSET}, {**NEW_JOB, "id": OTHER, "metadata": metadata}]}
-    match = [matchers.query_param_matcher(query)]
-    http.get(f"{API}jobs/v1/jobs/", json=listed, match=match)
+    http.get(JOBS, json=listed, match=of(**query))
     assert iconik.job_with_metadata("operation_id", "1b9d", 5) == found
 
 
 def test_of_very_many_jobs_only_some_are_searched(
     iconik: Iconik, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(iconik_module, "MOST_JOBS_SEARCHED", 2)
+    monkeypatch.setattr("iconik.MOST_JOBS_SEARCHED", 2)
     mine = {**NEW_JOB, "id": OTHER, "metadata": {"operation_id": "1b9d"}}
-    http.get(f"{API}jobs/v1/jobs/", json={"objects": [{}, {}, mine]})
+    http.get(JOBS, json=listing({}, {}, mine))
     assert iconik.job_with_metadata("operation_id", "1b9d", 5) is None
 
 
@@ -350,7 +350,6 @@ def test_titles_are_read(
 
 
 ID = ASSET
-NEW_JOB = {"title": "Add to LucidLink: 1 asset", "type": "CUSTOM", "status": "STARTED"}
 CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("storage", (ID,), "can_read_storages"),
     ("storages", (), "can_read_storages"),
