@@ -71,9 +71,10 @@ def _make_room(path: Path) -> None:
         return
     unfinished = path.with_suffix(".new")
     descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT, 0o600)
-    # Not by posix_fallocate, which macOS lacks.
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(bytes(ROOM))
+    try:
+        os.posix_fallocate(descriptor, 0, ROOM)
+    finally:
+        os.close(descriptor)
     unfinished.rename(path)
 
 

@@ -19,7 +19,6 @@ from errors import ClickError, RecordingError, SettingsError
 from gatekeeper import is_secret
 from operations import Operations
 from pages import create_pages
-from progress import Shown
 from settings import SHORT_SECRET, Settings
 from version import VERSION
 
@@ -187,8 +186,7 @@ def start() -> Flask:
         log.critical("%s", error)
         raise SystemExit(NO_USE_TO_TRY_AGAIN) from None
     app = create_app(settings, recorder)
-    operations = Operations(settings)
-    executor = Executor(settings, Shown(settings, operations, operations.pacer))
+    executor = Executor(settings, Operations(settings))
     app.extensions["executor"] = executor
     executor.start()
     return app
