@@ -12,6 +12,16 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 # Any constant will do, as long as no other program takes the same one.
 POSTGRES_WRITING = 7_402_119_301
+# So that the server soon lets go of what a host held that is gone, or a process that is frozen: the
+# executor's lock, and the turn to write. In milliseconds, and seconds for tcp_keepalives.
+# https://www.postgresql.org/docs/current/runtime-config-connection.html
+SERVER_LIMITS = {
+    "idle_in_transaction_session_timeout": 30_000,
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 
 def connect(url: str, patience: float) -> sa.Engine:
@@ -27,8 +37,7 @@ def connect(url: str, patience: float) -> sa.Engine:
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        arguments = {"connect_timeout": max(1, int(patience))}
-        return sa.create_engine(url, pool_pre_ping=True, connect_args=arguments)
+        return _connect_to_postgres(parsed, patience)
     _make_private(parsed.database or "")
     engine = sa.create_engine(url)
 
@@ -44,6 +53,48 @@ def connect(url: str, patience: float) -> sa.Engine:
 
     _write_ahead(engine, patience)
     return engine
+
+
+def engine_url(url: str, patience: float) -> str:
+    """The URL for who opens the database by itself, and is to give up on a dead server, too."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return url
+    limits = {name: str(value) for name, value in _client_limits(parsed, patience).items()}
+    return parsed.update_query_dict(limits).render_as_string(hide_password=False)
+
+
+def _connect_to_postgres(url: sa.URL, patience: float) -> sa.Engine:
+    engine = sa.create_engine(
+        url, pool_pre_ping=True, pool_timeout=patience, connect_args=_client_limits(url, patience)
+    )
+    limits = {"lock_timeout": int(patience * 1000), **SERVER_LIMITS}
+    statement = ";".join(f"SET {name} = {value}" for name, value in limits.items())
+
+    @sa.event.listens_for(engine, "connect")
+    def limit(connection: Any, _: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+        # Else the pool would roll it back.
+        connection.commit()
+
+    return engine
+
+
+def _client_limits(url: sa.URL, patience: float) -> dict[str, int]:
+    """How long to wait for a PostgreSQL server that is gone, or never answers a connection.
+
+    What the URL says itself is left as it is.
+    https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+    """
+    limits = {
+        "connect_timeout": max(1, int(patience)),
+        "tcp_user_timeout": int(patience * 1000),
+        "keepalives_idle": 5,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
+    return {name: value for name, value in limits.items() if name not in url.query}
 
 
 def _make_private(path: str) -> None:

@@ -19,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cipher import Cipher
 from custom_action import CustomAction
-from database import connect, writing
+from database import connect, engine_url, writing
+from deadline import Deadline
 from errors import RecordingError, RetryError, SettingsError
 from ledger import Ledger
 from lock import is_taken, only_one
@@ -37,6 +38,8 @@ EXECUTOR = "executor"
 QUEUE = "operations"
 WORKFLOW = "operation"
 WEB_PATIENCE = 5.0
+# iconik waits about ten seconds for an answer.
+ANSWER_WITHIN = 8.0
 EXECUTOR_PATIENCE = 30.0
 LOCK_INTERVAL = 0.5
 RESTART_INTERVAL = 1.0
@@ -72,7 +75,7 @@ class Recorder:
                 engine = connect(self._settings.database_url, WEB_PATIENCE)
                 # First, as it gives up in time; the engine waits for a lock without end.
                 Ledger(engine).create()
-                DBOS.migrate(self._settings.database_url)
+                DBOS.migrate(engine_url(self._settings.database_url, WEB_PATIENCE))
                 self._client = DBOSClient(
                     system_database_engine=engine,
                     serializer=self._cipher,
@@ -108,30 +111,9 @@ class Recorder:
         Raises:
             RecordingError: it is not written down.
         """
-        digest = click.digest
+        deadline = Deadline(ANSWER_WITHIN)
         try:
-            engine, client = self.prepare()
-            ledger = Ledger(engine)
-            with writing(engine) as connection:
-                running = ledger.same_running(connection, click, digest)
-                if running:
-                    return running, False
-                operation_id = str(uuid.uuid4())
-                ledger.record(
-                    connection,
-                    operation_id,
-                    click,
-                    digest=digest,
-                    key=self._cipher.fingerprints[0],
-                    now_ms=now_ms(),
-                    retry=retry,
-                )
-                client.enqueue_in_transaction(
-                    connection,
-                    {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": operation_id},
-                    asdict(click),
-                )
-            return operation_id, True
+            return deadline.wait_for(lambda: self._record(click, retry, deadline))
         except (SQLAlchemyError, OSError, SettingsError) as error:
             log.error("a click could not be recorded: %s", _brief(error))
             raise RecordingError("the operation could not be recorded; try again later") from error
@@ -153,6 +135,35 @@ class Recorder:
                 "or is forgotten; click again in iconik"
             )
         return CustomAction(**given["args"][0])
+
+    def _record(
+        self, click: CustomAction, retry: Retry | None, deadline: Deadline
+    ) -> tuple[str, bool]:
+        digest = click.digest
+        engine, client = self.prepare()
+        ledger = Ledger(engine)
+        with writing(engine) as connection:
+            running = ledger.same_running(connection, click, digest)
+            if running:
+                return running, False
+            operation_id = str(uuid.uuid4())
+            ledger.record(
+                connection,
+                operation_id,
+                click,
+                digest=digest,
+                key=self._cipher.fingerprints[0],
+                now_ms=now_ms(),
+                retry=retry,
+            )
+            client.enqueue_in_transaction(
+                connection,
+                {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": operation_id},
+                asdict(click),
+            )
+            # What was answered with a refusal is not to be done after all.
+            deadline.check()
+        return operation_id, True
 
     def close(self) -> None:
         """Close the database."""
@@ -179,15 +190,19 @@ class Recorder:
     def check(self) -> str | None:
         """What keeps operations from being recorded or run, if anything does."""
         try:
-            engine, _ = self.prepare()
-            Ledger(engine).try_writing(now_ms())
-            if not is_taken(self._settings.database_url):
+            if not Deadline(ANSWER_WITHIN).wait_for(self._try):
                 return "no process runs the operations"
         except (SQLAlchemyError, OSError, SettingsError) as error:
             # Anybody may ask, and the error may name hosts and paths.
             log.error("operations can't be recorded: %s", _brief(error))
             return "operations can't be recorded; the log says why"
         return None
+
+    def _try(self) -> bool:
+        """Write something; returns whether some process runs the operations."""
+        engine, _ = self.prepare()
+        Ledger(engine).try_writing(now_ms())
+        return is_taken(self._settings.database_url)
 
 
 class Runner(Protocol):
@@ -242,7 +257,7 @@ class Executor:
         ledger = Ledger(engine)
         # First, as it gives up in time; the engine waits for a lock without end.
         ledger.create()
-        DBOS.migrate(self._settings.database_url)
+        DBOS.migrate(engine_url(self._settings.database_url, EXECUTOR_PATIENCE))
         unreadable = [
             each for each in ledger.running() if each.key not in self._cipher.fingerprints
         ]
