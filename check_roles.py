@@ -79,6 +79,12 @@ PROBES = (
         "remove files from LucidLink",
         lambda iconik, _, new: iconik.delete_file_set(new(), new()),
     ),
+    Probe(
+        "can_write_jobs",
+        "show operations in iconik's jobs list",
+        lambda iconik, _, new: iconik.update_job(new(), {}),
+        is_common=False,
+    ),
     Probe("can_search", "open saved searches", _search, is_common=False),
     Probe(
         "can_read_saved_searches",

@@ -4,6 +4,7 @@ It knows iconik alone: nothing of B2, LucidLink or Flask. Paths are those of ico
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from transport import Transport
 
 MOST_COPIES_A_CALL = 500
 MOST_JOBS_A_CALL = 100
+MOST_JOBS_SEARCHED = 1_000
 
 
 class Iconik:
@@ -205,6 +207,60 @@ class Iconik:
             "jobs/v1/jobs/", f"list the failed copies of job {job_id}", "can_read_jobs", params
         )
         return [Job.from_json(each) for each in found]
+
+    # Jobs of our own
+
+    def create_job(self, fields: Mapping[str, Any]) -> Job:
+        """POST jobs/v1/jobs/: put a job into iconik's list.
+
+        Args:
+            fields: of JobSchema; ``title``, ``type`` and ``status`` must be there.
+        """
+        call = f"show '{fields['title']}' in the jobs list"
+        return Job.from_json(
+            self._http.object("POST", "jobs/v1/jobs/", call, "can_write_jobs", json=fields)
+        )
+
+    def update_job(self, job_id: str, changes: Mapping[str, Any]) -> Job:
+        """PATCH jobs/v1/jobs/{id}/: change some fields of a job; returns it as it is then."""
+        path = f"jobs/v1/jobs/{_id(job_id)}/"
+        return Job.from_json(
+            self._http.object("PATCH", path, f"update job {job_id}", "can_write_jobs", json=changes)
+        )
+
+    def job_with_metadata(self, name: str, value: str, since_ms: int) -> str | None:
+        """GET jobs/v1/jobs/?type=CUSTOM&date_created=…: the id of a job of a program's own.
+
+        Args:
+            name, value: what its metadata say.
+            since_ms: when it may have been made at the soonest, in milliseconds since 1970.
+        """
+        params = {"type": "CUSTOM", "date_created": f"{since_ms};*", "facets": "false"}
+        found = self._http.pages(
+            "jobs/v1/jobs/", "list the jobs of programs", "can_read_jobs", params
+        )
+        for each in islice(found, MOST_JOBS_SEARCHED):
+            metadata = each.get("metadata")
+            if isinstance(metadata, dict) and metadata.get(name) == value:
+                return Job.from_json(each).id
+        return None
+
+    # Titles
+
+    def asset_title(self, asset_id: str) -> str:
+        """GET assets/v1/assets/{id}/: its title; "" if iconik says none."""
+        path = f"assets/v1/assets/{_id(asset_id)}/"
+        title = self._http.object("GET", path, f"read asset {asset_id}", "can_read_assets").get(
+            "title"
+        )
+        return title if isinstance(title, str) else ""
+
+    def collection_title(self, collection_id: str) -> str:
+        """GET assets/v1/collections/{id}/: its title; "" if iconik says none."""
+        path = f"assets/v1/collections/{_id(collection_id)}/"
+        call = f"read collection {collection_id}"
+        title = self._http.object("GET", path, call, "can_read_collections").get("title")
+        return title if isinstance(title, str) else ""
 
     # Custom actions
 

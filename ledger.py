@@ -21,6 +21,7 @@ from tables import (
     executors,
     health,
     insert_new,
+    jobs,
     operations,
     read_operation,
     vanished,
@@ -241,6 +242,28 @@ class Ledger:
             )
             return {row.state: row[1] for row in rows}
 
+    def some_assets(self, number: int, limit: int) -> list[str]:
+        """The ids of some assets of an operation: the first ones, in the order of ids."""
+        with self._engine.connect() as connection:
+            ids = sa.select(assets.c.asset_id).where(assets.c.number == number)
+            rows = connection.execute(ids.order_by(assets.c.asset_id).limit(limit))
+            return [row.asset_id for row in rows]
+
+    def job(self, number: int) -> str | None:
+        """The id of the job that shows an operation in iconik.
+
+        "" if iconik was asked for one and it isn't known whether it heard; None if it wasn't.
+        """
+        with self._engine.connect() as connection:
+            found = sa.select(jobs.c.job_id).where(jobs.c.number == number)
+            return connection.execute(found).scalar()
+
+    def note_job(self, number: int, job_id: str) -> None:
+        """Note which job shows an operation in iconik; "" before iconik is asked for one."""
+        with writing_in_term(self._engine, self._term) as connection:
+            connection.execute(insert_new(connection, jobs).values(number=number, job_id=""))
+            connection.execute(sa.update(jobs).where(jobs.c.number == number).values(job_id=job_id))
+
     def standing(self) -> Standing:
         """How it stands with all operations, and what has come of those that ended."""
         return standing(self._engine)
@@ -376,5 +399,5 @@ class Ledger:
         """Forget operations and all that belongs to them."""
         with writing_in_term(self._engine, self._term) as connection:
             numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
-            for table in (assets, copies, vanished, operations):
+            for table in (assets, copies, vanished, jobs, operations):
                 connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))

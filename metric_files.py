@@ -71,10 +71,9 @@ def _make_room(path: Path) -> None:
         return
     unfinished = path.with_suffix(".new")
     descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        os.posix_fallocate(descriptor, 0, ROOM)
-    finally:
-        os.close(descriptor)
+    # Not by posix_fallocate, which macOS lacks.
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(bytes(ROOM))
     unfinished.rename(path)
 
 

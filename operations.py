@@ -63,11 +63,11 @@ PROBLEMS_LOGGED = 20
 
 
 class Operations:
-    """Runs operations of one iconik application; all share its rate limit."""
+    """Runs operations of one iconik application; all share its rate limit, the ``pacer``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pacer = Pacer(settings.requests_per_second)
+        self.pacer = Pacer(settings.requests_per_second)
 
     def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
         """Carry an operation on until it ends; see ``engine.Runner``."""
@@ -75,7 +75,7 @@ class Operations:
         settings = self._settings
         tokens = (click.auth_token, settings.iconik_token or "")
         transport = Transport(
-            settings.iconik_url, settings.iconik_id, tokens, self._pacer, CONNECTIONS, turn.check
+            settings.iconik_url, settings.iconik_id, tokens, self.pacer, CONNECTIONS, turn.check
         )
         try:
             while True:

@@ -19,6 +19,7 @@ from errors import ClickError, RecordingError, SettingsError
 from gatekeeper import is_secret
 from operations import Operations
 from pages import create_pages
+from progress import Shown
 from settings import SHORT_SECRET, Settings
 from version import VERSION
 
@@ -186,7 +187,8 @@ def start() -> Flask:
         log.critical("%s", error)
         raise SystemExit(NO_USE_TO_TRY_AGAIN) from None
     app = create_app(settings, recorder)
-    executor = Executor(settings, Operations(settings))
+    operations = Operations(settings)
+    executor = Executor(settings, Shown(settings, operations, operations.pacer))
     app.extensions["executor"] = executor
     executor.start()
     return app

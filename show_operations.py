@@ -1,36 +1,49 @@
-"""Show the operations that the service has taken on, and their reports, from the shell."""
+"""Show, stop and retry the operations that the service has taken on, from the shell."""
 
 import argparse
+import getpass
 import json
+import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 import settings as environment
 from database import connect
-from errors import SettingsError
+from engine import Recorder
+from errors import PluginError, RetryError, SettingsError
+from history import STATES, Filters, History
 from ledger import Ledger
-from outcomes import in_words, report
-from tables import Operation
+from operations_text import in_full, listed
+from operations_view import summary
+from outcomes import report
+from retrying import try_again
+from settings import Settings
+from turn import now_ms
 from version import VERSION
+from watching import Watch
 
 PATIENCE = 5.0
 NEWEST = 50
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a list of operations or the report of one.
+    """Show operations, or stop or retry one.
 
     Returns:
-        The exit status: 0, or 1 if that failed.
+        The exit status: 0, 1 if that failed, or 130 if it was interrupted.
     """
     options = _parser().parse_args(arguments)
     try:
-        url = make_url(environment.load().database_url)
+        settings = environment.load()
+        url = make_url(settings.database_url)
     except SettingsError as error:
         return _complain(str(error))
     # To look must not create one, perhaps as another user than the service's.
@@ -38,56 +51,82 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"there is no database {url.database}: has the service been started?")
     engine = connect(url.render_as_string(hide_password=False), PATIENCE)
     try:
-        ledger = Ledger(engine)
-        if options.command == "list":
-            told = [_report(ledger, each) for each in ledger.newest(NEWEST)]
-            print(json.dumps(told, indent=2) if options.json else _list(told))
-            return 0
-        operation = ledger.operation(options.id)
-        if operation is None:
-            return _complain(f"there is no operation {options.id}")
-        one = _report(ledger, operation)
-        print(json.dumps(one, indent=2) if options.json else in_full(one))
-        return 0
+        return int(options.do(options, settings, engine))
+    except PluginError as error:
+        return _complain(str(error))
     except SQLAlchemyError as error:
-        return _complain(f"the database can't be read ({type(error).__name__})")
+        return _complain(f"the database can't be used ({type(error).__name__})")
+    except KeyboardInterrupt:
+        return INTERRUPTED
     finally:
         engine.dispose()
 
 
-def in_full(told: dict[str, Any]) -> str:
-    """A report as a person reads it.
-
-    Args:
-        told: as ``outcomes.report`` returns it.
-    """
-    lines = [
-        f"{told['title']}: {told['result']}",
-        f"  operation  {told['operation_id']}",
-        f"  selection  {told['selection']}, formats {', '.join(told['formats'])}",
-        f"  recorded   {told['recorded']}, ended {told['ended'] or 'not yet'}",
-        f"  in all     {in_words(told['counts'])}",
-    ]
-    if told["failure"]:
-        lines.append(f"  failure    {told['failure']}")
-    for problem in told["problems"]:
-        what = " ".join(filter(None, (problem["asset_id"], problem["format"])))
-        lines.append(f"  {problem['kind']:<9}  {what}: {problem['reason']}")
-    return "\n".join(lines)
+def _list(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
+    history = History(engine)
+    filters = Filters(options.state, options.action, options.text)
+    operations = history.operations(filters, options.limit)
+    progress = history.progress(each.number for each in operations)
+    told = [summary(each, progress[each.number], now_ms()) for each in operations]
+    print(json.dumps(told, indent=2) if options.json else listed(told))
+    return 0
 
 
-def _list(told: list[dict[str, Any]]) -> str:
-    if not told:
-        return "No operations yet."
-    return "\n".join(
-        f"{one['operation_id']}  {one['recorded']}  {one['title']:<21}  {one['result']:<22}  "
-        f"{in_words(one['counts'])}"
-        for one in told
-    )
+def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
+    ledger = Ledger(engine)
+    operation = ledger.operation(options.id)
+    if operation is None:
+        return _unknown(options.id)
+    told = report(operation, ledger.outcomes(operation.number), ledger.gone(operation.number))
+    print(json.dumps(told, indent=2) if options.json else in_full(told))
+    return 0
 
 
-def _report(ledger: Ledger, operation: Operation) -> dict[str, Any]:
-    return report(operation, ledger.outcomes(operation.number), ledger.gone(operation.number))
+def _watch(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> int:
+    history = History(engine)
+    if options.id and history.operation(options.id) is None:
+        return _unknown(options.id)
+    Watch(history, sys.stdout, options.id, as_json=options.json).run()
+    return _show(options, settings, engine) if options.id and not options.json else 0
+
+
+def _stop(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
+    if Ledger(engine).operation(options.id) is None:
+        return _unknown(options.id)
+    if not Ledger(engine).ask_to_stop(options.id, _by(), now_ms()):
+        return _complain(f"operation {options.id} has ended")
+    told = {"operation_id": options.id, "message": "It will stop at its next safe point."}
+    print(json.dumps(told) if options.json else told["message"])
+    return 0
+
+
+def _retry(options: argparse.Namespace, settings: Settings, _: sa.Engine) -> int:
+    # What the engine's library has to say is no concern of whoever types this.
+    logging.getLogger("dbos").setLevel(logging.CRITICAL)
+    recorder = Recorder(settings)
+    try:
+        new_id, is_new = try_again(recorder, options.id, _by(), everything=options.everything)
+    except RetryError as error:
+        return _complain(f"that can't be tried again: {error}")
+    finally:
+        recorder.close()
+    message = "Recorded as" if is_new else "The same is running already:"
+    told: dict[str, Any] = {"operation_id": new_id, "is_new": is_new}
+    print(json.dumps(told) if options.json else f"{message} {new_id}")
+    return 0
+
+
+def _by() -> str:
+    """Who types this, as the rest of 'stopped by'."""
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        name = str(os.getuid())
+    return f"{name} with script/operations"
+
+
+def _unknown(operation_id: str) -> int:
+    return _complain(f"there is no operation {operation_id}")
 
 
 def _complain(problem: str) -> int:
@@ -99,12 +138,40 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="script/operations", description=__doc__)
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help=f"the newest {NEWEST} operations, a line each")
+    listing = commands.add_parser("list", help="the newest operations, a line each")
+    listing.add_argument("--state", choices=STATES, default="", help="only those")
+    listing.add_argument("--action", choices=("add", "remove"), default="", help="only those")
+    listing.add_argument(
+        "--text", default="", help="only those of an asset, or a user, or with words of a failure"
+    )
+    listing.add_argument(
+        "--limit", type=_positive, default=NEWEST, metavar="N", help=f"so many; {NEWEST} if not set"
+    )
     showing = commands.add_parser("show", help="the report of one operation")
-    showing.add_argument("id", help="the operation's id, as it was answered to the click")
-    for command in (listing, showing):
+    watching = commands.add_parser("watch", help="follow one operation, or all that run")
+    watching.add_argument("id", nargs="?", help="the operation's id")
+    stopping = commands.add_parser("stop", help="have one begin nothing more, and end")
+    retrying = commands.add_parser("retry", help="try again what one has kept, failed or left")
+    retrying.add_argument("--everything", action="store_true", help="do all of it again")
+    for command in (showing, stopping, retrying):
+        command.add_argument("id", help="the operation's id, as it was answered to the click")
+    for command, do in (
+        (listing, _list),
+        (showing, _show),
+        (watching, _watch),
+        (stopping, _stop),
+        (retrying, _retry),
+    ):
         command.add_argument("--json", action="store_true", help="print JSON")
+        command.set_defaults(do=do)
     return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if not 0 < number <= 1000:
+        raise argparse.ArgumentTypeError("it must be from 1 to 1000")
+    return number
 
 
 if __name__ == "__main__":

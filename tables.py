@@ -116,6 +116,14 @@ health = sa.Table(
 )
 
 
+# The job that shows an operation in iconik's jobs list.
+jobs = sa.Table(
+    "plugin_jobs",
+    metadata,
+    sa.Column("number", _number, primary_key=True, autoincrement=False),
+    # Empty from before iconik is asked for it until its answer is there.
+    sa.Column("job_id", sa.Text, nullable=False),
+)
 # What has come of all operations that ever ended; those of ``operations`` are forgotten one day.
 tallies = sa.Table(
     "plugin_tallies",

@@ -65,6 +65,8 @@ class Transport:
         tokens: tried in order; when iconik rejects one (401), the next is used from then on.
         pacer: shared by all transports of a process.
         connections: how many requests may be under way at once.
+        timeout: for how long iconik may be silent, in seconds; ``READ_TIMEOUT`` if not given.
+        attempts: how often something is asked at most, while iconik has passing trouble.
         check: called with the method right before each request, each repetition included; may
             raise to stop.
     """
@@ -77,7 +79,12 @@ class Transport:
         pacer: Pacer,
         connections: int = 16,
         check: Callable[[str], None] = lambda method: None,
+        *,
+        timeout: float | None = None,
+        attempts: int = ATTEMPTS,
     ) -> None:
+        self._timeout = timeout or READ_TIMEOUT
+        self._attempts = attempts
         self._root = url
         self._api = f"{url}/API/"
         self._tokens = list(dict.fromkeys(token for token in tokens if token))
@@ -104,7 +111,7 @@ class Transport:
             once: ask but once, because what makes it right may be over a moment later.
         """
         try:
-            self._send("DELETE", self._api + path, call, role, attempts=1 if once else ATTEMPTS)
+            self._send("DELETE", self._api + path, call, role, attempts=1 if once else None)
         except NotFound:
             return
 
@@ -127,7 +134,7 @@ class Transport:
             json: the request's body.
             once: ask but once, because it may have been heard though no answer came.
         """
-        attempts = 1 if once else ATTEMPTS
+        attempts = 1 if once else None
         answer = self._send(method, self._api + path, call, role, json=json, attempts=attempts)
         if not isinstance(answer, dict):
             raise IconikUnavailable(call, "iconik's answer is no JSON object")
@@ -171,11 +178,11 @@ class Transport:
         *,
         params: Mapping[str, str] | None = None,
         json: Any = None,
-        attempts: int = ATTEMPTS,
+        attempts: int | None = None,
     ) -> Any:
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
-            stop=stop_after_attempt(attempts),
+            stop=stop_after_attempt(attempts or self._attempts),
             wait=_wait,
             reraise=True,
         )
@@ -208,7 +215,7 @@ class Transport:
                     params=params,
                     json=json,
                     headers={"Auth-Token": token},
-                    timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                    timeout=(min(CONNECT_TIMEOUT, self._timeout), self._timeout),
                     allow_redirects=False,
                     stream=True,
                 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from flask import request
 
 from simulator import checks, paging
-from simulator.job_records import CustomAction, Job
+from simulator.job_records import FINAL, CustomAction, Job
 from simulator.records import Json
 from simulator.refusals import bad_field, not_found
 from simulator.routes import operation
@@ -159,13 +159,22 @@ class ActionsApi:
         if wanted["action"] != "ABORT":
             raise bad_field("action", "The simulator can only ABORT.")
         for each in wanted["job_ids"]:
-            self._copies.abort(self._job(each.lower()))
+            job = self._job(each.lower())
+            if job.given["type"] == "CUSTOM":
+                # Only whoever made it can end what it stands for.
+                self._update(job, {} if job.status in FINAL else {"status": "ABORT_PENDING"})
+            else:
+                self._copies.abort(job)
         return {}, 201
 
     def _fits(self, job: Job) -> bool:
         statuses = request.args.get("status")
-        return (statuses is None or job.status in statuses.split(",")) and all(
-            request.args.get(field) in (None, job.given.get(field)) for field in JOB_FILTERS
+        return (
+            (statuses is None or job.status in statuses.split(","))
+            and _is_between(job.created, request.args.get("date_created"))
+            and all(
+                request.args.get(field) in (None, job.given.get(field)) for field in JOB_FILTERS
+            )
         )
 
     def _job(self, job_id: str) -> Job:
@@ -246,3 +255,14 @@ class ActionsApi:
             raise bad_field("context", "Is another than the one in the path.")
         if given.get("headers") and given.get("type") != "POST":
             raise bad_field("headers", "Only go with actions of type POST.")
+
+
+def _is_between(moment: float, wanted: str | None) -> bool:
+    """Whether a time is within 'from;to', each in milliseconds since 1970 or an asterisk."""
+    if wanted is None:
+        return True
+    ends = wanted.split(";")
+    if len(ends) != 2 or not all(each == "*" or each.isdigit() for each in ends):
+        raise bad_field("date_created", "The simulator knows milliseconds and asterisks only.")
+    since, until = (None if each == "*" else int(each) / 1000 for each in ends)
+    return (since is None or since <= moment) and (until is None or moment <= until)

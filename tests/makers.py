@@ -166,6 +166,8 @@ class FakeIconik(Iconik):
         self.unlisted_jobs: dict[str, Job] = {}
         self.children: dict[str, list[Job]] = {}
         self.known_transfers: dict[str, list[Job]] = {}
+        self.own_jobs: dict[str, dict[str, Any]] = {}
+        self.titles: dict[str, str] = {}
         self.new_jobs = iter(f"job-{number}" for number in range(1, 1000))
 
     def has(self, *files: File, asset_id: str = ASSET, formats: Sequence[Format] = ()) -> None:
@@ -246,6 +248,34 @@ class FakeIconik(Iconik):
     def failed_children(self, job_id: str) -> list[Job]:
         self._answer("failed_children", job_id)
         return self.children.get(job_id, [])
+
+    def create_job(self, fields: Mapping[str, Any]) -> Job:
+        self._answer("create_job", dict(fields))
+        return self._own_job(next(self.new_jobs), fields)
+
+    def update_job(self, job_id: str, changes: Mapping[str, Any]) -> Job:
+        self._answer("update_job", job_id, dict(changes))
+        return self._own_job(job_id, {**self.own_jobs[job_id], **changes})
+
+    def _own_job(self, job_id: str, fields: Mapping[str, Any]) -> Job:
+        self.own_jobs[job_id] = dict(fields)
+        self.unlisted_jobs[job_id] = Job(job_id, fields["status"])
+        return self.unlisted_jobs[job_id]
+
+    def job_with_metadata(self, name: str, value: str, since_ms: int) -> str | None:
+        self._answer("job_with_metadata", name, value, since_ms)
+        for job_id, fields in self.own_jobs.items():
+            if fields["metadata"] == {name: value}:
+                return job_id
+        return None
+
+    def asset_title(self, asset_id: str) -> str:
+        self._answer("asset_title", asset_id)
+        return _known(self.titles, asset_id)
+
+    def collection_title(self, collection_id: str) -> str:
+        self._answer("collection_title", collection_id)
+        return _known(self.titles, collection_id)
 
     def _answer(self, method: str, *arguments: Any) -> None:
         self.calls.append((method, *arguments))

@@ -30,6 +30,7 @@ PATHS = {
     "can_read_collections": ("GET", "assets/v1/collections/{}/contents/"),
     "can_write_transfers": ("POST", "files/v1/storages/{}/bulk/"),
     "can_delete_files": ("DELETE", "files/v1/assets/{}/file_sets/{}/"),
+    "can_write_jobs": ("PATCH", "jobs/v1/jobs/{}/"),
     "can_search": ("POST", "search/v1/search/"),
     "can_read_saved_searches": ("GET", "search/v1/search/saved/{}/"),
     "can_read_custom_actions": ("GET", "assets/v1/custom_actions/"),
@@ -37,7 +38,7 @@ PATHS = {
     "can_delete_custom_actions": ("DELETE", "assets/v1/custom_actions/ASSET/{}/"),
 }
 ONLY_FOR_SOME = {
-    "can_search", "can_read_saved_searches", "can_write_custom_actions",
+    "can_write_jobs", "can_search", "can_read_saved_searches", "can_write_custom_actions",
     "can_delete_custom_actions",
 }  # fmt: skip
 
@@ -180,7 +181,7 @@ def test_nothing_that_is_asked_could_change_anything(
     roles(iconik, transport)
     asked = [call.request for call in http.calls]
     writing = [each for each in asked if each.method != "GET"]
-    assert len(writing) == 5
+    assert len(writing) == 6
     ids: list[str] = []
     for each in writing:
         path = str(each.url).removeprefix(API)
@@ -193,10 +194,12 @@ def test_nothing_that_is_asked_could_change_anything(
             assert body["object_ids"] == []
         else:
             assert body == {}
-            assert path.startswith(("files/v1/assets/", "assets/v1/custom_actions/ASSET/"))
+            assert path.startswith(
+                ("files/v1/assets/", "assets/v1/custom_actions/ASSET/", "jobs/v1/jobs/")
+            )
             assert found
     # Each made for this request alone, so that it names nothing.
-    assert len(set(ids)) == len(ids) == 6
+    assert len(set(ids)) == len(ids) == 7
     first = list(ids)
     http.calls.reset()
     roles(iconik, transport)

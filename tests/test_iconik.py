@@ -19,6 +19,7 @@ OTHER = "11111111-0000-4000-8000-000000000000"
 ASSET_FILES = f"{API}files/v1/assets/{ASSET}/"
 JOBS = f"{API}jobs/v1/jobs/"
 ACTIONS = f"{API}assets/v1/custom_actions/"
+NEW_JOB = {"title": "Add to LucidLink: 1 asset", "type": "CUSTOM", "status": "STARTED"}
 ACTION: dict[str, Any] = {"context": "ASSET", "title": "Add to LucidLink", "url": "https://h/add"}
 
 
@@ -305,6 +306,49 @@ def test_a_custom_action_is_deleted(iconik: Iconik, http: RequestsMock, status: 
     assert call.call_count == 1
 
 
+def test_a_job_of_ours_is_made_and_updated(iconik: Iconik, http: RequestsMock) -> None:
+    made = {**NEW_JOB, "id": OTHER}
+    match = [matchers.json_params_matcher(NEW_JOB)]
+    http.post(JOBS, json=made, status=201, match=match)
+    assert iconik.create_job(NEW_JOB) == Job(OTHER, "STARTED")
+    match = [matchers.json_params_matcher({"message": "half"})]
+    aborted = {**made, "status": "ABORT_PENDING"}
+    http.patch(f"{JOBS}{OTHER}/", json=aborted, match=match)
+    assert iconik.update_job(OTHER, {"message": "half"}).status == "ABORT_PENDING"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "found"),
+    [({"operation_id": "1b9d"}, OTHER), ({"operation_id": "other"}, None), ("1b9d", None)],
+)
+def test_a_job_of_ours_is_found_by_its_metadata(
+    iconik: Iconik, http: RequestsMock, metadata: object, found: str | None
+) -> None:
+    query = {"type": "CUSTOM", "date_created": "5;*", "facets": "false"}
+    listed = {"objects": [{"id": ASSET}, {**NEW_JOB, "id": OTHER, "metadata": metadata}]}
+    http.get(JOBS, json=listed, match=of(**query))
+    assert iconik.job_with_metadata("operation_id", "1b9d", 5) == found
+
+
+def test_of_very_many_jobs_only_some_are_searched(
+    iconik: Iconik, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iconik.MOST_JOBS_SEARCHED", 2)
+    mine = {**NEW_JOB, "id": OTHER, "metadata": {"operation_id": "1b9d"}}
+    http.get(JOBS, json=listing({}, {}, mine))
+    assert iconik.job_with_metadata("operation_id", "1b9d", 5) is None
+
+
+@pytest.mark.parametrize(("answer", "title"), [({"title": "beach"}, "beach"), ({}, "")])
+def test_titles_are_read(
+    iconik: Iconik, http: RequestsMock, answer: dict[str, str], title: str
+) -> None:
+    http.get(f"{API}assets/v1/assets/{ASSET}/", json=answer)
+    http.get(f"{API}assets/v1/collections/{ASSET}/", json=answer)
+    assert iconik.asset_title(ASSET) == title
+    assert iconik.collection_title(ASSET) == title
+
+
 ID = ASSET
 CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("storage", (ID,), "can_read_storages"),
@@ -322,6 +366,11 @@ CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("job", (ID,), "can_read_jobs"),
     ("failed_children", (ID,), "can_read_jobs"),
     ("transfers", (ID,), "can_read_jobs"),
+    ("create_job", (NEW_JOB,), "can_write_jobs"),
+    ("update_job", (ID, {}), "can_write_jobs"),
+    ("job_with_metadata", ("operation_id", ID, 0), "can_read_jobs"),
+    ("asset_title", (ID,), "can_read_assets"),
+    ("collection_title", (ID,), "can_read_collections"),
     ("custom_actions", (), "can_read_custom_actions"),
     ("create_custom_action", (ACTION,), "can_write_custom_actions"),
     ("update_custom_action", (ID, ACTION), "can_write_custom_actions"),
@@ -341,7 +390,7 @@ def test_a_call_that_is_not_permitted_names_its_role(
 @pytest.fixture
 def forbidding(http: RequestsMock) -> RequestsMock:
     """Answers 403 to whatever is asked."""
-    for method in ("GET", "POST", "PUT", "DELETE"):
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         http.add(method, re.compile(re.escape(API)), status=403)
     return http
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -135,10 +136,11 @@ def test_more_processes_than_there_are_slots_are_refused(
 def test_a_full_disk_is_told_when_the_slot_is_taken_and_leaves_no_half_file(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def full(descriptor: int, mode: str) -> BinaryIO:
+        os.close(descriptor)
+        return Path("/dev/full").open("wb")
 
-    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr(os, "fdopen", full)
     with pytest.raises(OSError, match="No space left"):
         take_slot(directory)
     assert not list(directory.glob("*.db"))

@@ -1,16 +1,27 @@
-"""The reports, as they are shown from the shell."""
+"""Operations, as they are shown, stopped and tried again from the shell."""
 
+import getpass
 import json
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+import settings as settings_module
+import watching
+from claims import Claims
+from custom_action import CustomAction
 from database import connect
+from engine import Recorder
 from ledger import Ledger
-from show_operations import in_full, main
-from tests.makers import ASSET, a_click, a_ledger, clicked
+from operations_text import in_full
+from outcomes import Outcome
+from show_operations import main
+from tables import Operation
+from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, expanded, found
 
 pytestmark = pytest.mark.usefixtures("own_environment")
 
@@ -31,6 +42,7 @@ def failed(database: sa.Engine) -> str:
     ledger = a_ledger(database)
     ledger.expand(operation.number, 1, [ASSET], {"collection c": "iconik knows it no more"})
     ledger.fail(operation.number, "no token is good any more", 1000)
+    ledger.sum_up(operation.id)
     return operation.id
 
 
@@ -46,7 +58,7 @@ def test_a_list_has_a_line_for_each_operation(
 
 def test_an_empty_list_says_so(database: sa.Engine, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
-    assert capsys.readouterr().out == "No operations yet.\n"
+    assert capsys.readouterr().out == "No operations.\n"
 
 
 def test_a_list_can_be_had_as_json(failed: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,7 +121,7 @@ def test_a_database_without_tables_is_one_clear_line(
 ) -> None:
     Path("b2-iconik-plugin.sqlite").touch()
     assert main(["list"]) == 1
-    assert "the database can't be read" in capsys.readouterr().err
+    assert "the database can't be used" in capsys.readouterr().err
 
 
 def test_a_database_that_is_not_there_is_not_made(capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,3 +131,261 @@ def test_a_database_that_is_not_there_is_not_made(capsys: pytest.CaptureFixture[
         "has the service been started?\n"
     )
     assert not Path("b2-iconik-plugin.sqlite").exists()
+
+
+def test_a_list_can_be_filtered(failed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--state", "running"]) == 0
+    assert capsys.readouterr().out == "No operations.\n"
+    main(["list", "--state", "failed", "--action", "remove", "--text", ASSET, "--limit", "1"])
+    assert capsys.readouterr().out.startswith(failed)
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "many"])
+def test_a_limit_is_a_number_of_operations(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["list", "--limit", limit])
+    assert "--limit" in capsys.readouterr().err
+
+
+# Stop
+
+
+@pytest.fixture
+def running(database: sa.Engine) -> Operation:
+    """An operation that has two assets to come to."""
+    return expanded(database, a_click(), ["a1", "a2"])
+
+
+@pytest.fixture
+def typed_by_ada(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "ada")
+
+
+@pytest.mark.usefixtures("typed_by_ada")
+def test_a_running_operation_is_asked_to_stop(
+    database: sa.Engine, running: Operation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stop", running.id]) == 0
+    assert capsys.readouterr().out == "It will stop at its next safe point.\n"
+    assert found(database, running.id).stop_by == "ada with script/operations"
+
+
+def test_a_stop_can_be_told_as_json(running: Operation, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stop", running.id, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["operation_id"] == running.id
+
+
+def test_what_has_ended_is_not_stopped(failed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stop", failed]) == 1
+    assert capsys.readouterr().err == f"script/operations: operation {failed} has ended\n"
+
+
+@pytest.mark.parametrize("command", ["show", "watch", "stop", "retry"])
+def test_an_id_that_is_nobodys_is_named(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert main([command, "unknown"]) == 1
+    assert "there is no operation unknown" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [KeyError, OSError])
+def test_a_user_without_a_name_is_told_by_number(
+    database: sa.Engine,
+    running: Operation,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[Exception],
+) -> None:
+    def nobody() -> str:
+        raise error
+
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    main(["stop", running.id])
+    assert found(database, running.id).stop_by == f"{os.getuid()} with script/operations"
+
+
+# Retry
+
+
+@pytest.fixture
+def recorder(database: sa.Engine) -> Iterator[Recorder]:
+    """What the service records with."""
+    recorder = Recorder(settings_module.load())
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def kept(database: sa.Engine, recorder: Recorder) -> str:
+    """The id of an operation that kept one of two assets."""
+    click = CustomAction("remove", "b2", "ll", ("ORIGINAL",), "BULK", ("a1", "a2"))
+    operation_id, _ = recorder.record(click)
+    operation, ledger = found(database, operation_id), a_ledger(database)
+    ledger.expand(operation.number, 1, ["a1", "a2"], {})
+    claims = Claims(database, operation, a_term(database))
+    first, second = claims.take(2, 0)
+    claims.note(first, "done", {"ORIGINAL": Outcome("removed")})
+    claims.note(second, "done", {"ORIGINAL": Outcome("kept", "it differs")})
+    ledger.end(operation, 1)
+    ledger.sum_up(operation.id)
+    return operation_id
+
+
+@pytest.mark.usefixtures("typed_by_ada")
+def test_what_was_kept_is_tried_again(
+    database: sa.Engine, recorder: Recorder, kept: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["retry", kept]) == 0
+    said = re.fullmatch(r"Recorded as (\S+)\n", capsys.readouterr().out)
+    assert said
+    assert recorder.click_of(said[1]).asset_ids == ("a2",)
+    assert main(["retry", kept]) == 0
+    assert capsys.readouterr().out == f"The same is running already: {said[1]}\n"
+    main(["show", said[1]])
+    assert f"  retry of   {kept}, by ada with script/operations" in capsys.readouterr().out
+
+
+def test_everything_is_done_again(
+    recorder: Recorder, kept: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["retry", kept, "--everything", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["is_new"]
+    assert recorder.click_of(told["operation_id"]).asset_ids == ("a1", "a2")
+
+
+def test_what_cannot_be_recorded_is_one_clear_line(
+    database: sa.Engine, kept: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with database.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE INSERT ON plugin_operations "
+            "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    assert main(["retry", kept]) == 1
+    assert "could not be recorded" in capsys.readouterr().err
+
+
+# Watch
+
+
+@pytest.fixture
+def at_wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Has something happen whenever somebody who watches waits."""
+
+    def at_wait(happen: Callable[[], object]) -> None:
+        monkeypatch.setattr(watching, "sleep", lambda _: happen())
+
+    return at_wait
+
+
+def done_one_by_one(engine: sa.Engine, operation: Operation) -> Callable[[], None]:
+    """Has an operation get on by one asset, or end."""
+    ledger, claims = a_ledger(engine), Claims(engine, operation, a_term(engine))
+
+    def get_on() -> None:
+        for held in claims.take(1, 0):
+            claims.note(held, "done", {"ORIGINAL": Outcome("there")})
+            return
+        ledger.end(operation, 1)
+        ledger.sum_up(operation.id)
+
+    return get_on
+
+
+def test_in_a_pipe_each_change_is_a_line(
+    database: sa.Engine,
+    running: Operation,
+    at_wait: Callable[[Callable[[], object]], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    at_wait(done_one_by_one(database, running))
+    assert main(["watch", running.id]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [each.split("  ")[-1].strip() for each in lines[:4]] == [
+        "0 of 2 assets",
+        "1 of 2 assets",
+        "2 of 2 assets",
+        "2 assets, 2 there",
+    ]
+    assert lines[4] == "Add to LucidLink: finished"
+    assert "\x1b" not in "".join(lines)
+
+
+def test_each_change_can_be_had_as_json(
+    database: sa.Engine,
+    running: Operation,
+    at_wait: Callable[[Callable[[], object]], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    at_wait(done_one_by_one(database, running))
+    assert main(["watch", "--json"]) == 0
+    told = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+    assert [each["assets_done"] for each in told] == [0, 1, 2, 2]
+    assert told[-1]["result"] == "finished"
+
+
+def test_what_has_not_changed_is_not_told_again(
+    database: sa.Engine,
+    running: Operation,
+    at_wait: Callable[[Callable[[], object]], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    waits = []
+    get_on = done_one_by_one(database, running)
+
+    def get_on_at_last() -> None:
+        waits.append(1)
+        if len(waits) > 3:
+            get_on()
+
+    at_wait(get_on_at_last)
+    main(["watch"])
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_on_a_terminal_bars_are_drawn_in_place(
+    database: sa.Engine,
+    running: Operation,
+    at_wait: Callable[[Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    at_wait(done_one_by_one(database, running))
+    assert main(["watch"]) == 0
+    shown = capsys.readouterr().out
+    assert f"{'█' * 12}{'░' * 12}  1 of 2 assets, running" in shown
+    assert shown.count("\x1b[1F\x1b[J") == 3
+    assert shown.endswith("s\n")
+
+
+@pytest.mark.parametrize(("is_terminal", "said"), [(True, "Nothing runs.\n"), (False, "")])
+def test_where_nothing_runs_there_is_nothing_to_watch(
+    failed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    is_terminal: bool,
+    said: str,
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    assert main(["watch"]) == 0
+    assert capsys.readouterr().out == said
+
+
+def test_who_has_seen_enough_interrupts_it(
+    running: Operation, at_wait: Callable[[Callable[[], object]], None]
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    at_wait(interrupt)
+    assert main(["watch", running.id]) == 130
+
+
+def test_who_stopped_an_operation_is_told(
+    database: sa.Engine, running: Operation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_ledger(database).ask_to_stop(running.id, "Ada", 1)
+    main(["show", running.id])
+    assert "  stopped by Ada\n" in capsys.readouterr().out

@@ -19,16 +19,16 @@ CLONE_NEWNET = 0x40000000
 BOOT = f"""
 set -eu
 mount -t tmpfs tmpfs "$1"
-mkdir "$1/changes" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/changes,workdir=$1/work" "$1/root"
-mkdir -p "$1/root{CHECKOUT}"
+mkdir "$1/changes" "$1/work" "$1/whole"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/changes,workdir=$1/work" "$1/whole"
+mkdir -p "$1/whole{CHECKOUT}"
 git -C "$2" ls-files -z --cached --others --exclude-standard |
-  (cd "$2" && xargs -0 cp --parents --target-directory "$1/root{CHECKOUT}")
-mount -t proc proc "$1/root/proc"
-chroot "$1/root" env PYTHON=/usr/bin/python3 {CHECKOUT}/script/environment
-umount "$1/root/proc"
+  (cd "$2" && xargs -0 cp --parents --target-directory "$1/whole{CHECKOUT}")
+mount -t proc proc "$1/whole/proc"
+chroot "$1/whole" env PYTHON=/usr/bin/python3 {CHECKOUT}/script/environment
+umount "$1/whole/proc"
 exec systemd-nspawn --quiet --register=no --keep-unit --private-network --console=pipe \\
-  --directory "$1/root" /lib/systemd/systemd --log-target=console --unit=basic.target
+  --directory "$1/whole" /lib/systemd/systemd --log-target=console --unit=basic.target
 """
 
 

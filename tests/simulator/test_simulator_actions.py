@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, ClassVar
@@ -32,6 +33,34 @@ def test_a_job_of_ours(desk: Desk) -> None:
     assert [each["id"] for each in desk.children(job["id"])] == [child["id"]]
     assert desk.ask("DELETE", path).status_code == 204
     assert desk.ask("PATCH", path, {"status": "FAILED"}).status_code == 404
+
+
+def test_only_who_made_a_job_of_ours_ends_it(desk: Desk) -> None:
+    job_id = desk.ask("POST", "jobs/v1/jobs/", JOB).json()["id"]
+    abort = {"action": "ABORT", "job_ids": [job_id]}
+    desk.ask("PUT", "jobs/v1/jobs/state/", abort)
+    path = f"jobs/v1/jobs/{job_id}/"
+    assert desk.get(path)["status"] == "ABORT_PENDING"
+    desk.ask("PATCH", path, {"status": "ABORTED"})
+    desk.ask("PUT", "jobs/v1/jobs/state/", abort)
+    assert desk.get(path)["status"] == "ABORTED"
+
+
+def test_finding_jobs_by_when_they_were_made(desk: Desk) -> None:
+    job = desk.ask("POST", "jobs/v1/jobs/", {**JOB, "custom_type": "by time"}).json()
+    made = datetime.fromisoformat(job["date_created"])
+    made_ms = int(made.timestamp() * 1000)
+
+    def is_found(wanted: str) -> bool:
+        found = desk.get("jobs/v1/jobs/", date_created=wanted, per_page=100)["objects"]
+        return job["id"] in [each["id"] for each in found]
+
+    assert is_found(f"{made_ms};*")
+    assert is_found(f"*;{made_ms + 1}")
+    assert is_found("*;*")
+    assert not is_found(f"{made_ms + 1};*")
+    assert not is_found(f"*;{made_ms - 1}")
+    assert desk.ask("GET", "jobs/v1/jobs/?date_created=yesterday").status_code == 400
 
 
 def test_finding_jobs(desk: Desk) -> None:

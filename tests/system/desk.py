@@ -1,5 +1,6 @@
 """A service and its iconik for a whole module of tests, and what must hold after each of them."""
 
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -18,6 +19,11 @@ FILES = "files/v1/assets/*/files/"
 FILE_SET = f"files/v1/assets/*/file_sets/{'?' * 36}/"
 PURGE = "files/v1/assets/*/file_sets/*/purge/"
 JOBS = "jobs/v1/jobs/"
+
+# What is asked of iconik to show an operation in its jobs list.
+SHOWING = re.compile(
+    "(POST|PATCH|GET) /API/jobs/v1/jobs/([^/]{36}/)?|GET /API/assets/v1/(assets|collections)/[^/]+/"
+)
 
 CLIP = [{"name": "clip.mov", "size": 300}]
 FRAMES = [{"name": f"frame_{n}.dpx", "size": 100 + n} for n in (1, 2, 3)]
@@ -159,6 +165,14 @@ class Desk:
             each
             for each in self.simulator.control("GET", "requests")["objects"]
             if each["method"] == method and each["path"].endswith(ending)
+        ]
+
+    def asked(self) -> list[dict[str, Any]]:
+        """The requests since the test began, but for those that only show the work in iconik."""
+        return [
+            each
+            for each in self.simulator.control("GET", "requests")["objects"]
+            if not SHOWING.fullmatch(f"{each['method']} {each['path']}")
         ]
 
     def wait_for_request(self, method: str, ending: str) -> None:

@@ -94,7 +94,7 @@ def test_a_storage_that_cannot_do_its_part_is_seen_before_anything_is_asked(
 
 def all_requests(desk: Desk) -> list[dict[str, Any]]:
     """What iconik was asked since the test began."""
-    return list(desk.simulator.control("GET", "requests")["objects"])
+    return desk.asked()
 
 
 @pytest.mark.parametrize("action", ["add", "remove"])

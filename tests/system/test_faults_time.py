@@ -115,7 +115,7 @@ def test_between_the_last_look_and_a_deletion_nothing_is_asked(desk: Desk) -> No
     assert desk.do("remove", clip)["counts"]["removed"] == 1
     seen = [
         (each["method"], each["path"].split("/")[6:])
-        for each in desk.simulator.control("GET", "requests")["objects"]
+        for each in desk.asked()
         if clip in each["path"]
     ]
     (file_set_id,) = {path[1] for method, path in seen if method == "DELETE"}

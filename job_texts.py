@@ -1,0 +1,119 @@
+"""What an operation's job in iconik's list says: fields of JobSchema. Pure.
+
+It is read by those who clicked: what is being done, to what, how far it is, and what came of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from custom_action import CustomAction
+from outcomes import in_words
+from tables import LET_GO, Operation
+
+Fields = dict[str, Any]
+
+MOST_NAMED = 3
+LONGEST_NAME = 40
+MOST_TIED = 100
+MOST_REASONS = 3
+LONGEST_MESSAGE = 1_000
+# The field of a job's metadata that holds the operation's id.
+OPERATION = "operation_id"
+ENDINGS = {
+    "finished": "FINISHED",
+    "finished with warnings": "FINISHED_WITH_WARNING",
+    "failed": "FAILED",
+    "stopped": "ABORTED",
+}
+
+
+def title(click: CustomAction, total: int | None, names: Sequence[str], others: int) -> str:
+    """The title: 'Remove from LucidLink: 12 assets (beach, pier, market and 9 more)'.
+
+    Args:
+        total: how many assets it is about; None while that isn't known.
+        names: titles of what was selected, or of some of it.
+        others: how much more was selected.
+    """
+    what = click.selection if total is None else in_words({"assets": total})
+    shown = ", ".join(_short(each) for each in names)
+    more = f" and {others} more" if shown and others else ""
+    return f"{click.title}: {what}{f' ({shown}{more})' if shown else ''}"
+
+
+def tie(click: CustomAction, asset_ids: Sequence[str]) -> Fields:
+    """What the job is about: the collections and assets that were selected, or some of them.
+
+    Args:
+        asset_ids: to tie it to where neither was selected, but a saved search.
+    """
+    subjects = [(each, "collections") for each in click.collection_ids]
+    subjects += [(each, "assets") for each in click.asset_ids]
+    subjects = subjects or [(each, "assets") for each in asset_ids]
+    objects = [{"object_id": each, "object_type": kind} for each, kind in subjects[:MOST_TIED]]
+    if not objects:
+        return {}
+    return objects[0] if len(objects) == 1 else {"related_objects": objects}
+
+
+def under_way(operation: Operation, states: Mapping[str, int]) -> Fields:
+    """How far an operation is.
+
+    Args:
+        states: how many of its assets are in each state.
+    """
+    if not operation.is_expanded:
+        return {"message": f"finding the assets of {operation.selection}"}
+    total, done = sum(states.values()), sum(states.get(each, 0) for each in LET_GO)
+    # Which are in hand changes all the time, and says little.
+    doing = f", {states['copying']} being copied" if states.get("copying") else ""
+    return {
+        "progress_total": total,
+        "progress_processed": done,
+        "message": f"{done} of {in_words({'assets': total})} done{doing}",
+    }
+
+
+def ended(told: Mapping[str, Any]) -> Fields:
+    """What came of an operation.
+
+    Args:
+        told: its report, as ``outcomes.report`` returns it.
+    """
+    status, in_all = ENDINGS[told["result"]], in_words(told["counts"])
+    assets = told["counts"]["assets"]
+    fields: Fields = {"status": status, "progress_total": assets, "progress_processed": assets}
+    if status == "FAILED":
+        return {**fields, "error_message": _cut(told["failure"]), "message": in_all}
+    if status == "ABORTED":
+        return {**fields, "message": f"stopped by {told['stopped_by']}: {in_all}"}
+    warnings = _warnings(told["problems"])
+    return {**fields, "message": _cut(f"{warnings}. In all: {in_all}") if warnings else in_all}
+
+
+def broken(message: str) -> Fields:
+    """That an operation met a fault of the plugin's own."""
+    return {"status": "FAILED", "error_message": message}
+
+
+def _warnings(problems: Sequence[Mapping[str, Any]]) -> str:
+    """What wasn't done, and why: 'kept 3: beach.mov differs from …; …'."""
+    reasons: dict[str, list[str]] = {}
+    for each in problems:
+        reasons.setdefault(each["kind"], []).append(each["reason"])
+    parts = []
+    for kind, several in reasons.items():
+        different = list(dict.fromkeys(several))
+        more = "; …" if len(different) > MOST_REASONS else ""
+        parts.append(f"{kind} {len(several)}: {'; '.join(different[:MOST_REASONS])}{more}")
+    return ". ".join(parts)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _cut(message: str) -> str:
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    return f"{message[: LONGEST_MESSAGE - 1]}…"

@@ -1,0 +1,146 @@
+"""The job that shows one operation in iconik's jobs list: found or made, and told how it stands."""
+
+import time
+
+import job_texts
+from custom_action import CustomAction
+from errors import IconikRefused, NotFound, TokenRejected
+from iconik import Iconik
+from ledger import Ledger
+from outcomes import report
+from tables import Operation
+from turn import now_ms
+
+# A job that was just made may not be in iconik's listings yet; in seconds.
+LISTING_LAG = 60.0
+# iconik's clock may differ from ours.
+CLOCK_LEEWAY_MS = 600_000
+ABORTED = frozenset({"ABORT_PENDING", "ABORTED"})
+BY = "somebody who aborted its job in iconik"
+
+
+class OperationJob:
+    """The job of one operation.
+
+    Its id is in the ledger. Before iconik is asked for one, that is noted, too; where its answer is
+    lost, or this process before it could note it, the job is looked for by the operation's id in
+    its metadata. If iconik lists it later than after a minute, another is made, and that one stays
+    in the list as it is: the only way to a stray.
+
+    Attributes:
+        is_told: the job says how the operation ended.
+    """
+
+    def __init__(
+        self, operation_id: str, click: CustomAction, ledger: Ledger, iconik: Iconik
+    ) -> None:
+        self._id = operation_id
+        self._click = click
+        self._ledger = ledger
+        self._iconik = iconik
+        self._job_id: str | None = None
+        # It may be made already, by the process before this one.
+        self._asked = time.monotonic()
+        self._told: job_texts.Fields = {}
+        self._names: dict[str, str] = {}
+        self._some: list[str] = []
+        self.is_told = False
+
+    def tell(self, ending: job_texts.Fields | None = None) -> bool:
+        """Have the job say how the operation stands, and mind whether somebody has aborted it.
+
+        Args:
+            ending: how it ended, where the ledger doesn't know.
+
+        Returns:
+            Whether there was anything to tell.
+
+        Raises:
+            NotFound: somebody has taken the job off the list.
+            IconikError: iconik gave no usable answer, or refused.
+        """
+        operation = self._ledger.operation(self._id)
+        if operation is None:
+            raise NotFound(f"show operation {self._id}", "it is forgotten")
+        fields = self._fields(operation, ending)
+        self._job_id = self._job_id or self._find(operation)
+        if self._job_id is None:
+            return self._make(operation, fields)
+        news = {name: value for name, value in fields.items() if self._told.get(name) != value}
+        job = (
+            self._iconik.update_job(self._job_id, news) if news else self._iconik.job(self._job_id)
+        )
+        if job is None:
+            raise NotFound(f"look at job {self._job_id}", "iconik knows no such job")
+        self._note(fields)
+        if job.status in ABORTED and operation.stop_ms is None and not self.is_told:
+            self._ledger.ask_to_stop(self._id, BY, now_ms())
+        return bool(news)
+
+    def _find(self, operation: Operation) -> str | None:
+        """The job that was noted, or that an unanswered request has made; None if there is none."""
+        noted = self._ledger.job(operation.number)
+        if noted != "":
+            return noted
+        since_ms = operation.recorded_ms - CLOCK_LEEWAY_MS
+        found = self._iconik.job_with_metadata(job_texts.OPERATION, self._id, since_ms)
+        if found:
+            self._ledger.note_job(operation.number, found)
+        return found
+
+    def _make(self, operation: Operation, fields: job_texts.Fields) -> bool:
+        """Make the job, unless iconik may have made it already. Returns whether it was made."""
+        is_asked = self._ledger.job(operation.number) == ""
+        if is_asked and time.monotonic() - self._asked < LISTING_LAG:
+            return False
+        self._ledger.note_job(operation.number, "")
+        self._asked = time.monotonic()
+        named = {"type": "CUSTOM", "metadata": {job_texts.OPERATION: self._id}}
+        self._job_id = self._iconik.create_job({"status": "STARTED", **fields, **named}).id
+        self._ledger.note_job(operation.number, self._job_id)
+        self._note(fields)
+        return True
+
+    def _note(self, fields: job_texts.Fields) -> None:
+        self._told = fields
+        self.is_told = "status" in fields
+
+    def _fields(self, operation: Operation, ending: job_texts.Fields | None) -> job_texts.Fields:
+        """All that the job is to say now."""
+        states = self._ledger.progress(operation.number)
+        total = sum(states.values()) if operation.expanded else None
+        selected = self._click.collection_ids + self._click.asset_ids
+        if not selected and operation.expanded:
+            selected = self._found(operation)
+        names = [self._name(each) for each in selected[: job_texts.MOST_NAMED]]
+        names = [each for each in names if each]
+        whole = len(self._click.collection_ids + self._click.asset_ids) or total or 0
+        return {
+            "title": job_texts.title(self._click, total, names, whole - len(names)),
+            **job_texts.tie(self._click, selected),
+            **(ending or self._how_it_ended(operation) or job_texts.under_way(operation, states)),
+        }
+
+    def _how_it_ended(self, operation: Operation) -> job_texts.Fields | None:
+        if operation.ended_ms is None:
+            return None
+        outcomes = self._ledger.outcomes(operation.number)
+        return job_texts.ended(report(operation, outcomes, self._ledger.gone(operation.number)))
+
+    def _found(self, operation: Operation) -> tuple[str, ...]:
+        """Some of the assets that a saved search has found."""
+        self._some = self._some or self._ledger.some_assets(operation.number, job_texts.MOST_TIED)
+        return tuple(self._some)
+
+    def _name(self, object_id: str) -> str:
+        """The title of a collection or an asset, asked for once; "" where iconik won't say."""
+        if object_id not in self._names:
+            is_collection = object_id in self._click.collection_ids
+            ask = self._iconik.collection_title if is_collection else self._iconik.asset_title
+            try:
+                self._names[object_id] = ask(object_id)
+            except TokenRejected:
+                raise
+            except IconikRefused:
+                self._names[object_id] = ""
+        return self._names[object_id]

@@ -1,0 +1,122 @@
+"""Operations in iconik's own jobs list, as the people who clicked see them there."""
+
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from operation_job import BY
+from simulator.harness import wait_for
+from tests.system.desk import CLIP, EDITED, JOBS, PATIENCE, Desk
+
+JOB = "jobs/v1/jobs/*/"
+
+
+def shown(desk: Desk, operation_id: str) -> list[dict[str, Any]]:
+    """The jobs in iconik's list that stand for an operation."""
+    found = desk.ask_iconik("GET", "jobs/v1/jobs/?type=CUSTOM&per_page=100")["objects"]
+    return [each for each in found if each["metadata"]["operation_id"] == operation_id]
+
+
+def end_of(desk: Desk, operation_id: str) -> dict[str, Any]:
+    """The only job of an operation, once it has ended."""
+
+    def find() -> dict[str, Any] | None:
+        jobs = shown(desk, operation_id)
+        assert len(jobs) <= 1
+        ended = [each for each in jobs if each["status"] not in ("STARTED", "ABORT_PENDING")]
+        return ended[0] if ended else None
+
+    return wait_for("end of the job", find, PATIENCE)
+
+
+def mine(desk: Desk) -> list[str]:
+    """What was asked of iconik for the jobs list, in order."""
+    seen = desk.simulator.control("GET", "requests")["objects"]
+    about = {"POST /API/jobs/v1/jobs/", "PATCH", "GET /API/assets/v1/assets/"}
+    lines = [f"{each['method']} {each['path']}" for each in seen]
+    return [each.split()[0] for each in lines if any(each.startswith(one) for one in about)]
+
+
+def test_an_add_is_shown_with_names_and_progress_and_ends_finished(desk: Desk) -> None:
+    clips = [desk.asset(b2=CLIP) for _ in range(5)]
+    operation_id = desk.click("add", *clips)
+    job = end_of(desk, operation_id)
+    assert job["title"] == "Add to LucidLink: 5 assets (clip, clip, clip and 2 more)"
+    assert job["type"] == "CUSTOM"
+    assert job["status"] == "FINISHED"
+    assert job["message"] == "5 assets, 5 copied"
+    assert (job["progress_processed"], job["progress_total"]) == (5, 5)
+    assert [each["object_id"] for each in job["related_objects"]] == clips
+    # Three titles, the job, and its end.
+    assert sorted(mine(desk)) == ["GET", "GET", "GET", "PATCH", "POST"]
+
+
+def test_a_remove_of_a_collection_says_what_was_kept_and_why(desk: Desk) -> None:
+    good, edited = desk.asset(b2=CLIP, lucidlink=CLIP), desk.asset(b2=CLIP, lucidlink=CLIP)
+    desk.edit_on_lucidlink(edited)
+    top = desk.collection(good, edited)
+    job = end_of(desk, desk.click("remove", collection_ids=[top]))
+    assert job["title"] == "Remove from LucidLink: 2 assets (top)"
+    assert job["status"] == "FINISHED_WITH_WARNING"
+    assert job["message"] == f"kept 1: {EDITED}. In all: 2 assets, 1 removed, 1 kept"
+    assert (job["object_id"], job["object_type"]) == (top, "collections")
+
+
+def test_an_operation_that_comes_to_nothing_ends_failed_and_says_why(desk: Desk) -> None:
+    missing = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
+    clip = desk.asset(b2=CLIP)
+    job = end_of(desk, desk.click("add", clip, storages={"b2_storage_id": missing}))
+    assert job["status"] == "FAILED"
+    assert job["error_message"].startswith(f"iconik knows no storage {missing}")
+
+
+def test_who_aborts_the_job_in_iconik_stops_the_operation(desk: Desk) -> None:
+    desk.set(copies_paused=True)
+    operation_id = desk.click("add", desk.asset(b2=CLIP))
+    desk.wait_until(operation_id, "copying")
+    (job,) = wait_for("job", lambda: shown(desk, operation_id), PATIENCE)
+    desk.ask_iconik("PUT", "jobs/v1/jobs/state/", {"action": "ABORT", "job_ids": [job["id"]]})
+    report = desk.report(operation_id)
+    assert (report["result"], report["stopped_by"]) == ("stopped", BY)
+    assert end_of(desk, operation_id)["status"] == "ABORTED"
+
+
+def test_a_restarted_service_goes_on_with_the_same_job(desk: Desk) -> None:
+    desk.set(copies_paused=True)
+    operation_id = desk.click("add", desk.asset(b2=CLIP))
+    desk.wait_until(operation_id, "copying")
+    wait_for("job", lambda: shown(desk, operation_id), PATIENCE)
+    for worker in desk.service.process.children():
+        os.kill(worker, signal.SIGKILL)
+    desk.set(copies_paused=False)
+    assert end_of(desk, operation_id)["status"] == "FINISHED"
+
+
+def test_a_job_whose_making_is_not_answered_is_the_only_one(desk: Desk) -> None:
+    desk.let("reset", "POST", JOBS, after=True)
+    operation_id = desk.click("add", desk.asset(b2=CLIP))
+    assert end_of(desk, operation_id)["status"] == "FINISHED"
+
+
+def test_without_the_role_the_work_is_done_and_the_log_says_so_once(desk: Desk) -> None:
+    roles = [
+        "can_read_storages", "can_read_collections", "can_read_assets", "can_read_formats",
+        "can_read_files", "can_write_transfers", "can_read_jobs", "can_delete_files",
+    ]  # fmt: skip
+    desk.simulator.control("POST", "tokens", {"token": "no-jobs", "roles": roles})
+    for _ in range(2):
+        report = desk.do("add", desk.asset(b2=CLIP), token="no-jobs")
+        assert report["counts"]["copied"] == 1
+    told = "operations are not shown in iconik's jobs list"
+    wait_for("word in the log", lambda: told in desk.service.log(), PATIENCE)
+    assert desk.service.log().count(told) == 1
+
+
+@pytest.mark.parametrize("fault", ["status:503", "hang:2", "html", "status:400"])
+def test_a_jobs_list_that_fails_never_harms_the_work(desk: Desk, fault: str) -> None:
+    for path in (JOBS, JOB):
+        for method in ("POST", "PATCH"):
+            desk.let(fault, method, path, times=None)
+    assert desk.do("add", desk.asset(b2=CLIP))["counts"]["copied"] == 1

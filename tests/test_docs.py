@@ -1,0 +1,222 @@
+"""The documentation: every command in it is run by a test, or said to need what no test has."""
+
+import ast
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import settings
+from simulator.harness import ROOT
+
+PAGES = sorted([ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^([ ]*)```sh\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+
+
+class Run(NamedTuple):
+    """A command that a test runs.
+
+    Attributes:
+        by: the test, as ``file::function``; or `.ci/run`, which has the command itself.
+    """
+
+    by: str
+
+
+class Needs(NamedTuple):
+    """A command that no test can run.
+
+    Attributes:
+        what: what it needs.
+    """
+
+    what: str
+
+
+ACCOUNT = Needs("an account at iconik, and a server that it reaches")
+CLOUD = Needs("an account at Google Cloud")
+NETWORK = Needs("a Debian server on the network, as root")
+DEMO = Run("tests/system/test_demo.py::test_ctrl_c_leaves_no_process_and_no_file_behind")
+FILLED_IN = Run("tests/test_docs.py::test_the_example_of_settings_can_be_filled_in")
+SERVER = Run("tests/install/test_first_click.py::test_the_server_of_the_readme_starts")
+# By script/install, which does the same.
+INSTALL = Run("tests/install/test_install.py::test_the_second_run_starts_it")
+WALK = Run("tests/install/test_first_click.py::test_the_walk_without_iconik_ends_with_a_click")
+CI = Run(".ci/run")
+
+# By how they begin, the longest beginning first where several fit.
+COMMANDS: dict[str, Run | Needs] = {
+    # README.md
+    "script/demo": CI,
+    "script/test": CI,
+    "script/soak --minutes 2": CI,
+    "cp .env.example .env": FILLED_IN,
+    "chmod 600 .env": FILLED_IN,
+    "script/server -b localhost:8000": SERVER,
+    ".venv/bin/python create_custom_actions.py": Run("tests/system/test_check_setup.py::"),
+    ".venv/bin/python check_setup.py": Run("tests/system/test_check_setup.py::"),
+    "script/operations list": WALK,
+    "script/operations show": Run("tests/install/test_install.py::"),
+    "sudo git clone": NETWORK,
+    "cd /opt/b2-iconik-plugin": INSTALL,
+    "sudo script/install --nginx plugin.example.com": NETWORK,
+    "sudo cp b2-iconik-plugin.service": INSTALL,
+    "sudo systemctl daemon-reload": INSTALL,
+    "sudo systemctl enable --now b2-iconik-plugin": INSTALL,
+    "systemctl status b2-iconik-plugin": INSTALL,
+    # docs/first-click.md, docs/troubleshooting.md
+    "sudo apt-get": NETWORK,
+    "sudo certbot": NETWORK,
+    "sudo nano .env": Needs("a person who types"),
+    "sudo systemctl restart b2-iconik-plugin": WALK,
+    "curl https://plugin.example.com/": NETWORK,
+    "sudo .venv/bin/python check_setup.py --endpoint https://plugin.example.com": ACCOUNT,
+    "sudo .venv/bin/python create_custom_actions.py --endpoint https://plugin.example.com": ACCOUNT,
+    "sudo .venv/bin/python list_custom_actions.py --endpoint https://plugin.example.com": ACCOUNT,
+    "sudo script/operations list": WALK,
+    "sudo mkdir -p /etc/ssl/b2-iconik-plugin": WALK,
+    "sudo openssl req": WALK,
+    "sudo script/install --nginx localhost": WALK,
+    "sudo sed -i -e": WALK,
+    "echo ICONIK_URL=http://127.0.0.1:8800": WALK,
+    "export REQUESTS_CA_BUNDLE": WALK,
+    ".venv/bin/python -m simulator": WALK,
+    "curl --silent": WALK,
+    "sudo -E .venv/bin/python": WALK,
+    "id=": WALK,
+    "clip=": WALK,
+    "asset=": WALK,
+    "click=": WALK,
+    "find /var/tmp/b2": WALK,
+    "sudo journalctl -u b2-iconik-plugin": NETWORK,
+    # docs/deployment.md
+    "gcloud": CLOUD,
+    "openssl rand -hex 32 | tr": CLOUD,
+    "curl --user me 'https://plugin.example.com/operations": Run(
+        "tests/test_pages.py::test_the_list_is_the_same_as_json"
+    ),
+}
+
+
+def commands_in(text: str) -> Iterator[str]:
+    """The command lines of a page's blocks of shell, each on one line."""
+    for block in BLOCK.finditer(text):
+        for line in block[2].replace("\\\n", " ").splitlines():
+            command = " ".join(line.split())
+            if command and not command.startswith("#"):
+                yield command
+
+
+ALL = sorted({command for page in PAGES for command in commands_in(page.read_text())})
+
+
+def known(command: str) -> str | None:
+    """The longest known beginning of a command."""
+    return max((each for each in COMMANDS if command.startswith(each)), key=len, default=None)
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_every_command_is_run_or_said_to_need_something(command: str) -> None:
+    assert known(command), "add it to COMMANDS, with the test that runs it"
+
+
+def test_no_command_is_known_that_stands_nowhere() -> None:
+    assert set(COMMANDS) == {known(command) for command in ALL}
+
+
+@pytest.mark.parametrize(
+    "run", sorted({each for each in COMMANDS.values() if isinstance(each, Run)})
+)
+def test_what_is_said_to_run_commands_is_there(run: Run) -> None:
+    file, _, function = run.by.partition("::")
+    text = (ROOT / file).read_text()
+    assert f"def {function}" in text or not function
+    if file == ".ci/run":
+        mine = [command for command, each in COMMANDS.items() if each == run]
+        assert [command for command in mine if f"\n{command}" not in text] == []
+
+
+def test_what_the_walk_is_said_to_run_is_in_it() -> None:
+    page = (ROOT / "docs" / "first-click.md").read_text()
+    walked = set(commands_in(page.partition("\n## Without iconik\n")[2]))
+    said = [each for each in ALL if COMMANDS[known(each) or ""] == WALK]
+    assert [each for each in said if not {each, f"sudo {each}"} & walked] == []
+
+
+@pytest.mark.parametrize("command", [each for each in ALL if "=" not in each.split()[0]])
+def test_every_script_in_a_command_is_there_and_takes_its_options(command: str) -> None:
+    for word in shlex.split(command.split("|")[0]):
+        if re.fullmatch(r"script/\w+|\w+\.py", word):
+            text = (ROOT / word).read_text()
+            options = re.findall(r"(?<= )--[a-z][a-z0-9_-]*", command)
+            shared = (ROOT / "command_line.py").read_text() + (ROOT / "script/soak.py").read_text()
+            assert [each for each in options if each not in text + shared] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    named = re.findall(r"`((?:docs|deploy|script|tests|simulator)/[\w./-]+)`", page.read_text())
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+def test_the_example_of_settings_can_be_filled_in(
+    own_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copy(ROOT / ".env.example", tmp_path)
+    steps = list(commands_in((ROOT / "README.md").read_text()))[:10]
+    for step in ("cp .env.example .env", "chmod 600 .env"):
+        assert step in steps
+        subprocess.run(shlex.split(step), check=True, cwd=tmp_path)
+    file = tmp_path / ".env"
+    assert file.stat().st_mode & 0o777 == 0o600
+    for name, value in own_environment.items():
+        monkeypatch.delenv(name)
+        filled_in = re.sub(rf"^#?{name}=.*$", f"{name}={value}", file.read_text(), flags=re.M)
+        file.write_text(filled_in)
+    assert settings.load().iconik_token == own_environment["ICONIK_TOKEN"]
+
+
+def test_the_example_of_settings_has_all_of_them() -> None:
+    names = re.findall(r"^#?([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    table = re.findall(r"^\| `([A-Z0-9_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert sorted(names) == sorted(table)
+
+
+# docs/troubleshooting.md
+
+
+@lru_cache
+def literals() -> str:
+    """All that our modules may say, but for what they fill in."""
+    found = []
+    for module in sorted(ROOT.glob("*.py")):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(re.sub(r"%\(?\w*\)?s", "\n", node.value))
+    return "\n".join(found)
+
+
+def messages() -> Iterator[str]:
+    """The messages in the tables for which something is to be done."""
+    text = (ROOT / "docs" / "troubleshooting.md").read_text()
+    for table in re.split(r"\n\n", text):
+        if table.startswith(("| message |", "| reason |")):
+            for row in table.splitlines()[2:]:
+                yield row.strip("| ").split(" | ")[0]
+
+
+def test_there_are_messages_to_look_for() -> None:
+    assert len(list(messages())) > 20
+
+
+@pytest.mark.parametrize("message", list(messages()))
+def test_every_message_that_one_is_told_what_to_do_about_is_ours(message: str) -> None:
+    said = literals()
+    parts = [part.strip(" ,()") for part in message.split("…")]
+    assert [part for part in parts if part and part not in said] == []

@@ -1,0 +1,146 @@
+"""What an operation's job in iconik's list says."""
+
+from typing import Any
+
+import pytest
+
+from job_texts import (
+    LONGEST_MESSAGE,
+    LONGEST_NAME,
+    MOST_TIED,
+    broken,
+    ended,
+    tie,
+    title,
+    under_way,
+)
+from outcomes import Outcome, report
+from tables import Memo
+from tests.makers import a_click, an_operation
+
+ASSETS = tuple(f"asset-{number}" for number in range(12))
+TWELVE = a_click("remove", asset_ids=ASSETS)
+FOLDER = a_click("add", asset_ids=("asset-1",), collection_ids=("collection-1",))
+SEARCH = a_click("add", saved_search_ids=("search-1",))
+
+
+@pytest.mark.parametrize(
+    ("total", "names", "others", "shown"),
+    [
+        (12, ["beach", "pier", "market"], 9, "12 assets (beach, pier, market and 9 more)"),
+        (12, ["beach"], 0, "12 assets (beach)"),
+        (1, [], 1, "1 asset"),
+        (None, [], 12, "12 assets"),
+        (None, ["beach"], 11, "12 assets (beach and 11 more)"),
+    ],
+)
+def test_the_title_says_what_is_done_to_how_much_and_names_some(
+    total: int | None, names: list[str], others: int, shown: str
+) -> None:
+    assert title(TWELVE, total, names, others) == f"Remove from LucidLink: {shown}"
+
+
+def test_the_title_of_a_collection_says_how_many_assets_once_that_is_known() -> None:
+    assert title(FOLDER, None, ["Rushes"], 1) == (
+        "Add to LucidLink: 1 asset, 1 collection (Rushes and 1 more)"
+    )
+    assert title(FOLDER, 5000, ["Rushes"], 1) == "Add to LucidLink: 5000 assets (Rushes and 1 more)"
+
+
+def test_long_names_are_cut() -> None:
+    assert title(TWELVE, 1, ["x" * 500], 0).endswith(f"({'x' * (LONGEST_NAME - 1)}…)")
+
+
+def test_a_job_about_one_object_is_tied_to_that() -> None:
+    click = a_click("add", asset_ids=("asset-1",))
+    assert tie(click, []) == {"object_id": "asset-1", "object_type": "assets"}
+
+
+def test_a_job_about_several_is_tied_to_each_the_collections_first() -> None:
+    assert tie(FOLDER, []) == {
+        "related_objects": [
+            {"object_id": "collection-1", "object_type": "collections"},
+            {"object_id": "asset-1", "object_type": "assets"},
+        ]
+    }
+
+
+def test_a_job_about_very_many_is_tied_to_some() -> None:
+    many = a_click("add", asset_ids=tuple(map(str, range(5000))))
+    assert len(tie(many, [])["related_objects"]) == MOST_TIED
+
+
+def test_a_job_about_a_saved_search_is_tied_to_what_that_has_found() -> None:
+    assert tie(SEARCH, []) == {}
+    assert tie(SEARCH, ["asset-1"]) == {"object_id": "asset-1", "object_type": "assets"}
+
+
+def test_before_the_assets_are_known_it_says_so() -> None:
+    assert under_way(an_operation(), {}) == {"message": "finding the assets of 1 asset"}
+
+
+def test_under_way_it_says_how_far() -> None:
+    states = {"done": 3, "left": 1, "copying": 7, "held": 1}
+    assert under_way(an_operation(expanded=1), states) == {
+        "progress_total": 12,
+        "progress_processed": 4,
+        "message": "4 of 12 assets done, 7 being copied",
+    }
+    assert under_way(an_operation(expanded=1), {"waiting": 2})["message"] == "0 of 2 assets done"
+
+
+def told(*outcomes: Outcome, **operation: Any) -> dict[str, Any]:
+    """A report about as many assets as outcomes."""
+    assets = [(f"asset-{n}", Memo(), {"ORIGINAL": each}) for n, each in enumerate(outcomes)]
+    return report(an_operation(expanded=1, ended_ms=1, **operation), assets, {})
+
+
+def test_a_good_end_says_what_was_done() -> None:
+    assert ended(told(Outcome("removed"), Outcome("absent"))) == {
+        "status": "FINISHED",
+        "progress_total": 2,
+        "progress_processed": 2,
+        "message": "2 assets, 1 removed, 1 absent",
+    }
+
+
+def test_an_end_with_warnings_says_what_was_kept_and_why() -> None:
+    fields = ended(told(Outcome("removed"), *[Outcome("kept", "a.mov differs")] * 3))
+    assert fields["status"] == "FINISHED_WITH_WARNING"
+    assert fields["message"] == ("kept 3: a.mov differs. In all: 4 assets, 1 removed, 3 kept")
+
+
+def test_of_many_reasons_some_are_told() -> None:
+    fields = ended(told(*[Outcome("kept", f"clip{n}.mov differs") for n in range(50)]))
+    assert fields["message"].startswith(
+        "kept 50: clip0.mov differs; clip1.mov differs; clip2.mov differs; …. In all: "
+    )
+
+
+def test_each_kind_of_warning_is_told() -> None:
+    fields = ended(told(Outcome("kept", "it differs"), Outcome("failed", "no answer")))
+    assert fields["message"].startswith("kept 1: it differs. failed 1: no answer. In all: ")
+
+
+def test_no_message_is_endless() -> None:
+    fields = ended(told(*[Outcome("kept", f"{n}" * 900) for n in range(3)]))
+    assert len(fields["message"]) == LONGEST_MESSAGE
+
+
+def test_a_failure_says_why() -> None:
+    fields = ended(told(Outcome("removed"), failure="no token is good any more: click again"))
+    assert fields["status"] == "FAILED"
+    assert fields["error_message"] == "no token is good any more: click again"
+    assert fields["message"] == "1 asset, 1 removed"
+
+
+def test_a_stop_says_who_stopped_it_and_what_was_done() -> None:
+    left: list[tuple[str, Memo, dict[str, Outcome]]] = [("asset-9", Memo(), {})]
+    stopped = report(an_operation(expanded=1, ended_ms=2, stop_ms=1, stop_by="Ada"), left, {})
+    fields = ended(stopped)
+    assert fields["status"] == "ABORTED"
+    assert fields["message"] == "stopped by Ada: 1 asset, 1 undone"
+
+
+def test_a_fault_says_that_it_is_none_of_the_reader_s() -> None:
+    assert broken("a fault") == {"status": "FAILED", "error_message": "a fault"}

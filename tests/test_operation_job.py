@@ -1,0 +1,313 @@
+"""The job that shows one operation: found or made, told how it stands, and aborted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import operation_job
+from claims import Claims
+from custom_action import CustomAction
+from errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
+from operation_job import BY, OperationJob
+from outcomes import Outcome
+from records import Job
+from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, found
+
+ASSETS = ("asset-1", "asset-2")
+CLICK = a_click("remove", asset_ids=ASSETS)
+NOW = 1_000_000
+AWAY = IconikUnavailable("show it", "iconik answered 503")
+
+
+class Desk:
+    """An operation, its ledger and an iconik."""
+
+    def __init__(self, engine: sa.Engine, click: CustomAction = CLICK) -> None:
+        self.engine = engine
+        self.iconik = FakeIconik()
+        self.iconik.titles = {"asset-1": "beach", "asset-2": "pier", "collection-1": "Rushes"}
+        self.id = clicked(engine, click, NOW).id
+        self.ledger = a_ledger(engine)
+        self.click = click
+
+    def job(self) -> OperationJob:
+        """Its job, as a process that has just begun knows it."""
+        return OperationJob(self.id, self.click, self.ledger, self.iconik)
+
+    def expand(self, *asset_ids: str) -> None:
+        self.ledger.expand(found(self.engine, self.id).number, 1, asset_ids, {})
+
+    def conclude(self, number: int, outcome: Outcome) -> None:
+        claims = Claims(self.engine, found(self.engine, self.id), a_term(self.engine))
+        for held in claims.take(number, NOW):
+            claims.note(held, "done", {"ORIGINAL": outcome})
+
+    def end(self) -> None:
+        assert self.ledger.end(found(self.engine, self.id), NOW)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The only job in iconik's list."""
+        (job,) = self.iconik.own_jobs.values()
+        return job
+
+    def updates(self) -> list[dict[str, Any]]:
+        return [call[2] for call in self.iconik.called("update_job")]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        yield engine
+
+
+@pytest.fixture
+def desk(engine: sa.Engine) -> Desk:
+    return Desk(engine)
+
+
+def test_the_job_is_made_with_all_that_is_known(desk: Desk) -> None:
+    assert desk.job().tell()
+    assert desk.shown == {
+        "type": "CUSTOM",
+        "status": "STARTED",
+        "title": "Remove from LucidLink: 2 assets (beach, pier)",
+        "message": "finding the assets of 2 assets",
+        "related_objects": [
+            {"object_id": "asset-1", "object_type": "assets"},
+            {"object_id": "asset-2", "object_type": "assets"},
+        ],
+        "metadata": {"operation_id": desk.id},
+    }
+
+
+def test_from_click_to_end_it_takes_one_request_each_time_and_a_title_for_each_name(
+    desk: Desk,
+) -> None:
+    job = desk.job()
+    job.tell()
+    desk.expand(*ASSETS)
+    desk.conclude(1, Outcome("removed"))
+    job.tell()
+    desk.conclude(1, Outcome("removed"))
+    desk.end()
+    job.tell()
+    assert [call[0] for call in desk.iconik.calls] == [
+        "asset_title", "asset_title", "create_job", "update_job", "update_job",
+    ]  # fmt: skip
+    assert desk.updates() == [
+        {"progress_total": 2, "progress_processed": 1, "message": "1 of 2 assets done"},
+        {"status": "FINISHED", "progress_processed": 2, "message": "2 assets, 2 removed"},
+    ]
+    assert job.is_told
+
+
+def test_while_it_runs_no_update_says_that_it_does(desk: Desk) -> None:
+    job = desk.job()
+    job.tell()
+    desk.expand(*ASSETS)
+    job.tell()
+    # It would undo what somebody has aborted.
+    assert "status" not in desk.updates()[0]
+
+
+def test_an_operation_that_has_ended_already_is_shown_as_that_at_once(desk: Desk) -> None:
+    desk.expand(*ASSETS)
+    desk.conclude(2, Outcome("kept", "clip.mov differs"))
+    desk.end()
+    job = desk.job()
+    assert job.tell()
+    assert desk.shown["status"] == "FINISHED_WITH_WARNING"
+    assert desk.shown["message"].startswith("kept 2: clip.mov differs")
+    assert job.is_told
+
+
+def test_a_fault_that_the_ledger_does_not_know_is_told(desk: Desk) -> None:
+    job = desk.job()
+    job.tell()
+    job.tell({"status": "FAILED", "error_message": "a fault"})
+    assert desk.shown["error_message"] == "a fault"
+    assert job.is_told
+
+
+def test_without_news_it_is_only_looked_at(desk: Desk) -> None:
+    job = desk.job()
+    job.tell()
+    assert not job.tell()
+    assert desk.iconik.called("update_job", "job") == [("job", "job-1")]
+
+
+# Names
+
+
+def test_a_title_that_iconik_does_not_say_is_left_out(desk: Desk) -> None:
+    del desk.iconik.titles["asset-1"]
+    job = desk.job()
+    job.tell()
+    desk.expand(*ASSETS)
+    job.tell()
+    assert desk.shown["title"] == "Remove from LucidLink: 2 assets (pier and 1 more)"
+    assert len(desk.iconik.called("asset_title")) == 2
+
+
+def test_a_title_that_iconik_could_not_say_is_asked_for_again(desk: Desk) -> None:
+    desk.iconik.problems["asset_title"] = AWAY
+    job = desk.job()
+    with pytest.raises(IconikUnavailable):
+        job.tell()
+    desk.iconik.problems.clear()
+    assert job.tell()
+    assert "(beach, pier)" in desk.shown["title"]
+
+
+def test_without_a_good_token_no_title_is_asked_for(desk: Desk) -> None:
+    desk.iconik.problems["asset_title"] = TokenRejected("read asset", "no token is good")
+    with pytest.raises(TokenRejected):
+        desk.job().tell()
+
+
+def test_a_collection_is_named_and_its_assets_counted_once_they_are_known(
+    engine: sa.Engine,
+) -> None:
+    desk = Desk(engine, a_click("add", collection_ids=("collection-1",)))
+    job = desk.job()
+    job.tell()
+    assert desk.shown["title"] == "Add to LucidLink: 1 collection (Rushes)"
+    assert desk.shown["object_type"] == "collections"
+    desk.expand("asset-1", "asset-2", "asset-3")
+    job.tell()
+    assert desk.shown["title"] == "Add to LucidLink: 3 assets (Rushes)"
+
+
+def test_of_a_saved_search_what_it_found_is_named_and_tied(engine: sa.Engine) -> None:
+    desk = Desk(engine, a_click("add", saved_search_ids=("search-1",)))
+    desk.iconik.titles |= {f"asset-{n}": f"clip {n}" for n in range(1, 6)}
+    job = desk.job()
+    job.tell()
+    assert desk.shown["title"] == "Add to LucidLink: 1 saved search"
+    desk.expand(*(f"asset-{n}" for n in range(1, 6)))
+    job.tell()
+    job.tell()
+    assert desk.shown["title"] == "Add to LucidLink: 5 assets (clip 1, clip 2, clip 3 and 2 more)"
+    assert len(desk.shown["related_objects"]) == 5
+
+
+# The same job, whatever happens
+
+
+def test_another_process_goes_on_with_the_same_job(desk: Desk) -> None:
+    desk.job().tell()
+    desk.expand(*ASSETS)
+    desk.job().tell()
+    assert desk.shown["progress_total"] == 2
+    assert len(desk.iconik.called("create_job")) == 1
+    assert not desk.iconik.called("job_with_metadata")
+
+
+def test_a_job_whose_making_was_not_answered_is_found_again(desk: Desk) -> None:
+    job = desk.job()
+    job.tell()
+    # iconik has made it, and the answer was lost.
+    desk.ledger.note_job(found(desk.engine, desk.id).number, "")
+    desk.expand(*ASSETS)
+    assert desk.job().tell()
+    assert len(desk.iconik.own_jobs) == 1
+    assert desk.shown["progress_total"] == 2
+    ((_, name, value, since_ms),) = desk.iconik.called("job_with_metadata")
+    assert (name, value) == ("operation_id", desk.id)
+    assert since_ms == NOW - operation_job.CLOCK_LEEWAY_MS
+    desk.job().tell()
+    assert len(desk.iconik.called("job_with_metadata")) == 1
+
+
+def test_a_job_that_is_not_listed_yet_is_waited_for_before_another_is_made(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("operation_job.time.monotonic", lambda: now[0])
+    desk.iconik.problems["create_job"] = AWAY
+    job = desk.job()
+    with pytest.raises(IconikUnavailable):
+        job.tell()
+    desk.iconik.problems.clear()
+    now[0] = operation_job.LISTING_LAG - 1
+    assert not job.tell()
+    assert not desk.job().tell()
+    now[0] = operation_job.LISTING_LAG
+    assert job.tell()
+    assert len(desk.iconik.own_jobs) == 1
+
+
+def test_a_job_that_somebody_took_off_the_list_is_not_made_again(desk: Desk) -> None:
+    job = desk.job()
+    job.tell()
+    desk.iconik.unlisted_jobs.clear()
+    with pytest.raises(NotFound):
+        job.tell()
+    desk.iconik.problems["update_job"] = NotFound("update", "gone")
+    with pytest.raises(NotFound):
+        desk.job().tell()
+    assert len(desk.iconik.called("create_job")) == 1
+
+
+def test_an_operation_that_is_forgotten_has_no_job(desk: Desk) -> None:
+    number = found(desk.engine, desk.id).number
+    job = desk.job()
+    job.tell()
+    desk.ledger.forget([desk.id])
+    assert desk.ledger.job(number) is None
+    with pytest.raises(NotFound):
+        job.tell()
+
+
+def test_a_refusal_is_told_to_whoever_asked(desk: Desk) -> None:
+    desk.iconik.problems["create_job"] = NotPermitted("show it", "it needs can_write_jobs")
+    with pytest.raises(NotPermitted):
+        desk.job().tell()
+
+
+# Aborting
+
+
+@pytest.mark.parametrize("status", ["ABORT_PENDING", "ABORTED"])
+def test_who_aborts_the_job_stops_the_operation(desk: Desk, status: str) -> None:
+    desk.expand(*ASSETS)
+    job = desk.job()
+    job.tell()
+    assert found(desk.engine, desk.id).stop_ms is None
+    desk.iconik.own_jobs["job-1"]["status"] = status
+    desk.iconik.unlisted_jobs["job-1"] = Job("job-1", status)
+    job.tell()
+    assert found(desk.engine, desk.id).stop_by == BY
+    asked = found(desk.engine, desk.id).stop_ms
+    job.tell()
+    assert found(desk.engine, desk.id).stop_ms == asked
+
+
+def test_an_abort_that_comes_with_the_end_stops_nothing(desk: Desk) -> None:
+    job = desk.job()
+    job.tell()
+    desk.expand(*ASSETS)
+    desk.conclude(2, Outcome("removed"))
+    desk.end()
+    desk.iconik.before["update_job"] = lambda: None
+    job.tell()
+    assert found(desk.engine, desk.id).stop_ms is None
+    assert desk.shown["status"] == "FINISHED"
+
+
+def test_a_stopped_operation_ends_its_job_as_aborted(desk: Desk) -> None:
+    desk.expand(*ASSETS)
+    desk.conclude(1, Outcome("removed"))
+    job = desk.job()
+    job.tell()
+    desk.ledger.ask_to_stop(desk.id, "Ada", NOW)
+    operation = found(desk.engine, desk.id)
+    Claims(desk.engine, operation, a_term(desk.engine)).leave()
+    desk.end()
+    job.tell()
+    assert desk.shown["status"] == "ABORTED"
+    assert desk.shown["message"] == "stopped by Ada: 2 assets, 1 removed, 1 undone"

@@ -1,0 +1,92 @@
+"""Following operations from the shell, until they have ended or somebody has seen enough."""
+
+import json
+from collections.abc import Mapping
+from time import sleep
+from typing import Any, TextIO
+
+from history import Filters, History
+from operations_text import bar_line, line
+from operations_view import summary
+from tables import Operation
+from turn import now_ms
+
+INTERVAL = 1.0
+MOST_WATCHED = 20
+# Up so many lines, and clear what is below.
+BACK = "\x1b[{}F\x1b[J"
+
+
+class Watch:
+    """Shows how operations go on: as bars on a terminal, as a line for each change elsewhere.
+
+    Args:
+        history: where to read.
+        output: where to write.
+        operation_id: the one to follow; what runs, if not given.
+        as_json: a JSON object on each line, for each change.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        output: TextIO,
+        operation_id: str | None = None,
+        *,
+        as_json: bool = False,
+    ) -> None:
+        self._history = history
+        self._output = output
+        self._id = operation_id
+        self._as_json = as_json
+        self._draws = output.isatty() and not as_json
+        self._drawn = 0
+        self._seen: dict[str, Mapping[str, Any]] = {}
+
+    def run(self) -> None:
+        """Follow until the operation, or all that ran, have ended."""
+        while True:
+            told = self._look()
+            if self._draws:
+                self._draw(told)
+            else:
+                self._tell(told)
+            if all(each["ended"] for each in told):
+                return
+            sleep(INTERVAL)
+
+    def _look(self) -> list[dict[str, Any]]:
+        """How those that are followed stand, oldest first; those that began since are, too."""
+        operations = {each.id: each for each in self._found()}
+        progress = self._history.progress(each.number for each in operations.values())
+        return [
+            summary(each, progress[each.number], now_ms())
+            for each in sorted(operations.values(), key=lambda each: each.number)
+        ]
+
+    def _found(self) -> list[Operation]:
+        if self._id is not None:
+            known = [self._id]
+            running = []
+        else:
+            known = list(self._seen)
+            running = self._history.operations(Filters("running"), MOST_WATCHED)
+        again = (self._history.operation(each) for each in known)
+        return [*running, *(each for each in again if each)]
+
+    def _draw(self, told: list[dict[str, Any]]) -> None:
+        back = BACK.format(self._drawn) if self._drawn else ""
+        lines = [bar_line(each) for each in told] or ["Nothing runs."]
+        self._output.write(back + "\n".join(lines) + "\n")
+        self._output.flush()
+        self._drawn = len(lines)
+        self._seen.update({each["operation_id"]: each for each in told})
+
+    def _tell(self, told: list[dict[str, Any]]) -> None:
+        for each in told:
+            # The time alone is no change.
+            now = {name: value for name, value in each.items() if name != "took_seconds"}
+            if self._seen.get(each["operation_id"]) != now:
+                self._seen[each["operation_id"]] = now
+                print(json.dumps(each) if self._as_json else line(each), file=self._output)
+        self._output.flush()
