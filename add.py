@@ -2,9 +2,10 @@
 
 from claims import Held
 from custody import presence, wanted_formats
+from custom_action import CustomAction
 from iconik import Iconik
 from outcomes import Outcome
-from records import Format
+from records import Format, Listed
 from sight import Look, Patience, Sight, see, vanished
 
 
@@ -18,8 +19,15 @@ def look_to_add(iconik: Iconik, held: Held, ll_storage_id: str, patience: Patien
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
+    memo = held.memo
+    hinted = {name: memo.hint[name] for name in held.formats if name in memo.hint}
+    if hinted:
+        # Once: what comes of it, and what the hint didn't tell, is looked at afterwards.
+        memo.hint = {}
+        memo.formats = hinted if len(hinted) == len(held.formats) else {}
+        return Look(copies=list(hinted))
     # Once copies are under way, only files are news.
-    known = [Format(each, name) for name, each in held.memo.formats.items()]
+    known = [Format(each, name) for name, each in memo.formats.items()]
     sight = see(iconik, held.asset_id, known)
     if sight is None:
         return vanished(held.formats)
@@ -33,6 +41,25 @@ def look_to_add(iconik: Iconik, held: Held, ll_storage_id: str, patience: Patien
     elif look.is_unfinished and held.memo.unfinished_ms is None:
         held.memo.unfinished_ms = patience.now_ms
     return look
+
+
+def hint(listed: Listed, click: CustomAction) -> dict[str, str]:
+    """Which formats of an asset can be asked to be copied to LucidLink without a look at it.
+
+    Args:
+        listed: what a listing shows of the asset, which may be out of date.
+
+    Returns:
+        The formats' ids by name, of those that seem to be whole elsewhere, and not on LucidLink.
+    """
+    formats, files = listed.formats, listed.files
+    found = {}
+    for name in click.formats:
+        for newest in wanted_formats(formats, name)[:1]:
+            seen = presence(newest.id, files, click.ll_storage_id)
+            if seen.state == "lacking" and seen.has_source:
+                found[name] = newest.id
+    return found
 
 
 def _look_at_format(

@@ -77,6 +77,11 @@ class Claims:
         self._operation = operation
         self._number = operation.number
 
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Names of the formats that the operation is about, in the order of the click."""
+        return self._operation.formats
+
     def recover(self, now_ms: int) -> None:
         """Take up what a killed process had in hand, to be looked at again before anyone else."""
         with writing_in_term(self._engine, self._term) as connection:

@@ -10,8 +10,9 @@ import settings as environment
 from action_url import Endpoint, endpoint
 from errors import PluginError, SettingsError, TokenRejected
 from iconik import Iconik
+from pacing import Pacer
 from settings import Settings, split_formats
-from transport import Pacer, Transport
+from transport import Transport
 from version import VERSION
 
 FAILED = 1

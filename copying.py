@@ -42,7 +42,8 @@ def ask(
     """
     jobs: dict[str, str] = {}
     try:
-        for name in sorted({name for _, names in wanted for name in names}):
+        # In the order of the click: masters first.
+        for name in claims.formats:
             held = [each for each, names in wanted if name in names]
             for start in range(0, len(held), MOST_COPIES_A_CALL):
                 some = held[start : start + MOST_COPIES_A_CALL]

@@ -67,6 +67,10 @@ class NotFound(IconikRefused):
     """iconik knows no such object (404)."""
 
 
+class NotOffered(IconikRefused):
+    """This iconik doesn't have the call (405, 501); a newer one may."""
+
+
 class NotPermitted(IconikRefused):
     """The token lacks a role or may not see the object (403); the message names the role."""
 

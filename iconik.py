@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from errors import IconikRefused, IconikUnavailable, NotFound
-from records import File, Format, Job, Storage
+from records import File, Format, Job, Listed, Storage
 from settings import UUID
-from transport import Transport
+from transport import Map, Transport
 
 MOST_COPIES_A_CALL = 500
 MOST_JOBS_A_CALL = 100
@@ -111,7 +111,11 @@ class Iconik:
         return [
             File.from_json(each)
             for each in self._http.pages(
-                path, f"list the files of asset {asset_id}", "can_read_files"
+                path,
+                f"list the files of asset {asset_id}",
+                "can_read_files",
+                # To sign addresses that nobody reads would only take iconik time.
+                {"generate_signed_url": "false"},
             )
         ]
 
@@ -123,53 +127,80 @@ class Iconik:
 
     # Deletion
 
-    def delete_file_set(self, asset_id: str, file_set_id: str) -> None:
+    # None of these is asked for again without an answer: by then it may no longer be right.
+
+    def delete_file_set(self, asset_id: str, file_set_id: str) -> bool:
         """Mark a file set deleted: DELETE files/v1/assets/{id}/file_sets/{id}/.
 
-        That it is gone already is success. Without an answer it is not asked for again: by then
-        it may no longer be right.
+        Returns:
+            Whether it was there; that it is gone already is success, too.
         """
-        self._http.delete(
+        return self._http.delete(
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/",
             f"delete file set {file_set_id} of asset {asset_id}",
             "can_delete_files",
-            once=True,
+            deletes_files=True,
         )
 
-    def purge_file_set(self, asset_id: str, file_set_id: str) -> None:
+    def purge_file_set(self, asset_id: str, file_set_id: str) -> bool:
         """Remove the files of a deleted file set: DELETE …/file_sets/{id}/purge/.
 
-        That it is gone already is success. Without an answer it is not asked for again: by then
-        it may no longer be right.
+        Returns:
+            Whether it was there; that it is gone already is success, too.
         """
-        self._http.delete(
+        return self._http.delete(
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/purge/",
             f"purge file set {file_set_id} of asset {asset_id}",
             "can_delete_files",
-            once=True,
+            deletes_files=True,
+        )
+
+    def purge_file_sets(self, file_set_ids: Sequence[str]) -> None:
+        """Remove the files of deleted file sets: POST files/v1/delete_queue/file_sets/purge/."""
+        self._http.delete_many(
+            "files/v1/delete_queue/file_sets/purge/",
+            f"purge {len(file_set_ids)} file sets",
+            "can_purge_files",
+            [_id(each) for each in file_set_ids],
+        )
+
+    def delete_file_sets(self, asset_id: str, file_set_ids: Sequence[str]) -> None:
+        """Delete file sets of an asset, files included: POST …/{id}/file_sets/bulk/.
+
+        Only newer iconiks have it. It is told to refuse where it would delete the last copy.
+
+        Raises:
+            NotFound: it has none of them, or doesn't have this call.
+            NotOffered: it doesn't have this call.
+        """
+        self._http.delete_many(
+            f"files/v1/assets/{_id(asset_id)}/file_sets/bulk/",
+            f"delete {len(file_set_ids)} file sets of asset {asset_id}",
+            "can_delete_files",
+            [_id(each) for each in file_set_ids],
+            {"immediately": "true", "do_not_delete_last_copy": "true"},
         )
 
     # Selections
 
-    def collection_contents(self, collection_id: str) -> Iterator[tuple[str, str]]:
-        """GET assets/v1/collections/{id}/contents/: pairs of object type and id.
+    def collection_contents(self, collection_id: str, side_by_side: Map = map) -> Iterator[Listed]:
+        """GET assets/v1/collections/{id}/contents/: what is in a collection.
 
-        The listing comes from a lagging index: good for finding, no ground for deleting.
+        Args:
+            side_by_side: like ``map``; asks for pages.
         """
         path = f"assets/v1/collections/{_id(collection_id)}/contents/"
-        params = {"object_types": "assets,collections"}
-        return _typed_ids(
-            self._http.pages(
-                path, f"list collection {collection_id}", "can_read_collections", params
-            )
-        )
+        call, params = f"list collection {collection_id}", {"object_types": "assets,collections"}
+        return _listed(self._http.pages(path, call, "can_read_collections", params, side_by_side))
 
-    def saved_search_results(self, search_id: str) -> Iterator[tuple[str, str]]:
-        """GET search/v1/search/saved/{id}/: pairs of object type and id."""
-        path = f"search/v1/search/saved/{_id(search_id)}/"
-        return _typed_ids(
-            self._http.pages(path, f"run saved search {search_id}", "can_read_saved_searches")
-        )
+    def saved_search_results(self, search_id: str, side_by_side: Map = map) -> Iterator[Listed]:
+        """GET search/v1/search/saved/{id}/: what a saved search finds.
+
+        Args:
+            side_by_side: like ``map``; asks for pages.
+        """
+        path, call = f"search/v1/search/saved/{_id(search_id)}/", f"run saved search {search_id}"
+        return _listed(self._http.pages(path, call, "can_read_saved_searches", None, side_by_side))
 
     # Jobs
 
@@ -296,12 +327,12 @@ class Iconik:
         self._http.delete(path, f"delete custom action {action_id}", "can_delete_custom_actions")
 
 
-def _typed_ids(objects: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def _listed(objects: Iterable[Mapping[str, Any]]) -> Iterator[Listed]:
     for each in objects:
         object_id = each.get("id")
         if isinstance(object_id, str):
             # iconik doesn't promise to say what something is; to pass it over would be silence.
-            yield str(each.get("object_type") or "assets"), object_id.lower()
+            yield Listed(str(each.get("object_type") or "assets"), object_id.lower(), each)
 
 
 def _id(value: str) -> str:

@@ -179,7 +179,12 @@ class Ledger:
     # What an operation is about
 
     def expand(
-        self, number: int, clicks: int, asset_ids: Iterable[str], gone: Mapping[str, str]
+        self,
+        number: int,
+        clicks: int,
+        asset_ids: Iterable[str],
+        gone: Mapping[str, str],
+        hints: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Note which assets an operation is about, as of a number of clicks.
 
@@ -187,8 +192,10 @@ class Ledger:
 
         Args:
             gone: by collection or saved search, why it could not be listed.
+            hints: by asset, what its memo is to begin with, if it is new.
         """
         ids = list(asset_ids)
+        begun = {each: Memo(hint=dict(hint)) for each, hint in (hints or {}).items() if hint}
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
                 sa.update(assets)
@@ -198,8 +205,11 @@ class Ledger:
         # Many short transactions: clicks are recorded in between. Nobody takes an asset before
         # the last has made the operation an expanded one.
         for start in range(0, len(ids), CHUNK):
-            some = [{"asset_id": each} for each in ids[start : start + CHUNK]]
-            new = {"number": number, "state": "waiting", "due_ms": 0, "memo": {}, "outcomes": {}}
+            some = [
+                {"asset_id": each, "memo": begun[each].as_json() if each in begun else {}}
+                for each in ids[start : start + CHUNK]
+            ]
+            new = {"number": number, "state": "waiting", "due_ms": 0, "outcomes": {}}
             with writing_in_term(self._engine, self._term) as connection:
                 connection.execute(
                     insert_new(connection, assets), [{**new, **each} for each in some]

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -11,6 +12,11 @@ operation_id: ContextVar[str] = ContextVar("operation_id", default="-")
 FORMAT = "%(asctime)s %(levelname)s [%(operation)s] %(message)s"
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
 OURS = Path(__file__).resolve().parent
+
+
+def pool(threads: int) -> ThreadPoolExecutor:
+    """Threads whose log lines name the operation of whoever made them."""
+    return ThreadPoolExecutor(threads, initializer=operation_id.set, initargs=(operation_id.get(),))
 
 
 class _OneLine(logging.Formatter):

@@ -8,18 +8,21 @@ can be killed anywhere and be run again from the top: what must not be forgotten
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 import copying
+import deletion
 import logs
 import storages
-from add import look_to_add
+from add import hint, look_to_add
 from claims import Claims, Held
 from custom_action import CustomAction
+from deletion import Ways
 from errors import (
     IconikRefused,
     IconikUnavailable,
@@ -31,20 +34,24 @@ from errors import (
 from iconik import MOST_COPIES_A_CALL, Iconik
 from ledger import Ledger
 from outcomes import Outcome, given_up, in_words
-from remove import look_to_remove
+from pacing import Pacer
+from purging import Marked
+from remove import look_to_remove, note_purge
 from selection import expand
 from settings import Settings
 from sight import Look, Patience
 from stop_request import StopRequest
 from tables import Operation
-from transport import Pacer, Transport
+from transport import Transport
 from turn import Turn, now_ms
 
 log = logging.getLogger(__name__)
 
-CONNECTIONS = 16
+# As many as fill iconik's limit where it takes 300 ms to answer, and some more.
+CONNECTIONS = 24
+PURGED_AT_ONCE = 25
 # Small batches first, so that the first copies are asked for soon.
-FIRST_BATCH = 50
+FIRST_BATCH = 16
 # Add asks for so many copies at once; Remove keeps no more from a newer click while it deletes.
 LARGEST_BATCH = {"add": MOST_COPIES_A_CALL, "remove": 100}
 FIRST_WAIT = 0.5
@@ -68,6 +75,7 @@ class Operations:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.pacer = Pacer(settings.requests_per_second)
+        self._ways = Ways()
 
     def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
         """Carry an operation on until it ends; see ``engine.Runner``."""
@@ -80,13 +88,28 @@ class Operations:
         try:
             while True:
                 try:
-                    return Run(operation_id, click, turn, Iconik(transport), settings).run()
+                    run = Run(operation_id, click, turn, Iconik(transport), settings, self._ways)
+                    return run.run()
                 except SQLAlchemyError as error:
                     log.error("the database failed (%s); trying again", type(error).__name__)
                 if turn.stopping.wait(DATABASE_WAIT):
                     raise Stopped
         finally:
             transport.close()
+
+
+@dataclass
+class Batch:
+    """Assets that are looked at together, so that copies of them can be asked for together.
+
+    Attributes:
+        unanswered: those that iconik didn't answer about.
+    """
+
+    held: list[Held] = field(default_factory=list)
+    looks: list[Future[Look]] = field(default_factory=list)
+    marked: Marked = field(default_factory=lambda: Marked(PURGED_AT_ONCE))
+    unanswered: list[tuple[Held, IconikUnavailable]] = field(default_factory=list)
 
 
 class Run:
@@ -99,10 +122,12 @@ class Run:
         turn: Turn,
         iconik: Iconik,
         settings: Settings,
+        ways: Ways,
     ) -> None:
         self._id = operation_id
         self._click = click
         self._iconik = iconik
+        self._ways = ways
         self._settings = settings
         self._stopping = turn.stopping
         self._clock = turn.clock
@@ -115,7 +140,6 @@ class Run:
         self._claims = Claims(turn.engine, self._operation(), turn.term)
         self._stop = StopRequest(self._ledger, self._number)
         self._is_stopping = False
-        self._batch = FIRST_BATCH
         # Why nothing can be copied to B2; not known before the storages were looked at.
         self._obstacle: str | None = None
         self._outage: IconikUnavailable | None = None
@@ -125,16 +149,16 @@ class Run:
         """Make passes until nothing is left to do; returns the counts of the report."""
         log.info("%s begins: %s", self._click.title, self._click.selection)
         self._claims.recover(self._clock.now_ms())
-        wait = FIRST_WAIT
+        pause = FIRST_WAIT
         while self._operation().ended_ms is None:
             if self._has_ended_by_stop():
                 break
             has_moved = self._try_pass()
             if self._ledger.end(self._operation(), now_ms()):
                 break
-            wait = FIRST_WAIT if has_moved else min(wait * 1.5, self._longest_wait())
+            pause = FIRST_WAIT if has_moved else min(pause * 1.5, self._longest_wait())
             if not has_moved:
-                self._rest(wait)
+                self._rest(pause)
         return self._report()
 
     def _has_ended_by_stop(self) -> bool:
@@ -199,28 +223,57 @@ class Run:
         operation = self._operation()
         if not operation.is_expanded and not self._is_stopping:
             self._expand(operation)
-        has_moved = False
-        with ThreadPoolExecutor(
-            CONNECTIONS, initializer=logs.operation_id.set, initargs=(self._id,)
-        ) as pool:
-            while held := self._claims.take(self._batch, self._clock.now_ms()):
-                has_moved = True
-                self._look_at_all(pool, held)
-                self._batch = min(2 * self._batch, LARGEST_BATCH[self._click.action])
+        with logs.pool(CONNECTIONS) as pool:
+            has_moved = self._look_at_all(pool)
         if self._is_stopping or self._is_to_stop():
             return has_moved
         return self._follow() or has_moved
 
     def _expand(self, operation: Operation) -> None:
-        asset_ids, gone = expand(self._click, self._iconik, self._check_stop)
-        self._ledger.expand(operation.number, operation.clicks, asset_ids, gone)
-        log.info("%s is about %s", self._click.title, in_words({"assets": len(asset_ids)}))
+        is_add = self._click.action == "add"
+        hints, gone = expand(
+            self._click,
+            self._iconik,
+            self._check_stop,
+            (lambda listed: hint(listed, self._click)) if is_add else (lambda listed: {}),
+        )
+        self._ledger.expand(operation.number, operation.clicks, hints, gone, hints)
+        log.info("%s is about %s", self._click.title, in_words({"assets": len(hints)}))
 
-    def _look_at_all(self, pool: ThreadPoolExecutor, held: list[Held]) -> None:
-        unanswered: list[tuple[Held, IconikUnavailable]] = []
-        looks = list(pool.map(lambda each: self._look_at(each, unanswered), held))
+    def _look_at_all(self, pool: ThreadPoolExecutor) -> bool:
+        """Look at all assets that can be looked at now. Returns whether there were any.
+
+        Raises:
+            IconikUnavailable: iconik is away.
+        """
+        size, away = FIRST_BATCH, None
+        batch = self._begin(pool, size)
+        has_moved = bool(batch.held)
+        while batch.held:
+            size = min(2 * size, LARGEST_BATCH[self._click.action])
+            # While the last ones are looked at, and copies asked for, others are begun.
+            wait(batch.looks[:-CONNECTIONS])
+            goes_on = away is None and not batch.unanswered
+            following = self._begin(pool, size) if goes_on else Batch()
+            try:
+                self._finish(batch)
+            except IconikUnavailable as error:
+                away = error
+            batch = following
+        if away:
+            raise away
+        return has_moved
+
+    def _begin(self, pool: ThreadPoolExecutor, size: int) -> Batch:
+        batch = Batch(self._claims.take(size, self._clock.now_ms()))
+        batch.looks = [pool.submit(self._look_at, each, batch) for each in batch.held]
+        return batch
+
+    def _finish(self, batch: Batch) -> None:
+        looks = [each.result() for each in batch.looks]
+        self._purge(batch.marked.rest(), batch)
         wanted = [
-            (each, look.copies) for each, look in zip(held, looks, strict=True) if look.copies
+            (each, look.copies) for each, look in zip(batch.held, looks, strict=True) if look.copies
         ]
         try:
             if wanted and self._is_to_stop():
@@ -230,10 +283,10 @@ class Run:
             elif wanted:
                 copying.ask(self._iconik, self._claims, self._route, wanted, self._clock.now_ms())
         finally:
-            if unanswered:
-                self._put_off(unanswered)
+            if batch.unanswered:
+                self._put_off(batch.unanswered)
 
-    def _look_at(self, held: Held, unanswered: list[tuple[Held, IconikUnavailable]]) -> Look:
+    def _look_at(self, held: Held, batch: Batch) -> Look:
         """Look at an asset, do what can be done at once, and note how it stands."""
         self._check_stopping()
         look = Look(is_overtaken=True)
@@ -241,12 +294,12 @@ class Run:
             # It stays held, until ``Claims.leave`` lets go of it.
             return look
         # While iconik is away, the others of a batch needn't find out for themselves.
-        if not unanswered:
+        if not batch.unanswered:
             try:
                 look = self._look(held)
                 held.memo.failures = 0
             except IconikUnavailable as error:
-                unanswered.append((held, error))
+                batch.unanswered.append((held, error))
                 return look
             except TokenRejected:
                 raise
@@ -254,6 +307,28 @@ class Run:
                 look = Look(given_up(held.formats, held.memo.deleting, str(refusal)))
         if look.is_being_copied:
             return look
+        if look.marked:
+            self._purge(batch.marked.add(held, look), batch)
+        else:
+            self._note(held, look)
+        return look
+
+    def _purge(self, marked: list[tuple[Held, Look]], batch: Batch) -> None:
+        """Purge what is marked deleted, and note how the assets stand."""
+        file_sets = {each: held.asset_id for held, look in marked for each in look.marked}
+        try:
+            refusals = deletion.purge(self._iconik, self._ways, file_sets)
+        except IconikUnavailable as error:
+            for held, look in marked:
+                # It is looked at again first.
+                look.copies.clear()
+                batch.unanswered.append((held, error))
+            return
+        for held, look in marked:
+            note_purge(held, look, refusals)
+            self._note(held, look)
+
+    def _note(self, held: Held, look: Look) -> None:
         if look.copies:
             held.memo.asking = True
             self._claims.note(held, "held", look.outcomes)
@@ -265,7 +340,6 @@ class Run:
             self._let_go(held, 0, look.outcomes)
         else:
             self._claims.note(held, "done", look.outcomes)
-        return look
 
     def _put_off(self, unanswered: list[tuple[Held, IconikUnavailable]]) -> None:
         """Look later at assets that iconik did not answer about, unless it is away altogether.
@@ -324,7 +398,7 @@ class Run:
             return look_to_add(self._iconik, held, click.ll_storage_id, patience)
         both = (click.ll_storage_id, click.b2_storage_id)
         return look_to_remove(
-            self._iconik, held, self._claims, both, patience, self._obstacle or ""
+            self._iconik, held, self._claims, self._ways, both, patience, self._obstacle or ""
         )
 
     def _follow(self) -> bool:

@@ -5,7 +5,7 @@ whoever decides on a deletion must be able to see that something isn't known.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -29,6 +29,33 @@ class Format:
     def from_json(cls, record: Json) -> "Format":
         """Read a FormatSchema object."""
         return cls(_text(record, "id"), _text(record, "name"), _text(record, "date_created"))
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a listing shows of an asset or a collection (collection contents, saved searches).
+
+    It comes from an index that lags behind: good for finding, no ground for deleting.
+
+    Attributes:
+        object_type: 'assets', 'collections', or what else iconik calls it.
+        record: all that the listing shows; newer iconiks add an asset's formats and files.
+    """
+
+    object_type: str
+    id: str
+    record: Json = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def formats(self) -> list[Format]:
+        """Its formats without deleted ones, as far as the listing shows them."""
+        found = _objects(self.record, "formats")
+        return [Format.from_json(each) for each in found if each.get("status") != DELETED]
+
+    @property
+    def files(self) -> list["File"]:
+        """Its files, as far as the listing shows them."""
+        return [File.from_json(each) for each in _objects(self.record, "files")]
 
 
 @dataclass(frozen=True)
@@ -138,6 +165,11 @@ class Job:
     def ended(self) -> bool:
         """Whether iconik has stopped trying, which says nothing of what was copied."""
         return self.status in FINAL_STATUSES
+
+
+def _objects(record: Json, name: str) -> list[Json]:
+    value = record.get(name)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _text(record: Json, name: str) -> str:

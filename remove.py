@@ -1,11 +1,14 @@
 """What Remove does with one asset: prove its files safe on B2, and delete those that are."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
+import deletion
 from claims import Claims, Held
 from custody import Safe, Unproven, Verdict, judge, presence, wanted_formats
-from errors import IconikRefused, NotFound, TokenRejected
+from deletion import Ways
+from errors import NotFound
 from iconik import Iconik
 from outcomes import Outcome
 from records import ACTIVE, DELETED
@@ -18,6 +21,7 @@ def look_to_remove(
     iconik: Iconik,
     held: Held,
     claims: Claims,
+    ways: Ways,
     storages: tuple[str, str],
     patience: Patience,
     obstacle: str = "",
@@ -29,10 +33,14 @@ def look_to_remove(
     asked for again before everything was read again. So an edit that slips in between must be made
     and noticed by iconik within that moment.
 
+    What is only marked deleted then is in ``Look.marked``: its files are to be purged soon, and
+    ``note_purge`` to be told.
+
     Args:
         held: the asset; its memo takes up what is being deleted, and since when something is
             unfinished.
         claims: asked whether a newer click has come in between.
+        ways: by which ways this iconik deletes.
         storages: the ids of the LucidLink storage and the B2 storage.
         obstacle: why nothing can be copied to B2, as the rest of a sentence; "" if it can.
 
@@ -60,7 +68,7 @@ def look_to_remove(
         held.memo.unfinished_ms = None
     elif look.is_unfinished and held.memo.unfinished_ms is None:
         held.memo.unfinished_ms = patience.now_ms
-    _delete(iconik, held, claims, safe, look)
+    _delete(iconik, held, claims, ways, safe, look)
     return look
 
 
@@ -95,8 +103,15 @@ def _weigh(
 
 
 def _delete(
-    iconik: Iconik, held: Held, claims: Claims, safe: dict[str, list[Safe]], look: Look
+    iconik: Iconik,
+    held: Held,
+    claims: Claims,
+    ways: Ways,
+    safe: dict[str, list[Safe]],
+    look: Look,
 ) -> None:
+    """Delete what was proven safe, but for files that can be purged with those of other assets."""
+    proofs = {each.file_set_id: each for several in safe.values() for each in several}
     file_sets = {each.file_set_id: name for name, several in safe.items() for each in several}
     if not file_sets:
         return
@@ -105,48 +120,44 @@ def _delete(
         for name in file_sets.values():
             look.outcomes.pop(name, None)
         return
-    for name, several in safe.items():
-        for each in several:
-            refusal = _delete_one(iconik, held, each)
-            if refusal:
-                look.outcomes[name] = Outcome("failed", refusal)
-            else:
-                _log_deletion(held, name, each)
+    marked, refusals = deletion.delete(iconik, ways, held.asset_id, list(file_sets))
+    for file_set_id, name in file_sets.items():
+        if file_set_id in refusals:
+            del held.memo.deleting[file_set_id]
+            look.outcomes[name] = Outcome("failed", refusals[file_set_id])
+        elif file_set_id in marked:
+            look.marked[file_set_id] = proofs[file_set_id]
+        else:
+            _note_deletion(held, name, proofs[file_set_id])
 
 
-def _log_deletion(held: Held, name: str, safe: Safe) -> None:
+def note_purge(held: Held, look: Look, refusals: Mapping[str, str]) -> None:
+    """Note in an asset's memo and in its outcomes what came of the purge of its file sets.
+
+    Args:
+        held: the asset; its memo no longer has what is gone.
+        look: that led to the purge.
+        refusals: iconik's, by file set id.
+    """
+    for file_set_id, proof in look.marked.items():
+        name = held.memo.deleting[file_set_id]
+        if file_set_id in refusals:
+            look.outcomes[name] = Outcome("failed", refusals[file_set_id])
+        else:
+            _note_deletion(held, name, proof)
+    look.marked.clear()
+
+
+def _note_deletion(held: Held, name: str, proof: Safe) -> None:
+    del held.memo.deleting[proof.file_set_id]
     log.info(
         "deleted file set %s (%s) of asset %s: proven by %s of file set %s on B2",
-        safe.file_set_id,
+        proof.file_set_id,
         name,
         held.asset_id,
-        "size and checksum" if safe.by_checksum else "size",
-        safe.twin_id,
+        "size and checksum" if proof.by_checksum else "size",
+        proof.twin_id,
     )
-
-
-def _delete_one(iconik: Iconik, held: Held, safe: Safe) -> str:
-    """Delete a file set that was proven safe. Returns iconik's refusal, or ""."""
-    try:
-        iconik.delete_file_set(held.asset_id, safe.file_set_id)
-    except TokenRejected:
-        raise
-    except IconikRefused as refusal:
-        del held.memo.deleting[safe.file_set_id]
-        return str(refusal)
-    return _purge(iconik, held, safe.file_set_id)
-
-
-def _purge(iconik: Iconik, held: Held, file_set_id: str) -> str:
-    """Remove the files of a deleted file set. Returns iconik's refusal, or ""."""
-    try:
-        iconik.purge_file_set(held.asset_id, file_set_id)
-    except TokenRejected:
-        raise
-    except IconikRefused as refusal:
-        return str(refusal)
-    del held.memo.deleting[file_set_id]
-    return ""
 
 
 def _finish_deletion(iconik: Iconik, held: Held, storages: tuple[str, str]) -> dict[str, Outcome]:
@@ -178,10 +189,15 @@ def _finish_deletion(iconik: Iconik, held: Held, storages: tuple[str, str]) -> d
                 "files were not removed: restore it from iconik's delete queue",
             )
             continue
-        refusal = _purge(iconik, held, file_set_id)
-        outcomes[name] = Outcome("failed", refusal) if refusal else Outcome("removed")
-        if verdict and not refusal:
-            _log_deletion(held, name, verdict)
+        refusals = deletion.purge_one_by_one(iconik, {file_set_id: held.asset_id})
+        if refusals:
+            outcomes[name] = Outcome("failed", refusals[file_set_id])
+            continue
+        outcomes[name] = Outcome("removed")
+        if verdict:
+            _note_deletion(held, name, verdict)
+        else:
+            del held.memo.deleting[file_set_id]
     return outcomes
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from custody import Safe
 from errors import NotFound
 from iconik import Iconik
 from outcomes import Outcome
@@ -44,6 +45,8 @@ class Look:
         copies: names of the formats whose copies must be asked for.
         is_unfinished: something is being written, so the asset must be looked at again later.
         is_being_copied: copies of it that nobody had noted are under way, and are followed now.
+        marked: by the id of a file set that is marked deleted, and whose files are still to be
+            purged, what proved it safe.
         is_overtaken: a newer click came in between, so who wants what must be asked anew.
     """
 
@@ -53,6 +56,7 @@ class Look:
     is_unfinished: bool = False
     is_being_copied: bool = False
     is_overtaken: bool = False
+    marked: dict[str, Safe] = field(default_factory=dict)
 
 
 def see(iconik: Iconik, asset_id: str, known: Iterable[Format] = ()) -> Sight | None:

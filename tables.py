@@ -208,6 +208,7 @@ class Memo:
         unfinished_ms: when an unfinished file was first seen, since the last copy; None for not.
         deleting: the format name of each file set whose deletion may have begun, by its id.
         formats: by name, the id of each wanted format, once copies were asked for.
+        hint: by name, the ids of formats that a listing said could be copied at once.
         asking: copies were about to be asked for, and it isn't known whether iconik heard it.
         failures: how often in a row iconik gave no usable answer about this asset.
     """
@@ -216,6 +217,7 @@ class Memo:
     unfinished_ms: int | None = None
     deleting: dict[str, str] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
+    hint: dict[str, str] = field(default_factory=dict)
     asking: bool = False
     failures: int = 0
 

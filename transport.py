@@ -1,4 +1,4 @@
-"""The one way to iconik: pacing, retries, tokens, paging, and what an answer's status means.
+"""The one way to iconik: retries, tokens, paging, and what an answer's status means.
 
 Nothing here knows what is asked: that is ``iconik.py``'s.
 """
@@ -6,26 +6,38 @@ Nothing here knows what is asked: that is ``iconik.py``'s.
 import json as json_format
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import requests
-from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
 import bounded
-from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, TokenRejected
+from errors import (
+    IconikRefused,
+    IconikUnavailable,
+    NotFound,
+    NotOffered,
+    NotPermitted,
+    TokenRejected,
+)
 from meters import MeasuredSession
+from pacing import Pacer
 
 log = logging.getLogger(__name__)
 
+# Like ``map``, whatever it does side by side.
+Map = Callable[[Callable[[int], dict[str, Any]], Iterable[int]], Iterable[dict[str, Any]]]
+
 PAGE = 100
+PAGES_AT_ONCE = 32
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 ATTEMPTS = 4
 LONGEST_WAIT = 20.0
 PASSING = frozenset({429, 500, 502, 503, 504})
+NOT_OFFERED = frozenset({405, 501})
 
 
 class _Passing(Exception):
@@ -35,25 +47,6 @@ class _Passing(Exception):
         super().__init__(problem, retry_after)
         self.problem = problem
         self.retry_after = retry_after
-
-
-class Pacer:
-    """Spreads requests evenly, at most so many a second, over all threads of this process.
-
-    iconik allows 1,000 requests in any 20 s for a set of credentials. All clients of a process
-    share one pacer.
-    """
-
-    def __init__(self, requests_per_second: int) -> None:
-        # Even tenths of a second keep a burst from using up iconik's window at once.
-        per_slice = max(1, requests_per_second // 10)
-        self._limiter = Limiter(
-            Rate(per_slice, Duration.SECOND * per_slice // requests_per_second), buffer_ms=2
-        )
-
-    def wait(self) -> None:
-        """Return when the next request may be sent."""
-        self._limiter.try_acquire("iconik")
 
 
 class Transport:
@@ -67,8 +60,8 @@ class Transport:
         connections: how many requests may be under way at once.
         timeout: for how long iconik may be silent, in seconds; ``READ_TIMEOUT`` if not given.
         attempts: how often something is asked at most, while iconik has passing trouble.
-        check: called with the method right before each request, each repetition included; may
-            raise to stop.
+        check: called right before each request, each repetition included, with whether it deletes
+            files; may raise to stop.
     """
 
     def __init__(
@@ -78,7 +71,7 @@ class Transport:
         tokens: Iterable[str],
         pacer: Pacer,
         connections: int = 16,
-        check: Callable[[str], None] = lambda method: None,
+        check: Callable[[bool], None] = lambda deletes: None,
         *,
         timeout: float | None = None,
         attempts: int = ATTEMPTS,
@@ -104,16 +97,38 @@ class Transport:
         """Close the connections."""
         self._session.close()
 
-    def delete(self, path: str, call: str, role: str, *, once: bool = False) -> None:
-        """Delete something; that it is gone already (404) is success.
+    def delete(self, path: str, call: str, role: str, *, deletes_files: bool = False) -> bool:
+        """Delete something; that it is gone already (404) is success, too.
 
         Args:
-            once: ask but once, because what makes it right may be over a moment later.
+            deletes_files: ask but once, because what makes it right may be over a moment later.
+
+        Returns:
+            Whether it was there.
         """
         try:
-            self._send("DELETE", self._api + path, call, role, attempts=1 if once else None)
+            self._send("DELETE", self._api + path, call, role, deletes_files=deletes_files)
         except NotFound:
-            return
+            return False
+        return True
+
+    def delete_many(
+        self,
+        path: str,
+        call: str,
+        role: str,
+        ids: Sequence[str],
+        params: Mapping[str, str] | None = None,
+    ) -> None:
+        """Delete the files of several things by one POST, asked but once.
+
+        Args:
+            ids: which; sent as the field ``ids``.
+        """
+        body = {"ids": list(ids)}
+        self._send(
+            "POST", self._api + path, call, role, params=params, json=body, deletes_files=True
+        )
 
     def object(
         self,
@@ -134,34 +149,69 @@ class Transport:
             json: the request's body.
             once: ask but once, because it may have been heard though no answer came.
         """
-        attempts = 1 if once else None
-        answer = self._send(method, self._api + path, call, role, json=json, attempts=attempts)
+        answer = self._send(method, self._api + path, call, role, json=json, once=once)
         if not isinstance(answer, dict):
             raise IconikUnavailable(call, "iconik's answer is no JSON object")
         return answer
 
     def pages(
-        self, path: str, call: str, role: str, params: Mapping[str, str] | None = None
+        self,
+        path: str,
+        call: str,
+        role: str,
+        params: Mapping[str, str] | None = None,
+        side_by_side: Map = map,
     ) -> Iterator[dict[str, Any]]:
-        """Yield every object of a list, page by page (``objects``, ``next_url``)."""
-        url: str | None = self._api + path
-        query: Mapping[str, str] | None = {**(params or {}), "per_page": str(PAGE)}
+        """Yield every object of a list, page by page (``objects``, ``next_url``).
+
+        Args:
+            side_by_side: asks for the pages of a list that numbers them (``pages``), all but the
+                first; like ``map``, which asks for one after another.
+        """
+        url = self._api + path
+        query = {**(params or {}), "per_page": str(PAGE)}
+        page = self._page(url, call, role, query)
+        yield from page["objects"]
+        pages = page.get("pages")
+        # Lists below files/v1/assets tell their number, too, but page by the last id.
+        is_numbered = "page=2" in str(page.get("next_url") or "").partition("?")[2].split("&")
+        if is_numbered and isinstance(pages, int):
+
+            def numbered(number: int) -> dict[str, Any]:
+                try:
+                    return self._page(url, call, role, {**query, "page": str(number)})
+                except NotFound:
+                    # The list has become shorter meanwhile.
+                    return {"objects": []}
+
+            for start in range(2, pages + 1, PAGES_AT_ONCE):
+                numbers = range(start, min(start + PAGES_AT_ONCE, pages + 1))
+                for page in side_by_side(numbered, numbers):
+                    yield from page["objects"]
+                if not page["objects"]:
+                    return
+        # What has been added meanwhile, or all that follows.
         seen: set[str] = set()
-        while url:
-            page = self._send("GET", url, call, role, params=query)
-            objects = page.get("objects") if isinstance(page, dict) else None
-            if not isinstance(objects, list) or not all(isinstance(each, dict) for each in objects):
-                raise IconikUnavailable(call, "iconik's answer is no list")
-            yield from objects
-            url, query = self._next(page, call), None
+        while url := self._next(page, call):
             if url in seen:
                 raise IconikUnavailable(call, "iconik's pages go round in a circle")
-            seen.add(url or "")
+            seen.add(url)
+            page = self._page(url, call, role, None)
+            yield from page["objects"]
 
-    def _next(self, page: Mapping[str, Any], call: str) -> str | None:
+    def _page(
+        self, url: str, call: str, role: str, query: Mapping[str, str] | None
+    ) -> dict[str, Any]:
+        page = self._send("GET", url, call, role, params=query)
+        objects = page.get("objects") if isinstance(page, dict) else None
+        if not isinstance(objects, list) or not all(isinstance(each, dict) for each in objects):
+            raise IconikUnavailable(call, "iconik's answer is no list")
+        return dict(page)
+
+    def _next(self, page: Mapping[str, Any], call: str) -> str:
         path = page.get("next_url")
         if not path:
-            return None
+            return ""
         # Our tokens go with every request, so no answer may send us to another host.
         if isinstance(path, str) and path.startswith(f"{self._root}/"):
             return path
@@ -178,16 +228,17 @@ class Transport:
         *,
         params: Mapping[str, str] | None = None,
         json: Any = None,
-        attempts: int | None = None,
+        once: bool = False,
+        deletes_files: bool = False,
     ) -> Any:
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
-            stop=stop_after_attempt(attempts or self._attempts),
+            stop=stop_after_attempt(1 if once or deletes_files else self._attempts),
             wait=_wait,
             reraise=True,
         )
         try:
-            return retrying(self._attempt, method, url, call, role, params, json)
+            return retrying(self._attempt, method, url, call, role, params, json, deletes_files)
         except _Passing as passing:
             # Whoever asks again, and whatever, does so no sooner than iconik wants.
             if passing.retry_after:
@@ -202,12 +253,13 @@ class Transport:
         role: str,
         params: Mapping[str, str] | None,
         json: Any,
+        deletes_files: bool,
     ) -> Any:
         """One request, with each token in turn while iconik rejects them."""
         while True:
             token = self._token(call)
             self._pacer.wait()
-            self._check(method)
+            self._check(deletes_files)
             try:
                 response = self._session.request(
                     method,
@@ -222,9 +274,18 @@ class Transport:
                 body = bounded.read(response)
             except requests.RequestException as error:
                 raise _Passing(_network_problem(error)) from None
+            self._keep_pace(response)
             if response.status_code != requests.codes.unauthorized:
                 return _read(response, body, call, role)
             self._reject(token)
+
+    def _keep_pace(self, response: requests.Response) -> None:
+        left = _number(response, "RateLimit-Remaining")
+        if response.status_code == requests.codes.too_many_requests:
+            left = 0
+            self._pacer.pause(min(_number(response, "Retry-After") or 0, LONGEST_WAIT))
+        if left is not None:
+            self._pacer.heed(left)
 
     def _token(self, call: str) -> str:
         with self._token_lock:
@@ -256,7 +317,7 @@ def _read(response: requests.Response, body: bytes, call: str, role: str) -> Any
     status = response.status_code
     if status in PASSING:
         problem = f"iconik answered {status} {_without_token(response, response.reason)}"
-        raise _Passing(problem, _retry_after(response))
+        raise _Passing(problem, _number(response, "Retry-After"))
     if status == requests.codes.not_found:
         raise NotFound(call, "iconik knows no such thing (404)")
     if status == requests.codes.forbidden:
@@ -264,7 +325,8 @@ def _read(response: requests.Response, body: bytes, call: str, role: str) -> Any
             call, f"iconik does not permit it (403, it needs {role}): {_errors(response, body)}"
         )
     if not response.ok or response.is_redirect:
-        raise IconikRefused(call, f"iconik answered {status}: {_errors(response, body)}")
+        kind = NotOffered if status in NOT_OFFERED else IconikRefused
+        raise kind(call, f"iconik answered {status}: {_errors(response, body)}")
     if not body:
         return None
     try:
@@ -291,8 +353,8 @@ def _without_token(response: requests.Response, text: str) -> str:
     return text.replace(response.request.headers["Auth-Token"], "***")
 
 
-def _retry_after(response: requests.Response) -> float | None:
-    text = response.headers.get("Retry-After", "")
+def _number(response: requests.Response, header: str) -> float | None:
+    text = response.headers.get(header, "")
     return float(text) if text.isascii() and text.isdigit() else None
 
 

@@ -51,19 +51,19 @@ class Turn:
     stopping: threading.Event
     clock: Clock = field(default_factory=Clock)
 
-    def check(self, method: str) -> None:
+    def check(self, deletes: bool) -> None:
         """See that it isn't over, right before a request to iconik, each repetition included.
 
         Args:
-            method: of the request. Before a DELETE the ledger is asked, too: a process that was
-                held up for long doesn't know yet that another has taken over.
+            deletes: whether the request deletes files. Then the ledger is asked, too: a process
+                that was held up for long doesn't know yet that another has taken over.
 
         Raises:
             Stopped: it is over.
         """
         if self.stopping.is_set():
             raise Stopped
-        if method == "DELETE":
+        if deletes:
             with self.engine.connect() as connection:
                 newest = connection.execute(sa.select(sa.func.max(executors.c.term))).scalar()
             if newest != self.term:

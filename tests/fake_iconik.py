@@ -8,7 +8,7 @@ from typing import Any
 from requests import PreparedRequest
 from responses import RequestsMock
 
-from transport import Pacer
+from pacing import Pacer
 
 API = "https://iconik.test/API/"
 CLICK_TOKEN = "token-of-the-click-0123456789"
@@ -21,10 +21,20 @@ class NoPacer(Pacer):
 
     def __init__(self) -> None:
         self.requests = 0
+        self.left: list[float] = []
+        self.pauses: list[float] = []
 
     def wait(self) -> None:
         """Return at once."""
         self.requests += 1
+
+    def heed(self, left: float) -> None:
+        """Take note of how many requests are left."""
+        self.left.append(left)
+
+    def pause(self, seconds: float) -> None:
+        """Take note of a pause that all are to make."""
+        self.pauses.append(seconds)
 
 
 class FakeActions:

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from custom_action import Action, CustomAction
 from database import connect, writing
-from errors import IconikError, NotFound
+from errors import IconikError, NotFound, NotOffered, NotPermitted
 from iconik import Iconik
 from ledger import Ledger
-from records import File, Format, Job, Storage
+from records import File, Format, Job, Listed, Storage
 from tables import Operation, executors
+from transport import Map
 
 LL = "storage-ll"
 B2 = "storage-b2"
@@ -161,7 +162,9 @@ class FakeIconik(Iconik):
         self.known_formats: dict[str, list[Format]] = {}
         self.known_files: dict[str, list[File]] = {}
         self.known_statuses: dict[str, dict[str, str]] = {}
-        self.contents: dict[str, list[tuple[str, str]]] = {}
+        self.contents: dict[str, list[tuple[Any, ...]]] = {}
+        self.deletes_at_once = False
+        self.purges_at_once = False
         self.known_jobs: dict[str, Job] = {}
         self.unlisted_jobs: dict[str, Job] = {}
         self.children: dict[str, list[Job]] = {}
@@ -214,24 +217,41 @@ class FakeIconik(Iconik):
         self._answer("file_set_statuses", asset_id)
         return _known(self.known_statuses, asset_id)
 
-    def delete_file_set(self, asset_id: str, file_set_id: str) -> None:
+    def delete_file_set(self, asset_id: str, file_set_id: str) -> bool:
         self._answer("delete_file_set", asset_id, file_set_id)
+        self._mark(asset_id, file_set_id)
+        return True
+
+    def delete_file_sets(self, asset_id: str, file_set_ids: Sequence[str]) -> None:
+        if not self.deletes_at_once:
+            raise NotOffered("delete file sets at once", "this iconik does not offer it (405)")
+        self._answer("delete_file_sets", asset_id, list(file_set_ids))
+        for each in file_set_ids:
+            self._mark(asset_id, each)
+
+    def _mark(self, asset_id: str, file_set_id: str) -> None:
         self.known_statuses.setdefault(asset_id, {})[file_set_id] = "DELETED"
         self.known_files[asset_id] = [
             replace(file, file_set_status="DELETED") if file.file_set_id == file_set_id else file
             for file in self.known_files[asset_id]
         ]
 
-    def purge_file_set(self, asset_id: str, file_set_id: str) -> None:
+    def purge_file_set(self, asset_id: str, file_set_id: str) -> bool:
         self._answer("purge_file_set", asset_id, file_set_id)
+        return True
 
-    def collection_contents(self, collection_id: str) -> Iterator[tuple[str, str]]:
+    def purge_file_sets(self, file_set_ids: Sequence[str]) -> None:
+        if not self.purges_at_once:
+            raise NotPermitted("purge file sets", "it needs can_purge_files")
+        self._answer("purge_file_sets", sorted(file_set_ids))
+
+    def collection_contents(self, collection_id: str, side_by_side: Map = map) -> Iterator[Listed]:
         self._answer("collection_contents", collection_id)
-        yield from _known(self.contents, collection_id)
+        yield from (Listed(*each) for each in _known(self.contents, collection_id))
 
-    def saved_search_results(self, search_id: str) -> Iterator[tuple[str, str]]:
+    def saved_search_results(self, search_id: str, side_by_side: Map = map) -> Iterator[Listed]:
         self._answer("saved_search_results", search_id)
-        yield from _known(self.contents, search_id)
+        yield from (Listed(*each) for each in _known(self.contents, search_id))
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
         self._answer("jobs", list(job_ids))

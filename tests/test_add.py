@@ -1,15 +1,19 @@
 """What Add does with one asset, in front of an iconik in memory."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
 import pytest
 
-from add import look_to_add
+from add import hint, look_to_add
 from claims import Held
 from errors import IconikUnavailable
 from outcomes import Outcome
-from records import File
+from records import File, Format, Listed
 from sight import Look, Patience
 from tables import Memo
-from tests.makers import ASSET, LL, FakeIconik, a_format, on_b2, on_ll
+from tests.makers import ASSET, LL, ORIGINAL, FakeIconik, a_click, a_format, on_b2, on_ll
 
 NOW = 1_000_000
 SETTLE = 60_000
@@ -146,3 +150,84 @@ def test_only_files_are_news_once_copies_were_asked_for(iconik: FakeIconik, held
     iconik.calls.clear()
     look(iconik, held)
     assert iconik.calls == [("files", ASSET)]
+
+
+# What listings tell
+
+
+def listed(*files: File, formats: Sequence[Format] = (a_format(),)) -> Listed:
+    """An asset as a newer iconik lists it."""
+    record = {
+        "formats": [{"id": each.id, "name": each.name, "status": "ACTIVE"} for each in formats],
+        "files": [asdict(each) for each in files],
+    }
+    return Listed("assets", ASSET, record)
+
+
+CLICK = a_click("add", formats=("ORIGINAL", "PROXY"))
+
+
+def test_what_a_listing_shows_whole_elsewhere_can_be_copied_at_once() -> None:
+    assert hint(listed(on_b2()), CLICK) == {"ORIGINAL": ORIGINAL}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [],
+        [on_b2(), on_ll()],
+        [on_b2(), on_ll(status="OPEN")],
+        [on_b2(status="MISSING")],
+        [on_b2(size=0)],
+        [on_b2(file_set_status="DELETED")],
+        [on_b2(file_set_status=None)],
+        [on_b2(format_id="another")],
+    ],
+)
+def test_what_a_listing_shows_otherwise_is_looked_at_first(files: list[File]) -> None:
+    assert hint(listed(*files), CLICK) == {}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{}, {"formats": None, "files": None}, {"formats": ["x"], "files": ["y"]}, {"formats": {}}],
+)
+def test_a_listing_that_shows_neither_formats_nor_files_tells_nothing(
+    record: dict[str, Any],
+) -> None:
+    assert hint(Listed("assets", ASSET, record), CLICK) == {}
+
+
+def test_a_listed_format_that_is_deleted_is_none() -> None:
+    record = dict(listed(on_b2()).record)
+    record["formats"] = [{"id": ORIGINAL, "name": "ORIGINAL", "status": "DELETED"}]
+    assert hint(Listed("assets", ASSET, record), CLICK) == {}
+
+
+def test_what_a_listing_told_is_copied_without_a_look(iconik: FakeIconik) -> None:
+    held = Held(ASSET, ("ORIGINAL",), Memo(hint={"ORIGINAL": ORIGINAL}))
+    assert look(iconik, held).copies == ["ORIGINAL"]
+    assert iconik.calls == []
+    assert held.memo.hint == {}
+
+
+def test_after_the_copies_that_a_listing_told_of_only_files_are_news(iconik: FakeIconik) -> None:
+    held = Held(ASSET, ("ORIGINAL",), Memo(hint={"ORIGINAL": ORIGINAL}))
+    look(iconik, held)
+    held.memo.asked["ORIGINAL"] = ""
+    iconik.has(on_b2(), on_ll())
+    assert look(iconik, held).outcomes == {"ORIGINAL": Outcome("copied")}
+    assert iconik.calls == [("files", ASSET)]
+
+
+def test_what_a_listing_did_not_tell_is_looked_at_after_what_it_told(iconik: FakeIconik) -> None:
+    held = Held(ASSET, ("ORIGINAL", "PROXY"), Memo(hint={"ORIGINAL": ORIGINAL}))
+    look(iconik, held)
+    held.memo.asked["ORIGINAL"] = ""
+    proxy = a_format("PROXY")
+    iconik.has(
+        on_b2(), on_ll(), on_b2("proxy.mov", format_id=proxy.id), formats=[a_format(), proxy]
+    )
+    found = look(iconik, held)
+    assert found.outcomes == {"ORIGINAL": Outcome("copied")}
+    assert found.copies == ["PROXY"]

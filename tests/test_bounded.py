@@ -58,7 +58,7 @@ def start(settings: Settings) -> Iterator[Start]:
 
 def ask(transport: Transport) -> None:
     """Ask for something, but once."""
-    transport.delete("things/1/", "delete thing 1", "can_delete_things", once=True)
+    transport.delete("things/1/", "delete thing 1", "can_delete_things", deletes_files=True)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from responses import RequestsMock, matchers
 
 from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
 from iconik import Iconik
-from records import File, Format, Job, Storage
+from records import File, Format, Job, Listed, Storage
 from tests.fake_iconik import API
 
 ASSET = "a55e7000-0000-4000-8000-000000000001"
@@ -144,7 +144,8 @@ def test_files_are_read_with_all_that_is_known(iconik: Iconik, http: RequestsMoc
         "checksum": "abc",
         "file_set_status": "ACTIVE",
     }
-    http.get(f"{ASSET_FILES}files/", json=listing(record), match=of())
+    query = of(generate_signed_url="false")
+    http.get(f"{ASSET_FILES}files/", json=listing(record), match=query)
     assert iconik.files(ASSET) == [
         File(
             id="1",
@@ -195,6 +196,33 @@ def test_a_file_set_is_purged_by_id(iconik: Iconik, http: RequestsMock, status: 
     assert call.call_count == 1
 
 
+def test_file_sets_of_an_asset_are_deleted_at_once_but_for_the_last_copy(
+    iconik: Iconik, http: RequestsMock
+) -> None:
+    call = http.post(
+        f"{ASSET_FILES}file_sets/bulk/",
+        status=204,
+        match=[
+            matchers.query_param_matcher(
+                {"immediately": "true", "do_not_delete_last_copy": "true"}
+            ),
+            matchers.json_params_matcher({"ids": [FILE_SET, OTHER]}),
+        ],
+    )
+    iconik.delete_file_sets(ASSET, [FILE_SET, OTHER])
+    assert call.call_count == 1
+
+
+def test_many_file_sets_are_purged_at_once(iconik: Iconik, http: RequestsMock) -> None:
+    call = http.post(
+        f"{API}files/v1/delete_queue/file_sets/purge/",
+        status=204,
+        match=[matchers.json_params_matcher({"ids": [FILE_SET, OTHER]})],
+    )
+    iconik.purge_file_sets([FILE_SET, OTHER])
+    assert call.call_count == 1
+
+
 @pytest.mark.parametrize("bad", ["", ".", "..", "../../?x#", "1", f"{FILE_SET}/"])
 @pytest.mark.parametrize("call", ["delete_file_set", "purge_file_set"])
 def test_what_would_lead_to_the_asset_itself_is_no_id(
@@ -208,7 +236,7 @@ def test_what_would_lead_to_the_asset_itself_is_no_id(
 # Selections
 
 
-def test_the_contents_of_a_collection_are_pairs_of_type_and_id(
+def test_the_contents_of_a_collection_are_told_by_type_and_id(
     iconik: Iconik, http: RequestsMock
 ) -> None:
     answer = listing(
@@ -220,26 +248,26 @@ def test_the_contents_of_a_collection_are_pairs_of_type_and_id(
         match=of(object_types="assets,collections"),
     )
     found = list(iconik.collection_contents(STORAGE))
-    assert found == [("assets", ASSET), ("collections", OTHER)]
+    assert found == [Listed("assets", ASSET), Listed("collections", OTHER)]
 
 
 def test_what_iconik_does_not_say_to_be_anything_else_is_an_asset(
     iconik: Iconik, http: RequestsMock
 ) -> None:
     http.get(f"{API}assets/v1/collections/{STORAGE}/contents/", json=listing({"id": ASSET}))
-    assert list(iconik.collection_contents(STORAGE)) == [("assets", ASSET)]
+    assert list(iconik.collection_contents(STORAGE)) == [Listed("assets", ASSET)]
 
 
 def test_what_has_no_id_is_passed_over(iconik: Iconik, http: RequestsMock) -> None:
     answer = listing({"object_type": "assets", "id": None}, {"object_type": "assets", "id": ASSET})
     http.get(f"{API}assets/v1/collections/{STORAGE}/contents/", json=answer)
-    assert list(iconik.collection_contents(STORAGE)) == [("assets", ASSET)]
+    assert list(iconik.collection_contents(STORAGE)) == [Listed("assets", ASSET)]
 
 
 def test_a_saved_search_is_run(iconik: Iconik, http: RequestsMock) -> None:
     answer = listing({"object_type": "assets", "id": ASSET})
     http.get(f"{API}search/v1/search/saved/{OTHER}/", json=answer, match=of())
-    assert list(iconik.saved_search_results(OTHER)) == [("assets", ASSET)]
+    assert list(iconik.saved_search_results(OTHER)) == [Listed("assets", ASSET)]
 
 
 # Jobs
@@ -360,6 +388,8 @@ CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("file_set_statuses", (ID,), "can_read_files"),
     ("delete_file_set", (ID, ID), "can_delete_files"),
     ("purge_file_set", (ID, ID), "can_delete_files"),
+    ("delete_file_sets", (ID, [ID]), "can_delete_files"),
+    ("purge_file_sets", ([ID],), "can_purge_files"),
     ("collection_contents", (ID,), "can_read_collections"),
     ("saved_search_results", (ID,), "can_read_saved_searches"),
     ("jobs", ([ID],), "can_read_jobs"),

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import operations
 import stop_request
 from claims import Claims
 from custom_action import CustomAction
+from deletion import Ways
 from errors import (
     IconikError,
     IconikRefused,
@@ -78,7 +79,7 @@ class Bench:
 
     def run(self, operation_id: str, click: CustomAction) -> dict[str, Any]:
         """Run an operation to its end; returns its report."""
-        Run(operation_id, click, self.turn(), self.iconik, self.settings).run()
+        Run(operation_id, click, self.turn(), self.iconik, self.settings, Ways()).run()
         operation, ledger = found(self.engine, operation_id), a_ledger(self.engine)
         number = operation.number
         return report(operation, ledger.outcomes(number), ledger.gone(number))
@@ -267,6 +268,84 @@ def test_an_outage_of_an_hour_in_any_phase_only_delays(
     assert len(bench.iconik.called("copy_to_storage")) == 1 or phase == "copy_to_storage"
 
 
+@pytest.fixture
+def clock(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The time of operations, which goes on by what they wait."""
+    clock = [1_000_000]
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+
+    def go_on(_: int) -> None:
+        clock[0] += int(bench.stopping.waits[-1] * 1000)
+
+    bench.stopping.at_wait = go_on
+    return clock
+
+
+def of_two_assets(bench: Bench) -> CustomAction:
+    """A Remove of two assets that are safe on B2."""
+    click = a_click("remove", asset_ids=("a1", "a2"))
+    for asset_id in click.asset_ids:
+        files = (on_b2(file_set_id=f"b2-{asset_id}"), on_ll(file_set_id=f"ll-{asset_id}"))
+        bench.iconik.has(*files, asset_id=asset_id)
+    return click
+
+
+def test_what_was_marked_of_several_assets_is_purged_by_one_request(bench: Bench) -> None:
+    bench.iconik.purges_at_once = True
+    assert bench.do(of_two_assets(bench))["counts"]["removed"] == 2
+    assert bench.iconik.called("purge_file_sets") == [("purge_file_sets", ["ll-a1", "ll-a2"])]
+    assert bench.iconik.called("purge_file_set") == []
+
+
+@pytest.mark.usefixtures("clock")
+def test_an_unanswered_purge_of_several_assets_is_proven_anew_for_each(bench: Bench) -> None:
+    bench.iconik.purges_at_once = True
+    bench.iconik.problems["purge_file_sets"] = AWAY
+    told = bench.do(of_two_assets(bench))
+    assert (told["counts"]["removed"], told["problems"]) == (2, [])
+    # Read again, and purged each by itself.
+    assert len(bench.iconik.called("purge_file_sets")) == 1
+    assert len(bench.iconik.called("purge_file_set")) == 2
+    assert len(bench.iconik.called("file_set_statuses")) == 2
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_must_be_copied_waits_where_the_purge_of_the_same_asset_was_not_answered(
+    bench: Bench,
+) -> None:
+    formats = [Format("format-original", "ORIGINAL"), Format("format-proxy", "PROXY")]
+    proxy = {"format_id": "format-proxy", "directory_path": "proxies"}
+    bench.iconik.has(on_b2(), on_ll(), on_ll("proxy.mov", **proxy), formats=formats)
+    bench.iconik.problems["purge_file_set"] = AWAY
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.before["file_set_statuses"] = bench.iconik.problems.clear
+    told = bench.do(a_click("remove", asset_ids=(ASSET,), formats=("ORIGINAL", "PROXY")))
+    assert (told["counts"]["removed"], told["counts"]["kept"]) == (1, 1)
+    assert len(bench.iconik.called("copy_to_storage")) == 1
+
+
+def test_a_remove_on_a_newer_iconik_deletes_both_formats_by_one_request(bench: Bench) -> None:
+    bench.iconik.deletes_at_once = True
+    bench.iconik.has(on_b2(), on_ll())
+    assert bench.do(REMOVE)["counts"]["removed"] == 1
+    assert len(bench.iconik.called("delete_file_sets")) == 1
+    assert not bench.iconik.called("delete_file_set", "purge_file_set")
+
+
+def test_what_a_listing_tells_is_copied_without_a_look(bench: Bench) -> None:
+    record = {
+        "formats": [{"id": "format-original", "name": "ORIGINAL"}],
+        "files": [asdict(on_b2())],
+    }
+    bench.iconik.contents["c"] = [("assets", ASSET, record)]
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    told = bench.do(a_click("add", collection_ids=("c",)))
+    assert told["counts"]["copied"] == 1
+    assert not bench.iconik.called("formats")
+    assert len(bench.iconik.called("files")) == 1
+
+
 def test_an_asset_that_was_in_hand_when_iconik_went_away_stays_out_of_others_hands(
     bench: Bench,
 ) -> None:
@@ -392,27 +471,28 @@ def test_a_deletion_that_a_newer_click_took_over_half_done_is_told_when_it_is_gi
 
 
 def test_a_deletion_that_was_finished_counts_though_a_newer_click_takes_over_the_rest(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, clock: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = [1_000_000]
-    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
     proxy = on_ll("proxy.mov", format_id="format-proxy")
     files = (on_ll(), on_b2(), proxy, on_b2("proxy.mov", format_id="format-proxy"))
     bench.iconik.has(*files, formats=[a_format(), a_format("PROXY")])
-    bench.iconik.problems["purge_file_set"] = AWAY
+    bench.iconik.known_statuses[ASSET] = {proxy.file_set_id: "ACTIVE"}
+    mark = bench.iconik.delete_file_set
+
+    def lose_that_of_the_proxy(asset_id: str, file_set_id: str) -> bool:
+        if file_set_id == proxy.file_set_id:
+            raise AWAY
+        return mark(asset_id, file_set_id)
+
+    monkeypatch.setattr(bench.iconik, "delete_file_set", lose_that_of_the_proxy)
 
     def take_over() -> None:
         expanded_by(bench, bench.click(a_click("add", asset_ids=(ASSET,), formats=("PROXY",))))
 
-    def go_on(wait: int) -> None:
-        clock[0] += 60_000
-        if wait == 1:
-            bench.iconik.problems.clear()
-            bench.iconik.before["purge_file_set"] = take_over
-
-    bench.stopping.at_wait = go_on
+    bench.iconik.before["purge_file_set"] = take_over
     told = bench.do(a_click("remove", asset_ids=(ASSET,), formats=("ORIGINAL", "PROXY")))
     assert (told["counts"]["removed"], told["counts"]["superseded"]) == (1, 1)
+    assert clock[0] > 1_000_000
 
 
 def test_an_operation_without_a_good_token_fails_as_a_whole(bench: Bench) -> None:

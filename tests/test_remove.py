@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+import deletion
 from claims import Claims, Held
+from deletion import Ways
 from errors import IconikError, IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from outcomes import Outcome
 from records import File
-from remove import look_to_remove
+from remove import look_to_remove, note_purge
 from sight import Look, Patience
 from tables import Memo
 from tests.makers import (
@@ -64,7 +66,13 @@ def held(claims: Claims) -> Held:
 
 
 def look(iconik: FakeIconik, held: Held, claims: Claims, now: int = NOW) -> Look:
-    return look_to_remove(iconik, held, claims, (LL, B2), Patience(now, SETTLE))
+    """Look, and purge what it only marked."""
+    ways = Ways()
+    found = look_to_remove(iconik, held, claims, ways, (LL, B2), Patience(now, SETTLE))
+    if found.marked:
+        marked = dict.fromkeys(found.marked, held.asset_id)
+        note_purge(held, found, deletion.purge(iconik, ways, marked))
+    return found
 
 
 def deletions(iconik: FakeIconik) -> list[tuple[str, ...]]:
@@ -143,7 +151,8 @@ def test_where_nothing_can_be_copied_no_copy_is_asked_for(
     iconik: FakeIconik, held: Held, claims: Claims
 ) -> None:
     iconik.has(on_ll())
-    found = look_to_remove(iconik, held, claims, (LL, B2), Patience(NOW, SETTLE), "B2 is read-only")
+    now = Patience(NOW, SETTLE)
+    found = look_to_remove(iconik, held, claims, Ways(), (LL, B2), now, "B2 is read-only")
     assert found.outcomes["ORIGINAL"] == ("kept", "clip.mov has no twin on B2, and B2 is read-only")
     assert found.copies == []
 

@@ -1,12 +1,17 @@
 """Which assets a click is about."""
 
+import contextvars
+import threading
 from typing import Any
 
 import pytest
 
+import logs
 from errors import IconikUnavailable, NotFound, NotPermitted, Stopped, TokenRejected
+from records import Listed
 from selection import expand
 from tests.makers import FakeIconik, a_click
+from transport import Map
 
 
 @pytest.fixture
@@ -15,7 +20,9 @@ def iconik() -> FakeIconik:
 
 
 def found(iconik: FakeIconik, **selected: Any) -> tuple[list[str], dict[str, str]]:
-    return expand(a_click(**selected), iconik, lambda: None)
+    """The ids of the assets, and what could not be opened."""
+    assets, gone = expand(a_click(**selected), iconik, lambda: None)
+    return list(assets), gone
 
 
 def test_selected_assets_are_themselves(iconik: FakeIconik) -> None:
@@ -87,17 +94,54 @@ def test_a_selection_is_never_cut_short_in_silence(
         found(iconik, collection_ids=("c1",))
 
 
-def test_it_can_be_stopped_before_each_request(iconik: FakeIconik) -> None:
+def test_it_can_be_stopped_before_each_collection(iconik: FakeIconik) -> None:
     def check() -> None:
         if iconik.calls:
             raise Stopped
 
-    iconik.contents = {"c1": []}
+    iconik.contents = {"c1": [("collections", "c2")]}
     with pytest.raises(Stopped):
-        expand(a_click(collection_ids=("c1", "c2")), iconik, check)
-    assert len(iconik.calls) == 1
+        expand(a_click(collection_ids=("c1",)), iconik, check)
+    assert iconik.calls == [("collection_contents", "c1")]
 
 
 def test_gone_is_more_than_refused(iconik: FakeIconik) -> None:
     iconik.problems["saved_search_results"] = NotFound("run it", "no such object (404)")
     assert found(iconik, saved_search_ids=("s1",))[1]["saved search s1"].endswith("no more")
+
+
+def test_what_is_to_be_kept_of_a_listing_is_kept(iconik: FakeIconik) -> None:
+    iconik.contents = {"c1": [("assets", "a1", {"title": "One"})]}
+    click = a_click(asset_ids=("a0",), collection_ids=("c1",))
+    assets, _ = expand(click, iconik, lambda: None, lambda listed: listed.record)
+    assert assets == {"a0": {}, "a1": {"title": "One"}}
+
+
+def test_collections_are_opened_side_by_side(
+    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(3)
+
+    def collection_contents(collection_id: str, _: Any) -> list[Listed]:
+        together.wait(10)
+        return [Listed("assets", f"in-{collection_id}")]
+
+    monkeypatch.setattr(iconik, "collection_contents", collection_contents)
+    assert found(iconik, collection_ids=("c1", "c2", "c3"))[0] == ["in-c1", "in-c2", "in-c3"]
+
+
+def test_lines_of_the_log_name_the_operation_whoever_writes_them(
+    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[dict[str, Any]] = []
+
+    def collection_contents(_: str, side_by_side: Map) -> list[Listed]:
+        named.extend(side_by_side(lambda _: {"name": logs.operation_id.get()}, [1]))
+        named.append({"name": logs.operation_id.get()})
+        return []
+
+    monkeypatch.setattr(iconik, "collection_contents", collection_contents)
+    contextvars.copy_context().run(
+        lambda: (logs.operation_id.set("mine"), found(iconik, collection_ids=("c1",)))
+    )
+    assert named == [{"name": "mine"}, {"name": "mine"}]

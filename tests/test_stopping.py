@@ -13,6 +13,7 @@ import stop_request
 from claims import GRACE_MS, LEFT_AT_ONCE, Claims
 from custom_action import CustomAction
 from database import writing
+from deletion import Ways
 from errors import IconikUnavailable, Stopped
 from ledger import Ledger
 from operations import Run
@@ -96,7 +97,8 @@ def run(
         operation: Operation, click: CustomAction, at_wait: Callable[[int], object] = lambda _: None
     ) -> dict[str, Any]:
         turn = Turn(engine, a_term(engine), Waits(at_wait))
-        Run(operation.id, click, turn, iconik, Settings(iconik_id=ASSET, secret="s" * 32)).run()
+        settings = Settings(iconik_id=ASSET, secret="s" * 32)
+        Run(operation.id, click, turn, iconik, settings, Ways()).run()
         now, ledger = found(engine, operation.id), a_ledger(engine)
         return report(now, ledger.outcomes(now.number), ledger.gone(now.number))
 

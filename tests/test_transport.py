@@ -1,7 +1,7 @@
 """The way to iconik when iconik, or something on the way, does not do as documented."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -9,7 +9,6 @@ import requests
 from requests import PreparedRequest
 from responses import RequestsMock, matchers
 
-import transport as transport_module
 from errors import (
     IconikError,
     IconikRefused,
@@ -21,7 +20,7 @@ from errors import (
 )
 from settings import Settings
 from tests.fake_iconik import API, CLICK_TOKEN, NoPacer
-from transport import ATTEMPTS, LONGEST_WAIT, Pacer, Transport
+from transport import ATTEMPTS, LONGEST_WAIT, Transport
 
 THING = f"{API}things/1/"
 THINGS = f"{API}things/"
@@ -75,21 +74,35 @@ def test_every_attempt_waits_for_its_turn(
     assert pacer.requests == 2
 
 
-@pytest.mark.parametrize("rate", [1, 9, 10, 19, 48, 50, 1000])
-def test_the_pace_stays_within_the_rate_over_twenty_seconds(
-    rate: int, monkeypatch: pytest.MonkeyPatch
+def test_what_iconik_says_is_left_is_told_to_all(
+    transport: Transport, http: RequestsMock, pacer: NoPacer
 ) -> None:
-    made: list[Any] = []
-    monkeypatch.setattr(transport_module, "Limiter", lambda limit, **_: made.append(limit))
-    Pacer(rate)
-    # A twentieth more for rounding: 48 a second, the default, is that far below iconik's limit.
-    assert made[0].limit * 20_000 / made[0].interval <= 20 * rate * 1.05
+    http.get(THING, json={}, headers={"RateLimit-Remaining": "17"})
+    ask(transport)
+    assert (pacer.left, pacer.pauses) == ([17.0], [])
 
 
-def test_the_first_requests_need_not_wait() -> None:
-    pacer = Pacer(1000)
-    for _ in range(10):
-        pacer.wait()
+def test_past_the_limit_all_pause_as_long_as_iconik_asks(
+    transport: Transport, http: RequestsMock, pacer: NoPacer, waits: list[float]
+) -> None:
+    http.get(THING, status=429, headers={"Retry-After": "7", "RateLimit-Remaining": "3"})
+    http.get(THING, json={})
+    ask(transport)
+    assert (pacer.left, pacer.pauses) == ([0.0], [7.0])
+
+
+@pytest.mark.parametrize("deletes_files", [False, True])
+def test_whether_a_request_deletes_files_is_told_to_who_checks_the_turn(
+    settings: Settings, pacer: NoPacer, http: RequestsMock, deletes_files: bool
+) -> None:
+    checked: list[bool] = []
+    transport = Transport(settings.iconik_url, "app", ["token"], pacer, check=checked.append)
+    http.delete(THING, status=204)
+    transport.delete("things/1/", "delete it", "can", deletes_files=deletes_files)
+    http.post(THINGS, status=204)
+    transport.delete_many("things/", "delete them", "can", ["1", "2"])
+    transport.close()
+    assert checked == [deletes_files, True]
 
 
 # Failures that pass
@@ -459,6 +472,57 @@ def test_a_next_page_may_name_our_own_host(transport: Transport, http: RequestsM
     assert list_all(transport) == [{"id": 1}, {"id": 2}]
 
 
+def numbered(number: int, pages: int, *ids: int) -> dict[str, Any]:
+    """A page of a list that numbers them."""
+    following = f"/API/things/?per_page=100&page={number + 1}" if number < pages else None
+    return {**page(following, *ids), "page": number, "pages": pages}
+
+
+def test_the_pages_of_a_list_that_numbers_them_are_asked_for_side_by_side(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.get(f"{THINGS}?per_page=100", json=numbered(1, 3, 1))
+    http.get(f"{THINGS}?per_page=100&page=2", json=numbered(2, 3, 2))
+    http.get(f"{THINGS}?per_page=100&page=3", json=numbered(3, 3, 3))
+    asked: list[list[int]] = []
+
+    def side_by_side(ask: Callable[[int], Any], numbers: Iterable[int]) -> Iterable[Any]:
+        asked.append(list(numbers))
+        return map(ask, asked[-1])
+
+    found = transport.pages("things/", "list", "can", None, side_by_side)
+    assert [each["id"] for each in found] == [1, 2, 3]
+    assert (asked, len(http.calls)) == ([[2, 3]], 3)
+
+
+def test_pages_that_are_added_meanwhile_are_read_too(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.get(f"{THINGS}?per_page=100", json=numbered(1, 2, 1))
+    http.get(f"{THINGS}?per_page=100&page=2", json=numbered(2, 3, 2))
+    http.get(f"{THINGS}?per_page=100&page=3", json=numbered(3, 3, 3))
+    assert [each["id"] for each in list_all(transport)] == [1, 2, 3]
+
+
+def test_a_list_that_has_become_shorter_ends_where_it_ends(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.get(f"{THINGS}?per_page=100", json=numbered(1, 10**9, 1))
+    http.get(f"{THINGS}?per_page=100&page=2", json=numbered(2, 10**9, 2))
+    http.get(THINGS, status=404)
+    assert [each["id"] for each in list_all(transport)] == [1, 2]
+
+
+def test_a_number_of_pages_does_not_make_a_list_a_numbered_one(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.get(
+        f"{THINGS}?per_page=100", json={**page("/API/things/?last_id=2&xpage=2", 1), "pages": 2}
+    )
+    http.get(f"{THINGS}?last_id=2&xpage=2", json=page(None, 2))
+    assert [each["id"] for each in list_all(transport)] == [1, 2]
+
+
 def test_a_circle_of_pages_ends(transport: Transport, http: RequestsMock) -> None:
     http.get(THINGS, json=page("/API/things/?page=2", 1))
     with pytest.raises(IconikUnavailable, match="go round in a circle"):
@@ -502,7 +566,7 @@ def test_what_is_to_be_asked_once_is_not_repeated(
 ) -> None:
     answer = http.delete(THING, status=503)
     with pytest.raises(IconikUnavailable):
-        transport.delete("things/1/", "delete it", "can", once=True)
+        transport.delete("things/1/", "delete it", "can", deletes_files=True)
     assert answer.call_count == 1
     assert waits == []
 
@@ -512,7 +576,7 @@ def test_whoever_asks_next_does_so_no_sooner_than_iconik_wants(
 ) -> None:
     http.delete(THING, status=429, headers={"Retry-After": "7"})
     with pytest.raises(IconikUnavailable):
-        transport.delete("things/1/", "delete it", "can", once=True)
+        transport.delete("things/1/", "delete it", "can", deletes_files=True)
     assert waits == [7.0]
 
 
@@ -525,10 +589,10 @@ def test_a_deletion_that_is_refused_is_no_success(transport: Transport, http: Re
 def test_a_deletion_is_not_tried_again_by_a_process_whose_turn_is_over(
     settings: Settings, pacer: NoPacer, http: RequestsMock, waits: list[float]
 ) -> None:
-    checked: list[str] = []
+    checked: list[bool] = []
 
-    def check(method: str) -> None:
-        checked.append(method)
+    def check(deletes_files: bool) -> None:
+        checked.append(deletes_files)
         if len(checked) > 1:
             raise Stopped
 
@@ -537,5 +601,5 @@ def test_a_deletion_is_not_tried_again_by_a_process_whose_turn_is_over(
     with pytest.raises(Stopped):
         transport.delete("things/1/", "delete thing 1", "can_delete_things")
     transport.close()
-    assert checked == ["DELETE", "DELETE"]
+    assert checked == [False, False]
     assert len(http.calls) == 1

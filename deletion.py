@@ -1,0 +1,162 @@
+"""How file sets that were proven safe leave LucidLink: by the cheapest way this iconik offers.
+
+Newer iconiks delete several file sets of an asset at once, files included. Others mark each one
+deleted, and then purge many at once, whatever assets they are of; and any can purge one by one.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
+from iconik import Iconik
+
+log = logging.getLogger(__name__)
+
+
+class Way:
+    """A call that an iconik may have or not: found out once, and remembered.
+
+    Args:
+        name: what it does, for the log.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._is_offered: bool | None = None
+
+    @contextmanager
+    def trying(self) -> Iterator[bool]:
+        """Whether to try it. While that isn't known, one thread at a time finds out."""
+        if self._is_offered is None:
+            with self._lock:
+                yield self._is_offered is not False
+        else:
+            yield self._is_offered
+
+    def found(self, is_offered: bool, why: object = "") -> None:
+        """Remember whether it is offered; the first finding stands."""
+        if self._is_offered is None:
+            self._is_offered = is_offered
+            if not is_offered:
+                log.info("this iconik does not %s: %s", self._name, why)
+
+
+class Ways:
+    """The ways to delete that not every iconik offers, for all operations of a process."""
+
+    def __init__(self) -> None:
+        self.bulk_deletion = Way("delete several file sets of an asset at once")
+        self.bulk_purge = Way("let this token purge many file sets at once")
+
+
+def delete(
+    iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str]
+) -> tuple[list[str], dict[str, str]]:
+    """Delete file sets of an asset that were proven safe.
+
+    Returns:
+        The ids of those that are only marked deleted, their files still there; and iconik's
+        refusals, by id. What is in neither is gone.
+
+    Raises:
+        IconikUnavailable: iconik didn't answer: what of it was done isn't known.
+        TokenRejected: iconik accepts no token any more.
+    """
+    with ways.bulk_deletion.trying() as is_offered:
+        refusals = _delete_at_once(iconik, ways, asset_id, file_set_ids) if is_offered else None
+        if refusals is not None:
+            return [], refusals
+        # By these it is found out why the bulk deletion found nothing.
+        return _mark_one_by_one(iconik, ways, asset_id, file_set_ids)
+
+
+def _delete_at_once(
+    iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str]
+) -> dict[str, str] | None:
+    """Refusals by id, or None if the file sets are to be deleted one by one."""
+    try:
+        iconik.delete_file_sets(asset_id, file_set_ids)
+    except TokenRejected:
+        raise
+    except NotOffered as refusal:
+        ways.bulk_deletion.found(False, refusal)
+        return None
+    except NotFound:
+        return None
+    except IconikRefused as refusal:
+        if len(file_set_ids) == 1 or isinstance(refusal, NotPermitted):
+            return dict.fromkeys(file_set_ids, str(refusal))
+        # It refuses all for the sake of one. What it wouldn't delete so, no other way must.
+        each = [_delete_at_once(iconik, ways, asset_id, [one]) or {} for one in file_set_ids]
+        return {one: refusal for some in each for one, refusal in some.items()}
+    ways.bulk_deletion.found(True)
+    return {}
+
+
+def _mark_one_by_one(
+    iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str]
+) -> tuple[list[str], dict[str, str]]:
+    marked, refusals = [], {}
+    for each in file_set_ids:
+        try:
+            was_there = iconik.delete_file_set(asset_id, each)
+        except TokenRejected:
+            raise
+        except IconikRefused as refusal:
+            refusals[each] = str(refusal)
+            continue
+        marked.append(each)
+        if was_there:
+            ways.bulk_deletion.found(False, "it answered 404")
+    return marked, refusals
+
+
+def purge(iconik: Iconik, ways: Ways, marked: Mapping[str, str]) -> dict[str, str]:
+    """Remove the files of file sets that are marked deleted.
+
+    Args:
+        marked: the asset's id by file set id.
+
+    Returns:
+        iconik's refusals, by file set id.
+
+    Raises:
+        IconikUnavailable: iconik didn't answer: what of it was done isn't known.
+        TokenRejected: iconik accepts no token any more.
+    """
+    if len(marked) > 1:
+        with ways.bulk_purge.trying() as is_offered:
+            if is_offered and _purge_at_once(iconik, ways, list(marked)):
+                return {}
+    return purge_one_by_one(iconik, marked)
+
+
+def _purge_at_once(iconik: Iconik, ways: Ways, file_set_ids: Sequence[str]) -> bool:
+    try:
+        iconik.purge_file_sets(file_set_ids)
+    except TokenRejected:
+        raise
+    except (NotFound, NotOffered, NotPermitted) as refusal:
+        ways.bulk_purge.found(False, refusal)
+        return False
+    except IconikRefused as refusal:
+        log.warning("%s; purging them one by one", refusal)
+        return False
+    ways.bulk_purge.found(True)
+    return True
+
+
+def purge_one_by_one(iconik: Iconik, marked: Mapping[str, str]) -> dict[str, str]:
+    """Remove the files of file sets that are marked deleted, by a request each; see ``purge``."""
+    refusals = {}
+    for file_set_id, asset_id in marked.items():
+        try:
+            iconik.purge_file_set(asset_id, file_set_id)
+        except TokenRejected:
+            raise
+        except IconikRefused as refusal:
+            refusals[file_set_id] = str(refusal)
+    return refusals

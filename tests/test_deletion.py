@@ -1,0 +1,221 @@
+"""By which of iconik's ways proven file sets are deleted, in front of an iconik in memory."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from deletion import Ways, delete, purge
+from errors import (
+    IconikError,
+    IconikRefused,
+    IconikUnavailable,
+    NotFound,
+    NotOffered,
+    NotPermitted,
+    TokenRejected,
+)
+from tests.makers import ASSET, FakeIconik, on_b2, on_ll
+
+NO = "no (400)"
+
+
+@pytest.fixture
+def iconik() -> FakeIconik:
+    iconik = FakeIconik()
+    iconik.has(on_ll(), on_b2())
+    return iconik
+
+
+@pytest.fixture
+def newer(iconik: FakeIconik) -> FakeIconik:
+    """An iconik that deletes several file sets at once."""
+    iconik.deletes_at_once = True
+    return iconik
+
+
+@pytest.fixture
+def ways() -> Ways:
+    return Ways()
+
+
+def names(iconik: FakeIconik) -> list[str]:
+    return [call[0] for call in iconik.calls]
+
+
+# Deleting
+
+
+def test_where_iconik_can_file_sets_are_deleted_by_one_request(
+    newer: FakeIconik, ways: Ways
+) -> None:
+    assert delete(newer, ways, ASSET, ["s1", "s2"]) == ([], {})
+    assert newer.calls == [("delete_file_sets", ASSET, ["s1", "s2"])]
+
+
+def test_where_iconik_cannot_they_are_marked_one_by_one(iconik: FakeIconik, ways: Ways) -> None:
+    assert delete(iconik, ways, ASSET, ["s1", "s2"]) == (["s1", "s2"], {})
+    assert names(iconik) == ["delete_file_set", "delete_file_set"]
+
+
+@pytest.mark.parametrize("answer", [NotOffered, NotFound])
+def test_that_iconik_cannot_is_found_out_once(
+    newer: FakeIconik, ways: Ways, answer: type[IconikError]
+) -> None:
+    newer.problems["delete_file_sets"] = answer("delete them", "no such thing")
+    for _ in range(3):
+        delete(newer, ways, ASSET, ["s1"])
+    assert len(newer.called("delete_file_sets")) == 1
+
+
+def test_that_nothing_was_found_does_not_mean_that_iconik_cannot(
+    newer: FakeIconik, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer.problems["delete_file_sets"] = NotFound("delete them", "no such thing")
+    monkeypatch.setattr(newer, "delete_file_set", lambda *_: False)
+    assert delete(newer, ways, ASSET, ["s1"]) == (["s1"], {})
+    newer.problems.clear()
+    assert delete(newer, ways, ASSET, ["s2"]) == ([], {})
+
+
+def test_what_worked_once_is_tried_again(newer: FakeIconik, ways: Ways) -> None:
+    delete(newer, ways, ASSET, ["s1"])
+    newer.problems["delete_file_sets"] = NotFound("delete them", "no such thing")
+    delete(newer, ways, ASSET, ["s1"])
+    newer.problems.clear()
+    assert delete(newer, ways, ASSET, ["s2"]) == ([], {})
+
+
+def test_while_it_is_not_known_one_thread_at_a_time_finds_out(
+    newer: FakeIconik, ways: Ways
+) -> None:
+    newer.problems["delete_file_sets"] = NotOffered("delete them", "no (405)")
+    begin = threading.Barrier(8)
+
+    def one(number: int) -> None:
+        begin.wait(10)
+        delete(newer, ways, ASSET, [f"s{number}"])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, range(8)))
+    assert len(newer.called("delete_file_sets")) == 1
+
+
+def test_what_iconik_would_not_delete_at_once_is_not_deleted_another_way(
+    newer: FakeIconik, ways: Ways
+) -> None:
+    newer.problems["delete_file_sets"] = IconikRefused("delete them", "s1 is the last copy (400)")
+    marked, refusals = delete(newer, ways, ASSET, ["s1"])
+    assert (marked, list(refusals)) == ([], ["s1"])
+    assert not newer.called("delete_file_set", "purge_file_set")
+
+
+def test_one_refused_file_set_does_not_keep_the_others(
+    newer: FakeIconik, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete_file_sets(_: str, file_set_ids: list[str]) -> None:
+        if "s1" in file_set_ids:
+            raise IconikRefused("delete them", "s1 is the last copy (400)")
+
+    monkeypatch.setattr(newer, "delete_file_sets", delete_file_sets)
+    marked, refusals = delete(newer, ways, ASSET, ["s1", "s2"])
+    assert (marked, list(refusals)) == ([], ["s1"])
+
+
+def test_a_missing_role_is_told_of_each(newer: FakeIconik, ways: Ways) -> None:
+    newer.problems["delete_file_sets"] = NotPermitted("delete them", "it needs can_delete_files")
+    told = "could not delete them: it needs can_delete_files"
+    assert delete(newer, ways, ASSET, ["s1", "s2"]) == ([], {"s1": told, "s2": told})
+    assert not newer.called("delete_file_set")
+
+
+def test_a_refusal_to_mark_one_does_not_keep_the_others(
+    iconik: FakeIconik, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete_file_set(_: str, file_set_id: str) -> bool:
+        if file_set_id == "s1":
+            raise IconikRefused("delete s1", NO)
+        return True
+
+    monkeypatch.setattr(iconik, "delete_file_set", delete_file_set)
+    refusals = {"s1": "could not delete s1: no (400)"}
+    assert delete(iconik, ways, ASSET, ["s1", "s2"]) == (["s2"], refusals)
+
+
+@pytest.mark.parametrize("call", ["delete_file_sets", "delete_file_set"])
+@pytest.mark.parametrize("problem", [IconikUnavailable, TokenRejected])
+def test_what_ends_everything_is_passed_on(
+    iconik: FakeIconik, ways: Ways, call: str, problem: type[IconikError]
+) -> None:
+    iconik.deletes_at_once = call == "delete_file_sets"
+    iconik.problems[call] = problem("delete", "no")
+    with pytest.raises(problem):
+        delete(iconik, ways, ASSET, ["s1"])
+
+
+# Purging
+
+TWO = {"s1": "a1", "s2": "a2"}
+
+
+def test_file_sets_of_many_assets_are_purged_by_one_request(iconik: FakeIconik, ways: Ways) -> None:
+    iconik.purges_at_once = True
+    assert purge(iconik, ways, TWO) == {}
+    assert iconik.calls == [("purge_file_sets", ["s1", "s2"])]
+
+
+def test_a_single_one_is_purged_by_itself(iconik: FakeIconik, ways: Ways) -> None:
+    iconik.purges_at_once = True
+    purge(iconik, ways, {"s1": "a1"})
+    assert iconik.calls == [("purge_file_set", "a1", "s1")]
+
+
+@pytest.mark.parametrize("answer", [NotOffered, NotFound, NotPermitted])
+def test_that_many_cannot_be_purged_at_once_is_found_out_once(
+    iconik: FakeIconik, ways: Ways, answer: type[IconikError]
+) -> None:
+    iconik.purges_at_once = True
+    iconik.problems["purge_file_sets"] = answer("purge them", "no")
+    for _ in range(2):
+        assert purge(iconik, ways, TWO) == {}
+    assert len(iconik.called("purge_file_sets")) == 1
+    assert len(iconik.called("purge_file_set")) == 4
+
+
+def test_many_that_are_refused_are_purged_one_by_one_and_the_next_are_tried_again(
+    iconik: FakeIconik, ways: Ways
+) -> None:
+    iconik.purges_at_once = True
+    iconik.problems["purge_file_sets"] = IconikRefused("purge them", NO)
+    for _ in range(2):
+        assert purge(iconik, ways, TWO) == {}
+    assert len(iconik.called("purge_file_sets")) == 2
+
+
+def test_a_refused_purge_is_told_of_the_file_set_that_it_was_about(
+    iconik: FakeIconik, ways: Ways
+) -> None:
+    iconik.problems["purge_file_set"] = IconikRefused("purge it", NO)
+    told = "could not purge it: no (400)"
+    assert purge(iconik, ways, TWO) == {"s1": told, "s2": told}
+
+
+@pytest.mark.parametrize("call", ["purge_file_sets", "purge_file_set"])
+@pytest.mark.parametrize("problem", [IconikUnavailable, TokenRejected])
+def test_what_ends_every_purge_is_passed_on(
+    iconik: FakeIconik, ways: Ways, call: str, problem: type[IconikError]
+) -> None:
+    iconik.purges_at_once = True
+    iconik.problems[call] = problem("purge", "no")
+    with pytest.raises(problem):
+        purge(iconik, ways, TWO if call == "purge_file_sets" else {"s1": "a1"})
+
+
+def test_what_was_found_out_is_logged_once(
+    iconik: FakeIconik, ways: Ways, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "deletion")
+    for _ in range(2):
+        purge(iconik, ways, TWO)
+    (line,) = caplog.messages
+    assert line.startswith("this iconik does not let this token purge many file sets at once: ")
