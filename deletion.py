@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 
 
 class Way:
-    """A call that an iconik may have or not: found out once, and remembered.
+    """A call that may be there or not: found out once, and remembered.
 
     Args:
-        name: what it does, for the log.
+        lacking: what to say in the log where it isn't there.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, lacking: str) -> None:
+        self._lacking = lacking
         self._lock = threading.Lock()
         self._is_offered: bool | None = None
 
@@ -41,15 +41,23 @@ class Way:
         if self._is_offered is None:
             self._is_offered = is_offered
             if not is_offered:
-                log.info("this iconik does not %s: %s", self._name, why)
+                log.info("%s: %s", self._lacking, why)
 
 
 class Ways:
-    """The ways to delete that not every iconik offers, for all operations of a process."""
+    """The ways to delete that are not always there, as one operation has found them.
 
-    def __init__(self) -> None:
-        self.bulk_deletion = Way("delete several file sets of an asset at once")
-        self.bulk_purge = Way("let this token purge many file sets at once")
+    Args:
+        known: those that another has found: iconik is the same for all, their tokens may not be.
+    """
+
+    def __init__(self, known: "Ways | None" = None) -> None:
+        if known is None:
+            self.bulk_deletion = Way("this iconik does not delete several file sets at once")
+            self.bulk_purge = Way("this iconik does not purge many file sets at once")
+        else:
+            self.bulk_deletion, self.bulk_purge = known.bulk_deletion, known.bulk_purge
+        self.permitted_purge = Way("this token may not purge many file sets at once")
 
 
 def delete(
@@ -128,8 +136,8 @@ def purge(iconik: Iconik, ways: Ways, marked: Mapping[str, str]) -> dict[str, st
         TokenRejected: iconik accepts no token any more.
     """
     if len(marked) > 1:
-        with ways.bulk_purge.trying() as is_offered:
-            if is_offered and _purge_at_once(iconik, ways, list(marked)):
+        with ways.bulk_purge.trying() as is_offered, ways.permitted_purge.trying() as is_permitted:
+            if is_offered and is_permitted and _purge_at_once(iconik, ways, list(marked)):
                 return {}
     return purge_one_by_one(iconik, marked)
 
@@ -139,13 +147,17 @@ def _purge_at_once(iconik: Iconik, ways: Ways, file_set_ids: Sequence[str]) -> b
         iconik.purge_file_sets(file_set_ids)
     except TokenRejected:
         raise
-    except (NotFound, NotOffered, NotPermitted) as refusal:
+    except (NotFound, NotOffered) as refusal:
         ways.bulk_purge.found(False, refusal)
+        return False
+    except NotPermitted as refusal:
+        ways.permitted_purge.found(False, refusal)
         return False
     except IconikRefused as refusal:
         log.warning("%s; purging them one by one", refusal)
         return False
     ways.bulk_purge.found(True)
+    ways.permitted_purge.found(True)
     return True
 
 

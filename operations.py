@@ -82,13 +82,14 @@ class Operations:
         logs.operation_id.set(operation_id)
         settings = self._settings
         tokens = (click.auth_token, settings.iconik_token or "")
+        ways = Ways(self._ways)
         transport = Transport(
             settings.iconik_url, settings.iconik_id, tokens, self.pacer, CONNECTIONS, turn.check
         )
         try:
             while True:
                 try:
-                    run = Run(operation_id, click, turn, Iconik(transport), settings, self._ways)
+                    run = Run(operation_id, click, turn, Iconik(transport), settings, ways)
                     return run.run()
                 except SQLAlchemyError as error:
                     log.error("the database failed (%s); trying again", type(error).__name__)
@@ -253,7 +254,7 @@ class Run:
             size = min(2 * size, LARGEST_BATCH[self._click.action])
             # While the last ones are looked at, and copies asked for, others are begun.
             wait(batch.looks[:-CONNECTIONS])
-            goes_on = away is None and not batch.unanswered
+            goes_on = away is None and not batch.unanswered and not self._is_to_stop()
             following = self._begin(pool, size) if goes_on else Batch()
             try:
                 self._finish(batch)

@@ -218,4 +218,21 @@ def test_what_was_found_out_is_logged_once(
     for _ in range(2):
         purge(iconik, ways, TWO)
     (line,) = caplog.messages
-    assert line.startswith("this iconik does not let this token purge many file sets at once: ")
+    assert line.startswith("this token may not purge many file sets at once: ")
+
+
+def test_what_one_token_may_not_another_may(iconik: FakeIconik, ways: Ways) -> None:
+    iconik.purges_at_once = True
+    iconik.problems["purge_file_sets"] = NotPermitted("purge them", "it needs can_purge_files")
+    purge(iconik, Ways(ways), TWO)
+    iconik.problems.clear()
+    iconik.calls.clear()
+    purge(iconik, Ways(ways), TWO)
+    assert names(iconik) == ["purge_file_sets"]
+
+
+def test_what_iconik_does_not_have_all_operations_know(iconik: FakeIconik, ways: Ways) -> None:
+    for _ in range(2):
+        delete(iconik, Ways(ways), ASSET, ["s1"])
+    iconik.deletes_at_once = True
+    assert delete(iconik, Ways(ways), ASSET, ["s1"]) == (["s1"], {})

@@ -13,6 +13,19 @@ import sqlalchemy as sa
 from simulator.harness import SECRET, Service, Simulator, wait_for
 
 PATIENCE = 60.0
+
+# Those that an operation needs; without can_purge_files it only asks more often.
+ROLES = [
+    "can_read_storages",
+    "can_read_collections",
+    "can_read_assets",
+    "can_read_formats",
+    "can_read_files",
+    "can_write_transfers",
+    "can_read_jobs",
+    "can_delete_files",
+    "can_read_saved_searches",
+]
 BULK = "files/v1/storages/*/bulk/"
 FORMATS = "files/v1/assets/*/formats/"
 FILES = "files/v1/assets/*/files/"
@@ -174,6 +187,10 @@ class Desk:
             for each in self.simulator.control("GET", "requests")["objects"]
             if not SHOWING.fullmatch(f"{each['method']} {each['path']}")
         ]
+
+    def copies_asked_for(self) -> list[dict[str, Any]]:
+        """The requests for copies since the test began."""
+        return [each for each in self.seen("POST", "/bulk/") if "/storages/" in each["path"]]
 
     def wait_for_request(self, method: str, ending: str) -> None:
         """Wait until iconik has answered, or lost, such a request."""

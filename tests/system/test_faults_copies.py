@@ -145,7 +145,7 @@ def test_another_file_on_b2_deletes_nothing_and_is_not_copied_over(
     clip = desk.asset(b2=[{**CLIP[0], **record}], lucidlink=CLIP)
     assert only_problem(desk.do("remove", clip), "kept").startswith(reason)
     assert desk.on_lucidlink(clip) == ["clip.mov"]
-    assert desk.seen("POST", "/bulk/") == []
+    assert desk.copies_asked_for() == []
 
 
 @pytest.mark.parametrize("record", [{"status": "OPEN"}, {"status": "MISSING"}])

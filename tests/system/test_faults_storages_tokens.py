@@ -7,19 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.system.desk import CLIP, PURGE, Desk, only_problem
+from tests.system.desk import CLIP, PURGE, ROLES, Desk, only_problem
 
-ROLES = [
-    "can_read_storages",
-    "can_read_collections",
-    "can_read_assets",
-    "can_read_formats",
-    "can_read_files",
-    "can_write_transfers",
-    "can_read_jobs",
-    "can_delete_files",
-    "can_read_saved_searches",
-]
 WHOLE = {
     "purpose": "FILES",
     "status": "ACTIVE",
@@ -124,7 +113,7 @@ def test_where_nothing_can_be_copied_to_b2_only_what_needs_a_copy_is_kept(
     )
     assert report["counts"]["removed"] == 1
     assert (desk.on_lucidlink(rendered), desk.on_lucidlink(both)) == (["clip.mov"], [])
-    assert desk.seen("POST", "/bulk/") == []
+    assert desk.copies_asked_for() == []
 
 
 # Roles

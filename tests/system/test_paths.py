@@ -64,7 +64,7 @@ def test_what_is_on_lucidlink_already_stays_where_it_is(desk: Desk) -> None:
     asset_id = desk.asset(b2=CLIP, lucidlink=CLIP)
     assert desk.do("add", asset_id, path=PATH)["counts"]["there"] == 1
     assert desk.on_lucidlink(asset_id) == ["clip.mov"]
-    assert desk.seen("POST", "/bulk/") == []
+    assert desk.copies_asked_for() == []
 
 
 def test_a_directory_that_leads_out_of_the_storage_is_refused(desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 from simulator.harness import Service, Simulator, wait_for
 from tests.system.media import asset, collection, files, unproven_deletions
-from tests.system.points import hang_at, kill_at
+from tests.system.points import PURGE_MANY, hang_at, kill_at
 
 MANY = 120
 PURGE = "files/v1/assets/*/purge/"
@@ -40,7 +40,7 @@ def test_a_stop_is_heeded_by_whoever_runs_it_after_a_kill(
     simulator: Simulator, service: Service
 ) -> None:
     clips = [asset(simulator, f"clip{number}", on="both") for number in range(3)]
-    hang_at(simulator, "DELETE", PURGE)
+    hang_at(simulator, "POST", PURGE_MANY)
     operation_id = service.click("remove", "ORIGINAL", asset_ids=clips).json()["operation_id"]
     kill_at(service)
     stop(service, operation_id)
