@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 # As many as fill iconik's limit where it takes 300 ms to answer, and some more.
 CONNECTIONS = 24
 PURGED_AT_ONCE = 25
+PURGED_AFTER = 2.0
 # Small batches first, so that the first copies are asked for soon.
 FIRST_BATCH = 16
 # Add asks for so many copies at once; Remove keeps no more from a newer click while it deletes.
@@ -109,7 +110,7 @@ class Batch:
 
     held: list[Held] = field(default_factory=list)
     looks: list[Future[Look]] = field(default_factory=list)
-    marked: Marked = field(default_factory=lambda: Marked(PURGED_AT_ONCE))
+    marked: Marked = field(default_factory=lambda: Marked(PURGED_AT_ONCE, PURGED_AFTER))
     unanswered: list[tuple[Held, IconikUnavailable]] = field(default_factory=list)
 
 

@@ -19,8 +19,9 @@ from iconik import Iconik
 from job_texts import Fields, broken
 from ledger import Ledger
 from operation_job import OperationJob
+from pacing import Pacer
 from settings import Settings
-from transport import Pacer, Transport
+from transport import Transport
 from turn import Turn
 
 log = logging.getLogger(__name__)

@@ -1,5 +1,7 @@
 """How many marked file sets wait to be purged together."""
 
+import pytest
+
 from claims import Held
 from custody import Safe
 from purging import Marked
@@ -14,19 +16,29 @@ def an_asset(name: str, file_sets: int) -> tuple[Held, Look]:
 
 
 def test_few_wait_for_more() -> None:
-    marked = Marked(4)
+    marked = Marked(4, 60.0)
     assert marked.add(*an_asset("a", 3)) == []
 
 
 def test_enough_are_purged_together_whatever_assets_they_are_of() -> None:
-    marked, first, second = Marked(4), an_asset("a", 3), an_asset("b", 1)
+    marked, first, second = Marked(4, 60.0), an_asset("a", 3), an_asset("b", 1)
     marked.add(*first)
     assert marked.add(*second) == [first, second]
     assert marked.rest() == []
 
 
 def test_what_is_left_is_told_once() -> None:
-    marked, only = Marked(4), an_asset("a", 1)
+    marked, only = Marked(4, 60.0), an_asset("a", 1)
     marked.add(*only)
     assert marked.rest() == [only]
     assert marked.rest() == []
+
+
+def test_none_waits_for_long_where_others_come_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("purging.time.monotonic", lambda: now[0])
+    marked, first, second = Marked(100, 2.0), an_asset("a", 1), an_asset("b", 1)
+    assert marked.add(*first) == []
+    now[0] += 2.5
+    assert marked.add(*second) == [first, second]
+    assert marked.add(*an_asset("c", 1)) == []
