@@ -42,12 +42,14 @@ class Needs(NamedTuple):
 ACCOUNT = Needs("an account at iconik, and a server that it reaches")
 CLOUD = Needs("an account at Google Cloud")
 NETWORK = Needs("a Debian server on the network, as root")
+MAC = Needs("a Mac")
 DEMO = Run("tests/system/test_demo.py::test_ctrl_c_leaves_no_process_and_no_file_behind")
 FILLED_IN = Run("tests/test_docs.py::test_the_example_of_settings_can_be_filled_in")
 SERVER = Run("tests/install/test_first_click.py::test_the_server_of_the_readme_starts")
 # By script/install, which does the same.
 INSTALL = Run("tests/install/test_install.py::test_the_second_run_starts_it")
 WALK = Run("tests/install/test_first_click.py::test_the_walk_without_iconik_ends_with_a_click")
+BACKUP = Run("tests/install/test_install.py::test_a_backup_that_is_restored_has_what_was_under_way")
 CI = Run(".ci/run")
 
 # By how they begin, the longest beginning first where several fit.
@@ -96,6 +98,21 @@ COMMANDS: dict[str, Run | Needs] = {
     "find /var/tmp/b2": WALK,
     "sudo journalctl -u b2-iconik-plugin": NETWORK,
     # docs/deployment.md
+    "sudo git pull": NETWORK,
+    "sudo script/install --yes": INSTALL,
+    "curl --silent --unix-socket": Run("tests/install/test_install.py::test_only_nginx_may_speak"),
+    "sudo systemctl stop b2-iconik-plugin": BACKUP,
+    "sudo systemctl start b2-iconik-plugin": BACKUP,
+    "sudo sqlite3": BACKUP,
+    "sudo rm -f": BACKUP,
+    "sudo install -m 600": BACKUP,
+    "pg_dump": Run("tests/postgres/test_backup.py::"),
+    "pg_restore": Run("tests/postgres/test_backup.py::"),
+    "docker": Needs("a container engine"),
+    'echo "POSTGRES_PASSWORD=': Needs("a container engine"),
+    "sudo install -d -m 700 -o YOUR_USER": MAC,
+    "sudo cp deploy/b2-iconik-plugin.plist": MAC,
+    "sudo launchctl": MAC,
     "gcloud": CLOUD,
     "openssl rand -hex 32 | tr": CLOUD,
     "curl --user me 'https://plugin.example.com/operations": Run(

@@ -60,8 +60,10 @@ def build() -> str:
         elif instruction == "COPY" and not what.startswith("--from"):
             *sources, target = what.split()
             there = f"root{target if target.startswith('/') else f'{place}/{target}'}"
-            found = [str(path) for each in sources for path in sorted(ROOT.glob(each))]
-            lines.append(f"mkdir -p {there}; cp {shlex.join(found)} {there}")
+            found = [path for each in sources for path in sorted(ROOT.glob(each))]
+            # Of a directory, its content is copied.
+            named = shlex.join(f"{path}/." if path.is_dir() else str(path) for path in found)
+            lines.append(f"mkdir -p {there}; cp -r {named} {there}")
         elif instruction == "WORKDIR":
             place = what
         elif instruction == "ENV":
@@ -124,6 +126,16 @@ def test_the_linter_finds_nothing_wrong_with_the_dockerfile() -> None:
         [WORKSHOP / "hadolint", "Dockerfile"], cwd=ROOT, capture_output=True, check=False, text=True
     )
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_dockerfile_copies_all_that_the_service_is_made_of() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    directories = {name.split("/")[0] for name in listed.stdout.splitlines() if "/" in name}
+    others = {".ci", "deploy", "docs", "script", "simulator", "tests"}
+    copied = {source for what in told("COPY") for source in what.split()[:-1]}
+    assert directories - others <= copied
 
 
 def test_what_the_dockerfile_copies_is_not_ignored() -> None:

