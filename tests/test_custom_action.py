@@ -358,6 +358,11 @@ def test_a_directory_that_leads_elsewhere_is_refused(path: str) -> None:
     assert refusal(body, [*QUERY, ("path", path)]).field == "path"
 
 
+def test_a_directory_of_the_machine_is_refused_saying_what_it_counts_from() -> None:
+    body = {"context": "ASSET", "asset_ids": [ASSET]}
+    assert "counts from the storage's root" in str(refusal(body, [*QUERY, ("path", "/mnt/x")]))
+
+
 def test_two_directories_are_refused() -> None:
     body = {"context": "ASSET", "asset_ids": [ASSET]}
     error = refusal(body, [*QUERY, ("path", "a"), ("path", "b")])

@@ -13,6 +13,7 @@ import requests
 import check_setup
 import create_custom_actions
 import list_custom_actions
+from findings import wrong as wrong_finding
 from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from tests.system.media import asset, files
 from tests.test_check_roles import ONLY_FOR_SOME, PATHS
@@ -131,9 +132,10 @@ def test_a_check_leaves_everything_as_it_is(
     seen = bench.simulator.control("GET", "requests")["objects"]
     changing = [each for each in seen if each["method"] != "GET"]
     assert [(each["method"], each["status"]) for each in changing] == [
-        ("POST", 400), ("DELETE", 404), ("POST", 200), ("PATCH", 404), ("DELETE", 404),
+        ("POST", 400), ("DELETE", 404), ("PATCH", 404), ("POST", 200), ("PATCH", 404),
+        ("DELETE", 404),
     ]  # fmt: skip
-    assert changing[2]["path"] == "/API/search/v1/search/"
+    assert changing[3]["path"] == "/API/search/v1/search/"
     assert bench.state() == before
 
 
@@ -240,6 +242,17 @@ def test_a_service_that_is_down_is_told(
     bench.service.start()
     assert "Connection refused" in told["endpoint"]
     assert told["operations"] == "no process runs them: start the service, or see its log"
+
+
+def test_whatever_a_finding_says_secrets_are_left_out(
+    bench: Bench,
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    telling = wrong_finding("database", f"it said {SECRET} and {bench.simulator.token}")
+    monkeypatch.setattr("check_database.check", lambda _: [telling])
+    _, found = check()
+    assert ("database", "wrong", "it said *** and ***") in found
 
 
 def test_settings_that_are_not_whole_are_told_first(
