@@ -1,0 +1,300 @@
+"""The operations page in a real Chromium, in front of the real service."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from simulator.harness import Service, wait_for
+from tests.chromium.browser import complaints, open_browser, prefer, resize
+from tests.system.media import asset
+
+PATIENCE = 30.0
+DONE = "4 assets, 4 copied"
+
+
+def clicked(service: Service, action: str, *asset_ids: str) -> str:
+    answer = service.click(action, "ORIGINAL", asset_ids=list(asset_ids))
+    assert answer.status_code == 200
+    return str(answer.json()["operation_id"])
+
+
+def clips(service: Service, title: str, number: int, on: str = "b2") -> list[str]:
+    return [asset(service.simulator, f"{title}{each}", on=on) for each in range(number)]
+
+
+def shown(browser: WebDriver, part: str = "main") -> str:
+    """What a person reads on the page now."""
+    script = "return document.querySelector(arguments[0])?.innerText ?? ''"
+    return str(browser.execute_script(script, part))
+
+
+def wait_to_read(browser: WebDriver, text: str, part: str = "main") -> None:
+    """Wait until the page shows something, by itself."""
+
+    def is_shown() -> bool:
+        return text in shown(browser, part)
+
+    try:
+        wait_for(f"'{text}'", is_shown, PATIENCE)
+    except TimeoutError:
+        raise AssertionError(f"no '{text}' in: {shown(browser, part)}") from None
+
+
+def copies_wait(service: Service) -> None:
+    """Have every copy wait, for as long as the test wants."""
+    service.simulator.control("PATCH", "settings", {"copies_paused": True})
+
+
+def copies_go_on(service: Service) -> None:
+    service.simulator.control("PATCH", "settings", {"copies_paused": False})
+
+
+def press(browser: WebDriver, button: str) -> None:
+    browser.find_element(By.ID, button).click()
+
+
+def open_operation(browser: WebDriver, service: Service, operation_id: str) -> None:
+    browser.get(f"{service.url}/operations/{operation_id}")
+
+
+@pytest.fixture(scope="module")
+def kept(service: Service) -> str:
+    """The id of an operation that kept one of two assets, whose file was edited."""
+    first, edited = clips(service, "clip", 2, on="both")
+    service.simulator.edit_on_lucidlink(edited, "another cut")
+    operation_id = clicked(service, "remove", first, edited)
+    service.report(operation_id)
+    return operation_id
+
+
+def test_an_operation_is_watched_from_click_to_end(browser: WebDriver, service: Service) -> None:
+    copies_wait(service)
+    # Nobody presses anything from here on: the page follows by itself.
+    operation_id = clicked(service, "add", *clips(service, "watched", 4))
+    row = f"tr:has(#o-{operation_id})"
+    wait_to_read(browser, "0 of 4 assets", row)
+    assert "running" in shown(browser, row)
+    copies_go_on(service)
+    wait_to_read(browser, DONE, row)
+    wait_to_read(browser, "finished", row)
+    browser.find_element(By.ID, f"o-{operation_id}").click()
+    assert DONE in shown(browser, "#state")
+    assert shown(browser, "#report").count("copied") == 4
+
+
+def test_a_running_operation_says_what_it_waits_for(browser: WebDriver, service: Service) -> None:
+    copies_wait(service)
+    operation_id = clicked(service, "add", *clips(service, "waited", 4))
+    open_operation(browser, service, operation_id)
+    wait_to_read(browser, "1 copy job of iconik's, about 4 assets", "#state")
+    assert "It looks again" in shown(browser, "#state")
+    assert "under way" in shown(browser, "#jobs")
+    copies_go_on(service)
+    wait_to_read(browser, DONE, "#state")
+    assert "It waits for" not in shown(browser, "#state")
+    assert "ended" in shown(browser, "#jobs")
+
+
+def test_an_operation_is_stopped_and_tried_again(browser: WebDriver, service: Service) -> None:
+    copies_wait(service)
+    operation_id = clicked(service, "add", *clips(service, "stopped", 6))
+    open_operation(browser, service, operation_id)
+    wait_to_read(browser, "copy job", "#state")
+    press(browser, "stop")
+    wait_to_read(browser, "Stopped by ada on the operations page", "#state")
+    assert "6\nundone" in shown(browser, ".counts")
+    press(browser, "retry")
+    wait_to_read(browser, "This operation tries again what was left.")
+    assert operation_id in shown(browser, ".facts")
+    copies_go_on(service)
+    wait_to_read(browser, "6 assets, 6 ", "#state")
+    (retried,) = [each for each in service.newest()[:1] if each != operation_id]
+    assert service.report(retried)["result"] == "finished"
+
+
+def test_what_was_kept_is_told_with_its_reason_and_what_to_do(
+    browser: WebDriver, service: Service, kept: str
+) -> None:
+    open_operation(browser, service, kept)
+    assert "differs from its master" in shown(browser, "#report")
+    press(browser, "count-kept")
+    assert "Still on LucidLink" in shown(browser, "#report")
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#report tbody tr")) == 1
+
+
+def test_an_asset_is_found_by_its_id(browser: WebDriver, service: Service) -> None:
+    (clip,) = clips(service, "sought", 1)
+    operation_id = clicked(service, "add", clip)
+    service.report(operation_id)
+    field = browser.find_element(By.NAME, "text")
+    field.send_keys(clip, Keys.ENTER)
+    (row,) = browser.find_elements(By.CSS_SELECTOR, "tbody tr a")
+    assert row.get_attribute("id") == f"o-{operation_id}"
+
+
+def test_the_report_is_downloaded_and_read(
+    browser: WebDriver, service: Service, kept: str, directory: Path
+) -> None:
+    open_operation(browser, service, kept)
+    browser.find_element(By.LINK_TEXT, "Report as CSV").click()
+    path = directory / "downloads" / f"{kept}.csv"
+    wait_for("download", path.exists, PATIENCE)
+    lines = list(csv.reader(io.StringIO(path.read_text("utf-8-sig"))))
+    assert lines[0] == ["asset_id", "format", "kind", "reason"]
+    assert sorted(line[2] for line in lines[1:]) == ["kept", "removed"]
+
+
+def test_everything_is_reached_with_the_keyboard(
+    browser: WebDriver, service: Service, kept: str
+) -> None:
+    open_operation(browser, service, kept)
+    reached = []
+    for _ in range(40):
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+        here = browser.switch_to.active_element
+        reached.append(here.get_attribute("id") or here.text)
+        width = browser.execute_script("return getComputedStyle(arguments[0]).outlineWidth", here)
+        assert float(str(width).removesuffix("px")) >= 2, f"{reached[-1]} shows no focus"
+        if reached[-1] == "Report as CSV":
+            break
+    assert reached[0] == "Skip to the contents"
+    for name in ("All operations", "count-kept", "retry", "again", "Report as CSV"):
+        assert name in reached
+
+
+def test_whoever_is_on_a_button_stays_there_while_the_page_follows(
+    browser: WebDriver, service: Service
+) -> None:
+    copies_wait(service)
+    operation_id = clicked(service, "add", *clips(service, "focus", 4))
+    wait_to_read(browser, "running", f"tr:has(#o-{operation_id})")
+    link = browser.find_element(By.ID, f"o-{operation_id}")
+    browser.execute_script("arguments[0].focus()", link)
+    copies_go_on(service)
+    wait_to_read(browser, DONE, f"tr:has(#o-{operation_id})")
+    assert browser.switch_to.active_element.get_attribute("id") == f"o-{operation_id}"
+
+
+@pytest.mark.parametrize("width", [320, 390, 1080, 1100])
+def test_nothing_is_wider_than_the_window(
+    browser: WebDriver, service: Service, kept: str, width: int
+) -> None:
+    resize(browser, width, 800)
+    for path in ("/operations", f"/operations/{kept}", f"/operations/{kept}?show=kept"):
+        browser.get(f"{service.url}{path}")
+        assert browser.execute_script(TOO_WIDE, width) == [], path
+
+
+def test_who_prefers_the_dark_has_it_dark(browser: WebDriver, kept: str, service: Service) -> None:
+    def contrasts() -> list[float]:
+        """How much each text stands out from what is behind it, as WCAG counts it."""
+        found: list[float] = browser.execute_script(CONTRASTS)
+        return found
+
+    for scheme, is_dark in (("dark", True), ("light", False)):
+        prefer(browser, scheme)
+        open_operation(browser, service, kept)
+        ground = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g)"
+        brightness = sum(map(int, browser.execute_script(ground))) / 3
+        assert (brightness < 80) is is_dark
+        assert min(contrasts()) >= 4.5
+
+
+def test_without_a_script_the_page_is_loaded_again_now_and_then(
+    browser: WebDriver, service: Service
+) -> None:
+    copies_wait(service)
+    operation_id = clicked(service, "add", *clips(service, "plain", 2))
+    setting = "Emulation.setScriptExecutionDisabled"
+    browser.execute_cdp_cmd(setting, {"value": True})
+    try:
+        open_operation(browser, service, operation_id)
+        assert browser.find_elements(By.CSS_SELECTOR, "noscript meta[http-equiv=refresh]")
+        copies_go_on(service)
+        wait_for("end", lambda: "2 assets, 2 copied" in browser.page_source, PATIENCE)
+    finally:
+        browser.execute_cdp_cmd(setting, {"value": False})
+
+
+def test_a_service_that_is_gone_is_told_and_found_again(
+    browser: WebDriver, service: Service
+) -> None:
+    service.process.kill()
+    wait_to_read(browser, "The service can't be reached now", "#live")
+    service.start()
+    wait_for("it", lambda: shown(browser, "#live") == "", PATIENCE)
+    # What it said about the requests that failed meanwhile.
+    assert all("ERR_CONNECTION_REFUSED" in each["message"] for each in complaints(browser))
+
+
+def test_without_the_secret_there_is_nothing_to_see(
+    service: Service, tmp_path: Path, kept: str
+) -> None:
+    with open_browser(tmp_path) as stranger:
+        for path in ("/operations", f"/operations/{kept}"):
+            stranger.get(f"{service.url}{path}")
+            assert "Remove from LucidLink" not in stranger.page_source
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, service: Service) -> Callable[[str], str]:
+    """A page of somebody else's that presses Stop on an operation's page; returns its address."""
+
+    def make(operation_id: str) -> str:
+        page = tmp_path / "evil.html"
+        page.write_text(
+            f'<form method="post" action="{service.url}/operations/{operation_id}/stop">'
+            '<input name="token" value="guess"></form><script>document.forms[0].submit()</script>'
+        )
+        return page.as_uri()
+
+    return make
+
+
+def test_a_page_of_somebody_elses_presses_no_button(
+    browser: WebDriver, service: Service, elsewhere: Callable[[str], str]
+) -> None:
+    copies_wait(service)
+    operation_id = clicked(service, "add", *clips(service, "forged", 4))
+    browser.get(elsewhere(operation_id))
+    wait_to_read(browser, "This was not sent from the operations page")
+    assert service.operation(operation_id).stop_by is None
+    (refused,) = complaints(browser)
+    assert "403" in refused["message"]
+
+
+# Whatever reaches beyond its place.
+TOO_WIDE = """
+const main = document.querySelector("main");
+const edge = main.getBoundingClientRect().right - parseFloat(getComputedStyle(main).paddingRight);
+return [...main.querySelectorAll("*")]
+  .filter((each) => each.getBoundingClientRect().right > edge + 1)
+  .map((each) => `${each.tagName} ${each.className} ${each.innerText}`)
+  .concat(document.documentElement.scrollWidth > innerWidth ? ["the page"] : [])
+  .concat(innerWidth > arguments[0] ? ["the window"] : []);
+"""
+CONTRASTS = """
+const number = (text) => text.match(/[\\d.]+/g).map(Number);
+const linear = (part) => (part /= 255) <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+const bright = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+const ground = (element) => {
+  for (let each = element; each; each = each.parentElement) {
+    const colour = number(getComputedStyle(each).backgroundColor);
+    if (colour.length < 4 || colour[3] > 0.99) return colour;
+  }
+  return [255, 255, 255];
+};
+return [...document.querySelectorAll("main *")]
+  .filter((each) => each.innerText && [...each.childNodes].some(
+    (node) => node.nodeType === 3 && node.textContent.trim()))
+  .map((each) => {
+    const [a, b] = [bright(number(getComputedStyle(each).color)), bright(ground(each))];
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  });
+"""
