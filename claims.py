@@ -16,7 +16,7 @@ was stopped, or failed, are followed by the next that is about the asset.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,6 +47,7 @@ class Held:
     asset_id: str
     formats: tuple[str, ...]
     memo: Memo
+    user_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class Claims:
             # copy that may be under way is followed: it would undo what the newer one does.
             is_held = bool(formats or memo.deleting or memo.asking)
             if is_held:
-                held.append(Held(row.asset_id, formats, memo))
+                held.append(Held(row.asset_id, formats, memo, self._operation.user_id))
             mine = set(left[row.asset_id])
             lost = {name: SUPERSEDED for name in self._operation.formats if name not in mine}
             self._set(

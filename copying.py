@@ -76,7 +76,7 @@ def take_up(iconik: Iconik, claims: Claims, held: Held, now_ms: int) -> bool:
     running = [job for job in jobs if not {job.id, job.parent_id} & known]
     held.memo.asking = False
     if running:
-        log.info("asset %s is being copied already: %s jobs", held.asset_id, len(running))
+        log.debug("asset %s is being copied already: %s jobs", held.asset_id, len(running))
         held.memo.unfinished_ms = None
         # Which format each is about isn't said.
         claims.copying([held], dict.fromkeys((job.id for job in running), ""), now_ms)
@@ -95,7 +95,7 @@ def _ask_once(iconik: Iconik, route: Route, name: str, held: Sequence[Held]) -> 
     except IconikRefused as refusal:
         log.warning("%s", refusal)
         return "", str(refusal)
-    log.info("asked for copies of %s of %s assets: job %s", name, len(held), job_id)
+    log.debug("asked for copies of %s of %s assets: job %s", name, len(held), job_id)
     return job_id, ""
 
 

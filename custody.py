@@ -8,7 +8,7 @@ deletion.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -39,11 +39,13 @@ class Safe:
         file_set_id: the file set on LucidLink.
         twin_id: the file set on B2 that proves it.
         by_checksum: whether every file was proven by checksum, too, and not by its size alone.
+        size: of all its files, in bytes.
     """
 
     file_set_id: str
     twin_id: str
     by_checksum: bool
+    size: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,8 @@ def _judge_load(load: Load, shelves: Mapping[str, Shelf], disputed: Set[Key]) ->
                     for spot, several in zip(load.spots, twins, strict=True)
                     for each in several
                 )
-                return Safe(load.file_set_id, twin_id, by_checksum)
+                size = sum(spot.file.size or 0 for spot in load.spots)
+                return Safe(load.file_set_id, twin_id, by_checksum, size)
             doubts += against
         doubts = doubts or [_no_twin(spot.file) for spot in load.spots]
     # What only a person can help is told first: no copy would settle it.

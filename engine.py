@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient
 from sqlalchemy.exc import SQLAlchemyError
 
+import logs
 from cipher import Cipher
 from custom_action import CustomAction
 from database import connect, engine_url, writing
@@ -316,7 +317,9 @@ class Executor:
         # A kill is no fault of the operation's, so any number of them is survived.
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1_000_000)
         def operation(click: dict[str, Any]) -> dict[str, Any]:
-            return run(click)
+            # The engine's own lines, too, and only as long as its thread works on it.
+            with logs.about(str(DBOS.workflow_id)):
+                return run(click)
 
         DBOS.launch()
         DBOS.register_queue(QUEUE, polling_interval_sec=0.5)

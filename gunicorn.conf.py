@@ -5,9 +5,12 @@ import os
 from pathlib import Path
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from gunicorn.systemd import sd_notify
 from gunicorn.workers.base import Worker
 
+import logs
 import metric_files
 import settings
 from errors import SettingsError
@@ -32,6 +35,27 @@ limit_request_fields = 50
 limit_request_field_size = 8190
 # A worker's beat is a file: in memory it can't be held up by a disk.
 control_socket_disable = True
+
+
+class OneLog(Logger):
+    """Gunicorn's logger; its lines are as the plugin's own, unless it was told where they go."""
+
+    def setup(self, cfg: Config) -> None:
+        """Set it up."""
+        super().setup(cfg)
+        is_told = cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json or cfg.errorlog != "-"
+        if is_told:
+            return
+        try:
+            told = settings.load()
+        except SettingsError:
+            # It won't start, and says why in a moment.
+            return
+        logs.configure(told.log_level, told.log_format)
+        logs.take_over(self.error_log)
+
+
+logger_class = OneLog
 
 # Where systemd waits to hear that the service is ready, if it started it.
 _held_back: dict[str, str] = {}

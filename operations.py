@@ -142,6 +142,7 @@ class Run:
         self._claims = Claims(turn.engine, self._operation(), turn.term)
         self._stop = StopRequest(self._ledger, self._number)
         self._is_stopping = False
+        self._has_put_off = False
         # Why nothing can be copied to B2; not known before the storages were looked at.
         self._obstacle: str | None = None
         self._outage: IconikUnavailable | None = None
@@ -355,8 +356,12 @@ class Run:
             for held, _ in unanswered:
                 self._let_go(held, 0)
             raise
+        # A line for each would be thousands while iconik is half away; the report names them.
+        level = logging.DEBUG if self._has_put_off else logging.WARNING
+        more = f" (and so for {len(unanswered) - 1} more)" if len(unanswered) > 1 else ""
+        log.log(level, "%s%s; the others go on", unanswered[0][1], more)
+        self._has_put_off = True
         for held, error in unanswered:
-            log.warning("%s; the others go on", error)
             held.memo.failures += 1
             if held.memo.failures < MOST_FAILURES:
                 self._let_go(

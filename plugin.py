@@ -176,7 +176,7 @@ def start() -> Flask:
         settings = environment.load()
     except SettingsError as error:
         raise SystemExit(f"b2-iconik-plugin: {error}") from None
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     log.info("this is version %s", VERSION)
     if len(settings.secret) < SHORT_SECRET:
         log.warning("BZ_SHARED_SECRET has under %s characters: take a longer one", SHORT_SECRET)

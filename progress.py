@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import logs
 from custom_action import CustomAction
 from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, Stopped
 from iconik import Iconik
@@ -60,7 +59,6 @@ class Shown:
 
     def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
         """Run an operation, and show it."""
-        logs.operation_id.set(operation_id)
         settings = self._settings
         refused = self._refused.get(click.user_id)
         if refused is not None and time.monotonic() - refused < REFUSED:

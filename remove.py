@@ -1,9 +1,9 @@
 """What Remove does with one asset: prove its files safe on B2, and delete those that are."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
+import audit
 import deletion
 from claims import Claims, Held
 from custody import Safe, Unproven, Verdict, judge, presence, wanted_formats
@@ -13,8 +13,6 @@ from iconik import Iconik
 from outcomes import Outcome
 from records import ACTIVE, DELETED
 from sight import Look, Patience, Sight, see, vanished
-
-log = logging.getLogger(__name__)
 
 
 def look_to_remove(
@@ -128,7 +126,7 @@ def _delete(
         elif file_set_id in marked:
             look.marked[file_set_id] = proofs[file_set_id]
         else:
-            _note_deletion(held, name, proofs[file_set_id])
+            _note_deletion(held, name, file_set_id, proofs[file_set_id])
 
 
 def note_purge(held: Held, look: Look, refusals: Mapping[str, str]) -> None:
@@ -144,20 +142,13 @@ def note_purge(held: Held, look: Look, refusals: Mapping[str, str]) -> None:
         if file_set_id in refusals:
             look.outcomes[name] = Outcome("failed", refusals[file_set_id])
         else:
-            _note_deletion(held, name, proof)
+            _note_deletion(held, name, file_set_id, proof)
     look.marked.clear()
 
 
-def _note_deletion(held: Held, name: str, proof: Safe) -> None:
-    del held.memo.deleting[proof.file_set_id]
-    log.info(
-        "deleted file set %s (%s) of asset %s: proven by %s of file set %s on B2",
-        proof.file_set_id,
-        name,
-        held.asset_id,
-        "size and checksum" if proof.by_checksum else "size",
-        proof.twin_id,
-    )
+def _note_deletion(held: Held, name: str, file_set_id: str, proof: Safe | None) -> None:
+    del held.memo.deleting[file_set_id]
+    audit.deleted(held, name, file_set_id, proof)
 
 
 def _finish_deletion(iconik: Iconik, held: Held, storages: tuple[str, str]) -> dict[str, Outcome]:
@@ -194,10 +185,7 @@ def _finish_deletion(iconik: Iconik, held: Held, storages: tuple[str, str]) -> d
             outcomes[name] = Outcome("failed", refusals[file_set_id])
             continue
         outcomes[name] = Outcome("removed")
-        if verdict:
-            _note_deletion(held, name, verdict)
-        else:
-            del held.memo.deleting[file_set_id]
+        _note_deletion(held, name, file_set_id, verdict)
     return outcomes
 
 

@@ -21,6 +21,7 @@ SQLITE_DRIVERS = ("sqlite", "sqlite+pysqlite")
 DATABASE_NAME = "b2-iconik-plugin.sqlite"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_FORMATS = ("text", "json")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 THIS_MACHINE = "127.0.0.0/8,::1"
 LOCAL = (ip_network("127.0.0.0/8"), ip_network("::1"))
@@ -41,6 +42,7 @@ class Settings:
         formats: names of the formats that a click is about when its action names none.
         database_url: SQLAlchemy URL of the database that holds the operations.
         log_level: a level name of ``logging``.
+        log_format: how log lines are written, 'text' or 'json'.
         copy_timeout: how long a copy may take before it is given up and reported.
         settle_time: how long a file may stay unfinished after the job that copied it has ended.
         requests_per_second: the most that is asked of iconik.
@@ -58,6 +60,7 @@ class Settings:
     copy_timeout: timedelta = timedelta(days=7)
     settle_time: timedelta = timedelta(minutes=10)
     requests_per_second: int = 48
+    log_format: str = "text"
     metrics_from: tuple[IPv4Network | IPv6Network, ...] = LOCAL
 
     @property
@@ -92,6 +95,7 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
         formats=split_formats("FORMAT_NAMES", given.get("FORMAT_NAMES", DEFAULT_FORMATS)),
         database_url=_database_url(given),
         log_level=_log_level(given.get("LOG_LEVEL", "INFO")),
+        log_format=_log_format(given.get("LOG_FORMAT", "text")),
         copy_timeout=_duration("COPY_TIMEOUT", given.get("COPY_TIMEOUT", "7d")),
         settle_time=_duration("COPY_SETTLE_TIME", given.get("COPY_SETTLE_TIME", "10m")),
         requests_per_second=_rate(given.get("ICONIK_REQUESTS_PER_SECOND", "48")),
@@ -180,6 +184,12 @@ def _log_level(text: str) -> str:
     if text.upper() not in LOG_LEVELS:
         raise SettingsError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
     return text.upper()
+
+
+def _log_format(text: str) -> str:
+    if text.lower() not in LOG_FORMATS:
+        raise SettingsError(f"LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
+    return text.lower()
 
 
 def _duration(name: str, text: str) -> timedelta:

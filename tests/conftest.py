@@ -62,6 +62,7 @@ def own_environment(
         "COPY_TIMEOUT",
         "DATABASE_URL",
         "FORMAT_NAMES",
+        "LOG_FORMAT",
         "LOG_LEVEL",
         "METRICS_FROM",
         "STATE_DIRECTORY",

@@ -1,14 +1,24 @@
 """Log lines: one an event, with the operation's id."""
 
+import json
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import audit
 import logs
+from claims import Held
+from custody import Safe
 from logs import OURS
+from tables import Memo
+
+PROOF = Safe("set-1", "set-2", by_checksum=True, size=18_000)
 
 
 def said_by(path: Path, level: int, message: str) -> None:
@@ -31,6 +41,7 @@ def as_before() -> Iterator[None]:
     root.handlers = handlers
     root.setLevel(level)
     library.handlers, library.propagate = of_library
+    logging.getLogger(logs.AUDIT).setLevel(logging.NOTSET)
     logs.operation_id.set("-")
 
 
@@ -91,6 +102,114 @@ def test_configuring_twice_doubles_no_line(capsys: pytest.CaptureFixture[str]) -
     logs.configure("INFO")
     said_by(OURS / "plugin.py", logging.INFO, "once")
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_thread_names_an_operation_only_as_long_as_it_works_on_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO")
+    library = OURS / ".venv" / "lib" / "dbos" / "_dbos.py"
+    with suppress(ZeroDivisionError), logs.about("1b9d"):
+        said_by(library, logging.WARNING, "of a library")
+        raise ZeroDivisionError
+    said_by(library, logging.WARNING, "after it")
+    first, second = capsys.readouterr().err.splitlines()
+    assert "[1b9d] of a library" in first
+    assert "[-] after it" in second
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "WARNING", "ERROR"])
+def test_deletions_are_heard_at_any_level(level: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(level)
+    audit.deleted(Held("asset-1", (), Memo(), "ada"), "ORIGINAL", "set-1", PROOF)
+    assert "INFO [-] deleted ORIGINAL of asset asset-1" in capsys.readouterr().err
+
+
+# As JSON
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The lines, each of which is a JSON object."""
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_line_of_json_has_time_level_logger_operation_and_message(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO", "json")
+    said_by(OURS / "plugin.py", logging.INFO, "ready")
+    with logs.about("1b9d"):
+        said_by(OURS / "plugin.py", logging.INFO, "one\r\ntwo \u2028 \ud800")
+    first, second = said(capsys)
+    assert datetime.fromisoformat(first.pop("time")).tzinfo
+    assert first == {"level": "INFO", "logger": "any", "operation_id": None, "message": "ready"}
+    assert second["operation_id"] == "1b9d"
+    assert second["message"] == "one\r\ntwo \u2028 \ud800"
+
+
+def test_a_line_of_json_has_the_trace_of_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO", "json")
+    try:
+        raise ValueError("inside")
+    except ValueError:
+        logging.getLogger("plugin").exception("it failed")
+    (line,) = said(capsys)
+    assert line["message"] == "it failed"
+    assert "ValueError: inside" in line["trace"]
+
+
+def test_a_line_of_json_shows_nothing_that_a_library_hangs_on_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO", "json")
+    logging.getLogger("plugin").warning("odd", extra={"headers": {"Auth-Token": "secret"}})
+    assert "secret" not in capsys.readouterr().err
+
+
+def test_of_a_deletion_json_says_who_what_and_by_which_proof(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO", "json")
+    with logs.about("1b9d"):
+        audit.deleted(Held("asset-1", (), Memo(), "ada"), "ORIGINAL", "set-1", PROOF)
+    (line,) = said(capsys)
+    del line["time"]
+    assert line == {
+        "level": "INFO",
+        "logger": "audit",
+        "operation_id": "1b9d",
+        "message": "deleted ORIGINAL of asset asset-1: file set set-1, 18,000 bytes, clicked by "
+        "user ada, proven by size and checksum of file set set-2 on B2",
+        "event": "deleted",
+        "user_id": "ada",
+        "asset_id": "asset-1",
+        "format": "ORIGINAL",
+        "file_set_id": "set-1",
+        "bytes": 18_000,
+        "twin_file_set_id": "set-2",
+        "proven_by": "size and checksum",
+    }
+
+
+def test_of_a_deletion_that_was_proven_before_an_interruption_that_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO", "json")
+    audit.deleted(Held("asset-1", (), Memo()), "ORIGINAL", "set-1", None)
+    (line,) = said(capsys)
+    assert line["message"].endswith(
+        "file set set-1, of unknown size, clicked by user unknown, proven before an interruption"
+    )
+    assert (line["bytes"], line["twin_file_set_id"], line["proven_by"]) == (None, None, None)
+
+
+def test_what_a_server_says_goes_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    server = logging.getLogger("gunicorn.error")
+    server.addHandler(logging.StreamHandler())
+    logs.configure("INFO", "json")
+    logs.take_over(server)
+    server.info("Listening at: http://127.0.0.1:8000")
+    assert [line["message"] for line in said(capsys)] == ["Listening at: http://127.0.0.1:8000"]
 
 
 def test_the_development_server_is_heard(capsys: pytest.CaptureFixture[str]) -> None:
