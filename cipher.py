@@ -2,12 +2,17 @@
 
 import base64
 import pickle
-from typing import Any
+from typing import Any, NoReturn
 
 from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from dbos import Serializer
+from dbos import DBOSPortableJSONSerializer, Serializer
+from dbos._serialization import DefaultSerializer
+
+
+class NotEncrypted(Exception):
+    """A row of the engine's says that its value is not encrypted: it isn't this service's."""
 
 
 class Cipher(Serializer):
@@ -45,3 +50,13 @@ def _key(secret: str) -> bytes:
 def _derive(secret: str, purpose: bytes) -> bytes:
     info = b"b2-iconik-plugin " + purpose
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret.encode())
+
+
+def _refuse(self: Serializer, serialized_data: str | None) -> NoReturn:
+    raise NotEncrypted(f"a value in the database is said to be {self.name()}: it is not read")
+
+
+# The engine reads a value as its row says, be that a plain pickle: whoever could write one into the
+# database could run code here. There is no setting against it.
+for _each in (DefaultSerializer, DBOSPortableJSONSerializer):
+    _each.deserialize = _refuse  # type: ignore[method-assign, assignment]

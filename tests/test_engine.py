@@ -1,8 +1,12 @@
 """The engine on a real SQLite file, with operations that do next to nothing."""
 
+import base64
+import json
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +19,7 @@ import engine as engine_module
 from custom_action import CustomAction
 from database import connect
 from engine import KEEP, Executor, Recorder
-from errors import RecordingError, SettingsError, Stopped
+from errors import RecordingError, RetryError, SettingsError, Stopped
 from ledger import Ledger
 from settings import Settings
 from turn import Turn, now_ms
@@ -214,6 +218,49 @@ def test_the_executor_stops_its_operations_when_its_lock_file_is_gone(
     wait_until(lambda: len(runner.calls) == 1)
     Path(f"{sa.make_url(settings.database_url).database}.lock").unlink()
     wait_until(lambda: len(runner.calls) == 2)
+
+
+class Infection:
+    """What does something as soon as it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self._path,)
+
+
+@pytest.mark.parametrize("kind", ["py_pickle", "portable_json"])
+def test_what_somebody_wrote_into_the_database_is_not_read(
+    recorder: Recorder,
+    ledger: Ledger,
+    database: sa.Engine,
+    start: Callable[[Runner], Executor],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    monkeypatch.setattr(engine_module, "WATCH_INTERVAL", 0.1)
+    trace = tmp_path / "trace"
+    pickled = pickle.dumps({"args": (Infection(trace),), "kwargs": {}})
+    values = {
+        "py_pickle": base64.b64encode(pickled).decode(),
+        "portable_json": json.dumps({"positionalArgs": [asdict(CLICK)], "namedArgs": {}}),
+    }
+    forged, _ = recorder.record(CLICK)
+    with database.begin() as connection:
+        connection.execute(sa.text("UPDATE workflow_input SET inputs = :it"), {"it": values[kind]})
+        connection.execute(sa.text("UPDATE workflow_status SET serialization = :it"), {"it": kind})
+    runner = Runner()
+    start(runner)
+    wait_until(lambda: has_ended(ledger, forged))
+    other, _ = recorder.record(CLICK)
+    wait_until(lambda: has_ended(ledger, other))
+    assert [operation_id for operation_id, _ in runner.calls] == [other]
+    assert not trace.exists()
+    with pytest.raises(RetryError):
+        recorder.click_of(forged)
+    assert not trace.exists()
 
 
 def test_an_operation_the_engine_lost_is_reported_as_interrupted(
