@@ -35,7 +35,11 @@ SECRET = "secret-shared-with-iconik-0123456789"
 USER = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
 NOWHERE = "/operations/00000000-0000-4000-8000-000000000000"
 CLICK = a_click(
-    "remove", asset_ids=("a1", "a2"), user_id=USER, auth_token="token", b2_storage_id=B2
+    "remove",
+    asset_ids=("a1", "a2"),
+    user_id=USER,
+    auth_token="a-token-of-a-click",
+    b2_storage_id=B2,
 )
 REMOVED, KEPT = Outcome("removed"), Outcome("kept", "clip.mov <b>differs</b> from its master")
 
@@ -321,6 +325,15 @@ def test_an_operation_tells_what_came_of_each_asset_and_why(page: Page) -> None:
     assert "Mend what the reason says, then try again" in shown
     assert "Try again what is left" in shown
     assert 'href="https://iconik.test/asset/a2"' in page.get(f"/operations/{operation_id}").text
+
+
+def test_no_token_of_a_click_is_shown(page: Page) -> None:
+    operation_id = page.ended({"a1": {"ORIGINAL": KEPT}})
+    path = f"/operations/{operation_id}"
+    for shown in (path, f"{path}?format=json", f"{path}.csv", "/operations?format=json"):
+        answer = page.get(shown)
+        assert CLICK.auth_token not in answer.text
+        assert SECRET not in answer.text
 
 
 def test_an_operation_is_the_same_as_json(page: Page) -> None:

@@ -3,8 +3,10 @@
 import os
 import shutil
 import socket
+import sqlite3
 import ssl
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +19,7 @@ from simulator.harness import ROOT, SECRET, Process, Simulator, stop_all, wait_f
 from tests.nginx.certificate import make_certificate
 from tests.ports import free_port
 from tests.system.media import asset, files
+from throttle import MOST_FAILURES
 
 HOST = "plugin.example.com"
 SLOW_CLIENTS = 100
@@ -229,3 +232,44 @@ def has_ended(client: ssl.SSLSocket) -> bool:
     except OSError:
         return True
     return True
+
+
+def look(front: Front, password: str = SECRET, **headers: str) -> requests.Response:
+    return requests.get(
+        f"{front.url}/operations",
+        auth=("ada", password),
+        headers=headers,
+        verify=front.certificate,
+        timeout=20,
+    )
+
+
+def test_the_operations_page_is_seen_through_https_and_its_password_logged_nowhere(
+    front: Front,
+) -> None:
+    answer = look(front)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    for name in ("operations.js", "operations.css"):
+        static = f"{front.url}/static/{name}"
+        assert requests.get(static, verify=front.certificate, timeout=20).status_code == 200
+    logged = (front.directory / "b2-iconik-plugin.log").read_text()
+    assert "GET /operations" in logged
+    for log in ("b2-iconik-plugin.log", "service.log", "error.log"):
+        written = (front.directory / log).read_text()
+        assert SECRET not in written
+        assert b64encode(f"ada:{SECRET}".encode()).decode() not in written
+
+
+def test_who_guesses_the_password_cannot_pass_for_somebody_else(front: Front) -> None:
+    # All worker processes count together.
+    for number in range(MOST_FAILURES):
+        forged = {"X-Forwarded-For": f"198.51.100.{number}"}
+        assert look(front, f"guess-{number}", **forged).status_code == 401
+    assert look(front, **{"X-Forwarded-For": "198.51.100.99"}).status_code == 429
+    with sqlite3.connect(front.directory / "b2-iconik-plugin.sqlite", timeout=30) as database:
+        clients = database.execute("SELECT client, failures FROM plugin_refusals").fetchall()
+        database.execute("DELETE FROM plugin_refusals")
+    database.close()
+    assert clients == [("127.0.0.1", MOST_FAILURES)]
+    assert look(front).status_code == 200
