@@ -15,12 +15,17 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 import meters
-from tallies import Standing
+from tallies import Standing, Tally
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 # What proxies add to requests that they pass on.
 PASSED_ON = frozenset({"forwarded", "via", "x-real-ip"})
 ACTIONS = ("add", "remove")
+RESULTS = ("finished", "finished with warnings", "stopped", "failed")
+ALWAYS = (
+    *(Tally("operation", action, result) for action in ACTIONS for result in RESULTS),
+    Tally("format", "remove", "failed", "half_deleted"),
+)
 
 
 class Source(Protocol):
@@ -132,7 +137,8 @@ def _of(standing: Standing) -> Iterator[Metric]:
         "Formats of assets by what came of them, counted as their operations end.",
         labels=["action", "outcome", "reason"],
     )
-    for tally, times in standing.ended.items():
+    # From nothing to one looks like no increase, so what alerts are about is there from the start.
+    for tally, times in {**dict.fromkeys(ALWAYS, 0), **standing.ended}.items():
         if tally.what == "operation":
             operations.add_metric([tally.action, tally.outcome.replace(" ", "_")], times)
         else:
