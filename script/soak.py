@@ -1,4 +1,4 @@
-"""Random clicks, faults and kills for a while; then whether anything was lost or forgotten."""
+"""Random clicks, stops, faults and kills for a while; then whether anything was lost."""
 
 import argparse
 import random
@@ -57,8 +57,8 @@ class Soak:
     def _happen(self, crowd: Crowd) -> None:
         chance = self._chance
         what = chance.choices(
-            ("click", "fault", "let_pass", "pause", "go_on", "kill", "lock"),
-            (40, 25, 20, 5, 6, 6, 1),
+            ("click", "fault", "let_pass", "pause", "go_on", "kill", "lock", "stop"),
+            (40, 25, 20, 5, 6, 6, 1, 8),
         )[0]
         if what in ("click", "lock"):
             assets = chance.sample(range(ASSETS), chance.randint(1, ASSETS))
@@ -73,6 +73,8 @@ class Soak:
             crowd.do_mischief(chance.randrange(len(MISCHIEF)))
         elif what == "let_pass":
             crowd.let_pass(chance.randint(1, 60), 3.0)
+        elif what == "stop":
+            crowd.stop(chance.randrange(ASSETS))
         elif what == "kill":
             crowd.kill()
         else:
@@ -89,6 +91,7 @@ class Soak:
             "unproven (lost)": deletions["unproven"],
             "forgotten": self.forgotten,
             "wrong in the end": len(self.wrong),
+            "stops": self.tally.stops,
             "kills": self.tally.kills,
             "faults": self.tally.faults,
         }

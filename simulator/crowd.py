@@ -42,6 +42,7 @@ class Tally:
     refused: int = 0
     kills: int = 0
     faults: int = 0
+    stops: int = 0
     operations: set[str] = field(default_factory=set)
 
 
@@ -60,6 +61,7 @@ class Crowd:
         self._service = service
         self._new: list[str] = []
         self._wishes: dict[Path, bool] = {}
+        self._wished_by: dict[Path, str] = {}
         self._assets = [self._make(PLACES[each % len(PLACES)]) for each in range(count)]
         self._masters = {path: _digest(path) for path in _files(simulator.b2)}
         self.tally = tally or Tally()
@@ -81,6 +83,17 @@ class Crowd:
         for asset_id in ids:
             for name in formats:
                 self._wishes[self._on_lucidlink(asset_id, name)] = action == "add"
+                self._wished_by[self._on_lucidlink(asset_id, name)] = operation_id
+
+    def stop(self, which: int) -> None:
+        """Stop one of the running operations: what it was about may be either way from then on."""
+        running = [each for each in self._new if not self._service.has_ended(each)]
+        if not running or not self._service.ask_to_stop(running[which % len(running)], "a person"):
+            return
+        self.tally.stops += 1
+        stopped = running[which % len(running)]
+        for path in [path for path, by in self._wished_by.items() if by == stopped]:
+            self._wishes.pop(path, None)
 
     def do_mischief(self, number: int) -> None:
         """Let something go wrong with the next requests that it fits."""

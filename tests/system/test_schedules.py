@@ -1,4 +1,4 @@
-"""Any clicks, pauses, faults and kills in any order: the newest clicks have won in the end.
+"""Any clicks, pauses, stops, faults and kills in any order: the newest clicks have won in the end.
 
 SCHEDULES, in the environment, is how many orders are tried.
 """
@@ -45,6 +45,10 @@ def test_the_newest_click_wins_whatever_happens(simulator: Simulator, service: S
         @rule(requests=st.integers(1, 12))
         def let_pass(self, requests: int) -> None:
             self.crowd.let_pass(requests, 1.5)
+
+        @rule(which=st.integers(0, STEPS))
+        def stop(self, which: int) -> None:
+            self.crowd.stop(which)
 
         @rule()
         def kill(self) -> None:

@@ -1,6 +1,11 @@
 """An operation is stopped by another process, in the middle, and across a kill."""
 
-from simulator.harness import Service, Simulator, wait_for
+import json
+import os
+import subprocess
+import sys
+
+from simulator.harness import ROOT, Service, Simulator, wait_for
 from tests.system.media import asset, collection, files, unproven_deletions
 from tests.system.points import PURGE_MANY, hang_at, kill_at
 
@@ -71,3 +76,39 @@ def test_a_click_after_a_stop_waits_for_the_copy_that_was_left(
     assert service.report(removed)["counts"]["removed"] == 1
     assert files(simulator.lucidlink) == []
     assert unproven_deletions(simulator) == 0
+
+
+def shell(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run script/operations' program beside the service, as its administrator would."""
+    return subprocess.run(
+        [sys.executable, "show_operations.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **service.environment, "SUDO_USER": "ada"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_an_operation_is_stopped_tried_again_and_watched_from_the_shell(
+    simulator: Simulator, service: Service
+) -> None:
+    clips = [asset(simulator, f"clip{number}") for number in range(3)]
+    simulator.control("PATCH", "settings", {"copies_paused": True})
+    # This token is good no more, so the service's own goes on, for what is tried again, too.
+    click = {"context": "BULK", "asset_ids": clips, "auth_token": "a-token-that-has-expired"}
+    first = service.post("add", click, "ORIGINAL").json()["operation_id"]
+    wait_for("copies", lambda: service.progress(first).get("copying") == 3, 30)
+    assert shell(service, "stop", first).stdout == "It will stop at its next safe point.\n"
+    assert service.report(first)["stopped_by"] == "ada with script/operations"
+    said = shell(service, "retry", first, "--json")
+    assert said.returncode == 0, said.stderr
+    second = json.loads(said.stdout)["operation_id"]
+    simulator.control("PATCH", "settings", {"copies_paused": False})
+    watched = shell(service, "watch", second)
+    assert "\nAdd to LucidLink: finished\n" in watched.stdout
+    report = service.report(second)
+    assert (report["retry_of"], report["counts"]["assets"]) == (first, 3)
+    assert len(files(simulator.lucidlink)) == 3
+    assert "a-token-that-has-expired" not in said.stdout + said.stderr + watched.stdout
