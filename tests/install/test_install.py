@@ -25,6 +25,7 @@ INSTALL = (
 )
 CERTIFICATES = "/etc/ssl/b2-iconik-plugin"
 CLIPS = 12
+WORKERS = 3
 # What systemd would wait for, at most.
 STOP = 15.0
 
@@ -56,6 +57,9 @@ class Installed:
         filled_in = env.read_text().replace("ICONIK_ID=\n", f"ICONIK_ID={self.simulator.app_id}\n")
         env.write_text(f"{filled_in}ICONIK_URL={self.simulator.url}\n")
         self.secret = re.findall(r"^BZ_SHARED_SECRET=(\S+)$", filled_in, re.MULTILINE)[0]
+        machine.path("/etc/default/b2-iconik-plugin").write_text(
+            f"GUNICORN_CMD_ARGS=-w {WORKERS}\n"
+        )
         self.second_run = machine.run(install)
 
     def get(self, path: str) -> requests.Response:
@@ -118,6 +122,53 @@ def test_the_second_run_starts_it(installed: Installed) -> None:
     assert installed.property("ActiveState") == "active"
     assert installed.property("StatusText") == f"version {VERSION} answers"
     assert installed.property("UnitFileState") == "enabled"
+
+
+def test_gunicorn_takes_arguments_from_where_debian_has_them(installed: Installed) -> None:
+    main = installed.property("MainPID")
+    children = installed.machine.path(f"/proc/{main}/task/{main}/children").read_text()
+    assert len(children.split()) == WORKERS
+
+
+def test_a_checkout_that_the_service_cannot_read_is_refused(installed: Installed) -> None:
+    module = installed.machine.path(f"{CHECKOUT}/worker.py")
+    module.chmod(0o600)
+    refused = installed.machine.run(INSTALL.format(CERTIFICATES))
+    module.chmod(0o644)
+    assert not refused.ok
+    assert "the user b2-iconik-plugin can't read all of /opt" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("--nginx plugin.example.com", "get a certificate for plugin.example.com first"),
+        ("--nginx 'a;b'", "--nginx needs the name of a host"),
+        ("--nginx", "--nginx needs a value"),
+        ("--ngingx x", "there is no option --ngingx"),
+    ],
+)
+def test_what_cannot_be_installed_is_refused_before_anything_is_done(
+    installed: Installed, options: str, reason: str
+) -> None:
+    refused = installed.machine.run(f"script/install --yes {options}")
+    assert not refused.ok
+    assert reason in refused.output
+    assert "+ " not in refused.output
+
+
+def test_a_dry_run_shows_the_commands_and_runs_none(installed: Installed) -> None:
+    shown = installed.machine.run(f"{INSTALL.format(CERTIFICATES)} --dry-run")
+    assert shown.ok
+    assert "  systemctl restart b2-iconik-plugin\n" in shown.output
+    assert "+ " not in shown.output
+
+
+def test_without_a_yes_nothing_is_done(installed: Installed) -> None:
+    asked = installed.machine.run("echo n | script/install")
+    assert not asked.ok
+    assert "Nothing was done." in asked.output
+    assert "+ " not in asked.output
 
 
 def test_the_second_run_makes_nothing_twice(installed: Installed) -> None:
