@@ -124,7 +124,9 @@ def _variables(environment: Mapping[str, str], env_file: Path) -> dict[str, str]
     try:
         from_file = dotenv_values(env_file, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{env_file} can't be read: {type(error).__name__}") from None
+        # It is the service's own, as a rule, and closed to others.
+        do = ": run this as its owner, or as root" if isinstance(error, PermissionError) else ""
+        raise SettingsError(f"{env_file} can't be read: {type(error).__name__}{do}") from None
     both = {**{name: value or "" for name, value in from_file.items()}, **environment}
     return {name: value.strip() for name, value in both.items() if value.strip()}
 

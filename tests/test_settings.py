@@ -126,7 +126,7 @@ def test_a_file_that_may_not_be_read_is_named(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(settings_module, "dotenv_values", refuse)
-    with pytest.raises(SettingsError, match=r"\.env can't be read: PermissionError"):
+    with pytest.raises(SettingsError, match=r"\.env can't be read: PermissionError: run this as"):
         settings_module.load(environment, Path("some/.env"))
 
 

@@ -15,6 +15,7 @@ import create_custom_actions
 import list_custom_actions
 from findings import wrong as wrong_finding
 from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
+from simulator.job_records import FINAL
 from tests.system.media import asset, files
 from tests.test_check_roles import ONLY_FOR_SOME, PATHS
 
@@ -45,16 +46,23 @@ class Bench:
         )
 
     def state(self) -> Any:
-        """All that a check must leave as it is."""
+        """All that a check must leave as it is, when what was clicked before has ended."""
+        wait_for("end of all jobs", lambda: all(map(ended, self._listed("jobs/v1/jobs/"))), 30)
         there = self.simulator.control("GET", "")
         counts = {name: there[name] for name in ("running_jobs", "assets", "deletions")}
-        headers = {"App-ID": self.simulator.app_id, "Auth-Token": self.simulator.token}
-        lists = [
-            requests.get(f"{self.simulator.url}/API/{path}", headers=headers, timeout=20).json()
-            for path in ("jobs/v1/jobs/", "assets/v1/custom_actions/")
-        ]
+        lists = [self._listed(each) for each in ("jobs/v1/jobs/", "assets/v1/custom_actions/")]
         everything = [files(self.simulator.b2), files(self.simulator.lucidlink)]
         return counts, lists, everything, self.service.newest()
+
+    def _listed(self, path: str) -> Any:
+        headers = {"App-ID": self.simulator.app_id, "Auth-Token": self.simulator.token}
+        url = f"{self.simulator.url}/API/{path}"
+        return requests.get(url, headers=headers, timeout=20).json()["objects"]
+
+
+def ended(job: Any) -> bool:
+    """Whether nothing moves a job any more."""
+    return job["status"] in FINAL
 
 
 @pytest.fixture(scope="module")
@@ -122,15 +130,21 @@ def test_a_set_up_is_checked_from_nothing_to_the_first_click(
 
 
 def test_a_check_leaves_everything_as_it_is(
-    bench: Bench, check: Callable[..., tuple[int, Findings]]
+    bench: Bench,
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bench.create()
     asset(bench.simulator, "bystander", on="both")
     before = bench.state()
+    # To tell its requests from those of the service.
+    bench.simulator.control("POST", "tokens", {"token": OTHER_TOKEN, "roles": None})
+    monkeypatch.setenv("ICONIK_TOKEN", OTHER_TOKEN)
     bench.simulator.control("DELETE", "requests")
     assert wrong(check()) == []
     seen = bench.simulator.control("GET", "requests")["objects"]
-    changing = [each for each in seen if each["method"] != "GET"]
+    mine = [each for each in seen if each["token"] == OTHER_TOKEN]
+    changing = [each for each in mine if each["method"] != "GET"]
     assert [(each["method"], each["status"]) for each in changing] == [
         ("POST", 400), ("DELETE", 404), ("PATCH", 404), ("POST", 200), ("PATCH", 404),
         ("DELETE", 404),
