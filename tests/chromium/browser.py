@@ -57,7 +57,7 @@ def open_browser(directory: Path) -> Iterator[WebDriver]:
     service = Service(str(DRIVER), log_output=str(directory / "chromedriver.log"))
     browser = webdriver.Chrome(options=options, service=service)
     try:
-        browser.set_page_load_timeout(30)
+        browser.set_page_load_timeout(60)
         yield browser
     finally:
         browser.quit()

@@ -3,9 +3,11 @@
 import csv
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -14,7 +16,7 @@ from simulator.harness import Service, wait_for
 from tests.chromium.browser import complaints, open_browser, prefer, resize
 from tests.system.media import asset
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 DONE = "4 assets, 4 copied"
 
 
@@ -56,7 +58,15 @@ def copies_go_on(service: Service) -> None:
 
 
 def press(browser: WebDriver, button: str) -> None:
-    browser.find_element(By.ID, button).click()
+    """Press a button or a link, also if the page puts a new one in its place just then."""
+
+    def is_pressed() -> bool:
+        with suppress(StaleElementReferenceException):
+            browser.find_element(By.ID, button).click()
+            return True
+        return False
+
+    wait_for(button, is_pressed, PATIENCE)
 
 
 def open_operation(browser: WebDriver, service: Service, operation_id: str) -> None:
@@ -83,7 +93,7 @@ def test_an_operation_is_watched_from_click_to_end(browser: WebDriver, service: 
     copies_go_on(service)
     wait_to_read(browser, DONE, row)
     wait_to_read(browser, "finished", row)
-    browser.find_element(By.ID, f"o-{operation_id}").click()
+    press(browser, f"o-{operation_id}")
     assert DONE in shown(browser, "#state")
     assert shown(browser, "#report").count("copied") == 4
 
@@ -174,8 +184,8 @@ def test_whoever_is_on_a_button_stays_there_while_the_page_follows(
     copies_wait(service)
     operation_id = clicked(service, "add", *clips(service, "focus", 4))
     wait_to_read(browser, "running", f"tr:has(#o-{operation_id})")
-    link = browser.find_element(By.ID, f"o-{operation_id}")
-    browser.execute_script("arguments[0].focus()", link)
+    focus = "document.getElementById(arguments[0]).focus()"
+    browser.execute_script(focus, f"o-{operation_id}")
     copies_go_on(service)
     wait_to_read(browser, DONE, f"tr:has(#o-{operation_id})")
     assert browser.switch_to.active_element.get_attribute("id") == f"o-{operation_id}"
