@@ -37,10 +37,11 @@ def prepare(environment: Mapping[str, str] = os.environ) -> Path:
     above = Path(given or tempfile.gettempdir())
     for old in above.glob(f"{PREFIX}*"):
         _remove_if_left(old)
-    made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=above))
+    made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir=above))
     # Held by this process and by all that it starts, until the last of them has ended.
     _lock(made / IN_USE)
-    return made
+    # Only now: another start would take what isn't locked for left behind.
+    return made.rename(above / made.name.removeprefix("."))
 
 
 def clean(directory: Path) -> None:

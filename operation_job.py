@@ -73,7 +73,7 @@ class OperationJob:
         if job is None:
             raise NotFound(f"look at job {self._job_id}", "iconik knows no such job")
         self._note(fields)
-        if job.status in ABORTED and operation.stop_ms is None and not self.is_told:
+        if job.status in ABORTED and operation.stop_ms is None:
             self._ledger.ask_to_stop(self._id, BY, now_ms())
         return bool(news)
 

@@ -71,6 +71,22 @@ def test_what_a_killed_start_has_left_is_removed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [made]
 
 
+def test_a_start_that_is_just_making_its_own_is_not_taken_for_one_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = metric_files._lock
+    others: list[Path] = []
+
+    def lock_late(path: Path) -> int | None:
+        monkeypatch.setattr(metric_files, "_lock", lock)
+        others.append(prepare({"RUNTIME_DIRECTORY": str(tmp_path)}))
+        return lock(path)
+
+    monkeypatch.setattr(metric_files, "_lock", lock_late)
+    mine = prepare({"RUNTIME_DIRECTORY": str(tmp_path)})
+    assert sorted(tmp_path.iterdir()) == sorted([mine, *others])
+
+
 def test_what_another_start_uses_stays(tmp_path: Path, directory: Path) -> None:
     prepare({"RUNTIME_DIRECTORY": str(tmp_path)})
     assert directory.is_dir()

@@ -15,7 +15,7 @@ from responses import RequestsMock
 
 import meters
 import metric_files
-from errors import IconikUnavailable
+from errors import IconikRefused, IconikUnavailable
 from iconik import Iconik
 from metrics import add_to, may_see
 from tallies import Standing, Tally
@@ -264,6 +264,22 @@ def test_a_process_counts_on_in_the_slot_that_it_takes(
         "counter_0.db",
         "counter_1.db",
     ]
+
+
+def test_however_much_is_counted_there_is_room_for_it(
+    transport: Transport, http: RequestsMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = metric_files.prepare({"RUNTIME_DIRECTORY": str(tmp_path)})
+    monkeypatch.setenv(metric_files.VARIABLE, str(directory))
+    statuses = (200, 201, 202, 204, 400, 404, 409, 422)
+    for number in range(meters.MOST_CALLS + 10):
+        path = f"files/v1/a_rather_long_path_{'x' * number}/"
+        for status in statuses:
+            http.add("DELETE", f"{API}{path}", status=status)
+            with suppress(IconikRefused):
+                transport.delete(path, "ask", "a_role")
+    sizes = {path.stat().st_size for path in directory.glob("*.db")}
+    assert sizes == {metric_files.ROOM}
 
 
 def test_a_process_that_gets_no_room_works_without_metrics_of_its_own(

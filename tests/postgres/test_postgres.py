@@ -13,6 +13,7 @@ from engine import Executor, Recorder
 from ledger import Ledger
 from lock import POSTGRES_EXECUTOR, is_taken, only_one
 from settings import Settings
+from tallies import Tally
 from turn import Turn, now_ms
 
 SECONDS = 30.0
@@ -65,6 +66,26 @@ def test_a_click_is_recorded_once_and_run(settings: Settings, recorder: Recorder
     executor.start()
     wait_until(lambda: not ledger.running())
     executor.stop()
+    told = recorder.standing()
+    assert told is not None
+    assert told.ended[Tally("operation", "remove", "failed")] >= 1
+    assert told.running == {}
+    engine.dispose()
+
+
+def test_the_job_of_an_operation_is_noted(settings: Settings, recorder: Recorder) -> None:
+    operation_id, _ = recorder.record(CLICK)
+    engine = connect(settings.database_url, 5)
+    ledger = Ledger(engine, Ledger(engine).begin_term(now_ms()))
+    operation = ledger.operation(operation_id)
+    assert operation
+    assert ledger.job(operation.number) is None
+    for noted in ("", "job-1", "job-1"):
+        ledger.note_job(operation.number, noted)
+        assert ledger.job(operation.number) == noted
+    ledger.fail(operation.number, "this is only a test", now_ms())
+    ledger.forget([operation_id])
+    assert ledger.job(operation.number) is None
     engine.dispose()
 
 
