@@ -46,6 +46,7 @@ class Gatekeeper:
 
     def __init__(self, settings: Settings, recorder: Recorder) -> None:
         self._secrets = settings.secrets
+        self._proxies = settings.trusted_proxies
         self._recorder = recorder
 
     def refusal(self, request: Request) -> Refusal | None:
@@ -59,7 +60,8 @@ class Gatekeeper:
             return Refusal(HTTPStatus.UNAUTHORIZED, "Give the shared secret as the password.")
         engine, _ = self._recorder.prepare()
         throttle = Throttle(engine)
-        client = client_of(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""))
+        forwarded_for = request.headers.get("X-Forwarded-For", "")
+        client = client_of(request.remote_addr or "", forwarded_for, self._proxies)
         # First, so that who is held back learns nothing of the secret meanwhile.
         seconds = throttle.seconds_left(client, now_ms())
         if seconds:

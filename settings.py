@@ -47,6 +47,7 @@ class Settings:
         settle_time: how long a file may stay unfinished after the job that copied it has ended.
         requests_per_second: the most that is asked of iconik.
         metrics_from: the networks whose machines may see the metrics.
+        trusted_proxies: the networks whose machines are believed when they say who asks.
     """
 
     iconik_id: str
@@ -62,6 +63,7 @@ class Settings:
     requests_per_second: int = 48
     log_format: str = "text"
     metrics_from: tuple[IPv4Network | IPv6Network, ...] = LOCAL
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = LOCAL
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -100,6 +102,7 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
         settle_time=_duration("COPY_SETTLE_TIME", given.get("COPY_SETTLE_TIME", "10m")),
         requests_per_second=_rate(given.get("ICONIK_REQUESTS_PER_SECOND", "48")),
         metrics_from=_networks("METRICS_FROM", given.get("METRICS_FROM", THIS_MACHINE)),
+        trusted_proxies=_networks("TRUSTED_PROXIES", given.get("TRUSTED_PROXIES", THIS_MACHINE)),
     )
 
 

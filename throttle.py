@@ -1,6 +1,7 @@
 """Holding back clients that give wrong secrets: the same for all processes, and bounded."""
 
 import ipaddress
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -13,6 +14,8 @@ PERIOD_MS = 600_000
 MOST_CLIENTS = 10_000
 # One customer of a provider has so much of IPv6 at least.
 IPV6_PREFIX = 64
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Throttle:
@@ -55,18 +58,19 @@ class Throttle:
             )
 
 
-def client_of(peer: str, forwarded_for: str) -> str:
+def client_of(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> str:
     """Who a request is from, as far as that can be believed.
 
     Args:
         peer: the address of the connection's other end; "" for a Unix socket's.
         forwarded_for: the header X-Forwarded-For. Its last address is believed if the other end is
-            on this machine, as nginx is; anybody else may have made it up.
+            a proxy's or a Unix socket's; anybody else may have made it up.
+        proxies: where proxies are.
 
     Returns:
         An IPv4 address, or an IPv6 network; all that is neither is 'unknown'.
     """
-    if peer and not _is_loopback(peer):
+    if peer and not _is_in(proxies, peer):
         return _network(peer)
     return _network(forwarded_for.rpartition(",")[2].strip() or peer)
 
@@ -76,11 +80,13 @@ def _is_recent(now_ms: int) -> sa.ColumnElement[bool]:
     return refusals.c.since_ms.between(now_ms - PERIOD_MS + 1, now_ms)
 
 
-def _is_loopback(address: str) -> bool:
+def _is_in(networks: Sequence[Network], address: str) -> bool:
     try:
-        return ipaddress.ip_address(address).is_loopback
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return any((mapped or parsed) in network for network in networks)
 
 
 def _network(address: str) -> str:

@@ -65,6 +65,7 @@ def own_environment(
         "LOG_FORMAT",
         "LOG_LEVEL",
         "METRICS_FROM",
+        "TRUSTED_PROXIES",
         "STATE_DIRECTORY",
     ):
         monkeypatch.delenv(name, raising=False)

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,21 @@ def test_a_database_that_fails_is_told(page: Page, caplog: pytest.LogCaptureFixt
     answer = page.get()
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert "can't read the database" in caplog.text
+
+
+def test_a_proxy_on_another_machine_is_believed_where_it_is_named(
+    settings: Settings, page: Page
+) -> None:
+    there = {"REMOTE_ADDR": "172.18.0.1"}
+    trusting = replace(settings, trusted_proxies=(ip_network("172.16.0.0/12"),))
+    for app, status in ((page.app, 429), (create_app(trusting, page.recorder), 200)):
+        client = app.test_client()
+        for _ in range(MOST_FAILURES):
+            guesser = {**basic("guess"), "X-Forwarded-For": "198.51.100.1"}
+            client.get("/operations", headers=guesser, environ_base=there)
+        other = {**basic(SECRET), "X-Forwarded-For": "198.51.100.2"}
+        answer = client.get("/operations", headers=other, environ_base=there)
+        assert answer.status_code == status
 
 
 # The list

@@ -46,6 +46,7 @@ def test_every_variable_is_read(environment: dict[str, str]) -> None:
         COPY_SETTLE_TIME="90s",
         ICONIK_REQUESTS_PER_SECOND="20",
         METRICS_FROM="10.0.0.7, 2001:db8::/32",
+        TRUSTED_PROXIES="172.16.0.0/12",
     )
     assert read == Settings(
         iconik_id=environment["ICONIK_ID"],
@@ -61,6 +62,7 @@ def test_every_variable_is_read(environment: dict[str, str]) -> None:
         settle_time=timedelta(seconds=90),
         requests_per_second=20,
         metrics_from=(ip_network("10.0.0.7"), ip_network("2001:db8::/32")),
+        trusted_proxies=(ip_network("172.16.0.0/12"),),
     )
 
 
@@ -208,6 +210,7 @@ def test_a_required_variable_that_is_missing_is_named(
         ("ICONIK_REQUESTS_PER_SECOND", "²"),
         ("LOG_FORMAT", "xml"),
         ("METRICS_FROM", "localhost"),
+        ("TRUSTED_PROXIES", "localhost"),
         ("METRICS_FROM", "10.0.0.7/8"),
         ("METRICS_FROM", "10.0.0.7,"),
         ("METRICS_FROM", "300.0.0.1"),

@@ -1,12 +1,14 @@
 """Clients that guess at the secret are held back, each by itself."""
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 import throttle as throttle_module
+from settings import LOCAL
 from tables import refusals
 from tests.makers import a_database
 from throttle import MOST_FAILURES, PERIOD_MS, Throttle, client_of
@@ -101,4 +103,19 @@ def test_no_more_than_so_many_are_remembered(
 def test_a_client_is_who_can_be_believed_to_be_it(
     peer: str, forwarded_for: str, client: str
 ) -> None:
-    assert client_of(peer, forwarded_for) == client
+    assert client_of(peer, forwarded_for, LOCAL) == client
+
+
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [
+        ("172.18.0.1", "198.51.100.1"),
+        ("::ffff:172.18.0.1", "198.51.100.1"),
+        ("fd00::1", "198.51.100.1"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("203.0.113.7", "203.0.113.7"),
+    ],
+)
+def test_a_proxy_on_another_machine_is_believed_where_it_is_named(peer: str, client: str) -> None:
+    proxies = (ip_network("172.16.0.0/12"), ip_network("fd00::/8"))
+    assert client_of(peer, "198.51.100.1", proxies) == client
