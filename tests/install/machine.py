@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from simulator.harness import ROOT, Process, wait_for
@@ -96,9 +96,11 @@ class Machine:
     def _find_init(self) -> int | None:
         assert self._process.is_running(), self._process.output()
         for child in self._process.children():
-            command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-            if command[0] == b"/lib/systemd/systemd":
-                return child
+            # Most are gone as soon as they were seen.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+                if command[0] == b"/lib/systemd/systemd":
+                    return child
         return None
 
 

@@ -15,7 +15,7 @@ from tests.documented import documented
 from tests.install.machine import CHECKOUT, Machine, can_be_had
 from tests.nginx.certificate import make_certificate
 from tests.system.media import asset, files, unproven_deletions
-from tests.system.points import PURGE, hang_at
+from tests.system.points import PURGE_MANY, hang_at
 from version import VERSION
 
 STATE = "/var/lib/b2-iconik-plugin"
@@ -220,7 +220,7 @@ def test_a_stop_in_mid_remove_takes_little_time_and_the_next_start_ends_it(
 ) -> None:
     simulator = installed.simulator
     clips = [asset(simulator, f"stopped{number}", on="both") for number in range(CLIPS)]
-    hang_at(simulator, "DELETE", PURGE)
+    hang_at(simulator, "POST", PURGE_MANY)
     operation_id = installed.click("remove", *clips)
     wait_for("purge", lambda: not simulator.control("GET", "faults")["requests"], 30)
     assert installed.machine.run("systemctl stop b2-iconik-plugin", STOP).ok

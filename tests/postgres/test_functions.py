@@ -16,7 +16,7 @@ from simulator.harness import ROOT, SECRET, START, Process, Service, Simulator, 
 from tests.ports import free_port
 from tests.postgres.conftest import Server, make_database
 from tests.system.media import asset, files, unproven_deletions
-from tests.system.points import PURGE, hang_at
+from tests.system.points import PURGE_MANY, hang_at
 
 SECONDS = 60.0
 CLIPS = 12
@@ -157,7 +157,7 @@ def test_what_a_lost_instance_has_begun_the_next_one_ends_before_anybody_clicks(
 ) -> None:
     function.wait()
     clips = [asset(simulator, f"clip{number}", on="both") for number in range(CLIPS)]
-    hang_at(simulator, "DELETE", PURGE)
+    hang_at(simulator, "POST", PURGE_MANY)
     answered = function.click("remove", "ORIGINAL", asset_ids=clips)
     wait_for("purge", lambda: not simulator.control("GET", "faults")["requests"], SECONDS)
     function.process.kill()
