@@ -1,0 +1,1 @@
+"""How fast the plugin is, measured against the simulated iconik: see docs/performance.md."""

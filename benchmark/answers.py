@@ -1,0 +1,67 @@
+"""How quickly clicks are answered, how soon the service is ready, and what it takes when idle."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+
+from benchmark.bench import Bench, bench, percentile
+from benchmark.figures import Figure
+
+AT_ONCE = 50
+
+
+def measure(quick: bool) -> Iterator[Figure]:
+    """Answers in every state, idleness, start."""
+    clicks = 100 if quick else 500
+    with bench() as here:
+        began = time.perf_counter()
+        here.service.stop()
+        stopped = time.perf_counter()
+        here.service.start()
+        yield Figure("ready after a start", time.perf_counter() - stopped, "s", 2)
+        yield Figure("stopped", stopped - began, "s", 15)
+        yield from _idle(here, 10 if quick else 60)
+        alone = [_click(here) for _ in range(clicks)]
+        yield Figure("answer to a click, p99", percentile(alone, 99) * 1000, "ms", 25)
+        yield Figure("answer to a click, p50", percentile(alone, 50) * 1000, "ms")
+        together = _together(here, 2 if quick else 10)
+        yield Figure(f"answer to {AT_ONCE} clicks at once, p99", percentile(together, 99), "s", 1)
+    with bench() as here:
+        here.simulator.control("PATCH", "settings", {"hang_seconds": 30})
+        hanging = [_click(here) for _ in range(clicks)]
+        value = percentile(hanging, 99) * 1000
+        yield Figure("answer while iconik hangs, p99", value, "ms", 25)
+    with bench(("--listing-hints",)) as here:
+        collection_id = here.fill(1_000 if quick else 10_000)
+        here.click("add", collection_ids=[collection_id])
+        busy = [_click(here) for _ in range(clicks)]
+        value = percentile(busy, 99) * 1000
+        yield Figure("answer while a large operation runs, p99", value, "ms", 100)
+
+
+def _click(here: Bench) -> float:
+    """Click on an asset that nobody has clicked on; returns the seconds until the answer."""
+    began = time.perf_counter()
+    here.click("add", asset_ids=[str(uuid.uuid4())])
+    return time.perf_counter() - began
+
+
+def _together(here: Bench, times: int) -> list[float]:
+    """Click many times at once, several times over."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return [each for _ in range(times) for each in pool.map(_click, [here] * AT_ONCE)]
+
+
+def _idle(here: Bench, seconds: float) -> Iterator[Figure]:
+    # What was to be done at the start is done by then.
+    time.sleep(5)
+    requests.get(f"{here.service.url}/healthz", timeout=5).raise_for_status()
+    asked, processor = here.requests(), here.processor()
+    time.sleep(seconds)
+    share = (here.processor() - processor) / seconds * 100
+    yield Figure("processor when idle", share, "% of a core", 1)
+    yield Figure("memory when idle", here.memory(), "MiB", 150)
+    yield Figure("requests to iconik when idle", here.requests() - asked, "", 0)

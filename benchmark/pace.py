@@ -1,0 +1,105 @@
+"""Whether iconik's limit is reached, held, and never run into."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import requests
+
+from benchmark.bench import UNLIMITED, Bench, bench
+from benchmark.figures import Figure
+
+LIMIT = 50.0
+# Of the start and of the end, where a burst or the last few assets would be counted, seconds.
+APART = 3.0
+OTHER = "users/v1/users/current/"
+OTHERS_SHARE = 25
+REFUSED = "answers of 429 in 10,000"
+
+
+class Paces:
+    """What was measured, and how it went over time.
+
+    Attributes:
+        by_second: for each run, by its name, the requests in each second.
+    """
+
+    def __init__(self) -> None:
+        self.by_second: dict[str, list[int]] = {}
+
+    def measure(self, quick: bool) -> Iterator[Figure]:
+        """Requests a second at several distances, and beside another program."""
+        yield from _ceiling(2 if quick else 10)
+        for latency in (80,) if quick else (20, 80, 300):
+            name = f"{latency} ms away"
+            with bench(("--bulk-deletion", "--latency-ms", str(latency))) as here:
+                yield from self._run(here, name, 300 if quick else 3_400, 45)
+        with bench(("--bulk-deletion",)) as here, _another_program(here):
+            yield from self._run(here, "beside another program", 150 if quick else 1_700, 22.5)
+
+    def _run(self, here: Bench, name: str, assets: int, least: float) -> Iterator[Figure]:
+        collection_id = here.fill(assets, ("b2", "lucidlink"))
+        here.do("remove", collection_id)
+        # Kept by the simulator are the last 20,000, another program's included.
+        times = here.times(lambda seen: not seen["path"].endswith(OTHER))
+        refused = len(
+            here.times(lambda seen: seen["status"] == 429 and not seen["path"].endswith(OTHER))
+        )
+        inner = [each for each in times if times[0] + APART < each < times[-1] - APART]
+        rate = len(inner) / (inner[-1] - inner[0])
+        self.by_second[name] = _by_second(times)
+        yield Figure(f"requests a second, {name}", rate, "/s", least, "least")
+        yield Figure(f"{REFUSED}, {name}", refused / len(times) * 10_000, "", 5)
+
+
+def _by_second(times: Sequence[float]) -> list[int]:
+    counts = Counter(int(each - times[0]) for each in times)
+    return [counts[second] for second in range(int(times[-1] - times[0]) + 1)]
+
+
+@contextmanager
+def _another_program(here: Bench) -> Iterator[None]:
+    """Another program that asks iconik with the same credentials, half as often as is allowed."""
+    is_over = threading.Event()
+
+    def ask() -> None:
+        session, due = requests.Session(), time.monotonic()
+        headers = {"App-ID": here.simulator.app_id, "Auth-Token": here.simulator.token}
+        while not is_over.is_set():
+            session.get(f"{here.simulator.url}/API/{OTHER}", headers=headers, timeout=30)
+            due += 4 / OTHERS_SHARE
+            time.sleep(max(0.0, due - time.monotonic()))
+        session.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(ask)
+        try:
+            yield
+        finally:
+            is_over.set()
+
+
+def _ceiling(seconds: float) -> Iterator[Figure]:
+    """What the simulator itself can answer, so that it is known not to be what is measured."""
+    with bench(("--latency-ms", "0", *UNLIMITED)) as here:
+        here.fill(100)
+        asset_id = here.simulator.control("POST", "fill", {"count": 1})["asset_ids"][0]
+        url = f"{here.simulator.url}/API/files/v1/assets/{asset_id}/files/"
+        headers = {"App-ID": here.simulator.app_id, "Auth-Token": here.simulator.token}
+        end = time.monotonic() + seconds
+
+        def ask(_: int) -> int:
+            session, answered = requests.Session(), 0
+            while time.monotonic() < end:
+                session.get(url, headers=headers, timeout=30).raise_for_status()
+                answered += 1
+            session.close()
+            return answered
+
+        with ThreadPoolExecutor(8) as pool:
+            answered = sum(pool.map(ask, range(8)))
+    yield Figure("the simulator's own ceiling", answered / seconds, "/s", 2 * LIMIT, "least")

@@ -1,0 +1,33 @@
+"""Requests a second over time, beside iconik's limit, as an SVG."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pygal
+from pygal.style import CleanStyle
+
+from benchmark.pace import LIMIT
+
+
+def draw(by_second: Mapping[str, Sequence[int]], path: Path) -> None:
+    """Draw the requests in each second of some runs, by their names."""
+    longest = max(len(counts) for counts in by_second.values())
+    # Nothing from elsewhere in the file: it is to be shown as it is.
+    chart = pygal.Line(
+        js=[],
+        style=CleanStyle,
+        width=900,
+        height=420,
+        show_dots=False,
+        range=(0, LIMIT * 1.2),
+        title="Requests a second, and what iconik allows in the long run",
+        x_title="seconds",
+        show_minor_x_labels=False,
+        legend_at_bottom=True,
+    )
+    chart.x_labels = [str(second) for second in range(longest)]
+    chart.x_labels_major_every = max(1, longest // 10)
+    for name, counts in by_second.items():
+        chart.add(name, list(counts))
+    chart.add("iconik's limit", [LIMIT] * longest)
+    path.write_bytes(chart.render())

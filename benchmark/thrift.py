@@ -1,0 +1,45 @@
+"""How many requests an asset takes, by what this iconik offers."""
+
+from collections.abc import Iterator
+
+from benchmark.bench import FASTEST, UNLIMITED, bench
+from benchmark.figures import Figure
+
+QUICK = ("--latency-ms", "5", *UNLIMITED)
+WITHOUT_PURGE = [
+    "can_read_storages", "can_read_collections", "can_read_assets", "can_read_formats",
+    "can_read_files", "can_write_transfers", "can_read_jobs", "can_delete_files", "can_write_jobs",
+]  # fmt: skip
+REMOVES: list[tuple[str, tuple[str, ...], list[str] | None, float]] = [
+    ("newer deletion", ("--bulk-deletion",), None, 3.2),
+    ("many purged at once", (), None, 4.2),
+    ("purged one by one", (), WITHOUT_PURGE, 6.2),
+]
+ADDS: list[tuple[str, tuple[str, ...], float]] = [
+    ("listings tell formats", ("--listing-hints",), 1.0),
+    ("listings tell nothing", (), 2.2),
+]
+
+
+def measure(quick: bool) -> Iterator[Figure]:
+    """Requests an asset of both actions, all told; the pace plays no part in it."""
+    count = 200 if quick else 1_000
+    for name, options, roles, limit in REMOVES:
+        with bench((*QUICK, *options), FASTEST) as here:
+            token = {"token": here.simulator.token, "roles": roles}
+            here.simulator.control("POST", "tokens", token)
+            collection_id = here.fill(count, ("b2", "lucidlink"))
+            here.do("remove", collection_id)
+            value = here.requests() / count
+            pages = len(here.times(lambda seen: seen["path"].endswith("/contents/")))
+            yield Figure(f"Remove, requests an asset, {name}", value, "", limit)
+    yield Figure("requests to list 100 members", pages / count * 100, "", 1.0)
+    for name, options, limit in ADDS:
+        with bench((*QUICK, *options), FASTEST) as here:
+            collection_id = here.fill(count)
+            here.do("add", collection_id)
+            yield Figure(f"Add, requests an asset, {name}", here.requests() / count, "", limit)
+            here.simulator.control("DELETE", "requests")
+            here.do("add", collection_id)
+            value = here.requests() / count
+            yield Figure(f"Add of what is there, requests an asset, {name}", value, "", 2.0)
