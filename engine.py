@@ -322,7 +322,7 @@ class Executor:
                 return run(click)
 
         DBOS.launch()
-        DBOS.register_queue(QUEUE, polling_interval_sec=0.5)
+        DBOS.register_queue(QUEUE, polling_interval_sec=1.0)
         _give_up_stranded(Ledger(turn.engine, turn.term))
 
     def _run_safely(self, operation_id: str, click: dict[str, Any], turn: Turn) -> dict[str, Any]:
