@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+import looking
 import operations
 import stop_request
 from claims import Claims
@@ -375,7 +376,7 @@ def test_the_others_of_a_batch_do_not_find_out_for_themselves_that_iconik_is_awa
     bench.stopping.at_wait = lambda _: bench.iconik.problems.clear()
     assert bench.do(click)["counts"]["there"] == 50
     asked_in_vain = len(bench.iconik.called("formats")) - 50
-    assert asked_in_vain <= operations.CONNECTIONS
+    assert asked_in_vain <= looking.CONNECTIONS
 
 
 def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(

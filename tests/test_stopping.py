@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+import looking
 import operations
 import stop_request
 from claims import GRACE_MS, LEFT_AT_ONCE, Claims
@@ -317,7 +318,7 @@ def test_assets_are_no_longer_looked_at(
     counts = told["counts"]
     assert told["result"] == "stopped"
     # The first two batches were begun by then.
-    assert 1 <= counts["removed"] <= 3 * operations.FIRST_BATCH
+    assert 1 <= counts["removed"] <= 3 * looking.FIRST_BATCH
     assert counts["removed"] + counts["undone"] == 100
     # Each deletion that was begun was brought to its end.
     assert len(iconik.called("purge_file_set")) == len(iconik.called("delete_file_set"))

@@ -1,0 +1,268 @@
+"""Looks at the assets of an operation, many side by side, and does at once what can be done.
+
+Assets are looked at in batches, so that their copies are asked for together, and what is marked
+deleted is purged together.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import copying
+import deletion
+import logs
+from add import look_to_add
+from claims import Claims, Held
+from custom_action import CustomAction
+from deletion import Ways
+from errors import IconikRefused, IconikUnavailable, TokenRejected
+from iconik import MOST_COPIES_A_CALL, Iconik
+from outcomes import Outcome, given_up
+from purging import Marked
+from remove import look_to_remove, note_purge
+from settings import Settings
+from sight import Look, Patience
+from turn import Clock
+
+log = logging.getLogger(__name__)
+
+# As many as fill iconik's limit where it takes 300 ms to answer, and some more.
+CONNECTIONS = 24
+PURGED_AT_ONCE = 25
+PURGED_AFTER = 2.0
+# Small batches first, so that the first copies are asked for soon.
+FIRST_BATCH = 16
+# Add asks for so many copies at once; Remove keeps no more from a newer click while it deletes.
+LARGEST_BATCH = {"add": MOST_COPIES_A_CALL, "remove": 100}
+SOONEST_LOOK_MS = 1_000
+LATEST_LOOK_MS = 60_000
+# So often iconik may give no usable answer about one asset, while it answers about others.
+MOST_FAILURES = 10
+LATEST_RETRY_MS = 300_000
+
+
+@dataclass
+class Batch:
+    """Assets that are looked at together, so that copies of them can be asked for together.
+
+    Attributes:
+        unanswered: those that iconik didn't answer about.
+    """
+
+    held: list[Held] = field(default_factory=list)
+    looks: list[Future[Look]] = field(default_factory=list)
+    marked: Marked = field(default_factory=lambda: Marked(PURGED_AT_ONCE, PURGED_AFTER))
+    unanswered: list[tuple[Held, IconikUnavailable]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Means:
+    """What an operation is carried out with.
+
+    Attributes:
+        check: raises ``Stopped`` when this process is to stop.
+        is_to_stop: whether somebody wants the operation to stop, and nothing was done about it yet.
+    """
+
+    click: CustomAction
+    iconik: Iconik
+    ways: Ways
+    claims: Claims
+    route: copying.Route
+    settings: Settings
+    clock: Clock
+    check: Callable[[], None]
+    is_to_stop: Callable[[], bool]
+
+
+class Looks:
+    """The looks at the assets of one operation.
+
+    Args:
+        means: what it is carried out with.
+    """
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._iconik = means.iconik
+        self._claims = means.claims
+        self._clock = means.clock
+        self._obstacle = ""
+        self._has_put_off = False
+
+    def look_at_all(self, obstacle: str) -> bool:
+        """Look at all assets that can be looked at now. Returns whether there were any.
+
+        Args:
+            obstacle: why nothing can be copied to B2, as the rest of a sentence; "" if it can.
+
+        Raises:
+            IconikUnavailable: iconik is away.
+            IconikRefused: it accepts no token any more.
+        """
+        self._obstacle = obstacle
+        with logs.pool(CONNECTIONS) as pool:
+            return self._look_at_batches(pool)
+
+    def _look_at_batches(self, pool: ThreadPoolExecutor) -> bool:
+        size, away = FIRST_BATCH, None
+        batch = self._begin(pool, size)
+        has_moved = bool(batch.held)
+        while batch.held:
+            size = min(2 * size, LARGEST_BATCH[self._means.click.action])
+            # While the last ones are looked at, and copies asked for, others are begun.
+            wait(batch.looks[:-CONNECTIONS])
+            goes_on = away is None and not batch.unanswered and not self._means.is_to_stop()
+            following = self._begin(pool, size) if goes_on else Batch()
+            try:
+                self._finish(batch)
+            except IconikUnavailable as error:
+                away = error
+            batch = following
+        if away:
+            raise away
+        return has_moved
+
+    def _begin(self, pool: ThreadPoolExecutor, size: int) -> Batch:
+        batch = Batch(self._claims.take(size, self._clock.now_ms()))
+        batch.looks = [pool.submit(self._look_at, each, batch) for each in batch.held]
+        return batch
+
+    def _finish(self, batch: Batch) -> None:
+        looks = [each.result() for each in batch.looks]
+        self._purge(batch.marked.rest(), batch)
+        wanted = [
+            (each, look.copies) for each, look in zip(batch.held, looks, strict=True) if look.copies
+        ]
+        try:
+            if wanted and self._means.is_to_stop():
+                for each, _ in wanted:
+                    each.memo.asking = False
+                    self._let_go(each, 0)
+            elif wanted:
+                now, route = self._clock.now_ms(), self._means.route
+                copying.ask(self._iconik, self._claims, route, wanted, now)
+        finally:
+            if batch.unanswered:
+                self._put_off(batch.unanswered)
+
+    def _look_at(self, held: Held, batch: Batch) -> Look:
+        """Look at an asset, do what can be done at once, and note how it stands."""
+        self._means.check()
+        look = Look(is_overtaken=True)
+        if self._means.is_to_stop():
+            # It stays held, until ``Claims.leave`` lets go of it.
+            return look
+        # While iconik is away, the others of a batch needn't find out for themselves.
+        if not batch.unanswered:
+            try:
+                look = self._look(held)
+                held.memo.failures = 0
+            except IconikUnavailable as error:
+                batch.unanswered.append((held, error))
+                return look
+            except TokenRejected:
+                raise
+            except IconikRefused as refusal:
+                look = Look(given_up(held.formats, held.memo.deleting, str(refusal)))
+        if look.is_being_copied:
+            return look
+        if look.marked:
+            self._purge(batch.marked.add(held, look), batch)
+        else:
+            self._note(held, look)
+        return look
+
+    def _purge(self, marked: list[tuple[Held, Look]], batch: Batch) -> None:
+        """Purge what is marked deleted, and note how the assets stand."""
+        file_sets = {each: held.asset_id for held, look in marked for each in look.marked}
+        try:
+            refusals = deletion.purge(self._iconik, self._means.ways, file_sets)
+        except IconikUnavailable as error:
+            for held, look in marked:
+                # It is looked at again first.
+                look.copies.clear()
+                batch.unanswered.append((held, error))
+            return
+        for held, look in marked:
+            note_purge(held, look, refusals)
+            self._note(held, look)
+
+    def _note(self, held: Held, look: Look) -> None:
+        if look.copies:
+            held.memo.asking = True
+            self._claims.note(held, "held", look.outcomes)
+        elif look.is_unfinished:
+            age = self._clock.now_ms() - (held.memo.unfinished_ms or self._clock.now_ms())
+            due = self._clock.now_ms() + min(max(age // 2, SOONEST_LOOK_MS), LATEST_LOOK_MS)
+            self._claims.note(held, "settling", look.outcomes, due)
+        elif look.is_overtaken:
+            self._let_go(held, 0, look.outcomes)
+        else:
+            self._claims.note(held, "done", look.outcomes)
+
+    def _put_off(self, unanswered: list[tuple[Held, IconikUnavailable]]) -> None:
+        """Look later at assets that iconik did not answer about, unless it is away altogether.
+
+        Raises:
+            IconikUnavailable: it is away altogether.
+        """
+        try:
+            self._iconik.storage(self._means.click.ll_storage_id)
+        except IconikUnavailable:
+            for held, _ in unanswered:
+                self._let_go(held, 0)
+            raise
+        # A line for each would be thousands while iconik is half away; the report names them.
+        level = logging.DEBUG if self._has_put_off else logging.WARNING
+        more = f" (and so for {len(unanswered) - 1} more)" if len(unanswered) > 1 else ""
+        log.log(level, "%s%s; the others go on", unanswered[0][1], more)
+        self._has_put_off = True
+        for held, error in unanswered:
+            held.memo.failures += 1
+            if held.memo.failures < MOST_FAILURES:
+                self._let_go(
+                    held, self._clock.now_ms() + min(2**held.memo.failures * 1000, LATEST_RETRY_MS)
+                )
+            else:
+                reason = f"{error}, {MOST_FAILURES} times over"
+                failed = given_up(held.formats, held.memo.deleting, reason)
+                self._claims.note(held, "done", failed)
+
+    def _let_go(
+        self, held: Held, due_ms: int, outcomes: Mapping[str, Outcome] | None = None
+    ) -> None:
+        """Have an asset looked at again, by others first if nothing of ours is under way for it."""
+        memo = held.memo
+        is_touched = memo.asked or memo.asking or memo.deleting or memo.unfinished_ms
+        self._claims.note(held, "settling" if is_touched else "waiting", outcomes or {}, due_ms)
+
+    def _look(self, held: Held) -> Look:
+        if held.memo.asking and self._take_up(held):
+            return Look(is_being_copied=True)
+        look = self._look_once(held)
+        if look.doubts:
+            self._claims.note(held, "held", look.outcomes)
+            if self._take_up(held):
+                return Look(is_being_copied=True)
+            # A copy may have ended since the look.
+            look = self._look_once(held)
+            look.outcomes.update(look.doubts)
+        return look
+
+    def _take_up(self, held: Held) -> bool:
+        return copying.take_up(self._iconik, self._claims, held, self._clock.now_ms())
+
+    def _look_once(self, held: Held) -> Look:
+        click = self._means.click
+        patience = Patience(
+            self._clock.now_ms(), self._means.settings.settle_time // timedelta(milliseconds=1)
+        )
+        if click.action == "add":
+            return look_to_add(self._iconik, held, click.ll_storage_id, patience)
+        both = (click.ll_storage_id, click.b2_storage_id)
+        return look_to_remove(
+            self._iconik, held, self._claims, self._means.ways, both, patience, self._obstacle
+        )
