@@ -177,31 +177,37 @@ def test_compose_follows_the_specification() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_compose_tells_the_plugin_what_it_needs(services: Any) -> None:
-    given = {"ICONIK_ID": ID, "BZ_SHARED_SECRET": SECRET, "POSTGRES_PASSWORD": "p" * 32}
-    variables = {
-        name: filled_in(text, given) for name, text in services["plugin"]["environment"].items()
+GIVEN = {"ICONIK_ID": ID, "BZ_SHARED_SECRET": SECRET, "POSTGRES_PASSWORD": "p" * 32}
+
+
+def test_compose_tells_the_plugin_what_is_in_env_but_for_its_database(services: Any) -> None:
+    assert services["plugin"]["env_file"] == ".env"
+    # As script/install leaves it there.
+    in_file = {**GIVEN, "LOG_FORMAT": "json", "DATABASE_URL": "sqlite:////var/lib/some.sqlite"}
+    over_it = {
+        name: filled_in(text, in_file) for name, text in services["plugin"]["environment"].items()
     }
-    settings = environment.load(variables, Path("no.env"))
-    assert settings.secret == SECRET
+    settings = environment.load({**in_file, **over_it}, Path("no.env"))
+    assert (settings.secret, settings.log_format) == (SECRET, "json")
     assert settings.database_url == f"postgresql+psycopg://plugin:{'p' * 32}@database/plugin"
-    database = {
-        name: filled_in(text, given) for name, text in services["database"]["environment"].items()
+
+
+def test_compose_gives_the_database_the_same_password(services: Any) -> None:
+    told_it = {
+        name: filled_in(text, GIVEN) for name, text in services["database"]["environment"].items()
     }
-    assert database == {
+    assert told_it == {
         "POSTGRES_USER": "plugin",
         "POSTGRES_DB": "plugin",
         "POSTGRES_PASSWORD": "p" * 32,
     }
 
 
-@pytest.mark.parametrize("name", ["ICONIK_ID", "BZ_SHARED_SECRET", "POSTGRES_PASSWORD"])
-def test_compose_does_not_start_without(services: Any, name: str) -> None:
-    given = {"ICONIK_ID": ID, "BZ_SHARED_SECRET": SECRET, "POSTGRES_PASSWORD": "p" * 32}
-    del given[name]
-    everything = "\n".join(services["plugin"]["environment"].values())
-    with pytest.raises(LookupError, match=f"{name} is missing in .env"):
-        filled_in(everything, given)
+@pytest.mark.parametrize("service", ["plugin", "database"])
+def test_compose_does_not_start_without_a_password(services: Any, service: str) -> None:
+    everything = "\n".join(services[service]["environment"].values())
+    with pytest.raises(LookupError, match=r"POSTGRES_PASSWORD is missing in .env"):
+        filled_in(everything, {})
 
 
 def test_compose_waits_for_the_database_and_lets_nobody_else_in(services: Any) -> None:
