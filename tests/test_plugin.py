@@ -645,7 +645,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch, recorder: FakeRecorder) -> list[str]:
     levels: list[str] = []
     monkeypatch.setattr(plugin, "Recorder", lambda _: recorder)
     monkeypatch.setattr(plugin, "Executor", FakeExecutor)
-    monkeypatch.setattr(logs, "configure", levels.append)
+    monkeypatch.setattr(logs, "configure", lambda level, _: levels.append(level))
     return levels
 
 
