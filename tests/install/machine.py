@@ -3,6 +3,7 @@
 import ctypes
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -91,6 +92,9 @@ class Machine:
 
     def stop(self) -> None:
         """End it as a power cut would."""
+        # Its first process outlives the program that started it, and all others end with it.
+        with suppress(ProcessLookupError):
+            os.kill(self._init, signal.SIGKILL)
         self._process.kill()
 
     def _find_init(self) -> int | None:
