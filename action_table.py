@@ -36,7 +36,7 @@ def table(actions: Sequence[Existing], storages: Mapping[str, str]) -> str:
     for action, row in zip(actions, rows, strict=True):
         lines.append(_line(row, widths))
         if action.last_error:
-            lines.append(f"    {_plain(action.last_error)}")
+            lines.append(f"    {plain(action.last_error)}")
     return "\n".join(lines)
 
 
@@ -71,7 +71,7 @@ def _row(action: Existing, storages: Mapping[str, str]) -> tuple[str, ...]:
         storages.get(target.b2_storage_id, target.b2_storage_id),
         storages.get(target.ll_storage_id, target.ll_storage_id),
     )
-    return tuple(_plain(cell) or NOTHING for cell in cells)
+    return tuple(plain(cell) or NOTHING for cell in cells)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -79,6 +79,6 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(padded).rstrip()
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that others wrote, in one line, and nothing that a terminal would obey."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())

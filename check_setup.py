@@ -71,7 +71,8 @@ def _show(options: argparse.Namespace) -> int:
         for each in found:
             print(each.line, flush=True)
     for each in _examine(options, settings):
-        safe = replace(each, detail=concealed(settings, each.detail))
+        what, detail = (concealed(settings, text) for text in (each.what, each.detail))
+        safe = replace(each, what=what, detail=detail)
         found.append(safe)
         if not options.json:
             print(safe.line, flush=True)

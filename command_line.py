@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import settings as environment
+from action_table import plain
 from action_url import Endpoint, endpoint
 from errors import PluginError, SettingsError, TokenRejected
 from iconik import Iconik
@@ -161,7 +162,7 @@ def explained(settings: Settings | None, error: PluginError) -> str:
 
 
 def concealed(settings: Settings | None, text: str) -> str:
-    """A text in one line, without secret and token.
+    """A text in one line, without secret and token, and with nothing that a terminal would obey.
 
     What iconik says is wrong with a request may repeat it.
     """
@@ -169,12 +170,12 @@ def concealed(settings: Settings | None, text: str) -> str:
     for value in values:
         if len(value) >= SHORTEST_CONCEALED:
             text = text.replace(value, "***")
-    return " ".join(text.split())
+    return plain(text)
 
 
 def say(done: str, title: str, context: str) -> None:
     """Print a line about one custom action."""
-    print(f"{done}  {' '.join(title.split())}  {context}", flush=True)  # noqa: T201
+    print(f"{done}  {plain(title)}  {context}", flush=True)  # noqa: T201
 
 
 def in_words(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import action_url
-from action_table import overview
+from action_table import overview, plain
 from action_url import Endpoint, Existing
 from command_line import (
     Parser,
@@ -79,7 +79,7 @@ def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> No
         choose(iconik, f"--{name}", getattr(options, name))
         for name in ("b2_storage_id", "ll_storage_id")
     )
-    print(f"B2 storage: {b2.name}\nLucidLink storage: {ll.name}", flush=True)
+    print(f"B2 storage: {plain(b2.name)}\nLucidLink storage: {plain(ll.name)}", flush=True)
     problems = shortcomings(b2, ll)
     if problems:
         raise OperationFailed("; ".join(problems))

@@ -36,13 +36,15 @@ def test_all_of_the_service_are_deleted_and_told(
 ) -> None:
     actions.add(title="Add to LucidLink", context="ASSET", url=url("/a/add"))
     actions.add(title="Remove from LucidLink", context="BULK", url=url("/a/remove"))
-    actions.add(title="Renamed\nby hand", context="SAVED_SEARCH", url=url(more="&formats=A"))
+    actions.add(
+        title="Renamed\nby \x1b[31mhand", context="SAVED_SEARCH", url=url(more="&formats=A")
+    )
     assert main(options()) == 0
     assert actions.held == {}
     assert capsys.readouterr().out.splitlines() == [
         "deleted  Add to LucidLink  ASSET",
         "deleted  Remove from LucidLink  BULK",
-        "deleted  Renamed by hand  SAVED_SEARCH",
+        "deleted  Renamed by [31mhand  SAVED_SEARCH",
         "",
         f"No custom action leads to {ENDPOINT}.",
     ]

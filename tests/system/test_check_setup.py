@@ -263,10 +263,11 @@ def test_whatever_a_finding_says_secrets_are_left_out(
     check: Callable[..., tuple[int, Findings]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    telling = wrong_finding("database", f"it said {SECRET} and {bench.simulator.token}")
+    said = f"it said\x1b {SECRET} and {bench.simulator.token}"
+    telling = wrong_finding("data\nbase", said)
     monkeypatch.setattr("check_database.check", lambda _: [telling])
     _, found = check()
-    assert ("database", "wrong", "it said *** and ***") in found
+    assert ("data base", "wrong", "it said *** and ***") in found
 
 
 def test_settings_that_are_not_whole_are_told_first(
