@@ -23,7 +23,7 @@ def deleted(held: Held, format_name: str, file_set_id: str, proof: Safe | None) 
     how = ("size and checksum" if proof.by_checksum else "size") if proof else None
     proven = f"by {how} of file set {proof.twin_id} on B2" if proof else "before an interruption"
     log.info(
-        "deleted %s of asset %s: file set %s, %s, clicked by user %s, proven %s",
+        "audit: deleted %s of asset %s: file set %s, %s, clicked by user %s, proven %s",
         format_name,
         held.asset_id,
         file_set_id,

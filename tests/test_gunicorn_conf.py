@@ -1,12 +1,16 @@
 """How Gunicorn is told to serve the plugin."""
 
+import json
+import logging
 import os
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gunicorn.config import Config
 
 import metric_files
 
@@ -71,6 +75,54 @@ def test_without_a_place_for_metrics_it_starts_all_the_same(
     configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
     assert metric_files.VARIABLE not in os.environ
     assert "no directory for metrics: No such file or directory" in caplog.text
+
+
+@pytest.fixture
+def gunicorn_log() -> Iterator[logging.Logger]:
+    """Gunicorn's logger; what a test makes of all loggers is taken back."""
+    root, server = logging.getLogger(), logging.getLogger("gunicorn.error")
+    before = root.handlers[:], root.level, server.handlers[:], server.propagate
+    # Closed otherwise, and they are pytest's.
+    root.handlers = []
+    yield server
+    root.handlers, level, server.handlers, server.propagate = before
+    root.setLevel(level)
+    logging.getLogger("dbos").handlers = []
+
+
+@pytest.mark.usefixtures("own_environment")
+def test_gunicorn_s_own_lines_look_like_the_plugin_s(
+    configuration: dict[str, Any],
+    gunicorn_log: logging.Logger,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    configuration["logger_class"](Config())
+    gunicorn_log.info("Starting gunicorn")
+    assert json.loads(capsys.readouterr().err)["message"] == "Starting gunicorn"
+
+
+@pytest.mark.parametrize(
+    "told", [{"errorlog": "/dev/null"}, {"logconfig_dict": {"version": 1}}, {}], ids=str
+)
+def test_gunicorn_s_lines_go_where_it_was_told_and_stay_while_the_settings_are_wrong(
+    configuration: dict[str, Any],
+    own_environment: dict[str, str],
+    gunicorn_log: logging.Logger,
+    monkeypatch: pytest.MonkeyPatch,
+    told: dict[str, Any],
+) -> None:
+    if not told:
+        monkeypatch.delenv("ICONIK_ID")
+    cfg = Config()
+    for name, value in told.items():
+        cfg.set(name, value)
+    configuration["logger_class"](cfg)
+    ways = [type(each.formatter).__module__ for each in logging.getLogger().handlers]
+    assert "logs" not in ways
+    for handler in gunicorn_log.handlers:
+        handler.close()
 
 
 def test_a_worker_that_exits_lets_go_of_its_operations(configuration: dict[str, Any]) -> None:

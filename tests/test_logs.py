@@ -122,7 +122,7 @@ def test_a_thread_names_an_operation_only_as_long_as_it_works_on_it(
 def test_deletions_are_heard_at_any_level(level: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(level)
     audit.deleted(Held("asset-1", (), Memo(), "ada"), "ORIGINAL", "set-1", PROOF)
-    assert "INFO [-] deleted ORIGINAL of asset asset-1" in capsys.readouterr().err
+    assert "INFO [-] audit: deleted ORIGINAL of asset asset-1" in capsys.readouterr().err
 
 
 # As JSON
@@ -178,8 +178,8 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
         "level": "INFO",
         "logger": "audit",
         "operation_id": "1b9d",
-        "message": "deleted ORIGINAL of asset asset-1: file set set-1, 18,000 bytes, clicked by "
-        "user ada, proven by size and checksum of file set set-2 on B2",
+        "message": "audit: deleted ORIGINAL of asset asset-1: file set set-1, 18,000 bytes, "
+        "clicked by user ada, proven by size and checksum of file set set-2 on B2",
         "event": "deleted",
         "user_id": "ada",
         "asset_id": "asset-1",

@@ -407,6 +407,19 @@ def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
     ]
 
 
+def test_assets_that_iconik_does_not_answer_about_take_one_line_however_many_and_often(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = [1_000_000]
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
+    bench.iconik.problems["formats"] = AWAY
+    told = bench.do(a_click("remove", asset_ids=tuple(f"asset-{n}" for n in range(9))))
+    assert told["counts"]["failed"] == 9
+    lines = [each for each in caplog.messages if each.endswith("; the others go on")]
+    assert len(lines) == 1
+
+
 def test_an_asset_that_iconik_answers_about_again_is_done(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,14 @@ import sqlalchemy as sa
 import logs
 import progress
 from custom_action import CustomAction
-from errors import IconikRefused, IconikUnavailable, NotPermitted, Stopped, TokenRejected
+from errors import (
+    IconikRefused,
+    IconikUnavailable,
+    NotFound,
+    NotPermitted,
+    Stopped,
+    TokenRejected,
+)
 from progress import Progress, Shown
 from settings import Settings
 from tests.fake_iconik import NoPacer
@@ -207,10 +214,7 @@ def test_a_job_that_somebody_deletes_is_no_trouble(
 ) -> None:
     def run(*_: object) -> dict[str, Any]:
         bench.wait_for("create_job")
-        bench.iconik.own_jobs.clear()
-        bench.iconik.before["update_job"] = lambda: bench.iconik.own_jobs.setdefault(
-            "job-1", {"status": "STARTED"}
-        )
+        bench.iconik.problems["update_job"] = NotFound("update it", "iconik knows no such thing")
         return bench.run()
 
     assert bench.shown(run)(bench.id, CLICK, bench.turn) == {"removed": 1}
