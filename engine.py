@@ -22,7 +22,7 @@ from cipher import Cipher
 from custom_action import CustomAction
 from database import connect, engine_url, writing
 from deadline import Deadline
-from errors import RecordingError, RetryError, SettingsError
+from errors import RecordingError, RetryError, SettingsError, Stopped
 from ledger import Ledger
 from lock import is_taken, only_one
 from settings import Settings
@@ -248,6 +248,8 @@ class Executor:
             except SettingsError as error:
                 log.error("%s", error)
                 self._stopping.wait(COMPLAIN_INTERVAL)
+            except Stopped:
+                log.warning("another process may run the operations: this one stops, and waits")
             except Exception:
                 log.exception("the executor failed, and will start again")
                 self._stopping.wait(RESTART_INTERVAL)
@@ -277,7 +279,10 @@ class Executor:
         try:
             self._launch(turn, active)
             log.info("this process runs the operations now")
-            while not self._stopping.wait(LOCK_INTERVAL) and still_only_one():
+            while not self._stopping.wait(LOCK_INTERVAL):
+                if not still_only_one():
+                    log.warning("the lock that lets but one process run operations is lost")
+                    raise Stopped
                 if time.monotonic() - purged > PURGE_INTERVAL or not purged:
                     _purge(Ledger(engine, turn.term))
                     purged = time.monotonic()

@@ -230,6 +230,25 @@ class Infection:
         return Path.touch, (self._path,)
 
 
+def test_a_process_that_was_overtaken_can_take_over_again(
+    recorder: Recorder,
+    database: sa.Engine,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(engine_module, "WATCH_INTERVAL", 0.1)
+    runner = Runner()
+    runner.hold = True
+    recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: len(runner.calls) == 1)
+    # As a process does that took the lock while this one was frozen, and is gone by now.
+    Ledger(database).begin_term(now_ms())
+    wait_until(lambda: len(runner.calls) == 2)
+    assert "this one stops" in caplog.text
+
+
 @pytest.mark.parametrize("kind", ["py_pickle", "portable_json"])
 def test_what_somebody_wrote_into_the_database_is_not_read(
     recorder: Recorder,

@@ -13,7 +13,7 @@ import requests
 
 from simulator.harness import ROOT, Service, Simulator, wait_for
 from tests.system.media import asset, files
-from tests.system.points import database_of, open_database
+from tests.system.points import asked, database_of, open_database
 
 SECONDS = 30.0
 
@@ -147,9 +147,19 @@ time.time_ns = lambda: wall_ns() + int(offset.read_text()) * 1_000_000_000
 YEAR = 366 * 24 * 3600
 
 
+def memo(service: Service, asset_id: str) -> str:
+    """What is remembered of an asset."""
+    with open_database(service) as connection:
+        found = connection.execute(
+            "SELECT memo FROM plugin_assets WHERE asset_id = ?", (asset_id,)
+        ).fetchone()
+    return str(found)
+
+
 @pytest.mark.parametrize("jump", [-YEAR, YEAR], ids=["backwards", "forwards"])
+@pytest.mark.parametrize("is_running", [True, False], ids=["while it runs", "while it is down"])
 def test_a_clock_that_jumps_neither_ends_an_operation_nor_holds_it_up(
-    tmp_path: Path, simulator: Simulator, jump: int
+    tmp_path: Path, simulator: Simulator, jump: int, is_running: bool
 ) -> None:
     offset = tmp_path / "offset"
     offset.write_text("0")
@@ -159,16 +169,20 @@ def test_a_clock_that_jumps_neither_ends_an_operation_nor_holds_it_up(
     simulator.control("POST", "faults", {"copy": "leave_open"})
     clip = asset(simulator, "unfinished")
     unfinished = str(service.click("add", "ORIGINAL", asset_ids=[clip]).json()["operation_id"])
-    wait_for("copy", lambda: service.progress(unfinished).get("settling"), SECONDS)
+    # From the first look on, patience with it is counted.
+    wait_for("look", lambda: "unfinished_ms" in memo(service, clip), SECONDS)
     before = begun(simulator, service)
-    offset.write_text(str(jump))
+    looks = f"{clip}/files/"
+    seen = len(asked(simulator, "GET", looks))
+    if is_running:
+        offset.write_text(str(jump))
+    else:
+        service.process.kill()
+        offset.write_text(str(jump))
+        service.start()
     works_again(simulator, service, before)
-    service.process.kill()
-    # And the other way round while nobody runs it.
-    offset.write_text(str(-jump))
-    service.start()
-    other = service.click("add", "ORIGINAL", asset_ids=[asset(simulator, "other")])
-    assert service.report(other.json()["operation_id"])["counts"]["copied"] == 1
+    # It is looked at again, and patience with it is not over.
+    wait_for("looks", lambda: len(asked(simulator, "GET", looks)) >= seen + 2, SECONDS)
     assert not service.has_ended(unfinished)
     for file_set in simulator.control("GET", f"assets/{clip}")["formats"][0]["file_sets"]:
         for file in file_set["files"]:
