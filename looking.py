@@ -244,6 +244,10 @@ class Looks:
             return Look(is_being_copied=True)
         look = self._look_once(held)
         if look.doubts:
+            if look.marked:
+                # Other copies may take days.
+                file_sets = dict.fromkeys(look.marked, held.asset_id)
+                note_purge(held, look, deletion.purge(self._iconik, self._means.ways, file_sets))
             self._claims.note(held, "held", look.outcomes)
             if self._take_up(held):
                 return Look(is_being_copied=True)

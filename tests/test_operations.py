@@ -807,6 +807,10 @@ def test_what_was_removed_counts_while_another_format_is_waited_for(bench: Bench
         "counts"
     ]
     assert (counts["removed"], counts["kept"], counts["absent"]) == (1, 1, 0)
+    calls = [call[0] for call in bench.iconik.calls]
+    purge = next(number for number, name in enumerate(calls) if name.startswith("purge"))
+    # Nothing stays half deleted for as long as that takes.
+    assert purge < calls.index("transfers")
 
 
 def test_as_long_as_nothing_looks_wrong_nobody_asks_who_else_copies(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """Recording and running operations on a real PostgreSQL server."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from custom_action import CustomAction
 from database import connect
 from engine import Executor, Recorder
+from errors import Stopped
 from ledger import Ledger
 from lock import POSTGRES_EXECUTOR, is_taken, only_one
 from settings import Settings
@@ -86,6 +88,19 @@ def test_the_job_of_an_operation_is_noted(settings: Settings, recorder: Recorder
     ledger.fail(operation.number, "this is only a test", now_ms())
     ledger.forget([operation_id])
     assert ledger.job(operation.number) is None
+    engine.dispose()
+
+
+def test_a_process_that_was_overtaken_notes_nothing_more(database_url: str) -> None:
+    engine = connect(database_url, 5)
+    Ledger(engine).create()
+    late, newest = Ledger(engine).begin_term(0), Ledger(engine).begin_term(0)
+    with pytest.raises(Stopped):
+        Ledger(engine, late).keep_time(1)
+    with pytest.raises(Stopped):
+        Turn(engine, late, threading.Event()).check(True)
+    Ledger(engine, newest).keep_time(2)
+    assert Ledger(engine).time_kept() == 2
     engine.dispose()
 
 
