@@ -57,8 +57,13 @@ def _service() -> Flask:
     return app
 
 
+def _begin() -> None:
+    # Made here: a thread that was made before the fork can't be started after it.
+    threading.Thread(target=_service, name="begin", daemon=True).start()
+
+
 _building = threading.Lock()
 check(os.environ)
 # Cloud Run ends an instance ten seconds after it said so: until then it works on, and the next one
 # takes up what is left.
-os.register_at_fork(after_in_child=threading.Thread(target=_service, daemon=True).start)
+os.register_at_fork(after_in_child=_begin)
