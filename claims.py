@@ -159,7 +159,7 @@ class Claims:
             held: the asset; its memo takes up the file sets.
             file_sets: the format's name by file set id.
         """
-        with writing_in_term(self._engine, self._term) as connection:
+        with writing_in_term(self._engine, self._term, is_vital=True) as connection:
             newer, _ = _rivals(connection, self._operation)
             left = self._formats_left(connection, newer, [held.asset_id])[held.asset_id]
             if _unknown(newer) or not set(file_sets.values()) <= set(left):
@@ -269,17 +269,38 @@ class Claims:
             due_ms: when to look at it again, if it is to be looked at again.
         """
         with writing_in_term(self._engine, self._term) as connection:
-            before = connection.execute(
-                sa.select(assets.c.outcomes).where(self._mine, assets.c.asset_id == held.asset_id)
-            ).scalar_one()
-            self._set(
-                connection,
-                held.asset_id,
-                state=state,
-                due_ms=due_ms,
-                memo=held.memo.as_json(),
-                outcomes=merged(before, outcomes),
-            )
+            self._note(connection, held, state, outcomes, due_ms)
+
+    def asking(self, wanted: Sequence[tuple[Held, Mapping[str, Outcome]]]) -> None:
+        """Note of assets that are held that copies of them are about to be asked for.
+
+        Args:
+            wanted: the assets, and what is known now by format name.
+        """
+        with writing_in_term(self._engine, self._term, is_vital=True) as connection:
+            for held, outcomes in wanted:
+                held.memo.asking = True
+                self._note(connection, held, "held", outcomes, 0)
+
+    def _note(
+        self,
+        connection: sa.Connection,
+        held: Held,
+        state: str,
+        outcomes: Mapping[str, Outcome],
+        due_ms: int,
+    ) -> None:
+        before = connection.execute(
+            sa.select(assets.c.outcomes).where(self._mine, assets.c.asset_id == held.asset_id)
+        ).scalar_one()
+        self._set(
+            connection,
+            held.asset_id,
+            state=state,
+            due_ms=due_ms,
+            memo=held.memo.as_json(),
+            outcomes=merged(before, outcomes),
+        )
 
     def copying(self, held: Sequence[Held], jobs: Mapping[str, str], now_ms: int) -> None:
         """Note that copies of some assets are under way.

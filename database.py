@@ -24,12 +24,14 @@ SERVER_LIMITS = {
 }
 
 
-def connect(url: str, patience: float) -> sa.Engine:
+def connect(url: str, patience: float, *, is_all_vital: bool = True) -> sa.Engine:
     """Open a database.
 
     Args:
         url: SQLAlchemy URL of a SQLite file or a PostgreSQL database.
         patience: seconds to wait for another process to let go of it.
+        is_all_vital: whether whatever is written outlasts a power cut. To wait for the disk each
+            time takes the turn to write from those who click. See ``writing``.
 
     Raises:
         OSError: the SQLite file can't be created.
@@ -47,7 +49,7 @@ def connect(url: str, patience: float) -> sa.Engine:
         connection.isolation_level = "IMMEDIATE"
         connection.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA synchronous={'FULL' if is_all_vital else 'NORMAL'}")
         # From Python 3.12 on, the engine's tables ask this of SQLite, which knows it from 3.42 on.
         connection.create_function("unixepoch", 1, lambda _: time.time())
 
@@ -123,11 +125,32 @@ def _write_ahead(engine: sa.Engine, patience: float) -> None:
 
 
 @contextmanager
-def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that no other writer of this service runs beside."""
-    with engine.begin() as connection:
+def writing(engine: sa.Engine, *, is_vital: bool = False) -> Iterator[sa.Connection]:
+    """A transaction that no other writer of this service runs beside.
+
+    Args:
+        is_vital: whether it must outlast a power cut, because what is done next can't be undone. Of
+            others the last few may be lost in one, where the database was opened so; never one
+            that came before a vital one, of whatever process.
+    """
+    with engine.connect() as connection, _flushing(connection, is_vital), connection.begin():
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(POSTGRES_WRITING)))
         yield connection
+
+
+@contextmanager
+def _flushing(connection: sa.Connection, is_vital: bool) -> Iterator[None]:
+    """Have SQLite wait for the disk at the end of a transaction; PostgreSQL always does."""
+    if not is_vital or connection.dialect.name != "sqlite":
+        yield
+        return
+    sqlite: Any = connection.connection.driver_connection
+    (before,) = sqlite.execute("PRAGMA synchronous").fetchone()
+    sqlite.execute("PRAGMA synchronous=FULL")
+    try:
+        yield
+    finally:
+        sqlite.execute(f"PRAGMA synchronous={before}")

@@ -256,7 +256,7 @@ class Executor:
             self._stopping.wait(LOCK_INTERVAL)
 
     def _lead(self, still_only_one: Callable[[], bool]) -> None:
-        engine = connect(self._settings.database_url, EXECUTOR_PATIENCE)
+        engine = connect(self._settings.database_url, EXECUTOR_PATIENCE, is_all_vital=False)
         ledger = Ledger(engine)
         # First, as it gives up in time; the engine waits for a lock without end.
         ledger.create()

@@ -133,17 +133,17 @@ class Looks:
     def _finish(self, batch: Batch) -> None:
         looks = [each.result() for each in batch.looks]
         self._purge(batch.marked.rest(), batch)
-        wanted = [
-            (each, look.copies) for each, look in zip(batch.held, looks, strict=True) if look.copies
-        ]
+        pairs = zip(batch.held, looks, strict=True)
+        wanted = [(held, look) for held, look in pairs if look.copies]
         try:
             if wanted and self._means.is_to_stop():
-                for each, _ in wanted:
-                    each.memo.asking = False
-                    self._let_go(each, 0)
+                for held, look in wanted:
+                    self._let_go(held, 0, look.outcomes)
             elif wanted:
+                self._claims.asking([(held, look.outcomes) for held, look in wanted])
+                copies = [(held, look.copies) for held, look in wanted]
                 now, route = self._clock.now_ms(), self._means.route
-                copying.ask(self._iconik, self._claims, route, wanted, now)
+                copying.ask(self._iconik, self._claims, route, copies, now)
         finally:
             if batch.unanswered:
                 self._put_off(batch.unanswered)
@@ -192,9 +192,9 @@ class Looks:
 
     def _note(self, held: Held, look: Look) -> None:
         if look.copies:
-            held.memo.asking = True
-            self._claims.note(held, "held", look.outcomes)
-        elif look.is_unfinished:
+            # Noted with those of the others of the batch, when they are asked for.
+            return
+        if look.is_unfinished:
             age = self._clock.now_ms() - (held.memo.unfinished_ms or self._clock.now_ms())
             due = self._clock.now_ms() + min(max(age // 2, SOONEST_LOOK_MS), LATEST_LOOK_MS)
             self._claims.note(held, "settling", look.outcomes, due)

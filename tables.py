@@ -228,16 +228,19 @@ class Memo:
 
 
 @contextmanager
-def writing_in_term(engine: sa.Engine, term: int) -> Iterator[sa.Connection]:
+def writing_in_term(
+    engine: sa.Engine, term: int, *, is_vital: bool = False
+) -> Iterator[sa.Connection]:
     """A transaction of the process whose turn it is to run operations.
 
     Args:
         term: from ``Ledger.begin_term``.
+        is_vital: as in ``database.writing``.
 
     Raises:
         Stopped: another process has taken over; one that is late undoes nothing of its work.
     """
-    with writing(engine) as connection:
+    with writing(engine, is_vital=is_vital) as connection:
         if connection.execute(sa.select(sa.func.max(executors.c.term))).scalar() != term:
             raise Stopped
         yield connection

@@ -615,3 +615,43 @@ TestClicks.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+# A power cut
+
+
+@pytest.fixture
+def waits_for_disk(engine: sa.Engine) -> list[bool]:
+    """Of each commit of the executor's, whether it waited for the disk."""
+    seen: list[bool] = []
+
+    @sa.event.listens_for(engine, "commit")
+    def look(connection: sa.Connection) -> None:
+        sqlite: Any = connection.connection.driver_connection
+        seen.append(sqlite.execute("PRAGMA synchronous").fetchone() == (2,))
+
+    with engine.connect() as connection:
+        sqlite: Any = connection.connection.driver_connection
+        sqlite.execute("PRAGMA synchronous=NORMAL")
+    return seen
+
+
+def test_what_cannot_be_undone_is_on_disk_before_it_is_done(
+    engine: sa.Engine, waits_for_disk: list[bool]
+) -> None:
+    claims, _ = clicked_for(engine, action="remove")
+    (held,) = claims.take(1, NOW)
+    waits_for_disk.clear()
+    assert claims.may_delete(held, {"set-1": "ORIGINAL"})
+    claims.asking([(held, {})])
+    assert waits_for_disk == [True, True]
+
+
+def test_what_can_be_found_out_again_does_not_wait_for_the_disk(
+    engine: sa.Engine, waits_for_disk: list[bool]
+) -> None:
+    claims, _ = clicked_for(engine, action="remove")
+    (held,) = claims.take(1, NOW)
+    claims.note(held, "done", {"ORIGINAL": REMOVED})
+    assert waits_for_disk
+    assert not any(waits_for_disk)

@@ -56,6 +56,30 @@ def test_a_commit_survives_the_loss_of_power(engine: sa.Engine) -> None:
     assert setting(engine, "synchronous") == 2
 
 
+@pytest.fixture
+def executor(path: Path) -> Iterator[sa.Engine]:
+    """The database as it is opened by who runs the operations."""
+    engine = connect(f"sqlite:///{path}", PATIENCE, is_all_vital=False)
+    yield engine
+    engine.dispose()
+
+
+def test_where_not_all_is_vital_only_what_is_waits_for_the_disk(executor: sa.Engine) -> None:
+    make_table(executor)
+    for is_vital, expected in ((False, 1), (True, 2), (False, 1)):
+        with writing(executor, is_vital=is_vital) as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == expected
+
+
+def test_after_a_vital_transaction_that_failed_others_need_not_wait_again(
+    executor: sa.Engine,
+) -> None:
+    make_table(executor)
+    with pytest.raises(ZeroDivisionError), writing(executor, is_vital=True):
+        raise ZeroDivisionError
+    assert setting(executor, "synchronous") == 1
+
+
 def test_readers_do_not_wait_for_a_writer(engine: sa.Engine) -> None:
     make_table(engine)
     with writing(engine) as connection:
