@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -163,15 +163,18 @@ def test_postgresql_is_waited_for_whole_seconds() -> None:
     assert seen[0]["connect_timeout"] == 1
 
 
-def test_writers_on_postgresql_take_turns_by_a_lock_of_their_own() -> None:
+@pytest.mark.parametrize("is_vital", [False, True])
+def test_writers_on_postgresql_take_turns_by_a_lock_of_their_own(is_vital: bool) -> None:
     statements: list[str] = []
-
-    @contextmanager
-    def begin() -> Iterator[Any]:
-        yield SimpleNamespace(execute=lambda statement: statements.append(str(statement)))
-
-    engine: Any = SimpleNamespace(dialect=SimpleNamespace(name="postgresql"), begin=begin)
-    with writing(engine):
+    connection = SimpleNamespace(
+        dialect=SimpleNamespace(name="postgresql"),
+        execute=lambda statement: statements.append(str(statement)),
+        begin=nullcontext,
+    )
+    engine: Any = SimpleNamespace(
+        dialect=connection.dialect, connect=lambda: nullcontext(connection)
+    )
+    with writing(engine, is_vital=is_vital):
         pass
     assert "pg_advisory_xact_lock" in statements[0]
 

@@ -412,10 +412,10 @@ def test_an_executor_that_fails_starts_again(
     real = connect
     failures = [OperationalError("PRAGMA", {}, Exception("disk I/O error"))]
 
-    def fails_once(url: str, patience: float) -> sa.Engine:
+    def fails_once(*arguments: Any, **options: Any) -> sa.Engine:
         if failures:
             raise failures.pop()
-        return real(url, patience)
+        return real(*arguments, **options)
 
     operation_id, _ = recorder.record(CLICK)
     monkeypatch.setattr("engine.connect", fails_once)
