@@ -133,7 +133,7 @@ def test_the_dockerfile_copies_all_that_the_service_is_made_of() -> None:
         ["git", "ls-files"], cwd=ROOT, capture_output=True, check=True, text=True
     )
     directories = {name.split("/")[0] for name in listed.stdout.splitlines() if "/" in name}
-    others = {".ci", "deploy", "docs", "script", "simulator", "tests"}
+    others = {".ci", "benchmark", "deploy", "docs", "script", "simulator", "tests"}
     copied = {source for what in told("COPY") for source in what.split()[:-1]}
     assert directories - others <= copied
 

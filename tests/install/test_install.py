@@ -286,8 +286,8 @@ def test_uninstalling_keeps_the_operations_unless_they_are_purged(installed: Ins
         assert not installed.machine.path(gone).exists()
     with pytest.raises(requests.ConnectionError):
         installed.get("/")
-    kept = installed.machine.path(f"{STATE}/b2-iconik-plugin.sqlite")
-    assert operation_id.encode() in kept.read_bytes()
+    kept = installed.machine.run(f"sqlite3 {STATE}/b2-iconik-plugin.sqlite .dump")
+    assert operation_id in kept.output
     assert installed.machine.run("script/uninstall --yes --purge").ok
     assert not installed.machine.path(STATE).exists()
     assert not installed.machine.path(f"{CHECKOUT}/.env").exists()

@@ -191,7 +191,8 @@ def uploaded(tmp_path: Path) -> Path:
 def test_what_is_uploaded_is_the_plugin_and_no_more(uploaded: Path, tmp_path: Path) -> None:
     names = {path.name for path in uploaded.iterdir()}
     assert {"main.py", "plugin.py", "requirements.txt", "templates", "static"} <= names
-    assert not names & {".env", ".git", "tests", "simulator", "requirements-dev.txt"}
+    assert not names & {".env", ".git", "requirements-dev.txt"}
+    assert {path.name for path in uploaded.iterdir() if path.is_dir()} == {"static", "templates"}
     ended = subprocess.run(
         [sys.executable, "-c", "import main, plugin; print(main.__file__); plugin.start()"],
         cwd=uploaded,
