@@ -80,6 +80,14 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up(
         ask(transport)
 
 
+def test_an_answer_that_is_there_too_late_is_not_read(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "ANSWER_TIME", 0.0)
+    with pytest.raises(IconikUnavailable, match="could not delete thing 1: "):
+        ask(start(HEAD + b"\r\n{}"))
+
+
 def with_length(body: bytes, *headers: bytes) -> bytes:
     """A whole answer."""
     lines = [b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(body), *headers, b"", body]
