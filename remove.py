@@ -45,7 +45,7 @@ def look_to_remove(
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
-    look = Look(_finish_deletion(iconik, held, storages))
+    look = Look(_finish_deletion(iconik, held, claims, storages))
     if not held.formats:
         return look
     sight = see(iconik, held.asset_id)
@@ -151,7 +151,9 @@ def _note_deletion(held: Held, name: str, file_set_id: str, proof: Safe | None) 
     audit.deleted(held, name, file_set_id, proof)
 
 
-def _finish_deletion(iconik: Iconik, held: Held, storages: tuple[str, str]) -> dict[str, Outcome]:
+def _finish_deletion(
+    iconik: Iconik, held: Held, claims: Claims, storages: tuple[str, str]
+) -> dict[str, Outcome]:
     """Bring a deletion to its end that was interrupted, if it still is right.
 
     A file set that isn't deleted is left to be proven like any other. One that was marked deleted
@@ -186,6 +188,8 @@ def _finish_deletion(iconik: Iconik, held: Held, storages: tuple[str, str]) -> d
             continue
         outcomes[name] = Outcome("removed")
         _note_deletion(held, name, file_set_id, verdict)
+        # What comes next may be interrupted, too, and would find nothing that tells of this one.
+        claims.note(held, "held", {name: outcomes[name]})
     return outcomes
 
 

@@ -367,6 +367,20 @@ def test_what_was_removed_before_the_interruption_counts_as_removed(
     assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed")
 
 
+def test_a_deletion_that_was_brought_to_its_end_is_noted_before_anything_else_is_done(
+    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    held.memo.deleting[LL_SET] = "ORIGINAL"
+    iconik.known_statuses[ASSET] = {LL_SET: "DELETED"}
+    iconik.has(on_ll(file_set_status="DELETED"), on_b2())
+    away = {"formats": IconikUnavailable("list the formats", "no answer")}
+    iconik.before["purge_file_set"] = lambda: iconik.problems.update(away)
+    with pytest.raises(IconikUnavailable):
+        look(iconik, held, claims)
+    ((_, memo, outcomes),) = a_ledger(engine).outcomes(1)
+    assert (memo.deleting, outcomes) == ({}, {"ORIGINAL": Outcome("removed")})
+
+
 # Refusals
 
 
