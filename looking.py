@@ -33,7 +33,7 @@ CONNECTIONS = 24
 PURGED_AT_ONCE = 25
 PURGED_AFTER = 2.0
 # Small batches first, so that the first copies are asked for soon.
-FIRST_BATCH = 16
+FIRST_BATCH = 8
 # Add asks for so many copies at once; Remove keeps no more from a newer click while it deletes.
 LARGEST_BATCH = {"add": MOST_COPIES_A_CALL, "remove": 100}
 SOONEST_LOOK_MS = 1_000

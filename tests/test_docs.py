@@ -58,6 +58,7 @@ COMMANDS: dict[str, Run | Needs] = {
     "script/demo": CI,
     "script/test": CI,
     "script/soak --minutes 2": CI,
+    "script/benchmark --quick": CI,
     "cp .env.example .env": FILLED_IN,
     "chmod 600 .env": FILLED_IN,
     "script/server -b localhost:8000": SERVER,
