@@ -1,46 +1,34 @@
-"""All that is DBOS's: recording operations, and running them in one process at a time.
+"""All that is DBOS's but recording: running operations, in one process at a time.
 
-The web side only records: it enqueues through ``DBOSClient`` and answers. Every process also has an
-``Executor``, whose thread waits for a lock; the one that holds it runs the operations.
+Every process has an ``Executor``, whose thread waits for a lock; the one that holds it runs the
+operations that ``recorder.py`` has written down.
 """
 
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Container
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Protocol
 
-import sqlalchemy as sa
-from dbos import DBOS, DBOSClient
-from sqlalchemy.exc import SQLAlchemyError
+from dbos import DBOS
 
 import logs
 from cipher import Cipher
 from custom_action import CustomAction
-from database import connect, engine_url, writing
-from deadline import Deadline
-from errors import RecordingError, RetryError, SettingsError, Stopped
+from database import connect, engine_url
+from errors import SettingsError, Stopped
 from ledger import Ledger
-from lock import is_taken, only_one
+from lock import only_one
+from recorder import APPLICATION, QUEUE, WORKFLOW
 from settings import Settings
-from tables import Retry
-from tallies import Standing
 from turn import Clock, Turn, now_ms
 
 log = logging.getLogger(__name__)
 
-APPLICATION = "b2-iconik-plugin"
 # Changed only when operations under way could not be carried on by new code: those would be left.
 APPLICATION_VERSION = "1"
 EXECUTOR = "executor"
-QUEUE = "operations"
-WORKFLOW = "operation"
-WEB_PATIENCE = 5.0
-# iconik waits about ten seconds for an answer.
-ANSWER_WITHIN = 8.0
 EXECUTOR_PATIENCE = 30.0
 LOCK_INTERVAL = 0.5
 RESTART_INTERVAL = 1.0
@@ -49,161 +37,6 @@ KEEP = timedelta(days=30)
 PURGE_INTERVAL = 3600.0
 WATCH_INTERVAL = 3.0
 PURGED_AT_ONCE = 500
-
-
-class Recorder:
-    """Writes clicks down, before they are answered."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._cipher = Cipher(settings.secrets)
-        self._lock = threading.Lock()
-        self._client: DBOSClient | None = None
-        self._engine: sa.Engine | None = None
-
-    def prepare(self) -> tuple[sa.Engine, DBOSClient]:
-        """Open the database, with all tables; returns it and the engine's client.
-
-        Raises:
-            SQLAlchemyError, OSError: the database can't be used now.
-            SettingsError: it is not this service's, or that of a newer version.
-        """
-        # Whoever clicks must not wait for all those who clicked before, each with their patience.
-        if not self._lock.acquire(timeout=WEB_PATIENCE):
-            raise TimeoutError("the database is still being opened")
-        try:
-            if self._engine is None or self._client is None:
-                engine = connect(self._settings.database_url, WEB_PATIENCE)
-                # First, as it gives up in time; the engine waits for a lock without end.
-                Ledger(engine).create()
-                DBOS.migrate(engine_url(self._settings.database_url, WEB_PATIENCE))
-                self._client = DBOSClient(
-                    system_database_engine=engine,
-                    serializer=self._cipher,
-                    application_name=APPLICATION,
-                    lazy=True,
-                    retry_connection_errors=False,
-                )
-                self._engine = engine
-            return self._engine, self._client
-        finally:
-            self._lock.release()
-
-    def open(self) -> None:
-        """Open the database early, so that the first click need not wait for it.
-
-        Raises:
-            SettingsError: it is not this service's, or that of a newer version.
-        """
-        try:
-            self.prepare()
-        except (SQLAlchemyError, OSError) as error:
-            log.error("the database can't be opened yet: %s", _brief(error))
-
-    def record(self, click: CustomAction, retry: Retry | None = None) -> tuple[str, bool]:
-        """Write a click down as an operation, durably.
-
-        Args:
-            retry: which operation is tried again, where nobody clicked in iconik.
-
-        Returns:
-            The operation's id, and whether it is a new one: the same click while one runs is that.
-
-        Raises:
-            RecordingError: it is not written down.
-        """
-        deadline = Deadline(ANSWER_WITHIN)
-        try:
-            return deadline.wait_for(lambda: self._record(click, retry, deadline))
-        except (SQLAlchemyError, OSError, SettingsError) as error:
-            log.error("a click could not be recorded: %s", _brief(error))
-            raise RecordingError("the operation could not be recorded; try again later") from error
-
-    def click_of(self, operation_id: str) -> CustomAction:
-        """The click that an operation was recorded for, its token included.
-
-        Raises:
-            RetryError: it can't be read any more.
-            SQLAlchemyError, OSError: the database can't be used now.
-        """
-        _, client = self.prepare()
-        found = client.list_workflows(workflow_ids=[operation_id], load_output=False)
-        given = found[0].input if found else None
-        # What another secret encrypted is handed over as it is.
-        if not isinstance(given, dict):
-            raise RetryError(
-                "its click can't be read any more: it was recorded with another BZ_SHARED_SECRET, "
-                "or is forgotten; click again in iconik"
-            )
-        return CustomAction(**given["args"][0])
-
-    def _record(
-        self, click: CustomAction, retry: Retry | None, deadline: Deadline
-    ) -> tuple[str, bool]:
-        digest = click.digest
-        engine, client = self.prepare()
-        ledger = Ledger(engine)
-        with writing(engine) as connection:
-            running = ledger.same_running(connection, click, digest)
-            if running:
-                return running, False
-            operation_id = str(uuid.uuid4())
-            ledger.record(
-                connection,
-                operation_id,
-                click,
-                digest=digest,
-                key=self._cipher.fingerprints[0],
-                now_ms=now_ms(),
-                retry=retry,
-            )
-            client.enqueue_in_transaction(
-                connection,
-                {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": operation_id},
-                asdict(click),
-            )
-            # What was answered with a refusal is not to be done after all.
-            deadline.check()
-        return operation_id, True
-
-    def close(self) -> None:
-        """Close the database."""
-        if self._client and self._engine:
-            self._client.destroy()
-            self._engine.dispose()
-
-    def standing(self) -> Standing | None:
-        """How it stands with all operations; None if that can't be read."""
-        try:
-            return Ledger(self.prepare()[0]).standing()
-        except (SQLAlchemyError, OSError, SettingsError) as error:
-            log.error("the metrics lack the operations: %s", _brief(error))
-            return None
-
-    def has_executor(self) -> bool:
-        """Whether some process runs the operations, as far as that can be seen."""
-        try:
-            return is_taken(self._settings.database_url)
-        except (SQLAlchemyError, OSError) as error:
-            log.error("can't see whether a process runs the operations: %s", _brief(error))
-            return False
-
-    def check(self) -> str | None:
-        """What keeps operations from being recorded or run, if anything does."""
-        try:
-            if not Deadline(ANSWER_WITHIN).wait_for(self._try):
-                return "no process runs the operations"
-        except (SQLAlchemyError, OSError, SettingsError) as error:
-            # Anybody may ask, and the error may name hosts and paths.
-            log.error("operations can't be recorded: %s", _brief(error))
-            return "operations can't be recorded; the log says why"
-        return None
-
-    def _try(self) -> bool:
-        """Write something; returns whether some process runs the operations."""
-        engine, _ = self.prepare()
-        Ledger(engine).try_writing(now_ms())
-        return is_taken(self._settings.database_url)
 
 
 class Runner(Protocol):
@@ -392,8 +225,3 @@ def _purge(ledger: Ledger) -> None:
         ledger.forget(some)
     if ids:
         log.info("purged %s operations that ended over %s days ago", len(ids), KEEP.days)
-
-
-def _brief(error: BaseException) -> str:
-    """An error without the statement and values that SQLAlchemy would show."""
-    return str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)

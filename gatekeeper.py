@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from flask import Request
 
-from engine import Recorder
+from recorder import Recorder
 from settings import Settings
 from throttle import Throttle, client_of
 from turn import now_ms

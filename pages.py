@@ -26,12 +26,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 import operations_view as view
-from engine import Recorder
 from errors import RecordingError, RetryError
 from gatekeeper import Gatekeeper, Refusal, name_of
 from history import STATES, Filters, History
 from ledger import Ledger
 from lock import is_taken
+from recorder import Recorder
 from retrying import try_again
 from settings import Settings
 from tables import Operation

@@ -14,12 +14,13 @@ import logs
 import metrics
 import settings as environment
 from custom_action import SECRET_HEADER, Action, parse
-from engine import Executor, Recorder
+from engine import Executor
 from errors import ClickError, RecordingError, SettingsError
 from gatekeeper import is_secret
 from operations import Operations
 from pages import create_pages
 from progress import Shown
+from recorder import Recorder
 from settings import SHORT_SECRET, Settings
 from version import VERSION
 

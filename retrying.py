@@ -6,9 +6,9 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from custom_action import CustomAction
-from engine import Recorder
 from errors import RetryError
 from ledger import Ledger
+from recorder import Recorder
 from tables import Operation, Retry, assets, operations
 
 # What came to nothing, and may come to something the next time.

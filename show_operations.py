@@ -16,13 +16,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import settings as environment
 from database import connect
-from engine import Recorder
 from errors import PluginError, RetryError, SettingsError
 from history import STATES, Filters, History
 from ledger import Ledger
 from operations_text import in_full, listed
 from operations_view import summary
 from outcomes import report
+from recorder import Recorder
 from retrying import try_again
 from settings import Settings
 from turn import now_ms

@@ -16,11 +16,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 import engine as engine_module
+import recorder as recorder_module
 from custom_action import CustomAction
 from database import connect
-from engine import KEEP, Executor, Recorder
+from engine import KEEP, Executor
 from errors import RecordingError, RetryError, SettingsError, Stopped
 from ledger import Ledger
+from recorder import Recorder
 from settings import Settings
 from turn import Turn, now_ms
 
@@ -375,7 +377,7 @@ def test_no_token_lies_readable_in_the_database(
 def test_a_click_that_cannot_be_written_down_is_not_accepted(
     settings: Settings, recorder: Recorder, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "WEB_PATIENCE", 0.1)
+    monkeypatch.setattr(recorder_module, "WEB_PATIENCE", 0.1)
     recorder.open()
     with database.begin() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -456,8 +458,8 @@ def test_a_click_does_not_wait_for_others_that_wait_for_the_database(
         opened.wait(SECONDS)
         return connect(url, patience)
 
-    monkeypatch.setattr(engine_module, "connect", takes_long)
-    monkeypatch.setattr(engine_module, "WEB_PATIENCE", 0.1)
+    monkeypatch.setattr(recorder_module, "connect", takes_long)
+    monkeypatch.setattr(recorder_module, "WEB_PATIENCE", 0.1)
     recorder = Recorder(settings)
     other = threading.Thread(target=recorder.open)
     other.start()

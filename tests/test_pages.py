@@ -21,11 +21,11 @@ import gatekeeper
 import pages
 from claims import Claims
 from database import connect
-from engine import Recorder
 from ledger import Ledger
 from outcomes import Outcome
 from pages import ASSETS_A_PAGE, OPERATIONS_A_PAGE
 from plugin import create_app
+from recorder import Recorder
 from settings import Settings
 from tables import Operation
 from tests.makers import B2, LL, a_click, found

@@ -14,9 +14,9 @@ from werkzeug.test import TestResponse
 import logs
 import plugin
 from custom_action import CustomAction
-from engine import Recorder
 from errors import RecordingError, SettingsError
 from plugin import LARGEST_BODY, create_app
+from recorder import Recorder
 from settings import Settings
 from tables import Retry
 from version import VERSION

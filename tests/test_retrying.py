@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from claims import Claims
 from custom_action import CustomAction
 from database import connect
-from engine import Recorder
 from errors import RecordingError, RetryError
 from ledger import Ledger
 from outcomes import Outcome
+from recorder import Recorder
 from retrying import try_again
 from settings import Settings
 from tables import Operation

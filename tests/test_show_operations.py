@@ -15,10 +15,10 @@ import watching
 from claims import Claims
 from custom_action import CustomAction
 from database import connect
-from engine import Recorder
 from ledger import Ledger
 from operations_text import in_full
 from outcomes import Outcome
+from recorder import Recorder
 from show_operations import main
 from tables import Operation
 from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, expanded, found

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import check_database
-from engine import Executor, Recorder
+from engine import Executor
+from recorder import Recorder
 from settings import Settings
 from tests.postgres.test_postgres import ASSET, end_at_once, wait_until
 

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from dbos import DBOS
 from sqlalchemy.exc import SQLAlchemyError
 
-import engine as engine_module
+import recorder as recorder_module
 from database import POSTGRES_WRITING, SERVER_LIMITS, connect, engine_url, writing
-from engine import Recorder
 from errors import RecordingError
 from ledger import Ledger
 from plugin import create_app
+from recorder import Recorder
 from settings import Settings
 from tests.postgres.relay import Relay
 from tests.postgres.test_postgres import CLICK
@@ -60,7 +60,7 @@ def refused_in_time(recorder: Recorder) -> None:
 def test_a_click_is_refused_in_time_while_somebody_holds(
     recorder: Recorder, settings: Settings, monkeypatch: pytest.MonkeyPatch, held: str
 ) -> None:
-    monkeypatch.setattr(engine_module, "ANSWER_WITHIN", 1.0)
+    monkeypatch.setattr(recorder_module, "ANSWER_WITHIN", 1.0)
     engine = connect(settings.database_url, 5)
     with engine.connect() as other:
         other.exec_driver_sql(HOLDS[held])
@@ -110,7 +110,7 @@ def test_a_click_is_refused_in_time_when_the_server_falls_silent(
     with Relay(settings.database_url) as relay:
         recorder = Recorder(Settings(**{**vars(settings), "database_url": relay.url}))
         assert recorder.record(CLICK)[1]
-        monkeypatch.setattr(engine_module, "ANSWER_WITHIN", 1.0)
+        monkeypatch.setattr(recorder_module, "ANSWER_WITHIN", 1.0)
         relay.fall_silent()
         assert within(ICONIK_WAITS, recorder.check) is not None
         refused_in_time(recorder)
@@ -121,7 +121,7 @@ def test_a_click_is_refused_in_time_when_the_server_falls_silent(
 def test_a_click_that_was_refused_is_not_recorded_after_all(
     recorder: Recorder, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "ANSWER_WITHIN", 0.5)
+    monkeypatch.setattr(recorder_module, "ANSWER_WITHIN", 0.5)
     engine = connect(settings.database_url, 5)
     with engine.connect() as other:
         other.exec_driver_sql(HOLDS["a table of the engine"])
@@ -184,7 +184,7 @@ def silent_url() -> Iterator[str]:
 def test_a_server_that_never_answers_keeps_no_service_from_starting_and_takes_no_click(
     silent_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "WEB_PATIENCE", 1.0)
+    monkeypatch.setattr(recorder_module, "WEB_PATIENCE", 1.0)
     settings = Settings(**{**vars(settings), "database_url": silent_url})
     recorder = Recorder(settings)
     within(ICONIK_WAITS, recorder.open)

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 
 from custom_action import CustomAction
 from database import connect
-from engine import Executor, Recorder
+from engine import Executor
 from errors import Stopped
 from ledger import Ledger
 from lock import POSTGRES_EXECUTOR, is_taken, only_one
+from recorder import Recorder
 from settings import Settings
 from tallies import Tally
 from turn import Turn, now_ms

@@ -24,10 +24,10 @@ from responses import RequestsMock
 
 import plugin
 from database import connect, writing
-from engine import Recorder
 from errors import IconikRefused, IconikUnavailable
 from iconik import Iconik
 from lock import only_one
+from recorder import Recorder
 from settings import Settings
 from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from tests.fake_iconik import NoPacer
