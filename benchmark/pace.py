@@ -14,7 +14,7 @@ from benchmark.figures import Figure
 
 LIMIT = 50.0
 # Of the start and of the end, where a burst or the last few assets would be counted, seconds.
-APART = 3.0
+APART = 2.0
 OTHER = "users/v1/users/current/"
 OTHERS_SHARE = 25
 REFUSED = "answers of 429 in 10,000"
@@ -32,13 +32,13 @@ class Paces:
 
     def measure(self, quick: bool) -> Iterator[Figure]:
         """Requests a second at several distances, and beside another program."""
-        yield from _ceiling(2 if quick else 10)
+        yield from _ceiling(1 if quick else 10)
         for latency in (80,) if quick else (20, 80, 300):
             name = f"{latency} ms away"
             with bench(("--bulk-deletion", "--latency-ms", str(latency))) as here:
-                yield from self._run(here, name, 250 if quick else 3_400, 45)
+                yield from self._run(here, name, 150 if quick else 3_400, 45)
         with bench(("--bulk-deletion",)) as here, _another_program(here):
-            yield from self._run(here, "beside another program", 120 if quick else 1_700, 22.5)
+            yield from self._run(here, "beside another program", 80 if quick else 1_700, 22.5)
 
     def _run(self, here: Bench, name: str, assets: int, least: float) -> Iterator[Figure]:
         collection_id = here.fill(assets, ("b2", "lucidlink"))
