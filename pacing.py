@@ -6,6 +6,7 @@ how many are left (``RateLimit-Remaining``). Other programs may use the same cre
 
 import threading
 import time
+from collections import deque
 
 from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import nap
@@ -38,6 +39,7 @@ class Pacer:
         self._next = 0.0
         self._left = float(RESERVE)
         self._heard = -WINDOW
+        self._sent: deque[float] = deque(maxlen=most)
 
     def wait(self) -> None:
         """Return when the next request may be sent."""
@@ -46,6 +48,8 @@ class Pacer:
             if pause > 0:
                 nap.sleep(pause)
             self._limiter.try_acquire("iconik")
+            with self._lock:
+                self._sent.append(time.monotonic())
 
     def _until_next(self) -> float:
         """Take the next place; returns the seconds until then."""
@@ -60,8 +64,14 @@ class Pacer:
     def heed(self, left: float) -> None:
         """Go slower, the fewer requests iconik says are left."""
         with self._lock:
+            now = time.monotonic()
             # Never to a stand-still: only a further answer can tell that there are more again.
-            self._left, self._heard = max(left, 1), time.monotonic()
+            self._left, self._heard = max(left, 1), now
+            while self._sent and self._sent[0] <= now - WINDOW:
+                self._sent.popleft()
+            if left < 1 and self._sent:
+                # Nor any sooner than one of our own no longer counts.
+                self._next = max(self._next, self._sent[0] + WINDOW)
 
     def pause(self, seconds: float) -> None:
         """Send nothing for a while, as iconik asks of all who use these credentials."""

@@ -104,6 +104,26 @@ def test_where_none_is_left_one_is_sent_now_and_then_to_hear_of_more(time: Time)
     assert 5 < len(sent(pacer, time, WINDOW / 2)) < 15
 
 
+def test_where_none_is_left_nothing_is_sent_before_one_of_our_own_no_longer_counts(
+    time: Time,
+) -> None:
+    pacer = Pacer(RATE)
+    sent(pacer, time, 14)
+    pacer.heed(0)
+    pacer.wait()
+    assert time.now >= START + WINDOW
+
+
+def test_what_no_longer_counts_is_not_waited_for(time: Time) -> None:
+    pacer = Pacer(RATE)
+    pacer.wait()
+    time.now += WINDOW + 1
+    began = time.now
+    pacer.heed(0)
+    pacer.wait()
+    assert time.now < began + 2
+
+
 def test_what_was_heard_a_window_ago_counts_no_more(time: Time) -> None:
     pacer = Pacer(RATE)
     pacer.heed(0)

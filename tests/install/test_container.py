@@ -24,7 +24,7 @@ from tests.ports import free_port
 
 ID = "11111111-1111-4111-8111-111111111111"
 VENV = "/venv"
-WORKSHOP = Path(sys.executable).parent
+TOOLS = Path(sys.executable).parent
 INSTRUCTION = re.compile(r"^([A-Z]+) (.+)$", re.MULTILINE)
 
 # The image to begin with has no files of ours, and a program that is called python.
@@ -123,7 +123,7 @@ def test_the_commands_of_the_dockerfile_make_a_service_that_is_healthy(
 
 def test_the_linter_finds_nothing_wrong_with_the_dockerfile() -> None:
     done = subprocess.run(
-        [WORKSHOP / "hadolint", "Dockerfile"], cwd=ROOT, capture_output=True, check=False, text=True
+        [TOOLS / "hadolint", "Dockerfile"], cwd=ROOT, capture_output=True, check=False, text=True
     )
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -168,7 +168,7 @@ def filled_in(text: str, variables: dict[str, str]) -> str:
 
 def test_compose_follows_the_specification() -> None:
     done = subprocess.run(
-        [WORKSHOP / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"],
+        [TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"],
         cwd=ROOT,
         capture_output=True,
         check=False,
