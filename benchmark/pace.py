@@ -14,7 +14,7 @@ from benchmark.figures import Figure
 
 LIMIT = 50.0
 # Of the start and of the end, where a burst or the last few assets would be counted, seconds.
-APART = 2.0
+APART = 1.5
 OTHER = "users/v1/users/current/"
 OTHERS_SHARE = 25
 REFUSED = "answers of 429 in 10,000"
