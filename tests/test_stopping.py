@@ -325,6 +325,23 @@ def test_assets_are_no_longer_looked_at(
     assert len(iconik.called("delete_file_set")) == counts["removed"]
 
 
+def test_assets_that_were_begun_but_not_looked_at_are_let_go_of(
+    engine: sa.Engine,
+    iconik: FakeIconik,
+    run: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # One after the other, so that the rest of the batch is still to be looked at.
+    monkeypatch.setattr(looking, "CONNECTIONS", 1)
+    click = a_click("remove", asset_ids=("a1", "a2", "a3"))
+    for asset_id in click.asset_ids:
+        iconik.has(on_b2(), on_ll(file_set_id=f"ll-{asset_id}"), asset_id=asset_id)
+    iconik.before["files"] = lambda: stop(engine)
+    told = run(clicked(engine, click), click)
+    assert (told["result"], told["counts"]["undone"]) == ("stopped", 3)
+    assert len(iconik.called("files")) == 1
+
+
 def test_nothing_is_deleted_that_was_proven_before_the_stop(
     engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
 ) -> None:
