@@ -14,8 +14,8 @@ import logs
 import metrics
 import settings as environment
 from custom_action import SECRET_HEADER, Action, parse
-from engine import Executor
 from errors import ClickError, RecordingError, SettingsError
+from executor import Executor
 from gatekeeper import is_secret
 from operations import Operations
 from pages import create_pages

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import check_database
-from engine import Executor
+from executor import Executor
 from recorder import Recorder
 from settings import Settings
 from tests.postgres.test_postgres import ASSET, end_at_once, wait_until

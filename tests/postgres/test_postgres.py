@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from custom_action import CustomAction
 from database import connect
-from engine import Executor
 from errors import Stopped
+from executor import Executor
 from ledger import Ledger
 from lock import POSTGRES_EXECUTOR, is_taken, only_one
 from recorder import Recorder

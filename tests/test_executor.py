@@ -1,13 +1,15 @@
-"""The engine on a real SQLite file, with operations that do next to nothing."""
+"""The executor and the engine on a real SQLite file, with operations that do next to nothing."""
 
 import base64
 import json
 import pickle
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 import engine as engine_module
+import executor as executor_module
 import recorder as recorder_module
 from custom_action import CustomAction
 from database import connect
-from engine import KEEP, Executor
+from engine import KEEP
 from errors import RecordingError, RetryError, SettingsError, Stopped
+from executor import Executor
 from ledger import Ledger
 from recorder import Recorder
 from settings import Settings
@@ -239,7 +243,7 @@ def test_a_process_that_was_overtaken_can_take_over_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(engine_module, "WATCH_INTERVAL", 0.1)
+    monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.1)
     runner = Runner()
     runner.hold = True
     recorder.record(CLICK)
@@ -261,7 +265,7 @@ def test_what_somebody_wrote_into_the_database_is_not_read(
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
 ) -> None:
-    monkeypatch.setattr(engine_module, "WATCH_INTERVAL", 0.1)
+    monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.1)
     trace = tmp_path / "trace"
     pickled = pickle.dumps({"args": (Infection(trace),), "kwargs": {}})
     values = {
@@ -420,7 +424,7 @@ def test_an_executor_that_fails_starts_again(
         return real(*arguments, **options)
 
     operation_id, _ = recorder.record(CLICK)
-    monkeypatch.setattr("engine.connect", fails_once)
+    monkeypatch.setattr("executor.connect", fails_once)
     start(Runner())
     wait_until(lambda: has_ended(ledger, operation_id))
     assert "the executor failed" in caplog.text
@@ -492,7 +496,7 @@ def test_an_operation_that_another_process_took_and_let_lie_is_taken_up(
     start: Callable[[Runner], Executor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine_module, "WATCH_INTERVAL", 0.1)
+    monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.1)
     runner = Runner()
     start(runner)
     wait_until(lambda: recorder.check() is None)
@@ -515,7 +519,7 @@ def test_an_operation_the_engine_gave_up_while_it_runs_is_reported_as_interrupte
     start: Callable[[Runner], Executor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine_module, "WATCH_INTERVAL", 0.1)
+    monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.1)
     start(Runner())
     wait_until(lambda: recorder.check() is None)
     with database.begin() as connection:
@@ -536,7 +540,7 @@ def test_the_clock_of_operations_goes_on_while_they_run(
     start: Callable[[Runner], Executor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine_module, "WATCH_INTERVAL", 0.1)
+    monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.1)
     runner = Runner()
     runner.hold = True
     recorder.record(CLICK)
@@ -559,60 +563,132 @@ def test_a_database_of_a_newer_version_is_refused_at_the_start_and_takes_no_clic
     assert recorder.check() == "operations can't be recorded; the log says why"
 
 
-def test_the_clock_of_operations_stands_while_there_are_none(
-    ledger: Ledger, start: Callable[[Runner], Executor], monkeypatch: pytest.MonkeyPatch
+def test_an_executor_that_was_never_started_stops_at_once(settings: Settings) -> None:
+    Executor(settings, Runner()).stop()
+
+
+@pytest.fixture
+def launches(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the engine is told to do."""
+    told: list[str] = []
+    real = engine_module.launched
+
+    @contextmanager
+    def launched(*arguments: Any) -> Iterator[Container[str]]:
+        with real(*arguments) as active:
+            told.append("launch")
+            yield active
+        told.append("rest")
+
+    monkeypatch.setattr(engine_module, "launched", launched)
+    monkeypatch.setattr(executor_module, "LOCK_INTERVAL", 0.05)
+    return told
+
+
+def test_the_engine_rests_while_there_is_nothing_to_run_and_is_back_with_the_next_click(
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Executor],
+    launches: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine_module, "WATCH_INTERVAL", 0.1)
-    real = engine_module._take_up_idle
+    monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.1)
+    monkeypatch.setattr(executor_module, "REST_AFTER", 0.3)
+    executor = start(Runner())
+    wait_until(lambda: executor.leads)
+    for round_number in range(3):
+        assert launches == ["launch", "rest"] * round_number
+        operation_id, _ = recorder.record(CLICK)
+        wait_until(partial(has_ended, ledger, operation_id))
+        wait_until(lambda: launches[-1] == "rest")
+
+
+def test_the_engine_does_not_rest_while_an_operation_runs(
+    recorder: Recorder,
+    start: Callable[[Runner], Executor],
+    launches: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.5)
+    monkeypatch.setattr(executor_module, "REST_AFTER", 0.0)
     looks: list[set[str]] = []
+    real = engine_module.take_up_idle
 
     def look(*arguments: Any) -> set[str]:
         looks.append(real(*arguments))
         return looks[-1]
 
-    monkeypatch.setattr(engine_module, "_take_up_idle", look)
-    start(Runner())
-    wait_until(lambda: len(looks) == 1)
-    kept = ledger.time_kept()
-    wait_until(lambda: len(looks) == 3)
-    assert ledger.time_kept() == kept
-
-
-def test_an_executor_that_was_never_started_stops_at_once(settings: Settings) -> None:
-    Executor(settings, Runner()).stop()
+    monkeypatch.setattr(engine_module, "take_up_idle", look)
+    runner = Runner()
+    runner.hold = True
+    recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: runner.calls)
+    seen = len(looks)
+    wait_until(lambda: len(looks) > seen + 3)
+    assert launches == ["launch"]
 
 
 def test_while_nothing_runs_no_time_is_noted(
-    ledger: Ledger,
     recorder: Recorder,
+    ledger: Ledger,
     start: Callable[[Runner], Executor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.0)
     looks: list[object] = []
 
     def look(*_: object) -> set[str]:
         looks.append(None)
         return set()
 
-    monkeypatch.setattr("engine.WATCH_INTERVAL", 0.0)
-    monkeypatch.setattr("engine._take_up_idle", look)
-    recorder.open()
+    monkeypatch.setattr(engine_module, "take_up_idle", look)
+    operation_id, _ = recorder.record(CLICK)
     start(Runner())
-    wait_until(lambda: looks)
-    before = ledger.time_kept()
-    seen = len(looks)
+    wait_until(lambda: has_ended(ledger, operation_id) and looks)
+    before, seen = ledger.time_kept(), len(looks)
     wait_until(lambda: len(looks) > seen + 1)
     assert ledger.time_kept() == before
+
+
+def test_a_busy_service_forgets_old_operations_too(
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old, _ = recorder.record(CLICK)
+    runner = Runner()
+    start(runner)
+    wait_until(lambda: has_ended(ledger, old))
+    runner.hold = True
+    recorder.record(CLICK)
+    wait_until(lambda: len(runner.calls) == 2)
+    later = now_ms() + (KEEP + timedelta(days=1)) // timedelta(milliseconds=1)
+    monkeypatch.setattr(engine_module, "now_ms", lambda: later)
+    monkeypatch.setattr(executor_module, "PURGE_INTERVAL", 0.0)
+    wait_until(lambda: ledger.operation(old) is None)
+
+
+def test_who_runs_operations_is_told_while_it_does(start: Callable[[Runner], Executor]) -> None:
+    executor = start(Runner())
+    wait_until(lambda: executor.leads)
+    executor.stop()
+    assert not executor.leads
 
 
 def test_a_fault_in_an_operation_that_is_forgotten_by_now_ends_it_quietly(
     recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Executor]
 ) -> None:
-    runner = Runner()
+    class Forgotten(Runner):
+        def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
+            with database.begin() as connection:
+                connection.exec_driver_sql("DELETE FROM plugin_operations")
+            return super().__call__(operation_id, click, turn)
+
+    runner = Forgotten()
     runner.error = KeyError("forgotten")
     recorder.record(CLICK)
-    with database.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM plugin_operations")
     start(runner)
     wait_until(lambda: runner.calls)
     wait_until(lambda: not pending(database))

@@ -1,0 +1,153 @@
+"""Which process runs operations, and when: one at a time, and only while there are any.
+
+Every process has an ``Executor``, whose thread waits for a lock; the one that holds it has
+``engine.py`` run the operations that ``recorder.py`` has written down.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from dbos import DBOS
+
+import engine
+from cipher import Cipher
+from database import connect, engine_url
+from engine import Runner
+from errors import SettingsError, Stopped
+from ledger import Ledger
+from lock import only_one
+from settings import Settings
+from turn import Clock, Turn, now_ms
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 30.0
+LOCK_INTERVAL = 0.5
+RESTART_INTERVAL = 1.0
+COMPLAIN_INTERVAL = 60.0
+PURGE_INTERVAL = 3600.0
+WATCH_INTERVAL = 3.0
+# The engine looks for work all the time, and so takes some even where there is none.
+REST_AFTER = 10.0
+
+
+class Executor:
+    """Waits until no other process runs operations, and then runs them.
+
+    Args:
+        run: what an operation does.
+
+    Attributes:
+        leads: whether this process is the one, as of a moment ago.
+    """
+
+    def __init__(self, settings: Settings, run: Runner) -> None:
+        self.leads = False
+        self._settings = settings
+        self._run = run
+        self._cipher = Cipher(settings.secrets)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to wait, in a thread of this process."""
+        self._thread = threading.Thread(target=self._wait, name="executor", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let go of everything, leaving operations to be carried on by another process."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+
+    def _wait(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with only_one(self._settings.database_url) as still_only_one:
+                    if still_only_one is not None:
+                        self._lead(still_only_one)
+            except SettingsError as error:
+                log.error("%s", error)
+                self._stopping.wait(COMPLAIN_INTERVAL)
+            except Stopped:
+                log.warning("another process may run the operations: this one stops, and waits")
+            except Exception:
+                log.exception("the executor failed, and will start again")
+                self._stopping.wait(RESTART_INTERVAL)
+            self._stopping.wait(LOCK_INTERVAL)
+
+    def _lead(self, still_only_one: Callable[[], bool]) -> None:
+        database = connect(self._settings.database_url, PATIENCE, is_all_vital=False)
+        try:
+            ledger = Ledger(database)
+            # First, as it gives up in time; the engine waits for a lock without end.
+            ledger.create()
+            DBOS.migrate(engine_url(self._settings.database_url, PATIENCE))
+            self._refuse_unreadable(ledger)
+            term = ledger.begin_term(now_ms())
+            clock = Clock(ledger.time_kept())
+            self.leads = True
+            log.info("this process runs the operations now")
+            purged = float("-inf")
+            while self._goes_on(still_only_one):
+                is_to_purge = time.monotonic() - purged > PURGE_INTERVAL
+                if is_to_purge:
+                    purged = time.monotonic()
+                if ledger.running() or (is_to_purge and engine.has_to_purge(ledger)):
+                    self._refuse_unreadable(ledger)
+                    self._work(database, term, clock, still_only_one)
+        finally:
+            self.leads = False
+            database.dispose()
+
+    def _work(
+        self, database: sa.Engine, term: int, clock: Clock, still_only_one: Callable[[], bool]
+    ) -> None:
+        """Run operations until there have been none for a while."""
+        # Not the event that stops this process: losing the lock must stop the operations, too.
+        turn = Turn(database, term, threading.Event(), clock)
+        ledger = Ledger(database, term)
+        idle = set[str]()
+        with engine.launched(self._settings, self._cipher, self._run, turn) as active:
+            engine.purge(ledger)
+            worked = watched = purged = time.monotonic()
+            while self._goes_on(still_only_one):
+                now = time.monotonic()
+                if now - purged > PURGE_INTERVAL:
+                    engine.purge(ledger)
+                    purged = now
+                if now - watched > WATCH_INTERVAL:
+                    idle = engine.take_up_idle(ledger, active, idle)
+                    watched = now
+                    if idle or active:
+                        ledger.keep_time(clock.now_ms())
+                        worked = now
+                    elif now - worked > REST_AFTER:
+                        return
+
+    def _goes_on(self, still_only_one: Callable[[], bool]) -> bool:
+        """Wait a moment; returns whether this process isn't to stop.
+
+        Raises:
+            Stopped: another process may run operations by now.
+        """
+        if self._stopping.wait(LOCK_INTERVAL):
+            return False
+        if not still_only_one():
+            log.warning("the lock that lets but one process run operations is lost")
+            raise Stopped
+        return True
+
+    def _refuse_unreadable(self, ledger: Ledger) -> None:
+        unreadable = [
+            each for each in ledger.running() if each.key not in self._cipher.fingerprints
+        ]
+        if unreadable:
+            # The engine would end them with an error, and their clicks would be lost.
+            raise SettingsError(
+                f"{len(unreadable)} running operations were recorded with another "
+                "BZ_SHARED_SECRET: set BZ_SHARED_SECRET_PREVIOUS to it; until then none is run"
+            )
