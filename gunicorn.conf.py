@@ -20,7 +20,7 @@ from version import VERSION
 
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
 
-# One process runs the operations, any of them answers: two, so that one can always take over.
+# One runs the operations and the others answer: two, so that one can always do the other's part.
 workers = 2
 # Threads, and none of them waits for a slow client.
 worker_class = "worker.PatientWorker"

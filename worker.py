@@ -4,6 +4,8 @@ As it comes, a thread waits without end for the rest of a request, so a few clie
 now and then take the service from everybody; and the loop that all connections go through waits
 seconds for each client that does not close its side. Here, a request gets a thread once its head is
 there, and must then be there in whole before long; and the loop waits for nobody.
+
+Nor can operations hold up answers: the worker that runs them leaves the clients to the others.
 """
 
 import socket
@@ -29,6 +31,8 @@ ANSWER_TIMEOUT = 60.0
 # So that a client that is still sending hears the answer.
 PARTING_TIMEOUT = 2.0
 DRAIN_TIMEOUT = 0.01
+# So long a client waits at most for another worker, before the one that runs operations takes it.
+LEFT_AFTER = 1.0
 LARGEST_HEAD = 32_768
 READ_AT_ONCE = 65_536
 
@@ -44,6 +48,11 @@ class PatientWorker(ThreadWorker):
         self._parting: deque[TConn] = deque()
         # How much of the head of a next request was there when last looked at.
         self._seen: WeakKeyDictionary[TConn, int] = WeakKeyDictionary()
+        self._took_left = time.monotonic()
+
+    def set_accept_enabled(self, enabled: bool | None) -> None:
+        """Begin or cease to take connections as they come."""
+        super().set_accept_enabled(bool(enabled) and not self._is_busy_otherwise())
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection, to wait in the loop for its first request."""
@@ -100,6 +109,12 @@ class PatientWorker(ThreadWorker):
         """End what has taken too long; called about once a second."""
         super().murder_pending()
         now = time.monotonic()
+        if self.alive and self._is_busy_otherwise():
+            self.set_accept_enabled(False)
+            # The others may be held up, or gone: nobody is to wait for them for long.
+            if now - self._took_left >= LEFT_AFTER:
+                self._took_left = now
+                self._take_left()
         for conn, began in list(self._busy.items()):
             # The thread reads an end then, and can still answer.
             if now - began > REQUEST_TIMEOUT:
@@ -116,6 +131,20 @@ class PatientWorker(ThreadWorker):
         if isinstance(exc, InvalidHeader | InvalidHeaderName | ObsoleteFolding):
             exc.hdr = "(not shown)"
         super().handle_error(req, client, addr, exc)
+
+    def _is_busy_otherwise(self) -> bool:
+        """Whether this process runs operations, and others are there to answer."""
+        executor = getattr(self.wsgi, "extensions", {}).get("executor")
+        return self.cfg.workers > 1 and executor is not None and executor.leads
+
+    def _take_left(self) -> None:
+        """Take the connections that wait now."""
+        for listener in self.sockets:
+            listener.setblocking(False)
+            before = -1
+            while before < self.nr_conns < self.worker_connections:
+                before = self.nr_conns
+                self.accept(listener)
 
     def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
         """Whether a connection can be kept, the request on it being read to its end.

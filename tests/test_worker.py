@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from selectors import DefaultSelector
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -91,6 +92,16 @@ def connect(running: PatientWorker, listener: socket.socket) -> Iterator[Callabl
     yield connect
     for client in made:
         client.close()
+
+
+class Leading:
+    """An application whose process may run operations."""
+
+    def __init__(self) -> None:
+        self.extensions = {"executor": SimpleNamespace(leads=True)}
+
+    def __call__(self, *arguments: Any) -> list[bytes]:
+        return answer(*arguments)
 
 
 def received(client: socket.socket) -> bytes:
@@ -296,3 +307,41 @@ def test_a_fault_of_the_server_ends_the_connection(
     failed.set_exception(RuntimeError("the pool"))
     worker.finish_request(pair[0], failed)
     assert worker.nr_conns == 0
+
+
+def test_clients_are_left_to_another_worker_while_this_one_runs_operations(
+    worker: PatientWorker,
+    listener: socket.socket,
+    connect: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_module, "LEFT_AFTER", 3600.0)
+    app = Leading()
+    app.extensions["executor"].leads = False
+    worker.wsgi = app
+    worker.cfg.set("workers", 2)
+    assert reply(connect(GOOD)) == b"read 0"
+    app.extensions["executor"].leads = True
+    wait_for("the worker to leave them", lambda: not getattr(worker, "_accepting"), BOUND)  # noqa: B009
+    connect(GOOD)
+    listener.settimeout(BOUND)
+    # As another worker does.
+    listener.accept()[0].close()
+
+
+def test_a_client_that_no_other_worker_takes_is_answered_all_the_same(
+    worker: PatientWorker, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "LEFT_AFTER", 0.0)
+    worker.wsgi = Leading()
+    worker.cfg.set("workers", 2)
+    clients = [connect(GOOD) for _ in range(3)]
+    assert [reply(client) for client in clients] == [b"read 0"] * 3
+
+
+def test_the_only_worker_answers_though_it_runs_operations(
+    worker: PatientWorker, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "LEFT_AFTER", 3600.0)
+    worker.wsgi = Leading()
+    assert reply(connect(GOOD)) == b"read 0"

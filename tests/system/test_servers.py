@@ -1,6 +1,7 @@
 """The ways to serve the plugin, and what it says when it can't be."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import requests
 
 from simulator.harness import ROOT, SECRET, Process, Service, Simulator, wait_for
 from tests.system.media import asset, files
+from tests.system.points import database_of
 
 
 def test_four_workers_run_each_operation_once(tmp_path: Path, simulator: Simulator) -> None:
@@ -20,6 +22,29 @@ def test_four_workers_run_each_operation_once(tmp_path: Path, simulator: Simulat
     assert service.log().count("this process runs the operations now") == 1
     service.stop()
     assert len(files(simulator.lucidlink)) == 8
+
+
+def leader(service: Service) -> int:
+    """The id of the process that runs operations: it is what holds the lock."""
+    inode = Path(f"{database_of(service)}.lock").stat().st_ino
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    (found,) = [fields[4] for fields in locks if fields[5].endswith(f":{inode}")]
+    return int(found)
+
+
+def test_a_click_is_answered_though_the_worker_that_answers_is_held_up(
+    simulator: Simulator, service: Service
+) -> None:
+    first = service.click("add", asset_ids=[asset(simulator, "before")])
+    service.report(first.json()["operation_id"])
+    (answering,) = set(service.process.children()) - {leader(service)}
+    os.kill(answering, signal.SIGSTOP)
+    try:
+        answer = service.click("add", asset_ids=[asset(simulator, "clip")])
+    finally:
+        os.kill(answering, signal.SIGCONT)
+    assert answer.status_code == 200
+    assert service.report(answer.json()["operation_id"])["counts"]["copied"] == 1
 
 
 def test_flask_serves_it_too(tmp_path: Path, simulator: Simulator) -> None:
