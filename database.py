@@ -1,17 +1,21 @@
 """The database that holds the operations: how it is opened, and how it is written to."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed, wait_random
 
 # Any constant will do, as long as no other program takes the same one.
 POSTGRES_WRITING = 7_402_119_301
+TURNS = "turns to write"
 # So that the server soon lets go of what a host held that is gone, or a process that is frozen: the
 # executor's lock, and the turn to write. In milliseconds, and seconds for tcp_keepalives.
 # https://www.postgresql.org/docs/current/runtime-config-connection.html
@@ -30,8 +34,9 @@ def connect(url: str, patience: float, *, is_all_vital: bool = True) -> sa.Engin
     Args:
         url: SQLAlchemy URL of a SQLite file or a PostgreSQL database.
         patience: seconds to wait for another process to let go of it.
-        is_all_vital: whether whatever is written outlasts a power cut. To wait for the disk each
-            time takes the turn to write from those who click. See ``writing``.
+        is_all_vital: whether whatever is written outlasts a power cut, and before what others have
+            to write: so it is with clicks. To wait for the disk each time takes the turn to write
+            from those. See ``writing``.
 
     Raises:
         OSError: the SQLite file can't be created.
@@ -41,7 +46,8 @@ def connect(url: str, patience: float, *, is_all_vital: bool = True) -> sa.Engin
     if parsed.get_backend_name() != "sqlite":
         return _connect_to_postgres(parsed, patience)
     _make_private(parsed.database or "")
-    engine = sa.create_engine(url)
+    turns = _Turns(patience, is_eager=is_all_vital)
+    engine = sa.create_engine(url, execution_options={TURNS: turns})
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
@@ -133,18 +139,72 @@ def writing(engine: sa.Engine, *, is_vital: bool = False) -> Iterator[sa.Connect
             others the last few may be lost in one, where the database was opened so; never one
             that came before a vital one, of whatever process.
     """
-    with engine.connect() as connection, _flushing(connection, is_vital), connection.begin():
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
+    turns: _Turns | None = engine.get_execution_options().get(TURNS)
+    if turns is None:
+        with engine.begin() as connection:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(POSTGRES_WRITING)))
+            yield connection
+        return
+    with (
+        turns.next() as deadline,
+        engine.connect() as connection,
+        _flushing(connection, is_vital),
+        connection.begin(),
+    ):
+        turns.begin(connection, deadline)
         yield connection
+
+
+@dataclass(frozen=True)
+class _Turns:
+    """How the threads of a process take turns to write to SQLite, and with other processes.
+
+    SQLite looks whether it can write ever more rarely, up to ten times a second, so who has waited
+    for long loses to who comes anew. So of a process but one waits for it.
+
+    Attributes:
+        patience: seconds to wait.
+        is_eager: whether to look all the time, and so to be first.
+    """
+
+    patience: float
+    is_eager: bool
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def next(self) -> Iterator[float]:
+        """Be the only one of this process; yields until when to wait for others."""
+        deadline = time.monotonic() + self.patience
+        if not self.lock.acquire(timeout=self.patience):
+            raise PoolTimeout(f"no turn to write for {self.patience:g} s")
+        try:
+            yield deadline
+        finally:
+            self.lock.release()
+
+    def begin(self, connection: sa.Connection, deadline: float) -> None:
+        """Begin a transaction as soon as no other process writes."""
+        if not self.is_eager:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        try:
+            for attempt in Retrying(
+                retry=retry_if_exception_type(OperationalError),
+                stop=stop_after_delay(max(0.0, deadline - time.monotonic())),
+                wait=wait_random(0.0005, 0.002),
+                reraise=True,
+            ):
+                with attempt:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(self.patience * 1000)}")
 
 
 @contextmanager
 def _flushing(connection: sa.Connection, is_vital: bool) -> Iterator[None]:
     """Have SQLite wait for the disk at the end of a transaction; PostgreSQL always does."""
-    if not is_vital or connection.dialect.name != "sqlite":
+    if not is_vital:
         yield
         return
     sqlite: Any = connection.connection.driver_connection

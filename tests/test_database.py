@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from database import connect, writing
 
@@ -25,6 +26,14 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(path: Path) -> Iterator[sa.Engine]:
     engine = connect(f"sqlite:///{path}", PATIENCE)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def executor(path: Path) -> Iterator[sa.Engine]:
+    """The database as it is opened by who runs the operations."""
+    engine = connect(f"sqlite:///{path}", PATIENCE, is_all_vital=False)
     yield engine
     engine.dispose()
 
@@ -56,14 +65,6 @@ def test_a_commit_survives_the_loss_of_power(engine: sa.Engine) -> None:
     assert setting(engine, "synchronous") == 2
 
 
-@pytest.fixture
-def executor(path: Path) -> Iterator[sa.Engine]:
-    """The database as it is opened by who runs the operations."""
-    engine = connect(f"sqlite:///{path}", PATIENCE, is_all_vital=False)
-    yield engine
-    engine.dispose()
-
-
 def test_where_not_all_is_vital_only_what_is_waits_for_the_disk(executor: sa.Engine) -> None:
     make_table(executor)
     for is_vital, expected in ((False, 1), (True, 2), (False, 1)):
@@ -92,10 +93,45 @@ def test_another_writer_is_waited_for_as_long_as_was_said(engine: sa.Engine) -> 
     assert setting(engine, "busy_timeout") == PATIENCE * 1000
     with (
         writing(engine),
-        pytest.raises(OperationalError, match="database is locked"),
+        pytest.raises(PoolTimeout, match=r"no turn to write for 0\.1 s"),
         writing(engine),
     ):
         pass
+
+
+def test_another_process_is_waited_for_as_long_as_was_said(
+    engine: sa.Engine, executor: sa.Engine
+) -> None:
+    for writer, other in ((engine, executor), (executor, engine)):
+        with (
+            writing(writer),
+            pytest.raises(OperationalError, match="database is locked"),
+            writing(other),
+        ):
+            pass
+        assert setting(other, "busy_timeout") == PATIENCE * 1000
+
+
+def test_whoever_answers_a_click_writes_as_soon_as_nobody_else_does(
+    path: Path, executor: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = connect(f"sqlite:///{path}", 30)
+    make_table(engine)
+    looks: list[float] = []
+
+    def let_go(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            other.__exit__(None, None, None)
+
+    monkeypatch.setattr("tenacity.nap.time.sleep", let_go)
+    other = writing(executor)
+    other.__enter__()
+    with writing(engine) as connection:
+        connection.exec_driver_sql("INSERT INTO thing VALUES (1)")
+    assert len(looks) == 3
+    assert max(looks) < 0.01
+    engine.dispose()
 
 
 def test_what_fails_is_undone(engine: sa.Engine) -> None:
@@ -167,13 +203,9 @@ def test_postgresql_is_waited_for_whole_seconds() -> None:
 def test_writers_on_postgresql_take_turns_by_a_lock_of_their_own(is_vital: bool) -> None:
     statements: list[str] = []
     connection = SimpleNamespace(
-        dialect=SimpleNamespace(name="postgresql"),
         execute=lambda statement: statements.append(str(statement)),
-        begin=nullcontext,
     )
-    engine: Any = SimpleNamespace(
-        dialect=connection.dialect, connect=lambda: nullcontext(connection)
-    )
+    engine: Any = SimpleNamespace(get_execution_options=dict, begin=lambda: nullcontext(connection))
     with writing(engine, is_vital=is_vital):
         pass
     assert "pg_advisory_xact_lock" in statements[0]
