@@ -21,19 +21,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+import rivals
 from outcomes import Outcome, merged
 from tables import (
+    TOUCHING,
     Memo,
     Operation,
     assets,
     copies,
     insert_new,
     operations,
-    read_operation,
     writing_in_term,
 )
 
-TOUCHING = ("held", "copying", "settling")
 # A request of the killed process may still be on its way through iconik.
 GRACE_MS = 5_000
 LEFT_AT_ONCE = 500
@@ -102,8 +102,7 @@ class Claims:
     def take(self, limit: int, now_ms: int) -> list[Held]:
         """Hold the next assets, at most ``limit``; none if there are none, or all must wait."""
         with writing_in_term(self._engine, self._term) as connection:
-            newer, older = _rivals(connection, self._operation)
-            if _unknown(newer):
+            if rivals.is_any_unknown(connection, self._operation):
                 return []
             is_stopping = self._is_stopping(connection)
             takeable = (
@@ -112,7 +111,7 @@ class Claims:
                     self._mine,
                     assets.c.state.in_(("waiting", "settling")),
                     assets.c.due_ms <= now_ms,
-                    ~_touched_by(older),
+                    ~rivals.is_in_older_hands(connection, self._operation),
                 )
                 .limit(limit)
             )
@@ -121,18 +120,14 @@ class Claims:
             while not held and (rows := connection.execute(takeable).all()):
                 followed = set() if is_stopping else self._follow_left(connection, rows)
                 rows = [row for row in rows if row.asset_id not in followed]
-                held = self._hold(connection, newer, rows, is_stopping)
+                held = self._hold(connection, rows, is_stopping)
             return held
 
     def _hold(
-        self,
-        connection: sa.Connection,
-        newer: Sequence[Operation],
-        rows: Sequence[Any],
-        is_stopping: bool,
+        self, connection: sa.Connection, rows: Sequence[Any], is_stopping: bool
     ) -> list[Held]:
         """Hold those of some assets that aren't left to newer operations; done with the others."""
-        left = self._formats_left(connection, newer, [row.asset_id for row in rows])
+        left = rivals.formats_left(connection, self._operation, [row.asset_id for row in rows])
         held = []
         for row in rows:
             formats, memo = () if is_stopping else left[row.asset_id], Memo(**row.memo)
@@ -160,9 +155,10 @@ class Claims:
             file_sets: the format's name by file set id.
         """
         with writing_in_term(self._engine, self._term, is_vital=True) as connection:
-            newer, _ = _rivals(connection, self._operation)
-            left = self._formats_left(connection, newer, [held.asset_id])[held.asset_id]
-            if _unknown(newer) or not set(file_sets.values()) <= set(left):
+            if rivals.is_any_unknown(connection, self._operation):
+                return False
+            left = rivals.formats_left(connection, self._operation, [held.asset_id])
+            if not set(file_sets.values()) <= set(left[held.asset_id]):
                 return False
             if self._is_stopping(connection):
                 return False
@@ -398,61 +394,3 @@ class Claims:
         connection.execute(
             sa.update(assets).where(self._mine, assets.c.asset_id == asset_id).values(**values)
         )
-
-    def _formats_left(
-        self, connection: sa.Connection, newer: Sequence[Operation], asset_ids: Sequence[str]
-    ) -> dict[str, tuple[str, ...]]:
-        """By asset, the formats that no newer operation wants."""
-        taken: dict[str, set[str]] = {asset_id: set() for asset_id in asset_ids}
-        formats = {each.number: each.formats for each in newer}
-        if formats:
-            rows = connection.execute(
-                sa.select(assets.c.number, assets.c.asset_id).where(
-                    assets.c.number.in_(formats), assets.c.asset_id.in_(asset_ids)
-                )
-            )
-            for row in rows:
-                taken[row.asset_id].update(formats[row.number])
-        return {
-            asset_id: tuple(name for name in self._operation.formats if name not in lost)
-            for asset_id, lost in taken.items()
-        }
-
-
-def _rivals(
-    connection: sa.Connection, operation: Operation
-) -> tuple[list[Operation], list[Operation]]:
-    """Newer operations, and older running ones, that want some of the same files."""
-    rows = connection.execute(
-        sa.select(operations).where(
-            operations.c.number != operation.number,
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            sa.or_(operations.c.number > operation.number, operations.c.ended_ms.is_(None)),
-        )
-    )
-    rivals = [
-        each for each in map(read_operation, rows) if set(each.formats) & set(operation.formats)
-    ]
-    newer = [each for each in rivals if each.number > operation.number]
-    return newer, [each for each in rivals if each.number < operation.number]
-
-
-def _unknown(newer: Sequence[Operation]) -> bool:
-    """Whether nobody knows yet which assets a newer click is about."""
-    return not all(each.is_expanded or each.ended_ms for each in newer)
-
-
-def _touched_by(older: Sequence[Operation]) -> sa.ColumnElement[bool]:
-    """Whether an asset is in the hands of an older operation."""
-    if not older:
-        return sa.false()
-    theirs = sa.alias(assets)
-    return (
-        sa.select(theirs.c.asset_id)
-        .where(
-            theirs.c.asset_id == assets.c.asset_id,
-            theirs.c.number.in_([each.number for each in older]),
-            theirs.c.state.in_(TOUCHING),
-        )
-        .exists()
-    )

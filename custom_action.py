@@ -76,6 +76,11 @@ class CustomAction:
         )
 
     @property
+    def tells_assets(self) -> bool:
+        """Whether it tells by itself which assets it is about, and nothing is to be opened."""
+        return not self.collection_ids and not self.saved_search_ids
+
+    @property
     def digest(self) -> str:
         """Equal for clicks that ask for the same, in whatever order, whoever clicked."""
         same = {

@@ -29,6 +29,9 @@ from tables import (
 )
 from tallies import Standing, Tally, add, count, standing
 
+# More would keep the next click waiting.
+KNOWN_AT_ONCE = 500
+
 
 class Ledger:
     """The operations, behind methods that each are one transaction.
@@ -133,8 +136,12 @@ class Ledger:
         now_ms: int,
         retry: Retry | None = None,
     ) -> None:
-        """Write down a new operation, the newest of all, in a transaction of ``writing``."""
-        connection.execute(
+        """Write down a new operation, the newest of all, in a transaction of ``writing``.
+
+        A few assets are written down with it: then older operations needn't wait to know them.
+        """
+        is_known = click.tells_assets and 0 < len(click.asset_ids) <= KNOWN_AT_ONCE
+        made = connection.execute(
             sa.insert(operations).values(
                 id=operation_id,
                 action=click.action,
@@ -146,12 +153,15 @@ class Ledger:
                 digest=digest,
                 key=key,
                 clicks=1,
-                expanded=0,
+                expanded=int(is_known),
                 recorded_ms=now_ms,
                 retry_of=retry.of if retry else None,
                 retry_by=retry.by if retry else None,
             )
         )
+        if is_known:
+            number = made.inserted_primary_key[0]  # type: ignore[index]  # it has one
+            _insert_assets(connection, number, {each: {} for each in click.asset_ids})
 
     def operation(self, operation_id: str) -> Operation | None:
         """One operation by its id."""
@@ -205,15 +215,10 @@ class Ledger:
         # Many short transactions: clicks are recorded in between. Nobody takes an asset before
         # the last has made the operation an expanded one.
         for start in range(0, len(ids), CHUNK):
-            some = [
-                {"asset_id": each, "memo": begun[each].as_json() if each in begun else {}}
-                for each in ids[start : start + CHUNK]
-            ]
-            new = {"number": number, "state": "waiting", "due_ms": 0, "outcomes": {}}
+            some = ids[start : start + CHUNK]
+            memos = {each: begun[each].as_json() if each in begun else {} for each in some}
             with writing_in_term(self._engine, self._term) as connection:
-                connection.execute(
-                    insert_new(connection, assets), [{**new, **each} for each in some]
-                )
+                _insert_assets(connection, number, memos)
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(sa.delete(vanished).where(vanished.c.number == number))
             for what, reason in gone.items():
@@ -411,3 +416,12 @@ class Ledger:
             numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
             for table in (assets, copies, vanished, jobs, operations):
                 connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
+
+
+def _insert_assets(
+    connection: sa.Connection, number: int, memos: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Note that an operation is about some assets, with their memos, unless it is noted already."""
+    new = {"number": number, "state": "waiting", "due_ms": 0, "outcomes": {}}
+    rows = [{**new, "asset_id": each, "memo": memo} for each, memo in memos.items()]
+    connection.execute(insert_new(connection, assets), rows)

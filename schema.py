@@ -53,6 +53,8 @@ def bring_up_to_date(connection: sa.Connection) -> None:
                 f"DATABASE_URL is a database whose table {table.name} lacks "
                 f"{', '.join(sorted(lacking))}: it was not made by this service; give it another"
             )
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
     connection.execute(sa.delete(schema))
     connection.execute(sa.insert(schema).values(version=VERSION))
 

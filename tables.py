@@ -15,7 +15,9 @@ from errors import Stopped
 # Rows written in one transaction.
 CHUNK = 2_000
 
-# The states of an asset that its operation has nothing more to do with; see ``claims``.
+# The states of an asset that its operation has in hand, and those that are none of its business any
+# more; see ``claims``.
+TOUCHING = ("held", "copying", "settling")
 LET_GO = ("done", "left")
 
 metadata = sa.MetaData()
@@ -51,6 +53,13 @@ operations = sa.Table(
     # When it looks again, and what iconik failed at, if it waits for that.
     sa.Column("looks_ms", sa.BigInteger),
     sa.Column("outage", sa.Text),
+    # Of all that were ever clicked, few are running; and those are looked for all the time.
+    sa.Index(
+        "plugin_operations_running",
+        "number",
+        sqlite_where=sa.text("ended_ms IS NULL"),
+        postgresql_where=sa.text("ended_ms IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 assets = sa.Table(

@@ -115,3 +115,9 @@ def iconik(transport: Transport) -> Iconik:
 def actions(http: RequestsMock) -> FakeActions:
     """iconik's custom actions, of which there are none yet."""
     return FakeActions(http)
+
+
+@pytest.fixture
+def opened_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a click is about is listed by the test, as with a collection."""
+    monkeypatch.setattr("ledger.KNOWN_AT_ONCE", 0)

@@ -141,7 +141,8 @@ def expanded(
     engine: sa.Engine, click: CustomAction, asset_ids: Sequence[str] = (ASSET,)
 ) -> Operation:
     """Write down a click as the newest operation, about these assets."""
-    operation = clicked(engine, click)
+    # It was opened for them: else it would be about the click's own.
+    operation = clicked(engine, replace(click, collection_ids=("c1",)))
     a_ledger(engine).expand(operation.number, operation.clicks, asset_ids, {})
     return found(engine, operation.id)
 

@@ -12,7 +12,7 @@ from claims import Claims
 from custom_action import CustomAction
 from database import writing
 from errors import Stopped
-from ledger import Ledger
+from ledger import KNOWN_AT_ONCE, Ledger
 from outcomes import Outcome
 from tables import CHUNK, Memo, assets, insert_new
 from tests.makers import (
@@ -69,10 +69,32 @@ def take_all(engine: sa.Engine, operation_id: str = "operation-1") -> Claims:
 # Clicks
 
 
+def test_the_assets_of_a_click_are_known_with_it(engine: sa.Engine) -> None:
+    click(engine, a_click(asset_ids=("a1", "a2")), "first")
+    claims = Claims(engine, found(engine, "first"), a_term(engine))
+    assert {held.asset_id for held in claims.take(9, NOW)} == {"a1", "a2"}
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {"asset_ids": tuple(f"a{number}" for number in range(KNOWN_AT_ONCE + 1))},
+        {"asset_ids": ("a1",), "collection_ids": ("c1",)},
+        {"asset_ids": ("a1",), "saved_search_ids": ("s1",)},
+    ],
+)
+def test_what_has_to_be_listed_is_not_known_with_the_click(
+    engine: sa.Engine, selection: dict[str, Any]
+) -> None:
+    click(engine, a_click(**selection), "first")
+    assert not found(engine, "first").is_expanded
+    assert a_ledger(engine).progress(1) == {}
+
+
 def test_a_click_is_written_down(engine: sa.Engine) -> None:
     click(engine, a_click("remove", user_id="u1", asset_ids=("a1",)), "first")
     assert found(engine, "first") == an_operation(
-        id="first", action="remove", user_id="u1", recorded_ms=NOW
+        id="first", action="remove", user_id="u1", recorded_ms=NOW, expanded=1
     )
 
 

@@ -17,6 +17,8 @@ from outcomes import Outcome
 from records import Job
 from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, found
 
+pytestmark = pytest.mark.usefixtures("opened_later")
+
 ASSETS = ("asset-1", "asset-2")
 CLICK = a_click("remove", asset_ids=ASSETS)
 NOW = 1_000_000

@@ -31,6 +31,8 @@ from tables import Operation
 from tests.makers import B2, LL, a_click, found
 from throttle import MOST_FAILURES, PERIOD_MS
 
+pytestmark = pytest.mark.usefixtures("opened_later")
+
 NOW = 1_000_000
 SECRET = "secret-shared-with-iconik-0123456789"
 USER = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"

@@ -26,6 +26,8 @@ from tests.fake_iconik import NoPacer
 from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, found
 from turn import Turn
 
+pytestmark = pytest.mark.usefixtures("opened_later")
+
 ASSET = "asset-1"
 CLICK = a_click("remove", asset_ids=(ASSET,), user_id="ada", auth_token="token")
 NOW = 1_000_000

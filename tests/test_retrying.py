@@ -19,6 +19,8 @@ from settings import Settings
 from tables import Operation
 from tests.makers import ASSET, a_click
 
+pytestmark = pytest.mark.usefixtures("opened_later")
+
 NOW = 1_000_000
 CLICK = a_click(
     "remove",

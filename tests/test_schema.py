@@ -36,6 +36,13 @@ def columns(engine: sa.Engine) -> set[str]:
     }
 
 
+def indexes(engine: sa.Engine) -> set[str]:
+    """Every index of ours."""
+    with engine.connect() as connection:
+        query = "SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE '%plugin_%'"
+        return set(connection.exec_driver_sql(query).scalars())
+
+
 def version(engine: sa.Engine) -> int:
     with engine.connect() as connection:
         return int(connection.exec_driver_sql("SELECT version FROM plugin_schema").scalar_one())
@@ -43,6 +50,13 @@ def version(engine: sa.Engine) -> int:
 
 def test_a_new_database_is_of_this_version(engine: sa.Engine) -> None:
     assert version(engine) == VERSION
+
+
+def test_an_index_that_an_older_version_did_not_have_is_made(engine: sa.Engine) -> None:
+    today = indexes(engine)
+    change(engine, "DROP INDEX plugin_operations_running")
+    Ledger(engine).create()
+    assert indexes(engine) == today
 
 
 def test_a_database_of_the_first_version_becomes_todays_and_keeps_its_operations(
