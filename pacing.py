@@ -6,17 +6,65 @@ how many are left (``RateLimit-Remaining``). Other programs may use the same cre
 
 import threading
 import time
+from bisect import bisect_right
 from collections import deque
 
 from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import nap
 
 WINDOW = 20.0
+ALLOWED = 1_000
 # What may be sent at once after a pause, in seconds of the pace: a small click waits for nothing.
 BURST = 1.0
-# With fewer requests left than this, they are spread ever more thinly: so the limit is shared with
-# whoever else asks, and not run into.
-RESERVE = 60
+# Left to be free, as nobody knows to a request how many iconik has counted.
+MARGIN = 15
+# Of what others leave, so much is taken: then two that both do so end up with equal shares.
+FAIR = 0.95
+# So many seconds ahead it is seen whether the limit would be met.
+AHEAD = (0.2, 1.0, 2.5, 5.0, 10.0, WINDOW)
+# Over so many seconds it is seen whether others ask more and more, and for so many more at least
+# they are taken to go on like that.
+GROWTH_OVER = 3.0
+GROWTH_GOES_ON = 5.0
+# Never to a stand-still: only a further answer can tell that there are more again.
+SLOWEST = 0.8
+
+
+class Others:
+    """What other programs use of iconik's limit, told from what iconik says is left of it.
+
+    Args:
+        allowed: how many requests iconik answers in a window.
+    """
+
+    def __init__(self, allowed: float) -> None:
+        self._allowed = allowed
+        # When something was heard, and how many requests of others counted then.
+        self._heard: deque[tuple[float, float]] = deque()
+
+    def hear(self, now: float, left: float, ours: int) -> None:
+        """Take in what iconik said.
+
+        Args:
+            left: how many requests are left of the window.
+            ours: how many of those that count are ours.
+        """
+        self._heard.append((now, max(self._allowed - left - ours, 0.0)))
+        while now - self._heard[0][0] > GROWTH_OVER:
+            self._heard.popleft()
+
+    def ahead(self, now: float, seconds: float) -> float:
+        """How many of theirs will count in so many seconds, if they go on as they do."""
+        # After a window without an answer nothing is known.
+        if not self._heard or now - self._heard[-1][0] > WINDOW:
+            return 0.0
+        (before, fewer), (last, many) = self._heard[0], self._heard[-1]
+        growth = (many - fewer) / max(last - before, GROWTH_OVER / 3)
+        if growth <= 0:
+            return many
+        # Whoever has begun lately asks more and more until a window has passed.
+        begun = many / growth
+        return many + growth * min(seconds, max(WINDOW - begun, GROWTH_GOES_ON))
 
 
 class Pacer:
@@ -27,53 +75,67 @@ class Pacer:
     """
 
     def __init__(self, requests_per_second: int) -> None:
+        self._full = float(requests_per_second)
+        self._most = requests_per_second * int(WINDOW)
+        self._allowed = max(ALLOWED, self._most)
         # The window, whatever the rest here does; a request may take a moment more or less to
         # arrive, so iconik's own limit should be some above it.
-        most = requests_per_second * int(WINDOW)
-        self._limiter = Limiter(Rate(most, int(WINDOW) * Duration.SECOND), buffer_ms=2)
-        # What a burst takes is not left for the rest of the window.
-        self._interval = WINDOW / (most - BURST * requests_per_second)
+        self._limiter = Limiter(Rate(self._most, int(WINDOW) * Duration.SECOND), buffer_ms=2)
         # Held by whoever is next, also while it sleeps: so none has planned for long ahead.
         self._line = threading.Lock()
         self._lock = threading.Lock()
         self._next = 0.0
-        self._left = float(RESERVE)
-        self._heard = -WINDOW
-        self._sent: deque[float] = deque(maxlen=most)
+        self._others = Others(self._allowed)
+        # When the last ones were sent, two windows of them at most.
+        self._sent: list[float] = []
 
-    def wait(self) -> None:
-        """Return when the next request may be sent."""
+    def wait(self) -> float:
+        """Return when the next request may be sent; returns the time, for ``heed``."""
         with self._line:
             pause = self._until_next()
             if pause > 0:
                 nap.sleep(pause)
             self._limiter.try_acquire("iconik")
             with self._lock:
-                self._sent.append(time.monotonic())
+                now = time.monotonic()
+                self._sent.append(now)
+                if len(self._sent) > 2 * self._most:
+                    del self._sent[: self._most]
+                return now
 
-    def _until_next(self) -> float:
-        """Take the next place; returns the seconds until then."""
+    def heed(self, left: float, sent: float) -> None:
+        """Take in how many requests iconik says are left, in the answer to one of a time."""
         with self._lock:
             now = time.monotonic()
-            # After a window without an answer nothing is known of what is left.
-            share = min(self._left / RESERVE, 1.0) if now - self._heard < WINDOW else 1.0
-            earliest = now - BURST if share == 1.0 else now
-            self._next = max(self._next + self._interval / share, earliest)
-            return self._next - now
-
-    def heed(self, left: float) -> None:
-        """Go slower, the fewer requests iconik says are left."""
-        with self._lock:
-            now = time.monotonic()
-            # Never to a stand-still: only a further answer can tell that there are more again.
-            self._left, self._heard = max(left, 1), now
-            while self._sent and self._sent[0] <= now - WINDOW:
-                self._sent.popleft()
-            if left < 1 and self._sent:
+            ours = bisect_right(self._sent, sent) - bisect_right(self._sent, sent - WINDOW)
+            self._others.hear(now, left, ours)
+            first = bisect_right(self._sent, now - WINDOW)
+            if left < 1 and first < len(self._sent):
                 # Nor any sooner than one of our own no longer counts.
-                self._next = max(self._next, self._sent[0] + WINDOW)
+                self._next = max(self._next, self._sent[first] + WINDOW)
 
     def pause(self, seconds: float) -> None:
         """Send nothing for a while, as iconik asks of all who use these credentials."""
         with self._lock:
             self._next = max(self._next, time.monotonic() + seconds)
+
+    def _until_next(self) -> float:
+        """Take the next place; returns the seconds until then."""
+        with self._lock:
+            now = time.monotonic()
+            pace = self._pace(now)
+            earliest = now - BURST if pace == self._full else now
+            self._next = max(self._next + 1 / pace, earliest)
+            return self._next - now
+
+    def _pace(self, now: float) -> float:
+        """How many requests a second can go on for a window, without the limit being met."""
+        pace = self._full
+        for seconds in AHEAD:
+            still = len(self._sent) - bisect_right(self._sent, now + seconds - WINDOW)
+            others = self._others.ahead(now, seconds)
+            free = self._allowed - MARGIN - others
+            if others > MARGIN:
+                free *= FAIR
+            pace = min(pace, (min(free, self._most) - still) / seconds)
+        return max(pace, SLOWEST)

@@ -258,7 +258,7 @@ class Transport:
         """One request, with each token in turn while iconik rejects them."""
         while True:
             token = self._token(call)
-            self._pacer.wait()
+            sent = self._pacer.wait()
             self._check(deletes_files)
             try:
                 response = self._session.request(
@@ -274,18 +274,18 @@ class Transport:
                 body = bounded.read(response)
             except requests.RequestException as error:
                 raise _Passing(_network_problem(error)) from None
-            self._keep_pace(response)
+            self._keep_pace(response, sent)
             if response.status_code != requests.codes.unauthorized:
                 return _read(response, body, call, role)
             self._reject(token)
 
-    def _keep_pace(self, response: requests.Response) -> None:
+    def _keep_pace(self, response: requests.Response, sent: float) -> None:
         left = _number(response, "RateLimit-Remaining")
         if response.status_code == requests.codes.too_many_requests:
             left = 0
             self._pacer.pause(min(_number(response, "Retry-After") or 0, LONGEST_WAIT))
         if left is not None:
-            self._pacer.heed(left)
+            self._pacer.heed(left, sent)
 
     def _token(self, call: str) -> str:
         with self._token_lock:

@@ -24,11 +24,12 @@ class NoPacer(Pacer):
         self.left: list[float] = []
         self.pauses: list[float] = []
 
-    def wait(self) -> None:
+    def wait(self) -> float:
         """Return at once."""
         self.requests += 1
+        return 0.0
 
-    def heed(self, left: float) -> None:
+    def heed(self, left: float, sent: float) -> None:
         """Take note of how many requests are left."""
         self.left.append(left)
 
