@@ -7,7 +7,7 @@ deleted, and then purge many at once, whatever assets they are of; and any can p
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
 from iconik import Iconik
@@ -30,11 +30,13 @@ class Way:
     @contextmanager
     def trying(self) -> Iterator[bool]:
         """Whether to try it. While that isn't known, one thread at a time finds out."""
-        if self._is_offered is None:
-            with self._lock:
-                yield self._is_offered is not False
-        else:
-            yield self._is_offered
+        with ExitStack() as finding_out:
+            if self._is_offered is None:
+                finding_out.enter_context(self._lock)
+            if self._is_offered is not None:
+                # Whoever had the lock has found out.
+                finding_out.close()
+            yield self._is_offered is not False
 
     def found(self, is_offered: bool, why: object = "") -> None:
         """Remember whether it is offered; the first finding stands."""

@@ -19,7 +19,7 @@ BURST = 1.0
 # Left to be free, as nobody knows to a request how many iconik has counted.
 MARGIN = 15
 # Of what others leave, so much is taken: then two that both do so end up with equal shares.
-FAIR = 0.95
+FAIR = 0.97
 # So many seconds ahead it is seen whether the limit would be met.
 AHEAD = (0.2, 1.0, 2.5, 5.0, 10.0, WINDOW)
 # Over so many seconds it is seen whether others ask more and more, and for so many more at least

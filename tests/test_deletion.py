@@ -15,8 +15,10 @@ from errors import (
     NotPermitted,
     TokenRejected,
 )
+from simulator.harness import wait_for
 from tests.makers import ASSET, FakeIconik, on_b2, on_ll
 
+BOUND = 10.0
 NO = "no (400)"
 
 
@@ -99,6 +101,41 @@ def test_while_it_is_not_known_one_thread_at_a_time_finds_out(
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one, range(8)))
     assert len(newer.called("delete_file_sets")) == 1
+
+
+class Line:
+    """A lock that knows how many have come to it."""
+
+    def __init__(self) -> None:
+        self.came: list[None] = []
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self.came.append(None)
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_once_it_is_known_those_who_waited_to_find_out_go_on_side_by_side(
+    newer: FakeIconik, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, others = Line(), threading.Barrier(4)
+    asked: list[None] = []
+
+    def answer(*_: object) -> None:
+        asked.append(None)
+        if len(asked) > 1:
+            others.wait(BOUND)
+        else:
+            wait_for("the others", lambda: len(line.came) == 5, BOUND)
+
+    monkeypatch.setattr(ways.bulk_deletion, "_lock", line)
+    monkeypatch.setattr(newer, "delete_file_sets", answer)
+    with ThreadPoolExecutor(5) as pool:
+        done = [pool.submit(delete, newer, ways, ASSET, [f"s{number}"]) for number in range(5)]
+        assert [each.result(2 * BOUND) for each in done] == [([], {})] * 5
 
 
 def test_what_iconik_would_not_delete_at_once_is_not_deleted_another_way(
