@@ -15,7 +15,7 @@ import logs
 from cipher import Cipher
 from custom_action import CustomAction
 from ledger import Ledger
-from recorder import APPLICATION, QUEUE, WORKFLOW
+from recorder import APPLICATION, WORKFLOW
 from settings import Settings
 from turn import Turn, now_ms
 
@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 # Changed only when operations under way could not be carried on by new code: those would be left.
 APPLICATION_VERSION = "1"
 EXECUTOR = "executor"
-LOOK_INTERVAL = 0.25
 STOP_WITHIN = 10
 KEEP = timedelta(days=30)
 PURGED_AT_ONCE = 500
@@ -93,7 +92,6 @@ def _launch(
             return run(click)
 
     DBOS.launch()
-    DBOS.register_queue(QUEUE, polling_interval_sec=LOOK_INTERVAL)
     _give_up_stranded(Ledger(turn.engine, turn.term))
 
 

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 30.0
 LOCK_INTERVAL = 0.5
+WORK_INTERVAL = 0.25
 RESTART_INTERVAL = 1.0
 COMPLAIN_INTERVAL = 60.0
 PURGE_INTERVAL = 3600.0
@@ -134,7 +135,7 @@ class Executor:
         Raises:
             Stopped: another process may run operations by now.
         """
-        if self._stopping.wait(LOCK_INTERVAL):
+        if self._stopping.wait(WORK_INTERVAL):
             return False
         if not still_only_one():
             log.warning("the lock that lets but one process run operations is lost")

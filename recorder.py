@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 APPLICATION = "b2-iconik-plugin"
 QUEUE = "operations"
 WORKFLOW = "operation"
+# So often the engine looks for what was recorded, while it runs.
+LOOK_INTERVAL = 0.2
 WEB_PATIENCE = 5.0
 # iconik waits about ten seconds for an answer.
 ANSWER_WITHIN = 8.0
@@ -67,6 +69,8 @@ class Recorder:
                     lazy=True,
                     retry_connection_errors=False,
                 )
+                # Here, because the engine takes a second to notice one that it didn't begin with.
+                self._client.register_queue(QUEUE, polling_interval_sec=LOOK_INTERVAL)
                 self._engine = engine
             return self._engine, self._client
         finally:

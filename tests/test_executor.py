@@ -581,7 +581,7 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         told.append("rest")
 
     monkeypatch.setattr(engine_module, "launched", launched)
-    monkeypatch.setattr(executor_module, "LOCK_INTERVAL", 0.05)
+    monkeypatch.setattr(executor_module, "WORK_INTERVAL", 0.05)
     return told
 
 
