@@ -65,7 +65,13 @@ class Operations:
         tokens = (click.auth_token, settings.iconik_token or "")
         ways = Ways(self._ways)
         transport = Transport(
-            settings.iconik_url, settings.iconik_id, tokens, self.pacer, CONNECTIONS, turn.check
+            settings.iconik_url,
+            settings.iconik_id,
+            tokens,
+            self.pacer,
+            # One for the operation's own thread, which asks for copies meanwhile.
+            CONNECTIONS + 1,
+            turn.check,
         )
         try:
             while True:

@@ -20,7 +20,7 @@ REST = 5.0
 
 def measure(quick: bool) -> Iterator[Figure]:
     """Answers in every state, idleness, start."""
-    clicks = 80 if quick else 500
+    clicks = 40 if quick else 300
     with bench() as here:
         began = time.perf_counter()
         here.service.stop()
@@ -28,7 +28,7 @@ def measure(quick: bool) -> Iterator[Figure]:
         here.service.start()
         yield Figure("ready after a start", time.perf_counter() - stopped, "s", 2)
         yield Figure("stopped", stopped - began, "s", 15)
-        yield from _idle(here, 8 if quick else 60)
+        yield from _idle(here, 6 if quick else 60)
         alone = _one_after_another(here, clicks)
         yield Figure("answer to a click, p99", percentile(alone, 99) * 1000, "ms", 25)
         yield Figure("answer to a click, p50", percentile(alone, 50) * 1000, "ms")

@@ -28,6 +28,7 @@ from executor import Executor
 from ledger import Ledger
 from recorder import Recorder
 from settings import Settings
+from tables import Operation
 from turn import Turn, now_ms
 
 SECONDS = 30.0
@@ -601,6 +602,22 @@ def test_the_engine_rests_while_there_is_nothing_to_run_and_is_back_with_the_nex
         operation_id, _ = recorder.record(CLICK)
         wait_until(partial(has_ended, ledger, operation_id))
         wait_until(lambda: launches[-1] == "rest")
+
+
+def test_the_engine_is_not_launched_before_there_is_something_to_run(
+    start: Callable[[Runner], Executor], launches: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[None] = []
+    real = Ledger.running
+
+    def running(ledger: Ledger) -> list[Operation]:
+        looks.append(None)
+        return real(ledger)
+
+    monkeypatch.setattr(Ledger, "running", running)
+    start(Runner())
+    wait_until(lambda: len(looks) > 4)
+    assert launches == []
 
 
 def test_the_engine_does_not_rest_while_an_operation_runs(
