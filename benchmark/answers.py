@@ -12,10 +12,10 @@ from benchmark.figures import Figure
 
 AT_ONCE = 50
 WARM_UP = 10
-# As many clicks a second as operations of theirs can be done in at iconik's limit.
-BREATH = 0.15
+# Little more is clicked than can be done at iconik's limit, at half a dozen requests a click.
+BREATH = 0.1
 # So long what was clicked is still worked on.
-REST = 5.0
+REST = 3.0
 
 
 def measure(quick: bool) -> Iterator[Figure]:
@@ -28,13 +28,12 @@ def measure(quick: bool) -> Iterator[Figure]:
         here.service.start()
         yield Figure("ready after a start", time.perf_counter() - stopped, "s", 2)
         yield Figure("stopped", stopped - began, "s", 15)
-        yield from _idle(here, 6 if quick else 60)
+        yield from _idle(here, 5 if quick else 60)
         alone = _one_after_another(here, clicks)
         yield Figure("answer to a click, p99", percentile(alone, 99) * 1000, "ms", 25)
         yield Figure("answer to a click, p50", percentile(alone, 50) * 1000, "ms")
         together = _together(here, 1 if quick else 10)
         yield Figure(f"answer to {AT_ONCE} clicks at once, p99", percentile(together, 99), "s", 1)
-    with bench() as here:
         here.simulator.control("PATCH", "settings", {"hang_seconds": 30})
         hanging = _one_after_another(here, clicks)
         value = percentile(hanging, 99) * 1000
@@ -55,7 +54,7 @@ def _click(here: Bench) -> float:
 
 
 def _one_after_another(here: Bench, clicks: int) -> list[float]:
-    """Click faster than any people do, and no faster than operations end."""
+    """Click faster than any people do."""
     seconds = []
     for _ in range(WARM_UP + clicks):
         seconds.append(_click(here))

@@ -33,7 +33,7 @@ class Runs:
 
     def measure(self, quick: bool) -> Iterator[Figure]:
         """Time, requests, memory and database by size."""
-        for assets in (100, 1_000) if quick else (100, 1_000, 10_000, 100_000):
+        for assets in (50, 300) if quick else (100, 1_000, 10_000, 100_000):
             with bench(("--latency-ms", "0", *UNLIMITED), FASTEST) as here:
                 self.all.append(_run(here, assets))
         smaller, larger = self.all[-2:]

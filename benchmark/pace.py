@@ -36,9 +36,9 @@ class Paces:
         for latency in (80,) if quick else (20, 80, 300):
             name = f"{latency} ms away"
             with bench(("--bulk-deletion", "--latency-ms", str(latency))) as here:
-                yield from self._run(here, name, 100 if quick else 3_400, 45)
+                yield from self._run(here, name, 100 if quick else 1_700, 45)
         with bench(("--bulk-deletion",)) as here, _another_program(here):
-            yield from self._run(here, "beside another program", 50 if quick else 1_700, 22.5)
+            yield from self._run(here, "beside another program", 50 if quick else 900, 22.5)
 
     def _run(self, here: Bench, name: str, assets: int, least: float) -> Iterator[Figure]:
         collection_id = here.fill(assets, ("b2", "lucidlink"))
