@@ -12,6 +12,7 @@ from benchmark.pace import LIMIT
 def draw(by_second: Mapping[str, Sequence[int]], path: Path) -> None:
     """Draw the requests in each second of some runs, by their names."""
     longest = max(len(counts) for counts in by_second.values())
+    highest = max(max(counts) for counts in by_second.values())
     # Nothing from elsewhere in the file: it is to be shown as it is.
     chart = pygal.Line(
         js=[],
@@ -19,14 +20,15 @@ def draw(by_second: Mapping[str, Sequence[int]], path: Path) -> None:
         width=900,
         height=420,
         show_dots=False,
-        range=(0, LIMIT * 1.2),
+        range=(0, max(LIMIT, highest)),
         title="Requests a second, and what iconik allows in the long run",
         x_title="seconds",
         show_minor_x_labels=False,
+        truncate_label=-1,
         legend_at_bottom=True,
     )
     chart.x_labels = [str(second) for second in range(longest)]
-    chart.x_labels_major_every = max(1, longest // 10)
+    chart.x_labels_major_every = 10
     for name, counts in by_second.items():
         chart.add(name, list(counts))
     chart.add("iconik's limit", [LIMIT] * longest)
