@@ -16,6 +16,7 @@ import logs
 import metric_files
 import settings
 from errors import SettingsError
+from recorder import look_at_database
 from version import VERSION
 
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
@@ -66,7 +67,8 @@ _held_back: dict[str, str] = {}
 def on_starting(server: Arbiter) -> None:
     """Refuse to start, with one line, where the plugin could not work."""
     try:
-        settings.load()
+        # Here, too, because workers that all refuse to start leave a trace of Gunicorn's.
+        look_at_database(settings.load())
     except SettingsError as error:
         raise SystemExit(f"b2-iconik-plugin: {error}") from None
     if server.cfg.preload_app:

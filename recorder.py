@@ -6,6 +6,7 @@ It only records: it enqueues through ``DBOSClient`` and answers. ``engine.py`` r
 import logging
 import threading
 import uuid
+from contextlib import suppress
 from dataclasses import asdict
 
 import sqlalchemy as sa
@@ -34,6 +35,23 @@ LOOK_INTERVAL = 0.2
 WEB_PATIENCE = 5.0
 # iconik waits about ten seconds for an answer.
 ANSWER_WITHIN = 8.0
+
+
+def look_at_database(settings: Settings) -> None:
+    """See that the database is this service's, before there are processes that use it.
+
+    That it can't be used now is not minded: it is tried again by each of them.
+
+    Raises:
+        SettingsError: it is not this service's, or that of a newer version.
+    """
+    with suppress(SQLAlchemyError, OSError):
+        engine = connect(settings.database_url, WEB_PATIENCE)
+        try:
+            Ledger(engine).create()
+        finally:
+            # Its connections are not to be those of processes that are forked later.
+            engine.dispose()
 
 
 class Recorder:

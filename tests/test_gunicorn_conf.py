@@ -4,7 +4,9 @@ import json
 import logging
 import os
 import runpy
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,6 +45,26 @@ def test_a_missing_setting_stops_the_start(
     monkeypatch.delenv("ICONIK_ID")
     with pytest.raises(SystemExit, match="ICONIK_ID is not set"):
         configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+
+
+@pytest.mark.usefixtures("own_environment")
+def test_a_database_of_a_newer_version_stops_the_start(
+    configuration: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'newer.sqlite'}")
+    configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+    with closing(sqlite3.connect(tmp_path / "newer.sqlite")) as connection, connection:
+        connection.execute("UPDATE plugin_schema SET version = 1000")
+    with pytest.raises(SystemExit, match="a database of a newer version of this service"):
+        configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+
+
+@pytest.mark.usefixtures("own_environment")
+def test_a_database_that_is_not_there_yet_lets_it_start(
+    configuration: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'nowhere' / 'any.sqlite'}")
+    configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
 
 
 @pytest.mark.usefixtures("own_environment")
