@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable
 
 import sqlalchemy as sa
-from dbos import DBOS
 
 import engine
 from cipher import Cipher
-from database import connect, engine_url
+from database import connect
 from engine import Runner
 from errors import SettingsError, Stopped
 from ledger import Ledger
 from lock import only_one
+from recorder import make_tables
 from settings import Settings
 from turn import Clock, Turn, now_ms
 
@@ -50,6 +50,7 @@ class Executor:
         self._settings = settings
         self._run = run
         self._cipher = Cipher(settings.secrets)
+        self._purged = float("-inf")
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -84,20 +85,14 @@ class Executor:
         database = connect(self._settings.database_url, PATIENCE, is_all_vital=False)
         try:
             ledger = Ledger(database)
-            # First, as it gives up in time; the engine waits for a lock without end.
-            ledger.create()
-            DBOS.migrate(engine_url(self._settings.database_url, PATIENCE))
+            make_tables(database, self._settings.database_url, PATIENCE)
             self._refuse_unreadable(ledger)
             term = ledger.begin_term(now_ms())
             clock = Clock(ledger.time_kept())
             self.leads = True
             log.info("this process runs the operations now")
-            purged = float("-inf")
             while self._goes_on(still_only_one):
-                is_to_purge = time.monotonic() - purged > PURGE_INTERVAL
-                if is_to_purge:
-                    purged = time.monotonic()
-                if ledger.running() or (is_to_purge and engine.has_to_purge(ledger)):
+                if ledger.running() or (self._is_time_to_purge() and engine.has_to_purge(ledger)):
                     self._refuse_unreadable(ledger)
                     self._work(database, term, clock, still_only_one)
         finally:
@@ -114,12 +109,11 @@ class Executor:
         idle = set[str]()
         with engine.launched(self._settings, self._cipher, self._run, turn) as active:
             engine.purge(ledger)
-            worked = watched = purged = time.monotonic()
+            worked = watched = time.monotonic()
             while self._goes_on(still_only_one):
                 now = time.monotonic()
-                if now - purged > PURGE_INTERVAL:
+                if self._is_time_to_purge():
                     engine.purge(ledger)
-                    purged = now
                 if now - watched > WATCH_INTERVAL:
                     idle = engine.take_up_idle(ledger, active, idle)
                     watched = now
@@ -140,6 +134,13 @@ class Executor:
         if not still_only_one():
             log.warning("the lock that lets but one process run operations is lost")
             raise Stopped
+        return True
+
+    def _is_time_to_purge(self) -> bool:
+        """Whether it is, once each time."""
+        if time.monotonic() - self._purged < PURGE_INTERVAL:
+            return False
+        self._purged = time.monotonic()
         return True
 
     def _refuse_unreadable(self, ledger: Ledger) -> None:

@@ -54,6 +54,21 @@ def look_at_database(settings: Settings) -> None:
             engine.dispose()
 
 
+def make_tables(database: sa.Engine, url: str, patience: float) -> None:
+    """Make all tables that are lacking, the engine's among them.
+
+    Args:
+        url: that of the database.
+        patience: seconds to wait for another process.
+
+    Raises:
+        SettingsError: it is not this service's database, or that of a newer version.
+    """
+    # First, as it gives up in time; the engine waits for a lock without end.
+    Ledger(database).create()
+    DBOS.migrate(engine_url(url, patience))
+
+
 class Recorder:
     """Writes clicks down, before they are answered."""
 
@@ -77,9 +92,7 @@ class Recorder:
         try:
             if self._engine is None or self._client is None:
                 engine = connect(self._settings.database_url, WEB_PATIENCE)
-                # First, as it gives up in time; the engine waits for a lock without end.
-                Ledger(engine).create()
-                DBOS.migrate(engine_url(self._settings.database_url, WEB_PATIENCE))
+                make_tables(engine, self._settings.database_url, WEB_PATIENCE)
                 self._client = DBOSClient(
                     system_database_engine=engine,
                     serializer=self._cipher,

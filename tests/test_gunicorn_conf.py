@@ -28,6 +28,11 @@ def configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, 
     return runpy.run_path(str(CONFIGURATION))
 
 
+def begin(configuration: dict[str, Any], *, preload_app: bool = False) -> None:
+    """Have Gunicorn begin to start."""
+    configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=preload_app)))
+
+
 def test_several_workers_answer_so_that_one_can_take_over(configuration: dict[str, Any]) -> None:
     assert configuration["workers"] >= 2
     assert configuration["worker_class"] == "worker.PatientWorker"
@@ -35,7 +40,7 @@ def test_several_workers_answer_so_that_one_can_take_over(configuration: dict[st
 
 @pytest.mark.usefixtures("own_environment")
 def test_a_good_environment_lets_it_start(configuration: dict[str, Any]) -> None:
-    configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+    begin(configuration)
 
 
 @pytest.mark.usefixtures("own_environment")
@@ -44,7 +49,7 @@ def test_a_missing_setting_stops_the_start(
 ) -> None:
     monkeypatch.delenv("ICONIK_ID")
     with pytest.raises(SystemExit, match="ICONIK_ID is not set"):
-        configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+        begin(configuration)
 
 
 @pytest.mark.usefixtures("own_environment")
@@ -52,11 +57,11 @@ def test_a_database_of_a_newer_version_stops_the_start(
     configuration: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'newer.sqlite'}")
-    configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+    begin(configuration)
     with closing(sqlite3.connect(tmp_path / "newer.sqlite")) as connection, connection:
         connection.execute("UPDATE plugin_schema SET version = 1000")
     with pytest.raises(SystemExit, match="a database of a newer version of this service"):
-        configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+        begin(configuration)
 
 
 @pytest.mark.usefixtures("own_environment")
@@ -64,20 +69,20 @@ def test_a_database_that_is_not_there_yet_lets_it_start(
     configuration: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'nowhere' / 'any.sqlite'}")
-    configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+    begin(configuration)
 
 
 @pytest.mark.usefixtures("own_environment")
 def test_preloading_is_refused(configuration: dict[str, Any]) -> None:
     with pytest.raises(SystemExit, match="--preload"):
-        configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=True)))
+        begin(configuration, preload_app=True)
 
 
 @pytest.mark.usefixtures("own_environment")
 def test_the_workers_count_in_a_directory_that_is_there_as_long_as_the_server(
     configuration: dict[str, Any], tmp_path: Path
 ) -> None:
-    configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+    begin(configuration)
     directory = Path(os.environ[metric_files.VARIABLE])
     assert directory.is_dir()
     assert directory.parent == tmp_path
@@ -94,7 +99,7 @@ def test_without_a_place_for_metrics_it_starts_all_the_same(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "missing"))
-    configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+    begin(configuration)
     assert metric_files.VARIABLE not in os.environ
     assert "no directory for metrics: No such file or directory" in caplog.text
 
@@ -163,7 +168,7 @@ def test_systemd_is_not_told_by_who_only_listens(
     configuration: dict[str, Any], own_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
-    configuration["on_starting"](SimpleNamespace(cfg=SimpleNamespace(preload_app=False)))
+    begin(configuration)
     assert "NOTIFY_SOCKET" not in os.environ
 
 

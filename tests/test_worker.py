@@ -322,7 +322,7 @@ def test_clients_are_left_to_another_worker_while_this_one_runs_operations(
     worker.cfg.set("workers", 2)
     assert reply(connect(GOOD)) == b"read 0"
     app.extensions["executor"].leads = True
-    wait_for("the worker to leave them", lambda: not getattr(worker, "_accepting"), BOUND)  # noqa: B009
+    wait_for("the worker to leave them", lambda: not getattr(worker, "_accepting"), BOUND)  # noqa: B009 - the stubs lack it
     connect(GOOD)
     listener.settimeout(BOUND)
     # As another worker does.
