@@ -528,6 +528,8 @@ def test_an_operation_the_engine_gave_up_while_it_runs_is_reported_as_interrupte
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.1)
+    # Else its next launch would find it, too.
+    monkeypatch.setattr(executor_module, "REST_AFTER", 3600.0)
     start(Runner())
     first, _ = recorder.record(CLICK)
     wait_until(lambda: has_ended(ledger, first))
