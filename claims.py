@@ -31,8 +31,8 @@ from tables import (
     copies,
     insert_new,
     operations,
-    writing_in_term,
 )
+from turn import writing_in_term
 
 # A request of the killed process may still be on its way through iconik.
 GRACE_MS = 5_000
@@ -66,7 +66,7 @@ class Claims:
     Args:
         engine: SQLAlchemy engine of the ledger's database.
         operation: whose assets they are.
-        term: that of the executor, from ``Ledger.begin_term``.
+        term: that of the executor, from ``turn.begin_term``.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that write
     raise ``Stopped`` when another process has taken over.

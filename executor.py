@@ -20,7 +20,7 @@ from ledger import Ledger
 from lock import only_one
 from recorder import make_tables
 from settings import Settings
-from turn import Clock, Turn, now_ms
+from turn import Clock, Turn, begin_term, keep_time, now_ms, time_kept
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +87,8 @@ class Executor:
             ledger = Ledger(database)
             make_tables(database, self._settings.database_url, PATIENCE)
             self._refuse_unreadable(ledger)
-            term = ledger.begin_term(now_ms())
-            clock = Clock(ledger.time_kept())
+            term = begin_term(database, now_ms())
+            clock = Clock(time_kept(database))
             self.leads = True
             log.info("this process runs the operations now")
             while self._goes_on(still_only_one):
@@ -118,7 +118,7 @@ class Executor:
                     idle = engine.take_up_idle(ledger, active, idle)
                     watched = now
                     if idle or active:
-                        ledger.keep_time(clock.now_ms())
+                        keep_time(database, term, clock.now_ms())
                         worked = now
                     elif now - worked > REST_AFTER:
                         return

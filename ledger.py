@@ -6,7 +6,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from custom_action import CustomAction
 from database import writing
 from outcomes import Outcome, report
 from schema import bring_up_to_date
@@ -15,22 +14,18 @@ from tables import (
     LET_GO,
     Memo,
     Operation,
-    Retry,
     assets,
     copies,
-    executors,
     health,
+    insert_assets,
     insert_new,
     jobs,
     operations,
     read_operation,
     vanished,
-    writing_in_term,
 )
-from tallies import Standing, Tally, add, count, standing
-
-# More would keep the next click waiting.
-KNOWN_AT_ONCE = 500
+from tallies import Tally, add, count
+from turn import writing_in_term
 
 
 class Ledger:
@@ -38,7 +33,7 @@ class Ledger:
 
     Args:
         engine: SQLAlchemy engine of a SQLite or PostgreSQL database.
-        term: that of the executor, from ``begin_term``, where operations are run.
+        term: that of the executor, from ``turn.begin_term``, where operations are run.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that are the
     executor's raise ``Stopped`` when another process has taken over.
@@ -62,106 +57,6 @@ class Ledger:
         with writing(self._engine) as connection:
             connection.execute(sa.delete(health))
             connection.execute(sa.insert(health).values(checked_ms=now_ms))
-
-    def begin_term(self, now_ms: int) -> int:
-        """Begin to run operations; ends the term of whoever ran them before. Returns its number."""
-        with writing(self._engine) as connection:
-            kept = connection.execute(sa.select(sa.func.max(executors.c.clock_ms))).scalar()
-            connection.execute(
-                sa.insert(executors).values(began_ms=now_ms, clock_ms=kept or now_ms)
-            )
-            term = connection.execute(sa.select(sa.func.max(executors.c.term))).scalar_one()
-            connection.execute(sa.delete(executors).where(executors.c.term < term))
-            return int(term)
-
-    def time_kept(self) -> int:
-        """How far the clock of operations had come when it was last noted, in milliseconds."""
-        with self._engine.connect() as connection:
-            kept = connection.execute(sa.select(sa.func.max(executors.c.clock_ms)))
-            return int(kept.scalar_one())
-
-    def keep_time(self, clock_ms: int) -> None:
-        """Note how far the clock of operations has come."""
-        with writing_in_term(self._engine, self._term) as connection:
-            connection.execute(sa.update(executors).values(clock_ms=clock_ms))
-
-    # Clicks
-
-    def same_running(
-        self, connection: sa.Connection, click: CustomAction, digest: str
-    ) -> str | None:
-        """The running operation that this click repeats, told that it was asked for again.
-
-        A click repeats nothing if the opposite was clicked since: then it is the newest wish.
-
-        Args:
-            connection: from ``writing``.
-            digest: equal for clicks that ask for the same.
-        """
-        found = connection.execute(
-            sa.select(operations.c.number, operations.c.id)
-            .where(
-                operations.c.digest == digest,
-                operations.c.ended_ms.is_(None),
-                # One that is being stopped would let the click come to nothing.
-                operations.c.stop_ms.is_(None),
-            )
-            .order_by(operations.c.number.desc())
-            .limit(1)
-        ).first()
-        if found is None:
-            return None
-        opposite = sa.select(operations.c.number).where(
-            operations.c.number > found.number,
-            operations.c.action != click.action,
-            operations.c.ll_storage_id == click.ll_storage_id,
-        )
-        if connection.execute(opposite.limit(1)).first():
-            return None
-        connection.execute(
-            sa.update(operations)
-            .where(operations.c.number == found.number)
-            .values(clicks=operations.c.clicks + 1)
-        )
-        return str(found.id)
-
-    def record(
-        self,
-        connection: sa.Connection,
-        operation_id: str,
-        click: CustomAction,
-        *,
-        digest: str,
-        key: str,
-        now_ms: int,
-        retry: Retry | None = None,
-    ) -> None:
-        """Write down a new operation, the newest of all, in a transaction of ``writing``.
-
-        A few assets are written down with it: then older operations needn't wait to know them.
-        """
-        is_known = click.tells_assets and 0 < len(click.asset_ids) <= KNOWN_AT_ONCE
-        made = connection.execute(
-            sa.insert(operations).values(
-                id=operation_id,
-                action=click.action,
-                b2_storage_id=click.b2_storage_id,
-                ll_storage_id=click.ll_storage_id,
-                formats=list(click.formats),
-                selection=click.selection,
-                user_id=click.user_id,
-                digest=digest,
-                key=key,
-                clicks=1,
-                expanded=int(is_known),
-                recorded_ms=now_ms,
-                retry_of=retry.of if retry else None,
-                retry_by=retry.by if retry else None,
-            )
-        )
-        if is_known:
-            number = made.inserted_primary_key[0]  # type: ignore[index]  # it has one
-            _insert_assets(connection, number, {each: {} for each in click.asset_ids})
 
     def operation(self, operation_id: str) -> Operation | None:
         """One operation by its id."""
@@ -218,7 +113,7 @@ class Ledger:
             some = ids[start : start + CHUNK]
             memos = {each: begun[each].as_json() if each in begun else {} for each in some}
             with writing_in_term(self._engine, self._term) as connection:
-                _insert_assets(connection, number, memos)
+                insert_assets(connection, number, memos)
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(sa.delete(vanished).where(vanished.c.number == number))
             for what, reason in gone.items():
@@ -278,10 +173,6 @@ class Ledger:
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(insert_new(connection, jobs).values(number=number, job_id=""))
             connection.execute(sa.update(jobs).where(jobs.c.number == number).values(job_id=job_id))
-
-    def standing(self) -> Standing:
-        """How it stands with all operations, and what has come of those that ended."""
-        return standing(self._engine)
 
     # Ends
 
@@ -416,12 +307,3 @@ class Ledger:
             numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
             for table in (assets, copies, vanished, jobs, operations):
                 connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
-
-
-def _insert_assets(
-    connection: sa.Connection, number: int, memos: Mapping[str, Mapping[str, Any]]
-) -> None:
-    """Note that an operation is about some assets, with their memos, unless it is noted already."""
-    new = {"number": number, "state": "waiting", "due_ms": 0, "outcomes": {}}
-    rows = [{**new, "asset_id": each, "memo": memo} for each, memo in memos.items()]
-    connection.execute(insert_new(connection, assets), rows)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient
 from sqlalchemy.exc import SQLAlchemyError
 
+import clicks
 from cipher import Cipher
 from custom_action import CustomAction
 from database import connect, engine_url, writing
@@ -22,7 +23,7 @@ from ledger import Ledger
 from lock import is_taken
 from settings import Settings
 from tables import Retry
-from tallies import Standing
+from tallies import Standing, standing
 from turn import now_ms
 
 log = logging.getLogger(__name__)
@@ -160,13 +161,12 @@ class Recorder:
     ) -> tuple[str, bool]:
         digest = click.digest
         engine, client = self.prepare()
-        ledger = Ledger(engine)
         with writing(engine) as connection:
-            running = ledger.same_running(connection, click, digest)
+            running = clicks.same_running(connection, click, digest)
             if running:
                 return running, False
             operation_id = str(uuid.uuid4())
-            ledger.record(
+            clicks.record(
                 connection,
                 operation_id,
                 click,
@@ -193,7 +193,7 @@ class Recorder:
     def standing(self) -> Standing | None:
         """How it stands with all operations; None if that can't be read."""
         try:
-            return Ledger(self.prepare()[0]).standing()
+            return standing(self.prepare()[0])
         except (SQLAlchemyError, OSError, SettingsError) as error:
             log.error("the metrics lack the operations: %s", _brief(error))
             return None

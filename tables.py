@@ -1,7 +1,6 @@
 """The tables of the ledger, and the values read from them. They lie in the engine's database."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +8,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from custom_action import Action
-from database import writing
-from errors import Stopped
 
 # Rows written in one transaction.
 CHUNK = 2_000
@@ -236,29 +233,19 @@ class Memo:
         return {name: value for name, value in vars(self).items() if value != empty[name]}
 
 
-@contextmanager
-def writing_in_term(
-    engine: sa.Engine, term: int, *, is_vital: bool = False
-) -> Iterator[sa.Connection]:
-    """A transaction of the process whose turn it is to run operations.
-
-    Args:
-        term: from ``Ledger.begin_term``.
-        is_vital: as in ``database.writing``.
-
-    Raises:
-        Stopped: another process has taken over; one that is late undoes nothing of its work.
-    """
-    with writing(engine, is_vital=is_vital) as connection:
-        if connection.execute(sa.select(sa.func.max(executors.c.term))).scalar() != term:
-            raise Stopped
-        yield connection
-
-
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT into a table that passes over rows that are there already."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     return dialect.insert(table).on_conflict_do_nothing()
+
+
+def insert_assets(
+    connection: sa.Connection, number: int, memos: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Note that an operation is about some assets, with their memos, unless it is noted already."""
+    new = {"number": number, "state": "waiting", "due_ms": 0, "outcomes": {}}
+    rows = [{**new, "asset_id": each, "memo": memo} for each, memo in memos.items()]
+    connection.execute(insert_new(connection, assets), rows)
 
 
 def read_operation(row: sa.Row[Any]) -> Operation:

@@ -1,11 +1,14 @@
-"""A process's turn at running operations, of which there is one at a time."""
+"""A process's turn at running operations, of which there is one at a time: its term, its clock."""
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from database import writing
 from errors import Stopped
 from tables import executors
 
@@ -13,6 +16,54 @@ from tables import executors
 def now_ms() -> int:
     """The time, in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def begin_term(engine: sa.Engine, began_ms: int) -> int:
+    """Begin to run operations; ends the term of whoever ran them before. Returns its number."""
+    with writing(engine) as connection:
+        kept = connection.execute(sa.select(sa.func.max(executors.c.clock_ms))).scalar()
+        connection.execute(
+            sa.insert(executors).values(began_ms=began_ms, clock_ms=kept or began_ms)
+        )
+        term = _newest_term(connection)
+        connection.execute(sa.delete(executors).where(executors.c.term < term))
+        return term
+
+
+@contextmanager
+def writing_in_term(
+    engine: sa.Engine, term: int, *, is_vital: bool = False
+) -> Iterator[sa.Connection]:
+    """A transaction of the process whose turn it is to run operations.
+
+    Args:
+        term: from ``begin_term``.
+        is_vital: as in ``database.writing``.
+
+    Raises:
+        Stopped: another process has taken over; one that is late undoes nothing of its work.
+    """
+    with writing(engine, is_vital=is_vital) as connection:
+        if _newest_term(connection) != term:
+            raise Stopped
+        yield connection
+
+
+def _newest_term(connection: sa.Connection) -> int:
+    return connection.execute(sa.select(sa.func.max(executors.c.term))).scalar() or 0
+
+
+def time_kept(engine: sa.Engine) -> int:
+    """How far the clock of operations had come when it was last noted, in milliseconds."""
+    with engine.connect() as connection:
+        kept = connection.execute(sa.select(sa.func.max(executors.c.clock_ms)))
+        return int(kept.scalar_one())
+
+
+def keep_time(engine: sa.Engine, term: int, clock_ms: int) -> None:
+    """Note how far the clock of operations has come; raises ``Stopped`` as ``writing_in_term``."""
+    with writing_in_term(engine, term) as connection:
+        connection.execute(sa.update(executors).values(clock_ms=clock_ms))
 
 
 @dataclass(frozen=True)
@@ -41,7 +92,7 @@ class Turn:
 
     Attributes:
         engine: the ledger's database.
-        term: the turn's number, from ``Ledger.begin_term``; a higher one ends it.
+        term: the turn's number, from ``begin_term``; a higher one ends it.
         stopping: set when it is over.
         clock: what time it is for operations.
     """
@@ -65,6 +116,6 @@ class Turn:
             raise Stopped
         if deletes:
             with self.engine.connect() as connection:
-                newest = connection.execute(sa.select(sa.func.max(executors.c.term))).scalar()
+                newest = _newest_term(connection)
             if newest != self.term:
                 raise Stopped

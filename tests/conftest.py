@@ -120,4 +120,4 @@ def actions(http: RequestsMock) -> FakeActions:
 @pytest.fixture
 def opened_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a click is about is listed by the test, as with a collection."""
-    monkeypatch.setattr("ledger.KNOWN_AT_ONCE", 0)
+    monkeypatch.setattr("clicks.KNOWN_AT_ONCE", 0)

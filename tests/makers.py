@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+import clicks
 from custom_action import Action, CustomAction
 from database import connect, writing
 from errors import IconikError, NotFound, NotOffered, NotPermitted
@@ -16,12 +17,14 @@ from ledger import Ledger
 from records import File, Format, Job, Listed, Storage
 from tables import Operation, executors
 from transport import Map
+from turn import begin_term
 
 LL = "storage-ll"
 B2 = "storage-b2"
 ORIGINAL = "format-original"
 ASSET = "asset-1"
 PATIENCE = 5.0
+CLICKED = 1_000_000
 
 Known = TypeVar("Known")
 
@@ -109,7 +112,7 @@ def a_term(engine: sa.Engine) -> int:
     """The term of whoever runs operations now, begun if nobody does."""
     with engine.connect() as connection:
         term = connection.execute(sa.select(sa.func.max(executors.c.term))).scalar()
-    return term or Ledger(engine).begin_term(0)
+    return term or begin_term(engine, 0)
 
 
 def a_ledger(engine: sa.Engine) -> Ledger:
@@ -119,15 +122,31 @@ def a_ledger(engine: sa.Engine) -> Ledger:
 
 def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operation:
     """Write down a click as the newest operation."""
-    ledger = Ledger(engine)
     with writing(engine) as connection:
         number = connection.execute(
             sa.text("SELECT coalesce(max(number), 0) + 1 FROM plugin_operations")
         ).scalar_one()
-        ledger.record(
+        clicks.record(
             connection, f"operation-{number}", click, digest=click.action, key="key", now_ms=now_ms
         )
     return found(engine, f"operation-{number}")
+
+
+def answered(engine: sa.Engine, what: CustomAction, name: str, digest: str = "same") -> str:
+    """Click as the web side does; returns the id that it would answer."""
+    with writing(engine) as connection:
+        running = clicks.same_running(connection, what, digest)
+        if running:
+            return running
+        clicks.record(connection, name, what, digest=digest, key="key", now_ms=CLICKED)
+    return name
+
+
+def finish(engine: sa.Engine, operation_id: str, now_ms: int = CLICKED) -> bool:
+    """Do all that an operation of no assets does."""
+    operation, ledger = found(engine, operation_id), a_ledger(engine)
+    ledger.expand(operation.number, operation.clicks, [], {})
+    return ledger.end(operation, now_ms)
 
 
 def found(engine: sa.Engine, operation_id: str) -> Operation:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import check_database
+import clicks
 from cipher import Cipher
 from custom_action import CustomAction
 from database import connect, writing
@@ -18,6 +19,7 @@ from lock import only_one
 from schema import VERSION
 from settings import Settings
 from tests.makers import a_click
+from turn import begin_term
 
 SECRET = "secret-of-the-database-0123456789"
 
@@ -59,12 +61,12 @@ def record(ledger: Ledger, settings: Settings, click: CustomAction) -> None:
     """Have an operation under way."""
     key = Cipher((settings.secret,)).fingerprints[0]
     with writing(ledger._engine) as connection:
-        ledger.record(connection, "1", click, digest=click.digest, key=key, now_ms=1)
+        clicks.record(connection, "1", click, digest=click.digest, key=key, now_ms=1)
 
 
 def test_a_database_in_use_is_ok(own: Settings, ledger: Ledger, path: Path) -> None:
     with only_one(own.database_url):
-        ledger.begin_term(1_700_000_000_000)
+        begin_term(ledger._engine, 1_700_000_000_000)
         assert said(own) == [
             (
                 "database",

@@ -12,14 +12,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+import clicks
 from claims import GRACE_MS, SUPERSEDED, Claims, Copy, Held
 from custom_action import CustomAction
 from database import writing
 from errors import Stopped
-from ledger import Ledger
 from outcomes import Outcome
 from tables import Memo, Operation
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, expanded, found
+from turn import begin_term
 
 NOW = 1_000_000
 BOTH = ("ORIGINAL", "PROXY")
@@ -29,7 +30,7 @@ REMOVED = Outcome("removed")
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     with a_database(tmp_path) as engine:
-        Ledger(engine).begin_term(0)
+        begin_term(engine, 0)
         yield engine
 
 
@@ -129,7 +130,7 @@ def test_whoever_is_late_leaves_everything_to_the_process_that_took_over(
 ) -> None:
     claims, operation = clicked_for(engine)
     (held,) = claims.take(1, NOW)
-    Ledger(engine).begin_term(NOW)
+    begin_term(engine, NOW)
     with pytest.raises(Stopped):
         write(claims, held)
     assert stands(engine, operation.number) == ("held", Memo(), {})
@@ -471,9 +472,9 @@ class Clicks(RuleBasedStateMachine):
         digest = f"{action} {formats} {click.asset_ids}"
         operation_id = f"operation-{len(self.all)}"
         with writing(self.engine) as connection:
-            again = self.ledger.same_running(connection, click, digest)
+            again = clicks.same_running(connection, click, digest)
             if again is None:
-                self.ledger.record(
+                clicks.record(
                     connection, operation_id, click, digest=digest, key="key", now_ms=self.now
                 )
         if again is None:
@@ -549,7 +550,7 @@ class Clicks(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        self.term = self.ledger.begin_term(self.now)
+        self.term = begin_term(self.engine, self.now)
         self.ledger = a_ledger(self.engine)
         for hands in self.all:
             hands.held.clear()

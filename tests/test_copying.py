@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from claims import Claims, Held
 from copying import LISTING_LAG_MS, Route, ask, follow
 from errors import IconikRefused, IconikUnavailable, TokenRejected
-from ledger import Ledger
 from records import Job
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, expanded
+from turn import begin_term
 
 TO_LL = Route(source_id=B2, target_id=LL)
 NOW = 1_000_000
@@ -28,7 +28,7 @@ def iconik() -> FakeIconik:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     with a_database(tmp_path) as engine:
-        Ledger(engine).begin_term(0)
+        begin_term(engine, 0)
         yield engine
 
 

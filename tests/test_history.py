@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from claims import Claims
 from history import Filters, History
-from ledger import Ledger
 from outcomes import Outcome
 from tables import Operation
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, expanded, found
+from turn import begin_term
 
 NOW = 1_000_000
 UUID = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
@@ -23,7 +23,7 @@ REMOVED = Outcome("removed")
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     with a_database(tmp_path) as engine:
-        Ledger(engine).begin_term(NOW)
+        begin_term(engine, NOW)
         yield engine
 
 

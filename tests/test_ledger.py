@@ -9,23 +9,21 @@ import pytest
 import sqlalchemy as sa
 
 from claims import Claims
-from custom_action import CustomAction
-from database import writing
 from errors import Stopped
-from ledger import KNOWN_AT_ONCE, Ledger
+from ledger import Ledger
 from outcomes import Outcome
 from tables import CHUNK, Memo, assets, insert_new
 from tests.makers import (
-    B2,
-    LL,
     a_click,
     a_database,
     a_ledger,
     a_term,
-    an_operation,
+    answered,
     expanded,
+    finish,
     found,
 )
+from turn import begin_term
 
 NOW = 1_000_000
 
@@ -41,123 +39,11 @@ def ledger(engine: sa.Engine) -> Ledger:
     return a_ledger(engine)
 
 
-def click(engine: sa.Engine, what: CustomAction, name: str, digest: str = "same") -> str:
-    """Click as the web side does; returns the id that it would answer."""
-    ledger = a_ledger(engine)
-    with writing(engine) as connection:
-        running = ledger.same_running(connection, what, digest)
-        if running:
-            return running
-        ledger.record(connection, name, what, digest=digest, key="key", now_ms=NOW)
-    return name
-
-
-def finish(engine: sa.Engine, operation_id: str, now_ms: int = NOW) -> bool:
-    """Do all that an operation of no assets does."""
-    operation, ledger = found(engine, operation_id), a_ledger(engine)
-    ledger.expand(operation.number, operation.clicks, [], {})
-    return ledger.end(operation, now_ms)
-
-
 def take_all(engine: sa.Engine, operation_id: str = "operation-1") -> Claims:
     """Have an operation hold its assets."""
     claims = Claims(engine, found(engine, operation_id), a_term(engine))
     claims.take(100, NOW)
     return claims
-
-
-# Clicks
-
-
-def test_the_assets_of_a_click_are_known_with_it(engine: sa.Engine) -> None:
-    click(engine, a_click(asset_ids=("a1", "a2")), "first")
-    claims = Claims(engine, found(engine, "first"), a_term(engine))
-    assert {held.asset_id for held in claims.take(9, NOW)} == {"a1", "a2"}
-
-
-@pytest.mark.parametrize(
-    "selection",
-    [
-        {"asset_ids": tuple(f"a{number}" for number in range(KNOWN_AT_ONCE + 1))},
-        {"asset_ids": ("a1",), "collection_ids": ("c1",)},
-        {"asset_ids": ("a1",), "saved_search_ids": ("s1",)},
-    ],
-)
-def test_what_has_to_be_listed_is_not_known_with_the_click(
-    engine: sa.Engine, selection: dict[str, Any]
-) -> None:
-    click(engine, a_click(**selection), "first")
-    assert not found(engine, "first").is_expanded
-    assert a_ledger(engine).progress(1) == {}
-
-
-def test_a_click_is_written_down(engine: sa.Engine) -> None:
-    click(engine, a_click("remove", user_id="u1", asset_ids=("a1",)), "first")
-    assert found(engine, "first") == an_operation(
-        id="first", action="remove", user_id="u1", recorded_ms=NOW, expanded=1
-    )
-
-
-def test_what_was_not_committed_is_not_written_down(engine: sa.Engine, ledger: Ledger) -> None:
-    def record_and_fail() -> None:
-        with writing(engine) as connection:
-            ledger.record(connection, "first", a_click(), digest="d", key="key", now_ms=NOW)
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        record_and_fail()
-    assert ledger.operation("first") is None
-
-
-def test_later_clicks_have_higher_numbers(engine: sa.Engine, ledger: Ledger) -> None:
-    for name in ("first", "second", "third"):
-        click(engine, a_click(), name, digest=name)
-    assert [each.id for each in ledger.running()] == ["first", "second", "third"]
-    assert [each.id for each in ledger.newest(2)] == ["third", "second"]
-
-
-def test_a_number_is_never_given_twice(engine: sa.Engine, ledger: Ledger) -> None:
-    click(engine, a_click(), "first")
-    finish(engine, "first")
-    ledger.forget(["first"])
-    click(engine, a_click(), "second")
-    assert found(engine, "second").number == 2
-
-
-def test_the_same_click_while_it_runs_is_one_operation(engine: sa.Engine) -> None:
-    assert click(engine, a_click(), "first") == click(engine, a_click(), "second") == "first"
-    assert found(engine, "first").clicks == 2
-
-
-def test_the_same_click_once_it_has_ended_is_another_operation(engine: sa.Engine) -> None:
-    click(engine, a_click(), "first")
-    finish(engine, "first")
-    assert click(engine, a_click(), "second") == "second"
-
-
-def test_a_click_that_asks_for_something_else_is_another_operation(engine: sa.Engine) -> None:
-    click(engine, a_click(), "first", digest="one")
-    assert click(engine, a_click(), "second", digest="other") == "second"
-
-
-@pytest.mark.parametrize("has_ended", [True, False])
-def test_a_click_repeats_nothing_once_the_opposite_was_clicked(
-    engine: sa.Engine, has_ended: bool
-) -> None:
-    click(engine, a_click("add"), "first")
-    click(engine, a_click("remove"), "second", digest="opposite")
-    if has_ended:
-        finish(engine, "second")
-    assert click(engine, a_click("add"), "third") == "third"
-
-
-@pytest.mark.parametrize("between", [a_click("remove", ll_storage_id="other"), a_click("add")])
-def test_a_click_repeats_another_whatever_else_was_clicked(
-    engine: sa.Engine, between: CustomAction
-) -> None:
-    click(engine, a_click("add"), "first")
-    click(engine, between, "second", digest="else")
-    assert click(engine, a_click("add"), "third") == "first"
 
 
 # What an operation is about
@@ -176,9 +62,9 @@ def test_any_number_of_assets_is_listed(engine: sa.Engine, ledger: Ledger) -> No
 
 
 def test_an_operation_is_expanded_as_of_the_clicks_that_were_known(engine: sa.Engine) -> None:
-    click(engine, a_click(), "first")
+    answered(engine, a_click(), "first")
     before = found(engine, "first")
-    click(engine, a_click(), "second")
+    answered(engine, a_click(), "second")
     a_ledger(engine).expand(before.number, before.clicks, [], {})
     assert not found(engine, "first").is_expanded
 
@@ -186,7 +72,7 @@ def test_an_operation_is_expanded_as_of_the_clicks_that_were_known(engine: sa.En
 def test_what_could_not_be_listed_is_known_as_of_the_last_click(
     engine: sa.Engine, ledger: Ledger
 ) -> None:
-    click(engine, a_click(), "first")
+    answered(engine, a_click(), "first")
     ledger.expand(1, 1, [], {"collection c1": "gone", "collection c2": "gone"})
     ledger.expand(1, 1, [], {"collection c2": "still gone"})
     assert ledger.gone(1) == {"collection c2": "still gone"}
@@ -220,7 +106,7 @@ def test_assets_in_hand_stay_in_hand_when_it_is_asked_again(
 
 
 def test_an_operation_of_no_assets_ends_at_once(engine: sa.Engine) -> None:
-    click(engine, a_click(), "first")
+    answered(engine, a_click(), "first")
     assert finish(engine, "first", NOW + 5)
     assert found(engine, "first").ended_ms == NOW + 5
 
@@ -228,7 +114,7 @@ def test_an_operation_of_no_assets_ends_at_once(engine: sa.Engine) -> None:
 def test_an_operation_whose_assets_are_not_listed_yet_does_not_end(
     engine: sa.Engine, ledger: Ledger
 ) -> None:
-    click(engine, a_click(), "first")
+    answered(engine, a_click(), "first")
     assert not ledger.end(found(engine, "first"), NOW)
 
 
@@ -239,10 +125,10 @@ def test_an_operation_with_an_asset_left_does_not_end(engine: sa.Engine, ledger:
 def test_an_operation_that_was_asked_for_again_does_not_end(
     engine: sa.Engine, ledger: Ledger
 ) -> None:
-    click(engine, a_click(), "first")
+    answered(engine, a_click(), "first")
     ledger.expand(1, 1, [], {})
     as_it_was = found(engine, "first")
-    click(engine, a_click(), "second")
+    answered(engine, a_click(), "second")
     assert not ledger.end(as_it_was, NOW)
 
 
@@ -270,15 +156,15 @@ def test_operations_that_ended_long_ago_are_forgotten(engine: sa.Engine, ledger:
 
 
 def test_operations_that_run_or_ended_of_late_are_kept(engine: sa.Engine, ledger: Ledger) -> None:
-    click(engine, a_click(), "first", digest="one")
+    answered(engine, a_click(), "first", digest="one")
     finish(engine, "first")
-    click(engine, a_click(), "second", digest="two")
+    answered(engine, a_click(), "second", digest="two")
     assert ledger.ended_before(NOW) == []
 
 
 def test_what_a_running_operation_must_still_see_is_kept(engine: sa.Engine, ledger: Ledger) -> None:
     for number in (1, 2, 3):
-        click(engine, a_click(), f"operation-{number}", digest=str(number))
+        answered(engine, a_click(), f"operation-{number}", digest=str(number))
     ledger.fail(1, "no token is good", NOW)
     ledger.fail(3, "no token is good", NOW)
     assert ledger.ended_before(NOW + 1) == ["operation-1"]
@@ -287,22 +173,10 @@ def test_what_a_running_operation_must_still_see_is_kept(engine: sa.Engine, ledg
 # Turns, tables, and PostgreSQL's dialect
 
 
-def test_the_clock_goes_on_from_turn_to_turn(engine: sa.Engine) -> None:
-    Ledger(engine).begin_term(NOW)
-    assert Ledger(engine).time_kept() == NOW
-    Ledger(engine, Ledger(engine).begin_term(0)).keep_time(NOW + 5)
-    Ledger(engine).begin_term(9 * NOW)
-    assert Ledger(engine).time_kept() == NOW + 5
-
-
-def test_turns_are_numbered_upwards(engine: sa.Engine) -> None:
-    assert [Ledger(engine).begin_term(NOW) for _ in range(3)] == [1, 2, 3]
-
-
 def test_a_process_whose_turn_is_over_ends_no_operation(engine: sa.Engine) -> None:
     expanded(engine, a_click())
     late = a_ledger(engine)
-    late.begin_term(NOW)
+    begin_term(engine, NOW)
     with pytest.raises(Stopped):
         late.fail(1, "no token is good", NOW)
     assert found(engine, "operation-1").ended_ms is None
@@ -320,12 +194,6 @@ def test_a_memo_is_stored_without_what_is_empty() -> None:
         "asked": {"ORIGINAL": ""},
         "unfinished_ms": 0,
     }
-
-
-def test_an_operation_remembers_both_storages(engine: sa.Engine) -> None:
-    click(engine, a_click(), "first")
-    operation = found(engine, "first")
-    assert (operation.b2_storage_id, operation.ll_storage_id) == (B2, LL)
 
 
 def test_rows_that_are_there_are_passed_over_on_postgresql_too() -> None:

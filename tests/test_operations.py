@@ -26,7 +26,6 @@ from errors import (
     Stopped,
     TokenRejected,
 )
-from ledger import Ledger
 from operations import Operations, Run
 from outcomes import report
 from records import Format, Job, Storage
@@ -45,7 +44,7 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
-from turn import Clock, Turn
+from turn import Clock, Turn, begin_term
 
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
 
@@ -70,7 +69,7 @@ class Bench:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self.term = Ledger(engine).begin_term(0)
+        self.term = begin_term(engine, 0)
         self.iconik = FakeIconik()
         self.stopping = Hurried()
         self.settings = Settings(iconik_id=ASSET, secret="s" * 32)
@@ -837,7 +836,7 @@ def test_each_request_minds_the_turn(bench: Bench, monkeypatch: pytest.MonkeyPat
 
 def test_an_executor_whose_turn_is_over_deletes_nothing_more(bench: Bench) -> None:
     bench.iconik.has(on_b2(), on_ll())
-    bench.iconik.before["files"] = lambda: Ledger(bench.engine).begin_term(0)
+    bench.iconik.before["files"] = lambda: begin_term(bench.engine, 0)
     with pytest.raises(Stopped):
         bench.do(REMOVE)
     assert not bench.iconik.called("delete_file_set")

@@ -30,6 +30,7 @@ from settings import Settings
 from tables import Operation
 from tests.makers import B2, LL, a_click, found
 from throttle import MOST_FAILURES, PERIOD_MS
+from turn import begin_term
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -54,7 +55,7 @@ class Page:
         self.app = create_app(settings, recorder)
         self.client: FlaskClient = self.app.test_client()
         self.recorder, self.engine = recorder, engine
-        self.term = Ledger(engine).begin_term(NOW)
+        self.term = begin_term(engine, NOW)
         self.ledger = Ledger(engine, self.term)
 
     def get(self, path: str = "/operations", password: str = SECRET, **more: Any) -> TestResponse:

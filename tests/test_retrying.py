@@ -18,6 +18,7 @@ from retrying import try_again
 from settings import Settings
 from tables import Operation
 from tests.makers import ASSET, a_click
+from turn import begin_term
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -55,7 +56,7 @@ def engine(settings: Settings, recorder: Recorder) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def ledger(engine: sa.Engine) -> Ledger:
-    return Ledger(engine, Ledger(engine).begin_term(NOW))
+    return Ledger(engine, begin_term(engine, NOW))
 
 
 def operation_of(ledger: Ledger, operation_id: str) -> Operation:
@@ -72,7 +73,7 @@ def ended(
     gone: dict[str, str] | None = None,
 ) -> str:
     """An operation that ended, with these outcomes by asset and format; returns its id."""
-    term = Ledger(engine).begin_term(NOW)
+    term = begin_term(engine, NOW)
     ledger = Ledger(engine, term)
     operation_id, _ = recorder.record(click)
     operation = operation_of(ledger, operation_id)
@@ -106,7 +107,7 @@ def test_what_cannot_come_to_anything_else_is_not_tried_again(
 
 
 def test_what_a_stop_left_undone_is_tried_again(engine: sa.Engine, recorder: Recorder) -> None:
-    ledger = Ledger(engine, Ledger(engine).begin_term(NOW))
+    ledger = Ledger(engine, begin_term(engine, NOW))
     first, _ = recorder.record(CLICK)
     operation = operation_of(ledger, first)
     ledger.expand(operation.number, 1, ["a1", "a2"], {})

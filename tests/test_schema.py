@@ -11,6 +11,7 @@ from ledger import Ledger
 from schema import VERSION
 from tables import metadata
 from tests.makers import a_click, a_database, clicked, found
+from turn import begin_term, time_kept
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_database_of_the_first_version_becomes_todays_and_keeps_its_operations
 ) -> None:
     today = columns(engine)
     operation = clicked(engine, a_click())
-    Ledger(engine).begin_term(1_000)
+    begin_term(engine, 1_000)
     change(
         engine,
         "DROP TABLE plugin_schema",
@@ -88,8 +89,8 @@ def test_a_database_of_the_first_version_becomes_todays_and_keeps_its_operations
     assert columns(engine) == today
     assert version(engine) == VERSION
     assert found(engine, operation.id) == operation
-    Ledger(engine).begin_term(2_000)
-    assert Ledger(engine).time_kept() == 2_000
+    begin_term(engine, 2_000)
+    assert time_kept(engine) == 2_000
 
 
 def test_a_table_that_is_missing_is_made(engine: sa.Engine) -> None:

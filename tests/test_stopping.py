@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+import clicks
 import looking
 import operations
 import stop_request
@@ -39,7 +40,7 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
-from turn import Turn
+from turn import Turn, begin_term
 
 NOW = 1_000_000
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
@@ -51,7 +52,7 @@ COPYING = Memo(asked={"ORIGINAL": ""})
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     with a_database(tmp_path) as engine:
-        Ledger(engine).begin_term(0)
+        begin_term(engine, 0)
         yield engine
 
 
@@ -131,10 +132,10 @@ def test_what_is_nowhere_is_not_stopped(engine: sa.Engine) -> None:
 def test_the_same_click_is_no_repetition_of_what_is_being_stopped(engine: sa.Engine) -> None:
     operation = clicked(engine, ADD)
     with writing(engine) as connection:
-        assert Ledger(engine).same_running(connection, ADD, ADD.action) == operation.id
+        assert clicks.same_running(connection, ADD, ADD.action) == operation.id
     stop(engine)
     with writing(engine) as connection:
-        assert Ledger(engine).same_running(connection, ADD, ADD.action) is None
+        assert clicks.same_running(connection, ADD, ADD.action) is None
 
 
 def test_a_request_is_seen_once_it_is_there(
@@ -438,7 +439,7 @@ def test_another_process_stops_it_where_this_one_was_killed(
     iconik.before["files"] = die
     with pytest.raises(Stopped):
         run(operation, REMOVE)
-    Ledger(engine).begin_term(NOW)
+    begin_term(engine, NOW)
     assert run(operation, REMOVE)["result"] == "stopped"
     assert not iconik.called("delete_file_set")
 

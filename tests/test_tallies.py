@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from claims import Claims
 from outcomes import Outcome
 from tables import operations
-from tallies import Standing, Tally
+from tallies import Standing, Tally, standing
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, found
 
 NOW = 1_000_000
@@ -21,10 +21,6 @@ NO_TWIN = Outcome("kept", "clip.mov has no twin on B2, and nothing can be copied
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     with a_database(tmp_path) as engine:
         yield engine
-
-
-def standing(engine: sa.Engine) -> Standing:
-    return a_ledger(engine).standing()
 
 
 def begin(engine: sa.Engine) -> str:

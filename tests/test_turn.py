@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 
 from errors import Stopped
-from ledger import Ledger
 from tests.makers import a_database
-from turn import Clock, Turn, now_ms
+from turn import Clock, Turn, begin_term, keep_time, now_ms, time_kept
+
+NOW = 1_000_000
 
 
 @pytest.fixture
 def turn(tmp_path: Path) -> Iterator[Turn]:
     with a_database(tmp_path) as engine:
-        yield Turn(engine, Ledger(engine).begin_term(0), threading.Event())
+        yield Turn(engine, begin_term(engine, 0), threading.Event())
 
 
 @pytest.mark.parametrize("deletes", [False, True])
@@ -33,7 +34,7 @@ def test_a_process_that_is_told_to_stop_sends_nothing_more(turn: Turn, deletes: 
 def test_a_process_that_was_asleep_while_another_took_over_deletes_nothing_more(
     turn: Turn,
 ) -> None:
-    Ledger(turn.engine).begin_term(0)
+    begin_term(turn.engine, 0)
     turn.check(False)
     with pytest.raises(Stopped):
         turn.check(True)
@@ -50,3 +51,19 @@ def test_the_clock_goes_on_where_it_was_and_does_not_jump_with_the_wall_clock(
 def test_the_very_first_clock_begins_with_the_wall_clock() -> None:
     before = now_ms()
     assert before <= Clock().start_ms <= now_ms()
+
+
+def test_the_clock_of_the_first_turn_begins_with_the_wall_clock(tmp_path: Path) -> None:
+    with a_database(tmp_path) as engine:
+        begin_term(engine, NOW)
+        assert time_kept(engine) == NOW
+
+
+def test_the_clock_goes_on_from_turn_to_turn(turn: Turn) -> None:
+    keep_time(turn.engine, begin_term(turn.engine, 0), NOW + 5)
+    begin_term(turn.engine, 9 * NOW)
+    assert time_kept(turn.engine) == NOW + 5
+
+
+def test_turns_are_numbered_upwards(turn: Turn) -> None:
+    assert [begin_term(turn.engine, NOW) for _ in range(3)] == [2, 3, 4]

@@ -17,7 +17,7 @@ from lock import POSTGRES_EXECUTOR, is_taken, only_one
 from recorder import Recorder
 from settings import Settings
 from tallies import Tally
-from turn import Turn, now_ms
+from turn import Turn, begin_term, keep_time, now_ms, time_kept
 
 SECONDS = 30.0
 ASSET = "11111111-1111-4111-8111-111111111111"
@@ -79,7 +79,7 @@ def test_a_click_is_recorded_once_and_run(settings: Settings, recorder: Recorder
 def test_the_job_of_an_operation_is_noted(settings: Settings, recorder: Recorder) -> None:
     operation_id, _ = recorder.record(CLICK)
     engine = connect(settings.database_url, 5)
-    ledger = Ledger(engine, Ledger(engine).begin_term(now_ms()))
+    ledger = Ledger(engine, begin_term(engine, now_ms()))
     operation = ledger.operation(operation_id)
     assert operation
     assert ledger.job(operation.number) is None
@@ -95,13 +95,13 @@ def test_the_job_of_an_operation_is_noted(settings: Settings, recorder: Recorder
 def test_a_process_that_was_overtaken_notes_nothing_more(database_url: str) -> None:
     engine = connect(database_url, 5)
     Ledger(engine).create()
-    late, newest = Ledger(engine).begin_term(0), Ledger(engine).begin_term(0)
+    late, newest = begin_term(engine, 0), begin_term(engine, 0)
     with pytest.raises(Stopped):
-        Ledger(engine, late).keep_time(1)
+        keep_time(engine, late, 1)
     with pytest.raises(Stopped):
         Turn(engine, late, threading.Event()).check(True)
-    Ledger(engine, newest).keep_time(2)
-    assert Ledger(engine).time_kept() == 2
+    keep_time(engine, newest, 2)
+    assert time_kept(engine) == 2
     engine.dispose()
 
 

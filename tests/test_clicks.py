@@ -1,0 +1,135 @@
+"""Clicks as they become operations: written down in order, and the same one once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import clicks
+from claims import Claims
+from custom_action import CustomAction
+from database import writing
+from ledger import Ledger
+from tests.makers import (
+    B2,
+    CLICKED,
+    LL,
+    a_click,
+    a_database,
+    a_ledger,
+    a_term,
+    an_operation,
+    answered,
+    finish,
+    found,
+)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        yield engine
+
+
+@pytest.fixture
+def ledger(engine: sa.Engine) -> Ledger:
+    return a_ledger(engine)
+
+
+def test_the_assets_of_a_click_are_known_with_it(engine: sa.Engine) -> None:
+    answered(engine, a_click(asset_ids=("a1", "a2")), "first")
+    claims = Claims(engine, found(engine, "first"), a_term(engine))
+    assert {held.asset_id for held in claims.take(9, CLICKED)} == {"a1", "a2"}
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {"asset_ids": tuple(f"a{number}" for number in range(clicks.KNOWN_AT_ONCE + 1))},
+        {"asset_ids": ("a1",), "collection_ids": ("c1",)},
+        {"asset_ids": ("a1",), "saved_search_ids": ("s1",)},
+    ],
+)
+def test_what_has_to_be_listed_is_not_known_with_the_click(
+    engine: sa.Engine, selection: dict[str, Any]
+) -> None:
+    answered(engine, a_click(**selection), "first")
+    assert not found(engine, "first").is_expanded
+    assert a_ledger(engine).progress(1) == {}
+
+
+def test_a_click_is_written_down(engine: sa.Engine) -> None:
+    answered(engine, a_click("remove", user_id="u1", asset_ids=("a1",)), "first")
+    assert found(engine, "first") == an_operation(
+        id="first", action="remove", user_id="u1", recorded_ms=CLICKED, expanded=1
+    )
+
+
+def test_what_was_not_committed_is_not_written_down(engine: sa.Engine, ledger: Ledger) -> None:
+    def record_and_fail() -> None:
+        with writing(engine) as connection:
+            clicks.record(connection, "first", a_click(), digest="d", key="key", now_ms=CLICKED)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        record_and_fail()
+    assert ledger.operation("first") is None
+
+
+def test_later_clicks_have_higher_numbers(engine: sa.Engine, ledger: Ledger) -> None:
+    for name in ("first", "second", "third"):
+        answered(engine, a_click(), name, digest=name)
+    assert [each.id for each in ledger.running()] == ["first", "second", "third"]
+    assert [each.id for each in ledger.newest(2)] == ["third", "second"]
+
+
+def test_a_number_is_never_given_twice(engine: sa.Engine, ledger: Ledger) -> None:
+    answered(engine, a_click(), "first")
+    finish(engine, "first")
+    ledger.forget(["first"])
+    answered(engine, a_click(), "second")
+    assert found(engine, "second").number == 2
+
+
+def test_the_same_click_while_it_runs_is_one_operation(engine: sa.Engine) -> None:
+    assert answered(engine, a_click(), "first") == answered(engine, a_click(), "second") == "first"
+    assert found(engine, "first").clicks == 2
+
+
+def test_the_same_click_once_it_has_ended_is_another_operation(engine: sa.Engine) -> None:
+    answered(engine, a_click(), "first")
+    finish(engine, "first")
+    assert answered(engine, a_click(), "second") == "second"
+
+
+def test_a_click_that_asks_for_something_else_is_another_operation(engine: sa.Engine) -> None:
+    answered(engine, a_click(), "first", digest="one")
+    assert answered(engine, a_click(), "second", digest="other") == "second"
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_a_click_repeats_nothing_once_the_opposite_was_clicked(
+    engine: sa.Engine, has_ended: bool
+) -> None:
+    answered(engine, a_click("add"), "first")
+    answered(engine, a_click("remove"), "second", digest="opposite")
+    if has_ended:
+        finish(engine, "second")
+    assert answered(engine, a_click("add"), "third") == "third"
+
+
+@pytest.mark.parametrize("between", [a_click("remove", ll_storage_id="other"), a_click("add")])
+def test_a_click_repeats_another_whatever_else_was_clicked(
+    engine: sa.Engine, between: CustomAction
+) -> None:
+    answered(engine, a_click("add"), "first")
+    answered(engine, between, "second", digest="else")
+    assert answered(engine, a_click("add"), "third") == "first"
+
+
+def test_an_operation_remembers_both_storages(engine: sa.Engine) -> None:
+    answered(engine, a_click(), "first")
+    operation = found(engine, "first")
+    assert (operation.b2_storage_id, operation.ll_storage_id) == (B2, LL)
