@@ -3,8 +3,8 @@
 import logging
 
 import logs
-from claims import Held
 from custody import Safe
+from tables import Held
 
 log = logging.getLogger(logs.AUDIT)
 

@@ -15,49 +15,21 @@ older have left behind, and what it does is what lasts. Copies that an operation
 was stopped, or failed, are followed by the next that is about the asset.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 import rivals
+from followed import Followed
 from outcomes import Outcome, merged
-from tables import (
-    TOUCHING,
-    Memo,
-    Operation,
-    assets,
-    copies,
-    insert_new,
-    operations,
-)
+from tables import TOUCHING, Held, Memo, Operation, assets, change_assets, operations
 from turn import writing_in_term
 
 # A request of the killed process may still be on its way through iconik.
 GRACE_MS = 5_000
 LEFT_AT_ONCE = 500
 SUPERSEDED = Outcome("superseded", "a newer click took over")
-
-
-@dataclass(frozen=True)
-class Held:
-    """An asset that an operation may touch now, and for which of its formats."""
-
-    asset_id: str
-    formats: tuple[str, ...]
-    memo: Memo
-    user_id: str | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A bulk copy that was asked for, and has not been seen to end."""
-
-    job_id: str
-    batch: int
-    format_name: str
-    asked_ms: int
 
 
 class Claims:
@@ -68,6 +40,9 @@ class Claims:
         operation: whose assets they are.
         term: that of the executor, from ``turn.begin_term``.
 
+    Attributes:
+        copies: the copies that were asked for, and the assets that wait for them.
+
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that write
     raise ``Stopped`` when another process has taken over.
     """
@@ -77,6 +52,7 @@ class Claims:
         self._term = term
         self._operation = operation
         self._number = operation.number
+        self.copies = Followed(engine, operation, term)
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -118,7 +94,7 @@ class Claims:
             held: list[Held] = []
             # Assets that are all left to newer operations must not look like the last ones.
             while not held and (rows := connection.execute(takeable).all()):
-                followed = set() if is_stopping else self._follow_left(connection, rows)
+                followed = set() if is_stopping else self.copies.take_over(connection, rows)
                 rows = [row for row in rows if row.asset_id not in followed]
                 held = self._hold(connection, rows, is_stopping)
             return held
@@ -143,7 +119,7 @@ class Claims:
                 "state": "held" if is_held else "done",
                 "outcomes": merged(row.outcomes, lost),
             }
-        self._change(connection, changes)
+        change_assets(connection, self._number, changes)
         return held
 
     def may_delete(self, held: Held, file_sets: Mapping[str, str]) -> bool:
@@ -162,7 +138,7 @@ class Claims:
             if self._is_stopping(connection):
                 return False
             held.memo.deleting.update(file_sets)
-            self._change(connection, {held.asset_id: {"memo": held.memo.as_json()}})
+            change_assets(connection, self._number, {held.asset_id: {"memo": held.memo.as_json()}})
             return True
 
     def leave(self) -> None:
@@ -216,42 +192,6 @@ class Claims:
         asked = sa.select(operations.c.stop_ms).where(operations.c.number == self._number)
         return connection.execute(asked).scalar() is not None
 
-    def _follow_left(self, connection: sa.Connection, rows: Sequence[Any]) -> set[str]:
-        """Follow the copies of some assets that an operation left behind.
-
-        What this operation does would else be undone by a copy that ends later. An asset that was
-        looked at already is beyond that.
-
-        Returns:
-            The ids of the assets whose copies are followed now.
-        """
-        new = [row.asset_id for row in rows if row.state == "waiting"]
-        left = connection.execute(
-            sa.select(assets.c.asset_id, copies.c.job_id, copies.c.format_name, copies.c.asked_ms)
-            .join(operations, operations.c.number == assets.c.number)
-            .join(
-                copies,
-                sa.and_(copies.c.number == assets.c.number, copies.c.batch == assets.c.batch),
-            )
-            .where(
-                assets.c.asset_id.in_(new),
-                assets.c.state == "left",
-                operations.c.ll_storage_id == self._operation.ll_storage_id,
-                ~copies.c.ended,
-                # "" where it isn't known which format a job is about.
-                copies.c.format_name.in_((*self._operation.formats, "")),
-            )
-        ).all()
-        followed = {row.asset_id for row in left}
-        if followed:
-            batch = self._next_batch(connection)
-            for row in {row.job_id: row for row in left}.values():
-                self._add_copy(connection, row.job_id, batch, row.format_name, row.asked_ms)
-            change = {"state": "copying", "batch": batch}
-            self._change(connection, dict.fromkeys(followed, change))
-            self._settle(connection, batch)
-        return followed
-
     def note(
         self, held: Held, state: str, outcomes: Mapping[str, Outcome], due_ms: int = 0
     ) -> None:
@@ -300,105 +240,8 @@ class Claims:
             }
             for held, outcomes in looked_at
         }
-        self._change(connection, changes)
-
-    def copying(self, held: Sequence[Held], jobs: Mapping[str, str], now_ms: int) -> None:
-        """Note that copies of some assets are under way.
-
-        Args:
-            held: the assets, their memos saying what was asked for.
-            jobs: the format's name by the id of the job that copies it.
-        """
-        with writing_in_term(self._engine, self._term) as connection:
-            batch = self._next_batch(connection)
-            for job_id, format_name in jobs.items():
-                self._add_copy(connection, job_id, batch, format_name, now_ms)
-            change = {"state": "copying", "batch": batch}
-            changes = {each.asset_id: {**change, "memo": each.memo.as_json()} for each in held}
-            self._change(connection, changes)
-            self._settle(connection, batch)
-
-    def _next_batch(self, connection: sa.Connection) -> int:
-        last = sa.select(sa.func.max(copies.c.batch)).where(copies.c.number == self._number)
-        return (connection.execute(last).scalar() or 0) + 1
-
-    def _add_copy(
-        self, connection: sa.Connection, job_id: str, batch: int, format_name: str, asked_ms: int
-    ) -> None:
-        connection.execute(
-            insert_new(connection, copies).values(
-                number=self._number,
-                job_id=job_id,
-                batch=batch,
-                format_name=format_name,
-                asked_ms=asked_ms,
-                ended=False,
-            )
-        )
-
-    def copies_under_way(self) -> list[Copy]:
-        """The copies that have not been seen to end."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
-            )
-            return [Copy(row.job_id, row.batch, row.format_name, row.asked_ms) for row in rows]
-
-    def known_copies(self, job_ids: Collection[str]) -> set[str]:
-        """Those of some jobs that are, or were, followed for this operation."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(copies.c.job_id).where(
-                    copies.c.number == self._number, copies.c.job_id.in_(job_ids)
-                )
-            )
-            return {row.job_id for row in rows}
-
-    def copy_ended(self, copy: Copy, problems: Mapping[str, str], general: str) -> None:
-        """Note that a copy ended; when the last of its batch has, its assets are looked at again.
-
-        Args:
-            problems: by asset id, what iconik said went wrong.
-            general: what went wrong for all of them; "" for nothing.
-        """
-        with writing_in_term(self._engine, self._term) as connection:
-            connection.execute(
-                sa.update(copies)
-                .where(copies.c.number == self._number, copies.c.job_id == copy.job_id)
-                .values(ended=True)
-            )
-            batch = sa.and_(self._mine, assets.c.batch == copy.batch)
-            changes = {}
-            for row in connection.execute(
-                sa.select(assets.c.asset_id, assets.c.memo).where(batch)
-            ).all():
-                problem = problems.get(row.asset_id, general)
-                memo = Memo(**row.memo)
-                if problem and copy.format_name in memo.asked:
-                    memo.asked[copy.format_name] = problem
-                    changes[row.asset_id] = {"memo": memo.as_json()}
-            self._change(connection, changes)
-            self._settle(connection, copy.batch)
-
-    def _settle(self, connection: sa.Connection, batch: int) -> None:
-        """Have the assets of a batch looked at again, unless copies of it are under way."""
-        under_way = sa.select(copies.c.job_id).where(
-            copies.c.number == self._number, copies.c.batch == batch, ~copies.c.ended
-        )
-        if connection.execute(under_way.limit(1)).first() is None:
-            connection.execute(
-                sa.update(assets)
-                .where(self._mine, assets.c.batch == batch)
-                .values(state="settling", due_ms=0, batch=None)
-            )
+        change_assets(connection, self._number, changes)
 
     @property
     def _mine(self) -> sa.ColumnElement[bool]:
         return assets.c.number == self._number
-
-    def _change(self, connection: sa.Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:
-        """Change assets: by id, new values by column, of the same columns for all."""
-        if changes:
-            # In one go, as clicks wait meanwhile.
-            one = sa.update(assets).where(self._mine, assets.c.asset_id == sa.bindparam("this"))
-            connection.execute(one, [{"this": each, **new} for each, new in changes.items()])

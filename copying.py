@@ -4,10 +4,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from claims import Claims, Copy, Held
+from claims import Claims
 from errors import IconikRefused, TokenRejected
+from followed import Copy
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
 from records import Job
+from tables import Held
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ def ask(
         for each, _ in wanted:
             each.memo.asking = False
     finally:
-        claims.copying([each for each, _ in wanted], jobs, now_ms)
+        claims.copies.begin([each for each, _ in wanted], jobs, now_ms)
 
 
 def take_up(iconik: Iconik, claims: Claims, held: Held, now_ms: int) -> bool:
@@ -72,14 +74,14 @@ def take_up(iconik: Iconik, claims: Claims, held: Held, now_ms: int) -> bool:
     """
     jobs = [job for job in iconik.transfers(held.asset_id) if not job.ended]
     # What was followed once, and has not ended, was given up.
-    known = claims.known_copies({each.id for each in jobs} | {each.parent_id for each in jobs})
+    known = claims.copies.known({each.id for each in jobs} | {each.parent_id for each in jobs})
     running = [job for job in jobs if not {job.id, job.parent_id} & known]
     held.memo.asking = False
     if running:
         log.debug("asset %s is being copied already: %s jobs", held.asset_id, len(running))
         held.memo.unfinished_ms = None
         # Which format each is about isn't said.
-        claims.copying([held], dict.fromkeys((job.id for job in running), ""), now_ms)
+        claims.copies.begin([held], dict.fromkeys((job.id for job in running), ""), now_ms)
     return bool(running)
 
 
@@ -108,7 +110,7 @@ def follow(iconik: Iconik, claims: Claims, now_ms: int, timeout_ms: int) -> bool
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
-    copies = claims.copies_under_way()
+    copies = claims.copies.under_way()
     has_ended = False
     for start in range(0, len(copies), MOST_JOBS_A_CALL):
         some = copies[start : start + MOST_JOBS_A_CALL]
@@ -117,7 +119,7 @@ def follow(iconik: Iconik, claims: Claims, now_ms: int, timeout_ms: int) -> bool
             job = jobs.get(copy.job_id)
             end = _end(iconik, copy, job, now_ms, timeout_ms)
             if end is not None:
-                claims.copy_ended(copy, *end)
+                claims.copies.ended(copy, *end)
                 has_ended = True
     return has_ended
 

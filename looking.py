@@ -14,7 +14,7 @@ import copying
 import deletion
 import logs
 from add import look_to_add
-from claims import Claims, Held
+from claims import Claims
 from custom_action import CustomAction
 from deletion import Ways
 from errors import IconikRefused, IconikUnavailable, TokenRejected
@@ -24,6 +24,7 @@ from purging import Marked
 from remove import look_to_remove, note_purge
 from settings import Settings
 from sight import Look, Patience
+from tables import Held
 from turn import Clock
 
 log = logging.getLogger(__name__)

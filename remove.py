@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import audit
 import deletion
-from claims import Claims, Held
+from claims import Claims
 from custody import Safe, Unproven, Verdict, judge, presence, wanted_formats
 from deletion import Ways
 from errors import NotFound
@@ -13,6 +13,7 @@ from iconik import Iconik
 from outcomes import Outcome
 from records import ACTIVE, DELETED
 from sight import Look, Patience, Sight, see, vanished
+from tables import Held
 
 
 def look_to_remove(

@@ -233,6 +233,16 @@ class Memo:
         return {name: value for name, value in vars(self).items() if value != empty[name]}
 
 
+@dataclass(frozen=True)
+class Held:
+    """An asset that an operation may touch now, and for which of its formats."""
+
+    asset_id: str
+    formats: tuple[str, ...]
+    memo: Memo
+    user_id: str | None = field(default=None, compare=False)
+
+
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT into a table that passes over rows that are there already."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
@@ -246,6 +256,18 @@ def insert_assets(
     new = {"number": number, "state": "waiting", "due_ms": 0, "outcomes": {}}
     rows = [{**new, "asset_id": each, "memo": memo} for each, memo in memos.items()]
     connection.execute(insert_new(connection, assets), rows)
+
+
+def change_assets(
+    connection: sa.Connection, number: int, changes: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Change assets of an operation: by id, new values by column, of the same columns for all."""
+    if changes:
+        # In one go, as clicks wait meanwhile.
+        one = sa.update(assets).where(
+            assets.c.number == number, assets.c.asset_id == sa.bindparam("this")
+        )
+        connection.execute(one, [{"this": each, **new} for each, new in changes.items()])
 
 
 def read_operation(row: sa.Row[Any]) -> Operation:

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import clicks
-from claims import GRACE_MS, SUPERSEDED, Claims, Copy, Held
+from claims import GRACE_MS, SUPERSEDED, Claims
 from custom_action import CustomAction
 from database import writing
 from errors import Stopped
+from followed import Copy
 from outcomes import Outcome
-from tables import Memo, Operation
+from tables import Held, Memo, Operation
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, expanded, found
 from turn import begin_term
 
@@ -120,10 +121,10 @@ def test_a_later_look_at_other_formats_leaves_the_outcome_of_one(engine: sa.Engi
         lambda claims, _: claims.take(1, NOW),
         lambda claims, held: claims.may_delete(held, {"set-1": "ORIGINAL"}),
         lambda claims, held: claims.note(held, "done", {}),
-        lambda claims, held: claims.copying([held], {}, NOW),
-        lambda claims, _: claims.copy_ended(Copy("job-1", 1, "ORIGINAL", NOW), {}, ""),
+        lambda claims, held: claims.copies.begin([held], {}, NOW),
+        lambda claims, _: claims.copies.ended(Copy("job-1", 1, "ORIGINAL", NOW), {}, ""),
     ],
-    ids=["recover", "take", "may_delete", "note", "copying", "copy_ended"],
+    ids=["recover", "take", "may_delete", "note", "copies.begin", "copies.ended"],
 )
 def test_whoever_is_late_leaves_everything_to_the_process_that_took_over(
     engine: sa.Engine, write: Callable[[Claims, Held], object]
@@ -194,7 +195,7 @@ def test_a_newer_operation_waits_for_an_older_one_that_touches_an_asset(
     if state == "settling":
         older.note(held, "settling", {}, NOW + 9)
     if state == "copying":
-        older.copying([held], {"job-1": "ORIGINAL"}, NOW)
+        older.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
     newer, _ = clicked_for(engine, ["a1", "a2"], action="remove")
     assert taken(newer) == {"a2": ("ORIGINAL",)}
 
@@ -296,7 +297,7 @@ def test_only_what_was_in_hand_is_recovered(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, ["a1", "a2"])
     first, second = claims.take(2, NOW)
     claims.note(first, "done", {})
-    claims.copying([second], {"job-1": "ORIGINAL"}, NOW)
+    claims.copies.begin([second], {"job-1": "ORIGINAL"}, NOW)
     claims.recover(NOW)
     states = [stands(engine, operation.number, each)[0] for each in ("a1", "a2")]
     assert states == ["done", "copying"]
@@ -320,22 +321,22 @@ def test_what_was_to_be_looked_at_late_is_looked_at_soon_by_the_next_process(
 def test_copies_are_known_until_they_have_ended(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, formats=BOTH)
     (held,) = claims.take(1, NOW)
-    claims.copying([held], {"job-1": "ORIGINAL", "job-2": "PROXY"}, NOW)
-    first, second = claims.copies_under_way()
+    claims.copies.begin([held], {"job-1": "ORIGINAL", "job-2": "PROXY"}, NOW)
+    first, second = claims.copies.under_way()
     assert (first, second) == (Copy("job-1", 1, "ORIGINAL", NOW), Copy("job-2", 1, "PROXY", NOW))
-    claims.copy_ended(first, {}, "")
-    assert claims.copies_under_way() == [second]
+    claims.copies.ended(first, {}, "")
+    assert claims.copies.under_way() == [second]
     assert stands(engine, operation.number)[0] == "copying"
-    claims.copy_ended(second, {}, "")
-    assert claims.copies_under_way() == []
+    claims.copies.ended(second, {}, "")
+    assert claims.copies.under_way() == []
     assert stands(engine, operation.number)[0] == "settling"
 
 
 def test_a_copy_that_ends_is_of_no_other_batch(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, ["a1", "a2"])
     for held, job_id in zip(claims.take(2, NOW), ["job-1", "job-2"], strict=True):
-        claims.copying([held], {job_id: "ORIGINAL"}, NOW)
-    claims.copy_ended(claims.copies_under_way()[0], {}, "")
+        claims.copies.begin([held], {job_id: "ORIGINAL"}, NOW)
+    claims.copies.ended(claims.copies.under_way()[0], {}, "")
     states = [stands(engine, operation.number, each)[0] for each in ("a1", "a2")]
     assert states == ["settling", "copying"]
 
@@ -345,8 +346,8 @@ def test_what_went_wrong_is_remembered_asset_by_asset(engine: sa.Engine) -> None
     several = claims.take(3, NOW)
     for held in several[:2]:
         held.memo.asked["ORIGINAL"] = ""
-    claims.copying(several, {"job-1": "ORIGINAL"}, NOW)
-    claims.copy_ended(Copy("job-1", 1, "ORIGINAL", NOW), {"a1": "no space"}, "it failed")
+    claims.copies.begin(several, {"job-1": "ORIGINAL"}, NOW)
+    claims.copies.ended(Copy("job-1", 1, "ORIGINAL", NOW), {"a1": "no space"}, "it failed")
     asked = [stands(engine, operation.number, each)[1].asked for each in ("a1", "a2", "a3")]
     assert asked == [{"ORIGINAL": "no space"}, {"ORIGINAL": "it failed"}, {}]
 
@@ -355,8 +356,8 @@ def test_a_copy_that_went_well_leaves_what_was_said(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine)
     (held,) = claims.take(1, NOW)
     held.memo.asked["ORIGINAL"] = ""
-    claims.copying([held], {"job-1": "ORIGINAL"}, NOW)
-    claims.copy_ended(Copy("job-1", 1, "ORIGINAL", NOW), {}, "")
+    claims.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
+    claims.copies.ended(Copy("job-1", 1, "ORIGINAL", NOW), {}, "")
     assert stands(engine, operation.number)[1].asked == {"ORIGINAL": ""}
 
 
@@ -364,7 +365,7 @@ def test_an_asset_of_which_no_copy_began_is_looked_at_again(engine: sa.Engine) -
     claims, _ = clicked_for(engine)
     (held,) = claims.take(1, NOW)
     held.memo.asked["ORIGINAL"] = "iconik refused"
-    claims.copying([held], {}, NOW)
+    claims.copies.begin([held], {}, NOW)
     assert claims.take(1, NOW) == [held]
 
 
@@ -373,9 +374,9 @@ def test_an_asset_whose_job_was_followed_to_its_end_before_is_looked_at_again(
 ) -> None:
     claims, _ = clicked_for(engine, ["a1", "a2"])
     first, second = claims.take(2, NOW)
-    claims.copying([first], {"job-1": "ORIGINAL"}, NOW)
-    claims.copy_ended(Copy("job-1", 1, "ORIGINAL", NOW), {}, "")
-    claims.copying([second], {"job-1": "ORIGINAL"}, NOW)
+    claims.copies.begin([first], {"job-1": "ORIGINAL"}, NOW)
+    claims.copies.ended(Copy("job-1", 1, "ORIGINAL", NOW), {}, "")
+    claims.copies.begin([second], {"job-1": "ORIGINAL"}, NOW)
     assert taken(claims).keys() == {"a1", "a2"}
 
 
@@ -539,14 +540,14 @@ class Clicks(RuleBasedStateMachine):
         self.jobs += 1
         held.memo.asked["ORIGINAL"] = ""
         jobs = {f"job-{self.jobs}": "ORIGINAL"} if has_job else {}
-        hands.claims.copying([held], jobs, self.now)
+        hands.claims.copies.begin([held], jobs, self.now)
 
     @precondition(lambda self: self.running())
     @rule(data=st.data())
     def copies_end(self, data: st.DataObject) -> None:
         hands = data.draw(st.sampled_from(self.running()))
-        for copy in hands.claims.copies_under_way():
-            hands.claims.copy_ended(copy, {"a1": "no space left"}, "")
+        for copy in hands.claims.copies.under_way():
+            hands.claims.copies.ended(copy, {"a1": "no space left"}, "")
 
     @rule()
     def crash(self) -> None:
@@ -604,8 +605,8 @@ class Clicks(RuleBasedStateMachine):
             held = hands.held.pop()
             held.memo.deleting.clear()
             hands.claims.note(held, "done", {})
-        for copy in hands.claims.copies_under_way():
-            hands.claims.copy_ended(copy, {}, "")
+        for copy in hands.claims.copies.under_way():
+            hands.claims.copies.ended(copy, {}, "")
         self.ledger.end(self.operation(hands), self.now)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from claims import Claims, Held
+from claims import Claims
 from copying import LISTING_LAG_MS, Route, ask, follow
 from errors import IconikRefused, IconikUnavailable, TokenRejected
 from records import Job
+from tables import Held
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, expanded
 from turn import begin_term
 
@@ -63,7 +64,7 @@ def test_one_request_asks_for_one_format_of_many_assets(
     claims = claims_on(engine, assets=3)
     asked(claims, iconik, "ORIGINAL")
     assert iconik.calls == [("copy_to_storage", LL, "ORIGINAL", ["a0000", "a0001", "a0002"], B2)]
-    assert [copy.job_id for copy in claims.copies_under_way()] == ["job-1"]
+    assert [copy.job_id for copy in claims.copies.under_way()] == ["job-1"]
 
 
 def test_no_request_asks_for_more_than_iconik_takes(engine: sa.Engine, iconik: FakeIconik) -> None:
@@ -121,8 +122,8 @@ def test_what_was_asked_for_is_not_forgotten_when_iconik_goes_away(
     iconik.before["copy_to_storage"] = go_away
     with pytest.raises(IconikUnavailable):
         asked(claims, iconik, *BOTH)
-    (copy,) = claims.copies_under_way()
-    claims.copy_ended(copy, {}, "")
+    (copy,) = claims.copies.under_way()
+    claims.copies.ended(copy, {}, "")
     assert said(claims) == [{"ORIGINAL": ""}]
 
 
@@ -142,14 +143,14 @@ def test_a_copy_that_goes_on_is_left_alone(iconik: FakeIconik, claims: Claims) -
     asked(claims, iconik, "ORIGINAL")
     iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
     assert not follow_at(iconik, claims, TIMEOUT)
-    assert len(claims.copies_under_way()) == 1
+    assert len(claims.copies.under_way()) == 1
 
 
 def test_a_copy_that_finished_is_over(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
     iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
     assert follow_at(iconik, claims)
-    assert (claims.copies_under_way(), said(claims)) == ([], [{"ORIGINAL": ""}])
+    assert (claims.copies.under_way(), said(claims)) == ([], [{"ORIGINAL": ""}])
 
 
 @pytest.mark.parametrize(

@@ -179,9 +179,9 @@ def test_assets_are_found_by_outcome_and_id(engine: sa.Engine, history: History)
 def test_copies_are_told_with_those_under_way_first(engine: sa.Engine, history: History) -> None:
     operation = expanded(engine, a_click(), ["a1", "a2", "a3"])
     claims = Claims(engine, operation, a_term(engine))
-    claims.copying(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
-    claims.copying(claims.take(2, NOW), {"job-2": "ORIGINAL"}, NOW + 1)
-    claims.copy_ended(claims.copies_under_way()[0], {}, "")
+    claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    claims.copies.begin(claims.take(2, NOW), {"job-2": "ORIGINAL"}, NOW + 1)
+    claims.copies.ended(claims.copies.under_way()[0], {}, "")
     assert [
         (each.job_id, each.ended, each.assets) for each in history.copies(operation.number, 9)
     ] == [("job-2", False, 2), ("job-1", True, 0)]

@@ -13,10 +13,9 @@ import pytest
 
 import audit
 import logs
-from claims import Held
 from custody import Safe
 from logs import OURS
-from tables import Memo
+from tables import Held, Memo
 
 PROOF = Safe("set-1", "set-2", by_checksum=True, size=18_000)
 

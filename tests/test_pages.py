@@ -366,7 +366,7 @@ def test_an_operation_is_the_same_as_json(page: Page) -> None:
 
 def test_a_running_operation_tells_what_it_waits_for_and_its_copies(page: Page) -> None:
     operation, claims = page.begun()
-    claims.copying(claims.take(2, NOW), {"job-1": "ORIGINAL"}, NOW)
+    claims.copies.begin(claims.take(2, NOW), {"job-1": "ORIGINAL"}, NOW)
     shown = page.text(f"/operations/{operation.id}")
     assert "It waits for 1 copy job of iconik's, about 2 assets It looks again now" in shown
     assert "job-1 ORIGINAL under way, followed for 0 s 2 assets" in shown

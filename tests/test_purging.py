@@ -2,11 +2,10 @@
 
 import pytest
 
-from claims import Held
 from custody import Safe
 from purging import Marked
 from sight import Look
-from tables import Memo
+from tables import Held, Memo
 
 
 def an_asset(name: str, file_sets: int) -> tuple[Held, Look]:

@@ -7,14 +7,14 @@ import pytest
 import sqlalchemy as sa
 
 import deletion
-from claims import Claims, Held
+from claims import Claims
 from deletion import Ways
 from errors import IconikError, IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from outcomes import Outcome
 from records import File
 from remove import look_to_remove, note_purge
 from sight import Look, Patience
-from tables import Memo
+from tables import Held, Memo
 from tests.makers import (
     ASSET,
     B2,

@@ -169,7 +169,7 @@ def test_copies_under_way_are_left_to_iconik(engine: sa.Engine) -> None:
     operation = expanded(engine, ADD)
     claims = claims_of(engine, operation)
     (held,) = claims.take(1, NOW)
-    claims.copying([held], {"job-1": "ORIGINAL"}, NOW)
+    claims.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
     stop(engine)
     claims.leave()
     assert states(engine) == {"left": 1}
@@ -208,7 +208,7 @@ def test_after_a_kill_a_deletion_is_given_time_before_it_is_looked_at(engine: sa
 def test_any_number_of_assets_is_let_go_of(engine: sa.Engine) -> None:
     operation = expanded(engine, ADD, [f"a{number:04}" for number in range(LEFT_AT_ONCE + 2)])
     claims = claims_of(engine, operation)
-    claims.copying(claims.take(LEFT_AT_ONCE + 1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    claims.copies.begin(claims.take(LEFT_AT_ONCE + 1, NOW), {"job-1": "ORIGINAL"}, NOW)
     claims.leave()
     assert states(engine) == {"done": 1, "left": LEFT_AT_ONCE + 1}
 
@@ -246,7 +246,7 @@ def left_behind(engine: sa.Engine, action: Any = "add") -> None:
     """An operation that was stopped while its copy was under way."""
     operation = expanded(engine, a_click(action))
     claims = claims_of(engine, operation)
-    claims.copying(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     stop(engine, operation.id)
     claims.leave()
     assert a_ledger(engine).end(found(engine, operation.id), NOW)
@@ -256,9 +256,9 @@ def test_the_next_operation_follows_a_copy_that_was_left(engine: sa.Engine) -> N
     left_behind(engine)
     claims = claims_of(engine, expanded(engine, REMOVE, [ASSET, "another"]))
     assert [held.asset_id for held in claims.take(9, NOW)] == ["another"]
-    (copy,) = claims.copies_under_way()
+    (copy,) = claims.copies.under_way()
     assert (copy.job_id, copy.format_name, copy.asked_ms) == ("job-1", "ORIGINAL", NOW)
-    claims.copy_ended(copy, {}, "")
+    claims.copies.ended(copy, {}, "")
     assert [held.asset_id for held in claims.take(9, NOW)] == [ASSET]
 
 
@@ -266,13 +266,13 @@ def test_a_copy_that_was_left_is_followed_once(engine: sa.Engine) -> None:
     left_behind(engine)
     claims = claims_of(engine, expanded(engine, REMOVE))
     assert claims.take(1, NOW) == []
-    (copy,) = claims.copies_under_way()
-    claims.copy_ended(copy, {}, "")
+    (copy,) = claims.copies.under_way()
+    claims.copies.ended(copy, {}, "")
     (held,) = claims.take(1, NOW)
     # As when a newer click came in between.
     claims.note(held, "waiting", {})
     assert len(claims.take(1, NOW)) == 1
-    assert claims.copies_under_way() == []
+    assert claims.copies.under_way() == []
 
 
 @pytest.mark.parametrize("other", [{"formats": ("EDIT_PROXY",)}, {"ll_storage_id": "another"}])
@@ -285,11 +285,11 @@ def test_a_copy_of_something_else_is_not_waited_for(
 
 def test_a_copy_that_a_failed_operation_left_is_followed_too(engine: sa.Engine) -> None:
     claims = claims_of(engine, expanded(engine, ADD))
-    claims.copying(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     a_ledger(engine).fail(1, "no token is good", NOW)
     newer = claims_of(engine, expanded(engine, REMOVE))
     assert newer.take(1, NOW) == []
-    assert [copy.job_id for copy in newer.copies_under_way()] == ["job-1"]
+    assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
 
 
 # Running

@@ -43,7 +43,7 @@ def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:
     operation = expanded(engine, a_click(user_id="U-Grace"), ["a1"])
     ledger = a_ledger(engine)
     claims = Claims(engine, operation, a_term(engine))
-    claims.copying(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     history = History(engine)
     assert [(each.job_id, each.assets) for each in history.copies(operation.number, 9)] == [
         ("job-1", 1)
@@ -57,7 +57,7 @@ def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:
         assert found_ids == [operation.id]
     newer = Claims(engine, expanded(engine, a_click("remove"), ["a1"]), a_term(engine))
     assert newer.take(1, NOW) == []
-    assert [copy.job_id for copy in newer.copies_under_way()] == ["job-1"]
+    assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
 
 
 def test_clients_are_held_back(engine: sa.Engine) -> None:

@@ -1,0 +1,172 @@
+"""Copies that an operation has asked for, or follows, and the assets that wait for their end.
+
+Copies are asked for many at once, and so the assets of a batch wait together: they are looked at
+again when the last job of their batch has ended, well or not.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from tables import Held, Memo, Operation, assets, change_assets, copies, insert_new, operations
+from turn import writing_in_term
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A bulk copy that was asked for, and has not been seen to end."""
+
+    job_id: str
+    batch: int
+    format_name: str
+    asked_ms: int
+
+
+class Followed:
+    """The copies of one operation, behind methods that each are one transaction.
+
+    Args:
+        engine: SQLAlchemy engine of the ledger's database.
+        operation: whose copies they are.
+        term: that of the executor, from ``turn.begin_term``.
+
+    All methods raise what those of ``Claims`` do.
+    """
+
+    def __init__(self, engine: sa.Engine, operation: Operation, term: int) -> None:
+        self._engine = engine
+        self._term = term
+        self._operation = operation
+        self._number = operation.number
+
+    def begin(self, held: Sequence[Held], jobs: Mapping[str, str], now_ms: int) -> None:
+        """Note that copies of some assets are under way.
+
+        Args:
+            held: the assets, their memos saying what was asked for.
+            jobs: the format's name by the id of the job that copies it.
+        """
+        with writing_in_term(self._engine, self._term) as connection:
+            batch = self._next_batch(connection)
+            for job_id, format_name in jobs.items():
+                self._add_copy(connection, job_id, batch, format_name, now_ms)
+            change = {"state": "copying", "batch": batch}
+            changes = {each.asset_id: {**change, "memo": each.memo.as_json()} for each in held}
+            change_assets(connection, self._number, changes)
+            self._settle(connection, batch)
+
+    def _next_batch(self, connection: sa.Connection) -> int:
+        last = sa.select(sa.func.max(copies.c.batch)).where(copies.c.number == self._number)
+        return (connection.execute(last).scalar() or 0) + 1
+
+    def _add_copy(
+        self, connection: sa.Connection, job_id: str, batch: int, format_name: str, asked_ms: int
+    ) -> None:
+        connection.execute(
+            insert_new(connection, copies).values(
+                number=self._number,
+                job_id=job_id,
+                batch=batch,
+                format_name=format_name,
+                asked_ms=asked_ms,
+                ended=False,
+            )
+        )
+
+    def under_way(self) -> list[Copy]:
+        """The copies that have not been seen to end."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
+            )
+            return [Copy(row.job_id, row.batch, row.format_name, row.asked_ms) for row in rows]
+
+    def known(self, job_ids: Collection[str]) -> set[str]:
+        """Those of some jobs that are, or were, followed for this operation."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(copies.c.job_id).where(
+                    copies.c.number == self._number, copies.c.job_id.in_(job_ids)
+                )
+            )
+            return {row.job_id for row in rows}
+
+    def ended(self, copy: Copy, problems: Mapping[str, str], general: str) -> None:
+        """Note that a copy ended; when the last of its batch has, its assets are looked at again.
+
+        Args:
+            problems: by asset id, what iconik said went wrong.
+            general: what went wrong for all of them; "" for nothing.
+        """
+        with writing_in_term(self._engine, self._term) as connection:
+            connection.execute(
+                sa.update(copies)
+                .where(copies.c.number == self._number, copies.c.job_id == copy.job_id)
+                .values(ended=True)
+            )
+            batch = sa.and_(self._mine, assets.c.batch == copy.batch)
+            changes = {}
+            for row in connection.execute(
+                sa.select(assets.c.asset_id, assets.c.memo).where(batch)
+            ).all():
+                problem = problems.get(row.asset_id, general)
+                memo = Memo(**row.memo)
+                if problem and copy.format_name in memo.asked:
+                    memo.asked[copy.format_name] = problem
+                    changes[row.asset_id] = {"memo": memo.as_json()}
+            change_assets(connection, self._number, changes)
+            self._settle(connection, copy.batch)
+
+    def _settle(self, connection: sa.Connection, batch: int) -> None:
+        """Have the assets of a batch looked at again, unless copies of it are under way."""
+        under_way = sa.select(copies.c.job_id).where(
+            copies.c.number == self._number, copies.c.batch == batch, ~copies.c.ended
+        )
+        if connection.execute(under_way.limit(1)).first() is None:
+            connection.execute(
+                sa.update(assets)
+                .where(self._mine, assets.c.batch == batch)
+                .values(state="settling", due_ms=0, batch=None)
+            )
+
+    def take_over(self, connection: sa.Connection, rows: Sequence[Any]) -> set[str]:
+        """Follow the copies of some assets that an operation left behind.
+
+        What this operation does would else be undone by a copy that ends later. An asset that was
+        looked at already is beyond that.
+
+        Returns:
+            The ids of the assets whose copies are followed now.
+        """
+        new = [row.asset_id for row in rows if row.state == "waiting"]
+        left = connection.execute(
+            sa.select(assets.c.asset_id, copies.c.job_id, copies.c.format_name, copies.c.asked_ms)
+            .join(operations, operations.c.number == assets.c.number)
+            .join(
+                copies,
+                sa.and_(copies.c.number == assets.c.number, copies.c.batch == assets.c.batch),
+            )
+            .where(
+                assets.c.asset_id.in_(new),
+                assets.c.state == "left",
+                operations.c.ll_storage_id == self._operation.ll_storage_id,
+                ~copies.c.ended,
+                # "" where it isn't known which format a job is about.
+                copies.c.format_name.in_((*self._operation.formats, "")),
+            )
+        ).all()
+        followed = {row.asset_id for row in left}
+        if followed:
+            batch = self._next_batch(connection)
+            for row in {row.job_id: row for row in left}.values():
+                self._add_copy(connection, row.job_id, batch, row.format_name, row.asked_ms)
+            change = {"state": "copying", "batch": batch}
+            change_assets(connection, self._number, dict.fromkeys(followed, change))
+            self._settle(connection, batch)
+        return followed
+
+    @property
+    def _mine(self) -> sa.ColumnElement[bool]:
+        return assets.c.number == self._number
