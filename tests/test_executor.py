@@ -32,14 +32,15 @@ from tables import Operation
 from turn import Turn, begin_term, now_ms, time_kept
 
 SECONDS = 30.0
-ASSET = "11111111-1111-4111-8111-111111111111"
+COLLECTION = "11111111-1111-4111-8111-111111111111"
 CLICK = CustomAction(
     action="add",
     b2_storage_id="b2b2b2b2-0000-4000-8000-000000000000",
     ll_storage_id="11111111-0000-4000-8000-000000000000",
     formats=("ORIGINAL",),
-    context="ASSET",
-    asset_ids=(ASSET,),
+    context="COLLECTION",
+    # Not assets: they would be written down with it, and then be left to do.
+    collection_ids=(COLLECTION,),
     auth_token="token-of-the-click",
 )
 
@@ -70,7 +71,7 @@ class Runner:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(
-        iconik_id=ASSET, secret="s" * 32, database_url=f"sqlite:///{tmp_path / 'operations.sqlite'}"
+        iconik_id=COLLECTION, secret="s" * 32, database_url=f"sqlite:///{tmp_path / 'operations.sqlite'}"
     )
 
 
@@ -153,7 +154,7 @@ def test_the_metrics_are_told_nothing_of_a_database_that_is_not_there(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     place = f"sqlite:///{tmp_path}/missing/operations.sqlite"
-    recorder = Recorder(Settings(iconik_id=ASSET, secret="s" * 32, database_url=place))
+    recorder = Recorder(Settings(iconik_id=COLLECTION, secret="s" * 32, database_url=place))
     assert recorder.standing() is None
     assert not recorder.has_executor()
     assert "the metrics lack the operations" in caplog.text
