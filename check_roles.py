@@ -6,6 +6,7 @@ copies of no asset to a storage that nobody has, the deletion of what never was,
 nothing. The ids are made anew each time, and known to nobody.
 """
 
+import math
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ PROBES = (
     Probe(
         "can_delete_files",
         "remove files from LucidLink",
-        lambda iconik, _, new: iconik.delete_file_set(new(), new()),
+        lambda iconik, _, new: iconik.delete_file_set(new(), new(), until=math.inf),
     ),
     Probe(
         "can_write_jobs",

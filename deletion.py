@@ -63,32 +63,37 @@ class Ways:
 
 
 def delete(
-    iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str]
+    iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str], until: float
 ) -> tuple[list[str], dict[str, str]]:
     """Delete file sets of an asset that were proven safe.
+
+    Args:
+        until: how long the proof holds, by the monotonic clock.
 
     Returns:
         The ids of those that are only marked deleted, their files still there; and iconik's
         refusals, by id. What is in neither is gone.
 
     Raises:
-        IconikUnavailable: iconik didn't answer: what of it was done isn't known.
+        IconikUnavailable: iconik didn't answer, or the proof is too old: what of it was done isn't
+            known.
         TokenRejected: iconik accepts no token any more.
     """
     with ways.bulk_deletion.trying() as is_offered:
-        refusals = _delete_at_once(iconik, ways, asset_id, file_set_ids) if is_offered else None
-        if refusals is not None:
-            return [], refusals
+        if is_offered:
+            refusals = _delete_at_once(iconik, ways, asset_id, file_set_ids, until)
+            if refusals is not None:
+                return [], refusals
         # By these it is found out why the bulk deletion found nothing.
-        return _mark_one_by_one(iconik, ways, asset_id, file_set_ids)
+        return _mark_one_by_one(iconik, ways, asset_id, file_set_ids, until)
 
 
 def _delete_at_once(
-    iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str]
+    iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str], until: float
 ) -> dict[str, str] | None:
     """Refusals by id, or None if the file sets are to be deleted one by one."""
     try:
-        iconik.delete_file_sets(asset_id, file_set_ids)
+        iconik.delete_file_sets(asset_id, file_set_ids, until=until)
     except TokenRejected:
         raise
     except NotOffered as refusal:
@@ -100,19 +105,19 @@ def _delete_at_once(
         if len(file_set_ids) == 1 or isinstance(refusal, NotPermitted):
             return dict.fromkeys(file_set_ids, str(refusal))
         # It refuses all for the sake of one. What it wouldn't delete so, no other way must.
-        each = [_delete_at_once(iconik, ways, asset_id, [one]) or {} for one in file_set_ids]
+        each = [_delete_at_once(iconik, ways, asset_id, [one], until) or {} for one in file_set_ids]
         return {one: refusal for some in each for one, refusal in some.items()}
     ways.bulk_deletion.found(True)
     return {}
 
 
 def _mark_one_by_one(
-    iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str]
+    iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str], until: float
 ) -> tuple[list[str], dict[str, str]]:
     marked, refusals = [], {}
     for each in file_set_ids:
         try:
-            was_there = iconik.delete_file_set(asset_id, each)
+            was_there = iconik.delete_file_set(asset_id, each, until=until)
         except TokenRejected:
             raise
         except IconikRefused as refusal:
@@ -124,29 +129,31 @@ def _mark_one_by_one(
     return marked, refusals
 
 
-def purge(iconik: Iconik, ways: Ways, marked: Mapping[str, str]) -> dict[str, str]:
+def purge(iconik: Iconik, ways: Ways, marked: Mapping[str, str], until: float) -> dict[str, str]:
     """Remove the files of file sets that are marked deleted.
 
     Args:
         marked: the asset's id by file set id.
+        until: how long the proofs of all of them hold, by the monotonic clock.
 
     Returns:
         iconik's refusals, by file set id.
 
     Raises:
-        IconikUnavailable: iconik didn't answer: what of it was done isn't known.
+        IconikUnavailable: iconik didn't answer, or a proof is too old: what of it was done isn't
+            known.
         TokenRejected: iconik accepts no token any more.
     """
     if len(marked) > 1:
         with ways.bulk_purge.trying() as is_offered, ways.permitted_purge.trying() as is_permitted:
-            if is_offered and is_permitted and _purge_at_once(iconik, ways, list(marked)):
+            if is_offered and is_permitted and _purge_at_once(iconik, ways, list(marked), until):
                 return {}
-    return purge_one_by_one(iconik, marked)
+    return purge_one_by_one(iconik, marked, until)
 
 
-def _purge_at_once(iconik: Iconik, ways: Ways, file_set_ids: Sequence[str]) -> bool:
+def _purge_at_once(iconik: Iconik, ways: Ways, file_set_ids: Sequence[str], until: float) -> bool:
     try:
-        iconik.purge_file_sets(file_set_ids)
+        iconik.purge_file_sets(file_set_ids, until=until)
     except TokenRejected:
         raise
     except (NotFound, NotOffered) as refusal:
@@ -163,12 +170,12 @@ def _purge_at_once(iconik: Iconik, ways: Ways, file_set_ids: Sequence[str]) -> b
     return True
 
 
-def purge_one_by_one(iconik: Iconik, marked: Mapping[str, str]) -> dict[str, str]:
+def purge_one_by_one(iconik: Iconik, marked: Mapping[str, str], until: float) -> dict[str, str]:
     """Remove the files of file sets that are marked deleted, by a request each; see ``purge``."""
     refusals = {}
     for file_set_id, asset_id in marked.items():
         try:
-            iconik.purge_file_set(asset_id, file_set_id)
+            iconik.purge_file_set(asset_id, file_set_id, until=until)
         except TokenRejected:
             raise
         except IconikRefused as refusal:

@@ -59,6 +59,10 @@ class IconikUnavailable(IconikError):
     """iconik gave no usable answer; the same call may well succeed later."""
 
 
+class TooLate(IconikUnavailable):
+    """It was not asked of iconik: what made it right was so long ago that it may no longer be."""
+
+
 class IconikRefused(IconikError):
     """iconik answered that it won't; asking again changes nothing."""
 

@@ -80,7 +80,7 @@ class Iconik:
         path = f"files/v1/storages/{_id(storage_id)}/bulk/"
         answer = self._http.object("POST", path, call, "can_write_transfers", json=body, once=True)
         job_id = answer.get("job_id")
-        if not isinstance(job_id, str):
+        if not isinstance(job_id, str) or not UUID.fullmatch(job_id):
             raise IconikUnavailable(call, "iconik's answer names no job")
         return job_id
 
@@ -127,9 +127,10 @@ class Iconik:
 
     # Deletion
 
-    # None of these is asked for again without an answer: by then it may no longer be right.
+    # None of these is asked for again without an answer: by then it may no longer be right. Nor is
+    # any asked for after ``until``, a time of the monotonic clock: then they raise ``TooLate``.
 
-    def delete_file_set(self, asset_id: str, file_set_id: str) -> bool:
+    def delete_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:
         """Mark a file set deleted: DELETE files/v1/assets/{id}/file_sets/{id}/.
 
         Returns:
@@ -139,10 +140,10 @@ class Iconik:
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/",
             f"delete file set {file_set_id} of asset {asset_id}",
             "can_delete_files",
-            deletes_files=True,
+            until=until,
         )
 
-    def purge_file_set(self, asset_id: str, file_set_id: str) -> bool:
+    def purge_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:
         """Remove the files of a deleted file set: DELETE …/file_sets/{id}/purge/.
 
         Returns:
@@ -152,19 +153,20 @@ class Iconik:
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/purge/",
             f"purge file set {file_set_id} of asset {asset_id}",
             "can_delete_files",
-            deletes_files=True,
+            until=until,
         )
 
-    def purge_file_sets(self, file_set_ids: Sequence[str]) -> None:
+    def purge_file_sets(self, file_set_ids: Sequence[str], *, until: float) -> None:
         """Remove the files of deleted file sets: POST files/v1/delete_queue/file_sets/purge/."""
         self._http.delete_many(
             "files/v1/delete_queue/file_sets/purge/",
             f"purge {len(file_set_ids)} file sets",
             "can_purge_files",
             [_id(each) for each in file_set_ids],
+            until=until,
         )
 
-    def delete_file_sets(self, asset_id: str, file_set_ids: Sequence[str]) -> None:
+    def delete_file_sets(self, asset_id: str, file_set_ids: Sequence[str], *, until: float) -> None:
         """Delete file sets of an asset, files included: POST …/{id}/file_sets/bulk/.
 
         Only newer iconiks have it. It is told to refuse where it would delete the last copy.
@@ -179,6 +181,7 @@ class Iconik:
             "can_delete_files",
             [_id(each) for each in file_set_ids],
             {"immediately": "true", "do_not_delete_last_copy": "true"},
+            until=until,
         )
 
     # Selections
@@ -206,7 +209,7 @@ class Iconik:
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
         """GET jobs/v1/jobs/?ids=…: up to 100 jobs by id; one not found is absent."""
-        params = {"ids": ",".join(job_ids), "facets": "false"}
+        params = {"ids": ",".join(map(_id, job_ids)), "facets": "false"}
         found = self._http.pages(
             "jobs/v1/jobs/", f"follow {len(job_ids)} jobs", "can_read_jobs", params
         )
@@ -225,7 +228,7 @@ class Iconik:
 
     def transfers(self, asset_id: str) -> list[Job]:
         """GET jobs/v1/jobs/?object_id=…&type=TRANSFER: the copies of an asset, ended ones too."""
-        params = {"object_id": asset_id, "type": "TRANSFER", "facets": "false"}
+        params = {"object_id": _id(asset_id), "type": "TRANSFER", "facets": "false"}
         found = self._http.pages(
             "jobs/v1/jobs/", f"list the copies of asset {asset_id}", "can_read_jobs", params
         )
@@ -233,7 +236,7 @@ class Iconik:
 
     def failed_children(self, job_id: str) -> list[Job]:
         """GET jobs/v1/jobs/?parent_id=…&status=FAILED: the failed copies of a bulk job."""
-        params = {"parent_id": job_id, "status": "FAILED", "facets": "false"}
+        params = {"parent_id": _id(job_id), "status": "FAILED", "facets": "false"}
         found = self._http.pages(
             "jobs/v1/jobs/", f"list the failed copies of job {job_id}", "can_read_jobs", params
         )

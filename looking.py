@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 24
 PURGED_AT_ONCE = 25
 PURGED_AFTER = 2.0
+PURGE_INTERVAL = 0.5
 # Small batches first, so that the first copies are asked for soon.
 FIRST_BATCH = 8
 # Add asks for so many copies at once; Remove keeps no more from a newer click while it deletes.
@@ -114,7 +115,7 @@ class Looks:
         while batch.held:
             size = min(2 * size, LARGEST_BATCH[self._means.click.action])
             # While the last ones are looked at, and copies asked for, others are begun.
-            wait(batch.looks[:-CONNECTIONS])
+            self._await(batch, batch.looks[:-CONNECTIONS])
             goes_on = away is None and not batch.unanswered and not self._means.is_to_stop()
             following = self._begin(pool, size) if goes_on else Batch()
             try:
@@ -131,7 +132,13 @@ class Looks:
         batch.looks = [pool.submit(self._look_at, each, batch) for each in batch.held]
         return batch
 
+    def _await(self, batch: Batch, looks: list[Future[Look]]) -> None:
+        """Wait for looks, but keep nothing marked waiting for them: its proof grows old."""
+        while wait(looks, PURGE_INTERVAL).not_done:
+            self._purge(batch.marked.overdue(), batch)
+
     def _finish(self, batch: Batch) -> None:
+        self._await(batch, batch.looks)
         looks = [each.result() for each in batch.looks]
         self._purge(batch.marked.rest(), batch)
         pairs = zip(batch.held, looks, strict=True)
@@ -180,7 +187,8 @@ class Looks:
         """Purge what is marked deleted, and note how the assets stand."""
         file_sets = {each: held.asset_id for held, look in marked for each in look.marked}
         try:
-            refusals = deletion.purge(self._iconik, self._means.ways, file_sets)
+            until = min((look.until for _, look in marked), default=0.0)
+            refusals = deletion.purge(self._iconik, self._means.ways, file_sets, until)
         except IconikUnavailable as error:
             for held, look in marked:
                 # It is looked at again first.
@@ -248,7 +256,9 @@ class Looks:
             if look.marked:
                 # Other copies may take days.
                 file_sets = dict.fromkeys(look.marked, held.asset_id)
-                note_purge(held, look, deletion.purge(self._iconik, self._means.ways, file_sets))
+                ways = self._means.ways
+                refusals = deletion.purge(self._iconik, ways, file_sets, look.until)
+                note_purge(held, look, refusals)
             self._claims.note(held, "held", look.outcomes)
             if self._take_up(held):
                 return Look(is_being_copied=True)

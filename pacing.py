@@ -8,6 +8,8 @@ import threading
 import time
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import nap
@@ -67,6 +69,34 @@ class Others:
         return many + growth * min(seconds, max(WINDOW - begun, GROWTH_GOES_ON))
 
 
+class Line:
+    """Who is next, one at a time: whoever is urgent goes before all who aren't."""
+
+    def __init__(self) -> None:
+        lock = threading.Lock()
+        self._urgent, self._patient = threading.Condition(lock), threading.Condition(lock)
+        self._urgent_ones = 0
+        self._is_taken = False
+
+    @contextmanager
+    def turn(self, is_urgent: bool) -> Iterator[None]:
+        """Be the one who is next, for as long as this context lasts."""
+        with self._urgent:
+            self._urgent_ones += is_urgent
+            if is_urgent:
+                self._urgent.wait_for(lambda: not self._is_taken)
+            else:
+                self._patient.wait_for(lambda: not (self._is_taken or self._urgent_ones))
+            self._urgent_ones -= is_urgent
+            self._is_taken = True
+        try:
+            yield
+        finally:
+            with self._urgent:
+                self._is_taken = False
+                (self._urgent if self._urgent_ones else self._patient).notify()
+
+
 class Pacer:
     """Has all threads of a process, and so all its clients, keep to one pace.
 
@@ -82,16 +112,20 @@ class Pacer:
         # arrive, so iconik's own limit should be some above it.
         self._limiter = Limiter(Rate(self._most, int(WINDOW) * Duration.SECOND), buffer_ms=2)
         # Held by whoever is next, also while it sleeps: so none has planned for long ahead.
-        self._line = threading.Lock()
+        self._line = Line()
         self._lock = threading.Lock()
         self._next = 0.0
         self._others = Others(self._allowed)
         # When the last ones were sent, two windows of them at most.
         self._sent: list[float] = []
 
-    def wait(self) -> float:
-        """Return when the next request may be sent; returns the time, for ``heed``."""
-        with self._line:
+    def wait(self, is_urgent: bool = False) -> float:
+        """Return when the next request may be sent; returns the time, for ``heed``.
+
+        Args:
+            is_urgent: it goes before those that aren't, because what it rests on grows old.
+        """
+        with self._line.turn(is_urgent):
             pause = self._until_next()
             if pause > 0:
                 nap.sleep(pause)

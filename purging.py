@@ -36,6 +36,13 @@ class Marked:
                 return []
         return self.rest()
 
+    def overdue(self) -> list[tuple[Held, Look]]:
+        """All of them, if the first has waited for long enough; none otherwise."""
+        with self._lock:
+            if time.monotonic() - self._since < self._seconds:
+                return []
+        return self.rest()
+
     def rest(self) -> list[tuple[Held, Look]]:
         """All that are left, to be purged."""
         with self._lock:

@@ -28,9 +28,9 @@ def look_to_remove(
     """Look at an asset that is to leave LucidLink, and delete what is proven safe at once.
 
     Between the reading that proves a file set and its deletion lie a note in the ledger and the
-    deletions of the asset's other proven file sets. A deletion that iconik doesn't answer is not
-    asked for again before everything was read again. So an edit that slips in between must be made
-    and noticed by iconik within that moment.
+    deletions of the asset's other proven file sets. What is not asked for within ``sight.HOLDS``
+    seconds, or what iconik doesn't answer, is not asked for before everything was read again. So an
+    edit that slips in between must be made and noticed by iconik within that moment.
 
     What is only marked deleted then is in ``Look.marked``: its files are to be purged soon, and
     ``note_purge`` to be told.
@@ -67,6 +67,7 @@ def look_to_remove(
         held.memo.unfinished_ms = None
     elif look.is_unfinished and held.memo.unfinished_ms is None:
         held.memo.unfinished_ms = patience.now_ms
+    look.until = sight.until
     _delete(iconik, held, claims, ways, safe, look)
     return look
 
@@ -119,7 +120,7 @@ def _delete(
         for name in file_sets.values():
             look.outcomes.pop(name, None)
         return
-    marked, refusals = deletion.delete(iconik, ways, held.asset_id, list(file_sets))
+    marked, refusals = deletion.delete(iconik, ways, held.asset_id, list(file_sets), look.until)
     for file_set_id, name in file_sets.items():
         if file_set_id in refusals:
             del held.memo.deleting[file_set_id]
@@ -183,7 +184,7 @@ def _finish_deletion(
                 "files were not removed: restore it from iconik's delete queue",
             )
             continue
-        refusals = deletion.purge_one_by_one(iconik, {file_set_id: held.asset_id})
+        refusals = deletion.purge_one_by_one(iconik, {file_set_id: held.asset_id}, sight.until)
         if refusals:
             outcomes[name] = Outcome("failed", refusals[file_set_id])
             continue

@@ -1,5 +1,6 @@
 """One asset as iconik's files API shows it now, and what a look at it led to."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -9,13 +10,22 @@ from iconik import Iconik
 from outcomes import Outcome
 from records import File, Format
 
+# Seconds that what was read of an asset's files is taken to hold. Somebody may edit a file on
+# LucidLink at any moment, and what rests on an older reading would not know of it.
+HOLDS = 5.0
+
 
 @dataclass(frozen=True)
 class Sight:
-    """An asset's formats, and its files on all storages; each file's file set status is known."""
+    """An asset's formats, and its files on all storages; each file's file set status is known.
+
+    Attributes:
+        until: so long a deletion may rest on it, by the monotonic clock.
+    """
 
     formats: list[Format]
     files: list[File]
+    until: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,7 @@ class Look:
         is_being_copied: copies of it that nobody had noted are under way, and are followed now.
         marked: by the id of a file set that is marked deleted, and whose files are still to be
             purged, what proved it safe.
+        until: so long what is marked may be purged, by the monotonic clock.
         is_overtaken: a newer click came in between, so who wants what must be asked anew.
     """
 
@@ -57,6 +68,7 @@ class Look:
     is_being_copied: bool = False
     is_overtaken: bool = False
     marked: dict[str, Safe] = field(default_factory=dict)
+    until: float = 0.0
 
 
 def see(iconik: Iconik, asset_id: str, known: Iterable[Format] = ()) -> Sight | None:
@@ -76,7 +88,8 @@ def see(iconik: Iconik, asset_id: str, known: Iterable[Format] = ()) -> Sight | 
         # The same answer may stand for an asset that has none yet.
         if not iconik.asset_exists(asset_id):
             return None
-    return Sight(formats, _with_statuses(iconik, asset_id, files))
+    until = time.monotonic() + HOLDS
+    return Sight(formats, _with_statuses(iconik, asset_id, files), until)
 
 
 def vanished(formats: Iterable[str]) -> Look:

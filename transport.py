@@ -6,6 +6,7 @@ Nothing here knows what is asked: that is ``iconik.py``'s.
 import json as json_format
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from errors import (
     NotOffered,
     NotPermitted,
     TokenRejected,
+    TooLate,
 )
 from meters import MeasuredSession
 from pacing import Pacer
@@ -97,17 +99,18 @@ class Transport:
         """Close the connections."""
         self._session.close()
 
-    def delete(self, path: str, call: str, role: str, *, deletes_files: bool = False) -> bool:
+    def delete(self, path: str, call: str, role: str, *, until: float | None = None) -> bool:
         """Delete something; that it is gone already (404) is success, too.
 
         Args:
-            deletes_files: ask but once, because what makes it right may be over a moment later.
+            until: for files: ask but once, and no later than this time of the monotonic clock,
+                because what makes it right may be over by then.
 
         Returns:
             Whether it was there.
         """
         try:
-            self._send("DELETE", self._api + path, call, role, deletes_files=deletes_files)
+            self._send("DELETE", self._api + path, call, role, until=until)
         except NotFound:
             return False
         return True
@@ -119,16 +122,17 @@ class Transport:
         role: str,
         ids: Sequence[str],
         params: Mapping[str, str] | None = None,
+        *,
+        until: float,
     ) -> None:
         """Delete the files of several things by one POST, asked but once.
 
         Args:
             ids: which; sent as the field ``ids``.
+            until: as in ``delete``.
         """
         body = {"ids": list(ids)}
-        self._send(
-            "POST", self._api + path, call, role, params=params, json=body, deletes_files=True
-        )
+        self._send("POST", self._api + path, call, role, params=params, json=body, until=until)
 
     def object(
         self,
@@ -229,16 +233,17 @@ class Transport:
         params: Mapping[str, str] | None = None,
         json: Any = None,
         once: bool = False,
-        deletes_files: bool = False,
+        until: float | None = None,
     ) -> Any:
+        is_once = once or until is not None
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
-            stop=stop_after_attempt(1 if once or deletes_files else self._attempts),
+            stop=stop_after_attempt(1 if is_once else self._attempts),
             wait=_wait,
             reraise=True,
         )
         try:
-            return retrying(self._attempt, method, url, call, role, params, json, deletes_files)
+            return retrying(self._attempt, method, url, call, role, params, json, until)
         except _Passing as passing:
             # Whoever asks again, and whatever, does so no sooner than iconik wants.
             if passing.retry_after:
@@ -253,13 +258,19 @@ class Transport:
         role: str,
         params: Mapping[str, str] | None,
         json: Any,
-        deletes_files: bool,
+        until: float | None,
     ) -> Any:
         """One request, with each token in turn while iconik rejects them."""
         while True:
             token = self._token(call)
-            sent = self._pacer.wait()
-            self._check(deletes_files)
+            sent = self._pacer.wait(is_urgent=until is not None)
+            self._check(until is not None)
+            connect = min(CONNECT_TIMEOUT, self._timeout)
+            if until is not None:
+                # Last of all, and nor may it take long to reach iconik.
+                connect = min(connect, until - time.monotonic())
+                if connect <= 0:
+                    raise TooLate(call, "it had to wait for so long that all must be read again")
             try:
                 response = self._session.request(
                     method,
@@ -267,7 +278,7 @@ class Transport:
                     params=params,
                     json=json,
                     headers={"Auth-Token": token},
-                    timeout=(min(CONNECT_TIMEOUT, self._timeout), self._timeout),
+                    timeout=(connect, self._timeout),
                     allow_redirects=False,
                     stream=True,
                 )
@@ -324,7 +335,7 @@ def _read(response: requests.Response, body: bytes, call: str, role: str) -> Any
         raise NotPermitted(
             call, f"iconik does not permit it (403, it needs {role}): {_errors(response, body)}"
         )
-    if not response.ok or response.is_redirect:
+    if not requests.codes.ok <= status < requests.codes.multiple_choices:
         kind = NotOffered if status in NOT_OFFERED else IconikRefused
         raise kind(call, f"iconik answered {status}: {_errors(response, body)}")
     if not body:

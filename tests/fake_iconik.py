@@ -21,12 +21,14 @@ class NoPacer(Pacer):
 
     def __init__(self) -> None:
         self.requests = 0
+        self.urgent: list[bool] = []
         self.left: list[float] = []
         self.pauses: list[float] = []
 
-    def wait(self) -> float:
+    def wait(self, is_urgent: bool = False) -> float:
         """Return at once."""
         self.requests += 1
+        self.urgent.append(is_urgent)
         return 0.0
 
     def heed(self, left: float, sent: float) -> None:

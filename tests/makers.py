@@ -1,5 +1,7 @@
 """Makers of what the tests are about, each valid by itself, and an iconik in memory."""
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 import clicks
 from custom_action import Action, CustomAction
 from database import connect, writing
-from errors import IconikError, NotFound, NotOffered, NotPermitted
+from errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from iconik import Iconik
 from ledger import Ledger
 from records import File, Format, Job, Listed, Storage
@@ -25,6 +27,8 @@ ORIGINAL = "format-original"
 ASSET = "asset-1"
 PATIENCE = 5.0
 CLICKED = 1_000_000
+# How long a proof holds that is never too old.
+FOR_EVER = math.inf
 
 Known = TypeVar("Known")
 
@@ -237,15 +241,15 @@ class FakeIconik(Iconik):
         self._answer("file_set_statuses", asset_id)
         return _known(self.known_statuses, asset_id)
 
-    def delete_file_set(self, asset_id: str, file_set_id: str) -> bool:
-        self._answer("delete_file_set", asset_id, file_set_id)
+    def delete_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:
+        self._answer("delete_file_set", asset_id, file_set_id, until=until)
         self._mark(asset_id, file_set_id)
         return True
 
-    def delete_file_sets(self, asset_id: str, file_set_ids: Sequence[str]) -> None:
+    def delete_file_sets(self, asset_id: str, file_set_ids: Sequence[str], *, until: float) -> None:
         if not self.deletes_at_once:
             raise NotOffered("delete file sets at once", "this iconik does not offer it (405)")
-        self._answer("delete_file_sets", asset_id, list(file_set_ids))
+        self._answer("delete_file_sets", asset_id, list(file_set_ids), until=until)
         for each in file_set_ids:
             self._mark(asset_id, each)
 
@@ -256,14 +260,14 @@ class FakeIconik(Iconik):
             for file in self.known_files[asset_id]
         ]
 
-    def purge_file_set(self, asset_id: str, file_set_id: str) -> bool:
-        self._answer("purge_file_set", asset_id, file_set_id)
+    def purge_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:
+        self._answer("purge_file_set", asset_id, file_set_id, until=until)
         return True
 
-    def purge_file_sets(self, file_set_ids: Sequence[str]) -> None:
+    def purge_file_sets(self, file_set_ids: Sequence[str], *, until: float) -> None:
         if not self.purges_at_once:
             raise NotPermitted("purge file sets", "it needs can_purge_files")
-        self._answer("purge_file_sets", sorted(file_set_ids))
+        self._answer("purge_file_sets", sorted(file_set_ids), until=until)
 
     def collection_contents(self, collection_id: str, side_by_side: Map = map) -> Iterator[Listed]:
         self._answer("collection_contents", collection_id)
@@ -317,7 +321,9 @@ class FakeIconik(Iconik):
         self._answer("collection_title", collection_id)
         return _known(self.titles, collection_id)
 
-    def _answer(self, method: str, *arguments: Any) -> None:
+    def _answer(self, method: str, *arguments: Any, until: float = FOR_EVER) -> None:
+        if time.monotonic() > until:
+            raise TooLate(method, "it had to wait for so long")
         self.calls.append((method, *arguments))
         if method in self.before:
             self.before.pop(method)()

@@ -14,6 +14,7 @@ from bounded import BoundedAdapter
 from errors import IconikUnavailable
 from settings import Settings
 from tests.fake_iconik import CLICK_TOKEN, NoPacer
+from tests.makers import FOR_EVER
 from transport import Transport
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -58,7 +59,7 @@ def start(settings: Settings) -> Iterator[Start]:
 
 def ask(transport: Transport) -> None:
     """Ask for something, but once."""
-    transport.delete("things/1/", "delete thing 1", "can_delete_things", deletes_files=True)
+    transport.delete("things/1/", "delete thing 1", "can_delete_things", until=FOR_EVER)
 
 
 @pytest.mark.parametrize(

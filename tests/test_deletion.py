@@ -1,6 +1,7 @@
 """By which of iconik's ways proven file sets are deleted, in front of an iconik in memory."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,9 +15,10 @@ from errors import (
     NotOffered,
     NotPermitted,
     TokenRejected,
+    TooLate,
 )
 from simulator.harness import wait_for
-from tests.makers import ASSET, FakeIconik, on_b2, on_ll
+from tests.makers import ASSET, FOR_EVER, FakeIconik, on_b2, on_ll
 
 BOUND = 10.0
 NO = "no (400)"
@@ -51,12 +53,12 @@ def names(iconik: FakeIconik) -> list[str]:
 def test_where_iconik_can_file_sets_are_deleted_by_one_request(
     newer: FakeIconik, ways: Ways
 ) -> None:
-    assert delete(newer, ways, ASSET, ["s1", "s2"]) == ([], {})
+    assert delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER) == ([], {})
     assert newer.calls == [("delete_file_sets", ASSET, ["s1", "s2"])]
 
 
 def test_where_iconik_cannot_they_are_marked_one_by_one(iconik: FakeIconik, ways: Ways) -> None:
-    assert delete(iconik, ways, ASSET, ["s1", "s2"]) == (["s1", "s2"], {})
+    assert delete(iconik, ways, ASSET, ["s1", "s2"], FOR_EVER) == (["s1", "s2"], {})
     assert names(iconik) == ["delete_file_set", "delete_file_set"]
 
 
@@ -66,7 +68,7 @@ def test_that_iconik_cannot_is_found_out_once(
 ) -> None:
     newer.problems["delete_file_sets"] = answer("delete them", "no such thing")
     for _ in range(3):
-        delete(newer, ways, ASSET, ["s1"])
+        delete(newer, ways, ASSET, ["s1"], FOR_EVER)
     assert len(newer.called("delete_file_sets")) == 1
 
 
@@ -74,18 +76,18 @@ def test_that_nothing_was_found_does_not_mean_that_iconik_cannot(
     newer: FakeIconik, ways: Ways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newer.problems["delete_file_sets"] = NotFound("delete them", "no such thing")
-    monkeypatch.setattr(newer, "delete_file_set", lambda *_: False)
-    assert delete(newer, ways, ASSET, ["s1"]) == (["s1"], {})
+    monkeypatch.setattr(newer, "delete_file_set", lambda *_, until: False)
+    assert delete(newer, ways, ASSET, ["s1"], FOR_EVER) == (["s1"], {})
     newer.problems.clear()
-    assert delete(newer, ways, ASSET, ["s2"]) == ([], {})
+    assert delete(newer, ways, ASSET, ["s2"], FOR_EVER) == ([], {})
 
 
 def test_what_worked_once_is_tried_again(newer: FakeIconik, ways: Ways) -> None:
-    delete(newer, ways, ASSET, ["s1"])
+    delete(newer, ways, ASSET, ["s1"], FOR_EVER)
     newer.problems["delete_file_sets"] = NotFound("delete them", "no such thing")
-    delete(newer, ways, ASSET, ["s1"])
+    delete(newer, ways, ASSET, ["s1"], FOR_EVER)
     newer.problems.clear()
-    assert delete(newer, ways, ASSET, ["s2"]) == ([], {})
+    assert delete(newer, ways, ASSET, ["s2"], FOR_EVER) == ([], {})
 
 
 def test_while_it_is_not_known_one_thread_at_a_time_finds_out(
@@ -96,7 +98,7 @@ def test_while_it_is_not_known_one_thread_at_a_time_finds_out(
 
     def one(number: int) -> None:
         begin.wait(10)
-        delete(newer, ways, ASSET, [f"s{number}"])
+        delete(newer, ways, ASSET, [f"s{number}"], FOR_EVER)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one, range(8)))
@@ -124,7 +126,7 @@ def test_once_it_is_known_those_who_waited_to_find_out_go_on_side_by_side(
     line, others = Line(), threading.Barrier(4)
     asked: list[None] = []
 
-    def answer(*_: object) -> None:
+    def answer(*_: object, until: float) -> None:
         asked.append(None)
         if len(asked) > 1:
             others.wait(BOUND)
@@ -134,7 +136,9 @@ def test_once_it_is_known_those_who_waited_to_find_out_go_on_side_by_side(
     monkeypatch.setattr(ways.bulk_deletion, "_lock", line)
     monkeypatch.setattr(newer, "delete_file_sets", answer)
     with ThreadPoolExecutor(5) as pool:
-        done = [pool.submit(delete, newer, ways, ASSET, [f"s{number}"]) for number in range(5)]
+        done = [
+            pool.submit(delete, newer, ways, ASSET, [f"s{number}"], FOR_EVER) for number in range(5)
+        ]
         assert [each.result(2 * BOUND) for each in done] == [([], {})] * 5
 
 
@@ -142,7 +146,7 @@ def test_what_iconik_would_not_delete_at_once_is_not_deleted_another_way(
     newer: FakeIconik, ways: Ways
 ) -> None:
     newer.problems["delete_file_sets"] = IconikRefused("delete them", "s1 is the last copy (400)")
-    marked, refusals = delete(newer, ways, ASSET, ["s1"])
+    marked, refusals = delete(newer, ways, ASSET, ["s1"], FOR_EVER)
     assert (marked, list(refusals)) == ([], ["s1"])
     assert not newer.called("delete_file_set", "purge_file_set")
 
@@ -150,33 +154,33 @@ def test_what_iconik_would_not_delete_at_once_is_not_deleted_another_way(
 def test_one_refused_file_set_does_not_keep_the_others(
     newer: FakeIconik, ways: Ways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def delete_file_sets(_: str, file_set_ids: list[str]) -> None:
+    def delete_file_sets(_: str, file_set_ids: list[str], *, until: float) -> None:
         if "s1" in file_set_ids:
             raise IconikRefused("delete them", "s1 is the last copy (400)")
 
     monkeypatch.setattr(newer, "delete_file_sets", delete_file_sets)
-    marked, refusals = delete(newer, ways, ASSET, ["s1", "s2"])
+    marked, refusals = delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER)
     assert (marked, list(refusals)) == ([], ["s1"])
 
 
 def test_a_missing_role_is_told_of_each(newer: FakeIconik, ways: Ways) -> None:
     newer.problems["delete_file_sets"] = NotPermitted("delete them", "it needs can_delete_files")
     told = "could not delete them: it needs can_delete_files"
-    assert delete(newer, ways, ASSET, ["s1", "s2"]) == ([], {"s1": told, "s2": told})
+    assert delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER) == ([], {"s1": told, "s2": told})
     assert not newer.called("delete_file_set")
 
 
 def test_a_refusal_to_mark_one_does_not_keep_the_others(
     iconik: FakeIconik, ways: Ways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def delete_file_set(_: str, file_set_id: str) -> bool:
+    def delete_file_set(_: str, file_set_id: str, *, until: float) -> bool:
         if file_set_id == "s1":
             raise IconikRefused("delete s1", NO)
         return True
 
     monkeypatch.setattr(iconik, "delete_file_set", delete_file_set)
     refusals = {"s1": "could not delete s1: no (400)"}
-    assert delete(iconik, ways, ASSET, ["s1", "s2"]) == (["s2"], refusals)
+    assert delete(iconik, ways, ASSET, ["s1", "s2"], FOR_EVER) == (["s2"], refusals)
 
 
 @pytest.mark.parametrize("call", ["delete_file_sets", "delete_file_set"])
@@ -187,7 +191,17 @@ def test_what_ends_everything_is_passed_on(
     iconik.deletes_at_once = call == "delete_file_sets"
     iconik.problems[call] = problem("delete", "no")
     with pytest.raises(problem):
-        delete(iconik, ways, ASSET, ["s1"])
+        delete(iconik, ways, ASSET, ["s1"], FOR_EVER)
+
+
+@pytest.mark.parametrize("deletes_at_once", [True, False])
+def test_what_was_proven_long_ago_is_not_deleted(
+    iconik: FakeIconik, ways: Ways, deletes_at_once: bool
+) -> None:
+    iconik.deletes_at_once = deletes_at_once
+    with pytest.raises(TooLate):
+        delete(iconik, ways, ASSET, ["s1"], time.monotonic())
+    assert names(iconik) == []
 
 
 # Purging
@@ -197,13 +211,13 @@ TWO = {"s1": "a1", "s2": "a2"}
 
 def test_file_sets_of_many_assets_are_purged_by_one_request(iconik: FakeIconik, ways: Ways) -> None:
     iconik.purges_at_once = True
-    assert purge(iconik, ways, TWO) == {}
+    assert purge(iconik, ways, TWO, FOR_EVER) == {}
     assert iconik.calls == [("purge_file_sets", ["s1", "s2"])]
 
 
 def test_a_single_one_is_purged_by_itself(iconik: FakeIconik, ways: Ways) -> None:
     iconik.purges_at_once = True
-    purge(iconik, ways, {"s1": "a1"})
+    purge(iconik, ways, {"s1": "a1"}, FOR_EVER)
     assert iconik.calls == [("purge_file_set", "a1", "s1")]
 
 
@@ -214,7 +228,7 @@ def test_that_many_cannot_be_purged_at_once_is_found_out_once(
     iconik.purges_at_once = True
     iconik.problems["purge_file_sets"] = answer("purge them", "no")
     for _ in range(2):
-        assert purge(iconik, ways, TWO) == {}
+        assert purge(iconik, ways, TWO, FOR_EVER) == {}
     assert len(iconik.called("purge_file_sets")) == 1
     assert len(iconik.called("purge_file_set")) == 4
 
@@ -225,7 +239,7 @@ def test_many_that_are_refused_are_purged_one_by_one_and_the_next_are_tried_agai
     iconik.purges_at_once = True
     iconik.problems["purge_file_sets"] = IconikRefused("purge them", NO)
     for _ in range(2):
-        assert purge(iconik, ways, TWO) == {}
+        assert purge(iconik, ways, TWO, FOR_EVER) == {}
     assert len(iconik.called("purge_file_sets")) == 2
 
 
@@ -234,7 +248,7 @@ def test_a_refused_purge_is_told_of_the_file_set_that_it_was_about(
 ) -> None:
     iconik.problems["purge_file_set"] = IconikRefused("purge it", NO)
     told = "could not purge it: no (400)"
-    assert purge(iconik, ways, TWO) == {"s1": told, "s2": told}
+    assert purge(iconik, ways, TWO, FOR_EVER) == {"s1": told, "s2": told}
 
 
 @pytest.mark.parametrize("call", ["purge_file_sets", "purge_file_set"])
@@ -245,7 +259,7 @@ def test_what_ends_every_purge_is_passed_on(
     iconik.purges_at_once = True
     iconik.problems[call] = problem("purge", "no")
     with pytest.raises(problem):
-        purge(iconik, ways, TWO if call == "purge_file_sets" else {"s1": "a1"})
+        purge(iconik, ways, TWO if call == "purge_file_sets" else {"s1": "a1"}, FOR_EVER)
 
 
 def test_what_was_found_out_is_logged_once(
@@ -253,7 +267,7 @@ def test_what_was_found_out_is_logged_once(
 ) -> None:
     caplog.set_level("INFO", "deletion")
     for _ in range(2):
-        purge(iconik, ways, TWO)
+        purge(iconik, ways, TWO, FOR_EVER)
     (line,) = caplog.messages
     assert line.startswith("this token may not purge many file sets at once: ")
 
@@ -261,15 +275,15 @@ def test_what_was_found_out_is_logged_once(
 def test_what_one_token_may_not_another_may(iconik: FakeIconik, ways: Ways) -> None:
     iconik.purges_at_once = True
     iconik.problems["purge_file_sets"] = NotPermitted("purge them", "it needs can_purge_files")
-    purge(iconik, Ways(ways), TWO)
+    purge(iconik, Ways(ways), TWO, FOR_EVER)
     iconik.problems.clear()
     iconik.calls.clear()
-    purge(iconik, Ways(ways), TWO)
+    purge(iconik, Ways(ways), TWO, FOR_EVER)
     assert names(iconik) == ["purge_file_sets"]
 
 
 def test_what_iconik_does_not_have_all_operations_know(iconik: FakeIconik, ways: Ways) -> None:
     for _ in range(2):
-        delete(iconik, Ways(ways), ASSET, ["s1"])
+        delete(iconik, Ways(ways), ASSET, ["s1"], FOR_EVER)
     iconik.deletes_at_once = True
-    assert delete(iconik, Ways(ways), ASSET, ["s1"]) == (["s1"], {})
+    assert delete(iconik, Ways(ways), ASSET, ["s1"], FOR_EVER) == (["s1"], {})

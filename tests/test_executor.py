@@ -71,7 +71,9 @@ class Runner:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(
-        iconik_id=COLLECTION, secret="s" * 32, database_url=f"sqlite:///{tmp_path / 'operations.sqlite'}"
+        iconik_id=COLLECTION,
+        secret="s" * 32,
+        database_url=f"sqlite:///{tmp_path / 'operations.sqlite'}",
     )
 
 

@@ -11,6 +11,7 @@ from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
 from iconik import Iconik
 from records import File, Format, Job, Listed, Storage
 from tests.fake_iconik import API
+from tests.makers import FOR_EVER
 
 ASSET = "a55e7000-0000-4000-8000-000000000001"
 FILE_SET = "f11e5e70-0000-4000-8000-000000000001"
@@ -71,18 +72,18 @@ def test_copies_are_asked_for_by_format(iconik: Iconik, http: RequestsMock) -> N
         "preferred_original_storage_id": OTHER,
     }
     url = f"{API}files/v1/storages/{STORAGE}/bulk/"
-    http.post(url, json={"job_id": "1"}, status=202, match=[matchers.json_params_matcher(body)])
-    assert iconik.copy_to_storage(STORAGE, "PPRO_PROXY", (ASSET, OTHER), OTHER) == "1"
+    http.post(url, json={"job_id": ID}, status=202, match=[matchers.json_params_matcher(body)])
+    assert iconik.copy_to_storage(STORAGE, "PPRO_PROXY", (ASSET, OTHER), OTHER) == ID
 
 
 def test_copies_are_put_under_a_directory(iconik: Iconik, http: RequestsMock) -> None:
     body = matchers.json_params_matcher({"file_path": "projects/2026"}, strict_match=False)
     url = f"{API}files/v1/storages/{STORAGE}/bulk/"
-    http.post(url, json={"job_id": "1"}, status=202, match=[body])
-    assert iconik.copy_to_storage(STORAGE, "ORIGINAL", [ASSET], OTHER, "projects/2026") == "1"
+    http.post(url, json={"job_id": ID}, status=202, match=[body])
+    assert iconik.copy_to_storage(STORAGE, "ORIGINAL", [ASSET], OTHER, "projects/2026") == ID
 
 
-@pytest.mark.parametrize("answer", [{}, {"job_id": None}, {"job_id": 1}])
+@pytest.mark.parametrize("answer", [{}, {"job_id": None}, {"job_id": 1}, {"job_id": "../1"}])
 def test_copies_without_a_job_are_no_success(
     iconik: Iconik, http: RequestsMock, answer: dict[str, Any]
 ) -> None:
@@ -185,14 +186,14 @@ def test_the_files_of_an_unknown_asset_are_not_taken_for_none(
 @pytest.mark.parametrize("status", [204, 404])
 def test_a_file_set_is_deleted_by_id(iconik: Iconik, http: RequestsMock, status: int) -> None:
     call = http.delete(f"{ASSET_FILES}file_sets/{FILE_SET}/", status=status)
-    iconik.delete_file_set(ASSET, FILE_SET)
+    iconik.delete_file_set(ASSET, FILE_SET, until=FOR_EVER)
     assert call.call_count == 1
 
 
 @pytest.mark.parametrize("status", [204, 404])
 def test_a_file_set_is_purged_by_id(iconik: Iconik, http: RequestsMock, status: int) -> None:
     call = http.delete(f"{ASSET_FILES}file_sets/{FILE_SET}/purge/", status=status)
-    iconik.purge_file_set(ASSET, FILE_SET)
+    iconik.purge_file_set(ASSET, FILE_SET, until=FOR_EVER)
     assert call.call_count == 1
 
 
@@ -209,7 +210,7 @@ def test_file_sets_of_an_asset_are_deleted_at_once_but_for_the_last_copy(
             matchers.json_params_matcher({"ids": [FILE_SET, OTHER]}),
         ],
     )
-    iconik.delete_file_sets(ASSET, [FILE_SET, OTHER])
+    iconik.delete_file_sets(ASSET, [FILE_SET, OTHER], until=FOR_EVER)
     assert call.call_count == 1
 
 
@@ -219,7 +220,7 @@ def test_many_file_sets_are_purged_at_once(iconik: Iconik, http: RequestsMock) -
         status=204,
         match=[matchers.json_params_matcher({"ids": [FILE_SET, OTHER]})],
     )
-    iconik.purge_file_sets([FILE_SET, OTHER])
+    iconik.purge_file_sets([FILE_SET, OTHER], until=FOR_EVER)
     assert call.call_count == 1
 
 
@@ -229,7 +230,7 @@ def test_what_would_lead_to_the_asset_itself_is_no_id(
     iconik: Iconik, http: RequestsMock, call: str, bad: str
 ) -> None:
     with pytest.raises(IconikRefused, match="not one of iconik's"):
-        getattr(iconik, call)(ASSET, bad)
+        getattr(iconik, call)(ASSET, bad, until=FOR_EVER)
     assert len(http.calls) == 0
 
 
@@ -275,8 +276,8 @@ def test_a_saved_search_is_run(iconik: Iconik, http: RequestsMock) -> None:
 
 def test_jobs_are_followed_together(iconik: Iconik, http: RequestsMock) -> None:
     answer = listing({"id": "1", "status": "STARTED"}, {"id": "2", "status": "FINISHED"})
-    http.get(JOBS, json=answer, match=of(ids="1,2,3", facets="false"))
-    jobs = iconik.jobs(["1", "2", "3"])
+    http.get(JOBS, json=answer, match=of(ids=f"{ASSET},{OTHER},{STORAGE}", facets="false"))
+    jobs = iconik.jobs([ASSET, OTHER, STORAGE])
     assert jobs == {"1": Job("1", "STARTED"), "2": Job("2", "FINISHED")}
     assert [job.ended for job in jobs.values()] == [False, True]
 
@@ -295,8 +296,8 @@ def test_a_job_that_iconik_forgot_is_none(iconik: Iconik, http: RequestsMock) ->
 
 def test_the_failed_copies_of_a_job_are_listed(iconik: Iconik, http: RequestsMock) -> None:
     answer = listing({"id": "2", "status": "FAILED", "object_id": ASSET, "message": "no format"})
-    http.get(JOBS, json=answer, match=of(parent_id="1", status="FAILED", facets="false"))
-    assert iconik.failed_children("1") == [Job("2", "FAILED", ASSET, "no format")]
+    http.get(JOBS, json=answer, match=of(parent_id=OTHER, status="FAILED", facets="false"))
+    assert iconik.failed_children(OTHER) == [Job("2", "FAILED", ASSET, "no format")]
 
 
 def test_the_copies_of_an_asset_are_listed(iconik: Iconik, http: RequestsMock) -> None:
@@ -408,13 +409,19 @@ CALLS: list[tuple[str, tuple[Any, ...], str]] = [
 ]
 
 
+LIMITS = {
+    name: {"until": FOR_EVER}
+    for name in ("delete_file_set", "purge_file_set", "delete_file_sets", "purge_file_sets")
+}
+
+
 @pytest.mark.parametrize(("name", "arguments", "role"), CALLS)
 def test_a_call_that_is_not_permitted_names_its_role(
     iconik: Iconik, forbidding: RequestsMock, name: str, arguments: tuple[Any, ...], role: str
 ) -> None:
     with pytest.raises(NotPermitted, match=role):
         # Some answer with a generator, which asks only when it is read.
-        list(getattr(iconik, name)(*arguments))
+        list(getattr(iconik, name)(*arguments, **LIMITS.get(name, {})))
 
 
 @pytest.fixture

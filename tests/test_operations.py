@@ -1,6 +1,7 @@
 """An operation from its beginning to its report, with an iconik in memory."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -30,6 +31,7 @@ from operations import Operations, Run
 from outcomes import report
 from records import Format, Job, Storage
 from settings import Settings
+from sight import Sight, see
 from tests.makers import (
     ASSET,
     B2,
@@ -290,6 +292,40 @@ def of_two_assets(bench: Bench) -> CustomAction:
     return click
 
 
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("deletes_at_once", [True, False])
+def test_what_was_read_too_long_ago_is_read_again_before_it_is_deleted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, deletes_at_once: bool
+) -> None:
+    bench.iconik.deletes_at_once = deletes_at_once
+    seen: list[Sight] = []
+
+    def see_slowly(*arguments: Any) -> Sight | None:
+        found = see(*arguments)
+        assert found
+        seen.append(replace(found, until=found.until if seen else time.monotonic()))
+        return seen[-1]
+
+    monkeypatch.setattr("remove.see", see_slowly)
+    bench.iconik.has(on_b2(), on_ll())
+    bench.iconik.known_statuses[ASSET] = {on_ll().file_set_id: "ACTIVE"}
+    assert bench.do(a_click("remove", asset_ids=(ASSET,)))["counts"]["removed"] == 1
+    assert len(seen) > 1
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_is_always_read_too_slowly_is_not_deleted_and_said_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sight.HOLDS", -1.0)
+    bench.iconik.has(on_b2(), on_ll())
+    bench.iconik.known_statuses[ASSET] = {on_ll().file_set_id: "ACTIVE"}
+    told = bench.do(a_click("remove", asset_ids=(ASSET,)))
+    assert told["counts"]["failed"] == 1
+    assert "had to wait for so long" in told["problems"][0]["reason"]
+    assert not bench.iconik.called("delete_file_set", "delete_file_sets")
+
+
 def test_what_was_marked_of_several_assets_is_purged_by_one_request(bench: Bench) -> None:
     bench.iconik.purges_at_once = True
     assert bench.do(of_two_assets(bench))["counts"]["removed"] == 2
@@ -492,10 +528,10 @@ def test_a_deletion_that_was_finished_counts_though_a_newer_click_takes_over_the
     bench.iconik.known_statuses[ASSET] = {proxy.file_set_id: "ACTIVE"}
     mark = bench.iconik.delete_file_set
 
-    def lose_that_of_the_proxy(asset_id: str, file_set_id: str) -> bool:
+    def lose_that_of_the_proxy(asset_id: str, file_set_id: str, *, until: float) -> bool:
         if file_set_id == proxy.file_set_id:
             raise AWAY
-        return mark(asset_id, file_set_id)
+        return mark(asset_id, file_set_id, until=until)
 
     monkeypatch.setattr(bench.iconik, "delete_file_set", lose_that_of_the_proxy)
 

@@ -1,16 +1,19 @@
 """How often iconik is asked, in a time of our own."""
 
 from bisect import bisect_left
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count, pairwise
 
 import pytest
 from pyrate_limiter import Limiter
 
 import pacing
-from pacing import ALLOWED, BURST, WINDOW, Pacer
+from pacing import ALLOWED, BURST, WINDOW, Line, Pacer
+from simulator.harness import wait_for
 
 RATE = 48
 START = 1_000.0
+BOUND = 10.0
 
 
 class Time:
@@ -216,3 +219,21 @@ def test_nothing_is_sent_while_iconik_wants_a_pause(time: Time) -> None:
     pacer.pause(7)
     pacer.wait()
     assert time.now >= START + 7
+
+
+def test_whoever_deletes_goes_before_those_who_came_first() -> None:
+    line, went = Line(), list[str]()
+
+    def go(name: str, is_urgent: bool) -> None:
+        with line.turn(is_urgent):
+            went.append(name)
+
+    with ThreadPoolExecutor(4) as pool:
+        with line.turn(False):
+            patient = [pool.submit(go, "reads", False) for _ in range(3)]
+            wait_for("those who read", lambda: len(line._patient._waiters) == 3, BOUND)  # type: ignore[attr-defined]
+            urgent = pool.submit(go, "deletes", True)
+            wait_for("who deletes", lambda: line._urgent_ones == 1, BOUND)
+        for each in (*patient, urgent):
+            each.result(BOUND)
+    assert went == ["deletes", "reads", "reads", "reads"]

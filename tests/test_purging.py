@@ -33,6 +33,18 @@ def test_what_is_left_is_told_once() -> None:
     assert marked.rest() == []
 
 
+def test_what_waits_for_others_that_do_not_come_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("purging.time.monotonic", lambda: now[0])
+    marked, only = Marked(100, 2.0), an_asset("a", 1)
+    marked.add(*only)
+    now[0] += 1.5
+    assert marked.overdue() == []
+    now[0] += 1.0
+    assert marked.overdue() == [only]
+    assert marked.overdue() == []
+
+
 def test_none_waits_for_long_where_others_come_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr("purging.time.monotonic", lambda: now[0])

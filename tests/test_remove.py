@@ -71,7 +71,7 @@ def look(iconik: FakeIconik, held: Held, claims: Claims, now: int = NOW) -> Look
     found = look_to_remove(iconik, held, claims, ways, (LL, B2), Patience(now, SETTLE))
     if found.marked:
         marked = dict.fromkeys(found.marked, held.asset_id)
-        note_purge(held, found, deletion.purge(iconik, ways, marked))
+        note_purge(held, found, deletion.purge(iconik, ways, marked, found.until))
     return found
 
 

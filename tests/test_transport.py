@@ -17,10 +17,12 @@ from errors import (
     NotPermitted,
     Stopped,
     TokenRejected,
+    TooLate,
 )
 from settings import Settings
 from tests.fake_iconik import API, CLICK_TOKEN, NoPacer
-from transport import ATTEMPTS, LONGEST_WAIT, Transport
+from tests.makers import FOR_EVER
+from transport import ATTEMPTS, LONGEST_WAIT, READ_TIMEOUT, Transport
 
 THING = f"{API}things/1/"
 THINGS = f"{API}things/"
@@ -91,18 +93,63 @@ def test_past_the_limit_all_pause_as_long_as_iconik_asks(
     assert (pacer.left, pacer.pauses) == ([0.0], [7.0])
 
 
-@pytest.mark.parametrize("deletes_files", [False, True])
+@pytest.mark.parametrize("until", [None, FOR_EVER])
 def test_whether_a_request_deletes_files_is_told_to_who_checks_the_turn(
-    settings: Settings, pacer: NoPacer, http: RequestsMock, deletes_files: bool
+    settings: Settings, pacer: NoPacer, http: RequestsMock, until: float | None
 ) -> None:
     checked: list[bool] = []
     transport = Transport(settings.iconik_url, "app", ["token"], pacer, check=checked.append)
     http.delete(THING, status=204)
-    transport.delete("things/1/", "delete it", "can", deletes_files=deletes_files)
+    transport.delete("things/1/", "delete it", "can", until=until)
     http.post(THINGS, status=204)
-    transport.delete_many("things/", "delete them", "can", ["1", "2"])
+    transport.delete_many("things/", "delete them", "can", ["1", "2"], until=FOR_EVER)
     transport.close()
-    assert checked == [deletes_files, True]
+    assert checked == [until is not None, True]
+
+
+def test_what_deletes_files_goes_before_what_does_not(
+    transport: Transport, pacer: NoPacer, http: RequestsMock
+) -> None:
+    http.delete(THING, status=204)
+    transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
+    transport.delete("things/1/", "delete it", "can")
+    assert pacer.urgent == [True, False]
+
+
+@pytest.mark.parametrize("wait", ["the pace", "the turn"])
+def test_no_file_is_deleted_that_was_proven_too_long_ago(
+    settings: Settings,
+    pacer: NoPacer,
+    http: RequestsMock,
+    monkeypatch: pytest.MonkeyPatch,
+    wait: str,
+) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr("transport.time.monotonic", lambda: now[0])
+
+    def take_long(*_: object, **__: object) -> float:
+        now[0] += 5.0
+        return 0.0
+
+    if wait == "the pace":
+        monkeypatch.setattr(pacer, "wait", take_long)
+    transport = Transport(settings.iconik_url, "app", ["token"], pacer)
+    if wait == "the turn":
+        monkeypatch.setattr(transport, "_check", take_long)
+    with pytest.raises(TooLate, match="could not delete it: it had to wait for so long"):
+        transport.delete("things/1/", "delete it", "can", until=1_004.0)
+    transport.close()
+    assert len(http.calls) == 0
+
+
+def test_a_deletion_takes_no_longer_to_reach_iconik_than_its_proof_holds(
+    transport: Transport, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transport.time.monotonic", lambda: 1_000.0)
+    http.delete(THING, status=204)
+    transport.delete("things/1/", "delete it", "can", until=1_004.0)
+    sent: Any = http.calls[0].request
+    assert sent.req_kwargs["timeout"] == (4.0, READ_TIMEOUT)
 
 
 # Failures that pass
@@ -284,6 +331,15 @@ def test_a_reason_of_any_length_is_cut(transport: Transport, http: RequestsMock)
     with pytest.raises(IconikRefused) as caught:
         ask(transport)
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("status", [300, 302, 304])
+def test_a_redirect_to_nowhere_is_no_success(
+    transport: Transport, http: RequestsMock, status: int
+) -> None:
+    http.delete(THING, status=status)
+    with pytest.raises(IconikRefused, match=f"iconik answered {status}"):
+        transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -566,7 +622,7 @@ def test_what_is_to_be_asked_once_is_not_repeated(
 ) -> None:
     answer = http.delete(THING, status=503)
     with pytest.raises(IconikUnavailable):
-        transport.delete("things/1/", "delete it", "can", deletes_files=True)
+        transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
     assert answer.call_count == 1
     assert waits == []
 
@@ -576,7 +632,7 @@ def test_whoever_asks_next_does_so_no_sooner_than_iconik_wants(
 ) -> None:
     http.delete(THING, status=429, headers={"Retry-After": "7"})
     with pytest.raises(IconikUnavailable):
-        transport.delete("things/1/", "delete it", "can", deletes_files=True)
+        transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
     assert waits == [7.0]
 
 

@@ -13,6 +13,7 @@ from errors import IconikUnavailable
 from iconik import Iconik
 from simulator.harness import Simulator, wait_for
 from tests.fake_iconik import NoPacer
+from tests.makers import FOR_EVER
 from tests.system.desk import (
     BULK,
     CLIP,
@@ -303,7 +304,7 @@ def impatient(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Transport
 def test_an_answer_that_hangs_is_not_waited_for(desk: Desk, impatient: Transport) -> None:
     desk.let("hang:20", "DELETE", FILE_SET)
     with pytest.raises(IconikUnavailable, match="iconik did not answer in time"):
-        Iconik(impatient).delete_file_set(ANY, ANY)
+        Iconik(impatient).delete_file_set(ANY, ANY, until=FOR_EVER)
 
 
 def test_an_answer_that_hangs_half_way_is_not_waited_for(
@@ -320,7 +321,7 @@ def test_an_answer_that_hangs_half_way_is_not_waited_for(
         thread = threading.Thread(target=answer_half)
         thread.start()
         with pytest.raises(IconikUnavailable, match="the connection to iconik failed"):
-            Iconik(impatient).delete_file_set(ANY, ANY)
+            Iconik(impatient).delete_file_set(ANY, ANY, until=FOR_EVER)
         thread.join()
         connections[0].close()
 

@@ -1,7 +1,20 @@
 """What changes while an operation runs: what is read last decides."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
 from simulator.harness import wait_for
-from tests.system.desk import BULK, CLIP, EDITED, FILES, PATIENCE, Desk, only_problem
+from tests.system.desk import (
+    BULK,
+    CLIP,
+    EDITED,
+    FILES,
+    PATIENCE,
+    Desk,
+    only_problem,
+)
 
 
 def clicked_while_copies_wait(desk: Desk, action: str, *asset_ids: str) -> str:
@@ -108,6 +121,40 @@ def test_an_edit_after_its_copy_has_ended_is_seen(desk: Desk) -> None:
     desk.edit_on_lucidlink(rendered)
     assert only_problem(desk.report(operation_id), "kept") == EDITED
     assert desk.on_lucidlink(rendered) == ["clip.mov"]
+
+
+def test_what_is_marked_does_not_wait_for_an_asset_that_iconik_is_slow_to_tell_of(
+    desk: Desk,
+) -> None:
+    quick, slow = desk.asset(b2=CLIP, lucidlink=CLIP), desk.asset(b2=CLIP, lucidlink=CLIP)
+    desk.let("hang:12", "GET", f"files/v1/assets/{slow}/files/")
+    operation_id = desk.click("remove", quick, slow)
+    wait_for("the purge", lambda: desk.deletions(quick) == ["delete", "purge"], PATIENCE)
+    assert desk.deletions(slow) == []
+    assert desk.report(operation_id)["counts"]["removed"] == 2
+
+
+@pytest.fixture
+def fresh_desk(tmp_path: Path, shared_desk: Desk) -> Iterator[Desk]:
+    """One whose service hasn't found out yet how this iconik deletes."""
+    desk = Desk(tmp_path, simulator=shared_desk.simulator)
+    with desk.kept():
+        yield desk
+    desk.stop()
+
+
+def test_an_edit_while_a_deletion_has_to_wait_for_another_is_seen(fresh_desk: Desk) -> None:
+    desk = fresh_desk
+    first, edited = (desk.asset(b2=CLIP, lucidlink=CLIP) for _ in range(2))
+    # Until the first has shown whether this iconik can, the other waits to be deleted.
+    desk.let("hang:8", "POST", f"files/v1/assets/{first}/file_sets/bulk/")
+    desk.let("hang:1", "GET", f"files/v1/assets/{edited}/files/")
+    operation_id = desk.click("remove", first, edited)
+    wait_until_taken(desk)
+    desk.wait_for_request("GET", f"/{edited}/files/")
+    desk.edit_on_lucidlink(edited)
+    assert only_problem(desk.report(operation_id), "kept") == EDITED
+    assert (desk.on_lucidlink(first), desk.on_lucidlink(edited)) == ([], ["clip.mov"])
 
 
 def test_between_the_last_look_and_a_deletion_nothing_is_asked(desk: Desk) -> None:

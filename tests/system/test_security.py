@@ -31,6 +31,7 @@ from recorder import Recorder
 from settings import Settings
 from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from tests.fake_iconik import NoPacer
+from tests.makers import FOR_EVER
 from tests.system.media import asset, files
 from transport import Transport
 
@@ -383,10 +384,19 @@ def test_what_is_no_uuid_comes_into_no_url(bad: str) -> None:
             lambda: iconik.formats(bad),
             lambda: iconik.files(bad),
             lambda: iconik.file_set_statuses(bad),
-            lambda: iconik.delete_file_set(bad, ID),
-            lambda: iconik.delete_file_set(ID, bad),
-            lambda: iconik.purge_file_set(bad, ID),
-            lambda: iconik.purge_file_set(ID, bad),
+            lambda: iconik.delete_file_set(bad, ID, until=FOR_EVER),
+            lambda: iconik.delete_file_set(ID, bad, until=FOR_EVER),
+            lambda: iconik.purge_file_set(bad, ID, until=FOR_EVER),
+            lambda: iconik.purge_file_set(ID, bad, until=FOR_EVER),
+            lambda: iconik.delete_file_sets(bad, [ID], until=FOR_EVER),
+            lambda: iconik.delete_file_sets(ID, [ID, bad], until=FOR_EVER),
+            lambda: iconik.purge_file_sets([ID, bad], until=FOR_EVER),
+            lambda: iconik.asset_title(bad),
+            lambda: iconik.collection_title(bad),
+            lambda: iconik.update_job(bad, {}),
+            lambda: iconik.jobs([ID, bad]),
+            lambda: iconik.transfers(bad),
+            lambda: iconik.failed_children(bad),
             lambda: list(iconik.collection_contents(bad)),
             lambda: list(iconik.saved_search_results(bad)),
             lambda: iconik.job(bad),
