@@ -15,6 +15,8 @@ FINAL_STATUSES = frozenset(
 )
 ACTIVE = "ACTIVE"
 DELETED = "DELETED"
+# What a storage on Backblaze B2 has as its method.
+B2 = "B2"
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from errors import NotFound, OperationFailed
 from iconik import Iconik
-from records import Storage
+from records import B2, Storage
 from settings import UUID
 
-B2_METHOD = "B2"
 FILES = "FILES"
 
 
@@ -55,12 +54,12 @@ def shortcomings(b2: Storage, ll: Storage) -> list[str]:
     if b2.id == ll.id:
         return [f"'{b2.name}' can't be both storages"]
     # Remove would then take the masters from B2.
-    if ll.method == B2_METHOD and b2.method != B2_METHOD:
+    if ll.method == B2 and b2.method != B2:
         return [f"the two storages are the wrong way round: '{ll.name}' is the one on Backblaze B2"]
     found = []
-    if b2.method != B2_METHOD:
+    if b2.method != B2:
         found.append(f"'{b2.name}' is not on Backblaze B2: its method is {b2.method or 'unknown'}")
-    if ll.method == B2_METHOD:
+    if ll.method == B2:
         found.append(f"'{ll.name}' is on Backblaze B2, too: no LucidLink filespace is")
     for storage, rights in ((b2, ("read", "write")), (ll, ("read", "write", "delete"))):
         if storage.purpose not in ("", FILES):

@@ -3,7 +3,7 @@
 from custom_action import CustomAction
 from errors import NotFound, OperationFailed
 from iconik import Iconik
-from records import Storage
+from records import B2, Storage
 
 ANOTHER = "create the custom actions again with another storage"
 
@@ -20,6 +20,12 @@ def check(iconik: Iconik, click: CustomAction) -> str:
     """
     b2 = _storage(iconik, "B2", click.b2_storage_id)
     ll = _storage(iconik, "LucidLink", click.ll_storage_id)
+    # Whatever the set-up has seen: the URL of an action can be changed by hand, and with the two
+    # exchanged the masters would be deleted.
+    if ll.method == B2:
+        raise OperationFailed(_of_another_method("LucidLink", ll))
+    if click.action == "remove" and b2.method != B2:
+        raise OperationFailed(_of_another_method("B2", b2))
     if click.action == "add" and not (b2.allows("read") and ll.allows("write")):
         raise OperationFailed(
             "nothing can be copied to LucidLink: in iconik's storage settings, allow to read "
@@ -57,3 +63,11 @@ def _storage(iconik: Iconik, kind: str, storage_id: str) -> Storage:
             f"settings, or {ANOTHER}"
         )
     return storage
+
+
+def _of_another_method(kind: str, storage: Storage) -> str:
+    method = storage.method or "unknown"
+    return (
+        f"the custom action gives '{storage.name}' as its {kind} storage, but its method is "
+        f"{method}: create the custom actions again with the right ids"
+    )

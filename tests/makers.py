@@ -211,7 +211,8 @@ class FakeIconik(Iconik):
 
     def storage(self, storage_id: str) -> Storage:
         self._answer("storage", storage_id)
-        return Storage(storage_id, storage_id, "FILES", "B2", "ACTIVE", {})
+        method = "B2" if storage_id == B2 else "FILE"
+        return Storage(storage_id, storage_id, "FILES", method, "ACTIVE", {})
 
     def copy_to_storage(
         self,

@@ -110,6 +110,7 @@ def expanded_by(bench: Bench, operation_id: str) -> None:
     a_ledger(bench.engine).expand(operation.number, operation.clicks, [ASSET], {})
 
 
+METHODS = {B2: "B2", LL: "FILE"}
 ADD = a_click("add", asset_ids=(ASSET,))
 REMOVE = a_click("remove", asset_ids=(ASSET,))
 
@@ -570,7 +571,7 @@ def test_a_switch_of_a_storage_is_seen_before_anything_is_asked(
     bench: Bench, click: CustomAction, storages: dict[str, dict[str, bool]], failure: str
 ) -> None:
     bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
-        storage_id, storage_id, "FILES", "B2", "ACTIVE", storages.get(storage_id, {})
+        storage_id, storage_id, "FILES", METHODS[storage_id], "ACTIVE", storages.get(storage_id, {})
     )
     assert failure in bench.do(click)["failure"]
     assert not bench.iconik.called("copy_to_storage", "formats", "delete_file_set")
@@ -581,6 +582,33 @@ def test_a_storage_of_another_purpose_is_named(bench: Bench) -> None:
         storage_id, storage_id, "PROXIES", "B2", "ACTIVE", {}
     )
     assert bench.do(ADD)["failure"].startswith("the B2 storage 'storage-b2' is for PROXIES")
+
+
+@pytest.mark.parametrize("click", [ADD, REMOVE])
+def test_a_lucidlink_storage_on_b2_is_refused_before_anything_is_asked(
+    bench: Bench, click: CustomAction
+) -> None:
+    bench.iconik.has(on_ll(), on_b2())
+    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
+        storage_id, storage_id, "FILES", "B2", "ACTIVE", {}
+    )
+    assert bench.do(click)["failure"] == (
+        "the custom action gives 'storage-ll' as its LucidLink storage, but its method is B2: "
+        "create the custom actions again with the right ids"
+    )
+    assert not bench.iconik.called("copy_to_storage", "formats", "delete_file_set")
+
+
+@pytest.mark.parametrize(("method", "told"), [("S3", "S3"), ("", "unknown")])
+def test_what_is_not_on_b2_proves_nothing(bench: Bench, method: str, told: str) -> None:
+    bench.iconik.has(on_ll(), on_b2())
+    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
+        storage_id, storage_id, "FILES", method, "ACTIVE", {}
+    )
+    assert bench.do(REMOVE)["failure"].startswith(
+        f"the custom action gives 'storage-b2' as its B2 storage, but its method is {told}: "
+    )
+    assert not bench.iconik.called("formats", "delete_file_set")
 
 
 def test_a_storage_whose_purpose_iconik_does_not_tell_is_used(bench: Bench) -> None:
@@ -609,7 +637,12 @@ def test_where_nothing_can_be_copied_to_b2_what_needs_no_copy_is_removed(
     bench: Bench, switched_off: dict[str, dict[str, bool]]
 ) -> None:
     bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
-        storage_id, storage_id, "FILES", "B2", "ACTIVE", switched_off.get(storage_id, {})
+        storage_id,
+        storage_id,
+        "FILES",
+        METHODS[storage_id],
+        "ACTIVE",
+        switched_off.get(storage_id, {}),
     )
     bench.iconik.has(on_ll())
     bench.iconik.has(on_ll(), on_b2(), asset_id="asset-2")

@@ -99,6 +99,21 @@ def test_an_unknown_storage_is_named(desk: Desk, action: str, unknown: str, kind
     assert desk.on_lucidlink(clip) == ["clip.mov"]
 
 
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_two_storages_that_are_exchanged_cost_no_master(desk: Desk, action: str) -> None:
+    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
+    exchanged = {
+        "b2_storage_id": desk.simulator.ll_storage_id,
+        "ll_storage_id": desk.simulator.b2_storage_id,
+    }
+    report = desk.do(action, clip, storages=exchanged)
+    assert report["failure"] == (
+        f"the custom action gives '{name_of(desk, 'b2')}' as its LucidLink storage, but its method "
+        "is B2: create the custom actions again with the right ids"
+    )
+    assert (desk.on_b2(clip), desk.on_lucidlink(clip)) == (["clip.mov"], ["clip.mov"])
+
+
 @pytest.mark.parametrize(("key", "switch"), [("b2", "write"), ("lucidlink", "read")])
 def test_where_nothing_can_be_copied_to_b2_only_what_needs_a_copy_is_kept(
     desk: Desk, key: str, switch: str
