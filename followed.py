@@ -19,7 +19,6 @@ class Copy:
     """A bulk copy that was asked for, and has not been seen to end."""
 
     job_id: str
-    batch: int
     format_name: str
     asked_ms: int
 
@@ -81,7 +80,7 @@ class Followed:
             rows = connection.execute(
                 sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
             )
-            return [Copy(row.job_id, row.batch, row.format_name, row.asked_ms) for row in rows]
+            return [Copy(row.job_id, row.format_name, row.asked_ms) for row in rows]
 
     def known(self, job_ids: Collection[str]) -> set[str]:
         """Those of some jobs that are, or were, followed for this operation."""
@@ -100,24 +99,22 @@ class Followed:
             problems: by asset id, what iconik said went wrong.
             general: what went wrong for all of them; "" for nothing.
         """
+        this = sa.and_(copies.c.number == self._number, copies.c.job_id == copy.job_id)
         with writing_in_term(self._engine, self._term) as connection:
-            connection.execute(
-                sa.update(copies)
-                .where(copies.c.number == self._number, copies.c.job_id == copy.job_id)
-                .values(ended=True)
+            connection.execute(sa.update(copies).where(this).values(ended=True))
+            batch = connection.execute(sa.select(copies.c.batch).where(this)).scalar_one()
+            waiting = sa.select(assets.c.asset_id, assets.c.memo).where(
+                self._mine, assets.c.batch == batch
             )
-            batch = sa.and_(self._mine, assets.c.batch == copy.batch)
             changes = {}
-            for row in connection.execute(
-                sa.select(assets.c.asset_id, assets.c.memo).where(batch)
-            ).all():
+            for row in connection.execute(waiting).all():
                 problem = problems.get(row.asset_id, general)
                 memo = Memo(**row.memo)
                 if problem and copy.format_name in memo.asked:
                     memo.asked[copy.format_name] = problem
                     changes[row.asset_id] = {"memo": memo.as_json()}
             change_assets(connection, self._number, changes)
-            self._settle(connection, copy.batch)
+            self._settle(connection, batch)
 
     def _settle(self, connection: sa.Connection, batch: int) -> None:
         """Have the assets of a batch looked at again, unless copies of it are under way."""
@@ -162,10 +159,29 @@ class Followed:
             batch = self._next_batch(connection)
             for row in {row.job_id: row for row in left}.values():
                 self._add_copy(connection, row.job_id, batch, row.format_name, row.asked_ms)
+            self._join(connection, batch, {row.job_id for row in left})
             change = {"state": "copying", "batch": batch}
             change_assets(connection, self._number, dict.fromkeys(followed, change))
             self._settle(connection, batch)
         return followed
+
+    def _join(self, connection: sa.Connection, batch: int, job_ids: Collection[str]) -> None:
+        """Have all that waits for some jobs wait together, whichever batch it was in.
+
+        A job may be of more assets than were taken at once, and so be followed already.
+        """
+        theirs = connection.execute(
+            sa.select(copies.c.batch).where(
+                copies.c.number == self._number, copies.c.job_id.in_(job_ids)
+            )
+        ).scalars()
+        joined = set(theirs)
+        for table in (copies, assets):
+            connection.execute(
+                sa.update(table)
+                .where(table.c.number == self._number, table.c.batch.in_(joined))
+                .values(batch=batch)
+            )
 
     @property
     def _mine(self) -> sa.ColumnElement[bool]:

@@ -237,13 +237,13 @@ class Ledger:
             # What had ended was counted then.
             if operation.ended_ms is None:
                 counts = self._count(replace(operation, failure=failure))
-        is_copying = assets.c.state == "copying"
+        is_left = assets.c.state.in_(("copying", "left"))
         with writing_in_term(self._engine, self._term) as connection:
             add(connection, counts)
             connection.execute(
                 sa.update(assets)
                 .where(assets.c.number == number)
-                .values(state=sa.case((is_copying, "left"), else_="done"))
+                .values(state=sa.case((is_left, "left"), else_="done"))
             )
             connection.execute(
                 sa.update(operations)

@@ -122,7 +122,7 @@ def test_a_later_look_at_other_formats_leaves_the_outcome_of_one(engine: sa.Engi
         lambda claims, held: claims.may_delete(held, {"set-1": "ORIGINAL"}),
         lambda claims, held: claims.note(held, "done", {}),
         lambda claims, held: claims.copies.begin([held], {}, NOW),
-        lambda claims, _: claims.copies.ended(Copy("job-1", 1, "ORIGINAL", NOW), {}, ""),
+        lambda claims, _: claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {}, ""),
     ],
     ids=["recover", "take", "may_delete", "note", "copies.begin", "copies.ended"],
 )
@@ -323,7 +323,7 @@ def test_copies_are_known_until_they_have_ended(engine: sa.Engine) -> None:
     (held,) = claims.take(1, NOW)
     claims.copies.begin([held], {"job-1": "ORIGINAL", "job-2": "PROXY"}, NOW)
     first, second = claims.copies.under_way()
-    assert (first, second) == (Copy("job-1", 1, "ORIGINAL", NOW), Copy("job-2", 1, "PROXY", NOW))
+    assert (first, second) == (Copy("job-1", "ORIGINAL", NOW), Copy("job-2", "PROXY", NOW))
     claims.copies.ended(first, {}, "")
     assert claims.copies.under_way() == [second]
     assert stands(engine, operation.number)[0] == "copying"
@@ -347,7 +347,7 @@ def test_what_went_wrong_is_remembered_asset_by_asset(engine: sa.Engine) -> None
     for held in several[:2]:
         held.memo.asked["ORIGINAL"] = ""
     claims.copies.begin(several, {"job-1": "ORIGINAL"}, NOW)
-    claims.copies.ended(Copy("job-1", 1, "ORIGINAL", NOW), {"a1": "no space"}, "it failed")
+    claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {"a1": "no space"}, "it failed")
     asked = [stands(engine, operation.number, each)[1].asked for each in ("a1", "a2", "a3")]
     assert asked == [{"ORIGINAL": "no space"}, {"ORIGINAL": "it failed"}, {}]
 
@@ -357,7 +357,7 @@ def test_a_copy_that_went_well_leaves_what_was_said(engine: sa.Engine) -> None:
     (held,) = claims.take(1, NOW)
     held.memo.asked["ORIGINAL"] = ""
     claims.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
-    claims.copies.ended(Copy("job-1", 1, "ORIGINAL", NOW), {}, "")
+    claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {}, "")
     assert stands(engine, operation.number)[1].asked == {"ORIGINAL": ""}
 
 
@@ -375,7 +375,7 @@ def test_an_asset_whose_job_was_followed_to_its_end_before_is_looked_at_again(
     claims, _ = clicked_for(engine, ["a1", "a2"])
     first, second = claims.take(2, NOW)
     claims.copies.begin([first], {"job-1": "ORIGINAL"}, NOW)
-    claims.copies.ended(Copy("job-1", 1, "ORIGINAL", NOW), {}, "")
+    claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {}, "")
     claims.copies.begin([second], {"job-1": "ORIGINAL"}, NOW)
     assert taken(claims).keys() == {"a1", "a2"}
 

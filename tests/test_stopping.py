@@ -275,6 +275,23 @@ def test_a_copy_that_was_left_is_followed_once(engine: sa.Engine) -> None:
     assert claims.copies.under_way() == []
 
 
+def test_all_that_a_copy_was_left_for_waits_for_it_however_few_are_taken_at_once(
+    engine: sa.Engine,
+) -> None:
+    three = ["a1", "a2", "a3"]
+    older = claims_of(engine, expanded(engine, ADD, three))
+    older.copies.begin(older.take(9, NOW), {"job-1": "ORIGINAL"}, NOW)
+    stop(engine)
+    older.leave()
+    assert a_ledger(engine).end(found(engine, "operation-1"), NOW)
+    claims = claims_of(engine, expanded(engine, REMOVE, three))
+    assert claims.take(1, NOW) == []
+    assert a_ledger(engine).progress(2) == {"copying": 3}
+    (copy,) = claims.copies.under_way()
+    claims.copies.ended(copy, {}, "")
+    assert {held.asset_id for held in claims.take(9, NOW)} == set(three)
+
+
 @pytest.mark.parametrize("other", [{"formats": ("EDIT_PROXY",)}, {"ll_storage_id": "another"}])
 def test_a_copy_of_something_else_is_not_waited_for(
     engine: sa.Engine, other: dict[str, Any]
@@ -286,6 +303,19 @@ def test_a_copy_of_something_else_is_not_waited_for(
 def test_a_copy_that_a_failed_operation_left_is_followed_too(engine: sa.Engine) -> None:
     claims = claims_of(engine, expanded(engine, ADD))
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    a_ledger(engine).fail(1, "no token is good", NOW)
+    newer = claims_of(engine, expanded(engine, REMOVE))
+    assert newer.take(1, NOW) == []
+    assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
+
+
+def test_a_copy_that_was_left_when_the_operation_fails_in_the_end_is_followed_too(
+    engine: sa.Engine,
+) -> None:
+    claims = claims_of(engine, expanded(engine, ADD))
+    claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    stop(engine)
+    claims.leave()
     a_ledger(engine).fail(1, "no token is good", NOW)
     newer = claims_of(engine, expanded(engine, REMOVE))
     assert newer.take(1, NOW) == []
