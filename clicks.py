@@ -15,7 +15,8 @@ KNOWN_AT_ONCE = 500
 def same_running(connection: sa.Connection, click: CustomAction, digest: str) -> str | None:
     """The running operation that this click repeats, told that it was asked for again.
 
-    A click repeats nothing if the opposite was clicked since: then it is the newest wish.
+    A click repeats nothing if something else was clicked since: that may have taken over some of
+    its assets, and have ended without what this click wants for them.
 
     Args:
         connection: from ``writing``.
@@ -34,12 +35,11 @@ def same_running(connection: sa.Connection, click: CustomAction, digest: str) ->
     ).first()
     if found is None:
         return None
-    opposite = sa.select(operations.c.number).where(
+    newer = sa.select(operations.c.number).where(
         operations.c.number > found.number,
-        operations.c.action != click.action,
         operations.c.ll_storage_id == click.ll_storage_id,
     )
-    if connection.execute(opposite.limit(1)).first():
+    if connection.execute(newer.limit(1)).first():
         return None
     connection.execute(
         sa.update(operations)

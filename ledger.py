@@ -15,6 +15,7 @@ from tables import (
     Memo,
     Operation,
     assets,
+    change_assets,
     copies,
     health,
     insert_assets,
@@ -93,7 +94,8 @@ class Ledger:
     ) -> None:
         """Note which assets an operation is about, as of a number of clicks.
 
-        Assets that were done with are to be looked at again: somebody asked again.
+        Assets that were done with are to be looked at again: somebody asked again. What is known of
+        them is forgotten, but for deletions that were not brought to their end.
 
         Args:
             gone: by collection or saved search, why it could not be listed.
@@ -101,12 +103,17 @@ class Ledger:
         """
         ids = list(asset_ids)
         begun = {each: Memo(hint=dict(hint)) for each, hint in (hints or {}).items() if hint}
+        done_with = sa.and_(assets.c.number == number, assets.c.state.in_(LET_GO))
         with writing_in_term(self._engine, self._term) as connection:
+            half_deleted = {}
+            # Those few that have one; without it the key is not in the text.
+            has_deletion = sa.cast(assets.c.memo, sa.Text).contains('"deleting"')
+            for row in connection.execute(sa.select(assets).where(done_with, has_deletion)):
+                half_deleted[row.asset_id] = {"memo": {"deleting": row.memo["deleting"]}}
             connection.execute(
-                sa.update(assets)
-                .where(assets.c.number == number, assets.c.state.in_(LET_GO))
-                .values(state="waiting", due_ms=0, memo={})
+                sa.update(assets).where(done_with).values(state="waiting", due_ms=0, memo={})
             )
+            change_assets(connection, number, half_deleted)
         # Many short transactions: clicks are recorded in between. Nobody takes an asset before
         # the last has made the operation an expanded one.
         for start in range(0, len(ids), CHUNK):

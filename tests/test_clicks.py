@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 import clicks
 from claims import Claims
-from custom_action import CustomAction
+from custom_action import Action
 from database import writing
 from ledger import Ledger
 from tests.makers import (
@@ -109,23 +109,23 @@ def test_a_click_that_asks_for_something_else_is_another_operation(engine: sa.En
     assert answered(engine, a_click(), "second", digest="other") == "second"
 
 
+@pytest.mark.parametrize("action", ["add", "remove"])
 @pytest.mark.parametrize("has_ended", [True, False])
-def test_a_click_repeats_nothing_once_the_opposite_was_clicked(
-    engine: sa.Engine, has_ended: bool
+def test_a_click_repeats_nothing_once_something_else_was_clicked(
+    engine: sa.Engine, has_ended: bool, action: Action
 ) -> None:
     answered(engine, a_click("add"), "first")
-    answered(engine, a_click("remove"), "second", digest="opposite")
+    answered(engine, a_click(action), "second", digest="else")
     if has_ended:
         finish(engine, "second")
     assert answered(engine, a_click("add"), "third") == "third"
 
 
-@pytest.mark.parametrize("between", [a_click("remove", ll_storage_id="other"), a_click("add")])
-def test_a_click_repeats_another_whatever_else_was_clicked(
-    engine: sa.Engine, between: CustomAction
+def test_a_click_repeats_another_whatever_was_clicked_about_another_storage(
+    engine: sa.Engine,
 ) -> None:
     answered(engine, a_click("add"), "first")
-    answered(engine, between, "second", digest="else")
+    answered(engine, a_click("remove", ll_storage_id="other"), "second", digest="else")
     assert answered(engine, a_click("add"), "third") == "first"
 
 
