@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Protocol
 
-from dbos import DBOS
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient
 
 import logs
 from cipher import Cipher
 from custom_action import CustomAction
 from ledger import Ledger
-from recorder import APPLICATION, WORKFLOW
+from recorder import APPLICATION, QUEUE, WORKFLOW, queue_of
 from settings import Settings
 from turn import Turn, now_ms
 
@@ -27,6 +28,7 @@ EXECUTOR = "executor"
 STOP_WITHIN = 10
 KEEP = timedelta(days=30)
 PURGED_AT_ONCE = 500
+UNDONE = ["ENQUEUED", "PENDING", "DELAYED"]
 
 
 class Runner(Protocol):
@@ -91,6 +93,7 @@ def _launch(
         with logs.about(str(DBOS.workflow_id)):
             return run(click)
 
+    DBOS.listen_queues([QUEUE, *map(queue_of, cipher.fingerprints)])
     DBOS.launch()
     _give_up_stranded(Ledger(turn.engine, turn.term))
 
@@ -122,7 +125,7 @@ def _give_up_stranded(ledger: Ledger, suspects: Container[str] | None = None) ->
         if suspects is not None and operation.id not in suspects:
             continue
         status = DBOS.get_workflow_status(operation.id)
-        if status is None or status.status not in ("ENQUEUED", "PENDING", "DELAYED"):
+        if status is None or status.status not in UNDONE:
             state = status.status if status else "no longer there"
             log.error("operation %s was stranded: the engine says %s", operation.id, state)
             ledger.fail(operation.number, "it was interrupted by a fault; click again", now_ms())
@@ -148,6 +151,21 @@ def take_up_idle(ledger: Ledger, active: Container[str], before: Container[str])
     idle = {each.id for each in ledger.running() if each.id not in active}
     _give_up_stranded(ledger, {each for each in idle if each in before})
     return idle
+
+
+def has_work(database: sa.Engine, cipher: Cipher) -> bool:
+    """Whether the engine has anything to run, be it only to tell of an operation that has ended."""
+    client = DBOSClient(
+        system_database_engine=database,
+        serializer=cipher,
+        application_name=APPLICATION,
+        lazy=True,
+        retry_connection_errors=False,
+    )
+    try:
+        return bool(client.list_workflows(status=UNDONE, limit=1, load_input=False))
+    finally:
+        client.destroy()
 
 
 def has_to_purge(ledger: Ledger) -> bool:

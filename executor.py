@@ -30,6 +30,10 @@ WORK_INTERVAL = 0.25
 RESTART_INTERVAL = 1.0
 COMPLAIN_INTERVAL = 60.0
 PURGE_INTERVAL = 3600.0
+# Seconds that the wall clock is to go on evenly before anything is forgotten by it, and by how many
+# it may differ from that.
+STEADY_FOR = 300.0
+LEAP = 60.0
 WATCH_INTERVAL = 3.0
 # The engine looks for work all the time, and so takes some even where there is none.
 REST_AFTER = 10.0
@@ -51,6 +55,9 @@ class Executor:
         self._run = run
         self._cipher = Cipher(settings.secrets)
         self._purged = float("-inf")
+        # By how much the wall clock is ahead of the monotonic one, and since when it is that.
+        self._ahead = float("inf")
+        self._steady_since = 0.0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -91,6 +98,9 @@ class Executor:
             clock = Clock(time_kept(database))
             self.leads = True
             log.info("this process runs the operations now")
+            # The one before may have ended an operation, but not have told of it.
+            if engine.has_work(database, self._cipher):
+                self._work(database, term, clock, still_only_one)
             while self._goes_on(still_only_one):
                 if ledger.running() or (self._is_time_to_purge() and engine.has_to_purge(ledger)):
                     self._refuse_unreadable(ledger)
@@ -108,13 +118,16 @@ class Executor:
         ledger = Ledger(database, term)
         idle = set[str]()
         with engine.launched(self._settings, self._cipher, self._run, turn) as active:
-            engine.purge(ledger)
+            if self._has_steady_clock():
+                engine.purge(ledger)
             worked = watched = time.monotonic()
             while self._goes_on(still_only_one):
                 now = time.monotonic()
                 if self._is_time_to_purge():
                     engine.purge(ledger)
                 if now - watched > WATCH_INTERVAL:
+                    # Of other hosts some may have a newer secret.
+                    self._refuse_unreadable(ledger)
                     idle = engine.take_up_idle(ledger, active, idle)
                     watched = now
                     if idle or active:
@@ -138,10 +151,20 @@ class Executor:
 
     def _is_time_to_purge(self) -> bool:
         """Whether it is, once each time."""
-        if time.monotonic() - self._purged < PURGE_INTERVAL:
+        if not self._has_steady_clock() or time.monotonic() - self._purged < PURGE_INTERVAL:
             return False
         self._purged = time.monotonic()
         return True
+
+    def _has_steady_clock(self) -> bool:
+        """Whether the wall clock has gone on evenly for a while.
+
+        By one that is wrong, and is set right soon, all reports would be taken for old ones.
+        """
+        now, ahead = time.monotonic(), time.time() - time.monotonic()
+        if abs(ahead - self._ahead) > LEAP:
+            self._ahead, self._steady_since = ahead, now
+        return now - self._steady_since >= STEADY_FOR
 
     def _refuse_unreadable(self, ledger: Ledger) -> None:
         unreadable = [

@@ -29,6 +29,7 @@ from turn import now_ms
 log = logging.getLogger(__name__)
 
 APPLICATION = "b2-iconik-plugin"
+# Of operations from before there was one for each key.
 QUEUE = "operations"
 WORKFLOW = "operation"
 # So often the engine looks for what was recorded, while it runs.
@@ -36,6 +37,15 @@ LOOK_INTERVAL = 0.2
 WEB_PATIENCE = 5.0
 # iconik waits about ten seconds for an answer.
 ANSWER_WITHIN = 8.0
+
+
+def queue_of(fingerprint: str) -> str:
+    """The queue of the operations that a key has encrypted: who hasn't it takes none of them.
+
+    Args:
+        fingerprint: the key's, from ``Cipher.fingerprints``.
+    """
+    return f"{QUEUE}-{fingerprint}"
 
 
 def look_at_database(settings: Settings) -> None:
@@ -102,7 +112,8 @@ class Recorder:
                     retry_connection_errors=False,
                 )
                 # Here, because the engine takes a second to notice one that it didn't begin with.
-                self._client.register_queue(QUEUE, polling_interval_sec=LOOK_INTERVAL)
+                queue = queue_of(self._cipher.fingerprints[0])
+                self._client.register_queue(queue, polling_interval_sec=LOOK_INTERVAL)
                 self._engine = engine
             return self._engine, self._client
         finally:
@@ -165,22 +176,27 @@ class Recorder:
             running = clicks.same_running(connection, click, digest)
             if running:
                 return running, False
-            operation_id = str(uuid.uuid4())
+            operation_id, key = str(uuid.uuid4()), self._cipher.fingerprints[0]
             clicks.record(
                 connection,
                 operation_id,
                 click,
                 digest=digest,
-                key=self._cipher.fingerprints[0],
+                key=key,
                 now_ms=now_ms(),
                 retry=retry,
             )
             client.enqueue_in_transaction(
                 connection,
-                {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": operation_id},
+                {
+                    "workflow_name": WORKFLOW,
+                    "queue_name": queue_of(key),
+                    "workflow_id": operation_id,
+                },
                 asdict(click),
             )
-            # What was answered with a refusal is not to be done after all.
+            # What was answered with a refusal is not to be done after all; unless it is the very
+            # last step that the disk takes so long over.
             deadline.check()
         return operation_id, True
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -311,6 +312,57 @@ def test_an_operation_the_engine_lost_is_reported_as_interrupted(
     assert operation.failure == "it was interrupted by a fault; click again"
 
 
+def test_an_operation_that_has_ended_but_was_not_told_of_is_brought_to_its_end(
+    recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Executor]
+) -> None:
+    class Killed(Runner):
+        """Ends its operation, and then is as if it were killed."""
+
+        def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
+            super().__call__(operation_id, click, turn)
+            turn.stopping.wait(SECONDS)
+            raise Stopped
+
+    operation_id, _ = recorder.record(CLICK)
+    executor = start(Killed())
+    wait_until(lambda: has_ended(ledger, operation_id))
+    executor.stop()
+    after = Runner()
+    start(after)
+    wait_until(lambda: after.calls == [(operation_id, CLICK)])
+
+
+@pytest.mark.parametrize("leap", [timedelta(days=400), timedelta(days=-400)])
+def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+    leap: timedelta,
+) -> None:
+    monkeypatch.setattr(executor_module, "STEADY_FOR", 1.0)
+    monkeypatch.setattr(executor_module, "PURGE_INTERVAL", 0.0)
+    looks: list[timedelta] = []
+    now = time.time
+
+    def leaping() -> float:
+        # Before it has been steady for long enough it leaps again.
+        looks.append(leap)
+        return now() + len(looks) * leap.total_seconds()
+
+    operation_id, _ = recorder.record(CLICK)
+    executor = start(Runner())
+    wait_until(lambda: has_ended(ledger, operation_id))
+    executor.stop()
+    let_pass(monkeypatch, KEEP + timedelta(days=1))
+    monkeypatch.setattr(
+        executor_module, "time", SimpleNamespace(time=leaping, monotonic=time.monotonic)
+    )
+    start(Runner())
+    wait_until(lambda: len(looks) > 20)
+    assert ledger.operation(operation_id)
+
+
 def test_an_old_operation_is_forgotten(
     recorder: Recorder,
     ledger: Ledger,
@@ -322,6 +374,7 @@ def test_an_old_operation_is_forgotten(
     wait_until(lambda: has_ended(ledger, operation_id))
     executor.stop()
     let_pass(monkeypatch, KEEP + timedelta(days=1))
+    monkeypatch.setattr(executor_module, "STEADY_FOR", 0.5)
     start(Runner())
     wait_until(lambda: ledger.operation(operation_id) is None)
 
@@ -345,6 +398,31 @@ def test_nothing_is_run_with_another_secret_while_operations_wait(
     wait_until(lambda: "BZ_SHARED_SECRET_PREVIOUS" in caplog.text)
     executor.stop()
     assert not other.calls
+
+
+def test_a_click_on_another_host_with_a_newer_secret_is_left_to_who_can_read_it(
+    settings: Settings,
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Executor],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = Runner()
+    start(before)
+    first, _ = recorder.record(CLICK)
+    wait_until(lambda: has_ended(ledger, first))
+    rotated = {**vars(settings), "secret": "t" * 32, "previous_secret": settings.secret}
+    elsewhere, after = Recorder(Settings(**rotated)), Runner()
+    operation_id, _ = elsewhere.record(CLICK)
+    # By then the engine would long have taken it.
+    wait_until(lambda: "BZ_SHARED_SECRET_PREVIOUS" in caplog.text)
+    other = Executor(Settings(**rotated), after)
+    other.start()
+    wait_until(lambda: has_ended(ledger, operation_id))
+    other.stop()
+    elsewhere.close()
+    assert [each for each, _ in before.calls] == [first]
+    assert after.calls == [(operation_id, CLICK)]
 
 
 def test_a_new_secret_is_taken_up_when_no_operation_waits(
@@ -697,6 +775,7 @@ def test_a_busy_service_forgets_old_operations_too(
     wait_until(lambda: len(runner.calls) == 2)
     let_pass(monkeypatch, KEEP + timedelta(days=1))
     monkeypatch.setattr(executor_module, "PURGE_INTERVAL", 0.0)
+    monkeypatch.setattr(executor_module, "STEADY_FOR", 0.0)
     wait_until(lambda: ledger.operation(old) is None)
 
 
