@@ -5,23 +5,23 @@ of every one of its files. Whatever iconik doesn't say, or says in two ways, cou
 deletion.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal, NamedTuple
 
+from checksums import Checksum, checksum, contradict, same
 from matching import Key, Load, Shelf, key, media
 from records import ACTIVE, DELETED, File, Format
 
 UNFINISHED = frozenset({"OPEN", "GROWING", "AWAITED"})
-CHECKSUM = re.compile(r"(?:(?P<kind>[a-z0-9_-]+):)?(?P<digest>[0-9a-f]{8,128})", re.IGNORECASE)
-
-# Kind and digest.
-Checksum = tuple[str, str]
 Remedy = Literal["none", "wait", "copy"]
 REMEDIES: tuple[Remedy, ...] = ("none", "wait", "copy")
+# Why what a record tells of a file can't be all there is to it: others tell otherwise, or that
+# something new is being written in its place.
+Suspicion = Literal["disputed", "new"]
+Suspects = Mapping[Key, Suspicion]
 
 
 class Doubt(NamedTuple):
@@ -131,19 +131,20 @@ def judge(
             loads.append(Load(file_set_id, each))
         elif homes == {(b2_storage_id, format_id)} and file_set_id and all(map(_active, each)):
             shelves[file_set_id] = Shelf(media(each))
-    disputed = _disputed(files)
-    return [_judge_load(load, shelves, disputed) for load in loads]
+    suspects: dict[Key, Suspicion] = dict.fromkeys(_unfinished(files), "new")
+    suspects.update(dict.fromkeys(_disputed(files), "disputed"))
+    return [_judge_load(load, shelves, suspects) for load in loads]
 
 
-def _judge_load(load: Load, shelves: Mapping[str, Shelf], disputed: Set[Key]) -> Verdict:
-    doubts = list(_doubts_of_itself(load, disputed))
+def _judge_load(load: Load, shelves: Mapping[str, Shelf], suspects: Suspects) -> Verdict:
+    doubts = list(_doubts_of_itself(load, suspects))
     if not doubts:
         for twin_id, shelf in shelves.items():
             twins = shelf.twins(load)
-            against = list(_doubts_of_twins(load, twins, disputed))
+            against = list(_doubts_of_twins(load, twins, suspects))
             if not against:
                 by_checksum = all(
-                    _same_checksum(spot.file, each)
+                    same(spot.file, each)
                     for spot, several in zip(load.spots, twins, strict=True)
                     for each in several
                 )
@@ -156,7 +157,7 @@ def _judge_load(load: Load, shelves: Mapping[str, Shelf], disputed: Set[Key]) ->
     return Unproven(load.file_set_id, *told)
 
 
-def _doubts_of_itself(load: Load, disputed: Set[Key]) -> Iterator[Doubt]:
+def _doubts_of_itself(load: Load, suspects: Suspects) -> Iterator[Doubt]:
     """Why the LucidLink side itself can't be judged."""
     if not load.file_set_id:
         yield Doubt("iconik doesn't say which file set it belongs to", "none")
@@ -183,12 +184,12 @@ def _doubts_of_itself(load: Load, disputed: Set[Key]) -> Iterator[Doubt]:
             yield Doubt("iconik doesn't say the name of one of its files on LucidLink", "none")
         elif load.is_twice(file):
             yield Doubt(f"iconik lists {name} twice on LucidLink", "none")
-        elif key(file) in disputed:
-            yield _dispute(file, "LucidLink")
+        elif key(file) in suspects:
+            yield _suspicion(file, "LucidLink", suspects[key(file)])
 
 
 def _doubts_of_twins(
-    load: Load, twins: Sequence[Sequence[File]], disputed: Set[Key]
+    load: Load, twins: Sequence[Sequence[File]], suspects: Suspects
 ) -> Iterator[Doubt]:
     """Why what lies on B2 does not prove the files on LucidLink."""
     for spot, several in zip(load.spots, twins, strict=True):
@@ -198,8 +199,8 @@ def _doubts_of_twins(
             doubt = _doubt(spot.file, twin)
             if doubt:
                 yield doubt
-            elif key(twin) in disputed:
-                yield _dispute(twin, "B2")
+            elif key(twin) in suspects:
+                yield _suspicion(twin, "B2", suspects[key(twin)])
 
 
 def _no_twin(file: File) -> Doubt:
@@ -218,7 +219,7 @@ def _doubt(file: File, twin: File) -> Doubt | None:
     if twin.size != file.size:
         sizes = f"{_bytes(file.size)} on LucidLink, {_bytes(twin.size)} on B2"
         return Doubt(f"{name} differs from its master: {sizes}", "none")
-    if _contradict(_checksum(file), _checksum(twin)):
+    if contradict(checksum(file), checksum(twin)):
         checksums = f"checksum {file.checksum} on LucidLink, {twin.checksum} on B2"
         return Doubt(f"{name} differs from its master: {checksums}", "none")
     return None
@@ -229,45 +230,28 @@ def _disputed(files: Iterable[File]) -> set[Key]:
     told: dict[Key, set[tuple[int | None, Checksum | None]]] = defaultdict(set)
     for file in media(files):
         if _complete(file) and not _deleted(file):
-            told[key(file)].add((file.size, _checksum(file)))
+            told[key(file)].add((file.size, checksum(file)))
     return {
         key
         for key, facts in told.items()
         if any(
-            size != other_size or _contradict(checksum, other_checksum)
-            for (size, checksum), (other_size, other_checksum) in combinations(facts, 2)
+            size != other_size or contradict(digest, other_digest)
+            for (size, digest), (other_size, other_digest) in combinations(facts, 2)
         )
     }
 
 
-def _dispute(file: File, where: str) -> Doubt:
-    reason = f"iconik lists {_named(file)} on {where} more than once, and each time as another file"
+def _unfinished(files: Iterable[File]) -> set[Key]:
+    """The files that are being written, be it over what another record tells of."""
+    return {key(file) for file in media(files) if file.status in UNFINISHED and not _deleted(file)}
+
+
+def _suspicion(file: File, where: str, why: Suspicion) -> Doubt:
+    name = _named(file)
+    if why == "new":
+        return Doubt(f"{name} is being written anew on {where}", "wait")
+    reason = f"iconik lists {name} on {where} more than once, and each time as another file"
     return Doubt(reason, "none")
-
-
-def _checksum(file: File) -> Checksum | None:
-    """Kind and digest of a checksum, or None; the kind is "" unless it is told by a prefix."""
-    text = (file.checksum or "").strip()
-    match = CHECKSUM.fullmatch(text)
-    if match:
-        kind = re.sub("[_-]", "", match["kind"] or "")
-        return kind.lower(), match["digest"].lower()
-    return ("", text) if text else None
-
-
-def _comparable(one: Checksum, other: Checksum) -> bool:
-    """Whether two checksums seem to be of one kind; where that isn't told, the length tells."""
-    kinds = {one[0], other[0]}
-    return len(one[1]) == len(other[1]) and (len(kinds) == 1 or "" in kinds)
-
-
-def _contradict(one: Checksum | None, other: Checksum | None) -> bool:
-    return bool(one and other and _comparable(one, other) and one[1] != other[1])
-
-
-def _same_checksum(file: File, twin: File) -> bool:
-    one, other = _checksum(file), _checksum(twin)
-    return bool(one and other and _comparable(one, other) and one[1] == other[1])
 
 
 def _by_file_set(files: Iterable[File]) -> dict[str, list[File]]:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = ("custody.py", "matching.py")
+MODULES = ("custody.py", "matching.py", "checksums.py")
 # Quick ones first: the first that fails ends a run.
 TESTS = ("tests/test_custody.py", "tests/test_custody_properties.py")
 EXPLAINED = ROOT / "docs" / "mutants.md"

@@ -1,5 +1,6 @@
 """What is proven safe on B2, and what isn't: one doubt a test."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -416,6 +417,21 @@ def test_a_file_that_another_record_contradicts_stays() -> None:
 )
 def test_a_record_of_nothing_contradicts_no_other(facts: dict[str, Any]) -> None:
     stale = on_b2(**{"size": 999, "file_set_id": "stale", **facts})
+    assert is_safe(on_ll(), stale, on_b2())
+
+
+@pytest.mark.parametrize("status", ["OPEN", "GROWING", "AWAITED"])
+@pytest.mark.parametrize(("make", "where"), [(on_ll, "LucidLink"), (on_b2, "B2")])
+def test_a_file_that_is_being_written_anew_proves_nothing_and_stays(
+    make: Callable[..., File], where: str, status: str
+) -> None:
+    newer = make(file_set_id="second", format_id="format-v2", status=status, size=None)
+    found = unproven(on_ll(), on_b2(), newer)
+    assert found == Unproven(LL_SET, f"clip.mov is being written anew on {where}", "wait")
+
+
+def test_what_was_being_written_anew_but_is_deleted_counts_no_more() -> None:
+    stale = on_b2(file_set_id="stale", status="OPEN", size=None, file_set_status="DELETED")
     assert is_safe(on_ll(), stale, on_b2())
 
 
