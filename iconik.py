@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from errors import IconikRefused, IconikUnavailable, NotFound
+from paging import Map
 from records import File, Format, Job, Listed, Storage
 from settings import UUID
-from transport import Map, Transport
+from transport import Transport
 
 MOST_COPIES_A_CALL = 500
 MOST_JOBS_A_CALL = 100

@@ -1,4 +1,4 @@
-"""The one way to iconik: retries, tokens, paging, and what an answer's status means.
+"""The one way to iconik: retries, tokens, and what an answer's status means.
 
 Nothing here knows what is asked: that is ``iconik.py``'s.
 """
@@ -15,6 +15,7 @@ from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, sto
 from tenacity.wait import wait_random_exponential
 
 import bounded
+import paging
 from errors import (
     IconikRefused,
     IconikUnavailable,
@@ -26,14 +27,10 @@ from errors import (
 )
 from meters import MeasuredSession
 from pacing import Pacer
+from paging import Map
 
 log = logging.getLogger(__name__)
 
-# Like ``map``, whatever it does side by side.
-Map = Callable[[Callable[[int], dict[str, Any]], Iterable[int]], Iterable[dict[str, Any]]]
-
-PAGE = 100
-PAGES_AT_ONCE = 32
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 ATTEMPTS = 4
@@ -166,62 +163,17 @@ class Transport:
         params: Mapping[str, str] | None = None,
         side_by_side: Map = map,
     ) -> Iterator[dict[str, Any]]:
-        """Yield every object of a list, page by page (``objects``, ``next_url``).
+        """Yield every object of a list, page by page; see ``paging.read``.
 
         Args:
-            side_by_side: asks for the pages of a list that numbers them (``pages``), all but the
-                first; like ``map``, which asks for one after another.
+            side_by_side: asks for the pages of a list that numbers them; like ``map``, which asks
+                for one after another.
         """
-        url = self._api + path
-        query = {**(params or {}), "per_page": str(PAGE)}
-        page = self._page(url, call, role, query)
-        yield from page["objects"]
-        pages = page.get("pages")
-        # Lists below files/v1/assets tell their number, too, but page by the last id.
-        is_numbered = "page=2" in str(page.get("next_url") or "").partition("?")[2].split("&")
-        if is_numbered and isinstance(pages, int):
 
-            def numbered(number: int) -> dict[str, Any]:
-                try:
-                    return self._page(url, call, role, {**query, "page": str(number)})
-                except NotFound:
-                    # The list has become shorter meanwhile.
-                    return {"objects": []}
+        def ask(url: str, query: Mapping[str, str] | None) -> Any:
+            return self._send("GET", url, call, role, params=query)
 
-            for start in range(2, pages + 1, PAGES_AT_ONCE):
-                numbers = range(start, min(start + PAGES_AT_ONCE, pages + 1))
-                for page in side_by_side(numbered, numbers):
-                    yield from page["objects"]
-                if not page["objects"]:
-                    return
-        # What has been added meanwhile, or all that follows.
-        seen: set[str] = set()
-        while url := self._next(page, call):
-            if url in seen:
-                raise IconikUnavailable(call, "iconik's pages go round in a circle")
-            seen.add(url)
-            page = self._page(url, call, role, None)
-            yield from page["objects"]
-
-    def _page(
-        self, url: str, call: str, role: str, query: Mapping[str, str] | None
-    ) -> dict[str, Any]:
-        page = self._send("GET", url, call, role, params=query)
-        objects = page.get("objects") if isinstance(page, dict) else None
-        if not isinstance(objects, list) or not all(isinstance(each, dict) for each in objects):
-            raise IconikUnavailable(call, "iconik's answer is no list")
-        return dict(page)
-
-    def _next(self, page: Mapping[str, Any], call: str) -> str:
-        path = page.get("next_url")
-        if not path:
-            return ""
-        # Our tokens go with every request, so no answer may send us to another host.
-        if isinstance(path, str) and path.startswith(f"{self._root}/"):
-            return path
-        if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
-            raise IconikUnavailable(call, "iconik's next page is not a path on the same host")
-        return f"{self._root}{path}"
+        return paging.read(ask, call, self._root, self._api + path, params or {}, side_by_side)
 
     def _send(
         self,

@@ -16,9 +16,9 @@ from database import connect, writing
 from errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from iconik import Iconik
 from ledger import Ledger
+from paging import Map
 from records import File, Format, Job, Listed, Storage
 from tables import Operation, executors
-from transport import Map
 from turn import begin_term
 
 LL = "storage-ll"

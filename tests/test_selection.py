@@ -8,10 +8,10 @@ import pytest
 
 import logs
 from errors import IconikUnavailable, NotFound, NotPermitted, Stopped, TokenRejected
+from paging import Map
 from records import Listed
 from selection import expand
 from tests.makers import FakeIconik, a_click
-from transport import Map
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The way to iconik when iconik, or something on the way, does not do as documented."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,16 +32,6 @@ PASSING = [429, 500, 502, 503, 504]
 def ask(transport: Transport) -> dict[str, Any]:
     """Ask for one object."""
     return transport.object("GET", "things/1/", "read thing 1", "can_read_things")
-
-
-def list_all(transport: Transport) -> list[dict[str, Any]]:
-    """Ask for all pages of a list."""
-    return list(transport.pages("things/", "list the things", "can_read_things"))
-
-
-def page(next_url: object = None, *ids: int) -> dict[str, Any]:
-    """A page of a list."""
-    return {"objects": [{"id": each} for each in ids], "next_url": next_url}
 
 
 # What is sent
@@ -447,163 +437,6 @@ def test_no_token_shows_in_errors_or_the_log(
     shown = f"{caught.value} {caught.value!r} {caught.getrepr(style='short')} {caplog.text}"
     assert CLICK_TOKEN not in shown
     assert str(settings.iconik_token) not in shown
-
-
-# Pages
-
-
-def test_a_list_of_one_page_is_read(transport: Transport, http: RequestsMock) -> None:
-    http.get(THINGS, json={"objects": [{"id": 1}]})
-    assert list_all(transport) == [{"id": 1}]
-
-
-def test_all_pages_of_a_list_are_read_in_order(transport: Transport, http: RequestsMock) -> None:
-    page_1 = page("/API/things/?per_page=100&last_id=2", 1, 2)
-    page_2 = page("/API/things/?per_page=100&last_id=3", 3)
-    for query, answer in (("", page_1), ("&last_id=2", page_2), ("&last_id=3", page())):
-        url = f"{THINGS}?per_page=100{query}"
-        http.get(url, json=answer)
-    assert [each["id"] for each in list_all(transport)] == [1, 2, 3]
-
-
-def test_the_largest_page_is_asked_for(transport: Transport, http: RequestsMock) -> None:
-    query = {"ids": "a,b", "per_page": "100"}
-    http.get(THINGS, json=page(), match=[matchers.query_param_matcher(query)])
-    assert list(transport.pages("things/", "list", "can", {"ids": "a,b"})) == []
-
-
-def test_no_page_is_asked_for_before_it_is_needed(transport: Transport, http: RequestsMock) -> None:
-    http.get(THINGS, json=page("/API/things/?page=2", 1))
-    assert next(transport.pages("things/", "list", "can")) == {"id": 1}
-    assert len(http.calls) == 1
-
-
-@pytest.mark.parametrize("last", [None, "", False])
-def test_an_empty_next_page_ends_the_list(
-    transport: Transport, http: RequestsMock, last: object
-) -> None:
-    http.get(THINGS, json=page(last, 1))
-    assert list_all(transport) == [{"id": 1}]
-
-
-@pytest.mark.parametrize(
-    "next_url",
-    [
-        "https://evil.test/API/things/",
-        "https://iconik.test.evil.test/API/things/",
-        "https://iconik.test@evil.test/API/things/",
-        "http://iconik.test/API/things/",
-        "//evil.test/API/things/",
-        " //evil.test/API/things/",
-        "\\\\evil.test/",
-        "evil.test/API/things/",
-        ".evil.test/API/",
-        "@evil.test/API/",
-        ":8443/API/things/",
-        "?page=2",
-        "\t/API/things/?page=2",
-        " /API/things/",
-        "//[evil",
-        "file:///etc/passwd",
-        "javascript:1",
-        2,
-        True,
-        ["/API/things/"],
-        {"url": "/API/things/"},
-    ],
-    ids=repr,
-)
-def test_no_answer_sends_us_to_another_host(
-    transport: Transport, http: RequestsMock, next_url: object
-) -> None:
-    http.get(THINGS, json=page(next_url, 1))
-    with pytest.raises(IconikUnavailable, match="next page is not a path on the same host"):
-        list_all(transport)
-    assert len(http.calls) == 1
-
-
-def test_a_next_page_may_name_our_own_host(transport: Transport, http: RequestsMock) -> None:
-    http.get(THINGS, json=page("https://iconik.test/API/more/", 1))
-    http.get("https://iconik.test/API/more/", json=page(None, 2))
-    assert list_all(transport) == [{"id": 1}, {"id": 2}]
-
-
-def numbered(number: int, pages: int, *ids: int) -> dict[str, Any]:
-    """A page of a list that numbers them."""
-    following = f"/API/things/?per_page=100&page={number + 1}" if number < pages else None
-    return {**page(following, *ids), "page": number, "pages": pages}
-
-
-def test_the_pages_of_a_list_that_numbers_them_are_asked_for_side_by_side(
-    transport: Transport, http: RequestsMock
-) -> None:
-    http.get(f"{THINGS}?per_page=100", json=numbered(1, 3, 1))
-    http.get(f"{THINGS}?per_page=100&page=2", json=numbered(2, 3, 2))
-    http.get(f"{THINGS}?per_page=100&page=3", json=numbered(3, 3, 3))
-    asked: list[list[int]] = []
-
-    def side_by_side(ask: Callable[[int], Any], numbers: Iterable[int]) -> Iterable[Any]:
-        asked.append(list(numbers))
-        return map(ask, asked[-1])
-
-    found = transport.pages("things/", "list", "can", None, side_by_side)
-    assert [each["id"] for each in found] == [1, 2, 3]
-    assert (asked, len(http.calls)) == ([[2, 3]], 3)
-
-
-def test_pages_that_are_added_meanwhile_are_read_too(
-    transport: Transport, http: RequestsMock
-) -> None:
-    http.get(f"{THINGS}?per_page=100", json=numbered(1, 2, 1))
-    http.get(f"{THINGS}?per_page=100&page=2", json=numbered(2, 3, 2))
-    http.get(f"{THINGS}?per_page=100&page=3", json=numbered(3, 3, 3))
-    assert [each["id"] for each in list_all(transport)] == [1, 2, 3]
-
-
-def test_a_list_that_has_become_shorter_ends_where_it_ends(
-    transport: Transport, http: RequestsMock
-) -> None:
-    http.get(f"{THINGS}?per_page=100", json=numbered(1, 10**9, 1))
-    http.get(f"{THINGS}?per_page=100&page=2", json=numbered(2, 10**9, 2))
-    http.get(THINGS, status=404)
-    assert [each["id"] for each in list_all(transport)] == [1, 2]
-
-
-def test_a_number_of_pages_does_not_make_a_list_a_numbered_one(
-    transport: Transport, http: RequestsMock
-) -> None:
-    http.get(
-        f"{THINGS}?per_page=100", json={**page("/API/things/?last_id=2&xpage=2", 1), "pages": 2}
-    )
-    http.get(f"{THINGS}?last_id=2&xpage=2", json=page(None, 2))
-    assert [each["id"] for each in list_all(transport)] == [1, 2]
-
-
-def test_a_circle_of_pages_ends(transport: Transport, http: RequestsMock) -> None:
-    http.get(THINGS, json=page("/API/things/?page=2", 1))
-    with pytest.raises(IconikUnavailable, match="go round in a circle"):
-        list_all(transport)
-
-
-@pytest.mark.parametrize(
-    "body",
-    ["null", "[]", "{}", '{"objects": null}', '{"objects": {}}', '{"objects": [1]}', '"x"', ""],
-)
-def test_an_answer_that_is_no_list_is_an_outage(
-    transport: Transport, http: RequestsMock, body: str
-) -> None:
-    http.get(THINGS, body=body)
-    with pytest.raises(IconikUnavailable, match="iconik's answer is no list"):
-        list_all(transport)
-
-
-def test_a_page_that_fails_in_passing_is_asked_for_again(
-    transport: Transport, http: RequestsMock
-) -> None:
-    http.get(f"{THINGS}?per_page=100", json=page("/API/things/?page=2", 1))
-    http.get(f"{THINGS}?page=2", status=502)
-    http.get(f"{THINGS}?page=2", json=page(None, 2))
-    assert [each["id"] for each in list_all(transport)] == [1, 2]
 
 
 # Deletion
