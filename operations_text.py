@@ -7,6 +7,8 @@ from operations_view import bar, in_short, in_time
 from outcomes import in_words
 
 BAR = 24
+# A shorter one tells nothing.
+SHORTEST_BAR = 6
 
 
 def line(told: Mapping[str, Any]) -> str:
@@ -26,12 +28,21 @@ def listed(told: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(map(line, told)) or "No operations."
 
 
-def bar_line(told: Mapping[str, Any]) -> str:
-    """An operation on one line with a progress bar."""
-    return (
-        f"{told['operation_id'][:8]}  {told['title']:<21}  {bar(told, BAR)}  {in_short(told)}, "
-        f"{told['result']}, {in_time(told['took_seconds'])}"
-    )
+def bar_line(told: Mapping[str, Any], width: int) -> str:
+    """An operation on one line with a progress bar, where there is room for it.
+
+    Args:
+        width: of which the line may be at most.
+    """
+    head = f"{told['operation_id'][:8]}  {told['title']:<21}  "
+    tail = f"{in_short(told)}, {told['result']}, {in_time(told['took_seconds'])}"
+    room = min(BAR, width - len(head) - len(tail) - 2)
+    return cut(head + (f"{bar(told, room)}  " if room >= SHORTEST_BAR else "") + tail, width)
+
+
+def cut(text: str, width: int) -> str:
+    """A line as it is, or so much of it as there is room for."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def in_full(told: Mapping[str, Any]) -> str:

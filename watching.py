@@ -1,6 +1,7 @@
 """Following operations from the shell, until they have ended or somebody has seen enough."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from time import sleep
 from typing import Any, TextIO
@@ -76,7 +77,11 @@ class Watch:
 
     def _draw(self, told: list[dict[str, Any]]) -> None:
         back = BACK.format(self._drawn) if self._drawn else ""
-        lines = [bar_line(each) for each in told] or ["Nothing runs."]
+        columns, rows = shutil.get_terminal_size()
+        # What takes a second row, or scrolls away, could not be drawn over the next time.
+        lines = [bar_line(each, columns - 1) for each in told[-max(1, rows - 1) :]] or [
+            "Nothing runs."
+        ]
         self._output.write(back + "\n".join(lines) + "\n")
         self._output.flush()
         self._drawn = len(lines)

@@ -22,6 +22,7 @@ from recorder import Recorder
 from show_operations import main
 from tables import Operation
 from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, expanded, found
+from tests.terminal import a_terminal, seen_on
 
 pytestmark = pytest.mark.usefixtures("own_environment")
 
@@ -352,12 +353,91 @@ def test_on_a_terminal_bars_are_drawn_in_place(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
     at_wait(done_one_by_one(database, running))
     assert main(["watch"]) == 0
     shown = capsys.readouterr().out
     assert f"{'█' * 12}{'░' * 12}  1 of 2 assets, running" in shown
     assert shown.count("\x1b[1F\x1b[J") == 3
     assert shown.endswith("s\n")
+
+
+def on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], columns: int, rows: int = 24
+) -> list[str]:
+    """Run the command on a terminal; returns what a person sees there at its end."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("LINES", raising=False)
+    with a_terminal(columns, rows) as (output, reader):
+        monkeypatch.setattr("sys.stdout", output)
+        monkeypatch.setattr("sys.__stdout__", output)
+        main(arguments)
+        return seen_on(reader, columns, rows)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 100, 200])
+def test_on_a_terminal_of_any_width_each_operation_has_one_line(
+    database: sa.Engine,
+    running: Operation,
+    at_wait: Callable[[Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+) -> None:
+    expanded(database, a_click(), [f"asset-{number}" for number in range(12_000)])
+    ends = [done_one_by_one(database, running)] * 3
+
+    def get_on() -> None:
+        if not ends:
+            raise KeyboardInterrupt
+        ends.pop()()
+
+    at_wait(get_on)
+    first, second = on_a_terminal(monkeypatch, ["watch"], columns)
+    assert first.startswith("operatio  Add to LucidLink")
+    assert second.startswith("operatio  Add to LucidLink")
+    assert len(first) < columns
+    assert len(second) < columns
+
+
+def test_on_a_terminal_of_80_columns_there_is_room_for_how_it_stands(
+    running: Operation,
+    at_wait: Callable[[Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    at_wait(interrupt)
+    (line,) = on_a_terminal(monkeypatch, ["watch"], 80)
+    assert "░  0 of 2 assets, running, " in line
+
+
+def test_a_line_that_is_cut_says_so(
+    database: sa.Engine,
+    running: Operation,
+    at_wait: Callable[[Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_wait(done_one_by_one(database, running))
+    (line,) = on_a_terminal(monkeypatch, ["watch"], 50)
+    assert line.endswith("…")
+
+
+def test_more_operations_than_a_terminal_has_lines_leave_nothing_behind(
+    database: sa.Engine,
+    at_wait: Callable[[Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(7):
+        expanded(database, a_click(), ["a1"])
+    looks = iter(range(3))
+
+    def interrupt() -> None:
+        if next(looks) == 2:
+            raise KeyboardInterrupt
+
+    at_wait(interrupt)
+    assert len(on_a_terminal(monkeypatch, ["watch"], 80, 5)) == 4
 
 
 @pytest.mark.parametrize(("is_terminal", "said"), [(True, "Nothing runs.\n"), (False, "")])
