@@ -32,13 +32,15 @@ from watching import Watch
 PATIENCE = 5.0
 NEWEST = 50
 INTERRUPTED = 130
+# As the shell says it of a program that a closed pipe has ended.
+UNHEARD = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Show operations, or stop or retry one.
 
     Returns:
-        The exit status: 0, 1 if that failed, or 130 if it was interrupted.
+        The exit status: 0, 1 if that failed, 130 if it was interrupted, or 141 if its reader went.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -51,13 +53,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"there is no database {url.database}: has the service been started?")
     engine = connect(url.render_as_string(hide_password=False), PATIENCE)
     try:
-        return int(options.do(options, settings, engine))
+        status = int(options.do(options, settings, engine))
+        sys.stdout.flush()
+        return status
     except PluginError as error:
         return _complain(str(error))
     except SQLAlchemyError as error:
         return _complain(f"the database can't be used ({type(error).__name__})")
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read it has seen enough; Python would complain of what it can't write at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNHEARD
     finally:
         engine.dispose()
 

@@ -4,6 +4,9 @@ import getpass
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +26,8 @@ from show_operations import main
 from tables import Operation
 from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, expanded, found
 from tests.terminal import a_terminal, seen_on
+
+ROOT = Path(__file__).parent.parent
 
 pytestmark = pytest.mark.usefixtures("own_environment")
 
@@ -146,6 +151,29 @@ def test_a_limit_is_a_number_of_operations(limit: str, capsys: pytest.CaptureFix
     with pytest.raises(SystemExit):
         main(["list", "--limit", limit])
     assert "--limit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_a_reader_that_has_gone_is_no_error(
+    failed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], count: int
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    monkeypatch.setattr("show_operations.listed", lambda told: f"{told}\n" * count)
+    with os.fdopen(writer, "w") as output:
+        monkeypatch.setattr("sys.stdout", output)
+        assert main(["list"]) == 128 + signal.SIGPIPE
+    assert capsys.readouterr().err == ""
+
+
+def test_nor_is_it_when_the_process_ends(failed: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, ROOT / "show_operations.py", "list", "--json"]
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(writer)
+    assert ended.returncode == 128 + signal.SIGPIPE
+    assert ended.stderr == b""
 
 
 # Stop
