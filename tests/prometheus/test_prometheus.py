@@ -26,6 +26,8 @@ RULES = ROOT / "deploy" / "prometheus-rules.yml"
 DASHBOARD = ROOT / "deploy" / "grafana-dashboard.json"
 RULES_TEST = Path(__file__).parent / "rules_test.yml"
 METRIC = re.compile(r"\bb2_iconik_[a-z_]+")
+# What all hosts on one database know alike.
+OF_LEDGER = re.compile(r"\bb2_iconik_(?:operations|assets|oldest)_[a-z_]+")
 # What Grafana puts in for its variables.
 VARIABLES = {
     "$instance": ".*",
@@ -54,11 +56,11 @@ def promtool(*arguments: str | Path, given: str | None = None) -> str:
     return said
 
 
-def queries() -> list[str]:
+def queries(**variables: str) -> list[str]:
     """Every query of the dashboard, as Grafana would send it."""
     panels = json.loads(DASHBOARD.read_text())["panels"]
     found = [target["expr"] for panel in panels for target in panel["targets"]]
-    for name, value in VARIABLES.items():
+    for name, value in {**VARIABLES, **{f"${each}": variables[each] for each in variables}}.items():
         found = [each.replace(name, value) for each in found]
     return found
 
@@ -73,6 +75,31 @@ def test_the_alerts_are_well_formed() -> None:
 def test_each_alert_fires_when_it_should_and_not_when_it_should_not(tmp_path: Path) -> None:
     here = tmp_path / "rules_test.yml"
     here.write_text(RULES_TEST.read_text().replace("RULES", str(RULES), 2))
+    assert "SUCCESS" in promtool("test", "rules", here)
+
+
+def test_what_two_hosts_know_of_one_database_is_shown_once(tmp_path: Path) -> None:
+    known = sorted(set(OF_LEDGER.findall(" ".join(queries()))))
+    labels = ", ".join(f'{each}="x"' for each in ("action", "state", "result", "reason"))
+    series = [
+        {"series": f'{name}{{instance="{host}", outcome="kept", {labels}}}', "values": "0+60x60"}
+        for name in known
+        for host in ("a", "b")
+    ]
+    both, one = (queries(instance=each, __rate_interval="5m") for each in (".*", "a"))
+    same = [
+        {
+            "expr": f"max({each}) == bool max({its})",
+            "eval_time": "30m",
+            "exp_samples": [{"labels": "{}", "value": 1}],
+        }
+        for each, its in zip(both, one, strict=True)
+        if OF_LEDGER.search(each)
+    ]
+    assert len(same) > 5
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": same}
+    here = tmp_path / "dashboard_test.yml"
+    here.write_text(json.dumps({"rule_files": [], "tests": [test]}))
     assert "SUCCESS" in promtool("test", "rules", here)
 
 
