@@ -15,6 +15,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 import meters
+from reasons import expected
 from tallies import Standing, Tally
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -24,7 +25,7 @@ ACTIONS = ("add", "remove")
 RESULTS = ("finished", "finished with warnings", "stopped", "failed")
 ALWAYS = (
     *(Tally("operation", action, result) for action in ACTIONS for result in RESULTS),
-    Tally("format", "remove", "failed", "half_deleted"),
+    *(Tally("format", action, *each) for action in ACTIONS for each in expected(action)),
 )
 
 
@@ -137,7 +138,7 @@ def _of(standing: Standing) -> Iterator[Metric]:
         "Formats of assets by what came of them, counted as their operations end.",
         labels=["action", "outcome", "reason"],
     )
-    # From nothing to one looks like no increase, so what alerts are about is there from the start.
+    # From nothing to one looks like no increase, so all that may come is there from the start.
     for tally, times in {**dict.fromkeys(ALWAYS, 0), **standing.ended}.items():
         if tally.what == "operation":
             operations.add_metric([tally.action, tally.outcome.replace(" ", "_")], times)

@@ -7,9 +7,10 @@ name. What a sentence is about doesn't matter here; only that like ones count as
 from outcomes import Outcome
 
 OTHER = "other"
+HALF_DELETED = "half_deleted"
 # The first part that is in the sentence tells; the most telling ones are first.
 KINDS: tuple[tuple[str, str], ...] = (
-    ("iconik's delete queue", "half_deleted"),
+    ("iconik's delete queue", HALF_DELETED),
     ("does not permit it", "not_permitted"),
     (" times over", "no_answer"),
     ("differs from its master", "differs"),
@@ -34,3 +35,24 @@ def kind_of(outcome: Outcome) -> str:
     if not outcome.reason:
         return ""
     return next((kind for part, kind in KINDS if part in outcome.reason), OTHER)
+
+
+def expected(action: str) -> tuple[tuple[str, str], ...]:
+    """What may come of a format of an asset: pairs of an outcome's kind and the kind of its reason.
+
+    Args:
+        action: 'add' or 'remove'.
+    """
+    is_add = action == "add"
+    done = ("copied", "there", "without") if is_add else ("removed", "absent", "without")
+    trouble = ("failed",) if is_add else ("kept", "failed")
+    # Those that have an outcome of their own.
+    own = (("vanished", "vanished"), ("superseded", "newer_click"))
+    causes = dict.fromkeys((*(kind for _, kind in KINDS), OTHER))
+    for _, cause in own:
+        del causes[cause]
+    return (
+        *((kind, "") for kind in done),
+        *own,
+        *((kind, cause) for kind in trouble for cause in causes),
+    )

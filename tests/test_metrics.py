@@ -223,13 +223,15 @@ def test_what_the_ledger_knows_is_told(client: FlaskClient, source: Source) -> N
     }
 
 
-def test_what_alerts_are_about_is_there_before_it_has_happened(client: FlaskClient) -> None:
+def test_what_is_counted_is_there_before_it_has_happened(client: FlaskClient) -> None:
     told = scrape(client)
     for name in (
         "b2_iconik_clicks_total{remove,503}",
         "b2_iconik_operations_total{add,failed}",
         "b2_iconik_operations_running{remove}",
         "b2_iconik_assets_total{remove,failed,half_deleted}",
+        "b2_iconik_assets_total{remove,kept,differs}",
+        "b2_iconik_assets_total{add,copied,}",
         "b2_iconik_last_good_answer_timestamp_seconds{}",
     ):
         assert told[name] == 0

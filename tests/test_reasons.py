@@ -3,7 +3,7 @@
 import pytest
 
 from outcomes import Outcome
-from reasons import KINDS, OTHER, kind_of
+from reasons import KINDS, OTHER, expected, kind_of
 
 CALL = "could not list the files of asset a55e7: "
 
@@ -49,3 +49,20 @@ def test_there_are_few_kinds_and_each_is_one_word() -> None:
     kinds = {kind for _, kind in KINDS}
     assert len(kinds) < 20
     assert all(kind.replace("_", "").isalpha() for kind in kinds)
+
+
+def test_whatever_may_go_wrong_is_expected_of_both_actions() -> None:
+    kinds = {kind for _, kind in KINDS} - {"vanished", "newer_click"} | {OTHER}
+    for kind in kinds:
+        assert ("failed", kind) in expected("add")
+        assert ("failed", kind) in expected("remove")
+        assert ("kept", kind) in expected("remove")
+
+
+def test_what_comes_of_formats_is_expected_of_the_action_that_does_it() -> None:
+    assert set(expected("add")) - set(expected("remove")) == {("copied", ""), ("there", "")}
+    of_remove_alone = {kind for kind, _ in set(expected("remove")) - set(expected("add"))}
+    assert of_remove_alone == {"removed", "absent", "kept"}
+    for action in ("add", "remove"):
+        both = {("without", ""), ("vanished", "vanished"), ("superseded", "newer_click")}
+        assert both <= set(expected(action))

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from claims import Claims
-from outcomes import Outcome
-from tables import operations
+from outcomes import Outcome, given_up
+from tables import Held, operations
 from tallies import Standing, Tally, standing
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, found
 
@@ -101,6 +101,38 @@ def test_a_failed_operation_counts_as_failed_with_what_it_had_done(engine: sa.En
         Tally("operation", "remove", "failed"): 1,
         Tally("format", "remove", "removed"): 1,
     }
+
+
+@pytest.fixture
+def half_deleted(engine: sa.Engine) -> tuple[Claims, Held]:
+    """An asset whose deletion has begun, in the hands of a Remove."""
+    claims = Claims(engine, found(engine, begin(engine)), a_term(engine))
+    (held,) = claims.take(1, NOW)
+    assert claims.may_delete(held, {"set-1": "ORIGINAL", "set-2": "ORIGINAL"})
+    return claims, held
+
+
+FAILED_HALFWAY = {
+    Tally("operation", "remove", "failed"): 1,
+    Tally("format", "remove", "failed", "half_deleted"): 1,
+}
+
+
+@pytest.mark.usefixtures("half_deleted")
+def test_a_deletion_that_had_begun_when_its_operation_failed_is_counted(
+    engine: sa.Engine,
+) -> None:
+    a_ledger(engine).fail(1, "no token is good", NOW)
+    assert standing(engine).ended == FAILED_HALFWAY
+
+
+def test_a_deletion_that_was_given_up_before_its_operation_failed_is_counted_once(
+    engine: sa.Engine, half_deleted: tuple[Claims, Held]
+) -> None:
+    claims, held = half_deleted
+    claims.note(held, "done", given_up(held.formats, held.memo.deleting, "iconik answered 400"))
+    a_ledger(engine).fail(1, "no token is good", NOW)
+    assert standing(engine).ended == FAILED_HALFWAY
 
 
 def test_an_operation_that_fails_after_its_end_is_not_counted_again(engine: sa.Engine) -> None:
