@@ -18,6 +18,7 @@ from custom_action import CustomAction
 from ledger import Ledger
 from recorder import APPLICATION, QUEUE, WORKFLOW, queue_of
 from settings import Settings
+from tables import Operation
 from turn import Turn, now_ms
 
 log = logging.getLogger(__name__)
@@ -124,15 +125,29 @@ def _give_up_stranded(ledger: Ledger, suspects: Container[str] | None = None) ->
     for operation in ledger.running():
         if suspects is not None and operation.id not in suspects:
             continue
-        status = DBOS.get_workflow_status(operation.id)
-        if status is None or status.status not in UNDONE:
-            state = status.status if status else "no longer there"
-            log.error("operation %s was stranded: the engine says %s", operation.id, state)
-            ledger.fail(operation.number, "it was interrupted by a fault; click again", now_ms())
-            ledger.sum_up(operation.id)
-        elif suspects is not None and status.status == "PENDING":
-            log.warning("operation %s was idle; this process takes it up", operation.id)
-            DBOS.resume_workflow(operation.id)
+        with logs.about(operation.id):
+            _see_to(ledger, operation, may_be_idle=suspects is not None)
+
+
+def _see_to(ledger: Ledger, operation: Operation, *, may_be_idle: bool) -> None:
+    """End an operation that is stranded, or have it taken up if it is idle."""
+    status = DBOS.get_workflow_status(operation.id)
+    if status is None or status.status not in UNDONE:
+        # The engine hears of an end after the ledger does: it may have ended since that was read.
+        if not _is_running(ledger, operation.id):
+            return
+        state = status.status if status else "no longer there"
+        log.error("operation %s was stranded: the engine says %s", operation.id, state)
+        ledger.fail(operation.number, "it was interrupted by a fault; click again", now_ms())
+        ledger.sum_up(operation.id)
+    elif may_be_idle and status.status == "PENDING":
+        log.warning("operation %s was idle; this process takes it up", operation.id)
+        DBOS.resume_workflow(operation.id)
+
+
+def _is_running(ledger: Ledger, operation_id: str) -> bool:
+    operation = ledger.operation(operation_id)
+    return operation is not None and operation.ended_ms is None
 
 
 def take_up_idle(ledger: Ledger, active: Container[str], before: Container[str]) -> set[str]:

@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+import logs
 import operations_view as view
 from errors import RecordingError, RetryError
 from gatekeeper import Gatekeeper, Refusal, name_of
@@ -154,7 +155,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         operation = _operation(there, operation_id)
         by = f"{name_of(request)} on the operations page"
         is_stopping = Ledger(recorder.prepare()[0]).ask_to_stop(operation.id, by, now_ms())
-        log.info("%s asked to stop operation %s", by, operation.id)
+        with logs.about(operation.id):
+            log.info("%s asked to stop operation %s", by, operation.id)
         return _done(operation.id, "stopping" if is_stopping else "ended")
 
     @pages.post("/operations/<uuid:operation_id>/retry")
@@ -163,7 +165,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         by = f"{name_of(request)} on the operations page"
         everything = request.form.get("what") == "everything"
         new_id, is_new = try_again(recorder, operation.id, by, everything=everything)
-        log.info("%s tries operation %s again, as %s", by, operation.id, new_id)
+        with logs.about(new_id):
+            log.info("%s tries operation %s again, as %s", by, operation.id, new_id)
         return _done(new_id, "retried" if is_new else "same")
 
     @pages.errorhandler(RetryError)

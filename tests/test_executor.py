@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from dbos import DBOS
 from sqlalchemy.exc import OperationalError
 
 import engine as engine_module
 import executor as executor_module
+import logs
 import recorder as recorder_module
 from custom_action import CustomAction
 from database import connect
@@ -30,7 +32,11 @@ from ledger import Ledger
 from recorder import Recorder
 from settings import Settings
 from tables import Operation
+from tests.logged import logged_with
+from tests.makers import a_ledger, finish
 from turn import Turn, begin_term, now_ms, time_kept
+
+pytestmark = pytest.mark.usefixtures("opened_later")
 
 SECONDS = 30.0
 COLLECTION = "11111111-1111-4111-8111-111111111111"
@@ -582,8 +588,10 @@ def test_an_operation_that_another_process_took_and_let_lie_is_taken_up(
     database: sa.Engine,
     start: Callable[[Runner], Executor],
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.1)
+    ids = logged_with(caplog, "was idle")
     runner = Runner()
     start(runner)
     # The engine is at work by then, and does not look for it because it begins.
@@ -599,6 +607,8 @@ def test_an_operation_that_another_process_took_and_let_lie_is_taken_up(
     operation_id, _ = recorder.record(CLICK)
     wait_until(lambda: has_ended(ledger, operation_id))
     assert runner.calls == [(first, CLICK), (operation_id, CLICK)]
+    assert operation_id in ids
+    assert logs.NO_OPERATION not in ids
 
 
 def test_an_operation_the_engine_gave_up_while_it_runs_is_reported_as_interrupted(
@@ -607,8 +617,10 @@ def test_an_operation_the_engine_gave_up_while_it_runs_is_reported_as_interrupte
     database: sa.Engine,
     start: Callable[[Runner], Executor],
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.1)
+    ids = logged_with(caplog, "was stranded")
     # Else its next launch would find it, too.
     monkeypatch.setattr(executor_module, "REST_AFTER", 3600.0)
     start(Runner())
@@ -624,6 +636,26 @@ def test_an_operation_the_engine_gave_up_while_it_runs_is_reported_as_interrupte
     operation = ledger.operation(operation_id)
     assert operation
     assert operation.failure == "it was interrupted by a fault; click again"
+    assert ids == [operation_id]
+
+
+def test_an_operation_that_ends_while_it_is_looked_for_in_the_engine_is_not_stranded(
+    recorder: Recorder,
+    ledger: Ledger,
+    database: sa.Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    operation_id, _ = recorder.record(CLICK)
+
+    def end(_: str) -> object:
+        finish(database, operation_id)
+        return SimpleNamespace(status="SUCCESS")
+
+    monkeypatch.setattr(DBOS, "get_workflow_status", end)
+    engine_module._give_up_stranded(a_ledger(database))
+    operation = ledger.operation(operation_id)
+    assert operation
+    assert operation.failure is None
 
 
 def test_the_clock_of_operations_goes_on_while_they_run(

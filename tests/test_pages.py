@@ -28,6 +28,7 @@ from plugin import create_app
 from recorder import Recorder
 from settings import Settings
 from tables import Operation
+from tests.logged import logged_with
 from tests.makers import B2, LL, a_click, found
 from throttle import MOST_FAILURES, PERIOD_MS
 from turn import begin_term
@@ -505,6 +506,16 @@ def test_what_is_left_is_tried_again(page: Page) -> None:
     shown = page.text(answer.location)
     assert f"Tries again {first}" in shown
     assert "again" in page.text()
+
+
+def test_who_stops_or_retries_is_logged_with_the_operation(
+    page: Page, caplog: pytest.LogCaptureFixture
+) -> None:
+    stops, retries = logged_with(caplog, "asked to stop"), logged_with(caplog, "tries operation")
+    first = page.ended({"a1": {"ORIGINAL": KEPT}})
+    second = page.press("retry", first).location.split("/")[2].split("?")[0]
+    page.press("stop", second)
+    assert retries == stops == [second]
 
 
 def test_everything_is_done_again(page: Page) -> None:
