@@ -22,18 +22,23 @@ def deleted(held: Held, format_name: str, file_set_id: str, proof: Safe | None) 
     size = f"{proof.size:,} bytes" if proof else "of unknown size"
     how = ("size and checksum" if proof.by_checksum else "size") if proof else None
     proven = f"by {how} of file set {proof.twin_id} on B2" if proof else "before an interruption"
+    retry = held.retry
+    again = f", tried again by {retry.by} (retry of {retry.of})" if retry else ""
     log.info(
-        "audit: deleted %s of asset %s: file set %s, %s, clicked by user %s, proven %s",
+        "audit: deleted %s of asset %s: file set %s, %s, clicked by user %s%s, proven %s",
         format_name,
         held.asset_id,
         file_set_id,
         size,
         held.user_id or "unknown",
+        again,
         proven,
         extra={
             "details": {
                 "event": "deleted",
                 "user_id": held.user_id,
+                "retry_of": retry.of if retry else None,
+                "retried_by": retry.by if retry else None,
                 "asset_id": held.asset_id,
                 "format": format_name,
                 "file_set_id": file_set_id,

@@ -112,7 +112,8 @@ class Claims:
             # copy that may be under way is followed: it would undo what the newer one does.
             is_held = bool(formats or memo.deleting or memo.asking)
             if is_held:
-                held.append(Held(row.asset_id, formats, memo, self._operation.user_id))
+                whose = (self._operation.user_id, self._operation.retry)
+                held.append(Held(row.asset_id, formats, memo, *whose))
             mine = set(left[row.asset_id])
             lost = {name: SUPERSEDED for name in self._operation.formats if name not in mine}
             changes[row.asset_id] = {

@@ -144,6 +144,19 @@ tallies = sa.Table(
 
 
 @dataclass(frozen=True)
+class Retry:
+    """Why an operation is there that nobody clicked in iconik.
+
+    Attributes:
+        of: the id of the operation that it tries again.
+        by: who asked for it.
+    """
+
+    of: str
+    by: str
+
+
+@dataclass(frozen=True)
 class Operation:
     """One accepted click, or several that asked for the same while it ran.
 
@@ -191,18 +204,10 @@ class Operation:
         """Whether its assets are known, as of its newest click."""
         return self.expanded >= self.clicks
 
-
-@dataclass(frozen=True)
-class Retry:
-    """Why an operation is there that nobody clicked in iconik.
-
-    Attributes:
-        of: the id of the operation that it tries again.
-        by: who asked for it.
-    """
-
-    of: str
-    by: str
+    @property
+    def retry(self) -> Retry | None:
+        """What it tries again, and who asked for that; None where somebody clicked in iconik."""
+        return Retry(self.retry_of, self.retry_by) if self.retry_of and self.retry_by else None
 
 
 @dataclass
@@ -235,12 +240,13 @@ class Memo:
 
 @dataclass(frozen=True)
 class Held:
-    """An asset that an operation may touch now, and for which of its formats."""
+    """An asset that an operation may touch now, for which of its formats, and who wanted that."""
 
     asset_id: str
     formats: tuple[str, ...]
     memo: Memo
     user_id: str | None = field(default=None, compare=False)
+    retry: Retry | None = field(default=None, compare=False)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:

@@ -19,7 +19,7 @@ from database import writing
 from errors import Stopped
 from followed import Copy
 from outcomes import Outcome
-from tables import Held, Memo, Operation
+from tables import Held, Memo, Operation, Retry
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, expanded, found
 from turn import begin_term
 
@@ -70,6 +70,14 @@ def stands(engine: sa.Engine, number: int, asset_id: str = "a1") -> tuple[str, M
 def test_assets_are_held_for_the_formats_of_the_click(engine: sa.Engine) -> None:
     claims, _ = clicked_for(engine, ["a1", "a2"], formats=BOTH)
     assert claims.take(10, NOW) == [Held("a1", BOTH, Memo()), Held("a2", BOTH, Memo())]
+
+
+def test_of_what_is_taken_it_is_known_who_clicked_and_who_tried_again(engine: sa.Engine) -> None:
+    click, retry = a_click(asset_ids=("a1",), user_id="ada"), Retry("operation-0", "ben")
+    with writing(engine) as connection:
+        clicks.record(connection, "again", click, digest="d", key="k", now_ms=NOW, retry=retry)
+    (held,) = claims_of(engine, found(engine, "again")).take(1, NOW)
+    assert (held.user_id, held.retry) == ("ada", retry)
 
 
 def test_no_more_are_held_than_asked_for(engine: sa.Engine) -> None:

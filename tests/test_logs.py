@@ -15,7 +15,7 @@ import audit
 import logs
 from custody import Safe
 from logs import OURS
-from tables import Held, Memo
+from tables import Held, Memo, Retry
 
 PROOF = Safe("set-1", "set-2", by_checksum=True, size=18_000)
 
@@ -181,6 +181,8 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
         "clicked by user ada, proven by size and checksum of file set set-2 on B2",
         "event": "deleted",
         "user_id": "ada",
+        "retry_of": None,
+        "retried_by": None,
         "asset_id": "asset-1",
         "format": "ORIGINAL",
         "file_set_id": "set-1",
@@ -200,6 +202,20 @@ def test_of_a_deletion_that_was_proven_before_an_interruption_that_is_said(
         "file set set-1, of unknown size, clicked by user unknown, proven before an interruption"
     )
     assert (line["bytes"], line["twin_file_set_id"], line["proven_by"]) == (None, None, None)
+
+
+def test_of_a_deletion_that_was_tried_again_it_is_said_who_did_that(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO", "json")
+    retry = Retry("1b9d", "ben on the operations page")
+    audit.deleted(Held("asset-1", (), Memo(), "ada", retry), "ORIGINAL", "set-1", PROOF)
+    (line,) = said(capsys)
+    assert (
+        "clicked by user ada, tried again by ben on the operations page (retry of 1b9d), "
+        in (line["message"])
+    )
+    assert (line["user_id"], line["retry_of"], line["retried_by"]) == ("ada", *vars(retry).values())
 
 
 def test_what_a_server_says_goes_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
