@@ -25,6 +25,7 @@ ACTIONS = ("add", "remove")
 RESULTS = ("finished", "finished with warnings", "stopped", "failed")
 ALWAYS = (
     *(Tally("operation", action, result) for action in ACTIONS for result in RESULTS),
+    *(Tally("unopened", action, "failed") for action in ACTIONS),
     *(Tally("format", action, *each) for action in ACTIONS for each in expected(action)),
 )
 
@@ -134,14 +135,21 @@ def _of(standing: Standing) -> Iterator[Metric]:
         labels=["action", "result"],
     )
     formats = CounterMetricFamily(
-        "b2_iconik_assets",
+        "b2_iconik_formats",
         "Formats of assets by what came of them, counted as their operations end.",
         labels=["action", "outcome", "reason"],
+    )
+    unopened = CounterMetricFamily(
+        "b2_iconik_unopened",
+        "Collections and saved searches that could not be opened, counted as their operations end.",
+        labels=["action"],
     )
     # From nothing to one looks like no increase, so all that may come is there from the start.
     for tally, times in {**dict.fromkeys(ALWAYS, 0), **standing.ended}.items():
         if tally.what == "operation":
             operations.add_metric([tally.action, tally.outcome.replace(" ", "_")], times)
+        elif tally.what == "unopened":
+            unopened.add_metric([tally.action], times)
         else:
             formats.add_metric([tally.action, tally.outcome, tally.reason], times)
     running = GaugeMetricFamily(
@@ -156,7 +164,7 @@ def _of(standing: Standing) -> Iterator[Metric]:
     )
     for (action, state), number in standing.pending.items():
         pending.add_metric([action, state], number)
-    yield from (operations, formats, running, pending)
+    yield from (operations, formats, unopened, running, pending)
     if standing.oldest_ms is not None:
         yield GaugeMetricFamily(
             "b2_iconik_oldest_operation_timestamp_seconds",

@@ -134,7 +134,7 @@ jobs = sa.Table(
 tallies = sa.Table(
     "plugin_tallies",
     metadata,
-    # 'operation', or 'format' for a format of an asset.
+    # 'operation', 'format' for a format of an asset, or 'unopened' for a collection or search.
     sa.Column("what", sa.Text, primary_key=True),
     sa.Column("action", sa.Text, primary_key=True),
     sa.Column("outcome", sa.Text, primary_key=True),

@@ -20,9 +20,10 @@ class Tally(NamedTuple):
     """What is counted.
 
     Attributes:
-        what: 'operation', or 'format' for a format of an asset.
+        what: 'operation'; 'format' for a format of an asset; 'unopened' for a collection or saved
+            search that could not be opened.
         action: 'add' or 'remove'.
-        outcome: an operation's result or a format's outcome, as in reports.
+        outcome: an operation's result or a format's outcome, as in reports; 'failed' if unopened.
         reason: a kind of reason, from ``reasons``; "" for none.
     """
 
@@ -73,6 +74,8 @@ def count(
     halves = {(each["asset_id"], each["format"]) for each in told["problems"] if _is_half(each)}
     if halves:
         counts[Tally("format", operation.action, "failed", HALF_DELETED)] = len(halves)
+    if gone:
+        counts[Tally("unopened", operation.action, "failed")] = len(gone)
     counts[Tally("operation", operation.action, told["result"])] += 1
     return counts
 

@@ -71,6 +71,14 @@ def test_an_end_counts_the_operation_and_each_format_of_its_assets(engine: sa.En
     )
 
 
+def test_an_end_counts_the_collections_that_could_not_be_opened(engine: sa.Engine) -> None:
+    operation = clicked(engine, a_click("remove"), NOW)
+    gone = {"collection c": "iconik knows it no more", "saved search s": "it is forbidden"}
+    a_ledger(engine).expand(operation.number, 1, [], gone)
+    assert end(engine, operation.id)
+    assert standing(engine).ended[Tally("unopened", "remove", "failed")] == 2
+
+
 def test_counts_add_up_and_are_kept_when_operations_are_forgotten(engine: sa.Engine) -> None:
     for _ in range(2):
         operation_id = begin(engine)

@@ -55,7 +55,7 @@ def test_all_workers_are_counted_and_the_death_of_one_takes_nothing_away(
     assert before['b2_iconik_clicks_total{action="add",answer="401"}'] == CLICKS
     assert before['b2_iconik_answer_seconds_count{action="add"}'] == CLICKS + 1
     assert before[ADDED] == 1
-    assert before['b2_iconik_assets_total{action="add",outcome="copied",reason=""}'] == 1
+    assert before['b2_iconik_formats_total{action="add",outcome="copied",reason=""}'] == 1
     assert before["b2_iconik_executor_present{}"] == 1
     assert before["b2_iconik_last_good_answer_timestamp_seconds{}"] > 1_000_000_000
     copies = 'b2_iconik_requests_total{call="POST files/v1/storages/{}/bulk/",status="200"}'
