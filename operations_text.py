@@ -1,6 +1,7 @@
 """Operations as lines of text, for a terminal or a pipe. Pure."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from operations_view import bar, in_short, in_time
@@ -19,7 +20,7 @@ def line(told: Mapping[str, Any]) -> str:
     """
     return (
         f"{told['operation_id']}  {told['recorded']}  {told['title']:<21}  {told['result']:<22}  "
-        f"{in_short(told)}"
+        f"{told['selection']:<20}  {in_short(told)}"
     )
 
 
@@ -45,26 +46,101 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def in_full(told: Mapping[str, Any]) -> str:
-    """A report as a person reads it.
+def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The lines in which a person reads how an operation stands.
 
     Args:
-        told: as ``outcomes.report`` returns it.
+        told: as ``Inspection.in_full`` or ``outcomes.report`` returns it.
+        rows: what is told of its assets.
     """
-    lines = [
-        f"{told['title']}: {told['result']}",
-        f"  operation  {told['operation_id']}",
-        f"  selection  {told['selection']}, formats {', '.join(told['formats'])}",
-        f"  recorded   {told['recorded']}, ended {told['ended'] or 'not yet'}",
-        f"  in all     {in_words(told['counts'])}",
-    ]
-    if told.get("retry_of"):
-        lines.append(f"  retry of   {told['retry_of']}, by {told['retried_by']}")
-    if told.get("stopped_by"):
-        lines.append(f"  stopped by {told['stopped_by']}")
+    clicks = f", {told['clicks']} times" if told["clicks"] > 1 else ""
+    yield f"{told['title']}: {told['result']}"
+    yield _item("operation", told["operation_id"])
+    yield _item("clicked by", f"user {told['user_id'] or 'unknown'}{clicks}")
+    yield _item("selection", f"{told['selection']}, formats {', '.join(told['formats'])}")
+    yield _item("recorded", f"{told['recorded']}, ended {told['ended'] or 'not yet'}")
+    yield _item("in all", in_words(told["counts"]))
+    if told["retry_of"]:
+        yield _item("retry of", f"{told['retry_of']}, by {told['retried_by']}")
+    if told["stopped_by"]:
+        yield _item("stopped by", told["stopped_by"])
     if told["failure"]:
-        lines.append(f"  failure    {told['failure']}")
-    for problem in told["problems"]:
-        what = " ".join(filter(None, (problem["asset_id"], problem["format"])))
-        lines.append(f"  {problem['kind']:<9}  {what}: {problem['reason']}")
-    return "\n".join(lines)
+        yield _item("failure", told["failure"])
+    yield from _under_way(told)
+    for row in rows:
+        yield row_line(row)
+
+
+def _under_way(told: Mapping[str, Any]) -> Iterator[str]:
+    """What a running operation waits for, and the copy jobs of any."""
+    for each in told.get("waits_for", ()):
+        yield _item("waits for", each)
+    if told.get("looks_again_in_seconds") is not None:
+        yield _item("looks next", _when(told["looks_again_in_seconds"]))
+    jobs = told.get("copies", ())
+    for job in jobs:
+        how = "ended"
+        if not job["ended"]:
+            assets = f"{job['assets']:,} asset{'' if job['assets'] == 1 else 's'}"
+            how = f"about {assets}, followed for {in_time(job['followed_seconds'])}"
+        yield _item("copy job", " ".join(filter(None, (job["job_id"], job["format_name"], how))))
+    more = told.get("copy_jobs", 0) - len(jobs)
+    if more > 0:
+        yield _item("copy job", f"… and {more:,} more")
+
+
+def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
+    """The lines in which a person reads how an asset stands.
+
+    Args:
+        told: as ``Inspection.asset`` returns it.
+    """
+    yield f"Asset {told['asset_id']} of operation {told['operation_id']}"
+    for row in told["report"]:
+        yield _item(row["kind"], _why(row["format"], row["reason"]))
+    if told["looks_again_in_seconds"] is not None:
+        yield _item("looks next", _when(told["looks_again_in_seconds"]))
+    if told["failures"]:
+        yield _item("no answer", f"iconik gave no usable one, {told['failures']} times in a row")
+
+
+def row_line(row: Mapping[str, Any]) -> str:
+    """What came of a format of an asset, on one line."""
+    what = " ".join(filter(None, (row["asset_id"], row["format"])))
+    return _item(row["kind"], _why(what, row["reason"]))
+
+
+def json_parts(
+    told: Mapping[str, Any], lists: Mapping[str, Iterable[Mapping[str, Any]]]
+) -> Iterator[str]:
+    """A JSON object in parts, for lists that are too long to be held as a whole.
+
+    Args:
+        told: its other members, of which there is at least one.
+    """
+    yield json.dumps(told, indent=2).removesuffix("\n}")
+    for name, rows in lists.items():
+        yield f",\n  {json.dumps(name)}: ["
+        for number, row in enumerate(rows):
+            yield f"{',' if number else ''}\n    {json.dumps(row)}"
+        yield "\n  ]"
+    yield "\n}\n"
+
+
+def plain(text: str) -> str:
+    """A text without whatever else than letters would tell a terminal something."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def _item(name: str, what: str) -> str:
+    return f"  {name:<10}  {what}"
+
+
+def _why(what: str, reason: str) -> str:
+    return f"{what}: {reason}" if reason else what
+
+
+def _when(seconds: int) -> str:
+    return f"in {in_time(seconds)}" if seconds else "at once"

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ import settings as environment
 from database import connect
 from errors import PluginError, RetryError, SettingsError
 from history import STATES, Filters, History
+from inspecting import Inspection
 from ledger import Ledger
-from operations_text import in_full, listed
+from operations_text import asset_in_full, in_full, json_parts, listed, plain
 from operations_view import summary
-from outcomes import report
 from recorder import Recorder
 from retrying import try_again
 from settings import Settings
@@ -31,6 +31,7 @@ from watching import Watch
 
 PATIENCE = 5.0
 NEWEST = 50
+ID = "the operation's id, as it was answered to the click"
 INTERRUPTED = 130
 # As the shell says it of a program that a closed pipe has ended.
 UNHEARD = 141
@@ -81,12 +82,31 @@ def _list(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
 
 
 def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
-    ledger = Ledger(engine)
-    operation = ledger.operation(options.id)
+    operation = History(engine).operation(options.id)
     if operation is None:
         return _unknown(options.id)
-    told = report(operation, ledger.outcomes(operation.number), ledger.gone(operation.number))
-    print(json.dumps(told, indent=2) if options.json else in_full(told))
+    inspection = Inspection(engine, operation)
+    if options.asset:
+        return _show_asset(options, inspection)
+    told = inspection.in_full(now_ms())
+    if options.json:
+        lists = {"problems": inspection.problems()}
+        lists |= {"report": inspection.rows()} if options.all else {}
+        sys.stdout.writelines(json_parts(told, lists))
+    else:
+        _say(in_full(told, inspection.rows() if options.all else inspection.problems()))
+    return 0
+
+
+def _show_asset(options: argparse.Namespace, inspection: Inspection) -> int:
+    told = inspection.asset(options.asset)
+    if told is None:
+        listed_yet = "is not about it, or hasn't listed it yet"
+        return _complain(f"asset {options.asset}: operation {options.id} {listed_yet}")
+    if options.json:
+        print(json.dumps(told, indent=2))
+    else:
+        _say(asset_in_full(told))
     return 0
 
 
@@ -124,6 +144,11 @@ def _retry(options: argparse.Namespace, settings: Settings, _: sa.Engine) -> int
     return 0
 
 
+def _say(lines: Iterable[str]) -> None:
+    for each in lines:
+        print(plain(each))
+
+
 def _by() -> str:
     """Who types this, as the rest of 'stopped by'."""
     try:
@@ -155,14 +180,19 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument(
         "--limit", type=_positive, default=NEWEST, metavar="N", help=f"so many; {NEWEST} if not set"
     )
-    showing = commands.add_parser("show", help="the report of one operation")
+    showing = commands.add_parser("show", help="how one operation stands, and what it couldn't do")
+    showing.add_argument("id", help=ID)
+    assets = showing.add_mutually_exclusive_group()
+    assets.add_argument("asset", nargs="?", help="what came of this asset, by its id")
+    assets.add_argument("--all", action="store_true", help="what came of every asset")
     watching = commands.add_parser("watch", help="follow one operation, or all that run")
     watching.add_argument("id", nargs="?", help="the operation's id")
+    watching.set_defaults(asset=None, all=False)
     stopping = commands.add_parser("stop", help="have one begin nothing more, and end")
     retrying = commands.add_parser("retry", help="try again what one has kept, failed or left")
     retrying.add_argument("--everything", action="store_true", help="do all of it again")
-    for command in (showing, stopping, retrying):
-        command.add_argument("id", help="the operation's id, as it was answered to the click")
+    for command in (stopping, retrying):
+        command.add_argument("id", help=ID)
     for command, do in (
         (listing, _list),
         (showing, _show),

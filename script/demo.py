@@ -177,7 +177,7 @@ class Demonstration:
                 shown = now
             time.sleep(0.1)
         report = self._service.report(operation_id)
-        print("\n" + in_full(report))
+        print("", *in_full(report, report["problems"]), sep="\n")
         return report
 
     def _edit(self) -> None:

@@ -19,7 +19,6 @@ from claims import Claims
 from custom_action import CustomAction
 from database import connect
 from ledger import Ledger
-from operations_text import in_full
 from outcomes import Outcome
 from recorder import Recorder
 from show_operations import main
@@ -58,7 +57,7 @@ def test_a_list_has_a_line_for_each_operation(
     assert main(["list"]) == 0
     assert capsys.readouterr().out == (
         f"{failed}  1970-01-01T00:00:00+00:00  Remove from LucidLink  failed                  "
-        "1 asset, 1 undone\n"
+        "1 asset               1 asset, 1 undone\n"
     )
 
 
@@ -77,34 +76,72 @@ def test_a_report_is_shown_in_full(failed: str, capsys: pytest.CaptureFixture[st
     assert main(["show", failed]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "Remove from LucidLink: failed",
-        f"  operation  {failed}",
-        "  selection  1 asset, formats ORIGINAL",
-        "  recorded   1970-01-01T00:00:00+00:00, ended 1970-01-01T00:00:01+00:00",
-        "  in all     1 asset, 1 undone",
-        "  failure    no token is good any more",
-        "  failed     collection c: iconik knows it no more",
+        f"  operation   {failed}",
+        "  clicked by  user unknown",
+        "  selection   1 asset, formats ORIGINAL",
+        "  recorded    1970-01-01T00:00:00+00:00, ended 1970-01-01T00:00:01+00:00",
+        "  in all      1 asset, 1 undone",
+        "  failure     no token is good any more",
+        "  failed      collection c: iconik knows it no more",
     ]
 
 
 def test_a_report_can_be_had_as_json(failed: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", failed, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["failure"] == "no token is good any more"
+    told = json.loads(capsys.readouterr().out)
+    assert told["failure"] == "no token is good any more"
+    assert [each["asset_id"] for each in told["problems"]] == ["collection c"]
+    assert "report" not in told
 
 
-def test_a_running_operation_has_not_ended() -> None:
-    told = {
-        "title": "Add to LucidLink",
-        "result": "running",
-        "operation_id": "o",
-        "selection": "1 asset",
-        "formats": ["ORIGINAL"],
-        "recorded": "then",
-        "ended": None,
-        "counts": {"assets": 1},
-        "failure": None,
-        "problems": [],
-    }
-    assert "ended not yet" in in_full(told)
+def test_all_that_came_of_it_is_shown_where_that_is_asked_for(
+    kept: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["show", kept, "--all"])
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "  removed     a1 ORIGINAL",
+        "  kept        a2 ORIGINAL: it differs",
+    ]
+    main(["show", kept, "--all", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert [each["kind"] for each in told["report"]] == ["removed", "kept"]
+    assert told["problems"] == told["report"][1:]
+
+
+def test_what_came_of_one_asset_is_shown(kept: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", kept, "a1"])
+    assert capsys.readouterr().out.splitlines() == [
+        f"Asset a1 of operation {kept}",
+        "  removed     ORIGINAL",
+    ]
+    main(["show", kept, "a2", "--json"])
+    assert json.loads(capsys.readouterr().out)["report"][0]["reason"] == "it differs"
+
+
+def test_an_asset_that_an_operation_is_not_about_is_one_clear_line(
+    kept: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", kept, "a3"]) == 1
+    assert capsys.readouterr().err == (
+        f"script/operations: asset a3: operation {kept} is not about it, or hasn't listed it yet\n"
+    )
+
+
+def test_one_asset_and_all_of_them_are_not_asked_for_at_once(
+    kept: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["show", kept, "a1", "--all"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_what_iconik_says_tells_a_terminal_nothing(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operation = clicked(database, a_click())
+    a_ledger(database).fail(operation.number, "bad\x1b[2J\nclip é", 1)
+    main(["show", operation.id])
+    assert "  failure     bad\\x1b[2J\\nclip é\n" in capsys.readouterr().out
 
 
 def test_an_unknown_operation_is_one_clear_line(
@@ -271,7 +308,7 @@ def test_what_was_kept_is_tried_again(
     assert main(["retry", kept]) == 0
     assert capsys.readouterr().out == f"The same is running already: {said[1]}\n"
     main(["show", said[1]])
-    assert f"  retry of   {kept}, by ada with script/operations" in capsys.readouterr().out
+    assert f"  retry of    {kept}, by ada with script/operations" in capsys.readouterr().out
 
 
 def test_everything_is_done_again(
@@ -496,4 +533,4 @@ def test_who_stopped_an_operation_is_told(
 ) -> None:
     a_ledger(database).ask_to_stop(running.id, "Ada", 1)
     main(["show", running.id])
-    assert "  stopped by Ada\n" in capsys.readouterr().out
+    assert "  stopped by  Ada\n" in capsys.readouterr().out

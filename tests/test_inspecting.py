@@ -1,0 +1,139 @@
+"""How an operation stands, and what came of its assets, as the shell is told of it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+import inspecting
+from claims import Claims
+from history import History
+from inspecting import Inspection
+from outcomes import LEFT, Outcome, given_up, report
+from tables import Operation
+from tests.makers import a_click, a_database, a_ledger, a_term, expanded, found
+from turn import begin_term
+
+NOW = 1_000_000
+BOTH = ("ORIGINAL", "PROXY")
+REMOVED, KEPT = Outcome("removed"), Outcome("kept", "clip.mov differs")
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        begin_term(engine, NOW)
+        yield engine
+
+
+def begun(engine: sa.Engine, *asset_ids: str) -> tuple[Operation, Claims]:
+    """A Remove of two formats of some assets, which runs."""
+    operation = expanded(engine, a_click("remove", formats=BOTH), asset_ids)
+    return operation, Claims(engine, operation, a_term(engine))
+
+
+def inspect(engine: sa.Engine, operation: Operation) -> Inspection:
+    return Inspection(engine, found(engine, operation.id))
+
+
+def said(rows: Iterator[Mapping[str, object]]) -> list[tuple[object, ...]]:
+    return [(row["asset_id"], row["format"], row["kind"]) for row in rows]
+
+
+def test_every_format_of_every_asset_has_a_row_and_so_has_what_could_not_be_opened(
+    engine: sa.Engine,
+) -> None:
+    operation, claims = begun(engine, "a1", "a2")
+    a_ledger(engine).expand(operation.number, 1, ["a1", "a2"], {"collection c": "no such"})
+    (held,) = claims.take(1, NOW)
+    claims.note(held, "done", {"ORIGINAL": REMOVED, "PROXY": Outcome("absent")})
+    assert said(inspect(engine, operation).rows()) == [
+        ("a1", "ORIGINAL", "removed"),
+        ("a1", "PROXY", "absent"),
+        ("a2", "ORIGINAL", "under way"),
+        ("a2", "PROXY", "under way"),
+        ("collection c", None, "failed"),
+    ]
+
+
+def test_many_assets_are_read_bit_by_bit(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspecting, "READ_AT_ONCE", 3)
+    operation, _ = begun(engine, *(f"a{number}" for number in range(8)))
+    assert len(list(inspect(engine, operation).rows())) == 16
+
+
+def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
+    operation, claims = begun(engine, "a1", "a2", "a3", "a4", "a5")
+    ledger = a_ledger(engine)
+    ledger.expand(operation.number, 1, [], {"collection c": "no such", "collection b": "no such"})
+    done, given, asked, deleting, _ = claims.take(5, NOW)
+    claims.note(done, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
+    claims.may_delete(given, {"set-1": "ORIGINAL"})
+    claims.note(given, "done", given_up(BOTH, given.memo.deleting, "iconik answered 400"))
+    asked.memo.asked["PROXY"] = ""
+    claims.note(asked, "copying", {"ORIGINAL": Outcome("vanished", "iconik knows it no more")})
+    claims.may_delete(deleting, {"set-2": "ORIGINAL"})
+    ledger.fail(operation.number, "no token is good any more", NOW)
+    of_report = report(
+        found(engine, operation.id),
+        ledger.outcomes(operation.number),
+        dict(sorted(ledger.gone(operation.number).items())),
+    )["problems"]
+    problems = list(inspect(engine, operation).problems())
+    assert [each for each in of_report if each not in problems] == []
+    assert [each for each in problems if each not in of_report] == []
+    assert {str(each["reason"]).split(":")[0] for each in problems} >= {
+        "its deletion was not finished",
+        LEFT,
+        "clip.mov differs",
+    }
+
+
+# One asset
+
+
+def test_an_asset_has_all_its_formats(engine: sa.Engine) -> None:
+    operation, claims = begun(engine, "a1", "a10")
+    (held, _) = claims.take(2, NOW)
+    claims.note(held, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
+    told = inspect(engine, operation).asset("A1")
+    assert told == {
+        "operation_id": operation.id,
+        "asset_id": "a1",
+        "report": [
+            {"asset_id": "a1", "format": "ORIGINAL", "kind": "removed", "reason": ""},
+            {"asset_id": "a1", "format": "PROXY", "kind": "kept", "reason": "clip.mov differs"},
+        ],
+        "waits_for": None,
+        "looks_again_in_seconds": None,
+        "failures": 0,
+    }
+
+
+def test_an_asset_that_is_not_done_says_what_it_waits_for_and_how_long(engine: sa.Engine) -> None:
+    operation, claims = begun(engine, "a1")
+    (held,) = claims.take(1, NOW)
+    held.memo.failures = 2
+    claims.note(held, "settling", {}, due_ms=History(engine).clock() + 9_999)
+    told = inspect(engine, operation).asset("a1")
+    assert told
+    assert told["waits_for"] == "will be looked at again soon"
+    assert (told["looks_again_in_seconds"], told["failures"]) == (9, 2)
+
+
+def test_an_asset_whose_copy_is_under_way_is_not_due(engine: sa.Engine) -> None:
+    operation, claims = begun(engine, "a1")
+    claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    told = inspect(engine, operation).asset("a1")
+    assert told
+    assert told["waits_for"] == "its copy is under way in iconik"
+    assert told["looks_again_in_seconds"] is None
+
+
+@pytest.mark.parametrize("asset_id", ["a", "a11", "b1", "%"])
+def test_an_asset_that_it_is_not_about_is_none(engine: sa.Engine, asset_id: str) -> None:
+    operation, _ = begun(engine, "a1")
+    assert inspect(engine, operation).asset(asset_id) is None

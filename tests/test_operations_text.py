@@ -1,0 +1,105 @@
+"""What script/operations says of operations and assets, line by line."""
+
+import json
+from typing import Any
+
+import pytest
+
+from operations_text import asset_in_full, in_full, json_parts
+
+TOLD: dict[str, Any] = {
+    "title": "Add to LucidLink",
+    "result": "running",
+    "operation_id": "1b9d",
+    "user_id": "ada",
+    "clicks": 1,
+    "selection": "1 asset",
+    "formats": ["ORIGINAL"],
+    "recorded": "then",
+    "ended": None,
+    "counts": {"assets": 1},
+    "retry_of": None,
+    "stopped_by": None,
+    "failure": None,
+}
+ASSET: dict[str, Any] = {
+    "operation_id": "1b9d",
+    "asset_id": "a1",
+    "report": [{"asset_id": "a1", "format": "ORIGINAL", "kind": "copied", "reason": ""}],
+    "looks_again_in_seconds": None,
+    "failures": 0,
+}
+COPY = {"job_id": "j1", "format_name": "", "ended": True, "assets": 0, "followed_seconds": None}
+
+
+def said(**more: Any) -> list[str]:
+    return list(in_full({**TOLD, **more}, []))
+
+
+def test_who_clicked_is_said_and_how_often() -> None:
+    assert "  clicked by  user ada" in said()
+    assert "  clicked by  user ada, 3 times" in said(clicks=3)
+    assert "  clicked by  user unknown" in said(user_id=None)
+
+
+def test_a_running_operation_has_not_ended() -> None:
+    assert "  recorded    then, ended not yet" in said()
+
+
+def test_each_thing_it_waits_for_has_a_line() -> None:
+    lines = said(waits_for=["its assets to be listed", "iconik"], looks_again_in_seconds=61)
+    assert lines[-3:] == [
+        "  waits for   its assets to be listed",
+        "  waits for   iconik",
+        "  looks next  in 1 min 1 s",
+    ]
+
+
+def test_what_looks_now_looks_at_once() -> None:
+    assert said(looks_again_in_seconds=0)[-1] == "  looks next  at once"
+
+
+@pytest.mark.parametrize(
+    ("job", "line"),
+    [
+        ({}, "  copy job    j1 ended"),
+        (
+            {"format_name": "ORIGINAL", "ended": False, "assets": 1, "followed_seconds": 3},
+            "  copy job    j1 ORIGINAL about 1 asset, followed for 3 s",
+        ),
+        (
+            {"ended": False, "assets": 1200, "followed_seconds": 60},
+            "  copy job    j1 about 1,200 assets, followed for 1 min",
+        ),
+    ],
+)
+def test_its_copy_jobs_have_a_line_each(job: dict[str, Any], line: str) -> None:
+    assert said(copies=[{**COPY, **job}], copy_jobs=1)[-1] == line
+
+
+def test_of_many_copy_jobs_it_is_said_how_many_more_there_are() -> None:
+    assert said(copies=[COPY], copy_jobs=2001)[-1] == "  copy job    … and 2,000 more"
+
+
+# One asset
+
+
+def test_an_asset_that_is_done_waits_for_nothing() -> None:
+    assert list(asset_in_full(ASSET))[1:] == ["  copied      ORIGINAL"]
+
+
+def test_an_asset_that_waits_says_how_long_and_why() -> None:
+    told = {**ASSET, "looks_again_in_seconds": 5, "failures": 2}
+    assert list(asset_in_full(told))[2:] == [
+        "  looks next  in 5 s",
+        "  no answer   iconik gave no usable one, 2 times in a row",
+    ]
+
+
+# JSON
+
+
+@pytest.mark.parametrize("rows", [[], [{"a": 1}], [{"a": 1}, {"b": 'x"\n'}]])
+def test_json_in_parts_is_json(rows: list[dict[str, Any]]) -> None:
+    text = "".join(json_parts({"one": 1, "two": [2]}, {"rows": rows, "more": rows}))
+    assert json.loads(text) == {"one": 1, "two": [2], "rows": rows, "more": rows}
