@@ -124,6 +124,15 @@ def test_the_second_run_starts_it(installed: Installed) -> None:
     assert installed.property("UnitFileState") == "enabled"
 
 
+def test_what_it_says_shows_more_can_be_run_from_anywhere(installed: Installed) -> None:
+    shown = re.findall(r"^  (?:sudo )?(.+)$", installed.second_run.output, re.MULTILINE)
+    assert [each.split()[0] for each in shown] == [
+        "systemctl", "journalctl", f"{CHECKOUT}/script/operations",
+    ]  # fmt: skip
+    ended = [installed.machine.run(f"cd / && {each}") for each in shown]
+    assert [each for each in ended if not each.ok] == []
+
+
 def test_gunicorn_takes_arguments_from_where_debian_has_them(installed: Installed) -> None:
     main = installed.property("MainPID")
     children = installed.machine.path(f"/proc/{main}/task/{main}/children").read_text()

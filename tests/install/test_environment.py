@@ -1,0 +1,209 @@
+"""script/environment and script/operations: what a service runs on is neither lost nor changed."""
+
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.harness import ROOT, Process, stop_all, wait_for
+
+PYTHON = f"{sys.base_prefix}/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
+# Of nothing that must be fetched, so that no network is needed.
+EMPTY = "# nothing\n"
+HASH = "--hash=sha256:" + "0" * 64
+# Nobody listens at port 1.
+UNREACHABLE = f"some @ http://127.0.0.1:1/some-1-py3-none-any.whl {HASH}\n"
+
+
+class Checkout:
+    """A checkout with the scripts alone, whose environment has no packages.
+
+    Args:
+        root: an empty directory.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.venv = root / ".venv"
+        (root / "script").mkdir()
+        for name in ("environment", "operations"):
+            shutil.copy(ROOT / "script" / name, root / "script")
+        (root / "show_operations.py").write_text(
+            "import os, sys; print(sys.prefix, os.getcwd(), sys.argv[1:])\n"
+        )
+        self.require(EMPTY)
+
+    def require(self, requirements: str) -> None:
+        """Change what an environment is to have."""
+        (self.root / "requirements.txt").write_text(requirements)
+
+    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a script from another directory; pip tries nothing twice."""
+        return subprocess.run(
+            [str(self.root / command[0]), *command[1:]],
+            cwd="/",
+            env={**os.environ, "PIP_RETRIES": "0", "PYTHON": PYTHON, **variables},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    @property
+    def mark(self) -> Path:
+        """A file in the environment, which is gone when it is made anew."""
+        return self.venv / "mark"
+
+    def is_as_it_was(self) -> bool:
+        """Whether the marked environment is in its place, works, and has left nothing beside it."""
+        done = subprocess.run([self.venv / "bin" / "python", "-c", ""], check=False)
+        return self.mark.exists() and done.returncode == 0 and not self.beside()
+
+    def beside(self) -> list[Path]:
+        """What lies beside the environment."""
+        return list(self.root.glob(".venv?*"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout with an environment."""
+    checkout = Checkout(tmp_path_factory.mktemp("checkout"))
+    done = checkout.run("script/environment")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{checkout.venv}\n"
+    return checkout
+
+
+@pytest.fixture
+def checkout(made: Checkout) -> Iterator[Checkout]:
+    """The same, its environment marked; whichever there is afterwards is the next test's."""
+    made.require(EMPTY)
+    made.mark.touch()
+    yield made
+    stop_all()
+    made.require(EMPTY)
+    assert made.run("script/environment").returncode == 0
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Somebody who lets pip wait for an answer."""
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        yield made
+
+
+def begun(checkout: Checkout, listener: socket.socket) -> Process:
+    """A script/environment that is waiting for a package, the one before out of its way."""
+    checkout.require(UNREACHABLE.replace(":1/", f":{listener.getsockname()[1]}/"))
+    variables = {"PYTHON": PYTHON, "no_proxy": "*"}
+    process = Process(
+        [str(checkout.root / "script/environment")], variables, checkout.root / "made.log"
+    )
+    # Its connection is made, and never answered.
+    assert select.select([listener], [], [], 60)[0]
+    assert not checkout.mark.exists()
+    return process
+
+
+def another_python(directory: Path) -> Path:
+    """The same Python from another place."""
+    (directory / "bin").mkdir()
+    (directory / "lib").symlink_to(f"{sys.base_prefix}/lib")
+    shutil.copy(PYTHON, directory / "bin")
+    (directory / "bin" / "python3").symlink_to(Path(PYTHON).name)
+    return directory / "bin" / "python3"
+
+
+def test_one_that_is_there_is_not_made_anew(checkout: Checkout) -> None:
+    assert checkout.run("script/environment").returncode == 0
+    assert checkout.is_as_it_was()
+
+
+def test_other_requirements_make_it_anew(checkout: Checkout) -> None:
+    checkout.require("# something else\n")
+    assert checkout.run("script/environment").returncode == 0
+    assert not checkout.mark.exists()
+    assert checkout.beside() == []
+
+
+def test_one_that_can_not_be_made_leaves_the_one_before(checkout: Checkout) -> None:
+    checkout.require(UNREACHABLE)
+    failed = checkout.run("script/environment")
+    assert failed.returncode != 0
+    assert failed.stdout == ""
+    assert "That failed. The environment from before is in its place again." in failed.stderr
+    assert checkout.is_as_it_was()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_one_leaves_the_one_before(
+    checkout: Checkout, listener: socket.socket, number: signal.Signals
+) -> None:
+    process = begun(checkout, listener)
+    os.killpg(process.pid, number)
+    assert process.exit_status() != 0
+    assert checkout.is_as_it_was()
+
+
+def test_after_a_power_cut_the_one_before_is_put_back(
+    checkout: Checkout, listener: socket.socket
+) -> None:
+    begun(checkout, listener).kill()
+    assert checkout.beside()
+    checkout.require(EMPTY)
+    assert checkout.run("script/environment").returncode == 0
+    assert checkout.is_as_it_was()
+
+
+def test_while_one_is_made_others_wait_for_it(checkout: Checkout, listener: socket.socket) -> None:
+    process = begun(checkout, listener)
+    other = Process([str(checkout.root / "script/operations")], {}, checkout.root / "other.log")
+    inode = checkout.root.stat().st_ino
+    waiting = re.compile(rf"-> FLOCK .*:{inode} ")
+    wait_for("wait", lambda: waiting.search(Path("/proc/locks").read_text()), 30)
+    process.stop()
+    assert other.exit_status() == 0
+    assert other.output() == f"{checkout.venv} {checkout.root} []\n"
+    assert checkout.is_as_it_was()
+
+
+def test_it_keeps_its_python_whichever_is_the_first_on_the_path(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    path = f"{another_python(tmp_path).parent}:{os.environ['PATH']}"
+    assert checkout.run("script/environment", PATH=path, PYTHON="").returncode == 0
+    assert checkout.is_as_it_was()
+
+
+def test_another_python_that_is_named_is_taken_though_its_version_is_the_same(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    another = str(another_python(tmp_path))
+    assert checkout.run("script/environment", PYTHON=another).returncode == 0
+    assert not checkout.mark.exists()
+    assert str((checkout.venv / "bin" / "python").resolve()).startswith(str(tmp_path))
+
+
+def test_operations_run_from_anywhere_in_the_checkout(checkout: Checkout) -> None:
+    shown = checkout.run("script/operations", "list", "--json")
+    assert shown.stdout == f"{checkout.venv} {checkout.root} ['list', '--json']\n"
+
+
+def test_to_show_operations_leaves_the_environment_as_it_is(checkout: Checkout) -> None:
+    checkout.require(UNREACHABLE)
+    assert checkout.run("script/operations", PYTHON="/nowhere/python").returncode == 0
+    assert checkout.is_as_it_was()
+
+
+def test_operations_have_one_made_where_none_works(checkout: Checkout) -> None:
+    (checkout.venv / "bin" / "python").unlink()
+    assert checkout.run("script/operations").returncode == 0
+    assert not checkout.mark.exists()
