@@ -159,6 +159,15 @@ def _tell_of(where: Endpoint, version: str) -> Iterator[Finding]:
 
 
 def _health(answer: Answer) -> Finding:
+    is_ours = "message" in answer.told
+    if not is_ours and answer.status < requests.codes.server_error:
+        # Google Cloud Run keeps the path for itself.
+        return unknown(
+            HEALTH,
+            f"/healthz is answered ({answer.status}) by what lies before the plugin, as it is at "
+            "Google's: go by the lines about the database and operations, with the service's own "
+            "DATABASE_URL",
+        )
     if answer.status == requests.codes.ok:
         return ok(HEALTH, "clicks can be recorded, and operations run")
     return wrong(HEALTH, f"the service answers {answer.status}: {answer.message}")

@@ -107,6 +107,28 @@ def test_a_service_that_can_not_work_says_why(http: RequestsMock, settings: Sett
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("status", [200, 404])
+def test_the_health_that_something_else_answers_for_is_unknown(
+    http: RequestsMock, settings: Settings, status: int
+) -> None:
+    answer(http, health={"status": status, "body": "<html><title>Error 404 (Not Found)!!1</title>"})
+    _, (what, state, detail), (_, secret, _) = said(settings)
+    assert (what, state, secret) == ("health", "unknown", "ok")
+    assert detail.startswith(f"/healthz is answered ({status}) by what lies before the plugin")
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [{"status": 404, "json": {"message": "not found"}}, {"status": 502, "body": "Bad Gateway"}],
+    ids=lambda problem: str(problem["status"]),
+)
+def test_a_health_that_is_the_services_own_and_bad_is_wrong(
+    http: RequestsMock, settings: Settings, problem: dict[str, Any]
+) -> None:
+    answer(http, health=problem)
+    assert said(settings)[1][:2] == ("health", "wrong")
+
+
 def test_another_secret_there_is_told(http: RequestsMock, settings: Settings) -> None:
     answer(http, check={"status": 401, "json": {"message": "wrong"}})
     what, state, detail = said(settings)[2]
