@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+from dotenv import dotenv_values
 
 from simulator.harness import Simulator, stop_all, wait_for
 from tests.documented import documented
@@ -184,6 +185,33 @@ def test_the_second_run_makes_nothing_twice(installed: Installed) -> None:
     for step in ("useradd", "make_settings", "name_database", "write_site"):
         assert f"+ {step}" in installed.first_run.output
         assert f"+ {step}" not in installed.second_run.output
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "DATABASE_URL=postgresql://database/plugin",
+        "DATABASE_URL = postgresql://database/plugin",
+        "export DATABASE_URL=postgresql://database/plugin",
+        "  export\t'DATABASE_URL' = 'postgresql://database/plugin'",
+        'DATABASE_URL="postgresql://database/plugin"',
+        "DATABASE_URL=",
+        "DATABASE_URL=''",
+        "#DATABASE_URL=postgresql://database/plugin",
+        "OLD_DATABASE_URL=postgresql://database/plugin",
+    ],
+)
+def test_a_database_is_named_just_where_the_settings_name_none(
+    installed: Installed, line: str
+) -> None:
+    env = installed.machine.path(f"{CHECKOUT}/.env")
+    before = env.read_text()
+    env.write_text(f"{line}\n")
+    is_named = bool(dotenv_values(env, interpolate=False).get("DATABASE_URL"))
+    shown = installed.machine.run("script/install --dry-run").output
+    env.write_text(before)
+    assert "systemctl restart" in shown
+    assert ("  name_database " in shown) is not is_named
 
 
 def test_a_click_goes_through_nginx_to_the_end(installed: Installed) -> None:
