@@ -80,6 +80,13 @@ PROBES = (
         "remove files from LucidLink",
         lambda iconik, _, new: iconik.delete_file_set(new(), new(), until=math.inf),
     ),
+    # By an id of nothing: by none, it might be taken for all that lies in the delete queue.
+    Probe(
+        "can_purge_files",
+        "remove files from LucidLink faster, many at once",
+        lambda iconik, _, new: iconik.purge_file_sets([new()]),
+        is_common=False,
+    ),
     Probe(
         "can_write_jobs",
         "show operations in iconik's jobs list",

@@ -13,7 +13,9 @@ from check_roles import PROBES
 from errors import IconikUnavailable, TokenRejected
 from iconik import Iconik
 from settings import UUID, Settings
+from simulator.harness import ROOT
 from tests.fake_iconik import API, NoPacer
+from tests.test_iconik import CALLS
 from transport import Transport
 
 USER = f"{API}users/v1/users/current/"
@@ -30,6 +32,7 @@ PATHS = {
     "can_read_collections": ("GET", "assets/v1/collections/{}/contents/"),
     "can_write_transfers": ("POST", "files/v1/storages/{}/bulk/"),
     "can_delete_files": ("DELETE", "files/v1/assets/{}/file_sets/{}/"),
+    "can_purge_files": ("POST", "files/v1/delete_queue/file_sets/purge/"),
     "can_write_jobs": ("PATCH", "jobs/v1/jobs/{}/"),
     "can_search": ("POST", "search/v1/search/"),
     "can_read_saved_searches": ("GET", "search/v1/search/saved/{}/"),
@@ -38,8 +41,8 @@ PATHS = {
     "can_delete_custom_actions": ("DELETE", "assets/v1/custom_actions/ASSET/{}/"),
 }
 ONLY_FOR_SOME = {
-    "can_write_jobs", "can_search", "can_read_saved_searches", "can_write_custom_actions",
-    "can_delete_custom_actions",
+    "can_purge_files", "can_write_jobs", "can_search", "can_read_saved_searches",
+    "can_write_custom_actions", "can_delete_custom_actions",
 }  # fmt: skip
 
 
@@ -169,8 +172,19 @@ def test_a_token_that_ends_meanwhile_ends_it(
         roles(iconik, transport)
 
 
-def test_every_role_that_operations_need_is_asked_for() -> None:
-    assert {probe.role for probe in PROBES} == set(PATHS)
+def test_every_role_that_the_readme_lists_is_asked_for() -> None:
+    (listed,) = re.findall(
+        r"\nThe token that acts for the plugin needs these roles in iconik: (.+?)\n\n",
+        (ROOT / "README.md").read_text(),
+        re.DOTALL,
+    )
+    asked_for = [probe.role for probe in PROBES]
+    assert sorted(asked_for) == sorted(re.findall(r"\bcan_\w+", listed))
+    assert sorted(asked_for) == sorted(PATHS)
+
+
+def test_every_role_that_a_call_needs_is_asked_for() -> None:
+    assert {role for _, _, role in CALLS} <= {probe.role for probe in PROBES}
 
 
 def test_nothing_that_is_asked_could_change_anything(
@@ -181,7 +195,7 @@ def test_nothing_that_is_asked_could_change_anything(
     roles(iconik, transport)
     asked = [call.request for call in http.calls]
     writing = [each for each in asked if each.method != "GET"]
-    assert len(writing) == 6
+    assert len(writing) == 7
     ids: list[str] = []
     for each in writing:
         path = str(each.url).removeprefix(API)
@@ -192,6 +206,10 @@ def test_nothing_that_is_asked_could_change_anything(
             ids.append(body["query"])
         elif path.endswith("/bulk/"):
             assert body["object_ids"] == []
+        elif path == "files/v1/delete_queue/file_sets/purge/":
+            # Of none, it might be taken for all that lie there.
+            assert len(body["ids"]) == 1
+            ids += body["ids"]
         else:
             assert body == {}
             assert path.startswith(
@@ -199,7 +217,7 @@ def test_nothing_that_is_asked_could_change_anything(
             )
             assert found
     # Each made for this request alone, so that it names nothing.
-    assert len(set(ids)) == len(ids) == 7
+    assert len(set(ids)) == len(ids) == 8
     first = list(ids)
     http.calls.reset()
     roles(iconik, transport)
