@@ -1,5 +1,6 @@
 """The shipped nginx configuration, in a real nginx in front of the real service."""
 
+import json
 import os
 import shutil
 import socket
@@ -75,6 +76,8 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
         f"server_name {HOST}": "server_name localhost",
         "/var/log/nginx/": f"{directory}/",
         "/run/b2-iconik-plugin/": f"{directory}/",
+        # What the machine's OpenSSL would refuse by itself must be refused by nginx.
+        "    ssl_protocols ": "    ssl_ciphers ALL:@SECLEVEL=0;\n    ssl_protocols ",
     }.items():
         assert place in shipped
         shipped = shipped.replace(place, here)
@@ -102,19 +105,17 @@ def answers(front: Front, nginx: Process) -> bool:
         return False
 
 
-def click(front: Front, asset_id: str) -> requests.Response:
+def click(front: Front, asset_id: str, size: int = 0) -> requests.Response:
+    """Click through nginx, by a body that is filled up to a size."""
+    posted = {"context": "ASSET", "asset_ids": [asset_id], "auth_token": front.simulator.token}
     return requests.post(
         f"{front.url}/add",
         params={
             "b2_storage_id": front.simulator.b2_storage_id,
             "ll_storage_id": front.simulator.ll_storage_id,
         },
-        json={
-            "context": "ASSET",
-            "asset_ids": [asset_id],
-            "auth_token": front.simulator.token,
-        },
-        headers={"x-bz-secret": SECRET},
+        data=json.dumps(posted).ljust(size),
+        headers={"x-bz-secret": SECRET, "Content-Type": "application/json"},
         verify=front.certificate,
         timeout=20,
     )
@@ -135,15 +136,14 @@ def test_http_leads_to_https(front: Front) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-def test_tls_before_1_2_is_refused(front: Front) -> None:
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_tls_before_1_2_is_refused(front: Front, version: ssl.TLSVersion) -> None:
     old = ssl.create_default_context(cafile=front.certificate)
-    # What the machine itself would refuse must be refused by nginx.
     old.set_ciphers("ALL:@SECLEVEL=0")
-    old.minimum_version = ssl.TLSVersion.TLSv1
-    old.maximum_version = ssl.TLSVersion.TLSv1_1
+    old.minimum_version = old.maximum_version = version
     with (
         socket.create_connection(("localhost", front.https), 10) as raw,
-        pytest.raises(ssl.SSLError),
+        pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"),
     ):
         old.wrap_socket(raw, server_hostname="localhost")
 
@@ -175,6 +175,12 @@ def test_the_metrics_can_be_read_through_the_unix_socket_itself(front: Front) ->
         plugin.connect(f"{front.directory}/plugin.sock")
         plugin.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert plugin.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("size", [1_500_000, 4 * 1024 * 1024])
+def test_a_click_of_any_size_that_the_plugin_takes_is_recorded(front: Front, size: int) -> None:
+    answer = click(front, asset(front.simulator, f"large{size}"), size)
+    assert (answer.status_code, answer.json()["message"]) == (200, "OK")
 
 
 def test_a_body_far_too_large_is_refused(front: Front) -> None:
