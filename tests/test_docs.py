@@ -46,8 +46,8 @@ MAC = Needs("a Mac")
 DEMO = Run("tests/system/test_demo.py::test_ctrl_c_leaves_no_process_and_no_file_behind")
 FILLED_IN = Run("tests/test_docs.py::test_the_example_of_settings_can_be_filled_in")
 SERVER = Run("tests/install/test_first_click.py::test_the_server_of_the_readme_starts")
-# By script/install, which does the same.
 INSTALL = Run("tests/install/test_install.py::test_the_second_run_starts_it")
+BY_HAND = Run("tests/install/test_by_hand.py::test_it_runs_and_scripts_look_where_it_does")
 WALK = Run("tests/install/test_first_click.py::test_the_walk_without_iconik_ends_with_a_click")
 BACKUP = Run("tests/install/test_install.py::test_a_backup_that_is_restored_has_what_was_under_way")
 CI = Run(".ci/run")
@@ -69,10 +69,14 @@ COMMANDS: dict[str, Run | Needs] = {
     "sudo git clone": NETWORK,
     "cd /opt/b2-iconik-plugin": INSTALL,
     "sudo script/install --nginx plugin.example.com": NETWORK,
-    "sudo cp b2-iconik-plugin.service": INSTALL,
-    "sudo systemctl daemon-reload": INSTALL,
-    "sudo systemctl enable --now b2-iconik-plugin": INSTALL,
-    "systemctl status b2-iconik-plugin": INSTALL,
+    "sudo useradd": BY_HAND,
+    "sudo PYTHON=/usr/bin/python3 script/environment": BY_HAND,
+    "sudo install -m 600 -o b2-iconik-plugin -g b2-iconik-plugin .env.example .env": BY_HAND,
+    "echo DATABASE_URL=sqlite:////var/lib/b2-iconik-plugin/": BY_HAND,
+    "sudo cp b2-iconik-plugin.service": BY_HAND,
+    "sudo systemctl daemon-reload": BY_HAND,
+    "sudo systemctl enable --now b2-iconik-plugin": BY_HAND,
+    "systemctl status b2-iconik-plugin": BY_HAND,
     # docs/first-click.md, docs/troubleshooting.md
     "sudo apt-get": NETWORK,
     "sudo certbot": NETWORK,

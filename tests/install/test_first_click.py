@@ -15,7 +15,7 @@ SUDO = """
 set -u
 sudo() {
   [ "$1" != -E ] || shift
-  case $1 in script/install) yes | "$@" ;; *) "$@" ;; esac
+  case $1 in script/install) yes | "$@" ;; *) env "$@" ;; esac
 }
 """
 

@@ -325,7 +325,10 @@ def is_served(installed: Installed) -> bool:
 
 def test_uninstalling_keeps_the_operations_unless_they_are_purged(installed: Installed) -> None:
     operation_id = installed.click("add", asset(installed.simulator, "kept"))
+    groups = "id --groups --name www-data"
+    assert "b2-iconik-plugin" in installed.machine.run(groups).output.split()
     assert installed.machine.run("script/uninstall --yes").ok
+    assert "b2-iconik-plugin" not in installed.machine.run(groups).output.split()
     assert installed.property("LoadState") == "not-found"
     for gone in (SOCKET, f"{CHECKOUT}/.venv", "/etc/nginx/conf.d/b2-iconik-plugin.conf"):
         assert not installed.machine.path(gone).exists()
