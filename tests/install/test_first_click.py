@@ -19,6 +19,8 @@ sudo() {
 }
 """
 
+FINDING = re.compile(r"^ok       ([^:]+): ", re.MULTILINE)
+
 pytestmark = pytest.mark.skipif(
     not (can_be_had() or os.environ.get("REQUIRE_SERVERS")),
     reason="a machine with a real systemd needs root and the package systemd-container",
@@ -47,6 +49,8 @@ def test_the_walk_without_iconik_ends_with_a_click(machine: Machine) -> None:
     first, second = re.findall(r"^(One thing is|Nothing is) wrong\.$", walked.output, re.MULTILINE)
     assert (first, second) == ("One thing is", "Nothing is")
     assert "ok       endpoint: https://localhost answers over HTTPS" in walked.output
+    first_lines = FINDING.findall(section("6. What is still wrong").partition("\n...\n")[0])
+    assert FINDING.findall(walked.output)[: len(first_lines)] == first_lines
     assert walked.output.count("\ncreated  ") == 6
     assert '"status":200' in walked.output
     wait_for(
