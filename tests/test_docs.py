@@ -105,14 +105,18 @@ COMMANDS: dict[str, Run | Needs] = {
     # docs/deployment.md
     "sudo git pull": NETWORK,
     "sudo script/install --yes": INSTALL,
-    "curl --silent --unix-socket": Run("tests/install/test_install.py::test_only_nginx_may_speak"),
+    "sudo curl --silent --unix-socket": Run(
+        "tests/install/test_install.py::test_only_nginx_may_speak"
+    ),
     "sudo systemctl stop b2-iconik-plugin": BACKUP,
     "sudo systemctl start b2-iconik-plugin": BACKUP,
-    "sudo sqlite3": BACKUP,
+    'sudo sh -c "umask 077 && sqlite3': BACKUP,
     "sudo rm -f": BACKUP,
     "sudo install -m 600": BACKUP,
-    "pg_dump": Run("tests/postgres/test_backup.py::"),
+    "export DATABASE_URL=": Run("tests/postgres/test_backup.py::"),
+    "(umask 077 && pg_dump": Run("tests/postgres/test_backup.py::"),
     "pg_restore": Run("tests/postgres/test_backup.py::"),
+    "script/environment": Run("tests/install/test_environment.py::"),
     "docker": Needs("a container engine"),
     'echo "POSTGRES_PASSWORD=': Needs("a container engine"),
     "sudo install -d -m 700 -o YOUR_USER": MAC,

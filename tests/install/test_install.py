@@ -290,7 +290,10 @@ def test_a_backup_that_is_restored_has_what_was_under_way_and_it_goes_on(
     simulator.control("PATCH", "settings", {"copies_paused": True})
     operation_id = installed.click("add", asset(simulator, "backed up"))
     wait_for("copy", lambda: simulator.control("GET", "")["running_jobs"], 30)
-    done = [machine.run(documented("sqlite3"))]
+    back_up = documented('sh -c "umask 077 && sqlite3')
+    done = [machine.run(back_up), machine.run(back_up)]
+    backup = machine.path("/var/backups/b2-iconik-plugin.sqlite")
+    assert backup.stat().st_mode & 0o777 == 0o600
     lost = installed.click("add", asset(simulator, "clicked after the backup"))
     done += [
         machine.run(documented(step))

@@ -2,13 +2,14 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import files as files_of
 from pathlib import Path
 
 import pytest
 
-from simulator.harness import Service, Simulator, stop_all, wait_for
+from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from tests.documented import documented
 from tests.postgres.conftest import Server, make_database
 from tests.system.media import asset, files
@@ -26,13 +27,21 @@ def simulator(tmp_path: Path) -> Iterator[Simulator]:
     stop_all()
 
 
-def run(command: str, database_url: str, directory: Path) -> None:
-    """Run a command as it is documented."""
-    environment = {
-        "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
-        "DATABASE_URL": database_url.replace("postgresql+psycopg:", "postgresql:"),
-    }
-    subprocess.run(["sh", "-c", command], cwd=directory, env=environment, check=True, timeout=60)
+def run(start: str, database_url: str, directory: Path) -> None:
+    """Run a command as it is documented, in a checkout of which .env names the database."""
+    (directory / ".env").write_text(
+        f"ICONIK_ID={'1' * 8}-0000-4000-8000-{'1' * 12}\nBZ_SHARED_SECRET={SECRET}\n"
+        f"DATABASE_URL = '{database_url}'\n"
+    )
+    told = documented("export DATABASE_URL=").replace("sudo .venv/bin/python", sys.executable)
+    environment = {"PATH": f"{PROGRAMS}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        ["sh", "-euc", f"{told}\n{documented(start)}"],
+        cwd=directory,
+        env=environment,
+        check=True,
+        timeout=60,
+    )
 
 
 def test_what_was_under_way_when_it_was_backed_up_goes_on_when_it_is_restored(
@@ -43,12 +52,13 @@ def test_what_was_under_way_when_it_was_backed_up_goes_on_when_it_is_restored(
     answer = service.click("add", "ORIGINAL", asset_ids=[asset(simulator, "clip")])
     operation_id = answer.json()["operation_id"]
     wait_for("copy", lambda: service.progress(operation_id).get("copying"), SECONDS)
-    run(documented("pg_dump"), database_url, tmp_path)
+    run("(umask 077 && pg_dump", database_url, tmp_path)
+    assert (tmp_path / "b2-iconik-plugin.dump").stat().st_mode & 0o777 == 0o600
     service.process.kill()
     service.stop()
     simulator.control("PATCH", "settings", {"copies_paused": False})
     empty = make_database(server, "test_restored")
-    run(documented("pg_restore"), empty, tmp_path)
+    run("pg_restore", empty, tmp_path)
     restored = Service(tmp_path / "after", simulator, ["-w", "1"], {"DATABASE_URL": empty})
     assert restored.report(operation_id, SECONDS)["result"] == "finished"
     assert files(simulator.lucidlink) == ["clip_original.mov"]
