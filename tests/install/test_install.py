@@ -11,7 +11,7 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
-from simulator.harness import Simulator, stop_all, wait_for
+from simulator.harness import ROOT, Simulator, stop_all, wait_for
 from tests.documented import documented
 from tests.install.machine import CHECKOUT, Machine, can_be_had
 from tests.nginx.certificate import make_certificate
@@ -20,6 +20,7 @@ from tests.system.points import PURGE_MANY, hang_at
 from version import VERSION
 
 STATE = "/var/lib/b2-iconik-plugin"
+UNIT = "/etc/systemd/system/b2-iconik-plugin.service"
 SOCKET = "/run/b2-iconik-plugin/plugin.sock"
 INSTALL = (
     "script/install --yes --nginx localhost --certificate {0}/fullchain.pem --key {0}/privkey.pem"
@@ -281,6 +282,22 @@ def test_when_all_of_it_is_killed_it_comes_back_and_goes_on(installed: Installed
     wait_for("active service", lambda: installed.property("ActiveState") == "active", 30)
     simulator.control("PATCH", "settings", {"copies_paused": False})
     assert installed.report(operation_id)["counts"]["copied"] == 1
+
+
+def test_prometheus_has_an_address_of_its_own_with_the_readmes_lines(installed: Installed) -> None:
+    machine = installed.machine
+    (lines,) = re.findall(r"```ini\n(.+?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    edited = machine.path(f"{UNIT}.d/override.conf")
+    edited.parent.mkdir()
+    edited.write_text(lines)
+    restart = "systemctl daemon-reload && systemctl restart b2-iconik-plugin"
+    assert machine.run(restart).ok
+    told = machine.run("curl --silent --fail http://127.0.0.1:8000/metrics")
+    edited.unlink()
+    edited.parent.rmdir()
+    assert machine.run(restart).ok
+    assert "b2_iconik_" in told.output
+    assert installed.get("/metrics").status_code == 404
 
 
 def test_a_backup_that_is_restored_has_what_was_under_way_and_it_goes_on(
