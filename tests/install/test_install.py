@@ -253,6 +253,16 @@ def test_it_has_no_powers(installed: Installed) -> None:
         assert re.search(expected, status, re.MULTILINE), expected
 
 
+def test_systemd_calls_it_exposed_to_as_little_as_the_page_says(installed: Installed) -> None:
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    command, level = re.findall(
+        r"`(systemd-analyze security [^`]+)` calls that ([0-9.]+) of 10", page
+    )[0]
+    told = installed.machine.run(command).output
+    found = re.findall(r"exposure level for b2-iconik-plugin.service: ([0-9.]+)", told)
+    assert [float(each) <= float(level) for each in found] == [True], told
+
+
 def test_a_stop_in_mid_remove_takes_little_time_and_the_next_start_ends_it(
     installed: Installed,
 ) -> None:
