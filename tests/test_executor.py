@@ -36,8 +36,6 @@ from tests.logged import logged_with
 from tests.makers import a_ledger, finish
 from turn import Turn, begin_term, now_ms, time_kept
 
-pytestmark = pytest.mark.usefixtures("opened_later")
-
 SECONDS = 30.0
 COLLECTION = "11111111-1111-4111-8111-111111111111"
 CLICK = CustomAction(
