@@ -84,7 +84,7 @@ PROBES = (
     Probe(
         "can_purge_files",
         "remove files from LucidLink faster, many at once",
-        lambda iconik, _, new: iconik.purge_file_sets([new()]),
+        lambda iconik, _, new: iconik.purge_file_sets([new()], until=math.inf),
         is_common=False,
     ),
     Probe(

@@ -22,7 +22,7 @@ def try_again(
 
     It has the storages, formats and token of the click, and is the newest of all: so it takes over
     from what was clicked since. That is why, unless everything is to be done again, it leaves out
-    the assets that the opposite was clicked for since then.
+    the assets that the opposite was clicked for since then; and it must be known which those are.
 
     Args:
         by: who asks for it.
@@ -79,17 +79,21 @@ def _left_of(engine: sa.Engine, operation: Operation, click: CustomAction) -> Cu
 
 def _clicked_since(engine: sa.Engine, operation: Operation) -> Iterator[str]:
     """The assets for which the opposite of an operation was clicked after it."""
-    opposite = sa.select(operations.c.number, operations.c.formats).where(
+    opposite = sa.select(operations).where(
         operations.c.number > operation.number,
         operations.c.action != operation.action,
         operations.c.ll_storage_id == operation.ll_storage_id,
     )
     with engine.connect() as connection:
-        numbers = [
-            row.number
-            for row in connection.execute(opposite)
-            if set(row.formats) & set(operation.formats)
+        newer = [
+            row for row in connection.execute(opposite) if set(row.formats) & set(operation.formats)
         ]
+        if any(row.ended_ms is None and row.expanded < row.clicks for row in newer):
+            raise RetryError(
+                "the opposite was clicked since, and which assets that is about isn't known yet: "
+                "try again in a minute"
+            )
+        numbers = [row.number for row in newer]
         since = sa.select(assets.c.asset_id).where(assets.c.number.in_(numbers))
         yield from connection.execute(since).scalars()
 

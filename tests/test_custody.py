@@ -43,6 +43,14 @@ def test_a_closed_twin_of_the_same_size_proves_a_file() -> None:
     assert verdict(on_ll(), on_b2()) == Safe(LL_SET, B2_SET, by_checksum=False)
 
 
+def test_how_much_may_be_deleted_is_told() -> None:
+    found = verdict(
+        on_ll("1", size=30), on_ll("2", size=12), on_b2("1", size=30), on_b2("2", size=12)
+    )
+    assert isinstance(found, Safe)
+    assert found.size == 42
+
+
 def test_equal_checksums_are_told_of() -> None:
     assert verdict(on_ll(checksum=MD5), on_b2(checksum=MD5)) == Safe(LL_SET, B2_SET, True)
 

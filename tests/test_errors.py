@@ -21,6 +21,7 @@ from errors import (
     Stopped,
     StopRequested,
     TokenRejected,
+    TooLate,
 )
 
 ALL = [
@@ -37,6 +38,7 @@ ALL = [
     NotOffered("read storage 1", "it said no"),
     NotPermitted("read storage 1", "it said no"),
     TokenRejected("read storage 1", "it said no"),
+    TooLate("delete file set 1", "it had to wait"),
     OperationFailed("why"),
     Stopped(),
 ]

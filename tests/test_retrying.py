@@ -167,6 +167,15 @@ def test_what_was_clicked_for_the_opposite_since_is_left_alone(
     assert recorder.click_of(second).asset_ids == ("a2",)
 
 
+def test_while_it_is_not_known_what_was_clicked_for_the_opposite_nothing_is_tried_again(
+    engine: sa.Engine, recorder: Recorder
+) -> None:
+    first = ended(engine, recorder, {"a1": {}})
+    recorder.record(replace(CLICK, action="add", asset_ids=(), collection_ids=("c1",)))
+    with pytest.raises(RetryError, match="which assets that is about isn't known yet"):
+        try_again(recorder, first, "Ada")
+
+
 def test_where_all_was_clicked_for_the_opposite_since_it_says_so(
     engine: sa.Engine, recorder: Recorder
 ) -> None:
