@@ -243,7 +243,7 @@ def _disputed(files: Iterable[File]) -> set[Key]:
 
 def _unfinished(files: Iterable[File]) -> set[Key]:
     """The files that are being written, be it over what another record tells of."""
-    return {key(file) for file in media(files) if file.status in UNFINISHED and not _deleted(file)}
+    return {key(file) for file in files if file.status in UNFINISHED and not _deleted(file)}
 
 
 def _suspicion(file: File, where: str, why: Suspicion) -> Doubt:

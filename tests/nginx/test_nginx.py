@@ -190,6 +190,14 @@ def test_a_body_far_too_large_is_refused(front: Front) -> None:
     assert answer.status_code == 413
 
 
+def test_a_head_far_too_large_does_not_reach_the_plugin(front: Front) -> None:
+    answer = requests.get(
+        front.url, headers={"x-large": "x" * 9_000}, verify=front.certificate, timeout=20
+    )
+    assert answer.status_code == 400
+    assert "nginx" in answer.text
+
+
 def test_no_secret_is_logged(front: Front) -> None:
     click(front, asset(front.simulator, "another"))
     requests.post(
@@ -222,7 +230,8 @@ def test_slow_clients_keep_nobody_from_clicking_and_are_ended(front: Front, sent
     def have_all_ended() -> bool:
         return all(has_ended(client) for client in slow)
 
-    wait_for("end of the slow clients", have_all_ended, 60)
+    # Well before the minute that nginx gives by itself.
+    wait_for("end of the slow clients", have_all_ended, 30)
     for client in slow:
         client.close()
 
