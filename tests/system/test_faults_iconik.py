@@ -177,6 +177,8 @@ def test_an_outage_in_every_phase_only_delays(desk: Desk) -> None:
     for method, path in (("GET", CONTENTS), ("GET", FILES), ("POST", BULK), ("GET", JOBS)):
         # Once more often than a request is repeated.
         desk.let("status:503", method, path, times=ATTEMPTS + 1)
+    for path in (FILE_SET, PURGE):
+        desk.let("status:503", "DELETE", path, times=2)
     report = desk.do("remove", collection_ids=[top])
     assert desk.simulator.control("GET", "faults")["requests"] == []
     assert report["result"] == "finished"
