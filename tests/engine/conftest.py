@@ -1,0 +1,57 @@
+"""A SQLite file, and executors that run operations in it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from database import connect
+from executor import Executor
+from ledger import Ledger
+from recorder import Recorder
+from settings import Settings
+from tests.engine.runner import COLLECTION, Runner
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        iconik_id=COLLECTION,
+        secret="s" * 32,
+        database_url=f"sqlite:///{tmp_path / 'operations.sqlite'}",
+    )
+
+
+@pytest.fixture
+def recorder(settings: Settings) -> Iterator[Recorder]:
+    recorder = Recorder(settings)
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[sa.Engine]:
+    engine = connect(settings.database_url, 5)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def ledger(database: sa.Engine) -> Ledger:
+    return Ledger(database)
+
+
+@pytest.fixture
+def start(settings: Settings) -> Iterator[Callable[[Runner], Executor]]:
+    executors: list[Executor] = []
+
+    def start(runner: Runner) -> Executor:
+        executor = Executor(settings, runner)
+        executors.append(executor)
+        executor.start()
+        return executor
+
+    yield start
+    for executor in executors:
+        executor.stop()

@@ -1,0 +1,68 @@
+"""Operations that do next to nothing, and how to wait for what becomes of them."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import engine as engine_module
+from custom_action import CustomAction
+from errors import Stopped
+from ledger import Ledger
+from turn import Turn, now_ms
+
+SECONDS = 30.0
+COLLECTION = "11111111-1111-4111-8111-111111111111"
+CLICK = CustomAction(
+    action="add",
+    b2_storage_id="b2b2b2b2-0000-4000-8000-000000000000",
+    ll_storage_id="11111111-0000-4000-8000-000000000000",
+    formats=("ORIGINAL",),
+    context="COLLECTION",
+    # Not assets: they would be written down with it, and then be left to do.
+    collection_ids=(COLLECTION,),
+    auth_token="token-of-the-click",
+)
+
+
+class Runner:
+    """Operations that end at once, or when the test lets them."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, CustomAction]] = []
+        self.hold = False
+        self.error: Exception | None = None
+
+    def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
+        self.calls.append((operation_id, click))
+        if self.error:
+            raise self.error
+        if self.hold:
+            turn.stopping.wait(SECONDS)
+            raise Stopped
+        ledger = Ledger(turn.engine, turn.term)
+        operation = ledger.operation(operation_id)
+        assert operation
+        ledger.expand(operation.number, operation.clicks, [], {})
+        ledger.end(operation, now_ms())
+        return {"assets": 0}
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.02)
+
+
+def let_pass(monkeypatch: pytest.MonkeyPatch, time: timedelta) -> None:
+    """Have the engine take it to be so much later."""
+    later = now_ms() + time // timedelta(milliseconds=1)
+    monkeypatch.setattr(engine_module, "now_ms", lambda: later)
+
+
+def has_ended(ledger: Ledger, operation_id: str) -> bool:
+    operation = ledger.operation(operation_id)
+    return operation is not None and operation.ended_ms is not None

@@ -1,0 +1,85 @@
+"""Operations that another secret has encrypted are left to who can read them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from executor import Executor
+from ledger import Ledger
+from recorder import Recorder
+from settings import Settings
+from tests.engine.runner import CLICK, Runner, has_ended, wait_until
+
+
+def test_nothing_is_run_with_another_secret_while_operations_wait(
+    settings: Settings,
+    recorder: Recorder,
+    ledger: Ledger,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    recorder.record(CLICK)
+    first = Runner()
+    first.hold = True
+    before = Executor(settings, first)
+    before.start()
+    wait_until(lambda: first.calls)
+    before.stop()
+    other = Runner()
+    executor = Executor(Settings(**{**vars(settings), "secret": "t" * 32}), other)
+    executor.start()
+    wait_until(lambda: "BZ_SHARED_SECRET_PREVIOUS" in caplog.text)
+    executor.stop()
+    assert not other.calls
+
+
+def test_a_click_on_another_host_with_a_newer_secret_is_left_to_who_can_read_it(
+    settings: Settings,
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Executor],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = Runner()
+    start(before)
+    first, _ = recorder.record(CLICK)
+    wait_until(lambda: has_ended(ledger, first))
+    rotated = {**vars(settings), "secret": "t" * 32, "previous_secret": settings.secret}
+    elsewhere, after = Recorder(Settings(**rotated)), Runner()
+    operation_id, _ = elsewhere.record(CLICK)
+    # By then the engine would long have taken it.
+    wait_until(lambda: "BZ_SHARED_SECRET_PREVIOUS" in caplog.text)
+    other = Executor(Settings(**rotated), after)
+    other.start()
+    wait_until(lambda: has_ended(ledger, operation_id))
+    other.stop()
+    elsewhere.close()
+    assert [each for each, _ in before.calls] == [first]
+    assert after.calls == [(operation_id, CLICK)]
+
+
+def test_a_new_secret_is_taken_up_when_no_operation_waits(
+    settings: Settings, recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Executor]
+) -> None:
+    operation_id, _ = recorder.record(CLICK)
+    executor = start(Runner())
+    wait_until(lambda: has_ended(ledger, operation_id))
+    executor.stop()
+    settings = Settings(**{**vars(settings), "secret": "t" * 32})
+    renewed, runner = Recorder(settings), Runner()
+    renewed.record(CLICK)
+    after = Executor(settings, runner)
+    after.start()
+    wait_until(lambda: runner.calls)
+    after.stop()
+    renewed.close()
+
+
+def test_an_operation_from_before_a_secret_was_rotated_is_carried_on(
+    settings: Settings, recorder: Recorder, ledger: Ledger
+) -> None:
+    operation_id, _ = recorder.record(CLICK)
+    rotated = {**vars(settings), "secret": "t" * 32, "previous_secret": settings.secret}
+    executor = Executor(Settings(**rotated), Runner())
+    executor.start()
+    wait_until(lambda: has_ended(ledger, operation_id))
+    executor.stop()
