@@ -5,6 +5,7 @@ All within one transaction, that of the recorder, which also hands the operation
 
 import sqlalchemy as sa
 
+import tokens
 from custom_action import CustomAction
 from tables import Retry, insert_assets, operations
 
@@ -12,7 +13,9 @@ from tables import Retry, insert_assets, operations
 KNOWN_AT_ONCE = 500
 
 
-def same_running(connection: sa.Connection, click: CustomAction, digest: str) -> str | None:
+def same_running(
+    connection: sa.Connection, click: CustomAction, digest: str, sealed: str = ""
+) -> str | None:
     """The running operation that this click repeats, told that it was asked for again.
 
     A click repeats nothing if something else was clicked since: that may have taken over some of
@@ -21,6 +24,7 @@ def same_running(connection: sa.Connection, click: CustomAction, digest: str) ->
     Args:
         connection: from ``writing``.
         digest: equal for clicks that ask for the same.
+        sealed: the click's token, encrypted; it may outlive that of the first one.
     """
     found = connection.execute(
         sa.select(operations.c.number, operations.c.id)
@@ -46,6 +50,8 @@ def same_running(connection: sa.Connection, click: CustomAction, digest: str) ->
         .where(operations.c.number == found.number)
         .values(clicks=operations.c.clicks + 1)
     )
+    if sealed:
+        tokens.keep(connection, found.number, sealed)
     return str(found.id)
 
 

@@ -13,6 +13,7 @@ from errors import PluginError, SettingsError, TokenRejected
 from iconik import Iconik
 from pacing import Pacer
 from settings import Settings, split_formats
+from tokens import Tokens
 from transport import Transport
 from version import VERSION
 
@@ -142,9 +143,11 @@ def transport_to(settings: Settings) -> Transport:
             "ICONIK_TOKEN is not set: it must be an application token (see .env.example)"
         )
     # That a token was rejected is said once, by the error that follows.
-    logging.getLogger("transport").addHandler(logging.NullHandler())
+    logging.getLogger("tokens").addHandler(logging.NullHandler())
     pacer = Pacer(settings.requests_per_second)
-    return Transport(settings.iconik_url, settings.iconik_id, [settings.iconik_token], pacer)
+    return Transport(
+        settings.iconik_url, settings.iconik_id, Tokens([settings.iconik_token]), pacer
+    )
 
 
 def explained(settings: Settings | None, error: PluginError) -> str:

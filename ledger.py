@@ -21,6 +21,7 @@ from tables import (
     insert_assets,
     insert_new,
     jobs,
+    newest_tokens,
     operations,
     read_operation,
     vanished,
@@ -312,5 +313,5 @@ class Ledger:
         """Forget operations and all that belongs to them."""
         with writing_in_term(self._engine, self._term) as connection:
             numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
-            for table in (assets, copies, vanished, jobs, operations):
+            for table in (assets, copies, vanished, jobs, newest_tokens, operations):
                 connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))

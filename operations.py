@@ -35,6 +35,7 @@ from selection import expand
 from settings import Settings
 from stop_request import StopRequest
 from tables import Operation
+from tokens import of_operation
 from transport import Transport
 from turn import Turn, now_ms
 
@@ -62,12 +63,11 @@ class Operations:
         """Carry an operation on until it ends; see ``engine.Runner``."""
         logs.operation_id.set(operation_id)
         settings = self._settings
-        tokens = (click.auth_token, settings.iconik_token or "")
         ways = Ways(self._ways)
         transport = Transport(
             settings.iconik_url,
             settings.iconik_id,
-            tokens,
+            of_operation(operation_id, click, settings, turn.engine),
             self.pacer,
             # One for the operation's own thread, which asks for copies meanwhile.
             CONNECTIONS + 1,

@@ -20,6 +20,7 @@ from ledger import Ledger
 from operation_job import OperationJob
 from pacing import Pacer
 from settings import Settings
+from tokens import of_operation
 from transport import Transport
 from turn import Turn
 
@@ -66,7 +67,7 @@ class Shown:
         transport = Transport(
             settings.iconik_url,
             settings.iconik_id,
-            (click.auth_token, settings.iconik_token or ""),
+            of_operation(operation_id, click, settings, turn.engine),
             self._pacer,
             1,
             turn.check,

@@ -170,10 +170,11 @@ class Recorder:
     def _record(
         self, click: CustomAction, retry: Retry | None, deadline: Deadline
     ) -> tuple[str, bool]:
-        digest = click.digest
+        digest, token = click.digest, click.auth_token
+        sealed = self._cipher.serialize(token) if token else ""
         engine, client = self.prepare()
         with writing(engine) as connection:
-            running = clicks.same_running(connection, click, digest)
+            running = clicks.same_running(connection, click, digest, sealed)
             if running:
                 return running, False
             operation_id, key = str(uuid.uuid4()), self._cipher.fingerprints[0]

@@ -156,6 +156,15 @@ class Retry:
     by: str
 
 
+# The token of the last click that asked for what an operation does already, encrypted.
+newest_tokens = sa.Table(
+    "plugin_tokens",
+    metadata,
+    sa.Column("number", _number, primary_key=True, autoincrement=False),
+    sa.Column("sealed", sa.Text, nullable=False),
+)
+
+
 @dataclass(frozen=True)
 class Operation:
     """One accepted click, or several that asked for the same while it ran.

@@ -5,9 +5,8 @@ Nothing here knows what is asked: that is ``iconik.py``'s.
 
 import json as json_format
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import requests
@@ -22,12 +21,12 @@ from errors import (
     NotFound,
     NotOffered,
     NotPermitted,
-    TokenRejected,
     TooLate,
 )
 from meters import MeasuredSession
 from pacing import Pacer
 from paging import Map
+from tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ class Transport:
     Args:
         url: scheme and host of iconik.
         app_id: the application's id, sent as App-ID.
-        tokens: tried in order; when iconik rejects one (401), the next is used from then on.
+        tokens: its tokens.
         pacer: shared by all transports of a process.
         connections: how many requests may be under way at once.
         timeout: for how long iconik may be silent, in seconds; ``READ_TIMEOUT`` if not given.
@@ -67,7 +66,7 @@ class Transport:
         self,
         url: str,
         app_id: str,
-        tokens: Iterable[str],
+        tokens: Tokens,
         pacer: Pacer,
         connections: int = 16,
         check: Callable[[bool], None] = lambda deletes: None,
@@ -79,8 +78,7 @@ class Transport:
         self._attempts = attempts
         self._root = url
         self._api = f"{url}/API/"
-        self._tokens = list(dict.fromkeys(token for token in tokens if token))
-        self._token_lock = threading.Lock()
+        self._tokens = tokens
         self._pacer = pacer
         self._check = check
         self._session = MeasuredSession()
@@ -214,7 +212,7 @@ class Transport:
     ) -> Any:
         """One request, with each token in turn while iconik rejects them."""
         while True:
-            token = self._token(call)
+            token = self._tokens.current(call)
             sent = self._pacer.wait(is_urgent=until is not None)
             self._check(until is not None)
             connect = min(CONNECT_TIMEOUT, self._timeout)
@@ -240,7 +238,7 @@ class Transport:
             self._keep_pace(response, sent)
             if response.status_code != requests.codes.unauthorized:
                 return _read(response, body, call, role)
-            self._reject(token)
+            self._tokens.reject(token)
 
     def _keep_pace(self, response: requests.Response, sent: float) -> None:
         left = _number(response, "RateLimit-Remaining")
@@ -249,22 +247,6 @@ class Transport:
             self._pacer.pause(min(_number(response, "Retry-After") or 0, LONGEST_WAIT))
         if left is not None:
             self._pacer.heed(left, sent)
-
-    def _token(self, call: str) -> str:
-        with self._token_lock:
-            if not self._tokens:
-                raise TokenRejected(
-                    call,
-                    "iconik accepts no token any more (401): click again, and set ICONIK_TOKEN to "
-                    "an application token to have long operations outlive the click's own",
-                )
-            return self._tokens[0]
-
-    def _reject(self, token: str) -> None:
-        with self._token_lock:
-            if token in self._tokens:
-                self._tokens.remove(token)
-                log.warning("iconik rejected a token (401); %s left", len(self._tokens))
 
 
 def _wait(state: RetryCallState) -> float:

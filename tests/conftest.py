@@ -14,6 +14,7 @@ import settings as settings_module
 from iconik import Iconik
 from settings import Settings
 from tests.fake_iconik import CLICK_TOKEN, FakeActions, NoPacer
+from tokens import Tokens
 from transport import Transport
 
 # The same examples on every machine, and however slow it is.
@@ -99,7 +100,7 @@ def pacer() -> NoPacer:
 @pytest.fixture
 def transport(settings: Settings, pacer: NoPacer, http: RequestsMock) -> Iterator[Transport]:
     """A transport with a click's token and an application's."""
-    tokens = (CLICK_TOKEN, settings.iconik_token or "")
+    tokens = Tokens((CLICK_TOKEN, settings.iconik_token or ""))
     made = Transport(settings.iconik_url, settings.iconik_id, tokens, pacer)
     yield made
     made.close()

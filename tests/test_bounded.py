@@ -15,6 +15,7 @@ from errors import IconikUnavailable
 from settings import Settings
 from tests.fake_iconik import CLICK_TOKEN, NoPacer
 from tests.makers import FOR_EVER
+from tokens import Tokens
 from transport import Transport
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -46,7 +47,7 @@ def start(settings: Settings) -> Iterator[Start]:
         threads[-1].start()
         port = listener.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
-        transports.append(Transport(url, settings.iconik_id, [CLICK_TOKEN], NoPacer()))
+        transports.append(Transport(url, settings.iconik_id, Tokens([CLICK_TOKEN]), NoPacer()))
         return transports[-1]
 
     yield start

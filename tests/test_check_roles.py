@@ -16,6 +16,7 @@ from settings import UUID, Settings
 from simulator.harness import ROOT
 from tests.fake_iconik import API, NoPacer
 from tests.test_iconik import CALLS
+from tokens import Tokens
 from transport import Transport
 
 USER = f"{API}users/v1/users/current/"
@@ -49,7 +50,7 @@ ONLY_FOR_SOME = {
 @pytest.fixture
 def transport(settings: Settings, http: RequestsMock) -> Iterator[Transport]:
     """A way to iconik with the application's token alone."""
-    made = Transport(settings.iconik_url, settings.iconik_id, ["token"], NoPacer())
+    made = Transport(settings.iconik_url, settings.iconik_id, Tokens(["token"]), NoPacer())
     yield made
     made.close()
 

@@ -22,6 +22,7 @@ from errors import (
 from settings import Settings
 from tests.fake_iconik import API, CLICK_TOKEN, NoPacer
 from tests.makers import FOR_EVER
+from tokens import Tokens
 from transport import ATTEMPTS, LONGEST_WAIT, READ_TIMEOUT, Transport
 
 THING = f"{API}things/1/"
@@ -88,7 +89,9 @@ def test_whether_a_request_deletes_files_is_told_to_who_checks_the_turn(
     settings: Settings, pacer: NoPacer, http: RequestsMock, until: float | None
 ) -> None:
     checked: list[bool] = []
-    transport = Transport(settings.iconik_url, "app", ["token"], pacer, check=checked.append)
+    transport = Transport(
+        settings.iconik_url, "app", Tokens(["token"]), pacer, check=checked.append
+    )
     http.delete(THING, status=204)
     transport.delete("things/1/", "delete it", "can", until=until)
     http.post(THINGS, status=204)
@@ -123,7 +126,7 @@ def test_no_file_is_deleted_that_was_proven_too_long_ago(
 
     if wait == "the pace":
         monkeypatch.setattr(pacer, "wait", take_long)
-    transport = Transport(settings.iconik_url, "app", ["token"], pacer)
+    transport = Transport(settings.iconik_url, "app", Tokens(["token"]), pacer)
     if wait == "the turn":
         monkeypatch.setattr(transport, "_check", take_long)
     with pytest.raises(TooLate, match="could not delete it: it had to wait for so long"):
@@ -386,7 +389,9 @@ def test_empty_and_repeated_tokens_are_left_out(
     settings: Settings, pacer: NoPacer, http: RequestsMock
 ) -> None:
     http.get(THING, status=401)
-    transport = Transport(settings.iconik_url, settings.iconik_id, ["", "a", "a", ""], pacer)
+    transport = Transport(
+        settings.iconik_url, settings.iconik_id, Tokens(["", "a", "a", ""]), pacer
+    )
     with pytest.raises(TokenRejected):
         ask(transport)
     assert len(http.calls) == 1
@@ -486,7 +491,7 @@ def test_a_deletion_is_not_tried_again_by_a_process_whose_turn_is_over(
             raise Stopped
 
     http.delete(THING, status=503)
-    transport = Transport(settings.iconik_url, "app", ["token"], pacer, check=check)
+    transport = Transport(settings.iconik_url, "app", Tokens(["token"]), pacer, check=check)
     with pytest.raises(Stopped):
         transport.delete("things/1/", "delete thing 1", "can_delete_things")
     transport.close()

@@ -28,6 +28,7 @@ from tests.system.desk import (
     Desk,
     only_problem,
 )
+from tokens import Tokens
 from transport import ATTEMPTS, Transport
 
 ANY = "00000000-0000-4000-8000-000000000000"
@@ -298,7 +299,7 @@ def impatient(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Transport
     """The way to iconik of somebody who waits for next to no time."""
     monkeypatch.setattr(transport_module, "READ_TIMEOUT", 0.2)
     there = desk.simulator
-    made = Transport(there.url, there.app_id, [there.token], NoPacer())
+    made = Transport(there.url, there.app_id, Tokens([there.token]), NoPacer())
     yield made
     made.close()
 

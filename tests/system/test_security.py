@@ -33,6 +33,7 @@ from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_f
 from tests.fake_iconik import NoPacer
 from tests.makers import FOR_EVER
 from tests.system.media import asset, files
+from tokens import Tokens
 from transport import Transport
 
 ID = "11111111-1111-4111-8111-111111111111"
@@ -286,7 +287,7 @@ def serving(respond: Any = None) -> Iterator[Server]:
 @contextmanager
 def reaching(url: str) -> Iterator[Transport]:
     """The way to an iconik, with a click's token."""
-    transport = Transport(url, ID, [CLICK_TOKEN], NoPacer())
+    transport = Transport(url, ID, Tokens([CLICK_TOKEN]), NoPacer())
     try:
         yield transport
     finally:
