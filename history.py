@@ -160,7 +160,8 @@ class History:
             chosen = chosen.where(outcomes < len(operation.formats))
         elif show:
             of_kind = sa.select(sa.literal(1)).select_from(each).where(self._kind_of(each) == show)
-            chosen = chosen.where(of_kind.exists())
+            is_half = self._is_half_deleted(operation) if show == "failed" else sa.false()
+            chosen = chosen.where(sa.or_(of_kind.exists(), is_half))
         if text:
             chosen = chosen.where(assets.c.asset_id.startswith(text.lower(), autoescape=True))
         with self._engine.connect() as connection:
@@ -229,6 +230,15 @@ class History:
         """What time it was for operations when it was last noted."""
         with self._engine.connect() as connection:
             return connection.execute(sa.select(sa.func.max(executors.c.clock_ms))).scalar() or 0
+
+    def _is_half_deleted(self, operation: Operation) -> sa.ColumnElement[bool]:
+        """Of an asset: whether its deletion had begun when its operation failed."""
+        if not operation.failure:
+            return sa.false()
+        # A memo holds only what is not empty.
+        if self._is_sqlite:
+            return sa.func.json_type(assets.c.memo, "$.deleting").is_not(None)
+        return assets.c.memo.op("->")(sa.literal_column("'deleting'")).is_not(None)
 
     def _each_outcome(self) -> Any:
         """The outcomes of an asset, as rows of ``key`` and ``value``, which is a JSON array."""

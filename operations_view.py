@@ -6,7 +6,7 @@ from typing import Any
 
 from custom_action import TITLES
 from history import Asset, CopyJob
-from outcomes import COUNTED, LEFT, in_words, told_time
+from outcomes import COUNTED, in_words, left_over, told_time
 from tables import LET_GO, Operation
 
 # What a person can do about an outcome.
@@ -33,7 +33,6 @@ UNDER_WAY: dict[str, str] = {
     "done": "will be told of at the end",
     "left": "is let go of",
 }
-NOT_COME_TO = "the operation ended before it came to this"
 
 
 @dataclass(frozen=True)
@@ -144,13 +143,20 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
 
 def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[str, Any]]:
     """One row for each format of some assets: ``asset_id``, ``format``, ``kind``, ``reason``."""
+    places = {name: place for place, name in enumerate(operation.formats)}
     for asset in assets:
-        for name in operation.formats:
-            kind, reason = asset.outcomes.get(name, ("", ""))
-            if not kind and operation.ended_ms is None:
-                kind, reason = "under way", UNDER_WAY.get(asset.state, "")
-            elif not kind:
-                kind, reason = "undone", LEFT if name in asset.memo.asked else NOT_COME_TO
+        rows: list[tuple[str, str, str]] = [
+            (name, *outcome) for name, outcome in asset.outcomes.items() if name in places
+        ]
+        if operation.ended_ms is None:
+            rows += [
+                (name, "under way", UNDER_WAY.get(asset.state, ""))
+                for name in operation.formats
+                if name not in asset.outcomes
+            ]
+        else:
+            rows += left_over(operation, asset.memo, asset.outcomes)
+        for name, kind, reason in sorted(rows, key=lambda row: places[row[0]]):
             yield {"asset_id": asset.asset_id, "format": name, "kind": kind, "reason": reason}
 
 

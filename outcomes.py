@@ -1,7 +1,7 @@
 """What came of each asset and format, and the report that is made of it. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple
 
@@ -24,6 +24,7 @@ COUNTED: tuple[Kind, ...] = (
 )  # fmt: skip
 HIDE_NOTHING = {"removed": ("absent", "superseded"), "copied": ("there", "superseded")}
 LEFT = "its copy was asked for, and is left to iconik, whose jobs list shows what becomes of it"
+NOT_COME_TO = "not started: the operation ended before"
 TROUBLE = frozenset({"kept", "failed", "vanished"})
 
 
@@ -66,6 +67,24 @@ def given_up(
     return {name: Outcome("failed", reason) for name, reason in reasons.items()}
 
 
+def left_over(
+    operation: Operation, memo: Memo, outcomes: Mapping[str, Outcome]
+) -> Iterator[tuple[str, str, str]]:
+    """What an operation that has ended left of an asset, besides its outcomes.
+
+    Returns:
+        Format, kind and reason: 'failed' for each deletion that had begun when the operation
+        failed, whatever else is known of its format, and 'undone' for other formats without an
+        outcome.
+    """
+    half = memo.deleting if operation.failure else {}
+    for file_set_id, name in half.items():
+        yield name, "failed", _unfinished(file_set_id)
+    for name in operation.formats:
+        if name not in outcomes and name not in half.values():
+            yield name, "undone", LEFT if name in memo.asked else NOT_COME_TO
+
+
 def report(
     operation: Operation,
     assets: Iterable[tuple[str, Memo, Mapping[str, Outcome]]],
@@ -93,14 +112,11 @@ def report(
             counts[kind] += 1
             if kind in TROUBLE:
                 problems.append(_problem(asset_id, name, kind, reason))
-        undone = [name for name in operation.formats if name not in outcomes]
-        if is_cut_short and undone:
-            counts["undone"] += 1
-            problems += [
-                _problem(asset_id, name, "undone", LEFT) for name in undone if name in memo.asked
-            ]
-        if operation.failure and memo.deleting:
-            problems += [_half_deleted(asset_id, *each) for each in memo.deleting.items()]
+        left = list(left_over(operation, memo, outcomes)) if is_cut_short else []
+        counts["failed"] += len({name for name, kind, _ in left if kind == "failed"})
+        counts["undone"] += any(kind == "undone" for _, kind, _ in left)
+        # That it came to nothing for most of its assets is one thing, and not many.
+        problems += [_problem(asset_id, *each) for each in left if each[2] != NOT_COME_TO]
     problems += [_problem(what, None, "failed", reason) for what, reason in gone.items()]
     return {
         "operation_id": operation.id,
@@ -132,10 +148,6 @@ def in_words(counts: Mapping[str, int]) -> str:
 
 def _problem(subject: str, name: str | None, kind: str, reason: str) -> dict[str, str | None]:
     return {"asset_id": subject, "format": name, "kind": kind, "reason": reason}
-
-
-def _half_deleted(asset_id: str, file_set_id: str, name: str) -> dict[str, str | None]:
-    return _problem(asset_id, name, "failed", _unfinished(file_set_id))
 
 
 def _unfinished(file_set_id: str) -> str:

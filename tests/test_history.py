@@ -176,6 +176,21 @@ def test_assets_are_found_by_outcome_and_id(engine: sa.Engine, history: History)
     assert history.assets(operation, 9, text="%") == []
 
 
+def test_half_done_deletions_are_found_among_what_failed(
+    engine: sa.Engine, history: History
+) -> None:
+    operation = expanded(engine, a_click("remove"), ["a1", "a2", "a3"])
+    claims = Claims(engine, operation, a_term(engine))
+    first, second, third = claims.take(3, NOW)
+    assert claims.may_delete(first, {"set-1": "ORIGINAL"})
+    claims.note(second, "done", {"ORIGINAL": Outcome("failed", "no")})
+    claims.note(third, "done", {"ORIGINAL": REMOVED})
+    assert [each.asset_id for each in history.assets(operation, 9, show="failed")] == ["a2"]
+    a_ledger(engine).fail(operation.number, "no token is good", NOW)
+    ended = found(engine, operation.id)
+    assert [each.asset_id for each in history.assets(ended, 9, show="failed")] == ["a1", "a2"]
+
+
 def test_copies_are_told_with_those_under_way_first(engine: sa.Engine, history: History) -> None:
     operation = expanded(engine, a_click(), ["a1", "a2", "a3"])
     claims = Claims(engine, operation, a_term(engine))

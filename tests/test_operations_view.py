@@ -9,7 +9,7 @@ import pytest
 import operations_view as view
 from history import Asset, CopyJob
 from operations_view import Moment
-from outcomes import LEFT, Outcome
+from outcomes import LEFT, NOT_COME_TO, Outcome, report
 from tables import Memo, Operation
 from tests.makers import an_operation
 
@@ -144,9 +144,20 @@ def test_each_format_of_an_asset_has_a_row() -> None:
 
 def test_what_was_not_come_to_is_undone() -> None:
     operation = running(ended_ms=NOW)
-    assert rows(operation, an_asset()) == [("ORIGINAL", "undone", view.NOT_COME_TO)]
+    assert rows(operation, an_asset()) == [("ORIGINAL", "undone", NOT_COME_TO)]
     left = an_asset("left", Memo(asked={"ORIGINAL": ""}))
     assert rows(operation, left) == [("ORIGINAL", "undone", LEFT)]
+
+
+def test_a_half_done_deletion_has_the_rows_that_the_report_has() -> None:
+    operation = running(ended_ms=NOW, failure="no token is good", formats=("ORIGINAL", "PROXY"))
+    memo = Memo(deleting={"set-1": "ORIGINAL"})
+    asset = an_asset(memo=memo, PROXY=Outcome("superseded", "a newer click took over"))
+    problems = report(operation, [("a1", memo, asset.outcomes)], {})["problems"]
+    (half, left) = view.asset_rows(operation, [asset])
+    assert [half] == problems
+    assert (half["kind"], left["kind"]) == ("failed", "superseded")
+    assert "file set set-1 may lie in iconik's delete queue" in half["reason"]
 
 
 def test_what_could_not_be_opened_has_a_row() -> None:

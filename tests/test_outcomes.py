@@ -150,6 +150,19 @@ def test_a_failed_operation_tells_of_half_done_deletions() -> None:
     assert "file set set-1 may lie in iconik's delete queue" in found["reason"]
 
 
+def test_a_half_done_deletion_counts_as_failed_and_not_as_undone() -> None:
+    half = an_asset(memo=Memo(deleting={"set-1": "ORIGINAL", "set-2": "ORIGINAL"}))
+    counts = told(half, failure="no token is good")["counts"]
+    assert {name: count for name, count in counts.items() if count} == {"assets": 1, "failed": 1}
+
+
+def test_a_half_done_deletion_is_told_though_a_newer_click_took_over() -> None:
+    memo = Memo(deleting={"set-1": "ORIGINAL"})
+    left = an_asset(memo=memo, ORIGINAL=Outcome("superseded", "a newer click took over"))
+    (found,) = told(left, failure="no token is good")["problems"]
+    assert "file set set-1 may lie in iconik's delete queue" in found["reason"]
+
+
 def test_an_operation_that_goes_on_may_yet_end_its_deletions() -> None:
     assert told(an_asset(memo=Memo(deleting={"set-1": "ORIGINAL"})), ended_ms=None) == told(
         an_asset(), ended_ms=None

@@ -393,6 +393,21 @@ def test_an_operation_that_failed_says_why_and_offers_to_try_again(page: Page) -
     assert "Try again what is left" in shown
 
 
+def test_a_half_done_deletion_is_told_on_the_page_and_in_its_csv(page: Page) -> None:
+    operation, claims = page.begun(["a1", "a2"])
+    (first, _) = claims.take(2, NOW)
+    assert claims.may_delete(first, {"set-1": "ORIGINAL"})
+    page.ledger.fail(operation.number, "no token is good any more", NOW)
+    page.ledger.sum_up(operation.id)
+    path = f"/operations/{operation.id}"
+    unfinished = "its deletion was not finished: file set set-1 may lie in iconik's delete queue"
+    assert f"a1 ORIGINAL failed {unfinished}" in page.text(path)
+    assert unfinished in page.get(f"{path}.csv").text
+    (row,) = page.json(f"{path}?show=failed")["report"]
+    assert unfinished in row["reason"]
+    assert [each["asset_id"] for each in page.json(f"{path}?show=undone")["report"]] == ["a2"]
+
+
 def test_a_report_is_shown_in_pages(page: Page) -> None:
     outcomes = {f"a{number:03}": {"ORIGINAL": REMOVED} for number in range(ASSETS_A_PAGE + 2)}
     operation_id = page.ended(outcomes)

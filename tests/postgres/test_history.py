@@ -39,6 +39,15 @@ def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
     assert history.progress([operation.number]) == {operation.number: {"done": 3}}
 
 
+def test_half_done_deletions_are_found_among_what_failed(engine: sa.Engine) -> None:
+    operation = expanded(engine, a_click("remove"), ["a1", "a2"])
+    claims = Claims(engine, operation, a_term(engine))
+    assert claims.may_delete(claims.take(1, NOW)[0], {"set-1": "ORIGINAL"})
+    a_ledger(engine).fail(operation.number, "no token is good", NOW)
+    (half,) = History(engine).assets(found(engine, operation.id), 9, show="failed")
+    assert half.memo.deleting == {"set-1": "ORIGINAL"}
+
+
 def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:
     operation = expanded(engine, a_click(user_id="U-Grace"), ["a1"])
     ledger = a_ledger(engine)
