@@ -257,10 +257,6 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
         yield ~ended
     elif filters.state == "failed":
         yield failed
-    elif filters.state == "finished":
-        # Of one that ended just now, the result is still to be noted.
-        result = sa.func.coalesce(operations.c.result, "finished")
-        yield sa.and_(ended, ~failed, result == "finished")
     elif filters.state:
         yield sa.and_(~failed, operations.c.result == filters.state)
     if filters.action:

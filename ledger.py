@@ -232,7 +232,8 @@ class Ledger:
             done = connection.execute(
                 sa.update(operations)
                 .where(operations.c.number == operation.number, is_ready, ~open_assets.exists())
-                .values(ended_ms=now_ms)
+                # At once: nobody is to take it for one that went well meanwhile.
+                .values(ended_ms=now_ms, result=_result(counts))
             )
             if done.rowcount == 1:
                 add(connection, counts)
@@ -315,3 +316,8 @@ class Ledger:
             numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
             for table in (assets, copies, vanished, jobs, newest_tokens, operations):
                 connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
+
+
+def _result(counts: Mapping[Tally, int]) -> str:
+    """The result of an operation, from what is counted of it."""
+    return next(each.outcome for each in counts if each.what == "operation")

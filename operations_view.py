@@ -63,8 +63,8 @@ def result_of(operation: Operation) -> str:
         return "failed"
     if operation.ended_ms is None:
         return "stopping" if operation.stop_ms else "running"
-    # Noted right after the end.
-    return operation.result or "finished"
+    # What a version before the first results has ended has none.
+    return operation.result or "ended"
 
 
 def summary(operation: Operation, progress: Mapping[str, int], now_ms: int) -> dict[str, Any]:
@@ -107,6 +107,8 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
     looks_ms = max(operation.looks_ms or 0, moment.now_ms)
     return {
         **told,
+        # Else there is more to come: its counts are noted right after its end.
+        "is_final": not is_running and operation.counts is not None,
         "b2_storage_id": operation.b2_storage_id,
         "ll_storage_id": operation.ll_storage_id,
         "waits_for": list(_waits(operation, moment)) if is_running else [],

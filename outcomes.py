@@ -103,7 +103,7 @@ def report(
         with when the operation failed or was stopped; ``problems``: for each kept or failed one,
         and each copy that was left, ``asset_id``, ``format``, ``kind``, ``reason``.
     """
-    is_cut_short = bool(operation.failure or (operation.stop_ms and operation.ended_ms))
+    is_cut_short = bool(operation.failure or (operation.stop_ms and operation.ended_ms is not None))
     counts: Counter[str] = Counter()
     problems: list[dict[str, str | None]] = []
     for asset_id, memo, outcomes in assets:

@@ -180,7 +180,7 @@ class Operation:
         failure: why it came to nothing as a whole, if it did.
         stop_by, stop_ms: who asked to stop it, and when.
         retry_of, retry_by: the id of the operation that it tries again, and who asked for that.
-        result, counts: of its report; None until that is made, right after its end.
+        result, counts: of its report; the counts are None until that is made, right after its end.
         looks_ms: when it looks at iconik again, where that is not at once.
         outage: what iconik gave no usable answer to, while it waits for iconik.
     """

@@ -97,10 +97,28 @@ def test_operations_are_found_by_how_they_stand(engine: sa.Engine, history: Hist
     assert history.running() == 1
 
 
-def test_one_that_ended_just_now_counts_as_finished(engine: sa.Engine, history: History) -> None:
-    operation = expanded(engine, a_click(), [])
+@pytest.mark.parametrize(
+    ("outcome", "state"), [(REMOVED, "finished"), (KEPT, "finished with warnings")]
+)
+def test_one_that_ended_just_now_is_found_by_its_true_result(
+    engine: sa.Engine, history: History, outcome: Outcome, state: str
+) -> None:
+    operation = expanded(engine, a_click("remove"), ["a1"])
+    claims = Claims(engine, operation, a_term(engine))
+    claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": outcome})
     a_ledger(engine).end(operation, NOW)
-    assert listed(history, state="finished") == [1]
+    assert listed(history, state=state) == [1]
+
+
+def test_one_that_was_stopped_just_now_is_found_as_stopped(
+    engine: sa.Engine, history: History
+) -> None:
+    operation = expanded(engine, a_click(), ["s1"])
+    a_ledger(engine).ask_to_stop(operation.id, "Ada", NOW)
+    Claims(engine, operation, a_term(engine)).leave()
+    a_ledger(engine).end(found(engine, operation.id), NOW)
+    assert listed(history, state="stopped") == [1]
+    assert listed(history, state="finished") == []
 
 
 def test_operations_are_found_by_action(engine: sa.Engine, history: History) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,7 +39,8 @@ def running(**fields: Any) -> Operation:
     [
         ({}, "running"),
         ({"stop_ms": NOW}, "stopping"),
-        ({"ended_ms": NOW}, "finished"),
+        ({"ended_ms": NOW}, "ended"),
+        ({"ended_ms": NOW, "result": "finished"}, "finished"),
         ({"ended_ms": NOW, "result": "finished with warnings"}, "finished with warnings"),
         ({"ended_ms": NOW, "stop_ms": NOW, "result": "stopped"}, "stopped"),
         ({"ended_ms": NOW, "failure": "no token"}, "failed"),
@@ -72,6 +74,14 @@ def test_one_whose_counts_are_not_noted_tells_its_assets() -> None:
 
 def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
     assert view.summary(running(recorded_ms=NOW + MINUTE), {}, NOW)["took_seconds"] == 0
+
+
+def test_an_operation_is_final_once_its_report_is_noted() -> None:
+    ended = running(ended_ms=NOW, result="finished")
+    assert [
+        view.in_full(operation, moment())["is_final"]
+        for operation in (running(), ended, replace(ended, counts={"assets": 1}))
+    ] == [False, False, True]
 
 
 def test_while_it_runs_outcomes_are_counted_as_far_as_they_are_known() -> None:

@@ -408,6 +408,20 @@ def test_a_half_done_deletion_is_told_on_the_page_and_in_its_csv(page: Page) -> 
     assert [each["asset_id"] for each in page.json(f"{path}?show=undone")["report"]] == ["a2"]
 
 
+def test_the_page_follows_until_the_report_is_noted(page: Page) -> None:
+    operation, claims = page.begun(["a1"])
+    claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": KEPT})
+    path = f"/operations/{operation.id}"
+    assert 'data-every="2"' in page.get(path).text
+    page.ledger.end(operation, NOW)
+    # As it is for a moment after its end.
+    assert 'data-every="2"' in page.get(path).text
+    assert page.json(path)["result"] == "finished with warnings"
+    assert page.json()["operations"][0]["result"] == "finished with warnings"
+    page.ledger.sum_up(operation.id)
+    assert 'data-every="0"' in page.get(path).text
+
+
 def test_a_report_is_shown_in_pages(page: Page) -> None:
     outcomes = {f"a{number:03}": {"ORIGINAL": REMOVED} for number in range(ASSETS_A_PAGE + 2)}
     operation_id = page.ended(outcomes)
