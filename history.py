@@ -19,7 +19,6 @@ from tables import (
     vanished,
 )
 
-MOST_UNOPENED = 100
 STATES = ("running", "finished", "finished with warnings", "failed", "stopped")
 
 
@@ -183,12 +182,17 @@ class History:
             yield from some
             after = some[-1].asset_id
 
-    def unopened(self, number: int) -> list[tuple[str, str]]:
+    def unopened(self, number: int, limit: int | None = None) -> list[tuple[str, str]]:
         """The collections and searches of an operation that could not be opened, and why."""
         rows = sa.select(vanished).where(vanished.c.number == number).order_by(vanished.c.what)
         with self._engine.connect() as connection:
-            found = connection.execute(rows.limit(MOST_UNOPENED))
-            return [(row.what, row.reason) for row in found]
+            return [(row.what, row.reason) for row in connection.execute(rows.limit(limit))]
+
+    def unopened_in_all(self, number: int) -> int:
+        """How many those are."""
+        counted = sa.select(sa.func.count()).where(vanished.c.number == number)
+        with self._engine.connect() as connection:
+            return int(connection.execute(counted).scalar_one())
 
     def copies(self, number: int, limit: int) -> list[CopyJob]:
         """The copy jobs of an operation, those under way first, the newest first."""

@@ -14,6 +14,8 @@ HINTS: dict[str, str] = {
     "kept": "Still on LucidLink, for it isn't proven safe on B2. Mend what the reason says, then "
     "try again.",
     "failed": "Could not be done. Mend what the reason says, then try again.",
+    "unopened": "These collections and saved searches could not be listed, so nothing in them was "
+    "done. Mend what the reason says, then try again.",
     "vanished": "iconik knows these assets no more, so nothing was done. If that is wrong, restore "
     "them in iconik, and click again there.",
     "undone": "Not come to before the end. Try again when you want it done.",
@@ -45,6 +47,7 @@ class Moment:
         progress: how many assets are in each state.
         kinds: how many formats of assets have which outcome.
         copies_under_way, copies: how many copy jobs there are.
+        unopened: how many collections and saved searches could not be opened.
         due_ms: when the first asset that settles is due, by the clock of operations.
     """
 
@@ -54,6 +57,7 @@ class Moment:
     kinds: Mapping[str, int]
     copies_under_way: int
     copies: int
+    unopened: int = 0
     due_ms: int | None = None
 
 
@@ -109,6 +113,8 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         **told,
         # Else there is more to come: its counts are noted right after its end.
         "is_final": not is_running and operation.counts is not None,
+        "can_be_tried_again": not is_running and _is_worth_trying(told, moment.unopened),
+        "unopened": moment.unopened,
         "b2_storage_id": operation.b2_storage_id,
         "ll_storage_id": operation.ll_storage_id,
         "waits_for": list(_waits(operation, moment)) if is_running else [],
@@ -117,6 +123,12 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         "copy_jobs": moment.copies,
         "copy_jobs_under_way": moment.copies_under_way,
     }
+
+
+def _is_worth_trying(told: Mapping[str, Any], unopened: int) -> bool:
+    """Whether an operation that has ended left something that may come to something again."""
+    left = any(told["counts"].get(kind) for kind in ("kept", "failed", "undone"))
+    return bool(left or unopened or told["result"] in ("failed", "stopped"))
 
 
 def _waits(operation: Operation, moment: Moment) -> Iterator[str]:

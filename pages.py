@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 OPERATIONS_A_PAGE = 25
 ASSETS_A_PAGE = 50
 JOBS_SHOWN = 20
+UNOPENED_SHOWN = 100
 LONGEST_TEXT = 200
 READ_AT_ONCE = 1000
 COLUMNS = ("asset_id", "format", "kind", "reason")
@@ -221,6 +222,7 @@ def _in_full(there: History, operation: Operation) -> dict[str, Any]:
         kinds={} if operation.counts else there.kinds(number),
         copies_under_way=under_way,
         copies=copies,
+        unopened=there.unopened_in_all(number),
         due_ms=there.next_due(number),
     )
     jobs = there.copies(number, JOBS_SHOWN)
@@ -242,10 +244,11 @@ def _report(there: History, operation: Operation) -> dict[str, Any]:
     if show:
         rows = (row for row in rows if row["kind"] == show)
     is_first = not _argument("after") and not _argument("text") and show in ("", "failed")
-    unopened = there.unopened(operation.number) if is_first else []
+    unopened = there.unopened(operation.number, UNOPENED_SHOWN) if is_first else []
     more = len(found) > len(assets)
     return {
         "report": [*view.unopened_rows(unopened), *rows],
+        "unopened_shown": len(unopened),
         "more": _with(after=assets[-1].asset_id) if more else None,
     }
 

@@ -84,6 +84,26 @@ def test_an_operation_is_final_once_its_report_is_noted() -> None:
     ] == [False, False, True]
 
 
+@pytest.mark.parametrize(
+    ("fields", "known", "can_be"),
+    [
+        ({"result": "finished"}, {}, False),
+        ({"result": "finished with warnings"}, {"kinds": {"vanished": 1}}, False),
+        ({"result": "finished with warnings"}, {"kinds": {"kept": 1}}, True),
+        ({"counts": {"undone": 1}}, {}, True),
+        ({"result": "finished with warnings"}, {"unopened": 1}, True),
+        ({"result": "stopped"}, {}, True),
+        ({"failure": "no token is good"}, {}, True),
+        ({"ended_ms": None}, {"kinds": {"kept": 1}}, False),
+    ],
+)
+def test_what_came_to_nothing_can_be_tried_again_once_it_has_ended(
+    fields: dict[str, Any], known: dict[str, Any], can_be: bool
+) -> None:
+    operation = running(**{"ended_ms": NOW, **fields})
+    assert view.in_full(operation, moment(**known))["can_be_tried_again"] is can_be
+
+
 def test_while_it_runs_outcomes_are_counted_as_far_as_they_are_known() -> None:
     told = view.in_full(running(), moment(progress={"done": 2}, kinds={"removed": 2}))
     assert (told["counts"]["removed"], told["counts"]["kept"]) == (2, 0)

@@ -456,6 +456,37 @@ def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) 
     assert "collection c1 all failed no" in page.text(path)
 
 
+def test_collections_that_could_not_be_opened_can_be_tried_again(page: Page) -> None:
+    operation = found(page.engine, page.click())
+    page.ledger.expand(operation.number, 1, [], {"collection c1": "no", "collection c2": "no"})
+    page.ledger.end(found(page.engine, operation.id), NOW)
+    page.ledger.sum_up(operation.id)
+    shown = page.text(f"/operations/{operation.id}")
+    assert "Try again what is left" in shown
+    assert "2 not opened" in shown
+    assert "These collections and saved searches could not be listed" in shown
+
+
+def test_what_went_well_is_not_to_be_tried_again(page: Page) -> None:
+    path = f"/operations/{page.ended({'a1': {'ORIGINAL': REMOVED}})}"
+    assert "Try again what is left" not in page.text(path)
+    assert page.json(path)["can_be_tried_again"] is False
+
+
+def test_of_many_that_could_not_be_opened_the_csv_has_all(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "UNOPENED_SHOWN", 2)
+    operation = found(page.engine, page.click())
+    unopened = [f"collection c{number}" for number in range(5)]
+    page.ledger.expand(operation.number, 1, [], dict.fromkeys(unopened, "no"))
+    path = f"/operations/{operation.id}"
+    assert [each["asset_id"] for each in page.json(path)["report"]] == unopened[:2]
+    assert "the first 2 of 5 are shown" in page.text(path)
+    lines = list(csv.reader(io.StringIO(page.get(f"{path}.csv").data.decode("utf-8-sig"))))
+    assert [line[0] for line in lines[1:]] == unopened
+
+
 def test_an_unknown_operation_is_a_page_that_says_so(page: Page) -> None:
     answer = page.get(NOWHERE)
     assert answer.status_code == 404
