@@ -56,6 +56,8 @@ NOTICES = {
     "retried": "This operation tries again what was left.",
     "same": "The same is running already: this is it.",
 }
+# They are about what runs.
+PASSING = ("stopping", "same")
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -129,6 +131,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         told = {**_in_full(there, operation), **_report(there, operation)}
         if _wants_json():
             return jsonify(told)
+        notice = _chosen("notice", NOTICES)
+        is_past = notice in PASSING and told["ended"]
         return _page(
             "operation.html",
             **told,
@@ -138,7 +142,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             is_first=not _argument("after"),
             shown=SHOWN,
             token=gate.token(request),
-            notice=NOTICES.get(_argument("notice"), ""),
+            notice="" if is_past else NOTICES.get(notice, ""),
             asset_url=f"{settings.iconik_url}/asset/",
         )
 

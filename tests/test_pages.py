@@ -530,6 +530,15 @@ def test_a_running_operation_is_stopped(page: Page) -> None:
     assert "Being stopped by ada on the operations page." in shown
 
 
+def test_that_it_will_stop_is_said_no_more_once_it_has(page: Page) -> None:
+    operation, claims = page.begun()
+    path = page.press("stop", operation.id).location
+    claims.leave()
+    page.ledger.end(found(page.engine, operation.id), NOW)
+    page.ledger.sum_up(operation.id)
+    assert "It will stop at its next safe point." not in page.text(path)
+
+
 def test_an_operation_that_has_ended_is_not_stopped(page: Page) -> None:
     operation_id = page.ended({"a1": {"ORIGINAL": REMOVED}})
     token = page.token(operation_id)
