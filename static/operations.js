@@ -21,17 +21,55 @@ function say(text) {
   live.hidden = text === "";
 }
 
-// Puts a part of the new page in the place of the old one; whoever is on a link of it stays there.
-function replace(old, fresh) {
+function keyOf(node) {
+  return node.id || node.dataset?.key || "";
+}
+
+// What stands for a new node among the old ones, from one of them on.
+function counterpart(first, fresh) {
+  for (let each = first; each; each = each.nextSibling) {
+    if (each.nodeName === fresh.nodeName && keyOf(each) === keyOf(fresh)) return each;
+  }
+  return null;
+}
+
+// Makes a node like a new one, and touches only what differs: so what is selected stays so, whoever
+// is on a link stays there, and no screen reader says again what it has said.
+function merge(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    old.data = fresh.data;
+    return;
+  }
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  let at = old.firstChild;
+  for (const each of [...fresh.childNodes]) {
+    const same = counterpart(at, each);
+    if (same) merge(same, each);
+    if (same && same === at) at = at.nextSibling;
+    else old.insertBefore(same ?? each, at);
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+}
+
+// Puts into a part of the page what has changed.
+function renew(old, fresh) {
   showTimes(fresh);
-  old.dataset.every = fresh.dataset.every ?? "";
-  if (old.innerHTML === fresh.innerHTML) return;
   const held = old.contains(document.activeElement) ? document.activeElement : null;
   // Not under the finger of somebody who is just pressing a button.
   if (held && held.matches(":active")) return;
-  old.replaceChildren(...fresh.childNodes);
-  if (held) {
-    const again = held.id && document.getElementById(held.id);
+  merge(old, fresh);
+  if (held && held !== document.activeElement) {
+    const again = held.isConnected ? held : held.id && document.getElementById(held.id);
     (again || document.getElementById("main")).focus({ preventScroll: true });
   }
 }
@@ -57,7 +95,7 @@ async function refresh() {
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const old of document.querySelectorAll("[data-live]")) {
       const now = fresh.getElementById(old.id);
-      if (now) replace(old, now);
+      if (now) renew(old, now);
     }
     failures = 0;
     say("");

@@ -171,10 +171,10 @@ def test_everything_is_reached_with_the_keyboard(
         reached.append(here.get_attribute("id") or here.text)
         width = browser.execute_script("return getComputedStyle(arguments[0]).outlineWidth", here)
         assert float(str(width).removesuffix("px")) >= 2, f"{reached[-1]} shows no focus"
-        if reached[-1] == "Report as CSV":
+        if reached[-1] == "csv":
             break
     assert reached[0] == "Skip to the contents"
-    for name in ("All operations", "count-kept", "retry", "again", "Report as CSV"):
+    for name in ("All operations", "count-kept", "retry", "again", "csv"):
         assert name in reached
 
 
@@ -189,6 +189,48 @@ def test_whoever_is_on_a_button_stays_there_while_the_page_follows(
     copies_go_on(service)
     wait_to_read(browser, DONE, f"tr:has(#o-{operation_id})")
     assert browser.switch_to.active_element.get_attribute("id") == f"o-{operation_id}"
+
+
+@pytest.mark.parametrize("link", ["#report td a", "#csv"])
+def test_whoever_is_on_a_link_stays_there_while_the_page_follows(
+    browser: WebDriver, service: Service, link: str
+) -> None:
+    copies_wait(service)
+    operation_id = clicked(service, "add", *clips(service, "linked", 2))
+    open_operation(browser, service, operation_id)
+    wait_to_read(browser, "under way, followed for", "#jobs")
+    browser.execute_script("document.querySelector(arguments[0]).focus()", link)
+    place = browser.switch_to.active_element.get_attribute("href")
+    copies_go_on(service)
+    wait_to_read(browser, "2 assets, 2 copied", "#state")
+    assert browser.switch_to.active_element.get_attribute("href") == place
+
+
+def test_what_stays_as_it_is_is_left_alone_while_the_page_follows(
+    browser: WebDriver, service: Service
+) -> None:
+    copies_wait(service)
+    operation_id = clicked(service, "add", *clips(service, "left alone", 2))
+    open_operation(browser, service, operation_id)
+    wait_to_read(browser, "under way, followed for", "#jobs")
+    job = shown(browser, "#jobs tbody td")
+    followed = shown(browser, "#jobs")
+    browser.execute_script(MARK)
+    # A refresh later, which has changed the time that stands beside it.
+    wait_for("news", lambda: shown(browser, "#jobs") != followed, PATIENCE)
+    assert browser.execute_script("return getSelection().toString().trim()") == job
+    assert browser.execute_script("return marked.every((each) => each.isConnected)")
+
+
+def test_an_alarm_is_raised_once_and_not_with_each_look(
+    browser: WebDriver, service: Service
+) -> None:
+    browser.execute_script(ALARMED)
+    wait_to_read(browser, "No process runs", "[role=alert]")
+    browser.execute_script("window.alarm = document.querySelector('[role=alert]')")
+    asked = browser.execute_script("return asked")
+    wait_for("more looks", lambda: browser.execute_script("return asked") > asked + 1, PATIENCE)
+    assert browser.execute_script("return alarm.isConnected")
 
 
 @pytest.mark.parametrize("width", [320, 390, 1080, 1100])
@@ -279,6 +321,19 @@ def test_a_page_of_somebody_elses_presses_no_button(
     assert "403" in refused["message"]
 
 
+# Selects the first copy job's id, and remembers some of what is on the page.
+MARK = """
+getSelection().selectAllChildren(document.querySelector("#jobs tbody td"));
+window.marked = [...document.querySelectorAll("h1, #state section, #report tr, #jobs tr")];
+"""
+# From now on the service answers with an alarm, and each time with something else beside it.
+ALARMED = """
+window.asked = 0;
+const page = document.documentElement.outerHTML;
+const alarm = '<p class="notice bad" role="alert">No process runs the operations</p>';
+window.fetch = async () =>
+  new Response(page.replace('<p class="muted">', `${alarm}<p class="muted">${++asked} `));
+"""
 # Whatever reaches beyond its place.
 TOO_WIDE = """
 const main = document.querySelector("main");
