@@ -16,6 +16,7 @@ from tables import (
     executors,
     operations,
     read_operation,
+    titles,
     vanished,
 )
 
@@ -30,7 +31,7 @@ class Filters:
         state: one of ``STATES``; what is being stopped still runs.
         action: 'add' or 'remove'.
         text: the id of an operation or user, or its beginning; the id of an asset; or a part of a
-            failure, or of the name of who stopped or retried it.
+            title or failure, or of the name of who stopped or retried it.
     """
 
     state: str = ""
@@ -104,6 +105,12 @@ class History:
         with self._engine.connect() as connection:
             row = connection.execute(found).first()
         return read_operation(row) if row else None
+
+    def titles(self, numbers: Iterable[int]) -> dict[int, str]:
+        """By operation, the title that it has in iconik's jobs list, where that is known."""
+        named = sa.select(titles).where(titles.c.number.in_(list(numbers)))
+        with self._engine.connect() as connection:
+            return {row.number: row.title for row in connection.execute(named)}
 
     def running(self) -> int:
         """How many operations haven't ended."""
@@ -268,6 +275,7 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
     if filters.text:
         text = filters.text.lower()
         about = sa.select(assets.c.number).where(assets.c.asset_id == text)
+        title = sa.func.lower(titles.c.title).contains(text, autoescape=True)
         yield sa.or_(
             operations.c.id.startswith(text, autoescape=True),
             sa.func.lower(operations.c.user_id).startswith(text, autoescape=True),
@@ -280,4 +288,5 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
                 )
             ),
             operations.c.number.in_(about),
+            operations.c.number.in_(sa.select(titles.c.number).where(title)),
         )

@@ -24,6 +24,7 @@ from tables import (
     newest_tokens,
     operations,
     read_operation,
+    titles,
     vanished,
 )
 from tallies import Tally, add, count
@@ -182,6 +183,14 @@ class Ledger:
             connection.execute(insert_new(connection, jobs).values(number=number, job_id=""))
             connection.execute(sa.update(jobs).where(jobs.c.number == number).values(job_id=job_id))
 
+    def note_title(self, number: int, title: str) -> None:
+        """Note what an operation is called, in place of what it was called before."""
+        with writing_in_term(self._engine, self._term) as connection:
+            connection.execute(insert_new(connection, titles).values(number=number, title=title))
+            connection.execute(
+                sa.update(titles).where(titles.c.number == number).values(title=title)
+            )
+
     # Ends
 
     def ask_to_stop(self, operation_id: str, by: str, now_ms: int) -> bool:
@@ -314,7 +323,7 @@ class Ledger:
         """Forget operations and all that belongs to them."""
         with writing_in_term(self._engine, self._term) as connection:
             numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
-            for table in (assets, copies, vanished, jobs, newest_tokens, operations):
+            for table in (assets, copies, vanished, jobs, titles, newest_tokens, operations):
                 connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
 
 

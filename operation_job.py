@@ -42,6 +42,7 @@ class OperationJob:
         # It may be made already, by the process before this one.
         self._asked = time.monotonic()
         self._told: job_texts.Fields = {}
+        self._title = ""
         self._names: dict[str, str] = {}
         self._some: list[str] = []
         self.is_told = False
@@ -63,6 +64,7 @@ class OperationJob:
         if operation is None:
             raise NotFound(f"show operation {self._id}", "it is forgotten")
         fields = self._fields(operation, ending)
+        self._keep_title(operation, fields["title"])
         self._job_id = self._job_id or self._find(operation)
         if self._job_id is None:
             return self._make(operation, fields)
@@ -76,6 +78,12 @@ class OperationJob:
         if job.status in ABORTED and operation.stop_ms is None:
             self._ledger.ask_to_stop(self._id, BY, now_ms())
         return bool(news)
+
+    def _keep_title(self, operation: Operation, title: str) -> None:
+        """Have it at hand for whoever looks at the operation without iconik."""
+        if title != self._title:
+            self._ledger.note_title(operation.number, title)
+            self._title = title
 
     def _find(self, operation: Operation) -> str | None:
         """The job that was noted, or that an unanswered request has made; None if there is none."""

@@ -49,6 +49,7 @@ class Moment:
         copies_under_way, copies: how many copy jobs there are.
         unopened: how many collections and saved searches could not be opened.
         due_ms: when the first asset that settles is due, by the clock of operations.
+        title: what it is called.
     """
 
     now_ms: int
@@ -59,6 +60,7 @@ class Moment:
     copies: int
     unopened: int = 0
     due_ms: int | None = None
+    title: str | None = None
 
 
 def result_of(operation: Operation) -> str:
@@ -71,17 +73,25 @@ def result_of(operation: Operation) -> str:
     return operation.result or "ended"
 
 
-def summary(operation: Operation, progress: Mapping[str, int], now_ms: int) -> dict[str, Any]:
+def untitled(operation: Operation) -> str:
+    """The title of an operation whose job has none yet, or that is shown in no jobs list."""
+    return f"{TITLES[operation.action]}: {operation.selection}"
+
+
+def summary(
+    operation: Operation, progress: Mapping[str, int], now_ms: int, title: str | None = None
+) -> dict[str, Any]:
     """One operation in a list, as JSON would hold it.
 
     Args:
         progress: how many of its assets are in each state.
+        title: what it is called; as its action, if not given.
     """
     counts = dict(operation.counts) if operation.counts else None
     done = sum(progress.get(state, 0) for state in LET_GO)
     return {
         "operation_id": operation.id,
-        "title": TITLES[operation.action],
+        "title": title or TITLES[operation.action],
         "action": operation.action,
         "result": result_of(operation),
         "user_id": operation.user_id,
@@ -103,7 +113,7 @@ def summary(operation: Operation, progress: Mapping[str, int], now_ms: int) -> d
 
 def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
     """One operation by itself, as JSON would hold it, but for its assets and copies."""
-    told = summary(operation, moment.progress, moment.now_ms)
+    told = summary(operation, moment.progress, moment.now_ms, moment.title)
     if told["counts"] is None:
         counted = {name: moment.kinds.get(name, 0) for name in COUNTED}
         told["counts"] = {"assets": told["assets"], **counted}

@@ -3,7 +3,7 @@
 import csv
 import io
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from itertools import chain
 from typing import Any
@@ -113,9 +113,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         there = history()
         found = there.operations(filters, OPERATIONS_A_PAGE + 1, number)
         shown = found[:OPERATIONS_A_PAGE]
-        progress = there.progress(each.number for each in shown)
         told = {
-            "operations": [view.summary(each, progress[each.number], now_ms()) for each in shown],
+            "operations": list(_summaries(there, shown)),
             "running": there.running(),
             "executor": is_taken(settings.database_url),
             "older": _with(before=str(shown[-1].number)) if len(found) > len(shown) else None,
@@ -215,6 +214,14 @@ def _operation(there: History, operation_id: Any) -> Operation:
     return operation
 
 
+def _summaries(there: History, operations: Sequence[Operation]) -> Iterator[dict[str, Any]]:
+    progress = there.progress(each.number for each in operations)
+    titles = there.titles(each.number for each in operations)
+    for each in operations:
+        title = titles.get(each.number) or view.untitled(each)
+        yield view.summary(each, progress[each.number], now_ms(), title)
+
+
 def _in_full(there: History, operation: Operation) -> dict[str, Any]:
     number = operation.number
     under_way, copies = there.copies_in_all(number)
@@ -228,6 +235,7 @@ def _in_full(there: History, operation: Operation) -> dict[str, Any]:
         copies=copies,
         unopened=there.unopened_in_all(number),
         due_ms=there.next_due(number),
+        title=there.titles([number]).get(number) or view.untitled(operation),
     )
     jobs = there.copies(number, JOBS_SHOWN)
     return {**view.in_full(operation, moment), "copies": list(view.copy_rows(jobs, clock_ms))}

@@ -130,6 +130,13 @@ jobs = sa.Table(
     # Empty from before iconik is asked for it until its answer is there.
     sa.Column("job_id", sa.Text, nullable=False),
 )
+# The title of that job, which names some of what was selected.
+titles = sa.Table(
+    "plugin_titles",
+    metadata,
+    sa.Column("number", _number, primary_key=True, autoincrement=False),
+    sa.Column("title", sa.Text, nullable=False),
+)
 # What has come of all operations that ever ended; those of ``operations`` are forgotten one day.
 tallies = sa.Table(
     "plugin_tallies",

@@ -134,6 +134,7 @@ def test_operations_are_found_by_action(engine: sa.Engine, history: History) -> 
         ("U-GRACE", [2]),
         ("no token", [3]),
         ("ada", [4]),
+        ("RUSHES of", [1]),
         ("s1", [4]),
         ("s2", []),
         ("%", []),
@@ -144,6 +145,7 @@ def test_operations_are_found_by_text(
     engine: sa.Engine, history: History, text: str, numbers: list[int]
 ) -> None:
     clicked(engine, a_click())
+    a_ledger(engine).note_title(1, "Add to LucidLink: 12 assets (Rushes of day 3)")
     clicked(engine, a_click(user_id="u-grace"))
     failed(engine)
     stopped(engine)

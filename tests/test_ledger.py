@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from claims import Claims
 from errors import Stopped
+from history import History
 from ledger import Ledger
 from outcomes import Outcome
 from tables import CHUNK, Memo, assets, insert_new
@@ -168,6 +169,17 @@ def test_operations_that_ended_long_ago_are_forgotten(engine: sa.Engine, ledger:
     assert ledger.ended_before(NOW + 1) == ["operation-1"]
     ledger.forget(["operation-1"])
     assert (ledger.newest(9), list(ledger.outcomes(1)), ledger.gone(1)) == ([], [], {})
+
+
+def test_the_title_of_an_operation_is_replaced_and_forgotten_with_it(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    expanded(engine, a_click())
+    ledger.note_title(1, "Add to LucidLink: 1 collection (Rushes)")
+    ledger.note_title(1, "Add to LucidLink: 12 assets (Rushes)")
+    assert History(engine).titles([1]) == {1: "Add to LucidLink: 12 assets (Rushes)"}
+    ledger.forget(["operation-1"])
+    assert History(engine).titles([1]) == {}
 
 
 def test_operations_that_run_or_ended_of_late_are_kept(engine: sa.Engine, ledger: Ledger) -> None:

@@ -11,6 +11,7 @@ import operation_job
 from claims import Claims
 from custom_action import CustomAction
 from errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
+from history import History
 from ledger import Ledger
 from operation_job import BY, OperationJob
 from outcomes import Outcome
@@ -170,6 +171,38 @@ def test_without_a_good_token_no_title_is_asked_for(desk: Desk) -> None:
     desk.iconik.problems["asset_title"] = TokenRejected("read asset", "no token is good")
     with pytest.raises(TokenRejected):
         desk.job().tell()
+
+
+def test_the_title_is_kept_with_the_operation(desk: Desk) -> None:
+    number = found(desk.engine, desk.id).number
+    assert History(desk.engine).titles([number]) == {}
+    desk.job().tell()
+    title = "Remove from LucidLink: 2 assets (beach, pier)"
+    assert History(desk.engine).titles([number, 99]) == {number: title}
+
+
+def test_the_title_is_kept_though_the_job_may_not_be_made(desk: Desk) -> None:
+    desk.iconik.problems["create_job"] = NotPermitted("show it", "it needs can_write_jobs")
+    with pytest.raises(NotPermitted):
+        desk.job().tell()
+    assert History(desk.engine).titles([1]) == {1: "Remove from LucidLink: 2 assets (beach, pier)"}
+
+
+def test_the_title_is_written_down_only_when_it_changes(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = []
+    monkeypatch.setattr(Ledger, "note_title", lambda _, number, title: noted.append(title))
+    desk = Desk(engine, a_click("add", collection_ids=("collection-1",)))
+    job = desk.job()
+    job.tell()
+    job.tell()
+    desk.expand("asset-1")
+    job.tell()
+    assert noted == [
+        "Add to LucidLink: 1 collection (Rushes)",
+        "Add to LucidLink: 1 asset (Rushes)",
+    ]
 
 
 def test_a_collection_is_named_and_its_assets_counted_once_they_are_known(

@@ -281,6 +281,18 @@ def test_an_operation_is_a_line_of_the_list(page: Page) -> None:
         assert part in shown
 
 
+def test_an_operation_goes_by_its_title(page: Page) -> None:
+    operation, _ = page.begun()
+    path = f"/operations/{operation.id}"
+    assert page.json(path)["title"] == "Remove from LucidLink: 2 assets"
+    title = "Remove from LucidLink: 2 assets (<i>beach</i>, pier)"
+    page.ledger.note_title(operation.number, title)
+    assert f">{html.escape(title)}</a>" in page.get().text
+    assert f"<h1>{html.escape(title)}</h1>" in page.get(path).text
+    assert page.json(path)["title"] == page.json()["operations"][0]["title"] == title
+    assert [each["title"] for each in page.json("/operations?text=PIER")["operations"]] == [title]
+
+
 def test_it_says_where_no_process_runs_operations(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
