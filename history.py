@@ -1,15 +1,11 @@
 """What operations did and do, for those who look: read in pages, whatever an operation's size."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
-from outcomes import Outcome
 from tables import (
-    Memo,
     Operation,
     assets,
     copies,
@@ -40,23 +36,6 @@ class Filters:
 
 
 @dataclass(frozen=True)
-class Asset:
-    """An asset of an operation, as it stands.
-
-    Attributes:
-        state: see ``claims``.
-        due_ms: when it is to be looked at again, by the clock of operations.
-        outcomes: what is known, by format name.
-    """
-
-    asset_id: str
-    state: str
-    due_ms: int
-    memo: Memo
-    outcomes: Mapping[str, Outcome]
-
-
-@dataclass(frozen=True)
 class CopyJob:
     """A copy job of iconik's that an operation has asked for, or follows.
 
@@ -82,7 +61,6 @@ class History:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._is_sqlite = engine.dialect.name == "sqlite"
 
     def operations(
         self, filters: Filters, limit: int, before: int | None = None
@@ -130,64 +108,6 @@ class History:
             for row in rows:
                 found[row.number][row.state] = row.assets
         return found
-
-    def kinds(self, number: int) -> dict[str, int]:
-        """How many formats of assets of an operation have which outcome, as far as it is known."""
-        each = self._each_outcome()
-        kind = self._kind_of(each)
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(kind.label("kind"), sa.func.count().label("outcomes"))
-                .select_from(assets.join(each, sa.true()))
-                .where(assets.c.number == number)
-                .group_by(kind)
-            )
-            return dict(Counter({row.kind: row.outcomes for row in rows}))
-
-    def assets(
-        self, operation: Operation, limit: int, *, after: str = "", show: str = "", text: str = ""
-    ) -> list[Asset]:
-        """Some assets of an operation, in the order of their ids.
-
-        Args:
-            after: only those with a higher id.
-            show: only those with such an outcome; or 'undone', which have a format without one.
-            text: only those whose id begins so.
-        """
-        chosen = (
-            sa.select(assets)
-            .where(assets.c.number == operation.number, assets.c.asset_id > after)
-            .order_by(assets.c.asset_id)
-            .limit(limit)
-        )
-        each = self._each_outcome()
-        if show == "undone":
-            outcomes = sa.select(sa.func.count()).select_from(each).scalar_subquery()
-            chosen = chosen.where(outcomes < len(operation.formats))
-        elif show:
-            of_kind = sa.select(sa.literal(1)).select_from(each).where(self._kind_of(each) == show)
-            is_half = self._is_half_deleted(operation) if show == "failed" else sa.false()
-            chosen = chosen.where(sa.or_(of_kind.exists(), is_half))
-        if text:
-            chosen = chosen.where(assets.c.asset_id.startswith(text.lower(), autoescape=True))
-        with self._engine.connect() as connection:
-            return [
-                Asset(
-                    row.asset_id,
-                    row.state,
-                    row.due_ms,
-                    Memo(**row.memo),
-                    {name: Outcome(*each) for name, each in row.outcomes.items()},
-                )
-                for row in connection.execute(chosen)
-            ]
-
-    def all_assets(self, operation: Operation, at_once: int) -> Iterator[Asset]:
-        """Every asset of an operation, read bit by bit."""
-        after = ""
-        while some := self.assets(operation, at_once, after=after):
-            yield from some
-            after = some[-1].asset_id
 
     def unopened(self, number: int, limit: int | None = None) -> list[tuple[str, str]]:
         """The collections and searches of an operation that could not be opened, and why."""
@@ -241,25 +161,6 @@ class History:
         """What time it was for operations when it was last noted."""
         with self._engine.connect() as connection:
             return connection.execute(sa.select(sa.func.max(executors.c.clock_ms))).scalar() or 0
-
-    def _is_half_deleted(self, operation: Operation) -> sa.ColumnElement[bool]:
-        """Of an asset: whether its deletion had begun when its operation failed."""
-        if not operation.failure:
-            return sa.false()
-        # A memo holds only what is not empty.
-        if self._is_sqlite:
-            return sa.func.json_type(assets.c.memo, "$.deleting").is_not(None)
-        return assets.c.memo.op("->")(sa.literal_column("'deleting'")).is_not(None)
-
-    def _each_outcome(self) -> Any:
-        """The outcomes of an asset, as rows of ``key`` and ``value``, which is a JSON array."""
-        return sa.func.json_each(assets.c.outcomes).table_valued("key", "value", name="outcome")
-
-    def _kind_of(self, each: Any) -> Any:
-        """The kind of such a row; not every SQLite has the operator that PostgreSQL has."""
-        if self._is_sqlite:
-            return sa.func.json_extract(each.c.value, "$[0]")
-        return each.c.value.op("->>")(sa.literal_column("0"))
 
 
 def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from custom_action import TITLES
-from history import Asset, CopyJob
+from history import CopyJob
 from outcomes import COUNTED, in_words, left_over, told_time
+from reported import Asset
 from tables import LET_GO, Operation
 
 # What a person can do about an outcome.
@@ -26,6 +27,7 @@ HINTS: dict[str, str] = {
     "copied": "It is on LucidLink now.",
     "removed": "It was proven safe on B2, and deleted from LucidLink.",
 }
+COLUMNS = ("asset_id", "format", "kind", "reason")
 # Of an asset whose outcome isn't known yet.
 UNDER_WAY: dict[str, str] = {
     "waiting": "waits for its turn",

@@ -1,11 +1,8 @@
 """The operations page: what was clicked, what became of it, and two buttons."""
 
-import csv
-import io
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection
 from http import HTTPStatus
-from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,9 +24,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 import logs
 import operations_view as view
+from contents import Asked, Contents
 from errors import RecordingError, RetryError
 from gatekeeper import Gatekeeper, Refusal, name_of
-from history import STATES, Filters, History
+from history import STATES, Filters
 from ledger import Ledger
 from lock import is_taken
 from recorder import Recorder
@@ -41,12 +39,7 @@ from turn import now_ms
 log = logging.getLogger(__name__)
 
 OPERATIONS_A_PAGE = 25
-ASSETS_A_PAGE = 50
-JOBS_SHOWN = 20
-UNOPENED_SHOWN = 100
 LONGEST_TEXT = 200
-READ_AT_ONCE = 1000
-COLUMNS = ("asset_id", "format", "kind", "reason")
 ACTIONS = ("add", "remove")
 SHOWN = ("kept", "failed", "vanished", "undone", "removed", "copied", "there", "absent", "without",
          "superseded")  # fmt: skip
@@ -82,8 +75,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     pages.add_app_template_filter(view.in_time, "in_time")
     pages.add_app_template_filter(view.in_short, "in_short")
 
-    def history() -> History:
-        return History(recorder.prepare()[0])
+    def contents() -> Contents:
+        return Contents(recorder.prepare()[0])
 
     @pages.before_request
     def let_in() -> Response | None:
@@ -110,14 +103,13 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         )
         before = _argument("before")
         number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
-        there = history()
-        found = there.operations(filters, OPERATIONS_A_PAGE + 1, number)
-        shown = found[:OPERATIONS_A_PAGE]
+        there = contents()
+        operations, last = there.listed(filters, OPERATIONS_A_PAGE, number)
         told = {
-            "operations": list(_summaries(there, shown)),
-            "running": there.running(),
+            "operations": operations,
+            "running": there.history.running(),
             "executor": is_taken(settings.database_url),
-            "older": _with(before=str(shown[-1].number)) if len(found) > len(shown) else None,
+            "older": _with(before=str(last)) if last is not None else None,
         }
         if _wants_json():
             return jsonify(told)
@@ -125,9 +117,15 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
 
     @pages.get("/operations/<uuid:operation_id>")
     def one(operation_id: Any) -> Response:
-        there = history()
+        there = contents()
         operation = _operation(there, operation_id)
-        told = {**_in_full(there, operation), **_report(there, operation)}
+        asked = Asked(_chosen("show", SHOWN), _argument("text").strip(), _argument("after"))
+        report, more = there.report(operation, asked)
+        told = {
+            **there.in_full(operation),
+            **report,
+            "more": _with(after=more) if more is not None else None,
+        }
         if _wants_json():
             return jsonify(told)
         notice = _chosen("notice", NOTICES)
@@ -136,9 +134,9 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             "operation.html",
             **told,
             hints=view.HINTS,
-            show=_chosen("show", SHOWN),
-            text=_argument("text").strip(),
-            is_first=not _argument("after"),
+            show=asked.show,
+            text=asked.text,
+            is_first=not asked.after,
             shown=SHOWN,
             token=gate.token(request),
             notice="" if is_past else NOTICES.get(notice, ""),
@@ -147,16 +145,15 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
 
     @pages.get("/operations/<uuid:operation_id>.csv")
     def as_csv(operation_id: Any) -> Response:
-        there = history()
+        there = contents()
         operation = _operation(there, operation_id)
-        response = Response(_csv(there, operation), mimetype="text/csv")
+        response = Response(there.as_csv(operation), mimetype="text/csv")
         response.headers["Content-Disposition"] = f'attachment; filename="{operation.id}.csv"'
         return response
 
     @pages.post("/operations/<uuid:operation_id>/stop")
     def stop(operation_id: Any) -> AnyResponse:
-        there = history()
-        operation = _operation(there, operation_id)
+        operation = _operation(contents(), operation_id)
         by = f"{name_of(request)} on the operations page"
         is_stopping = Ledger(recorder.prepare()[0]).ask_to_stop(operation.id, by, now_ms())
         with logs.about(operation.id):
@@ -165,7 +162,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
 
     @pages.post("/operations/<uuid:operation_id>/retry")
     def retry(operation_id: Any) -> AnyResponse:
-        operation = _operation(history(), operation_id)
+        operation = _operation(contents(), operation_id)
         by = f"{name_of(request)} on the operations page"
         everything = request.form.get("what") == "everything"
         new_id, is_new = try_again(recorder, operation.id, by, everything=everything)
@@ -206,79 +203,12 @@ def _have_templates_without_gaps(state: BlueprintSetupState) -> None:
     }
 
 
-def _operation(there: History, operation_id: Any) -> Operation:
+def _operation(there: Contents, operation_id: Any) -> Operation:
     """The operation of an address; ends the request where there is none."""
-    operation = there.operation(str(operation_id))
+    operation = there.history.operation(str(operation_id))
     if operation is None:
         abort(404, "There is no such operation, or it ended so long ago that it was forgotten.")
     return operation
-
-
-def _summaries(there: History, operations: Sequence[Operation]) -> Iterator[dict[str, Any]]:
-    progress = there.progress(each.number for each in operations)
-    titles = there.titles(each.number for each in operations)
-    for each in operations:
-        title = titles.get(each.number) or view.untitled(each)
-        yield view.summary(each, progress[each.number], now_ms(), title)
-
-
-def _in_full(there: History, operation: Operation) -> dict[str, Any]:
-    number = operation.number
-    under_way, copies = there.copies_in_all(number)
-    clock_ms = there.clock()
-    moment = view.Moment(
-        now_ms=now_ms(),
-        clock_ms=clock_ms,
-        progress=there.progress([number])[number],
-        kinds={} if operation.counts else there.kinds(number),
-        copies_under_way=under_way,
-        copies=copies,
-        unopened=there.unopened_in_all(number),
-        due_ms=there.next_due(number),
-        title=there.titles([number]).get(number) or view.untitled(operation),
-    )
-    jobs = there.copies(number, JOBS_SHOWN)
-    return {**view.in_full(operation, moment), "copies": list(view.copy_rows(jobs, clock_ms))}
-
-
-def _report(there: History, operation: Operation) -> dict[str, Any]:
-    """A page of the report: its rows, and where the next page is."""
-    found = there.assets(
-        operation,
-        ASSETS_A_PAGE + 1,
-        after=_argument("after"),
-        show=_chosen("show", SHOWN),
-        text=_argument("text").strip(),
-    )
-    assets = found[:ASSETS_A_PAGE]
-    rows = view.asset_rows(operation, assets)
-    show = _chosen("show", SHOWN)
-    if show:
-        rows = (row for row in rows if row["kind"] == show)
-    is_first = not _argument("after") and not _argument("text") and show in ("", "failed")
-    unopened = there.unopened(operation.number, UNOPENED_SHOWN) if is_first else []
-    more = len(found) > len(assets)
-    return {
-        "report": [*view.unopened_rows(unopened), *rows],
-        "unopened_shown": len(unopened),
-        "more": _with(after=assets[-1].asset_id) if more else None,
-    }
-
-
-def _csv(there: History, operation: Operation) -> Iterator[str]:
-    """The whole report as CSV, bit by bit."""
-    unopened = view.unopened_rows(there.unopened(operation.number))
-    rows = view.asset_rows(operation, there.all_assets(operation, READ_AT_ONCE))
-    # Spreadsheets take a file for one of UTF-8 if it begins so.
-    yield "\ufeff" + _line(COLUMNS)
-    for row in chain(unopened, rows):
-        yield _line(view.csv_row(row, COLUMNS))
-
-
-def _line(cells: Iterable[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
 
 
 def _argument(name: str) -> str:

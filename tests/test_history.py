@@ -169,48 +169,6 @@ def test_progress_is_told_of_several_at_once(engine: sa.Engine, history: History
     assert history.progress([]) == {}
 
 
-def test_outcomes_are_counted_by_kind(engine: sa.Engine, history: History) -> None:
-    both = {"ORIGINAL": REMOVED, "PROXY": KEPT}
-    operation = ended(
-        engine, {"a1": both, "a2": {"ORIGINAL": REMOVED}}, formats=("ORIGINAL", "PROXY")
-    )
-    assert history.kinds(operation.number) == {"removed": 2, "kept": 1}
-
-
-def test_assets_are_read_in_pages(engine: sa.Engine, history: History) -> None:
-    operation = ended(engine, {f"a{number}": {"ORIGINAL": REMOVED} for number in range(5)})
-    assert [each.asset_id for each in history.assets(operation, 2)] == ["a0", "a1"]
-    assert [each.asset_id for each in history.assets(operation, 2, after="a1")] == ["a2", "a3"]
-    assert [each.asset_id for each in history.all_assets(operation, 2)] == [
-        "a0", "a1", "a2", "a3", "a4",
-    ]  # fmt: skip
-
-
-def test_assets_are_found_by_outcome_and_id(engine: sa.Engine, history: History) -> None:
-    outcomes = {"a1": {"ORIGINAL": REMOVED}, "a2": {"ORIGINAL": KEPT}, "b": {}}
-    operation = ended(engine, outcomes)
-    (kept,) = history.assets(operation, 9, show="kept")
-    assert (kept.asset_id, kept.outcomes) == ("a2", {"ORIGINAL": KEPT})
-    assert [each.asset_id for each in history.assets(operation, 9, show="undone")] == ["b"]
-    assert [each.asset_id for each in history.assets(operation, 9, text="A")] == ["a1", "a2"]
-    assert history.assets(operation, 9, text="%") == []
-
-
-def test_half_done_deletions_are_found_among_what_failed(
-    engine: sa.Engine, history: History
-) -> None:
-    operation = expanded(engine, a_click("remove"), ["a1", "a2", "a3"])
-    claims = Claims(engine, operation, a_term(engine))
-    first, second, third = claims.take(3, NOW)
-    assert claims.may_delete(first, {"set-1": "ORIGINAL"})
-    claims.note(second, "done", {"ORIGINAL": Outcome("failed", "no")})
-    claims.note(third, "done", {"ORIGINAL": REMOVED})
-    assert [each.asset_id for each in history.assets(operation, 9, show="failed")] == ["a2"]
-    a_ledger(engine).fail(operation.number, "no token is good", NOW)
-    ended = found(engine, operation.id)
-    assert [each.asset_id for each in history.assets(ended, 9, show="failed")] == ["a1", "a2"]
-
-
 def test_copies_are_told_with_those_under_way_first(engine: sa.Engine, history: History) -> None:
     operation = expanded(engine, a_click(), ["a1", "a2", "a3"])
     claims = Claims(engine, operation, a_term(engine))

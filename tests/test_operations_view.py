@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import operations_view as view
-from history import Asset, CopyJob
+from history import CopyJob
 from operations_view import Moment
 from outcomes import LEFT, NOT_COME_TO, Outcome, report
+from reported import Asset
 from tables import Memo, Operation
 from tests.makers import an_operation
 

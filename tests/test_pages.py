@@ -17,13 +17,15 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+import contents
 import gatekeeper
 import pages
 from claims import Claims
+from contents import ASSETS_A_PAGE
 from database import connect
 from ledger import Ledger
 from outcomes import Outcome
-from pages import ASSETS_A_PAGE, OPERATIONS_A_PAGE
+from pages import OPERATIONS_A_PAGE
 from plugin import create_app
 from recorder import Recorder
 from settings import Settings
@@ -390,7 +392,7 @@ def test_a_running_operation_tells_what_it_waits_for_and_its_copies(page: Page) 
 
 def test_when_it_looks_again_is_shown(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     operation, _ = page.begun()
-    monkeypatch.setattr(pages, "now_ms", lambda: NOW)
+    monkeypatch.setattr(contents, "now_ms", lambda: NOW)
     page.ledger.will_look(operation.number, NOW + 20_000, "could not list: it answered 503")
     shown = page.text(f"/operations/{operation.id}")
     assert "It looks again in 20 s, at 1970-01-01 00:17:00 UTC" in shown
@@ -443,7 +445,24 @@ def test_a_report_is_shown_in_pages(page: Page) -> None:
     assert [each["asset_id"] for each in second["report"]] == ["a050", "a051"]
     assert second["more"] is None
     assert "Further assets" in page.text(f"/operations/{operation_id}")
+    assert "after=rest%3Aa049" in first["more"]
     assert "First assets" in page.text(first["more"])
+
+
+def test_a_report_opens_with_its_problems(page: Page) -> None:
+    outcomes = {f"a{number:03}": {"ORIGINAL": REMOVED} for number in range(ASSETS_A_PAGE)}
+    path = f"/operations/{page.ended({**outcomes, 'z1': {'ORIGINAL': KEPT}})}"
+    first = page.json(path)
+    assert first["report"][0]["asset_id"] == "z1"
+    assert [each["asset_id"] for each in page.json(first["more"])["report"]] == ["a049"]
+    lines = page.get(f"{path}.csv").text.splitlines()
+    assert lines[1].startswith("z1,")
+
+
+@pytest.mark.parametrize("after", ["odd", "odd:a1", ":", "rest", "a1"])
+def test_a_place_that_is_none_is_the_beginning(page: Page, after: str) -> None:
+    path = f"/operations/{page.ended({'a1': {'ORIGINAL': REMOVED}})}"
+    assert len(page.json(f"{path}?after={after}")["report"]) == 1
 
 
 def test_a_report_can_be_filtered_by_outcome_and_asset(page: Page) -> None:
@@ -464,7 +483,7 @@ def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) 
     unopened = {"asset_id": "collection c1", "format": None, "kind": "failed", "reason": "no"}
     assert page.json(path)["report"][0] == unopened
     assert page.json(f"{path}?show=failed")["report"] == [unopened]
-    assert unopened not in page.json(f"{path}?after=a0")["report"]
+    assert unopened not in page.json(f"{path}?after=problem:a0")["report"]
     assert "collection c1 all failed no" in page.text(path)
 
 
@@ -488,7 +507,7 @@ def test_what_went_well_is_not_to_be_tried_again(page: Page) -> None:
 def test_of_many_that_could_not_be_opened_the_csv_has_all(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "UNOPENED_SHOWN", 2)
+    monkeypatch.setattr(contents, "UNOPENED_SHOWN", 2)
     operation = found(page.engine, page.click())
     unopened = [f"collection c{number}" for number in range(5)]
     page.ledger.expand(operation.number, 1, [], dict.fromkeys(unopened, "no"))
@@ -511,7 +530,7 @@ def test_an_unknown_operation_is_a_page_that_says_so(page: Page) -> None:
 
 
 def test_the_report_can_be_had_as_csv(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "READ_AT_ONCE", 2)
+    monkeypatch.setattr(contents, "READ_AT_ONCE", 2)
     outcomes = {f"a{number}": {"ORIGINAL": REMOVED} for number in range(5)}
     answer = page.get(f"/operations/{page.ended(outcomes)}.csv")
     assert answer.mimetype == "text/csv"

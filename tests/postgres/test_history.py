@@ -10,6 +10,8 @@ from database import connect
 from history import Filters, History
 from ledger import Ledger
 from outcomes import Outcome
+from reported import Reported
+from tables import Held, Memo
 from tests.makers import a_click, a_ledger, a_term, expanded, found
 from throttle import MOST_FAILURES, Throttle
 
@@ -32,11 +34,19 @@ def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
     outcomes = {"a1": {"ORIGINAL": removed, "PROXY": kept}, "a2": {"ORIGINAL": removed}, "b": {}}
     for held in claims.take(9, NOW):
         claims.note(held, "done", outcomes[held.asset_id])
-    history = History(engine)
-    assert history.kinds(operation.number) == {"removed": 2, "kept": 1}
-    assert [each.asset_id for each in history.assets(operation, 9, show="kept")] == ["a1"]
-    assert [each.asset_id for each in history.assets(operation, 9, show="undone")] == ["a2", "b"]
+    history, reported = History(engine), Reported(engine)
+    assert reported.kinds(operation.number) == {"removed": 2, "kept": 1}
+    assert [each.asset_id for each in reported.page(operation, 9, show="kept")] == ["a1"]
+    assert [each.asset_id for each in reported.page(operation, 9, show="undone")] == ["a2", "b"]
     assert history.progress([operation.number]) == {operation.number: {"done": 3}}
+    ledger = a_ledger(engine)
+    assert ledger.end(found(engine, operation.id), NOW)
+    over = found(engine, operation.id)
+    (first,) = reported.page(over, 1)
+    others = reported.page(over, 9, after=first.place)
+    assert [each.asset_id for each in (first, *others)] == ["a1", "a2", "b"]
+    claims.note(Held("a2", (), Memo()), "done", {"PROXY": removed})
+    assert [each.asset_id for each in reported.every(over, 1)] == ["a1", "b", "a2"]
 
 
 def test_half_done_deletions_are_found_among_what_failed(engine: sa.Engine) -> None:
@@ -44,7 +54,7 @@ def test_half_done_deletions_are_found_among_what_failed(engine: sa.Engine) -> N
     claims = Claims(engine, operation, a_term(engine))
     assert claims.may_delete(claims.take(1, NOW)[0], {"set-1": "ORIGINAL"})
     a_ledger(engine).fail(operation.number, "no token is good", NOW)
-    (half,) = History(engine).assets(found(engine, operation.id), 9, show="failed")
+    (half,) = Reported(engine).page(found(engine, operation.id), 9, show="failed")
     assert half.memo.deleting == {"set-1": "ORIGINAL"}
 
 

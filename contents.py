@@ -1,0 +1,129 @@
+"""What the operations page, its JSON and its CSV are filled with, read from the database."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import sqlalchemy as sa
+
+import operations_view as view
+from history import Filters, History
+from reported import FIRST, Place, Reported
+from tables import Operation
+from turn import now_ms
+
+ASSETS_A_PAGE = 50
+JOBS_SHOWN = 20
+UNOPENED_SHOWN = 100
+READ_AT_ONCE = 1000
+PROBLEM, REST = "problem", "rest"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which assets of an operation somebody wants to see.
+
+    Attributes:
+        show: only those with such an outcome.
+        text: only those whose id begins so.
+        after: the name of the place that the page begins at; see ``report``.
+    """
+
+    show: str = ""
+    text: str = ""
+    after: str = ""
+
+
+class Contents:
+    """All that is shown, behind a method for each page.
+
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.history = History(engine)
+        self._reported = Reported(engine)
+
+    def listed(
+        self, filters: Filters, limit: int, before: int | None
+    ) -> tuple[list[dict[str, Any]], int | None]:
+        """The newest operations, and the number behind which there are more; None for no more."""
+        found = self.history.operations(filters, limit + 1, before)
+        shown = found[:limit]
+        return list(self._summaries(shown)), shown[-1].number if len(found) > limit else None
+
+    def _summaries(self, operations: Sequence[Operation]) -> Iterator[dict[str, Any]]:
+        progress = self.history.progress(each.number for each in operations)
+        titles = self.history.titles(each.number for each in operations)
+        for each in operations:
+            title = titles.get(each.number) or view.untitled(each)
+            yield view.summary(each, progress[each.number], now_ms(), title)
+
+    def in_full(self, operation: Operation) -> dict[str, Any]:
+        """One operation with its copy jobs, but without its assets."""
+        number, there = operation.number, self.history
+        under_way, copies = there.copies_in_all(number)
+        clock_ms = there.clock()
+        moment = view.Moment(
+            now_ms=now_ms(),
+            clock_ms=clock_ms,
+            progress=there.progress([number])[number],
+            kinds={} if operation.counts else self._reported.kinds(number),
+            copies_under_way=under_way,
+            copies=copies,
+            unopened=there.unopened_in_all(number),
+            due_ms=there.next_due(number),
+            title=there.titles([number]).get(number) or view.untitled(operation),
+        )
+        jobs = there.copies(number, JOBS_SHOWN)
+        return {**view.in_full(operation, moment), "copies": list(view.copy_rows(jobs, clock_ms))}
+
+    def report(self, operation: Operation, asked: Asked) -> tuple[dict[str, Any], str | None]:
+        """A page of the report: its rows, and the name of the place where the next page begins."""
+        found = self._reported.page(
+            operation,
+            ASSETS_A_PAGE + 1,
+            after=_place(asked.after),
+            show=asked.show,
+            text=asked.text,
+        )
+        assets = found[:ASSETS_A_PAGE]
+        rows = view.asset_rows(operation, assets)
+        if asked.show:
+            rows = (row for row in rows if row["kind"] == asked.show)
+        is_first = not asked.after and not asked.text and asked.show in ("", "failed")
+        unopened = self.history.unopened(operation.number, UNOPENED_SHOWN) if is_first else []
+        told = {
+            "report": [*view.unopened_rows(unopened), *rows],
+            "unopened_shown": len(unopened),
+        }
+        return told, _named(assets[-1].place) if len(found) > len(assets) else None
+
+    def as_csv(self, operation: Operation) -> Iterator[str]:
+        """The whole report as CSV, bit by bit."""
+        unopened = view.unopened_rows(self.history.unopened(operation.number))
+        assets = self._reported.every(operation, READ_AT_ONCE)
+        # Spreadsheets take a file for one of UTF-8 if it begins so.
+        yield "\ufeff" + _line(view.COLUMNS)
+        for row in chain(unopened, view.asset_rows(operation, assets)):
+            yield _line(view.csv_row(row, view.COLUMNS))
+
+
+def _named(place: Place) -> str:
+    """A place in a report, as the address of a page names it."""
+    return f"{PROBLEM if place.is_problem else REST}:{place.asset_id}"
+
+
+def _place(name: str) -> Place:
+    """The place that an address names; the first where it names none."""
+    part, _, asset_id = name.partition(":")
+    return Place(part == PROBLEM, asset_id) if part in (PROBLEM, REST) else FIRST
+
+
+def _line(cells: Iterable[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()

@@ -1,0 +1,180 @@
+"""The assets of operations, as reports show them: in pages, those with a problem first."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from outcomes import TROUBLE, Outcome
+from tables import Memo, Operation, assets
+
+
+class Place(NamedTuple):
+    """A place in a report, in which the assets with a problem come first.
+
+    Attributes:
+        is_problem: whether it is among those.
+        asset_id: it is right behind this one.
+    """
+
+    is_problem: bool
+    asset_id: str
+
+
+FIRST = Place(True, "")
+
+
+@dataclass(frozen=True)
+class Asset:
+    """An asset of an operation, as it stands.
+
+    Attributes:
+        state: see ``claims``.
+        due_ms: when it is to be looked at again, by the clock of operations.
+        outcomes: what is known, by format name.
+        is_problem: whether something of it was kept, failed, vanished or undone.
+    """
+
+    asset_id: str
+    state: str
+    due_ms: int
+    memo: Memo
+    outcomes: Mapping[str, Outcome]
+    is_problem: bool = False
+
+    @property
+    def place(self) -> Place:
+        """The place right behind it."""
+        return Place(self.is_problem, self.asset_id)
+
+
+class Reported:
+    """What came of the assets of operations; nothing is written.
+
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._is_sqlite = engine.dialect.name == "sqlite"
+
+    def kinds(self, number: int) -> dict[str, int]:
+        """How many formats of assets of an operation have which outcome, as far as it is known."""
+        each = self._each_outcome()
+        kind = self._kind_of(each)
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(kind.label("kind"), sa.func.count().label("outcomes"))
+                .select_from(assets.join(each, sa.true()))
+                .where(assets.c.number == number)
+                .group_by(kind)
+            )
+            return dict(Counter({row.kind: row.outcomes for row in rows}))
+
+    def page(
+        self,
+        operation: Operation,
+        limit: int,
+        *,
+        after: Place = FIRST,
+        show: str = "",
+        text: str = "",
+    ) -> list[Asset]:
+        """Some assets of an operation: those with a problem, then the others, in order of ids.
+
+        Args:
+            after: only those behind this place.
+            show: only those with such an outcome; or 'undone', which have a format without one.
+            text: only those whose id begins so.
+        """
+        only: list[sa.ColumnElement[bool]] = []
+        if show:
+            only.append(self._has(operation, {show}))
+        if text:
+            only.append(assets.c.asset_id.startswith(text.lower(), autoescape=True))
+        troubles = _troubles(operation)
+        is_problem = self._has(operation, troubles) if troubles else sa.false()
+        found: list[Asset] = []
+        # One after the other, each along the index: together, all would have to be sorted.
+        if after.is_problem and troubles:
+            found += self._read(operation, limit, after, [*only, is_problem])
+            after = Place(False, "")
+        if len(found) < limit:
+            behind = Place(False, "" if after.is_problem else after.asset_id)
+            found += self._read(operation, limit - len(found), behind, [*only, ~is_problem])
+        return found
+
+    def _read(
+        self,
+        operation: Operation,
+        limit: int,
+        after: Place,
+        conditions: Sequence[sa.ColumnElement[bool]],
+    ) -> list[Asset]:
+        chosen = (
+            sa.select(assets)
+            .where(
+                assets.c.number == operation.number,
+                assets.c.asset_id > after.asset_id,
+                *conditions,
+            )
+            .order_by(assets.c.asset_id)
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [
+                Asset(
+                    row.asset_id,
+                    row.state,
+                    row.due_ms,
+                    Memo(**row.memo),
+                    {name: Outcome(*each) for name, each in row.outcomes.items()},
+                    after.is_problem,
+                )
+                for row in connection.execute(chosen)
+            ]
+
+    def _has(self, operation: Operation, kinds: Collection[str]) -> sa.ColumnElement[bool]:
+        """Of an asset: whether a format of it has one of these outcomes, or 'undone' for none."""
+        each = self._each_outcome()
+        of_kind = sa.select(sa.literal(1)).select_from(each).where(self._kind_of(each).in_(kinds))
+        is_there: list[sa.ColumnElement[bool]] = [of_kind.exists()]
+        if "undone" in kinds:
+            outcomes = sa.select(sa.func.count()).select_from(each).scalar_subquery()
+            is_there.append(outcomes < len(operation.formats))
+        # A deletion that had begun when the operation failed; a memo holds only what isn't empty.
+        if "failed" in kinds and operation.failure:
+            deleting = (
+                sa.func.json_type(assets.c.memo, "$.deleting")
+                if self._is_sqlite
+                else assets.c.memo.op("->")(sa.literal_column("'deleting'"))
+            )
+            is_there.append(deleting.is_not(None))
+        return sa.or_(*is_there)
+
+    def every(self, operation: Operation, at_once: int) -> Iterator[Asset]:
+        """Every asset of an operation, in the same order, read bit by bit."""
+        place = FIRST
+        while some := self.page(operation, at_once, after=place):
+            yield from some
+            place = some[-1].place
+
+    def _each_outcome(self) -> Any:
+        """The outcomes of an asset, as rows of ``key`` and ``value``, which is a JSON array."""
+        return sa.func.json_each(assets.c.outcomes).table_valued("key", "value", name="outcome")
+
+    def _kind_of(self, each: Any) -> Any:
+        """The kind of such a row; not every SQLite has the operator that PostgreSQL has."""
+        if self._is_sqlite:
+            return sa.func.json_extract(each.c.value, "$[0]")
+        return each.c.value.op("->>")(sa.literal_column("0"))
+
+
+def _troubles(operation: Operation) -> frozenset[str]:
+    """Which outcomes of an operation are problems; none where it is known that it has none."""
+    troubles = TROUBLE if operation.ended_ms is None else TROUBLE | {"undone"}
+    if operation.counts is None:
+        return troubles
+    return frozenset(kind for kind in troubles if operation.counts.get(kind))

@@ -1,0 +1,139 @@
+"""What came of the assets of operations, read in pages."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from claims import Claims
+from outcomes import Outcome
+from reported import FIRST, Place, Reported
+from tables import Operation
+from tests.makers import a_click, a_database, a_ledger, a_term, expanded, found
+from turn import begin_term
+
+NOW = 1_000_000
+KEPT = Outcome("kept", "clip.mov differs")
+REMOVED = Outcome("removed")
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        begin_term(engine, NOW)
+        yield engine
+
+
+@pytest.fixture
+def reported(engine: sa.Engine) -> Reported:
+    return Reported(engine)
+
+
+def ended(
+    engine: sa.Engine, outcomes: Mapping[str, Mapping[str, Outcome]], **click: Any
+) -> Operation:
+    """An operation that has ended, with these outcomes by asset and format."""
+    operation = expanded(engine, a_click(**{"action": "remove", **click}), list(outcomes))
+    claims = Claims(engine, operation, a_term(engine))
+    for held in claims.take(len(outcomes), NOW):
+        claims.note(held, "done", outcomes[held.asset_id])
+    a_ledger(engine).end(operation, NOW)
+    a_ledger(engine).sum_up(operation.id)
+    return found(engine, operation.id)
+
+
+def test_outcomes_are_counted_by_kind(engine: sa.Engine, reported: Reported) -> None:
+    both = {"ORIGINAL": REMOVED, "PROXY": KEPT}
+    operation = ended(
+        engine, {"a1": both, "a2": {"ORIGINAL": REMOVED}}, formats=("ORIGINAL", "PROXY")
+    )
+    assert reported.kinds(operation.number) == {"removed": 2, "kept": 1}
+
+
+def test_assets_are_read_in_pages(engine: sa.Engine, reported: Reported) -> None:
+    operation = ended(engine, {f"a{number}": {"ORIGINAL": REMOVED} for number in range(5)})
+    assert [each.asset_id for each in reported.page(operation, 2)] == ["a0", "a1"]
+    second = reported.page(operation, 2, after=Place(is_problem=False, asset_id="a1"))
+    assert [each.asset_id for each in second] == ["a2", "a3"]
+    assert [each.asset_id for each in reported.every(operation, 2)] == [
+        "a0", "a1", "a2", "a3", "a4",
+    ]  # fmt: skip
+
+
+def test_assets_are_found_by_outcome_and_id(engine: sa.Engine, reported: Reported) -> None:
+    outcomes = {"a1": {"ORIGINAL": REMOVED}, "a2": {"ORIGINAL": KEPT}, "b": {}}
+    operation = ended(engine, outcomes)
+    (kept,) = reported.page(operation, 9, show="kept")
+    assert (kept.asset_id, kept.outcomes) == ("a2", {"ORIGINAL": KEPT})
+    assert [each.asset_id for each in reported.page(operation, 9, show="undone")] == ["b"]
+    assert [each.asset_id for each in reported.page(operation, 9, text="A")] == ["a2", "a1"]
+    assert reported.page(operation, 9, text="%") == []
+
+
+def in_pages(reported: Reported, operation: Operation, limit: int, **only: str) -> list[list[str]]:
+    """The ids of the assets of an operation, page by page, as a person leafs through them."""
+    pages, place = [], FIRST
+    while some := reported.page(operation, limit, after=place, **only):
+        pages.append([each.asset_id for each in some])
+        place = some[-1].place
+    return pages
+
+
+TROUBLED = {
+    "a1": {"ORIGINAL": REMOVED},
+    "a2": {"ORIGINAL": KEPT},
+    "a3": {"ORIGINAL": Outcome("superseded")},
+    "a4": {},
+    "a5": {"ORIGINAL": Outcome("failed", "no")},
+    "a6": {"ORIGINAL": Outcome("vanished", "no")},
+}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6, 7])
+def test_assets_with_a_problem_come_first_however_long_a_page_is(
+    engine: sa.Engine, reported: Reported, limit: int
+) -> None:
+    operation = expanded(engine, a_click("remove"), list(TROUBLED))
+    claims = Claims(engine, operation, a_term(engine))
+    for held in claims.take(9, NOW):
+        claims.note(held, "done", TROUBLED[held.asset_id])
+    a_ledger(engine).fail(operation.number, "no token is good", NOW)
+    operation = found(engine, operation.id)
+    ids = ["a2", "a4", "a5", "a6", "a1", "a3"]
+    pages = in_pages(reported, operation, limit)
+    assert [each for page in pages for each in page] == ids
+    assert {len(page) for page in pages[:-1]} <= {limit}
+    assert [each.asset_id for each in reported.every(operation, limit)] == ids
+
+
+def test_the_order_holds_among_what_is_searched_for(engine: sa.Engine, reported: Reported) -> None:
+    both = {"ORIGINAL": REMOVED, "PROXY": KEPT}
+    outcomes = {"a1": {"ORIGINAL": REMOVED, "PROXY": REMOVED}, "a2": both, "b": both}
+    operation = ended(engine, outcomes, formats=("ORIGINAL", "PROXY"))
+    assert in_pages(reported, operation, 1, text="a") == [["a2"], ["a1"]]
+    assert in_pages(reported, operation, 2, show="removed") == [["a2", "b"], ["a1"]]
+
+
+def test_what_is_still_to_come_is_no_problem(engine: sa.Engine, reported: Reported) -> None:
+    operation = expanded(engine, a_click(), ["a1", "a2"])
+    claims = Claims(engine, operation, a_term(engine))
+    _, second = claims.take(2, NOW)
+    claims.note(second, "done", {"ORIGINAL": Outcome("failed", "no")})
+    assert in_pages(reported, operation, 9) == [["a2", "a1"]]
+
+
+def test_half_done_deletions_are_found_among_what_failed(
+    engine: sa.Engine, reported: Reported
+) -> None:
+    operation = expanded(engine, a_click("remove"), ["a1", "a2", "a3"])
+    claims = Claims(engine, operation, a_term(engine))
+    first, second, third = claims.take(3, NOW)
+    assert claims.may_delete(first, {"set-1": "ORIGINAL"})
+    claims.note(second, "done", {"ORIGINAL": Outcome("failed", "no")})
+    claims.note(third, "done", {"ORIGINAL": REMOVED})
+    assert [each.asset_id for each in reported.page(operation, 9, show="failed")] == ["a2"]
+    a_ledger(engine).fail(operation.number, "no token is good", NOW)
+    ended = found(engine, operation.id)
+    assert [each.asset_id for each in reported.page(ended, 9, show="failed")] == ["a1", "a2"]
