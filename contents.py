@@ -107,9 +107,9 @@ class Contents:
         unopened = view.unopened_rows(self.history.unopened(operation.number))
         assets = self._reported.every(operation, READ_AT_ONCE)
         # Spreadsheets take a file for one of UTF-8 if it begins so.
-        yield "\ufeff" + _line(view.COLUMNS)
+        yield "\ufeff" + _line(view.HEADINGS)
         for row in chain(unopened, view.asset_rows(operation, assets)):
-            yield _line(view.csv_row(row, view.COLUMNS))
+            yield _line(view.csv_row(row))
 
 
 def _named(place: Place) -> str:

@@ -1,12 +1,13 @@
 """What the operations page, its JSON and the command line show of operations. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from custom_action import TITLES
 from history import CopyJob
 from outcomes import COUNTED, in_words, left_over, told_time
+from remedies import about_failure, what_to_do
 from reported import Asset
 from tables import LET_GO, Operation
 
@@ -27,7 +28,9 @@ HINTS: dict[str, str] = {
     "copied": "It is on LucidLink now.",
     "removed": "It was proven safe on B2, and deleted from LucidLink.",
 }
-COLUMNS = ("asset_id", "format", "kind", "reason")
+COLUMNS = ("asset_id", "format", "kind", "reason", "what_to_do")
+# Those of a CSV file.
+HEADINGS = (*COLUMNS[:-1], "what to do")
 # Of an asset whose outcome isn't known yet.
 UNDER_WAY: dict[str, str] = {
     "waiting": "waits for its turn",
@@ -127,6 +130,7 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         "is_final": not is_running and operation.counts is not None,
         "can_be_tried_again": not is_running and _is_worth_trying(told, moment.unopened),
         "unopened": moment.unopened,
+        "what_to_do": about_failure(operation.failure) if operation.failure else None,
         "b2_storage_id": operation.b2_storage_id,
         "ll_storage_id": operation.ll_storage_id,
         "waits_for": list(_waits(operation, moment)) if is_running else [],
@@ -168,7 +172,7 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
 
 
 def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[str, Any]]:
-    """One row for each format of some assets: ``asset_id``, ``format``, ``kind``, ``reason``."""
+    """Rows of ``COLUMNS``, one or more for each format of some assets."""
     places = {name: place for place, name in enumerate(operation.formats)}
     for asset in assets:
         rows: list[tuple[str, str, str]] = [
@@ -183,13 +187,18 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
         else:
             rows += left_over(operation, asset.memo, asset.outcomes)
         for name, kind, reason in sorted(rows, key=lambda row: places[row[0]]):
-            yield {"asset_id": asset.asset_id, "format": name, "kind": kind, "reason": reason}
+            yield _row(asset.asset_id, name, kind, reason)
 
 
 def unopened_rows(unopened: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     """Such a row for each collection or saved search that could not be opened."""
     for what, reason in unopened:
-        yield {"asset_id": what, "format": None, "kind": "failed", "reason": reason}
+        yield _row(what, None, "failed", reason)
+
+
+def _row(subject: str, name: str | None, kind: str, reason: str) -> dict[str, Any]:
+    cells = (subject, name, kind, reason, what_to_do(kind, reason))
+    return dict(zip(COLUMNS, cells, strict=True))
 
 
 def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, Any]]:
@@ -237,9 +246,9 @@ def harmless(cell: str) -> str:
     return f"'{cell}" if cell.lstrip()[:1] in tuple("=+-@|%") or cell[:1] in ("\t", "\r") else cell
 
 
-def csv_row(row: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+def csv_row(row: Mapping[str, Any]) -> list[str]:
     """A row as the cells of a CSV file."""
-    return [harmless(str(row[name] or "")) for name in columns]
+    return [harmless(str(row[name] or "")) for name in COLUMNS]
 
 
 def _many(number: int, what: str) -> str:

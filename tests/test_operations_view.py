@@ -11,6 +11,7 @@ import operations_view as view
 from history import CopyJob
 from operations_view import Moment
 from outcomes import LEFT, NOT_COME_TO, Outcome, report
+from remedies import USUAL, what_to_do
 from reported import Asset
 from tables import Memo, Operation
 from tests.makers import an_operation
@@ -194,15 +195,14 @@ def test_a_half_done_deletion_has_the_rows_that_the_report_has() -> None:
     asset = an_asset(memo=memo, PROXY=Outcome("superseded", "a newer click took over"))
     problems = report(operation, [("a1", memo, asset.outcomes)], {})["problems"]
     (half, left) = view.asset_rows(operation, [asset])
-    assert [half] == problems
+    assert {**problems[0], "what_to_do": what_to_do("failed", half["reason"])} == half
     assert (half["kind"], left["kind"]) == ("failed", "superseded")
     assert "file set set-1 may lie in iconik's delete queue" in half["reason"]
 
 
 def test_what_could_not_be_opened_has_a_row() -> None:
-    assert list(view.unopened_rows([("collection c", "no")])) == [
-        {"asset_id": "collection c", "format": None, "kind": "failed", "reason": "no"}
-    ]
+    (row,) = view.unopened_rows([("collection c", "no")])
+    assert list(row.values()) == ["collection c", None, "failed", "no", USUAL]
 
 
 def test_copies_tell_how_long_they_are_followed() -> None:
@@ -247,7 +247,8 @@ def test_other_cells_are_as_they_are(cell: str) -> None:
 
 def test_a_row_of_csv_can_be_read_back() -> None:
     row = {"asset_id": "a1", "format": None, "kind": "kept", "reason": 'a "b", c\nd'}
+    row["what_to_do"] = "-"
     line = io.StringIO(newline="")
-    csv.writer(line).writerow(view.csv_row(row, ("asset_id", "format", "kind", "reason")))
+    csv.writer(line).writerow(view.csv_row(row))
     line.seek(0)
-    assert list(csv.reader(line)) == [["a1", "", "kept", 'a "b", c\nd']]
+    assert list(csv.reader(line)) == [["a1", "", "kept", 'a "b", c\nd', "'-"]]

@@ -28,6 +28,7 @@ from outcomes import Outcome
 from pages import OPERATIONS_A_PAGE
 from plugin import create_app
 from recorder import Recorder
+from remedies import REMEDIES
 from settings import Settings
 from tables import Operation
 from tests.logged import logged_with
@@ -48,7 +49,8 @@ CLICK = a_click(
     auth_token="a-token-of-a-click",
     b2_storage_id=B2,
 )
-REMOVED, KEPT = Outcome("removed"), Outcome("kept", "clip.mov <b>differs</b> from its master")
+DIFFERS = REMEDIES["differs"]
+REMOVED, KEPT = Outcome("removed"), Outcome("kept", "<b>clip.mov</b> differs from its master")
 
 
 class Page:
@@ -356,7 +358,8 @@ def test_an_operation_tells_what_came_of_each_asset_and_why(page: Page) -> None:
     shown = page.text(f"/operations/{operation_id}")
     assert KEPT.reason in shown
     # And what to do about it.
-    assert "Mend what the reason says, then try again" in shown
+    assert DIFFERS in shown
+    assert DIFFERS in page.get(f"/operations/{operation_id}.csv").text
     assert "Try again what is left" in shown
     assert 'href="https://iconik.test/asset/a2"' in page.get(f"/operations/{operation_id}").text
 
@@ -374,7 +377,13 @@ def test_an_operation_is_the_same_as_json(page: Page) -> None:
     operation_id = page.ended({"a1": {"ORIGINAL": KEPT}})
     told = page.json(f"/operations/{operation_id}")
     assert told["report"] == [
-        {"asset_id": "a1", "format": "ORIGINAL", "kind": "kept", "reason": KEPT.reason}
+        {
+            "asset_id": "a1",
+            "format": "ORIGINAL",
+            "kind": "kept",
+            "reason": KEPT.reason,
+            "what_to_do": DIFFERS,
+        }
     ]
     assert (told["result"], told["copies"], told["more"]) == ("finished with warnings", [], None)
 
@@ -403,7 +412,8 @@ def test_an_operation_that_failed_says_why_and_offers_to_try_again(page: Page) -
     operation, _ = page.begun()
     page.ledger.fail(operation.number, "no token is good any more", NOW)
     shown = page.text(f"/operations/{operation.id}")
-    assert "It came to nothing as a whole: no token is good any more" in shown
+    assert "It could not be brought to its end: no token is good any more" in shown
+    assert "Mend what the reason says, then try again." in shown
     assert "Try again what is left" in shown
 
 
@@ -480,8 +490,9 @@ def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) 
     operation = found(page.engine, page.click())
     page.ledger.expand(operation.number, 1, ["a1"], {"collection c1": "no"})
     path = f"/operations/{operation.id}"
-    unopened = {"asset_id": "collection c1", "format": None, "kind": "failed", "reason": "no"}
-    assert page.json(path)["report"][0] == unopened
+    unopened = page.json(path)["report"][0]
+    assert (unopened["asset_id"], unopened["format"]) == ("collection c1", None)
+    assert (unopened["kind"], unopened["reason"]) == ("failed", "no")
     assert page.json(f"{path}?show=failed")["report"] == [unopened]
     assert unopened not in page.json(f"{path}?after=problem:a0")["report"]
     assert "collection c1 all failed no" in page.text(path)
@@ -536,8 +547,8 @@ def test_the_report_can_be_had_as_csv(page: Page, monkeypatch: pytest.MonkeyPatc
     assert answer.mimetype == "text/csv"
     assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
     lines = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))
-    assert lines[0] == ["asset_id", "format", "kind", "reason"]
-    assert lines[1:] == [[f"a{number}", "ORIGINAL", "removed", ""] for number in range(5)]
+    assert lines[0] == ["asset_id", "format", "kind", "reason", "what to do"]
+    assert lines[1:] == [[f"a{number}", "ORIGINAL", "removed", "", ""] for number in range(5)]
 
 
 def test_no_spreadsheet_takes_a_name_for_a_formula(page: Page) -> None:
