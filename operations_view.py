@@ -20,7 +20,7 @@ HINTS: dict[str, str] = {
     "done. Mend what the reason says, then try again.",
     "vanished": "iconik knows these assets no more, so nothing was done. If that is wrong, restore "
     "them in iconik, and click again there.",
-    "undone": "Not come to before the end. Try again when you want it done.",
+    "undone": "Not started before the end, or left to iconik. Try again when you want it done.",
     "superseded": "A newer click asked for something else, and it won.",
     "without": "These assets lack the format, so there was nothing to do.",
     "there": "It was on LucidLink already.",
@@ -158,7 +158,7 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
         yield "its assets to be listed"
     if states.get("copying"):
         jobs = _many(moment.copies_under_way, "copy job")
-        yield f"{jobs} of iconik's, about {_many(states['copying'], 'asset')}"
+        yield f"{jobs} of iconik's, for {_many(states['copying'], 'asset')}"
     if states.get("settling"):
         wait = (moment.due_ms or 0) - moment.clock_ms
         when = f"in {in_time(wait // 1000)}" if wait >= 1000 else "next"

@@ -140,9 +140,9 @@ def report(
 def in_words(counts: Mapping[str, int]) -> str:
     """Counts on one line, without zeros: '12 assets, 9 removed, 3 kept'."""
     number = counts["assets"]
-    words = [f"{number} asset{'' if number == 1 else 's'}"]
+    words = [f"{number:,} asset{'' if number == 1 else 's'}"]
     return ", ".join(
-        words + [f"{n} {name}" for name, n in counts.items() if n and name != "assets"]
+        words + [f"{n:,} {name}" for name, n in counts.items() if n and name != "assets"]
     )
 
 

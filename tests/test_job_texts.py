@@ -44,7 +44,9 @@ def test_the_title_of_a_collection_says_how_many_assets_once_that_is_known() -> 
     assert title(FOLDER, None, ["Rushes"], 1) == (
         "Add to LucidLink: 1 asset, 1 collection (Rushes and 1 more)"
     )
-    assert title(FOLDER, 5000, ["Rushes"], 1) == "Add to LucidLink: 5000 assets (Rushes and 1 more)"
+    assert (
+        title(FOLDER, 5000, ["Rushes"], 1) == "Add to LucidLink: 5,000 assets (Rushes and 1 more)"
+    )
 
 
 def test_long_names_are_cut() -> None:

@@ -320,7 +320,7 @@ def test_the_list_can_be_filtered(page: Page) -> None:
     page.click(action="add")
     chosen = page.json("/operations?action=remove&state=running")["operations"]
     assert [each["operation_id"] for each in chosen] == [removing]
-    assert "Nothing is like that." in page.text("/operations?state=failed")
+    assert "No operations match." in page.text("/operations?state=failed")
     assert len(page.json(f"/operations?text={USER}")["operations"]) == 2
 
 
@@ -392,7 +392,7 @@ def test_a_running_operation_tells_what_it_waits_for_and_its_copies(page: Page) 
     operation, claims = page.begun()
     claims.copies.begin(claims.take(2, NOW), {"job-1": "ORIGINAL"}, NOW)
     shown = page.text(f"/operations/{operation.id}")
-    assert "It waits for 1 copy job of iconik's, about 2 assets It looks again now" in shown
+    assert "It waits for 1 copy job of iconik's, for 2 assets It looks again now" in shown
     assert "job-1 ORIGINAL under way, followed for 0 s 2 assets" in shown
     assert "its copy is under way in iconik" in shown
     assert "Stop" in shown
@@ -482,8 +482,16 @@ def test_a_report_can_be_filtered_by_outcome_and_asset(page: Page) -> None:
     (row,) = page.json(f"{path}?show=kept")["report"]
     assert (row["asset_id"], row["format"]) == ("a1", "ORIGINAL")
     assert {each["asset_id"] for each in page.json(f"{path}?text=b")["report"]} == {"b1"}
-    assert "No asset is like that." in page.text(f"{path}?show=failed")
+    assert "No assets match." in page.text(f"{path}?show=failed")
     assert "Still on LucidLink" in page.text(f"{path}?show=kept")
+
+
+def test_an_asset_is_found_among_those_that_are_shown(page: Page) -> None:
+    path = f"/operations/{page.ended({'a1': {'ORIGINAL': KEPT}})}"
+    kept = '<input type="hidden" name="show" value="kept">'
+    assert kept in page.get(f"{path}?show=kept").text
+    assert kept not in page.get(path).text
+    assert "Show all that are kept" in page.text(f"{path}?show=kept&text=b")
 
 
 def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) -> None:
@@ -627,6 +635,21 @@ def test_who_stops_or_retries_is_logged_with_the_operation(
     second = page.press("retry", first).location.split("/")[2].split("?")[0]
     page.press("stop", second)
     assert retries == stops == [second]
+
+
+def test_it_is_said_that_doing_it_all_again_is_a_new_click(page: Page) -> None:
+    first = page.ended({"a1": {"ORIGINAL": REMOVED}})
+    assert "counts as the newest click" in page.text(f"/operations/{first}")
+    assert "counts as the newest click" not in page.text(f"/operations/{page.click()}")
+
+
+def test_how_long_it_runs_is_told(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    operation, _ = page.begun()
+    monkeypatch.setattr(contents, "now_ms", lambda: operation.recorded_ms + 6_000)
+    assert "Running for 6 s" in page.text(f"/operations/{operation.id}")
+    page.ledger.fail(operation.number, "no token is good any more", operation.recorded_ms + 9_000)
+    assert "Ended 20" in page.text(f"/operations/{operation.id}")
+    assert "after 9 s" in page.text(f"/operations/{operation.id}")
 
 
 def test_everything_is_done_again(page: Page) -> None:

@@ -102,7 +102,7 @@ def test_a_running_operation_says_what_it_waits_for(browser: WebDriver, service:
     copies_wait(service)
     operation_id = clicked(service, "add", *clips(service, "waited", 4))
     open_operation(browser, service, operation_id)
-    wait_to_read(browser, "1 copy job of iconik's, about 4 assets", "#state")
+    wait_to_read(browser, "1 copy job of iconik's, for 4 assets", "#state")
     assert "It looks again" in shown(browser, "#state")
     assert "under way" in shown(browser, "#jobs")
     copies_go_on(service)
@@ -256,6 +256,8 @@ def test_who_prefers_the_dark_has_it_dark(browser: WebDriver, kept: str, service
         brightness = sum(map(int, browser.execute_script(ground))) / 3
         assert (brightness < 80) is is_dark
         assert min(contrasts()) >= 4.5
+        # What isn't text must stand out, too: the edges of fields, of buttons and of an empty bar.
+        assert min(browser.execute_script(EDGES)) >= 3
 
 
 def test_without_a_script_the_page_is_loaded_again_now_and_then(
@@ -332,7 +334,7 @@ window.asked = 0;
 const page = document.documentElement.outerHTML;
 const alarm = '<p class="notice bad" role="alert">No process runs the operations</p>';
 window.fetch = async () =>
-  new Response(page.replace('<p class="muted">', `${alarm}<p class="muted">${++asked} `));
+  new Response(page.replace('<p id="running"', `${alarm}<p data-look="${++asked}" id="running"`));
 """
 # Whatever reaches beyond its place.
 TOO_WIDE = """
@@ -344,22 +346,30 @@ return [...main.querySelectorAll("*")]
   .concat(document.documentElement.scrollWidth > innerWidth ? ["the page"] : [])
   .concat(innerWidth > arguments[0] ? ["the window"] : []);
 """
-CONTRASTS = """
+SEEN = """
 const number = (text) => text.match(/[\\d.]+/g).map(Number);
 const linear = (part) => (part /= 255) <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
 const bright = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
 const ground = (element) => {
   for (let each = element; each; each = each.parentElement) {
     const colour = number(getComputedStyle(each).backgroundColor);
-    if (colour.length < 4 || colour[3] > 0.99) return colour;
+    if (colour.length < 4 || colour[3] > 0.99) return getComputedStyle(each).backgroundColor;
   }
-  return [255, 255, 255];
+  return "rgb(255, 255, 255)";
 };
+const contrast = (one, other) => {
+  const [a, b] = [bright(number(one)), bright(number(other))];
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+};
+"""
+CONTRASTS = f"""{SEEN}
 return [...document.querySelectorAll("main *")]
   .filter((each) => each.innerText && [...each.childNodes].some(
     (node) => node.nodeType === 3 && node.textContent.trim()))
-  .map((each) => {
-    const [a, b] = [bright(number(getComputedStyle(each).color)), bright(ground(each))];
-    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  });
+  .map((each) => contrast(getComputedStyle(each).color, ground(each)));
+"""
+EDGES = f"""{SEEN}
+const edged = "input:not([type=hidden]), select, button:not(.main), .button, progress";
+return [...document.querySelectorAll(edged)]
+  .map((each) => contrast(getComputedStyle(each).borderTopColor, ground(each.parentElement)));
 """
