@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,12 +18,16 @@ from tests.chromium.browser import (  # noqa: E402 - from the checkout
     prefer,
     resize,
 )
-from tests.system.media import asset  # noqa: E402 - from the checkout
+from tests.system.media import asset, collection  # noqa: E402 - from the checkout
 
 PICTURES = ROOT / "docs" / "screenshots"
-DESK, PHONE = (1120, 700), (390, 780)
+DESK, PHONE = (1120, 800), (390, 844)
 LONGEST = 60.0
-ADA, BEN = "ada0ada0-1111-4aaa-8aaa-000000000001", "be4be4be-2222-4bbb-8bbb-000000000002"
+ADA, BEN, CLEO = (
+    "ada0ada0-1111-4aaa-8aaa-000000000001",
+    "be4be4be-2222-4bbb-8bbb-000000000002",
+    "c1e0c1e0-3333-4ccc-8ccc-000000000003",
+)
 
 
 class Stage:
@@ -34,24 +39,39 @@ class Stage:
         self.browser = browser
         log_in(browser, self.service.url)
 
-    def click(self, action: str, user_id: str, *asset_ids: str) -> str:
-        """Click as a person in iconik; returns the operation's id."""
-        answer = self.service.post(
-            action,
-            {
-                "context": "BULK",
-                "auth_token": self.simulator.token,
-                "user_id": user_id,
-                "asset_ids": asset_ids,
-            },
-            formats="ORIGINAL",
-        )
+    def click(self, action: str, user_id: str, *asset_ids: str, token: str = "") -> str:
+        """Click on assets as a person in iconik; returns the operation's id.
+
+        Args:
+            token: the person's; one that may do all, if not given.
+        """
+        return self._post(action, user_id, {"context": "BULK", "asset_ids": asset_ids}, token=token)
+
+    def click_on_collection(self, action: str, user_id: str, collection_id: str) -> str:
+        """Click on a collection as a person in iconik; returns the operation's id."""
+        selected = {"context": "COLLECTION", "collection_ids": [collection_id]}
+        return self._post(action, user_id, selected)
+
+    def _post(
+        self, action: str, user_id: str, selected: Mapping[str, object], token: str = ""
+    ) -> str:
+        body = {"auth_token": token or self.simulator.token, "user_id": user_id, **selected}
+        answer = self.service.post(action, body, formats="ORIGINAL")
         answer.raise_for_status()
         return str(answer.json()["operation_id"])
 
-    def clips(self, title: str, number: int, on: str) -> list[str]:
+    def clips(self, title: str, number: int, on: str, collection_id: str = "") -> list[str]:
         """Make so many assets."""
-        return [asset(self.simulator, f"{title}{each}", on=on) for each in range(number)]
+        there = (collection_id,) if collection_id else ()
+        return [
+            asset(self.simulator, f"{title} {each:02}", on=on, collection_ids=there)
+            for each in range(1, number + 1)
+        ]
+
+    def token_without_storages(self) -> str:
+        """The token of somebody who may not see the storages."""
+        made = self.simulator.control("POST", "tokens", {"roles": ["can_read_assets"]})
+        return str(made["token"])
 
     def set(self, **settings: object) -> None:
         """Change how iconik behaves."""
@@ -77,32 +97,49 @@ class Stage:
 
 def play(stage: Stage) -> None:
     """Click what the pictures are about, and take them."""
-    removed = stage.clips("day", 24, "both")
+    stage.take("empty")
+    kept = remove_some_that_were_edited(stage)
+    stage.service.report(stage.click("add", BEN, *stage.clips("interview", 3, "b2")))
+    pier = stage.clips("pier", 8, "both")
+    failed = stage.click("remove", CLEO, *pier, token=stage.token_without_storages())
+    stage.service.report(failed)
+    stage.set(copies_paused=True)
+    stopped = stage.click("add", BEN, *stage.clips("wrong take", 40, "b2"))
+    stage.wait_for(stopped, "copying", 40)
+    stage.service.ask_to_stop(stopped, "ben on the operations page")
+    stage.service.report(stopped)
+    rushes = collection(stage.simulator, "Rushes of day 3")
+    stage.clips("day 3 take", 60, "b2", rushes)
+    running = stage.click_on_collection("add", ADA, rushes)
+    stage.wait_for(running, "copying", 60)
+    wait_for("rest", lambda: stage.service.operation(running).looks_ms, LONGEST)
+    stage.take("running", f"/{running}")
+    stage.set(down=True)
+    wait_for("outage", lambda: stage.service.operation(running).outage, LONGEST)
+    stage.take("away", f"/{running}")
+    stage.set(down=False, copies_paused=False)
+    stage.wait_for(running, "done", 1)
+    stage.set(copies_paused=True)
+    stage.take("list")
+    stage.take("kept", f"/{kept}")
+    stage.take("failed", f"/{failed}")
+    stage.take("stopped", f"/{stopped}")
+    prefer(stage.browser, "dark")
+    stage.take("phone", size=PHONE)
+    stage.take("phone-operation", f"/{kept}", size=PHONE)
+    stage.take("dark", f"/{kept}?show=kept")
+    stage.set(copies_paused=False)
+    stage.service.report(running)
+
+
+def remove_some_that_were_edited(stage: Stage) -> str:
+    """Remove assets of which two can't be; returns the operation's id."""
+    removed = stage.clips("day 2 take", 24, "both")
     for edited in removed[:2]:
         stage.simulator.edit_on_lucidlink(edited, "another cut of the same scene")
     kept = stage.click("remove", ADA, *removed)
     stage.service.report(kept)
-    stage.service.report(stage.click("add", BEN, *stage.clips("interview", 3, "b2")))
-    stage.set(copies_paused=True)
-    stopped = stage.click("add", BEN, *stage.clips("wrong", 40, "b2"))
-    stage.wait_for(stopped, "copying", 40)
-    stage.service.ask_to_stop(stopped, "ben on the operations page")
-    stage.service.report(stopped)
-    running = stage.click("add", ADA, *stage.clips("master", 60, "b2"))
-    stage.wait_for(running, "copying", 60)
-    wait_for("rest", lambda: stage.service.operation(running).looks_ms, LONGEST)
-    stage.take("running", f"/{running}")
-    stage.set(copies_paused=False)
-    stage.wait_for(running, "done", 1)
-    stage.set(copies_paused=True)
-    stage.take("list")
-    stage.take("kept", f"/{kept}?show=kept")
-    stage.take("stopped", f"/{stopped}")
-    prefer(stage.browser, "dark")
-    stage.take("phone", size=PHONE)
-    stage.take("dark", f"/{kept}")
-    stage.set(copies_paused=False)
-    stage.service.report(running)
+    return kept
 
 
 def main() -> int:

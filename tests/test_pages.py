@@ -646,10 +646,10 @@ def test_it_is_said_that_doing_it_all_again_is_a_new_click(page: Page) -> None:
 def test_how_long_it_runs_is_told(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     operation, _ = page.begun()
     monkeypatch.setattr(contents, "now_ms", lambda: operation.recorded_ms + 6_000)
-    assert "Running for 6 s" in page.text(f"/operations/{operation.id}")
+    assert "0 of 2 assets · running for 6 s" in page.text(f"/operations/{operation.id}")
     page.ledger.fail(operation.number, "no token is good any more", operation.recorded_ms + 9_000)
     assert "Ended 20" in page.text(f"/operations/{operation.id}")
-    assert "after 9 s" in page.text(f"/operations/{operation.id}")
+    assert "· took 9 s" in page.text(f"/operations/{operation.id}")
 
 
 def test_everything_is_done_again(page: Page) -> None:
