@@ -264,8 +264,8 @@ class Desk:
             yield connection
 
 
-def only_problem(report: Mapping[str, Any], kind: str, *, counted: bool = True) -> str:
-    """The reason of the only problem of a report, which is of a kind, and is an outcome or not."""
+def only_problem(report: Mapping[str, Any], kind: str) -> str:
+    """The reason of the only problem of a report, which is of a kind."""
     (problem,) = report["problems"]
-    assert (problem["kind"], report["counts"][kind]) == (kind, int(counted))
+    assert (problem["kind"], report["counts"][kind]) == (kind, 1)
     return str(problem["reason"])
