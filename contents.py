@@ -53,14 +53,21 @@ class Contents:
         """The newest operations, and the number behind which there are more; None for no more."""
         found = self.history.operations(filters, limit + 1, before)
         shown = found[:limit]
-        return list(self._summaries(shown)), shown[-1].number if len(found) > limit else None
+        return self.summaries(shown), shown[-1].number if len(found) > limit else None
 
-    def _summaries(self, operations: Sequence[Operation]) -> Iterator[dict[str, Any]]:
+    def summaries(self, operations: Sequence[Operation]) -> list[dict[str, Any]]:
+        """Some operations, a summary each."""
         progress = self.history.progress(each.number for each in operations)
         titles = self.history.titles(each.number for each in operations)
-        for each in operations:
-            title = titles.get(each.number) or view.untitled(each)
-            yield view.summary(each, progress[each.number], now_ms(), title)
+        return [
+            view.summary(
+                each,
+                progress[each.number],
+                now_ms(),
+                titles.get(each.number) or view.untitled(each),
+            )
+            for each in operations
+        ]
 
     def in_full(self, operation: Operation) -> dict[str, Any]:
         """One operation with its copy jobs, but without its assets."""
@@ -104,12 +111,16 @@ class Contents:
 
     def as_csv(self, operation: Operation) -> Iterator[str]:
         """The whole report as CSV, bit by bit."""
-        unopened = view.unopened_rows(self.history.unopened(operation.number))
-        assets = self._reported.every(operation, READ_AT_ONCE)
         # Spreadsheets take a file for one of UTF-8 if it begins so.
         yield "\ufeff" + _line(view.HEADINGS)
-        for row in chain(unopened, view.asset_rows(operation, assets)):
+        for row in self.rows(operation):
             yield _line(view.csv_row(row))
+
+    def rows(self, operation: Operation) -> Iterator[dict[str, Any]]:
+        """The rows of the whole report, read bit by bit."""
+        unopened = view.unopened_rows(self.history.unopened(operation.number))
+        assets = self._reported.every(operation, READ_AT_ONCE)
+        return chain(unopened, view.asset_rows(operation, assets))
 
 
 def _named(place: Place) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from custom_action import TITLES
 from operations_view import bar, in_short, in_time
 from outcomes import in_words
 
@@ -19,8 +20,8 @@ def line(told: Mapping[str, Any]) -> str:
         told: from ``operations_view.summary``.
     """
     return (
-        f"{told['operation_id']}  {told['recorded']}  {told['title']:<21}  {told['result']:<22}  "
-        f"{told['selection']:<20}  {in_short(told)}"
+        f"{told['operation_id']}  {told['recorded']}  {told['result']:<22}  {told['title']}  "
+        f"{in_short(told)}"
     )
 
 
@@ -35,7 +36,7 @@ def bar_line(told: Mapping[str, Any], width: int) -> str:
     Args:
         width: of which the line may be at most.
     """
-    head = f"{told['operation_id'][:8]}  {told['title']:<21}  "
+    head = f"{told['operation_id'][:8]}  {TITLES[told['action']]:<21}  "
     tail = f"{in_short(told)}, {told['result']}, {in_time(told['took_seconds'])}"
     room = min(BAR, width - len(head) - len(tail) - 2)
     return cut(head + (f"{bar(told, room)}  " if room >= SHORTEST_BAR else "") + tail, width)
@@ -54,7 +55,7 @@ def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Itera
         rows: what is told of its assets.
     """
     clicks = f", {told['clicks']} times" if told["clicks"] > 1 else ""
-    yield f"{told['title']}: {told['result']}"
+    yield f"{told['title']}, {told['result']}"
     yield _item("operation", told["operation_id"])
     yield _item("clicked by", f"user {told['user_id'] or 'unknown'}{clicks}")
     yield _item("selection", f"{told['selection']}, formats {', '.join(told['formats'])}")
@@ -66,6 +67,8 @@ def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Itera
         yield _item("stopped by", told["stopped_by"])
     if told["failure"]:
         yield _item("failure", told["failure"])
+    if told.get("what_to_do"):
+        yield _item("what to do", told["what_to_do"])
     yield from _under_way(told)
     for row in rows:
         yield row_line(row)
@@ -82,7 +85,7 @@ def _under_way(told: Mapping[str, Any]) -> Iterator[str]:
         how = "ended"
         if not job["ended"]:
             assets = f"{job['assets']:,} asset{'' if job['assets'] == 1 else 's'}"
-            how = f"about {assets}, followed for {in_time(job['followed_seconds'])}"
+            how = f"for {assets}, followed for {in_time(job['followed_seconds'])}"
         yield _item("copy job", " ".join(filter(None, (job["job_id"], job["format_name"], how))))
     more = told.get("copy_jobs", 0) - len(jobs)
     if more > 0:
@@ -98,6 +101,8 @@ def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"Asset {told['asset_id']} of operation {told['operation_id']}"
     for row in told["report"]:
         yield _item(row["kind"], _why(row["format"], row["reason"]))
+        if row["what_to_do"]:
+            yield _item("", row["what_to_do"])
     if told["looks_again_in_seconds"] is not None:
         yield _item("looks next", _when(told["looks_again_in_seconds"]))
     if told["failures"]:

@@ -79,7 +79,10 @@ def left_over(
     """
     half = memo.deleting if operation.failure else {}
     for file_set_id, name in half.items():
-        yield name, "failed", _unfinished(file_set_id)
+        unfinished = _unfinished(file_set_id)
+        # Of an asset that was given up before, its outcome tells it already.
+        if unfinished not in outcomes.get(name, ("", ""))[1]:
+            yield name, "failed", unfinished
     for name in operation.formats:
         if name not in outcomes and name not in half.values():
             yield name, "undone", LEFT if name in memo.asked else NOT_COME_TO

@@ -106,6 +106,11 @@ class Reported:
             found += self._read(operation, limit - len(found), behind, [*only, ~is_problem])
         return found
 
+    def asset(self, operation: Operation, asset_id: str) -> Asset | None:
+        """One asset of an operation; None if that is not about it."""
+        found = self._read(operation, 1, Place(False, ""), [assets.c.asset_id == asset_id])
+        return found[0] if found else None
+
     def _read(
         self,
         operation: Operation,

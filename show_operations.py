@@ -15,13 +15,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 import settings as environment
+from contents import Contents
 from database import connect
 from errors import PluginError, RetryError, SettingsError
 from history import STATES, Filters, History
 from inspecting import Inspection
 from ledger import Ledger
 from operations_text import asset_in_full, in_full, json_parts, listed, plain
-from operations_view import summary
 from recorder import Recorder
 from retrying import try_again
 from settings import Settings
@@ -71,12 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         engine.dispose()
 
 
-def _list(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
-    history = History(engine)
+def _list(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> int:
     filters = Filters(options.state, options.action, options.text)
-    operations = history.operations(filters, options.limit)
-    progress = history.progress(each.number for each in operations)
-    told = [summary(each, progress[each.number], now_ms()) for each in operations]
+    told, _ = Contents(engine).listed(filters, options.limit, None)
     print(json.dumps(told, indent=2) if options.json else listed(told))
     return 0
 
@@ -88,7 +85,7 @@ def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
     inspection = Inspection(engine, operation)
     if options.asset:
         return _show_asset(options, inspection)
-    told = inspection.in_full(now_ms())
+    told = inspection.in_full()
     if options.json:
         lists = {"problems": inspection.problems()}
         lists |= {"report": inspection.rows()} if options.all else {}
@@ -111,10 +108,10 @@ def _show_asset(options: argparse.Namespace, inspection: Inspection) -> int:
 
 
 def _watch(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> int:
-    history = History(engine)
-    if options.id and history.operation(options.id) is None:
+    contents = Contents(engine)
+    if options.id and contents.history.operation(options.id) is None:
         return _unknown(options.id)
-    Watch(history, sys.stdout, options.id, as_json=options.json).run()
+    Watch(contents, sys.stdout, options.id, as_json=options.json).run()
     return _show(options, settings, engine) if options.id and not options.json else 0
 
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from time import sleep
 from typing import Any, TextIO
 
-from history import Filters, History
+from contents import Contents
+from history import Filters
 from operations_text import bar_line, line
-from operations_view import summary
 from tables import Operation
-from turn import now_ms
 
 INTERVAL = 1.0
 MOST_WATCHED = 20
@@ -22,7 +21,7 @@ class Watch:
     """Shows how operations go on: as bars on a terminal, as a line for each change elsewhere.
 
     Args:
-        history: where to read.
+        contents: where to read.
         output: where to write.
         operation_id: the one to follow; what runs, if not given.
         as_json: a JSON object on each line, for each change.
@@ -30,13 +29,13 @@ class Watch:
 
     def __init__(
         self,
-        history: History,
+        contents: Contents,
         output: TextIO,
         operation_id: str | None = None,
         *,
         as_json: bool = False,
     ) -> None:
-        self._history = history
+        self._contents = contents
         self._output = output
         self._id = operation_id
         self._as_json = as_json
@@ -59,11 +58,8 @@ class Watch:
     def _look(self) -> list[dict[str, Any]]:
         """How those that are followed stand, oldest first; those that began since are, too."""
         operations = {each.id: each for each in self._found()}
-        progress = self._history.progress(each.number for each in operations.values())
-        return [
-            summary(each, progress[each.number], now_ms())
-            for each in sorted(operations.values(), key=lambda each: each.number)
-        ]
+        oldest_first = sorted(operations.values(), key=lambda each: each.number)
+        return self._contents.summaries(oldest_first)
 
     def _found(self) -> list[Operation]:
         if self._id is not None:
@@ -71,8 +67,8 @@ class Watch:
             running = []
         else:
             known = list(self._seen)
-            running = self._history.operations(Filters("running"), MOST_WATCHED)
-        again = (self._history.operation(each) for each in known)
+            running = self._contents.history.operations(Filters("running"), MOST_WATCHED)
+        again = (self._contents.history.operation(each) for each in known)
         return [*running, *(each for each in again if each)]
 
     def _draw(self, told: list[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-import inspecting
+import contents
 from claims import Claims
 from history import History
 from inspecting import Inspection
@@ -41,6 +41,10 @@ def said(rows: Iterator[Mapping[str, object]]) -> list[tuple[object, ...]]:
     return [(row["asset_id"], row["format"], row["kind"]) for row in rows]
 
 
+def without_remedy(row: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in row.items() if name != "what_to_do"}
+
+
 def test_every_format_of_every_asset_has_a_row_and_so_has_what_could_not_be_opened(
     engine: sa.Engine,
 ) -> None:
@@ -49,18 +53,18 @@ def test_every_format_of_every_asset_has_a_row_and_so_has_what_could_not_be_open
     (held,) = claims.take(1, NOW)
     claims.note(held, "done", {"ORIGINAL": REMOVED, "PROXY": Outcome("absent")})
     assert said(inspect(engine, operation).rows()) == [
+        ("collection c", None, "failed"),
         ("a1", "ORIGINAL", "removed"),
         ("a1", "PROXY", "absent"),
         ("a2", "ORIGINAL", "under way"),
         ("a2", "PROXY", "under way"),
-        ("collection c", None, "failed"),
     ]
 
 
 def test_many_assets_are_read_bit_by_bit(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspecting, "READ_AT_ONCE", 3)
+    monkeypatch.setattr(contents, "READ_AT_ONCE", 3)
     operation, _ = begun(engine, *(f"a{number}" for number in range(8)))
     assert len(list(inspect(engine, operation).rows())) == 16
 
@@ -82,7 +86,7 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
         ledger.outcomes(operation.number),
         dict(sorted(ledger.gone(operation.number).items())),
     )["problems"]
-    problems = list(inspect(engine, operation).problems())
+    problems = [without_remedy(each) for each in inspect(engine, operation).problems()]
     assert [each for each in of_report if each not in problems] == []
     assert [each for each in problems if each not in of_report] == []
     assert {str(each["reason"]).split(":")[0] for each in problems} >= {
@@ -100,6 +104,8 @@ def test_an_asset_has_all_its_formats(engine: sa.Engine) -> None:
     (held, _) = claims.take(2, NOW)
     claims.note(held, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
     told = inspect(engine, operation).asset("A1")
+    assert told
+    told["report"] = [without_remedy(each) for each in told["report"]]
     assert told == {
         "operation_id": operation.id,
         "asset_id": "a1",

@@ -25,7 +25,9 @@ TOLD: dict[str, Any] = {
 ASSET: dict[str, Any] = {
     "operation_id": "1b9d",
     "asset_id": "a1",
-    "report": [{"asset_id": "a1", "format": "ORIGINAL", "kind": "copied", "reason": ""}],
+    "report": [
+        {"asset_id": "a1", "format": "ORIGINAL", "kind": "copied", "reason": "", "what_to_do": ""}
+    ],
     "looks_again_in_seconds": None,
     "failures": 0,
 }
@@ -65,11 +67,11 @@ def test_what_looks_now_looks_at_once() -> None:
         ({}, "  copy job    j1 ended"),
         (
             {"format_name": "ORIGINAL", "ended": False, "assets": 1, "followed_seconds": 3},
-            "  copy job    j1 ORIGINAL about 1 asset, followed for 3 s",
+            "  copy job    j1 ORIGINAL for 1 asset, followed for 3 s",
         ),
         (
             {"ended": False, "assets": 1200, "followed_seconds": 60},
-            "  copy job    j1 about 1,200 assets, followed for 1 min",
+            "  copy job    j1 for 1,200 assets, followed for 1 min",
         ),
     ],
 )
@@ -86,6 +88,21 @@ def test_of_many_copy_jobs_it_is_said_how_many_more_there_are() -> None:
 
 def test_an_asset_that_is_done_waits_for_nothing() -> None:
     assert list(asset_in_full(ASSET))[1:] == ["  copied      ORIGINAL"]
+
+
+def test_what_can_be_done_about_an_asset_is_said() -> None:
+    row = {"format": "ORIGINAL", "kind": "kept", "reason": "it differs", "what_to_do": "Try again."}
+    assert list(asset_in_full({**ASSET, "report": [row]}))[1:] == [
+        "  kept        ORIGINAL: it differs",
+        "              Try again.",
+    ]
+
+
+def test_what_can_be_done_about_a_failure_is_said() -> None:
+    assert said(failure="no token", what_to_do="Click again.")[-2:] == [
+        "  failure     no token",
+        "  what to do  Click again.",
+    ]
 
 
 def test_an_asset_that_waits_says_how_long_and_why() -> None:

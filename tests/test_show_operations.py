@@ -56,8 +56,8 @@ def test_a_list_has_a_line_for_each_operation(
 ) -> None:
     assert main(["list"]) == 0
     assert capsys.readouterr().out == (
-        f"{failed}  1970-01-01T00:00:00+00:00  Remove from LucidLink  failed                  "
-        "1 asset               1 asset, 1 undone\n"
+        f"{failed}  1970-01-01T00:00:00+00:00  failed                  "
+        "Remove from LucidLink: 1 asset  1 asset, 1 undone\n"
     )
 
 
@@ -75,13 +75,14 @@ def test_a_list_can_be_had_as_json(failed: str, capsys: pytest.CaptureFixture[st
 def test_a_report_is_shown_in_full(failed: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", failed]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "Remove from LucidLink: failed",
+        "Remove from LucidLink: 1 asset, failed",
         f"  operation   {failed}",
         "  clicked by  user unknown",
         "  selection   1 asset, formats ORIGINAL",
         "  recorded    1970-01-01T00:00:00+00:00, ended 1970-01-01T00:00:01+00:00",
         "  in all      1 asset, 1 undone",
         "  failure     no token is good any more",
+        "  what to do  Mend what the reason says, then try again.",
         "  failed      collection c: iconik knows it no more",
     ]
 
@@ -99,13 +100,13 @@ def test_all_that_came_of_it_is_shown_where_that_is_asked_for(
 ) -> None:
     main(["show", kept, "--all"])
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        "  removed     a1 ORIGINAL",
         "  kept        a2 ORIGINAL: it differs",
+        "  removed     a1 ORIGINAL",
     ]
     main(["show", kept, "--all", "--json"])
     told = json.loads(capsys.readouterr().out)
-    assert [each["kind"] for each in told["report"]] == ["removed", "kept"]
-    assert told["problems"] == told["report"][1:]
+    assert [each["kind"] for each in told["report"]] == ["kept", "removed"]
+    assert told["problems"] == told["report"][:1]
 
 
 def test_what_came_of_one_asset_is_shown(kept: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -374,7 +375,7 @@ def test_in_a_pipe_each_change_is_a_line(
         "2 of 2 assets",
         "2 assets, 2 there",
     ]
-    assert lines[4] == "Add to LucidLink: finished"
+    assert lines[4] == "Add to LucidLink: 1 collection, finished"
     assert "\x1b" not in "".join(lines)
 
 
