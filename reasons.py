@@ -12,6 +12,7 @@ HALF_DELETED = "half_deleted"
 KINDS: tuple[tuple[str, str], ...] = (
     ("iconik's delete queue", HALF_DELETED),
     ("does not permit it", "not_permitted"),
+    ("had to wait for so long", "too_slow"),
     (" times over", "no_answer"),
     ("differs from its master", "differs"),
     ("nothing can be copied there", "storage_closed"),
@@ -21,6 +22,7 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("a newer click took over", "newer_click"),
     ("knows the asset no more", "vanished"),
     ("is still being written", "being_written"),
+    ("is being written anew", "being_written"),
     ("iconik lists", "unclear_records"),
     ("iconik doesn't say", "unclear_records"),
     ("could not ", "refused"),

@@ -14,6 +14,8 @@ REMEDIES: dict[str, str] = {
     "there what the reason says.",
     "not_permitted": "Whoever clicked lacks that role, or may not see the asset: an administrator "
     "of iconik can give both. Then try again.",
+    "too_slow": "iconik, or the way to it, was so busy that no deletion came through while its "
+    "proof held. Try again when it is quieter.",
     "no_answer": "iconik failed for too long. Try again when it answers.",
     "differs": "Somebody edited the file on LucidLink. If the edit counts, upload it to B2 as a "
     "new asset or version; if not, put the master back. Then try again.",

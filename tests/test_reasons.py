@@ -18,6 +18,7 @@ CALL = "could not list the files of asset a55e7: "
         ("clip.mov has 0 bytes on B2, though a copy to B2 was asked for and ended", "copy_failed"),
         ("clip.mov has no twin on B2, and nothing can be copied there: in …", "storage_closed"),
         ("clip.mov is still being written on LucidLink (GROWING)", "being_written"),
+        ("clip.mov is being written anew on B2", "being_written"),
         ("clip.mov is MISSING on LucidLink", "bad_file"),
         ("clip.mov has 0 bytes on LucidLink", "bad_file"),
         ("clip is no ordinary file but SYMLINK", "bad_file"),
@@ -29,6 +30,7 @@ CALL = "could not list the files of asset a55e7: "
         ("the copy to LucidLink ended, but the file is not there: no space left", "copy_failed"),
         ("no storage has complete files of it that could be copied to LucidLink", "no_source"),
         (f"{CALL}iconik answered 503, 10 times over", "no_answer"),
+        (f"{CALL}it had to wait for so long that all must be read again, 10 times", "too_slow"),
         (f"{CALL}iconik does not permit it (403, it needs can_read_files): no", "not_permitted"),
         (f"{CALL}iconik answered 400: bad", "refused"),
         (
