@@ -2,11 +2,11 @@
 
 from custody import presence, wanted_formats
 from custom_action import CustomAction
+from entries import Held
 from iconik import Iconik
 from outcomes import Outcome
 from records import Format, Listed
 from sight import Look, Patience, Sight, see, vanished
-from tables import Held
 
 
 def look_to_add(iconik: Iconik, held: Held, ll_storage_id: str, patience: Patience) -> Look:

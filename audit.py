@@ -4,7 +4,7 @@ import logging
 
 import logs
 from custody import Safe
-from tables import Held
+from entries import Held
 
 log = logging.getLogger(logs.AUDIT)
 

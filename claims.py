@@ -21,9 +21,10 @@ from typing import Any
 import sqlalchemy as sa
 
 import rivals
+from entries import Held, Memo, Operation
 from followed import Followed
 from outcomes import Outcome, merged
-from tables import TOUCHING, Held, Memo, Operation, assets, change_assets, operations
+from tables import TOUCHING, assets, change_assets, operations
 from turn import writing_in_term
 
 # A request of the killed process may still be on its way through iconik.

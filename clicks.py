@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 import tokens
 from custom_action import CustomAction
-from tables import Retry, insert_assets, operations
+from entries import Retry
+from tables import insert_assets, operations
 
 # More would keep the next click waiting.
 KNOWN_AT_ONCE = 500

@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 import operations_view as view
+from entries import Operation
 from history import Filters, History
 from reported import FIRST, Place, Reported
-from tables import Operation
 from turn import now_ms
 
 ASSETS_A_PAGE = 50

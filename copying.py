@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from claims import Claims
+from entries import Held
 from errors import IconikRefused, TokenRejected
 from followed import Copy
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
 from records import Job
-from tables import Held
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from dbos import DBOS, DBOSClient
 import logs
 from cipher import Cipher
 from custom_action import CustomAction
+from entries import Operation
 from ledger import Ledger
 from recorder import APPLICATION, QUEUE, WORKFLOW, queue_of
 from settings import Settings
-from tables import Operation
 from turn import Turn, now_ms
 
 log = logging.getLogger(__name__)

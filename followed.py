@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tables import Held, Memo, Operation, assets, change_assets, copies, insert_new, operations
+from entries import Held, Memo, Operation
+from tables import assets, change_assets, copies, insert_new, operations
 from turn import writing_in_term
 
 

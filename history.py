@@ -5,16 +5,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from tables import (
-    Operation,
-    assets,
-    copies,
-    executors,
-    operations,
-    read_operation,
-    titles,
-    vanished,
-)
+from entries import Operation, read_operation
+from tables import assets, copies, executors, operations, titles, vanished
 
 STATES = ("running", "finished", "finished with warnings", "failed", "stopped")
 

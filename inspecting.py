@@ -7,9 +7,10 @@ import sqlalchemy as sa
 
 import operations_view as view
 from contents import Contents
+from entries import Operation
 from outcomes import LEFT, TROUBLE
 from reported import Asset, Reported
-from tables import LET_GO, Operation
+from tables import LET_GO
 
 Row = dict[str, Any]
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from custom_action import CustomAction
+from entries import Operation
 from outcomes import in_words
-from tables import LET_GO, Operation
+from tables import LET_GO
 
 Fields = dict[str, Any]
 

@@ -7,13 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from database import writing
+from entries import Memo, Operation, read_operation
 from outcomes import Outcome, report
 from schema import bring_up_to_date
 from tables import (
     CHUNK,
     LET_GO,
-    Memo,
-    Operation,
     assets,
     change_assets,
     copies,
@@ -23,7 +22,6 @@ from tables import (
     jobs,
     newest_tokens,
     operations,
-    read_operation,
     titles,
     vanished,
 )

@@ -17,6 +17,7 @@ from add import look_to_add
 from claims import Claims
 from custom_action import CustomAction
 from deletion import Ways
+from entries import Held
 from errors import IconikRefused, IconikUnavailable, TokenRejected
 from iconik import MOST_COPIES_A_CALL, Iconik
 from outcomes import Outcome, given_up
@@ -24,7 +25,6 @@ from purging import Marked
 from remove import look_to_remove, note_purge
 from settings import Settings
 from sight import Look, Patience
-from tables import Held
 from turn import Clock
 
 log = logging.getLogger(__name__)

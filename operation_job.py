@@ -4,11 +4,11 @@ import time
 
 import job_texts
 from custom_action import CustomAction
+from entries import Operation
 from errors import IconikRefused, NotFound, TokenRejected
 from iconik import Iconik
 from ledger import Ledger
 from outcomes import report
-from tables import Operation
 from turn import now_ms
 
 # A job that was just made may not be in iconik's listings yet; in seconds.

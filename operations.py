@@ -19,6 +19,7 @@ from add import hint
 from claims import Claims
 from custom_action import CustomAction
 from deletion import Ways
+from entries import Operation
 from errors import (
     IconikRefused,
     IconikUnavailable,
@@ -34,7 +35,6 @@ from pacing import Pacer
 from selection import expand
 from settings import Settings
 from stop_request import StopRequest
-from tables import Operation
 from tokens import of_operation
 from transport import Transport
 from turn import Turn, now_ms

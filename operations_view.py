@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from custom_action import TITLES
+from entries import Operation
 from history import CopyJob
 from outcomes import COUNTED, in_words, left_over, told_time
 from remedies import about_failure, what_to_do
 from reported import Asset
-from tables import LET_GO, Operation
+from tables import LET_GO
 
 # What a person can do about an outcome.
 HINTS: dict[str, str] = {

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple
 
 from custom_action import TITLES
-from tables import Memo, Operation
+from entries import Memo, Operation
 
 Kind = Literal[
     "copied",  # asked for, and seen to be on LucidLink

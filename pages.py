@@ -25,6 +25,7 @@ from werkzeug.wrappers import Response as AnyResponse
 import logs
 import operations_view as view
 from contents import Asked, Contents
+from entries import Operation
 from errors import RecordingError, RetryError
 from gatekeeper import Gatekeeper, Refusal, name_of
 from history import STATES, Filters
@@ -33,7 +34,6 @@ from lock import is_taken
 from recorder import Recorder
 from retrying import try_again
 from settings import Settings
-from tables import Operation
 from turn import now_ms
 
 log = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 import threading
 import time
 
+from entries import Held
 from sight import Look
-from tables import Held
 
 
 class Marked:

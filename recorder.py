@@ -18,11 +18,11 @@ from cipher import Cipher
 from custom_action import CustomAction
 from database import connect, engine_url, writing
 from deadline import Deadline
+from entries import Retry
 from errors import RecordingError, RetryError, SettingsError
 from ledger import Ledger
 from lock import is_taken
 from settings import Settings
-from tables import Retry
 from tallies import Standing, standing
 from turn import now_ms
 

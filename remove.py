@@ -8,12 +8,12 @@ import deletion
 from claims import Claims
 from custody import Safe, Unproven, Verdict, judge, presence, wanted_formats
 from deletion import Ways
+from entries import Held
 from errors import NotFound
 from iconik import Iconik
 from outcomes import Outcome
 from records import ACTIVE, DELETED
 from sight import Look, Patience, Sight, see, vanished
-from tables import Held
 
 
 def look_to_remove(

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from entries import Memo, Operation
 from outcomes import TROUBLE, Outcome
-from tables import Memo, Operation, assets
+from tables import assets
 
 
 class Place(NamedTuple):

@@ -6,10 +6,11 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from custom_action import CustomAction
+from entries import Operation, Retry
 from errors import RetryError
 from ledger import Ledger
 from recorder import Recorder
-from tables import Operation, Retry, assets, operations
+from tables import assets, operations
 
 # What came to nothing, and may come to something the next time.
 WORTH_TRYING = frozenset({"kept", "failed"})

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from tables import TOUCHING, Operation, assets, operations
+from entries import Operation
+from tables import TOUCHING, assets, operations
 
 
 def is_any_unknown(connection: sa.Connection, operation: Operation) -> bool:

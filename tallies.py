@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from entries import Memo, Operation
 from outcomes import Outcome, report
 from reasons import HALF_DELETED, kind_of
-from tables import LET_GO, Memo, Operation, assets, insert_new, operations, tallies
+from tables import LET_GO, assets, insert_new, operations, tallies
 
 
 class Tally(NamedTuple):

@@ -7,9 +7,9 @@ from time import sleep
 from typing import Any, TextIO
 
 from contents import Contents
+from entries import Operation
 from history import Filters
 from operations_text import bar_line, line
-from tables import Operation
 
 INTERVAL = 1.0
 MOST_WATCHED = 20

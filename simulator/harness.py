@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 import requests
 
 from database import connect
+from entries import Operation
 from ledger import Ledger
 from outcomes import report
-from tables import Operation
 from turn import now_ms
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,12 +13,13 @@ import sqlalchemy as sa
 import clicks
 from custom_action import Action, CustomAction
 from database import connect, writing
+from entries import Operation
 from errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from iconik import Iconik
 from ledger import Ledger
 from paging import Map
 from records import File, Format, Job, Listed, Storage
-from tables import Operation, executors
+from tables import executors
 from turn import begin_term
 
 LL = "storage-ll"

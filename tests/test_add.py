@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from add import hint, look_to_add
+from entries import Held, Memo
 from errors import IconikUnavailable
 from outcomes import Outcome
 from records import File, Format, Listed
 from sight import Look, Patience
-from tables import Held, Memo
 from tests.makers import ASSET, LL, ORIGINAL, FakeIconik, a_click, a_format, on_b2, on_ll
 
 NOW = 1_000_000

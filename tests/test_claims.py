@@ -16,10 +16,10 @@ import clicks
 from claims import GRACE_MS, SUPERSEDED, Claims
 from custom_action import CustomAction
 from database import writing
+from entries import Held, Memo, Operation, Retry
 from errors import Stopped
 from followed import Copy
 from outcomes import Outcome
-from tables import Held, Memo, Operation, Retry
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, expanded, found
 from turn import begin_term
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from claims import Claims
 from copying import LISTING_LAG_MS, Route, ask, follow
+from entries import Held
 from errors import IconikRefused, IconikUnavailable, TokenRejected
 from records import Job
-from tables import Held
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, expanded
 from turn import begin_term
 

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 import contents
 from claims import Claims
+from entries import Operation
 from history import History
 from inspecting import Inspection
 from outcomes import LEFT, Outcome, given_up, report
-from tables import Operation
 from tests.makers import a_click, a_database, a_ledger, a_term, expanded, found
 from turn import begin_term
 

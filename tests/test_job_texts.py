@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from entries import Memo
 from job_texts import (
     LONGEST_MESSAGE,
     LONGEST_NAME,
@@ -15,7 +16,6 @@ from job_texts import (
     under_way,
 )
 from outcomes import Outcome, report
-from tables import Memo
 from tests.makers import a_click, an_operation
 
 ASSETS = tuple(f"asset-{number}" for number in range(12))

@@ -9,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from claims import Claims
+from entries import Memo
 from errors import Stopped
 from history import History
 from ledger import Ledger
 from outcomes import Outcome
-from tables import CHUNK, Memo, assets, insert_new
+from tables import CHUNK, assets, insert_new
 from tests.makers import (
     a_click,
     a_database,

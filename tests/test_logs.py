@@ -14,8 +14,8 @@ import pytest
 import audit
 import logs
 from custody import Safe
+from entries import Held, Memo, Retry
 from logs import OURS
-from tables import Held, Memo, Retry
 
 PROOF = Safe("set-1", "set-2", by_checksum=True, size=18_000)
 

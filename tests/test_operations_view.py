@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 import operations_view as view
+from entries import Memo, Operation
 from history import CopyJob
 from operations_view import Moment
 from outcomes import LEFT, NOT_COME_TO, Outcome, report
 from remedies import USUAL, what_to_do
 from reported import Asset
-from tables import Memo, Operation
 from tests.makers import an_operation
 
 NOW = 1_700_000_000_000

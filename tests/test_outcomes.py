@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from entries import Memo
 from outcomes import COUNTED, Outcome, in_words, merged, report
-from tables import Memo
 from tests.makers import an_operation
 
 KEPT = Outcome("kept", "clip.mov differs from its master")

@@ -23,6 +23,7 @@ import pages
 from claims import Claims
 from contents import ASSETS_A_PAGE
 from database import connect
+from entries import Operation
 from ledger import Ledger
 from outcomes import Outcome
 from pages import OPERATIONS_A_PAGE
@@ -30,7 +31,6 @@ from plugin import create_app
 from recorder import Recorder
 from remedies import REMEDIES
 from settings import Settings
-from tables import Operation
 from tests.logged import logged_with
 from tests.makers import B2, LL, a_click, found
 from throttle import MOST_FAILURES, PERIOD_MS

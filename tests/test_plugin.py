@@ -14,11 +14,11 @@ from werkzeug.test import TestResponse
 import logs
 import plugin
 from custom_action import CustomAction
+from entries import Retry
 from errors import RecordingError, SettingsError
 from plugin import LARGEST_BODY, create_app
 from recorder import Recorder
 from settings import Settings
-from tables import Retry
 from version import VERSION
 
 B2 = "b2b2b2b2-0000-4000-8000-000000000000"

@@ -3,9 +3,9 @@
 import pytest
 
 from custody import Safe
+from entries import Held, Memo
 from purging import Marked
 from sight import Look
-from tables import Held, Memo
 
 
 def an_asset(name: str, file_sets: int) -> tuple[Held, Look]:

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 import deletion
 from claims import Claims
 from deletion import Ways
+from entries import Held, Memo
 from errors import IconikError, IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from outcomes import Outcome
 from records import File
 from remove import look_to_remove, note_purge
 from sight import Look, Patience
-from tables import Held, Memo
 from tests.makers import (
     ASSET,
     B2,

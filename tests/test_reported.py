@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from claims import Claims
+from entries import Operation
 from outcomes import Outcome
 from reported import FIRST, Place, Reported
-from tables import Operation
 from tests.makers import a_click, a_database, a_ledger, a_term, expanded, found
 from turn import begin_term
 

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from claims import Claims
 from custom_action import CustomAction
 from database import connect
+from entries import Operation
 from errors import RecordingError, RetryError
 from ledger import Ledger
 from outcomes import Outcome
 from recorder import Recorder
 from retrying import try_again
 from settings import Settings
-from tables import Operation
 from tests.makers import ASSET, a_click
 from turn import begin_term
 

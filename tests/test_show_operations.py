@@ -18,11 +18,11 @@ import watching
 from claims import Claims
 from custom_action import CustomAction
 from database import connect
+from entries import Operation
 from ledger import Ledger
 from outcomes import Outcome
 from recorder import Recorder
 from show_operations import main
-from tables import Operation
 from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, expanded, found
 from tests.terminal import a_terminal, seen_on
 

@@ -16,6 +16,7 @@ from claims import GRACE_MS, LEFT_AT_ONCE, Claims
 from custom_action import CustomAction
 from database import writing
 from deletion import Ways
+from entries import Memo, Operation
 from errors import IconikUnavailable, Stopped
 from ledger import Ledger
 from operations import Run
@@ -23,7 +24,6 @@ from outcomes import LEFT, Outcome, report
 from records import Job
 from settings import Settings
 from stop_request import StopRequest
-from tables import Memo, Operation
 from tests.makers import (
     ASSET,
     B2,

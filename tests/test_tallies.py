@@ -7,8 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from claims import Claims
+from entries import Held
 from outcomes import Outcome, given_up
-from tables import Held, operations
+from tables import operations
 from tallies import Standing, Tally, standing
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, found
 

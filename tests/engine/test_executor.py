@@ -17,11 +17,11 @@ import engine as engine_module
 import executor as executor_module
 from database import connect
 from engine import KEEP
+from entries import Operation
 from executor import Executor
 from ledger import Ledger
 from recorder import Recorder
 from settings import Settings
-from tables import Operation
 from tests.engine.runner import CLICK, Runner, has_ended, let_pass, wait_until
 from turn import begin_term, now_ms, time_kept
 

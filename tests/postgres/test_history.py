@@ -7,11 +7,11 @@ import sqlalchemy as sa
 
 from claims import Claims
 from database import connect
+from entries import Held, Memo
 from history import Filters, History
 from ledger import Ledger
 from outcomes import Outcome
 from reported import Reported
-from tables import Held, Memo
 from tests.makers import a_click, a_ledger, a_term, expanded, found
 from throttle import MOST_FAILURES, Throttle
 
