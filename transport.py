@@ -1,9 +1,8 @@
-"""The one way to iconik: retries, tokens, and what an answer's status means.
+"""The one way to iconik: retries, tokens, the pace.
 
 Nothing here knows what is asked: that is ``iconik.py``'s.
 """
 
-import json as json_format
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,14 +12,13 @@ import requests
 from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
+import answers
 import bounded
 import paging
+from answers import Passing
 from errors import (
-    IconikRefused,
     IconikUnavailable,
     NotFound,
-    NotOffered,
-    NotPermitted,
     TooLate,
 )
 from meters import MeasuredSession
@@ -34,17 +32,6 @@ CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 ATTEMPTS = 4
 LONGEST_WAIT = 20.0
-PASSING = frozenset({429, 500, 502, 503, 504})
-NOT_OFFERED = frozenset({405, 501})
-
-
-class _Passing(Exception):
-    """A failed attempt that is worth another one; never leaves this module."""
-
-    def __init__(self, problem: str, retry_after: float | None = None) -> None:
-        super().__init__(problem, retry_after)
-        self.problem = problem
-        self.retry_after = retry_after
 
 
 class Transport:
@@ -187,14 +174,14 @@ class Transport:
     ) -> Any:
         is_once = once or until is not None
         retrying = Retrying(
-            retry=retry_if_exception_type(_Passing),
+            retry=retry_if_exception_type(Passing),
             stop=stop_after_attempt(1 if is_once else self._attempts),
             wait=_wait,
             reraise=True,
         )
         try:
             return retrying(self._attempt, method, url, call, role, params, json, until)
-        except _Passing as passing:
+        except Passing as passing:
             # Whoever asks again, and whatever, does so no sooner than iconik wants.
             if passing.retry_after:
                 nap.sleep(min(passing.retry_after, LONGEST_WAIT))
@@ -234,17 +221,17 @@ class Transport:
                 )
                 body = bounded.read(response)
             except requests.RequestException as error:
-                raise _Passing(_network_problem(error)) from None
+                raise Passing(answers.network_problem(error)) from None
             self._keep_pace(response, sent)
             if response.status_code != requests.codes.unauthorized:
-                return _read(response, body, call, role)
+                return answers.read(response, body, call, role)
             self._tokens.reject(token)
 
     def _keep_pace(self, response: requests.Response, sent: float) -> None:
-        left = _number(response, "RateLimit-Remaining")
+        left = answers.number(response, "RateLimit-Remaining")
         if response.status_code == requests.codes.too_many_requests:
             left = 0
-            self._pacer.pause(min(_number(response, "Retry-After") or 0, LONGEST_WAIT))
+            self._pacer.pause(min(answers.number(response, "Retry-After") or 0, LONGEST_WAIT))
         if left is not None:
             self._pacer.heed(left, sent)
 
@@ -253,60 +240,5 @@ def _wait(state: RetryCallState) -> float:
     """Seconds until the next attempt: as iconik asks, else longer each time."""
     error = state.outcome.exception() if state.outcome else None
     longer = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT)(state)
-    asked = error.retry_after if isinstance(error, _Passing) else None
+    asked = error.retry_after if isinstance(error, Passing) else None
     return longer if asked is None else min(asked, LONGEST_WAIT)
-
-
-def _read(response: requests.Response, body: bytes, call: str, role: str) -> Any:
-    """The JSON of an answer, or the error it stands for. The one place that judges a status."""
-    status = response.status_code
-    if status in PASSING:
-        problem = f"iconik answered {status} {_without_token(response, response.reason)}"
-        raise _Passing(problem, _number(response, "Retry-After"))
-    if status == requests.codes.not_found:
-        raise NotFound(call, "iconik knows no such thing (404)")
-    if status == requests.codes.forbidden:
-        raise NotPermitted(
-            call, f"iconik does not permit it (403, it needs {role}): {_errors(response, body)}"
-        )
-    if not requests.codes.ok <= status < requests.codes.multiple_choices:
-        kind = NotOffered if status in NOT_OFFERED else IconikRefused
-        raise kind(call, f"iconik answered {status}: {_errors(response, body)}")
-    if not body:
-        return None
-    try:
-        return json_format.loads(body)
-    except (ValueError, RecursionError):
-        raise _Passing("iconik's answer is no JSON") from None
-
-
-def _errors(response: requests.Response, body: bytes) -> str:
-    """What iconik says went wrong: a list of sentences, or one for each field."""
-    try:
-        errors = json_format.loads(body)["errors"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return "it gives no reason"
-    if isinstance(errors, dict):
-        errors = [f"{name}: {problem}" for name, problem in errors.items()]
-    if not isinstance(errors, list):
-        errors = [errors]
-    return _without_token(response, "; ".join(str(error) for error in errors))[:500]
-
-
-def _without_token(response: requests.Response, text: str) -> str:
-    """What iconik says may repeat the request, and what we tell of it is logged and kept."""
-    return text.replace(response.request.headers["Auth-Token"], "***")
-
-
-def _number(response: requests.Response, header: str) -> float | None:
-    text = response.headers.get(header, "")
-    return float(text) if text.isascii() and text.isdigit() else None
-
-
-def _network_problem(error: requests.RequestException) -> str:
-    if isinstance(error, bounded.TooLong):
-        return "iconik's answer has no end"
-    # The library's own text may hold the whole request, headers included.
-    if isinstance(error, requests.Timeout):
-        return "iconik did not answer in time"
-    return f"the connection to iconik failed ({type(error).__name__})"
