@@ -18,7 +18,7 @@ from claims import Claims
 from custom_action import CustomAction
 from deletion import Ways
 from entries import Held
-from errors import IconikRefused, IconikUnavailable, TokenRejected
+from errors import IconikRefused, IconikUnavailable, TokenRejected, TooLate
 from iconik import MOST_COPIES_A_CALL, Iconik
 from outcomes import Outcome, given_up
 from purging import Marked
@@ -50,13 +50,18 @@ class Batch:
     """Assets that are looked at together, so that copies of them can be asked for together.
 
     Attributes:
-        unanswered: those that iconik didn't answer about.
+        unanswered: those that iconik didn't answer about, or that it was asked about too late.
     """
 
     held: list[Held] = field(default_factory=list)
     looks: list[Future[Look]] = field(default_factory=list)
     marked: Marked = field(default_factory=lambda: Marked(PURGED_AT_ONCE, PURGED_AFTER))
     unanswered: list[tuple[Held, IconikUnavailable]] = field(default_factory=list)
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether iconik may be away, so that others of it had better wait."""
+        return any(not isinstance(error, TooLate) for _, error in self.unanswered)
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ class Looks:
             size = min(2 * size, LARGEST_BATCH[self._means.click.action])
             # While the last ones are looked at, and copies asked for, others are begun.
             self._await(batch, batch.looks[:-CONNECTIONS])
-            goes_on = away is None and not batch.unanswered and not self._means.is_to_stop()
+            goes_on = away is None and not batch.is_cut_short and not self._means.is_to_stop()
             following = self._begin(pool, size) if goes_on else Batch()
             try:
                 self._finish(batch)
@@ -164,7 +169,7 @@ class Looks:
             # It stays held, until ``Claims.leave`` lets go of it.
             return look
         # While iconik is away, the others of a batch needn't find out for themselves.
-        if not batch.unanswered:
+        if not batch.is_cut_short:
             try:
                 look = self._look(held)
                 held.memo.failures = 0

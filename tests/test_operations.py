@@ -315,6 +315,31 @@ def test_what_was_read_too_long_ago_is_read_again_before_it_is_deleted(
 
 
 @pytest.mark.usefixtures("clock")
+def test_one_that_was_read_too_long_ago_holds_up_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "CONNECTIONS", 1)
+    click = of_two_assets(bench)
+    bench.iconik.known_statuses["a1"] = {"ll-a1": "ACTIVE"}
+    seen: list[str] = []
+
+    def see_slowly(iconik: FakeIconik, asset_id: str) -> Sight | None:
+        found = see(iconik, asset_id)
+        assert found
+        is_first = asset_id == "a1" and "a1" not in seen
+        seen.append(asset_id)
+        return replace(found, until=time.monotonic() if is_first else found.until)
+
+    monkeypatch.setattr("remove.see", see_slowly)
+    assert bench.do(click)["counts"]["removed"] == 2
+    # Before it is seen whether iconik is away, which is asked once all of a batch were looked at.
+    calls = bench.iconik.calls
+    assert calls.index(("files", "a2")) < max(
+        place for place, call in enumerate(calls) if call[0] == "storage"
+    )
+
+
+@pytest.mark.usefixtures("clock")
 def test_what_is_always_read_too_slowly_is_not_deleted_and_said_so(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
