@@ -32,6 +32,7 @@ from outcomes import report
 from records import Format, Job, Storage
 from settings import Settings
 from sight import Sight, see
+from simulator.harness import wait_for
 from tests.makers import (
     ASSET,
     B2,
@@ -48,6 +49,7 @@ from tests.makers import (
 )
 from turn import Clock, Turn, begin_term
 
+BOUND = 10.0
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
 
 
@@ -291,6 +293,24 @@ def of_two_assets(bench: Bench) -> CustomAction:
         files = (on_b2(file_set_id=f"b2-{asset_id}"), on_ll(file_set_id=f"ll-{asset_id}"))
         bench.iconik.has(*files, asset_id=asset_id)
     return click
+
+
+def test_what_is_marked_does_not_wait_for_a_slow_look_at_another(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "PURGED_AFTER", 0.05)
+    monkeypatch.setattr(looking, "PURGE_INTERVAL", 0.02)
+    purged_first: list[bool] = []
+
+    def see_slowly(iconik: FakeIconik, asset_id: str) -> Sight | None:
+        if asset_id == "a2":
+            wait_for("the purge", lambda: iconik.called("purge_file_set"), BOUND)
+            purged_first.append(True)
+        return see(iconik, asset_id)
+
+    monkeypatch.setattr("remove.see", see_slowly)
+    assert bench.do(of_two_assets(bench))["counts"]["removed"] == 2
+    assert purged_first
 
 
 @pytest.mark.usefixtures("clock")

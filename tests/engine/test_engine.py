@@ -243,6 +243,30 @@ def test_a_busy_service_forgets_old_operations_too(
     wait_until(lambda: ledger.operation(old) is None)
 
 
+def test_what_ended_of_late_is_kept_however_often_old_ones_are_looked_for(
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(executor_module, "PURGE_INTERVAL", 0.0)
+    monkeypatch.setattr(executor_module, "STEADY_FOR", 0.0)
+    looks: list[None] = []
+    real = engine_module.purge
+
+    def purge(ledger: Ledger) -> None:
+        real(ledger)
+        looks.append(None)
+
+    monkeypatch.setattr(engine_module, "purge", purge)
+    recent, _ = recorder.record(CLICK)
+    start(Runner())
+    wait_until(lambda: has_ended(ledger, recent))
+    seen = len(looks)
+    wait_until(lambda: len(looks) > seen + 1)
+    assert ledger.operation(recent)
+
+
 def test_a_fault_in_an_operation_that_is_forgotten_by_now_ends_it_quietly(
     recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Executor]
 ) -> None:
