@@ -246,16 +246,19 @@ def test_while_nothing_runs_no_time_is_noted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.0)
-    looks: list[object] = []
+    # Whether anything ran, as of each look.
+    looks: list[bool] = []
 
-    def look(*_: object) -> set[str]:
-        looks.append(None)
+    def look(_: Ledger, active: set[str], *__: object) -> set[str]:
+        looks.append(bool(active))
         return set()
 
     monkeypatch.setattr(engine_module, "take_up_idle", look)
     operation_id, _ = recorder.record(CLICK)
     start(Runner())
-    wait_until(lambda: has_ended(ledger, operation_id) and looks)
+    wait_until(lambda: has_ended(ledger, operation_id))
+    ended = len(looks)
+    wait_until(lambda: len(looks) > ended + 1 and not looks[-1])
     before, seen = time_kept(database), len(looks)
     wait_until(lambda: len(looks) > seen + 1)
     assert time_kept(database) == before
