@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyrate_limiter import Duration, Limiter, Rate
+from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate, SingleBucketFactory
 from tenacity import nap
 
 WINDOW = 20.0
@@ -110,7 +110,10 @@ class Pacer:
         self._allowed = max(ALLOWED, self._most)
         # The window, whatever the rest here does; a request may take a moment more or less to
         # arrive, so iconik's own limit should be some above it.
-        self._limiter = Limiter(Rate(self._most, int(WINDOW) * Duration.SECOND), buffer_ms=2)
+        self._bucket = InMemoryBucket([Rate(self._most, int(WINDOW) * Duration.SECOND)])
+        # It would empty the bucket in a thread, which complains if there is nothing left to empty.
+        buckets = SingleBucketFactory(self._bucket, schedule_leak=False)
+        self._limiter = Limiter(buckets, buffer_ms=2)
         # Held by whoever is next, also while it sleeps: so none has planned for long ahead.
         self._line = Line()
         self._lock = threading.Lock()
@@ -135,6 +138,7 @@ class Pacer:
                 self._sent.append(now)
                 if len(self._sent) > 2 * self._most:
                     del self._sent[: self._most]
+                    self._bucket.leak(self._bucket.now())  # type: ignore[no-untyped-call]  # theirs
                 return now
 
     def heed(self, left: float, sent: float) -> None:

@@ -1,5 +1,6 @@
 """How often iconik is asked, in a time of our own."""
 
+import threading
 from bisect import bisect_left
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, pairwise
@@ -7,7 +8,6 @@ from itertools import count, pairwise
 import pytest
 from pyrate_limiter import Limiter
 
-import pacing
 from pacing import ALLOWED, BURST, WINDOW, Line, Pacer
 from simulator.harness import wait_for
 
@@ -105,13 +105,15 @@ def test_in_any_twenty_seconds_there_are_no_more_than_the_rate_allows(
     assert 0.97 * rate * WINDOW < most <= 1.01 * rate * WINDOW + 1
 
 
-def test_the_window_is_kept_by_the_limiter_whatever_the_pace(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    rates = []
-    monkeypatch.setattr(pacing, "Limiter", lambda rate, **_: rates.append(rate))
+def test_the_window_is_kept_by_the_limiter_whatever_the_pace() -> None:
+    rates = Pacer(RATE)._bucket.rates
+    assert [(each.limit, each.interval) for each in rates] == [(RATE * 20, 20_000)]
+
+
+def test_the_limiter_begins_no_thread() -> None:
+    before = set(threading.enumerate())
     Pacer(RATE)
-    assert (rates[0].limit, rates[0].interval) == (RATE * 20, 20_000)
+    assert set(threading.enumerate()) <= before
 
 
 def test_after_a_pause_the_first_requests_need_not_wait(time: Time) -> None:
@@ -212,6 +214,15 @@ def test_of_what_was_sent_no_more_is_remembered_than_may_count(time: Time) -> No
     pacer = Pacer(2)
     sent(pacer, time, 10 * WINDOW)
     assert len(pacer._sent) <= 2 * 2 * WINDOW
+
+
+def test_the_limiter_forgets_what_counts_no_more(
+    time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pacer, forgotten = Pacer(2), list[int]()
+    monkeypatch.setattr(pacer._bucket, "leak", forgotten.append)
+    sent(pacer, time, 10 * WINDOW)
+    assert len(forgotten) > 1
 
 
 def test_nothing_is_sent_while_iconik_wants_a_pause(time: Time) -> None:
