@@ -141,15 +141,19 @@ class Pacer:
                     self._bucket.leak(self._bucket.now())  # type: ignore[no-untyped-call]  # theirs
                 return now
 
-    def heed(self, left: float, sent: float) -> None:
-        """Take in how many requests iconik says are left, in the answer to one of a time."""
+    def heed(self, left: float, sent: float, *, says_when: bool = False) -> None:
+        """Take in how many requests iconik says are left, in the answer to one of a time.
+
+        Args:
+            says_when: it says, too, when there will be more: see ``pause``.
+        """
         with self._lock:
             now = time.monotonic()
             # Those that were sent since, too: iconik may have counted them first.
             ours = len(self._sent) - bisect_right(self._sent, sent - WINDOW)
             self._others.hear(now, left, ours)
             first = bisect_right(self._sent, now - WINDOW)
-            if left < 1 and first < len(self._sent):
+            if left < 1 and not says_when and first < len(self._sent):
                 # Nor any sooner than one of our own no longer counts.
                 self._next = max(self._next, self._sent[first] + WINDOW)
 

@@ -229,11 +229,13 @@ class Transport:
 
     def _keep_pace(self, response: requests.Response, sent: float) -> None:
         left = answers.number(response, "RateLimit-Remaining")
+        says_when = False
         if response.status_code == requests.codes.too_many_requests:
-            left = 0
-            self._pacer.pause(min(answers.number(response, "Retry-After") or 0, LONGEST_WAIT))
+            left, wait = 0, answers.number(response, "Retry-After")
+            says_when = wait is not None
+            self._pacer.pause(min(wait or 0, LONGEST_WAIT))
         if left is not None:
-            self._pacer.heed(left, sent)
+            self._pacer.heed(left, sent, says_when=says_when)
 
 
 def _wait(state: RetryCallState) -> float:

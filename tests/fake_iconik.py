@@ -23,6 +23,7 @@ class NoPacer(Pacer):
         self.requests = 0
         self.urgent: list[bool] = []
         self.left: list[float] = []
+        self.told_when: list[bool] = []
         self.pauses: list[float] = []
 
     def wait(self, is_urgent: bool = False) -> float:
@@ -31,9 +32,10 @@ class NoPacer(Pacer):
         self.urgent.append(is_urgent)
         return 0.0
 
-    def heed(self, left: float, sent: float) -> None:
+    def heed(self, left: float, sent: float, *, says_when: bool = False) -> None:
         """Take note of how many requests are left."""
         self.left.append(left)
+        self.told_when.append(says_when)
 
     def pause(self, seconds: float) -> None:
         """Take note of a pause that all are to make."""

@@ -194,6 +194,14 @@ def test_where_none_is_left_nothing_is_sent_before_one_of_our_own_no_longer_coun
     assert pacer.wait() >= START + WINDOW
 
 
+def test_where_iconik_says_when_there_is_more_it_is_waited_for_no_longer(time: Time) -> None:
+    pacer = Pacer(RATE)
+    moment = pacer.wait()
+    pacer.pause(1)
+    pacer.heed(0, moment, says_when=True)
+    assert START + 1 <= pacer.wait() <= START + 3
+
+
 def test_what_no_longer_counts_is_not_waited_for(time: Time) -> None:
     pacer = Pacer(RATE)
     moment = pacer.wait()

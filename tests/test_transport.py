@@ -81,7 +81,16 @@ def test_past_the_limit_all_pause_as_long_as_iconik_asks(
     http.get(THING, status=429, headers={"Retry-After": "7", "RateLimit-Remaining": "3"})
     http.get(THING, json={})
     ask(transport)
-    assert (pacer.left, pacer.pauses) == ([0.0], [7.0])
+    assert (pacer.left, pacer.told_when, pacer.pauses) == ([0.0], [True], [7.0])
+
+
+def test_past_the_limit_it_is_known_whether_iconik_says_until_when(
+    transport: Transport, http: RequestsMock, pacer: NoPacer, waits: list[float]
+) -> None:
+    http.get(THING, status=429)
+    http.get(THING, json={})
+    ask(transport)
+    assert (pacer.left, pacer.told_when, pacer.pauses) == ([0.0], [False], [0])
 
 
 @pytest.mark.parametrize("until", [None, FOR_EVER])
