@@ -42,11 +42,12 @@ def read(
     """
     query = {**params, "per_page": str(PAGE)}
     for _ in range(READINGS):
-        totals = set[Any]()
+        totals, can_move = set[Any](), False
         for page in _pages(ask, call, root, url, query, side_by_side):
             totals.add(page.get("total"))
+            can_move = can_move or _is_numbered(page)
             yield from page["objects"]
-        if len(totals) == 1:
+        if len(totals) == 1 or not can_move:
             return
     log.warning("could not %s in one state: it changes all the time", call)
 
@@ -57,9 +58,7 @@ def _pages(
     page = _page(ask(url, query), call)
     yield page
     pages = page.get("pages")
-    # Lists below files/v1/assets tell their number, too, but page by the last id.
-    is_numbered = "page=2" in str(page.get("next_url") or "").partition("?")[2].split("&")
-    if is_numbered and isinstance(pages, int):
+    if _is_numbered(page) and isinstance(pages, int):
 
         def numbered(number: int) -> Page:
             try:
@@ -82,6 +81,11 @@ def _pages(
         seen.add(following)
         page = _page(ask(following, None), call)
         yield page
+
+
+def _is_numbered(first: Page) -> bool:
+    """Whether a list numbers its pages; some that don't tell how many there are all the same."""
+    return "page=2" in str(first.get("next_url") or "").partition("?")[2].split("&")
 
 
 def _page(answer: Any, call: str) -> Page:

@@ -203,6 +203,15 @@ def test_a_list_that_stays_as_it_is_is_read_once(transport: Transport, http: Req
     assert len(http.calls) == 2
 
 
+def test_a_list_that_pages_by_the_last_id_may_count_what_is_left_of_it(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.get(f"{THINGS}?per_page=100", json=of_total(2, page("/API/things/?last_id=1", 1)))
+    http.get(f"{THINGS}?last_id=1", json=of_total(1, page(None, 2)))
+    assert [each["id"] for each in list_all(transport)] == [1, 2]
+    assert len(http.calls) == 2
+
+
 def test_a_list_that_changes_all_the_time_is_read_a_few_times_and_that_is_told(
     transport: Transport, http: RequestsMock, caplog: pytest.LogCaptureFixture
 ) -> None:
