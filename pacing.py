@@ -138,7 +138,8 @@ class Pacer:
                 self._sent.append(now)
                 if len(self._sent) > 2 * self._most:
                     del self._sent[: self._most]
-                    self._bucket.leak(self._bucket.now())  # type: ignore[no-untyped-call]  # theirs
+                    # The library doesn't say what it returns.
+                    self._bucket.leak(self._bucket.now())  # type: ignore[no-untyped-call]
                 return now
 
     def heed(self, left: float, sent: float, *, says_when: bool = False) -> None:
