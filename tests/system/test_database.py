@@ -147,6 +147,13 @@ time.time_ns = lambda: wall_ns() + int(offset.read_text()) * 1_000_000_000
 YEAR = 366 * 24 * 3600
 
 
+def leap(offset: Path, seconds: int) -> None:
+    """Set the clock at once: a file that is read half written would be no clock at all."""
+    new = offset.with_suffix(".new")
+    new.write_text(str(seconds))
+    new.replace(offset)
+
+
 def memo(service: Service, asset_id: str) -> str:
     """What is remembered of an asset."""
     with open_database(service) as connection:
@@ -162,7 +169,7 @@ def test_a_clock_that_jumps_neither_ends_an_operation_nor_holds_it_up(
     tmp_path: Path, simulator: Simulator, jump: int, is_running: bool
 ) -> None:
     offset = tmp_path / "offset"
-    offset.write_text("0")
+    leap(offset, 0)
     # Python runs this by itself before anything else.
     (tmp_path / "sitecustomize.py").write_text(CLOCK.format(offset=str(offset)))
     service = Service(tmp_path, simulator, environment={"PYTHONPATH": str(tmp_path)})
@@ -175,10 +182,10 @@ def test_a_clock_that_jumps_neither_ends_an_operation_nor_holds_it_up(
     looks = f"{clip}/files/"
     seen = len(asked(simulator, "GET", looks))
     if is_running:
-        offset.write_text(str(jump))
+        leap(offset, jump)
     else:
         service.process.kill()
-        offset.write_text(str(jump))
+        leap(offset, jump)
         service.start()
     works_again(simulator, service, before)
     # It is looked at again, and patience with it is not over.
