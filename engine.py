@@ -15,6 +15,7 @@ from dbos import DBOS, DBOSClient
 import logs
 from cipher import Cipher
 from custom_action import CustomAction
+from endings import Endings
 from entries import Operation
 from ledger import Ledger
 from recorder import APPLICATION, QUEUE, WORKFLOW, queue_of
@@ -96,7 +97,7 @@ def _launch(
 
     DBOS.listen_queues([QUEUE, *map(queue_of, cipher.fingerprints)])
     DBOS.launch()
-    _give_up_stranded(Ledger(turn.engine, turn.term))
+    _give_up_stranded(Endings(turn.engine, turn.term))
 
 
 def _run_safely(
@@ -107,39 +108,39 @@ def _run_safely(
         return run(operation_id, CustomAction(**click), turn)
     except Exception as error:
         log.exception("operation %s met a fault of the plugin's own", operation_id)
-        ledger = Ledger(turn.engine, turn.term)
-        operation = ledger.operation(operation_id)
+        endings = Endings(turn.engine, turn.term)
+        operation = endings.ledger.operation(operation_id)
         if operation:
             fault = f"a fault of the plugin's own ({type(error).__name__}), see its log"
-            ledger.fail(operation.number, fault, now_ms())
-            ledger.sum_up(operation_id)
+            endings.fail(operation.number, fault, now_ms())
+            endings.sum_up(operation_id)
         return {}
 
 
-def _give_up_stranded(ledger: Ledger, suspects: Container[str] | None = None) -> None:
+def _give_up_stranded(endings: Endings, suspects: Container[str] | None = None) -> None:
     """End operations that the engine won't run any more, so that none waits for ever in silence.
 
     Args:
         suspects: the ids of those to look at; all that are running if not given.
     """
-    for operation in ledger.running():
+    for operation in endings.ledger.running():
         if suspects is not None and operation.id not in suspects:
             continue
         with logs.about(operation.id):
-            _see_to(ledger, operation, may_be_idle=suspects is not None)
+            _see_to(endings, operation, may_be_idle=suspects is not None)
 
 
-def _see_to(ledger: Ledger, operation: Operation, *, may_be_idle: bool) -> None:
+def _see_to(endings: Endings, operation: Operation, *, may_be_idle: bool) -> None:
     """End an operation that is stranded, or have it taken up if it is idle."""
     status = DBOS.get_workflow_status(operation.id)
     if status is None or status.status not in UNDONE:
         # The engine hears of an end after the ledger does: it may have ended since that was read.
-        if not _is_running(ledger, operation.id):
+        if not _is_running(endings.ledger, operation.id):
             return
         state = status.status if status else "no longer there"
         log.error("operation %s was stranded: the engine says %s", operation.id, state)
-        ledger.fail(operation.number, "it was interrupted by a fault; click again", now_ms())
-        ledger.sum_up(operation.id)
+        endings.fail(operation.number, "it was interrupted by a fault; click again", now_ms())
+        endings.sum_up(operation.id)
     elif may_be_idle and status.status == "PENDING":
         log.warning("operation %s was idle; this process takes it up", operation.id)
         DBOS.resume_workflow(operation.id)
@@ -150,7 +151,7 @@ def _is_running(ledger: Ledger, operation_id: str) -> bool:
     return operation is not None and operation.ended_ms is None
 
 
-def take_up_idle(ledger: Ledger, active: Container[str], before: Container[str]) -> set[str]:
+def take_up_idle(endings: Endings, active: Container[str], before: Container[str]) -> set[str]:
     """Have operations run that are under way for the engine, but that nobody runs.
 
     A process whose turn is over, but that hasn't noticed yet, may still take one from the engine's
@@ -163,8 +164,8 @@ def take_up_idle(ledger: Ledger, active: Container[str], before: Container[str])
     Returns:
         The ids of the operations that are idle now.
     """
-    idle = {each.id for each in ledger.running() if each.id not in active}
-    _give_up_stranded(ledger, {each for each in idle if each in before})
+    idle = {each.id for each in endings.ledger.running() if each.id not in active}
+    _give_up_stranded(endings, {each for each in idle if each in before})
     return idle
 
 
@@ -183,22 +184,22 @@ def has_work(database: sa.Engine, cipher: Cipher) -> bool:
         client.destroy()
 
 
-def has_to_purge(ledger: Ledger) -> bool:
+def has_to_purge(endings: Endings) -> bool:
     """Whether there are operations that ended so long ago that they are to be forgotten."""
-    return bool(_outdated(ledger))
+    return bool(_outdated(endings))
 
 
-def purge(ledger: Ledger) -> None:
+def purge(endings: Endings) -> None:
     """Forget operations that ended long ago."""
-    ids = _outdated(ledger)
+    ids = _outdated(endings)
     for start in range(0, len(ids), PURGED_AT_ONCE):
         some = ids[start : start + PURGED_AT_ONCE]
         # The engine's rows hold tokens: they go first, and so are not left behind.
         DBOS.delete_workflows(some)
-        ledger.forget(some)
+        endings.forget(some)
     if ids:
         log.info("purged %s operations that ended over %s days ago", len(ids), KEEP.days)
 
 
-def _outdated(ledger: Ledger) -> list[str]:
-    return ledger.ended_before(now_ms() - KEEP // timedelta(milliseconds=1))
+def _outdated(endings: Endings) -> list[str]:
+    return endings.ended_before(now_ms() - KEEP // timedelta(milliseconds=1))

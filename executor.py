@@ -14,6 +14,7 @@ import sqlalchemy as sa
 import engine
 from cipher import Cipher
 from database import connect
+from endings import Endings
 from engine import Runner
 from errors import SettingsError, Stopped
 from ledger import Ledger
@@ -95,6 +96,7 @@ class Executor:
             make_tables(database, self._settings.database_url, PATIENCE)
             self._refuse_unreadable(ledger)
             term = begin_term(database, now_ms())
+            endings = Endings(database, term)
             clock = Clock(time_kept(database))
             self.leads = True
             log.info("this process runs the operations now")
@@ -102,7 +104,7 @@ class Executor:
             if engine.has_work(database, self._cipher):
                 self._work(database, term, clock, still_only_one)
             while self._goes_on(still_only_one):
-                if ledger.running() or (self._is_time_to_purge() and engine.has_to_purge(ledger)):
+                if ledger.running() or (self._is_time_to_purge() and engine.has_to_purge(endings)):
                     self._refuse_unreadable(ledger)
                     self._work(database, term, clock, still_only_one)
         finally:
@@ -115,20 +117,20 @@ class Executor:
         """Run operations until there have been none for a while."""
         # Not the event that stops this process: losing the lock must stop the operations, too.
         turn = Turn(database, term, threading.Event(), clock)
-        ledger = Ledger(database, term)
+        endings = Endings(database, term)
         idle = set[str]()
         with engine.launched(self._settings, self._cipher, self._run, turn) as active:
             if self._has_steady_clock():
-                engine.purge(ledger)
+                engine.purge(endings)
             worked = watched = time.monotonic()
             while self._goes_on(still_only_one):
                 now = time.monotonic()
                 if self._is_time_to_purge():
-                    engine.purge(ledger)
+                    engine.purge(endings)
                 if now - watched > WATCH_INTERVAL:
                     # Of other hosts some may have a newer secret.
-                    self._refuse_unreadable(ledger)
-                    idle = engine.take_up_idle(ledger, active, idle)
+                    self._refuse_unreadable(endings.ledger)
+                    idle = engine.take_up_idle(endings, active, idle)
                     watched = now
                     if idle or active:
                         keep_time(database, term, clock.now_ms())

@@ -1,31 +1,27 @@
 """What this service has taken on: its operations, in the order of their clicks."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from database import writing
 from entries import Memo, Operation, read_operation
-from outcomes import Outcome, report
+from outcomes import Outcome
 from schema import bring_up_to_date
 from tables import (
     CHUNK,
     LET_GO,
     assets,
     change_assets,
-    copies,
     health,
     insert_assets,
     insert_new,
     jobs,
-    newest_tokens,
     operations,
     titles,
     vanished,
 )
-from tallies import Tally, add, count
 from turn import writing_in_term
 
 
@@ -189,7 +185,7 @@ class Ledger:
                 sa.update(titles).where(titles.c.number == number).values(title=title)
             )
 
-    # Ends
+    # What is to come of it
 
     def ask_to_stop(self, operation_id: str, by: str, now_ms: int) -> bool:
         """Ask an operation to begin nothing more, and to end; any process may.
@@ -215,80 +211,6 @@ class Ledger:
             asked = sa.select(operations.c.stop_ms).where(operations.c.number == number)
             return connection.execute(asked).scalar() is not None
 
-    def end(self, operation: Operation, now_ms: int) -> bool:
-        """End an operation, if nothing is left to do and nobody asked for it again.
-
-        One that was to stop ends even so, once its assets are let go of; see ``Claims.leave``.
-        """
-        open_assets = sa.select(assets.c.asset_id).where(
-            assets.c.number == operation.number, assets.c.state.not_in(LET_GO)
-        )
-        with self._engine.connect() as connection:
-            if connection.execute(open_assets.limit(1)).first():
-                return False
-        # Before the transaction: clicks must not wait while a hundred thousand are counted.
-        counts = self._count(operation)
-        is_ready = (
-            operations.c.stop_ms.is_not(None)
-            if operation.stop_ms
-            else sa.and_(
-                operations.c.clicks == operations.c.expanded, operations.c.stop_ms.is_(None)
-            )
-        )
-        with writing_in_term(self._engine, self._term) as connection:
-            done = connection.execute(
-                sa.update(operations)
-                .where(operations.c.number == operation.number, is_ready, ~open_assets.exists())
-                # At once: nobody is to take it for one that went well meanwhile.
-                .values(ended_ms=now_ms, result=_result(counts))
-            )
-            if done.rowcount == 1:
-                add(connection, counts)
-            return done.rowcount == 1
-
-    def fail(self, number: int, failure: str, now_ms: int) -> None:
-        """End an operation that came to nothing as a whole, and let go of its assets."""
-        counts: Mapping[Tally, int] = {}
-        for operation in self._list(operations.c.number == number, operations.c.number):
-            # What had ended was counted then.
-            if operation.ended_ms is None:
-                counts = self._count(replace(operation, failure=failure))
-        is_left = assets.c.state.in_(("copying", "left"))
-        with writing_in_term(self._engine, self._term) as connection:
-            add(connection, counts)
-            connection.execute(
-                sa.update(assets)
-                .where(assets.c.number == number)
-                .values(state=sa.case((is_left, "left"), else_="done"))
-            )
-            connection.execute(
-                sa.update(operations)
-                .where(operations.c.number == number)
-                .values(ended_ms=now_ms, failure=failure)
-            )
-
-    def sum_up(self, operation_id: str) -> dict[str, Any]:
-        """Make the report of an operation, and note its result and counts for lists of many.
-
-        Returns:
-            The report, see ``outcomes.report``.
-
-        Raises:
-            LookupError: there is no such operation.
-        """
-        operation = self.operation(operation_id)
-        if operation is None:
-            raise LookupError(f"operation {operation_id} is not in the ledger")
-        told = report(operation, self.outcomes(operation.number), self.gone(operation.number))
-        if operation.ended_ms is not None:
-            with writing_in_term(self._engine, self._term) as connection:
-                connection.execute(
-                    sa.update(operations)
-                    .where(operations.c.number == operation.number)
-                    .values(result=told["result"], counts=told["counts"])
-                )
-        return told
-
     def will_look(self, number: int, looks_ms: int, outage: str | None) -> None:
         """Note when an operation looks at iconik again, and what iconik fails at, if it does."""
         with writing_in_term(self._engine, self._term) as connection:
@@ -297,34 +219,3 @@ class Ledger:
                 .where(operations.c.number == number)
                 .values(looks_ms=looks_ms, outage=outage)
             )
-
-    def _count(self, operation: Operation) -> Mapping[Tally, int]:
-        return count(operation, self.outcomes(operation.number), self.gone(operation.number))
-
-    def ended_before(self, moment_ms: int) -> list[str]:
-        """The ids of the operations that ended before a time, and that no other one still minds.
-
-        An older one that still runs must see that a newer click took over, be it long ago.
-        """
-        oldest = sa.select(sa.func.min(operations.c.number)).where(operations.c.ended_ms.is_(None))
-        with self._engine.connect() as connection:
-            first = connection.execute(oldest).scalar()
-            rows = connection.execute(
-                sa.select(operations.c.id).where(
-                    operations.c.ended_ms < moment_ms,
-                    sa.true() if first is None else operations.c.number < first,
-                )
-            )
-            return [row.id for row in rows]
-
-    def forget(self, operation_ids: Sequence[str]) -> None:
-        """Forget operations and all that belongs to them."""
-        with writing_in_term(self._engine, self._term) as connection:
-            numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
-            for table in (assets, copies, vanished, jobs, titles, newest_tokens, operations):
-                connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
-
-
-def _result(counts: Mapping[Tally, int]) -> str:
-    """The result of an operation, from what is counted of it."""
-    return next(each.outcome for each in counts if each.what == "operation")

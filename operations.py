@@ -19,6 +19,7 @@ from add import hint
 from claims import Claims
 from custom_action import CustomAction
 from deletion import Ways
+from endings import Endings
 from entries import Operation
 from errors import (
     IconikRefused,
@@ -107,6 +108,7 @@ class Run:
         b2, ll = click.b2_storage_id, click.ll_storage_id
         is_add = click.action == "add"
         self._ledger = Ledger(turn.engine, turn.term)
+        self._endings = Endings(turn.engine, turn.term)
         self._number = self._operation().number
         self._claims = Claims(turn.engine, self._operation(), turn.term)
         self._stop = StopRequest(self._ledger, self._number)
@@ -137,7 +139,7 @@ class Run:
             if self._has_ended_by_stop():
                 break
             has_moved = self._try_pass()
-            if self._ledger.end(self._operation(), now_ms()):
+            if self._endings.end(self._operation(), now_ms()):
                 break
             pause = FIRST_WAIT if has_moved else min(pause * 1.5, self._longest_wait())
             if not has_moved:
@@ -153,7 +155,7 @@ class Run:
             log.info("%s is being stopped by %s", self._click.title, operation.stop_by)
         self._is_stopping = True
         self._claims.leave()
-        return self._ledger.end(operation, now_ms())
+        return self._endings.end(operation, now_ms())
 
     def _rest(self, seconds: float) -> None:
         """Wait for the next pass, or until somebody asks to stop."""
@@ -240,10 +242,10 @@ class Run:
         return operation
 
     def _fail(self, failure: str) -> None:
-        self._ledger.fail(self._number, failure, now_ms())
+        self._endings.fail(self._number, failure, now_ms())
 
     def _report(self) -> dict[str, int]:
-        told = self._ledger.sum_up(self._id)
+        told = self._endings.sum_up(self._id)
         for problem in told["problems"][:PROBLEMS_LOGGED]:
             log.warning("%(kind)s %(asset_id)s %(format)s: %(reason)s", problem)
         if len(told["problems"]) > PROBLEMS_LOGGED:

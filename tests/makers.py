@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import clicks
 from custom_action import Action, CustomAction
 from database import connect, writing
+from endings import Endings
 from entries import Operation
 from errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from iconik import Iconik
@@ -125,6 +126,11 @@ def a_ledger(engine: sa.Engine) -> Ledger:
     return Ledger(engine, a_term(engine))
 
 
+def endings(engine: sa.Engine) -> Endings:
+    """The ends of operations, as whoever runs operations now makes them."""
+    return Endings(engine, a_term(engine))
+
+
 def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operation:
     """Write down a click as the newest operation."""
     with writing(engine) as connection:
@@ -151,7 +157,7 @@ def finish(engine: sa.Engine, operation_id: str, now_ms: int = CLICKED) -> bool:
     """Do all that an operation of no assets does."""
     operation, ledger = found(engine, operation_id), a_ledger(engine)
     ledger.expand(operation.number, operation.clicks, [], {})
-    return ledger.end(operation, now_ms)
+    return endings(engine).end(operation, now_ms)
 
 
 def found(engine: sa.Engine, operation_id: str) -> Operation:

@@ -20,7 +20,7 @@ from entries import Held, Memo, Operation, Retry
 from errors import Stopped
 from followed import Copy
 from outcomes import Outcome
-from tests.makers import a_click, a_database, a_ledger, a_term, clicked, expanded, found
+from tests.makers import a_click, a_database, a_ledger, a_term, clicked, endings, expanded, found
 from turn import begin_term
 
 NOW = 1_000_000
@@ -190,7 +190,7 @@ def test_an_older_operation_waits_until_it_is_known_what_a_newer_one_wants(
 def test_an_older_operation_does_not_wait_for_one_that_came_to_nothing(engine: sa.Engine) -> None:
     older, _ = clicked_for(engine)
     newer = clicked(engine, a_click("remove"))
-    a_ledger(engine).fail(newer.number, "no token is good", NOW)
+    endings(engine).fail(newer.number, "no token is good", NOW)
     assert taken(older) == {"a1": ("ORIGINAL",)}
 
 
@@ -583,8 +583,8 @@ class Clicks(RuleBasedStateMachine):
         hands = data.draw(st.sampled_from(self.running()))
         if is_lost == 5:
             hands.held.clear()
-            self.ledger.fail(self.operation(hands).number, "no token is good", self.now)
-        elif self.ledger.end(self.operation(hands), self.now):
+            endings(self.engine).fail(self.operation(hands).number, "no token is good", self.now)
+        elif endings(self.engine).end(self.operation(hands), self.now):
             assert not hands.held
 
     @invariant()
@@ -615,7 +615,7 @@ class Clicks(RuleBasedStateMachine):
             hands.claims.note(held, "done", {})
         for copy in hands.claims.copies.under_way():
             hands.claims.copies.ended(copy, {}, "")
-        self.ledger.end(self.operation(hands), self.now)
+        endings(self.engine).end(self.operation(hands), self.now)
 
 
 TestClicks = Clicks.TestCase

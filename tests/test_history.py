@@ -11,7 +11,7 @@ from claims import Claims
 from entries import Operation
 from history import Filters, History
 from outcomes import Outcome
-from tests.makers import a_click, a_database, a_ledger, a_term, clicked, expanded, found
+from tests.makers import a_click, a_database, a_ledger, a_term, clicked, endings, expanded, found
 from turn import begin_term
 
 NOW = 1_000_000
@@ -40,15 +40,15 @@ def ended(
     claims = Claims(engine, operation, a_term(engine))
     for held in claims.take(len(outcomes), NOW):
         claims.note(held, "done", outcomes[held.asset_id])
-    a_ledger(engine).end(operation, NOW)
-    a_ledger(engine).sum_up(operation.id)
+    endings(engine).end(operation, NOW)
+    endings(engine).sum_up(operation.id)
     return found(engine, operation.id)
 
 
 def failed(engine: sa.Engine, failure: str = "no token is good any more") -> Operation:
     operation = clicked(engine, a_click())
-    a_ledger(engine).fail(operation.number, failure, NOW)
-    a_ledger(engine).sum_up(operation.id)
+    endings(engine).fail(operation.number, failure, NOW)
+    endings(engine).sum_up(operation.id)
     return operation
 
 
@@ -57,8 +57,8 @@ def stopped(engine: sa.Engine, by: str = "Ada") -> Operation:
     ledger = a_ledger(engine)
     ledger.ask_to_stop(operation.id, by, NOW)
     Claims(engine, operation, a_term(engine)).leave()
-    ledger.end(found(engine, operation.id), NOW)
-    ledger.sum_up(operation.id)
+    endings(engine).end(found(engine, operation.id), NOW)
+    endings(engine).sum_up(operation.id)
     return operation
 
 
@@ -106,7 +106,7 @@ def test_one_that_ended_just_now_is_found_by_its_true_result(
     operation = expanded(engine, a_click("remove"), ["a1"])
     claims = Claims(engine, operation, a_term(engine))
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": outcome})
-    a_ledger(engine).end(operation, NOW)
+    endings(engine).end(operation, NOW)
     assert listed(history, state=state) == [1]
 
 
@@ -116,7 +116,7 @@ def test_one_that_was_stopped_just_now_is_found_as_stopped(
     operation = expanded(engine, a_click(), ["s1"])
     a_ledger(engine).ask_to_stop(operation.id, "Ada", NOW)
     Claims(engine, operation, a_term(engine)).leave()
-    a_ledger(engine).end(found(engine, operation.id), NOW)
+    endings(engine).end(found(engine, operation.id), NOW)
     assert listed(history, state="stopped") == [1]
     assert listed(history, state="finished") == []
 

@@ -12,7 +12,7 @@ from entries import Operation
 from history import History
 from inspecting import Inspection
 from outcomes import LEFT, Outcome, given_up, report
-from tests.makers import a_click, a_database, a_ledger, a_term, expanded, found
+from tests.makers import a_click, a_database, a_ledger, a_term, endings, expanded, found
 from turn import begin_term
 
 NOW = 1_000_000
@@ -80,7 +80,7 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
     asked.memo.asked["PROXY"] = ""
     claims.note(asked, "copying", {"ORIGINAL": Outcome("vanished", "iconik knows it no more")})
     claims.may_delete(deleting, {"set-2": "ORIGINAL"})
-    ledger.fail(operation.number, "no token is good any more", NOW)
+    endings(engine).fail(operation.number, "no token is good any more", NOW)
     of_report = report(
         found(engine, operation.id),
         ledger.outcomes(operation.number),

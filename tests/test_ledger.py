@@ -10,8 +10,6 @@ import sqlalchemy as sa
 
 from claims import Claims
 from entries import Memo
-from errors import Stopped
-from history import History
 from ledger import Ledger
 from outcomes import Outcome
 from tables import CHUNK, assets, insert_new
@@ -22,10 +20,8 @@ from tests.makers import (
     a_term,
     answered,
     expanded,
-    finish,
     found,
 )
-from turn import begin_term
 
 NOW = 1_000_000
 
@@ -119,95 +115,7 @@ def test_assets_in_hand_stay_in_hand_when_it_is_asked_again(
     assert ledger.progress(1) == {"held": 1}
 
 
-# Ends
-
-
-def test_an_operation_of_no_assets_ends_at_once(engine: sa.Engine) -> None:
-    answered(engine, a_click(), "first")
-    assert finish(engine, "first", NOW + 5)
-    assert found(engine, "first").ended_ms == NOW + 5
-
-
-def test_an_operation_whose_assets_are_not_listed_yet_does_not_end(
-    engine: sa.Engine, ledger: Ledger
-) -> None:
-    answered(engine, a_click(), "first")
-    assert not ledger.end(found(engine, "first"), NOW)
-
-
-def test_an_operation_with_an_asset_left_does_not_end(engine: sa.Engine, ledger: Ledger) -> None:
-    assert not ledger.end(expanded(engine, a_click()), NOW)
-
-
-def test_an_operation_that_was_asked_for_again_does_not_end(
-    engine: sa.Engine, ledger: Ledger
-) -> None:
-    answered(engine, a_click(), "first")
-    ledger.expand(1, 1, [], {})
-    as_it_was = found(engine, "first")
-    answered(engine, a_click(), "second")
-    assert not ledger.end(as_it_was, NOW)
-
-
-def test_an_operation_that_came_to_nothing_lets_go_of_its_assets(
-    engine: sa.Engine, ledger: Ledger
-) -> None:
-    expanded(engine, a_click())
-    take_all(engine)
-    ledger.fail(1, "no token is good", NOW)
-    operation = found(engine, "operation-1")
-    assert (operation.failure, operation.ended_ms) == ("no token is good", NOW)
-    assert (ledger.progress(1), ledger.running()) == ({"done": 1}, [])
-
-
-# Forgetting
-
-
-def test_operations_that_ended_long_ago_are_forgotten(engine: sa.Engine, ledger: Ledger) -> None:
-    expanded(engine, a_click())
-    ledger.expand(1, 1, [], {"collection c1": "gone"})
-    ledger.fail(1, "no token is good", NOW)
-    assert ledger.ended_before(NOW + 1) == ["operation-1"]
-    ledger.forget(["operation-1"])
-    assert (ledger.newest(9), list(ledger.outcomes(1)), ledger.gone(1)) == ([], [], {})
-
-
-def test_the_title_of_an_operation_is_replaced_and_forgotten_with_it(
-    engine: sa.Engine, ledger: Ledger
-) -> None:
-    expanded(engine, a_click())
-    ledger.note_title(1, "Add to LucidLink: 1 collection (Rushes)")
-    ledger.note_title(1, "Add to LucidLink: 12 assets (Rushes)")
-    assert History(engine).titles([1]) == {1: "Add to LucidLink: 12 assets (Rushes)"}
-    ledger.forget(["operation-1"])
-    assert History(engine).titles([1]) == {}
-
-
-def test_operations_that_run_or_ended_of_late_are_kept(engine: sa.Engine, ledger: Ledger) -> None:
-    answered(engine, a_click(), "first", digest="one")
-    finish(engine, "first")
-    answered(engine, a_click(), "second", digest="two")
-    assert ledger.ended_before(NOW) == []
-
-
-def test_what_a_running_operation_must_still_see_is_kept(engine: sa.Engine, ledger: Ledger) -> None:
-    for number in (1, 2, 3):
-        answered(engine, a_click(), f"operation-{number}", digest=str(number))
-    ledger.fail(1, "no token is good", NOW)
-    ledger.fail(3, "no token is good", NOW)
-    assert ledger.ended_before(NOW + 1) == ["operation-1"]
-
-
-# Turns, tables, and PostgreSQL's dialect
-
-
-def test_a_process_whose_turn_is_over_ends_no_operation(engine: sa.Engine) -> None:
-    expanded(engine, a_click())
-    late = a_ledger(engine)
-    begin_term(engine, NOW)
-    with pytest.raises(Stopped):
-        late.fail(1, "no token is good", NOW)
-    assert found(engine, "operation-1").ended_ms is None
+# Tables, and PostgreSQL's dialect
 
 
 def test_creating_what_is_there_changes_nothing(engine: sa.Engine, ledger: Ledger) -> None:

@@ -16,7 +16,7 @@ from ledger import Ledger
 from operation_job import BY, OperationJob
 from outcomes import Outcome
 from records import Job
-from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, found
+from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, endings, found
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -50,7 +50,7 @@ class Desk:
             claims.note(held, "done", {"ORIGINAL": outcome})
 
     def end(self) -> None:
-        assert self.ledger.end(found(self.engine, self.id), NOW)
+        assert endings(self.engine).end(found(self.engine, self.id), NOW)
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -293,7 +293,7 @@ def test_an_operation_that_is_forgotten_has_no_job(desk: Desk) -> None:
     number = found(desk.engine, desk.id).number
     job = desk.job()
     job.tell()
-    desk.ledger.forget([desk.id])
+    endings(desk.engine).forget([desk.id])
     assert desk.ledger.job(number) is None
     with pytest.raises(NotFound):
         job.tell()

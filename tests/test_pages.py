@@ -32,7 +32,7 @@ from recorder import Recorder
 from remedies import REMEDIES
 from settings import Settings
 from tests.logged import logged_with
-from tests.makers import B2, LL, a_click, found
+from tests.makers import B2, LL, a_click, endings, found
 from throttle import MOST_FAILURES, PERIOD_MS
 from turn import begin_term
 
@@ -112,8 +112,8 @@ class Page:
         operation, claims = self.begun(list(outcomes), **fields)
         for held in claims.take(1000, NOW):
             claims.note(held, "done", outcomes[held.asset_id])
-        assert self.ledger.end(operation, NOW)
-        self.ledger.sum_up(operation.id)
+        assert endings(self.engine).end(operation, NOW)
+        endings(self.engine).sum_up(operation.id)
         return operation.id
 
 
@@ -410,7 +410,7 @@ def test_when_it_looks_again_is_shown(page: Page, monkeypatch: pytest.MonkeyPatc
 
 def test_an_operation_that_failed_says_why_and_offers_to_try_again(page: Page) -> None:
     operation, _ = page.begun()
-    page.ledger.fail(operation.number, "no token is good any more", NOW)
+    endings(page.engine).fail(operation.number, "no token is good any more", NOW)
     shown = page.text(f"/operations/{operation.id}")
     assert "It could not be brought to its end: no token is good any more" in shown
     assert "Mend what the reason says, then try again." in shown
@@ -421,8 +421,8 @@ def test_a_half_done_deletion_is_told_on_the_page_and_in_its_csv(page: Page) -> 
     operation, claims = page.begun(["a1", "a2"])
     (first, _) = claims.take(2, NOW)
     assert claims.may_delete(first, {"set-1": "ORIGINAL"})
-    page.ledger.fail(operation.number, "no token is good any more", NOW)
-    page.ledger.sum_up(operation.id)
+    endings(page.engine).fail(operation.number, "no token is good any more", NOW)
+    endings(page.engine).sum_up(operation.id)
     path = f"/operations/{operation.id}"
     unfinished = "its deletion was not finished: file set set-1 may lie in iconik's delete queue"
     assert f"a1 ORIGINAL failed {unfinished}" in page.text(path)
@@ -437,12 +437,12 @@ def test_the_page_follows_until_the_report_is_noted(page: Page) -> None:
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": KEPT})
     path = f"/operations/{operation.id}"
     assert 'data-every="2"' in page.get(path).text
-    page.ledger.end(operation, NOW)
+    endings(page.engine).end(operation, NOW)
     # As it is for a moment after its end.
     assert 'data-every="2"' in page.get(path).text
     assert page.json(path)["result"] == "finished with warnings"
     assert page.json()["operations"][0]["result"] == "finished with warnings"
-    page.ledger.sum_up(operation.id)
+    endings(page.engine).sum_up(operation.id)
     assert 'data-every="0"' in page.get(path).text
 
 
@@ -509,8 +509,8 @@ def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) 
 def test_collections_that_could_not_be_opened_can_be_tried_again(page: Page) -> None:
     operation = found(page.engine, page.click())
     page.ledger.expand(operation.number, 1, [], {"collection c1": "no", "collection c2": "no"})
-    page.ledger.end(found(page.engine, operation.id), NOW)
-    page.ledger.sum_up(operation.id)
+    endings(page.engine).end(found(page.engine, operation.id), NOW)
+    endings(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
     assert "Try again what is left" in shown
     assert "2 not opened" in shown
@@ -584,8 +584,8 @@ def test_that_it_will_stop_is_said_no_more_once_it_has(page: Page) -> None:
     operation, claims = page.begun()
     path = page.press("stop", operation.id).location
     claims.leave()
-    page.ledger.end(found(page.engine, operation.id), NOW)
-    page.ledger.sum_up(operation.id)
+    endings(page.engine).end(found(page.engine, operation.id), NOW)
+    endings(page.engine).sum_up(operation.id)
     assert "It will stop at its next safe point." not in page.text(path)
 
 
@@ -599,8 +599,8 @@ def test_a_stopped_operation_says_who_stopped_it(page: Page) -> None:
     operation, claims = page.begun()
     page.press("stop", operation.id)
     claims.leave()
-    page.ledger.end(found(page.engine, operation.id), NOW)
-    page.ledger.sum_up(operation.id)
+    endings(page.engine).end(found(page.engine, operation.id), NOW)
+    endings(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
     assert "Stopped by ada on the operations page." in shown
     assert "2 undone" in shown
@@ -610,8 +610,8 @@ def test_a_stop_that_came_too_late_is_told(page: Page) -> None:
     operation, claims = page.begun(["a1"])
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": REMOVED})
     page.press("stop", operation.id)
-    page.ledger.end(found(page.engine, operation.id), NOW)
-    page.ledger.sum_up(operation.id)
+    endings(page.engine).end(found(page.engine, operation.id), NOW)
+    endings(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
     assert "but everything had been done" in shown
 
@@ -647,7 +647,9 @@ def test_how_long_it_runs_is_told(page: Page, monkeypatch: pytest.MonkeyPatch) -
     operation, _ = page.begun()
     monkeypatch.setattr(contents, "now_ms", lambda: operation.recorded_ms + 6_000)
     assert "0 of 2 assets · running for 6 s" in page.text(f"/operations/{operation.id}")
-    page.ledger.fail(operation.number, "no token is good any more", operation.recorded_ms + 9_000)
+    endings(page.engine).fail(
+        operation.number, "no token is good any more", operation.recorded_ms + 9_000
+    )
     assert "Ended 20" in page.text(f"/operations/{operation.id}")
     assert "· took 9 s" in page.text(f"/operations/{operation.id}")
 

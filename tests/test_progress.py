@@ -23,7 +23,7 @@ from errors import (
 from progress import Progress, Shown
 from settings import Settings
 from tests.fake_iconik import NoPacer
-from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, found
+from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, endings, found
 from turn import Turn
 
 pytestmark = pytest.mark.usefixtures("opened_later")
@@ -54,7 +54,7 @@ class Bench:
         """Do all that the operation does."""
         operation = found(self.engine, self.id)
         self.ledger.expand(operation.number, operation.clicks, [], {})
-        assert self.ledger.end(found(self.engine, self.id), NOW)
+        assert endings(self.engine).end(found(self.engine, self.id), NOW)
         return {"removed": 1}
 
     def shown(self, run: Callable[..., dict[str, Any]] | None = None) -> Shown:

@@ -11,7 +11,7 @@ from claims import Claims
 from entries import Operation
 from outcomes import Outcome
 from reported import FIRST, Place, Reported
-from tests.makers import a_click, a_database, a_ledger, a_term, expanded, found
+from tests.makers import a_click, a_database, a_term, endings, expanded, found
 from turn import begin_term
 
 NOW = 1_000_000
@@ -39,8 +39,8 @@ def ended(
     claims = Claims(engine, operation, a_term(engine))
     for held in claims.take(len(outcomes), NOW):
         claims.note(held, "done", outcomes[held.asset_id])
-    a_ledger(engine).end(operation, NOW)
-    a_ledger(engine).sum_up(operation.id)
+    endings(engine).end(operation, NOW)
+    endings(engine).sum_up(operation.id)
     return found(engine, operation.id)
 
 
@@ -99,7 +99,7 @@ def test_assets_with_a_problem_come_first_however_long_a_page_is(
     claims = Claims(engine, operation, a_term(engine))
     for held in claims.take(9, NOW):
         claims.note(held, "done", TROUBLED[held.asset_id])
-    a_ledger(engine).fail(operation.number, "no token is good", NOW)
+    endings(engine).fail(operation.number, "no token is good", NOW)
     operation = found(engine, operation.id)
     ids = ["a2", "a4", "a5", "a6", "a1", "a3"]
     pages = in_pages(reported, operation, limit)
@@ -134,6 +134,6 @@ def test_half_done_deletions_are_found_among_what_failed(
     claims.note(second, "done", {"ORIGINAL": Outcome("failed", "no")})
     claims.note(third, "done", {"ORIGINAL": REMOVED})
     assert [each.asset_id for each in reported.page(operation, 9, show="failed")] == ["a2"]
-    a_ledger(engine).fail(operation.number, "no token is good", NOW)
+    endings(engine).fail(operation.number, "no token is good", NOW)
     ended = found(engine, operation.id)
     assert [each.asset_id for each in reported.page(ended, 9, show="failed")] == ["a1", "a2"]

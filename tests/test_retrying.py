@@ -17,7 +17,7 @@ from outcomes import Outcome
 from recorder import Recorder
 from retrying import try_again
 from settings import Settings
-from tests.makers import ASSET, a_click
+from tests.makers import ASSET, a_click, endings
 from turn import begin_term
 
 pytestmark = pytest.mark.usefixtures("opened_later")
@@ -81,7 +81,7 @@ def ended(
     claims = Claims(engine, operation, term)
     for held in claims.take(len(outcomes), NOW):
         claims.note(held, "done", outcomes[held.asset_id])
-    assert ledger.end(operation, NOW)
+    assert endings(engine).end(operation, NOW)
     return operation_id
 
 
@@ -115,16 +115,16 @@ def test_what_a_stop_left_undone_is_tried_again(engine: sa.Engine, recorder: Rec
     claims.note(claims.take(1, NOW)[0], "done", DONE)
     ledger.ask_to_stop(first, "Ada", NOW)
     claims.leave()
-    ledger.end(operation_of(ledger, first), NOW)
+    endings(engine).end(operation_of(ledger, first), NOW)
     second, _ = try_again(recorder, first, "Ada")
     assert recorder.click_of(second).asset_ids == ("a2",)
 
 
 def test_where_nothing_was_listed_the_whole_selection_is_tried_again(
-    recorder: Recorder, ledger: Ledger
+    recorder: Recorder, engine: sa.Engine
 ) -> None:
     first, _ = recorder.record(CLICK)
-    ledger.fail(1, "no token is good", NOW)
+    endings(engine).fail(1, "no token is good", NOW)
     second, _ = try_again(recorder, first, "Ada")
     assert recorder.click_of(second) == CLICK
 

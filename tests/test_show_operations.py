@@ -23,7 +23,7 @@ from ledger import Ledger
 from outcomes import Outcome
 from recorder import Recorder
 from show_operations import main
-from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, expanded, found
+from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, endings, expanded, found
 from tests.terminal import a_terminal, seen_on
 
 ROOT = Path(__file__).parent.parent
@@ -46,8 +46,8 @@ def failed(database: sa.Engine) -> str:
     operation = clicked(database, a_click("remove", asset_ids=(ASSET,)))
     ledger = a_ledger(database)
     ledger.expand(operation.number, 1, [ASSET], {"collection c": "iconik knows it no more"})
-    ledger.fail(operation.number, "no token is good any more", 1000)
-    ledger.sum_up(operation.id)
+    endings(database).fail(operation.number, "no token is good any more", 1000)
+    endings(database).sum_up(operation.id)
     return operation.id
 
 
@@ -140,7 +140,7 @@ def test_what_iconik_says_tells_a_terminal_nothing(
     database: sa.Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operation = clicked(database, a_click())
-    a_ledger(database).fail(operation.number, "bad\x1b[2J\nclip é", 1)
+    endings(database).fail(operation.number, "bad\x1b[2J\nclip é", 1)
     main(["show", operation.id])
     assert "  failure     bad\\x1b[2J\\nclip é\n" in capsys.readouterr().out
 
@@ -293,8 +293,8 @@ def kept(database: sa.Engine, recorder: Recorder) -> str:
     first, second = claims.take(2, 0)
     claims.note(first, "done", {"ORIGINAL": Outcome("removed")})
     claims.note(second, "done", {"ORIGINAL": Outcome("kept", "it differs")})
-    ledger.end(operation, 1)
-    ledger.sum_up(operation.id)
+    endings(database).end(operation, 1)
+    endings(database).sum_up(operation.id)
     return operation_id
 
 
@@ -348,14 +348,14 @@ def at_wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]],
 
 def done_one_by_one(engine: sa.Engine, operation: Operation) -> Callable[[], None]:
     """Has an operation get on by one asset, or end."""
-    ledger, claims = a_ledger(engine), Claims(engine, operation, a_term(engine))
+    claims = Claims(engine, operation, a_term(engine))
 
     def get_on() -> None:
         for held in claims.take(1, 0):
             claims.note(held, "done", {"ORIGINAL": Outcome("there")})
             return
-        ledger.end(operation, 1)
-        ledger.sum_up(operation.id)
+        endings(engine).end(operation, 1)
+        endings(engine).sum_up(operation.id)
 
     return get_on
 

@@ -35,6 +35,7 @@ from tests.makers import (
     a_term,
     an_operation,
     clicked,
+    endings,
     expanded,
     found,
     on_b2,
@@ -120,7 +121,7 @@ def test_the_first_who_asks_is_named(engine: sa.Engine) -> None:
 
 def test_what_has_ended_is_not_stopped(engine: sa.Engine) -> None:
     operation = clicked(engine, ADD)
-    a_ledger(engine).fail(operation.number, "no token is good", NOW)
+    endings(engine).fail(operation.number, "no token is good", NOW)
     assert not stop(engine)
     assert found(engine, "operation-1").stop_ms is None
 
@@ -162,7 +163,7 @@ def test_what_was_not_begun_is_let_go_of(engine: sa.Engine) -> None:
     stop(engine)
     claims.leave()
     assert states(engine) == {"done": 2}
-    assert a_ledger(engine).end(found(engine, operation.id), NOW)
+    assert endings(engine).end(found(engine, operation.id), NOW)
 
 
 def test_copies_under_way_are_left_to_iconik(engine: sa.Engine) -> None:
@@ -173,7 +174,7 @@ def test_copies_under_way_are_left_to_iconik(engine: sa.Engine) -> None:
     stop(engine)
     claims.leave()
     assert states(engine) == {"left": 1}
-    assert a_ledger(engine).end(found(engine, operation.id), NOW)
+    assert endings(engine).end(found(engine, operation.id), NOW)
 
 
 @pytest.mark.parametrize("memo", [Memo(deleting={"set-1": "ORIGINAL"}), Memo(asking=True)])
@@ -188,7 +189,7 @@ def test_what_must_be_seen_to_its_end_is_not_let_go_of(
     claims.note(held, state, {})
     stop(engine)
     claims.leave()
-    assert not a_ledger(engine).end(found(engine, operation.id), NOW)
+    assert not endings(engine).end(found(engine, operation.id), NOW)
     (again,) = claims.take(1, NOW)
     assert (again.asset_id, again.formats, again.memo) == (ASSET, (), memo)
 
@@ -235,8 +236,8 @@ def test_what_a_newer_click_took_over_is_told_so_all_the_same(engine: sa.Engine)
 def test_it_does_not_end_as_usual_once_a_stop_is_asked_for(engine: sa.Engine) -> None:
     operation = expanded(engine, ADD, [])
     stop(engine)
-    assert not a_ledger(engine).end(operation, NOW)
-    assert a_ledger(engine).end(found(engine, operation.id), NOW)
+    assert not endings(engine).end(operation, NOW)
+    assert endings(engine).end(found(engine, operation.id), NOW)
 
 
 # What is left behind
@@ -249,7 +250,7 @@ def left_behind(engine: sa.Engine, action: Any = "add") -> None:
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     stop(engine, operation.id)
     claims.leave()
-    assert a_ledger(engine).end(found(engine, operation.id), NOW)
+    assert endings(engine).end(found(engine, operation.id), NOW)
 
 
 def test_the_next_operation_follows_a_copy_that_was_left(engine: sa.Engine) -> None:
@@ -283,7 +284,7 @@ def test_all_that_a_copy_was_left_for_waits_for_it_however_few_are_taken_at_once
     older.copies.begin(older.take(9, NOW), {"job-1": "ORIGINAL"}, NOW)
     stop(engine)
     older.leave()
-    assert a_ledger(engine).end(found(engine, "operation-1"), NOW)
+    assert endings(engine).end(found(engine, "operation-1"), NOW)
     claims = claims_of(engine, expanded(engine, REMOVE, three))
     assert claims.take(1, NOW) == []
     assert a_ledger(engine).progress(2) == {"copying": 3}
@@ -303,7 +304,7 @@ def test_a_copy_of_something_else_is_not_waited_for(
 def test_a_copy_that_a_failed_operation_left_is_followed_too(engine: sa.Engine) -> None:
     claims = claims_of(engine, expanded(engine, ADD))
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
-    a_ledger(engine).fail(1, "no token is good", NOW)
+    endings(engine).fail(1, "no token is good", NOW)
     newer = claims_of(engine, expanded(engine, REMOVE))
     assert newer.take(1, NOW) == []
     assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
@@ -316,7 +317,7 @@ def test_a_copy_that_was_left_when_the_operation_fails_in_the_end_is_followed_to
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     stop(engine)
     claims.leave()
-    a_ledger(engine).fail(1, "no token is good", NOW)
+    endings(engine).fail(1, "no token is good", NOW)
     newer = claims_of(engine, expanded(engine, REMOVE))
     assert newer.take(1, NOW) == []
     assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
@@ -515,10 +516,10 @@ def test_an_asset_is_undone_if_one_of_its_formats_is() -> None:
 
 def test_the_sum_of_an_operation_that_is_nowhere_is_a_fault(engine: sa.Engine) -> None:
     with pytest.raises(LookupError, match="unknown is not in the ledger"):
-        a_ledger(engine).sum_up("unknown")
+        endings(engine).sum_up("unknown")
 
 
 def test_the_sum_of_a_running_operation_is_not_kept(engine: sa.Engine) -> None:
     operation = expanded(engine, a_click("remove", b2_storage_id=B2, ll_storage_id=LL))
-    assert a_ledger(engine).sum_up(operation.id)["result"] == "running"
+    assert endings(engine).sum_up(operation.id)["result"] == "running"
     assert found(engine, operation.id).result is None

@@ -11,7 +11,7 @@ from entries import Held
 from outcomes import Outcome, given_up
 from tables import operations
 from tallies import Standing, Tally, standing
-from tests.makers import a_click, a_database, a_ledger, a_term, clicked, found
+from tests.makers import a_click, a_database, a_ledger, a_term, clicked, endings, found
 
 NOW = 1_000_000
 ASSETS = ["asset-1", "asset-2", "asset-3"]
@@ -39,7 +39,7 @@ def conclude(engine: sa.Engine, operation_id: str, *outcomes: Outcome) -> None:
 
 
 def end(engine: sa.Engine, operation_id: str) -> bool:
-    return a_ledger(engine).end(found(engine, operation_id), NOW)
+    return endings(engine).end(found(engine, operation_id), NOW)
 
 
 def test_before_the_first_click_there_is_nothing(engine: sa.Engine) -> None:
@@ -85,7 +85,7 @@ def test_counts_add_up_and_are_kept_when_operations_are_forgotten(engine: sa.Eng
         operation_id = begin(engine)
         conclude(engine, operation_id, *[Outcome("removed")] * 3)
         end(engine, operation_id)
-        a_ledger(engine).forget([operation_id])
+        endings(engine).forget([operation_id])
     assert standing(engine).ended == {
         Tally("operation", "remove", "finished"): 2,
         Tally("format", "remove", "removed"): 6,
@@ -105,7 +105,7 @@ def test_what_does_not_end_counts_nothing(engine: sa.Engine) -> None:
 def test_a_failed_operation_counts_as_failed_with_what_it_had_done(engine: sa.Engine) -> None:
     operation_id = begin(engine)
     conclude(engine, operation_id, Outcome("removed"))
-    a_ledger(engine).fail(found(engine, operation_id).number, "no token is good", NOW)
+    endings(engine).fail(found(engine, operation_id).number, "no token is good", NOW)
     assert standing(engine).ended == {
         Tally("operation", "remove", "failed"): 1,
         Tally("format", "remove", "removed"): 1,
@@ -131,7 +131,7 @@ FAILED_HALFWAY = {
 def test_a_deletion_that_had_begun_when_its_operation_failed_is_counted(
     engine: sa.Engine,
 ) -> None:
-    a_ledger(engine).fail(1, "no token is good", NOW)
+    endings(engine).fail(1, "no token is good", NOW)
     assert standing(engine).ended == FAILED_HALFWAY
 
 
@@ -140,7 +140,7 @@ def test_a_deletion_that_was_given_up_before_its_operation_failed_is_counted_onc
 ) -> None:
     claims, held = half_deleted
     claims.note(held, "done", given_up(held.formats, held.memo.deleting, "iconik answered 400"))
-    a_ledger(engine).fail(1, "no token is good", NOW)
+    endings(engine).fail(1, "no token is good", NOW)
     assert standing(engine).ended == FAILED_HALFWAY
 
 
@@ -149,5 +149,5 @@ def test_an_operation_that_fails_after_its_end_is_not_counted_again(engine: sa.E
     conclude(engine, operation_id, *[Outcome("removed")] * 3)
     end(engine, operation_id)
     before = standing(engine).ended
-    a_ledger(engine).fail(found(engine, operation_id).number, "a fault", NOW)
+    endings(engine).fail(found(engine, operation_id).number, "a fault", NOW)
     assert standing(engine).ended == before

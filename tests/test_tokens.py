@@ -13,7 +13,7 @@ from database import writing
 from errors import TokenRejected
 from settings import Settings
 from tables import newest_tokens
-from tests.makers import a_click, a_database, a_ledger, clicked
+from tests.makers import a_click, a_database, clicked, endings
 from tokens import Tokens, of_operation
 
 CALL = "read storage 1"
@@ -87,6 +87,6 @@ def test_a_token_is_forgotten_with_its_operation(engine: sa.Engine) -> None:
     operation = clicked(engine, a_click())
     with writing(engine) as connection:
         tokens.keep(connection, operation.number, "sealed")
-    a_ledger(engine).forget([operation.id])
+    endings(engine).forget([operation.id])
     with engine.connect() as connection:
         assert connection.execute(sa.select(newest_tokens)).all() == []

@@ -9,6 +9,7 @@ import pytest
 
 import engine as engine_module
 from custom_action import CustomAction
+from endings import Endings
 from errors import Stopped
 from ledger import Ledger
 from turn import Turn, now_ms
@@ -46,7 +47,7 @@ class Runner:
         operation = ledger.operation(operation_id)
         assert operation
         ledger.expand(operation.number, operation.clicks, [], {})
-        ledger.end(operation, now_ms())
+        Endings(turn.engine, turn.term).end(operation, now_ms())
         return {"assets": 0}
 
 

@@ -19,6 +19,7 @@ import engine as engine_module
 import executor as executor_module
 import logs
 from custom_action import CustomAction
+from endings import Endings
 from engine import KEEP
 from errors import RetryError, Stopped
 from executor import Executor
@@ -26,7 +27,7 @@ from ledger import Ledger
 from recorder import Recorder
 from tests.engine.runner import CLICK, SECONDS, Runner, has_ended, let_pass, wait_until
 from tests.logged import logged_with
-from tests.makers import a_ledger, finish
+from tests.makers import endings, finish
 from turn import Turn
 
 
@@ -136,11 +137,11 @@ def test_an_executor_whose_launch_fails_half_way_lets_go_of_what_it_has_begun(
     real = engine_module._give_up_stranded
     failures = [OperationalError("SELECT", {}, Exception("disk I/O error"))]
 
-    def fails_once(ledger: Ledger, *suspects: Any) -> None:
+    def fails_once(endings: Endings, *suspects: Any) -> None:
         if failures:
             wait_until(lambda: runner.calls)
             raise failures.pop()
-        real(ledger, *suspects)
+        real(endings, *suspects)
 
     monkeypatch.setattr(engine_module, "_give_up_stranded", fails_once)
     recorder.record(CLICK)
@@ -218,7 +219,7 @@ def test_an_operation_that_ends_while_it_is_looked_for_in_the_engine_is_not_stra
         return SimpleNamespace(status="SUCCESS")
 
     monkeypatch.setattr(DBOS, "get_workflow_status", end)
-    engine_module._give_up_stranded(a_ledger(database))
+    engine_module._give_up_stranded(endings(database))
     operation = ledger.operation(operation_id)
     assert operation
     assert operation.failure is None
@@ -254,8 +255,8 @@ def test_what_ended_of_late_is_kept_however_often_old_ones_are_looked_for(
     looks: list[None] = []
     real = engine_module.purge
 
-    def purge(ledger: Ledger) -> None:
-        real(ledger)
+    def purge(endings: Endings) -> None:
+        real(endings)
         looks.append(None)
 
     monkeypatch.setattr(engine_module, "purge", purge)

@@ -12,7 +12,7 @@ from history import Filters, History
 from ledger import Ledger
 from outcomes import Outcome
 from reported import Reported
-from tests.makers import a_click, a_ledger, a_term, expanded, found
+from tests.makers import a_click, a_ledger, a_term, endings, expanded, found
 from throttle import MOST_FAILURES, Throttle
 
 NOW = 1_000_000
@@ -39,8 +39,7 @@ def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
     assert [each.asset_id for each in reported.page(operation, 9, show="kept")] == ["a1"]
     assert [each.asset_id for each in reported.page(operation, 9, show="undone")] == ["a2", "b"]
     assert history.progress([operation.number]) == {operation.number: {"done": 3}}
-    ledger = a_ledger(engine)
-    assert ledger.end(found(engine, operation.id), NOW)
+    assert endings(engine).end(found(engine, operation.id), NOW)
     over = found(engine, operation.id)
     (first,) = reported.page(over, 1)
     others = reported.page(over, 9, after=first.place)
@@ -53,7 +52,7 @@ def test_half_done_deletions_are_found_among_what_failed(engine: sa.Engine) -> N
     operation = expanded(engine, a_click("remove"), ["a1", "a2"])
     claims = Claims(engine, operation, a_term(engine))
     assert claims.may_delete(claims.take(1, NOW)[0], {"set-1": "ORIGINAL"})
-    a_ledger(engine).fail(operation.number, "no token is good", NOW)
+    endings(engine).fail(operation.number, "no token is good", NOW)
     (half,) = Reported(engine).page(found(engine, operation.id), 9, show="failed")
     assert half.memo.deleting == {"set-1": "ORIGINAL"}
 
@@ -69,8 +68,8 @@ def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:
     ]
     assert ledger.ask_to_stop(operation.id, "Ada", NOW)
     claims.leave()
-    assert ledger.end(found(engine, operation.id), NOW)
-    assert ledger.sum_up(operation.id)["result"] == "stopped"
+    assert endings(engine).end(found(engine, operation.id), NOW)
+    assert endings(engine).sum_up(operation.id)["result"] == "stopped"
     for text in ("u-g", "ADA", "a1", operation.id):
         found_ids = [each.id for each in history.operations(Filters("stopped", "add", text), 9)]
         assert found_ids == [operation.id]

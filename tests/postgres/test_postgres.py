@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from custom_action import CustomAction
 from database import connect
+from endings import Endings
 from errors import Stopped
 from executor import Executor
 from ledger import Ledger
@@ -48,7 +49,7 @@ def end_at_once(operation_id: str, click: CustomAction, turn: Turn) -> dict[str,
     operation = ledger.operation(operation_id)
     assert operation
     ledger.expand(operation.number, operation.clicks, click.asset_ids, {})
-    ledger.fail(operation.number, "this is only a test", now_ms())
+    Endings(turn.engine, turn.term).fail(operation.number, "this is only a test", now_ms())
     return {}
 
 
@@ -79,15 +80,16 @@ def test_a_click_is_recorded_once_and_run(settings: Settings, recorder: Recorder
 def test_the_job_of_an_operation_is_noted(settings: Settings, recorder: Recorder) -> None:
     operation_id, _ = recorder.record(CLICK)
     engine = connect(settings.database_url, 5)
-    ledger = Ledger(engine, begin_term(engine, now_ms()))
+    endings = Endings(engine, begin_term(engine, now_ms()))
+    ledger = endings.ledger
     operation = ledger.operation(operation_id)
     assert operation
     assert ledger.job(operation.number) is None
     for noted in ("", "job-1", "job-1"):
         ledger.note_job(operation.number, noted)
         assert ledger.job(operation.number) == noted
-    ledger.fail(operation.number, "this is only a test", now_ms())
-    ledger.forget([operation_id])
+    endings.fail(operation.number, "this is only a test", now_ms())
+    endings.forget([operation_id])
     assert ledger.job(operation.number) is None
     engine.dispose()
 

@@ -1,0 +1,141 @@
+"""How operations end, and how they are forgotten long afterwards."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from entries import Operation, read_operation
+from ledger import Ledger
+from outcomes import report
+from tables import LET_GO, assets, copies, jobs, newest_tokens, operations, titles, vanished
+from tallies import Tally, add, count
+from turn import writing_in_term
+
+
+class Endings:
+    """The ends of operations, behind methods that each are one transaction.
+
+    Args:
+        engine: SQLAlchemy engine of the ledger's database.
+        term: that of the executor, from ``turn.begin_term``.
+
+    Attributes:
+        ledger: what it knows of operations.
+
+    All methods raise what those of ``Ledger`` do.
+    """
+
+    def __init__(self, engine: sa.Engine, term: int) -> None:
+        self._engine = engine
+        self._term = term
+        self.ledger = Ledger(engine, term)
+
+    def end(self, operation: Operation, now_ms: int) -> bool:
+        """End an operation, if nothing is left to do and nobody asked for it again.
+
+        One that was to stop ends even so, once its assets are let go of; see ``Claims.leave``.
+        """
+        open_assets = sa.select(assets.c.asset_id).where(
+            assets.c.number == operation.number, assets.c.state.not_in(LET_GO)
+        )
+        with self._engine.connect() as connection:
+            if connection.execute(open_assets.limit(1)).first():
+                return False
+        # Before the transaction: clicks must not wait while a hundred thousand are counted.
+        counts = self._count(operation)
+        is_ready = (
+            operations.c.stop_ms.is_not(None)
+            if operation.stop_ms
+            else sa.and_(
+                operations.c.clicks == operations.c.expanded, operations.c.stop_ms.is_(None)
+            )
+        )
+        with writing_in_term(self._engine, self._term) as connection:
+            done = connection.execute(
+                sa.update(operations)
+                .where(operations.c.number == operation.number, is_ready, ~open_assets.exists())
+                # At once: nobody is to take it for one that went well meanwhile.
+                .values(ended_ms=now_ms, result=_result(counts))
+            )
+            if done.rowcount == 1:
+                add(connection, counts)
+            return done.rowcount == 1
+
+    def fail(self, number: int, failure: str, now_ms: int) -> None:
+        """End an operation that came to nothing as a whole, and let go of its assets."""
+        found = sa.select(operations).where(operations.c.number == number)
+        with self._engine.connect() as connection:
+            operation = read_operation(connection.execute(found).one())
+        # What had ended was counted then.
+        has_ended = operation.ended_ms is not None
+        counts = {} if has_ended else self._count(replace(operation, failure=failure))
+        is_left = assets.c.state.in_(("copying", "left"))
+        with writing_in_term(self._engine, self._term) as connection:
+            add(connection, counts)
+            connection.execute(
+                sa.update(assets)
+                .where(assets.c.number == number)
+                .values(state=sa.case((is_left, "left"), else_="done"))
+            )
+            connection.execute(
+                sa.update(operations)
+                .where(operations.c.number == number)
+                .values(ended_ms=now_ms, failure=failure)
+            )
+
+    def sum_up(self, operation_id: str) -> dict[str, Any]:
+        """Make the report of an operation, and note its result and counts for lists of many.
+
+        Returns:
+            The report, see ``outcomes.report``.
+
+        Raises:
+            LookupError: there is no such operation.
+        """
+        operation = self.ledger.operation(operation_id)
+        if operation is None:
+            raise LookupError(f"operation {operation_id} is not in the ledger")
+        number, ledger = operation.number, self.ledger
+        told = report(operation, ledger.outcomes(number), ledger.gone(number))
+        if operation.ended_ms is not None:
+            with writing_in_term(self._engine, self._term) as connection:
+                connection.execute(
+                    sa.update(operations)
+                    .where(operations.c.number == number)
+                    .values(result=told["result"], counts=told["counts"])
+                )
+        return told
+
+    def ended_before(self, moment_ms: int) -> list[str]:
+        """The ids of the operations that ended before a time, and that no other one still minds.
+
+        An older one that still runs must see that a newer click took over, be it long ago.
+        """
+        oldest = sa.select(sa.func.min(operations.c.number)).where(operations.c.ended_ms.is_(None))
+        with self._engine.connect() as connection:
+            first = connection.execute(oldest).scalar()
+            rows = connection.execute(
+                sa.select(operations.c.id).where(
+                    operations.c.ended_ms < moment_ms,
+                    sa.true() if first is None else operations.c.number < first,
+                )
+            )
+            return [row.id for row in rows]
+
+    def forget(self, operation_ids: Sequence[str]) -> None:
+        """Forget operations and all that belongs to them."""
+        with writing_in_term(self._engine, self._term) as connection:
+            numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
+            for table in (assets, copies, vanished, jobs, titles, newest_tokens, operations):
+                connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
+
+    def _count(self, operation: Operation) -> Mapping[Tally, int]:
+        number, ledger = operation.number, self.ledger
+        return count(operation, ledger.outcomes(number), ledger.gone(number))
+
+
+def _result(counts: Mapping[Tally, int]) -> str:
+    """The result of an operation, from what is counted of it."""
+    return next(each.outcome for each in counts if each.what == "operation")

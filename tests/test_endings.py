@@ -1,0 +1,122 @@
+"""How operations end, and what is forgotten of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from claims import Claims
+from errors import Stopped
+from history import History
+from ledger import Ledger
+from tests.makers import (
+    a_click,
+    a_database,
+    a_ledger,
+    a_term,
+    answered,
+    endings,
+    expanded,
+    finish,
+    found,
+)
+from turn import begin_term
+
+NOW = 1_000_000
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    with a_database(tmp_path) as engine:
+        yield engine
+
+
+@pytest.fixture
+def ledger(engine: sa.Engine) -> Ledger:
+    return a_ledger(engine)
+
+
+def test_an_operation_of_no_assets_ends_at_once(engine: sa.Engine) -> None:
+    answered(engine, a_click(), "first")
+    assert finish(engine, "first", NOW + 5)
+    assert found(engine, "first").ended_ms == NOW + 5
+
+
+def test_an_operation_whose_assets_are_not_listed_yet_does_not_end(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    answered(engine, a_click(), "first")
+    assert not endings(engine).end(found(engine, "first"), NOW)
+
+
+def test_an_operation_with_an_asset_left_does_not_end(engine: sa.Engine, ledger: Ledger) -> None:
+    assert not endings(engine).end(expanded(engine, a_click()), NOW)
+
+
+def test_an_operation_that_was_asked_for_again_does_not_end(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    answered(engine, a_click(), "first")
+    ledger.expand(1, 1, [], {})
+    as_it_was = found(engine, "first")
+    answered(engine, a_click(), "second")
+    assert not endings(engine).end(as_it_was, NOW)
+
+
+def test_an_operation_that_came_to_nothing_lets_go_of_its_assets(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    expanded(engine, a_click())
+    Claims(engine, found(engine, "operation-1"), a_term(engine)).take(1, NOW)
+    endings(engine).fail(1, "no token is good", NOW)
+    operation = found(engine, "operation-1")
+    assert (operation.failure, operation.ended_ms) == ("no token is good", NOW)
+    assert (ledger.progress(1), ledger.running()) == ({"done": 1}, [])
+
+
+def test_a_process_whose_turn_is_over_ends_no_operation(engine: sa.Engine) -> None:
+    expanded(engine, a_click())
+    late = endings(engine)
+    begin_term(engine, NOW)
+    with pytest.raises(Stopped):
+        late.fail(1, "no token is good", NOW)
+    assert found(engine, "operation-1").ended_ms is None
+
+
+# Forgetting
+
+
+def test_operations_that_ended_long_ago_are_forgotten(engine: sa.Engine, ledger: Ledger) -> None:
+    expanded(engine, a_click())
+    ledger.expand(1, 1, [], {"collection c1": "gone"})
+    endings(engine).fail(1, "no token is good", NOW)
+    assert endings(engine).ended_before(NOW + 1) == ["operation-1"]
+    endings(engine).forget(["operation-1"])
+    assert (ledger.newest(9), list(ledger.outcomes(1)), ledger.gone(1)) == ([], [], {})
+
+
+def test_the_title_of_an_operation_is_replaced_and_forgotten_with_it(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    expanded(engine, a_click())
+    ledger.note_title(1, "Add to LucidLink: 1 collection (Rushes)")
+    ledger.note_title(1, "Add to LucidLink: 12 assets (Rushes)")
+    assert History(engine).titles([1]) == {1: "Add to LucidLink: 12 assets (Rushes)"}
+    endings(engine).forget(["operation-1"])
+    assert History(engine).titles([1]) == {}
+
+
+def test_operations_that_run_or_ended_of_late_are_kept(engine: sa.Engine, ledger: Ledger) -> None:
+    answered(engine, a_click(), "first", digest="one")
+    finish(engine, "first")
+    answered(engine, a_click(), "second", digest="two")
+    assert endings(engine).ended_before(NOW) == []
+
+
+def test_what_a_running_operation_must_still_see_is_kept(engine: sa.Engine, ledger: Ledger) -> None:
+    for number in (1, 2, 3):
+        answered(engine, a_click(), f"operation-{number}", digest=str(number))
+    endings(engine).fail(1, "no token is good", NOW)
+    endings(engine).fail(3, "no token is good", NOW)
+    assert endings(engine).ended_before(NOW + 1) == ["operation-1"]
