@@ -1,4 +1,4 @@
-"""Random clicks, stops, faults and kills for a while; then whether anything was lost."""
+"""Random clicks, edits, stops, faults and kills for a while; then whether anything was lost."""
 
 import argparse
 import random
@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 from simulator.crowd import (  # noqa: E402 - from the checkout
     FORMATS,
     MISCHIEF,
+    MISHAPS,
     Crowd,
     Tally,
 )
@@ -26,6 +27,19 @@ ASSETS = 12
 # So many things happen to one crowd before all must come right.
 ROUND = 40
 ENOUGH = 300.0
+# What happens, and how often beside the rest.
+OFTEN = {
+    "click": 40,
+    "fault": 25,
+    "let_pass": 20,
+    "pause": 5,
+    "go_on": 6,
+    "kill": 6,
+    "lock": 1,
+    "stop": 8,
+    "edit": 8,
+    "spoil": 2,
+}
 INTERRUPTED = 130
 
 
@@ -56,10 +70,7 @@ class Soak:
 
     def _happen(self, crowd: Crowd) -> None:
         chance = self._chance
-        what = chance.choices(
-            ("click", "fault", "let_pass", "pause", "go_on", "kill", "lock", "stop"),
-            (40, 25, 20, 5, 6, 6, 1, 8),
-        )[0]
+        what = chance.choices(tuple(OFTEN), tuple(OFTEN.values()))[0]
         if what in ("click", "lock"):
             assets = chance.sample(range(ASSETS), chance.randint(1, ASSETS))
             formats = chance.choice([FORMATS, FORMATS[:1], FORMATS[1:]])
@@ -75,6 +86,10 @@ class Soak:
             crowd.let_pass(chance.randint(1, 60), 3.0)
         elif what == "stop":
             crowd.stop(chance.randrange(ASSETS))
+        elif what == "edit":
+            crowd.edit(chance.randrange(ASSETS))
+        elif what == "spoil":
+            crowd.spoil_copies(chance.randrange(ASSETS), chance.randrange(len(MISHAPS)))
         elif what == "kill":
             crowd.kill()
         else:
@@ -91,6 +106,7 @@ class Soak:
             "unproven (lost)": deletions["unproven"],
             "forgotten": self.forgotten,
             "wrong in the end": len(self.wrong),
+            "edits": self.tally.edits,
             "stops": self.tally.stops,
             "kills": self.tally.kills,
             "faults": self.tally.faults,

@@ -6,6 +6,7 @@ answered says whether it is on LucidLink.
 
 import hashlib
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,16 @@ MISCHIEF = (
     {"fault": "hang:1", "method": "DELETE", "after": True},
     {"fault": "hang:1", "method": "POST", "after": True},
 )
+# What becomes of a copy now and then.
+MISHAPS = (
+    "FAILED",
+    "ABORTED",
+    "SKIPPED",
+    "DISCARDED",
+    "finish_without_file",
+    "wrong_size",
+    "wrong_content",
+)
 
 
 @dataclass
@@ -43,6 +54,7 @@ class Tally:
     kills: int = 0
     faults: int = 0
     stops: int = 0
+    edits: int = 0
     operations: set[str] = field(default_factory=set)
 
 
@@ -62,6 +74,12 @@ class Crowd:
         self._new: list[str] = []
         self._wishes: dict[Path, bool] = {}
         self._wished_by: dict[Path, str] = {}
+        self._about: dict[str, set[str]] = defaultdict(set)
+        self._stopped: set[str] = set()
+        # What has a master on B2 that differs: whoever clicks, it stays as it is.
+        self._edited: dict[Path, str] = {}
+        # Of which copies go wrong: whether they get anywhere isn't foreseen, but nothing is lost.
+        self._unlucky: set[str] = set()
         self._assets = [self._make(PLACES[each % len(PLACES)]) for each in range(count)]
         self._masters = {path: _digest(path) for path in _files(simulator.b2)}
         self.tally = tally or Tally()
@@ -81,7 +99,8 @@ class Crowd:
         self.tally.operations.add(operation_id)
         self._new.append(operation_id)
         for asset_id in ids:
-            for name in formats:
+            self._about[asset_id].add(operation_id)
+            for name in formats if asset_id not in self._unlucky else ():
                 self._wishes[self._on_lucidlink(asset_id, name)] = action == "add"
                 self._wished_by[self._on_lucidlink(asset_id, name)] = operation_id
 
@@ -92,8 +111,36 @@ class Crowd:
             return
         self.tally.stops += 1
         stopped = running[which % len(running)]
+        self._stopped.add(stopped)
         for path in [path for path, by in self._wished_by.items() if by == stopped]:
             self._wishes.pop(path, None)
+
+    def spoil_copies(self, which: int, number: int) -> None:
+        """Let something go wrong with the next copy of an asset."""
+        asset_id = self._assets[which]
+        fault = {"copy": MISHAPS[number], "asset_id": asset_id}
+        self._simulator.control("POST", "faults", fault)
+        self.tally.faults += 1
+        self._unlucky.add(asset_id)
+        for name in FORMATS:
+            self._wishes.pop(self._on_lucidlink(asset_id, name), None)
+
+    def edit(self, which: int) -> None:
+        """Let somebody save over one of the originals that lie on LucidLink and are left alone.
+
+        Between the last look at a file and its deletion nobody can see an edit; how short that time
+        is, other tests show.
+        """
+        originals = {each: self._on_lucidlink(each, FORMATS[0]) for each in self._assets}
+        idle = [each for each, path in originals.items() if path.exists() and self._is_idle(each)]
+        if not idle:
+            return
+        asset_id = idle[which % len(idle)]
+        self.tally.edits += 1
+        self._simulator.edit_on_lucidlink(asset_id, f"cut {self.tally.edits}")
+        path = originals[asset_id]
+        if (self._simulator.b2 / asset_id / path.name).exists():
+            self._edited[path] = _digest(path)
 
     def do_mischief(self, number: int) -> None:
         """Let something go wrong with the next requests that it fits."""
@@ -141,11 +188,7 @@ class Crowd:
         self._simulator.control("DELETE", "faults")
         self.pause_copies(False)
         wait_for("end of all operations", self._all_ended, seconds)
-        wait_for(
-            "end of all copies",
-            lambda: not self._simulator.control("GET", "")["running_jobs"],
-            seconds,
-        )
+        wait_for("end of all copies", self._is_at_rest, seconds)
 
     def forgotten(self) -> int:
         """How many of the operations since the last call have no report."""
@@ -159,7 +202,12 @@ class Crowd:
         wrong = [
             f"{path.name} is {'not ' if wanted else ''}on LucidLink"
             for path, wanted in self._wishes.items()
-            if (path in there) != wanted
+            if (path in there) != wanted and path not in self._edited
+        ]
+        wrong += [
+            f"{path.name} is not on LucidLink as it was edited"
+            for path, digest in self._edited.items()
+            if not path.exists() or _digest(path) != digest
         ]
         for path, digest in self._masters.items():
             if not path.exists() or _digest(path) != digest:
@@ -188,6 +236,16 @@ class Crowd:
 
     def _all_ended(self) -> bool:
         return all(self._service.has_ended(each) for each in self._new)
+
+    def _is_idle(self, asset_id: str) -> bool:
+        """Whether nothing is done to an asset now; what is stopped leaves its copies to iconik."""
+        mine = self._about[asset_id]
+        if asset_id in self._unlucky or not all(map(self._service.has_ended, mine)):
+            return False
+        return mine.isdisjoint(self._stopped) or self._is_at_rest()
+
+    def _is_at_rest(self) -> bool:
+        return self._all_ended() and not self._simulator.control("GET", "")["running_jobs"]
 
 
 def _files(root: Path) -> list[Path]:
