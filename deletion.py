@@ -68,7 +68,7 @@ def delete(
     """Delete file sets of an asset that were proven safe.
 
     Args:
-        until: how long the proof holds, by the monotonic clock.
+        until: how long the proof holds, by ``freshness.now``.
 
     Returns:
         The ids of those that are only marked deleted, their files still there; and iconik's
@@ -134,7 +134,7 @@ def purge(iconik: Iconik, ways: Ways, marked: Mapping[str, str], until: float) -
 
     Args:
         marked: the asset's id by file set id.
-        until: how long the proofs of all of them hold, by the monotonic clock.
+        until: how long the proofs of all of them hold, by ``freshness.now``.
 
     Returns:
         iconik's refusals, by file set id.

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from errors import IconikRefused, IconikUnavailable, NotFound
+from freshness import Reading
 from paging import Map
 from records import File, Format, Job, Listed, Storage
 from settings import UUID
@@ -106,8 +107,12 @@ class Iconik:
         found = self._http.pages(path, f"list the formats of asset {asset_id}", "can_read_formats")
         return [Format.from_json(each) for each in found if each.get("status") != "DELETED"]
 
-    def files(self, asset_id: str) -> list[File]:
-        """GET files/v1/assets/{id}/files/: its files on all storages."""
+    def files(self, asset_id: str, reading: Reading | None = None) -> list[File]:
+        """GET files/v1/assets/{id}/files/: its files on all storages.
+
+        Args:
+            reading: takes up when it was asked for them.
+        """
         path = f"files/v1/assets/{_id(asset_id)}/files/"
         return [
             File.from_json(each)
@@ -117,19 +122,24 @@ class Iconik:
                 "can_read_files",
                 # To sign addresses that nobody reads would only take iconik time.
                 {"generate_signed_url": "false"},
+                reading=reading,
             )
         ]
 
-    def file_set_statuses(self, asset_id: str) -> dict[str, str]:
-        """GET files/v1/assets/{id}/file_sets/: status by file set id."""
-        path = f"files/v1/assets/{_id(asset_id)}/file_sets/"
-        found = self._http.pages(path, f"list the file sets of asset {asset_id}", "can_read_files")
+    def file_set_statuses(self, asset_id: str, reading: Reading | None = None) -> dict[str, str]:
+        """GET files/v1/assets/{id}/file_sets/: status by file set id.
+
+        Args:
+            reading: takes up when it was asked for them.
+        """
+        path, call = f"files/v1/assets/{_id(asset_id)}/file_sets/", "list the file sets of asset"
+        found = self._http.pages(path, f"{call} {asset_id}", "can_read_files", reading=reading)
         return {str(each.get("id")): str(each.get("status")) for each in found}
 
     # Deletion
 
     # None of these is asked for again without an answer: by then it may no longer be right. Nor is
-    # any asked for after ``until``, a time of the monotonic clock: then they raise ``TooLate``.
+    # any asked for after ``until``, a time of ``freshness.now``: then they raise ``TooLate``.
 
     def delete_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:
         """Mark a file set deleted: DELETE files/v1/assets/{id}/file_sets/{id}/.

@@ -28,9 +28,9 @@ def look_to_remove(
     """Look at an asset that is to leave LucidLink, and delete what is proven safe at once.
 
     Between the reading that proves a file set and its deletion lie a note in the ledger and the
-    deletions of the asset's other proven file sets. What is not asked for within ``sight.HOLDS``
-    seconds, or what iconik doesn't answer, is not asked for before everything was read again. So an
-    edit that slips in between must be made and noticed by iconik within that moment.
+    deletions of the asset's other proven file sets. What is not asked for within ``Sight.until``,
+    or what iconik doesn't answer, is not asked for before everything was read again. So an edit
+    that slips in between must be made and noticed by iconik within that moment.
 
     What is only marked deleted then is in ``Look.marked``: its files are to be purged soon, and
     ``note_purge`` to be told.

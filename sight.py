@@ -1,18 +1,14 @@
 """One asset as iconik's files API shows it now, and what a look at it led to."""
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from custody import Safe
 from errors import NotFound
+from freshness import Reading
 from iconik import Iconik
 from outcomes import Outcome
 from records import File, Format
-
-# Seconds that what was read of an asset's files is taken to hold. Somebody may edit a file on
-# LucidLink at any moment, and what rests on an older reading would not know of it.
-HOLDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -20,7 +16,7 @@ class Sight:
     """An asset's formats, and its files on all storages; each file's file set status is known.
 
     Attributes:
-        until: so long a deletion may rest on it, by the monotonic clock.
+        until: so long a deletion may rest on it, by ``freshness.now``.
     """
 
     formats: list[Format]
@@ -57,7 +53,7 @@ class Look:
         is_being_copied: copies of it that nobody had noted are under way, and are followed now.
         marked: by the id of a file set that is marked deleted, and whose files are still to be
             purged, what proved it safe.
-        until: so long what is marked may be purged, by the monotonic clock.
+        until: so long what is marked may be purged, by ``freshness.now``.
         is_overtaken: a newer click came in between, so who wants what must be asked anew.
     """
 
@@ -80,16 +76,16 @@ def see(iconik: Iconik, asset_id: str, known: Iterable[Format] = ()) -> Sight | 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
-    formats, files = list(known), list[File]()
+    formats, files, reading = list(known), list[File](), Reading()
     try:
         formats = formats or iconik.formats(asset_id)
-        files = iconik.files(asset_id) if formats else []
+        files = iconik.files(asset_id, reading) if formats else []
     except NotFound:
         # The same answer may stand for an asset that has none yet.
         if not iconik.asset_exists(asset_id):
             return None
-    until = time.monotonic() + HOLDS
-    return Sight(formats, _with_statuses(iconik, asset_id, files), until)
+    files = _with_statuses(iconik, asset_id, files, reading)
+    return Sight(formats, files, reading.until)
 
 
 def vanished(formats: Iterable[str]) -> Look:
@@ -98,11 +94,13 @@ def vanished(formats: Iterable[str]) -> Look:
     return Look({name: Outcome("vanished", reason) for name in formats})
 
 
-def _with_statuses(iconik: Iconik, asset_id: str, files: list[File]) -> list[File]:
+def _with_statuses(
+    iconik: Iconik, asset_id: str, files: list[File], reading: Reading
+) -> list[File]:
     """Fill in file set statuses, which iconik's file records may leave out."""
     if all(file.file_set_status for file in files):
         return files
-    statuses = iconik.file_set_statuses(asset_id)
+    statuses = iconik.file_set_statuses(asset_id, reading)
     return [
         replace(file, file_set_status=file.file_set_status or statuses.get(file.file_set_id))
         for file in files

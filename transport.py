@@ -4,7 +4,6 @@ Nothing here knows what is asked: that is ``iconik.py``'s.
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from tenacity.wait import wait_random_exponential
 
 import answers
 import bounded
+import freshness
 import paging
 from answers import Passing
 from errors import (
@@ -21,6 +21,7 @@ from errors import (
     NotFound,
     TooLate,
 )
+from freshness import Reading
 from meters import MeasuredSession
 from pacing import Pacer
 from paging import Map
@@ -85,7 +86,7 @@ class Transport:
         """Delete something; that it is gone already (404) is success, too.
 
         Args:
-            until: for files: ask but once, and no later than this time of the monotonic clock,
+            until: for files: ask but once, and no later than this time of ``freshness.now``,
                 because what makes it right may be over by then.
 
         Returns:
@@ -147,16 +148,19 @@ class Transport:
         role: str,
         params: Mapping[str, str] | None = None,
         side_by_side: Map = map,
+        reading: Reading | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Yield every object of a list, page by page; see ``paging.read``.
 
         Args:
+            reading: takes up when each page was asked for; once it has begun, what is still to be
+                read goes before what can wait.
             side_by_side: asks for the pages of a list that numbers them; like ``map``, which asks
                 for one after another.
         """
 
         def ask(url: str, query: Mapping[str, str] | None) -> Any:
-            return self._send("GET", url, call, role, params=query)
+            return self._send("GET", url, call, role, params=query, reading=reading)
 
         return paging.read(ask, call, self._root, self._api + path, params or {}, side_by_side)
 
@@ -171,6 +175,7 @@ class Transport:
         json: Any = None,
         once: bool = False,
         until: float | None = None,
+        reading: Reading | None = None,
     ) -> Any:
         is_once = once or until is not None
         retrying = Retrying(
@@ -180,7 +185,7 @@ class Transport:
             reraise=True,
         )
         try:
-            return retrying(self._attempt, method, url, call, role, params, json, until)
+            return retrying(self._attempt, method, url, call, role, params, json, until, reading)
         except Passing as passing:
             # Whoever asks again, and whatever, does so no sooner than iconik wants.
             if passing.retry_after:
@@ -196,16 +201,18 @@ class Transport:
         params: Mapping[str, str] | None,
         json: Any,
         until: float | None,
+        reading: Reading | None,
     ) -> Any:
         """One request, with each token in turn while iconik rejects them."""
         while True:
             token = self._tokens.current(call)
-            sent = self._pacer.wait(is_urgent=until is not None)
+            grows_old = until is not None or (reading is not None and reading.pages > 0)
+            sent = self._pacer.wait(is_urgent=grows_old)
             self._check(until is not None)
-            connect = min(CONNECT_TIMEOUT, self._timeout)
+            connect, asked = min(CONNECT_TIMEOUT, self._timeout), freshness.now()
             if until is not None:
                 # Last of all, and nor may it take long to reach iconik.
-                connect = min(connect, until - time.monotonic())
+                connect = min(connect, until - asked)
                 if connect <= 0:
                     raise TooLate(call, "it had to wait for so long that all must be read again")
             try:
@@ -224,7 +231,10 @@ class Transport:
                 raise Passing(answers.network_problem(error)) from None
             self._keep_pace(response, sent)
             if response.status_code != requests.codes.unauthorized:
-                return answers.read(response, body, call, role)
+                answer = answers.read(response, body, call, role)
+                if reading is not None:
+                    reading.add(asked)
+                return answer
             self._tokens.reject(token)
 
     def _keep_pace(self, response: requests.Response, sent: float) -> None:

@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 import clicks
+import freshness
 from custom_action import Action, CustomAction
 from database import connect, writing
 from endings import Endings
 from entries import Operation
 from errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
+from freshness import Reading
 from iconik import Iconik
 from ledger import Ledger
 from paging import Map
@@ -241,12 +243,16 @@ class FakeIconik(Iconik):
         self._answer("formats", asset_id)
         return _known(self.known_formats, asset_id)
 
-    def files(self, asset_id: str) -> list[File]:
+    def files(self, asset_id: str, reading: Reading | None = None) -> list[File]:
         self._answer("files", asset_id)
+        if reading is not None:
+            reading.add(freshness.now())
         return _known(self.known_files, asset_id)
 
-    def file_set_statuses(self, asset_id: str) -> dict[str, str]:
+    def file_set_statuses(self, asset_id: str, reading: Reading | None = None) -> dict[str, str]:
         self._answer("file_set_statuses", asset_id)
+        if reading is not None:
+            reading.add(freshness.now())
         return _known(self.known_statuses, asset_id)
 
     def delete_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:

@@ -1,7 +1,6 @@
 """An operation from its beginning to its report, with an iconik in memory."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -12,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+import freshness
 import looking
 import operations
 import stop_request
@@ -324,7 +324,7 @@ def test_what_was_read_too_long_ago_is_read_again_before_it_is_deleted(
     def see_slowly(*arguments: Any) -> Sight | None:
         found = see(*arguments)
         assert found
-        seen.append(replace(found, until=found.until if seen else time.monotonic()))
+        seen.append(replace(found, until=found.until if seen else freshness.now()))
         return seen[-1]
 
     monkeypatch.setattr("remove.see", see_slowly)
@@ -348,7 +348,7 @@ def test_one_that_was_read_too_long_ago_holds_up_no_other(
         assert found
         is_first = asset_id == "a1" and "a1" not in seen
         seen.append(asset_id)
-        return replace(found, until=time.monotonic() if is_first else found.until)
+        return replace(found, until=freshness.now() if is_first else found.until)
 
     monkeypatch.setattr("remove.see", see_slowly)
     assert bench.do(click)["counts"]["removed"] == 2
@@ -363,7 +363,7 @@ def test_one_that_was_read_too_long_ago_holds_up_no_other(
 def test_what_is_always_read_too_slowly_is_not_deleted_and_said_so(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sight.HOLDS", -1.0)
+    monkeypatch.setattr(freshness, "HOLDS", -1.0)
     bench.iconik.has(on_b2(), on_ll())
     bench.iconik.known_statuses[ASSET] = {on_ll().file_set_id: "ACTIVE"}
     told = bench.do(a_click("remove", asset_ids=(ASSET,)))

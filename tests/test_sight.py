@@ -2,6 +2,7 @@
 
 import pytest
 
+import freshness
 from errors import IconikUnavailable, NotFound
 from outcomes import Outcome
 from sight import Look, Patience, Sight, see, vanished
@@ -25,6 +26,17 @@ def test_file_set_statuses_that_files_lack_are_asked_for(iconik: FakeIconik) -> 
     iconik.has(on_ll(file_set_status=None), on_b2())
     iconik.known_statuses[ASSET] = {LL_SET: "DELETED", on_b2().file_set_id: "DELETED"}
     assert see(iconik, ASSET) == Sight([a_format()], [on_ll(file_set_status="DELETED"), on_b2()])
+
+
+def test_file_set_statuses_belong_to_the_reading_of_the_files(
+    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "now", lambda: 100.0)
+    iconik.has(on_ll(file_set_status=None))
+    iconik.known_statuses[ASSET] = {LL_SET: "ACTIVE"}
+    found = see(iconik, ASSET)
+    assert found
+    assert found.until == 100.0 + freshness.HOLDS + freshness.A_PAGE
 
 
 def test_a_file_set_that_is_not_listed_is_of_no_known_status(iconik: FakeIconik) -> None:

@@ -9,6 +9,7 @@ import requests
 from requests import PreparedRequest
 from responses import RequestsMock, matchers
 
+import freshness
 from errors import (
     IconikError,
     IconikRefused,
@@ -19,6 +20,7 @@ from errors import (
     TokenRejected,
     TooLate,
 )
+from freshness import Reading
 from settings import Settings
 from tests.fake_iconik import API, CLICK_TOKEN, NoPacer
 from tests.makers import FOR_EVER
@@ -127,7 +129,7 @@ def test_no_file_is_deleted_that_was_proven_too_long_ago(
     wait: str,
 ) -> None:
     now = [1_000.0]
-    monkeypatch.setattr("transport.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(freshness, "now", lambda: now[0])
 
     def take_long(*_: object, **__: object) -> float:
         now[0] += 5.0
@@ -147,11 +149,49 @@ def test_no_file_is_deleted_that_was_proven_too_long_ago(
 def test_a_deletion_takes_no_longer_to_reach_iconik_than_its_proof_holds(
     transport: Transport, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transport.time.monotonic", lambda: 1_000.0)
+    monkeypatch.setattr(freshness, "now", lambda: 1_000.0)
     http.delete(THING, status=204)
     transport.delete("things/1/", "delete it", "can", until=1_004.0)
     sent: Any = http.calls[0].request
     assert sent.req_kwargs["timeout"] == (4.0, READ_TIMEOUT)
+
+
+def read_things(transport: Transport, reading: Reading) -> list[Any]:
+    return list(transport.pages("things/", "list things", "can", reading=reading))
+
+
+def test_a_reading_is_as_old_as_its_first_page_is_since_it_was_asked_for(
+    transport: Transport, pacer: NoPacer, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr(freshness, "now", lambda: now[0])
+
+    def take_long(*_: object, **__: object) -> float:
+        now[0] += 7.0
+        return 0.0
+
+    def answer_late(_: PreparedRequest) -> tuple[int, dict[str, str], str]:
+        now[0] += 100.0
+        return 200, {}, '{"objects": [{}]}'
+
+    # The wait for its turn makes nothing old, nor does an attempt that came to nothing.
+    monkeypatch.setattr(pacer, "wait", take_long)
+    http.get(THINGS, status=503)
+    http.add_callback("GET", THINGS, answer_late)
+    reading = Reading()
+    assert read_things(transport, reading) == [{}]
+    assert (reading.began, reading.pages) == (1_014.0, 1)
+
+
+def test_what_goes_on_with_a_reading_goes_before_what_can_wait(
+    transport: Transport, pacer: NoPacer, http: RequestsMock
+) -> None:
+    http.get(THINGS, json={"objects": [{}], "next_url": "/API/things/?last_id=1"})
+    http.get(THINGS, json={"objects": [{}]})
+    reading = Reading()
+    read_things(transport, reading)
+    read_things(transport, Reading())
+    assert (pacer.urgent, reading.pages) == ([False, True, False], 2)
 
 
 # Failures that pass

@@ -157,6 +157,37 @@ def test_an_edit_while_a_deletion_has_to_wait_for_another_is_seen(fresh_desk: De
     assert (desk.on_lucidlink(first), desk.on_lucidlink(edited)) == ([], ["clip.mov"])
 
 
+def test_an_edit_while_the_list_of_files_is_long_on_its_way_is_seen(desk: Desk) -> None:
+    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
+    # What it tells is from before.
+    desk.let("hang:6", "GET", f"files/v1/assets/{clip}/files/", after=True)
+    operation_id = desk.click("remove", clip)
+    wait_until_taken(desk)
+    desk.edit_on_lucidlink(clip)
+    assert only_problem(desk.report(operation_id), "kept") == EDITED
+    assert desk.on_lucidlink(clip) == ["clip.mov"]
+
+
+FRAMES_OF_TWO_PAGES = [{"name": f"frame_{number:02}.dpx", "size": 100} for number in range(60)]
+
+
+def test_an_edit_while_the_second_page_of_files_has_to_wait_is_seen(desk: Desk) -> None:
+    shot = desk.asset(b2=FRAMES_OF_TWO_PAGES, lucidlink=FRAMES_OF_TWO_PAGES)
+    (mine,) = desk.file_sets(shot, "lucidlink")
+    first = min(mine["files"], key=lambda each: str(each["id"]))
+    pages = f"files/v1/assets/{shot}/files/"
+    desk.let("hang:1", "GET", pages, after=True)
+    operation_id = desk.click("remove", shot)
+    wait_until_taken(desk)
+    desk.let("429", "GET", pages, retry_after=7)
+    wait_until_taken(desk)
+    edit = {"content": "another cut", "size": 11, "checksum": None}
+    desk.simulator.control("PATCH", f"files/{first['id']}", edit)
+    reason = only_problem(desk.report(operation_id), "kept")
+    assert reason.startswith(f"{first['name']} differs from its master")
+    assert len(desk.on_lucidlink(shot)) == len(FRAMES_OF_TWO_PAGES)
+
+
 def test_between_the_last_look_and_a_deletion_nothing_is_asked(desk: Desk) -> None:
     clip = desk.asset(b2=CLIP, lucidlink=CLIP)
     assert desk.do("remove", clip)["counts"]["removed"] == 1
