@@ -76,7 +76,7 @@ def _together(here: Bench, times: int) -> list[float]:
 def _idle(here: Bench, seconds: float) -> Iterator[Figure]:
     # What was to be done at the start is done by then.
     time.sleep(REST)
-    requests.get(f"{here.service.url}/healthz", timeout=5).raise_for_status()
+    requests.get(f"{here.service.url}/healthz", timeout=30).raise_for_status()
     asked, processor = here.requests(), here.processor()
     time.sleep(seconds)
     share = (here.processor() - processor) / seconds * 100

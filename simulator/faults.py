@@ -3,7 +3,7 @@
 import random
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Generic, TypeVar
 
 from simulator.records import Json
@@ -23,8 +23,18 @@ COPY_FAULTS = (
 REQUEST_FAULTS = ("reset", "cut", "html", "broken_json", "429")
 
 
+class Fault:
+    """One that was added.
+
+    Attributes:
+        over: set when it is cleared, also if it happens just then: so what hangs goes on.
+    """
+
+    over: Event
+
+
 @dataclass
-class RequestFault:
+class RequestFault(Fault):
     """What happens to API requests of a method whose path, after /API/, fits a pattern.
 
     Attributes:
@@ -55,7 +65,7 @@ class RequestFault:
 
 
 @dataclass
-class CopyFault:
+class CopyFault(Fault):
     """What happens to copies of an asset, a format, a target storage; None fits any."""
 
     copy: str
@@ -87,16 +97,20 @@ class Faults(Generic[AFault]):
     def __init__(self) -> None:
         self._lock = Lock()
         self._waiting: list[AFault] = []
+        self._over = Event()
 
     def add(self, fault: AFault) -> None:
         """Let it happen to what fits from now on."""
         with self._lock:
+            fault.over = self._over
             self._waiting.append(fault)
 
     def clear(self) -> None:
-        """Let none happen any more."""
+        """Let none happen any more, and what hangs go on."""
         with self._lock:
             self._waiting.clear()
+            self._over.set()
+            self._over = Event()
 
     def json(self) -> list[Json]:
         """Those that may still happen."""

@@ -131,12 +131,9 @@ class Gate:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if not environ["PATH_INFO"].startswith("/API/"):
             return self._app(environ, start_response)
-        answer = _Answer(start_response, lambda status: self.log.add(environ, status))
-        try:
-            return self._pass(environ, answer)
-        except OSError:
-            self.log.add(environ, LOST)
-            raise
+        return self._pass(
+            environ, _Answer(start_response, lambda status: self.log.add(environ, status))
+        )
 
     def _pass(self, environ: Environ, answer: "_Answer") -> Iterable[bytes]:
         settings = self._settings
@@ -145,6 +142,7 @@ class Gate:
         if delay:
             time.sleep(delay)
         if settings.down:
+            self.log.add(environ, LOST)
             hang_up(environ)
         if fault and not fault.after:
             spoiled = self._spoil(fault, environ, answer, b"")
@@ -180,8 +178,11 @@ class Gate:
         kind, _, number = fault.fault.partition(":")
         body = body or b'{"objects": []}'
         if kind == "hang":
-            time.sleep(float(number))
+            fault.over.wait(float(number))
             return None
+        if kind in ("reset", "cut"):
+            # Before, so that whoever misses the answer finds it noted.
+            self.log.add(environ, LOST)
         if kind == "reset":
             hang_up(environ)
         if kind == "cut":

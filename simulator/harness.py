@@ -127,7 +127,7 @@ class Process:
 
     def exit_status(self) -> int:
         """Wait until it has ended; returns what it ended with."""
-        return self._process.wait(STOP)
+        return self._process.wait(START)
 
     def stop(self) -> None:
         """End it as systemd would, and make sure that nothing of it is left."""

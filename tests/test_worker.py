@@ -196,9 +196,6 @@ def test_a_body_that_nobody_reads_is_not_waited_for(connect: Any) -> None:
 def test_who_reads_no_answer_is_cut_off(
     connect: Any, worker: PatientWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "REQUEST_TIMEOUT", SOON)
-    monkeypatch.setattr(worker_module, "ANSWER_TIMEOUT", SOON)
-
     def pour(_: object, start_response: Callable[..., Any]) -> Iterator[bytes]:
         start_response("200 OK", [])
         while True:
@@ -207,6 +204,8 @@ def test_who_reads_no_answer_is_cut_off(
     setattr(worker, "wsgi", pour)  # noqa: B010 - as above
     clients = [connect(GOOD), connect(GOOD)]
     wait_for("the threads to be taken", lambda: len(worker._busy) == len(clients), BOUND)
+    monkeypatch.setattr(worker_module, "REQUEST_TIMEOUT", SOON)
+    monkeypatch.setattr(worker_module, "ANSWER_TIMEOUT", SOON)
     wait_for("the threads to be free", lambda: not worker._busy, BOUND)
 
 

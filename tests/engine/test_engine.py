@@ -157,7 +157,8 @@ def test_an_operation_that_another_process_took_and_let_lie_is_taken_up(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 0.1)
+    # One that is begun so slowly that it is idle twice would be taken up while it begins.
+    monkeypatch.setattr(executor_module, "WATCH_INTERVAL", 1.0)
     ids = logged_with(caplog, "was idle")
     runner = Runner()
     start(runner)

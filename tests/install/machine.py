@@ -51,7 +51,7 @@ class Machine:
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", BOOT, "boot"]
         self._process = Process([*command, str(place), str(ROOT)], {}, directory / "machine.log")
         self._init = wait_for("systemd", self._find_init, 240)
-        wait_for("running systemd", lambda: self.run("systemctl is-system-running").ok, 30)
+        wait_for("running systemd", lambda: self.run("systemctl is-system-running").ok, 120)
 
     def run(self, command: str, seconds: float = 120) -> "Ended":
         """Run a command of the shell as root, in the checkout."""

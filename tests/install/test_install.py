@@ -339,8 +339,13 @@ def test_a_backup_that_is_restored_has_what_was_under_way_and_it_goes_on(
 
 def test_its_log_names_operations_and_no_secret(installed: Installed) -> None:
     operation_id = installed.click("add", asset(installed.simulator, "logged"))
-    logged = installed.machine.run("journalctl --unit b2-iconik-plugin --no-pager").output
-    assert operation_id in logged
+
+    def logged_so_far() -> str:
+        return installed.machine.run("journalctl --unit b2-iconik-plugin --no-pager").output
+
+    # The journal takes it up by and by.
+    wait_for("its line", lambda: operation_id in logged_so_far(), 30)
+    logged = logged_so_far()
     assert "Traceback" not in logged
     assert installed.secret not in logged
 

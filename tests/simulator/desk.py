@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 Found = TypeVar("Found")
 
 
-def wait_for(what: str, find: Callable[[], Found | None], seconds: float = 10.0) -> Found:
+def wait_for(what: str, find: Callable[[], Found | None], seconds: float = 30.0) -> Found:
     """Wait until something is found, and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -54,7 +54,7 @@ class Desk:
     def stop(self) -> tuple[str, str]:
         """End it; returns what it printed after the ready line."""
         self.process.terminate()
-        printed = self.process.communicate(timeout=10)
+        printed = self.process.communicate(timeout=30)
         if hasattr(self, "session"):
             self.session.close()
         return printed
@@ -71,7 +71,7 @@ class Desk:
         """Send an API request; ``path`` is what follows /API/."""
         sent = {"App-ID": self.app_id, "Auth-Token": self.token, **(headers or {})}
         return self.session.request(
-            method, f"{self.url}/API/{path}", json=json, params=params, headers=sent, timeout=10
+            method, f"{self.url}/API/{path}", json=json, params=params, headers=sent, timeout=30
         )
 
     def get(self, path: str, /, **params: Any) -> Any:

@@ -201,10 +201,10 @@ def test_an_action_that_fails_shows_it(
 
 def test_a_receiver_that_is_too_slow(desk: Desk) -> None:
     made = action(desk, f"{desk.url}/API/files/v1/storages/")
-    desk.control("PATCH", "settings", {"click_timeout": 0.1, "hang_seconds": 0.5})
+    desk.control("PATCH", "settings", {"click_timeout": 0.1, "hang_seconds": 20})
     result = desk.control("POST", "click", {"action_id": made["id"]})
     assert (result["status"], "timed out" in result["body"]) == (0, True)
-    assert 0.1 <= result["seconds"] < 0.5
+    assert 0.1 <= result["seconds"] < 20
 
 
 def test_registering_listing_changing_and_removing(desk: Desk) -> None:

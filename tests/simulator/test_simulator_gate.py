@@ -1,15 +1,16 @@
 """What requests pass before they are answered: tokens, roles, the rate limit, the line's faults."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
 
-from simulator.harness import wait_for
-from tests.simulator.desk import Desk
+from tests.simulator.desk import Desk, wait_for
 
 BOUND = 10.0
+LONG = 60.0
 PATH = "files/v1/storages/"
 
 
@@ -52,7 +53,8 @@ def test_roles(desk: Desk) -> None:
 
 def test_the_rate_limit_is_a_sliding_window(own_desk: Desk) -> None:
     desk = own_desk
-    desk.control("PATCH", "settings", {"rate_limit": 5, "rate_window": 1})
+    # However slow this machine is, all of these fall into it.
+    desk.control("PATCH", "settings", {"rate_limit": 5, "rate_window": LONG})
     started = time.monotonic()
     left = [desk.ask("GET", PATH).headers["RateLimit-Remaining"] for _ in range(5)]
     assert left == ["4", "3", "2", "1", "0"]
@@ -64,10 +66,10 @@ def test_the_rate_limit_is_a_sliding_window(own_desk: Desk) -> None:
     )
     assert "Retry-After" not in refused.headers
     desk.control("PATCH", "settings", {"retry_after": True})
-    assert desk.ask("GET", PATH).headers["Retry-After"] == "1"
+    assert LONG - BOUND < int(desk.ask("GET", PATH).headers["Retry-After"]) <= LONG
     assert desk.control("GET")["statuses"] == {"200": 5, "429": 2}
-    while desk.ask("GET", PATH).status_code == 429:
-        assert time.monotonic() < started + 5
+    desk.control("PATCH", "settings", {"rate_window": 1})
+    wait_for("an answer", lambda: status(desk) == 200, BOUND)
     assert time.monotonic() >= started + 1
 
 
@@ -99,19 +101,17 @@ def test_latency(desk: Desk) -> None:
     desk.control("PATCH", "settings", {"latency_ms": 120, "hang_seconds": 0.1})
     started = time.monotonic()
     assert status(desk) == 200
-    assert 0.22 <= time.monotonic() - started < 2
-    started = time.monotonic()
-    desk.control("GET")
-    assert time.monotonic() - started < 0.2, "the simulator's own API doesn't wait"
+    assert time.monotonic() - started >= 0.22
+    desk.control("PATCH", "settings", {"latency_ms": LONG * 1000})
+    assert desk.control("GET"), "the simulator's own API doesn't wait"
 
 
 def test_the_line_is_down(desk: Desk) -> None:
     desk.control("PATCH", "settings", {"down": True})
-    started = time.monotonic()
     for _ in range(3):
+        # And not a timeout: a dropped connection is noticed at once.
         with pytest.raises(requests.ConnectionError):
             desk.ask("GET", PATH)
-    assert time.monotonic() - started < 1, "a dropped connection is noticed at once"
     desk.control("PATCH", "settings", {"down": False})
     assert status(desk) == 200
 
@@ -126,23 +126,12 @@ def test_lost_answers(desk: Desk, fault: str, after: bool) -> None:
         "faults",
         {"method": "DELETE", "path": "*/file_sets/*", "fault": fault, "after": after},
     )
-    started = time.monotonic()
+    # And not a timeout: it is noticed at once.
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         desk.ask("DELETE", path)
-    assert time.monotonic() - started < 1
     assert desk.get(path)["status"] == ("DELETED" if after else "ACTIVE")
     assert desk.control("GET", "faults")["requests"] == [], "it happens once"
-
-    def noted() -> list[int]:
-        seen = desk.control("GET", "requests")["objects"]
-        return [
-            each["status"]
-            for each in seen
-            if each["method"] == "DELETE" and each["path"].endswith(path)
-        ]
-
-    # A lost answer may be noted after the next request's.
-    assert wait_for("its note", noted, BOUND) == [0]
+    assert desk.control("GET", "requests")["objects"][-2]["status"] == 0
 
 
 @pytest.mark.parametrize(
@@ -180,6 +169,16 @@ def test_hanging(desk: Desk) -> None:
     answer = desk.ask("GET", PATH)
     assert answer.json()["objects"]
     assert time.monotonic() - started >= 0.3
+
+
+def test_what_hangs_goes_on_when_faults_are_cleared(desk: Desk) -> None:
+    desk.control("POST", "faults", {"path": PATH, "fault": f"hang:{LONG:g}"})
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(status, desk)
+        wait_for("request", lambda: not desk.control("GET", "faults")["requests"], BOUND)
+        assert not asked.done()
+        desk.control("DELETE", "faults")
+        assert asked.result(BOUND) == 200
 
 
 def test_now_and_then_and_for_ever(desk: Desk) -> None:

@@ -169,8 +169,13 @@ class Desk:
         self.simulator.control("PATCH", "settings", settings)
 
     def heal(self) -> None:
-        """Let nothing more go wrong."""
+        """Let nothing more go wrong, and what hangs go on."""
         self.simulator.control("DELETE", "faults")
+
+    def wait_until_taken(self) -> None:
+        """Wait until all has come that is to fail: what hangs has then not been looked at yet."""
+        faults = self.simulator.control
+        wait_for("request", lambda: not faults("GET", "faults")["requests"], PATIENCE)
 
     def seen(self, method: str, ending: str) -> list[dict[str, Any]]:
         """The requests of a method since the test began, whose path ends so."""

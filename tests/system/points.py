@@ -3,10 +3,13 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
 
+from freshness import HOLDS
 from simulator.harness import Service, Simulator, wait_for
 
 LONG_ENOUGH = "hang:60"
@@ -37,6 +40,13 @@ def asked(simulator: Simulator, method: str, ending: str) -> list[dict[str, Any]
     return [
         each for each in seen if method in ("*", each["method"]) and each["path"].endswith(ending)
     ]
+
+
+def stood_still(simulator: Simulator) -> bool:
+    """Whether this machine did, and for so long that what was read may have been read again."""
+    times = [datetime.fromisoformat(each["time"]) for each in asked(simulator, "*", "")]
+    gaps = [after - before for before, after in pairwise(times)]
+    return max(gaps).total_seconds() > HOLDS / 2
 
 
 def database_of(service: Service) -> str:

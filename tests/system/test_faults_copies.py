@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 
 from copying import LISTING_LAG_MS
-from tests.system.desk import BULK, CLIP, FRAMES, Desk, only_problem
+from simulator.harness import wait_for
+from tests.system.desk import BULK, CLIP, FRAMES, PATIENCE, Desk, only_problem
 
 THOUGH = ", though a copy to B2 was asked for and ended"
 
 
 @pytest.fixture(scope="module")
 def desk_environment() -> dict[str, str]:
-    """Little patience with copies, and less with files that stay unfinished."""
-    return {"COPY_TIMEOUT": "3s", "COPY_SETTLE_TIME": "1s"}
+    """A minute's patience with copies, and less with files that stay unfinished."""
+    return {"COPY_TIMEOUT": "1m", "COPY_SETTLE_TIME": "1s"}
 
 
 def refusal(desk: Desk, target_id: str) -> str:
@@ -165,15 +166,6 @@ def test_a_file_set_of_which_one_file_is_missing_on_b2_stays_whole(desk: Desk) -
 # Copies whose end nobody hears of
 
 
-def test_a_copy_to_b2_that_never_ends_is_given_up(desk: Desk) -> None:
-    rendered = desk.asset(lucidlink=CLIP)
-    desk.let_copy("never_ends", asset_id=rendered)
-    reason = only_problem(desk.do("remove", rendered), "kept")
-    assert reason.startswith(f"clip.mov isn't finished on B2 (OPEN){THOUGH}: gave up waiting: job ")
-    assert reason.endswith(" still is STARTED")
-    assert desk.on_lucidlink(rendered) == ["clip.mov"]
-
-
 def let_a_minute_go_by(desk: Desk, operation_id: str) -> None:
     """Have a copy been asked for so long ago that iconik's listings should know its job."""
     with desk.database() as database:
@@ -181,6 +173,19 @@ def let_a_minute_go_by(desk: Desk, operation_id: str) -> None:
             "UPDATE plugin_copies SET asked_ms = asked_ms - ? WHERE number = ?",
             (LISTING_LAG_MS, desk.service.operation(operation_id).number),
         )
+
+
+def test_a_copy_to_b2_that_never_ends_is_given_up(desk: Desk) -> None:
+    rendered = desk.asset(lucidlink=CLIP)
+    desk.let_copy("never_ends", asset_id=rendered)
+    operation_id = desk.click("remove", rendered)
+    desk.wait_until(operation_id, "copying")
+    wait_for("its beginning", lambda: desk.file_sets(rendered, "b2"), PATIENCE)
+    let_a_minute_go_by(desk, operation_id)
+    reason = only_problem(desk.report(operation_id), "kept")
+    assert reason.startswith(f"clip.mov isn't finished on B2 (OPEN){THOUGH}: gave up waiting: job ")
+    assert reason.endswith(" still is STARTED")
+    assert desk.on_lucidlink(rendered) == ["clip.mov"]
 
 
 @pytest.mark.parametrize("action", ["add", "remove"])

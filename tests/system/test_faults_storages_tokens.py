@@ -249,10 +249,11 @@ def test_whoever_clicks_again_gives_an_operation_a_token_that_still_works(
 def expired_between_delete_and_purge(desk: Desk, asset_id: str) -> str:
     """Click with a token that expires after the file set is marked; returns the operation's id."""
     token = a_token(desk)
-    desk.let("hang:3", "DELETE", PURGE)
+    desk.let("hang:50", "DELETE", PURGE)
     operation_id = desk.click("remove", asset_id, token=token)
-    desk.wait_for_request("DELETE", "/")
+    desk.wait_until_taken()
     desk.simulator.control("DELETE", f"tokens/{token}")
+    desk.heal()
     return operation_id
 
 

@@ -21,12 +21,12 @@ def test_a_hanging_iconik_does_not_hold_up_an_answer(
     simulator: Simulator, service: Service
 ) -> None:
     clip = asset(simulator, "clip")
-    simulator.control("PATCH", "settings", {"hang_seconds": 5})
+    simulator.control("POST", "faults", {"fault": "hang:50", "times": None})
     before = requests_seen(simulator)
     answer = service.click("add", asset_ids=[clip])
-    simulator.control("PATCH", "settings", {"hang_seconds": 0})
     assert answer.status_code == 200
     assert requests_seen(simulator) == before
+    simulator.control("DELETE", "faults")
     service.report(answer.json()["operation_id"])
 
 

@@ -72,7 +72,8 @@ def test_between_the_steps_of_a_deletion_and_before_its_note(
     hang_at(simulator, "DELETE", PURGE)
     service.start()
     kill_at(service)
-    assert files(simulator.lucidlink) == []
+    # The request had come, but may not have been carried out yet.
+    wait_for("purge", lambda: not files(simulator.lucidlink), SECONDS)
     service.start()
     assert ended(service, operation_id) == {"assets": 1, "removed": 1}
     assert files(simulator.b2) == ["clip_original.mov"]

@@ -8,6 +8,7 @@ import pytest
 
 from simulator.harness import Service, Simulator
 from tests.system.media import asset
+from tests.system.points import stood_still
 
 USER = "05e40000-0000-4000-8000-000000000001"
 MANY = 60
@@ -46,10 +47,12 @@ def test_an_operation_takes_about_five_lines_however_many_assets_it_is_about(
     removed = {len(ids): click(service, "remove", ids) for ids in (few, many)}
     service.stop()
     seen = lines(service)
-    assert not [line for line in seen if line["level"] != "INFO"]
+    # Then it says that some assets must be read again.
+    was_held_up = stood_still(simulator)
+    assert was_held_up or not [line for line in seen if line["level"] != "INFO"]
     for operation_id in (*added.values(), *removed.values()):
         mine = [line for line in seen if line["operation_id"] == operation_id]
-        assert 3 <= len([line for line in mine if line["logger"] != "audit"]) <= 5
+        assert 3 <= len([line for line in mine if line["logger"] != "audit"]) <= 5 + was_held_up
     # Each deletion is in the log once, with all that is known of it.
     for count, operation_id in removed.items():
         audits = [

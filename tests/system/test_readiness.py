@@ -49,7 +49,7 @@ def test_systemd_hears_that_it_is_ready_from_who_answers(
     service = start()
     assert systemd.recv(4096).decode() == f"READY=1\nSTATUS=version {VERSION} answers"
     url = service.wait_for_line(r"Listening at: (http://\S+)")[1]
-    assert requests.get(f"{url}/", timeout=5).ok
+    assert requests.get(f"{url}/", timeout=PATIENCE).ok
 
 
 def test_systemd_hears_nothing_of_what_can_never_answer(

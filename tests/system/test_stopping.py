@@ -64,7 +64,7 @@ def test_a_click_after_a_stop_waits_for_the_copy_that_was_left(
     simulator: Simulator, service: Service
 ) -> None:
     clip = asset(simulator, "clip")
-    simulator.control("PATCH", "settings", {"copy_seconds": 6.0})
+    simulator.control("PATCH", "settings", {"copies_paused": True})
     added = service.click("add", "ORIGINAL", asset_ids=[clip]).json()["operation_id"]
     wait_for("copy", lambda: service.progress(added).get("copying"), 30)
     stop(service, added)
@@ -72,6 +72,8 @@ def test_a_click_after_a_stop_waits_for_the_copy_that_was_left(
     assert report["result"] == "stopped"
     assert "its copy was asked for" in report["problems"][0]["reason"]
     removed = service.click("remove", "ORIGINAL", asset_ids=[clip]).json()["operation_id"]
+    wait_for("the same copy", lambda: service.progress(removed).get("copying"), 30)
+    simulator.control("PATCH", "settings", {"copies_paused": False})
     # Had it not waited, the copy would have come after it, and stayed.
     assert service.report(removed)["counts"]["removed"] == 1
     assert files(simulator.lucidlink) == []
