@@ -17,6 +17,7 @@ from cipher import Cipher
 from custom_action import CustomAction
 from endings import Endings
 from entries import Operation
+from errors import Stopped
 from ledger import Ledger
 from recorder import APPLICATION, QUEUE, WORKFLOW, queue_of
 from settings import Settings
@@ -82,6 +83,10 @@ def _launch(
     @DBOS.step(name="run")
     def run(click: dict[str, Any]) -> dict[str, Any]:
         operation_id = str(DBOS.workflow_id)
+        if operation_id in active:
+            # It was so slow to begin that it was taken for idle.
+            log.warning("operation %s is run already", operation_id)
+            raise Stopped
         active.add(operation_id)
         try:
             return _run_safely(run_one, operation_id, click, turn)

@@ -179,6 +179,29 @@ def test_an_operation_that_another_process_took_and_let_lie_is_taken_up(
     assert logs.NO_OPERATION not in ids
 
 
+def test_an_operation_that_is_taken_for_idle_while_it_begins_is_run_once(
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Executor],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ids = logged_with(caplog, "is run already")
+    runner = Runner()
+    runner.hold = True
+    executor = start(runner)
+    operation_id, _ = recorder.record(CLICK)
+    wait_until(lambda: runner.calls)
+    DBOS.resume_workflow(operation_id)
+    wait_until(lambda: ids)
+    assert runner.calls == [(operation_id, CLICK)]
+    # Nor is it taken for ended.
+    executor.stop()
+    runner.hold = False
+    start(runner)
+    wait_until(lambda: has_ended(ledger, operation_id))
+    assert len(runner.calls) == 2
+
+
 def test_an_operation_the_engine_gave_up_while_it_runs_is_reported_as_interrupted(
     recorder: Recorder,
     ledger: Ledger,
