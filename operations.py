@@ -33,7 +33,7 @@ from ledger import Ledger
 from looking import CONNECTIONS, Looks, Means
 from outcomes import in_words
 from pacing import Pacer
-from selection import expand
+from selection import Selection
 from settings import Settings
 from stop_request import StopRequest
 from tokens import of_operation
@@ -125,6 +125,12 @@ class Run:
             self._is_to_stop,
         )
         self._looks = Looks(means)
+        self._selection = Selection(
+            click,
+            iconik,
+            self._check_stop,
+            (lambda listed: hint(listed, click)) if is_add else (lambda listed: {}),
+        )
         # Why nothing can be copied to B2; not known before the storages were looked at.
         self._obstacle: str | None = None
         self._outage: IconikUnavailable | None = None
@@ -214,13 +220,7 @@ class Run:
         return self._follow() or has_moved
 
     def _expand(self, operation: Operation) -> None:
-        is_add = self._click.action == "add"
-        hints, gone = expand(
-            self._click,
-            self._iconik,
-            self._check_stop,
-            (lambda listed: hint(listed, self._click)) if is_add else (lambda listed: {}),
-        )
+        hints, gone = self._selection.expand()
         self._ledger.expand(operation.number, operation.clicks, hints, gone, hints)
         log.info("%s is about %s", self._click.title, in_words({"assets": len(hints)}))
 

@@ -17,8 +17,8 @@ HINTS: dict[str, str] = {
     "kept": "Still on LucidLink, for it isn't proven safe on B2. Mend what the reason says, then "
     "try again.",
     "failed": "Could not be done. Mend what the reason says, then try again.",
-    "unopened": "These collections and saved searches could not be listed, so nothing in them was "
-    "done. Mend what the reason says, then try again.",
+    "unopened": "These collections and saved searches could not be listed, or not to their end, so "
+    "what is missing was not done. Mend what the reason says, then try again.",
     "vanished": "iconik knows these assets no more, so nothing was done. If that is wrong, restore "
     "them in iconik, and click again there.",
     "undone": "Not started before the end, or left to iconik. Try again when you want it done.",

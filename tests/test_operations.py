@@ -29,7 +29,8 @@ from errors import (
 )
 from operations import Operations, Run
 from outcomes import report
-from records import Format, Job, Storage
+from paging import Map
+from records import Format, Job, Listed, Storage
 from settings import Settings
 from sight import Sight, see
 from simulator.harness import wait_for
@@ -486,6 +487,40 @@ def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
             "reason": "could not list the files: iconik answered 503, 10 times over",
         }
     ]
+
+
+def never_lists(bench: Bench, broken: str) -> None:
+    """Have iconik answer about all but one collection."""
+    contents = bench.iconik.collection_contents
+
+    def answers_about_others(collection_id: str, side_by_side: Map = map) -> Iterator[Listed]:
+        if collection_id == broken:
+            raise IconikUnavailable(f"list collection {broken}", "iconik answered 500")
+        return contents(collection_id, side_by_side)
+
+    bench.iconik.collection_contents = answers_about_others  # type: ignore[method-assign]
+
+
+def test_a_collection_that_iconik_never_lists_is_told_and_the_others_are_done(
+    bench: Bench,
+) -> None:
+    bench.iconik.has(on_b2(), on_ll())
+    bench.iconik.contents["c1"] = [("assets", ASSET)]
+    never_lists(bench, "c2")
+    told = bench.do(a_click("remove", collection_ids=("c1", "c2")))
+    assert (told["result"], told["counts"]["removed"]) == ("finished with warnings", 1)
+    (problem,) = told["problems"]
+    assert problem["asset_id"] == "collection c2"
+    assert problem["reason"].startswith("could not list collection c2: iconik answered 500, ")
+
+
+def test_a_newer_click_that_iconik_never_lists_holds_up_no_older_one(bench: Bench) -> None:
+    bench.iconik.has(on_b2(), on_ll())
+    never_lists(bench, "c1")
+    older = bench.click(REMOVE)
+    newer = a_click("add", collection_ids=("c1",))
+    bench.do(newer)
+    assert bench.run(older, REMOVE)["counts"]["removed"] == 1
 
 
 def test_assets_that_iconik_does_not_answer_about_take_one_line_however_many_and_often(

@@ -2,6 +2,7 @@
 
 import contextvars
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import logs
 from errors import IconikUnavailable, NotFound, NotPermitted, Stopped, TokenRejected
 from paging import Map
 from records import Listed
-from selection import expand
+from selection import MOST_FAILURES, Selection
 from tests.makers import FakeIconik, a_click
 
 
@@ -21,7 +22,7 @@ def iconik() -> FakeIconik:
 
 def found(iconik: FakeIconik, **selected: Any) -> tuple[list[str], dict[str, str]]:
     """The ids of the assets, and what could not be opened."""
-    assets, gone = expand(a_click(**selected), iconik, lambda: None)
+    assets, gone = Selection(a_click(**selected), iconik, lambda: None).expand()
     return list(assets), gone
 
 
@@ -101,7 +102,7 @@ def test_it_can_be_stopped_before_each_collection(iconik: FakeIconik) -> None:
 
     iconik.contents = {"c1": [("collections", "c2")]}
     with pytest.raises(Stopped):
-        expand(a_click(collection_ids=("c1",)), iconik, check)
+        Selection(a_click(collection_ids=("c1",)), iconik, check).expand()
     assert iconik.calls == [("collection_contents", "c1")]
 
 
@@ -113,7 +114,7 @@ def test_gone_is_more_than_refused(iconik: FakeIconik) -> None:
 def test_what_is_to_be_kept_of_a_listing_is_kept(iconik: FakeIconik) -> None:
     iconik.contents = {"c1": [("assets", "a1", {"title": "One"})]}
     click = a_click(asset_ids=("a0",), collection_ids=("c1",))
-    assets, _ = expand(click, iconik, lambda: None, lambda listed: listed.record)
+    assets, _ = Selection(click, iconik, lambda: None, lambda listed: listed.record).expand()
     assert assets == {"a0": {}, "a1": {"title": "One"}}
 
 
@@ -145,3 +146,101 @@ def test_lines_of_the_log_name_the_operation_whoever_writes_them(
         lambda: (logs.operation_id.set("mine"), found(iconik, collection_ids=("c1",)))
     )
     assert named == [{"name": "mine"}, {"name": "mine"}]
+
+
+# What iconik fails to list
+
+
+class Broken:
+    """A selection of which iconik fails to list some collections, until they are mended.
+
+    Attributes:
+        listed_first: what iconik lists of a broken collection before it fails.
+    """
+
+    def __init__(self, iconik: FakeIconik, *broken: str) -> None:
+        self.iconik = iconik
+        self.broken = set(broken)
+        self.listed_first: list[Listed] = []
+        self._contents = iconik.collection_contents
+        iconik.collection_contents = self._list  # type: ignore[method-assign]
+        self.selection = Selection(a_click(collection_ids=("c1", "c2")), iconik, lambda: None)
+
+    def _list(self, collection_id: str, side_by_side: Map = map) -> Iterator[Listed]:
+        if collection_id not in self.broken:
+            yield from self._contents(collection_id, side_by_side)
+            return
+        yield from self.listed_first
+        raise IconikUnavailable(f"list collection {collection_id}", "iconik answered 500")
+
+    def fails(self, times: int) -> None:
+        """Have iconik fail so often."""
+        for _ in range(times):
+            with pytest.raises(IconikUnavailable):
+                self.selection.expand()
+
+    def found(self) -> tuple[list[str], dict[str, str]]:
+        assets, gone = self.selection.expand()
+        return list(assets), gone
+
+
+FAILED = f"iconik answered 500, {MOST_FAILURES} times over"
+
+
+def test_what_iconik_fails_to_list_is_given_up_after_many_times_and_the_rest_is_listed(
+    iconik: FakeIconik,
+) -> None:
+    iconik.contents = {"c2": [("assets", "a1")]}
+    broken = Broken(iconik, "c1")
+    broken.fails(MOST_FAILURES - 1)
+    reason = (
+        f"could not list collection c1: {FAILED}, so nothing in it was done: click again when "
+        "iconik lists it"
+    )
+    assert broken.found() == (["a1"], {"collection c1": reason})
+
+
+def test_what_was_listed_before_iconik_failed_is_taken_and_told_to_be_a_part(
+    iconik: FakeIconik,
+) -> None:
+    iconik.contents = {"c2": [], "c3": [("assets", "a3")]}
+    broken = Broken(iconik, "c1")
+    broken.listed_first = [Listed("assets", "a1"), Listed("collections", "c3")]
+    broken.fails(MOST_FAILURES - 1)
+    reason = (
+        f"could not list collection c1: {FAILED}, so only 2 of the assets and collections in it "
+        "were listed, and done: click again when iconik lists it"
+    )
+    assert broken.found() == (["a1", "a3"], {"collection c1": reason})
+
+
+def test_what_iconik_fails_to_list_side_by_side_is_given_up_together(iconik: FakeIconik) -> None:
+    broken = Broken(iconik, "c1", "c2")
+    broken.fails(MOST_FAILURES - 1)
+    assert list(broken.found()[1]) == ["collection c1", "collection c2"]
+
+
+def test_while_iconik_is_away_nothing_is_given_up(iconik: FakeIconik) -> None:
+    broken = Broken(iconik, "c1")
+    iconik.problems["storage"] = IconikUnavailable("read storage", "iconik answered 503")
+    broken.fails(2 * MOST_FAILURES)
+    iconik.problems.clear()
+    broken.fails(MOST_FAILURES - 1)
+
+
+def test_only_failures_in_a_row_count(iconik: FakeIconik) -> None:
+    iconik.contents = {"c1": [], "c2": []}
+    broken = Broken(iconik, "c1")
+    broken.fails(MOST_FAILURES - 1)
+    broken.broken = {"c2"}
+    broken.fails(1)
+    broken.broken = {"c1"}
+    broken.fails(MOST_FAILURES - 1)
+
+
+def test_whoever_clicks_again_has_it_tried_as_often_again(iconik: FakeIconik) -> None:
+    iconik.contents = {"c2": []}
+    broken = Broken(iconik, "c1")
+    broken.fails(MOST_FAILURES - 1)
+    assert broken.found()[1]
+    broken.fails(MOST_FAILURES - 1)
