@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from claims import Claims
 from entries import Held
-from errors import IconikRefused, TokenRejected
+from errors import IconikRefused, IconikUnavailable, TokenRejected
 from followed import Copy
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
 from records import Job
@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 # A job that was just made may not be in iconik's listings yet.
 LISTING_LAG_MS = 60_000
+# So often iconik may fail to tell what went wrong with a job that has ended.
+MOST_UNTOLD = 10
 
 
 @dataclass(frozen=True)
@@ -108,24 +110,32 @@ def follow(iconik: Iconik, claims: Claims, now_ms: int, timeout_ms: int) -> bool
         timeout_ms: how long a copy may take before it is given up.
 
     Raises:
-        IconikError: iconik gave no usable answer, or refused.
+        IconikUnavailable: iconik gave no usable answer, and so none is seen to have ended.
+        IconikRefused: it refused.
     """
     copies = claims.copies.under_way()
-    has_ended = False
+    has_ended, unanswered = False, None
     for start in range(0, len(copies), MOST_JOBS_A_CALL):
         some = copies[start : start + MOST_JOBS_A_CALL]
         jobs = iconik.jobs([copy.job_id for copy in some])
         for copy in some:
             job = jobs.get(copy.job_id)
-            end = _end(iconik, copy, job, now_ms, timeout_ms)
+            try:
+                end = _end(iconik, claims, copy, job, now_ms, timeout_ms)
+            except IconikUnavailable as error:
+                # The others may have ended.
+                unanswered = unanswered or error
+                continue
             if end is not None:
                 claims.copies.ended(copy, *end)
                 has_ended = True
+    if unanswered and not has_ended:
+        raise unanswered
     return has_ended
 
 
 def _end(
-    iconik: Iconik, copy: Copy, job: Job | None, now_ms: int, timeout_ms: int
+    iconik: Iconik, claims: Claims, copy: Copy, job: Job | None, now_ms: int, timeout_ms: int
 ) -> tuple[Mapping[str, str], str] | None:
     """What went wrong with a copy, by asset and for all; None while it is under way."""
     if job is None and now_ms - copy.asked_ms > LISTING_LAG_MS:
@@ -135,10 +145,22 @@ def _end(
     if job is not None and job.ended:
         if job.status == "FINISHED":
             return {}, ""
-        children = iconik.failed_children(job.id)
-        told = {each.object_id: each.message or "iconik gives no reason" for each in children}
-        return told, f"its job ended {job.status}" + (f" ({job.message})" if job.message else "")
+        general = f"its job ended {job.status}" + (f" ({job.message})" if job.message else "")
+        return _told_of(iconik, claims, job), general
     if now_ms - copy.asked_ms > timeout_ms:
         status = job.status if job else "unknown"
         return {}, f"gave up waiting: job {copy.job_id} still is {status}"
     return None
+
+
+def _told_of(iconik: Iconik, claims: Claims, job: Job) -> dict[str, str]:
+    """What went wrong in a job that has ended, by asset, as far as iconik tells."""
+    try:
+        children = iconik.failed_children(job.id)
+    except IconikUnavailable:
+        # It told of the job itself, so it isn't away.
+        claims.copies.untold[job.id] += 1
+        if claims.copies.untold[job.id] < MOST_UNTOLD:
+            raise
+        return {}
+    return {each.object_id: each.message or "iconik gives no reason" for each in children}

@@ -4,6 +4,7 @@ Copies are asked for many at once, and so the assets of a batch wait together: t
 again when the last job of their batch has ended, well or not.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,9 @@ class Followed:
         operation: whose copies they are.
         term: that of the executor, from ``turn.begin_term``.
 
+    Attributes:
+        untold: by job, how often iconik failed to tell what went wrong in it.
+
     All methods raise what those of ``Claims`` do.
     """
 
@@ -40,6 +44,7 @@ class Followed:
         self._term = term
         self._operation = operation
         self._number = operation.number
+        self.untold: Counter[str] = Counter()
 
     def begin(self, held: Sequence[Held], jobs: Mapping[str, str], now_ms: int) -> None:
         """Note that copies of some assets are under way.

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from claims import Claims
-from copying import LISTING_LAG_MS, Route, ask, follow
+from copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow
 from entries import Held
 from errors import IconikRefused, IconikUnavailable, TokenRejected
 from records import Job
@@ -224,3 +224,51 @@ def test_many_jobs_are_followed_in_few_requests(engine: sa.Engine, iconik: FakeI
         ask(iconik, claims, TO_LL, [(held, ["ORIGINAL"])], NOW)
     follow_at(iconik, claims)
     assert [len(call[1]) for call in iconik.called("jobs")] == [100, 1]
+
+
+# What iconik doesn't answer
+
+UNTOLD = IconikUnavailable("list the failed copies of job job-1", "iconik answered 500")
+
+
+def two_ended(iconik: FakeIconik, engine: sa.Engine) -> Claims:
+    """Two copies that have ended, of which iconik doesn't tell what went wrong with the first."""
+    claims = claims_on(engine, assets=2)
+    for held in claims.take(2, NOW):
+        ask(iconik, claims, TO_LL, [(held, ["ORIGINAL"])], NOW)
+    iconik.known_jobs = {"job-1": Job("job-1", "FAILED"), "job-2": Job("job-2", "FINISHED")}
+    iconik.problems["failed_children"] = UNTOLD
+    return claims
+
+
+def under_way(claims: Claims) -> list[str]:
+    return [copy.job_id for copy in claims.copies.under_way()]
+
+
+def test_one_job_that_iconik_does_not_tell_about_hides_no_end_of_another(
+    iconik: FakeIconik, engine: sa.Engine
+) -> None:
+    claims = two_ended(iconik, engine)
+    assert follow_at(iconik, claims)
+    assert under_way(claims) == ["job-1"]
+
+
+def test_that_iconik_does_not_tell_about_a_job_is_raised_once_no_other_has_ended(
+    iconik: FakeIconik, engine: sa.Engine
+) -> None:
+    claims = two_ended(iconik, engine)
+    follow_at(iconik, claims)
+    with pytest.raises(IconikUnavailable, match="list the failed copies of job job-1"):
+        follow_at(iconik, claims)
+
+
+def test_a_job_whose_failures_iconik_never_tells_has_ended_all_the_same(
+    iconik: FakeIconik, engine: sa.Engine
+) -> None:
+    claims = two_ended(iconik, engine)
+    follow_at(iconik, claims)
+    for _ in range(MOST_UNTOLD - 2):
+        with pytest.raises(IconikUnavailable):
+            follow_at(iconik, claims)
+    assert follow_at(iconik, claims)
+    assert said(claims) == [{"ORIGINAL": "its job ended FAILED"}, {"ORIGINAL": ""}]
