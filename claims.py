@@ -79,19 +79,8 @@ class Claims:
     def take(self, limit: int, now_ms: int) -> list[Held]:
         """Hold the next assets, at most ``limit``; none if there are none, or all must wait."""
         with writing_in_term(self._engine, self._term) as connection:
-            if rivals.is_any_unknown(connection, self._operation):
-                return []
             is_stopping = self._is_stopping(connection)
-            takeable = (
-                sa.select(assets.c.asset_id, assets.c.state, assets.c.memo, assets.c.outcomes)
-                .where(
-                    self._mine,
-                    assets.c.state.in_(("waiting", "settling")),
-                    assets.c.due_ms <= now_ms,
-                    ~rivals.is_in_older_hands(connection, self._operation),
-                )
-                .limit(limit)
-            )
+            takeable = self._takeable(connection, now_ms).limit(limit)
             held: list[Held] = []
             # Assets that are all left to newer operations must not look like the last ones.
             while not held and (rows := connection.execute(takeable).all()):
@@ -99,6 +88,24 @@ class Claims:
                 rows = [row for row in rows if row.asset_id not in followed]
                 held = self._hold(connection, rows, is_stopping)
             return held
+
+    def is_any_free(self, now_ms: int) -> bool:
+        """Whether there is an asset that need not wait."""
+        with self._engine.connect() as connection:
+            takeable = self._takeable(connection, now_ms).limit(1)
+            return connection.execute(takeable).first() is not None
+
+    def _takeable(self, connection: sa.Connection, now_ms: int) -> sa.Select[Any]:
+        if rivals.is_any_unknown(connection, self._operation):
+            is_free: sa.ColumnElement[bool] = sa.false()
+        else:
+            is_free = ~rivals.is_in_older_hands(connection, self._operation)
+        return sa.select(assets.c.asset_id, assets.c.state, assets.c.memo, assets.c.outcomes).where(
+            self._mine,
+            assets.c.state.in_(("waiting", "settling")),
+            assets.c.due_ms <= now_ms,
+            is_free,
+        )
 
     def _hold(
         self, connection: sa.Connection, rows: Sequence[Any], is_stopping: bool

@@ -47,8 +47,8 @@ LONGEST_WAIT = 30.0
 DATABASE_WAIT = 5.0
 # While nothing moves, so often it is seen whether somebody has asked to stop.
 STOP_INTERVAL = 2.0
-# While other operations are in the way: they may let go at any moment.
-LONGEST_WAIT_FOR_OTHERS = 1.0
+# While other operations are in the way, so often it is seen whether they have let go.
+LET_GO_INTERVAL = 1.0
 PROBLEMS_LOGGED = 20
 
 
@@ -147,7 +147,7 @@ class Run:
             has_moved = self._try_pass()
             if self._endings.end(self._operation(), now_ms()):
                 break
-            pause = FIRST_WAIT if has_moved else min(pause * 1.5, self._longest_wait())
+            pause = FIRST_WAIT if has_moved else min(pause * 1.5, LONGEST_WAIT)
             if not has_moved:
                 self._rest(pause)
         return self._report()
@@ -164,16 +164,25 @@ class Run:
         return self._endings.end(operation, now_ms())
 
     def _rest(self, seconds: float) -> None:
-        """Wait for the next pass, or until somebody asks to stop."""
+        """Wait for the next pass, until somebody asks to stop, or until others are out of the way.
+
+        Others are watched in the ledger alone: iconik is asked about copies no more often for it.
+        """
+        is_blocked = not self._outage and bool(self._ledger.progress(self._number).get("waiting"))
+        interval = LET_GO_INTERVAL if is_blocked else STOP_INTERVAL
         if seconds > STOP_INTERVAL:
             outage = str(self._outage) if self._outage else None
             self._ledger.will_look(self._number, now_ms() + int(seconds * 1000), outage)
         while seconds > 0:
-            if self._stopping.wait(min(seconds, STOP_INTERVAL)):
+            if self._stopping.wait(min(seconds, interval)):
                 raise Stopped
-            seconds -= STOP_INTERVAL
-            if seconds > 0 and self._is_to_stop():
+            seconds -= interval
+            if seconds > 0 and (self._is_to_stop() or (is_blocked and self._may_go_on())):
                 return
+
+    def _may_go_on(self) -> bool:
+        """Whether an asset can be taken, or all is to be listed as somebody has clicked again."""
+        return not self._operation().is_expanded or self._claims.is_any_free(self._clock.now_ms())
 
     def _is_to_stop(self) -> bool:
         """Whether somebody has asked to stop, and nothing was done about it yet."""
@@ -226,10 +235,6 @@ class Run:
 
     def _follow(self) -> bool:
         return copying.follow(self._iconik, self._claims, self._clock.now_ms(), self._timeout_ms)
-
-    def _longest_wait(self) -> float:
-        is_blocked = not self._outage and self._ledger.progress(self._number).get("waiting")
-        return LONGEST_WAIT_FOR_OTHERS if is_blocked else LONGEST_WAIT
 
     def _check_stopping(self) -> None:
         if self._stopping.is_set():

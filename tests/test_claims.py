@@ -217,6 +217,22 @@ def test_a_newer_operation_goes_on_once_the_older_has_let_go(engine: sa.Engine, 
     assert taken(newer) == {"a1": ("ORIGINAL",)}
 
 
+def test_whether_an_asset_is_free_is_seen_without_taking_it(engine: sa.Engine) -> None:
+    older, _ = clicked_for(engine)
+    (held,) = older.take(1, NOW)
+    newer, _ = clicked_for(engine, action="remove")
+    assert not newer.is_any_free(NOW)
+    older.note(held, "done", {})
+    assert newer.is_any_free(NOW)
+    assert taken(newer) == {"a1": ("ORIGINAL",)}
+
+
+def test_no_asset_is_free_until_it_is_known_what_a_newer_click_wants(engine: sa.Engine) -> None:
+    older, _ = clicked_for(engine)
+    clicked(engine, a_click("remove"))
+    assert not older.is_any_free(NOW)
+
+
 def test_what_was_done_is_not_hidden_by_a_newer_click(engine: sa.Engine) -> None:
     older, operation = clicked_for(engine, action="remove", formats=BOTH)
     (held,) = older.take(1, NOW)

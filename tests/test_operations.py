@@ -113,6 +113,13 @@ def expanded_by(bench: Bench, operation_id: str) -> None:
     a_ledger(bench.engine).expand(operation.number, operation.clicks, [ASSET], {})
 
 
+def clicked_again(bench: Bench, operation_id: str) -> None:
+    """Click the same as an operation that runs."""
+    more = sa.text("UPDATE plugin_operations SET clicks = clicks + 1 WHERE id = :id")
+    with bench.engine.begin() as connection:
+        connection.execute(more, {"id": operation_id})
+
+
 METHODS = {B2: "B2", LL: "FILE"}
 ADD = a_click("add", asset_ids=(ASSET,))
 REMOVE = a_click("remove", asset_ids=(ASSET,))
@@ -749,8 +756,7 @@ def test_another_click_while_it_runs_has_everything_looked_at_again(bench: Bench
     def click_again() -> None:
         bench.iconik.contents["c"].append(("assets", "asset-2"))
         bench.iconik.has(on_b2(), on_ll(), asset_id="asset-2")
-        with bench.engine.begin() as connection:
-            connection.exec_driver_sql("UPDATE plugin_operations SET clicks = clicks + 1")
+        clicked_again(bench, operation_id)
 
     bench.iconik.before["purge_file_set"] = click_again
     told = bench.run(operation_id, click)
@@ -770,7 +776,81 @@ def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: B
 
     bench.stopping.at_wait = let_go
     assert bench.do(REMOVE)["counts"]["removed"] == 1
-    assert max(bench.stopping.waits) <= operations.LONGEST_WAIT_FOR_OTHERS
+    assert max(bench.stopping.waits) <= operations.LET_GO_INTERVAL
+
+
+def held_by_an_older_one(bench: Bench) -> Callable[[], None]:
+    """Have an older operation hold the asset; returns what lets go of it."""
+    older = found(bench.engine, bench.click(REMOVE))
+    a_ledger(bench.engine).expand(older.number, 1, [ASSET], {})
+    claims = Claims(bench.engine, older, bench.term)
+    (held,) = claims.take(1, 0)
+    return lambda: claims.note(held, "done", {})
+
+
+BOTH = a_click("add", asset_ids=(ASSET, "asset-2"))
+
+
+def test_while_an_older_one_is_in_the_way_copies_are_followed_as_rarely_as_ever(
+    bench: Bench,
+) -> None:
+    let_go = held_by_an_older_one(bench)
+    bench.iconik.has(on_ll())
+    bench.iconik.has(on_b2(), asset_id="asset-2")
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+
+    def go_on(wait: int) -> None:
+        if wait == 300:
+            let_go()
+            bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+
+    bench.stopping.at_wait = go_on
+    bench.do(BOTH)
+    # As many seconds as waits: twice a minute, and a few more at first.
+    assert len(bench.iconik.called("jobs")) < 25
+
+
+def test_what_an_older_one_lets_go_of_is_seen_at_once_though_copies_are_followed_rarely(
+    bench: Bench,
+) -> None:
+    let_go = held_by_an_older_one(bench)
+    bench.iconik.has(on_ll())
+    bench.iconik.has(on_b2(), asset_id="asset-2")
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+    looks: list[bool] = []
+
+    def go_on(wait: int) -> None:
+        if wait in (200, 202):
+            looks.append(("files", ASSET) in bench.iconik.calls)
+        if wait == 200:
+            let_go()
+        if wait == 202:
+            bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+
+    bench.stopping.at_wait = go_on
+    bench.do(BOTH)
+    assert looks == [False, True]
+
+
+def test_another_click_is_seen_at_once_while_an_older_one_is_in_the_way(bench: Bench) -> None:
+    let_go = held_by_an_older_one(bench)
+    click = a_click("add", collection_ids=("c",))
+    bench.iconik.contents["c"] = [("assets", ASSET)]
+    bench.iconik.has(on_ll())
+    operation_id = bench.click(click)
+    listed: list[int] = []
+
+    def go_on(wait: int) -> None:
+        if wait in (100, 102):
+            listed.append(len(bench.iconik.called("collection_contents")))
+        if wait == 100:
+            clicked_again(bench, operation_id)
+        if wait == 102:
+            let_go()
+
+    bench.stopping.at_wait = go_on
+    bench.run(operation_id, click)
+    assert listed == [1, 2]
 
 
 def test_a_stop_leaves_the_operation_to_be_carried_on(bench: Bench) -> None:
