@@ -80,7 +80,7 @@ class Claims:
         """Hold the next assets, at most ``limit``; none if there are none, or all must wait."""
         with writing_in_term(self._engine, self._term) as connection:
             is_stopping = self._is_stopping(connection)
-            takeable = self._takeable(connection, now_ms).limit(limit)
+            takeable = self._takeable(connection, now_ms, is_stopping).limit(limit)
             held: list[Held] = []
             # Assets that are all left to newer operations must not look like the last ones.
             while not held and (rows := connection.execute(takeable).all()):
@@ -92,11 +92,14 @@ class Claims:
     def is_any_free(self, now_ms: int) -> bool:
         """Whether there is an asset that need not wait."""
         with self._engine.connect() as connection:
-            takeable = self._takeable(connection, now_ms).limit(1)
+            takeable = self._takeable(connection, now_ms, is_stopping=False).limit(1)
             return connection.execute(takeable).first() is not None
 
-    def _takeable(self, connection: sa.Connection, now_ms: int) -> sa.Select[Any]:
-        if rivals.is_any_unknown(connection, self._operation):
+    def _takeable(
+        self, connection: sa.Connection, now_ms: int, is_stopping: bool
+    ) -> sa.Select[Any]:
+        # One that is to stop begins nothing: it only brings to an end what it has begun.
+        if not is_stopping and rivals.is_any_unknown(connection, self._operation):
             is_free: sa.ColumnElement[bool] = sa.false()
         else:
             is_free = ~rivals.is_in_older_hands(connection, self._operation)

@@ -194,6 +194,21 @@ def test_what_must_be_seen_to_its_end_is_not_let_go_of(
     assert (again.asset_id, again.formats, again.memo) == (ASSET, (), memo)
 
 
+def test_what_must_be_seen_to_its_end_does_not_wait_for_a_newer_click_to_be_listed(
+    engine: sa.Engine,
+) -> None:
+    claims = claims_of(engine, expanded(engine, REMOVE))
+    (held,) = claims.take(1, NOW)
+    assert claims.may_delete(held, {"set-1": "ORIGINAL"})
+    claims.note(held, "settling", {})
+    clicked(engine, a_click("add", collection_ids=("c1",)))
+    assert claims.take(1, NOW) == []
+    stop(engine)
+    claims.leave()
+    (again,) = claims.take(1, NOW)
+    assert (again.formats, again.memo.deleting) == ((), {"set-1": "ORIGINAL"})
+
+
 def test_after_a_kill_a_deletion_is_given_time_before_it_is_looked_at(engine: sa.Engine) -> None:
     operation = expanded(engine, REMOVE)
     claims = claims_of(engine, operation)
