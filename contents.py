@@ -84,6 +84,7 @@ class Contents:
             unopened=there.unopened_in_all(number),
             due_ms=there.next_due(number),
             title=there.titles([number]).get(number) or view.untitled(operation),
+            is_newer_unlisted=there.is_newer_unlisted(operation),
         )
         jobs = there.copies(number, JOBS_SHOWN)
         return {**view.in_full(operation, moment), "copies": list(view.copy_rows(jobs, clock_ms))}

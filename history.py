@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+import rivals
 from entries import Operation, read_operation
 from tables import assets, copies, executors, operations, titles, vanished
 
@@ -148,6 +149,11 @@ class History:
         )
         with self._engine.connect() as connection:
             return connection.execute(due).scalar()
+
+    def is_newer_unlisted(self, operation: Operation) -> bool:
+        """Whether nobody knows yet which assets a newer click on the same is about."""
+        with self._engine.connect() as connection:
+            return rivals.is_any_unknown(connection, operation)
 
     def clock(self) -> int:
         """What time it was for operations when it was last noted."""

@@ -56,6 +56,7 @@ class Moment:
         unopened: how many collections and saved searches could not be opened.
         due_ms: when the first asset that settles is due, by the clock of operations.
         title: what it is called.
+        is_newer_unlisted: whether nobody knows yet which assets a newer click is about.
     """
 
     now_ms: int
@@ -67,6 +68,7 @@ class Moment:
     unopened: int = 0
     due_ms: int | None = None
     title: str | None = None
+    is_newer_unlisted: bool = False
 
 
 def result_of(operation: Operation) -> str:
@@ -150,7 +152,7 @@ def _is_worth_trying(told: Mapping[str, Any], unopened: int) -> bool:
 
 def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
     """What a running operation waits for, each as the rest of 'It waits for'."""
-    states = moment.progress
+    states = dict(moment.progress)
     if operation.stop_ms:
         yield "its next safe point, to stop there: a deletion that has begun is brought to its end"
     if operation.outage:
@@ -160,6 +162,10 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
     if states.get("copying"):
         jobs = _many(moment.copies_under_way, "copy job")
         yield f"{jobs} of iconik's, for {_many(states['copying'], 'asset')}"
+    if moment.is_newer_unlisted and not operation.stop_ms:
+        yield "a newer click, whose assets iconik has yet to list: some may be the same"
+        # Until then, none of its own is begun.
+        states |= {"settling": 0, "waiting": 0}
     if states.get("settling"):
         wait = (moment.due_ms or 0) - moment.clock_ms
         when = f"in {in_time(wait // 1000)}" if wait >= 1000 else "next"

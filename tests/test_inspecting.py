@@ -12,7 +12,7 @@ from entries import Operation
 from history import History
 from inspecting import Inspection
 from outcomes import LEFT, Outcome, given_up, report
-from tests.makers import a_click, a_database, a_ledger, a_term, endings, expanded, found
+from tests.makers import a_click, a_database, a_ledger, a_term, clicked, endings, expanded, found
 from turn import begin_term
 
 NOW = 1_000_000
@@ -94,6 +94,18 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
         LEFT,
         "clip.mov differs",
     }
+
+
+def test_what_waits_for_a_newer_click_to_be_listed_says_so(engine: sa.Engine) -> None:
+    operation, claims = begun(engine, "a1")
+    (held,) = claims.take(1, NOW)
+    claims.note(held, "settling", {})
+    newer = clicked(engine, a_click("add", collection_ids=("c1",)))
+    (told,) = inspect(engine, operation).in_full()["waits_for"]
+    assert told.startswith("a newer click, whose assets iconik has yet to list")
+    a_ledger(engine).expand(newer.number, 1, [], {})
+    (told,) = inspect(engine, operation).in_full()["waits_for"]
+    assert told.startswith("the files of 1 asset")
 
 
 # One asset

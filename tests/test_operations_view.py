@@ -139,6 +139,19 @@ def test_what_is_due_is_looked_at_next() -> None:
     assert line.endswith("looked at again next")
 
 
+UNLISTED = "a newer click, whose assets iconik has yet to list: some may be the same"
+
+
+def test_what_waits_until_a_newer_click_is_listed_waits_for_nothing_else() -> None:
+    states = {"copying": 1, "settling": 1, "waiting": 1}
+    lines = waits(running(), progress=states, copies_under_way=1, is_newer_unlisted=True)
+    assert lines == ["1 copy job of iconik's, for 1 asset", UNLISTED]
+
+
+def test_one_that_is_to_stop_waits_for_no_newer_click() -> None:
+    assert UNLISTED not in waits(running(stop_ms=NOW), is_newer_unlisted=True)
+
+
 def test_an_outage_comes_first() -> None:
     lines = waits(running(outage="could not read storage s: it answered 503", expanded=0))
     assert lines == [
