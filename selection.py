@@ -14,8 +14,8 @@ from records import Listed
 
 OPENED_AT_ONCE = 8
 PAGES_AT_ONCE = 16
-# So often iconik may fail to list one collection, while it answers otherwise: that is ten minutes
-# and more, as the looks at an asset that it doesn't answer about are spread over.
+# So often iconik may fail to list one collection, while it answers otherwise: with the waits in
+# between some ten minutes, about as long as it is asked about one asset.
 MOST_FAILURES = 25
 
 Kind = Literal["collection", "saved search"]
