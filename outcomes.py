@@ -63,8 +63,17 @@ def given_up(
     """
     reasons = dict.fromkeys(formats, reason)
     for file_set_id, name in deleting.items():
-        reasons[name] = f"{reasons.get(name, reason)}; {_unfinished(file_set_id)}"
+        reasons[name] = f"{reasons.get(name, reason)}; {unfinished(file_set_id)}"
     return {name: Outcome("failed", reason) for name, reason in reasons.items()}
+
+
+def unfinished(file_set_id: str) -> str:
+    """What is told of a deletion that has begun, and was not brought to its end."""
+    return (
+        f"its deletion was not finished: file set {file_set_id} may lie in iconik's delete queue, "
+        "proven safe on B2 when it was marked: restore it there, or purge it if nobody has edited "
+        "it since"
+    )
 
 
 def left_over(
@@ -73,18 +82,16 @@ def left_over(
     """What an operation that has ended left of an asset, besides its outcomes.
 
     Returns:
-        Format, kind and reason: 'failed' for each deletion that had begun when the operation
-        failed, whatever else is known of its format, and 'undone' for other formats without an
-        outcome.
+        Format, kind and reason: 'failed' for each deletion that had begun and was not finished,
+        unless its outcome tells it, and 'undone' for other formats without an outcome.
     """
-    half = memo.deleting if operation.failure else {}
-    for file_set_id, name in half.items():
-        unfinished = _unfinished(file_set_id)
-        # Of an asset that was given up before, its outcome tells it already.
-        if unfinished not in outcomes.get(name, ("", ""))[1]:
-            yield name, "failed", unfinished
+    for file_set_id, name in memo.deleting.items():
+        told = outcomes.get(name, ("", ""))[1]
+        # There it may be told that it is to be restored, and not to be purged.
+        if "delete queue" not in told or f"file set {file_set_id} " not in told:
+            yield name, "failed", unfinished(file_set_id)
     for name in operation.formats:
-        if name not in outcomes and name not in half.values():
+        if name not in outcomes and name not in memo.deleting.values():
             yield name, "undone", LEFT if name in memo.asked else NOT_COME_TO
 
 
@@ -104,9 +111,11 @@ def report(
         'finished'), ``counts``: ``assets`` in all, for each kind of outcome how many formats of
         assets ended so, and how many assets are ``undone``: not, or not in all their formats, done
         with when the operation failed or was stopped; ``problems``: for each kept or failed one,
-        and each copy that was left, ``asset_id``, ``format``, ``kind``, ``reason``.
+        each deletion that was not finished, and each copy that was left, ``asset_id``, ``format``,
+        ``kind``, ``reason``.
     """
-    is_cut_short = bool(operation.failure or (operation.stop_ms and operation.ended_ms is not None))
+    has_ended = operation.ended_ms is not None
+    is_cut_short = bool(operation.failure or (operation.stop_ms and has_ended))
     counts: Counter[str] = Counter()
     problems: list[dict[str, str | None]] = []
     for asset_id, memo, outcomes in assets:
@@ -115,8 +124,11 @@ def report(
             counts[kind] += 1
             if kind in TROUBLE:
                 problems.append(_problem(asset_id, name, kind, reason))
-        left = list(left_over(operation, memo, outcomes)) if is_cut_short else []
-        counts["failed"] += len({name for name, kind, _ in left if kind == "failed"})
+        left = list(left_over(operation, memo, outcomes)) if has_ended else []
+        if not is_cut_short:
+            left = [each for each in left if each[1] == "failed"]
+        failed = {name for name, outcome in outcomes.items() if outcome.kind == "failed"}
+        counts["failed"] += len({name for name, kind, _ in left if kind == "failed"} - failed)
         counts["undone"] += any(kind == "undone" for _, kind, _ in left)
         # That it came to nothing for most of its assets is one thing, and not many.
         problems += [_problem(asset_id, *each) for each in left if each[2] != NOT_COME_TO]
@@ -151,13 +163,6 @@ def in_words(counts: Mapping[str, int]) -> str:
 
 def _problem(subject: str, name: str | None, kind: str, reason: str) -> dict[str, str | None]:
     return {"asset_id": subject, "format": name, "kind": kind, "reason": reason}
-
-
-def _unfinished(file_set_id: str) -> str:
-    return (
-        f"its deletion was not finished: file set {file_set_id} may lie in iconik's delete queue, "
-        "proven safe on B2; purge or restore it there"
-    )
 
 
 def _result(operation: Operation, problems: Sequence[object], undone: int) -> str:

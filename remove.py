@@ -11,7 +11,7 @@ from deletion import Ways
 from entries import Held
 from errors import NotFound
 from iconik import Iconik
-from outcomes import Outcome
+from outcomes import Outcome, unfinished
 from records import ACTIVE, DELETED
 from sight import Look, Patience, Sight, see, vanished
 
@@ -46,7 +46,7 @@ def look_to_remove(
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
-    look = Look(_finish_deletion(iconik, held, claims, storages))
+    look = _finish_deletion(iconik, held, claims, storages)
     if not held.formats:
         return look
     sight = see(iconik, held.asset_id)
@@ -69,6 +69,7 @@ def look_to_remove(
         held.memo.unfinished_ms = patience.now_ms
     look.until = sight.until
     _delete(iconik, held, claims, ways, safe, look)
+    _tell_stuck(held, look)
     return look
 
 
@@ -120,6 +121,9 @@ def _delete(
         for name in file_sets.values():
             look.outcomes.pop(name, None)
         return
+    for file_set_id in file_sets:
+        # It was restored just now, or it would not have been proven.
+        look.stuck.pop(file_set_id, None)
     marked, refusals = deletion.delete(iconik, ways, held.asset_id, list(file_sets), look.until)
     for file_set_id, name in file_sets.items():
         if file_set_id in refusals:
@@ -140,12 +144,12 @@ def note_purge(held: Held, look: Look, refusals: Mapping[str, str]) -> None:
         refusals: iconik's, by file set id.
     """
     for file_set_id, proof in look.marked.items():
-        name = held.memo.deleting[file_set_id]
         if file_set_id in refusals:
-            look.outcomes[name] = Outcome("failed", refusals[file_set_id])
+            look.stuck[file_set_id] = f"{refusals[file_set_id]}; {unfinished(file_set_id)}"
         else:
-            _note_deletion(held, name, file_set_id, proof)
+            _note_deletion(held, held.memo.deleting[file_set_id], file_set_id, proof)
     look.marked.clear()
+    _tell_stuck(held, look)
 
 
 def _note_deletion(held: Held, name: str, file_set_id: str, proof: Safe | None) -> None:
@@ -153,24 +157,22 @@ def _note_deletion(held: Held, name: str, file_set_id: str, proof: Safe | None) 
     audit.deleted(held, name, file_set_id, proof)
 
 
-def _finish_deletion(
-    iconik: Iconik, held: Held, claims: Claims, storages: tuple[str, str]
-) -> dict[str, Outcome]:
+def _finish_deletion(iconik: Iconik, held: Held, claims: Claims, storages: tuple[str, str]) -> Look:
     """Bring a deletion to its end that was interrupted, if it still is right.
 
     A file set that isn't deleted is left to be proven like any other. One that was marked deleted
     is purged only if it would be proven now: the interruption may have been a long one.
     """
+    look = Look()
     if not held.memo.deleting:
-        return {}
+        return look
     try:
         statuses = iconik.file_set_statuses(held.asset_id)
     except NotFound:
         statuses = {}
     sight = see(iconik, held.asset_id)
     if sight is None:
-        return vanished(held.memo.deleting.values()).outcomes
-    outcomes = {}
+        return vanished(held.memo.deleting.values())
     for file_set_id, name in list(held.memo.deleting.items()):
         # One that isn't listed may be deleted: asking for its purge does no harm.
         if statuses.get(file_set_id, DELETED) != DELETED:
@@ -178,21 +180,32 @@ def _finish_deletion(
             continue
         verdict = _judge_deleted(file_set_id, name, sight, storages)
         if isinstance(verdict, Unproven):
-            outcomes[name] = Outcome(
-                "failed",
+            look.stuck[file_set_id] = (
                 f"{verdict.reason}, seen after file set {file_set_id} was marked deleted, so its "
-                "files were not removed: restore it from iconik's delete queue",
+                "files were not removed: restore it from iconik's delete queue"
             )
             continue
         refusals = deletion.purge_one_by_one(iconik, {file_set_id: held.asset_id}, sight.until)
         if refusals:
-            outcomes[name] = Outcome("failed", refusals[file_set_id])
+            look.stuck[file_set_id] = f"{refusals[file_set_id]}; {unfinished(file_set_id)}"
             continue
-        outcomes[name] = Outcome("removed")
+        look.outcomes[name] = Outcome("removed")
         _note_deletion(held, name, file_set_id, verdict)
         # What comes next may be interrupted, too, and would find nothing that tells of this one.
-        claims.note(held, "held", {name: outcomes[name]})
-    return outcomes
+        claims.note(held, "held", {name: look.outcomes[name]})
+    _tell_stuck(held, look)
+    return look
+
+
+def _tell_stuck(held: Held, look: Look) -> None:
+    """Tell of deletions that can't be finished, in place of what came of other versions."""
+    reasons: dict[str, list[str]] = {}
+    for file_set_id, reason in look.stuck.items():
+        reasons.setdefault(held.memo.deleting[file_set_id], []).append(reason)
+    for name, several in reasons.items():
+        look.outcomes[name] = Outcome("failed", "; ".join(several))
+        if name in look.doubts:
+            look.doubts[name] = look.outcomes[name]
 
 
 def _judge_deleted(

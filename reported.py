@@ -150,8 +150,8 @@ class Reported:
         if "undone" in kinds:
             outcomes = sa.select(sa.func.count()).select_from(each).scalar_subquery()
             is_there.append(outcomes < len(operation.formats))
-        # A deletion that had begun when the operation failed; a memo holds only what isn't empty.
-        if "failed" in kinds and operation.failure:
+        # A deletion that was not finished; a memo holds only what isn't empty.
+        if "failed" in kinds and operation.ended_ms is not None:
             deleting = (
                 sa.func.json_type(assets.c.memo, "$.deleting")
                 if self._is_sqlite

@@ -53,6 +53,8 @@ class Look:
         is_being_copied: copies of it that nobody had noted are under way, and are followed now.
         marked: by the id of a file set that is marked deleted, and whose files are still to be
             purged, what proved it safe.
+        stuck: by the id of a file set that is marked deleted, and whose files could not be purged,
+            why.
         until: so long what is marked may be purged, by ``freshness.now``.
         is_overtaken: a newer click came in between, so who wants what must be asked anew.
     """
@@ -64,6 +66,7 @@ class Look:
     is_being_copied: bool = False
     is_overtaken: bool = False
     marked: dict[str, Safe] = field(default_factory=dict)
+    stuck: dict[str, str] = field(default_factory=dict)
     until: float = 0.0
 
 

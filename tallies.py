@@ -7,7 +7,7 @@ when; and kept when the operation is forgotten. A few dozen rows in all.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -71,19 +71,16 @@ def count(
             yield each
 
     told = report(replace(operation, ended_ms=operation.recorded_ms), counted(), gone)
-    # Deletions that had begun when an operation failed as a whole are no outcomes, but told.
-    halves = {(each["asset_id"], each["format"]) for each in told["problems"] if _is_half(each)}
+    # Deletions that had begun and were not finished may be no outcomes, but are told.
+    halves = told["counts"]["failed"] - sum(
+        times for tally, times in counts.items() if tally.outcome == "failed"
+    )
     if halves:
-        counts[Tally("format", operation.action, "failed", HALF_DELETED)] = len(halves)
+        counts[Tally("format", operation.action, "failed", HALF_DELETED)] += halves
     if gone:
         counts[Tally("unopened", operation.action, "failed")] = len(gone)
     counts[Tally("operation", operation.action, told["result"])] += 1
     return counts
-
-
-def _is_half(problem: Mapping[str, Any]) -> bool:
-    """Whether a report's problem is a file set that may lie in iconik's delete queue."""
-    return kind_of(Outcome(problem["kind"], problem["reason"])) == HALF_DELETED
 
 
 def add(connection: sa.Connection, counts: Mapping[Tally, int]) -> None:

@@ -603,7 +603,8 @@ def test_a_deletion_that_a_newer_click_took_over_half_done_is_told_when_it_is_gi
     assert (told["counts"]["failed"], told["counts"]["superseded"]) == (1, 0)
     assert found["reason"] == (
         f"{reason}; its deletion was not finished: file set {on_ll().file_set_id} may lie in "
-        "iconik's delete queue, proven safe on B2; purge or restore it there"
+        "iconik's delete queue, proven safe on B2 when it was marked: restore it there, or purge "
+        "it if nobody has edited it since"
     )
 
 

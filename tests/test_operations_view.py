@@ -202,8 +202,9 @@ def test_what_was_not_come_to_is_undone() -> None:
     assert rows(operation, left) == [("ORIGINAL", "undone", LEFT)]
 
 
-def test_a_half_done_deletion_has_the_rows_that_the_report_has() -> None:
-    operation = running(ended_ms=NOW, failure="no token is good", formats=("ORIGINAL", "PROXY"))
+@pytest.mark.parametrize("failure", ["no token is good", None])
+def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | None) -> None:
+    operation = running(ended_ms=NOW, failure=failure, formats=("ORIGINAL", "PROXY"))
     memo = Memo(deleting={"set-1": "ORIGINAL"})
     asset = an_asset(memo=memo, PROXY=Outcome("superseded", "a newer click took over"))
     problems = report(operation, [("a1", memo, asset.outcomes)], {})["problems"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from entries import Memo
-from outcomes import COUNTED, Outcome, in_words, merged, report
+from outcomes import COUNTED, Outcome, in_words, merged, report, unfinished
 from tests.makers import an_operation
 
 KEPT = Outcome("kept", "clip.mov differs from its master")
@@ -161,6 +161,44 @@ def test_a_half_done_deletion_is_told_though_a_newer_click_took_over() -> None:
     left = an_asset(memo=memo, ORIGINAL=Outcome("superseded", "a newer click took over"))
     (found,) = told(left, failure="no token is good")["problems"]
     assert "file set set-1 may lie in iconik's delete queue" in found["reason"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "result"),
+    [
+        ({}, "finished with warnings"),
+        ({"stop_ms": 1, "expanded": 1}, "finished with warnings"),
+        ({"stop_ms": 1}, "stopped"),
+        ({"failure": "no token is good"}, "failed"),
+    ],
+    ids=["finished", "stopped too late", "stopped", "failed"],
+)
+@pytest.mark.parametrize("kind", ["removed", "kept", "vanished", "superseded"])
+def test_a_half_done_deletion_is_told_however_its_operation_ended(
+    operation: dict[str, Any], result: str, kind: Any
+) -> None:
+    half = an_asset(memo=Memo(deleting={"set-1": "ORIGINAL"}), ORIGINAL=Outcome(kind, "why"))
+    found = told(half, **operation)
+    assert (found["result"], found["counts"]["failed"]) == (result, 1)
+    assert problem(unfinished("set-1"), "failed") in found["problems"]
+
+
+def test_a_half_done_deletion_that_its_outcome_tells_is_not_told_again() -> None:
+    reason = "seen after file set set-1 was marked: restore it from iconik's delete queue"
+    failed = Outcome("failed", reason)
+    found = told(an_asset(memo=Memo(deleting={"set-1": "ORIGINAL"}), ORIGINAL=failed))
+    assert (found["problems"], found["counts"]["failed"]) == ([problem(reason, "failed")], 1)
+
+
+def test_a_half_done_deletion_of_a_format_that_failed_otherwise_is_told_and_counted_once() -> None:
+    failed = Outcome("failed", "could not delete file set set-1 of asset a1: no (403)")
+    found = told(an_asset(memo=Memo(deleting={"set-1": "ORIGINAL"}), ORIGINAL=failed))
+    reasons = [each["reason"] for each in found["problems"]]
+    assert (reasons, found["counts"]["failed"]) == ([failed.reason, unfinished("set-1")], 1)
+
+
+def test_an_operation_that_ended_by_itself_tells_of_no_copy_that_it_left() -> None:
+    assert told(an_asset(memo=Memo(asked={"ORIGINAL": ""})))["problems"] == []
 
 
 def test_an_operation_that_goes_on_may_yet_end_its_deletions() -> None:

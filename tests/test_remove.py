@@ -12,7 +12,7 @@ from deletion import Ways
 from entries import Held, Memo
 from errors import IconikError, IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from outcomes import Outcome
-from records import File
+from records import File, Format
 from remove import look_to_remove, note_purge
 from sight import Look, Patience
 from tests.makers import (
@@ -38,6 +38,8 @@ DELETION = [("delete_file_set", ASSET, LL_SET), ("purge_file_set", ASSET, LL_SET
 NOW = 1_000_000
 SETTLE = 60_000
 FORMATS = ("ORIGINAL", "PROXY")
+OLD = "format-old"
+OLD_SET = f"set-{LL}-{OLD}"
 PROXY = {"format_id": "format-proxy", "directory_path": "proxies"}
 
 
@@ -77,6 +79,15 @@ def look(iconik: FakeIconik, held: Held, claims: Claims, now: int = NOW) -> Look
 
 def deletions(iconik: FakeIconik) -> list[tuple[str, ...]]:
     return iconik.called("delete_file_set", "purge_file_set")
+
+
+def unfinished(file_set_id: str) -> str:
+    """What is told of a file set whose purge was refused."""
+    return (
+        f"its deletion was not finished: file set {file_set_id} may lie in iconik's delete queue, "
+        "proven safe on B2 when it was marked: restore it there, or purge it if nobody has edited "
+        "it since"
+    )
 
 
 def stored_memo(engine: sa.Engine) -> Memo:
@@ -381,19 +392,152 @@ def test_a_deletion_that_was_brought_to_its_end_is_noted_before_anything_else_is
     assert (memo.deleting, outcomes) == ({}, {"ORIGINAL": Outcome("removed")})
 
 
+# Deletions that can't be finished, of an asset with two versions
+
+EDITED = (
+    "clip.mov differs from its master: 7 bytes on LucidLink, 1,000 bytes on B2, seen after file "
+    f"set {OLD_SET} was marked deleted, so its files were not removed: restore it from iconik's "
+    "delete queue"
+)
+BOTH_VERSIONS = [
+    Format(OLD, "ORIGINAL", "2026-01-01"),
+    Format(ORIGINAL, "ORIGINAL", "2026-02-01"),
+]
+OLD_FILES = {"format_id": OLD, "directory_path": "old"}
+MARKED = {"file_set_status": "DELETED"}
+
+
+def edited_after_its_mark(iconik: FakeIconik, held: Held, *others: File) -> None:
+    """Have the older of two versions edited after it was marked deleted."""
+    files = [on_ll(**OLD_FILES, **MARKED, size=7), on_b2(**OLD_FILES)]
+    iconik.has(*files, *others, formats=BOTH_VERSIONS)
+    iconik.known_statuses[ASSET] = {OLD_SET: "DELETED"}
+    held.memo.deleting[OLD_SET] = "ORIGINAL"
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [on_ll(), on_b2()],
+        [on_ll(size=5), on_b2()],
+        [on_ll()],
+        [on_ll(), on_b2(status="OPEN")],
+        [on_b2()],
+    ],
+    ids=["removed", "kept", "copied first", "waited for", "absent"],
+)
+def test_a_deletion_that_can_not_be_finished_is_told_whatever_becomes_of_another_version(
+    iconik: FakeIconik, held: Held, claims: Claims, others: list[File]
+) -> None:
+    edited_after_its_mark(iconik, held, *others)
+    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("failed", EDITED)
+    assert OLD_SET in held.memo.deleting
+
+
+def test_a_deletion_that_can_not_be_finished_is_told_though_another_version_is_doubted(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    edited_after_its_mark(iconik, held, on_ll())
+    held.memo.asked["ORIGINAL"] = ""
+    assert look(iconik, held, claims).doubts == {"ORIGINAL": Outcome("failed", EDITED)}
+
+
+def test_a_deletion_that_can_not_be_finished_is_told_though_a_newer_click_comes_in_between(
+    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    edited_after_its_mark(iconik, held, on_ll(), on_b2())
+    iconik.before["files"] = lambda: clicked(engine, a_click("add"))
+    found = look(iconik, held, claims)
+    assert (found.is_overtaken, found.outcomes["ORIGINAL"].reason) == (True, EDITED)
+
+
+@pytest.mark.parametrize("order", [(OLD_SET, LL_SET), (LL_SET, OLD_SET)])
+def test_a_deletion_that_can_not_be_finished_is_told_where_that_of_another_version_is(
+    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims, order: tuple[str, str]
+) -> None:
+    edited_after_its_mark(iconik, held, on_ll(**MARKED), on_b2())
+    iconik.known_statuses[ASSET][LL_SET] = "DELETED"
+    held.memo.deleting = dict.fromkeys(order, "ORIGINAL")
+    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("failed", EDITED)
+    assert deletions(iconik) == [("purge_file_set", ASSET, LL_SET)]
+    assert held.memo.deleting == stored_memo(engine).deleting == {OLD_SET: "ORIGINAL"}
+
+
+def test_each_deletion_that_can_not_be_finished_is_told(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    edited_after_its_mark(iconik, held, on_ll(**MARKED))
+    iconik.known_statuses[ASSET][LL_SET] = "DELETED"
+    held.memo.deleting[LL_SET] = "ORIGINAL"
+    kind, reason = look(iconik, held, claims).outcomes["ORIGINAL"]
+    assert (kind, reason.startswith(EDITED)) == ("failed", True)
+    assert f"clip.mov has no twin on B2, seen after file set {LL_SET}" in reason
+
+
+def test_a_deletion_that_can_not_be_finished_is_told_by_each_later_look(
+    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    edited_after_its_mark(iconik, held, on_ll(), on_b2(status="OPEN"))
+    claims.note(held, "settling", look(iconik, held, claims).outcomes)
+    edited_after_its_mark(iconik, held, on_ll(), on_b2())
+    (held,) = claims.take(1, NOW)
+    claims.note(held, "done", look(iconik, held, claims).outcomes)
+    ((_, memo, outcomes),) = a_ledger(engine).outcomes(1)
+    assert (memo.deleting, outcomes["ORIGINAL"]) == ({OLD_SET: "ORIGINAL"}, ("failed", EDITED))
+
+
+def test_a_deletion_that_can_be_finished_after_all_is_no_failure_any_more(
+    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    edited_after_its_mark(iconik, held)
+    claims.note(held, "settling", look(iconik, held, claims).outcomes)
+    iconik.has(on_ll(**OLD_FILES, **MARKED), on_b2(**OLD_FILES), formats=BOTH_VERSIONS)
+    (held,) = claims.take(1, NOW)
+    claims.note(held, "done", look(iconik, held, claims).outcomes)
+    ((_, memo, outcomes),) = a_ledger(engine).outcomes(1)
+    assert (memo.deleting, outcomes["ORIGINAL"]) == ({}, ("removed", ""))
+
+
+def test_what_was_restored_just_now_and_proven_anew_is_no_failure(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    edited_after_its_mark(iconik, held)
+    restored = [on_ll(**OLD_FILES), on_b2(**OLD_FILES)]
+
+    def after_this_reading() -> None:
+        iconik.before["files"] = lambda: iconik.has(*restored, formats=BOTH_VERSIONS)
+
+    iconik.before["files"] = after_this_reading
+    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed")
+    assert held.memo.deleting == {}
+
+
+def test_a_refused_purge_is_told_beside_a_deletion_that_can_not_be_finished(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    edited_after_its_mark(iconik, held, on_ll(), on_b2())
+    iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
+    reason = f"{EDITED}; could not purge it: no (409); {unfinished(LL_SET)}"
+    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("failed", reason)
+
+
 # Refusals
 
 
 @pytest.mark.parametrize(
-    ("at", "remembered"), [("delete_file_set", {}), ("purge_file_set", {LL_SET: "ORIGINAL"})]
+    ("at", "told", "remembered"),
+    [
+        ("delete_file_set", "", {}),
+        ("purge_file_set", f"; {unfinished(LL_SET)}", {LL_SET: "ORIGINAL"}),
+    ],
 )
 def test_a_refused_deletion_is_told_of_the_format_that_it_was_about(
-    iconik: FakeIconik, held: Held, claims: Claims, at: str, remembered: dict[str, str]
+    iconik: FakeIconik, held: Held, claims: Claims, at: str, told: str, remembered: dict[str, str]
 ) -> None:
     iconik.has(on_ll(), on_b2(), formats=[a_format(), a_format("PROXY")])
     iconik.problems[at] = NotPermitted("delete it", "it needs can_delete_files")
     assert look(iconik, held, claims).outcomes == {
-        "ORIGINAL": Outcome("failed", "could not delete it: it needs can_delete_files"),
+        "ORIGINAL": Outcome("failed", f"could not delete it: it needs can_delete_files{told}"),
         "PROXY": Outcome("absent"),
     }
     assert held.memo.deleting == remembered
@@ -406,7 +550,7 @@ def test_a_refused_purge_of_a_half_done_deletion_is_told(
     iconik.known_statuses[ASSET] = {LL_SET: "DELETED"}
     iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
     held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
-    failed = Outcome("failed", "could not purge it: no (409)")
+    failed = Outcome("failed", f"could not purge it: no (409); {unfinished(LL_SET)}")
     assert look(iconik, held, claims).outcomes == {"ORIGINAL": failed}
 
 

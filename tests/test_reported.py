@@ -124,8 +124,9 @@ def test_what_is_still_to_come_is_no_problem(engine: sa.Engine, reported: Report
     assert in_pages(reported, operation, 9) == [["a2", "a1"]]
 
 
+@pytest.mark.parametrize("failure", ["no token is good", ""])
 def test_half_done_deletions_are_found_among_what_failed(
-    engine: sa.Engine, reported: Reported
+    engine: sa.Engine, reported: Reported, failure: str
 ) -> None:
     operation = expanded(engine, a_click("remove"), ["a1", "a2", "a3"])
     claims = Claims(engine, operation, a_term(engine))
@@ -134,6 +135,12 @@ def test_half_done_deletions_are_found_among_what_failed(
     claims.note(second, "done", {"ORIGINAL": Outcome("failed", "no")})
     claims.note(third, "done", {"ORIGINAL": REMOVED})
     assert [each.asset_id for each in reported.page(operation, 9, show="failed")] == ["a2"]
-    endings(engine).fail(operation.number, "no token is good", NOW)
+    if failure:
+        endings(engine).fail(operation.number, failure, NOW)
+    else:
+        claims.note(first, "done", {"ORIGINAL": REMOVED})
+        assert endings(engine).end(operation, NOW)
+    endings(engine).sum_up(operation.id)
     ended = found(engine, operation.id)
     assert [each.asset_id for each in reported.page(ended, 9, show="failed")] == ["a1", "a2"]
+    assert [each.is_problem for each in reported.page(ended, 9)] == [True, True, False]

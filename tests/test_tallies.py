@@ -144,6 +144,33 @@ def test_a_deletion_that_was_given_up_before_its_operation_failed_is_counted_onc
     assert standing(engine).ended == FAILED_HALFWAY
 
 
+@pytest.mark.parametrize(
+    ("outcome", "counted"),
+    [
+        (Outcome("removed"), {("removed", ""): 1, ("failed", "half_deleted"): 1}),
+        (Outcome("failed", "could not delete it: no (403)"), {("failed", "refused"): 1}),
+        (
+            Outcome("failed", "restore it from iconik's delete queue"),
+            {("failed", "half_deleted"): 1},
+        ),
+    ],
+    ids=["removed", "failed otherwise", "told already"],
+)
+def test_a_deletion_that_was_not_finished_is_counted_as_its_report_counts_it(
+    engine: sa.Engine,
+    half_deleted: tuple[Claims, Held],
+    outcome: Outcome,
+    counted: dict[tuple[str, str], int],
+) -> None:
+    claims, held = half_deleted
+    claims.note(held, "done", {"ORIGINAL": outcome})
+    conclude(engine, "operation-1", Outcome("absent"), Outcome("absent"))
+    assert end(engine, "operation-1")
+    ended = {each[2:]: times for each, times in standing(engine).ended.items()}
+    assert ended == {("finished with warnings", ""): 1, ("absent", ""): 2, **counted}
+    assert endings(engine).sum_up("operation-1")["counts"]["failed"] == 1
+
+
 def test_an_operation_that_fails_after_its_end_is_not_counted_again(engine: sa.Engine) -> None:
     operation_id = begin(engine)
     conclude(engine, operation_id, *[Outcome("removed")] * 3)

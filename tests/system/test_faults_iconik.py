@@ -28,6 +28,7 @@ from tests.system.desk import (
     Desk,
     only_problem,
 )
+from tests.system.points import PURGE_MANY
 from tokens import Tokens
 from transport import ATTEMPTS, Transport
 
@@ -232,6 +233,30 @@ def test_nothing_is_purged_that_is_no_longer_safe(desk: Desk, change: str) -> No
     )
     assert desk.on_lucidlink(clip) == ["clip.mov"]
     assert file_set["status"] == "DELETED"
+
+
+def test_a_version_that_was_edited_after_its_mark_is_told_though_another_is_removed(
+    desk: Desk,
+) -> None:
+    versions = [[{"name": "v1.mov", "size": 300}], [{"name": "v2.mov", "size": 400}]]
+    formats = [{"name": "ORIGINAL", "b2": each, "lucidlink": each} for each in versions]
+    body = {"title": "clip", "formats": formats}
+    clip = desk.simulator.control("POST", "assets", body)["id"]
+    desk.let("status:503", "POST", PURGE_MANY, times=None)
+    desk.let("status:503", "DELETE", PURGE, times=None)
+    operation_id = desk.click("remove", clip)
+    desk.wait_for_request("POST", "/purge/")
+    marked = desk.simulator.control("GET", "deletions")["objects"]
+    first = next(each["file_set_id"] for each in marked if each["asset_id"] == clip)
+    (edited,) = (each for each in desk.file_sets(clip, "lucidlink") if each["id"] == first)
+    (file,) = edited["files"]
+    change = {"content": "another cut", "size": 11, "checksum": None}
+    desk.simulator.control("PATCH", f"files/{file['id']}", change)
+    desk.heal()
+    report = desk.report(operation_id)
+    assert report["result"] == "finished with warnings"
+    assert f"seen after file set {first} was marked deleted" in only_problem(report, "failed")
+    assert desk.on_lucidlink(clip) == [file["name"]]
 
 
 def test_what_was_marked_is_purged_where_iconik_lists_no_deleted_files(desk: Desk) -> None:
