@@ -134,12 +134,15 @@ class Claims:
         change_assets(connection, self._number, changes)
         return held
 
-    def may_delete(self, held: Held, file_sets: Mapping[str, str]) -> bool:
+    def may_delete(
+        self, held: Held, file_sets: Mapping[str, str], versions: Mapping[str, str] | None = None
+    ) -> bool:
         """Note that a deletion begins, unless a newer click or a stop has come in between.
 
         Args:
             held: the asset; its memo takes up the file sets.
             file_sets: the format's name by file set id.
+            versions: the format's id by file set id.
         """
         with writing_in_term(self._engine, self._term, is_vital=True) as connection:
             if rivals.is_any_unknown(connection, self._operation):
@@ -150,6 +153,7 @@ class Claims:
             if self._is_stopping(connection):
                 return False
             held.memo.deleting.update(file_sets)
+            held.memo.versions.update(versions or {})
             change_assets(connection, self._number, {held.asset_id: {"memo": held.memo.as_json()}})
             return True
 

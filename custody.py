@@ -40,12 +40,14 @@ class Safe:
         twin_id: the file set on B2 that proves it.
         by_checksum: whether every file was proven by checksum, too, and not by its size alone.
         size: of all its files, in bytes.
+        format_id: the format that it is of.
     """
 
     file_set_id: str
     twin_id: str
     by_checksum: bool
     size: int = field(default=0, compare=False)
+    format_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ def _judge_load(load: Load, shelves: Mapping[str, Shelf], suspects: Suspects) ->
                     for each in several
                 )
                 size = sum(spot.file.size or 0 for spot in load.spots)
-                return Safe(load.file_set_id, twin_id, by_checksum, size)
+                format_id = load.files[0].format_id
+                return Safe(load.file_set_id, twin_id, by_checksum, size, format_id)
             doubts += against
         doubts = doubts or [_no_twin(spot.file) for spot in load.spots]
     # What only a person can help is told first: no copy would settle it.

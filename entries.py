@@ -84,6 +84,8 @@ class Memo:
         asked: by format, what was said of the copy that was asked for; "" for nothing bad.
         unfinished_ms: when an unfinished file was first seen, since the last copy; None for not.
         deleting: the format name of each file set whose deletion may have begun, by its id.
+        versions: the format id of each of them, by the file set's id: versions of an asset have
+            formats of one name.
         formats: by name, the id of each wanted format, once copies were asked for.
         hint: by name, the ids of formats that a listing said could be copied at once.
         asking: copies were about to be asked for, and it isn't known whether iconik heard it.
@@ -93,10 +95,17 @@ class Memo:
     asked: dict[str, str] = field(default_factory=dict)
     unfinished_ms: int | None = None
     deleting: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
     hint: dict[str, str] = field(default_factory=dict)
     asking: bool = False
     failures: int = 0
+
+    def end_deletion(self, file_set_id: str) -> None:
+        """Forget a deletion: it was brought to its end, or never began."""
+        del self.deleting[file_set_id]
+        # One that an earlier version of this service has begun has none.
+        self.versions.pop(file_set_id, None)
 
     def as_json(self) -> dict[str, Any]:
         """What is stored: only what differs from an empty memo."""

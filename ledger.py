@@ -24,6 +24,9 @@ from tables import (
 )
 from turn import writing_in_term
 
+# What a memo tells of deletions.
+DELETION = ("deleting", "versions")
+
 
 class Ledger:
     """The operations, behind methods that each are one transaction.
@@ -105,7 +108,8 @@ class Ledger:
             # Those few that have one; without it the key is not in the text.
             has_deletion = sa.cast(assets.c.memo, sa.Text).contains('"deleting"')
             for row in connection.execute(sa.select(assets).where(done_with, has_deletion)):
-                half_deleted[row.asset_id] = {"memo": {"deleting": row.memo["deleting"]}}
+                kept = {name: row.memo[name] for name in DELETION if name in row.memo}
+                half_deleted[row.asset_id] = {"memo": kept}
             connection.execute(
                 sa.update(assets).where(done_with).values(state="waiting", due_ms=0, memo={})
             )

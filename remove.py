@@ -116,7 +116,8 @@ def _delete(
     file_sets = {each.file_set_id: name for name, several in safe.items() for each in several}
     if not file_sets:
         return
-    if not claims.may_delete(held, file_sets):
+    versions = {each: proof.format_id for each, proof in proofs.items()}
+    if not claims.may_delete(held, file_sets, versions):
         look.is_overtaken = True
         for name in file_sets.values():
             look.outcomes.pop(name, None)
@@ -127,7 +128,7 @@ def _delete(
     marked, refusals = deletion.delete(iconik, ways, held.asset_id, list(file_sets), look.until)
     for file_set_id, name in file_sets.items():
         if file_set_id in refusals:
-            del held.memo.deleting[file_set_id]
+            held.memo.end_deletion(file_set_id)
             look.outcomes[name] = Outcome("failed", refusals[file_set_id])
         elif file_set_id in marked:
             look.marked[file_set_id] = proofs[file_set_id]
@@ -153,7 +154,7 @@ def note_purge(held: Held, look: Look, refusals: Mapping[str, str]) -> None:
 
 
 def _note_deletion(held: Held, name: str, file_set_id: str, proof: Safe | None) -> None:
-    del held.memo.deleting[file_set_id]
+    held.memo.end_deletion(file_set_id)
     audit.deleted(held, name, file_set_id, proof)
 
 
@@ -176,9 +177,10 @@ def _finish_deletion(iconik: Iconik, held: Held, claims: Claims, storages: tuple
     for file_set_id, name in list(held.memo.deleting.items()):
         # One that isn't listed may be deleted: asking for its purge does no harm.
         if statuses.get(file_set_id, DELETED) != DELETED:
-            del held.memo.deleting[file_set_id]
+            held.memo.end_deletion(file_set_id)
             continue
-        verdict = _judge_deleted(file_set_id, name, sight, storages)
+        version = held.memo.versions.get(file_set_id)
+        verdict = _judge_deleted(file_set_id, name, version, sight, storages)
         if isinstance(verdict, Unproven):
             look.stuck[file_set_id] = (
                 f"{verdict.reason}, seen after file set {file_set_id} was marked deleted, so its "
@@ -209,11 +211,12 @@ def _tell_stuck(held: Held, look: Look) -> None:
 
 
 def _judge_deleted(
-    file_set_id: str, name: str, sight: Sight, storages: tuple[str, str]
+    file_set_id: str, name: str, version: str | None, sight: Sight, storages: tuple[str, str]
 ) -> Verdict | None:
     """Judge a file set that is marked deleted as if it weren't.
 
-    None if iconik no longer lists what is in it, but B2 still has the format's files.
+    None if iconik no longer lists what is in it, but B2 still has the files of its format, that is
+    of the asset's very version.
     """
     files = [
         replace(file, file_set_status=ACTIVE) if file.file_set_id == file_set_id else file
@@ -226,7 +229,10 @@ def _judge_deleted(
         return mine[0]
     if format_ids:
         return Unproven(file_set_id, "it is no longer on LucidLink", "none")
-    formats = wanted_formats(sight.formats, name)
-    if any(presence(each.id, sight.files, storages[1]).state == "there" for each in formats):
+    formats = [version] if version else [each.id for each in wanted_formats(sight.formats, name)]
+    if len(formats) > 1:
+        reason = "iconik no longer tells of which version it is"
+        return Unproven(file_set_id, reason, "none")
+    if any(presence(each, sight.files, storages[1]).state == "there" for each in formats):
         return None
     return Unproven(file_set_id, "B2 no longer has its files", "none")

@@ -256,8 +256,9 @@ def test_assets_that_a_newer_click_took_over_hide_no_others(engine: sa.Engine) -
 def test_a_deletion_is_noted_before_it_begins(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, action="remove")
     (held,) = claims.take(1, NOW)
-    assert claims.may_delete(held, {"set-1": "ORIGINAL"})
-    assert stands(engine, operation.number)[1] == Memo(deleting={"set-1": "ORIGINAL"})
+    assert claims.may_delete(held, {"set-1": "ORIGINAL"}, {"set-1": "format-1"})
+    begun = Memo(deleting={"set-1": "ORIGINAL"}, versions={"set-1": "format-1"})
+    assert stands(engine, operation.number)[1] == begun
 
 
 @pytest.mark.parametrize("is_known", [True, False])
@@ -269,7 +270,7 @@ def test_nothing_is_deleted_once_a_newer_click_may_want_it(
     newer = clicked(engine, a_click("add"))
     if is_known:
         a_ledger(engine).expand(newer.number, 1, ["a1"], {})
-    assert not claims.may_delete(held, {"set-1": "ORIGINAL"})
+    assert not claims.may_delete(held, {"set-1": "ORIGINAL"}, {"set-1": "format-1"})
     assert held.memo == stands(engine, operation.number)[1] == Memo()
 
 

@@ -40,6 +40,12 @@ SETTLE = 60_000
 FORMATS = ("ORIGINAL", "PROXY")
 OLD = "format-old"
 OLD_SET = f"set-{LL}-{OLD}"
+BOTH_VERSIONS = [
+    Format(OLD, "ORIGINAL", "2026-01-01"),
+    Format(ORIGINAL, "ORIGINAL", "2026-02-01"),
+]
+OLD_FILES = {"format_id": OLD, "directory_path": "old"}
+MARKED = {"file_set_status": "DELETED"}
 PROXY = {"format_id": "format-proxy", "directory_path": "proxies"}
 
 
@@ -105,7 +111,7 @@ def test_what_is_proven_safe_is_deleted_by_its_id_and_purged(
     iconik.has(on_ll(), on_b2())
     assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed")
     assert deletions(iconik) == DELETION
-    assert held.memo.deleting == {}
+    assert held.memo == Memo()
 
 
 def test_a_format_that_the_asset_lacks_is_told(
@@ -275,7 +281,8 @@ def test_an_interrupted_deletion_is_remembered(
     iconik.problems[at] = IconikUnavailable("delete", "no answer")
     with pytest.raises(IconikUnavailable):
         look(iconik, held, claims)
-    assert stored_memo(engine).deleting == held.memo.deleting == {LL_SET: "ORIGINAL"}
+    begun = Memo(deleting={LL_SET: "ORIGINAL"}, versions={LL_SET: ORIGINAL})
+    assert stored_memo(engine) == held.memo == begun
 
 
 @pytest.mark.parametrize("statuses", [{LL_SET: "DELETED"}, {}])
@@ -348,15 +355,46 @@ def test_a_purge_is_right_where_iconik_lists_no_deleted_files_but_b2_has_them(
     assert look(iconik, held, claims).outcomes == {"ORIGINAL": Outcome("removed")}
 
 
+def no_files_of_marked_version(iconik: FakeIconik, on_b2_still: File) -> None:
+    """Have iconik list no files of the older of two versions, which was marked deleted."""
+    iconik.has(on_b2_still, formats=BOTH_VERSIONS)
+    iconik.known_statuses[ASSET] = {OLD_SET: "DELETED"}
+
+
+def test_another_version_on_b2_is_no_ground_for_a_purge(iconik: FakeIconik, claims: Claims) -> None:
+    no_files_of_marked_version(iconik, on_b2())
+    held = Held(ASSET, (), Memo(deleting={OLD_SET: "ORIGINAL"}, versions={OLD_SET: OLD}))
+    kind, reason = look(iconik, held, claims).outcomes["ORIGINAL"]
+    assert (kind, deletions(iconik)) == ("failed", [])
+    assert reason.startswith("B2 no longer has its files, seen after")
+
+
+def test_the_same_version_on_b2_is_ground_for_a_purge(iconik: FakeIconik, claims: Claims) -> None:
+    no_files_of_marked_version(iconik, on_b2(**OLD_FILES))
+    held = Held(ASSET, (), Memo(deleting={OLD_SET: "ORIGINAL"}, versions={OLD_SET: OLD}))
+    assert look(iconik, held, claims).outcomes == {"ORIGINAL": Outcome("removed")}
+    assert held.memo == Memo()
+
+
+def test_what_an_older_memo_does_not_tell_apart_is_not_purged(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    no_files_of_marked_version(iconik, on_b2(**OLD_FILES))
+    held = Held(ASSET, (), Memo(deleting={OLD_SET: "ORIGINAL"}))
+    kind, reason = look(iconik, held, claims).outcomes["ORIGINAL"]
+    assert (kind, deletions(iconik)) == ("failed", [])
+    assert reason.startswith("iconik no longer tells of which version it is, seen after")
+
+
 @pytest.mark.parametrize("status", ["ACTIVE", "ARCHIVED", "None"])
 def test_what_is_not_deleted_is_never_purged_without_a_new_proof(
     iconik: FakeIconik, claims: Claims, status: str
 ) -> None:
     iconik.has(on_ll(file_set_status=status), on_b2())
     iconik.known_statuses[ASSET] = {LL_SET: status}
-    held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
+    held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}, versions={LL_SET: ORIGINAL}))
     assert look(iconik, held, claims).outcomes == {}
-    assert (deletions(iconik), held.memo.deleting) == ([], {})
+    assert (deletions(iconik), held.memo) == ([], Memo())
 
 
 def test_a_deletion_that_never_began_is_proven_anew(
@@ -399,12 +437,6 @@ EDITED = (
     f"set {OLD_SET} was marked deleted, so its files were not removed: restore it from iconik's "
     "delete queue"
 )
-BOTH_VERSIONS = [
-    Format(OLD, "ORIGINAL", "2026-01-01"),
-    Format(ORIGINAL, "ORIGINAL", "2026-02-01"),
-]
-OLD_FILES = {"format_id": OLD, "directory_path": "old"}
-MARKED = {"file_set_status": "DELETED"}
 
 
 def edited_after_its_mark(iconik: FakeIconik, held: Held, *others: File) -> None:
@@ -540,7 +572,7 @@ def test_a_refused_deletion_is_told_of_the_format_that_it_was_about(
         "ORIGINAL": Outcome("failed", f"could not delete it: it needs can_delete_files{told}"),
         "PROXY": Outcome("absent"),
     }
-    assert held.memo.deleting == remembered
+    assert (held.memo.deleting, list(held.memo.versions)) == (remembered, list(remembered))
 
 
 def test_a_refused_purge_of_a_half_done_deletion_is_told(
