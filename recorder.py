@@ -6,6 +6,7 @@ It only records: it enqueues through ``DBOSClient`` and answers. ``engine.py`` r
 import logging
 import threading
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -37,6 +38,9 @@ LOOK_INTERVAL = 0.2
 WEB_PATIENCE = 5.0
 # iconik waits about ten seconds for an answer.
 ANSWER_WITHIN = 8.0
+
+# Reads within the transaction that records, and raises what is to keep a click from being recorded.
+LastLook = Callable[[sa.Connection], None]
 
 
 def queue_of(fingerprint: str) -> str:
@@ -130,21 +134,25 @@ class Recorder:
         except (SQLAlchemyError, OSError) as error:
             log.error("the database can't be opened yet: %s", _brief(error))
 
-    def record(self, click: CustomAction, retry: Retry | None = None) -> tuple[str, bool]:
+    def record(
+        self, click: CustomAction, retry: Retry | None = None, last_look: LastLook | None = None
+    ) -> tuple[str, bool]:
         """Write a click down as an operation, durably.
 
         Args:
             retry: which operation is tried again, where nobody clicked in iconik.
+            last_look: no other click comes between it and this one.
 
         Returns:
             The operation's id, and whether it is a new one: the same click while one runs is that.
 
         Raises:
             RecordingError: it is not written down.
+            PluginError: what ``last_look`` raises.
         """
         deadline = Deadline(ANSWER_WITHIN)
         try:
-            return deadline.wait_for(lambda: self._record(click, retry, deadline))
+            return deadline.wait_for(lambda: self._record(click, retry, last_look, deadline))
         except (SQLAlchemyError, OSError, SettingsError) as error:
             log.error("a click could not be recorded: %s", _brief(error))
             raise RecordingError("the operation could not be recorded; try again later") from error
@@ -168,12 +176,18 @@ class Recorder:
         return CustomAction(**given["args"][0])
 
     def _record(
-        self, click: CustomAction, retry: Retry | None, deadline: Deadline
+        self,
+        click: CustomAction,
+        retry: Retry | None,
+        last_look: LastLook | None,
+        deadline: Deadline,
     ) -> tuple[str, bool]:
         digest, token = click.digest, click.auth_token
         sealed = self._cipher.serialize(token) if token else ""
         engine, client = self.prepare()
         with writing(engine) as connection:
+            if last_look:
+                last_look(connection)
             running = clicks.same_running(connection, click, digest, sealed)
             if running:
                 return running, False

@@ -1,7 +1,8 @@
 """Trying an operation again: recorded like a click, with what the click said that began it."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,7 +11,8 @@ from entries import Operation, Retry
 from errors import RetryError
 from ledger import Ledger
 from recorder import Recorder
-from tables import assets, operations
+from rivals import opposites
+from tables import assets
 
 # What came to nothing, and may come to something the next time.
 WORTH_TRYING = frozenset({"kept", "failed"})
@@ -23,7 +25,8 @@ def try_again(
 
     It has the storages, formats and token of the click, and is the newest of all: so it takes over
     from what was clicked since. That is why, unless everything is to be done again, it leaves out
-    the assets that the opposite was clicked for since then; and it must be known which those are.
+    the assets that the opposite was clicked for since then; and it must be known which those are,
+    so nothing is opened anew once the opposite was clicked for whatever it was.
 
     Args:
         by: who asks for it.
@@ -44,59 +47,68 @@ def try_again(
         raise RetryError(f"there is no operation {operation_id}")
     if operation.ended_ms is None:
         raise RetryError("it hasn't ended: wait for its end, or stop it first")
-    click = recorder.click_of(operation_id)
+    click, retry = recorder.click_of(operation_id), Retry(operation.id, by)
+    if everything:
+        return recorder.record(click, retry)
+    with engine.connect() as connection:
+        since = opposites(connection, operation)
     # Where its assets were never listed, all of it is undone.
-    if not everything and operation.is_expanded:
-        click = _left_of(engine, operation, click)
-    return recorder.record(click, Retry(operation.id, by))
+    undone = _undone(engine, operation, click) if operation.is_expanded else click
+    left = _left_of(engine, undone, since)
+
+    def last_look(connection: sa.Connection) -> None:
+        if _clicks(opposites(connection, operation)) != _clicks(since):
+            raise RetryError("the opposite was clicked just now: try again")
+
+    return recorder.record(left, retry, last_look)
 
 
-def _left_of(engine: sa.Engine, operation: Operation, click: CustomAction) -> CustomAction:
-    """A click on what is left of an operation."""
+def _undone(engine: sa.Engine, operation: Operation, click: CustomAction) -> CustomAction:
+    """A click on what an operation has not done, though it listed its assets."""
     ledger = Ledger(engine)
-    taken = set(_clicked_since(engine, operation))
-    left = [
+    undone = [
         asset_id
         for asset_id, _, outcomes in ledger.outcomes(operation.number)
-        if asset_id not in taken
-        and any(
+        if any(
             name not in outcomes or outcomes[name].kind in WORTH_TRYING
             for name in operation.formats
         )
     ]
     unopened = ledger.gone(operation.number)
-    narrowed = replace(
+    return replace(
         click,
         context="BULK",
-        asset_ids=tuple(left),
+        asset_ids=tuple(undone),
         collection_ids=_named(unopened, "collection"),
         saved_search_ids=_named(unopened, "saved search"),
     )
-    if not narrowed.selection:
-        since = ", or was clicked for the opposite since" if taken else ""
-        raise RetryError(f"nothing is left to try again: all of it was done{since}")
-    return narrowed
 
 
-def _clicked_since(engine: sa.Engine, operation: Operation) -> Iterator[str]:
-    """The assets for which the opposite of an operation was clicked after it."""
-    opposite = sa.select(operations).where(
-        operations.c.number > operation.number,
-        operations.c.action != operation.action,
-        operations.c.ll_storage_id == operation.ll_storage_id,
-    )
+def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any]]) -> CustomAction:
+    """A click on what was undone, without what the opposite was clicked for since."""
+    if since and not undone.tells_assets:
+        raise RetryError(
+            "the opposite was clicked since, and it isn't known which of that is in the "
+            "collections and saved searches that were not listed: click in iconik instead"
+        )
+    if any(row.ended_ms is None and row.expanded < row.clicks for row in since):
+        raise RetryError(
+            "the opposite was clicked since, and which assets that is about isn't known yet: "
+            "try again in a minute"
+        )
+    of_opposites = assets.c.number.in_([row.number for row in since])
     with engine.connect() as connection:
-        newer = [
-            row for row in connection.execute(opposite) if set(row.formats) & set(operation.formats)
-        ]
-        if any(row.ended_ms is None and row.expanded < row.clicks for row in newer):
-            raise RetryError(
-                "the opposite was clicked since, and which assets that is about isn't known yet: "
-                "try again in a minute"
-            )
-        numbers = [row.number for row in newer]
-        since = sa.select(assets.c.asset_id).where(assets.c.number.in_(numbers))
-        yield from connection.execute(since).scalars()
+        taken = set(connection.execute(sa.select(assets.c.asset_id).where(of_opposites)).scalars())
+    left = replace(undone, asset_ids=tuple(each for each in undone.asset_ids if each not in taken))
+    if not left.selection:
+        also = ", or was clicked for the opposite since" if taken else ""
+        raise RetryError(f"nothing is left to try again: all of it was done{also}")
+    return left
+
+
+def _clicks(since: Sequence[sa.Row[Any]]) -> dict[int, int]:
+    """How often each of some operations was clicked."""
+    return {row.number: row.clicks for row in since}
 
 
 def _named(unopened: dict[str, str], kind: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ All of it is read inside the transaction that acts on it, so that there is one o
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -68,6 +69,23 @@ def is_in_older_hands(connection: sa.Connection, operation: Operation) -> sa.Col
         )
         .exists()
     )
+
+
+def opposites(connection: sa.Connection, operation: Operation) -> list[sa.Row[Any]]:
+    """The newer operations that do the opposite of one, for whichever assets, ended or not.
+
+    Returns:
+        Their numbers, formats, clicks, expanded, and ended_ms.
+    """
+    columns = ("number", "formats", "clicks", "expanded", "ended_ms")
+    rows = connection.execute(
+        sa.select(*(operations.c[name] for name in columns)).where(
+            _on_the_same_storage(operation),
+            operations.c.number > operation.number,
+            operations.c.action != operation.action,
+        )
+    )
+    return [row for row in rows if _overlap(row.formats, operation)]
 
 
 def _on_the_same_storage(operation: Operation) -> sa.ColumnElement[bool]:

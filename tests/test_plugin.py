@@ -17,7 +17,7 @@ from custom_action import CustomAction
 from entries import Retry
 from errors import RecordingError, SettingsError
 from plugin import LARGEST_BODY, create_app
-from recorder import Recorder
+from recorder import LastLook, Recorder
 from settings import Settings
 from version import VERSION
 
@@ -42,7 +42,9 @@ class FakeRecorder(Recorder):
         self.is_new = True
         self.problem: Exception | None = None
 
-    def record(self, click: CustomAction, retry: Retry | None = None) -> tuple[str, bool]:
+    def record(
+        self, click: CustomAction, retry: Retry | None = None, last_look: LastLook | None = None
+    ) -> tuple[str, bool]:
         """Remember a click."""
         self.recorded.append(click)
         if self.problem:

@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from claims import Claims
 from custom_action import CustomAction
 from database import connect
-from entries import Operation
+from entries import Operation, Retry
 from errors import RecordingError, RetryError
 from ledger import Ledger
 from outcomes import Outcome
-from recorder import Recorder
+from recorder import LastLook, Recorder
 from retrying import try_again
 from settings import Settings
-from tests.makers import ASSET, a_click, endings
+from tests.makers import ASSET, a_click, a_ledger, endings
 from turn import begin_term
 
 pytestmark = pytest.mark.usefixtures("opened_later")
@@ -183,6 +183,126 @@ def test_where_all_was_clicked_for_the_opposite_since_it_says_so(
     ended(engine, recorder, {"a1": {}}, replace(CLICK, action="add"))
     with pytest.raises(RetryError, match="or was clicked for the opposite since"):
         try_again(recorder, first, "Ada")
+
+
+OPENED = replace(CLICK, asset_ids=(), collection_ids=("c1",), context="COLLECTION")
+
+
+def failed_unlisted(recorder: Recorder, engine: sa.Engine, click: CustomAction) -> str:
+    """The first operation, which failed before its assets were listed; returns its id."""
+    operation_id, _ = recorder.record(click)
+    endings(engine).fail(1, "no token is good", NOW)
+    return operation_id
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {"collection_ids": ("c1",)},
+        {"saved_search_ids": ("s1",)},
+        {"asset_ids": ("a2",), "collection_ids": ("c1",)},
+    ],
+)
+def test_what_was_never_listed_does_not_take_over_from_the_opposite(
+    recorder: Recorder, engine: sa.Engine, selection: dict[str, tuple[str, ...]]
+) -> None:
+    click = replace(CLICK, **{"asset_ids": (), **selection})  # type: ignore[arg-type]
+    first = failed_unlisted(recorder, engine, click)
+    ended(engine, recorder, {"a1": DONE}, replace(CLICK, action="add", asset_ids=("a1",)))
+    with pytest.raises(RetryError, match="click in iconik instead"):
+        try_again(recorder, first, "Ada")
+
+
+def test_what_was_never_listed_does_not_take_over_from_the_opposite_that_runs(
+    recorder: Recorder, engine: sa.Engine
+) -> None:
+    first = failed_unlisted(recorder, engine, OPENED)
+    recorder.record(replace(OPENED, action="add"))
+    with pytest.raises(RetryError, match="click in iconik instead"):
+        try_again(recorder, first, "Ada")
+
+
+def test_what_could_not_be_opened_does_not_take_over_from_the_opposite(
+    recorder: Recorder, engine: sa.Engine
+) -> None:
+    first = ended(engine, recorder, {"a2": DONE}, OPENED, {"collection c1": "no"})
+    ended(engine, recorder, {"a1": DONE}, replace(CLICK, action="add", asset_ids=("a1",)))
+    with pytest.raises(RetryError, match="click in iconik instead"):
+        try_again(recorder, first, "Ada")
+
+
+def test_what_was_never_listed_is_left_alone_where_the_opposite_was_clicked_for_it_by_name(
+    recorder: Recorder, engine: sa.Engine
+) -> None:
+    first = failed_unlisted(recorder, engine, CLICK)
+    ended(engine, recorder, {"a1": DONE}, replace(CLICK, action="add", asset_ids=("a1",)))
+    second, _ = try_again(recorder, first, "Ada")
+    assert recorder.click_of(second).asset_ids == ("a2",)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"action": "remove", "asset_ids": ("a1",)},
+        {"action": "add", "ll_storage_id": "another"},
+        {"action": "add", "formats": ("EDIT_PROXY",)},
+    ],
+)
+def test_what_was_never_listed_is_tried_again_after_a_click_that_is_not_the_opposite(
+    recorder: Recorder, engine: sa.Engine, other: dict[str, object]
+) -> None:
+    first = failed_unlisted(recorder, engine, OPENED)
+    recorder.record(replace(CLICK, **other))  # type: ignore[arg-type]
+    second, _ = try_again(recorder, first, "Ada")
+    assert recorder.click_of(second) == OPENED
+
+
+def test_everything_is_done_again_even_after_the_opposite(
+    recorder: Recorder, engine: sa.Engine
+) -> None:
+    first = failed_unlisted(recorder, engine, OPENED)
+    recorder.record(replace(OPENED, action="add"))
+    second, _ = try_again(recorder, first, "Ada", everything=True)
+    assert recorder.click_of(second) == OPENED
+
+
+class Overtaken(Recorder):
+    """A recorder where somebody clicks right before a retry is recorded."""
+
+    click = replace(CLICK, action="add", asset_ids=("a1",))
+
+    def record(
+        self, click: CustomAction, retry: Retry | None = None, last_look: LastLook | None = None
+    ) -> tuple[str, bool]:
+        super().record(self.click)
+        return super().record(click, retry, last_look)
+
+
+@pytest.fixture
+def overtaken(settings: Settings) -> Iterator[Recorder]:
+    recorder = Overtaken(settings)
+    yield recorder
+    recorder.close()
+
+
+def test_the_opposite_that_is_clicked_at_the_very_last_moment_is_not_overlooked(
+    engine: sa.Engine, recorder: Recorder, ledger: Ledger, overtaken: Recorder
+) -> None:
+    first = ended(engine, recorder, {"a1": {}, "a2": {}})
+    with pytest.raises(RetryError, match="clicked just now: try again"):
+        try_again(overtaken, first, "Ada")
+    assert [operation.action for operation in ledger.running()] == ["add"]
+
+
+def test_the_opposite_that_is_clicked_once_more_at_the_last_moment_is_not_overlooked(
+    engine: sa.Engine, recorder: Recorder, overtaken: Recorder
+) -> None:
+    first = ended(engine, recorder, {"a1": {}, "a2": {}})
+    opposite, _ = recorder.record(Overtaken.click)
+    ledger = a_ledger(engine)
+    ledger.expand(operation_of(ledger, opposite).number, 1, ["a1"], {})
+    with pytest.raises(RetryError, match="clicked just now: try again"):
+        try_again(overtaken, first, "Ada")
 
 
 @pytest.mark.parametrize(
