@@ -12,7 +12,8 @@ An asset of an operation is in one of these states:
 Before an operation touches an asset, it leaves to newer operations what they want, and waits for
 older ones that have the asset held, copying or settling. So a newer one always looks at what the
 older have left behind, and what it does is what lasts. Copies that an operation left behind when it
-was stopped, or failed, are followed by the next that is about the asset.
+was stopped, or failed, are followed by the next that is about the asset; which also looks for those
+that were asked for without an answer.
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,13 +6,13 @@ again when the last job of their batch has ended, well or not.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from entries import Held, Memo, Operation
-from tables import assets, change_assets, copies, insert_new, operations
+from tables import LET_GO, assets, change_assets, copies, insert_new, operations
 from turn import writing_in_term
 
 
@@ -135,15 +135,58 @@ class Followed:
             )
 
     def take_over(self, connection: sa.Connection, rows: Sequence[Any]) -> set[str]:
-        """Follow the copies of some assets that an operation left behind.
+        """Follow the copies of some assets that an operation left behind, or may have left behind.
 
         What this operation does would else be undone by a copy that ends later. An asset that was
         looked at already is beyond that.
 
         Returns:
-            The ids of the assets whose copies are followed now.
+            The ids of the assets that stand otherwise than in ``rows`` now.
         """
-        new = [row.asset_id for row in rows if row.state == "waiting"]
+        new = {row.asset_id: row.memo for row in rows if row.state == "waiting"}
+        if not new:
+            return set()
+        doubtful = self._take_over_doubts(connection, new)
+        return doubtful | self._take_over_copies(connection, list(new))
+
+    def _take_over_doubts(
+        self, connection: sa.Connection, memos: Mapping[str, Mapping[str, Any]]
+    ) -> set[str]:
+        """Note of some assets that it isn't known whether iconik was asked for copies of them.
+
+        Whoever let go of them without knowing needn't mind it any more, unless that may have been
+        about other formats, too.
+
+        Args:
+            memos: theirs, by id.
+
+        Returns:
+            The ids of those that this is so with.
+        """
+        let_go = connection.execute(
+            sa.select(assets.c.number, assets.c.asset_id, assets.c.memo, operations.c.formats)
+            .join(operations, operations.c.number == assets.c.number)
+            .where(
+                assets.c.asset_id.in_(list(memos)),
+                assets.c.state.in_(LET_GO),
+                # Where it is known, the key is not in the text.
+                sa.cast(assets.c.memo, sa.Text).contains('"asking"'),
+                operations.c.ll_storage_id == self._operation.ll_storage_id,
+            )
+        )
+        changes, mine = {}, set(self._operation.formats)
+        for row in let_go.all():
+            if mine.issuperset(row.formats):
+                known = replace(Memo(**row.memo), asking=False).as_json()
+                change_assets(connection, row.number, {row.asset_id: {"memo": known}})
+            if mine.intersection(row.formats):
+                unknown = replace(Memo(**memos[row.asset_id]), asking=True).as_json()
+                changes[row.asset_id] = {"state": "settling", "memo": unknown}
+        change_assets(connection, self._number, changes)
+        return set(changes)
+
+    def _take_over_copies(self, connection: sa.Connection, new: Sequence[str]) -> set[str]:
+        """Follow the copies of some new assets that an operation left behind; returns which."""
         left = connection.execute(
             sa.select(assets.c.asset_id, copies.c.job_id, copies.c.format_name, copies.c.asked_ms)
             .join(operations, operations.c.number == assets.c.number)

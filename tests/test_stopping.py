@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -336,6 +337,100 @@ def test_a_copy_that_was_left_when_the_operation_fails_in_the_end_is_followed_to
     newer = claims_of(engine, expanded(engine, REMOVE))
     assert newer.take(1, NOW) == []
     assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
+
+
+def failed_unanswered(
+    engine: sa.Engine, jobs: dict[str, str] | None = None, click: CustomAction = ADD
+) -> None:
+    """An operation that failed after a request for copies that had no answer, but for some jobs."""
+    claims = claims_of(engine, expanded(engine, click))
+    held = claims.take(1, NOW)
+    claims.asking([(each, {}) for each in held])
+    claims.copies.begin(held, jobs or {}, NOW)
+    endings(engine).fail(1, "no token is good", NOW)
+
+
+def test_a_request_for_copies_that_a_failed_operation_had_no_answer_to_is_minded(
+    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
+) -> None:
+    failed_unanswered(engine)
+    iconik.has(on_b2())
+    iconik.known_transfers[ASSET] = [Job("job-1", "READY", ASSET)]
+    iconik.known_jobs["job-1"] = Job("job-1", "READY")
+
+    def land(wait: int) -> None:
+        if wait == 3:
+            iconik.has(on_b2(), on_ll())
+            iconik.known_transfers[ASSET] = []
+            iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+
+    assert run(clicked(engine, REMOVE), REMOVE, land)["counts"]["removed"] == 1
+
+
+def test_it_is_minded_besides_the_copies_that_are_followed(engine: sa.Engine) -> None:
+    failed_unanswered(engine, {"job-1": "ORIGINAL"})
+    claims = claims_of(engine, expanded(engine, REMOVE))
+    assert claims.take(1, NOW) == []
+    (copy,) = claims.copies.under_way()
+    claims.copies.ended(copy, {}, "")
+    (held,) = claims.take(1, NOW)
+    assert held.memo.asking
+
+
+def test_it_is_minded_even_after_a_kill(engine: sa.Engine) -> None:
+    failed_unanswered(engine)
+    operation = expanded(engine, REMOVE)
+    claims_of(engine, operation).take(1, NOW)
+    begin_term(engine, NOW)
+    claims = claims_of(engine, operation)
+    claims.recover(NOW)
+    (held,) = claims.take(1, NOW + GRACE_MS)
+    assert held.memo.asking
+
+
+def test_it_is_minded_by_the_next_alone(engine: sa.Engine) -> None:
+    failed_unanswered(engine)
+    claims = claims_of(engine, expanded(engine, REMOVE))
+    (held,) = claims.take(1, NOW)
+    held.memo.asking = False
+    claims.note(held, "done", {})
+    (held,) = claims_of(engine, expanded(engine, ADD)).take(1, NOW)
+    assert not held.memo.asking
+
+
+def test_it_is_minded_by_the_next_for_each_format(engine: sa.Engine) -> None:
+    both = ("ORIGINAL", "PROXY")
+    failed_unanswered(engine, click=replace(ADD, formats=both))
+    for name in both:
+        claims = claims_of(engine, expanded(engine, replace(REMOVE, formats=(name,))))
+        (held,) = claims.take(1, NOW)
+        assert held.memo.asking
+
+
+def test_it_is_minded_by_the_next_but_one_if_the_next_fails_first(engine: sa.Engine) -> None:
+    failed_unanswered(engine)
+    claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
+    endings(engine).fail(2, "no token is good", NOW)
+    (held,) = claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
+    assert held.memo.asking
+
+
+def test_what_was_given_up_with_such_a_request_is_minded_too(engine: sa.Engine) -> None:
+    claims = claims_of(engine, expanded(engine, ADD))
+    (held,) = claims.take(1, NOW)
+    held.memo.asking = True
+    claims.note(held, "done", {"ORIGINAL": Outcome("failed", "iconik answered 503")})
+    (held,) = claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
+    assert held.memo.asking
+
+
+@pytest.mark.parametrize("other", [{"formats": ("EDIT_PROXY",)}, {"ll_storage_id": "another"}])
+def test_a_request_for_something_else_is_not_minded(
+    engine: sa.Engine, other: dict[str, Any]
+) -> None:
+    failed_unanswered(engine)
+    (held,) = claims_of(engine, expanded(engine, a_click("remove", **other))).take(1, NOW)
+    assert not held.memo.asking
 
 
 # Running
