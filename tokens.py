@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
+from cryptography.fernet import InvalidToken
 
 from cipher import Cipher
 from custom_action import CustomAction
@@ -73,9 +74,21 @@ def of_operation(
         )
         with engine.connect() as connection:
             sealed = connection.execute(newest).scalar()
-        return str(Cipher(settings.secrets).deserialize(sealed)) if sealed else ""
+        return _unsealed(sealed, settings) if sealed else ""
 
     return Tokens((click.auth_token, settings.iconik_token or ""), renewed)
+
+
+def _unsealed(sealed: str, settings: Settings) -> str:
+    """A token, decrypted; "" if none of this host's secrets fits."""
+    try:
+        return str(Cipher(settings.secrets).deserialize(sealed))
+    except InvalidToken:
+        log.warning(
+            "the token of the last click can't be read: it was encrypted with another "
+            "BZ_SHARED_SECRET, so this host goes without it; give all hosts the same secrets"
+        )
+        return ""
 
 
 def keep(connection: sa.Connection, number: int, sealed: str) -> None:

@@ -72,6 +72,24 @@ def test_an_operation_has_its_click_s_then_the_application_s_then_the_last_one_s
         several.current(CALL)
 
 
+def test_a_token_that_another_secret_has_encrypted_is_passed_over(
+    settings: Settings, engine: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    click = a_click(auth_token="of the click")
+    operation = clicked(engine, click)
+    newer = Cipher(("the secret of another host, which has it already",))
+    sealed = newer.serialize("of the second click")
+    with writing(engine) as connection:
+        tokens.keep(connection, operation.number, sealed)
+    several = of_operation(operation.id, click, settings, engine)
+    for token in ("of the click", settings.iconik_token or ""):
+        several.reject(token)
+    with pytest.raises(TokenRejected):
+        several.current(CALL)
+    assert "encrypted with another BZ_SHARED_SECRET" in caplog.text
+    assert sealed not in caplog.text
+
+
 def test_an_operation_that_was_clicked_once_has_no_more(
     settings: Settings, engine: sa.Engine
 ) -> None:
