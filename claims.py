@@ -22,7 +22,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import rivals
-from entries import Held, Memo, Operation
+from entries import SOME_TIME, Held, Memo, Operation
 from followed import Followed
 from outcomes import Outcome, merged
 from tables import TOUCHING, assets, change_assets, operations
@@ -60,6 +60,11 @@ class Claims:
     def formats(self) -> tuple[str, ...]:
         """Names of the formats that the operation is about, in the order of the click."""
         return self._operation.formats
+
+    @property
+    def is_add(self) -> bool:
+        """Whether the operation is to bring the assets to LucidLink, and not to remove them."""
+        return self._operation.action == "add"
 
     def recover(self, now_ms: int) -> None:
         """Take up what a killed process had in hand, to be looked at again before anyone else."""
@@ -223,7 +228,7 @@ class Claims:
         with writing_in_term(self._engine, self._term) as connection:
             self._note(connection, [(held, outcomes)], state, due_ms)
 
-    def asking(self, wanted: Sequence[tuple[Held, Mapping[str, Outcome]]]) -> None:
+    def asking(self, wanted: Sequence[tuple[Held, Mapping[str, Outcome]]], now_ms: int) -> None:
         """Note of assets that are held that copies of them are about to be asked for.
 
         Args:
@@ -231,7 +236,7 @@ class Claims:
         """
         with writing_in_term(self._engine, self._term, is_vital=True) as connection:
             for held, _ in wanted:
-                held.memo.asking = True
+                held.memo.asking = now_ms if self.is_add else SOME_TIME
             self._note(connection, wanted, "held", 0)
 
     def _note(

@@ -57,7 +57,7 @@ def ask(
                 for each in some:
                     each.memo.asked[name] = refusal
         for each, _ in wanted:
-            each.memo.asking = False
+            each.memo.asking = 0
     finally:
         claims.copies.begin([each for each, _ in wanted], jobs, now_ms)
 
@@ -69,7 +69,7 @@ def take_up(iconik: Iconik, claims: Claims, held: Held, now_ms: int) -> bool:
     find the asset being copied already, and tell nothing of when that comes to its end.
 
     Returns:
-        Whether there are any.
+        Whether there are any, or it isn't known yet: then the asset is looked at again later.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
@@ -78,7 +78,14 @@ def take_up(iconik: Iconik, claims: Claims, held: Held, now_ms: int) -> bool:
     # What was followed once, and has not ended, was given up.
     known = claims.copies.known({each.id for each in jobs} | {each.parent_id for each in jobs})
     running = [job for job in jobs if not {job.id, job.parent_id} & known]
-    held.memo.asking = False
+    listed_ms = held.memo.asking + LISTING_LAG_MS
+    # An Add that still wants the copies asks again, and follows those. Whatever else comes next for
+    # the asset would be undone by them.
+    is_wanted = claims.is_add and held.formats
+    if not running and not is_wanted and now_ms < listed_ms:
+        claims.note(held, "settling", {}, listed_ms)
+        return True
+    held.memo.asking = 0
     if running:
         log.debug("asset %s is being copied already: %s jobs", held.asset_id, len(running))
         held.memo.unfinished_ms = None

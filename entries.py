@@ -8,6 +8,9 @@ import sqlalchemy as sa
 
 from custom_action import Action
 
+# What it was before there were times, ``true``, is read as this.
+SOME_TIME = 1
+
 
 @dataclass(frozen=True)
 class Retry:
@@ -88,7 +91,8 @@ class Memo:
             formats of one name.
         formats: by name, the id of each wanted format, once copies were asked for.
         hint: by name, the ids of formats that a listing said could be copied at once.
-        asking: copies were about to be asked for, and it isn't known whether iconik heard it.
+        asking: when copies were about to be asked for, of which it isn't known whether iconik heard
+            it; ``SOME_TIME`` where it doesn't matter when, as with those to B2, and 0 for not.
         failures: how often in a row iconik gave no usable answer about this asset.
     """
 
@@ -98,7 +102,7 @@ class Memo:
     versions: dict[str, str] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
     hint: dict[str, str] = field(default_factory=dict)
-    asking: bool = False
+    asking: int = 0
     failures: int = 0
 
     def end_deletion(self, file_set_id: str) -> None:

@@ -174,16 +174,20 @@ class Followed:
                 operations.c.ll_storage_id == self._operation.ll_storage_id,
             )
         )
-        changes, mine = {}, set(self._operation.formats)
+        asked: dict[str, int] = {}
+        mine = set(self._operation.formats)
         for row in let_go.all():
             if mine.issuperset(row.formats):
-                known = replace(Memo(**row.memo), asking=False).as_json()
+                known = replace(Memo(**row.memo), asking=0).as_json()
                 change_assets(connection, row.number, {row.asset_id: {"memo": known}})
             if mine.intersection(row.formats):
-                unknown = replace(Memo(**memos[row.asset_id]), asking=True).as_json()
-                changes[row.asset_id] = {"state": "settling", "memo": unknown}
+                asked[row.asset_id] = max(asked.get(row.asset_id, 0), Memo(**row.memo).asking)
+        changes = {}
+        for asset_id, asked_ms in asked.items():
+            unknown = replace(Memo(**memos[asset_id]), asking=asked_ms).as_json()
+            changes[asset_id] = {"state": "settling", "memo": unknown}
         change_assets(connection, self._number, changes)
-        return set(changes)
+        return set(asked)
 
     def _take_over_copies(self, connection: sa.Connection, new: Sequence[str]) -> set[str]:
         """Follow the copies of some new assets that an operation left behind; returns which."""

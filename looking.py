@@ -153,9 +153,9 @@ class Looks:
                 for held, look in wanted:
                     self._let_go(held, 0, look.outcomes)
             elif wanted:
-                self._claims.asking([(held, look.outcomes) for held, look in wanted])
-                copies = [(held, look.copies) for held, look in wanted]
                 now, route = self._clock.now_ms(), self._means.route
+                self._claims.asking([(held, look.outcomes) for held, look in wanted], now)
+                copies = [(held, look.copies) for held, look in wanted]
                 copying.ask(self._iconik, self._claims, route, copies, now)
         finally:
             if batch.unanswered:

@@ -670,7 +670,7 @@ def test_what_cannot_be_undone_is_on_disk_before_it_is_done(
     (held,) = claims.take(1, NOW)
     waits_for_disk.clear()
     assert claims.may_delete(held, {"set-1": "ORIGINAL"})
-    claims.asking([(held, {})])
+    claims.asking([(held, {})], NOW)
     assert waits_for_disk == [True, True]
 
 

@@ -8,11 +8,13 @@ import pytest
 import sqlalchemy as sa
 
 from claims import Claims
-from copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow
+from copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow, take_up
+from custom_action import Action
 from entries import Held
 from errors import IconikRefused, IconikUnavailable, TokenRejected
 from records import Job
-from tests.makers import B2, LL, FakeIconik, a_click, a_database, expanded
+from tables import assets
+from tests.makers import B2, LL, FakeIconik, a_click, a_database, endings, expanded
 from turn import begin_term
 
 TO_LL = Route(source_id=B2, target_id=LL)
@@ -125,6 +127,82 @@ def test_what_was_asked_for_is_not_forgotten_when_iconik_goes_away(
     (copy,) = claims.copies.under_way()
     claims.copies.ended(copy, {}, "")
     assert said(claims) == [{"ORIGINAL": ""}]
+
+
+# Asking without an answer
+
+
+def unanswered(engine: sa.Engine, action: Action = "add") -> Claims:
+    """An operation whose request for the copy of its asset had no answer."""
+    claims = Claims(engine, expanded(engine, a_click(action)), term=1)
+    held = claims.take(1, NOW)
+    claims.asking([(each, {}) for each in held], NOW)
+    claims.copies.begin(held, {}, NOW)
+    return claims
+
+
+def test_a_copy_that_nobody_wants_any_more_is_looked_for_until_it_would_be_listed(
+    engine: sa.Engine, iconik: FakeIconik
+) -> None:
+    older = unanswered(engine)
+    newer = Claims(engine, expanded(engine, a_click("remove")), term=1)
+    (held,) = older.take(1, NOW)
+    assert take_up(iconik, older, held, NOW + LISTING_LAG_MS - 1)
+    for claims in (older, newer):
+        assert claims.take(1, NOW + LISTING_LAG_MS - 1) == []
+    (held,) = older.take(1, NOW + LISTING_LAG_MS)
+    assert not take_up(iconik, older, held, NOW + LISTING_LAG_MS)
+
+
+def test_a_copy_that_is_listed_late_is_followed(engine: sa.Engine, iconik: FakeIconik) -> None:
+    claims = unanswered(engine)
+    expanded(engine, a_click("remove"))
+    (held,) = claims.take(1, NOW)
+    assert take_up(iconik, claims, held, NOW)
+    iconik.known_transfers[held.asset_id] = [Job("job-1", "READY")]
+    (held,) = claims.take(1, NOW + LISTING_LAG_MS)
+    assert take_up(iconik, claims, held, NOW + LISTING_LAG_MS)
+    assert [copy.job_id for copy in claims.copies.under_way()] == ["job-1"]
+
+
+def test_a_remove_looks_as_long_for_the_copy_of_an_add_that_failed(
+    engine: sa.Engine, iconik: FakeIconik
+) -> None:
+    unanswered(engine)
+    endings(engine).fail(1, "no token is good", NOW)
+    claims = Claims(engine, expanded(engine, a_click("remove")), term=1)
+    (held,) = claims.take(1, NOW)
+    assert take_up(iconik, claims, held, NOW + LISTING_LAG_MS - 1)
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_whoever_still_wants_a_copy_asks_again_at_once(
+    engine: sa.Engine, iconik: FakeIconik, action: Action
+) -> None:
+    claims = unanswered(engine, action)
+    (held,) = claims.take(1, NOW)
+    assert not take_up(iconik, claims, held, NOW)
+
+
+def test_a_copy_to_b2_that_nobody_wants_any_more_holds_up_nobody(
+    engine: sa.Engine, iconik: FakeIconik
+) -> None:
+    claims = unanswered(engine, "remove")
+    expanded(engine, a_click("add"))
+    (held,) = claims.take(1, NOW)
+    assert not take_up(iconik, claims, held, NOW)
+
+
+def test_when_a_copy_was_asked_for_may_be_unknown(engine: sa.Engine, iconik: FakeIconik) -> None:
+    claims = unanswered(engine)
+    expanded(engine, a_click("remove"))
+    with engine.begin() as connection:
+        # As it once was stored.
+        connection.execute(
+            sa.update(assets).where(assets.c.number == 1).values(memo={"asking": True})
+        )
+    (held,) = claims.take(1, NOW)
+    assert not take_up(iconik, claims, held, NOW)
 
 
 # Following

@@ -345,7 +345,7 @@ def failed_unanswered(
     """An operation that failed after a request for copies that had no answer, but for some jobs."""
     claims = claims_of(engine, expanded(engine, click))
     held = claims.take(1, NOW)
-    claims.asking([(each, {}) for each in held])
+    claims.asking([(each, {}) for each in held], NOW)
     claims.copies.begin(held, jobs or {}, NOW)
     endings(engine).fail(1, "no token is good", NOW)
 
