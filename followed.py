@@ -200,7 +200,8 @@ class Followed:
             )
             .where(
                 assets.c.asset_id.in_(new),
-                assets.c.state == "left",
+                # Also one that is done with, but was looked at for a request without an answer.
+                assets.c.state.in_(LET_GO),
                 operations.c.ll_storage_id == self._operation.ll_storage_id,
                 ~copies.c.ended,
                 # "" where it isn't known which format a job is about.

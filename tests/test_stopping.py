@@ -377,6 +377,22 @@ def test_it_is_minded_besides_the_copies_that_are_followed(engine: sa.Engine) ->
     assert held.memo.asking
 
 
+def test_a_copy_that_was_left_beside_such_a_request_is_followed_too(engine: sa.Engine) -> None:
+    claims = claims_of(engine, expanded(engine, ADD))
+    (held,) = claims.take(1, NOW)
+    claims.asking([(held, {})], NOW)
+    claims.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
+    stop(engine)
+    claims.leave()
+    (held,) = claims.take(1, NOW)
+    held.memo.asking = 0
+    claims.note(held, "done", {})
+    assert endings(engine).end(found(engine, "operation-1"), NOW)
+    newer = claims_of(engine, expanded(engine, REMOVE))
+    assert newer.take(1, NOW) == []
+    assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
+
+
 def test_it_is_minded_even_after_a_kill(engine: sa.Engine) -> None:
     failed_unanswered(engine)
     operation = expanded(engine, REMOVE)
