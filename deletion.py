@@ -6,7 +6,7 @@ deleted, and then purge many at once, whatever assets they are of; and any can p
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
@@ -26,6 +26,7 @@ class Way:
         self._lacking = lacking
         self._lock = threading.Lock()
         self._is_offered: bool | None = None
+        self._doubted = set[str]()
 
     @contextmanager
     def trying(self) -> Iterator[bool]:
@@ -38,10 +39,19 @@ class Way:
                 finding_out.close()
             yield self._is_offered is not False
 
+    def doubt(self, ids: Iterable[str]) -> None:
+        """Remember that nothing came of it for these, and that another way is to show why."""
+        self._doubted.update(ids)
+
+    def is_doubted(self, ids: Iterable[str]) -> bool:
+        """Whether another way is still to show why nothing came of it for one of these."""
+        return not self._doubted.isdisjoint(ids)
+
     def found(self, is_offered: bool, why: object = "") -> None:
         """Remember whether it is offered; the first finding stands."""
         if self._is_offered is None:
             self._is_offered = is_offered
+            self._doubted.clear()
             if not is_offered:
                 log.info("%s: %s", self._lacking, why)
 
@@ -79,6 +89,9 @@ def delete(
             known.
         TokenRejected: iconik accepts no token any more.
     """
+    if ways.bulk_deletion.is_doubted(file_set_ids):
+        # The proof was too old by the time that it was answered. It would be so again.
+        return _mark_one_by_one(iconik, ways, asset_id, file_set_ids, until)
     with ways.bulk_deletion.trying() as is_offered:
         if is_offered:
             refusals = _delete_at_once(iconik, ways, asset_id, file_set_ids, until)
@@ -100,6 +113,7 @@ def _delete_at_once(
         ways.bulk_deletion.found(False, refusal)
         return None
     except NotFound:
+        ways.bulk_deletion.doubt(file_set_ids)
         return None
     except IconikRefused as refusal:
         if len(file_set_ids) == 1 or isinstance(refusal, NotPermitted):

@@ -72,6 +72,20 @@ def test_that_iconik_cannot_is_found_out_once(
     assert len(newer.called("delete_file_sets")) == 1
 
 
+def test_where_finding_out_takes_longer_than_a_proof_holds_the_next_look_goes_on_with_it(
+    newer: FakeIconik, ways: Ways
+) -> None:
+    newer.problems["delete_file_sets"] = NotFound("delete them", "no such thing")
+    newer.problems["delete_file_set"] = TooLate("delete it", "it had to wait")
+    with pytest.raises(TooLate):
+        delete(newer, ways, ASSET, ["s1"], FOR_EVER)
+    del newer.problems["delete_file_set"]
+    assert delete(newer, ways, ASSET, ["s1"], FOR_EVER) == (["s1"], {})
+    # Since then it is known, for others too.
+    delete(newer, ways, ASSET, ["s2"], FOR_EVER)
+    assert len(newer.called("delete_file_sets")) == 1
+
+
 def test_that_nothing_was_found_does_not_mean_that_iconik_cannot(
     newer: FakeIconik, ways: Ways, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -297,6 +297,15 @@ def test_a_half_done_deletion_is_brought_to_its_end(
     assert held.memo.deleting == {}
 
 
+def test_an_asset_of_which_deletions_get_on_is_given_up_no_sooner(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    iconik.has(on_ll(file_set_status="DELETED"), on_b2())
+    held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}, failures=9))
+    look(iconik, held, claims)
+    assert (held.memo.deleting, held.memo.failures) == ({}, 0)
+
+
 def test_nothing_is_purged_of_an_asset_that_is_gone(iconik: FakeIconik, claims: Claims) -> None:
     held = Held(ASSET, (), Memo(deleting={LL_SET: "ORIGINAL"}))
     gone = Outcome("vanished", "iconik knows the asset no more")
