@@ -8,12 +8,15 @@ from types import SimpleNamespace
 import hypothesis
 import pytest
 import responses
+import sqlalchemy as sa
 from responses import RequestsMock
 
 import settings as settings_module
 from iconik import Iconik
+from ledger import Ledger
 from settings import Settings
 from tests.fake_iconik import CLICK_TOKEN, FakeActions, NoPacer
+from tests.makers import a_database, a_ledger
 from tokens import Tokens
 from transport import Transport
 
@@ -122,3 +125,16 @@ def actions(http: RequestsMock) -> FakeActions:
 def opened_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a click is about is listed by the test, as with a collection."""
     monkeypatch.setattr("clicks.KNOWN_AT_ONCE", 0)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    """An empty database of this service, in SQLite."""
+    with a_database(tmp_path) as engine:
+        yield engine
+
+
+@pytest.fixture
+def ledger(engine: sa.Engine) -> Ledger:
+    """What is in ``engine``."""
+    return a_ledger(engine)

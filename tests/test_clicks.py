@@ -1,7 +1,5 @@
 """Clicks as they become operations: written down in order, and the same one once."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +15,6 @@ from tests.makers import (
     CLICKED,
     LL,
     a_click,
-    a_database,
     a_ledger,
     a_term,
     an_operation,
@@ -26,17 +23,6 @@ from tests.makers import (
     finish,
     found,
 )
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        yield engine
-
-
-@pytest.fixture
-def ledger(engine: sa.Engine) -> Ledger:
-    return a_ledger(engine)
 
 
 def test_the_assets_of_a_click_are_known_with_it(engine: sa.Engine) -> None:

@@ -1,8 +1,5 @@
 """How operations end, and what is forgotten of them."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
@@ -12,8 +9,6 @@ from history import History
 from ledger import Ledger
 from tests.makers import (
     a_click,
-    a_database,
-    a_ledger,
     a_term,
     answered,
     endings,
@@ -24,17 +19,6 @@ from tests.makers import (
 from turn import begin_term
 
 NOW = 1_000_000
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        yield engine
-
-
-@pytest.fixture
-def ledger(engine: sa.Engine) -> Ledger:
-    return a_ledger(engine)
 
 
 def test_an_operation_of_no_assets_ends_at_once(engine: sa.Engine) -> None:

@@ -1,7 +1,5 @@
 """What this service has taken on: written down in order, and never lost."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +13,6 @@ from outcomes import Outcome
 from tables import CHUNK, assets, insert_new
 from tests.makers import (
     a_click,
-    a_database,
     a_ledger,
     a_term,
     answered,
@@ -24,17 +21,6 @@ from tests.makers import (
 )
 
 NOW = 1_000_000
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        yield engine
-
-
-@pytest.fixture
-def ledger(engine: sa.Engine) -> Ledger:
-    return a_ledger(engine)
 
 
 def take_all(engine: sa.Engine, operation_id: str = "operation-1") -> Claims:

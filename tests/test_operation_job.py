@@ -1,7 +1,5 @@
 """The job that shows one operation: found or made, told how it stands, and aborted."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from ledger import Ledger
 from operation_job import BY, OperationJob
 from outcomes import Outcome
 from records import Job
-from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, endings, found
+from tests.makers import FakeIconik, a_click, a_ledger, a_term, clicked, endings, found
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -60,12 +58,6 @@ class Desk:
 
     def updates(self) -> list[dict[str, Any]]:
         return [call[2] for call in self.iconik.called("update_job")]
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        yield engine
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """What Remove does with one asset, in front of an iconik in memory."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
@@ -22,7 +19,6 @@ from tests.makers import (
     ORIGINAL,
     FakeIconik,
     a_click,
-    a_database,
     a_file,
     a_format,
     a_ledger,
@@ -47,12 +43,6 @@ BOTH_VERSIONS = [
 OLD_FILES = {"format_id": OLD, "directory_path": "old"}
 MARKED = {"file_set_status": "DELETED"}
 PROXY = {"format_id": "format-proxy", "directory_path": "proxies"}
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        yield engine
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """A database of another version of this service, or of somebody else."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
@@ -10,14 +7,8 @@ from errors import SettingsError
 from ledger import Ledger
 from schema import VERSION
 from tables import metadata
-from tests.makers import a_click, a_database, clicked, found
+from tests.makers import a_click, clicked, found
 from turn import begin_term, time_kept
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        yield engine
 
 
 def change(engine: sa.Engine, *statements: str) -> None:

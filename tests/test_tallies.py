@@ -1,8 +1,5 @@
 """What has come of operations in all, counted as they end."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
@@ -11,17 +8,11 @@ from entries import Held
 from outcomes import Outcome, given_up
 from tables import operations
 from tallies import Standing, Tally, standing
-from tests.makers import a_click, a_database, a_ledger, a_term, clicked, endings, found
+from tests.makers import a_click, a_ledger, a_term, clicked, endings, found
 
 NOW = 1_000_000
 ASSETS = ["asset-1", "asset-2", "asset-3"]
 NO_TWIN = Outcome("kept", "clip.mov has no twin on B2, and nothing can be copied there: allow it")
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        yield engine
 
 
 def begin(engine: sa.Engine) -> str:

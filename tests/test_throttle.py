@@ -1,8 +1,6 @@
 """Clients that guess at the secret are held back, each by itself."""
 
-from collections.abc import Iterator
 from ipaddress import ip_network
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -10,16 +8,9 @@ import sqlalchemy as sa
 import throttle as throttle_module
 from settings import LOCAL
 from tables import refusals
-from tests.makers import a_database
 from throttle import MOST_FAILURES, PERIOD_MS, Throttle, client_of
 
 NOW = 10_000_000
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        yield engine
 
 
 @pytest.fixture

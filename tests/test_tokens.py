@@ -1,8 +1,6 @@
 """Which token iconik is asked with, and what comes after it."""
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -13,16 +11,10 @@ from database import writing
 from errors import TokenRejected
 from settings import Settings
 from tables import newest_tokens
-from tests.makers import a_click, a_database, clicked, endings
+from tests.makers import a_click, clicked, endings
 from tokens import Tokens, of_operation
 
 CALL = "read storage 1"
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        yield engine
 
 
 def test_the_first_is_used_until_it_is_rejected(caplog: pytest.LogCaptureFixture) -> None:
