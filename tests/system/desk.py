@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from simulator.harness import SECRET, Service, Simulator, wait_for
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 # Those that an operation needs; without can_purge_files it only asks more often.
 ROLES = [
