@@ -291,7 +291,7 @@ class Service:
         """Whether an operation has its report."""
         return self.operation(operation_id).ended_ms is not None
 
-    def report(self, operation_id: str, seconds: float = 60.0) -> dict[str, Any]:
+    def report(self, operation_id: str, seconds: float = 120.0) -> dict[str, Any]:
         """Wait until an operation has ended; returns its report."""
         wait_for(f"end of {operation_id}", lambda: self.has_ended(operation_id), seconds)
         operation = self.operation(operation_id)
