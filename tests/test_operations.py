@@ -781,7 +781,14 @@ def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: B
 
 
 def held_by_an_older_one(bench: Bench) -> Callable[[], None]:
-    """Have an older operation hold the asset; returns what lets go of it."""
+    """Have an older operation hold one of ``BOTH``; the other's copy is under way.
+
+    Returns:
+        What lets go of it.
+    """
+    bench.iconik.has(on_ll())
+    bench.iconik.has(on_b2(), asset_id="asset-2")
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
     older = found(bench.engine, bench.click(REMOVE))
     a_ledger(bench.engine).expand(older.number, 1, [ASSET], {})
     claims = Claims(bench.engine, older, bench.term)
@@ -796,9 +803,6 @@ def test_while_an_older_one_is_in_the_way_copies_are_followed_as_rarely_as_ever(
     bench: Bench,
 ) -> None:
     let_go = held_by_an_older_one(bench)
-    bench.iconik.has(on_ll())
-    bench.iconik.has(on_b2(), asset_id="asset-2")
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
 
     def go_on(wait: int) -> None:
         if wait == 300:
@@ -815,9 +819,6 @@ def test_what_an_older_one_lets_go_of_is_seen_at_once_though_copies_are_followed
     bench: Bench,
 ) -> None:
     let_go = held_by_an_older_one(bench)
-    bench.iconik.has(on_ll())
-    bench.iconik.has(on_b2(), asset_id="asset-2")
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
     looks: list[bool] = []
 
     def go_on(wait: int) -> None:
@@ -837,7 +838,6 @@ def test_another_click_is_seen_at_once_while_an_older_one_is_in_the_way(bench: B
     let_go = held_by_an_older_one(bench)
     click = a_click("add", collection_ids=("c",))
     bench.iconik.contents["c"] = [("assets", ASSET)]
-    bench.iconik.has(on_ll())
     operation_id = bench.click(click)
     listed: list[int] = []
 
