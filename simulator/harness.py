@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a-secret-of-the-simulator-s-own-0123456789"  # noqa: S105 - opens nothing but a simulator
 START = 30.0
 STOP = 15.0
+# As in gunicorn.conf.py.
+WORKERS = 2
 Found = TypeVar("Found")
 
 
@@ -242,6 +244,17 @@ class Service:
         )
         self.url = self.process.wait_for_line(r"Listening at: (http://\S+)")[1]
         wait_for("answer of the service", self._is_ready, START)
+
+    def workers(self) -> list[int]:
+        """The process ids of its workers, once all have begun: the first answers before that."""
+        given = list(self._arguments)
+        many = int(given[given.index("-w") + 1]) if "-w" in given else WORKERS
+
+        def begun() -> list[int]:
+            found = self.process.children()
+            return found if len(found) == many else []
+
+        return wait_for("all workers", begun, START)
 
     def click(self, action: str, formats: str = "", **selection: list[str]) -> requests.Response:
         """Post a custom action as iconik would.

@@ -170,7 +170,7 @@ def test_no_request_for_an_action_is_a_fault_or_passes_without_the_secret(
     service: Service, client: Client
 ) -> None:
     accepted: set[str] = set()
-    workers = service.process.children()
+    workers = service.workers()
 
     @MANY
     @given(
@@ -241,7 +241,7 @@ def test_nothing_that_is_no_http_is_a_fault_or_passes_without_the_secret(
     service: Service, client: Client
 ) -> None:
     before = recorded(service)
-    workers = service.process.children()
+    workers = service.workers()
 
     @FEWER
     @given(sent=requests_in_bytes | st.binary(max_size=300))

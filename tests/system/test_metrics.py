@@ -61,7 +61,7 @@ def test_all_workers_are_counted_and_the_death_of_one_takes_nothing_away(
     copies = 'b2_iconik_requests_total{call="POST files/v1/storages/{}/bulk/",status="200"}'
     assert before.get(copies) or before[copies.replace("200", "202")] == 1
 
-    workers = service.process.children()
+    workers = service.workers()
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
     wait_for(

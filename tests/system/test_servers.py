@@ -37,7 +37,7 @@ def test_a_click_is_answered_though_the_worker_that_answers_is_held_up(
 ) -> None:
     first = service.click("add", asset_ids=[asset(simulator, "before")])
     service.report(first.json()["operation_id"])
-    (answering,) = set(service.process.children()) - {leader(service)}
+    (answering,) = set(service.workers()) - {leader(service)}
     os.kill(answering, signal.SIGSTOP)
     try:
         answer = service.click("add", asset_ids=[asset(simulator, "clip")])
