@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from simulator.harness import Service, Simulator, wait_for
+from tests.system.desk import FILE_SET
 from tests.system.media import PROXY, asset, collection, files, unproven_deletions
 from tests.system.points import PURGE, allow, asked, database_of, hang_at, kill_at, refuse
 
-DELETE = "files/v1/assets/*/file_sets/*[!e]/"
 COPY = "files/v1/storages/*/bulk/"
 SECONDS = 30.0
 
@@ -65,7 +65,7 @@ def test_between_the_steps_of_a_deletion_and_before_its_note(
     simulator: Simulator, service: Service
 ) -> None:
     clip = asset(simulator, "clip", on="both")
-    hang_at(simulator, "DELETE", DELETE)
+    hang_at(simulator, "DELETE", FILE_SET)
     operation_id = clicked(service, "remove", asset_ids=[clip])
     kill_at(service)
     assert files(simulator.lucidlink) == ["clip_original.mov"]
