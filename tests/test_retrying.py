@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -204,9 +205,9 @@ def failed_unlisted(recorder: Recorder, engine: sa.Engine, click: CustomAction) 
     ],
 )
 def test_what_was_never_listed_does_not_take_over_from_the_opposite(
-    recorder: Recorder, engine: sa.Engine, selection: dict[str, tuple[str, ...]]
+    recorder: Recorder, engine: sa.Engine, selection: dict[str, Any]
 ) -> None:
-    click = replace(CLICK, **{"asset_ids": (), **selection})  # type: ignore[arg-type]
+    click = replace(CLICK, **{"asset_ids": (), **selection})
     first = failed_unlisted(recorder, engine, click)
     ended(engine, recorder, {"a1": DONE}, replace(CLICK, action="add", asset_ids=("a1",)))
     with pytest.raises(RetryError, match="click in iconik instead"):
@@ -249,10 +250,10 @@ def test_what_was_never_listed_is_left_alone_where_the_opposite_was_clicked_for_
     ],
 )
 def test_what_was_never_listed_is_tried_again_after_a_click_that_is_not_the_opposite(
-    recorder: Recorder, engine: sa.Engine, other: dict[str, object]
+    recorder: Recorder, engine: sa.Engine, other: dict[str, Any]
 ) -> None:
     first = failed_unlisted(recorder, engine, OPENED)
-    recorder.record(replace(CLICK, **other))  # type: ignore[arg-type]
+    recorder.record(replace(CLICK, **other))
     second, _ = try_again(recorder, first, "Ada")
     assert recorder.click_of(second) == OPENED
 
@@ -314,10 +315,10 @@ def test_the_opposite_that_is_clicked_once_more_at_the_last_moment_is_not_overlo
     ],
 )
 def test_what_was_clicked_for_something_else_since_is_tried_again(
-    engine: sa.Engine, recorder: Recorder, other: dict[str, object]
+    engine: sa.Engine, recorder: Recorder, other: dict[str, Any]
 ) -> None:
     first = ended(engine, recorder, {"a1": {}, "a2": DONE})
-    ended(engine, recorder, {"a1": {}}, replace(CLICK, **other))  # type: ignore[arg-type]
+    ended(engine, recorder, {"a1": {}}, replace(CLICK, **other))
     second, _ = try_again(recorder, first, "Ada")
     assert recorder.click_of(second).asset_ids == ("a1",)
 
