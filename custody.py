@@ -31,6 +31,13 @@ class Doubt(NamedTuple):
     remedy: Remedy
 
 
+class Pair(NamedTuple):
+    """A file on LucidLink, and what proves it on B2."""
+
+    file: File
+    twin: File
+
+
 @dataclass(frozen=True)
 class Safe:
     """A file set on LucidLink that may be deleted.
@@ -41,6 +48,7 @@ class Safe:
         by_checksum: whether every file was proven by checksum, too, and not by its size alone.
         size: of all its files, in bytes.
         format_id: the format that it is of.
+        pairs: every file with each of its twins; a file may have several, all of which prove it.
     """
 
     file_set_id: str
@@ -48,6 +56,7 @@ class Safe:
     by_checksum: bool
     size: int = field(default=0, compare=False)
     format_id: str = field(default="", compare=False)
+    pairs: tuple[Pair, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -145,14 +154,15 @@ def _judge_load(load: Load, shelves: Mapping[str, Shelf], suspects: Suspects) ->
             twins = shelf.twins(load)
             against = list(_doubts_of_twins(load, twins, suspects))
             if not against:
-                by_checksum = all(
-                    same(spot.file, each)
+                pairs = tuple(
+                    Pair(spot.file, each)
                     for spot, several in zip(load.spots, twins, strict=True)
                     for each in several
                 )
+                by_checksum = all(same(file, twin) for file, twin in pairs)
                 size = sum(spot.file.size or 0 for spot in load.spots)
                 format_id = load.files[0].format_id
-                return Safe(load.file_set_id, twin_id, by_checksum, size, format_id)
+                return Safe(load.file_set_id, twin_id, by_checksum, size, format_id, pairs)
             doubts += against
         doubts = doubts or [_no_twin(spot.file) for spot in load.spots]
     # What only a person can help is told first: no copy would settle it.

@@ -107,11 +107,14 @@ class Iconik:
         found = self._http.pages(path, f"list the formats of asset {asset_id}", "can_read_formats")
         return [Format.from_json(each) for each in found if each.get("status") != "DELETED"]
 
-    def files(self, asset_id: str, reading: Reading | None = None) -> list[File]:
+    def files(
+        self, asset_id: str, reading: Reading | None = None, *, signed: bool = False
+    ) -> list[File]:
         """GET files/v1/assets/{id}/files/: its files on all storages.
 
         Args:
             reading: takes up when it was asked for them.
+            signed: whether each file comes with a signed URL. Signing takes iconik time.
         """
         path = f"files/v1/assets/{_id(asset_id)}/files/"
         return [
@@ -120,8 +123,7 @@ class Iconik:
                 path,
                 f"list the files of asset {asset_id}",
                 "can_read_files",
-                # To sign addresses that nobody reads would only take iconik time.
-                {"generate_signed_url": "false"},
+                {"generate_signed_url": "true" if signed else "false"},
                 reading=reading,
             )
         ]

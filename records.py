@@ -68,6 +68,8 @@ class File:
         size: in bytes; None if iconik doesn't say.
         status: OPEN, CLOSED, MISSING, …; "" if iconik doesn't say.
         file_set_status: ACTIVE, DELETED, …; None if iconik doesn't say.
+        url: a signed URL that reads the object; "" unless it was asked for. A secret: it must not
+            reach a log, a message or the database.
     """
 
     id: str
@@ -82,6 +84,7 @@ class File:
     size: int | None
     checksum: str | None
     file_set_status: str | None
+    url: str = field(default="", repr=False, compare=False)
 
     @classmethod
     def from_json(cls, record: Json) -> "File":
@@ -100,6 +103,7 @@ class File:
             size=size if isinstance(size, int) and not isinstance(size, bool) else None,
             checksum=_text(record, "checksum") or None,
             file_set_status=_text(record, "file_set_status") or None,
+            url=_text(record, "url"),
         )
 
 
