@@ -14,8 +14,13 @@ Json = Mapping[str, Any]
 FINAL_STATUSES = frozenset(
     {"FINISHED", "FINISHED_WITH_WARNING", "FAILED", "ABORTED", "SKIPPED", "DISCARDED"}
 )
+# Statuses of a file set.
 ACTIVE = "ACTIVE"
 DELETED = "DELETED"
+# Statuses of a file.
+UNFINISHED = frozenset({"OPEN", "GROWING", "AWAITED"})
+CLOSED = "CLOSED"
+MISSING = "MISSING"
 # What a storage on Backblaze B2 has as its method; S3 where it was joined by its S3-compatible API.
 B2 = "B2"
 S3 = "S3"
@@ -98,6 +103,21 @@ class File:
     checksum: str | None
     file_set_status: str | None
     url: str = field(default="", repr=False, compare=False)
+
+    @property
+    def label(self) -> str:
+        """The name that a person knows it by."""
+        return self.original_name or self.name or "a file without a name"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether iconik says that its file set is active."""
+        return self.file_set_status == ACTIVE
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether iconik says that its file set is deleted, though perhaps not purged yet."""
+        return self.file_set_status == DELETED
 
     @classmethod
     def from_json(cls, record: Json) -> "File":
