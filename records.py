@@ -58,12 +58,20 @@ class Listed:
     record: Json = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def is_segment(self) -> bool:
+        """Whether it is a part of an asset."""
+        return self._type == "segment"
+
+    @property
     def kind(self) -> Literal["asset", "collection", "other"]:
         """What ``id`` is the id of, however iconik spells the object's type."""
-        name = self.object_type.strip().casefold().removesuffix("s")
-        if self.id and name in ("asset", "segment"):
+        if self.id and self._type in ("asset", "segment"):
             return "asset"
-        return "collection" if self.id and name == "collection" else "other"
+        return "collection" if self.id and self._type == "collection" else "other"
+
+    @property
+    def _type(self) -> str:
+        return self.object_type.strip().casefold().removesuffix("s")
 
     @property
     def formats(self) -> list[Format]:

@@ -156,10 +156,19 @@ def test_what_is_not_proven_is_told_as_it_was() -> None:
     assert guarded(mine(), other(), ORIGINAL=doubt) == [doubt]
 
 
-def test_a_file_set_that_is_judged_twice_goes_only_where_it_may_go_both_times() -> None:
+@pytest.mark.parametrize(
+    "twice",
+    [
+        [safe("other"), Unproven("other", "why", "copy")],
+        [Unproven("other", "why", "copy"), safe("other")],
+    ],
+)
+def test_a_file_set_that_is_judged_twice_goes_only_where_it_may_go_both_times(
+    twice: list[Verdict],
+) -> None:
     verdicts: dict[str, list[Verdict]] = {
         "ORIGINAL": [safe("mine")],
-        "PROXY": [safe("other"), Unproven("other", "why", "copy")],
+        "PROXY": twice,
     }
     found = guard_shared_paths(verdicts, [mine(), other()], LL)
     assert {type(each) for several in found.values() for each in several} == {Unproven}
