@@ -37,6 +37,7 @@ KINDS: tuple[tuple[str, str], ...] = (
     (" on B2", "bad_twin"),
     (" on LucidLink", "bad_file"),
     ("is no ordinary file", "bad_file"),
+    ("left out: ", "left_out"),
 )
 
 

@@ -39,6 +39,7 @@ REMEDIES: dict[str, str] = {
     "refused": "iconik refused, for the reason that it gives. Mend that, then try again.",
     "bad_twin": "See to the file on B2: wait for its upload to end, or upload it anew. Then try "
     "again.",
+    "left_out": "Nothing, unless one of them should have been an asset: only assets have files.",
     "bad_file": "See to the file on LucidLink: bring it in order, or move it by hand. Then "
     "try again.",
 }

@@ -59,6 +59,7 @@ CALL = "could not list the files of asset a55e7: "
             "lost",
         ),
         (f"{CALL}it could not be read completely: 6 of 8 objects", "no_answer"),
+        ("2 of the 9 results are not assets and were left out: 2 playlists", "left_out"),
         ("iconik knows the asset no more", "vanished"),
         ("a newer click took over", "newer_click"),
         ("something nobody has thought of", OTHER),
