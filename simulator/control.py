@@ -317,6 +317,8 @@ class Control:
             storage = _found(self._simulation.storage(key), "Storage")
             _change(storage, wanted, STORAGE_RECORD)
             storage.settings.update(settings)
+            for name in [name for name, value in settings.items() if value is None]:
+                del storage.settings[name]
             return answer(storage.json())
 
 

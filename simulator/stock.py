@@ -1,6 +1,7 @@
 """Stocking the simulated iconik: assets with their records and their real files."""
 
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,8 @@ def _content(file_set: FileSet, original_name: str, given: Mapping[str, Any]) ->
     """What was given, else made up so that twins on two storages are the same."""
     if "content" in given:
         return str(given["content"]).encode()
-    seed = f"{file_set.asset_id} {file_set.format.name} {original_name}"
+    name = unicodedata.normalize("NFC", original_name)
+    seed = f"{file_set.asset_id} {file_set.format.name} {name}"
     size = given.get("size")
     return media.made_up(seed, 1000 if size is None else int(size))
 
