@@ -269,8 +269,9 @@ class FilesApi:
         return file
 
     def _view(self) -> Callable[[File], Json]:
-        """How a list shows files: with signed URLs, unless the request wants none."""
-        return self._with_url if checks.query_flag("generate_signed_url", True) else File.json
+        """How a list shows files: with signed URLs or without."""
+        wanted = checks.query_flag("generate_signed_url", self._settings.urls_by_default)
+        return self._with_url if wanted else File.json
 
     def _with_url(self, file: File) -> Json:
         url = self._url(file)

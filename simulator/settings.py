@@ -24,6 +24,7 @@ class Settings:
         purge_takes_shared: whether a purge removes a real file that an active file set of the same
             asset uses, too.
         signed_urls: whether the account offers signed URLs of files in buckets.
+        urls_by_default: whether lists of files have them where the request does not say.
         signed_url_seconds: how long a signed URL is valid.
         all_versions: whether lists of formats know ``include_all_versions``.
         bucket_latency_ms: how long a request to a bucket takes at least.
@@ -46,6 +47,7 @@ class Settings:
     deleted_files_listed: bool = True
     purge_takes_shared: bool = False
     signed_urls: bool = True
+    urls_by_default: bool = True
     signed_url_seconds: float = 3600.0
     all_versions: bool = True
     bucket_latency_ms: float = 0.0

@@ -59,6 +59,13 @@ def test_records_of_files_on_b2_have_one(bucket: Desk) -> None:
         assert not any("url" in file for file in quick)
 
 
+def test_a_list_may_have_them_on_demand_only(bucket: Desk) -> None:
+    bucket.control("PATCH", "settings", {"urls_by_default": False})
+    listing = files(bucket.asset())
+    assert "url" not in bucket.get(listing)["objects"][0]
+    assert "url" in bucket.get(listing, generate_signed_url="true")["objects"][0]
+
+
 def test_a_file_on_lucidlink_has_none(bucket: Desk) -> None:
     made = bucket.asset(on=("lucidlink",))
     mine = made["file_ids"]["ORIGINAL"]["lucidlink"][0]
