@@ -243,7 +243,9 @@ class FakeIconik(Iconik):
         self._answer("formats", asset_id)
         return _known(self.known_formats, asset_id)
 
-    def files(self, asset_id: str, reading: Reading | None = None) -> list[File]:
+    def files(
+        self, asset_id: str, reading: Reading | None = None, *, signed: bool = False
+    ) -> list[File]:
         self._answer("files", asset_id)
         if reading is not None:
             reading.add(freshness.now())
