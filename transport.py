@@ -5,6 +5,7 @@ Nothing here knows what is asked: that is ``iconik.py``'s.
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import requests
@@ -148,21 +149,43 @@ class Transport:
         role: str,
         params: Mapping[str, str] | None = None,
         side_by_side: Map = map,
-        reading: Reading | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Yield every object of a list, page by page; see ``paging.read``.
 
         Args:
-            reading: takes up when each page was asked for; once it has begun, what is still to be
-                read goes before what can wait.
             side_by_side: asks for the pages of a list that numbers them; like ``map``, which asks
                 for one after another.
         """
 
         def ask(url: str, query: Mapping[str, str] | None) -> Any:
-            return self._send("GET", url, call, role, params=query, reading=reading)
+            return self._send("GET", url, call, role, params=query)
 
         return paging.read(ask, call, self._root, self._api + path, params or {}, side_by_side)
+
+    def whole(
+        self,
+        path: str,
+        call: str,
+        role: str,
+        params: Mapping[str, str] | None = None,
+        reading: Reading | None = None,
+    ) -> list[dict[str, Any]]:
+        """All objects of a list that is evidence of what there isn't; see ``paging.read_whole``.
+
+        Args:
+            reading: takes up when each page was asked for; once it has begun, what is still to be
+                read goes before what can wait.
+        """
+        taken = reading or Reading()
+        before = replace(taken)
+
+        def ask(url: str, query: Mapping[str, str] | None) -> Any:
+            return self._send("GET", url, call, role, params=query, reading=reading)
+
+        def begin() -> None:
+            taken.began, taken.pages = before.began, before.pages
+
+        return paging.read_whole(ask, begin, call, self._root, self._api + path, params or {})
 
     def _send(
         self,

@@ -239,7 +239,7 @@ class FakeIconik(Iconik):
         self._answer("asset_exists", asset_id)
         return asset_id in self.known_formats
 
-    def formats(self, asset_id: str) -> list[Format]:
+    def formats(self, asset_id: str, *, all_versions: bool = False) -> list[Format]:
         self._answer("formats", asset_id)
         return _known(self.known_formats, asset_id)
 
@@ -292,6 +292,10 @@ class FakeIconik(Iconik):
     def saved_search_results(self, search_id: str, side_by_side: Map = map) -> Iterator[Listed]:
         self._answer("saved_search_results", search_id)
         yield from (Listed(*each) for each in _known(self.contents, search_id))
+
+    def playlist_items(self, playlist_id: str, side_by_side: Map = map) -> Iterator[Listed]:
+        self._answer("playlist_items", playlist_id)
+        yield from (Listed(*each) for each in _known(self.contents, playlist_id))
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
         self._answer("jobs", list(job_ids))

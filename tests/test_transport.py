@@ -157,7 +157,7 @@ def test_a_deletion_takes_no_longer_to_reach_iconik_than_its_proof_holds(
 
 
 def read_things(transport: Transport, reading: Reading) -> list[Any]:
-    return list(transport.pages("things/", "list things", "can", reading=reading))
+    return transport.whole("things/", "list things", "can", reading=reading)
 
 
 def test_a_reading_is_as_old_as_its_first_page_is_since_it_was_asked_for(
@@ -192,6 +192,23 @@ def test_what_goes_on_with_a_reading_goes_before_what_can_wait(
     read_things(transport, reading)
     read_things(transport, Reading())
     assert (pacer.urgent, reading.pages) == ([False, True, False], 2)
+
+
+def test_a_list_that_is_read_again_is_as_old_as_its_last_reading(
+    transport: Transport, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([1_000.0, 1_001.0, 1_002.0, 1_003.0])
+    monkeypatch.setattr(freshness, "now", lambda: next(times))
+    http.get(f"{API}others/", json={"objects": []})
+    http.get(THINGS, json={"objects": [], "total": 1})
+    http.get(THINGS, json={"objects": [], "total": 1})
+    http.get(THINGS, json={"objects": [{"id": "1"}], "total": 1})
+    reading = Reading()
+    assert read_things(transport, reading) == [{"id": "1"}]
+    assert (reading.began, reading.pages) == (1_002.0, 1)
+    # What was read before it, and goes with it, still counts.
+    transport.whole("others/", "list others", "can", reading=reading)
+    assert (reading.began, reading.pages) == (1_002.0, 2)
 
 
 # Failures that pass
