@@ -15,7 +15,7 @@ import freshness
 from custom_action import Action, CustomAction
 from database import connect, writing
 from endings import Endings
-from entries import Operation
+from entries import Deletion, Operation
 from errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from freshness import Reading
 from iconik import Iconik
@@ -70,6 +70,15 @@ def on_ll(name: str = "clip.mov", **fields: Any) -> File:
 def on_b2(name: str = "clip.mov", **fields: Any) -> File:
     """A whole file on B2, the twin of what ``on_ll`` makes."""
     return a_file(B2, name, **fields)
+
+
+def half_done(names: Mapping[str, str]) -> dict[str, Deletion]:
+    """Deletions that have begun, without their proofs, by file set id.
+
+    Args:
+        names: the format's name by file set id.
+    """
+    return {each: Deletion(name) for each, name in names.items()}
 
 
 def a_click(action: Action = "add", **fields: Any) -> CustomAction:
