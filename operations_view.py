@@ -38,6 +38,7 @@ UNDER_WAY: dict[str, str] = {
     "held": "is being looked at",
     "copying": "its copy is under way in iconik",
     "settling": "will be looked at again soon",
+    "verifying": "its deletion is being verified",
     "done": "will be told of at the end",
     "left": "is let go of",
 }
@@ -171,6 +172,8 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
         when = f"in {in_time(wait // 1000)}" if wait >= 1000 else "next"
         assets = _many(states["settling"], "asset")
         yield f"the files of {assets} that are still being written or moved: looked at again {when}"
+    if states.get("verifying"):
+        yield f"iconik to carry out the deletions of {_many(states['verifying'], 'asset')}"
     if states.get("held"):
         yield f"iconik's answers about {_many(states['held'], 'asset')}"
     if states.get("waiting"):

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple
 
 from custom_action import TITLES
-from entries import Memo, Operation
+from entries import Deletion, Memo, Operation
 
 Kind = Literal[
     "copied",  # asked for, and seen to be on LucidLink
@@ -23,6 +23,7 @@ COUNTED: tuple[Kind, ...] = (
     "copied", "there", "without", "removed", "absent", "kept", "failed", "vanished", "superseded",
 )  # fmt: skip
 HIDE_NOTHING = {"removed": ("absent", "superseded"), "copied": ("there", "superseded")}
+ACCEPTED = "iconik accepted the deletion; that it was carried out could not be verified"
 LEFT = "its copy was asked for, and is left to iconik, whose jobs list shows what becomes of it"
 NOT_COME_TO = "not started: the operation ended before"
 TROUBLE = frozenset({"kept", "failed", "vanished"})
@@ -52,27 +53,26 @@ def merged(
 
 
 def given_up(
-    formats: Iterable[str], deleting: Mapping[str, str], reason: str
+    formats: Iterable[str], deleting: Mapping[str, Deletion], reason: str
 ) -> dict[str, Outcome]:
     """The outcomes of an asset that is given up, by format.
 
     Args:
         formats: what was still to be done; a newer click may have taken over the others.
-        deleting: the format's name of each file set whose deletion has begun, by its id.
+        deleting: the deletions that have begun, by file set id.
         reason: why it is given up.
     """
     reasons = dict.fromkeys(formats, reason)
-    for file_set_id, name in deleting.items():
-        reasons[name] = f"{reasons.get(name, reason)}; {unfinished(file_set_id)}"
+    for file_set_id, begun in deleting.items():
+        reasons[begun.name] = f"{reasons.get(begun.name, reason)}; {unfinished(file_set_id)}"
     return {name: Outcome("failed", reason) for name, reason in reasons.items()}
 
 
 def unfinished(file_set_id: str) -> str:
     """What is told of a deletion that has begun, and was not brought to its end."""
     return (
-        f"its deletion was not finished: file set {file_set_id} may lie in iconik's delete queue, "
-        "proven safe on B2 when it was marked: restore it there, or purge it if nobody has edited "
-        "it since"
+        f"its deletion was not finished: file set {file_set_id} may be in iconik's delete queue: "
+        "restore it there before iconik empties the queue, or click again"
     )
 
 
@@ -85,13 +85,15 @@ def left_over(
         Format, kind and reason: 'failed' for each deletion that had begun and was not finished,
         unless its outcome tells it, and 'undone' for other formats without an outcome.
     """
-    for file_set_id, name in memo.deleting.items():
-        told = outcomes.get(name, ("", ""))[1]
-        # There it may be told that it is to be restored, and not to be purged.
+    names = set()
+    for file_set_id, begun in memo.unfinished.items():
+        names.add(begun.name)
+        told = outcomes.get(begun.name, ("", ""))[1]
+        # There it may be told why, and what to do.
         if "delete queue" not in told or f"file set {file_set_id} " not in told:
-            yield name, "failed", unfinished(file_set_id)
+            yield begun.name, "failed", unfinished(file_set_id)
     for name in operation.formats:
-        if name not in outcomes and name not in memo.deleting.values():
+        if name not in outcomes and name not in names:
             yield name, "undone", LEFT if name in memo.asked else NOT_COME_TO
 
 

@@ -130,7 +130,6 @@ class File:
     @classmethod
     def from_json(cls, record: Json) -> "File":
         """Read a FileSchema object."""
-        size = record.get("size")
         return cls(
             id=_text(record, "id"),
             file_set_id=_text(record, "file_set_id"),
@@ -141,10 +140,37 @@ class File:
             directory_path=_text(record, "directory_path"),
             type=_text(record, "type"),
             status=_text(record, "status"),
-            size=size if isinstance(size, int) and not isinstance(size, bool) else None,
+            size=_number(record, "size"),
             checksum=_text(record, "checksum") or None,
             file_set_status=_text(record, "file_set_status") or None,
             url=_text(record, "url"),
+        )
+
+
+@dataclass(frozen=True)
+class FileSet:
+    """The files of one format of an asset on one storage (GET files/v1/assets/{id}/file_sets/).
+
+    Attributes:
+        status: ACTIVE, ARCHIVED or DELETED; "" if iconik doesn't say.
+        file_count: how many files it has; None if iconik doesn't say.
+    """
+
+    id: str
+    status: str
+    format_id: str = ""
+    storage_id: str = ""
+    file_count: int | None = None
+
+    @classmethod
+    def from_json(cls, record: Json) -> "FileSet":
+        """Read a FileSetSchema object."""
+        return cls(
+            id=_text(record, "id"),
+            status=_text(record, "status"),
+            format_id=_text(record, "format_id"),
+            storage_id=_text(record, "storage_id"),
+            file_count=_number(record, "file_count"),
         )
 
 
@@ -231,6 +257,11 @@ class Job:
 def _objects(record: Json, name: str) -> list[Json]:
     value = record.get(name)
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _number(record: Json, name: str) -> int | None:
+    value = record.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _text(record: Json, name: str) -> str:

@@ -34,6 +34,7 @@ CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 ATTEMPTS = 4
 LONGEST_WAIT = 20.0
+TOO_LATE = "it had to wait for so long that all must be read again"
 
 
 class Transport:
@@ -118,6 +119,10 @@ class Transport:
         body = {"ids": list(ids)}
         self._send("POST", self._api + path, call, role, params=params, json=body, until=until)
 
+    def restore(self, path: str, call: str, role: str) -> None:
+        """Undo the deletion of something by a PUT."""
+        self._send("PUT", self._api + path, call, role, is_deed=True)
+
     def object(
         self,
         method: str,
@@ -199,7 +204,9 @@ class Transport:
         once: bool = False,
         until: float | None = None,
         reading: Reading | None = None,
+        is_deed: bool = False,
     ) -> Any:
+        """The JSON of an answer; of a deed, one that lists errors is a refusal."""
         is_once = once or until is not None
         retrying = Retrying(
             retry=retry_if_exception_type(Passing),
@@ -208,7 +215,9 @@ class Transport:
             reraise=True,
         )
         try:
-            return retrying(self._attempt, method, url, call, role, params, json, until, reading)
+            return retrying(
+                self._attempt, method, url, call, role, params, json, until, reading, is_deed
+            )
         except Passing as passing:
             # Whoever asks again, and whatever, does so no sooner than iconik wants.
             if passing.retry_after:
@@ -225,6 +234,7 @@ class Transport:
         json: Any,
         until: float | None,
         reading: Reading | None,
+        is_deed: bool,
     ) -> Any:
         """One request, with each token in turn while iconik rejects them."""
         while True:
@@ -237,24 +247,29 @@ class Transport:
                 # Last of all, and nor may it take long to reach iconik.
                 connect = min(connect, until - asked)
                 if connect <= 0:
-                    raise TooLate(call, "it had to wait for so long that all must be read again")
+                    raise TooLate(call, TOO_LATE)
             try:
-                response = self._session.request(
-                    method,
-                    url,
-                    params=params,
-                    json=json,
-                    headers={"Auth-Token": token},
-                    timeout=(connect, self._timeout),
-                    allow_redirects=False,
-                    stream=True,
-                )
+                with bounded.sent_before(until):
+                    response = self._session.request(
+                        method,
+                        url,
+                        params=params,
+                        json=json,
+                        headers={"Auth-Token": token},
+                        timeout=(connect, self._timeout),
+                        allow_redirects=False,
+                        stream=True,
+                    )
                 body = bounded.read(response)
+            except bounded.Expired:
+                raise TooLate(call, TOO_LATE) from None
             except requests.RequestException as error:
                 raise Passing(answers.network_problem(error)) from None
             self._keep_pace(response, sent)
             if response.status_code != requests.codes.unauthorized:
                 answer = answers.read(response, body, call, role)
+                if is_deed or until is not None:
+                    answers.refuse_errors(response, answer, call)
                 if reading is not None:
                     reading.add(asked)
                 return answer

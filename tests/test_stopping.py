@@ -39,6 +39,7 @@ from tests.makers import (
     endings,
     expanded,
     found,
+    half_done,
     on_b2,
     on_ll,
 )
@@ -178,7 +179,9 @@ def test_copies_under_way_are_left_to_iconik(engine: sa.Engine) -> None:
     assert endings(engine).end(found(engine, operation.id), NOW)
 
 
-@pytest.mark.parametrize("memo", [Memo(deleting={"set-1": "ORIGINAL"}), Memo(asking=True)])
+@pytest.mark.parametrize(
+    "memo", [Memo(deleting=half_done({"set-1": "ORIGINAL"})), Memo(asking=True)]
+)
 @pytest.mark.parametrize("state", ["held", "copying", "settling"])
 def test_what_must_be_seen_to_its_end_is_not_let_go_of(
     engine: sa.Engine, memo: Memo, state: str
@@ -200,21 +203,21 @@ def test_what_must_be_seen_to_its_end_does_not_wait_for_a_newer_click_to_be_list
 ) -> None:
     claims = claims_of(engine, expanded(engine, REMOVE))
     (held,) = claims.take(1, NOW)
-    assert claims.may_delete(held, {"set-1": "ORIGINAL"})
+    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
     claims.note(held, "settling", {})
     clicked(engine, a_click("add", collection_ids=("c1",)))
     assert claims.take(1, NOW) == []
     stop(engine)
     claims.leave()
     (again,) = claims.take(1, NOW)
-    assert (again.formats, again.memo.deleting) == ((), {"set-1": "ORIGINAL"})
+    assert (again.formats, again.memo.deleting) == ((), half_done({"set-1": "ORIGINAL"}))
 
 
 def test_after_a_kill_a_deletion_is_given_time_before_it_is_looked_at(engine: sa.Engine) -> None:
     operation = expanded(engine, REMOVE)
     claims = claims_of(engine, operation)
     (held,) = claims.take(1, NOW)
-    assert claims.may_delete(held, {"set-1": "ORIGINAL"})
+    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
     stop(engine)
     claims.recover(NOW)
     claims.leave()
@@ -234,7 +237,7 @@ def test_no_deletion_begins_any_more(engine: sa.Engine) -> None:
     claims = claims_of(engine, expanded(engine, REMOVE))
     (held,) = claims.take(1, NOW)
     stop(engine)
-    assert not claims.may_delete(held, {"set-1": "ORIGINAL"})
+    assert not claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
     assert held.memo == Memo()
 
 
