@@ -3,7 +3,7 @@
 import logging
 
 import logs
-from entries import Deletion, Held
+from entries import RECORDS_ALONE, Deletion, Held
 
 log = logging.getLogger(logs.AUDIT)
 
@@ -20,7 +20,10 @@ def deleted(held: Held, file_set_id: str, deletion: Deletion) -> None:
     proof, format_name = deletion.proof, deletion.name
     size = f"{proof.size:,} bytes" if proof else "of unknown size"
     how = ("size and checksum" if proof.by_checksum else "size") if proof else None
-    proven = f"by {how} of file set {proof.twin_id} on B2" if proof else "before an interruption"
+    proven = "before an interruption"
+    if proof:
+        asked = RECORDS_ALONE if deletion.way == RECORDS_ALONE else f"B2 asked by {deletion.way}"
+        proven = f"by {how} of file set {proof.twin_id} on B2 ({asked})"
     retry = held.retry
     again = f", tried again by {retry.by} (retry of {retry.of})" if retry else ""
     log.info(
@@ -44,6 +47,7 @@ def deleted(held: Held, file_set_id: str, deletion: Deletion) -> None:
                 "bytes": proof.size if proof else None,
                 "twin_file_set_id": proof.twin_id if proof else None,
                 "proven_by": how,
+                "confirmed_by": deletion.way or None,
             }
         },
     )

@@ -14,7 +14,9 @@ import copying
 import deletion
 import logs
 from add import look_to_add
+from bucket.confirm import Bucket, Confirmation
 from claims import Claims
+from custody import Safe
 from custom_action import CustomAction
 from deletion import Ways
 from entries import Held
@@ -24,6 +26,7 @@ from interrupted import EARLIER, give_back
 from outcomes import Outcome, given_up
 from proving import Removal
 from purging import Marked
+from records import File
 from remove import look_to_remove, note_purge
 from settings import Settings
 from sight import Look, Patience
@@ -74,6 +77,7 @@ class Means:
 
     Attributes:
         preflight: tells how the storages stand; raises ``OperationFailed`` if they can't be used.
+        bucket: B2 itself.
         check: raises ``Stopped`` when this process is to stop.
         is_to_stop: whether somebody wants the operation to stop, and nothing was done about it yet.
     """
@@ -86,6 +90,7 @@ class Means:
     settings: Settings
     clock: Clock
     preflight: Callable[[], Checked]
+    bucket: Bucket
     check: Callable[[], None]
     is_to_stop: Callable[[], bool]
 
@@ -110,6 +115,8 @@ class Looks:
             click.ll_storage_id,
             click.b2_storage_id,
             means.preflight,
+            self._confirm,
+            means.settings.require_checksum,
         )
         self._verification = Verification(means.iconik, means.claims, means.ways, means.clock)
         self._has_put_off = False
@@ -305,6 +312,14 @@ class Looks:
             look = self._look_once(held)
             look.outcomes.update(look.doubts)
         return look
+
+    def _confirm(self, asset_id: str, safe: Safe) -> Confirmation:
+        """Have B2 confirm what proves a file set."""
+
+        def download_url(file: File) -> str:
+            return self._iconik.download_url(asset_id, file.id)
+
+        return self._means.bucket.confirm(self._means.preflight().b2, safe.pairs, download_url)
 
     def _take_up(self, held: Held) -> bool:
         return copying.take_up(self._iconik, self._claims, held, self._clock.now_ms())

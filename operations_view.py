@@ -7,7 +7,7 @@ from typing import Any
 from custom_action import TITLES
 from entries import Operation
 from history import CopyJob
-from outcomes import COUNTED, in_words, left_over, told_time
+from outcomes import COUNTED, in_words, left_over, proofs_in_words, told_time
 from remedies import about_failure, what_to_do
 from reported import Asset
 from tables import LET_GO
@@ -140,6 +140,7 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         "waits_for": list(_waits(operation, moment)) if is_running else [],
         "looks_again": told_time(looks_ms) if is_running else None,
         "looks_again_in_seconds": (looks_ms - moment.now_ms) // 1000 if is_running else None,
+        "proofs": proofs_in_words(told["counts"]),
         "copy_jobs": moment.copies,
         "copy_jobs_under_way": moment.copies_under_way,
     }
@@ -186,7 +187,9 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
     places = {name: place for place, name in enumerate(operation.formats)}
     for asset in assets:
         rows: list[tuple[str, str, str]] = [
-            (name, *outcome) for name, outcome in asset.outcomes.items() if name in places
+            (name, outcome.kind, outcome.reason)
+            for name, outcome in asset.outcomes.items()
+            if name in places
         ]
         if operation.ended_ms is None:
             rows += [

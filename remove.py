@@ -8,10 +8,17 @@ from deletion import Done
 from entries import Held
 from iconik import Iconik
 from interrupted import accept, restore, resume, tell_failures
-from outcomes import Outcome
-from proving import Proven, Removal, begun, prove
+from outcomes import Outcome, proof_of
+from proving import Proven, Removal, note, prove
 from records import DELETED
+from shared_paths import unlisted
 from sight import Look, Patience, Sight, vanished
+
+ALREADY_MISSING = "its files were already missing from LucidLink"
+OF_NO_FORMAT = (
+    "is on LucidLink, but iconik does not list the format that it belongs to: see in iconik whether "
+    "it is this one"
+)
 
 
 def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:
@@ -49,7 +56,7 @@ def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:
         elif not proven.verdicts[name]:
             absent.append(name)
         else:
-            _weigh(name, proven.verdicts[name], held, patience, checked.obstacle, look)
+            _weigh(name, proven, held, patience, checked.obstacle, look)
     if look.copies:
         held.memo.unfinished_ms = None
     elif look.is_unfinished and held.memo.unfinished_ms is None:
@@ -77,17 +84,20 @@ def _judge(
 
 def _weigh(
     name: str,
-    verdicts: Sequence[Verdict],
+    proven: Proven,
     held: Held,
     patience: Patience,
     obstacle: str,
     look: Look,
 ) -> None:
     """Decide what becomes of a format that is on LucidLink: deleted, copied first, or kept."""
-    doubts = [each for each in verdicts if isinstance(each, Unproven)]
+    doubts = [each for each in proven.verdicts[name] if isinstance(each, Unproven)]
+    safe = [each for each in proven.verdicts[name] if isinstance(each, Safe)]
     said = held.memo.asked.get(name)
     if not doubts:
-        look.outcomes[name] = Outcome("removed")
+        proof = proof_of(note(name, each, proven).strength for each in safe)
+        reason = ALREADY_MISSING if all(each.was_missing for each in safe) else ""
+        look.outcomes[name] = Outcome("removed", reason, proof)
     elif any(each.remedy == "none" for each in doubts):
         reason = next(each.reason for each in doubts if each.remedy == "none")
         look.outcomes[name] = Outcome("kept", reason)
@@ -108,7 +118,12 @@ def _weigh(
 def _tell_absent(
     iconik: Iconik, held: Held, names: Sequence[str], sight: Sight, ll_storage_id: str, look: Look
 ) -> None:
-    """Tell formats that are not on LucidLink from those whose file set there lists no file."""
+    """Tell formats that are not on LucidLink from those whose file set there lists no file.
+
+    Nor is a format absent for certain while the asset has files there of a format that no list
+    names.
+    """
+    strange = unlisted(sight.formats, sight.files, ll_storage_id)
     there = {
         each.format_id
         for each in iconik.file_sets(held.asset_id)
@@ -119,6 +134,8 @@ def _tell_absent(
     for name in names:
         if any(each.id in there for each in wanted_formats(sight.formats, name)):
             look.outcomes[name] = Outcome("kept", "iconik lists no file of it on LucidLink")
+        elif strange:
+            look.outcomes[name] = Outcome("kept", f"{strange[0].label} {OF_NO_FORMAT}")
         else:
             look.outcomes.setdefault(name, Outcome("absent"))
 
@@ -126,7 +143,7 @@ def _tell_absent(
 def _delete(removal: Removal, held: Held, proven: Proven, now_ms: int, look: Look) -> None:
     """Delete what was proven safe, but for files that can be purged with those of other assets."""
     deletions = {
-        each.file_set_id: begun(name, each, proven)
+        each.file_set_id: note(name, each, proven)
         for name, several in proven.verdicts.items()
         for each in several
         if isinstance(each, Safe)

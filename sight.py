@@ -75,6 +75,8 @@ def see(
     asset_id: str,
     known: Iterable[Format] = (),
     deleted: Collection[str] | None = (),
+    *,
+    signed: bool = False,
 ) -> Sight | None:
     """Look at an asset; None if iconik knows it no more.
 
@@ -82,6 +84,7 @@ def see(
         known: its formats, if they need not be asked for again. Two requests otherwise, as a rule.
         deleted: ids of the file sets in iconik's delete queue; None if that isn't known: then the
             asset's file sets are asked for, too.
+        signed: whether each file comes with a signed URL.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
@@ -96,7 +99,7 @@ def see(
     if not formats:
         return Sight([], [])
     try:
-        files = iconik.files(asset_id, reading)
+        files = iconik.files(asset_id, reading, signed=signed)
     except NotFound as refusal:
         if not iconik.asset_exists(asset_id):
             return None
