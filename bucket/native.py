@@ -11,7 +11,7 @@ import requests
 from b2sdk.v3 import B2Api, B2HttpApiConfig, InMemoryAccountInfo
 from b2sdk.v3.exception import (
     B2Error,
-    FileOrBucketNotFound,
+    NonExistentBucket,
     RestrictedBucket,
     Unauthorized,
 )
@@ -120,7 +120,7 @@ class NativeApi:
         except RestrictedBucket:
             reason = f"the application key does not allow bucket '{bucket}'"
             raise NotConfirmed(f"{reason}: {CORRECT}, or unset both") from None
-        except FileOrBucketNotFound:
+        except NonExistentBucket:
             raise NotConfirmed(f"the application key's account has no bucket '{bucket}'") from None
         except B2Error as error:
             # Its text may repeat the request.
