@@ -152,19 +152,19 @@ class Iconik:
         return [File.from_json(each) for each in found]
 
     def download_url(self, asset_id: str, file_id: str) -> str:
-        """GET files/v1/assets/{id}/files/{file_id}/download_url/: a signed URL that reads a file.
+        """GET files/v1/assets/{id}/files/{id}/download_url/: a signed URL that reads a file.
 
         Returns:
-            The URL, which is a secret; "" if iconik offers none for this file.
+            A secret; "" if iconik offers none: it answers 400, or doesn't have the call.
         """
         path = f"files/v1/assets/{_id(asset_id)}/files/{_id(file_id)}/download_url/"
-        call = f"ask for the download URL of file {file_id}"
         try:
-            url = self._http.object("GET", path, call, "can_read_files").get("url")
-        except TokenRejected:
+            answer = self._http.object("GET", path, f"sign file {file_id}", "can_read_files")
+        except (NotPermitted, TokenRejected):
             raise
         except IconikRefused:
             return ""
+        url = answer.get("url")
         return url if isinstance(url, str) else ""
 
     def file_sets(self, asset_id: str, reading: Reading | None = None) -> list[FileSet]:

@@ -7,7 +7,7 @@ import pytest
 from requests import ReadTimeout
 from responses import RequestsMock, matchers
 
-from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
+from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik import Iconik
 from records import File, Format, Job, Listed, Storage
 from tests.fake_iconik import API
@@ -230,6 +230,37 @@ def test_the_files_of_an_unknown_asset_are_not_taken_for_none(
     http.get(f"{ASSET_FILES}{what}/", status=404)
     with pytest.raises(NotFound):
         getattr(iconik, what)(ASSET)
+
+
+@pytest.mark.parametrize(
+    ("answer", "url"),
+    [
+        (
+            {"json": {"url": "https://f004.backblazeb2.com/file/a/b?x=1"}},
+            "https://f004.backblazeb2.com/file/a/b?x=1",
+        ),
+        ({"json": {"url": None}}, ""),
+        ({"json": {}}, ""),
+        ({"status": 400, "json": {"errors": ["no URL for this storage"]}}, ""),
+        ({"status": 404}, ""),
+        ({"status": 405}, ""),
+        ({"status": 501}, ""),
+    ],
+)
+def test_a_signed_url_is_asked_for_where_iconik_offers_one(
+    iconik: Iconik, http: RequestsMock, answer: dict[str, Any], url: str
+) -> None:
+    http.get(f"{ASSET_FILES}files/{FILE_SET}/download_url/", **answer)
+    assert iconik.download_url(ASSET, FILE_SET) == url
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_signed_url_that_the_token_may_not_have_is_not_taken_for_none(
+    iconik: Iconik, http: RequestsMock, status: int
+) -> None:
+    http.get(f"{ASSET_FILES}files/{FILE_SET}/download_url/", status=status)
+    with pytest.raises((NotPermitted, TokenRejected)):
+        iconik.download_url(ASSET, FILE_SET)
 
 
 # Deletion
@@ -481,6 +512,7 @@ CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("asset_exists", (ID,), "can_read_assets"),
     ("formats", (ID,), "can_read_formats"),
     ("files", (ID,), "can_read_files"),
+    ("download_url", (ID, ID), "can_read_files"),
     ("file_set_statuses", (ID,), "can_read_files"),
     ("delete_file_set", (ID, ID), "can_delete_files"),
     ("purge_file_set", (ID, ID), "can_delete_files"),
