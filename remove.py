@@ -46,10 +46,10 @@ def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:
     for name in held.formats:
         if not wanted_formats(proven.sight.formats, name):
             look.outcomes.setdefault(name, Outcome("without"))
-        elif not proven.verdicts[name]:
-            absent.append(name)
-        else:
+        elif proven.verdicts[name]:
             _weigh(name, proven.verdicts[name], held, patience, checked.obstacle, look)
+        elif name not in look.outcomes:
+            absent.append(name)
     if look.copies:
         held.memo.unfinished_ms = None
     elif look.is_unfinished and held.memo.unfinished_ms is None:
@@ -120,7 +120,7 @@ def _tell_absent(
         if any(each.id in there for each in wanted_formats(sight.formats, name)):
             look.outcomes[name] = Outcome("kept", "iconik lists no file of it on LucidLink")
         else:
-            look.outcomes.setdefault(name, Outcome("absent"))
+            look.outcomes[name] = Outcome("absent")
 
 
 def _delete(removal: Removal, held: Held, proven: Proven, now_ms: int, look: Look) -> None:
