@@ -41,9 +41,9 @@ class Way:
             yield self._is_offered is not False
 
     @property
-    def is_offered(self) -> bool:
-        """Whether it is known to be there."""
-        return bool(self._is_offered)
+    def is_lacking(self) -> bool:
+        """Whether it is known not to be there."""
+        return self._is_offered is False
 
     def doubt(self, ids: Iterable[str]) -> None:
         """Remember that nothing came of it for these, and that another way is to show why."""

@@ -161,17 +161,19 @@ def judge_again(
         return Unproven(file_set_id, "it is no longer on LucidLink", "none")
     if isinstance(mine, Safe) and proof is not None:
         other = _facts(mine.pairs) ^ _facts(proof.pairs)
-        if other or mine.twin_id != proof.twin_id:
-            name = min(each[1] for each in other) if other else "its file set"
+        if other:
+            name = min(name for _, _, name, *_ in other)
             reason = f"{name} on B2 is no longer the file that proved it safe"
             return Unproven(file_set_id, reason, "none")
     return mine
 
 
-def _facts(pairs: Iterable[Pair]) -> set[tuple[str, str, str, int | None, str | None]]:
+def _facts(pairs: Iterable[Pair]) -> set[tuple[str, str, str, str, int | None, str | None]]:
     """What must stay the same of the files that prove a file set."""
-    twins = (pair.twin for pair in pairs)
-    return {(one.id, one.name, one.directory_path, one.size, one.checksum) for one in twins}
+    return {
+        (one.file_set_id, one.id, one.name, one.directory_path, one.size, one.checksum)
+        for one in (pair.twin for pair in pairs)
+    }
 
 
 def note(name: str, proof: Safe, proven: Proven) -> Deletion:

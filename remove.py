@@ -16,8 +16,8 @@ from sight import Look, Patience, Sight, vanished
 
 ALREADY_MISSING = "its files were already missing from LucidLink"
 OF_NO_FORMAT = (
-    "is on LucidLink, but iconik does not list the format that it belongs to: see in iconik whether "
-    "it is this one"
+    "is on LucidLink, but iconik does not list the format that it belongs to: see in iconik "
+    "whether it is this one"
 )
 
 
@@ -53,10 +53,10 @@ def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:
     for name in held.formats:
         if not wanted_formats(proven.sight.formats, name):
             look.outcomes.setdefault(name, Outcome("without"))
-        elif not proven.verdicts[name]:
-            absent.append(name)
-        else:
+        elif proven.verdicts[name]:
             _weigh(name, proven, held, patience, checked.obstacle, look)
+        elif name not in look.outcomes:
+            absent.append(name)
     if look.copies:
         held.memo.unfinished_ms = None
     elif look.is_unfinished and held.memo.unfinished_ms is None:
@@ -137,7 +137,7 @@ def _tell_absent(
         elif strange:
             look.outcomes[name] = Outcome("kept", f"{strange[0].label} {OF_NO_FORMAT}")
         else:
-            look.outcomes.setdefault(name, Outcome("absent"))
+            look.outcomes[name] = Outcome("absent")
 
 
 def _delete(removal: Removal, held: Held, proven: Proven, now_ms: int, look: Look) -> None:

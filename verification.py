@@ -66,7 +66,7 @@ class Verification:
         rest = [each for each in held if each.asset_id not in seen]
         alone = [each for each in rest if len(held) <= FEW or self._is_to_be_listed(each)]
         others = [each for each in rest if each not in alone]
-        sample = [] if self._search.is_offered else others[: 1 + len(others) // SAMPLED]
+        sample = others[: 1 + len(others) // SAMPLED] if self._search.is_lacking else []
         with logs.pool(LISTED_AT_ONCE) as pool:
             is_gone = list(pool.map(self._list, [*alone, *sample]))
         others = [each for each in others if each not in sample]

@@ -11,17 +11,24 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 import clicks
+import deletion
 import freshness
+from claims import Claims
 from custom_action import Action, CustomAction
 from database import connect, writing
+from deletion import Ways
 from endings import Endings
-from entries import Deletion, Operation
+from entries import Deletion, Held, Operation
 from errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from freshness import Reading
 from iconik import Iconik
 from ledger import Ledger
 from paging import Map
+from proving import Removal
 from records import ACTIVE, DELETED, File, FileSet, Format, Job, Listed, Storage
+from remove import look_to_remove, note_purge
+from sight import Look, Patience
+from storages import Checked
 from tables import executors
 from turn import begin_term
 
@@ -186,6 +193,29 @@ def expanded(
     operation = clicked(engine, replace(click, collection_ids=("c1",)))
     a_ledger(engine).expand(operation.number, operation.clicks, asset_ids, {})
     return found(engine, operation.id)
+
+
+def a_check(**fields: Any) -> Checked:
+    """Two storages that can do their part, seen just now; nothing is in the delete queue."""
+    b2 = Storage(B2, "Masters", "FILES", "B2", "ACTIVE", {})
+    lucidlink = Storage(LL, "LucidLink", "FILES", "FILE", "ACTIVE", {})
+    return Checked(b2, lucidlink, **{"deleted": frozenset(), "until": FOR_EVER, **fields})
+
+
+def a_removal(iconik: Iconik, claims: Claims, **fields: Any) -> Removal:
+    """What a Remove works with, in front of storages that can do their part."""
+    given: dict[str, Any] = {"preflight": a_check, **fields}
+    return Removal(iconik, claims, Ways(), LL, B2, **given)
+
+
+def look_and_purge(removal: Removal, held: Held, patience: Patience) -> Look:
+    """Look at an asset that is to be removed, and purge what was only marked."""
+    found = look_to_remove(removal, held, patience)
+    if found.marked:
+        marked = dict.fromkeys(found.marked, held.asset_id)
+        done = deletion.purge(removal.iconik, removal.ways, marked, found.until)
+        note_purge(removal, held, found, done, patience.now_ms)
+    return found
 
 
 class FakeIconik(Iconik):

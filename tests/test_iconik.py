@@ -9,7 +9,7 @@ from responses import RequestsMock, matchers
 
 from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik import Iconik
-from records import File, Format, Job, Listed, Storage
+from records import File, FileSet, Format, Job, Listed, Storage
 from tests.fake_iconik import API
 from tests.makers import FOR_EVER
 
@@ -209,12 +209,52 @@ def test_files_are_read_with_all_that_is_known(iconik: Iconik, http: RequestsMoc
 
 
 def test_file_sets_are_read_with_their_status(iconik: Iconik, http: RequestsMock) -> None:
-    answer = listing({"id": FILE_SET, "status": "ACTIVE"}, {"id": OTHER, "status": "DELETED"})
-    http.get(f"{ASSET_FILES}file_sets/", json=answer, match=of())
-    assert iconik.file_set_statuses(ASSET) == {FILE_SET: "ACTIVE", OTHER: "DELETED"}
+    told = {"status": "ACTIVE", "format_id": OTHER, "storage_id": STORAGE, "file_count": 3}
+    answer = listing({"id": FILE_SET, **told}, {"id": OTHER, "status": "DELETED"})
+    http.get(f"{ASSET_FILES}file_sets/", json=answer, match=of(file_count="true"))
+    assert iconik.file_sets(ASSET) == [
+        FileSet(FILE_SET, "ACTIVE", OTHER, STORAGE, 3),
+        FileSet(OTHER, "DELETED"),
+    ]
 
 
-@pytest.mark.parametrize("what", ["formats", "files", "file_set_statuses"])
+def test_the_delete_queue_is_that_of_all_assets(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"id": FILE_SET, "status": "DELETED"})
+    http.get(f"{API}files/v1/delete_queue/file_sets/", json=answer, match=of())
+    assert list(iconik.deleted_file_sets()) == [FileSet(FILE_SET, "DELETED")]
+
+
+def test_one_search_shows_many_assets_and_their_files(iconik: Iconik, http: RequestsMock) -> None:
+    shown = {"object_type": "assets", "id": ASSET, "files": [{"file_set_id": FILE_SET}]}
+    query = {"per_page": "100", "generate_signed_url": "false", "save_search_history": "false"}
+    call = http.post(
+        f"{API}search/v1/search/",
+        json={"objects": [shown, "odd"]},
+        match=[
+            matchers.query_param_matcher(query),
+            matchers.json_params_matcher(
+                {
+                    "doc_types": ["assets"],
+                    "include_fields": ["id", "object_type", "files"],
+                    "filter": {
+                        "operator": "AND",
+                        "terms": [{"name": "id", "value_in": [ASSET, OTHER]}],
+                    },
+                }
+            ),
+        ],
+    )
+    (found,) = iconik.search_assets([ASSET, OTHER])
+    assert (found.id, [each.file_set_id for each in found.files]) == (ASSET, [FILE_SET])
+    assert call.call_count == 1
+
+
+def test_a_search_without_a_list_shows_nothing(iconik: Iconik, http: RequestsMock) -> None:
+    http.post(f"{API}search/v1/search/", json={"objects": None})
+    assert iconik.search_assets([ASSET]) == []
+
+
+@pytest.mark.parametrize("what", ["formats", "files", "file_sets"])
 def test_a_list_of_an_asset_that_ends_early_is_no_evidence(
     iconik: Iconik, http: RequestsMock, what: str
 ) -> None:
@@ -315,6 +355,12 @@ def test_what_would_lead_to_the_asset_itself_is_no_id(
     with pytest.raises(IconikRefused, match="not one of iconik's"):
         getattr(iconik, call)(ASSET, bad, until=FOR_EVER)
     assert len(http.calls) == 0
+
+
+def test_a_file_set_is_restored_from_the_delete_queue(iconik: Iconik, http: RequestsMock) -> None:
+    call = http.put(f"{ASSET_FILES}file_sets/{FILE_SET}/restore/", json={"id": FILE_SET})
+    iconik.restore_file_set(ASSET, FILE_SET)
+    assert call.call_count == 1
 
 
 # Selections
@@ -513,7 +559,10 @@ CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("formats", (ID,), "can_read_formats"),
     ("files", (ID,), "can_read_files"),
     ("download_url", (ID, ID), "can_read_files"),
-    ("file_set_statuses", (ID,), "can_read_files"),
+    ("file_sets", (ID,), "can_read_files"),
+    ("deleted_file_sets", (), "can_read_files"),
+    ("search_assets", ([ID],), "can_search"),
+    ("restore_file_set", (ID, ID), "can_write_files"),
     ("delete_file_set", (ID, ID), "can_delete_files"),
     ("purge_file_set", (ID, ID), "can_delete_files"),
     ("delete_file_sets", (ID, [ID]), "can_delete_files"),

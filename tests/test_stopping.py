@@ -44,6 +44,7 @@ from tests.makers import (
     on_ll,
 )
 from turn import Turn, begin_term
+from verification import Verification
 
 NOW = 1_000_000
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
@@ -97,6 +98,8 @@ def run(
 ) -> Callable[..., dict[str, Any]]:
     """Runs an operation to its end; returns its report."""
     monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
+    # Nobody waits for an index.
+    monkeypatch.setattr(Verification, "first_due_ms", lambda _: 0)
 
     def run(
         operation: Operation, click: CustomAction, at_wait: Callable[[int], object] = lambda _: None

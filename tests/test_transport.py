@@ -521,6 +521,43 @@ def test_deleting_succeeds_also_when_it_is_gone(
     transport.delete("things/1/", "delete thing 1", "can_delete_things")
 
 
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        (["no space", "no time"], "no space; no time"),
+        ({"ids": "unknown"}, "ids: unknown"),
+        ("no", "no"),
+    ],
+)
+def test_a_deletion_whose_answer_lists_errors_is_refused(
+    transport: Transport, http: RequestsMock, errors: object, told: str
+) -> None:
+    http.delete(THING, status=200, json={"errors": errors})
+    with pytest.raises(IconikRefused, match=f"iconik answered 200 with errors: {told}"):
+        transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
+
+
+@pytest.mark.parametrize("answer", [{"errors": []}, {"id": "1"}, [1]])
+def test_a_deletion_whose_answer_lists_no_errors_is_done(
+    transport: Transport, http: RequestsMock, answer: object
+) -> None:
+    http.delete(THING, status=200, json=answer)
+    assert transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
+
+
+def test_a_restoration_whose_answer_lists_errors_is_refused(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.put(THING, status=200, json={"errors": [f"bad {CLICK_TOKEN}"]})
+    with pytest.raises(IconikRefused, match=r"with errors: bad \*\*\*"):
+        transport.restore("things/1/", "restore it", "can")
+
+
+def test_an_answer_to_a_question_may_list_errors(transport: Transport, http: RequestsMock) -> None:
+    http.get(THING, status=200, json={"errors": ["a job's own"]})
+    assert transport.object("GET", "things/1/", "read it", "can") == {"errors": ["a job's own"]}
+
+
 def test_what_is_to_be_asked_once_is_not_repeated(
     transport: Transport, http: RequestsMock, waits: list[float]
 ) -> None:
