@@ -550,7 +550,7 @@ STORAGE = f"{API}files/v1/storages/{B2_STORAGE}/"
     [
         ({"status": 401}, "iconik rejects ICONIK_TOKEN (401)"),
         ({"status": 403}, "can_read_storages"),
-        ({"status": 400, "json": {"errors": ["no\nsuch\x1bthing"]}}, "no such thing"),
+        ({"status": 400, "json": {"errors": ["no\nsuch\x1bthing"]}}, r"no\nsuch\x1bthing"),
         ({"status": 500}, "iconik answered 500"),
         ({"body": "<html>"}, "no JSON"),
         ({"body": requests.ConnectionError("Auth-Token")}, "the connection to iconik failed"),

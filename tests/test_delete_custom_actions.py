@@ -44,7 +44,7 @@ def test_all_of_the_service_are_deleted_and_told(
     assert capsys.readouterr().out.splitlines() == [
         "deleted  Add to LucidLink  ASSET",
         "deleted  Remove from LucidLink  BULK",
-        "deleted  Renamed by [31mhand  SAVED_SEARCH",
+        r"deleted  Renamed\nby \x1b[31mhand  SAVED_SEARCH",
         "",
         f"No custom action leads to {ENDPOINT}.",
     ]

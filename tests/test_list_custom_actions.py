@@ -35,7 +35,7 @@ def test_all_of_the_service_are_shown_with_how_the_last_click_went(
     assert main(OPTIONS) == 0
     assert [" ".join(line.split()) for line in shown(capsys)] == [
         "Add to LucidLink ASSET FAILING A,B projects Masters Filespace",
-        "401: wrong [31m",
+        r"401: wrong\n\x1b[31m",
         "? SAVED_SEARCH disabled FORMAT_NAMES - Masters Filespace",
     ]
     assert actions.changes == []

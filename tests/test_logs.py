@@ -69,6 +69,26 @@ def test_line_breaks_in_a_message_begin_no_line(capsys: pytest.CaptureFixture[st
     )
 
 
+def test_what_a_terminal_would_obey_is_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO")
+    said_by(OURS / "plugin.py", logging.INFO, "clip\x1b[2J\x85\u2028\u202e\ud800.mov")
+    assert capsys.readouterr().err.endswith(r"clip\x1b[2J\x85\u2028\u202e\ud800.mov" + "\n")
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_no_line_of_a_trace_passes_for_one_of_the_log(
+    log_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("INFO", log_format)
+    try:
+        raise ValueError("inside\x1b[2J\n2099-01-01 INFO [-] forged\u2028")
+    except ValueError:
+        logging.getLogger("plugin").exception("it failed")
+    told = capsys.readouterr().err
+    trace = json.loads(told)["trace"] if log_format == "json" else told
+    assert trace.rstrip().endswith("\\x1b[2J\n  2099-01-01 INFO [-] forged\\u2028")
+
+
 def test_a_trace_follows_its_message(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO")
     try:
@@ -143,7 +163,7 @@ def test_a_line_of_json_has_time_level_logger_operation_and_message(
     assert datetime.fromisoformat(first.pop("time")).tzinfo
     assert first == {"level": "INFO", "logger": "any", "operation_id": None, "message": "ready"}
     assert second["operation_id"] == "1b9d"
-    assert second["message"] == "one\r\ntwo \u2028 \ud800"
+    assert second["message"] == r"one\r\ntwo \u2028 \ud800"
 
 
 def test_a_line_of_json_has_the_trace_of_an_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,6 +175,13 @@ def test_a_line_of_json_has_the_trace_of_an_error(capsys: pytest.CaptureFixture[
     (line,) = said(capsys)
     assert line["message"] == "it failed"
     assert "ValueError: inside" in line["trace"]
+
+
+def test_of_a_deletion_json_says_odd_names_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO", "json")
+    audit.deleted(Held("asset-1", (), Memo(), "ada"), "A\x1b[2J", "set-1", PROOF)
+    (line,) = said(capsys)
+    assert (line["format"], line["bytes"]) == (r"A\x1b[2J", 18_000)
 
 
 def test_a_line_of_json_shows_nothing_that_a_library_hangs_on_it(
