@@ -554,6 +554,40 @@ def test_no_token_and_no_secret_is_told_of_clicks_that_are_refused(parroted: Ser
     assert confidential_places(everything_told(parroted, answers, told)) == []
 
 
+SHOUTED = "A-SECRET-THAT-IS-SENT-WHERE-IT-DOES-NOT-BELONG"
+HEAD = f"POST /add?{STORAGES} HTTP/1.1\r\nHost: x\r\n"
+MISPLACED = {
+    "as the request line": f"{SECRET}\r\n\r\n",
+    "before the request line": f"{SECRET}\r\n{HEAD}\r\n",
+    "as the method": f"{SECRET} / HTTP/1.1\r\n\r\n",
+    "in a method that is too long": f"{SHOUTED} / HTTP/1.1\r\n\r\n",
+    "as the path": f"GET {SECRET} HTTP/1.1\r\n\r\n",
+    "as the host": f"GET http://[{SECRET}/ HTTP/1.1\r\n\r\n",
+    "as the version": f"GET / {SECRET}\r\n\r\n",
+    "as Transfer-Encoding": f"{HEAD}Transfer-Encoding: {SECRET}\r\n\r\n",
+    "as Content-Length": f"{HEAD}Content-Length: {SECRET}\r\n\r\n",
+    "as Expect": f"{HEAD}Expect: {SECRET}\r\n\r\n",
+    "in a folded header": f"{HEAD}x-bz-secret: a\r\n {SECRET}\r\n\r\n",
+    "as a header's name": f"{HEAD}{SECRET} x: a\r\n\r\n",
+    "in an unfinished head": f"{HEAD}x-bz-secret: {SECRET}",
+    "behind a body that is too long": f"{HEAD}Content-Length: 2\r\n\r\n{{}}{SECRET}\r\n\r\n",
+    "as the size of a chunk": f"{HEAD}Transfer-Encoding: chunked\r\n\r\n{SECRET}\r\n",
+    "in a bare line feed": f"{HEAD}x-bz-secret: {SECRET}\n\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", MISPLACED.values(), ids=MISPLACED.keys())
+def test_of_a_request_that_can_not_be_parsed_nothing_is_logged_or_sent_back(
+    parroted: Service, sent: str
+) -> None:
+    before = len(parroted.log())
+    told = raw(parroted, sent.encode())
+    assert not told or told.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5"))
+    # Logged after what was sent, if at all.
+    assert raw(parroted, b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200")
+    assert confidential_places(told + parroted.log()[before:].encode(), (SECRET, SHOUTED)) == []
+
+
 def test_no_token_and_no_secret_is_told_of_a_click_that_could_not_be_recorded(
     parroted: Service,
 ) -> None:
