@@ -38,7 +38,7 @@ class RequestFault(Fault):
     """What happens to API requests of a method whose path, after /API/, fits a pattern.
 
     Attributes:
-        fault: one of REQUEST_FAULTS, or 'status:503', or 'hang:5'.
+        fault: one of REQUEST_FAULTS, or 'status:503', 'hang:5', or 'html:404': a page of a proxy's.
         times: so often; None for ever.
         after: let the request do its work first, and lose only the answer.
         retry_after: seconds, sent with an error status.
@@ -55,7 +55,7 @@ class RequestFault(Fault):
 
     def __post_init__(self) -> None:
         kind, _, number = self.fault.partition(":")
-        with_number = kind in ("status", "hang") and number.replace(".", "", 1).isdigit()
+        with_number = kind in ("status", "hang", "html") and number.replace(".", "", 1).isdigit()
         if self.fault not in REQUEST_FAULTS and not with_number:
             raise ValueError(f"{self.fault}: no such fault")
 

@@ -189,7 +189,7 @@ class Gate:
             cut(environ, body)
         if kind == "html":
             page = b"<!doctype html><title>iconik</title><h1>We'll be right back</h1>\n"
-            return answer.send(200, page, "text/html")
+            return answer.send(int(number or 200), page, "text/html")
         if kind == "broken_json":
             return answer.send(200, body[: len(body) // 2 + 1])
         if fault.retry_after is not None:

@@ -30,7 +30,7 @@ from tests.system.desk import (
 )
 from tests.system.points import PURGE_MANY
 from tokens import Tokens
-from transport import ATTEMPTS, Transport
+from transport import ATTEMPTS, REJECTIONS, Transport
 
 ANY = "00000000-0000-4000-8000-000000000000"
 STORAGE = "files/v1/storages/*"
@@ -53,6 +53,8 @@ FAULTS = [
     "cut",
     "html",
     "broken_json",
+    *(f"status:{status}" for status in (302, 401, 408, 409, 423, 425, 499, 520, 522, 524, 529)),
+    *(f"html:{status}" for status in (302, 400, 403, 404, 405, 410, 422, 501)),
 ]
 
 
@@ -86,6 +88,15 @@ def test_every_deletion_may_fail_in_every_way_before_or_after_it_was_done(desk: 
     for clip in clips:
         assert (desk.on_lucidlink(clip), desk.on_b2(clip)) == ([], ["clip.mov"])
         assert desk.deletions(clip) == ["delete", "purge"]
+
+
+def test_a_token_that_iconik_rejects_for_a_moment_is_not_given_up(desk: Desk) -> None:
+    clip, before = desk.asset(b2=CLIP, lucidlink=CLIP), len(desk.service.log())
+    # To everything, and as often as one request is asked again.
+    desk.let("status:401", times=REJECTIONS - 1)
+    assert desk.do("remove", clip)["counts"]["removed"] == 1
+    assert desk.simulator.control("GET", "faults")["requests"] == []
+    assert "rejected a token" not in desk.service.log()[before:]
 
 
 def test_a_limit_that_says_when_to_come_again_is_obeyed(desk: Desk) -> None:
