@@ -84,7 +84,7 @@ class Iconik:
         job_id = answer.get("job_id")
         if not isinstance(job_id, str) or not UUID.fullmatch(job_id):
             raise IconikUnavailable(call, "iconik's answer names no job")
-        return job_id
+        return job_id.lower()
 
     # What assets have
 
@@ -136,7 +136,7 @@ class Iconik:
         """
         path, call = f"files/v1/assets/{_id(asset_id)}/file_sets/", "list the file sets of asset"
         found = self._http.pages(path, f"{call} {asset_id}", "can_read_files", reading=reading)
-        return {str(each.get("id")): str(each.get("status")) for each in found}
+        return {str(each.get("id")).lower(): str(each.get("status")) for each in found}
 
     # Deletion
 

@@ -171,6 +171,17 @@ def test_file_sets_are_read_with_their_status(iconik: Iconik, http: RequestsMock
     assert iconik.file_set_statuses(ASSET) == {FILE_SET: "ACTIVE", OTHER: "DELETED"}
 
 
+def test_ids_of_file_sets_are_read_in_lower_case(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"id": FILE_SET.upper(), "status": "ACTIVE"})
+    http.get(f"{ASSET_FILES}file_sets/", json=answer)
+    assert iconik.file_set_statuses(ASSET) == {FILE_SET: "ACTIVE"}
+
+
+def test_the_id_of_a_job_is_read_in_lower_case(iconik: Iconik, http: RequestsMock) -> None:
+    http.post(re.compile(re.escape(API)), json={"job_id": FILE_SET.upper()})
+    assert iconik.copy_to_storage(OTHER, "ORIGINAL", [ASSET], OTHER) == FILE_SET
+
+
 @pytest.mark.parametrize("what", ["formats", "files"])
 def test_the_files_of_an_unknown_asset_are_not_taken_for_none(
     iconik: Iconik, http: RequestsMock, what: str

@@ -99,6 +99,32 @@ def test_a_token_that_iconik_rejects_for_a_moment_is_not_given_up(desk: Desk) ->
     assert "rejected a token" not in desk.service.log()[before:]
 
 
+def test_a_limit_of_which_iconik_always_says_that_nothing_is_left_only_slows_down(
+    desk: Desk,
+) -> None:
+    desk.set(none_left=True)
+    clips = [desk.asset(b2=CLIP) for _ in range(5)]
+    assert desk.do("add", *clips)["counts"]["copied"] == 5
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+@pytest.mark.parametrize("newer", [False, True])
+def test_ids_may_come_back_in_upper_case(desk: Desk, action: str, newer: bool) -> None:
+    desk.set(upper_case_ids=True, bulk_deletion=newer, listing_hints=newer)
+    # One has nothing but its copy, so that it must be made first.
+    here = {"b2": CLIP} if action == "add" else {"lucidlink": CLIP}
+    clips = [desk.asset(**here), desk.asset(b2=CLIP, lucidlink=CLIP)]
+    # One is selected twice, by itself and in the collection.
+    report = desk.do(
+        action, clips[0], collection_ids=[desk.collection(*clips)], saved_search_ids=[]
+    )
+    assert report["result"] == "finished"
+    assert report["counts"]["assets"] == 2
+    done = {"copied": 1, "there": 1} if action == "add" else {"removed": 2}
+    assert {kind: report["counts"][kind] for kind in done} == done
+    assert [desk.on_b2(each) for each in clips] == [["clip.mov"]] * 2
+
+
 def test_a_limit_that_says_when_to_come_again_is_obeyed(desk: Desk) -> None:
     desk.let("429", "GET", FORMATS, retry_after=2)
     assert desk.do("add", desk.asset(b2=CLIP))["counts"]["copied"] == 1
