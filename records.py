@@ -30,7 +30,7 @@ class Format:
     @classmethod
     def from_json(cls, record: Json) -> "Format":
         """Read a FormatSchema object."""
-        return cls(_text(record, "id"), _text(record, "name"), _text(record, "date_created"))
+        return cls(_id(record, "id"), _text(record, "name"), _text(record, "date_created"))
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,10 @@ class File:
         """Read a FileSchema object."""
         size = record.get("size")
         return cls(
-            id=_text(record, "id"),
-            file_set_id=_text(record, "file_set_id"),
-            format_id=_text(record, "format_id"),
-            storage_id=_text(record, "storage_id"),
+            id=_id(record, "id"),
+            file_set_id=_id(record, "file_set_id"),
+            format_id=_id(record, "format_id"),
+            storage_id=_id(record, "storage_id"),
             name=_text(record, "name"),
             original_name=_text(record, "original_name") or _text(record, "name"),
             directory_path=_text(record, "directory_path"),
@@ -127,7 +127,7 @@ class Storage:
         """Read a StorageSchema object."""
         settings = record.get("settings")
         return cls(
-            id=_text(record, "id"),
+            id=_id(record, "id"),
             name=_text(record, "name"),
             purpose=_text(record, "purpose"),
             method=_text(record, "method"),
@@ -160,11 +160,11 @@ class Job:
     def from_json(cls, record: Json) -> "Job":
         """Read a JobSchema or JobElasticSchema object."""
         return cls(
-            _text(record, "id"),
+            _id(record, "id"),
             _text(record, "status"),
-            _text(record, "object_id"),
+            _id(record, "object_id"),
             _text(record, "error_message") or _text(record, "message"),
-            _text(record, "parent_id"),
+            _id(record, "parent_id"),
         )
 
     @property
@@ -176,6 +176,11 @@ class Job:
 def _objects(record: Json, name: str) -> list[Json]:
     value = record.get(name)
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _id(record: Json, name: str) -> str:
+    # iconik compares ids without regard to case. Compared here as texts, they need one spelling.
+    return _text(record, name).lower()
 
 
 def _text(record: Json, name: str) -> str:
