@@ -94,7 +94,7 @@ class Iconik:
         job_id = answer.get("job_id")
         if not isinstance(job_id, str) or not UUID.fullmatch(job_id):
             raise IconikUnavailable(call, "iconik's answer names no job")
-        return job_id
+        return job_id.lower()
 
     # What assets have
 

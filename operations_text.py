@@ -135,13 +135,6 @@ def json_parts(
     yield "\n}\n"
 
 
-def plain(text: str) -> str:
-    """A text without whatever else than letters would tell a terminal something."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
-
-
 def _item(name: str, what: str) -> str:
     return f"  {name:<10}  {what}"
 

@@ -1,5 +1,6 @@
 """What the operations page, its JSON and the command line show of operations. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -30,6 +31,8 @@ HINTS: dict[str, str] = {
     "removed": "It was proven safe on B2, and deleted from LucidLink.",
 }
 COLUMNS = ("asset_id", "format", "kind", "reason", "what_to_do")
+# Where a spreadsheet may see one begin: a semicolon separates cells where a comma is in numbers.
+FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 # Those of a CSV file.
 HEADINGS = (*COLUMNS[:-1], "what to do")
 # Of an asset whose outcome isn't known yet.
@@ -255,8 +258,8 @@ def bar(told: Mapping[str, Any], width: int) -> str:
 
 
 def harmless(cell: str) -> str:
-    """A cell of a CSV file that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.lstrip()[:1] in tuple("=+-@|%") or cell[:1] in ("\t", "\r") else cell
+    """A cell of a CSV file that no spreadsheet takes for a formula, not even where it splits it."""
+    return FORMULA.sub("'", cell)
 
 
 def csv_row(row: Mapping[str, Any]) -> list[str]:

@@ -38,7 +38,7 @@ class Format:
     @classmethod
     def from_json(cls, record: Json) -> "Format":
         """Read a FormatSchema object."""
-        return cls(_text(record, "id"), _text(record, "name"), _text(record, "date_created"))
+        return cls(_id(record, "id"), _text(record, "name"), _text(record, "date_created"))
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,10 @@ class File:
     def from_json(cls, record: Json) -> "File":
         """Read a FileSchema object."""
         return cls(
-            id=_text(record, "id"),
-            file_set_id=_text(record, "file_set_id"),
-            format_id=_text(record, "format_id"),
-            storage_id=_text(record, "storage_id"),
+            id=_id(record, "id"),
+            file_set_id=_id(record, "file_set_id"),
+            format_id=_id(record, "format_id"),
+            storage_id=_id(record, "storage_id"),
             name=_text(record, "name"),
             original_name=_text(record, "original_name") or _text(record, "name"),
             directory_path=_text(record, "directory_path"),
@@ -166,10 +166,10 @@ class FileSet:
     def from_json(cls, record: Json) -> "FileSet":
         """Read a FileSetSchema object."""
         return cls(
-            id=_text(record, "id"),
+            id=_id(record, "id"),
             status=_text(record, "status"),
-            format_id=_text(record, "format_id"),
-            storage_id=_text(record, "storage_id"),
+            format_id=_id(record, "format_id"),
+            storage_id=_id(record, "storage_id"),
             file_count=_number(record, "file_count"),
         )
 
@@ -194,7 +194,7 @@ class Storage:
         """Read a StorageSchema object."""
         settings = record.get("settings")
         return cls(
-            id=_text(record, "id"),
+            id=_id(record, "id"),
             name=_text(record, "name"),
             purpose=_text(record, "purpose"),
             method=_text(record, "method"),
@@ -241,11 +241,11 @@ class Job:
     def from_json(cls, record: Json) -> "Job":
         """Read a JobSchema or JobElasticSchema object."""
         return cls(
-            _text(record, "id"),
+            _id(record, "id"),
             _text(record, "status"),
-            _text(record, "object_id"),
+            _id(record, "object_id"),
             _text(record, "error_message") or _text(record, "message"),
-            _text(record, "parent_id"),
+            _id(record, "parent_id"),
         )
 
     @property
@@ -262,6 +262,11 @@ def _objects(record: Json, name: str) -> list[Json]:
 def _number(record: Json, name: str) -> int | None:
     value = record.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _id(record: Json, name: str) -> str:
+    # iconik compares ids without regard to case. Compared here as texts, they need one spelling.
+    return _text(record, name).lower()
 
 
 def _text(record: Json, name: str) -> str:

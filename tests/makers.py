@@ -13,7 +13,9 @@ import sqlalchemy as sa
 import clicks
 import deletion
 import freshness
+from bucket.confirm import Confirmation
 from claims import Claims
+from custody import Safe
 from custom_action import Action, CustomAction
 from database import connect, writing
 from deletion import Ways
@@ -202,9 +204,14 @@ def a_check(**fields: Any) -> Checked:
     return Checked(b2, lucidlink, **{"deleted": frozenset(), "until": FOR_EVER, **fields})
 
 
+def confirms(asset_id: str, safe: Safe) -> Confirmation:
+    """Have B2 confirm whatever is asked."""
+    return Confirmation("signed URL")
+
+
 def a_removal(iconik: Iconik, claims: Claims, **fields: Any) -> Removal:
     """What a Remove works with, in front of storages that can do their part."""
-    given: dict[str, Any] = {"preflight": a_check, **fields}
+    given: dict[str, Any] = {"preflight": a_check, "confirm": confirms, **fields}
     return Removal(iconik, claims, Ways(), LL, B2, **given)
 
 
@@ -281,6 +288,9 @@ class FakeIconik(Iconik):
         where = (source_id, path) if path else (source_id,)
         self._answer("copy_to_storage", storage_id, format_name, list(asset_ids), *where)
         return next(self.new_jobs)
+
+    def download_url(self, asset_id: str, file_id: str) -> str:
+        return ""
 
     def asset_exists(self, asset_id: str) -> bool:
         self._answer("asset_exists", asset_id)

@@ -108,14 +108,14 @@ def test_copies_that_may_have_been_heard_of_are_not_asked_for_twice(
 def test_an_asset_exists_if_iconik_knows_it(
     iconik: Iconik, http: RequestsMock, status: int, exists: bool
 ) -> None:
-    http.get(f"{API}assets/v1/assets/{ASSET}/", json={}, status=status)
+    http.get(f"{API}assets/v1/assets/{ASSET}/", json={"errors": []}, status=status)
     assert iconik.asset_exists(ASSET) is exists
 
 
 def test_an_asset_that_may_not_be_read_is_not_taken_for_gone(
     iconik: Iconik, http: RequestsMock
 ) -> None:
-    http.get(f"{API}assets/v1/assets/{ASSET}/", status=403)
+    http.get(f"{API}assets/v1/assets/{ASSET}/", status=403, json={"errors": ["No"]})
     with pytest.raises(NotPermitted):
         iconik.asset_exists(ASSET)
 
@@ -263,11 +263,22 @@ def test_a_list_of_an_asset_that_ends_early_is_no_evidence(
         getattr(iconik, what)(ASSET)
 
 
+def test_ids_of_file_sets_are_read_in_lower_case(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"id": FILE_SET.upper(), "status": "ACTIVE"})
+    http.get(f"{ASSET_FILES}file_sets/", json=answer)
+    assert iconik.file_sets(ASSET) == [FileSet(FILE_SET, "ACTIVE")]
+
+
+def test_the_id_of_a_job_is_read_in_lower_case(iconik: Iconik, http: RequestsMock) -> None:
+    http.post(re.compile(re.escape(API)), json={"job_id": FILE_SET.upper()})
+    assert iconik.copy_to_storage(OTHER, "ORIGINAL", [ASSET], OTHER) == FILE_SET
+
+
 @pytest.mark.parametrize("what", ["formats", "files"])
 def test_the_files_of_an_unknown_asset_are_not_taken_for_none(
     iconik: Iconik, http: RequestsMock, what: str
 ) -> None:
-    http.get(f"{ASSET_FILES}{what}/", status=404)
+    http.get(f"{ASSET_FILES}{what}/", status=404, json={"errors": ["No"]})
     with pytest.raises(NotFound):
         getattr(iconik, what)(ASSET)
 
@@ -308,14 +319,22 @@ def test_a_signed_url_that_the_token_may_not_have_is_not_taken_for_none(
 
 @pytest.mark.parametrize("status", [204, 404])
 def test_a_file_set_is_deleted_by_id(iconik: Iconik, http: RequestsMock, status: int) -> None:
-    call = http.delete(f"{ASSET_FILES}file_sets/{FILE_SET}/", status=status)
+    call = http.delete(
+        f"{ASSET_FILES}file_sets/{FILE_SET}/",
+        status=status,
+        body="" if status < 400 else '{"errors": []}',
+    )
     iconik.delete_file_set(ASSET, FILE_SET, until=FOR_EVER)
     assert call.call_count == 1
 
 
 @pytest.mark.parametrize("status", [204, 404])
 def test_a_file_set_is_purged_by_id(iconik: Iconik, http: RequestsMock, status: int) -> None:
-    call = http.delete(f"{ASSET_FILES}file_sets/{FILE_SET}/purge/", status=status)
+    call = http.delete(
+        f"{ASSET_FILES}file_sets/{FILE_SET}/purge/",
+        status=status,
+        body="" if status < 400 else '{"errors": []}',
+    )
     iconik.purge_file_set(ASSET, FILE_SET, until=FOR_EVER)
     assert call.call_count == 1
 
@@ -462,7 +481,7 @@ def test_a_job_is_read(iconik: Iconik, http: RequestsMock) -> None:
 
 
 def test_a_job_that_iconik_forgot_is_none(iconik: Iconik, http: RequestsMock) -> None:
-    http.get(f"{JOBS}{OTHER}/", status=404)
+    http.get(f"{JOBS}{OTHER}/", status=404, json={"errors": ["No"]})
     assert iconik.job(OTHER) is None
 
 
@@ -502,7 +521,9 @@ def test_a_custom_action_is_updated_in_its_place(iconik: Iconik, http: RequestsM
 
 @pytest.mark.parametrize("status", [204, 404])
 def test_a_custom_action_is_deleted(iconik: Iconik, http: RequestsMock, status: int) -> None:
-    call = http.delete(f"{ACTIONS}BULK/{OTHER}/", status=status)
+    call = http.delete(
+        f"{ACTIONS}BULK/{OTHER}/", status=status, body="" if status < 400 else '{"errors": []}'
+    )
     iconik.delete_custom_action("BULK", OTHER)
     assert call.call_count == 1
 
@@ -605,7 +626,7 @@ def test_a_call_that_is_not_permitted_names_its_role(
 def forbidding(http: RequestsMock) -> RequestsMock:
     """Answers 403 to whatever is asked."""
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-        http.add(method, re.compile(re.escape(API)), status=403)
+        http.add(method, re.compile(re.escape(API)), status=403, json={"errors": ["No"]})
     return http
 
 

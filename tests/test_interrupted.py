@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from bucket.confirm import Confirmation
 from claims import Claims
 from custody import Safe, judge
 from entries import Deletion, Held, Memo
 from errors import IconikError, IconikRefused, IconikUnavailable, NotFound, NotPermitted
 from interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
 from outcomes import Outcome
-from proving import Unasked
 from records import File, Format
 from remove import look_to_remove
 from sight import Look, Patience
@@ -125,9 +125,9 @@ def test_several_files_that_are_no_longer_listed_are_proven_by_their_twins(
 def test_the_bucket_is_asked_again_with_what_was_proven(iconik: FakeIconik, claims: Claims) -> None:
     asked: list[Safe] = []
 
-    def confirm(asset_id: str, proof: Safe) -> Unasked:
+    def confirm(asset_id: str, proof: Safe) -> Confirmation:
         asked.append(proof)
-        return Unasked()
+        return Confirmation("key")
 
     held = marked(iconik, on_b2(checksum="a" * 32))
     before = [on_ll(checksum="a" * 32), on_b2(checksum="a" * 32)]
@@ -228,7 +228,7 @@ def test_what_is_no_longer_proven_is_restored(
 
 def test_what_the_bucket_objects_to_by_now_is_restored(iconik: FakeIconik, claims: Claims) -> None:
     held = marked(iconik, on_b2())
-    objection = Unasked(objection="clip.mov is 7 bytes in the bucket")
+    objection = Confirmation("key", "clip.mov is 7 bytes in the bucket")
     removal = a_removal(iconik, claims, confirm=lambda asset_id, safe: objection)
     assert resume(removal, held, NOW).outcomes == {
         "ORIGINAL": restored("clip.mov is 7 bytes in the bucket")

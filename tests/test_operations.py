@@ -15,6 +15,7 @@ import freshness
 import looking
 import operations
 import stop_request
+from bucket.confirm import Bucket
 from claims import Claims
 from custom_action import CustomAction
 from deletion import Ways
@@ -86,7 +87,8 @@ class Bench:
 
     def run(self, operation_id: str, click: CustomAction) -> dict[str, Any]:
         """Run an operation to its end; returns its report."""
-        Run(operation_id, click, self.turn(), self.iconik, self.settings, Ways()).run()
+        turn, bucket = self.turn(), Bucket(self.settings)
+        Run(operation_id, click, turn, self.iconik, self.settings, Ways(), bucket).run()
         operation, ledger = found(self.engine, operation_id), a_ledger(self.engine)
         number = operation.number
         return report(operation, ledger.outcomes(number), ledger.gone(number))
@@ -487,7 +489,7 @@ def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
     bench.iconik.has(on_ll(), on_b2())
     formats = bench.iconik.formats
 
-    def answers_about_others(asset_id: str) -> list[Format]:
+    def answers_about_others(asset_id: str, *, all_versions: bool = False) -> list[Format]:
         if asset_id == ASSET:
             raise AWAY
         return formats(asset_id)
