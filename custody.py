@@ -115,8 +115,6 @@ def judge(
     files: Iterable[File],
     ll_storage_id: str,
     b2_storage_id: str,
-    *,
-    require_checksum: bool = False,
 ) -> list[Verdict]:
     """Judge every file set of a format on LucidLink: may it be deleted?
 
@@ -125,7 +123,6 @@ def judge(
         files: all files of the asset, on all storages, read from iconik's files API. Those whose
             file set is deleted already are passed over.
         ll_storage_id, b2_storage_id: the two storages.
-        require_checksum: whether a file that is proven by its size alone isn't proven.
 
     Returns:
         One verdict for each file set of the format on the LucidLink storage.
@@ -144,7 +141,18 @@ def judge(
             shelves[file_set_id] = Shelf([file for file in each if file.type == "FILE"])
             sequences += [_one_record(file, "B2") for file in each if file.type == "SEQUENCE"]
     disputes = Disputes(files)
-    return [_judge_load(load, shelves, sequences, disputes, require_checksum) for load in loads]
+    return [_judge_load(load, shelves, sequences, disputes) for load in loads]
+
+
+def proven_by_size_alone(safe: Safe) -> Unproven:
+    """Keep a file set because a file of it has no checksum on both sides to compare.
+
+    Args:
+        safe: proven, and not ``by_checksum``.
+    """
+    label = min(pair.file.label for pair in safe.pairs if not _is_same(pair))
+    reason = f"{label} has no checksum on both sides to compare, and REQUIRE_CHECKSUM is set"
+    return Unproven(safe.file_set_id, reason, "none")
 
 
 def _judge_load(
@@ -152,19 +160,18 @@ def _judge_load(
     shelves: Mapping[str, Shelf],
     sequences: Sequence[Doubt],
     disputes: Disputes,
-    require_checksum: bool,
 ) -> Verdict:
     doubts = list(_doubts_of_itself(load, disputes))
     if not doubts:
+        proofs = []
         for twin_id, shelf in shelves.items():
             twins = shelf.twins(load)
             against = list(_doubts_of_twins(load, twins, disputes))
             if not against:
-                safe = _safe(load, twin_id, twins)
-                if safe.by_checksum or not require_checksum:
-                    return safe
-                against = [_no_checksum(pair.file) for pair in safe.pairs if not _is_same(pair)]
+                proofs.append(_safe(load, twin_id, twins))
             doubts += against
+        if proofs:
+            return next((each for each in proofs if each.by_checksum), proofs[0])
         doubts = doubts or [_no_twin(spot.file) for spot in load.spots]
     # What only a person can help is told first: no copy would settle it.
     told = min(doubts, key=lambda doubt: (REMEDIES.index(doubt.remedy), doubt.reason))
@@ -250,10 +257,6 @@ def _doubts_of_twins(
 
 def _no_twin(file: File) -> Doubt:
     return Doubt(f"{file.label} has no twin on B2", "copy")
-
-
-def _no_checksum(file: File) -> Doubt:
-    return Doubt(f"{file.label} has no checksum on both sides to compare", "none")
 
 
 def _one_record(file: File, where: str) -> Doubt:

@@ -67,6 +67,13 @@ class TooLate(IconikUnavailable):
     """It was not asked of iconik: what made it right was so long ago that it may no longer be."""
 
 
+class BucketUnavailable(IconikUnavailable):
+    """B2 gave no usable answer about a file; the same question may be answered later.
+
+    It is no error of iconik's, but has the same consequence: the asset is put off.
+    """
+
+
 class IconikRefused(IconikError):
     """iconik answered that it won't; asking again changes nothing."""
 

@@ -19,7 +19,7 @@ from errors import (
 )
 from freshness import Reading
 from paging import Map
-from records import File, Format, Job, Listed, Storage
+from records import File, FileSet, Format, Job, Listed, Storage
 from settings import UUID
 from transport import Transport
 
@@ -94,7 +94,7 @@ class Iconik:
         job_id = answer.get("job_id")
         if not isinstance(job_id, str) or not UUID.fullmatch(job_id):
             raise IconikUnavailable(call, "iconik's answer names no job")
-        return job_id
+        return job_id.lower()
 
     # What assets have
 
@@ -151,15 +151,60 @@ class Iconik:
         )
         return [File.from_json(each) for each in found]
 
-    def file_set_statuses(self, asset_id: str, reading: Reading | None = None) -> dict[str, str]:
-        """GET files/v1/assets/{id}/file_sets/: status by file set id.
+    def download_url(self, asset_id: str, file_id: str) -> str:
+        """GET files/v1/assets/{id}/files/{id}/download_url/: a signed URL that reads a file.
+
+        Returns:
+            A secret; "" if iconik offers none: it answers 400, or doesn't have the call.
+        """
+        path = f"files/v1/assets/{_id(asset_id)}/files/{_id(file_id)}/download_url/"
+        try:
+            answer = self._http.object("GET", path, f"sign file {file_id}", "can_read_files")
+        except (NotPermitted, TokenRejected):
+            raise
+        except IconikRefused:
+            return ""
+        url = answer.get("url")
+        return url if isinstance(url, str) else ""
+
+    def file_sets(self, asset_id: str, reading: Reading | None = None) -> list[FileSet]:
+        """GET files/v1/assets/{id}/file_sets/: its file sets on all storages, deleted ones too.
 
         Args:
             reading: takes up when it was asked for them.
         """
         path, call = f"files/v1/assets/{_id(asset_id)}/file_sets/", "list the file sets of asset"
-        found = self._http.whole(path, f"{call} {asset_id}", "can_read_files", reading=reading)
-        return {str(each.get("id")): str(each.get("status")) for each in found}
+        found = self._http.whole(
+            path, f"{call} {asset_id}", "can_read_files", {"file_count": "true"}, reading
+        )
+        return [FileSet.from_json(each) for each in found]
+
+    def deleted_file_sets(self) -> Iterator[FileSet]:
+        """GET files/v1/delete_queue/file_sets/: what is deleted and not purged, of all assets."""
+        path, call = "files/v1/delete_queue/file_sets/", "list the delete queue"
+        return map(FileSet.from_json, self._http.pages(path, call, "can_read_files"))
+
+    def search_assets(self, asset_ids: Sequence[str]) -> list[Listed]:
+        """POST search/v1/search/: up to 100 assets, as the search index shows them and their files.
+
+        The index lags behind, and may leave out any asset and any field.
+        """
+        body = {
+            "doc_types": ["assets"],
+            "include_fields": ["id", "object_type", "files"],
+            "filter": {
+                "operator": "AND",
+                "terms": [{"name": "id", "value_in": [_id(each) for each in asset_ids]}],
+            },
+        }
+        query = "per_page=100&generate_signed_url=false&save_search_history=false"
+        call = f"search for {len(asset_ids)} assets"
+        answer = self._http.object(
+            "POST", f"search/v1/search/?{query}", call, "can_search", json=body
+        )
+        found = answer.get("objects")
+        objects = found if isinstance(found, list) else []
+        return list(_listed(each for each in objects if isinstance(each, dict)))
 
     # Deletion
 
@@ -170,7 +215,7 @@ class Iconik:
         """Mark a file set deleted: DELETE files/v1/assets/{id}/file_sets/{id}/.
 
         Returns:
-            Whether it was there; that it is gone already is success, too.
+            Whether iconik knew it (no 404).
         """
         return self._http.delete(
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/",
@@ -183,7 +228,7 @@ class Iconik:
         """Remove the files of a deleted file set: DELETE …/file_sets/{id}/purge/.
 
         Returns:
-            Whether it was there; that it is gone already is success, too.
+            Whether iconik knew it (no 404).
         """
         return self._http.delete(
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/purge/",
@@ -218,6 +263,14 @@ class Iconik:
             [_id(each) for each in file_set_ids],
             {"immediately": "true", "do_not_delete_last_copy": "true"},
             until=until,
+        )
+
+    def restore_file_set(self, asset_id: str, file_set_id: str) -> None:
+        """Undo the deletion of a file set that was not purged: PUT …/file_sets/{id}/restore/."""
+        self._http.restore(
+            f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/restore/",
+            f"restore file set {file_set_id} of asset {asset_id}",
+            "can_write_files",
         )
 
     # Selections

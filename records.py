@@ -38,7 +38,7 @@ class Format:
     @classmethod
     def from_json(cls, record: Json) -> "Format":
         """Read a FormatSchema object."""
-        return cls(_text(record, "id"), _text(record, "name"), _text(record, "date_created"))
+        return cls(_id(record, "id"), _text(record, "name"), _text(record, "date_created"))
 
 
 @dataclass(frozen=True)
@@ -130,21 +130,47 @@ class File:
     @classmethod
     def from_json(cls, record: Json) -> "File":
         """Read a FileSchema object."""
-        size = record.get("size")
         return cls(
-            id=_text(record, "id"),
-            file_set_id=_text(record, "file_set_id"),
-            format_id=_text(record, "format_id"),
-            storage_id=_text(record, "storage_id"),
+            id=_id(record, "id"),
+            file_set_id=_id(record, "file_set_id"),
+            format_id=_id(record, "format_id"),
+            storage_id=_id(record, "storage_id"),
             name=_text(record, "name"),
             original_name=_text(record, "original_name") or _text(record, "name"),
             directory_path=_text(record, "directory_path"),
             type=_text(record, "type"),
             status=_text(record, "status"),
-            size=size if isinstance(size, int) and not isinstance(size, bool) else None,
+            size=_number(record, "size"),
             checksum=_text(record, "checksum") or None,
             file_set_status=_text(record, "file_set_status") or None,
             url=_text(record, "url"),
+        )
+
+
+@dataclass(frozen=True)
+class FileSet:
+    """The files of one format of an asset on one storage (GET files/v1/assets/{id}/file_sets/).
+
+    Attributes:
+        status: ACTIVE, ARCHIVED or DELETED; "" if iconik doesn't say.
+        file_count: how many files it has; None if iconik doesn't say.
+    """
+
+    id: str
+    status: str
+    format_id: str = ""
+    storage_id: str = ""
+    file_count: int | None = None
+
+    @classmethod
+    def from_json(cls, record: Json) -> "FileSet":
+        """Read a FileSetSchema object."""
+        return cls(
+            id=_id(record, "id"),
+            status=_text(record, "status"),
+            format_id=_id(record, "format_id"),
+            storage_id=_id(record, "storage_id"),
+            file_count=_number(record, "file_count"),
         )
 
 
@@ -168,7 +194,7 @@ class Storage:
         """Read a StorageSchema object."""
         settings = record.get("settings")
         return cls(
-            id=_text(record, "id"),
+            id=_id(record, "id"),
             name=_text(record, "name"),
             purpose=_text(record, "purpose"),
             method=_text(record, "method"),
@@ -215,11 +241,11 @@ class Job:
     def from_json(cls, record: Json) -> "Job":
         """Read a JobSchema or JobElasticSchema object."""
         return cls(
-            _text(record, "id"),
+            _id(record, "id"),
             _text(record, "status"),
-            _text(record, "object_id"),
+            _id(record, "object_id"),
             _text(record, "error_message") or _text(record, "message"),
-            _text(record, "parent_id"),
+            _id(record, "parent_id"),
         )
 
     @property
@@ -231,6 +257,16 @@ class Job:
 def _objects(record: Json, name: str) -> list[Json]:
     value = record.get(name)
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _number(record: Json, name: str) -> int | None:
+    value = record.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _id(record: Json, name: str) -> str:
+    # iconik compares ids without regard to case. Compared here as texts, they need one spelling.
+    return _text(record, name).lower()
 
 
 def _text(record: Json, name: str) -> str:

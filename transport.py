@@ -4,6 +4,7 @@ Nothing here knows what is asked: that is ``iconik.py``'s.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -33,7 +34,12 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 ATTEMPTS = 4
+# iconik may reject a good token for a moment: it is given up after so many 401s to one request.
+REJECTIONS = 4
+# Seconds between the first two of them; doubled each time.
+FIRST_WAIT = 0.5
 LONGEST_WAIT = 20.0
+TOO_LATE = "it had to wait for so long that all must be read again"
 
 
 class Transport:
@@ -109,14 +115,27 @@ class Transport:
         *,
         until: float,
     ) -> None:
-        """Delete the files of several things by one POST, asked but once.
+        """Delete the files of several things by one POST, asked but once; not every iconik can.
 
         Args:
             ids: which; sent as the field ``ids``.
             until: as in ``delete``.
         """
         body = {"ids": list(ids)}
-        self._send("POST", self._api + path, call, role, params=params, json=body, until=until)
+        self._send(
+            "POST",
+            self._api + path,
+            call,
+            role,
+            params=params,
+            json=body,
+            until=until,
+            is_newer=True,
+        )
+
+    def restore(self, path: str, call: str, role: str) -> None:
+        """Undo the deletion of something by a PUT."""
+        self._send("PUT", self._api + path, call, role, is_deed=True)
 
     def object(
         self,
@@ -199,7 +218,10 @@ class Transport:
         once: bool = False,
         until: float | None = None,
         reading: Reading | None = None,
+        is_deed: bool = False,
+        is_newer: bool = False,
     ) -> Any:
+        """The JSON of an answer; of a deed, one that lists errors is a refusal."""
         is_once = once or until is not None
         retrying = Retrying(
             retry=retry_if_exception_type(Passing),
@@ -208,7 +230,19 @@ class Transport:
             reraise=True,
         )
         try:
-            return retrying(self._attempt, method, url, call, role, params, json, until, reading)
+            return retrying(
+                self._attempt,
+                method,
+                url,
+                call,
+                role,
+                params,
+                json,
+                until,
+                reading,
+                is_deed,
+                is_newer,
+            )
         except Passing as passing:
             # Whoever asks again, and whatever, does so no sooner than iconik wants.
             if passing.retry_after:
@@ -225,8 +259,11 @@ class Transport:
         json: Any,
         until: float | None,
         reading: Reading | None,
+        is_deed: bool,
+        is_newer: bool,
     ) -> Any:
         """One request, with each token in turn while iconik rejects them."""
+        rejections: Counter[str] = Counter()
         while True:
             token = self._tokens.current(call)
             grows_old = until is not None or (reading is not None and reading.pages > 0)
@@ -237,34 +274,44 @@ class Transport:
                 # Last of all, and nor may it take long to reach iconik.
                 connect = min(connect, until - asked)
                 if connect <= 0:
-                    raise TooLate(call, "it had to wait for so long that all must be read again")
+                    raise TooLate(call, TOO_LATE)
             try:
-                response = self._session.request(
-                    method,
-                    url,
-                    params=params,
-                    json=json,
-                    headers={"Auth-Token": token},
-                    timeout=(connect, self._timeout),
-                    allow_redirects=False,
-                    stream=True,
-                )
+                with bounded.sent_before(until):
+                    response = self._session.request(
+                        method,
+                        url,
+                        params=params,
+                        json=json,
+                        headers={"Auth-Token": token},
+                        timeout=(connect, self._timeout),
+                        allow_redirects=False,
+                        stream=True,
+                    )
                 body = bounded.read(response)
+            except bounded.Expired:
+                raise TooLate(call, TOO_LATE) from None
             except requests.RequestException as error:
                 raise Passing(answers.network_problem(error)) from None
             self._keep_pace(response, sent)
             if response.status_code != requests.codes.unauthorized:
-                answer = answers.read(response, body, call, role)
+                answer = answers.read(response, body, call, role, is_newer=is_newer)
+                if is_deed or until is not None:
+                    answers.refuse_errors(response, answer, call)
                 if reading is not None:
                     reading.add(asked)
                 return answer
-            self._tokens.reject(token)
+            # iconik did nothing, so even a deletion may be asked for again.
+            rejections[token] += 1
+            if rejections[token] < REJECTIONS:
+                nap.sleep(FIRST_WAIT * 2 ** (rejections[token] - 1))
+            else:
+                self._tokens.reject(token)
 
     def _keep_pace(self, response: requests.Response, sent: float) -> None:
         left = answers.number(response, "RateLimit-Remaining")
         says_when = False
         if response.status_code == requests.codes.too_many_requests:
-            left, wait = 0, answers.number(response, "Retry-After")
+            left, wait = -1, answers.number(response, "Retry-After")
             says_when = wait is not None
             self._pacer.pause(min(wait or 0, LONGEST_WAIT))
         if left is not None:

@@ -1,4 +1,4 @@
-"""What many tests need: valid settings, and an iconik that answers as a test tells it to."""
+"""Which tests script/test runs, and what many need: settings, and an iconik that a test scripts."""
 
 import os
 from collections.abc import Iterator
@@ -36,6 +36,24 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
+# Their tests start servers, and most wait for them. In this order, so that the longest begin first.
+SERVERS = ("system", "install", "postgres", "chromium", "nginx", "prometheus")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave tests that start servers to script/test --all, except those that show a promise."""
+    here = Path(__file__).parent
+
+    def position(item: pytest.Item) -> int:
+        directory = item.path.relative_to(here).parts[0]
+        return SERVERS.index(directory) if directory in SERVERS else len(SERVERS)
+
+    for item in items:
+        if position(item) < len(SERVERS) and not item.get_closest_marker("promise"):
+            item.add_marker(pytest.mark.full)
+    items.sort(key=position)
+
 
 @pytest.fixture
 def environment() -> dict[str, str]:
@@ -61,6 +79,10 @@ def own_environment(
 ) -> dict[str, str]:
     """Makes ``environment`` that of this process, in an empty working directory."""
     for name in (
+        "B2_API_URL",
+        "B2_APPLICATION_KEY",
+        "B2_APPLICATION_KEY_ID",
+        "B2_CHECK",
         "BZ_SHARED_SECRET_PREVIOUS",
         "COPY_SETTLE_TIME",
         "COPY_TIMEOUT",
@@ -69,6 +91,7 @@ def own_environment(
         "LOG_FORMAT",
         "LOG_LEVEL",
         "METRICS_FROM",
+        "REQUIRE_CHECKSUM",
         "TRUSTED_PROXIES",
         "STATE_DIRECTORY",
     ):

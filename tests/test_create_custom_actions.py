@@ -573,8 +573,8 @@ STORAGE = f"{API}files/v1/storages/{B2_STORAGE}/"
     ("answer", "told"),
     [
         ({"status": 401}, "iconik rejects ICONIK_TOKEN (401)"),
-        ({"status": 403}, "can_read_storages"),
-        ({"status": 400, "json": {"errors": ["no\nsuch\x1bthing"]}}, "no such thing"),
+        ({"status": 403, "json": {"errors": ["No"]}}, "can_read_storages"),
+        ({"status": 400, "json": {"errors": ["no\nsuch\x1bthing"]}}, r"no\nsuch\x1bthing"),
         ({"status": 500}, "iconik answered 500"),
         ({"body": "<html>"}, "no JSON"),
         ({"body": requests.ConnectionError("Auth-Token")}, "the connection to iconik failed"),
@@ -597,7 +597,7 @@ def test_a_failure_half_way_leaves_what_was_told(
 ) -> None:
     http.remove("POST", actions.everything)
     http.add_callback("POST", f"{API}assets/v1/custom_actions/ASSET/", actions.answer)
-    http.post(f"{API}assets/v1/custom_actions/COLLECTION/", status=403)
+    http.post(f"{API}assets/v1/custom_actions/COLLECTION/", status=403, json={"errors": ["No"]})
     assert main(options()) == 1
     told = capsys.readouterr()
     assert "created  Add to LucidLink  ASSET" in told.out

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from custody import Presence, Safe, Unproven, Verdict, judge, presence, wanted_formats
+from custody import (
+    Presence,
+    Safe,
+    Unproven,
+    Verdict,
+    judge,
+    presence,
+    proven_by_size_alone,
+    wanted_formats,
+)
 from records import File
 from tests.makers import B2, LL, ORIGINAL, a_file, a_format, on_b2, on_ll
 
@@ -601,33 +610,28 @@ def test_a_checksum_is_the_same_however_it_is_written(there: str) -> None:
     assert verdict(on_ll(checksum=MD5), on_b2(checksum=there)) == Safe(LL_SET, B2_SET, True)
 
 
-def test_where_a_checksum_is_required_a_file_that_is_proven_by_its_size_alone_stays() -> None:
+def test_a_file_that_is_proven_by_its_size_alone_is_named() -> None:
     files = [on_ll("a", checksum=MD5), on_ll("b"), on_b2("a", checksum=MD5), on_b2("b")]
-    assert judge(ORIGINAL, files, LL, B2, require_checksum=True) == [
-        Unproven(LL_SET, "b has no checksum on both sides to compare", "none")
-    ]
+    (safe,) = judge(ORIGINAL, files, LL, B2)
+    assert isinstance(safe, Safe)
+    reason = "b has no checksum on both sides to compare, and REQUIRE_CHECKSUM is set"
+    assert proven_by_size_alone(safe) == Unproven(LL_SET, reason, "none")
 
 
-def test_where_a_checksum_is_required_one_of_another_algorithm_is_none() -> None:
+def test_a_checksum_of_another_algorithm_is_none() -> None:
     files = [on_ll(checksum=MD5), on_b2(checksum=SHA1)]
-    assert judge(ORIGINAL, files, LL, B2, require_checksum=True) == [
-        Unproven(LL_SET, "clip.mov has no checksum on both sides to compare", "none")
-    ]
+    assert judge(ORIGINAL, files, LL, B2) == [Safe(LL_SET, B2_SET, by_checksum=False)]
 
 
-def test_where_a_checksum_is_required_the_file_set_that_has_it_proves() -> None:
+def test_of_several_file_sets_the_one_that_has_the_checksum_proves() -> None:
     files = [on_ll(checksum=MD5), on_b2(file_set_id="older"), on_b2(checksum=MD5)]
-    assert judge(ORIGINAL, files, LL, B2, require_checksum=True) == [
-        Safe(LL_SET, B2_SET, by_checksum=True)
-    ]
+    assert judge(ORIGINAL, files, LL, B2) == [Safe(LL_SET, B2_SET, by_checksum=True)]
 
 
-def test_where_a_checksum_is_required_an_empty_file_needs_none() -> None:
+def test_an_empty_file_needs_no_checksum() -> None:
     files = [make(checksum=MD5) for make in (on_ll, on_b2)]
     files += [make("c.lck", size=0) for make in (on_ll, on_b2)]
-    assert judge(ORIGINAL, files, LL, B2, require_checksum=True) == [
-        Safe(LL_SET, B2_SET, by_checksum=True)
-    ]
+    assert judge(ORIGINAL, files, LL, B2) == [Safe(LL_SET, B2_SET, by_checksum=True)]
 
 
 # Empty files

@@ -7,9 +7,9 @@ import pytest
 from requests import ReadTimeout
 from responses import RequestsMock, matchers
 
-from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
+from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik import Iconik
-from records import File, Format, Job, Listed, Storage
+from records import File, FileSet, Format, Job, Listed, Storage
 from tests.fake_iconik import API
 from tests.makers import FOR_EVER
 
@@ -108,14 +108,14 @@ def test_copies_that_may_have_been_heard_of_are_not_asked_for_twice(
 def test_an_asset_exists_if_iconik_knows_it(
     iconik: Iconik, http: RequestsMock, status: int, exists: bool
 ) -> None:
-    http.get(f"{API}assets/v1/assets/{ASSET}/", json={}, status=status)
+    http.get(f"{API}assets/v1/assets/{ASSET}/", json={"errors": []}, status=status)
     assert iconik.asset_exists(ASSET) is exists
 
 
 def test_an_asset_that_may_not_be_read_is_not_taken_for_gone(
     iconik: Iconik, http: RequestsMock
 ) -> None:
-    http.get(f"{API}assets/v1/assets/{ASSET}/", status=403)
+    http.get(f"{API}assets/v1/assets/{ASSET}/", status=403, json={"errors": ["No"]})
     with pytest.raises(NotPermitted):
         iconik.asset_exists(ASSET)
 
@@ -209,12 +209,52 @@ def test_files_are_read_with_all_that_is_known(iconik: Iconik, http: RequestsMoc
 
 
 def test_file_sets_are_read_with_their_status(iconik: Iconik, http: RequestsMock) -> None:
-    answer = listing({"id": FILE_SET, "status": "ACTIVE"}, {"id": OTHER, "status": "DELETED"})
-    http.get(f"{ASSET_FILES}file_sets/", json=answer, match=of())
-    assert iconik.file_set_statuses(ASSET) == {FILE_SET: "ACTIVE", OTHER: "DELETED"}
+    told = {"status": "ACTIVE", "format_id": OTHER, "storage_id": STORAGE, "file_count": 3}
+    answer = listing({"id": FILE_SET, **told}, {"id": OTHER, "status": "DELETED"})
+    http.get(f"{ASSET_FILES}file_sets/", json=answer, match=of(file_count="true"))
+    assert iconik.file_sets(ASSET) == [
+        FileSet(FILE_SET, "ACTIVE", OTHER, STORAGE, 3),
+        FileSet(OTHER, "DELETED"),
+    ]
 
 
-@pytest.mark.parametrize("what", ["formats", "files", "file_set_statuses"])
+def test_the_delete_queue_is_that_of_all_assets(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"id": FILE_SET, "status": "DELETED"})
+    http.get(f"{API}files/v1/delete_queue/file_sets/", json=answer, match=of())
+    assert list(iconik.deleted_file_sets()) == [FileSet(FILE_SET, "DELETED")]
+
+
+def test_one_search_shows_many_assets_and_their_files(iconik: Iconik, http: RequestsMock) -> None:
+    shown = {"object_type": "assets", "id": ASSET, "files": [{"file_set_id": FILE_SET}]}
+    query = {"per_page": "100", "generate_signed_url": "false", "save_search_history": "false"}
+    call = http.post(
+        f"{API}search/v1/search/",
+        json={"objects": [shown, "odd"]},
+        match=[
+            matchers.query_param_matcher(query),
+            matchers.json_params_matcher(
+                {
+                    "doc_types": ["assets"],
+                    "include_fields": ["id", "object_type", "files"],
+                    "filter": {
+                        "operator": "AND",
+                        "terms": [{"name": "id", "value_in": [ASSET, OTHER]}],
+                    },
+                }
+            ),
+        ],
+    )
+    (found,) = iconik.search_assets([ASSET, OTHER])
+    assert (found.id, [each.file_set_id for each in found.files]) == (ASSET, [FILE_SET])
+    assert call.call_count == 1
+
+
+def test_a_search_without_a_list_shows_nothing(iconik: Iconik, http: RequestsMock) -> None:
+    http.post(f"{API}search/v1/search/", json={"objects": None})
+    assert iconik.search_assets([ASSET]) == []
+
+
+@pytest.mark.parametrize("what", ["formats", "files", "file_sets"])
 def test_a_list_of_an_asset_that_ends_early_is_no_evidence(
     iconik: Iconik, http: RequestsMock, what: str
 ) -> None:
@@ -223,13 +263,55 @@ def test_a_list_of_an_asset_that_ends_early_is_no_evidence(
         getattr(iconik, what)(ASSET)
 
 
+def test_ids_of_file_sets_are_read_in_lower_case(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"id": FILE_SET.upper(), "status": "ACTIVE"})
+    http.get(f"{ASSET_FILES}file_sets/", json=answer)
+    assert iconik.file_sets(ASSET) == [FileSet(FILE_SET, "ACTIVE")]
+
+
+def test_the_id_of_a_job_is_read_in_lower_case(iconik: Iconik, http: RequestsMock) -> None:
+    http.post(re.compile(re.escape(API)), json={"job_id": FILE_SET.upper()})
+    assert iconik.copy_to_storage(OTHER, "ORIGINAL", [ASSET], OTHER) == FILE_SET
+
+
 @pytest.mark.parametrize("what", ["formats", "files"])
 def test_the_files_of_an_unknown_asset_are_not_taken_for_none(
     iconik: Iconik, http: RequestsMock, what: str
 ) -> None:
-    http.get(f"{ASSET_FILES}{what}/", status=404)
+    http.get(f"{ASSET_FILES}{what}/", status=404, json={"errors": ["No"]})
     with pytest.raises(NotFound):
         getattr(iconik, what)(ASSET)
+
+
+@pytest.mark.parametrize(
+    ("answer", "url"),
+    [
+        (
+            {"json": {"url": "https://f004.backblazeb2.com/file/a/b?x=1"}},
+            "https://f004.backblazeb2.com/file/a/b?x=1",
+        ),
+        ({"json": {"url": None}}, ""),
+        ({"json": {}}, ""),
+        ({"status": 400, "json": {"errors": ["no URL for this storage"]}}, ""),
+        ({"status": 404}, ""),
+        ({"status": 405}, ""),
+        ({"status": 501}, ""),
+    ],
+)
+def test_a_signed_url_is_asked_for_where_iconik_offers_one(
+    iconik: Iconik, http: RequestsMock, answer: dict[str, Any], url: str
+) -> None:
+    http.get(f"{ASSET_FILES}files/{FILE_SET}/download_url/", **answer)
+    assert iconik.download_url(ASSET, FILE_SET) == url
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_signed_url_that_the_token_may_not_have_is_not_taken_for_none(
+    iconik: Iconik, http: RequestsMock, status: int
+) -> None:
+    http.get(f"{ASSET_FILES}files/{FILE_SET}/download_url/", status=status)
+    with pytest.raises((NotPermitted, TokenRejected)):
+        iconik.download_url(ASSET, FILE_SET)
 
 
 # Deletion
@@ -237,14 +319,22 @@ def test_the_files_of_an_unknown_asset_are_not_taken_for_none(
 
 @pytest.mark.parametrize("status", [204, 404])
 def test_a_file_set_is_deleted_by_id(iconik: Iconik, http: RequestsMock, status: int) -> None:
-    call = http.delete(f"{ASSET_FILES}file_sets/{FILE_SET}/", status=status)
+    call = http.delete(
+        f"{ASSET_FILES}file_sets/{FILE_SET}/",
+        status=status,
+        body="" if status < 400 else '{"errors": []}',
+    )
     iconik.delete_file_set(ASSET, FILE_SET, until=FOR_EVER)
     assert call.call_count == 1
 
 
 @pytest.mark.parametrize("status", [204, 404])
 def test_a_file_set_is_purged_by_id(iconik: Iconik, http: RequestsMock, status: int) -> None:
-    call = http.delete(f"{ASSET_FILES}file_sets/{FILE_SET}/purge/", status=status)
+    call = http.delete(
+        f"{ASSET_FILES}file_sets/{FILE_SET}/purge/",
+        status=status,
+        body="" if status < 400 else '{"errors": []}',
+    )
     iconik.purge_file_set(ASSET, FILE_SET, until=FOR_EVER)
     assert call.call_count == 1
 
@@ -284,6 +374,12 @@ def test_what_would_lead_to_the_asset_itself_is_no_id(
     with pytest.raises(IconikRefused, match="not one of iconik's"):
         getattr(iconik, call)(ASSET, bad, until=FOR_EVER)
     assert len(http.calls) == 0
+
+
+def test_a_file_set_is_restored_from_the_delete_queue(iconik: Iconik, http: RequestsMock) -> None:
+    call = http.put(f"{ASSET_FILES}file_sets/{FILE_SET}/restore/", json={"id": FILE_SET})
+    iconik.restore_file_set(ASSET, FILE_SET)
+    assert call.call_count == 1
 
 
 # Selections
@@ -385,7 +481,7 @@ def test_a_job_is_read(iconik: Iconik, http: RequestsMock) -> None:
 
 
 def test_a_job_that_iconik_forgot_is_none(iconik: Iconik, http: RequestsMock) -> None:
-    http.get(f"{JOBS}{OTHER}/", status=404)
+    http.get(f"{JOBS}{OTHER}/", status=404, json={"errors": ["No"]})
     assert iconik.job(OTHER) is None
 
 
@@ -425,7 +521,9 @@ def test_a_custom_action_is_updated_in_its_place(iconik: Iconik, http: RequestsM
 
 @pytest.mark.parametrize("status", [204, 404])
 def test_a_custom_action_is_deleted(iconik: Iconik, http: RequestsMock, status: int) -> None:
-    call = http.delete(f"{ACTIONS}BULK/{OTHER}/", status=status)
+    call = http.delete(
+        f"{ACTIONS}BULK/{OTHER}/", status=status, body="" if status < 400 else '{"errors": []}'
+    )
     iconik.delete_custom_action("BULK", OTHER)
     assert call.call_count == 1
 
@@ -481,7 +579,11 @@ CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("asset_exists", (ID,), "can_read_assets"),
     ("formats", (ID,), "can_read_formats"),
     ("files", (ID,), "can_read_files"),
-    ("file_set_statuses", (ID,), "can_read_files"),
+    ("download_url", (ID, ID), "can_read_files"),
+    ("file_sets", (ID,), "can_read_files"),
+    ("deleted_file_sets", (), "can_read_files"),
+    ("search_assets", ([ID],), "can_search"),
+    ("restore_file_set", (ID, ID), "can_write_files"),
     ("delete_file_set", (ID, ID), "can_delete_files"),
     ("purge_file_set", (ID, ID), "can_delete_files"),
     ("delete_file_sets", (ID, [ID]), "can_delete_files"),
@@ -524,7 +626,7 @@ def test_a_call_that_is_not_permitted_names_its_role(
 def forbidding(http: RequestsMock) -> RequestsMock:
     """Answers 403 to whatever is asked."""
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-        http.add(method, re.compile(re.escape(API)), status=403)
+        http.add(method, re.compile(re.escape(API)), status=403, json={"errors": ["No"]})
     return http
 
 

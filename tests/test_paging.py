@@ -142,7 +142,7 @@ def test_a_list_that_has_become_shorter_ends_where_it_ends(
     http.get(f"{THINGS}?per_page=100&page=2", json=numbered(2, 10**9, 2))
     http.get(f"{THINGS}?per_page=100", json=numbered(1, 2, 1))
     http.get(f"{THINGS}?per_page=100&page=2", json=numbered(2, 2, 2))
-    http.get(THINGS, status=404)
+    http.get(THINGS, status=404, json={"errors": ["No"]})
     assert [each["id"] for each in list_all(transport)] == [1, 2]
     assert len(http.calls) == 3 + 2 + PAGES_AT_ONCE - 2
 

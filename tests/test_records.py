@@ -27,6 +27,17 @@ def test_a_file_is_read_field_by_field() -> None:
     assert File.from_json({**FILE, "more": 1}) == File(**FILE)  # type: ignore[arg-type]
 
 
+IDS = ("id", "file_set_id", "format_id", "storage_id", "object_id", "parent_id")
+
+
+@pytest.mark.parametrize("kind", [File, Format, Job, Storage])
+def test_ids_are_read_in_lower_case_and_nothing_else_is(kind: Any) -> None:
+    record = {**FILE, "object_id": "a1", "parent_id": "p1", "name": "Clip.MOV"}
+    shouted = {name: str(each).upper() if name in IDS else each for name, each in record.items()}
+    assert kind.from_json(shouted) == kind.from_json(record)
+    assert getattr(kind.from_json(shouted), "name", "Clip.MOV") == "Clip.MOV"
+
+
 def test_an_empty_record_is_a_file_of_which_nothing_is_known() -> None:
     assert File.from_json({}) == File("", "", "", "", "", "", "", "", "", None, None, None)
 
