@@ -110,7 +110,7 @@ def test_the_commands_of_the_dockerfile_make_a_service_that_is_healthy(
     container: Process,
 ) -> None:
     url = container.wait_for_line(r"Listening at: (http://\S+)", 240)[1]
-    wait_for("health", lambda: is_healthy(container, url), 30)
+    wait_for("health", lambda: is_healthy(container, url), 120)
     status = Path(f"/proc/{container.pid}/status").read_text()
     assert re.findall(r"^(?:Uid|Gid):\t(\d+)", status, re.MULTILINE) == ["10001", "10001"]
     assert re.findall(r"^Groups:\t *(.*?) *$", status, re.MULTILINE) == [""]
