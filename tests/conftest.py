@@ -82,6 +82,10 @@ def own_environment(
 ) -> dict[str, str]:
     """Makes ``environment`` that of this process, in an empty working directory."""
     for name in (
+        "B2_API_URL",
+        "B2_APPLICATION_KEY",
+        "B2_APPLICATION_KEY_ID",
+        "B2_CHECK",
         "BZ_SHARED_SECRET_PREVIOUS",
         "COPY_SETTLE_TIME",
         "COPY_TIMEOUT",
@@ -90,6 +94,7 @@ def own_environment(
         "LOG_FORMAT",
         "LOG_LEVEL",
         "METRICS_FROM",
+        "REQUIRE_CHECKSUM",
         "TRUSTED_PROXIES",
         "STATE_DIRECTORY",
     ):

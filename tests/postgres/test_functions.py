@@ -190,7 +190,8 @@ def test_what_is_uploaded_is_the_plugin_and_no_more(uploaded: Path, tmp_path: Pa
     names = {path.name for path in uploaded.iterdir()}
     assert {"main.py", "plugin.py", "requirements.txt", "templates", "static"} <= names
     assert not names & {".env", ".git", "requirements-dev.txt"}
-    assert {path.name for path in uploaded.iterdir() if path.is_dir()} == {"static", "templates"}
+    directories = {path.name for path in uploaded.iterdir() if path.is_dir()}
+    assert directories == {"bucket", "static", "templates"}
     ended = subprocess.run(
         [sys.executable, "-c", "import main, plugin; print(main.__file__); plugin.start()"],
         cwd=uploaded,

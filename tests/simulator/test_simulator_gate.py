@@ -202,7 +202,7 @@ def test_now_and_then_and_for_ever(desk: Desk) -> None:
 def test_no_such_fault(desk: Desk, fault: dict[str, object]) -> None:
     answer = requests.post(f"{desk.url}/_simulator/faults", json=fault, timeout=60)
     assert (answer.status_code, list(answer.json())) == (400, ["errors"])
-    assert desk.control("GET", "faults") == {"requests": [], "copies": []}
+    assert desk.control("GET", "faults") == {"requests": [], "buckets": [], "copies": []}
 
 
 def test_many_connections_and_many_losses(tmp_path: Path) -> None:
