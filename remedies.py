@@ -17,8 +17,8 @@ REMEDIES: dict[str, str] = {
     "too_slow": "iconik, or the way to it, was so busy that no deletion came through while its "
     "proof held. Try again when it is quieter.",
     "no_answer": "iconik, or B2, failed for too long. Try again when it answers.",
-    "lost_in_bucket": "The file on LucidLink may be the only whole copy. Restore the object in the B2 "
-    "bucket, or upload the file there as a new asset or version. Then try again.",
+    "lost_in_bucket": "The file on LucidLink may be the only whole copy. Restore the object in the "
+    "B2 bucket, or upload the file there as a new asset or version. Then try again.",
     "not_confirmed": "B2 could not be asked, for the reason shown. Fix that, then try again; "
     "check_setup.py shows which way to B2 works.",
     "differs": "Somebody edited the file on LucidLink. If the edit counts, upload it to B2 as a "
