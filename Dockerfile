@@ -4,7 +4,8 @@ FROM python:3.13-slim AS build
 
 COPY requirements.txt /
 RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir --require-hashes --requirement /requirements.txt
+    && /venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement /requirements.txt \
+    && /venv/bin/pip check
 
 FROM python:3.13-slim
 

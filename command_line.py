@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import settings as environment
-from action_table import plain
 from action_url import Endpoint, endpoint
 from errors import PluginError, SettingsError, TokenRejected
 from iconik import Iconik
 from pacing import Pacer
 from settings import Settings, split_formats
+from texts import plain
 from tokens import Tokens
 from transport import Transport
 from version import VERSION

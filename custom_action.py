@@ -215,7 +215,7 @@ def _optional_id(posted: dict[str, Any], name: str) -> str | None:
     value = posted.get(name)
     if value is not None and not _is_id(value):
         raise ClickError(name, "must be a UUID")
-    return value
+    return None if value is None else str(value).lower()
 
 
 def _auth_token(posted: dict[str, Any]) -> str:

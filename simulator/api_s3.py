@@ -54,7 +54,8 @@ class S3Api:
         bucket = self._objects.bucket(bucket_name)
         if bucket is None:
             return error(404, "The specified bucket does not exist.", "NoSuchBucket")
-        version, path = self._objects.current(bucket, key), self._objects.path(bucket, key)
+        version = self._objects.current(bucket, key, hashed=False)
+        path = self._objects.path(bucket, key)
         if version is None or path is None:
             return error(404, "The specified key does not exist.")
         response = reading.content(request, path, version.size)

@@ -18,6 +18,7 @@ from simulator.harness import Service, Simulator, wait_for
 
 FORMATS = ("ORIGINAL", "PPRO_PROXY")
 PLACES = ("b2", "both", "lucidlink", "b2")
+ODD_STATUSES = (302, 401, 409, 423, 425, 499, 520, 522, 524, 529)
 # What iconik does with requests now and then. After the last of these all is well again.
 MISCHIEF = (
     {"fault": "status:503"},
@@ -32,6 +33,9 @@ MISCHIEF = (
     {"fault": "broken_json", "times": 2},
     {"fault": "hang:1", "method": "DELETE", "after": True},
     {"fault": "hang:1", "method": "POST", "after": True},
+    # Odd, but none of them iconik's own word that it refuses for good.
+    *({"fault": f"status:{status}"} for status in ODD_STATUSES),
+    *({"fault": f"html:{status}", "after": True} for status in (302, 403, 404, 405, 410, 501)),
 )
 # What becomes of a copy now and then.
 MISHAPS = (

@@ -123,22 +123,22 @@ class Objects:
         keys = (bucket.key(path.relative_to(bucket.directory).as_posix()) for path in paths)
         return sorted((key for key in keys if key.startswith(prefix)), key=str.encode)
 
-    def versions(self, bucket: Storage, key: str) -> list[Version]:
-        """All versions of an object, newest first."""
+    def versions(self, bucket: Storage, key: str, hashed: bool = True) -> list[Version]:
+        """All versions of an object, newest first; the newest upload with its SHA-1, or without."""
         path = self.path(bucket, key)
         if path is None:
             return []
         with self._lock:
             past = self._past.get(path, _Past())
-            uploaded = _uploaded(key, path, past.sha1_kind)
+            uploaded = _uploaded(key, path, past.sha1_kind if hashed else "none")
             # Without a real file, nothing of what was uploaded is left.
             past_versions = [v for v in past.versions if uploaded or v.action != "upload"]
             found = [*past_versions, *([uploaded] if uploaded else [])]
         return sorted(found, key=lambda each: each.created, reverse=True)
 
-    def current(self, bucket: Storage, key: str) -> Version | None:
+    def current(self, bucket: Storage, key: str, hashed: bool = True) -> Version | None:
         """The version that readers get; None if the object is missing or hidden."""
-        whole = (each for each in self.versions(bucket, key) if each.action != "start")
+        whole = (each for each in self.versions(bucket, key, hashed) if each.action != "start")
         newest = next(whole, None)
         return newest if newest and newest.action == "upload" else None
 
@@ -147,7 +147,7 @@ class Objects:
         if not path.is_relative_to(bucket.directory):
             return False
         key = bucket.key(path.relative_to(bucket.directory).as_posix())
-        return self.current(bucket, key) is not None
+        return self.current(bucket, key, hashed=False) is not None
 
     # What happens behind iconik's back; each takes the real file of an object
 

@@ -1,4 +1,4 @@
-"""What many tests need: valid settings, and an iconik that answers as a test tells it to."""
+"""Which tests script/test runs, and what many need: settings, and an iconik that a test scripts."""
 
 import os
 from collections.abc import Iterator
@@ -35,6 +35,24 @@ hypothesis.settings.register_profile(
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+# Their tests start servers, and most wait for them. In this order, so that the longest begin first.
+SERVERS = ("system", "install", "postgres", "chromium", "nginx", "prometheus")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave tests that start servers to script/test --all, except those that show a promise."""
+    here = Path(__file__).parent
+
+    def position(item: pytest.Item) -> int:
+        directory = item.path.relative_to(here).parts[0]
+        return SERVERS.index(directory) if directory in SERVERS else len(SERVERS)
+
+    for item in items:
+        if position(item) < len(SERVERS) and not item.get_closest_marker("promise"):
+            item.add_marker(pytest.mark.full)
+    items.sort(key=position)
 
 
 @pytest.fixture

@@ -389,6 +389,12 @@ JSON = st.recursive(
     ),
     max_leaves=6,
 )
+
+
+def test_the_user_is_read_in_lower_case() -> None:
+    assert read(asset_ids=[ASSET], user_id=USER.upper()).user_id == USER
+
+
 FIELDS = ("context", "asset_ids", "collection_ids", "saved_search_ids", "user_id", "auth_token")
 
 

@@ -57,6 +57,7 @@ COMMANDS: dict[str, Run | Needs] = {
     # README.md
     "script/demo": CI,
     "script/test": CI,
+    "script/test --all": CI,
     "script/soak --minutes 2": CI,
     "script/benchmark --quick": CI,
     "cp .env.example .env": FILLED_IN,

@@ -274,8 +274,8 @@ def test_the_settings_do_not_show_what_is_secret(environment: dict[str, str]) ->
             DATABASE_URL="postgresql://user:hunter2@host/plugin",
         )
     )
-    hidden = (environment["BZ_SHARED_SECRET"], environment["ICONIK_TOKEN"])
-    hidden += ("older", "hunter2", "key-of-b2")
+    secrets = (environment["BZ_SHARED_SECRET"], environment["ICONIK_TOKEN"])
+    hidden = (*secrets, "older", "hunter2", "key-of-b2")
     assert not any(secret in shown for secret in hidden)
 
 

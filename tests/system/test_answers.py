@@ -13,6 +13,8 @@ import requests
 from simulator.harness import SECRET, Service, Simulator, stop_all
 from version import VERSION
 
+pytestmark = pytest.mark.promise
+
 ID = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
 STORAGES = f"b2_storage_id={ID}&ll_storage_id={OTHER}"

@@ -1,4 +1,4 @@
-"""The demonstration cleans up after itself, whenever it is interrupted."""
+"""The demonstration shows the main job, and cleans up after itself, even if interrupted."""
 
 import os
 import signal
@@ -43,6 +43,15 @@ class Demo(Process):
 def directory(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
     stop_all()
+
+
+@pytest.mark.promise
+def test_it_ends_well_and_leaves_no_process_and_no_file_behind(directory: Path) -> None:
+    demo = Demo(directory)
+    demo.wait_for_line("All is as it should be", 120)
+    assert demo.exit_status() == 0
+    wait_for("end of all its processes", lambda: not demo.left(), 60)
+    assert list(directory.iterdir()) == [demo.log]
 
 
 @pytest.mark.parametrize("moment", ["Set-up", "created  Add", "being copied", "An edit"])

@@ -1,7 +1,11 @@
 """An answered click is kept: kills, restarts, and an iconik that is away only delay it."""
 
+import pytest
+
 from simulator.harness import Service, Simulator, wait_for
 from tests.system.media import asset, collection, files, requests_seen, unproven_deletions
+
+pytestmark = pytest.mark.promise
 
 
 def test_a_click_is_answered_while_iconik_is_away_and_done_when_it_is_back(

@@ -38,6 +38,7 @@ def ended(service: Service, operation_id: str) -> dict[str, int]:
     return {name: number for name, number in report["counts"].items() if number}
 
 
+@pytest.mark.promise
 def test_between_the_note_of_a_deletion_and_the_delete(
     simulator: Simulator, service: Service
 ) -> None:
@@ -61,6 +62,7 @@ def test_between_the_note_of_a_deletion_and_the_delete(
     assert unproven_deletions(simulator) == 0
 
 
+@pytest.mark.promise
 def test_between_the_steps_of_a_deletion_and_before_its_note(
     simulator: Simulator, service: Service
 ) -> None:
@@ -80,6 +82,7 @@ def test_between_the_steps_of_a_deletion_and_before_its_note(
     assert unproven_deletions(simulator) == 0
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize("action", ["add", "remove"])
 def test_between_a_request_for_copies_and_the_note_of_its_job(
     simulator: Simulator, service: Service, action: str

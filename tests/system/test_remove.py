@@ -1,7 +1,11 @@
 """Remove from LucidLink, from a click to the files."""
 
+import pytest
+
 from simulator.harness import Service, Simulator, wait_for
 from tests.system.media import PROXY, asset, files, unproven_deletions
+
+pytestmark = pytest.mark.promise
 
 
 def test_what_is_proven_is_deleted_and_stays_in_b2(simulator: Simulator, service: Service) -> None:

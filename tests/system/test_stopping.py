@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from simulator.harness import ROOT, Service, Simulator, wait_for
 from tests.system.media import asset, collection, files, unproven_deletions
 from tests.system.points import PURGE_MANY, hang_at, kill_at
@@ -17,6 +19,7 @@ def stop(service: Service, operation_id: str) -> None:
     assert service.ask_to_stop(operation_id, "Ada")
 
 
+@pytest.mark.promise
 def test_a_remove_of_many_assets_is_stopped_and_deletes_no_more(
     simulator: Simulator, service: Service
 ) -> None:
