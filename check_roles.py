@@ -101,6 +101,12 @@ PROBES = (
         is_common=False,
     ),
     Probe(
+        "can_read_playlists",
+        "open playlists",
+        lambda iconik, _, new: list(iconik.playlist_items(new())),
+        is_common=False,
+    ),
+    Probe(
         "can_read_custom_actions",
         "set up the custom actions",
         lambda iconik, _, __: iconik.custom_actions(),

@@ -65,8 +65,9 @@ class Disputes:
             size != other_size or disagree(digest, other_digest)
             for (size, digest), (other_size, other_digest) in combinations(facts, 2)
         ):
-            lists = f"iconik lists {file.label} on {where} more than once"
-            yield Doubt(f"{lists}, and each time as another file", "none")
+            name = f"{file.label} on {where}"
+            reason = f"iconik lists {name} more than once, and each time as another file"
+            yield Doubt(reason, "none")
         elif place in self._unfinished:
             yield Doubt(f"{file.label} is being written anew on {where}", "wait")
 

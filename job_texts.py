@@ -46,7 +46,7 @@ def tie(click: CustomAction, asset_ids: Sequence[str]) -> Fields:
     """What the job is about: the collections and assets that were selected, or some of them.
 
     Args:
-        asset_ids: to tie it to where neither was selected, but a saved search.
+        asset_ids: to tie it to where neither was selected, but a saved search or a playlist.
     """
     subjects = [(each, "collections") for each in click.collection_ids]
     subjects += [(each, "assets") for each in click.asset_ids]

@@ -18,8 +18,8 @@ HINTS: dict[str, str] = {
     "kept": "Still on LucidLink, for it isn't proven safe on B2. Mend what the reason says, then "
     "try again.",
     "failed": "Could not be done. Mend what the reason says, then try again.",
-    "unopened": "These collections and saved searches could not be listed, or not to their end, so "
-    "what is missing was not done. Mend what the reason says, then try again.",
+    "unopened": "These collections, saved searches and playlists could not be listed, or not to "
+    "their end, so what is missing was not done. Mend what the reason says, then try again.",
     "vanished": "iconik knows these assets no more, so nothing was done. If that is wrong, restore "
     "them in iconik, and click again there.",
     "undone": "Not started before the end, or left to iconik. Try again when you want it done.",
@@ -57,7 +57,7 @@ class Moment:
         progress: how many assets are in each state.
         kinds: how many formats of assets have which outcome.
         copies_under_way, copies: how many copy jobs there are.
-        unopened: how many collections and saved searches could not be opened.
+        unopened: how many collections, saved searches and playlists could not be opened.
         due_ms: when the first asset that settles is due, by the clock of operations.
         title: what it is called.
         is_newer_unlisted: whether nobody knows yet which assets a newer click is about.
@@ -207,7 +207,7 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
 
 
 def unopened_rows(unopened: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    """Such a row for each collection or saved search that could not be opened."""
+    """Such a row for each collection, saved search or playlist that could not be opened."""
     for what, reason in unopened:
         yield _row(what, None, "failed", reason)
 

@@ -130,7 +130,7 @@ def report(
 
     Args:
         assets: asset id, memo, and outcomes by format.
-        gone: by collection or saved search, why it could not be listed.
+        gone: by collection, saved search or playlist, why it could not be listed.
 
     Returns:
         ``result`` ('running', 'stopping', 'failed', 'stopped', 'finished with warnings' or

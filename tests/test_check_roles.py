@@ -37,13 +37,14 @@ PATHS = {
     "can_write_jobs": ("PATCH", "jobs/v1/jobs/{}/"),
     "can_search": ("POST", "search/v1/search/"),
     "can_read_saved_searches": ("GET", "search/v1/search/saved/{}/"),
+    "can_read_playlists": ("GET", "assets/v1/playlists/{}/items/"),
     "can_read_custom_actions": ("GET", "assets/v1/custom_actions/"),
     "can_write_custom_actions": ("PATCH", "assets/v1/custom_actions/ASSET/{}/"),
     "can_delete_custom_actions": ("DELETE", "assets/v1/custom_actions/ASSET/{}/"),
 }
 ONLY_FOR_SOME = {
     "can_purge_files", "can_write_jobs", "can_search", "can_read_saved_searches",
-    "can_write_custom_actions", "can_delete_custom_actions",
+    "can_read_playlists", "can_write_custom_actions", "can_delete_custom_actions",
 }  # fmt: skip
 
 

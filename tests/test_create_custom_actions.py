@@ -215,6 +215,12 @@ def test_an_action_of_anybody_else_is_not_touched(
     assert len(actions.held) == 7
 
 
+@pytest.mark.parametrize("context", ["SAVED_SEARCH", "PLAYLIST"])
+def test_they_are_created_in_one_more_context(actions: FakeActions, context: str) -> None:
+    assert main(options("--context", context)) == 0
+    assert {each["context"] for each in actions.held.values()} == {*CONTEXTS, context}
+
+
 def test_one_in_a_further_context_is_brought_up_to_date_there(
     actions: FakeActions, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

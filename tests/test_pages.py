@@ -520,7 +520,7 @@ def test_collections_that_could_not_be_opened_can_be_tried_again(page: Page) -> 
     shown = page.text(f"/operations/{operation.id}")
     assert "Try again what is left" in shown
     assert "2 not opened" in shown
-    assert "These collections and saved searches could not be listed" in shown
+    assert "These collections, saved searches and playlists could not be listed" in shown
 
 
 def test_what_went_well_is_not_to_be_tried_again(page: Page) -> None:

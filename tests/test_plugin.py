@@ -413,7 +413,7 @@ def test_a_refused_click_is_logged_without_its_token(
 ) -> None:
     post({**CLICK, "context": "x"})
     assert caplog.messages == [
-        "refused a click: context: must be one of ASSET, COLLECTION, BULK, SAVED_SEARCH"
+        "refused a click: context: must be one of ASSET, COLLECTION, BULK, SAVED_SEARCH, PLAYLIST"
     ]
 
 
