@@ -36,8 +36,11 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
-# Their tests start servers, and most wait for them. In this order, so that the longest begin first.
-SERVERS = ("system", "install", "postgres", "chromium", "nginx", "prometheus")
+# What begins so starts servers, and mostly waits for them. The longest come first.
+SERVERS = (
+    "system/test_scale", "system/test_faults", "install", "system", "postgres", "chromium", "nginx",
+    "prometheus",
+)  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -46,8 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
 
     def position(item: pytest.Item) -> int:
-        directory = item.path.relative_to(here).parts[0]
-        return SERVERS.index(directory) if directory in SERVERS else len(SERVERS)
+        path = item.path.relative_to(here).as_posix()
+        return next((n for n, name in enumerate(SERVERS) if path.startswith(name)), len(SERVERS))
 
     for item in items:
         if position(item) < len(SERVERS) and not item.get_closest_marker("promise"):

@@ -1,8 +1,8 @@
 """The newest versions of objects by B2's native API: the real b2sdk, against the simulator."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,12 @@ def lists(desk: Desk) -> int:
 def newest(native: NativeApi, keys: Sequence[str], bucket: str = "b2") -> dict[str, Any]:
     """The newest versions by key."""
     return dict(native.newest(bucket, keys))
+
+
+def side_by_side(native: NativeApi, keys: Sequence[str]) -> list[int]:
+    """The sizes of objects, each asked for by a thread of its own."""
+    with ThreadPoolExecutor(len(keys)) as threads:
+        return list(threads.map(lambda key: newest(native, [key])[key].size, keys))
 
 
 def refusal(native: NativeApi, bucket: str = "b2") -> str:
@@ -194,18 +200,19 @@ def test_the_account_is_authorized_once(desk: Desk, connect: Connect) -> None:
 
 def test_threads_that_ask_at_once_authorize_once(desk: Desk, connect: Connect) -> None:
     keys = objects(desk, *(f"{n}.mov" for n in range(8)))
-    native = connect()
-    found: list[Any] = []
-    threads = [
-        threading.Thread(target=lambda key=key: found.append(newest(native, [key])[key].size))
-        for key in keys
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    found = side_by_side(connect(), keys)
     asked = desk.control("GET", "buckets/")["requests"]["POST b2_authorize_account"]
     assert (found, asked) == ([1] * 8, 1)
+
+
+def test_threads_that_ask_with_an_expired_token_all_get_a_new_one(
+    desk: Desk, connect: Connect
+) -> None:
+    keys = objects(desk, *(f"{n}.mov" for n in range(8)))
+    native = connect()
+    newest(native, keys[:1])
+    desk.control("DELETE", "buckets/tokens")
+    assert side_by_side(native, keys) == [1] * 8
 
 
 # Keys

@@ -52,6 +52,18 @@ def test_every_form_of_a_signed_url_tells_its_object(url: str) -> None:
     assert place_in_url(url) == Place("masters", "a b/c.mov")
 
 
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("https://f004.backblazeb2.com/file/masters/a+b%2Bc.mov", "a b+c.mov"),
+        ("https://masters.s3.us-west-004.backblazeb2.com/a+b%2Bc.mov", "a+b+c.mov"),
+        ("https://s3.us-west-004.backblazeb2.com/masters/a+b%2Bc.mov", "a+b+c.mov"),
+    ],
+)
+def test_a_plus_is_a_space_in_b2s_own_urls_alone(url: str, key: str) -> None:
+    assert place_in_url(url) == Place("masters", key)
+
+
 def test_a_url_by_the_id_of_an_object_tells_no_key() -> None:
     url = "https://f004.backblazeb2.com/b2api/v4/b2_download_file_by_id?fileId=4_z1"
     assert place_in_url(url) is None

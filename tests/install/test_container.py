@@ -77,7 +77,7 @@ class Container:
         self.process = Process(run, {}, self._log)
         line = self.process.wait_for_line(r"Listening at: (\S+) \((\d+)\)")
         self.url, self.main_pid = line[1], int(line[2])
-        wait_for("health", self.is_healthy, 30)
+        wait_for("health", self.is_healthy, 120)
 
     def stop(self) -> int:
         """Stop it as ``docker stop --time 15`` does; returns its exit status.
@@ -141,7 +141,7 @@ class Container:
 
     def counts(self, operation_id: str) -> dict[str, int]:
         """Wait until an operation has ended; returns its counts."""
-        wait_for("end", lambda: self.operation(operation_id)["is_final"], 60)
+        wait_for("end", lambda: self.operation(operation_id)["is_final"], 120)
         counts: dict[str, int] = self.operation(operation_id)["counts"]
         return counts
 
@@ -207,7 +207,7 @@ class TestImage:
     ) -> None:
         simulator.control("PATCH", "settings", {"copies_paused": True})
         operation_id = container.add(asset(simulator, "Pier"))
-        wait_for("copy", lambda: container.operation(operation_id)["copy_jobs_under_way"], 30)
+        wait_for("copy", lambda: container.operation(operation_id)["copy_jobs_under_way"], 120)
         assert container.stop() == 0
         simulator.control("PATCH", "settings", {"copies_paused": False})
         container.start()

@@ -18,7 +18,7 @@ from tests.postgres.conftest import Server, make_database
 from tests.system.media import asset, files, unproven_deletions
 from tests.system.points import PURGE_MANY, hang_at
 
-SECONDS = 60.0
+SECONDS = 120.0
 CLIPS = 12
 FRAMEWORK = [sys.executable, "-m", "functions_framework", "--target", "iconik_handler"]
 # As Cloud Run sets it.
@@ -57,7 +57,6 @@ def function(tmp_path: Path, simulator: Simulator, database_url: str) -> Iterato
         tmp_path / "function", simulator, environment={"DATABASE_URL": database_url}
     )
     yield function
-    function.process.kill()
     function.stop()
 
 
@@ -79,7 +78,6 @@ def both(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
     function = Function(directory / "function", simulator, environment=environment).wait()
     yield Both(gunicorn, function)
     for each in (gunicorn, function):
-        each.process.kill()
         each.stop()
     stop_all()
 

@@ -48,7 +48,7 @@ class Bench:
 
     def state(self) -> Any:
         """All that a check must leave as it is, when what was clicked before has ended."""
-        wait_for("end of all jobs", lambda: all(map(ended, self._listed("jobs/v1/jobs/"))), 30)
+        wait_for("end of all jobs", lambda: all(map(ended, self._listed("jobs/v1/jobs/"))), 120)
         there = self.simulator.control("GET", "")
         counts = {name: there[name] for name in ("running_jobs", "assets", "deletions")}
         lists = [self._listed(each) for each in ("jobs/v1/jobs/", "assets/v1/custom_actions/")]
@@ -58,7 +58,7 @@ class Bench:
     def _listed(self, path: str) -> Any:
         headers = {"App-ID": self.simulator.app_id, "Auth-Token": self.simulator.token}
         url = f"{self.simulator.url}/API/{path}"
-        return requests.get(url, headers=headers, timeout=20).json()["objects"]
+        return requests.get(url, headers=headers, timeout=60).json()["objects"]
 
 
 def ended(job: Any) -> bool:
@@ -124,7 +124,7 @@ def test_a_set_up_is_checked_from_nothing_to_the_first_click(
     clip = asset(bench.simulator, "clip")
     assert bench.click("ASSET", asset_ids=[clip])["status"] == 200
     there = bench.simulator.lucidlink / "projects/2026" / clip / "clip_original.mov"
-    wait_for("the copy", there.exists, 30)
+    wait_for("the copy", there.exists, 120)
     capsys.readouterr()
     list_custom_actions.main(["--endpoint", bench.service.url])
     assert capsys.readouterr().out.count("HEALTHY") == 8

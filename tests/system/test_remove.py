@@ -65,7 +65,7 @@ def test_assets_that_are_proven_at_once_do_not_wait_for_the_others(
     wait_for(
         "removal of the proven asset",
         lambda: files(simulator.lucidlink) == ["unproven_original.mov"],
-        30,
+        120,
     )
     assert not service.has_ended(operation_id)
     simulator.control("PATCH", "settings", {"copies_paused": False})
