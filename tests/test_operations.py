@@ -24,6 +24,7 @@ from errors import (
     IconikError,
     IconikRefused,
     IconikUnavailable,
+    Incomplete,
     NotFound,
     NotPermitted,
     Stopped,
@@ -505,6 +506,22 @@ def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
             "reason": "could not list the files: iconik answered 503, 10 times over",
         }
     ]
+
+
+def test_an_asset_whose_list_of_files_stays_incomplete_is_given_up_soon(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000_000]
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
+    bench.iconik.has(on_ll(), on_b2())
+    lack = "it could not be read completely: 6 of 8 objects"
+    bench.iconik.problems["files"] = Incomplete("list the files", lack)
+    told = bench.do(a_click("remove", asset_ids=(ASSET,)))
+    assert [each["reason"] for each in told["problems"]] == [
+        f"could not list the files: {lack}, {looking.MOST_INCOMPLETE} times over"
+    ]
+    assert len(bench.iconik.called("files")) == looking.MOST_INCOMPLETE
 
 
 def never_lists(bench: Bench, broken: str) -> None:
