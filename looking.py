@@ -20,7 +20,7 @@ from custody import Safe
 from custom_action import CustomAction
 from deletion import Ways
 from entries import Held
-from errors import IconikRefused, IconikUnavailable, TokenRejected, TooLate
+from errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from iconik import MOST_COPIES_A_CALL, Iconik
 from interrupted import EARLIER, give_back
 from outcomes import Outcome, given_up
@@ -49,6 +49,8 @@ SOONEST_LOOK_MS = 1_000
 LATEST_LOOK_MS = 60_000
 # So often iconik may give no usable answer about one asset, while it answers about others.
 MOST_FAILURES = 10
+# Each of these has read the list several times already.
+MOST_INCOMPLETE = 3
 LATEST_RETRY_MS = 300_000
 
 
@@ -278,12 +280,13 @@ class Looks:
         self._has_put_off = True
         for held, error in unanswered:
             held.memo.failures += 1
-            if held.memo.failures < MOST_FAILURES:
+            most = MOST_INCOMPLETE if isinstance(error, Incomplete) else MOST_FAILURES
+            if held.memo.failures < most:
                 self._let_go(
                     held, self._clock.now_ms() + min(2**held.memo.failures * 1000, LATEST_RETRY_MS)
                 )
             else:
-                reason = f"{error}, {MOST_FAILURES} times over"
+                reason = f"{error}, {most} times over"
                 self._claims.note(held, "done", self._give_up(held, reason))
 
     def _let_go(

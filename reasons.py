@@ -45,8 +45,8 @@ KINDS: tuple[tuple[str, str], ...] = (
 
 
 def kind_of(outcome: Outcome) -> str:
-    """The kind of an outcome's reason: one of a few words; "" where it has none."""
-    if not outcome.reason:
+    """The kind of an outcome's reason: one of a few words; "" where it has none, or went well."""
+    if not outcome.reason or outcome.kind in ("copied", "there", "removed", "absent"):
         return ""
     return next((kind for part, kind in KINDS if part in outcome.reason), OTHER)
 

@@ -138,7 +138,7 @@ def test_that_iconik_offers_no_url_is_told(
     bench.holds([{**CLIP, "url": None}])
     told_by_key(bench.http)
     path = f"files/v1/assets/{ASSETS[0]}/files/{FILE_ID}/download_url/"
-    bench.http.get(f"{API}{path}", status=404)
+    bench.http.get(f"{API}{path}", status=404, json={"errors": ["No"]})
     *_, (what, seen, said) = bench.check(**changes)
     assert (what, seen) == ("B2 by signed URL", state)
     assert said.startswith(detail)

@@ -36,6 +36,7 @@ from tests.makers import (
 )
 
 LL_SET = on_ll().file_set_id
+REMOVED = Outcome("removed", "", "size")
 NOW = 1_000_000
 SETTLE = 60_000
 OLD = "format-old"
@@ -110,7 +111,7 @@ def test_a_deletion_whose_proof_holds_is_finished(
     held = marked(iconik, *files)
     if not is_told:
         iconik.known_statuses[ASSET] = {}
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": Outcome("removed")}
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
     assert (purges(iconik), list(held.memo.accepted)) == (1, [LL_SET])
 
 
@@ -119,7 +120,7 @@ def test_several_files_that_are_no_longer_listed_are_proven_by_their_twins(
 ) -> None:
     frames = [side(f"{n}.dpx") for side in (on_ll, on_b2) for n in range(3)]
     held = marked(iconik, *frames[3:], memo=Memo(deleting={LL_SET: noted(*frames)}))
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": Outcome("removed")}
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
 
 
 def test_the_bucket_is_asked_again_with_what_was_proven(iconik: FakeIconik, claims: Claims) -> None:
@@ -143,7 +144,7 @@ def test_a_deletion_of_an_earlier_version_is_finished_where_its_files_are_listed
 ) -> None:
     memo = Memo.from_json({"deleting": {LL_SET: "ORIGINAL"}, "versions": {LL_SET: ORIGINAL}})
     held = marked(iconik, on_ll(**MARKED), on_b2(), memo=memo)
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": Outcome("removed")}
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
 
 
 def test_an_asset_of_which_deletions_get_on_is_given_up_no_sooner(
@@ -174,7 +175,7 @@ def test_a_deletion_that_was_finished_is_noted_before_anything_else_is_done(
     with pytest.raises(IconikUnavailable):
         look_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
     ((_, memo, outcomes),) = a_ledger(engine).outcomes(1)
-    assert (list(memo.accepted), outcomes) == ([LL_SET], {"ORIGINAL": Outcome("removed")})
+    assert (list(memo.accepted), outcomes) == ([LL_SET], {"ORIGINAL": REMOVED})
 
 
 def test_what_was_removed_before_the_interruption_counts_as_removed(
@@ -183,7 +184,7 @@ def test_what_was_removed_before_the_interruption_counts_as_removed(
     held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
     iconik.has(on_ll(**MARKED), on_b2())
     found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
-    assert found.outcomes["ORIGINAL"] == Outcome("removed")
+    assert found.outcomes["ORIGINAL"] == REMOVED
 
 
 # Where it does not
@@ -250,7 +251,7 @@ def test_a_purge_is_proven_by_the_files_of_its_own_file_set(
     edited = on_ll(file_set_id="another-set", size=7, directory_path="elsewhere")
     held = marked(iconik, edited, on_ll(**MARKED), on_b2())
     iconik.known_statuses[ASSET]["another-set"] = "ACTIVE"
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": Outcome("removed")}
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
 
 
 def test_another_version_on_b2_is_no_ground_for_a_purge(iconik: FakeIconik, claims: Claims) -> None:
@@ -419,7 +420,7 @@ def test_what_is_proven_anew_right_after_it_was_restored_is_no_failure(
     put_back = [on_ll(**OLD_FILES), on_b2(**OLD_FILES)]
     iconik.before["restore_file_set"] = lambda: iconik.has(*put_back, formats=BOTH_VERSIONS)
     found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
-    assert found.outcomes["ORIGINAL"] == Outcome("removed")
+    assert found.outcomes["ORIGINAL"] == REMOVED
 
 
 def test_a_refused_purge_is_told_beside_what_was_restored(

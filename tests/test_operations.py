@@ -1,7 +1,7 @@
 """An operation from its beginning to its report, with an iconik in memory."""
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -322,11 +322,11 @@ def test_what_is_marked_does_not_wait_for_a_slow_look_at_another(
     monkeypatch.setattr(looking, "PURGE_INTERVAL", 0.02)
     purged_first: list[bool] = []
 
-    def see_slowly(iconik: FakeIconik, asset_id: str, *, deleted: Collection[str]) -> Sight | None:
+    def see_slowly(iconik: FakeIconik, asset_id: str, **options: Any) -> Sight | None:
         if asset_id == "a2":
             wait_for("the purge", lambda: iconik.called("purge_file_set"), BOUND)
             purged_first.append(True)
-        return see(iconik, asset_id, deleted=deleted)
+        return see(iconik, asset_id, **options)
 
     monkeypatch.setattr("proving.see", see_slowly)
     assert bench.do(of_two_assets(bench))["counts"]["removed"] == 2
@@ -363,8 +363,8 @@ def test_one_that_was_read_too_long_ago_holds_up_no_other(
     bench.iconik.known_statuses["a1"] = {"ll-a1": "ACTIVE"}
     seen: list[str] = []
 
-    def see_slowly(iconik: FakeIconik, asset_id: str, *, deleted: Collection[str]) -> Sight | None:
-        found = see(iconik, asset_id, deleted=deleted)
+    def see_slowly(iconik: FakeIconik, asset_id: str, **options: Any) -> Sight | None:
+        found = see(iconik, asset_id, **options)
         assert found
         is_first = asset_id == "a1" and "a1" not in seen
         seen.append(asset_id)
@@ -921,7 +921,8 @@ def test_an_accepted_deletion_of_a_failing_operation_is_told_to_be_unverified(
     told = bench.do(REMOVE)
     ((_, memo, outcomes),) = a_ledger(bench.engine).outcomes(1)
     assert (told["result"], memo) == ("failed", Memo())
-    assert outcomes == {"ORIGINAL": Outcome("removed", ACCEPTED)}
+    proof = "size, by records alone"
+    assert outcomes == {"ORIGINAL": Outcome("removed", ACCEPTED, proof)}
 
 
 # What the leader sees to

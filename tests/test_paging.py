@@ -343,7 +343,7 @@ def test_a_later_page_that_is_not_found_is_not_a_list_that_is_not_found(
     transport: Transport, http: RequestsMock, read: Read, following: str
 ) -> None:
     http.get(f"{THINGS}?per_page=100", json=page(f"/API/things/?{following}", 1, 2))
-    http.get(f"{THINGS}?{following}", status=404)
+    http.get(f"{THINGS}?{following}", status=404, json={"errors": ["No"]})
     with pytest.raises(Incomplete, match="one of its pages is gone"):
         read(transport)
 
@@ -353,7 +353,7 @@ def test_a_numbered_page_that_is_not_found_each_time_is_told(
     transport: Transport, http: RequestsMock, read: Read
 ) -> None:
     http.get(f"{THINGS}?per_page=100", json=numbered(1, 2, 1))
-    http.get(f"{THINGS}?per_page=100&page=2", status=404)
+    http.get(f"{THINGS}?per_page=100&page=2", status=404, json={"errors": ["No"]})
     with pytest.raises(Incomplete, match="1 of 2 pages"):
         read(transport)
 
@@ -362,7 +362,7 @@ def test_a_numbered_page_that_is_not_found_each_time_is_told(
 def test_a_list_that_is_not_found_is_not_found(
     transport: Transport, http: RequestsMock, read: Read
 ) -> None:
-    http.get(THINGS, status=404)
+    http.get(THINGS, status=404, json={"errors": ["No"]})
     with pytest.raises(NotFound):
         read(transport)
 

@@ -82,7 +82,7 @@ def test_what_is_proven_safe_is_deleted_by_its_id_and_purged(
     iconik: FakeIconik, held: Held, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
-    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed")
+    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed", "", "size")
     assert deletions(iconik) == DELETION
 
 
