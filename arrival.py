@@ -68,12 +68,14 @@ def _difference(source: File, copy: File) -> str:
     if some > whole:
         more, less = _told_apart(some, whole)
         return f"{source.label} arrived on LucidLink with {more}, and has {less} at its source"
-    if compare(checksum(source), checksum(copy)) == "different":
-        return (
-            f"{source.label} arrived on LucidLink with another checksum: {copy.checksum}, and "
-            f"{source.checksum} at its source"
-        )
-    return ""
+    found = compare(checksum(source), checksum(copy))
+    if found not in ("different", "unclear"):
+        return ""
+    told = (
+        f"{source.label} arrived on LucidLink with another checksum: {copy.checksum}, and "
+        f"{source.checksum} at its source"
+    )
+    return told if found == "different" else f"{told}, if both are of one algorithm"
 
 
 def _told_apart(one: int, other: int) -> tuple[str, str]:

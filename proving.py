@@ -87,7 +87,14 @@ def prove(
     readings = 0
     while True:
         readings += 1
-        seen = see(removal.iconik, asset_id, deleted=removal.preflight().deleted, signed=True)
+        seen = see(
+            removal.iconik,
+            asset_id,
+            deleted=removal.preflight().deleted,
+            signed=True,
+            # Files of older versions lie on LucidLink, too.
+            all_versions=True,
+        )
         if seen is None:
             return None
         sight, ways, asked = view(seen), dict[str, str](), freshness.now()

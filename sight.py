@@ -77,6 +77,7 @@ def see(
     deleted: Collection[str] | None = (),
     *,
     signed: bool = False,
+    all_versions: bool = False,
 ) -> Sight | None:
     """Look at an asset; None if iconik knows it no more.
 
@@ -85,13 +86,14 @@ def see(
         deleted: ids of the file sets in iconik's delete queue; None if that isn't known: then the
             asset's file sets are asked for, too.
         signed: whether each file comes with a signed URL.
+        all_versions: whether the formats of the asset's older versions, too.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
     formats, reading = list(known), Reading()
     try:
-        formats = formats or iconik.formats(asset_id)
+        formats = formats or iconik.formats(asset_id, all_versions=all_versions)
     except NotFound:
         # The same answer may stand for an asset that has none yet.
         if not iconik.asset_exists(asset_id):

@@ -239,6 +239,7 @@ class FakeIconik(Iconik):
         self.problems: dict[str, IconikError] = {}
         self.before: dict[str, Callable[[], object]] = {}
         self.known_formats: dict[str, list[Format]] = {}
+        self.older_formats: dict[str, list[Format]] = {}
         self.known_files: dict[str, list[File]] = {}
         self.known_statuses: dict[str, dict[str, str]] = {}
         self.counts: dict[str, int] = {}
@@ -298,7 +299,8 @@ class FakeIconik(Iconik):
 
     def formats(self, asset_id: str, *, all_versions: bool = False) -> list[Format]:
         self._answer("formats", asset_id)
-        return _known(self.known_formats, asset_id)
+        older = self.older_formats.get(asset_id, []) if all_versions else []
+        return [*_known(self.known_formats, asset_id), *older]
 
     def files(
         self, asset_id: str, reading: Reading | None = None, *, signed: bool = False

@@ -67,8 +67,8 @@ def test_a_name_may_be_in_either_unicode_form() -> None:
     assert wrong(on_b2("caf\u00e9"), on_ll("cafe\u0301")) == ""
 
 
-@pytest.mark.parametrize("here", [None, OTHER_MD5[4:], "sha1:" + "a" * 40, MD5.upper()])
-def test_a_checksum_that_may_be_of_another_kind_tells_nothing(here: str | None) -> None:
+@pytest.mark.parametrize("here", [None, "a" * 40, "sha1:" + "b" * 32, MD5.upper()])
+def test_a_checksum_of_another_kind_tells_nothing(here: str | None) -> None:
     assert wrong(on_b2(checksum=MD5), on_ll(checksum=here)) == ""
 
 
@@ -104,6 +104,14 @@ def test_another_checksum_is_told() -> None:
     found = wrong(on_b2(checksum=MD5), on_ll(checksum=OTHER_MD5))
     assert found == (
         f"clip.mov arrived on LucidLink with another checksum: {OTHER_MD5}, and {MD5} at its source"
+    )
+
+
+def test_a_checksum_that_may_be_of_another_kind_is_told_with_that() -> None:
+    found = wrong(on_b2(checksum="a" * 32), on_ll(checksum="b" * 32))
+    assert found == (
+        f"clip.mov arrived on LucidLink with another checksum: {'b' * 32}, and {'a' * 32} at its "
+        "source, if both are of one algorithm"
     )
 
 
