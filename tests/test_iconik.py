@@ -308,7 +308,7 @@ def test_a_signed_url_is_asked_for_where_iconik_offers_one(
 def test_a_signed_url_that_the_token_may_not_have_is_not_taken_for_none(
     iconik: Iconik, http: RequestsMock, status: int
 ) -> None:
-    http.get(f"{ASSET_FILES}files/{FILE_SET}/download_url/", status=status, json={"errors": ["No"]})
+    http.get(f"{ASSET_FILES}files/{FILE_SET}/download_url/", status=status, json={"errors": ["no"]})
     with pytest.raises((NotPermitted, TokenRejected)):
         iconik.download_url(ASSET, FILE_SET)
 
