@@ -32,7 +32,7 @@ IDS = ("id", "file_set_id", "format_id", "storage_id", "object_id", "parent_id")
 
 @pytest.mark.parametrize("kind", [File, Format, Job, Storage])
 def test_ids_are_read_in_lower_case_and_nothing_else_is(kind: Any) -> None:
-    record = {**FILE, "object_id": "a1", "parent_id": "p1", "name": "Clip.MOV"}
+    record: dict[str, Any] = {**FILE, "object_id": "a1", "parent_id": "p1", "name": "Clip.MOV"}
     shouted = {name: each.upper() if name in IDS else each for name, each in record.items()}
     assert kind.from_json(shouted) == kind.from_json(record)
     assert getattr(kind.from_json(shouted), "name", "Clip.MOV") == "Clip.MOV"
