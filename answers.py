@@ -54,6 +54,18 @@ def read(
         raise Passing("iconik's answer is no JSON") from None
 
 
+def refuse_errors(response: requests.Response, answer: Any, call: str) -> None:
+    """Take an answer that lists errors for the refusal that it is, whatever its status.
+
+    Raises:
+        IconikRefused: it lists errors.
+    """
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    if errors:
+        told = _in_words(response, errors)
+        raise IconikRefused(call, f"iconik answered {response.status_code} with errors: {told}")
+
+
 def _failure(
     response: requests.Response, body: bytes, call: str, role: str, *, is_newer: bool
 ) -> Exception:
@@ -82,6 +94,11 @@ def _errors(response: requests.Response, body: bytes) -> str | None:
         errors = json.loads(body)["errors"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return _in_words(response, errors)
+
+
+def _in_words(response: requests.Response, errors: Any) -> str:
+    """Errors as a sentence part: iconik lists sentences, or one for each field."""
     if isinstance(errors, dict):
         errors = [f"{name}: {problem}" for name, problem in errors.items()]
     if not isinstance(errors, list):

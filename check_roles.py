@@ -93,11 +93,28 @@ PROBES = (
         lambda iconik, _, new: iconik.update_job(new(), {}),
         is_common=False,
     ),
-    Probe("can_search", "open saved searches", _search, is_common=False),
+    Probe(
+        "can_write_files",
+        "restore what was marked deleted and is no longer proven safe",
+        lambda iconik, _, new: iconik.restore_file_set(new(), new()),
+        is_common=False,
+    ),
+    Probe(
+        "can_search",
+        "open saved searches, and verify many deletions at once",
+        _search,
+        is_common=False,
+    ),
     Probe(
         "can_read_saved_searches",
         "open saved searches",
         lambda iconik, _, new: list(iconik.saved_search_results(new())),
+        is_common=False,
+    ),
+    Probe(
+        "can_read_playlists",
+        "open playlists",
+        lambda iconik, _, new: list(iconik.playlist_items(new())),
         is_common=False,
     ),
     Probe(

@@ -169,7 +169,9 @@ def concealed(settings: Settings | None, text: str) -> str:
 
     What iconik says is wrong with a request may repeat it.
     """
-    values = (*settings.secrets, settings.iconik_token or "") if settings else ()
+    values = (
+        (*settings.secrets, settings.iconik_token or "", settings.b2_key or "") if settings else ()
+    )
     for value in values:
         if len(value) >= SHORTEST_CONCEALED:
             text = text.replace(value, "***")

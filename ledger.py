@@ -24,9 +24,6 @@ from tables import (
 )
 from turn import writing_in_term
 
-# What a memo tells of deletions.
-DELETION = ("deleting", "versions")
-
 
 class Ledger:
     """The operations, behind methods that each are one transaction.
@@ -97,7 +94,7 @@ class Ledger:
         them is forgotten, but for deletions that were not brought to their end.
 
         Args:
-            gone: by collection or saved search, why it could not be listed.
+            gone: by collection, saved search or playlist, why it could not be listed.
             hints: by asset, what its memo is to begin with, if it is new.
         """
         ids = list(asset_ids)
@@ -108,8 +105,7 @@ class Ledger:
             # Those few that have one; without it the key is not in the text.
             has_deletion = sa.cast(assets.c.memo, sa.Text).contains('"deleting"')
             for row in connection.execute(sa.select(assets).where(done_with, has_deletion)):
-                kept = {name: row.memo[name] for name in DELETION if name in row.memo}
-                half_deleted[row.asset_id] = {"memo": kept}
+                half_deleted[row.asset_id] = {"memo": {"deleting": row.memo["deleting"]}}
             connection.execute(
                 sa.update(assets).where(done_with).values(state="waiting", due_ms=0, memo={})
             )
@@ -141,10 +137,10 @@ class Ledger:
             )
             for row in rows:
                 found = {name: Outcome(*each) for name, each in row.outcomes.items()}
-                yield row.asset_id, Memo(**row.memo), found
+                yield row.asset_id, Memo.from_json(row.memo), found
 
     def gone(self, number: int) -> dict[str, str]:
-        """By collection or saved search of an operation, why it could not be listed."""
+        """By collection, saved search or playlist of an operation, why it could not be listed."""
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(vanished).where(vanished.c.number == number))
             return {row.what: row.reason for row in rows}

@@ -14,10 +14,21 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("does not permit it", "not_permitted"),
     ("had to wait for so long", "too_slow"),
     (" times over", "no_answer"),
+    ("could not be read completely", "no_answer"),
+    ("also belongs to another file set", "shared_file"),
+    ("is gone from B2", "lost_in_bucket"),
+    ("differs on B2", "lost_in_bucket"),
+    ("is not confirmed by B2", "not_confirmed"),
     ("differs from its master", "differs"),
+    ("cannot be compared", "checksums"),
+    ("no checksum on both sides", "checksums"),
+    ("in a single record", "sequence"),
     ("nothing can be copied there", "storage_closed"),
     ("though a copy to B2 was asked for", "copy_failed"),
     ("the copy to LucidLink ended", "copy_failed"),
+    (" arrived on LucidLink", "bad_copy"),
+    ("did not arrive on LucidLink", "bad_copy"),
+    ("nothing can be copied: ", "lost"),
     ("no storage has complete files", "no_source"),
     ("a newer click took over", "newer_click"),
     ("knows the asset no more", "vanished"),
@@ -29,12 +40,13 @@ KINDS: tuple[tuple[str, str], ...] = (
     (" on B2", "bad_twin"),
     (" on LucidLink", "bad_file"),
     ("is no ordinary file", "bad_file"),
+    ("left out: ", "left_out"),
 )
 
 
 def kind_of(outcome: Outcome) -> str:
-    """The kind of an outcome's reason: one of a few words; "" where it has none."""
-    if not outcome.reason:
+    """The kind of an outcome's reason: one of a few words; "" where it has none, or went well."""
+    if not outcome.reason or outcome.kind in ("copied", "there", "removed", "absent"):
         return ""
     return next((kind for part, kind in KINDS if part in outcome.reason), OTHER)
 

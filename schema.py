@@ -21,6 +21,8 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
         operations.c.looks_ms,
         operations.c.outage,
     ),
+    # A version that stores another kind of memo, which an older one can't read.
+    (),
 )
 VERSION = len(ADDED) + 1
 

@@ -13,7 +13,7 @@ CHUNK = 2_000
 
 # The states of an asset that its operation has in hand, and those that are none of its business any
 # more; see ``claims``.
-TOUCHING = ("held", "copying", "settling")
+TOUCHING = ("held", "copying", "settling", "verifying")
 LET_GO = ("done", "left")
 
 

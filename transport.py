@@ -6,6 +6,7 @@ Nothing here knows what is asked: that is ``iconik.py``'s.
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import requests
@@ -38,6 +39,7 @@ REJECTIONS = 4
 # Seconds between the first two of them; doubled each time.
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 20.0
+TOO_LATE = "it had to wait for so long that all must be read again"
 
 
 class Transport:
@@ -131,6 +133,10 @@ class Transport:
             is_newer=True,
         )
 
+    def restore(self, path: str, call: str, role: str) -> None:
+        """Undo the deletion of something by a PUT."""
+        self._send("PUT", self._api + path, call, role, is_deed=True)
+
     def object(
         self,
         method: str,
@@ -162,21 +168,43 @@ class Transport:
         role: str,
         params: Mapping[str, str] | None = None,
         side_by_side: Map = map,
-        reading: Reading | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Yield every object of a list, page by page; see ``paging.read``.
 
         Args:
-            reading: takes up when each page was asked for; once it has begun, what is still to be
-                read goes before what can wait.
             side_by_side: asks for the pages of a list that numbers them; like ``map``, which asks
                 for one after another.
         """
 
         def ask(url: str, query: Mapping[str, str] | None) -> Any:
-            return self._send("GET", url, call, role, params=query, reading=reading)
+            return self._send("GET", url, call, role, params=query)
 
         return paging.read(ask, call, self._root, self._api + path, params or {}, side_by_side)
+
+    def whole(
+        self,
+        path: str,
+        call: str,
+        role: str,
+        params: Mapping[str, str] | None = None,
+        reading: Reading | None = None,
+    ) -> list[dict[str, Any]]:
+        """All objects of a list that is evidence of what there isn't; see ``paging.read_whole``.
+
+        Args:
+            reading: takes up when each page was asked for; once it has begun, what is still to be
+                read goes before what can wait.
+        """
+        taken = reading or Reading()
+        before = replace(taken)
+
+        def ask(url: str, query: Mapping[str, str] | None) -> Any:
+            return self._send("GET", url, call, role, params=query, reading=reading)
+
+        def begin() -> None:
+            taken.began, taken.pages = before.began, before.pages
+
+        return paging.read_whole(ask, begin, call, self._root, self._api + path, params or {})
 
     def _send(
         self,
@@ -190,8 +218,10 @@ class Transport:
         once: bool = False,
         until: float | None = None,
         reading: Reading | None = None,
+        is_deed: bool = False,
         is_newer: bool = False,
     ) -> Any:
+        """The JSON of an answer; of a deed, one that lists errors is a refusal."""
         is_once = once or until is not None
         retrying = Retrying(
             retry=retry_if_exception_type(Passing),
@@ -201,7 +231,17 @@ class Transport:
         )
         try:
             return retrying(
-                self._attempt, method, url, call, role, params, json, until, reading, is_newer
+                self._attempt,
+                method,
+                url,
+                call,
+                role,
+                params,
+                json,
+                until,
+                reading,
+                is_deed,
+                is_newer,
             )
         except Passing as passing:
             # Whoever asks again, and whatever, does so no sooner than iconik wants.
@@ -219,6 +259,7 @@ class Transport:
         json: Any,
         until: float | None,
         reading: Reading | None,
+        is_deed: bool,
         is_newer: bool,
     ) -> Any:
         """One request, with each token in turn while iconik rejects them."""
@@ -233,24 +274,29 @@ class Transport:
                 # Last of all, and nor may it take long to reach iconik.
                 connect = min(connect, until - asked)
                 if connect <= 0:
-                    raise TooLate(call, "it had to wait for so long that all must be read again")
+                    raise TooLate(call, TOO_LATE)
             try:
-                response = self._session.request(
-                    method,
-                    url,
-                    params=params,
-                    json=json,
-                    headers={"Auth-Token": token},
-                    timeout=(connect, self._timeout),
-                    allow_redirects=False,
-                    stream=True,
-                )
+                with bounded.sent_before(until):
+                    response = self._session.request(
+                        method,
+                        url,
+                        params=params,
+                        json=json,
+                        headers={"Auth-Token": token},
+                        timeout=(connect, self._timeout),
+                        allow_redirects=False,
+                        stream=True,
+                    )
                 body = bounded.read(response)
+            except bounded.Expired:
+                raise TooLate(call, TOO_LATE) from None
             except requests.RequestException as error:
                 raise Passing(answers.network_problem(error)) from None
             self._keep_pace(response, sent)
             if response.status_code != requests.codes.unauthorized:
                 answer = answers.read(response, body, call, role, is_newer=is_newer)
+                if is_deed or until is not None:
+                    answers.refuse_errors(response, answer, call)
                 if reading is not None:
                     reading.add(asked)
                 return answer

@@ -119,11 +119,8 @@ def bench(
                 wait_for("executor", lambda: "runs the operations now" in service.log(), 30)
                 yield Bench(simulator, service, directory)
             finally:
-                # There is nothing to be polite for: its files are about to go.
-                service.process.kill()
                 service.stop()
         finally:
-            simulator.process.kill()
             simulator.stop()
 
 

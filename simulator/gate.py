@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import responses
 from threading import Lock
 from typing import Any, NamedTuple
@@ -80,10 +81,14 @@ class Log:
 
 
 class Window:
-    """A sliding window: so many requests in any so many seconds."""
+    """A sliding window: so many requests in any so many seconds.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    Args:
+        limit: returns both numbers, as they are now.
+    """
+
+    def __init__(self, limit: Callable[[], tuple[int, float]]) -> None:
+        self._limit = limit
         self._lock = Lock()
         self._times: deque[float] = deque()
 
@@ -93,7 +98,7 @@ class Window:
             left = self._left()
             if left < 1:
                 first = self._times[0] if self._times else time.monotonic()
-                return -1, first + self._settings.rate_window - time.monotonic()
+                return -1, first + self._limit()[1] - time.monotonic()
             self._times.append(time.monotonic())
             return left - 1, 0.0
 
@@ -103,10 +108,11 @@ class Window:
             return max(0, self._left())
 
     def _left(self) -> int:
-        began = time.monotonic() - self._settings.rate_window
+        most, seconds = self._limit()
+        began = time.monotonic() - seconds
         while self._times and self._times[0] <= began:
             self._times.popleft()
-        return int(self._settings.rate_limit) - len(self._times)
+        return most - len(self._times)
 
 
 class Gate:
@@ -126,7 +132,7 @@ class Gate:
         self._faults = faults
         self._app_id = app_id
         self._tokens = tokens
-        self._window = Window(settings)
+        self._window = Window(lambda: (int(settings.rate_limit), settings.rate_window))
         self.log = Log()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -138,7 +144,9 @@ class Gate:
 
     def _pass(self, environ: Environ, answer: "_Answer") -> Iterable[bytes]:
         settings = self._settings
-        fault = self._faults.pick(environ["REQUEST_METHOD"], environ["PATH_INFO"][5:])
+        fault = self._faults.pick(
+            environ["REQUEST_METHOD"], environ["PATH_INFO"][5:], environ["QUERY_STRING"]
+        )
         delay = settings.latency_ms / 1000 + settings.hang_seconds
         if delay:
             time.sleep(delay)
@@ -199,7 +207,12 @@ class Gate:
             return answer.send(200, body[: len(body) // 2 + 1])
         if fault.retry_after is not None:
             answer.headers.append(("Retry-After", f"{fault.retry_after:g}"))
-        return answer.error(int(number or kind), "This is a fault that was asked for")
+        status = int(number or kind)
+        if status == HTTPStatus.NO_CONTENT:
+            return answer.send(status, b"")
+        if fault.body is not None:
+            return answer.send(status, json.dumps(fault.body).encode())
+        return answer.error(status, "This is a fault that was asked for")
 
 
 class _Answer:

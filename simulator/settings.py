@@ -25,6 +25,12 @@ class Settings:
         deleted_files_listed: whether files of deleted, not yet purged file sets are listed.
         purge_takes_shared: whether a purge removes a real file that an active file set of the same
             asset uses, too.
+        signed_urls: whether the account offers signed URLs of files in buckets.
+        urls_by_default: whether lists of files have them where the request does not say.
+        signed_url_seconds: how long a signed URL is valid.
+        all_versions: whether lists of formats know ``include_all_versions``.
+        bucket_latency_ms: how long a request to a bucket takes at least.
+        bucket_rate_limit: requests to all buckets in any second, then 429 or 503.
         click_timeout: seconds a custom action's receiver has to answer.
     """
 
@@ -44,6 +50,12 @@ class Settings:
     listing_hints: bool = False
     deleted_files_listed: bool = True
     purge_takes_shared: bool = False
+    signed_urls: bool = True
+    urls_by_default: bool = True
+    signed_url_seconds: float = 3600.0
+    all_versions: bool = True
+    bucket_latency_ms: float = 0.0
+    bucket_rate_limit: int = 500
     click_timeout: float = 10.0
 
     def json(self) -> dict[str, Any]:

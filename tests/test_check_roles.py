@@ -35,15 +35,17 @@ PATHS = {
     "can_delete_files": ("DELETE", "files/v1/assets/{}/file_sets/{}/"),
     "can_purge_files": ("POST", "files/v1/delete_queue/file_sets/purge/"),
     "can_write_jobs": ("PATCH", "jobs/v1/jobs/{}/"),
+    "can_write_files": ("PUT", "files/v1/assets/{}/file_sets/{}/restore/"),
     "can_search": ("POST", "search/v1/search/"),
     "can_read_saved_searches": ("GET", "search/v1/search/saved/{}/"),
+    "can_read_playlists": ("GET", "assets/v1/playlists/{}/items/"),
     "can_read_custom_actions": ("GET", "assets/v1/custom_actions/"),
     "can_write_custom_actions": ("PATCH", "assets/v1/custom_actions/ASSET/{}/"),
     "can_delete_custom_actions": ("DELETE", "assets/v1/custom_actions/ASSET/{}/"),
 }
 ONLY_FOR_SOME = {
-    "can_purge_files", "can_write_jobs", "can_search", "can_read_saved_searches",
-    "can_write_custom_actions", "can_delete_custom_actions",
+    "can_purge_files", "can_write_jobs", "can_write_files", "can_search", "can_read_saved_searches",
+    "can_read_playlists", "can_write_custom_actions", "can_delete_custom_actions",
 }  # fmt: skip
 
 

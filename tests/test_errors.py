@@ -6,6 +6,7 @@ import pytest
 
 import errors
 from errors import (
+    BucketUnavailable,
     ClickError,
     IconikError,
     IconikRefused,
@@ -33,6 +34,7 @@ ALL = [
     StopRequested("why"),
     IconikError("read storage 1", "it said no"),
     IconikUnavailable("read storage 1", "it said no"),
+    BucketUnavailable("ask B2 about clip.mov", "B2 answered 503"),
     IconikRefused("read storage 1", "it said no"),
     NotFound("read storage 1", "it said no"),
     NotOffered("read storage 1", "it said no"),

@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from claims import Claims
@@ -18,6 +17,7 @@ from tests.makers import (
     answered,
     expanded,
     found,
+    half_done,
 )
 
 NOW = 1_000_000
@@ -77,18 +77,16 @@ def test_assets_that_were_done_with_are_looked_at_again_when_it_is_asked_again(
     assert [each.asset_id for each in claims.take(1, NOW)] == ["a1"]
 
 
-@pytest.mark.parametrize("versions", [{"set-1": "format-1"}, {}], ids=["", "as noted before"])
 def test_a_deletion_that_was_not_brought_to_its_end_is_remembered_when_it_is_asked_again(
-    engine: sa.Engine, ledger: Ledger, versions: dict[str, str]
+    engine: sa.Engine, ledger: Ledger
 ) -> None:
-    begun = Memo(deleting={"set-1": "ORIGINAL"}, versions=versions)
+    begun = Memo(deleting=half_done({"set-1": "ORIGINAL"}))
     expanded(engine, a_click("remove"), ["a1", "a2"])
     claims = Claims(engine, found(engine, "operation-1"), a_term(engine))
     for held in claims.take(2, NOW):
         held.memo.asked["ORIGINAL"] = ""
         if held.asset_id == "a1":
             held.memo.deleting.update(begun.deleting)
-            held.memo.versions.update(begun.versions)
         claims.note(held, "done", {"ORIGINAL": Outcome("failed", "no (409)")})
     ledger.expand(1, 2, ["a1", "a2"], {})
     memos = {asset_id: memo for asset_id, memo, _ in ledger.outcomes(1)}

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ import pytest
 import audit
 import logs
 from custody import Safe
-from entries import Held, Memo, Retry
+from entries import Deletion, Held, Memo, Retry
 from logs import OURS
 
 PROOF = Safe("set-1", "set-2", by_checksum=True, size=18_000)
+DELETION = Deletion("ORIGINAL", PROOF, "key")
 
 
 def said_by(path: Path, level: int, message: str) -> None:
@@ -140,7 +142,7 @@ def test_a_thread_names_an_operation_only_as_long_as_it_works_on_it(
 @pytest.mark.parametrize("level", ["DEBUG", "WARNING", "ERROR"])
 def test_deletions_are_heard_at_any_level(level: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(level)
-    audit.deleted(Held("asset-1", (), Memo(), "ada"), "ORIGINAL", "set-1", PROOF)
+    audit.deleted(Held("asset-1", (), Memo(), "ada"), "set-1", DELETION)
     assert "INFO [-] audit: deleted ORIGINAL of asset asset-1" in capsys.readouterr().err
 
 
@@ -179,7 +181,7 @@ def test_a_line_of_json_has_the_trace_of_an_error(capsys: pytest.CaptureFixture[
 
 def test_of_a_deletion_json_says_odd_names_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", "json")
-    audit.deleted(Held("asset-1", (), Memo(), "ada"), "A\x1b[2J", "set-1", PROOF)
+    audit.deleted(Held("asset-1", (), Memo(), "ada"), "set-1", replace(DELETION, name="A\x1b[2J"))
     (line,) = said(capsys)
     assert (line["format"], line["bytes"]) == (r"A\x1b[2J", 18_000)
 
@@ -197,7 +199,7 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
 ) -> None:
     logs.configure("INFO", "json")
     with logs.about("1b9d"):
-        audit.deleted(Held("asset-1", (), Memo(), "ada"), "ORIGINAL", "set-1", PROOF)
+        audit.deleted(Held("asset-1", (), Memo(), "ada"), "set-1", DELETION)
     (line,) = said(capsys)
     del line["time"]
     assert line == {
@@ -205,7 +207,8 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
         "logger": "audit",
         "operation_id": "1b9d",
         "message": "audit: deleted ORIGINAL of asset asset-1: file set set-1, 18,000 bytes, "
-        "clicked by user ada, proven by size and checksum of file set set-2 on B2",
+        "clicked by user ada, proven by size and checksum of file set set-2 on B2 "
+        "(B2 asked by key)",
         "event": "deleted",
         "user_id": "ada",
         "retry_of": None,
@@ -216,6 +219,7 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
         "bytes": 18_000,
         "twin_file_set_id": "set-2",
         "proven_by": "size and checksum",
+        "confirmed_by": "key",
     }
 
 
@@ -223,7 +227,7 @@ def test_of_a_deletion_that_was_proven_before_an_interruption_that_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("INFO", "json")
-    audit.deleted(Held("asset-1", (), Memo()), "ORIGINAL", "set-1", None)
+    audit.deleted(Held("asset-1", (), Memo()), "set-1", Deletion("ORIGINAL"))
     (line,) = said(capsys)
     assert line["message"].endswith(
         "file set set-1, of unknown size, clicked by user unknown, proven before an interruption"
@@ -236,7 +240,7 @@ def test_of_a_deletion_that_was_tried_again_it_is_said_who_did_that(
 ) -> None:
     logs.configure("INFO", "json")
     retry = Retry("1b9d", "ben on the operations page")
-    audit.deleted(Held("asset-1", (), Memo(), "ada", retry), "ORIGINAL", "set-1", PROOF)
+    audit.deleted(Held("asset-1", (), Memo(), "ada", retry), "set-1", DELETION)
     (line,) = said(capsys)
     assert (
         "clicked by user ada, tried again by ben on the operations page (retry of 1b9d), "

@@ -165,7 +165,7 @@ def test_a_deletion_takes_no_longer_to_reach_iconik_than_its_proof_holds(
 
 
 def read_things(transport: Transport, reading: Reading) -> list[Any]:
-    return list(transport.pages("things/", "list things", "can", reading=reading))
+    return transport.whole("things/", "list things", "can", reading=reading)
 
 
 def test_a_reading_is_as_old_as_its_first_page_is_since_it_was_asked_for(
@@ -200,6 +200,23 @@ def test_what_goes_on_with_a_reading_goes_before_what_can_wait(
     read_things(transport, reading)
     read_things(transport, Reading())
     assert (pacer.urgent, reading.pages) == ([False, True, False], 2)
+
+
+def test_a_list_that_is_read_again_is_as_old_as_its_last_reading(
+    transport: Transport, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([1_000.0, 1_001.0, 1_002.0, 1_003.0])
+    monkeypatch.setattr(freshness, "now", lambda: next(times))
+    http.get(f"{API}others/", json={"objects": []})
+    http.get(THINGS, json={"objects": [], "total": 1})
+    http.get(THINGS, json={"objects": [], "total": 1})
+    http.get(THINGS, json={"objects": [{"id": "1"}], "total": 1})
+    reading = Reading()
+    assert read_things(transport, reading) == [{"id": "1"}]
+    assert (reading.began, reading.pages) == (1_002.0, 1)
+    # What was read before it, and goes with it, still counts.
+    transport.whole("others/", "list others", "can", reading=reading)
+    assert (reading.began, reading.pages) == (1_002.0, 2)
 
 
 # Failures that pass
@@ -570,6 +587,43 @@ def test_deleting_succeeds_also_when_it_is_gone(
 ) -> None:
     http.delete(THING, status=status, body="" if status < 400 else '{"errors": []}')
     transport.delete("things/1/", "delete thing 1", "can_delete_things")
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        (["no space", "no time"], "no space; no time"),
+        ({"ids": "unknown"}, "ids: unknown"),
+        ("no", "no"),
+    ],
+)
+def test_a_deletion_whose_answer_lists_errors_is_refused(
+    transport: Transport, http: RequestsMock, errors: object, told: str
+) -> None:
+    http.delete(THING, status=200, json={"errors": errors})
+    with pytest.raises(IconikRefused, match=f"iconik answered 200 with errors: {told}"):
+        transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
+
+
+@pytest.mark.parametrize("answer", [{"errors": []}, {"id": "1"}, [1]])
+def test_a_deletion_whose_answer_lists_no_errors_is_done(
+    transport: Transport, http: RequestsMock, answer: object
+) -> None:
+    http.delete(THING, status=200, json=answer)
+    assert transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
+
+
+def test_a_restoration_whose_answer_lists_errors_is_refused(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.put(THING, status=200, json={"errors": [f"bad {CLICK_TOKEN}"]})
+    with pytest.raises(IconikRefused, match=r"with errors: bad \*\*\*"):
+        transport.restore("things/1/", "restore it", "can")
+
+
+def test_an_answer_to_a_question_may_list_errors(transport: Transport, http: RequestsMock) -> None:
+    http.get(THING, status=200, json={"errors": ["a job's own"]})
+    assert transport.object("GET", "things/1/", "read it", "can") == {"errors": ["a job's own"]}
 
 
 def test_what_is_to_be_asked_once_is_not_repeated(

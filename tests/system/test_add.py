@@ -1,7 +1,11 @@
 """Add to LucidLink, from a click to the files."""
 
+import pytest
+
 from simulator.harness import Service, Simulator
 from tests.system.media import PROXY, asset, collection, files
+
+pytestmark = pytest.mark.promise
 
 
 def test_add_copies_the_wanted_formats_that_are_not_there_yet(

@@ -230,7 +230,7 @@ def test_an_outage_of_everything_is_logged_once_and_survived(desk: Desk) -> None
     before = len(desk.service.log())
     desk.set(down=True)
     operation_id = desk.click("add", clip)
-    wait_for("outage", lambda: "when iconik is back" in desk.service.log()[before:], 30)
+    wait_for("outage", lambda: "when iconik is back" in desk.service.log()[before:], 120)
     desk.set(down=False)
     assert desk.report(operation_id)["counts"]["copied"] == 1
     log = desk.service.log()[before:]
@@ -348,7 +348,7 @@ def test_a_click_while_iconik_is_stopped_is_kept_until_it_is_back(tmp_path: Path
     desk = Desk(tmp_path, simulator=stopped)
     stopped.stop()
     operation_id = desk.click("add", stopped.b2_storage_id)
-    wait_for("outage", lambda: "going on when iconik is back" in desk.service.log(), 30)
+    wait_for("outage", lambda: "going on when iconik is back" in desk.service.log(), 120)
     again = Simulator(tmp_path, "--port", stopped.url.rpartition(":")[2])
     # It knows nothing of before: the click is about an asset that is no more.
     reason = only_problem(desk.report(operation_id), "vanished")

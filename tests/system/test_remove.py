@@ -1,7 +1,11 @@
 """Remove from LucidLink, from a click to the files."""
 
+import pytest
+
 from simulator.harness import Service, Simulator, wait_for
 from tests.system.media import PROXY, asset, files, unproven_deletions
+
+pytestmark = pytest.mark.promise
 
 
 def test_what_is_proven_is_deleted_and_stays_in_b2(simulator: Simulator, service: Service) -> None:
@@ -61,7 +65,7 @@ def test_assets_that_are_proven_at_once_do_not_wait_for_the_others(
     wait_for(
         "removal of the proven asset",
         lambda: files(simulator.lucidlink) == ["unproven_original.mov"],
-        30,
+        120,
     )
     assert not service.has_ended(operation_id)
     simulator.control("PATCH", "settings", {"copies_paused": False})

@@ -43,7 +43,7 @@ CLICK_TOKEN = "token-of-the-click-that-nobody-may-see"
 APP_TOKEN = "token-of-the-app-that-nobody-may-see"
 OLD = "old-secret-shared-with-iconik"
 NEW = "new-secret-shared-with-iconik-0123456789"
-PATIENCE = 60.0
+PATIENCE = 120.0
 ICONIK_WAITS = 10.0
 
 
@@ -114,7 +114,7 @@ def click_in_iconik(simulator: Simulator, asset_id: str) -> Any:
 
 def is_healthy(service: Service) -> bool:
     """Whether it says that it records and runs operations."""
-    return requests.get(f"{service.url}/healthz", timeout=20).ok
+    return requests.get(f"{service.url}/healthz", timeout=60).ok
 
 
 def restart(service: Service, **environment: str) -> None:
@@ -384,7 +384,10 @@ def test_what_is_no_uuid_comes_into_no_url(bad: str) -> None:
             lambda: iconik.asset_exists(bad),
             lambda: iconik.formats(bad),
             lambda: iconik.files(bad),
-            lambda: iconik.file_set_statuses(bad),
+            lambda: iconik.file_sets(bad),
+            lambda: iconik.search_assets([ID, bad]),
+            lambda: iconik.restore_file_set(bad, ID),
+            lambda: iconik.restore_file_set(ID, bad),
             lambda: iconik.delete_file_set(bad, ID, until=FOR_EVER),
             lambda: iconik.delete_file_set(ID, bad, until=FOR_EVER),
             lambda: iconik.purge_file_set(bad, ID, until=FOR_EVER),
@@ -592,7 +595,7 @@ def test_no_token_and_no_secret_is_told_of_a_click_that_could_not_be_recorded(
     parroted: Service,
 ) -> None:
     path = parroted.environment["DATABASE_URL"].removeprefix("sqlite:///")
-    with closing(sqlite3.connect(path, timeout=20)) as other, ThreadPoolExecutor() as pool:
+    with closing(sqlite3.connect(path, timeout=60)) as other, ThreadPoolExecutor() as pool:
         other.execute("BEGIN IMMEDIATE")
         asked = pool.submit(requests.get, f"{parroted.url}/healthz", timeout=30)
         answer, health = click(parroted), asked.result()
@@ -616,7 +619,7 @@ def test_no_token_and_no_secret_is_told_with_a_fault_of_our_own(
         PATIENCE,
     )
     path = parroted.environment["DATABASE_URL"].removeprefix("sqlite:///")
-    with closing(sqlite3.connect(path, timeout=20)) as other, other:
+    with closing(sqlite3.connect(path, timeout=60)) as other, other:
         other.execute("DELETE FROM plugin_operations")
     wait_for("fault", lambda: "Traceback" in parroted.log(), PATIENCE)
     assert "met a fault of the plugin's own" in parroted.log()
