@@ -58,7 +58,7 @@ def _a_file(iconik: Iconik, http: Transport, storage: Storage) -> File | None:
     found = http.object("POST", path, "search for assets", "can_search", json=wanted)
     listed = found.get("objects")
     for asset in listed[:MOST_ASSETS] if isinstance(listed, list) else ():
-        asset_id = str(asset["id"])
+        asset_id = str(asset.get("id"))
         try:
             files = iconik.files(asset_id, signed=True)
         except NotFound:

@@ -159,7 +159,9 @@ class Iconik:
         """
         path = f"files/v1/assets/{_id(asset_id)}/files/{_id(file_id)}/download_url/"
         try:
-            answer = self._http.object("GET", path, f"sign file {file_id}", "can_read_files")
+            answer = self._http.object(
+                "GET", path, f"sign file {file_id}", "can_read_files", is_newer=True
+            )
         except (NotPermitted, TokenRejected):
             raise
         except IconikRefused:

@@ -87,14 +87,8 @@ def prove(
     readings = 0
     while True:
         readings += 1
-        seen = see(
-            removal.iconik,
-            asset_id,
-            deleted=removal.preflight().deleted,
-            signed=True,
-            # Files of older versions lie on LucidLink, too.
-            all_versions=True,
-        )
+        deleted = removal.preflight().deleted
+        seen = see(removal.iconik, asset_id, deleted=deleted, is_thorough=True)
         if seen is None:
             return None
         sight, ways, asked = view(seen), dict[str, str](), freshness.now()

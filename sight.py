@@ -76,8 +76,7 @@ def see(
     known: Iterable[Format] = (),
     deleted: Collection[str] | None = (),
     *,
-    signed: bool = False,
-    all_versions: bool = False,
+    is_thorough: bool = False,
 ) -> Sight | None:
     """Look at an asset; None if iconik knows it no more.
 
@@ -85,15 +84,15 @@ def see(
         known: its formats, if they need not be asked for again. Two requests otherwise, as a rule.
         deleted: ids of the file sets in iconik's delete queue; None if that isn't known: then the
             asset's file sets are asked for, too.
-        signed: whether each file comes with a signed URL.
-        all_versions: whether the formats of the asset's older versions, too.
+        is_thorough: whether older versions are asked for, too, and each file comes with a
+            signed URL.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
     formats, reading = list(known), Reading()
     try:
-        formats = formats or iconik.formats(asset_id, all_versions=all_versions)
+        formats = formats or iconik.formats(asset_id, all_versions=is_thorough)
     except NotFound:
         # The same answer may stand for an asset that has none yet.
         if not iconik.asset_exists(asset_id):
@@ -101,7 +100,7 @@ def see(
     if not formats:
         return Sight([], [])
     try:
-        files = iconik.files(asset_id, reading, signed=signed)
+        files = iconik.files(asset_id, reading, signed=is_thorough)
     except NotFound as refusal:
         if not iconik.asset_exists(asset_id):
             return None

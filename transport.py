@@ -146,6 +146,7 @@ class Transport:
         json: Any = None,
         *,
         once: bool = False,
+        is_newer: bool = False,
     ) -> dict[str, Any]:
         """Ask for one JSON object.
 
@@ -155,8 +156,11 @@ class Transport:
             role: the role that iconik requires for it, for messages.
             json: the request's body.
             once: ask but once, because it may have been heard though no answer came.
+            is_newer: only newer iconiks have this call.
         """
-        answer = self._send(method, self._api + path, call, role, json=json, once=once)
+        answer = self._send(
+            method, self._api + path, call, role, json=json, once=once, is_newer=is_newer
+        )
         if not isinstance(answer, dict):
             raise IconikUnavailable(call, "iconik's answer is no JSON object")
         return answer

@@ -51,7 +51,9 @@ class Bench:
     def holds(self, *assets: list[dict[str, Any]] | int) -> None:
         """Have iconik list these assets, each with files, or with a status for an answer."""
         for asset_id, files in zip(ASSETS, assets, strict=False):
-            answer = {"status": files} if isinstance(files, int) else {"json": {"objects": files}}
+            is_status = isinstance(files, int)
+            told = {"errors": ["not found"]} if is_status else {"objects": files}
+            answer = {"status": files if is_status else 200, "json": told}
             self.http.get(f"{API}files/v1/assets/{asset_id}/files/", **answer)
         found = [{"id": each} for each in ASSETS[: len(assets)]]
         self.http.post(f"{API}search/v1/search/", json={"objects": found})
@@ -189,7 +191,7 @@ def test_a_search_that_finds_nothing_leaves_it_unknown(
 
 
 def test_without_the_role_to_search_it_is_unknown(bench: Bench) -> None:
-    bench.http.post(f"{API}search/v1/search/", status=403)
+    bench.http.post(f"{API}search/v1/search/", status=403, json={"errors": ["no"]})
     ((what, state, detail),) = bench.check()
     assert (what, state) == ("B2", "unknown")
     assert detail.startswith("no file to try it on can be found: could not search for assets")

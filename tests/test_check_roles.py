@@ -198,7 +198,7 @@ def test_nothing_that_is_asked_could_change_anything(
     roles(iconik, transport)
     asked = [call.request for call in http.calls]
     writing = [each for each in asked if each.method != "GET"]
-    assert len(writing) == 7
+    assert len(writing) == 8
     ids: list[str] = []
     for each in writing:
         path = str(each.url).removeprefix(API)
@@ -220,7 +220,7 @@ def test_nothing_that_is_asked_could_change_anything(
             )
             assert found
     # Each made for this request alone, so that it names nothing.
-    assert len(set(ids)) == len(ids) == 8
+    assert len(set(ids)) == len(ids) == 10
     first = list(ids)
     http.calls.reset()
     roles(iconik, transport)

@@ -146,7 +146,9 @@ def test_formats_of_older_versions_are_asked_for_where_they_are_wanted(
 def test_an_iconik_that_refuses_to_list_older_versions_is_asked_for_them_once(
     iconik: Iconik, http: RequestsMock
 ) -> None:
-    refused = http.get(f"{ASSET_FILES}formats/", status=400, match=VERSIONS)
+    refused = http.get(
+        f"{ASSET_FILES}formats/", status=400, json={"errors": ["No"]}, match=VERSIONS
+    )
     http.get(f"{ASSET_FILES}formats/", json=listing({"id": "2", "name": "ORIGINAL"}), match=of())
     for _ in range(2):
         assert [each.id for each in iconik.formats(ASSET, all_versions=True)] == ["2"]
@@ -166,7 +168,7 @@ def test_that_an_asset_has_no_formats_is_no_lack_of_older_versions(
 def test_formats_that_are_refused_either_way_are_asked_for_older_versions_again(
     iconik: Iconik, http: RequestsMock
 ) -> None:
-    http.get(f"{ASSET_FILES}formats/", status=400)
+    http.get(f"{ASSET_FILES}formats/", status=400, json={"errors": ["No"]})
     for _ in range(2):
         with pytest.raises(IconikRefused):
             iconik.formats(ASSET, all_versions=True)
@@ -308,7 +310,7 @@ def test_a_signed_url_is_asked_for_where_iconik_offers_one(
 def test_a_signed_url_that_the_token_may_not_have_is_not_taken_for_none(
     iconik: Iconik, http: RequestsMock, status: int
 ) -> None:
-    http.get(f"{ASSET_FILES}files/{FILE_SET}/download_url/", status=status, json={"errors": ["No"]})
+    http.get(f"{ASSET_FILES}files/{FILE_SET}/download_url/", status=status, json={"errors": ["no"]})
     with pytest.raises((NotPermitted, TokenRejected)):
         iconik.download_url(ASSET, FILE_SET)
 

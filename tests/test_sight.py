@@ -27,7 +27,7 @@ def test_two_requests_show_an_asset(iconik: FakeIconik) -> None:
 def test_formats_of_older_versions_are_seen_where_they_are_wanted(iconik: FakeIconik) -> None:
     iconik.has(on_ll())
     iconik.older_formats[ASSET] = [a_format(id="v1")]
-    found = [see(iconik, ASSET, all_versions=wanted) for wanted in (False, True)]
+    found = [see(iconik, ASSET, is_thorough=wanted) for wanted in (False, True)]
     assert [[each.id for each in sight.formats] for sight in found if sight] == [
         [ORIGINAL],
         [ORIGINAL, "v1"],

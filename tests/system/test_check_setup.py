@@ -287,7 +287,7 @@ def test_whatever_a_finding_says_secrets_are_left_out(
     telling = wrong_finding("data\nbase", said)
     monkeypatch.setattr("check_database.check", lambda _: [telling])
     _, found = check()
-    assert ("data base", "wrong", "it said *** and ***") in found
+    assert (r"data\nbase", "wrong", r"it said\x1b *** and ***") in found
 
 
 def test_settings_that_are_not_whole_are_told_first(
