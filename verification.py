@@ -66,11 +66,12 @@ class Verification:
         rest = [each for each in held if each.asset_id not in seen]
         alone = [each for each in rest if len(held) <= FEW or self._is_to_be_listed(each)]
         others = [each for each in rest if each not in alone]
-        sample = others[: 1 + len(others) // SAMPLED] if self._search.is_lacking else []
+        samples = self._search.is_lacking and not alone
+        sample = others[: 1 + len(others) // SAMPLED] if samples else []
         with logs.pool(LISTED_AT_ONCE) as pool:
             is_gone = list(pool.map(self._list, [*alone, *sample]))
         others = [each for each in others if each not in sample]
-        if sample and all(is_gone[len(alone) :]):
+        if sample and all(is_gone):
             self._done([(each, unverified(each)) for each in others])
         else:
             self._put_off(others)
