@@ -33,6 +33,7 @@ PATHS = {
     "can_read_collections": ("GET", "assets/v1/collections/{}/contents/"),
     "can_write_transfers": ("POST", "files/v1/storages/{}/bulk/"),
     "can_delete_files": ("DELETE", "files/v1/assets/{}/file_sets/{}/"),
+    "can_write_files": ("PUT", "files/v1/assets/{}/file_sets/{}/restore/"),
     "can_purge_files": ("POST", "files/v1/delete_queue/file_sets/purge/"),
     "can_write_jobs": ("PATCH", "jobs/v1/jobs/{}/"),
     "can_search": ("POST", "search/v1/search/"),
@@ -42,7 +43,8 @@ PATHS = {
     "can_delete_custom_actions": ("DELETE", "assets/v1/custom_actions/ASSET/{}/"),
 }
 ONLY_FOR_SOME = {
-    "can_purge_files", "can_write_jobs", "can_search", "can_read_saved_searches",
+    "can_purge_files", "can_write_files", "can_write_jobs", "can_search",
+    "can_read_saved_searches",
     "can_write_custom_actions", "can_delete_custom_actions",
 }  # fmt: skip
 
@@ -196,7 +198,7 @@ def test_nothing_that_is_asked_could_change_anything(
     roles(iconik, transport)
     asked = [call.request for call in http.calls]
     writing = [each for each in asked if each.method != "GET"]
-    assert len(writing) == 7
+    assert len(writing) == 8
     ids: list[str] = []
     for each in writing:
         path = str(each.url).removeprefix(API)
@@ -218,7 +220,7 @@ def test_nothing_that_is_asked_could_change_anything(
             )
             assert found
     # Each made for this request alone, so that it names nothing.
-    assert len(set(ids)) == len(ids) == 8
+    assert len(set(ids)) == len(ids) == 10
     first = list(ids)
     http.calls.reset()
     roles(iconik, transport)
