@@ -80,6 +80,12 @@ PROBES = (
         "remove files from LucidLink",
         lambda iconik, _, new: iconik.delete_file_set(new(), new(), until=math.inf),
     ),
+    Probe(
+        "can_write_files",
+        "restore what is marked deleted and no longer proven safe",
+        lambda iconik, _, new_id: iconik.restore_file_set(new_id(), new_id()),
+        is_common=False,
+    ),
     # By an id of nothing: by none, it might be taken for all that lies in the delete queue.
     Probe(
         "can_purge_files",
@@ -91,12 +97,6 @@ PROBES = (
         "can_write_jobs",
         "show operations in iconik's jobs list",
         lambda iconik, _, new: iconik.update_job(new(), {}),
-        is_common=False,
-    ),
-    Probe(
-        "can_write_files",
-        "restore what was marked deleted and is no longer proven safe",
-        lambda iconik, _, new: iconik.restore_file_set(new(), new()),
         is_common=False,
     ),
     Probe(

@@ -190,6 +190,7 @@ class Run:
                 break
             pause = FIRST_WAIT if has_moved else min(pause * 1.5, LONGEST_WAIT)
             if not has_moved:
+                self._preflight.forget()
                 self._rest(pause)
         return self._report()
 
@@ -268,7 +269,11 @@ class Run:
         has_moved = self._looks.look_at_all()
         if self._is_stopping or self._is_to_stop():
             return has_moved
-        return self._follow() or has_moved
+        has_ended = self._follow()
+        if has_ended:
+            # It may have taken days.
+            self._preflight.forget()
+        return has_ended or has_moved
 
     def _expand(self, operation: Operation) -> None:
         hints, gone = self._selection.expand()

@@ -8,9 +8,17 @@ from outcomes import Outcome
 
 OTHER = "other"
 HALF_DELETED = "half_deleted"
+RESTORED = "restored"
+WAS_MISSING = "was_missing"
+UNVERIFIED = "unverified"
 # The first part that is in the sentence tells; the most telling ones are first.
 KINDS: tuple[tuple[str, str], ...] = (
+    ("though its files are listed", "unclear_records"),
+    ("were already missing from LucidLink", WAS_MISSING),
     ("iconik's delete queue", HALF_DELETED),
+    ("can't be restored", "not_restored"),
+    ("is still there", "not_deleted"),
+    ("could not be verified", UNVERIFIED),
     ("does not permit it", "not_permitted"),
     ("had to wait for so long", "too_slow"),
     (" times over", "no_answer"),
@@ -35,18 +43,22 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("is still being written", "being_written"),
     ("is being written anew", "being_written"),
     ("iconik lists", "unclear_records"),
+    ("iconik counts", "unclear_records"),
     ("iconik doesn't say", "unclear_records"),
+    ("no such thing (404), though", "unclear_records"),
     ("could not ", "refused"),
     (" on B2", "bad_twin"),
     (" on LucidLink", "bad_file"),
     ("is no ordinary file", "bad_file"),
     ("left out: ", "left_out"),
+    ("was restored", RESTORED),
+    ("its deletion was not finished", RESTORED),
 )
 
 
 def kind_of(outcome: Outcome) -> str:
-    """The kind of an outcome's reason: one of a few words; "" where it has none, or went well."""
-    if not outcome.reason or outcome.kind in ("copied", "there", "removed", "absent"):
+    """The kind of an outcome's reason: one of a few words; "" where it has none."""
+    if not outcome.reason:
         return ""
     return next((kind for part, kind in KINDS if part in outcome.reason), OTHER)
 
@@ -63,10 +75,15 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
     # Those that have an outcome of their own.
     own = (("vanished", "vanished"), ("superseded", "newer_click"))
     causes = dict.fromkeys((*(kind for _, kind in KINDS), OTHER))
-    for _, cause in own:
+    for cause in (*(cause for _, cause in own), UNVERIFIED, WAS_MISSING):
         del causes[cause]
     return (
         *((kind, "") for kind in done),
+        *(
+            (("there", RESTORED),)
+            if is_add
+            else (("removed", UNVERIFIED), ("removed", WAS_MISSING))
+        ),
         *own,
         *((kind, cause) for kind in trouble for cause in causes),
     )

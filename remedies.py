@@ -12,6 +12,11 @@ USUAL = "Mend what the reason says, then try again."
 REMEDIES: dict[str, str] = {
     "half_deleted": "Look for the file set in iconik's delete queue before that is emptied, and do "
     "there what the reason says.",
+    "restored": "The file set is on LucidLink as before. Try again if it is to be removed.",
+    "not_restored": "iconik deleted the file set while its proof no longer held. Check the files "
+    "on B2 now, and bring back what is missing from LucidLink's snapshots.",
+    "not_deleted": "iconik accepted the deletion and did not carry it out. Try again; if it stays, "
+    "delete the file set in iconik.",
     "not_permitted": "Whoever clicked lacks that role, or may not see the asset: an administrator "
     "of iconik can give both. Then try again.",
     "too_slow": "iconik, or the way to it, was so busy that no deletion came through while its "

@@ -52,6 +52,11 @@ class Preflight:
         self._lock = threading.Lock()
         self._checked: Checked | None = None
 
+    def forget(self) -> None:
+        """Look again the next time, however soon that is."""
+        with self._lock:
+            self._checked = None
+
     def __call__(self) -> Checked:
         """What was seen less than half a minute ago, or is seen now.
 

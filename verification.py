@@ -44,7 +44,11 @@ class Verification:
 
     def first_due_ms(self) -> int:
         """When to verify what iconik accepts now, by the clock of operations."""
-        return self._clock.now_ms() + FIRST_DUE_MS
+        return self._together(self._clock.now_ms() + FIRST_DUE_MS)
+
+    def _together(self, due_ms: int) -> int:
+        """A time at which others are due, too: the more assets, the fewer requests each."""
+        return -(-due_ms // FIRST_DUE_MS) * FIRST_DUE_MS
 
     def run(self, least: int = 1) -> bool:
         """Verify what is due. Returns whether anything is known now.
@@ -66,11 +70,12 @@ class Verification:
         rest = [each for each in held if each.asset_id not in seen]
         alone = [each for each in rest if len(held) <= FEW or self._is_to_be_listed(each)]
         others = [each for each in rest if each not in alone]
-        sample = others[: 1 + len(others) // SAMPLED] if self._search.is_lacking else []
+        samples = self._search.is_lacking and not alone
+        sample = others[: 1 + len(others) // SAMPLED] if samples else []
         with logs.pool(LISTED_AT_ONCE) as pool:
             is_gone = list(pool.map(self._list, [*alone, *sample]))
         others = [each for each in others if each not in sample]
-        if sample and all(is_gone[len(alone) :]):
+        if sample and all(is_gone):
             self._done([(each, unverified(each)) for each in others])
         else:
             self._put_off(others)
@@ -145,7 +150,7 @@ class Verification:
         for each in held:
             age = now - min(one.accepted_ms for one in each.memo.accepted.values())
             wait = min(max(age, FIRST_DUE_MS), CARRIED_OUT_AFTER_MS)
-            self._claims.note(each, "verifying", {}, now + wait)
+            self._claims.note(each, "verifying", {}, self._together(now + wait))
 
 
 def _is_gone(held: Held, listed: Listed) -> bool:

@@ -796,19 +796,9 @@ def after_their_copy(bench: Bench, change: Callable[[], object]) -> dict[str, An
     ids=["inactive", "no deletion", "exchanged"],
 )
 def test_a_storage_that_changes_while_a_copy_runs_ends_the_operation(
-    bench: Bench,
-    monkeypatch: pytest.MonkeyPatch,
-    changes: dict[str, dict[str, Any]],
-    told: str,
+    bench: Bench, changes: dict[str, dict[str, Any]], told: str
 ) -> None:
-    now = [1_000.0]
-    monkeypatch.setattr(freshness, "now", lambda: now[0])
-
-    def change() -> None:
-        now[0] += 3_600.0
-        bench.iconik.storages_known = changes
-
-    found = after_their_copy(bench, change)
+    found = after_their_copy(bench, lambda: bench.iconik.storages_known.update(changes))
     assert found["result"] == "failed"
     assert told in found["failure"]
     assert not bench.iconik.called("delete_file_set", "delete_file_sets")

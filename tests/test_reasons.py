@@ -38,8 +38,8 @@ CALL = "could not list the files of asset a55e7: "
         (f"{CALL}iconik does not permit it (403, it needs can_read_files): no", "not_permitted"),
         (f"{CALL}iconik answered 400: bad", "refused"),
         (
-            "clip.mov is MISSING on B2, seen after file set 41d0 was marked deleted, so its files "
-            "were not removed: restore it from iconik's delete queue",
+            "clip.mov is MISSING on B2, seen after its file set was marked deleted: could not "
+            "restore it: no (403); restore file set 41d0 from iconik's delete queue before …",
             "half_deleted",
         ),
         (
@@ -64,6 +64,21 @@ CALL = "could not list the files of asset a55e7: "
         ),
         (f"{CALL}it could not be read completely: 6 of 8 objects", "no_answer"),
         ("2 of the 9 results are not assets and were left out: 2 playlists", "left_out"),
+        (
+            "clip.mov is MISSING on B2, seen after …: file set 41d0 can't be restored",
+            "not_restored",
+        ),
+        ("clip.mov is MISSING on B2, seen after …: file set 41d0 was restored", "bad_twin"),
+        ("the operation ended before …: file set 41d0 was restored", "restored"),
+        ("its deletion was not finished, and is left to a newer click", "restored"),
+        ("iconik accepted the deletion, but file set 41d0 is still there", "not_deleted"),
+        ("iconik accepted the deletion; that … could not be verified", "unverified"),
+        (
+            "file set 41d0 is in iconik's delete queue, though its files are listed as ACTIVE ones",
+            "unclear_records",
+        ),
+        ("iconik counts 4 files in file set 41d0, and lists 3", "unclear_records"),
+        (f"{CALL}iconik knows no such thing (404), though it knows the asset", "unclear_records"),
         ("iconik knows the asset no more", "vanished"),
         ("a newer click took over", "newer_click"),
         ("something nobody has thought of", OTHER),
@@ -80,7 +95,7 @@ def test_there_are_few_kinds_and_each_is_one_word() -> None:
 
 
 def test_whatever_may_go_wrong_is_expected_of_both_actions() -> None:
-    kinds = {kind for _, kind in KINDS} - {"vanished", "newer_click"} | {OTHER}
+    kinds = {kind for _, kind in KINDS} - {"vanished", "newer_click", "unverified"} | {OTHER}
     for kind in kinds:
         assert ("failed", kind) in expected("add")
         assert ("failed", kind) in expected("remove")
@@ -88,7 +103,11 @@ def test_whatever_may_go_wrong_is_expected_of_both_actions() -> None:
 
 
 def test_what_comes_of_formats_is_expected_of_the_action_that_does_it() -> None:
-    assert set(expected("add")) - set(expected("remove")) == {("copied", ""), ("there", "")}
+    assert set(expected("add")) - set(expected("remove")) == {
+        ("copied", ""),
+        ("there", ""),
+        ("there", "restored"),
+    }
     of_remove_alone = {kind for kind, _ in set(expected("remove")) - set(expected("add"))}
     assert of_remove_alone == {"removed", "absent", "kept"}
     for action in ("add", "remove"):

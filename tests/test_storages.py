@@ -90,6 +90,14 @@ def test_what_was_seen_is_shared_for_half_a_minute(iconik: FakeIconik, clock: li
     assert len(iconik.called("storage")) == 4
 
 
+def test_what_was_seen_before_a_wait_is_asked_for_again(iconik: FakeIconik) -> None:
+    preflight = Preflight(iconik, REMOVE)
+    preflight()
+    preflight.forget()
+    preflight()
+    assert len(iconik.called("storage")) == 4
+
+
 def test_what_could_not_be_seen_is_asked_for_again(iconik: FakeIconik, clock: list[float]) -> None:
     preflight = Preflight(iconik, REMOVE)
     preflight()

@@ -120,7 +120,7 @@ def test_a_deletion_that_takes_its_time_is_done_in_the_end(bench: Bench) -> None
     bench.accepted(1, gone=False)
     assert not bench.verify()
     bench.has("a000", gone=True)
-    bench.now += FIRST_DUE_MS
+    bench.now += 2 * FIRST_DUE_MS
     assert bench.verify()
     assert (bench.states(), bench.outcomes()) == ({"done": 1}, {"a000": REMOVED})
 
@@ -217,6 +217,17 @@ def test_where_one_of_a_few_is_still_there_all_are_listed_in_the_end(bench: Benc
     bench.verify()
     assert bench.states() == {"done": MANY}
     assert {each.kind for each in bench.outcomes().values()} == {"failed"}
+
+
+def test_what_iconik_accepts_within_two_seconds_is_verified_together(bench: Bench) -> None:
+    bench.accepted(1)
+    due = []
+    for now in (NOW + 1, NOW + FIRST_DUE_MS - 1, NOW + FIRST_DUE_MS, NOW + FIRST_DUE_MS + 1):
+        bench.now = now
+        due.append(
+            Verification(bench.iconik, bench.claims, bench.ways, Clock()).first_due_ms() - NOW
+        )
+    assert due == [each * FIRST_DUE_MS for each in (2, 2, 2, 3)]
 
 
 def test_until_enough_are_due_nothing_is_asked(bench: Bench) -> None:

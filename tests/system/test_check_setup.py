@@ -147,10 +147,10 @@ def test_a_check_leaves_everything_as_it_is(
     mine = [each for each in seen if each["token"] == OTHER_TOKEN]
     changing = [each for each in mine if each["method"] != "GET"]
     assert [(each["method"], each["status"]) for each in changing] == [
-        ("POST", 400), ("DELETE", 404), ("POST", 204), ("PATCH", 404), ("POST", 200),
-        ("PATCH", 404), ("DELETE", 404), ("POST", 200),
+        ("POST", 400), ("DELETE", 404), ("PUT", 404), ("POST", 204), ("PATCH", 404),
+        ("POST", 200), ("PATCH", 404), ("DELETE", 404), ("POST", 200),
     ]  # fmt: skip
-    assert {changing[each]["path"] for each in (4, 7)} == {"/API/search/v1/search/"}
+    assert {changing[each]["path"] for each in (5, 8)} == {"/API/search/v1/search/"}
     assert bench.state() == before
 
 

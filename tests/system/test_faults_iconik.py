@@ -249,27 +249,34 @@ def test_an_edit_while_a_deletion_gets_no_answer_is_seen(desk: Desk) -> None:
     assert desk.on_lucidlink(clip) == ["clip.mov"]
 
 
-@pytest.mark.parametrize("change", ["edited on LucidLink", "lost on B2"])
-def test_nothing_is_purged_that_is_no_longer_safe(desk: Desk, change: str) -> None:
+def test_what_is_edited_after_its_mark_is_restored(desk: Desk) -> None:
     clip = desk.asset(b2=CLIP, lucidlink=CLIP)
     desk.let("status:503", "DELETE", PURGE, times=None)
     operation_id = desk.click("remove", clip)
     desk.wait_for_request("DELETE", "/purge/")
-    if change == "lost on B2":
-        desk.change_file(clip, "b2", status="MISSING")
-        (desk.simulator.b2 / clip / "clip.mov").unlink()
-        doubt = "clip.mov is MISSING on B2"
-    else:
-        desk.edit_on_lucidlink(clip)
-        doubt = EDITED
+    desk.edit_on_lucidlink(clip)
     desk.heal()
+    reason = only_problem(desk.report(operation_id), "failed")
     (file_set,) = desk.file_sets(clip, "lucidlink")
-    assert only_problem(desk.report(operation_id), "failed") == (
-        f"{doubt}, seen after file set {file_set['id']} was marked deleted, so its files were not "
-        "removed: restore it from iconik's delete queue"
+    assert reason == (
+        f"{EDITED}, seen after its file set was marked deleted: file set {file_set['id']} was "
+        "restored"
     )
     assert desk.on_lucidlink(clip) == ["clip.mov"]
-    assert file_set["status"] == "DELETED"
+    assert file_set["status"] == "ACTIVE"
+
+
+def test_what_is_lost_on_b2_after_its_mark_is_restored_and_copied_first(desk: Desk) -> None:
+    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
+    desk.let("status:503", "DELETE", PURGE, times=None)
+    operation_id = desk.click("remove", clip)
+    desk.wait_for_request("DELETE", "/purge/")
+    desk.change_file(clip, "b2", status="MISSING")
+    (desk.simulator.b2 / clip / "clip.mov").unlink()
+    desk.heal()
+    assert desk.report(operation_id)["counts"]["removed"] == 1
+    assert len(desk.seen("PUT", "/restore/")) == 1
+    assert (desk.on_lucidlink(clip), desk.on_b2(clip)) == ([], ["clip.mov"])
 
 
 def test_a_version_that_was_edited_after_its_mark_is_told_though_another_is_removed(
@@ -292,7 +299,7 @@ def test_a_version_that_was_edited_after_its_mark_is_told_though_another_is_remo
     desk.heal()
     report = desk.report(operation_id)
     assert report["result"] == "finished with warnings"
-    assert f"seen after file set {first} was marked deleted" in only_problem(report, "failed")
+    assert f"deleted: file set {first} was restored" in only_problem(report, "failed")
     assert desk.on_lucidlink(clip) == [file["name"]]
 
 
