@@ -10,7 +10,14 @@ from bucket.confirm import Confirmation
 from claims import Claims
 from custody import Safe, judge
 from entries import Deletion, Held, Memo
-from errors import IconikError, IconikRefused, IconikUnavailable, NotFound, NotPermitted
+from errors import (
+    IconikError,
+    IconikRefused,
+    IconikUnavailable,
+    NotFound,
+    NotPermitted,
+    TokenRejected,
+)
 from interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
 from outcomes import Outcome
 from records import File, Format
@@ -507,3 +514,12 @@ def test_that_file_sets_can_not_be_listed_does_not_hide_a_refusal(
         f"it is over: could not restore it: no (409); restore file set {LL_SET} from iconik's "
         "delete queue before iconik empties it"
     )
+
+
+def test_a_token_that_is_rejected_meanwhile_ends_the_restoration(iconik: FakeIconik) -> None:
+    iconik.has(on_ll(**MARKED))
+    iconik.problems["restore_file_set"] = IconikRefused("restore it", "no (409)")
+    iconik.problems["file_sets"] = TokenRejected("list them", "no token is good (401)")
+    held = Held(ASSET, (), Memo(deleting={LL_SET: Deletion("ORIGINAL")}))
+    assert give_back(iconik, held, "it is over") == ({}, False)
+    assert list(held.memo.unfinished) == [LL_SET]

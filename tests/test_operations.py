@@ -915,6 +915,49 @@ def test_an_accepted_deletion_of_a_failing_operation_is_told_to_be_unverified(
     assert outcomes == {"ORIGINAL": Outcome("removed", ACCEPTED, proof)}
 
 
+@pytest.mark.usefixtures("clock")
+def test_a_restoration_without_an_answer_is_tried_again_for_each_asset(bench: Bench) -> None:
+    bench.iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
+    bench.iconik.problems["restore_file_set"] = AWAY
+    bench.iconik.before["file_sets"] = lambda: bench.iconik.problems.pop("restore_file_set")
+    told = bench.do(of_two_assets(bench))
+    assert told["counts"]["failed"] == 2
+    assert all(each["reason"].endswith("was restored") for each in told["problems"])
+
+
+def test_while_deletions_are_verified_no_second_verification_begins(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "FIRST_BATCH", 1)
+    monkeypatch.setattr(looking, "LARGEST_BATCH", {"remove": 1})
+    go_on, began = threading.Event(), list[int]()
+    verify = Verification.run
+
+    def verify_slowly(self: Verification, least: int = 1) -> bool:
+        began.append(least)
+        if least > 1:
+            go_on.wait(BOUND)
+        return verify(self, least)
+
+    monkeypatch.setattr(Verification, "run", verify_slowly)
+    asset_ids = [f"a{number}" for number in range(4)]
+    for each in asset_ids:
+        bench.iconik.has(on_b2(), on_ll(file_set_id=f"ll-{each}"), asset_id=each)
+    looked_at = iter(range(10))
+    see_next = bench.iconik.formats
+
+    def formats(asset_id: str) -> list[Format]:
+        if next(looked_at) == 3:
+            go_on.set()
+        return see_next(asset_id)
+
+    monkeypatch.setattr(bench.iconik, "formats", formats)
+    click = a_click("remove", asset_ids=tuple(asset_ids))
+    assert bench.do(click)["counts"]["removed"] == 4
+    # Four batches, and one after all of them.
+    assert 1 <= len([least for least in began if least > 1]) < 4
+
+
 # What the leader sees to
 
 
