@@ -146,7 +146,6 @@ class BucketSession(requests.Session):
         self._pace.wait()
         options.update(
             stream=True,
-            allow_redirects=False,
             timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
             # A proxy would see what http sends; that is for this machine alone.
             proxies={"http": ""},

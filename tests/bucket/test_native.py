@@ -355,6 +355,14 @@ def test_an_answer_without_an_end_is_given_up(
         newest(native, ["a.mov"], "masters")
 
 
+def test_an_answer_that_drips_in_is_given_up(
+    desk: Desk, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "ANSWER_TIME", 0.0)
+    with pytest.raises(Passing, match="B2 did not answer in time"):
+        newest(connect(), ["a.mov"])
+
+
 def test_the_token_goes_to_no_other_host(native: NativeApi, b2: RequestsMock) -> None:
     told = AUTHORIZED["apiInfo"]["storageApi"]  # type: ignore[index]
     elsewhere = {

@@ -92,6 +92,16 @@ def test_no_other_url_is_asked(
     assert not b2.calls
 
 
+def test_a_redirect_is_not_followed_and_its_body_is_not_read(pace: Pace) -> None:
+    redirect = (
+        b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /other\r\nContent-Length: 5\r\n\r\nbegin"
+    )
+    with RawServer(redirect) as server, BucketSession("signed URL", pace) as session:
+        response = session.request("GET", server.host)
+        assert (response.status_code, response.raw.tell(), len(server.heads)) == (307, 0, 1)
+        response.close()
+
+
 # The pace
 
 
