@@ -946,7 +946,7 @@ def test_while_deletions_are_verified_no_second_verification_begins(
     looked_at = iter(range(10))
     see_next = bench.iconik.formats
 
-    def formats(asset_id: str) -> list[Format]:
+    def formats(asset_id: str, *, all_versions: bool = False) -> list[Format]:
         if next(looked_at) == 3:
             go_on.set()
         return see_next(asset_id)
