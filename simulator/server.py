@@ -44,6 +44,7 @@ def create_app(simulation: Simulation) -> Gate:
         faults=simulation.request_faults,
         app_id=simulation.app_id,
         tokens=simulation.tokens,
+        may_see=simulation.rights.may_see,
     )
     app.register_blueprint(control.blueprint(simulation, gate))
     return gate

@@ -10,6 +10,7 @@ from simulator.faults import CopyFaults, RequestFaults
 from simulator.gate import Token
 from simulator.library import Library
 from simulator.records import Storage
+from simulator.rights import Rights
 from simulator.settings import Settings
 
 B2_ID = "b2b2b2b2-0000-4000-8000-000000000001"
@@ -45,8 +46,11 @@ class Simulation:
         self.request_faults = RequestFaults()
         self.copy_faults = CopyFaults()
         self.tokens = {self.token: Token(self.token)}
+        self.rights = Rights()
         self.copies = Copies(self.library, self.settings, self.copy_faults)
-        self.deletions = Deletions(self.library, self.settings, self.b2.id, self.lucidlink.id)
+        self.deletions = Deletions(
+            self.library, self.settings, self.rights, self.b2.id, self.lucidlink.id
+        )
 
     def storage(self, key: str) -> Storage | None:
         """A storage by its id, or by 'b2' and 'lucidlink'."""
