@@ -11,9 +11,11 @@ An asset of an operation is in one of these states:
 
 Before an operation touches an asset, it leaves to newer operations what they want, and waits for
 older ones that have the asset held, copying or settling. So a newer one always looks at what the
-older have left behind, and what it does is what lasts. Copies that an operation left behind when it
-was stopped, or failed, are followed by the next that is about the asset; which also looks for those
-that were asked for without an answer.
+older have left behind, and what it does is what lasts. Who may take over what is in ``rivals``.
+While an older one has an asset, a newer one sees only whether it can see it at all.
+
+Copies that an operation left behind when it was stopped, or failed, are followed by the next that
+is about the asset; which also looks for those that were asked for without an answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +23,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-import rivals
 from entries import SOME_TIME, Held, Memo, Operation
 from followed import Followed
 from outcomes import Outcome, merged
+from rivals import Rivals, formats_left
 from tables import TOUCHING, assets, change_assets, operations
 from turn import writing_in_term
 
@@ -95,6 +97,27 @@ class Claims:
                 held = self._hold(connection, rows, is_stopping)
             return held
 
+    def contested(self, limit: int, now_ms: int) -> list[Held]:
+        """Assets that others have in hand, and that older operations keep if this can't see them.
+
+        They are not held: there is nothing to be done with them but to look, and to note that.
+        """
+        with self._engine.connect() as connection:
+            others = Rivals(connection, self._operation)
+            rows = connection.execute(
+                sa.select(assets.c.asset_id, assets.c.memo)
+                .where(
+                    self._mine,
+                    assets.c.state == "waiting",
+                    assets.c.due_ms <= now_ms,
+                    ~assets.c.seen,
+                    others.have_in_hand(),
+                    others.may_lose(),
+                )
+                .limit(limit)
+            )
+            return [Held(row.asset_id, self.formats, Memo(**row.memo)) for row in rows]
+
     def is_any_free(self, now_ms: int) -> bool:
         """Whether there is an asset that need not wait."""
         with self._engine.connect() as connection:
@@ -104,12 +127,14 @@ class Claims:
     def _takeable(
         self, connection: sa.Connection, now_ms: int, is_stopping: bool
     ) -> sa.Select[Any]:
+        others = Rivals(connection, self._operation)
+        is_free = ~others.have_in_hand()
         # One that is to stop begins nothing: it only brings to an end what it has begun.
-        if not is_stopping and rivals.is_any_unknown(connection, self._operation):
-            is_free: sa.ColumnElement[bool] = sa.false()
-        else:
-            is_free = ~rivals.is_in_older_hands(connection, self._operation)
-        return sa.select(assets.c.asset_id, assets.c.state, assets.c.memo, assets.c.outcomes).where(
+        if not is_stopping:
+            is_known = sa.false() if others.is_any_unknown else ~others.may_take_over()
+            is_free = sa.and_(is_free, is_known)
+        columns = (assets.c.asset_id, assets.c.state, assets.c.memo, assets.c.outcomes)
+        return sa.select(*columns, assets.c.seen).where(
             self._mine,
             assets.c.state.in_(("waiting", "settling")),
             assets.c.due_ms <= now_ms,
@@ -120,7 +145,7 @@ class Claims:
         self, connection: sa.Connection, rows: Sequence[Any], is_stopping: bool
     ) -> list[Held]:
         """Hold those of some assets that aren't left to newer operations; done with the others."""
-        left = rivals.formats_left(connection, self._operation, [row.asset_id for row in rows])
+        left = formats_left(connection, self._operation, [row.asset_id for row in rows])
         held, changes = [], {}
         for row in rows:
             formats, memo = () if is_stopping else left[row.asset_id], Memo(**row.memo)
@@ -130,7 +155,7 @@ class Claims:
             is_held = bool(formats or memo.deleting or memo.asking)
             if is_held:
                 whose = (self._operation.user_id, self._operation.retry)
-                held.append(Held(row.asset_id, formats, memo, *whose))
+                held.append(Held(row.asset_id, formats, memo, *whose, row.seen))
             mine = set(left[row.asset_id])
             lost = {name: SUPERSEDED for name in self._operation.formats if name not in mine}
             changes[row.asset_id] = {
@@ -151,16 +176,21 @@ class Claims:
             versions: the format's id by file set id.
         """
         with writing_in_term(self._engine, self._term, is_vital=True) as connection:
-            if rivals.is_any_unknown(connection, self._operation):
+            others = Rivals(connection, self._operation)
+            this = sa.select(others.may_take_over()).where(
+                self._mine, assets.c.asset_id == held.asset_id
+            )
+            if others.is_any_unknown or connection.execute(this).scalar():
                 return False
-            left = rivals.formats_left(connection, self._operation, [held.asset_id])
+            left = formats_left(connection, self._operation, [held.asset_id])
             if not set(file_sets.values()) <= set(left[held.asset_id]):
                 return False
             if self._is_stopping(connection):
                 return False
             held.memo.deleting.update(file_sets)
             held.memo.versions.update(versions or {})
-            change_assets(connection, self._number, {held.asset_id: {"memo": held.memo.as_json()}})
+            change = {"memo": held.memo.as_json(), "seen": held.seen}
+            change_assets(connection, self._number, {held.asset_id: change})
             return True
 
     def leave(self) -> None:
@@ -258,6 +288,7 @@ class Claims:
                 "state": state,
                 "due_ms": due_ms,
                 "memo": held.memo.as_json(),
+                "seen": held.seen,
                 "outcomes": merged(before[held.asset_id], outcomes),
             }
             for held, outcomes in looked_at

@@ -3,7 +3,7 @@
 It knows iconik alone: nothing of B2, LucidLink or Flask. Paths are those of iconik's API reference.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +30,14 @@ class Iconik:
 
     def __init__(self, transport: Transport) -> None:
         self._http = transport
+
+    def limited(self, is_known: Callable[[], bool]) -> "Iconik":
+        """The same, with the click's own token alone as long as ``is_known`` is not so.
+
+        For what the token may not see. Once iconik accepts it no more (401), ``IconikRefused`` is
+        raised, though another token may be good.
+        """
+        return Iconik(self._http.limited(is_known))
 
     def close(self) -> None:
         """Close the connections."""

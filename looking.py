@@ -24,7 +24,7 @@ from outcomes import Outcome, given_up
 from purging import Marked
 from remove import look_to_remove, note_purge
 from settings import Settings
-from sight import Look, Patience
+from sight import Look, Patience, see, vanished
 from turn import Clock
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,28 @@ class Looks:
         """
         self._obstacle = obstacle
         with logs.pool(CONNECTIONS) as pool:
+            self._see_contested(pool)
             return self._look_at_batches(pool)
+
+    def _see_contested(self, pool: ThreadPoolExecutor) -> None:
+        """See whether this click can see what others have in hand: else an older one keeps it."""
+        while not self._means.is_to_stop() and (
+            held := self._claims.contested(CONNECTIONS, self._clock.now_ms())
+        ):
+            batch = Batch(held)
+            batch.looks = [pool.submit(self._look_at, each, batch, self._glance) for each in held]
+            self._finish(batch)
+
+    def _glance(self, held: Held) -> Look:
+        if see(self._iconik_for(held), held.asset_id) is None:
+            return vanished(held.formats)
+        held.seen = True
+        # It is for others to let go of first.
+        return Look(is_overtaken=True)
+
+    def _iconik_for(self, held: Held) -> Iconik:
+        """iconik with no more rights than the click's own token had for an asset."""
+        return self._iconik.limited(lambda: held.seen)
 
     def _look_at_batches(self, pool: ThreadPoolExecutor) -> bool:
         size, away = FIRST_BATCH, None
@@ -161,7 +182,7 @@ class Looks:
             if batch.unanswered:
                 self._put_off(batch.unanswered)
 
-    def _look_at(self, held: Held, batch: Batch) -> Look:
+    def _look_at(self, held: Held, batch: Batch, how: Callable[[Held], Look] | None = None) -> Look:
         """Look at an asset, do what can be done at once, and note how it stands."""
         self._means.check()
         look = Look(is_overtaken=True)
@@ -171,7 +192,7 @@ class Looks:
         # While iconik is away, the others of a batch needn't find out for themselves.
         if not batch.is_cut_short:
             try:
-                look = self._look(held)
+                look = (how or self._look)(held)
                 held.memo.failures = 0
             except IconikUnavailable as error:
                 batch.unanswered.append((held, error))
@@ -273,16 +294,18 @@ class Looks:
         return look
 
     def _take_up(self, held: Held) -> bool:
-        return copying.take_up(self._iconik, self._claims, held, self._clock.now_ms())
+        iconik = self._iconik_for(held)
+        return copying.take_up(iconik, self._claims, held, self._clock.now_ms())
 
     def _look_once(self, held: Held) -> Look:
         click = self._means.click
         patience = Patience(
             self._clock.now_ms(), self._means.settings.settle_time // timedelta(milliseconds=1)
         )
+        iconik = self._iconik_for(held)
         if click.action == "add":
-            return look_to_add(self._iconik, held, click.ll_storage_id, patience)
+            return look_to_add(iconik, held, click.ll_storage_id, patience)
         both = (click.ll_storage_id, click.b2_storage_id)
         return look_to_remove(
-            self._iconik, held, self._claims, self._means.ways, both, patience, self._obstacle
+            iconik, held, self._claims, self._means.ways, both, patience, self._obstacle
         )

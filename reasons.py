@@ -11,6 +11,7 @@ HALF_DELETED = "half_deleted"
 # The first part that is in the sentence tells; the most telling ones are first.
 KINDS: tuple[tuple[str, str], ...] = (
     ("iconik's delete queue", HALF_DELETED),
+    ("the click's token has expired", "token_expired"),
     ("does not permit it", "not_permitted"),
     ("had to wait for so long", "too_slow"),
     (" times over", "no_answer"),

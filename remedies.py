@@ -12,6 +12,7 @@ USUAL = "Mend what the reason says, then try again."
 REMEDIES: dict[str, str] = {
     "half_deleted": "Look for the file set in iconik's delete queue before that is emptied, and do "
     "there what the reason says.",
+    "token_expired": "The click's own token expired before this was read: click again in iconik.",
     "not_permitted": "Whoever clicked lacks that role, or may not see the asset: an administrator "
     "of iconik can give both. Then try again.",
     "too_slow": "iconik, or the way to it, was so busy that no deletion came through while its "

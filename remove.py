@@ -52,6 +52,7 @@ def look_to_remove(
     sight = see(iconik, held.asset_id)
     if sight is None:
         return vanished(held.formats)
+    held.seen = True
     safe: dict[str, list[Safe]] = {}
     for name in held.formats:
         formats = wanted_formats(sight.formats, name)

@@ -3,6 +3,7 @@
 Nothing here knows what is asked: that is ``iconik.py``'s.
 """
 
+import copy
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -67,6 +68,7 @@ class Transport:
         self._root = url
         self._api = f"{url}/API/"
         self._tokens = tokens
+        self._is_known: Callable[[], bool] = lambda: True
         self._pacer = pacer
         self._check = check
         self._session = MeasuredSession()
@@ -77,6 +79,15 @@ class Transport:
         self._session.trust_env = url.startswith("https:")
         adapter = bounded.BoundedAdapter(pool_connections=1, pool_maxsize=connections)
         self._session.mount(url, adapter)
+
+    def limited(self, is_known: Callable[[], bool]) -> "Transport":
+        """The same, with the click's own token alone as long as that is not known, see ``Tokens``.
+
+        It shares the connections.
+        """
+        same = copy.copy(self)
+        same._is_known = is_known
+        return same
 
     def close(self) -> None:
         """Close the connections."""
@@ -205,7 +216,7 @@ class Transport:
     ) -> Any:
         """One request, with each token in turn while iconik rejects them."""
         while True:
-            token = self._tokens.current(call)
+            token = self._tokens.current(call, is_known=self._is_known())
             grows_old = until is not None or (reading is not None and reading.pages > 0)
             sent = self._pacer.wait(is_urgent=grows_old)
             self._check(until is not None)

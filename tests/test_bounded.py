@@ -47,7 +47,7 @@ def start(settings: Settings) -> Iterator[Start]:
         threads[-1].start()
         port = listener.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
-        transports.append(Transport(url, settings.iconik_id, Tokens([CLICK_TOKEN]), NoPacer()))
+        transports.append(Transport(url, settings.iconik_id, Tokens(CLICK_TOKEN), NoPacer()))
         return transports[-1]
 
     yield start
