@@ -4,7 +4,8 @@ FROM python:3.13-slim AS build
 
 COPY requirements.txt /
 RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir --require-hashes --requirement /requirements.txt
+    && /venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement /requirements.txt \
+    && /venv/bin/pip check
 
 FROM python:3.13-slim
 
@@ -13,6 +14,7 @@ RUN useradd --user-group --uid 10001 --no-create-home --home-dir /nonexistent b2
 COPY --from=build /venv /venv
 WORKDIR /opt/b2-iconik-plugin
 COPY LICENSE *.py ./
+COPY bucket bucket/
 COPY static static/
 COPY templates templates/
 

@@ -3,26 +3,28 @@
 import logging
 
 import logs
-from custody import Safe
-from entries import Held
+from entries import RECORDS_ALONE, Deletion, Held
 from tokens import acting_as
 
 log = logging.getLogger(logs.AUDIT)
 
 
-def deleted(held: Held, format_name: str, file_set_id: str, proof: Safe | None) -> None:
-    """Log that a file set is gone from LucidLink, right after iconik has said so.
+def deleted(held: Held, file_set_id: str, deletion: Deletion) -> None:
+    """Log that iconik has accepted the deletion of a file set from LucidLink, right after that.
 
     At least once: after a kill between the deletion and its note in the ledger, again.
 
     Args:
         held: the asset.
-        proof: what proved it safe; None where iconik no longer listed its files when an interrupted
-            deletion was brought to its end: the proof was before.
+        deletion: without a proof where an earlier version of this service began it.
     """
+    proof, format_name = deletion.proof, deletion.name
     size = f"{proof.size:,} bytes" if proof else "of unknown size"
     how = ("size and checksum" if proof.by_checksum else "size") if proof else None
-    proven = f"by {how} of file set {proof.twin_id} on B2" if proof else "before an interruption"
+    proven = "before an interruption"
+    if proof:
+        asked = RECORDS_ALONE if deletion.way == RECORDS_ALONE else f"B2 asked by {deletion.way}"
+        proven = f"by {how} of file set {proof.twin_id} on B2 ({asked})"
     retry = held.retry
     again = f", tried again by {retry.by} (retry of {retry.of})" if retry else ""
     log.info(
@@ -48,6 +50,23 @@ def deleted(held: Held, format_name: str, file_set_id: str, proof: Safe | None) 
                 "bytes": proof.size if proof else None,
                 "twin_file_set_id": proof.twin_id if proof else None,
                 "proven_by": how,
+                "confirmed_by": deletion.way or None,
+            }
+        },
+    )
+
+
+def still_there(held: Held, file_set_id: str) -> None:
+    """Log that a file set is still there, though its deletion was accepted and logged."""
+    log.warning(
+        "audit: not deleted: file set %s of asset %s, though iconik accepted it",
+        file_set_id,
+        held.asset_id,
+        extra={
+            "details": {
+                "event": "not deleted",
+                "asset_id": held.asset_id,
+                "file_set_id": file_set_id,
             }
         },
     )

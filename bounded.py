@@ -7,6 +7,9 @@ days, and one without an end would fill the memory.
 import io
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from http.client import HTTPResponse
 from typing import Any
 
@@ -15,11 +18,40 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+import freshness
+
 # From the end of the request to the last byte of the answer, in seconds.
 ANSWER_TIME = 120.0
 # Far above a page of 100 records; in bytes, after decompression.
 LARGEST_ANSWER = 32 * 1024 * 1024
 READ_AT_ONCE = 65_536
+
+
+_until: ContextVar[float | None] = ContextVar("until", default=None)
+
+
+class Expired(Exception):
+    """A request was not sent: its time had passed before its first byte left.
+
+    No ``OSError``: the HTTP library would take it for one of the network's.
+    """
+
+
+@contextmanager
+def sent_before(until: float | None) -> Iterator[None]:
+    """Let no byte of a request leave after a moment.
+
+    ``Expired`` is raised instead. The check is the last thing before the system call that sends, so
+    that a connection that had to be made, or a process that was suspended meanwhile, is noticed.
+
+    Args:
+        until: by ``freshness.now``; None for no limit.
+    """
+    token = _until.set(until)
+    try:
+        yield
+    finally:
+        _until.reset(token)
 
 
 class TooLong(requests.RequestException):
@@ -90,9 +122,17 @@ class _InTime(io.RawIOBase):
 class _Connection(HTTPConnection):
     response_class = _Answer
 
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        until = _until.get()
+        if until is not None and freshness.now() >= until:
+            raise Expired
+        super().send(data)
 
-class _SecureConnection(HTTPSConnection):
-    response_class = _Answer
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):

@@ -80,6 +80,12 @@ PROBES = (
         "remove files from LucidLink",
         lambda iconik, _, new: iconik.delete_file_set(new(), new(), until=math.inf),
     ),
+    Probe(
+        "can_write_files",
+        "restore what is marked deleted and no longer proven safe",
+        lambda iconik, _, new_id: iconik.restore_file_set(new_id(), new_id()),
+        is_common=False,
+    ),
     # By an id of nothing: by none, it might be taken for all that lies in the delete queue.
     Probe(
         "can_purge_files",
@@ -93,11 +99,22 @@ PROBES = (
         lambda iconik, _, new: iconik.update_job(new(), {}),
         is_common=False,
     ),
-    Probe("can_search", "open saved searches", _search, is_common=False),
+    Probe(
+        "can_search",
+        "open saved searches, and verify many deletions at once",
+        _search,
+        is_common=False,
+    ),
     Probe(
         "can_read_saved_searches",
         "open saved searches",
         lambda iconik, _, new: list(iconik.saved_search_results(new())),
+        is_common=False,
+    ),
+    Probe(
+        "can_read_playlists",
+        "open playlists",
+        lambda iconik, _, new: list(iconik.playlist_items(new())),
         is_common=False,
     ),
     Probe(

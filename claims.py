@@ -6,16 +6,18 @@ An asset of an operation is in one of these states:
 ``held``       it is being looked at, or deleted from, right now
 ``copying``    copies of it were asked for and haven't ended
 ``settling``   its copies have ended, but iconik's records aren't final yet
+``verifying``  iconik has accepted its deletions, and whether they are done is still to be seen
 ``done``       its outcome is known, or the operation has ended without one
 ``left``       as done, but copies of it were asked for that nobody follows any more
 
 Before an operation touches an asset, it leaves to newer operations what they want, and waits for
-older ones that have the asset held, copying or settling. So a newer one always looks at what the
-older have left behind, and what it does is what lasts. Who may take over what is in ``rivals``.
-While an older one has an asset, a newer one sees only whether it can see it at all.
+older ones that have the asset held, copying, settling or verifying. So a newer one always looks at
+what the older have left behind, and what it does is what lasts. Who may take over what is in
+``rivals``. While an older one has an asset, a newer one sees only whether it can see it at all.
 
 Copies that an operation left behind when it was stopped, or failed, are followed by the next that
-is about the asset; which also looks for those that were asked for without an answer.
+is about the asset; which also looks for those that were asked for without an answer, and takes over
+deletions that have begun.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +25,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from entries import SOME_TIME, Held, Memo, Operation
+import leftovers
+from entries import SOME_TIME, Deletion, Held, Memo, Operation
 from followed import Followed
 from outcomes import Outcome, merged
 from rivals import Rivals, formats_left
@@ -92,8 +95,12 @@ class Claims:
             held: list[Held] = []
             # Assets that are all left to newer operations must not look like the last ones.
             while not held and (rows := connection.execute(takeable).all()):
-                followed = set() if is_stopping else self.copies.take_over(connection, rows)
-                rows = [row for row in rows if row.asset_id not in followed]
+                if not is_stopping:
+                    # What is taken over stands otherwise than in these rows then.
+                    taken = leftovers.take_over(connection, self._operation, rows)
+                    rows = [row for row in rows if row.asset_id not in taken]
+                    followed = self.copies.take_over(connection, rows)
+                    rows = [row for row in rows if row.asset_id not in followed]
                 held = self._hold(connection, rows, is_stopping)
             return held
 
@@ -105,7 +112,7 @@ class Claims:
         with self._engine.connect() as connection:
             others = Rivals(connection, self._operation)
             rows = connection.execute(
-                sa.select(assets.c.asset_id, assets.c.memo)
+                sa.select(assets)
                 .where(
                     self._mine,
                     assets.c.state == "waiting",
@@ -116,7 +123,16 @@ class Claims:
                 )
                 .limit(limit)
             )
-            return [Held(row.asset_id, self.formats, Memo(**row.memo)) for row in rows]
+            return [self._held(row, self.formats) for row in rows]
+
+    def accepted(self, limit: int, now_ms: int) -> list[Held]:
+        """The next assets whose accepted deletions are to be verified now, at most ``limit``."""
+        due = sa.select(assets).where(
+            self._mine, assets.c.state == "verifying", assets.c.due_ms <= now_ms
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(due.order_by(assets.c.due_ms).limit(limit))
+            return [self._held(row, self._operation.formats) for row in rows]
 
     def is_any_free(self, now_ms: int) -> bool:
         """Whether there is an asset that need not wait."""
@@ -148,14 +164,14 @@ class Claims:
         left = formats_left(connection, self._operation, [row.asset_id for row in rows])
         held, changes = [], {}
         for row in rows:
-            formats, memo = () if is_stopping else left[row.asset_id], Memo(**row.memo)
+            formats = () if is_stopping else left[row.asset_id]
+            asset = self._held(row, formats)
             # A deletion that has begun is brought to its end whoever is newer: half of it
             # would leave the newer operation a file set that vanishes under its hands. And a
             # copy that may be under way is followed: it would undo what the newer one does.
-            is_held = bool(formats or memo.deleting or memo.asking)
+            is_held = bool(formats or asset.memo.deleting or asset.memo.asking)
             if is_held:
-                whose = (self._operation.user_id, self._operation.retry)
-                held.append(Held(row.asset_id, formats, memo, *whose, row.seen))
+                held.append(asset)
             mine = set(left[row.asset_id])
             lost = {name: SUPERSEDED for name in self._operation.formats if name not in mine}
             changes[row.asset_id] = {
@@ -165,15 +181,17 @@ class Claims:
         change_assets(connection, self._number, changes)
         return held
 
-    def may_delete(
-        self, held: Held, file_sets: Mapping[str, str], versions: Mapping[str, str] | None = None
-    ) -> bool:
-        """Note that a deletion begins, unless a newer click or a stop has come in between.
+    def _held(self, row: sa.Row[Any], formats: tuple[str, ...]) -> Held:
+        operation, memo = self._operation, Memo.from_json(row.memo)
+        whose = (operation.user_id, operation.retry)
+        return Held(row.asset_id, formats, memo, *whose, row.outcomes, row.seen)
+
+    def may_delete(self, held: Held, deletions: Mapping[str, Deletion]) -> bool:
+        """Note that deletions begin, unless a newer click or a stop has come in between.
 
         Args:
-            held: the asset; its memo takes up the file sets.
-            file_sets: the format's name by file set id.
-            versions: the format's id by file set id.
+            held: the asset; its memo takes up the deletions.
+            deletions: by file set id.
         """
         with writing_in_term(self._engine, self._term, is_vital=True) as connection:
             others = Rivals(connection, self._operation)
@@ -183,12 +201,11 @@ class Claims:
             if others.is_any_unknown or connection.execute(this).scalar():
                 return False
             left = formats_left(connection, self._operation, [held.asset_id])
-            if not set(file_sets.values()) <= set(left[held.asset_id]):
+            if not {each.name for each in deletions.values()} <= set(left[held.asset_id]):
                 return False
             if self._is_stopping(connection):
                 return False
-            held.memo.deleting.update(file_sets)
-            held.memo.versions.update(versions or {})
+            held.memo.deleting.update(deletions)
             change = {"memo": held.memo.as_json(), "seen": held.seen}
             change_assets(connection, self._number, {held.asset_id: change})
             return True
@@ -226,9 +243,9 @@ class Claims:
         """Let go of some assets that are in hand."""
         states: dict[str, list[str]] = {}
         for row in rows:
-            memo = Memo(**row.memo)
+            memo = Memo.from_json(row.memo)
             if memo.deleting or memo.asking:
-                state = "settling" if row.state != "settling" else ""
+                state = "settling" if row.state not in ("settling", "verifying") else ""
             else:
                 state = "left" if row.state == "copying" else "done"
             states.setdefault(state, []).append(row.asset_id)
@@ -255,8 +272,17 @@ class Claims:
             outcomes: what is known now, by format name; those of other formats stay.
             due_ms: when to look at it again, if it is to be looked at again.
         """
+        self.note_all([(held, outcomes)], state, due_ms)
+
+    def note_all(
+        self,
+        looked_at: Sequence[tuple[Held, Mapping[str, Outcome]]],
+        state: str,
+        due_ms: int = 0,
+    ) -> None:
+        """Note the same of several assets, each with what is known of it now; see ``note``."""
         with writing_in_term(self._engine, self._term) as connection:
-            self._note(connection, [(held, outcomes)], state, due_ms)
+            self._note(connection, looked_at, state, due_ms)
 
     def asking(self, wanted: Sequence[tuple[Held, Mapping[str, Outcome]]], now_ms: int) -> None:
         """Note of assets that are held that copies of them are about to be asked for.

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 
 from errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
 from iconik import Iconik
@@ -39,6 +40,11 @@ class Way:
                 finding_out.close()
             yield self._is_offered is not False
 
+    @property
+    def is_lacking(self) -> bool:
+        """Whether it is known not to be there."""
+        return self._is_offered is False
+
     def doubt(self, ids: Iterable[str]) -> None:
         """Remember that nothing came of it for these, and that another way is to show why."""
         self._doubted.update(ids)
@@ -56,6 +62,21 @@ class Way:
                 log.info("%s: %s", self._lacking, why)
 
 
+@dataclass
+class Done:
+    """What iconik answered to a deletion. What is in none of these it has accepted.
+
+    Attributes:
+        marked: ids of file sets that are only marked deleted, their files still there.
+        unknown: ids of file sets that iconik said it doesn't know (404): gone, or not.
+        refusals: iconik's, by file set id.
+    """
+
+    marked: list[str] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+    refusals: dict[str, str] = field(default_factory=dict)
+
+
 class Ways:
     """The ways to delete that are not always there, as one operation has found them.
 
@@ -70,19 +91,16 @@ class Ways:
         else:
             self.bulk_deletion, self.bulk_purge = known.bulk_deletion, known.bulk_purge
         self.permitted_purge = Way("this token may not purge many file sets at once")
+        self.search = Way("the search index doesn't show whether file sets are gone")
 
 
 def delete(
     iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str], until: float
-) -> tuple[list[str], dict[str, str]]:
+) -> Done:
     """Delete file sets of an asset that were proven safe.
 
     Args:
         until: how long the proof holds, by ``freshness.now``.
-
-    Returns:
-        The ids of those that are only marked deleted, their files still there; and iconik's
-        refusals, by id. What is in neither is gone.
 
     Raises:
         IconikUnavailable: iconik didn't answer, or the proof is too old: what of it was done isn't
@@ -96,7 +114,7 @@ def delete(
         if is_offered:
             refusals = _delete_at_once(iconik, ways, asset_id, file_set_ids, until)
             if refusals is not None:
-                return [], refusals
+                return Done(refusals=refusals)
         # By these it is found out why the bulk deletion found nothing.
         return _mark_one_by_one(iconik, ways, asset_id, file_set_ids, until)
 
@@ -127,31 +145,30 @@ def _delete_at_once(
 
 def _mark_one_by_one(
     iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str], until: float
-) -> tuple[list[str], dict[str, str]]:
-    marked, refusals = [], {}
+) -> Done:
+    done = Done()
     for each in file_set_ids:
         try:
             was_there = iconik.delete_file_set(asset_id, each, until=until)
         except TokenRejected:
             raise
         except IconikRefused as refusal:
-            refusals[each] = str(refusal)
+            done.refusals[each] = str(refusal)
             continue
-        marked.append(each)
         if was_there:
+            done.marked.append(each)
             ways.bulk_deletion.found(False, "it answered 404")
-    return marked, refusals
+        else:
+            done.unknown.add(each)
+    return done
 
 
-def purge(iconik: Iconik, ways: Ways, marked: Mapping[str, str], until: float) -> dict[str, str]:
+def purge(iconik: Iconik, ways: Ways, marked: Mapping[str, str], until: float) -> Done:
     """Remove the files of file sets that are marked deleted.
 
     Args:
         marked: the asset's id by file set id.
         until: how long the proofs of all of them hold, by ``freshness.now``.
-
-    Returns:
-        iconik's refusals, by file set id.
 
     Raises:
         IconikUnavailable: iconik didn't answer, or a proof is too old: what of it was done isn't
@@ -161,7 +178,7 @@ def purge(iconik: Iconik, ways: Ways, marked: Mapping[str, str], until: float) -
     if len(marked) > 1:
         with ways.bulk_purge.trying() as is_offered, ways.permitted_purge.trying() as is_permitted:
             if is_offered and is_permitted and _purge_at_once(iconik, ways, list(marked), until):
-                return {}
+                return Done()
     return purge_one_by_one(iconik, marked, until)
 
 
@@ -184,14 +201,15 @@ def _purge_at_once(iconik: Iconik, ways: Ways, file_set_ids: Sequence[str], unti
     return True
 
 
-def purge_one_by_one(iconik: Iconik, marked: Mapping[str, str], until: float) -> dict[str, str]:
+def purge_one_by_one(iconik: Iconik, marked: Mapping[str, str], until: float) -> Done:
     """Remove the files of file sets that are marked deleted, by a request each; see ``purge``."""
-    refusals = {}
+    done = Done()
     for file_set_id, asset_id in marked.items():
         try:
-            iconik.purge_file_set(asset_id, file_set_id, until=until)
+            if not iconik.purge_file_set(asset_id, file_set_id, until=until):
+                done.unknown.add(file_set_id)
         except TokenRejected:
             raise
         except IconikRefused as refusal:
-            refusals[file_set_id] = str(refusal)
-    return refusals
+            done.refusals[file_set_id] = str(refusal)
+    return done

@@ -1,15 +1,24 @@
 """What the ledger tells of operations and their assets, as values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
+from custody import Pair, Safe
 from custom_action import Action
+from records import ACTIVE, File
 
 # What it was before there were times, ``true``, is read as this.
 SOME_TIME = 1
+# The way of a confirmation for which B2 was not asked.
+RECORDS_ALONE = "records alone"
+# What is stored of a file that proves a deletion, or is proven.
+STORED = (
+    "id", "storage_id", "name", "original_name", "directory_path", "type", "status", "size",
+    "checksum",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,65 @@ class Operation:
         return Retry(self.retry_of, self.retry_by) if self.retry_of and self.retry_by else None
 
 
+@dataclass(frozen=True)
+class Deletion:
+    """A deletion that has begun.
+
+    Attributes:
+        name: the name of the file set's format.
+        proof: what proved the file set safe, and after its deletion was accepted no pairs; None if
+            an earlier version of this service noted the deletion.
+        way: how the bucket confirmed the proof, as in ``bucket.confirm.Confirmation``.
+        accepted_ms: when iconik accepted its end, by the clock of operations; 0 before that.
+        is_doubted: whether iconik contradicted itself about it: then only a list of the asset's
+            file sets shows whether it is done.
+    """
+
+    name: str
+    proof: Safe | None = None
+    way: str = ""
+    accepted_ms: int = 0
+    is_doubted: bool = False
+
+    @property
+    def strength(self) -> tuple[bool, bool]:
+        """Whether a checksum proved it, and whether B2 was asked; see ``outcomes.proof_of``."""
+        return bool(self.proof and self.proof.by_checksum), self.way not in ("", RECORDS_ALONE)
+
+    def as_json(self) -> dict[str, Any]:
+        """What is stored: only what differs from an empty one."""
+        stored = {name: value for name, value in vars(self).items() if value}
+        if self.proof:
+            pairs = [[_stored(file) for file in pair] for pair in self.proof.pairs]
+            stored["proof"] = {**vars(self.proof), "pairs": pairs}
+        return stored
+
+    @classmethod
+    def from_json(cls, file_set_id: str, stored: Any) -> "Deletion":
+        """Read what ``as_json`` made; an earlier version stored the format's name alone."""
+        if isinstance(stored, str):
+            return cls(stored)
+        proof = stored.get("proof")
+        if proof is None:
+            return cls(**stored)
+        sides = ((file_set_id, proof["format_id"]), (proof["twin_id"], proof["format_id"]))
+        pairs = tuple(
+            Pair(*(_file(*side, told) for side, told in zip(sides, pair, strict=True)))
+            for pair in proof["pairs"]
+        )
+        return cls(**{**stored, "proof": Safe(**{**proof, "pairs": pairs})})
+
+
+def _stored(file: File) -> list[Any]:
+    return [getattr(file, name) for name in STORED]
+
+
+def _file(file_set_id: str, format_id: str, stored: list[Any]) -> File:
+    """A file of a file set that was active when it was stored."""
+    told = dict(zip(STORED, stored, strict=True))
+    return File(file_set_id=file_set_id, format_id=format_id, file_set_status=ACTIVE, **told)
+
+
 @dataclass
 class Memo:
     """What has to be remembered of an asset from one look to the next.
@@ -79,9 +147,8 @@ class Memo:
     Attributes:
         asked: by format, what was said of the copy that was asked for; "" for nothing bad.
         unfinished_ms: when an unfinished file was first seen, since the last copy; None for not.
-        deleting: the format name of each file set whose deletion may have begun, by its id.
-        versions: the format id of each of them, by the file set's id: versions of an asset have
-            formats of one name.
+        deleting: by the id of a file set, its deletion, which may have begun and is not known to
+            have ended.
         formats: by name, the id of each wanted format, once copies were asked for.
         hint: by name, the ids of formats that a listing said could be copied at once.
         asking: when copies were about to be asked for, of which it isn't known whether iconik heard
@@ -91,23 +158,39 @@ class Memo:
 
     asked: dict[str, str] = field(default_factory=dict)
     unfinished_ms: int | None = None
-    deleting: dict[str, str] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
+    deleting: dict[str, Deletion] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
     hint: dict[str, str] = field(default_factory=dict)
     asking: int = 0
     failures: int = 0
 
-    def end_deletion(self, file_set_id: str) -> None:
-        """Forget a deletion: it was brought to its end, or never began."""
-        del self.deleting[file_set_id]
-        # One that an earlier version of this service has begun has none.
-        self.versions.pop(file_set_id, None)
+    @property
+    def unfinished(self) -> dict[str, Deletion]:
+        """The deletions whose end iconik has not accepted yet, by file set id."""
+        return {each: begun for each, begun in self.deleting.items() if not begun.accepted_ms}
+
+    @property
+    def accepted(self) -> dict[str, Deletion]:
+        """The deletions that iconik has accepted, and that were not seen done yet."""
+        return {each: begun for each, begun in self.deleting.items() if begun.accepted_ms}
 
     def as_json(self) -> dict[str, Any]:
         """What is stored: only what differs from an empty memo."""
         empty = vars(Memo())
-        return {name: value for name, value in vars(self).items() if value != empty[name]}
+        stored = {name: value for name, value in vars(self).items() if value != empty[name]}
+        if self.deleting:
+            stored["deleting"] = {each: one.as_json() for each, one in self.deleting.items()}
+        return stored
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Memo":
+        """Read what ``as_json`` made, be it that of an earlier version of this service."""
+        known = dict(stored)
+        # Of such an earlier version.
+        known.pop("versions", None)
+        deleting = known.pop("deleting", {})
+        begun = {each: Deletion.from_json(each, told) for each, told in deleting.items()}
+        return cls(**known, deleting=begun)
 
 
 @dataclass
@@ -115,6 +198,7 @@ class Held:
     """An asset that an operation may touch now, for which of its formats, and who wanted that.
 
     Attributes:
+        outcomes: by format name, the kind and the reason of what was known before.
         seen: whether the click's own token has read it.
     """
 
@@ -123,6 +207,7 @@ class Held:
     memo: Memo
     user_id: str | None = field(default=None, compare=False)
     retry: Retry | None = field(default=None, compare=False)
+    outcomes: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
     seen: bool = field(default=False, compare=False)
 
 

@@ -32,6 +32,7 @@ WORK_INTERVAL = 0.25
 RESTART_INTERVAL = 1.0
 COMPLAIN_INTERVAL = 60.0
 PURGE_INTERVAL = 3600.0
+TIDY_INTERVAL = 600.0
 # Seconds that the wall clock is to go on evenly before anything is forgotten by it, and by how many
 # it may differ from that.
 STEADY_FOR = 300.0
@@ -46,13 +47,17 @@ class Executor:
 
     Args:
         run: what an operation does.
+        tidy: sees to what operations left that have ended; called now and then.
 
     Attributes:
         leads: whether this process is the one, as of a moment ago.
     """
 
-    def __init__(self, settings: Settings, run: Runner) -> None:
+    def __init__(
+        self, settings: Settings, run: Runner, tidy: Callable[[Turn], None] = lambda turn: None
+    ) -> None:
         self.leads = False
+        self._tidy = tidy
         self._settings = settings
         self._run = run
         self._cipher = Cipher(settings.secrets)
@@ -95,6 +100,7 @@ class Executor:
 
     def _lead(self, still_only_one: Callable[[], bool]) -> None:
         database = connect(self._settings.database_url, PATIENCE, is_all_vital=False)
+        stopping = threading.Event()
         try:
             ledger = Ledger(database)
             make_tables(database, self._settings.database_url, PATIENCE)
@@ -104,6 +110,7 @@ class Executor:
             clock = Clock(time_kept(database))
             self.leads = True
             log.info("this process runs the operations now")
+            self._tidy_aside(Turn(database, term, stopping, clock))
             # The one before may have ended an operation, but not have told of it.
             if engine.has_work(database, self._cipher):
                 self._work(database, term, clock, still_only_one)
@@ -113,7 +120,24 @@ class Executor:
                     self._work(database, term, clock, still_only_one)
         finally:
             self.leads = False
+            stopping.set()
             database.dispose()
+
+    def _tidy_aside(self, turn: Turn) -> None:
+        """Tidy now and then, in a thread of its own: iconik may take its time."""
+
+        def tidy() -> None:
+            while not turn.stopping.is_set():
+                try:
+                    self._tidy(turn)
+                except Stopped:
+                    return
+                except Exception:
+                    if not turn.stopping.is_set():
+                        log.exception("what ended operations left could not be restored")
+                turn.stopping.wait(TIDY_INTERVAL)
+
+        threading.Thread(target=tidy, name="tidy", daemon=True).start()
 
     def _work(
         self, database: sa.Engine, term: int, clock: Clock, still_only_one: Callable[[], bool]

@@ -118,7 +118,7 @@ class Followed:
             changes = {}
             for row in connection.execute(waiting).all():
                 problem = problems.get(row.asset_id, general)
-                memo = Memo(**row.memo)
+                memo = Memo.from_json(row.memo)
                 if problem and copy.format_name in memo.asked:
                     memo.asked[copy.format_name] = problem
                     changes[row.asset_id] = {"memo": memo.as_json()}
@@ -181,13 +181,14 @@ class Followed:
         mine = set(self._operation.formats)
         for row in let_go.all():
             if mine.issuperset(row.formats):
-                known = replace(Memo(**row.memo), asking=0).as_json()
+                known = replace(Memo.from_json(row.memo), asking=0).as_json()
                 change_assets(connection, row.number, {row.asset_id: {"memo": known}})
             if mine.intersection(row.formats):
-                asked[row.asset_id] = max(asked.get(row.asset_id, 0), Memo(**row.memo).asking)
+                asked_ms = Memo.from_json(row.memo).asking
+                asked[row.asset_id] = max(asked.get(row.asset_id, 0), asked_ms)
         changes = {}
         for asset_id, asked_ms in asked.items():
-            unknown = replace(Memo(**memos[asset_id]), asking=asked_ms).as_json()
+            unknown = replace(Memo.from_json(memos[asset_id]), asking=asked_ms).as_json()
             changes[asset_id] = {"state": "settling", "memo": unknown}
         change_assets(connection, self._number, changes)
         return set(asked)

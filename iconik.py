@@ -3,18 +3,28 @@
 It knows iconik alone: nothing of B2, LucidLink or Flask. Paths are those of iconik's API reference.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from errors import IconikRefused, IconikUnavailable, NotFound
+from errors import (
+    IconikRefused,
+    IconikUnavailable,
+    Incomplete,
+    NotFound,
+    NotPermitted,
+    TokenRejected,
+)
 from freshness import Reading
 from paging import Map
-from records import File, Format, Job, Listed, Storage
+from records import File, FileSet, Format, Job, Listed, Storage
 from settings import UUID
 from transport import Transport
 
+ALL_VERSIONS = "include_all_versions"
 MOST_COPIES_A_CALL = 500
 MOST_JOBS_A_CALL = 100
 MOST_JOBS_SEARCHED = 1_000
@@ -30,6 +40,8 @@ class Iconik:
 
     def __init__(self, transport: Transport) -> None:
         self._http = transport
+        # Parameters that this iconik was found not to know.
+        self._unknown: set[str] = set()
 
     def limited(self, is_known: Callable[[], bool]) -> "Iconik":
         """The same, with the click's own token alone as long as ``is_known`` is not so.
@@ -37,7 +49,9 @@ class Iconik:
         For what the token may not see. Once iconik accepts it no more (401), ``IconikRefused`` is
         raised, though another token may be good.
         """
-        return Iconik(self._http.limited(is_known))
+        same = copy.copy(self)
+        same._http = self._http.limited(is_known)
+        return same
 
     def close(self) -> None:
         """Close the connections."""
@@ -54,7 +68,7 @@ class Iconik:
 
     def storages(self) -> list[Storage]:
         """GET files/v1/storages/: those that the token may see."""
-        found = self._http.pages("files/v1/storages/", "list the storages", "can_read_storages")
+        found = self._http.whole("files/v1/storages/", "list the storages", "can_read_storages")
         return [Storage.from_json(each) for each in found]
 
     def copy_to_storage(
@@ -92,7 +106,7 @@ class Iconik:
         job_id = answer.get("job_id")
         if not isinstance(job_id, str) or not UUID.fullmatch(job_id):
             raise IconikUnavailable(call, "iconik's answer names no job")
-        return job_id
+        return job_id.lower()
 
     # What assets have
 
@@ -109,10 +123,26 @@ class Iconik:
             return False
         return True
 
-    def formats(self, asset_id: str) -> list[Format]:
-        """GET files/v1/assets/{id}/formats/, without deleted ones."""
+    def formats(self, asset_id: str, *, all_versions: bool = False) -> list[Format]:
+        """GET files/v1/assets/{id}/formats/, without deleted ones.
+
+        Args:
+            all_versions: whether those of the asset's older versions, too, where iconik offers it.
+        """
         path = f"files/v1/assets/{_id(asset_id)}/formats/"
-        found = self._http.pages(path, f"list the formats of asset {asset_id}", "can_read_formats")
+        call, role = f"list the formats of asset {asset_id}", "can_read_formats"
+        found: list[dict[str, Any]] | None = None
+        if all_versions and ALL_VERSIONS not in self._unknown:
+            try:
+                found = self._http.whole(path, call, role, {ALL_VERSIONS: "true"})
+            except (NotFound, NotPermitted, TokenRejected):
+                raise
+            except IconikRefused:
+                # An iconik that doesn't know the parameter may refuse it.
+                found = self._http.whole(path, call, role)
+                self._unknown.add(ALL_VERSIONS)
+        if found is None:
+            found = self._http.whole(path, call, role)
         return [Format.from_json(each) for each in found if each.get("status") != "DELETED"]
 
     def files(
@@ -124,27 +154,71 @@ class Iconik:
             reading: takes up when it was asked for them.
             signed: whether each file comes with a signed URL. Signing takes iconik time.
         """
-        path = f"files/v1/assets/{_id(asset_id)}/files/"
-        return [
-            File.from_json(each)
-            for each in self._http.pages(
-                path,
-                f"list the files of asset {asset_id}",
-                "can_read_files",
-                {"generate_signed_url": "true" if signed else "false"},
-                reading=reading,
-            )
-        ]
+        found = self._http.whole(
+            f"files/v1/assets/{_id(asset_id)}/files/",
+            f"list the files of asset {asset_id}",
+            "can_read_files",
+            {"generate_signed_url": "true" if signed else "false"},
+            reading,
+        )
+        return [File.from_json(each) for each in found]
 
-    def file_set_statuses(self, asset_id: str, reading: Reading | None = None) -> dict[str, str]:
-        """GET files/v1/assets/{id}/file_sets/: status by file set id.
+    def download_url(self, asset_id: str, file_id: str) -> str:
+        """GET files/v1/assets/{id}/files/{id}/download_url/: a signed URL that reads a file.
+
+        Returns:
+            A secret; "" if iconik offers none: it answers 400, or doesn't have the call.
+        """
+        path = f"files/v1/assets/{_id(asset_id)}/files/{_id(file_id)}/download_url/"
+        try:
+            answer = self._http.object(
+                "GET", path, f"sign file {file_id}", "can_read_files", is_newer=True
+            )
+        except (NotPermitted, TokenRejected):
+            raise
+        except IconikRefused:
+            return ""
+        url = answer.get("url")
+        return url if isinstance(url, str) else ""
+
+    def file_sets(self, asset_id: str, reading: Reading | None = None) -> list[FileSet]:
+        """GET files/v1/assets/{id}/file_sets/: its file sets on all storages, deleted ones too.
 
         Args:
             reading: takes up when it was asked for them.
         """
         path, call = f"files/v1/assets/{_id(asset_id)}/file_sets/", "list the file sets of asset"
-        found = self._http.pages(path, f"{call} {asset_id}", "can_read_files", reading=reading)
-        return {str(each.get("id")): str(each.get("status")) for each in found}
+        found = self._http.whole(
+            path, f"{call} {asset_id}", "can_read_files", {"file_count": "true"}, reading
+        )
+        return [FileSet.from_json(each) for each in found]
+
+    def deleted_file_sets(self) -> Iterator[FileSet]:
+        """GET files/v1/delete_queue/file_sets/: what is deleted and not purged, of all assets."""
+        path, call = "files/v1/delete_queue/file_sets/", "list the delete queue"
+        return map(FileSet.from_json, self._http.pages(path, call, "can_read_files"))
+
+    def search_assets(self, asset_ids: Sequence[str]) -> list[Listed]:
+        """POST search/v1/search/: up to 100 assets, as the search index shows them and their files.
+
+        The index lags behind, and may leave out any asset and any field.
+        """
+        body = {
+            "doc_types": ["assets"],
+            "include_fields": ["id", "object_type", "files"],
+            "filter": {
+                "operator": "AND",
+                "terms": [{"name": "id", "value_in": [_id(each) for each in asset_ids]}],
+            },
+        }
+        query = "per_page=100&generate_signed_url=false&save_search_history=false"
+        call = f"search for {len(asset_ids)} assets"
+        answer = self._http.object(
+            "POST", f"search/v1/search/?{query}", call, "can_search", json=body
+        )
+        found = answer.get("objects")
+        objects = found if isinstance(found, list) else []
+        return list(_listed(each for each in objects if isinstance(each, dict)))
 
     # Deletion
 
@@ -155,7 +229,7 @@ class Iconik:
         """Mark a file set deleted: DELETE files/v1/assets/{id}/file_sets/{id}/.
 
         Returns:
-            Whether it was there; that it is gone already is success, too.
+            Whether iconik knew it (no 404).
         """
         return self._http.delete(
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/",
@@ -168,7 +242,7 @@ class Iconik:
         """Remove the files of a deleted file set: DELETE …/file_sets/{id}/purge/.
 
         Returns:
-            Whether it was there; that it is gone already is success, too.
+            Whether iconik knew it (no 404).
         """
         return self._http.delete(
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/purge/",
@@ -205,6 +279,14 @@ class Iconik:
             until=until,
         )
 
+    def restore_file_set(self, asset_id: str, file_set_id: str) -> None:
+        """Undo the deletion of a file set that was not purged: PUT …/file_sets/{id}/restore/."""
+        self._http.restore(
+            f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/restore/",
+            f"restore file set {file_set_id} of asset {asset_id}",
+            "can_write_files",
+        )
+
     # Selections
 
     def collection_contents(self, collection_id: str, side_by_side: Map = map) -> Iterator[Listed]:
@@ -226,15 +308,35 @@ class Iconik:
         path, call = f"search/v1/search/saved/{_id(search_id)}/", f"run saved search {search_id}"
         return _listed(self._http.pages(path, call, "can_read_saved_searches", None, side_by_side))
 
+    def playlist_items(self, playlist_id: str, side_by_side: Map = map) -> Iterator[Listed]:
+        """GET assets/v1/playlists/{id}/items/: what is in a playlist; only newer iconiks have any.
+
+        An item is an asset, or a part of one, that has an id of its own.
+
+        Args:
+            side_by_side: like ``map``; asks for pages.
+        """
+        path, call = (
+            f"assets/v1/playlists/{_id(playlist_id)}/items/",
+            f"list playlist {playlist_id}",
+        )
+        found = self._http.pages(path, call, "can_read_playlists", None, side_by_side)
+        return _listed(found, ("object_id", "asset_id", "id"))
+
     # Jobs
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
         """GET jobs/v1/jobs/?ids=…: up to 100 jobs by id; one not found is absent."""
         params = {"ids": ",".join(map(_id, job_ids)), "facets": "false"}
-        found = self._http.pages(
+        listed = self._http.pages(
             "jobs/v1/jobs/", f"follow {len(job_ids)} jobs", "can_read_jobs", params
         )
-        return {job.id: job for job in map(Job.from_json, found)}
+        found: dict[str, Job] = {}
+        # What is lacking is absent.
+        with suppress(Incomplete):
+            for job in map(Job.from_json, listed):
+                found[job.id] = job
+        return found
 
     def job(self, job_id: str) -> Job | None:
         """GET jobs/v1/jobs/{id}/; None if iconik knows no such job."""
@@ -250,7 +352,7 @@ class Iconik:
     def transfers(self, asset_id: str) -> list[Job]:
         """GET jobs/v1/jobs/?object_id=…&type=TRANSFER: the copies of an asset, ended ones too."""
         params = {"object_id": _id(asset_id), "type": "TRANSFER", "facets": "false"}
-        found = self._http.pages(
+        found = self._http.whole(
             "jobs/v1/jobs/", f"list the copies of asset {asset_id}", "can_read_jobs", params
         )
         return [Job.from_json(each) for each in found]
@@ -258,7 +360,7 @@ class Iconik:
     def failed_children(self, job_id: str) -> list[Job]:
         """GET jobs/v1/jobs/?parent_id=…&status=FAILED: the failed copies of a bulk job."""
         params = {"parent_id": _id(job_id), "status": "FAILED", "facets": "false"}
-        found = self._http.pages(
+        found = self._http.whole(
             "jobs/v1/jobs/", f"list the failed copies of job {job_id}", "can_read_jobs", params
         )
         return [Job.from_json(each) for each in found]
@@ -321,10 +423,8 @@ class Iconik:
 
     def custom_actions(self) -> list[dict[str, Any]]:
         """GET assets/v1/custom_actions/."""
-        return list(
-            self._http.pages(
-                "assets/v1/custom_actions/", "list the custom actions", "can_read_custom_actions"
-            )
+        return self._http.whole(
+            "assets/v1/custom_actions/", "list the custom actions", "can_read_custom_actions"
         )
 
     def create_custom_action(self, action: Mapping[str, Any]) -> None:
@@ -351,12 +451,21 @@ class Iconik:
         self._http.delete(path, f"delete custom action {action_id}", "can_delete_custom_actions")
 
 
-def _listed(objects: Iterable[Mapping[str, Any]]) -> Iterator[Listed]:
+def _listed(
+    objects: Iterable[Mapping[str, Any]], names: Sequence[str] = ("id",)
+) -> Iterator[Listed]:
+    """What a listing shows.
+
+    Args:
+        names: of the fields that may have an object's id, the first of which counts.
+    """
     for each in objects:
-        object_id = each.get("id")
-        if isinstance(object_id, str):
-            # iconik doesn't promise to say what something is; to pass it over would be silence.
-            yield Listed(str(each.get("object_type") or "assets"), object_id.lower(), each)
+        # iconik doesn't promise to say what something is; to pass it over would be silence.
+        listed = Listed(str(each.get("object_type") or "assets"), "", each)
+        fields, record = (("asset_id",), {}) if listed.is_segment else (names, each)
+        ids = (each.get(name) for name in fields)
+        object_id = next((found for found in ids if isinstance(found, str)), "")
+        yield Listed(listed.object_type, object_id.lower(), record)
 
 
 def _id(value: str) -> str:

@@ -7,25 +7,32 @@ deleted is purged together.
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import copying
 import deletion
 import logs
 from add import look_to_add
+from bucket.confirm import Bucket, Confirmation
 from claims import Claims
+from custody import Safe
 from custom_action import CustomAction
 from deletion import Ways
 from entries import Held
-from errors import IconikRefused, IconikUnavailable, TokenRejected, TooLate
+from errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from iconik import MOST_COPIES_A_CALL, Iconik
+from interrupted import EARLIER, give_back
 from outcomes import Outcome, given_up
+from proving import Removal
 from purging import Marked
+from records import File
 from remove import look_to_remove, note_purge
 from settings import Settings
 from sight import Look, Patience, see, vanished
+from storages import Checked
 from turn import Clock
+from verification import FEW, MOST, Verification
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +49,8 @@ SOONEST_LOOK_MS = 1_000
 LATEST_LOOK_MS = 60_000
 # So often iconik may give no usable answer about one asset, while it answers about others.
 MOST_FAILURES = 10
+# Each of these has read the list several times already.
+MOST_INCOMPLETE = 3
 LATEST_RETRY_MS = 300_000
 
 
@@ -69,6 +78,8 @@ class Means:
     """What an operation is carried out with.
 
     Attributes:
+        preflight: tells how the storages stand; raises ``OperationFailed`` if they can't be used.
+        bucket: B2 itself.
         check: raises ``Stopped`` when this process is to stop.
         is_to_stop: whether somebody wants the operation to stop, and nothing was done about it yet.
     """
@@ -80,6 +91,8 @@ class Means:
     route: copying.Route
     settings: Settings
     clock: Clock
+    preflight: Callable[[], Checked]
+    bucket: Bucket
     check: Callable[[], None]
     is_to_stop: Callable[[], bool]
 
@@ -96,23 +109,32 @@ class Looks:
         self._iconik = means.iconik
         self._claims = means.claims
         self._clock = means.clock
-        self._obstacle = ""
+        click = means.click
+        self._removal = Removal(
+            means.iconik,
+            means.claims,
+            means.ways,
+            click.ll_storage_id,
+            click.b2_storage_id,
+            means.preflight,
+            self._confirm,
+            means.settings.require_checksum,
+        )
+        self._verification = Verification(means.iconik, means.claims, means.ways, means.clock)
         self._has_put_off = False
 
-    def look_at_all(self, obstacle: str) -> bool:
+    def look_at_all(self) -> bool:
         """Look at all assets that can be looked at now. Returns whether there were any.
-
-        Args:
-            obstacle: why nothing can be copied to B2, as the rest of a sentence; "" if it can.
 
         Raises:
             IconikUnavailable: iconik is away.
             IconikRefused: it accepts no token any more.
+            OperationFailed: the storages can't do their part any more.
         """
-        self._obstacle = obstacle
-        with logs.pool(CONNECTIONS) as pool:
+        with logs.pool(CONNECTIONS) as pool, logs.pool(1) as aside:
             self._see_contested(pool)
-            return self._look_at_batches(pool)
+            has_moved = self._look_at_batches(pool, aside)
+        return self._verification.run() or has_moved
 
     def _see_contested(self, pool: ThreadPoolExecutor) -> None:
         """See whether this click can see what others have in hand: else an older one keeps it."""
@@ -134,8 +156,8 @@ class Looks:
         """iconik with no more rights than the click's own token had for an asset."""
         return self._iconik.limited(lambda: held.seen)
 
-    def _look_at_batches(self, pool: ThreadPoolExecutor) -> bool:
-        size, away = FIRST_BATCH, None
+    def _look_at_batches(self, pool: ThreadPoolExecutor, aside: ThreadPoolExecutor) -> bool:
+        size, away, verifying = FIRST_BATCH, None, None
         batch = self._begin(pool, size)
         has_moved = bool(batch.held)
         while batch.held:
@@ -146,12 +168,21 @@ class Looks:
             following = self._begin(pool, size) if goes_on else Batch()
             try:
                 self._finish(batch)
+                verifying = self._verify_aside(aside, verifying)
             except IconikUnavailable as error:
                 away = error
             batch = following
         if away:
             raise away
         return has_moved
+
+    def _verify_aside(
+        self, aside: ThreadPoolExecutor, verifying: Future[bool] | None
+    ) -> Future[bool]:
+        """Verify what is due, unless that is under way; nothing marked waits for it."""
+        if verifying is None or verifying.done():
+            return aside.submit(self._verification.run, MOST)
+        return verifying
 
     def _begin(self, pool: ThreadPoolExecutor, size: int) -> Batch:
         batch = Batch(self._claims.take(size, self._clock.now_ms()))
@@ -200,13 +231,13 @@ class Looks:
             except TokenRejected:
                 raise
             except IconikRefused as refusal:
-                look = Look(given_up(held.formats, held.memo.deleting, str(refusal)))
+                look = Look(self._give_up(held, str(refusal)))
         if look.is_being_copied:
             return look
         if look.marked:
             self._purge(batch.marked.add(held, look), batch)
         else:
-            self._note(held, look)
+            self._note(held, look, is_few=len(batch.held) <= FEW)
         return look
 
     def _purge(self, marked: list[tuple[Held, Look]], batch: Batch) -> None:
@@ -214,7 +245,7 @@ class Looks:
         file_sets = {each: held.asset_id for held, look in marked for each in look.marked}
         try:
             until = min((look.until for _, look in marked), default=0.0)
-            refusals = deletion.purge(self._iconik, self._means.ways, file_sets, until)
+            done = deletion.purge(self._iconik, self._means.ways, file_sets, until)
         except IconikUnavailable as error:
             for held, look in marked:
                 # It is looked at again first.
@@ -222,10 +253,15 @@ class Looks:
                 batch.unanswered.append((held, error))
             return
         for held, look in marked:
-            note_purge(held, look, refusals)
-            self._note(held, look)
+            try:
+                note_purge(self._removal, held, look, done, self._clock.now_ms())
+            except IconikUnavailable as error:
+                look.copies.clear()
+                batch.unanswered.append((held, error))
+                continue
+            self._note(held, look, is_few=len(batch.held) <= FEW)
 
-    def _note(self, held: Held, look: Look) -> None:
+    def _note(self, held: Held, look: Look, *, is_few: bool) -> None:
         if look.copies:
             # Noted with those of the others of the batch, when they are asked for.
             return
@@ -235,8 +271,16 @@ class Looks:
             self._claims.note(held, "settling", look.outcomes, due)
         elif look.is_overtaken:
             self._let_go(held, 0, look.outcomes)
+        elif held.memo.accepted:
+            due = 0 if is_few else self._verification.first_due_ms()
+            self._claims.note(held, "verifying", look.outcomes, due)
         else:
             self._claims.note(held, "done", look.outcomes)
+
+    def _give_up(self, held: Held, reason: str) -> dict[str, Outcome]:
+        """Restore what is marked deleted of an asset that is given up; returns its outcomes."""
+        restored, _ = give_back(self._iconik, held, reason)
+        return {**given_up(held.formats, held.memo.unfinished, reason), **restored}
 
     def _put_off(self, unanswered: list[tuple[Held, IconikUnavailable]]) -> None:
         """Look later at assets that iconik did not answer about, unless it is away altogether.
@@ -257,14 +301,14 @@ class Looks:
         self._has_put_off = True
         for held, error in unanswered:
             held.memo.failures += 1
-            if held.memo.failures < MOST_FAILURES:
+            most = MOST_INCOMPLETE if isinstance(error, Incomplete) else MOST_FAILURES
+            if held.memo.failures < most:
                 self._let_go(
                     held, self._clock.now_ms() + min(2**held.memo.failures * 1000, LATEST_RETRY_MS)
                 )
             else:
-                reason = f"{error}, {MOST_FAILURES} times over"
-                failed = given_up(held.formats, held.memo.deleting, reason)
-                self._claims.note(held, "done", failed)
+                reason = f"{error}, {most} times over"
+                self._claims.note(held, "done", self._give_up(held, reason))
 
     def _let_go(
         self, held: Held, due_ms: int, outcomes: Mapping[str, Outcome] | None = None
@@ -283,8 +327,8 @@ class Looks:
                 # Other copies may take days.
                 file_sets = dict.fromkeys(look.marked, held.asset_id)
                 ways = self._means.ways
-                refusals = deletion.purge(self._iconik, ways, file_sets, look.until)
-                note_purge(held, look, refusals)
+                done = deletion.purge(self._iconik, ways, file_sets, look.until)
+                note_purge(self._removal, held, look, done, self._clock.now_ms())
             self._claims.note(held, "held", look.outcomes)
             if self._take_up(held):
                 return Look(is_being_copied=True)
@@ -293,19 +337,39 @@ class Looks:
             look.outcomes.update(look.doubts)
         return look
 
+    def _confirm(self, asset_id: str, safe: Safe) -> Confirmation:
+        """Have B2 confirm what proves a file set."""
+
+        def download_url(file: File) -> str:
+            return self._iconik.download_url(asset_id, file.id)
+
+        return self._means.bucket.confirm(self._means.preflight().b2, safe.pairs, download_url)
+
     def _take_up(self, held: Held) -> bool:
         iconik = self._iconik_for(held)
         return copying.take_up(iconik, self._claims, held, self._clock.now_ms())
 
     def _look_once(self, held: Held) -> Look:
-        click = self._means.click
         patience = Patience(
             self._clock.now_ms(), self._means.settings.settle_time // timedelta(milliseconds=1)
         )
+        if self._means.click.action == "remove":
+            removal = replace(self._removal, iconik=self._iconik_for(held))
+            return look_to_remove(removal, held, patience)
+        return self._look_to_add(held, patience)
+
+    def _look_to_add(self, held: Held, patience: Patience) -> Look:
+        """Look at an asset that is to be on LucidLink, with what an earlier Remove left there."""
         iconik = self._iconik_for(held)
-        if click.action == "add":
-            return look_to_add(iconik, held, click.ll_storage_id, patience)
-        both = (click.ll_storage_id, click.b2_storage_id)
-        return look_to_remove(
-            iconik, held, self._claims, self._means.ways, both, patience, self._obstacle
-        )
+        restored, _ = give_back(iconik, held, EARLIER)
+        # A copy beside a file set that iconik is going to purge would be purged with it.
+        stuck = {begun.name for begun in held.memo.unfinished.values()}
+        wanted = replace(held, formats=tuple(each for each in held.formats if each not in stuck))
+        look = look_to_add(iconik, wanted, self._means.click.ll_storage_id, patience)
+        held.seen = wanted.seen
+        for name, outcome in restored.items():
+            if name in stuck:
+                look.outcomes[name] = outcome
+            elif look.outcomes.get(name, outcome).kind == "there":
+                look.outcomes[name] = Outcome("there", outcome.reason)
+        return look

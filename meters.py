@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import requests
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
@@ -25,6 +25,18 @@ ANSWER_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 ALWAYS = ("200", "401", "500", "503")
 NO_ANSWER = "none"
+# How B2 can be asked, and what comes of it.
+Way = Literal["key", "signed URL", "records alone"]
+Result = Literal["confirmed", "objection", "unavailable", "not_asked"]
+CONFIRMATIONS: tuple[tuple[Way, Result], ...] = (
+    ("key", "confirmed"),
+    ("key", "objection"),
+    ("key", "unavailable"),
+    ("signed URL", "confirmed"),
+    ("signed URL", "objection"),
+    ("signed URL", "unavailable"),
+    ("records alone", "not_asked"),
+)
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 CALL = re.compile(r"(?:[a-z_]+|v1|\{\}|/)+")
 # Far more than there are; a page's address comes from iconik, and could be any.
@@ -51,6 +63,9 @@ class Meters:
     requests: Counter
     request_seconds: Histogram
     last_good_answer: Gauge
+    bucket_requests: Counter
+    bucket_request_seconds: Histogram
+    bucket_confirmations: Counter
     calls: set[str] = field(default_factory=set)
 
 
@@ -106,11 +121,32 @@ def _build() -> Meters:
             registry=registry,
             multiprocess_mode="max",
         ),
+        Counter(
+            "b2_iconik_bucket_requests",
+            "Requests to B2, by way and by the class of the status; 'none' for no answer.",
+            ["way", "status"],
+            registry=registry,
+        ),
+        Histogram(
+            "b2_iconik_bucket_request_seconds",
+            "How long B2 took to begin an answer, or to give none.",
+            ["way"],
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        ),
+        Counter(
+            "b2_iconik_bucket_confirmations",
+            "File sets that B2 was to confirm, by way and by what came of it.",
+            ["way", "result"],
+            registry=registry,
+        ),
     )
     for action in ("add", "remove"):
         for answer in ALWAYS:
             # From nothing to one looks like no increase, and one is enough for an alert.
             made.clicks.labels(action, answer)
+    for way, result in CONFIRMATIONS:
+        made.bucket_confirmations.labels(label(way), result)
     return made
 
 
@@ -124,6 +160,29 @@ def clicked(action: str, answer: int, seconds: float) -> None:
     mine = meters()
     mine.clicks.labels(action, str(answer)).inc()
     mine.answers.labels(action).observe(seconds)
+
+
+def asked_bucket(way: Way, status: str, seconds: float) -> None:
+    """Count a request to B2.
+
+    Args:
+        status: of the answer, or ``NO_ANSWER``.
+        seconds: until the answer began.
+    """
+    mine = meters()
+    kind = status if status == NO_ANSWER else f"{status[0]}xx"
+    mine.bucket_requests.labels(label(way), kind).inc()
+    mine.bucket_request_seconds.labels(label(way)).observe(seconds)
+
+
+def confirmed(way: Way, result: Result) -> None:
+    """Count a file set that B2 was to confirm."""
+    meters().bucket_confirmations.labels(label(way), result).inc()
+
+
+def label(way: Way) -> str:
+    """A way as the value of a label."""
+    return way.lower().replace(" ", "_")
 
 
 class MeasuredSession(requests.Session):

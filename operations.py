@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import copying
 import logs
-import storages
 from add import hint
+from bucket.confirm import Bucket
 from claims import Claims
 from custom_action import CustomAction
 from deletion import Ways
@@ -29,16 +29,20 @@ from errors import (
     StopRequested,
 )
 from iconik import Iconik
+from interrupted import give_back_left
 from ledger import Ledger
+from leftovers import Leftovers
 from looking import CONNECTIONS, Looks, Means
 from outcomes import in_words
 from pacing import Pacer
 from selection import Selection
 from settings import Settings
 from stop_request import StopRequest
-from tokens import of_operation
+from storages import Preflight
+from tokens import Tokens, of_operation
 from transport import Transport
 from turn import Turn, now_ms
+from verification import LISTED_AT_ONCE
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,7 @@ STOP_INTERVAL = 2.0
 # While other operations are in the way, so often it is seen whether they have let go.
 LET_GO_INTERVAL = 1.0
 PROBLEMS_LOGGED = 20
+ENDED = "the operation ended before its deletion was finished"
 
 
 class Operations:
@@ -59,6 +64,7 @@ class Operations:
         self._settings = settings
         self.pacer = Pacer(settings.requests_per_second)
         self._ways = Ways()
+        self._bucket = Bucket(settings)
 
     def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
         """Carry an operation on until it ends; see ``engine.Runner``."""
@@ -70,14 +76,16 @@ class Operations:
             settings.iconik_id,
             of_operation(click, settings),
             self.pacer,
-            # One for the operation's own thread, which asks for copies meanwhile.
-            CONNECTIONS + 1,
+            # Two for the operation's own threads, which ask for copies and verify meanwhile.
+            CONNECTIONS + LISTED_AT_ONCE + 2,
             turn.check,
         )
         try:
             while True:
                 try:
-                    run = Run(operation_id, click, turn, Iconik(transport), settings, ways)
+                    run = Run(
+                        operation_id, click, turn, Iconik(transport), settings, ways, self._bucket
+                    )
                     return run.run()
                 except SQLAlchemyError as error:
                     log.error("the database failed (%s); trying again", type(error).__name__)
@@ -85,6 +93,35 @@ class Operations:
                     raise Stopped
         finally:
             transport.close()
+
+    def tidy(self, turn: Turn) -> None:
+        """Restore what operations that have ended left marked deleted.
+
+        Raises:
+            Stopped: the turn is over.
+            SQLAlchemyError: the database failed.
+        """
+        leftovers, settings = Leftovers(turn.engine, turn.term), self._settings
+        left = leftovers.of_ended()
+        if not left:
+            return
+        if not settings.iconik_token:
+            log.warning(
+                "%s assets have file sets that ended operations left in iconik's delete queue: set "
+                "ICONIK_TOKEN to have them restored, or click again",
+                len(left),
+            )
+            return
+        tokens = Tokens("", settings.iconik_token)
+        transport = Transport(
+            settings.iconik_url, settings.iconik_id, tokens, self.pacer, 1, turn.check
+        )
+        try:
+            give_back_left(Iconik(transport), leftovers, left, ENDED)
+        finally:
+            transport.close()
+        for operation_id in {each.operation_id for each in left}:
+            Endings(turn.engine, turn.term).sum_up(operation_id)
 
 
 class Run:
@@ -98,6 +135,7 @@ class Run:
         iconik: Iconik,
         settings: Settings,
         ways: Ways,
+        bucket: Bucket,
     ) -> None:
         self._id = operation_id
         self._click = click
@@ -113,6 +151,9 @@ class Run:
         self._claims = Claims(turn.engine, self._operation(), turn.term)
         self._stop = StopRequest(self._ledger, self._number)
         self._is_stopping = False
+        self._leftovers = Leftovers(turn.engine, turn.term)
+        self._preflight = Preflight(iconik, click)
+        self._is_checked = False
         means = Means(
             click,
             iconik,
@@ -121,6 +162,8 @@ class Run:
             copying.Route(b2, ll, click.path) if is_add else copying.Route(ll, b2),
             settings,
             turn.clock,
+            self._preflight,
+            bucket,
             self._check_stopping,
             self._is_to_stop,
         )
@@ -131,8 +174,6 @@ class Run:
             self._check_stop,
             (lambda listed: hint(listed, click)) if is_add else (lambda listed: {}),
         )
-        # Why nothing can be copied to B2; not known before the storages were looked at.
-        self._obstacle: str | None = None
         self._outage: IconikUnavailable | None = None
         self._heard_ms = self._clock.now_ms()
 
@@ -149,6 +190,7 @@ class Run:
                 break
             pause = FIRST_WAIT if has_moved else min(pause * 1.5, LONGEST_WAIT)
             if not has_moved:
+                self._preflight.forget()
                 self._rest(pause)
         return self._report()
 
@@ -219,15 +261,20 @@ class Run:
 
     def _pass(self) -> bool:
         """One pass over all that can be done now. Returns whether anything was."""
-        if self._obstacle is None and not self._is_stopping:
-            self._obstacle = storages.check(self._iconik, self._click)
+        if not self._is_checked and not self._is_stopping:
+            self._preflight()
+            self._is_checked = True
         operation = self._operation()
         if not operation.is_expanded and not self._is_stopping:
             self._expand(operation)
-        has_moved = self._looks.look_at_all(self._obstacle or "")
+        has_moved = self._looks.look_at_all()
         if self._is_stopping or self._is_to_stop():
             return has_moved
-        return self._follow() or has_moved
+        has_ended = self._follow()
+        if has_ended:
+            # It may have taken days.
+            self._preflight.forget()
+        return has_ended or has_moved
 
     def _expand(self, operation: Operation) -> None:
         hints, gone = self._selection.expand()
@@ -248,6 +295,7 @@ class Run:
         return operation
 
     def _fail(self, failure: str) -> None:
+        give_back_left(self._iconik, self._leftovers, self._leftovers.of(self._number), ENDED)
         self._endings.fail(self._number, failure, now_ms())
 
     def _report(self) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """What the operations page, its JSON and the command line show of operations. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from custom_action import TITLES
 from entries import Operation
 from history import CopyJob
-from outcomes import COUNTED, in_words, left_over, told_time
+from outcomes import COUNTED, in_words, left_over, proofs_in_words, told_time
 from remedies import about_failure, what_to_do
 from reported import Asset
 from tables import LET_GO
@@ -17,8 +18,8 @@ HINTS: dict[str, str] = {
     "kept": "Still on LucidLink, for it isn't proven safe on B2. Mend what the reason says, then "
     "try again.",
     "failed": "Could not be done. Mend what the reason says, then try again.",
-    "unopened": "These collections and saved searches could not be listed, or not to their end, so "
-    "what is missing was not done. Mend what the reason says, then try again.",
+    "unopened": "These collections, saved searches and playlists could not be listed, or not to "
+    "their end, so what is missing was not done. Mend what the reason says, then try again.",
     "vanished": "iconik knows these assets no more, so nothing was done. If that is wrong, restore "
     "them in iconik, and click again there.",
     "undone": "Not started before the end, or left to iconik. Try again when you want it done.",
@@ -30,6 +31,8 @@ HINTS: dict[str, str] = {
     "removed": "It was proven safe on B2, and deleted from LucidLink.",
 }
 COLUMNS = ("asset_id", "format", "kind", "reason", "what_to_do")
+# Where a spreadsheet may see one begin: a semicolon separates cells where a comma is in numbers.
+FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 # Those of a CSV file.
 HEADINGS = (*COLUMNS[:-1], "what to do")
 # Of an asset whose outcome isn't known yet.
@@ -38,6 +41,7 @@ UNDER_WAY: dict[str, str] = {
     "held": "is being looked at",
     "copying": "its copy is under way in iconik",
     "settling": "will be looked at again soon",
+    "verifying": "its deletion is being verified",
     "done": "will be told of at the end",
     "left": "is let go of",
 }
@@ -53,7 +57,7 @@ class Moment:
         progress: how many assets are in each state.
         kinds: how many formats of assets have which outcome.
         copies_under_way, copies: how many copy jobs there are.
-        unopened: how many collections and saved searches could not be opened.
+        unopened: how many collections, saved searches and playlists could not be opened.
         due_ms: when the first asset that settles is due, by the clock of operations.
         title: what it is called.
         is_newer_unlisted: whether nobody knows yet which assets a newer click is about.
@@ -138,6 +142,7 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         "waits_for": list(_waits(operation, moment)) if is_running else [],
         "looks_again": told_time(looks_ms) if is_running else None,
         "looks_again_in_seconds": (looks_ms - moment.now_ms) // 1000 if is_running else None,
+        "proofs": proofs_in_words(told["counts"]),
         "copy_jobs": moment.copies,
         "copy_jobs_under_way": moment.copies_under_way,
     }
@@ -170,6 +175,8 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
         when = f"in {in_time(wait // 1000)}" if wait >= 1000 else "next"
         assets = _many(states["settling"], "asset")
         yield f"the files of {assets} that are still being written or moved: looked at again {when}"
+    if states.get("verifying"):
+        yield f"iconik to carry out the deletions of {_many(states['verifying'], 'asset')}"
     if states.get("held"):
         yield f"iconik's answers about {_many(states['held'], 'asset')}"
     if states.get("waiting"):
@@ -182,7 +189,9 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
     places = {name: place for place, name in enumerate(operation.formats)}
     for asset in assets:
         rows: list[tuple[str, str, str]] = [
-            (name, *outcome) for name, outcome in asset.outcomes.items() if name in places
+            (name, outcome.kind, outcome.reason)
+            for name, outcome in asset.outcomes.items()
+            if name in places
         ]
         if operation.ended_ms is None:
             rows += [
@@ -197,7 +206,7 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
 
 
 def unopened_rows(unopened: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    """Such a row for each collection or saved search that could not be opened."""
+    """Such a row for each collection, saved search or playlist that could not be opened."""
     for what, reason in unopened:
         yield _row(what, None, "failed", reason)
 
@@ -248,8 +257,8 @@ def bar(told: Mapping[str, Any], width: int) -> str:
 
 
 def harmless(cell: str) -> str:
-    """A cell of a CSV file that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.lstrip()[:1] in tuple("=+-@|%") or cell[:1] in ("\t", "\r") else cell
+    """A cell of a CSV file that no spreadsheet takes for a formula, not even where it splits it."""
+    return FORMULA.sub("'", cell)
 
 
 def csv_row(row: Mapping[str, Any]) -> list[str]:

@@ -189,7 +189,7 @@ def start() -> Flask:
         raise SystemExit(NO_USE_TO_TRY_AGAIN) from None
     app = create_app(settings, recorder)
     operations = Operations(settings)
-    executor = Executor(settings, Shown(settings, operations, operations.pacer))
+    executor = Executor(settings, Shown(settings, operations, operations.pacer), operations.tidy)
     app.extensions["executor"] = executor
     executor.start()
     return app

@@ -1,30 +1,27 @@
 """What Remove does with one asset: prove its files safe on B2, and delete those that are."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
-import audit
 import deletion
-from claims import Claims
-from custody import Safe, Unproven, Verdict, judge, presence, wanted_formats
-from deletion import Ways
+from custody import Safe, Unproven, Verdict, judge, wanted_formats
+from deletion import Done
 from entries import Held
-from errors import NotFound
 from iconik import Iconik
-from outcomes import Outcome, unfinished
-from records import ACTIVE, DELETED
-from sight import Look, Patience, Sight, see, vanished
+from interrupted import accept, restore, resume, tell_failures
+from outcomes import Outcome, proof_of
+from proving import Proven, Removal, note, prove
+from records import DELETED
+from shared_paths import unlisted
+from sight import Look, Patience, Sight, vanished
+
+ALREADY_MISSING = "its files were already missing from LucidLink"
+OF_NO_FORMAT = (
+    "is on LucidLink, but iconik does not list the format that it belongs to: see in iconik "
+    "whether it is this one"
+)
 
 
-def look_to_remove(
-    iconik: Iconik,
-    held: Held,
-    claims: Claims,
-    ways: Ways,
-    storages: tuple[str, str],
-    patience: Patience,
-    obstacle: str = "",
-) -> Look:
+def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:
     """Look at an asset that is to leave LucidLink, and delete what is proven safe at once.
 
     Between the reading that proves a file set and its deletion lie a note in the ledger and the
@@ -33,60 +30,75 @@ def look_to_remove(
     that slips in between must be made and noticed by iconik within that moment.
 
     What is only marked deleted then is in ``Look.marked``: its files are to be purged soon, and
-    ``note_purge`` to be told.
+    ``note_purge`` to be told. What iconik has accepted is in ``Memo.accepted``, until it is seen.
 
     Args:
         held: the asset; its memo takes up what is being deleted, and since when something is
             unfinished.
-        claims: asked whether a newer click has come in between.
-        ways: by which ways this iconik deletes.
-        storages: the ids of the LucidLink storage and the B2 storage.
-        obstacle: why nothing can be copied to B2, as the rest of a sentence; "" if it can.
 
     Raises:
-        IconikError: iconik gave no usable answer, or refused.
+        IconikError: iconik or B2 gave no usable answer, or refused.
+        OperationFailed: the storages can't do their part any more.
     """
-    look = _finish_deletion(iconik, held, claims, storages)
+    look = resume(removal, held, patience.now_ms)
     if not held.formats:
         return look
-    sight = see(iconik, held.asset_id)
-    if sight is None:
+    checked = removal.preflight()
+    proven = prove(
+        removal, held.asset_id, lambda sight: _judge(held.formats, sight, removal.storages)
+    )
+    if proven is None:
         return vanished(held.formats)
     held.seen = True
-    safe: dict[str, list[Safe]] = {}
+    absent = []
     for name in held.formats:
-        formats = wanted_formats(sight.formats, name)
-        verdicts = [each for one in formats for each in judge(one.id, sight.files, *storages)]
-        safe[name] = [each for each in verdicts if isinstance(each, Safe)]
-        if not formats:
+        if not wanted_formats(proven.sight.formats, name):
             look.outcomes.setdefault(name, Outcome("without"))
-        elif not verdicts:
-            look.outcomes.setdefault(name, Outcome("absent"))
-        else:
-            _weigh(name, verdicts, held, patience, obstacle, look)
+        elif proven.verdicts[name]:
+            _weigh(name, proven, held, patience, checked.obstacle, look)
+        elif name not in look.outcomes:
+            absent.append(name)
     if look.copies:
         held.memo.unfinished_ms = None
     elif look.is_unfinished and held.memo.unfinished_ms is None:
         held.memo.unfinished_ms = patience.now_ms
-    look.until = sight.until
-    _delete(iconik, held, claims, ways, safe, look)
-    _tell_stuck(held, look)
+    look.until = min(proven.sight.until, checked.until)
+    _delete(removal, held, proven, patience.now_ms, look)
+    if absent:
+        _tell_absent(removal.iconik, held, absent, proven.sight, removal.ll_storage_id, look)
+    tell_failures(look)
     return look
+
+
+def _judge(
+    names: Sequence[str], sight: Sight, storages: tuple[str, str]
+) -> Mapping[str, list[Verdict]]:
+    return {
+        name: [
+            each
+            for one in wanted_formats(sight.formats, name)
+            for each in judge(one.id, sight.files, *storages)
+        ]
+        for name in names
+    }
 
 
 def _weigh(
     name: str,
-    verdicts: list[Verdict],
+    proven: Proven,
     held: Held,
     patience: Patience,
     obstacle: str,
     look: Look,
 ) -> None:
     """Decide what becomes of a format that is on LucidLink: deleted, copied first, or kept."""
-    doubts = [each for each in verdicts if isinstance(each, Unproven)]
+    doubts = [each for each in proven.verdicts[name] if isinstance(each, Unproven)]
+    safe = [each for each in proven.verdicts[name] if isinstance(each, Safe)]
     said = held.memo.asked.get(name)
     if not doubts:
-        look.outcomes[name] = Outcome("removed")
+        proof = proof_of(note(name, each, proven).strength for each in safe)
+        reason = ALREADY_MISSING if all(each.was_missing for each in safe) else ""
+        look.outcomes[name] = Outcome("removed", reason, proof)
     elif any(each.remedy == "none" for each in doubts):
         reason = next(each.reason for each in doubts if each.remedy == "none")
         look.outcomes[name] = Outcome("kept", reason)
@@ -104,138 +116,76 @@ def _weigh(
         look.doubts[name] = Outcome("kept", reason)
 
 
-def _delete(
-    iconik: Iconik,
-    held: Held,
-    claims: Claims,
-    ways: Ways,
-    safe: dict[str, list[Safe]],
-    look: Look,
+def _tell_absent(
+    iconik: Iconik, held: Held, names: Sequence[str], sight: Sight, ll_storage_id: str, look: Look
 ) -> None:
-    """Delete what was proven safe, but for files that can be purged with those of other assets."""
-    proofs = {each.file_set_id: each for several in safe.values() for each in several}
-    file_sets = {each.file_set_id: name for name, several in safe.items() for each in several}
-    if not file_sets:
-        return
-    versions = {each: proof.format_id for each, proof in proofs.items()}
-    if not claims.may_delete(held, file_sets, versions):
-        look.is_overtaken = True
-        for name in file_sets.values():
-            look.outcomes.pop(name, None)
-        return
-    for file_set_id in file_sets:
-        # It was restored just now, or it would not have been proven.
-        look.stuck.pop(file_set_id, None)
-    marked, refusals = deletion.delete(iconik, ways, held.asset_id, list(file_sets), look.until)
-    for file_set_id, name in file_sets.items():
-        if file_set_id in refusals:
-            held.memo.end_deletion(file_set_id)
-            look.outcomes[name] = Outcome("failed", refusals[file_set_id])
-        elif file_set_id in marked:
-            look.marked[file_set_id] = proofs[file_set_id]
+    """Tell formats that are not on LucidLink from those whose file set there lists no file.
+
+    Nor is a format absent for certain while the asset has files there of a format that no list
+    names.
+    """
+    strange = unlisted(sight.formats, sight.files, ll_storage_id)
+    there = {
+        each.format_id
+        for each in iconik.file_sets(held.asset_id)
+        if each.storage_id == ll_storage_id
+        and each.status != DELETED
+        and each.id not in held.memo.deleting
+    }
+    for name in names:
+        if any(each.id in there for each in wanted_formats(sight.formats, name)):
+            look.outcomes[name] = Outcome("kept", "iconik lists no file of it on LucidLink")
+        elif strange:
+            look.outcomes[name] = Outcome("kept", f"{strange[0].label} {OF_NO_FORMAT}")
         else:
-            _note_deletion(held, name, file_set_id, proofs[file_set_id])
+            look.outcomes[name] = Outcome("absent")
 
 
-def note_purge(held: Held, look: Look, refusals: Mapping[str, str]) -> None:
+def _delete(removal: Removal, held: Held, proven: Proven, now_ms: int, look: Look) -> None:
+    """Delete what was proven safe, but for files that can be purged with those of other assets."""
+    deletions = {
+        each.file_set_id: note(name, each, proven)
+        for name, several in proven.verdicts.items()
+        for each in several
+        if isinstance(each, Safe)
+    }
+    if not deletions:
+        return
+    if not removal.claims.may_delete(held, deletions):
+        look.is_overtaken = True
+        for each in deletions.values():
+            look.outcomes.pop(each.name, None)
+        return
+    for file_set_id in deletions:
+        # It was restored just now, or it would not have been proven.
+        look.failures.pop(file_set_id, None)
+    done = deletion.delete(removal.iconik, removal.ways, held.asset_id, list(deletions), look.until)
+    look.marked = done.marked
+    for file_set_id, each in deletions.items():
+        if file_set_id in done.refusals:
+            del held.memo.deleting[file_set_id]
+            look.failures[file_set_id] = (each.name, done.refusals[file_set_id])
+        elif file_set_id not in done.marked:
+            accept(held, file_set_id, now_ms, is_doubted=file_set_id in done.unknown)
+
+
+def note_purge(removal: Removal, held: Held, look: Look, done: Done, now_ms: int) -> None:
     """Note in an asset's memo and in its outcomes what came of the purge of its file sets.
 
+    What iconik refused to purge is restored.
+
     Args:
-        held: the asset; its memo no longer has what is gone.
+        held: the asset.
         look: that led to the purge.
-        refusals: iconik's, by file set id.
+        done: what iconik answered.
+
+    Raises:
+        IconikUnavailable: iconik gave no usable answer to a restoration.
     """
-    for file_set_id, proof in look.marked.items():
-        if file_set_id in refusals:
-            look.stuck[file_set_id] = f"{refusals[file_set_id]}; {unfinished(file_set_id)}"
-        else:
-            _note_deletion(held, held.memo.deleting[file_set_id], file_set_id, proof)
-    look.marked.clear()
-    _tell_stuck(held, look)
-
-
-def _note_deletion(held: Held, name: str, file_set_id: str, proof: Safe | None) -> None:
-    held.memo.end_deletion(file_set_id)
-    # However often its proofs were too old: it gets on.
-    held.memo.failures = 0
-    audit.deleted(held, name, file_set_id, proof)
-
-
-def _finish_deletion(iconik: Iconik, held: Held, claims: Claims, storages: tuple[str, str]) -> Look:
-    """Bring a deletion to its end that was interrupted, if it still is right.
-
-    A file set that isn't deleted is left to be proven like any other. One that was marked deleted
-    is purged only if it would be proven now: the interruption may have been a long one.
-    """
-    look = Look()
-    if not held.memo.deleting:
-        return look
-    try:
-        statuses = iconik.file_set_statuses(held.asset_id)
-    except NotFound:
-        statuses = {}
-    sight = see(iconik, held.asset_id)
-    if sight is None:
-        return vanished(held.memo.deleting.values())
-    for file_set_id, name in list(held.memo.deleting.items()):
-        # One that isn't listed may be deleted: asking for its purge does no harm.
-        if statuses.get(file_set_id, DELETED) != DELETED:
-            held.memo.end_deletion(file_set_id)
-            continue
-        version = held.memo.versions.get(file_set_id)
-        verdict = _judge_deleted(file_set_id, name, version, sight, storages)
-        if isinstance(verdict, Unproven):
-            look.stuck[file_set_id] = (
-                f"{verdict.reason}, seen after file set {file_set_id} was marked deleted, so its "
-                "files were not removed: restore it from iconik's delete queue"
-            )
-            continue
-        refusals = deletion.purge_one_by_one(iconik, {file_set_id: held.asset_id}, sight.until)
-        if refusals:
-            look.stuck[file_set_id] = f"{refusals[file_set_id]}; {unfinished(file_set_id)}"
-            continue
-        look.outcomes[name] = Outcome("removed")
-        _note_deletion(held, name, file_set_id, verdict)
-        # What comes next may be interrupted, too, and would find nothing that tells of this one.
-        claims.note(held, "held", {name: look.outcomes[name]})
-    _tell_stuck(held, look)
-    return look
-
-
-def _tell_stuck(held: Held, look: Look) -> None:
-    """Tell of deletions that can't be finished, in place of what came of other versions."""
-    reasons: dict[str, list[str]] = {}
-    for file_set_id, reason in look.stuck.items():
-        reasons.setdefault(held.memo.deleting[file_set_id], []).append(reason)
-    for name, several in reasons.items():
-        look.outcomes[name] = Outcome("failed", "; ".join(several))
-        if name in look.doubts:
-            look.doubts[name] = look.outcomes[name]
-
-
-def _judge_deleted(
-    file_set_id: str, name: str, version: str | None, sight: Sight, storages: tuple[str, str]
-) -> Verdict | None:
-    """Judge a file set that is marked deleted as if it weren't.
-
-    None if iconik no longer lists what is in it, but B2 still has the files of its format, that is
-    of the asset's very version.
-    """
-    files = [
-        replace(file, file_set_status=ACTIVE) if file.file_set_id == file_set_id else file
-        for file in sight.files
-    ]
-    format_ids = {file.format_id for file in files if file.file_set_id == file_set_id}
-    verdicts = [each for one in format_ids for each in judge(one, files, *storages)]
-    mine = [each for each in verdicts if each.file_set_id == file_set_id]
-    if mine:
-        return mine[0]
-    if format_ids:
-        return Unproven(file_set_id, "it is no longer on LucidLink", "none")
-    formats = [version] if version else [each.id for each in wanted_formats(sight.formats, name)]
-    if len(formats) > 1:
-        reason = "iconik no longer tells of which version it is"
-        return Unproven(file_set_id, reason, "none")
-    if any(presence(each, sight.files, storages[1]).state == "there" for each in formats):
-        return None
-    return Unproven(file_set_id, "B2 no longer has its files", "none")
+    marked, look.marked = look.marked, []
+    refusals = {each: done.refusals[each] for each in marked if each in done.refusals}
+    for file_set_id in marked:
+        if file_set_id not in refusals:
+            accept(held, file_set_id, now_ms, is_doubted=file_set_id in done.unknown)
+    look.failures |= restore(removal.iconik, held, refusals)
+    tell_failures(look)

@@ -135,7 +135,7 @@ class Reported:
                     row.asset_id,
                     row.state,
                     row.due_ms,
-                    Memo(**row.memo),
+                    Memo.from_json(row.memo),
                     {name: Outcome(*each) for name, each in row.outcomes.items()},
                     after.is_problem,
                 )

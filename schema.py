@@ -21,6 +21,7 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
         operations.c.looks_ms,
         operations.c.outage,
     ),
+    # And a version that stores another kind of memo, which an older one can't read.
     (assets.c.seen,),
 )
 VERSION = len(ADDED) + 1

@@ -25,6 +25,8 @@ LOG_FORMATS = ("text", "json")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 THIS_MACHINE = "127.0.0.0/8,::1"
 LOCAL = (ip_network("127.0.0.0/8"), ip_network("::1"))
+DEFAULT_B2_API_URL = "https://api.backblazeb2.com"
+B2_CHECKS = ("auto", "required", "off")
 SHORT_SECRET = 32
 MOST_REQUESTS_PER_SECOND = 1000
 
@@ -48,6 +50,11 @@ class Settings:
         requests_per_second: the most that is asked of iconik.
         metrics_from: the networks whose machines may see the metrics.
         trusted_proxies: the networks whose machines are believed when they say who asks.
+        b2_check: when B2 itself must confirm a file before it is deleted: 'auto', 'required' or
+            'off'.
+        b2_key_id, b2_key: an application key of B2; None to use iconik's signed URLs.
+        b2_api_url: scheme and host of B2's native API, without a path.
+        require_checksum: whether equal sizes prove nothing without equal checksums.
     """
 
     iconik_id: str
@@ -64,6 +71,11 @@ class Settings:
     log_format: str = "text"
     metrics_from: tuple[IPv4Network | IPv6Network, ...] = LOCAL
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = LOCAL
+    b2_check: str = "auto"
+    b2_key_id: str | None = field(default=None, repr=False)
+    b2_key: str | None = field(default=None, repr=False)
+    b2_api_url: str = DEFAULT_B2_API_URL
+    require_checksum: bool = False
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -85,6 +97,7 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
     iconik_id = _required(given, "ICONIK_ID", "the id of your application in iconik")
     if not UUID.fullmatch(iconik_id):
         raise SettingsError("ICONIK_ID must be a UUID, the id of your application in iconik")
+    b2_key_id, b2_key = _b2_key(given)
     return Settings(
         iconik_id=iconik_id,
         secret=_header_value(
@@ -103,6 +116,11 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
         requests_per_second=_rate(given.get("ICONIK_REQUESTS_PER_SECOND", "48")),
         metrics_from=_networks("METRICS_FROM", given.get("METRICS_FROM", THIS_MACHINE)),
         trusted_proxies=_networks("TRUSTED_PROXIES", given.get("TRUSTED_PROXIES", THIS_MACHINE)),
+        b2_check=_b2_check(given.get("B2_CHECK", "auto")),
+        b2_key_id=b2_key_id,
+        b2_key=b2_key,
+        b2_api_url=_b2_api_url(given.get("B2_API_URL", DEFAULT_B2_API_URL)),
+        require_checksum=_flag("REQUIRE_CHECKSUM", given.get("REQUIRE_CHECKSUM", "false")),
     )
 
 
@@ -151,6 +169,11 @@ def _optional_header_value(given: Mapping[str, str], name: str) -> str | None:
 
 
 def _iconik_url(text: str) -> str:
+    return _host_url("ICONIK_URL", text, DEFAULT_ICONIK_URL, ("", "/API"))
+
+
+def _host_url(name: str, text: str, example: str, paths: tuple[str, ...] = ("",)) -> str:
+    """Scheme and host of a URL that has no path but one of those given."""
     try:
         url = urlsplit(text)
         host = url.hostname
@@ -160,12 +183,37 @@ def _iconik_url(text: str) -> str:
     # The parser lets these pass: line breaks by dropping them, others as part of the host.
     odd = not (text.isascii() and text.isprintable()) or set(" @\\") & set(text)
     if host is None or odd or url.scheme not in ("http", "https"):
-        raise SettingsError(f"ICONIK_URL must be an address like {DEFAULT_ICONIK_URL}")
-    if url.path.rstrip("/") not in ("", "/API") or set("?#") & set(text):
-        raise SettingsError(f"ICONIK_URL must have no path, like {DEFAULT_ICONIK_URL}")
+        raise SettingsError(f"{name} must be an address like {example}")
+    if url.path.rstrip("/") not in paths or set("?#") & set(text):
+        raise SettingsError(f"{name} must have no path, like {example}")
     if url.scheme == "http" and host not in LOOPBACK:
-        raise SettingsError("ICONIK_URL must begin with https:// (http only on this machine)")
+        raise SettingsError(f"{name} must begin with https:// (http only on this machine)")
     return f"{url.scheme}://{url.netloc}"
+
+
+def _b2_api_url(text: str) -> str:
+    return _host_url("B2_API_URL", text, DEFAULT_B2_API_URL)
+
+
+def _b2_key(given: Mapping[str, str]) -> tuple[str | None, str | None]:
+    names = ("B2_APPLICATION_KEY_ID", "B2_APPLICATION_KEY")
+    key_id, key = (_optional_header_value(given, name) for name in names)
+    if (key_id is None) != (key is None):
+        here, missing = names if key is None else reversed(names)
+        raise SettingsError(f"{here} is set, but {missing} is not: set both or neither")
+    return key_id, key
+
+
+def _b2_check(text: str) -> str:
+    if text.lower() not in B2_CHECKS:
+        raise SettingsError(f"B2_CHECK must be one of {', '.join(B2_CHECKS)}")
+    return text.lower()
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise SettingsError(f"{name} must be true or false")
+    return text.lower() == "true"
 
 
 def _database_url(given: Mapping[str, str]) -> str:

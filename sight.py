@@ -1,14 +1,13 @@
 """One asset as iconik's files API shows it now, and what a look at it led to."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from custody import Safe
-from errors import NotFound
+from errors import IconikRefused, NotFound
 from freshness import Reading
 from iconik import Iconik
 from outcomes import Outcome
-from records import File, Format
+from records import DELETED, File, FileSet, Format
 
 
 @dataclass(frozen=True)
@@ -16,11 +15,13 @@ class Sight:
     """An asset's formats, and its files on all storages; each file's file set status is known.
 
     Attributes:
+        contradictions: by file set id, in what iconik contradicts itself about it.
         until: so long a deletion may rest on it, by ``freshness.now``.
     """
 
     formats: list[Format]
     files: list[File]
+    contradictions: Mapping[str, str] = field(default_factory=dict)
     until: float = field(default=0.0, compare=False)
 
 
@@ -51,10 +52,9 @@ class Look:
         copies: names of the formats whose copies must be asked for.
         is_unfinished: something is being written, so the asset must be looked at again later.
         is_being_copied: copies of it that nobody had noted are under way, and are followed now.
-        marked: by the id of a file set that is marked deleted, and whose files are still to be
-            purged, what proved it safe.
-        stuck: by the id of a file set that is marked deleted, and whose files could not be purged,
-            why.
+        marked: the ids of file sets that are marked deleted, and whose files are still to be
+            purged.
+        failures: by file set id, the format's name and why its deletion failed.
         until: so long what is marked may be purged, by ``freshness.now``.
         is_overtaken: a newer click came in between, so who wants what must be asked anew.
     """
@@ -65,46 +65,91 @@ class Look:
     is_unfinished: bool = False
     is_being_copied: bool = False
     is_overtaken: bool = False
-    marked: dict[str, Safe] = field(default_factory=dict)
-    stuck: dict[str, str] = field(default_factory=dict)
+    marked: list[str] = field(default_factory=list)
+    failures: dict[str, tuple[str, str]] = field(default_factory=dict)
     until: float = 0.0
 
 
-def see(iconik: Iconik, asset_id: str, known: Iterable[Format] = ()) -> Sight | None:
+def see(
+    iconik: Iconik,
+    asset_id: str,
+    known: Iterable[Format] = (),
+    deleted: Collection[str] | None = (),
+    *,
+    is_thorough: bool = False,
+) -> Sight | None:
     """Look at an asset; None if iconik knows it no more.
 
     Args:
         known: its formats, if they need not be asked for again. Two requests otherwise, as a rule.
+        deleted: ids of the file sets in iconik's delete queue; None if that isn't known: then the
+            asset's file sets are asked for, too.
+        is_thorough: whether older versions are asked for, too, and each file comes with a
+            signed URL.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
-    formats, files, reading = list(known), list[File](), Reading()
+    formats, reading = list(known), Reading()
     try:
-        formats = formats or iconik.formats(asset_id)
-        files = iconik.files(asset_id, reading) if formats else []
+        formats = formats or iconik.formats(asset_id, all_versions=is_thorough)
     except NotFound:
         # The same answer may stand for an asset that has none yet.
         if not iconik.asset_exists(asset_id):
             return None
-    files = _with_statuses(iconik, asset_id, files, reading)
-    return Sight(formats, files, reading.until)
+    if not formats:
+        return Sight([], [])
+    try:
+        files = iconik.files(asset_id, reading, signed=is_thorough)
+    except NotFound as refusal:
+        if not iconik.asset_exists(asset_id):
+            return None
+        # That it has none would be a bold conclusion.
+        raise IconikRefused(
+            refusal.call, "iconik knows no such thing (404), though it knows the asset"
+        ) from None
+    contradictions = {
+        file.file_set_id: f"file set {file.file_set_id} is in iconik's delete queue, though its "
+        f"files are listed as {file.file_set_status} ones"
+        for file in files
+        if file.file_set_status != DELETED and file.file_set_id in (deleted or ())
+    }
+    if deleted is None or not all(file.file_set_status for file in files):
+        file_sets = iconik.file_sets(asset_id, reading)
+        contradictions |= dict(_contradictions(file_sets, files))
+        statuses = {each.id: each.status for each in file_sets}
+        files = [
+            replace(
+                file, file_set_status=file.file_set_status or statuses.get(file.file_set_id) or None
+            )
+            for file in files
+        ]
+    return Sight(formats, files, contradictions, reading.until)
+
+
+def _contradictions(file_sets: Iterable[FileSet], files: list[File]) -> Iterator[tuple[str, str]]:
+    """By file set id, in what a list of file sets contradicts the list of their files."""
+    for each in file_sets:
+        listed = [file for file in files if file.file_set_id == each.id]
+        statuses = {file.file_set_status for file in listed if file.file_set_status}
+        if each.status and statuses - {each.status}:
+            told = ", ".join(sorted(status for status in statuses if status))
+            yield (
+                each.id,
+                (f"iconik lists file set {each.id} as {each.status}, and its files as {told} ones"),
+            )
+        fewest = sum(file.type != "DIRECTORY" for file in listed)
+        if each.file_count is not None and listed and not fewest <= each.file_count <= len(listed):
+            yield (
+                each.id,
+                (
+                    f"iconik counts {each.file_count:,} files in file set {each.id}, and lists "
+                    f"{len(listed):,}"
+                ),
+            )
 
 
 def vanished(formats: Iterable[str]) -> Look:
     """What a look at an asset leads to that iconik knows no more."""
     reason = "iconik knows the asset no more"
     return Look({name: Outcome("vanished", reason) for name in formats})
-
-
-def _with_statuses(
-    iconik: Iconik, asset_id: str, files: list[File], reading: Reading
-) -> list[File]:
-    """Fill in file set statuses, which iconik's file records may leave out."""
-    if all(file.file_set_status for file in files):
-        return files
-    statuses = iconik.file_set_statuses(asset_id, reading)
-    return [
-        replace(file, file_set_status=file.file_set_status or statuses.get(file.file_set_id))
-        for file in files
-    ]

@@ -1,30 +1,91 @@
 """Whether the two storages can do their part, seen before anything is asked of them."""
 
-from custom_action import CustomAction
-from errors import NotFound, OperationFailed
-from iconik import Iconik
-from records import B2, Storage
+import logging
+import threading
+from dataclasses import dataclass, field
+from itertools import islice
 
+import freshness
+from custom_action import CustomAction
+from errors import IconikError, NotFound, OperationFailed, TokenRejected
+from iconik import Iconik
+from records import Storage
+
+log = logging.getLogger(__name__)
+
+# Seconds after which the storages are checked again; and those that a check holds, which leaves
+# time for a look that began in between.
+RENEWED_AFTER = 30.0
+HOLDS = 60.0
+# A longer delete queue is not read to its end: each page takes a request.
+MOST_QUEUED = 2_000
 ANOTHER = "create the custom actions again with another storage"
 
 
-def check(iconik: Iconik, click: CustomAction) -> str:
-    """See that an operation can come to something.
+@dataclass(frozen=True)
+class Checked:
+    """The two storages of an operation, which can do their part.
 
-    Returns:
-        Why nothing can be copied to B2, which Remove may need; "" if it can.
+    Attributes:
+        obstacle: why nothing can be copied to B2, as the rest of a sentence; "" if it can.
+        deleted: the ids of the file sets in iconik's delete queue; None if they aren't known.
+        until: so long this may be relied on, by ``freshness.now``.
+    """
+
+    b2: Storage
+    lucidlink: Storage
+    obstacle: str = ""
+    deleted: frozenset[str] | None = None
+    until: float = field(default=0.0, compare=False)
+
+
+class Preflight:
+    """Whether the storages of an operation can do their part, seen again every half minute.
+
+    A storage may be switched off, or two be exchanged, while a copy runs for days. All looks of an
+    operation share what was seen.
+    """
+
+    def __init__(self, iconik: Iconik, click: CustomAction) -> None:
+        self._iconik = iconik
+        self._click = click
+        self._lock = threading.Lock()
+        self._checked: Checked | None = None
+
+    def forget(self) -> None:
+        """Look again the next time, however soon that is."""
+        with self._lock:
+            self._checked = None
+
+    def __call__(self) -> Checked:
+        """What was seen less than half a minute ago, or is seen now.
+
+        Raises:
+            OperationFailed, IconikError: as ``check``.
+        """
+        with self._lock:
+            now = freshness.now()
+            if self._checked is None or now > self._checked.until - HOLDS + RENEWED_AFTER:
+                self._checked = None
+                self._checked = check(self._iconik, self._click)
+            return self._checked
+
+
+def check(iconik: Iconik, click: CustomAction) -> Checked:
+    """See that an operation can come to something.
 
     Raises:
         OperationFailed: nothing can come of it; the message says what to change in iconik.
         IconikError: iconik gave no usable answer, or refused.
     """
+    until = freshness.now() + HOLDS
     b2 = _storage(iconik, "B2", click.b2_storage_id)
     ll = _storage(iconik, "LucidLink", click.ll_storage_id)
     # Whatever the set-up has seen: the URL of an action can be changed by hand, and with the two
     # exchanged the masters would be deleted.
-    if ll.method == B2:
+    if ll.is_b2:
         raise OperationFailed(_of_another_method("LucidLink", ll))
-    if click.action == "remove" and b2.method != B2:
+    if click.action == "remove" and not b2.is_b2:
         raise OperationFailed(_of_another_method("B2", b2))
     if click.action == "add" and not (b2.allows("read") and ll.allows("write")):
         raise OperationFailed(
@@ -36,12 +97,29 @@ def check(iconik: Iconik, click: CustomAction) -> str:
             "nothing can be deleted from LucidLink: in iconik's storage settings, allow to delete "
             f"on '{ll.name}'"
         )
-    if ll.allows("read") and b2.allows("write"):
-        return ""
-    return (
-        "nothing can be copied there: in iconik's storage settings, allow to read "
-        f"'{ll.name}' and to write '{b2.name}'"
-    )
+    obstacle = ""
+    if not (ll.allows("read") and b2.allows("write")):
+        obstacle = (
+            "nothing can be copied there: in iconik's storage settings, allow to read "
+            f"'{ll.name}' and to write '{b2.name}'"
+        )
+    deleted = _deleted(iconik) if click.action == "remove" else None
+    return Checked(b2, ll, obstacle, deleted, until)
+
+
+def _deleted(iconik: Iconik) -> frozenset[str] | None:
+    """The ids of the file sets in the delete queue; None if iconik doesn't tell all of them."""
+    try:
+        queued = list(islice(iconik.deleted_file_sets(), MOST_QUEUED + 1))
+    except TokenRejected:
+        raise
+    except IconikError as error:
+        log.info("each asset's file sets are listed, too: %s", error)
+        return None
+    if len(queued) > MOST_QUEUED:
+        log.info("each asset's file sets are listed, too: iconik's delete queue is too long")
+        return None
+    return frozenset(each.id for each in queued)
 
 
 def _storage(iconik: Iconik, kind: str, storage_id: str) -> Storage:

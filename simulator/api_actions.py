@@ -21,6 +21,8 @@ CONTEXTS = (
     "SHARED_COLLECTION",
     "BULK",
     "SAVED_SEARCH",
+    "PLAYLIST",
+    "SHARED_PLAYLIST",
     "NONE",
 )
 ACTION: dict[str, checks.Check] = {

@@ -1,8 +1,11 @@
 """iconik's assets, search, users and auth APIs: what can be selected, and by whom."""
 
+import uuid
+
 from flask import request
 
 from simulator import checks, paging
+from simulator.library import Listed
 from simulator.records import SYSTEM_DOMAIN_ID, USER_ID, Collection, Json
 from simulator.refusals import bad_field, not_found
 from simulator.routes import operation
@@ -76,11 +79,19 @@ class AssetsApi:
     @operation("GET", "/search/v1/search/saved/<search_id>/", "can_read_saved_searches")
     def run_saved_search(self, search_id: str) -> Json:
         """Get the results of a saved search."""
-        ids = self._library.saved_searches.get(search_id)
-        if ids is None:
+        found = self._library.saved_searches.get(search_id)
+        if found is None:
             raise not_found("Saved search")
         named = {"id": search_id, "name": "Saved search"}
-        return {**named, **paging.numbered([self._with_type(each) for each in ids], self._listed)}
+        return {**named, **paging.numbered(found, self._found)}
+
+    @operation("GET", "/assets/v1/playlists/<playlist_id>/items/", "can_read_playlists", newer=True)
+    def list_playlist(self, playlist_id: str) -> Json:
+        """Get the items of a playlist: assets, and parts of them, each with an id of its own."""
+        items = self._library.playlists.get(playlist_id)
+        if items is None:
+            raise not_found("Playlist")
+        return paging.numbered(list(enumerate(items)), lambda item: _item(playlist_id, *item))
 
     @operation("POST", "/search/v1/search/", "can_search")
     def search(self) -> Json:
@@ -129,9 +140,10 @@ class AssetsApi:
             raise not_found("Collection")
         return collection
 
-    def _with_type(self, object_id: str) -> tuple[str, str]:
-        kind = "collections" if object_id in self._library.collections else "assets"
-        return object_id, kind
+    def _found(self, listed: Listed) -> Json:
+        if listed.kind in OBJECT_TYPES:
+            return self._listed((listed.id, listed.kind))
+        return {"id": listed.id, "object_type": listed.kind, **listed.about}
 
     def _listed(self, found: tuple[str, str]) -> Json:
         """An asset or a collection as listings show it, even if it is gone: they lag behind."""
@@ -148,3 +160,9 @@ class AssetsApi:
             shown["formats"] = [each.json() for each in asset.formats.values()]
             shown["files"] = [each.json() for each in asset.files()]
         return shown
+
+
+def _item(playlist_id: str, position: int, listed: Listed) -> Json:
+    """An item of a playlist, as iconik's PlaylistItemSchema has it."""
+    item_id = str(uuid.uuid5(uuid.UUID(playlist_id), str(position)))
+    return {"id": item_id, "object_id": listed.id, "object_type": listed.kind, **listed.about}

@@ -1,6 +1,6 @@
 """iconik's files API: storages, what is where, copying, deleting."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import request
@@ -38,6 +38,7 @@ class FilesApi:
         self._settings = simulation.settings
         self._copies = simulation.copies
         self._deletions = simulation.deletions
+        self._signer = simulation.signer
         self._rights = simulation.rights
 
     # Storages
@@ -110,7 +111,12 @@ class FilesApi:
     @operation("GET", f"{ASSET}/formats/", "can_read_formats")
     def list_formats(self, asset_id: str) -> Json:
         """Get all formats of an asset."""
-        return paging.by_last_id(self._asset(asset_id).formats.values())
+        asset = self._asset(asset_id)
+        wanted = checks.query_flag("include_all_versions") and self._settings.all_versions
+        formats = asset.formats.values()
+        return paging.by_last_id(
+            each for each in formats if wanted or each.version_id == asset.version_id
+        )
 
     @operation("GET", f"{ASSET}/formats/<name>/", "can_read_formats")
     def get_format(self, asset_id: str, name: str) -> Json:
@@ -136,7 +142,8 @@ class FilesApi:
     @operation("GET", f"{ASSET}/file_sets/", "can_read_files")
     def list_file_sets(self, asset_id: str) -> Json:
         """Get all file sets of an asset."""
-        return paging.by_last_id(self._asset(asset_id).file_sets.values())
+        view = FileSet.counted if checks.query_flag("file_count") else FileSet.json
+        return paging.by_last_id(self._asset(asset_id).file_sets.values(), view)
 
     @operation("GET", f"{FILE_SET}/", "can_read_files")
     def get_file_set(self, asset_id: str, file_set_id: str) -> Json:
@@ -146,22 +153,29 @@ class FilesApi:
     @operation("GET", f"{FILE_SET}/files/", "can_read_files")
     def list_files_of_file_set(self, asset_id: str, file_set_id: str) -> Json:
         """Get the files of a file set."""
-        return paging.by_last_id(self._shown(self._file_set(asset_id, file_set_id).files.values()))
+        checks.query_flag("file_count")
+        files = self._file_set(asset_id, file_set_id).files.values()
+        return paging.by_last_id(self._shown(files), self._view())
 
     @operation("GET", f"{ASSET}/files/", "can_read_files")
     def list_files(self, asset_id: str) -> Json:
         """Get all files of an asset, on all storages."""
-        checks.query_flag("generate_signed_url")
         self._rights.note_reading(request.environ["simulator.token"], asset_id)
-        return paging.by_last_id(self._shown(self._asset(asset_id).files()))
+        asset = self._asset(asset_id)
+        return paging.by_last_id(self._shown(asset.files()), self._view(), asset.cut_list)
 
     @operation("GET", f"{ASSET}/files/<file_id>/", "can_read_files")
     def get_file(self, asset_id: str, file_id: str) -> Json:
         """Get a file."""
-        file = self._library.files.get(file_id)
-        if file is None or file.file_set.asset_id != asset_id or not any(self._shown([file])):
-            raise not_found("File for this asset")
-        return file.json()
+        return self._with_url(self._file(asset_id, file_id))
+
+    @operation("GET", f"{ASSET}/files/<file_id>/download_url/", "can_read_files", newer=True)
+    def get_download_url(self, asset_id: str, file_id: str) -> Json:
+        """Get a signed URL of a file."""
+        url = self._url(self._file(asset_id, file_id))
+        if not url:
+            raise Refusal(400, ["This file can not be downloaded"])
+        return {"url": url}
 
     # Deletion
 
@@ -258,6 +272,28 @@ class FilesApi:
             raise not_found("File set for this asset")
         return file_set
 
+    def _file(self, asset_id: str, file_id: str) -> File:
+        file = self._library.files.get(file_id)
+        if file is None or file.file_set.asset_id != asset_id or not any(self._shown([file])):
+            raise not_found("File for this asset")
+        return file
+
+    def _view(self) -> Callable[[File], Json]:
+        """How a list shows files: with signed URLs or without."""
+        wanted = checks.query_flag("generate_signed_url", self._settings.urls_by_default)
+        return self._with_url if wanted else File.json
+
+    def _with_url(self, file: File) -> Json:
+        url = self._url(file)
+        return {**file.json(), "url": url} if url else file.json()
+
+    def _url(self, file: File) -> str:
+        """A signed URL of a file; '' where there is none."""
+        storage = file.file_set.storage
+        if not (self._settings.signed_urls and storage.is_b2) or file.type == "DIRECTORY":
+            return ""
+        return self._signer.url(request.host_url.rstrip("/"), storage, file.key)
+
     def _shown(self, files: Iterable[File]) -> Iterable[File]:
         if self._settings.deleted_files_listed:
             return files
@@ -265,7 +301,8 @@ class FilesApi:
 
     def _assets_of(self, object_type: str, ids: list[Any]) -> list[str]:
         if object_type == "saved_searches":
-            ids = [each for id_ in ids for each in self._library.saved_searches.get(id_, ())]
+            listed = [each for id_ in ids for each in self._library.saved_searches.get(id_, ())]
+            ids = [each.about.get("asset_id", each.id) for each in listed]
         if object_type == "assets":
             return ids
         return list(self._library.assets_below(ids))

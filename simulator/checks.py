@@ -126,9 +126,9 @@ def body(fields: Mapping[str, Check], required: tuple[str, ...] = ()) -> Json:
     return sent
 
 
-def query_flag(field: str) -> bool:
-    """A boolean of the query, false where absent."""
-    value = request.args.get(field, "false").lower()
+def query_flag(field: str, default: bool = False) -> bool:
+    """A boolean of the query."""
+    value = request.args.get(field, str(default)).lower()
     if value not in ("true", "false", "1", "0"):
         raise Refusal(400, {field: "Not a valid boolean."})
     return value in ("true", "1")

@@ -18,6 +18,7 @@ FIELDS = {
     "asset_ids",
     "collection_ids",
     "saved_search_ids",
+    "playlist_ids",
     "auth_token",
 }
 
@@ -44,6 +45,8 @@ def click(simulation: Simulation, wanted: Mapping[str, Any]) -> Json:
         "date_created": iso(time.time()),
         "auth_token": wanted.get("auth_token", simulation.token),
     }
+    if "playlist_ids" in wanted:
+        posted["playlist_ids"] = wanted["playlist_ids"]
     started = time.monotonic()
     try:
         answer = requests.post(

@@ -10,15 +10,17 @@ from typing import Any, TypeVar
 from flask import Blueprint, Response, request
 
 from simulator import clicks, media, stock
-from simulator.faults import CopyFault, RequestFault
+from simulator.faults import BucketFault, CopyFault, RequestFault
 from simulator.gate import Gate, Token
 from simulator.job_records import FINAL
+from simulator.library import Listed
 from simulator.records import Collection, Json, Storage, iso, new_id
 from simulator.refusals import Refusal, not_found
 from simulator.routes import answer
 from simulator.simulation import Simulation
 
 FILE_RECORD = ("name", "original_name", "directory_path", "size", "checksum", "status", "type")
+FILE_SET_RECORD = ("status", "name", "base_dir", "status_in_files", "told_count")
 STORAGE_RECORD = ("name", "purpose", "status", "method", "checksum", "unique_names")
 
 CHECKSUMS = ("md5", "sha1", "sha256", "sha512")
@@ -48,8 +50,10 @@ def blueprint(simulation: Simulation, gate: Gate) -> Blueprint:
         ("POST", "/collections/<collection_id>/contents", room.put_into_collection),
         ("DELETE", "/collections/<collection_id>/contents", room.take_out_of_collection),
         ("POST", "/saved_searches", room.add_saved_search),
+        ("POST", "/playlists", room.add_playlist),
         ("POST", "/assets", room.add_asset),
         ("GET", "/assets/<asset_id>", room.asset),
+        ("PATCH", "/assets/<asset_id>", room.change_asset),
         ("DELETE", "/assets/<asset_id>", room.drop_asset),
         ("POST", "/fill", room.fill),
         ("PATCH", "/files/<file_id>", room.change_file),
@@ -129,25 +133,35 @@ class Control:
         """What is still to go wrong."""
         simulation = self._simulation
         return answer(
-            {"requests": simulation.request_faults.json(), "copies": simulation.copy_faults.json()}
+            {
+                "requests": simulation.request_faults.json(),
+                "buckets": simulation.bucket_faults.json(),
+                "copies": simulation.copy_faults.json(),
+            }
         )
 
     def add_fault(self) -> Response:
         """Let something go wrong."""
-        wanted = _body()
+        simulation, wanted = self._simulation, _body()
+        kind: type[BucketFault] | type[CopyFault] | type[RequestFault] = RequestFault
         try:
             if "copy" in wanted:
-                self._simulation.copy_faults.add(CopyFault(**wanted))
+                kind = CopyFault
+                simulation.copy_faults.add(CopyFault(**wanted))
+            elif "bucket" in wanted:
+                kind = BucketFault
+                simulation.bucket_faults.add(BucketFault(**wanted))
             else:
-                self._simulation.request_faults.add(RequestFault(**wanted))
+                simulation.request_faults.add(RequestFault(**wanted))
         except (TypeError, ValueError) as error:
-            known = [each.name for each in fields(CopyFault if "copy" in wanted else RequestFault)]
+            known = [each.name for each in fields(kind)]
             raise Refusal(400, [f"{error} (fields: {', '.join(known)})"]) from None
         return self.faults()
 
     def clear_faults(self) -> Response:
         """Let nothing go wrong any more."""
         self._simulation.request_faults.clear()
+        self._simulation.bucket_faults.clear()
         self._simulation.copy_faults.clear()
         return answer(None)
 
@@ -202,10 +216,31 @@ class Control:
         return answer(None)
 
     def add_saved_search(self) -> Response:
-        """Save a search that finds these ids."""
+        """Save a search that finds these objects."""
         search_id = new_id()
-        self._library.saved_searches[search_id] = [str(each) for each in _body().get("ids", [])]
+        self._library.saved_searches[search_id] = self._listed()
         return answer({"id": search_id}, 201)
+
+    def add_playlist(self) -> Response:
+        """Make a playlist of these objects."""
+        playlist_id = new_id()
+        self._library.playlists[playlist_id] = self._listed()
+        return answer({"id": playlist_id}, 201)
+
+    def _listed(self) -> list[Listed]:
+        """The objects that a body names: by id, or in full where they are of another type."""
+        wanted = _body()
+        collections = self._library.collections
+        found = [
+            Listed(str(each), "collections" if each in collections else "assets")
+            for each in wanted.get("ids", [])
+        ]
+        for each in wanted.get("objects", []):
+            if not isinstance(each, dict) or "object_type" not in each:
+                raise Refusal(400, {"objects": "Each needs an object_type."})
+            about = {key: value for key, value in each.items() if key not in ("id", "object_type")}
+            found.append(Listed(str(each.get("id", new_id())), str(each["object_type"]), about))
+        return found
 
     # What is where
 
@@ -220,6 +255,13 @@ class Control:
         """Everything about an asset."""
         with self._library.lock:
             asset = _found(self._library.assets.get(asset_id), "Asset")
+            return answer(stock.show(self._simulation, asset))
+
+    def change_asset(self, asset_id: str) -> Response:
+        """Change how an asset is listed."""
+        with self._library.lock:
+            asset = _found(self._library.assets.get(asset_id), "Asset")
+            _change(asset, _body(), ("title", "status", "cut_list"))
             return answer(stock.show(self._simulation, asset))
 
     def drop_asset(self, asset_id: str) -> Response:
@@ -252,7 +294,12 @@ class Control:
         """Change a file set's status behind everyone's back."""
         with self._library.lock:
             file_set = _found(self._library.file_sets.get(file_set_id), "File set")
-            _change(file_set, _body(), ("status", "name", "base_dir"))
+            _change(file_set, _body(), FILE_SET_RECORD)
+            if file_set.status != "DELETED":
+                self._library.delete_queue.pop(file_set.id, None)
+            else:
+                file_set.deleted = file_set.deleted or time.time()
+                self._library.delete_queue[file_set.id] = file_set
             return answer(file_set.json())
 
     def add_storage(self) -> Response:
@@ -277,6 +324,8 @@ class Control:
             storage = _found(self._simulation.storage(key), "Storage")
             _change(storage, wanted, STORAGE_RECORD)
             storage.settings.update(settings)
+            for name in [name for name, value in settings.items() if value is None]:
+                del storage.settings[name]
             return answer(storage.json())
 
 

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from itertools import count
+from pathlib import Path
 from threading import Condition, Thread
 
 from simulator import media
@@ -185,7 +186,7 @@ class Copies:
             )
             self._library.add_file_set(file_set)
         unfinished = (file for file in file_set.files.values() if file.status != "CLOSED")
-        transfer.replaceable = {file.path for file in unfinished}
+        transfer.replaceable = {path for file in unfinished for path in file.paths}
         transfer.file_set = file_set
         transfer.pairs = [
             (file, opened(file, file_set, wish.path)) for file in source.files.values()
@@ -211,8 +212,8 @@ class Copies:
             file_set = transfer.file_set
             if file_set and file_set.id not in self._library.file_sets:
                 status, error = "FAILED", "The file set was deleted meanwhile"
-                for target, _, _ in copied:
-                    target.path.unlink(missing_ok=True)
+                for path in (path for target, _, _ in copied for path in target.paths):
+                    path.unlink(missing_ok=True)
             elif file_set and (status != "FINISHED" or fault == "finish_without_file"):
                 self._library.drop_file_set(file_set)
             else:
@@ -222,21 +223,26 @@ class Copies:
             self._end(transfer, status, error)
 
     def _copy_file(self, transfer: Transfer, source: File, target: File) -> Copied:
-        path = target.path
         if target.type == "DIRECTORY":
-            path.mkdir(parents=True, exist_ok=True)
+            target.path.mkdir(parents=True, exist_ok=True)
             return target, 0, None
+        for here, there in zip(source.paths, target.paths, strict=True):
+            self._copy_real_file(transfer, here, there)
+        size = sum(path.stat().st_size for path in target.paths)
+        if target.type == "SEQUENCE":
+            return target, size, None
+        return target, size, media.checksum(transfer.wish.target.checksum, target.path)
+
+    def _copy_real_file(self, transfer: Transfer, source: Path, path: Path) -> None:
         may_replace = transfer.wish.overwrite or path in transfer.replaceable
-        if path.exists() and not may_replace and not media.same_bytes(source.path, path):
-            raise CopyError(f"{target.name} exists on the storage and differs")
+        if path.exists() and not may_replace and not media.same_bytes(source, path):
+            raise CopyError(f"{path.name} exists on the storage and differs")
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.path, path)
+        shutil.copyfile(source, path)
         if transfer.fault == "wrong_size":
             os.truncate(path, path.stat().st_size // 2)
         elif transfer.fault == "wrong_content":
             path.write_bytes(media.made_up(f"wrong {new_id()}", path.stat().st_size))
-        checksum = media.checksum(transfer.wish.target.checksum, path)
-        return target, path.stat().st_size, checksum
 
     def _end(self, transfer: Transfer, status: str, message: str = "") -> None:
         """Give a copy's job its last status, and its parent one, if that was the last child."""

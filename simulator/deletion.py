@@ -6,14 +6,17 @@ on B2. The list of what it wrote is what tests assert on.
 """
 
 import time
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from flask import request
 
 from simulator import media
 from simulator.library import Library
+from simulator.objects import Objects
 from simulator.records import Asset, File, FileSet, Json, iso
 from simulator.refusals import Refusal, forbidden, not_found
 from simulator.rights import Rights
@@ -49,10 +52,17 @@ class Deletions:
     """What the API's deleting operations do."""
 
     def __init__(
-        self, library: Library, settings: Settings, rights: Rights, b2_id: str, lucidlink_id: str
+        self,
+        library: Library,
+        settings: Settings,
+        objects: Objects,
+        rights: Rights,
+        b2_id: str,
+        lucidlink_id: str,
     ) -> None:
         self._library = library
         self._settings = settings
+        self._objects = objects
         self._rights = rights
         self._b2_id = b2_id
         self._lucidlink_id = lucidlink_id
@@ -127,13 +137,15 @@ class Deletions:
             raise forbidden("Deletion is not allowed on this storage")
 
     def _remove_files(self, file_set: FileSet) -> None:
-        taken = {file.path for file in file_set.files.values() if file.type != "DIRECTORY"}
+        files = (file for file in file_set.files.values() if file.type != "DIRECTORY")
+        taken = {path for file in files for path in file.paths}
         if not self._settings.purge_takes_shared:
             taken -= {
-                file.path
+                path
                 for other in self._library.assets[file_set.asset_id].file_sets.values()
                 if other.status == "ACTIVE" and other.storage is file_set.storage
                 for file in other.files.values()
+                for path in file.paths
             }
         for path in taken:
             path.unlink(missing_ok=True)
@@ -158,21 +170,66 @@ class Deletions:
         """What could be lost; empty if nothing."""
         if file_set.storage.id != self._lucidlink_id:
             return "not on the LucidLink storage"
+        danger = self._without_twin(file_set)
+        if danger:
+            return danger
+        paths = {path for file in file_set.files.values() for path in file.paths}
+        for other in self._library.assets[file_set.asset_id].file_sets.values():
+            if other is file_set or other.status != "ACTIVE":
+                continue
+            shared = [file for file in other.files.values() if not paths.isdisjoint(file.paths)]
+            if other.storage is file_set.storage and shared and self._without_twin(other):
+                return f"{shared[0].name}: also a file of {other.format.name}, which is not safe"
+        return ""
+
+    def _without_twin(self, file_set: FileSet) -> str:
+        """Which file of a file set is not safe on B2, and why; empty if all are."""
         if not file_set.files:
             return "a file set without files"
-        asset = self._library.assets[file_set.asset_id]
         masters: dict[str, list[File]] = defaultdict(list)
-        for master in asset.files():
-            on_b2 = master.file_set.storage.id == self._b2_id
-            active = master.file_set.status == "ACTIVE" and master.status == "CLOSED"
-            if on_b2 and active and master.file_set.format is file_set.format and master.size:
-                masters[master.original_name].append(master)
-        for file in file_set.files.values():
-            if file.type == "DIRECTORY":
-                continue
-            twins = masters.get(file.original_name)
+        for master in self._library.assets[file_set.asset_id].files():
+            if self._is_master(master, file_set):
+                masters[_name(master)].append(master)
+        files = [file for file in file_set.files.values() if file.type != "DIRECTORY"]
+        if files and not any(file.size for file in files):
+            return "nothing but empty files"
+        for file in files:
+            twins = masters.get(_name(file))
             if not twins:
                 return f"{file.original_name}: no closed record with a size on B2"
-            if not any(media.same_bytes(file.path, twin.path) for twin in twins):
+            if not any(self._are_twins(file, twin) for twin in twins):
                 return f"{file.original_name}: the real files differ, or one is missing"
         return ""
+
+    def _is_master(self, master: File, file_set: FileSet) -> bool:
+        """Whether a record is one of a file on B2 that may be a twin in this file set."""
+        is_empty = master.size == 0 and not any(map(_size, master.paths))
+        return (
+            master.file_set.storage.id == self._b2_id
+            and master.file_set.status == "ACTIVE"
+            and master.status == "CLOSED"
+            and master.file_set.format is file_set.format
+            and (bool(master.size) or is_empty)
+        )
+
+    def _are_twins(self, file: File, master: File) -> bool:
+        """Whether a bucket has what a file is, or was where somebody deleted it by hand."""
+        bucket = master.file_set.storage
+        if not all(self._objects.is_there(bucket, path) for path in master.paths):
+            return False
+        if file.status == "MISSING" and not any(path.exists() for path in file.paths):
+            return file.size == sum(map(_size, master.paths))
+        return len(file.paths) == len(master.paths) and all(
+            media.same_bytes(one, other)
+            for one, other in zip(file.paths, master.paths, strict=True)
+        )
+
+
+def _name(file: File) -> str:
+    """A name that does not depend on how accents are written."""
+    return unicodedata.normalize("NFC", file.original_name)
+
+
+def _size(path: Path) -> int:
+    """The size of a real file; 0 if there is none."""
+    return path.stat().st_size if path.is_file() else 0

@@ -1,4 +1,4 @@
-"""Faults that are waiting to happen: to API requests, and to copies."""
+"""Faults that are waiting to happen: to API requests, to buckets, and to copies."""
 
 import random
 from dataclasses import asdict, dataclass
@@ -21,6 +21,13 @@ COPY_FAULTS = (
     "DISCARDED",
 )
 REQUEST_FAULTS = ("reset", "cut", "html", "broken_json", "429")
+BUCKET_FAULTS = ("reset", "cut", "html", "redirect", "ignore_range", "no_total")
+
+
+def _has_number(fault: str, *kinds: str) -> bool:
+    """Whether a fault is of one of the kinds that take a number, and has one."""
+    kind, _, number = fault.partition(":")
+    return kind in kinds and number.replace(".", "", 1).isdigit()
 
 
 class Fault:
@@ -38,11 +45,13 @@ class RequestFault(Fault):
     """What happens to API requests of a method whose path, after /API/, fits a pattern.
 
     Attributes:
-        fault: one of REQUEST_FAULTS, or 'status:503', or 'hang:5'.
+        fault: one of REQUEST_FAULTS, or 'status:503', 'hang:5', or 'html:404': a page of a proxy's.
         times: so often; None for ever.
         after: let the request do its work first, and lose only the answer.
         retry_after: seconds, sent with an error status.
         probability: of happening to a request that fits.
+        query: a pattern of the query string, as it was sent.
+        body: the JSON that a status answers, instead of an error.
     """
 
     fault: str
@@ -52,12 +61,46 @@ class RequestFault(Fault):
     after: bool = False
     retry_after: float | None = None
     probability: float | None = None
+    query: str = "*"
+    body: Json | None = None
 
     def __post_init__(self) -> None:
-        kind, _, number = self.fault.partition(":")
-        with_number = kind in ("status", "hang") and number.replace(".", "", 1).isdigit()
-        if self.fault not in REQUEST_FAULTS and not with_number:
+        if self.fault not in REQUEST_FAULTS and not _has_number(
+            self.fault, "status", "hang", "html"
+        ):
             raise ValueError(f"{self.fault}: no such fault")
+
+    def fits(self, method: str, path: str, query: str) -> bool:
+        """Whether it is about such a request."""
+        return (
+            fnmatchcase(method, self.method)
+            and fnmatchcase(path, self.path)
+            and fnmatchcase(query, self.query)
+        )
+
+
+@dataclass
+class BucketFault(Fault):
+    """What happens to requests to a bucket, by signed URL or by B2's own API.
+
+    Attributes:
+        bucket: one of BUCKET_FAULTS, or 'status:503', 'hang:5' or 'trickle:5'.
+        method, times, retry_after, probability: as for API requests.
+        path: a pattern of the path without its leading slash, such as ``bucket/*`` for signed URLs,
+            ``file/*`` for look-ups by name, ``b2api/*/b2_list_*`` for calls.
+    """
+
+    bucket: str
+    method: str = "*"
+    path: str = "*"
+    times: int | None = 1
+    retry_after: float | None = None
+    probability: float | None = None
+
+    def __post_init__(self) -> None:
+        numbered = _has_number(self.bucket, "status", "hang", "trickle")
+        if self.bucket not in BUCKET_FAULTS and not numbered:
+            raise ValueError(f"{self.bucket}: no such fault of a bucket")
 
     def fits(self, method: str, path: str) -> bool:
         """Whether it is about such a request."""
@@ -88,7 +131,7 @@ class CopyFault(Fault):
         )
 
 
-AFault = TypeVar("AFault", RequestFault, CopyFault)
+AFault = TypeVar("AFault", RequestFault, BucketFault, CopyFault)
 
 
 class Faults(Generic[AFault]):
@@ -135,6 +178,7 @@ class Faults(Generic[AFault]):
 
 
 RequestFaults = Faults[RequestFault]
+BucketFaults = Faults[BucketFault]
 
 
 class CopyFaults(Faults[CopyFault]):

@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import responses
 from threading import Lock
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 ID = re.compile(r"(?<=/)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=/)", re.IGNORECASE)
+ANY_ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 JSON = "application/json"
 LOST = 0
 """Stands in the log for the status of an answer that never came."""
@@ -85,10 +87,14 @@ class Log:
 
 
 class Window:
-    """A sliding window: so many requests in any so many seconds."""
+    """A sliding window: so many requests in any so many seconds.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    Args:
+        limit: returns both numbers, as they are now.
+    """
+
+    def __init__(self, limit: Callable[[], tuple[int, float]]) -> None:
+        self._limit = limit
         self._lock = Lock()
         self._times: deque[float] = deque()
 
@@ -98,7 +104,7 @@ class Window:
             left = self._left()
             if left < 1:
                 first = self._times[0] if self._times else time.monotonic()
-                return -1, first + self._settings.rate_window - time.monotonic()
+                return -1, first + self._limit()[1] - time.monotonic()
             self._times.append(time.monotonic())
             return left - 1, 0.0
 
@@ -108,10 +114,11 @@ class Window:
             return max(0, self._left())
 
     def _left(self) -> int:
-        began = time.monotonic() - self._settings.rate_window
+        most, seconds = self._limit()
+        began = time.monotonic() - seconds
         while self._times and self._times[0] <= began:
             self._times.popleft()
-        return int(self._settings.rate_limit) - len(self._times)
+        return most - len(self._times)
 
 
 class Gate:
@@ -133,7 +140,7 @@ class Gate:
         self._app_id = app_id
         self._tokens = tokens
         self._may_see = may_see
-        self._window = Window(settings)
+        self._window = Window(lambda: (int(settings.rate_limit), settings.rate_window))
         self.log = Log()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -145,7 +152,9 @@ class Gate:
 
     def _pass(self, environ: Environ, answer: "_Answer") -> Iterable[bytes]:
         settings = self._settings
-        fault = self._faults.pick(environ["REQUEST_METHOD"], environ["PATH_INFO"][5:])
+        fault = self._faults.pick(
+            environ["REQUEST_METHOD"], environ["PATH_INFO"][5:], environ["QUERY_STRING"]
+        )
         delay = settings.latency_ms / 1000 + settings.hang_seconds
         if delay:
             time.sleep(delay)
@@ -161,7 +170,8 @@ class Gate:
             answer.headers.append(("RateLimit-Remaining", str(self._window.left())))
             return answer.error(401, "Token is invalid")
         left, seconds = self._window.enter()
-        answer.headers.append(("RateLimit-Remaining", str(max(left, 0))))
+        told = 0 if settings.none_left else max(left, 0)
+        answer.headers.append(("RateLimit-Remaining", str(told)))
         if left < 0:
             if settings.retry_after:
                 answer.headers.append(("Retry-After", str(int(seconds) + 1)))
@@ -172,7 +182,10 @@ class Gate:
             return answer.error(403, "You do not have access to this object")
         environ["simulator.token"] = token
         if not (fault and fault.after):
-            return self._app(environ, answer)
+            parts = self._app(environ, answer)
+            if not settings.upper_case_ids:
+                return parts
+            return [ANY_ID.sub(lambda found: found[0].upper(), b"".join(parts))]
         kept: list[Any] = []
         body = b"".join(self._app(environ, lambda *start: kept.extend(start)))
         spoiled = self._spoil(fault, environ, answer, body)
@@ -199,12 +212,17 @@ class Gate:
             cut(environ, body)
         if kind == "html":
             page = b"<!doctype html><title>iconik</title><h1>We'll be right back</h1>\n"
-            return answer.send(200, page, "text/html")
+            return answer.send(int(number or 200), page, "text/html")
         if kind == "broken_json":
             return answer.send(200, body[: len(body) // 2 + 1])
         if fault.retry_after is not None:
             answer.headers.append(("Retry-After", f"{fault.retry_after:g}"))
-        return answer.error(int(number or kind), "This is a fault that was asked for")
+        status = int(number or kind)
+        if status == HTTPStatus.NO_CONTENT:
+            return answer.send(status, b"")
+        if fault.body is not None:
+            return answer.send(status, json.dumps(fault.body).encode())
+        return answer.error(status, "This is a fault that was asked for")
 
 
 class _Answer:

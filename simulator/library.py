@@ -1,10 +1,26 @@
 """The state: everything iconik knows, by id, behind one lock."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from threading import RLock
 
 from simulator.job_records import CustomAction, Job
-from simulator.records import Asset, Collection, File, FileSet, Storage
+from simulator.records import Asset, Collection, File, FileSet, Json, Storage
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object that a saved search found or a playlist has.
+
+    Attributes:
+        id: the object's.
+        kind: iconik's ``object_type``.
+        about: further fields of the listing, such as a segment's ``asset_id``.
+    """
+
+    id: str
+    kind: str
+    about: Json = field(default_factory=dict)
 
 
 class Library:
@@ -18,7 +34,8 @@ class Library:
         self.files: dict[str, File] = {}
         self.delete_queue: dict[str, FileSet] = {}
         self.collections: dict[str, Collection] = {}
-        self.saved_searches: dict[str, list[str]] = {}
+        self.saved_searches: dict[str, list[Listed]] = {}
+        self.playlists: dict[str, list[Listed]] = {}
         self.jobs: dict[str, Job] = {}
         self.custom_actions: dict[str, CustomAction] = {}
 

@@ -37,6 +37,13 @@ def write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
 
 
+def resize(path: Path, size: int) -> None:
+    """Cut a real file, or append zeros, which take no room on the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.truncate(size)
+
+
 def is_inside(*parts: str) -> bool:
     """Whether a place made of these parts stays inside the storage it is meant for."""
     return not any(

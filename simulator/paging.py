@@ -58,16 +58,29 @@ def numbered(records: Sequence[Record], view: Callable[[Record], Json]) -> Json:
     return answer
 
 
-def by_last_id(records: Iterable[Filed]) -> Json:
-    """One page of a list that pages by ``last_id``: what comes after it, in the order of ids."""
+def by_last_id(
+    records: Iterable[Filed],
+    view: Callable[[Filed], Json] | None = None,
+    cut: int | None = None,
+) -> Json:
+    """One page of a list that pages by ``last_id``: what comes after it, in the order of ids.
+
+    Args:
+        records: all of them.
+        view: how each is shown; ``json`` if not given.
+        cut: end the list after so many, the oldest; it tells the total of all, and another page.
+    """
     per_page = _number("per_page", DEFAULT_PER_PAGE, MOST_PER_PAGE)
     last_id = request.args.get("last_id", "")
-    every = sorted(records, key=lambda record: record.id)
+    found = list(records)
+    if cut is not None and cut < len(found):
+        return _cut(found, view, cut, per_page)
+    every = sorted(found, key=lambda record: record.id)
     after = [record for record in every if record.id > last_id] if last_id else every
     before = len(every) - len(after)
     shown = after[:per_page]
     answer = {
-        "objects": [record.json() for record in shown],
+        "objects": [view(record) if view else record.json() for record in shown],
         "page": before // per_page + 1,
         "pages": -(-len(every) // per_page),
         "per_page": per_page,
@@ -76,3 +89,17 @@ def by_last_id(records: Iterable[Filed]) -> Json:
     if len(after) > per_page:
         answer["next_url"] = _url(per_page=per_page, last_id=shown[-1].id)
     return answer
+
+
+def _cut(
+    found: Sequence[Filed], view: Callable[[Filed], Json] | None, cut: int, per_page: int
+) -> Json:
+    """A list that ends early: it lacks what was made last, and does not say where the rest is."""
+    left = found[:cut]
+    return {
+        "objects": [view(record) if view else record.json() for record in left],
+        "page": 1,
+        "pages": 2,
+        "per_page": per_page,
+        "total": len(found),
+    }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 Json = dict[str, Any]
 
@@ -45,6 +47,27 @@ class Storage:
     unique_names: bool = False
     created: float = field(default_factory=time.time)
 
+    @property
+    def is_b2(self) -> bool:
+        """Whether it is a B2 bucket, joined to iconik as such or by its S3-compatible endpoint."""
+        endpoint = str(self.settings.get("endpoint") or "")
+        host = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").hostname or ""
+        return self.method == "B2" or (self.method == "S3" and host.endswith(".backblazeb2.com"))
+
+    @property
+    def bucket_name(self) -> str:
+        """The name of the bucket; the storage's id where its settings name none."""
+        return str(self.settings.get("bucket_name") or self.settings.get("bucket") or self.id)
+
+    @property
+    def prefix(self) -> str:
+        """The directory of the bucket in which the storage's files are; '' for the top."""
+        return str(self.settings.get("path") or "").strip("/")
+
+    def key(self, path: str) -> str:
+        """The object key of a path below the storage."""
+        return "/".join(part for part in (self.prefix, *path.split("/")) if part)
+
     def json(self) -> Json:
         """StorageSchema."""
         return {
@@ -63,6 +86,20 @@ class Storage:
         }
 
 
+def frames(name: str, template: str | None) -> list[str]:
+    """The names of an image sequence's frames, as in ``f_[0001-0100].dpx``, ``f_{frame:04d}.dpx``.
+
+    Empty where the name tells no range, or the template has no place for the number of a frame.
+    """
+    range_ = re.search(r"\[(\d+)-(\d+)\]", name)
+    place = re.search(r"\{frame(?::0?(\d+)d)?\}", template or "")
+    if not (range_ and place and template):
+        return []
+    width = int(place[1] or 1)
+    numbers = range(int(range_[1]), int(range_[2]) + 1)
+    return [f"{template[: place.start()]}{n:0{width}}{template[place.end() :]}" for n in numbers]
+
+
 @dataclass(slots=True, eq=False)
 class File:
     """One file of a file set."""
@@ -75,6 +112,8 @@ class File:
     checksum: str | None
     status: str = "CLOSED"
     type: str = "FILE"
+    template: str | None = None
+    template_engine: str | None = None
     id: str = field(default_factory=new_id)
     created: float = field(default_factory=time.time)
     modified: float = field(default_factory=time.time)
@@ -89,7 +128,7 @@ class File:
             "format_status": file_set.format.status,
             "version_id": file_set.format.version_id,
             "file_set_id": file_set.id,
-            "file_set_status": file_set.status,
+            "file_set_status": file_set.status_in_files or file_set.status,
             "storage_id": file_set.storage.id,
             "storage_method": file_set.storage.method,
             "name": self.name,
@@ -106,19 +145,35 @@ class File:
         }
         if self.size is not None:
             shown["size"] = self.size
+        if self.type == "SEQUENCE":
+            shown.update(template=self.template, template_engine=self.template_engine)
         return shown
 
     @property
     def path(self) -> Path:
-        """The real file."""
-        return self.file_set.storage.directory / self.directory_path / self.name
+        """The real file; of an image sequence, the first."""
+        return self.paths[0]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The real files: the frames of an image sequence, else one."""
+        directory = self.file_set.storage.directory / self.directory_path
+        names = frames(self.name, self.template) if self.type == "SEQUENCE" else []
+        return [directory / name for name in names or [self.name]]
+
+    @property
+    def key(self) -> str:
+        """The object key, if the storage is a bucket."""
+        return self.file_set.storage.key(f"{self.directory_path}/{self.name}")
 
 
 @dataclass(slots=True, eq=False)
 class FileSet:
     """The files of one format of one asset on one storage.
 
-    ``keep_source`` says that a purge takes the records and leaves the real files.
+    ``keep_source`` says that a purge takes the records and leaves the real files. File records show
+    ``status_in_files`` instead of the status, where it is given. ``told_count`` is the number of
+    files that iconik tells, where it is not the number of records.
     """
 
     asset_id: str
@@ -128,6 +183,8 @@ class FileSet:
     base_dir: str
     status: str = "ACTIVE"
     keep_source: bool = False
+    status_in_files: str | None = None
+    told_count: int | None = None
     files: dict[str, File] = field(default_factory=dict)
     id: str = field(default_factory=new_id)
     created: float = field(default_factory=time.time)
@@ -146,7 +203,6 @@ class FileSet:
             "component_ids": [],
             "status": self.status,
             "is_archive": False,
-            "file_count": len(self.files),
             "date_created": iso(self.created),
             "date_modified": iso(self.deleted or self.created),
         }
@@ -154,6 +210,11 @@ class FileSet:
             shown["date_deleted"] = iso(self.deleted)
             shown["deleted_by_user"] = USER_ID
         return shown
+
+    def counted(self) -> Json:
+        """FileSetSchema, with the number of its files."""
+        count = len(self.files) if self.told_count is None else self.told_count
+        return {**self.json(), "file_count": count}
 
     def is_whole(self) -> bool:
         """Whether iconik takes it for complete: active, and every file of it closed."""
@@ -196,7 +257,10 @@ class Format:
 
 @dataclass(slots=True, eq=False)
 class Asset:
-    """A clip."""
+    """A clip.
+
+    The list of its files ends after ``cut_list`` files, if that is given.
+    """
 
     title: str
     formats: dict[str, Format] = field(default_factory=dict)
@@ -205,6 +269,8 @@ class Asset:
     status: str = "ACTIVE"
     id: str = field(default_factory=new_id)
     version_id: str = field(default_factory=new_id)
+    older_version_ids: list[str] = field(default_factory=list)
+    cut_list: int | None = None
     created: float = field(default_factory=time.time)
 
     def json(self) -> Json:
@@ -220,7 +286,10 @@ class Asset:
             "created_by_user": USER_ID,
             "date_created": iso(self.created),
             "date_modified": iso(self.created),
-            "versions": [{"id": self.version_id, "status": "ACTIVE"}],
+            "versions": [
+                {"id": each, "status": "ACTIVE"}
+                for each in (*self.older_version_ids, self.version_id)
+            ],
         }
 
     def files(self) -> Iterator[File]:

@@ -19,7 +19,7 @@ class Rights:
 
     def may_see(self, token: Token, object_id: str) -> bool:
         """Whether a token may see an object."""
-        return token.user_id is None or object_id not in self._hidden.get(token.user_id, ())
+        return token.user_id is None or object_id.lower() not in self._hidden.get(token.user_id, ())
 
     def note_reading(self, token: Token, asset_id: str) -> None:
         """Remember that a token has read the files of an asset."""

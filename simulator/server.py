@@ -10,10 +10,13 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from werkzeug.exceptions import HTTPException
 
-from simulator import control, routes
+from simulator import control, control_buckets, routes
 from simulator.api_actions import ActionsApi
 from simulator.api_assets import AssetsApi
+from simulator.api_b2 import B2Api
 from simulator.api_files import FilesApi
+from simulator.api_s3 import S3Api
+from simulator.bucket_gate import BucketGate
 from simulator.gate import Gate
 from simulator.refusals import Refusal
 from simulator.simulation import Simulation
@@ -21,7 +24,7 @@ from simulator.simulation import Simulation
 THREADS = 128
 
 
-def create_app(simulation: Simulation) -> Gate:
+def create_app(simulation: Simulation) -> BucketGate:
     """The whole WSGI application."""
     app = Flask(__name__)
     app.register_blueprint(
@@ -46,8 +49,16 @@ def create_app(simulation: Simulation) -> Gate:
         tokens=simulation.tokens,
         may_see=simulation.rights.may_see,
     )
+    buckets = BucketGate(
+        gate,
+        settings=simulation.settings,
+        faults=simulation.bucket_faults,
+        s3=S3Api(simulation.objects, simulation.signer),
+        b2=B2Api(simulation.objects, simulation.keyring),
+    )
     app.register_blueprint(control.blueprint(simulation, gate))
-    return gate
+    app.register_blueprint(control_buckets.blueprint(simulation, buckets.log))
+    return buckets
 
 
 class Server(BaseApplication):

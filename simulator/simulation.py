@@ -4,14 +4,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from simulator.b2_keys import Keyring
 from simulator.copies import Copies
 from simulator.deletion import Deletions
-from simulator.faults import CopyFaults, RequestFaults
+from simulator.faults import BucketFaults, CopyFaults, RequestFaults
 from simulator.gate import Token
 from simulator.library import Library
+from simulator.objects import Objects
 from simulator.records import Storage
 from simulator.rights import Rights
 from simulator.settings import Settings
+from simulator.signing import Signer
 
 B2_ID = "b2b2b2b2-0000-4000-8000-000000000001"
 LUCIDLINK_ID = "11111111-0000-4000-8000-000000000002"
@@ -44,12 +47,21 @@ class Simulation:
         self.lucidlink.settings["mount_point"] = str(self.place.lucidlink)
         self.library = Library([self.b2, self.lucidlink])
         self.request_faults = RequestFaults()
+        self.bucket_faults = BucketFaults()
         self.copy_faults = CopyFaults()
         self.tokens = {self.token: Token(self.token)}
         self.rights = Rights()
         self.copies = Copies(self.library, self.settings, self.copy_faults)
+        self.objects = Objects(self.library)
+        self.keyring = Keyring()
+        self.signer = Signer(self.settings)
         self.deletions = Deletions(
-            self.library, self.settings, self.rights, self.b2.id, self.lucidlink.id
+            self.library,
+            self.settings,
+            self.objects,
+            self.rights,
+            self.b2.id,
+            self.lucidlink.id,
         )
 
     def storage(self, key: str) -> Storage | None:

@@ -1,6 +1,7 @@
 """Stocking the simulated iconik: assets with their records and their real files."""
 
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,12 @@ FILE_FIELDS = {
     "status",
     "checksum",
     "type",
+    "template",
+    "template_engine",
     "exists",
+    "bucket",
 }
+BUCKET_FIELDS = {"gone", "hidden", "size", "replaced", "sha1"}
 WITHOUT_FILE = frozenset({"OPEN", "AWAITED", "MISSING", "FAILED", "DELETED"})
 """Statuses of records that get no real file unless one is asked for."""
 EMPTY = frozenset({"OPEN", "AWAITED"})
@@ -30,32 +35,41 @@ EMPTY = frozenset({"OPEN", "AWAITED"})
 def add_asset(simulation: Simulation, wanted: Mapping[str, Any]) -> Asset:
     """Make one asset, as ``POST /_simulator/assets`` describes it."""
     asset = Asset(title=str(wanted.get("title", "Untitled")))
+    asset.cut_list = wanted.get("cut_list")
     asset.collection_ids = _known_collections(simulation, wanted.get("collection_ids", ()))
     formats = wanted.get("formats", {})
     named = formats.items() if isinstance(formats, dict) else [(f["name"], f) for f in formats]
     for name, description in named:
-        format_ = Format(asset.id, name, asset.version_id)
+        version_id = asset.version_id
+        if description.get("older_version"):
+            version_id = new_id()
+            asset.older_version_ids.append(version_id)
+        format_ = Format(asset.id, name, version_id)
         format_.status = description.get("status", "ACTIVE")
         asset.formats[format_.id] = format_
         for key, files in description.items():
-            if key in ("status", "name"):
+            if key in ("status", "name", "older_version"):
                 continue
             storage = simulation.storage(key)
             if storage is None:
                 raise Refusal(400, {key: "No such storage."})
-            for file_set in _file_sets(format_, storage, files):
+            for file_set in _file_sets(simulation, format_, storage, files):
                 asset.file_sets[file_set.id] = file_set
     simulation.library.add_asset(asset)
     return asset
 
 
-def _file_sets(format_: Format, storage: Storage, given: Any) -> Iterable[FileSet]:
+def _file_sets(
+    simulation: Simulation, format_: Format, storage: Storage, given: Any
+) -> Iterable[FileSet]:
     """Usually one, of a list of files; several, of a list of {"files": ..., "status": ...}."""
     sets = given if given and all("files" in each for each in given) else [{"files": given}]
     for each in sets:
         file_set = FileSet(format_.asset_id, format_, storage, format_.name, "")
         file_set.status = each.get("status", "ACTIVE")
-        files = [_file(file_set, description) for description in each["files"]]
+        file_set.status_in_files = each.get("status_in_files")
+        file_set.told_count = each.get("told_count")
+        files = [_file(simulation, file_set, description) for description in each["files"]]
         file_set.files = {file.id: file for file in files}
         if files:
             file_set.name = files[0].original_name
@@ -63,8 +77,8 @@ def _file_sets(format_: Format, storage: Storage, given: Any) -> Iterable[FileSe
         yield file_set
 
 
-def _file(file_set: FileSet, given: Mapping[str, Any]) -> File:
-    unknown = given.keys() - FILE_FIELDS
+def _file(simulation: Simulation, file_set: FileSet, given: Mapping[str, Any]) -> File:
+    unknown = given.keys() - FILE_FIELDS | given.get("bucket", {}).keys() - BUCKET_FIELDS
     if unknown or "name" not in given:
         raise Refusal(400, {"file": f"name is needed, and {sorted(unknown)} are unknown."})
     name = given["name"]
@@ -76,25 +90,58 @@ def _file(file_set: FileSet, given: Mapping[str, Any]) -> File:
     content = _content(file_set, original_name, given)
     file = File(file_set, name, original_name, directory, len(content), None, status)
     file.type = given.get("type", "FILE")
+    file.template, file.template_engine = given.get("template"), given.get("template_engine")
     if file.type == "DIRECTORY":
         file.size = 0
         file.path.mkdir(parents=True, exist_ok=True)
         return file
     if given.get("exists", status not in WITHOUT_FILE):
-        media.write(file.path, content)
+        _write(file, content)
     file.checksum = media.checksum_of(file_set.storage.checksum, content)
+    if file.type == "SEQUENCE":
+        file.checksum = None
     if status in EMPTY:
         file.size, file.checksum = 0, None
     file.size = given.get("size", file.size)
     file.checksum = given.get("checksum", file.checksum)
+    if "bucket" in given:
+        _change_object(simulation, file, given["bucket"])
     return file
+
+
+def _write(file: File, content: bytes) -> None:
+    """Write the real file; of an image sequence, the frames, which share the content."""
+    paths = file.paths
+    each = len(content) // len(paths)
+    for number, path in enumerate(paths[:-1]):
+        media.write(path, content[number * each : (number + 1) * each])
+    media.write(paths[-1], content[(len(paths) - 1) * each :])
+
+
+def _change_object(simulation: Simulation, file: File, wanted: Mapping[str, Any]) -> None:
+    """Make an object other than its record says."""
+    if not file.file_set.storage.is_b2:
+        raise Refusal(400, {"bucket": "The storage is no bucket."})
+    objects = simulation.objects
+    for path in file.paths:
+        if "size" in wanted:
+            objects.truncate(path, int(wanted["size"]))
+        if wanted.get("replaced"):
+            objects.replace(path, media.made_up(f"replaced {new_id()}", path.stat().st_size))
+        if wanted.get("hidden"):
+            objects.hide(path)
+        if wanted.get("gone"):
+            objects.remove(path)
+        if "sha1" in wanted:
+            objects.state_sha1(path, wanted["sha1"])
 
 
 def _content(file_set: FileSet, original_name: str, given: Mapping[str, Any]) -> bytes:
     """What was given, else made up so that twins on two storages are the same."""
     if "content" in given:
         return str(given["content"]).encode()
-    seed = f"{file_set.asset_id} {file_set.format.name} {original_name}"
+    name = unicodedata.normalize("NFC", original_name)
+    seed = f"{file_set.asset_id} {file_set.format.name} {name}"
     size = given.get("size")
     return media.made_up(seed, 1000 if size is None else int(size))
 
@@ -168,4 +215,5 @@ def ids(simulation: Simulation, asset: Asset) -> Json:
 
 def _show_file(file: File) -> Json:
     path: Path = file.path
-    return {**file.json(), "path": str(path), "exists": path.exists()}
+    shown = {**file.json(), "path": str(path), "exists": path.exists()}
+    return {**shown, "key": file.key} if file.file_set.storage.is_b2 else shown

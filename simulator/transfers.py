@@ -95,4 +95,6 @@ def opened(source: File, file_set: FileSet, under: str) -> File:
         checksum=None,
         status="OPEN",
         type=source.type,
+        template=source.template,
+        template_engine=source.template_engine,
     )

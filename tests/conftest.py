@@ -1,4 +1,4 @@
-"""What many tests need: valid settings, and an iconik that answers as a test tells it to."""
+"""Which tests script/test runs, and what many need: settings, and an iconik that a test scripts."""
 
 import os
 from collections.abc import Iterator
@@ -36,6 +36,27 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
+# What begins so starts servers, and mostly waits for them. The longest come first.
+SERVERS = (
+    "system/test_scale", "system/test_faults", "install", "system", "postgres", "chromium", "nginx",
+    "prometheus",
+)  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave tests that start servers to script/test --all, except those that show a promise."""
+    here = Path(__file__).parent
+
+    def position(item: pytest.Item) -> int:
+        path = item.path.relative_to(here).as_posix()
+        return next((n for n, name in enumerate(SERVERS) if path.startswith(name)), len(SERVERS))
+
+    for item in items:
+        if position(item) < len(SERVERS) and not item.get_closest_marker("promise"):
+            item.add_marker(pytest.mark.full)
+    items.sort(key=position)
+
 
 @pytest.fixture
 def environment() -> dict[str, str]:
@@ -61,6 +82,10 @@ def own_environment(
 ) -> dict[str, str]:
     """Makes ``environment`` that of this process, in an empty working directory."""
     for name in (
+        "B2_API_URL",
+        "B2_APPLICATION_KEY",
+        "B2_APPLICATION_KEY_ID",
+        "B2_CHECK",
         "BZ_SHARED_SECRET_PREVIOUS",
         "COPY_SETTLE_TIME",
         "COPY_TIMEOUT",
@@ -69,6 +94,7 @@ def own_environment(
         "LOG_FORMAT",
         "LOG_LEVEL",
         "METRICS_FROM",
+        "REQUIRE_CHECKSUM",
         "TRUSTED_PROXIES",
         "STATE_DIRECTORY",
     ):

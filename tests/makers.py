@@ -4,24 +4,33 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 import clicks
+import deletion
 import freshness
+from bucket.confirm import Confirmation
+from claims import Claims
+from custody import Safe
 from custom_action import Action, CustomAction
 from database import connect, writing
+from deletion import Ways
 from endings import Endings
-from entries import Operation
+from entries import Deletion, Held, Operation
 from errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from freshness import Reading
 from iconik import Iconik
 from ledger import Ledger
 from paging import Map
-from records import File, Format, Job, Listed, Storage
+from proving import Removal
+from records import ACTIVE, DELETED, File, FileSet, Format, Job, Listed, Storage
+from remove import look_to_remove, note_purge
+from sight import Look, Patience
+from storages import Checked
 from tables import assets, executors
 from turn import begin_term
 
@@ -70,6 +79,15 @@ def on_ll(name: str = "clip.mov", **fields: Any) -> File:
 def on_b2(name: str = "clip.mov", **fields: Any) -> File:
     """A whole file on B2, the twin of what ``on_ll`` makes."""
     return a_file(B2, name, **fields)
+
+
+def half_done(names: Mapping[str, str]) -> dict[str, Deletion]:
+    """Deletions that have begun, without their proofs, by file set id.
+
+    Args:
+        names: the format's name by file set id.
+    """
+    return {each: Deletion(name) for each, name in names.items()}
 
 
 def a_click(action: Action = "add", **fields: Any) -> CustomAction:
@@ -195,6 +213,34 @@ def let_see(engine: sa.Engine, operation: Operation) -> None:
         connection.execute(sa.update(assets).where(mine).values(seen=True))
 
 
+def a_check(**fields: Any) -> Checked:
+    """Two storages that can do their part, seen just now; nothing is in the delete queue."""
+    b2 = Storage(B2, "Masters", "FILES", "B2", "ACTIVE", {})
+    lucidlink = Storage(LL, "LucidLink", "FILES", "FILE", "ACTIVE", {})
+    return Checked(b2, lucidlink, **{"deleted": frozenset(), "until": FOR_EVER, **fields})
+
+
+def confirms(asset_id: str, safe: Safe) -> Confirmation:
+    """Have B2 confirm whatever is asked."""
+    return Confirmation("signed URL")
+
+
+def a_removal(iconik: Iconik, claims: Claims, **fields: Any) -> Removal:
+    """What a Remove works with, in front of storages that can do their part."""
+    given: dict[str, Any] = {"preflight": a_check, "confirm": confirms, **fields}
+    return Removal(iconik, claims, Ways(), LL, B2, **given)
+
+
+def look_and_purge(removal: Removal, held: Held, patience: Patience) -> Look:
+    """Look at an asset that is to be removed, and purge what was only marked."""
+    found = look_to_remove(removal, held, patience)
+    if found.marked:
+        marked = dict.fromkeys(found.marked, held.asset_id)
+        done = deletion.purge(removal.iconik, removal.ways, marked, found.until)
+        note_purge(removal, held, found, done, patience.now_ms)
+    return found
+
+
 class FakeIconik(Iconik):
     """An iconik in memory, which does at once what it is asked.
 
@@ -209,8 +255,16 @@ class FakeIconik(Iconik):
         self.problems: dict[str, IconikError] = {}
         self.before: dict[str, Callable[[], object]] = {}
         self.known_formats: dict[str, list[Format]] = {}
+        self.older_formats: dict[str, list[Format]] = {}
         self.known_files: dict[str, list[File]] = {}
         self.known_statuses: dict[str, dict[str, str]] = {}
+        self.counts: dict[str, int] = {}
+        self.queue: list[str] = []
+        self.storages_known: dict[str, dict[str, Any]] = {}
+        # What deletions are accepted and not carried out, by file set id.
+        self.undeletable: set[str] = set()
+        self.unknown: set[str] = set()
+        self.shows_files = False
         self.contents: dict[str, list[tuple[Any, ...]]] = {}
         self.deletes_at_once = False
         self.purges_at_once = False
@@ -240,7 +294,8 @@ class FakeIconik(Iconik):
     def storage(self, storage_id: str) -> Storage:
         self._answer("storage", storage_id)
         method = "B2" if storage_id == B2 else "FILE"
-        return Storage(storage_id, storage_id, "FILES", method, "ACTIVE", {})
+        known = Storage(storage_id, storage_id, "FILES", method, "ACTIVE", {})
+        return replace(known, **self.storages_known.get(storage_id, {}))
 
     def copy_to_storage(
         self,
@@ -254,53 +309,106 @@ class FakeIconik(Iconik):
         self._answer("copy_to_storage", storage_id, format_name, list(asset_ids), *where)
         return next(self.new_jobs)
 
+    def download_url(self, asset_id: str, file_id: str) -> str:
+        return ""
+
     def asset_exists(self, asset_id: str) -> bool:
         self._answer("asset_exists", asset_id)
         return asset_id in self.known_formats
 
-    def formats(self, asset_id: str) -> list[Format]:
+    def formats(self, asset_id: str, *, all_versions: bool = False) -> list[Format]:
         self._answer("formats", asset_id)
-        return _known(self.known_formats, asset_id)
+        older = self.older_formats.get(asset_id, []) if all_versions else []
+        return [*_known(self.known_formats, asset_id), *older]
 
-    def files(self, asset_id: str, reading: Reading | None = None) -> list[File]:
+    def files(
+        self, asset_id: str, reading: Reading | None = None, *, signed: bool = False
+    ) -> list[File]:
         self._answer("files", asset_id)
         if reading is not None:
             reading.add(freshness.now())
         return _known(self.known_files, asset_id)
 
-    def file_set_statuses(self, asset_id: str, reading: Reading | None = None) -> dict[str, str]:
-        self._answer("file_set_statuses", asset_id)
+    def file_sets(self, asset_id: str, reading: Reading | None = None) -> list[FileSet]:
+        self._answer("file_sets", asset_id)
         if reading is not None:
             reading.add(freshness.now())
-        return _known(self.known_statuses, asset_id)
+        files = {each.file_set_id: each for each in _known(self.known_files, asset_id)}
+        statuses = {each: file.file_set_status or ACTIVE for each, file in files.items()}
+        return [
+            FileSet(
+                each,
+                status,
+                files[each].format_id if each in files else ORIGINAL,
+                files[each].storage_id if each in files else LL,
+                self.counts.get(each),
+            )
+            for each, status in {**statuses, **self.known_statuses.get(asset_id, {})}.items()
+        ]
+
+    def deleted_file_sets(self) -> Iterator[FileSet]:
+        self._answer("deleted_file_sets")
+        return iter([FileSet(each, DELETED) for each in self.queue])
+
+    def search_assets(self, asset_ids: Sequence[str]) -> list[Listed]:
+        self._answer("search_assets", sorted(asset_ids))
+        return [
+            Listed(
+                "assets",
+                each,
+                {"files": [asdict(file) for file in self.known_files[each]]}
+                if self.shows_files
+                else {},
+            )
+            for each in asset_ids
+        ]
+
+    def restore_file_set(self, asset_id: str, file_set_id: str) -> None:
+        self._answer("restore_file_set", asset_id, file_set_id)
+        self._set_status(asset_id, file_set_id, ACTIVE)
 
     def delete_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:
         self._answer("delete_file_set", asset_id, file_set_id, until=until)
-        self._mark(asset_id, file_set_id)
-        return True
+        return self._delete(asset_id, file_set_id, is_purge=False)
 
     def delete_file_sets(self, asset_id: str, file_set_ids: Sequence[str], *, until: float) -> None:
         if not self.deletes_at_once:
             raise NotOffered("delete file sets at once", "this iconik does not offer it (405)")
         self._answer("delete_file_sets", asset_id, list(file_set_ids), until=until)
         for each in file_set_ids:
-            self._mark(asset_id, each)
-
-    def _mark(self, asset_id: str, file_set_id: str) -> None:
-        self.known_statuses.setdefault(asset_id, {})[file_set_id] = "DELETED"
-        self.known_files[asset_id] = [
-            replace(file, file_set_status="DELETED") if file.file_set_id == file_set_id else file
-            for file in self.known_files[asset_id]
-        ]
+            self._delete(asset_id, each, is_purge=True)
 
     def purge_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:
         self._answer("purge_file_set", asset_id, file_set_id, until=until)
-        return True
+        return self._delete(asset_id, file_set_id, is_purge=True)
 
     def purge_file_sets(self, file_set_ids: Sequence[str], *, until: float) -> None:
         if not self.purges_at_once:
             raise NotPermitted("purge file sets", "it needs can_purge_files")
         self._answer("purge_file_sets", sorted(file_set_ids), until=until)
+        for asset_id, files in list(self.known_files.items()):
+            for each in {file.file_set_id for file in files} & set(file_set_ids):
+                self._delete(asset_id, each, is_purge=True)
+
+    def _delete(self, asset_id: str, file_set_id: str, *, is_purge: bool) -> bool:
+        if file_set_id in self.unknown:
+            return False
+        if file_set_id in self.undeletable or asset_id not in self.known_files:
+            return True
+        if is_purge:
+            files = self.known_files[asset_id]
+            self.known_files[asset_id] = [f for f in files if f.file_set_id != file_set_id]
+            self.known_statuses.get(asset_id, {}).pop(file_set_id, None)
+        else:
+            self._set_status(asset_id, file_set_id, DELETED)
+        return True
+
+    def _set_status(self, asset_id: str, file_set_id: str, status: str) -> None:
+        self.known_statuses.setdefault(asset_id, {})[file_set_id] = status
+        self.known_files[asset_id] = [
+            replace(file, file_set_status=status) if file.file_set_id == file_set_id else file
+            for file in self.known_files[asset_id]
+        ]
 
     def collection_contents(self, collection_id: str, side_by_side: Map = map) -> Iterator[Listed]:
         self._answer("collection_contents", collection_id)
@@ -309,6 +417,10 @@ class FakeIconik(Iconik):
     def saved_search_results(self, search_id: str, side_by_side: Map = map) -> Iterator[Listed]:
         self._answer("saved_search_results", search_id)
         yield from (Listed(*each) for each in _known(self.contents, search_id))
+
+    def playlist_items(self, playlist_id: str, side_by_side: Map = map) -> Iterator[Listed]:
+        self._answer("playlist_items", playlist_id)
+        yield from (Listed(*each) for each in _known(self.contents, playlist_id))
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
         self._answer("jobs", list(job_ids))

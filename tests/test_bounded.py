@@ -10,8 +10,9 @@ from contextlib import suppress
 import pytest
 
 import bounded
+import freshness
 from bounded import BoundedAdapter
-from errors import IconikUnavailable
+from errors import IconikUnavailable, TooLate
 from settings import Settings
 from tests.fake_iconik import CLICK_TOKEN, NoPacer
 from tests.makers import FOR_EVER
@@ -124,3 +125,76 @@ def test_no_way_to_iconik_is_without_a_bound(scheme: str) -> None:
         pool = manager.connection_from_url(f"{scheme}://iconik.test")
         assert pool.ConnectionCls.response_class is bounded._Answer
     adapter.close()
+
+
+# Requests that must not be sent late
+
+
+class Suspended:
+    """A clock of a process that is suspended at one of its looks at it.
+
+    Args:
+        at: which look that is, counted from 1.
+    """
+
+    def __init__(self, at: int) -> None:
+        self.looks = 0
+        self._at = at
+
+    def now(self) -> float:
+        self.looks += 1
+        return 10.0 if self.looks < self._at else 17.0
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        yield listener
+
+
+def delete_before(settings: Settings, listener: socket.socket, until: float) -> None:
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    transport = Transport(url, settings.iconik_id, Tokens(CLICK_TOKEN), NoPacer())
+    try:
+        transport.delete("things/1/", "delete it", "can_delete_things", until=until)
+    finally:
+        transport.close()
+
+
+def test_a_process_that_is_suspended_right_before_it_deletes_sends_nothing(
+    settings: Settings, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The transport has looked once, and found that there is time.
+    clock = Suspended(at=2)
+    monkeypatch.setattr(freshness, "now", clock.now)
+    with pytest.raises(TooLate):
+        delete_before(settings, listener, until=15.0)
+    connection, _ = listener.accept()
+    with connection:
+        assert connection.recv(100) == b""
+    assert clock.looks == 2
+
+
+def test_a_process_that_is_suspended_between_head_and_body_sends_no_whole_request(
+    settings: Settings, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "now", Suspended(at=3).now)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    transport = Transport(url, settings.iconik_id, Tokens(CLICK_TOKEN), NoPacer())
+    with pytest.raises(TooLate):
+        transport.delete_many("things/", "delete them", "can", ["1"], until=15.0)
+    transport.close()
+    connection, _ = listener.accept()
+    received = b""
+    with connection:
+        while some := connection.recv(65_536):
+            received += some
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert (b"Content-Length: 14" in head, body) == (True, b"")
+
+
+def test_requests_without_a_limit_are_sent_whenever(start: Start) -> None:
+    transport = start(HEAD + b"\r\n{}")
+    with bounded.sent_before(0.0), bounded.sent_before(None):
+        assert transport.object("GET", "things/1/", "read it", "can") == {}

@@ -21,7 +21,17 @@ from errors import Stopped
 from followed import Copy
 from outcomes import Outcome
 from tables import LET_GO, assets
-from tests.makers import a_click, a_database, a_ledger, a_term, clicked, endings, expanded, found
+from tests.makers import (
+    a_click,
+    a_database,
+    a_ledger,
+    a_term,
+    clicked,
+    endings,
+    expanded,
+    found,
+    half_done,
+)
 from turn import begin_term
 
 NOW = 1_000_000
@@ -128,7 +138,7 @@ def test_a_later_look_at_other_formats_leaves_the_outcome_of_one(engine: sa.Engi
     [
         lambda claims, _: claims.recover(NOW),
         lambda claims, _: claims.take(1, NOW),
-        lambda claims, held: claims.may_delete(held, {"set-1": "ORIGINAL"}),
+        lambda claims, held: claims.may_delete(held, half_done({"set-1": "ORIGINAL"})),
         lambda claims, held: claims.note(held, "done", {}),
         lambda claims, held: claims.copies.begin([held], {}, NOW),
         lambda claims, _: claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {}, ""),
@@ -303,12 +313,12 @@ def test_nothing_is_deleted_while_a_newer_operation_may_still_take_it_over(
     older, _ = clicked_for(engine, action="remove")
     (held,) = older.take(1, NOW)
     newer, _ = unseen_for(engine, action="add")
-    assert not older.may_delete(held, {"set-1": "ORIGINAL"})
+    assert not older.may_delete(held, half_done({"set-1": "ORIGINAL"}))
     older.note(held, "settling", {})
     (contested,) = newer.contested(9, NOW)
     newer.note(contested, "done", {})
     (held,) = older.take(1, NOW)
-    assert older.may_delete(held, {"set-1": "ORIGINAL"})
+    assert older.may_delete(held, half_done({"set-1": "ORIGINAL"}))
 
 
 def test_what_has_been_seen_is_known_when_it_is_taken_again(engine: sa.Engine) -> None:
@@ -317,7 +327,7 @@ def test_what_has_been_seen_is_known_when_it_is_taken_again(engine: sa.Engine) -
     assert not any(each.seen for each in (deleted, noted, copied))
     for each in (deleted, noted, copied):
         each.seen = True
-    assert claims.may_delete(deleted, {"set-1": "ORIGINAL"})
+    assert claims.may_delete(deleted, half_done({"set-1": "ORIGINAL"}))
     claims.note(noted, "settling", {})
     claims.copies.begin([copied], {}, NOW)
     claims.recover(NOW)
@@ -407,9 +417,9 @@ def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
 def test_a_deletion_is_noted_before_it_begins(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, action="remove")
     (held,) = claims.take(1, NOW)
-    assert claims.may_delete(held, {"set-1": "ORIGINAL"}, {"set-1": "format-1"})
-    begun = Memo(deleting={"set-1": "ORIGINAL"}, versions={"set-1": "format-1"})
-    assert stands(engine, operation.number)[1] == begun
+    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+    noted = Memo(deleting=half_done({"set-1": "ORIGINAL"}))
+    assert stands(engine, operation.number)[1] == held.memo == noted
 
 
 @pytest.mark.parametrize("is_known", [True, False])
@@ -421,7 +431,7 @@ def test_nothing_is_deleted_once_a_newer_click_may_want_it(
     newer = clicked(engine, a_click("add"))
     if is_known:
         a_ledger(engine).expand(newer.number, ["a1"], {})
-    assert not claims.may_delete(held, {"set-1": "ORIGINAL"}, {"set-1": "format-1"})
+    assert not claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
     assert held.memo == stands(engine, operation.number)[1] == Memo()
 
 
@@ -429,8 +439,8 @@ def test_a_newer_click_for_another_format_stops_no_deletion(engine: sa.Engine) -
     claims, _ = clicked_for(engine, action="remove", formats=BOTH)
     (held,) = claims.take(1, NOW)
     clicked_for(engine, action="add", formats=("PROXY",))
-    assert claims.may_delete(held, {"set-1": "ORIGINAL"})
-    assert not claims.may_delete(held, {"set-1": "ORIGINAL", "set-2": "PROXY"})
+    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+    assert not claims.may_delete(held, half_done({"set-1": "ORIGINAL", "set-2": "PROXY"}))
 
 
 def test_a_deletion_that_has_begun_is_brought_to_its_end_whoever_is_newer(
@@ -438,11 +448,13 @@ def test_a_deletion_that_has_begun_is_brought_to_its_end_whoever_is_newer(
 ) -> None:
     older, _ = clicked_for(engine, action="remove")
     (held,) = older.take(1, NOW)
-    older.may_delete(held, {"set-1": "ORIGINAL"})
+    older.may_delete(held, half_done({"set-1": "ORIGINAL"}))
     newer, _ = clicked_for(engine, action="add")
     older.recover(NOW)
     assert taken(newer, NOW + GRACE_MS) == {}
-    assert older.take(1, NOW + GRACE_MS) == [Held("a1", (), Memo(deleting={"set-1": "ORIGINAL"}))]
+    assert older.take(1, NOW + GRACE_MS) == [
+        Held("a1", (), Memo(deleting=half_done({"set-1": "ORIGINAL"})))
+    ]
 
 
 # Crashes
@@ -717,7 +729,7 @@ class Clicks(RuleBasedStateMachine):
         held = hands.held[-1]
         held.seen = True
         formats = held.formats[: data.draw(st.integers(1, 2))]
-        if hands.claims.may_delete(held, {f"set-{name}": name for name in formats}):
+        if hands.claims.may_delete(held, half_done({f"set-{name}": name for name in formats})):
             assert not self.wanted_by_newer(hands, held.asset_id, formats)
             self.act(hands, held, formats)
 
@@ -818,7 +830,7 @@ class Clicks(RuleBasedStateMachine):
         endings(self.engine).end(self.operation(hands), self.now)
 
 
-TestClicks = Clicks.TestCase
+TestClicks = pytest.mark.full(Clicks.TestCase)
 TestClicks.settings = settings(
     max_examples=50,
     stateful_step_count=30,
@@ -852,7 +864,7 @@ def test_what_cannot_be_undone_is_on_disk_before_it_is_done(
     claims, _ = clicked_for(engine, action="remove")
     (held,) = claims.take(1, NOW)
     waits_for_disk.clear()
-    assert claims.may_delete(held, {"set-1": "ORIGINAL"})
+    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
     claims.asking([(held, {})], NOW)
     assert waits_for_disk == [True, True]
 

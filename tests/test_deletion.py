@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from deletion import Ways, delete, purge
+from deletion import Done, Ways, delete, purge
 from errors import (
     IconikError,
     IconikRefused,
@@ -20,7 +20,7 @@ from errors import (
 from simulator.harness import wait_for
 from tests.makers import ASSET, FOR_EVER, FakeIconik, on_b2, on_ll
 
-BOUND = 10.0
+BOUND = 60.0
 NO = "no (400)"
 
 
@@ -53,12 +53,12 @@ def names(iconik: FakeIconik) -> list[str]:
 def test_where_iconik_can_file_sets_are_deleted_by_one_request(
     newer: FakeIconik, ways: Ways
 ) -> None:
-    assert delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER) == ([], {})
+    assert delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER) == Done()
     assert newer.calls == [("delete_file_sets", ASSET, ["s1", "s2"])]
 
 
 def test_where_iconik_cannot_they_are_marked_one_by_one(iconik: FakeIconik, ways: Ways) -> None:
-    assert delete(iconik, ways, ASSET, ["s1", "s2"], FOR_EVER) == (["s1", "s2"], {})
+    assert delete(iconik, ways, ASSET, ["s1", "s2"], FOR_EVER) == Done(["s1", "s2"])
     assert names(iconik) == ["delete_file_set", "delete_file_set"]
 
 
@@ -80,7 +80,7 @@ def test_where_finding_out_takes_longer_than_a_proof_holds_the_next_look_goes_on
     with pytest.raises(TooLate):
         delete(newer, ways, ASSET, ["s1"], FOR_EVER)
     del newer.problems["delete_file_set"]
-    assert delete(newer, ways, ASSET, ["s1"], FOR_EVER) == (["s1"], {})
+    assert delete(newer, ways, ASSET, ["s1"], FOR_EVER) == Done(["s1"])
     # Since then it is known, for others too.
     delete(newer, ways, ASSET, ["s2"], FOR_EVER)
     assert len(newer.called("delete_file_sets")) == 1
@@ -91,9 +91,9 @@ def test_that_nothing_was_found_does_not_mean_that_iconik_cannot(
 ) -> None:
     newer.problems["delete_file_sets"] = NotFound("delete them", "no such thing")
     monkeypatch.setattr(newer, "delete_file_set", lambda *_, until: False)
-    assert delete(newer, ways, ASSET, ["s1"], FOR_EVER) == (["s1"], {})
+    assert delete(newer, ways, ASSET, ["s1"], FOR_EVER) == Done(unknown={"s1"})
     newer.problems.clear()
-    assert delete(newer, ways, ASSET, ["s2"], FOR_EVER) == ([], {})
+    assert delete(newer, ways, ASSET, ["s2"], FOR_EVER) == Done()
 
 
 def test_what_worked_once_is_tried_again(newer: FakeIconik, ways: Ways) -> None:
@@ -101,7 +101,7 @@ def test_what_worked_once_is_tried_again(newer: FakeIconik, ways: Ways) -> None:
     newer.problems["delete_file_sets"] = NotFound("delete them", "no such thing")
     delete(newer, ways, ASSET, ["s1"], FOR_EVER)
     newer.problems.clear()
-    assert delete(newer, ways, ASSET, ["s2"], FOR_EVER) == ([], {})
+    assert delete(newer, ways, ASSET, ["s2"], FOR_EVER) == Done()
 
 
 def test_while_it_is_not_known_one_thread_at_a_time_finds_out(
@@ -153,15 +153,15 @@ def test_once_it_is_known_those_who_waited_to_find_out_go_on_side_by_side(
         done = [
             pool.submit(delete, newer, ways, ASSET, [f"s{number}"], FOR_EVER) for number in range(5)
         ]
-        assert [each.result(2 * BOUND) for each in done] == [([], {})] * 5
+        assert [each.result(2 * BOUND) for each in done] == [Done()] * 5
 
 
 def test_what_iconik_would_not_delete_at_once_is_not_deleted_another_way(
     newer: FakeIconik, ways: Ways
 ) -> None:
     newer.problems["delete_file_sets"] = IconikRefused("delete them", "s1 is the last copy (400)")
-    marked, refusals = delete(newer, ways, ASSET, ["s1"], FOR_EVER)
-    assert (marked, list(refusals)) == ([], ["s1"])
+    done = delete(newer, ways, ASSET, ["s1"], FOR_EVER)
+    assert (done.marked, list(done.refusals)) == ([], ["s1"])
     assert not newer.called("delete_file_set", "purge_file_set")
 
 
@@ -173,14 +173,16 @@ def test_one_refused_file_set_does_not_keep_the_others(
             raise IconikRefused("delete them", "s1 is the last copy (400)")
 
     monkeypatch.setattr(newer, "delete_file_sets", delete_file_sets)
-    marked, refusals = delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER)
-    assert (marked, list(refusals)) == ([], ["s1"])
+    done = delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER)
+    assert (done.marked, list(done.refusals)) == ([], ["s1"])
 
 
 def test_a_missing_role_is_told_of_each(newer: FakeIconik, ways: Ways) -> None:
     newer.problems["delete_file_sets"] = NotPermitted("delete them", "it needs can_delete_files")
     told = "could not delete them: it needs can_delete_files"
-    assert delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER) == ([], {"s1": told, "s2": told})
+    assert delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER) == Done(
+        refusals={"s1": told, "s2": told}
+    )
     assert not newer.called("delete_file_set")
 
 
@@ -194,7 +196,7 @@ def test_a_refusal_to_mark_one_does_not_keep_the_others(
 
     monkeypatch.setattr(iconik, "delete_file_set", delete_file_set)
     refusals = {"s1": "could not delete s1: no (400)"}
-    assert delete(iconik, ways, ASSET, ["s1", "s2"], FOR_EVER) == (["s2"], refusals)
+    assert delete(iconik, ways, ASSET, ["s1", "s2"], FOR_EVER) == Done(["s2"], refusals=refusals)
 
 
 @pytest.mark.parametrize("call", ["delete_file_sets", "delete_file_set"])
@@ -218,6 +220,13 @@ def test_what_was_proven_long_ago_is_not_deleted(
     assert names(iconik) == []
 
 
+def test_what_iconik_does_not_know_is_neither_marked_nor_refused(
+    iconik: FakeIconik, ways: Ways
+) -> None:
+    iconik.unknown.add("s1")
+    assert delete(iconik, ways, ASSET, ["s1", "s2"], FOR_EVER) == Done(["s2"], {"s1"})
+
+
 # Purging
 
 TWO = {"s1": "a1", "s2": "a2"}
@@ -225,7 +234,7 @@ TWO = {"s1": "a1", "s2": "a2"}
 
 def test_file_sets_of_many_assets_are_purged_by_one_request(iconik: FakeIconik, ways: Ways) -> None:
     iconik.purges_at_once = True
-    assert purge(iconik, ways, TWO, FOR_EVER) == {}
+    assert purge(iconik, ways, TWO, FOR_EVER) == Done()
     assert iconik.calls == [("purge_file_sets", ["s1", "s2"])]
 
 
@@ -242,7 +251,7 @@ def test_that_many_cannot_be_purged_at_once_is_found_out_once(
     iconik.purges_at_once = True
     iconik.problems["purge_file_sets"] = answer("purge them", "no")
     for _ in range(2):
-        assert purge(iconik, ways, TWO, FOR_EVER) == {}
+        assert purge(iconik, ways, TWO, FOR_EVER) == Done()
     assert len(iconik.called("purge_file_sets")) == 1
     assert len(iconik.called("purge_file_set")) == 4
 
@@ -253,8 +262,13 @@ def test_many_that_are_refused_are_purged_one_by_one_and_the_next_are_tried_agai
     iconik.purges_at_once = True
     iconik.problems["purge_file_sets"] = IconikRefused("purge them", NO)
     for _ in range(2):
-        assert purge(iconik, ways, TWO, FOR_EVER) == {}
+        assert purge(iconik, ways, TWO, FOR_EVER) == Done()
     assert len(iconik.called("purge_file_sets")) == 2
+
+
+def test_a_purge_of_what_iconik_does_not_know_is_told(iconik: FakeIconik, ways: Ways) -> None:
+    iconik.unknown.add("s1")
+    assert purge(iconik, ways, TWO, FOR_EVER) == Done(unknown={"s1"})
 
 
 def test_a_refused_purge_is_told_of_the_file_set_that_it_was_about(
@@ -262,7 +276,7 @@ def test_a_refused_purge_is_told_of_the_file_set_that_it_was_about(
 ) -> None:
     iconik.problems["purge_file_set"] = IconikRefused("purge it", NO)
     told = "could not purge it: no (400)"
-    assert purge(iconik, ways, TWO, FOR_EVER) == {"s1": told, "s2": told}
+    assert purge(iconik, ways, TWO, FOR_EVER) == Done(refusals={"s1": told, "s2": told})
 
 
 @pytest.mark.parametrize("call", ["purge_file_sets", "purge_file_set"])
@@ -300,4 +314,4 @@ def test_what_iconik_does_not_have_all_operations_know(iconik: FakeIconik, ways:
     for _ in range(2):
         delete(iconik, Ways(ways), ASSET, ["s1"], FOR_EVER)
     iconik.deletes_at_once = True
-    assert delete(iconik, Ways(ways), ASSET, ["s1"], FOR_EVER) == (["s1"], {})
+    assert delete(iconik, Ways(ways), ASSET, ["s1"], FOR_EVER) == Done(["s1"])

@@ -12,7 +12,17 @@ from entries import Operation
 from history import History
 from inspecting import Inspection
 from outcomes import LEFT, Outcome, given_up, report
-from tests.makers import a_click, a_database, a_ledger, a_term, clicked, endings, expanded, found
+from tests.makers import (
+    a_click,
+    a_database,
+    a_ledger,
+    a_term,
+    clicked,
+    endings,
+    expanded,
+    found,
+    half_done,
+)
 from turn import begin_term
 
 NOW = 1_000_000
@@ -75,11 +85,11 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
     ledger.expand(operation.number, [], {"collection c": "no such", "collection b": "no such"})
     done, given, asked, deleting, _ = claims.take(5, NOW)
     claims.note(done, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
-    claims.may_delete(given, {"set-1": "ORIGINAL"})
+    claims.may_delete(given, half_done({"set-1": "ORIGINAL"}))
     claims.note(given, "done", given_up(BOTH, given.memo.deleting, "iconik answered 400"))
     asked.memo.asked["PROXY"] = ""
     claims.note(asked, "copying", {"ORIGINAL": Outcome("vanished", "iconik knows it no more")})
-    claims.may_delete(deleting, {"set-2": "ORIGINAL"})
+    claims.may_delete(deleting, half_done({"set-2": "ORIGINAL"}))
     endings(engine).fail(operation.number, "no token is good any more", NOW)
     of_report = report(
         found(engine, operation.id),

@@ -15,20 +15,23 @@ import freshness
 import looking
 import operations
 import stop_request
+from bucket.confirm import Bucket
 from claims import Claims
 from custom_action import CustomAction
 from deletion import Ways
+from entries import Memo
 from errors import (
     IconikError,
     IconikRefused,
     IconikUnavailable,
+    Incomplete,
     NotFound,
     NotPermitted,
     Stopped,
     TokenRejected,
 )
 from operations import Operations, Run
-from outcomes import report
+from outcomes import ACCEPTED, Outcome, report
 from paging import Map
 from records import Format, Job, Listed, Storage
 from rivals import formats_left
@@ -51,8 +54,9 @@ from tests.makers import (
     on_ll,
 )
 from turn import Clock, Turn, begin_term
+from verification import Verification
 
-BOUND = 10.0
+BOUND = 60.0
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
 
 
@@ -86,7 +90,8 @@ class Bench:
 
     def run(self, operation_id: str, click: CustomAction) -> dict[str, Any]:
         """Run an operation to its end; returns its report."""
-        Run(operation_id, click, self.turn(), self.iconik, self.settings, Ways()).run()
+        turn, bucket = self.turn(), Bucket(self.settings)
+        Run(operation_id, click, turn, self.iconik, self.settings, Ways(), bucket).run()
         operation, ledger = found(self.engine, operation_id), a_ledger(self.engine)
         number = operation.number
         return report(operation, ledger.outcomes(number), ledger.gone(number))
@@ -99,12 +104,19 @@ class Bench:
         """Click, and run."""
         return self.run(self.click(click), click)
 
+    def report(self, number: int) -> dict[str, Any]:
+        """The report of an operation that has run."""
+        operation, ledger = found(self.engine, f"operation-{number}"), a_ledger(self.engine)
+        return report(operation, ledger.outcomes(number), ledger.gone(number))
+
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     # Each wait is one wait, and what was asked a moment ago is seen.
     monkeypatch.setattr(operations, "STOP_INTERVAL", 3600.0)
     monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
+    # Nobody waits for an index.
+    monkeypatch.setattr(Verification, "first_due_ms", lambda _: 0)
     with a_database(tmp_path) as engine:
         yield Bench(engine)
 
@@ -306,13 +318,13 @@ def test_what_is_marked_does_not_wait_for_a_slow_look_at_another(
     monkeypatch.setattr(looking, "PURGE_INTERVAL", 0.02)
     purged_first: list[bool] = []
 
-    def see_slowly(iconik: FakeIconik, asset_id: str) -> Sight | None:
+    def see_slowly(iconik: FakeIconik, asset_id: str, **options: Any) -> Sight | None:
         if asset_id == "a2":
             wait_for("the purge", lambda: iconik.called("purge_file_set"), BOUND)
             purged_first.append(True)
-        return see(iconik, asset_id)
+        return see(iconik, asset_id, **options)
 
-    monkeypatch.setattr("remove.see", see_slowly)
+    monkeypatch.setattr("proving.see", see_slowly)
     assert bench.do(of_two_assets(bench))["counts"]["removed"] == 2
     assert purged_first
 
@@ -325,13 +337,13 @@ def test_what_was_read_too_long_ago_is_read_again_before_it_is_deleted(
     bench.iconik.deletes_at_once = deletes_at_once
     seen: list[Sight] = []
 
-    def see_slowly(*arguments: Any) -> Sight | None:
-        found = see(*arguments)
+    def see_slowly(*arguments: Any, **options: Any) -> Sight | None:
+        found = see(*arguments, **options)
         assert found
         seen.append(replace(found, until=found.until if seen else freshness.now()))
         return seen[-1]
 
-    monkeypatch.setattr("remove.see", see_slowly)
+    monkeypatch.setattr("proving.see", see_slowly)
     bench.iconik.has(on_b2(), on_ll())
     bench.iconik.known_statuses[ASSET] = {on_ll().file_set_id: "ACTIVE"}
     assert bench.do(a_click("remove", asset_ids=(ASSET,)))["counts"]["removed"] == 1
@@ -347,14 +359,14 @@ def test_one_that_was_read_too_long_ago_holds_up_no_other(
     bench.iconik.known_statuses["a1"] = {"ll-a1": "ACTIVE"}
     seen: list[str] = []
 
-    def see_slowly(iconik: FakeIconik, asset_id: str) -> Sight | None:
-        found = see(iconik, asset_id)
+    def see_slowly(iconik: FakeIconik, asset_id: str, **options: Any) -> Sight | None:
+        found = see(iconik, asset_id, **options)
         assert found
         is_first = asset_id == "a1" and "a1" not in seen
         seen.append(asset_id)
         return replace(found, until=freshness.now() if is_first else found.until)
 
-    monkeypatch.setattr("remove.see", see_slowly)
+    monkeypatch.setattr("proving.see", see_slowly)
     assert bench.do(click)["counts"]["removed"] == 2
     # Before it is seen whether iconik is away, which is asked once all of a batch were looked at.
     calls = bench.iconik.calls
@@ -389,10 +401,10 @@ def test_an_unanswered_purge_of_several_assets_is_proven_anew_for_each(bench: Be
     bench.iconik.problems["purge_file_sets"] = AWAY
     told = bench.do(of_two_assets(bench))
     assert (told["counts"]["removed"], told["problems"]) == (2, [])
-    # Read again, and purged each by itself.
+    # Read again, purged each by itself, and verified.
     assert len(bench.iconik.called("purge_file_sets")) == 1
     assert len(bench.iconik.called("purge_file_set")) == 2
-    assert len(bench.iconik.called("file_set_statuses")) == 2
+    assert len(bench.iconik.called("file_sets")) == 4
 
 
 @pytest.mark.usefixtures("clock")
@@ -404,7 +416,7 @@ def test_what_must_be_copied_waits_where_the_purge_of_the_same_asset_was_not_ans
     bench.iconik.has(on_b2(), on_ll(), on_ll("proxy.mov", **proxy), formats=formats)
     bench.iconik.problems["purge_file_set"] = AWAY
     bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
-    bench.iconik.before["file_set_statuses"] = bench.iconik.problems.clear
+    bench.iconik.before["file_sets"] = bench.iconik.problems.clear
     told = bench.do(a_click("remove", asset_ids=(ASSET,), formats=("ORIGINAL", "PROXY")))
     assert (told["counts"]["removed"], told["counts"]["kept"]) == (1, 1)
     assert len(bench.iconik.called("copy_to_storage")) == 1
@@ -474,7 +486,7 @@ def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
     bench.iconik.has(on_ll(), on_b2())
     formats = bench.iconik.formats
 
-    def answers_about_others(asset_id: str) -> list[Format]:
+    def answers_about_others(asset_id: str, *, all_versions: bool = False) -> list[Format]:
         if asset_id == ASSET:
             raise AWAY
         return formats(asset_id)
@@ -490,6 +502,22 @@ def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
             "reason": "could not list the files: iconik answered 503, 10 times over",
         }
     ]
+
+
+def test_an_asset_whose_list_of_files_stays_incomplete_is_given_up_soon(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000_000]
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
+    bench.iconik.has(on_ll(), on_b2())
+    lack = "it could not be read completely: 6 of 8 objects"
+    bench.iconik.problems["files"] = Incomplete("list the files", lack)
+    told = bench.do(a_click("remove", asset_ids=(ASSET,)))
+    assert [each["reason"] for each in told["problems"]] == [
+        f"could not list the files: {lack}, {looking.MOST_INCOMPLETE} times over"
+    ]
+    assert len(bench.iconik.called("files")) == looking.MOST_INCOMPLETE
 
 
 def never_lists(bench: Bench, broken: str) -> None:
@@ -534,8 +562,8 @@ def test_assets_that_iconik_does_not_answer_about_take_one_line_however_many_and
     monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
     bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
     bench.iconik.problems["formats"] = AWAY
-    told = bench.do(a_click("remove", asset_ids=tuple(f"asset-{n}" for n in range(9))))
-    assert told["counts"]["failed"] == 9
+    told = bench.do(a_click("remove", asset_ids=tuple(f"asset-{n}" for n in range(3))))
+    assert told["counts"]["failed"] == 3
     lines = [each for each in caplog.messages if each.endswith("; the others go on")]
     assert len(lines) == 1
 
@@ -576,7 +604,7 @@ def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) ->
     ("method", "problem", "reason"),
     [
         ("purge_file_set", AWAY, "could not list the files: iconik answered 503, 10 times over"),
-        ("file_set_statuses", NotPermitted("list it", "no (403)"), "could not list it: no (403)"),
+        ("file_sets", NotPermitted("list it", "no (403)"), "could not list it: no (403)"),
     ],
     ids=["no answer", "refusal"],
 )
@@ -598,11 +626,7 @@ def test_a_deletion_that_a_newer_click_took_over_half_done_is_told_when_it_is_gi
     told = bench.do(REMOVE)
     (found,) = told["problems"]
     assert (told["counts"]["failed"], told["counts"]["superseded"]) == (1, 0)
-    assert found["reason"] == (
-        f"{reason}; its deletion was not finished: file set {on_ll().file_set_id} may lie in "
-        "iconik's delete queue, proven safe on B2 when it was marked: restore it there, or purge "
-        "it if nobody has edited it since"
-    )
+    assert found["reason"] == (f"{reason}: file set {on_ll().file_set_id} was restored")
 
 
 def test_a_deletion_that_was_finished_counts_though_a_newer_click_takes_over_the_rest(
@@ -738,6 +762,250 @@ def test_where_nothing_can_be_copied_to_b2_what_needs_no_copy_is_removed(
         "settings, allow to read 'storage-ll' and to write 'storage-b2'"
     ]
     assert not bench.iconik.called("copy_to_storage")
+
+
+# Storages that change while an operation runs
+
+
+def after_their_copy(bench: Bench, change: Callable[[], object]) -> dict[str, Any]:
+    """Remove an asset that has to be copied to B2 first, and change something meanwhile."""
+    bench.iconik.has(on_ll())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+
+    def finish(wait: int) -> None:
+        if wait == 3:
+            change()
+            bench.iconik.has(on_ll(), on_b2())
+            bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+
+    bench.stopping.at_wait = finish
+    return bench.do(REMOVE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({B2: {"status": "INACTIVE"}}, "is INACTIVE"),
+        ({LL: {"settings": {"delete": False}}}, "nothing can be deleted from LucidLink"),
+        ({LL: {"method": "B2"}, B2: {"method": "FILE"}}, "but its method is B2"),
+    ],
+    ids=["inactive", "no deletion", "exchanged"],
+)
+def test_a_storage_that_changes_while_a_copy_runs_ends_the_operation(
+    bench: Bench, changes: dict[str, dict[str, Any]], told: str
+) -> None:
+    found = after_their_copy(bench, lambda: bench.iconik.storages_known.update(changes))
+    assert found["result"] == "failed"
+    assert told in found["failure"]
+    assert not bench.iconik.called("delete_file_set", "delete_file_sets")
+
+
+def test_storages_are_not_looked_at_again_for_each_asset(bench: Bench) -> None:
+    assert bench.do(of_two_assets(bench))["counts"]["removed"] == 2
+    assert len(bench.iconik.called("storage")) == 2
+    assert len(bench.iconik.called("deleted_file_sets")) == 1
+
+
+# Deletions that an operation leaves when it ends
+
+
+def marked_by_a_failed_one(bench: Bench, *, is_restored: bool = False) -> None:
+    """Have a Remove fail between the mark and the purge of its asset."""
+    bench.iconik.has(on_ll(), on_b2())
+    problem: IconikError = TokenRejected("purge it", "no token is good (401)")
+    bench.iconik.problems = {"purge_file_set": problem}
+    if not is_restored:
+        bench.iconik.problems["restore_file_set"] = problem
+    assert bench.do(REMOVE)["result"] == "failed"
+    bench.iconik.problems.clear()
+    bench.iconik.calls.clear()
+
+
+def left(bench: Bench, number: int) -> Memo:
+    ((_, memo, _),) = a_ledger(bench.engine).outcomes(number)
+    return memo
+
+
+LL_SET = on_ll().file_set_id
+
+
+def test_what_a_failing_operation_has_marked_is_restored(bench: Bench) -> None:
+    marked_by_a_failed_one(bench, is_restored=True)
+    (problem,) = bench.report(1)["problems"]
+    assert problem["reason"] == (
+        f"the operation ended before its deletion was finished: file set {LL_SET} was restored"
+    )
+    assert bench.iconik.known_statuses[ASSET] == {LL_SET: "ACTIVE"}
+    assert left(bench, 1) == Memo()
+
+
+def test_what_a_failed_operation_has_left_marked_is_finished_by_the_next_remove(
+    bench: Bench,
+) -> None:
+    marked_by_a_failed_one(bench)
+    assert list(left(bench, 1).unfinished) == [LL_SET]
+    assert bench.do(REMOVE)["counts"]["removed"] == 1
+    assert bench.iconik.called("purge_file_set") == [("purge_file_set", ASSET, LL_SET)]
+    assert (left(bench, 1), left(bench, 2)) == (Memo(), Memo())
+    (problem,) = bench.report(1)["problems"]
+    assert problem["reason"] == "its deletion was not finished, and is left to a newer click"
+
+
+def test_what_a_failed_operation_has_left_marked_is_restored_by_the_next_remove_if_unproven(
+    bench: Bench,
+) -> None:
+    marked_by_a_failed_one(bench)
+    bench.iconik.has(on_ll(file_set_status="DELETED"), on_b2(size=7))
+    (problem,) = bench.do(REMOVE)["problems"]
+    assert problem["reason"].endswith(f"file set {LL_SET} was restored")
+    assert not bench.iconik.called("purge_file_set")
+
+
+def test_what_a_failed_remove_has_left_marked_is_restored_by_an_add(bench: Bench) -> None:
+    marked_by_a_failed_one(bench)
+    assert bench.do(ADD)["counts"]["there"] == 1
+    assert bench.iconik.called("restore_file_set", "copy_to_storage") == [
+        ("restore_file_set", ASSET, LL_SET)
+    ]
+    ((_, memo, outcomes),) = a_ledger(bench.engine).outcomes(2)
+    told = f"an earlier operation marked it deleted: file set {LL_SET} was restored"
+    assert (memo.deleting, outcomes) == ({}, {"ORIGINAL": Outcome("there", told)})
+
+
+def test_beside_a_file_set_that_can_not_be_restored_nothing_is_copied(bench: Bench) -> None:
+    marked_by_a_failed_one(bench)
+    bench.iconik.problems["restore_file_set"] = NotPermitted("restore it", "no (403)")
+    told = bench.do(ADD)
+    assert told["counts"]["failed"] == 1
+    assert "restore file set" in told["problems"][0]["reason"]
+    assert not bench.iconik.called("copy_to_storage")
+
+
+def test_what_iconik_has_purged_by_itself_is_copied_anew_by_an_add(bench: Bench) -> None:
+    marked_by_a_failed_one(bench)
+    bench.iconik.has(on_b2())
+    bench.iconik.known_statuses.clear()
+    bench.iconik.problems["restore_file_set"] = NotFound("restore it", "no such thing (404)")
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    assert bench.do(ADD)["counts"]["copied"] == 1
+
+
+def test_what_was_left_of_another_format_or_storage_is_left_alone(bench: Bench) -> None:
+    marked_by_a_failed_one(bench)
+    bench.iconik.has(on_b2(), formats=[a_format("PROXY")])
+    bench.do(a_click("remove", asset_ids=(ASSET,), formats=("PROXY",)))
+    bench.do(a_click("add", asset_ids=(ASSET,), ll_storage_id="another-storage"))
+    assert list(left(bench, 1).unfinished) == [LL_SET]
+
+
+def test_an_accepted_deletion_of_a_failing_operation_is_told_to_be_unverified(
+    bench: Bench,
+) -> None:
+    bench.iconik.has(on_ll(), on_b2())
+    bench.iconik.problems["file_sets"] = TokenRejected("list it", "no token is good (401)")
+    told = bench.do(REMOVE)
+    ((_, memo, outcomes),) = a_ledger(bench.engine).outcomes(1)
+    assert (told["result"], memo) == ("failed", Memo())
+    proof = "size, by records alone"
+    assert outcomes == {"ORIGINAL": Outcome("removed", ACCEPTED, proof)}
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_restoration_without_an_answer_is_tried_again_for_each_asset(bench: Bench) -> None:
+    bench.iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
+    bench.iconik.problems["restore_file_set"] = AWAY
+    bench.iconik.before["file_sets"] = lambda: bench.iconik.problems.pop("restore_file_set")
+    told = bench.do(of_two_assets(bench))
+    assert told["counts"]["failed"] == 2
+    assert all(each["reason"].endswith("was restored") for each in told["problems"])
+
+
+def test_while_deletions_are_verified_no_second_verification_begins(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "FIRST_BATCH", 1)
+    monkeypatch.setattr(looking, "LARGEST_BATCH", {"remove": 1})
+    go_on, began = threading.Event(), list[int]()
+    verify = Verification.run
+
+    def verify_slowly(self: Verification, least: int = 1) -> bool:
+        began.append(least)
+        if least > 1:
+            go_on.wait(BOUND)
+        return verify(self, least)
+
+    monkeypatch.setattr(Verification, "run", verify_slowly)
+    asset_ids = [f"a{number}" for number in range(4)]
+    for each in asset_ids:
+        bench.iconik.has(on_b2(), on_ll(file_set_id=f"ll-{each}"), asset_id=each)
+    looked_at = iter(range(10))
+    see_next = bench.iconik.formats
+
+    def formats(asset_id: str, *, all_versions: bool = False) -> list[Format]:
+        if next(looked_at) == 3:
+            go_on.set()
+        return see_next(asset_id)
+
+    monkeypatch.setattr(bench.iconik, "formats", formats)
+    click = a_click("remove", asset_ids=tuple(asset_ids))
+    assert bench.do(click)["counts"]["removed"] == 4
+    # Four batches, and one after all of them.
+    assert 1 <= len([least for least in began if least > 1]) < 4
+
+
+# What the leader sees to
+
+
+def tidy(bench: Bench, monkeypatch: pytest.MonkeyPatch, *, has_token: bool = True) -> None:
+    """See to what operations left that have ended, as the leader does now and then."""
+    monkeypatch.setattr(operations, "Iconik", lambda transport: bench.iconik)
+    Operations(replace(bench.settings, iconik_token="a-token" if has_token else None)).tidy(
+        bench.turn()
+    )
+
+
+def test_the_leader_restores_what_ended_operations_have_left_marked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked_by_a_failed_one(bench)
+    tidy(bench, monkeypatch)
+    (problem,) = bench.report(1)["problems"]
+    assert problem["reason"].endswith(f"file set {LL_SET} was restored")
+    assert left(bench, 1) == Memo()
+    bench.iconik.calls.clear()
+    tidy(bench, monkeypatch)
+    assert bench.iconik.calls == []
+
+
+def test_the_leader_leaves_alone_what_a_running_operation_is_about(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked_by_a_failed_one(bench)
+    expanded_by(bench, bench.click(REMOVE))
+    tidy(bench, monkeypatch)
+    assert bench.iconik.calls == []
+
+
+def test_the_leader_tries_again_later_what_iconik_did_not_answer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked_by_a_failed_one(bench)
+    bench.iconik.problems["restore_file_set"] = AWAY
+    tidy(bench, monkeypatch)
+    assert list(left(bench, 1).unfinished) == [LL_SET]
+    bench.iconik.problems.clear()
+    tidy(bench, monkeypatch)
+    assert left(bench, 1) == Memo()
+
+
+def test_a_leader_without_a_token_says_what_it_needs(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    marked_by_a_failed_one(bench)
+    tidy(bench, monkeypatch, has_token=False)
+    assert "set ICONIK_TOKEN to have them restored, or click again" in caplog.messages[-1]
+    assert list(left(bench, 1).unfinished) == [LL_SET]
 
 
 def test_an_unknown_storage_is_named(bench: Bench) -> None:

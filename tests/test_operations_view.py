@@ -14,7 +14,7 @@ from operations_view import Moment
 from outcomes import LEFT, NOT_COME_TO, Outcome, report
 from remedies import USUAL, what_to_do
 from reported import Asset
-from tests.makers import an_operation
+from tests.makers import an_operation, half_done
 
 NOW = 1_700_000_000_000
 MINUTE = 60_000
@@ -205,13 +205,13 @@ def test_what_was_not_come_to_is_undone() -> None:
 @pytest.mark.parametrize("failure", ["no token is good", None])
 def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | None) -> None:
     operation = running(ended_ms=NOW, failure=failure, formats=("ORIGINAL", "PROXY"))
-    memo = Memo(deleting={"set-1": "ORIGINAL"})
+    memo = Memo(deleting=half_done({"set-1": "ORIGINAL"}))
     asset = an_asset(memo=memo, PROXY=Outcome("superseded", "a newer click took over"))
     problems = report(operation, [("a1", memo, asset.outcomes)], {})["problems"]
     (half, left) = view.asset_rows(operation, [asset])
     assert {**problems[0], "what_to_do": what_to_do("failed", half["reason"])} == half
     assert (half["kind"], left["kind"]) == ("failed", "superseded")
-    assert "file set set-1 may lie in iconik's delete queue" in half["reason"]
+    assert "file set set-1 may be in iconik's delete queue" in half["reason"]
 
 
 def test_what_could_not_be_opened_has_a_row() -> None:
@@ -254,7 +254,24 @@ def test_no_cell_is_taken_for_a_formula(cell: str) -> None:
     assert view.harmless(cell) == f"'{cell}"
 
 
-@pytest.mark.parametrize("cell", ["", "clip.mov differs = twice", "kept", "a1-b2", "'="])
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("x;=cmd|' /C calc'!A0.mov", "x;'=cmd|' /C calc'!A0.mov"),
+        ("x; +1;-1;\t@a", "x;' +1;'-1;'\t@a"),
+        ('x;"=1";""=1', 'x;\'"=1";\'""=1'),
+        (";;=1", ";;'=1"),
+    ],
+)
+def test_no_part_of_a_cell_is_taken_for_a_formula_where_a_semicolon_separates(
+    cell: str, shown: str
+) -> None:
+    assert view.harmless(cell) == shown
+
+
+@pytest.mark.parametrize(
+    "cell", ["", "clip.mov differs = twice", "kept", "a1-b2", "'=", "one; two = 2; 3"]
+)
 def test_other_cells_are_as_they_are(cell: str) -> None:
     assert view.harmless(cell) == cell
 

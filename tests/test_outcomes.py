@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from entries import Memo
-from outcomes import COUNTED, Outcome, in_words, merged, report, unfinished
-from tests.makers import an_operation
+from outcomes import COUNTED, PROOFS, Outcome, in_words, merged, report, unfinished
+from tests.makers import an_operation, half_done
 
 KEPT = Outcome("kept", "clip.mov differs from its master")
 Asset = tuple[str, Memo, dict[str, Outcome]]
@@ -85,7 +85,7 @@ def test_a_report_says_what_was_asked_for_and_when() -> None:
         "retried_by": None,
         "result": "running",
         "failure": None,
-        "counts": dict.fromkeys(("assets", *COUNTED, "undone"), 0),
+        "counts": dict.fromkeys(("assets", *COUNTED, "undone", *PROOFS), 0),
         "problems": [],
     }
 
@@ -141,23 +141,23 @@ def test_an_operation_that_goes_on_has_left_nothing_undone() -> None:
 
 
 def test_a_failed_operation_tells_of_half_done_deletions() -> None:
-    half = an_asset(memo=Memo(deleting={"set-1": "ORIGINAL"}))
+    half = an_asset(memo=Memo(deleting=half_done({"set-1": "ORIGINAL"})))
     (found,) = told(half, failure="no token is good")["problems"]
     assert found["kind"] == "failed"
-    assert "file set set-1 may lie in iconik's delete queue" in found["reason"]
+    assert "file set set-1 may be in iconik's delete queue" in found["reason"]
 
 
 def test_a_half_done_deletion_counts_as_failed_and_not_as_undone() -> None:
-    half = an_asset(memo=Memo(deleting={"set-1": "ORIGINAL", "set-2": "ORIGINAL"}))
+    half = an_asset(memo=Memo(deleting=half_done({"set-1": "ORIGINAL", "set-2": "ORIGINAL"})))
     counts = told(half, failure="no token is good")["counts"]
     assert {name: count for name, count in counts.items() if count} == {"assets": 1, "failed": 1}
 
 
 def test_a_half_done_deletion_is_told_though_a_newer_click_took_over() -> None:
-    memo = Memo(deleting={"set-1": "ORIGINAL"})
+    memo = Memo(deleting=half_done({"set-1": "ORIGINAL"}))
     left = an_asset(memo=memo, ORIGINAL=Outcome("superseded", "a newer click took over"))
     (found,) = told(left, failure="no token is good")["problems"]
-    assert "file set set-1 may lie in iconik's delete queue" in found["reason"]
+    assert "file set set-1 may be in iconik's delete queue" in found["reason"]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,9 @@ def test_a_half_done_deletion_is_told_though_a_newer_click_took_over() -> None:
 def test_a_half_done_deletion_is_told_however_its_operation_ended(
     operation: dict[str, Any], result: str, kind: Any
 ) -> None:
-    half = an_asset(memo=Memo(deleting={"set-1": "ORIGINAL"}), ORIGINAL=Outcome(kind, "why"))
+    half = an_asset(
+        memo=Memo(deleting=half_done({"set-1": "ORIGINAL"})), ORIGINAL=Outcome(kind, "why")
+    )
     found = told(half, **operation)
     assert (found["result"], found["counts"]["failed"]) == (result, 1)
     assert problem(unfinished("set-1"), "failed") in found["problems"]
@@ -183,13 +185,13 @@ def test_a_half_done_deletion_is_told_however_its_operation_ended(
 def test_a_half_done_deletion_that_its_outcome_tells_is_not_told_again() -> None:
     reason = "seen after file set set-1 was marked: restore it from iconik's delete queue"
     failed = Outcome("failed", reason)
-    found = told(an_asset(memo=Memo(deleting={"set-1": "ORIGINAL"}), ORIGINAL=failed))
+    found = told(an_asset(memo=Memo(deleting=half_done({"set-1": "ORIGINAL"})), ORIGINAL=failed))
     assert (found["problems"], found["counts"]["failed"]) == ([problem(reason, "failed")], 1)
 
 
 def test_a_half_done_deletion_of_a_format_that_failed_otherwise_is_told_and_counted_once() -> None:
     failed = Outcome("failed", "could not delete file set set-1 of asset a1: no (403)")
-    found = told(an_asset(memo=Memo(deleting={"set-1": "ORIGINAL"}), ORIGINAL=failed))
+    found = told(an_asset(memo=Memo(deleting=half_done({"set-1": "ORIGINAL"})), ORIGINAL=failed))
     reasons = [each["reason"] for each in found["problems"]]
     assert (reasons, found["counts"]["failed"]) == ([failed.reason, unfinished("set-1")], 1)
 
@@ -199,9 +201,9 @@ def test_an_operation_that_ended_by_itself_tells_of_no_copy_that_it_left() -> No
 
 
 def test_an_operation_that_goes_on_may_yet_end_its_deletions() -> None:
-    assert told(an_asset(memo=Memo(deleting={"set-1": "ORIGINAL"})), ended_ms=None) == told(
-        an_asset(), ended_ms=None
-    )
+    assert told(
+        an_asset(memo=Memo(deleting=half_done({"set-1": "ORIGINAL"}))), ended_ms=None
+    ) == told(an_asset(), ended_ms=None)
 
 
 # In words

@@ -11,7 +11,7 @@ from claims import Claims
 from entries import Operation
 from outcomes import Outcome
 from reported import FIRST, Place, Reported
-from tests.makers import a_click, a_database, a_term, endings, expanded, found
+from tests.makers import a_click, a_database, a_term, endings, expanded, found, half_done
 from turn import begin_term
 
 NOW = 1_000_000
@@ -131,7 +131,7 @@ def test_half_done_deletions_are_found_among_what_failed(
     operation = expanded(engine, a_click("remove"), ["a1", "a2", "a3"])
     claims = Claims(engine, operation, a_term(engine))
     first, second, third = claims.take(3, NOW)
-    assert claims.may_delete(first, {"set-1": "ORIGINAL"})
+    assert claims.may_delete(first, half_done({"set-1": "ORIGINAL"}))
     claims.note(second, "done", {"ORIGINAL": Outcome("failed", "no")})
     claims.note(third, "done", {"ORIGINAL": REMOVED})
     assert [each.asset_id for each in reported.page(operation, 9, show="failed")] == ["a2"]

@@ -1,12 +1,14 @@
 """One asset as iconik shows it, and what is asked of iconik for that."""
 
+from collections.abc import Collection, Mapping
+
 import pytest
 
 import freshness
-from errors import IconikUnavailable, NotFound
+from errors import IconikRefused, IconikUnavailable, NotFound
 from outcomes import Outcome
 from sight import Look, Patience, Sight, see, vanished
-from tests.makers import ASSET, FakeIconik, a_format, on_b2, on_ll
+from tests.makers import ASSET, ORIGINAL, FakeIconik, a_format, on_b2, on_ll
 
 LL_SET = on_ll().file_set_id
 
@@ -22,10 +24,22 @@ def test_two_requests_show_an_asset(iconik: FakeIconik) -> None:
     assert iconik.calls == [("formats", ASSET), ("files", ASSET)]
 
 
+def test_formats_of_older_versions_are_seen_where_they_are_wanted(iconik: FakeIconik) -> None:
+    iconik.has(on_ll())
+    iconik.older_formats[ASSET] = [a_format(id="v1")]
+    found = [see(iconik, ASSET, is_thorough=wanted) for wanted in (False, True)]
+    assert [[each.id for each in sight.formats] for sight in found if sight] == [
+        [ORIGINAL],
+        [ORIGINAL, "v1"],
+    ]
+
+
 def test_file_set_statuses_that_files_lack_are_asked_for(iconik: FakeIconik) -> None:
     iconik.has(on_ll(file_set_status=None), on_b2())
     iconik.known_statuses[ASSET] = {LL_SET: "DELETED", on_b2().file_set_id: "DELETED"}
-    assert see(iconik, ASSET) == Sight([a_format()], [on_ll(file_set_status="DELETED"), on_b2()])
+    found = see(iconik, ASSET)
+    assert found
+    assert found.files == [on_ll(file_set_status="DELETED"), on_b2()]
 
 
 def test_file_set_statuses_belong_to_the_reading_of_the_files(
@@ -39,9 +53,11 @@ def test_file_set_statuses_belong_to_the_reading_of_the_files(
     assert found.until == 100.0 + freshness.HOLDS + freshness.A_PAGE
 
 
-def test_a_file_set_that_is_not_listed_is_of_no_known_status(iconik: FakeIconik) -> None:
+def test_a_file_set_that_is_not_listed_is_of_no_known_status(
+    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+) -> None:
     iconik.has(on_ll(file_set_status=None))
-    iconik.known_statuses[ASSET] = {}
+    monkeypatch.setattr(iconik, "file_sets", lambda *_: [])
     assert see(iconik, ASSET) == Sight([a_format()], [on_ll(file_set_status=None)])
 
 
@@ -61,9 +77,73 @@ def test_an_asset_that_is_not_found_at_all_is_gone(iconik: FakeIconik) -> None:
     assert see(iconik, ASSET) is None
 
 
-def test_an_asset_whose_files_are_not_found_has_none(iconik: FakeIconik) -> None:
+def test_that_the_files_of_an_asset_are_not_found_does_not_mean_that_it_has_none(
+    iconik: FakeIconik,
+) -> None:
     iconik.known_formats[ASSET] = [a_format()]
-    assert see(iconik, ASSET) == Sight([a_format()], [])
+    with pytest.raises(IconikRefused, match=r"knows no such thing \(404\), though it knows the"):
+        see(iconik, ASSET)
+
+
+def test_an_asset_that_vanishes_before_its_files_are_listed_is_gone(iconik: FakeIconik) -> None:
+    iconik.known_formats[ASSET] = [a_format()]
+    iconik.before["files"] = iconik.known_formats.clear
+    assert see(iconik, ASSET) is None
+
+
+# Contradictions
+
+B2_SET = on_b2().file_set_id
+
+
+def contradictions(iconik: FakeIconik, deleted: Collection[str] | None) -> Mapping[str, str]:
+    found = see(iconik, ASSET, deleted=deleted)
+    assert found
+    return found.contradictions
+
+
+def test_a_file_set_in_the_delete_queue_whose_files_are_active_is_a_contradiction(
+    iconik: FakeIconik,
+) -> None:
+    iconik.has(on_ll(), on_b2())
+    assert contradictions(iconik, {B2_SET}) == {
+        B2_SET: f"file set {B2_SET} is in iconik's delete queue, though its files are listed as "
+        "ACTIVE ones"
+    }
+    assert not iconik.called("file_sets")
+
+
+def test_a_file_set_in_the_delete_queue_whose_files_are_deleted_is_none(
+    iconik: FakeIconik,
+) -> None:
+    iconik.has(on_ll(), on_b2(file_set_status="DELETED"))
+    assert contradictions(iconik, {B2_SET}) == {}
+
+
+def test_where_the_delete_queue_is_not_known_file_sets_are_listed(iconik: FakeIconik) -> None:
+    iconik.has(on_ll(), on_b2())
+    iconik.known_statuses[ASSET] = {B2_SET: "DELETED"}
+    assert contradictions(iconik, None) == {
+        B2_SET: f"iconik lists file set {B2_SET} as DELETED, and its files as ACTIVE ones"
+    }
+
+
+def test_a_file_set_whose_status_iconik_does_not_tell_contradicts_nothing(
+    iconik: FakeIconik,
+) -> None:
+    iconik.has(on_ll(), on_b2())
+    iconik.known_statuses[ASSET] = {B2_SET: ""}
+    assert contradictions(iconik, None) == {}
+
+
+@pytest.mark.parametrize(("count", "is_right"), [(1, False), (2, True), (3, True), (4, False)])
+def test_file_counts_are_compared_with_or_without_directories(
+    iconik: FakeIconik, count: int, is_right: bool
+) -> None:
+    iconik.has(on_ll(), on_ll("b.mov"), on_ll("card", type="DIRECTORY"))
+    iconik.counts[LL_SET] = count
+    told = {LL_SET: f"iconik counts {count} files in file set {LL_SET}, and lists 3"}
+    assert contradictions(iconik, None) == ({} if is_right else told)
 
 
 @pytest.mark.parametrize("at", ["formats", "files"])

@@ -13,6 +13,7 @@ import clicks
 import looking
 import operations
 import stop_request
+from bucket.confirm import Bucket
 from claims import GRACE_MS, LEFT_AT_ONCE, Claims
 from custom_action import CustomAction
 from database import writing
@@ -39,10 +40,12 @@ from tests.makers import (
     endings,
     expanded,
     found,
+    half_done,
     on_b2,
     on_ll,
 )
 from turn import Turn, begin_term
+from verification import Verification
 
 NOW = 1_000_000
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
@@ -96,13 +99,15 @@ def run(
 ) -> Callable[..., dict[str, Any]]:
     """Runs an operation to its end; returns its report."""
     monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
+    # Nobody waits for an index.
+    monkeypatch.setattr(Verification, "first_due_ms", lambda _: 0)
 
     def run(
         operation: Operation, click: CustomAction, at_wait: Callable[[int], object] = lambda _: None
     ) -> dict[str, Any]:
         turn = Turn(engine, a_term(engine), Waits(at_wait))
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
-        Run(operation.id, click, turn, iconik, settings, Ways()).run()
+        Run(operation.id, click, turn, iconik, settings, Ways(), Bucket(settings)).run()
         now, ledger = found(engine, operation.id), a_ledger(engine)
         return report(now, ledger.outcomes(now.number), ledger.gone(now.number))
 
@@ -178,7 +183,9 @@ def test_copies_under_way_are_left_to_iconik(engine: sa.Engine) -> None:
     assert endings(engine).end(found(engine, operation.id), NOW)
 
 
-@pytest.mark.parametrize("memo", [Memo(deleting={"set-1": "ORIGINAL"}), Memo(asking=True)])
+@pytest.mark.parametrize(
+    "memo", [Memo(deleting=half_done({"set-1": "ORIGINAL"})), Memo(asking=True)]
+)
 @pytest.mark.parametrize("state", ["held", "copying", "settling"])
 def test_what_must_be_seen_to_its_end_is_not_let_go_of(
     engine: sa.Engine, memo: Memo, state: str
@@ -200,21 +207,21 @@ def test_what_must_be_seen_to_its_end_does_not_wait_for_a_newer_click_to_be_list
 ) -> None:
     claims = claims_of(engine, expanded(engine, REMOVE))
     (held,) = claims.take(1, NOW)
-    assert claims.may_delete(held, {"set-1": "ORIGINAL"})
+    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
     claims.note(held, "settling", {})
     clicked(engine, a_click("add", collection_ids=("c1",)))
     assert claims.take(1, NOW) == []
     stop(engine)
     claims.leave()
     (again,) = claims.take(1, NOW)
-    assert (again.formats, again.memo.deleting) == ((), {"set-1": "ORIGINAL"})
+    assert (again.formats, again.memo.deleting) == ((), half_done({"set-1": "ORIGINAL"}))
 
 
 def test_after_a_kill_a_deletion_is_given_time_before_it_is_looked_at(engine: sa.Engine) -> None:
     operation = expanded(engine, REMOVE)
     claims = claims_of(engine, operation)
     (held,) = claims.take(1, NOW)
-    assert claims.may_delete(held, {"set-1": "ORIGINAL"})
+    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
     stop(engine)
     claims.recover(NOW)
     claims.leave()
@@ -234,7 +241,7 @@ def test_no_deletion_begins_any_more(engine: sa.Engine) -> None:
     claims = claims_of(engine, expanded(engine, REMOVE))
     (held,) = claims.take(1, NOW)
     stop(engine)
-    assert not claims.may_delete(held, {"set-1": "ORIGINAL"})
+    assert not claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
     assert held.memo == Memo()
 
 

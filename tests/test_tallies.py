@@ -8,7 +8,7 @@ from entries import Held
 from outcomes import Outcome, given_up
 from tables import operations
 from tallies import Standing, Tally, standing
-from tests.makers import a_click, a_ledger, a_term, clicked, endings, found
+from tests.makers import a_click, a_ledger, a_term, clicked, endings, found, half_done
 
 NOW = 1_000_000
 ASSETS = ["asset-1", "asset-2", "asset-3"]
@@ -108,7 +108,7 @@ def half_deleted(engine: sa.Engine) -> tuple[Claims, Held]:
     """An asset whose deletion has begun, in the hands of a Remove."""
     claims = Claims(engine, found(engine, begin(engine)), a_term(engine))
     (held,) = claims.take(1, NOW)
-    assert claims.may_delete(held, {"set-1": "ORIGINAL", "set-2": "ORIGINAL"})
+    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL", "set-2": "ORIGINAL"}))
     return claims, held
 
 

@@ -19,12 +19,13 @@ import executor as executor_module
 from database import connect
 from engine import KEEP
 from entries import Operation
+from errors import Stopped
 from executor import Executor
 from ledger import Ledger
 from recorder import Recorder
 from settings import Settings
 from tests.engine.runner import CLICK, Runner, has_ended, let_pass, wait_until
-from turn import begin_term, now_ms, time_kept
+from turn import Turn, begin_term, now_ms, time_kept
 
 
 def test_an_interrupted_operation_is_carried_on_by_the_next_executor(
@@ -301,3 +302,79 @@ def test_who_runs_operations_is_told_while_it_does(start: Callable[[Runner], Exe
     wait_until(lambda: executor.leads)
     executor.stop()
     assert not executor.leads
+
+
+@pytest.fixture
+def tidying(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Callable[[Turn], None]], Executor]]:
+    """Starts an executor that tidies without a pause; it is stopped with the test."""
+    monkeypatch.setattr(executor_module, "TIDY_INTERVAL", 0.01)
+    started: list[Executor] = []
+
+    def tidying(tidy: Callable[[Turn], None]) -> Executor:
+        started.append(Executor(settings, Runner(), tidy))
+        started[0].start()
+        return started[0]
+
+    yield tidying
+    started[0].stop()
+
+
+def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
+    tidying: Callable[[Callable[[Turn], None]], Executor],
+) -> None:
+    turns: list[Turn] = []
+    executor = tidying(turns.append)
+    wait_until(lambda: len(turns) > 2)
+    assert not turns[0].stopping.is_set()
+    executor.stop()
+    assert turns[0].stopping.is_set()
+
+
+def test_what_can_not_be_tidied_is_logged_and_tried_again(
+    tidying: Callable[[Callable[[Turn], None]], Executor], caplog: pytest.LogCaptureFixture
+) -> None:
+    turns: list[Turn] = []
+
+    def tidy(turn: Turn) -> None:
+        turns.append(turn)
+        raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+
+    tidying(tidy)
+    wait_until(lambda: len(turns) > 2)
+    assert "what ended operations left could not be restored" in caplog.text
+
+
+def test_a_failure_after_the_end_of_a_turn_is_no_news(
+    tidying: Callable[[Callable[[Turn], None]], Executor], caplog: pytest.LogCaptureFixture
+) -> None:
+    turns: list[Turn] = []
+    ended: list[None] = []
+
+    def tidy(turn: Turn) -> None:
+        turns.append(turn)
+        turn.stopping.wait(10)
+        ended.append(None)
+        raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+
+    executor = tidying(tidy)
+    wait_until(lambda: turns)
+    executor.stop()
+    wait_until(lambda: ended)
+    assert "could not be restored" not in caplog.text
+
+
+def test_who_is_told_to_stop_while_it_tidies_does_so(
+    tidying: Callable[[Callable[[Turn], None]], Executor],
+) -> None:
+    turns: list[Turn] = []
+
+    def tidy(turn: Turn) -> None:
+        turns.append(turn)
+        raise Stopped
+
+    executor = tidying(tidy)
+    wait_until(lambda: turns)
+    executor.stop()
+    assert len(turns) == 1

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from simulator.harness import ROOT, Process, stop_all, wait_for
+from tests.install.pips import build_wheel, sha256_of
 
 PYTHON = f"{sys.base_prefix}/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
 # Of nothing that must be fetched, so that no network is needed.
@@ -53,7 +54,7 @@ class Checkout:
             env={**os.environ, "PIP_RETRIES": "0", "PYTHON": PYTHON, **variables},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
 
@@ -134,6 +135,37 @@ def test_other_requirements_make_it_anew(checkout: Checkout) -> None:
     assert checkout.beside() == []
 
 
+def test_each_step_prints_one_line_with_its_duration(checkout: Checkout) -> None:
+    checkout.require("# something else\n")
+    assert re.fullmatch(
+        r"Creating the Python environment \.venv \.\.\. \d+ s\n"
+        r"Installing the packages in requirements\.txt \.\.\. \d+ s\n"
+        r"Checking the installed packages \.\.\. \d+ s\n",
+        checkout.run("script/environment").stderr,
+    )
+
+
+def test_an_environment_that_matches_prints_nothing(checkout: Checkout) -> None:
+    assert checkout.run("script/environment").stderr == ""
+
+
+def test_a_failed_step_prints_the_output_of_pip(checkout: Checkout) -> None:
+    checkout.require("some\n")
+    assert re.search(
+        r"^Installing the packages in requirements\.txt \.\.\. failed\n(?:.*\n)*ERROR: .+\n",
+        checkout.run("script/environment", PIP_NO_INDEX="1").stderr,
+        re.MULTILINE,
+    )
+
+
+def test_packages_that_lack_a_requirement_are_refused(checkout: Checkout, tmp_path: Path) -> None:
+    wheel = build_wheel(tmp_path, "some", "1", ["Requires-Dist: another"])
+    checkout.require(f"some @ {wheel.as_uri()} --hash=sha256:{sha256_of(wheel)}\n")
+    failed = checkout.run("script/environment")
+    assert "some 1 requires another, which is not installed.\n" in failed.stderr
+    assert checkout.is_as_it_was()
+
+
 def test_one_that_can_not_be_made_leaves_the_one_before(checkout: Checkout) -> None:
     checkout.require(UNREACHABLE)
     failed = checkout.run("script/environment")
@@ -168,7 +200,7 @@ def test_while_one_is_made_others_wait_for_it(checkout: Checkout, listener: sock
     other = Process([str(checkout.root / "script/operations")], {}, checkout.root / "other.log")
     inode = checkout.root.stat().st_ino
     waiting = re.compile(rf"-> FLOCK .*:{inode} ")
-    wait_for("wait", lambda: waiting.search(Path("/proc/locks").read_text()), 30)
+    wait_for("wait", lambda: waiting.search(Path("/proc/locks").read_text()), 120)
     process.stop()
     assert other.exit_status() == 0
     assert other.output() == f"{checkout.venv} {checkout.root} []\n"

@@ -12,7 +12,7 @@ from history import Filters, History
 from ledger import Ledger
 from outcomes import Outcome
 from reported import Reported
-from tests.makers import a_click, a_ledger, a_term, endings, expanded, found
+from tests.makers import a_click, a_ledger, a_term, endings, expanded, found, half_done
 from throttle import MOST_FAILURES, Throttle
 
 NOW = 1_000_000
@@ -51,10 +51,10 @@ def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
 def test_half_done_deletions_are_found_among_what_failed(engine: sa.Engine) -> None:
     operation = expanded(engine, a_click("remove"), ["a1", "a2"])
     claims = Claims(engine, operation, a_term(engine))
-    assert claims.may_delete(claims.take(1, NOW)[0], {"set-1": "ORIGINAL"})
+    assert claims.may_delete(claims.take(1, NOW)[0], half_done({"set-1": "ORIGINAL"}))
     endings(engine).fail(operation.number, "no token is good", NOW)
     (half,) = Reported(engine).page(found(engine, operation.id), 9, show="failed")
-    assert half.memo.deleting == {"set-1": "ORIGINAL"}
+    assert half.memo.deleting == half_done({"set-1": "ORIGINAL"})
 
 
 def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:

@@ -181,6 +181,16 @@ def test_a_click(
     assert received[1][1]["auth_token"] == "mine"
 
 
+def test_a_click_on_a_playlist(
+    desk: Desk, receiver: tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]
+) -> None:
+    url, received = receiver
+    made = action(desk, f"{url}/200", context="PLAYLIST")
+    desk.control("POST", "click", {"action_id": made["id"], "playlist_ids": ["p"]})
+    ((_, posted),) = received
+    assert (posted["context"], posted["playlist_ids"]) == ("PLAYLIST", ["p"])
+
+
 def test_an_action_that_fails_shows_it(
     desk: Desk, receiver: tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]
 ) -> None:
@@ -223,7 +233,7 @@ def test_registering_listing_changing_and_removing(desk: Desk) -> None:
     assert desk.ask("DELETE", path).status_code == 204
     assert desk.ask("DELETE", path).status_code == 404
     click = {"action_id": made["id"]}
-    assert requests.post(f"{desk.url}/_simulator/click", json=click, timeout=5).status_code == 404
+    assert requests.post(f"{desk.url}/_simulator/click", json=click, timeout=60).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -211,5 +211,7 @@ def test_between_the_last_look_and_a_deletion_nothing_is_asked(desk: Desk) -> No
         ("GET", ["files", ""]),
         ("DELETE", ["file_sets", file_set_id, ""]),
         ("DELETE", ["file_sets", file_set_id, "purge", ""]),
+        # That it is gone is seen.
+        ("GET", ["file_sets", ""]),
     ]
     assert seen == expected or stood_still(desk.simulator)

@@ -2,8 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from simulator.harness import Service, Simulator
 from tests.system.media import asset, files, unproven_deletions
+
+pytestmark = pytest.mark.promise
 
 
 def test_remove_after_an_add_whose_copies_still_run_leaves_lucidlink_empty(

@@ -1,0 +1,252 @@
+"""Has B2 confirm that the objects which prove a file set exist, with the size in their records.
+
+Two ways lead to B2. With an application key it lists the newest versions, with their SHA-1. Without
+one, iconik's signed URLs tell the size. A key that does not work is no reason to fall back to URLs:
+whoever set it expects more than they tell.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import freshness
+import meters
+from bucket.confirmed import VALID_FOR, Confirmed
+from bucket.native import NativeApi
+from bucket.object_key import Place, object_place, place_in_url
+from bucket.session import CONNECTIONS, NotConfirmed, Pace, Passing, objection
+from bucket.signed_url import SignedUrls
+from bucket.versions import Version, difference, is_same_content, named
+from custody import Pair
+from errors import BucketUnavailable
+from meters import Way
+from records import File, Storage
+from settings import Settings
+
+# So many files of a file set are asked about before others have their turn.
+SIDE_BY_SIDE = 4 * CONNECTIONS
+DownloadUrl = Callable[[File], str]
+SET_KEY = "set B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY"
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What B2 says of the objects that prove a file set.
+
+    Attributes:
+        way: how it was asked; 'records alone' if it wasn't.
+        objection: why it does not confirm them, as part of a sentence; "" if it does.
+        by_checksum: whether B2's SHA-1 of every object equals that on LucidLink.
+    """
+
+    way: Way
+    objection: str = ""
+    by_checksum: bool = False
+
+
+class _Fact(NamedTuple):
+    """All that a confirmation depends on."""
+
+    storage_id: str
+    place: Place
+    file_id: str
+    directory_path: str
+    name: str
+    size: int | None
+    checksum: str | None
+    checksum_on_lucidlink: str | None
+
+
+Facts = Mapping[_Fact, Pair]
+# The newest version of each object; None if there is no such object.
+Answers = Generator[tuple[_Fact, Version | None], None, None]
+
+
+class Bucket:
+    """B2, as one process asks it: shared by all operations and threads.
+
+    A confirmation is valid for ten minutes, and not repeated within that time unless a record or
+    the storage changes.
+
+    Args:
+        settings: ``b2_check`` and the application key are used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._check = settings.b2_check
+        pace = Pace()
+        self._signed_urls = SignedUrls(pace)
+        self._native = (
+            NativeApi(settings.b2_api_url, settings.b2_key_id, settings.b2_key, pace)
+            if settings.b2_key_id and settings.b2_key
+            else None
+        )
+        # Its tasks wait for nothing that it runs, so it can't come to a standstill.
+        self._pool = ThreadPoolExecutor(CONNECTIONS, "bucket")
+        self._confirmed = Confirmed()
+        # Storages for which iconik has offered a signed URL, and until when it is not asked again
+        # for those for which it hasn't.
+        self._offered: set[str] = set()
+        self._not_offered_until: dict[str, float] = {}
+
+    def close(self) -> None:
+        """Close the connections, and end the threads once they have their answers."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._signed_urls.close()
+        if self._native:
+            self._native.close()
+
+    def confirm(
+        self, storage: Storage, pairs: Sequence[Pair], download_url: DownloadUrl
+    ) -> Confirmation:
+        """Have B2 confirm every twin of a file set.
+
+        Args:
+            storage: the B2 storage, with its settings.
+            pairs: every file with each of its twins on that storage; at least one.
+            download_url: asks iconik for a signed URL of a twin whose record has none; "" if
+                iconik offers none. What it raises is passed on.
+
+        Raises:
+            BucketUnavailable: B2 gave no usable answer. The message names the file.
+        """
+        if not pairs:
+            raise ValueError("no twin, so nothing could be confirmed")
+        way = self._way(storage, pairs, download_url)
+        if way == "records alone":
+            meters.confirmed(way, "not_asked")
+            return Confirmation(way)
+        try:
+            by_checksum = self._ask(storage, pairs, download_url)
+        except NotConfirmed as error:
+            meters.confirmed(way, "objection")
+            return Confirmation(way, error.reason)
+        except BucketUnavailable:
+            meters.confirmed(way, "unavailable")
+            raise
+        meters.confirmed(way, "confirmed")
+        return Confirmation(way, by_checksum=by_checksum)
+
+    def _way(self, storage: Storage, pairs: Sequence[Pair], download_url: DownloadUrl) -> Way:
+        """How B2 is asked; 'records alone' if that is off, or if iconik offers no way."""
+        if self._check == "off":
+            return "records alone"
+        if self._native:
+            return "key"
+        if storage.id in self._offered or self._check == "required":
+            return "signed URL"
+        now = freshness.now()
+        is_offered = any(pair.twin.url for pair in pairs)
+        if not is_offered and now < self._not_offered_until.get(storage.id, 0.0):
+            return "records alone"
+        if is_offered or download_url(pairs[0].twin):
+            self._offered.add(storage.id)
+            return "signed URL"
+        self._not_offered_until[storage.id] = now + VALID_FOR
+        return "records alone"
+
+    def _ask(self, storage: Storage, pairs: Sequence[Pair], offer: DownloadUrl) -> bool:
+        """Have every twin confirmed; returns whether all were by checksum, too."""
+        asked = freshness.now()
+        facts = {_fact(storage, pair): pair for pair in pairs}
+        if self._native:
+            _check_places(storage, facts)
+        known = {fact: self._confirmed.get(fact) for fact in facts}
+        unknown = {fact: pair for fact, pair in facts.items() if known[fact] is None}
+        answers = (
+            _ask_by_key(self._native, unknown) if self._native else self._ask_by_url(unknown, offer)
+        )
+        with closing(answers):
+            for fact, version in answers:
+                where = str(fact.place) if self._native else ""
+                different = difference(facts[fact], version, where)
+                if different:
+                    raise NotConfirmed(different)
+                known[fact] = by_checksum = is_same_content(facts[fact], version)
+                self._confirmed.add(fact, by_checksum, asked)
+        return all(known.values())
+
+    def _ask_by_url(self, facts: Facts, offer: DownloadUrl) -> Answers:
+        todo = iter(facts.items())
+        while some := list(islice(todo, SIDE_BY_SIDE)):
+            # Each with a copy of the context, so that log lines name the operation.
+            futures = [
+                self._pool.submit(copy_context().run, self._ask_one, pair.twin, offer)
+                for _, pair in some
+            ]
+            try:
+                for (fact, _), future in zip(some, futures, strict=True):
+                    yield fact, future.result()
+            finally:
+                for future in futures:
+                    future.cancel()
+
+    def _ask_one(self, twin: File, offer: DownloadUrl) -> Version | None:
+        url = twin.url or offer(twin)
+        with _about(named(twin)):
+            if not url:
+                do = f"{SET_KEY}, or B2_CHECK=auto" if self._check == "required" else SET_KEY
+                raise NotConfirmed(f"iconik offers no signed URL of it; {do}")
+            size = self._signed_urls.size(url)
+        return None if size is None else Version(size)
+
+
+def _ask_by_key(native: NativeApi, facts: Facts) -> Answers:
+    by_key: dict[str, list[_Fact]] = defaultdict(list)
+    for fact in facts:
+        by_key[fact.place.key].append(fact)
+    if not facts:
+        return
+    first, *others = facts
+    more = f" and {len(others):,} more" if others else ""
+    with _about(f"{named(facts[first].twin)}{more}"):
+        for key, version in native.newest(first.place.bucket, by_key):
+            for fact in by_key[key]:
+                yield fact, version
+
+
+def _check_places(storage: Storage, facts: Facts) -> None:
+    """See that each object is the one that iconik's signed URL reads, where there is a URL."""
+    for fact, (_, twin) in facts.items():
+        with _about(named(twin)):
+            if not fact.place.bucket:
+                raise NotConfirmed(
+                    f"the settings of storage '{storage.name}' name no bucket in which the "
+                    "application key could look"
+                )
+            read = place_in_url(twin.url) if twin.url and not objection(twin.url) else None
+            if read and not read.is_same(fact.place):
+                raise NotConfirmed(
+                    f"iconik's signed URL reads '{read}', but by the storage's path and the "
+                    f"record it should be '{fact.place}'"
+                )
+
+
+@contextmanager
+def _about(name: str) -> Iterator[None]:
+    """Have what is raised name a file."""
+    try:
+        yield
+    except NotConfirmed as error:
+        raise NotConfirmed(f"{name} is not confirmed by B2: {error.reason}") from None
+    except Passing as passing:
+        raise BucketUnavailable(f"ask B2 about {name}", passing.problem) from None
+
+
+def _fact(storage: Storage, pair: Pair) -> _Fact:
+    file, twin = pair
+    return _Fact(
+        storage.id,
+        object_place(storage, twin),
+        twin.id,
+        twin.directory_path,
+        twin.name,
+        twin.size,
+        twin.checksum,
+        file.checksum,
+    )

@@ -1,0 +1,168 @@
+"""The newest version of objects, asked of B2's native API with an application key, by b2sdk."""
+
+import io
+import json
+import re
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from os.path import commonprefix
+from threading import Lock
+from typing import Any
+
+import requests
+from b2sdk.v3 import B2Api, B2HttpApiConfig, InMemoryAccountInfo
+from b2sdk.v3.exception import (
+    B2Error,
+    NonExistentBucket,
+    RestrictedBucket,
+    Unauthorized,
+)
+
+import bounded
+from bucket.session import (
+    USER_AGENT,
+    BucketSession,
+    NotConfirmed,
+    Pace,
+    Passing,
+    Result,
+    network_problem,
+    repeated,
+)
+from bucket.versions import Version, newest
+
+# What B2 counts as one transaction.
+NAMES_A_REQUEST = 1_000
+CODE = re.compile("[a-z_]{1,50}")
+CORRECT = "correct B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY"
+
+
+class NativeApi:
+    """Asks B2 with an application key, which needs listFiles for the bucket, and nothing else.
+
+    A key that isn't restricted to buckets needs listBuckets, too, for the id of a bucket.
+
+    Args:
+        url: scheme and host where the key is authorized.
+        key_id, key: the application key.
+        pace: shared by all who ask B2.
+    """
+
+    def __init__(self, url: str, key_id: str, key: str, pace: Pace) -> None:
+        self._url = url
+        self._key_id, self._key = key_id, key
+        self._session = _WholeAnswers("key", pace)
+        config = B2HttpApiConfig(
+            http_session_factory=lambda: self._session,
+            # It changes the locale of the process.
+            install_clock_skew_hook=False,
+            user_agent_append=USER_AGENT,
+            # Else it would replace the session's adapters.
+            decode_content=True,
+        )
+        # Without it, b2sdk would write the key to a file in the home directory.
+        self._api = B2Api(InMemoryAccountInfo(), api_config=config)
+        self._lock = Lock()
+        self._is_authorized = False
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def newest(self, bucket: str, keys: Collection[str]) -> Iterator[tuple[str, Version | None]]:
+        """Yield the newest version of each object, or None where there is no such object.
+
+        Each request lists up to 1,000 versions, from an object that is still unknown on: so the
+        frames of an image sequence are read in one request for a thousand, and objects that lie
+        apart in one request each. No object's absence is concluded from the order of a list: an
+        object is absent if the list that begins with its key does not have it.
+
+        Args:
+            bucket: the bucket's name.
+            keys: of the objects; asked about in their order.
+
+        Raises:
+            NotConfirmed: B2 refuses.
+            Passing: B2 gave no usable answer after a few attempts.
+        """
+        bucket_id = self._ask(partial(self._bucket_id, bucket), bucket)
+        pending = sorted(set(keys))
+        while pending:
+            first = pending[0]
+            # Of names, not of paths: a list of frames shouldn't begin with another sequence's.
+            prefix = commonprefix(pending)  # noqa: RUF071
+            page = self._ask(partial(self._list, bucket_id, first, prefix), bucket)
+            yield first, page.get(first)
+            yield from ((key, page[key]) for key in pending[1:] if key in page)
+            pending = [key for key in pending[1:] if key not in page]
+
+    def _list(self, bucket_id: str, first: str, prefix: str) -> dict[str, Version]:
+        listed = self._api.session.list_file_versions(
+            bucket_id, first, max_file_count=NAMES_A_REQUEST, prefix=prefix
+        )
+        return newest(listed["files"])
+
+    def _bucket_id(self, bucket: str) -> str:
+        with self._lock:
+            if not self._is_authorized:
+                self._api.authorize_account(self._key_id, self._key, realm=self._url)
+                self._is_authorized = True
+            # Cached by b2sdk; of a restricted key, the authorization tells it.
+            return str(self._api.get_bucket_by_name(bucket).id_)
+
+    def _ask(self, work: Callable[[], Result], bucket: str) -> Result:
+        try:
+            return repeated(partial(_read, work))
+        except (NotConfirmed, Passing):
+            raise
+        except Unauthorized:
+            reason = (
+                f"B2 does not accept the application key for bucket '{bucket}': {CORRECT}, and "
+            )
+            raise NotConfirmed(f"{reason}give it listFiles") from None
+        except RestrictedBucket:
+            reason = f"the application key does not allow bucket '{bucket}'"
+            raise NotConfirmed(f"{reason}: {CORRECT}, or unset both") from None
+        except NonExistentBucket:
+            raise NotConfirmed(f"the application key's account has no bucket '{bucket}'") from None
+        except B2Error as error:
+            raise NotConfirmed(f"B2 refuses to list the bucket ({type(error).__name__})") from None
+
+
+def _read(work: Callable[[], Result]) -> Result:
+    try:
+        return work()
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
+        # b2sdk takes the form of an answer for granted.
+        problem = "B2's answer is malformed"
+    raise Passing(problem)
+
+
+class _WholeAnswers(BucketSession):
+    """A session whose answers are read within their bounds, as b2sdk knows none."""
+
+    def request(self, method: Any, url: Any, *_: Any, **options: Any) -> requests.Response:
+        """Send a request, and read the answer."""
+        response = super().request(method, url, **options)
+        problem = ""
+        try:
+            body = bounded.read(response)
+        except requests.RequestException as error:
+            problem = network_problem(error)
+        if problem:
+            raise Passing(problem)
+        whole = requests.Response()
+        status = response.status_code
+        whole.status_code, whole.headers, whole.url = status, response.headers, url
+        whole.raw = io.BytesIO(body if status == 200 else _without_text(status, body))
+        return whole
+
+
+def _without_text(status: int, body: bytes) -> bytes:
+    """An error of B2's without its text, which may repeat the request, and which b2sdk logs."""
+    try:
+        code = json.loads(body)["code"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        code = ""
+    is_code = isinstance(code, str) and CODE.fullmatch(code)
+    return json.dumps({"status": status, "code": code if is_code else "", "message": ""}).encode()

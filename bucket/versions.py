@@ -1,0 +1,112 @@
+"""What B2's list of file versions says, and how it compares with iconik's records. Pure: no I/O.
+
+Source: https://www.backblaze.com/apidocs/b2-list-file-versions
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from checksums import checksum
+from custody import Pair
+from records import File
+
+SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
+# A large file that is still being uploaded; until then, readers get the version before.
+STARTED = "start"
+UPLOADED = "upload"
+
+
+class Version(NamedTuple):
+    """The newest version of an object.
+
+    Attributes:
+        size: in bytes; None if B2 doesn't say.
+        sha1: of the whole object, in lower case; "" if it isn't known or B2 did not verify it.
+        is_hidden: whether readers are told that there is no such object.
+    """
+
+    size: int | None
+    sha1: str = ""
+    is_hidden: bool = False
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Version":
+        """Read an entry of the list."""
+        size = record.get("contentLength")
+        return cls(
+            size if isinstance(size, int) else None,
+            _sha1(record),
+            record.get("action") != UPLOADED,
+        )
+
+
+def newest(entries: list[Mapping[str, Any]]) -> dict[str, Version]:
+    """The newest version of each object in a list, by key.
+
+    Args:
+        entries: from the newest version of an object on; B2 lists newer versions first.
+    """
+    found: dict[str, Version] = {}
+    for entry in entries:
+        if entry.get("action") != STARTED:
+            found.setdefault(str(entry.get("fileName")), Version.from_json(entry))
+    return found
+
+
+def difference(pair: Pair, version: Version | None, where: str = "") -> str:
+    """How an object differs from what iconik lists; "" if it doesn't.
+
+    The SHA-1 is compared with the one on LucidLink, and with that of iconik's own record of the
+    object: one of the same size may have taken its place.
+
+    Args:
+        version: the newest one; None if there is no such object.
+        where: the bucket and key at which it was looked for; "" if only its URL is known.
+    """
+    name, listed = named(pair.twin), _bytes(pair.twin.size)
+    if version is None or version.is_hidden:
+        place = f" '{where}'" if where else ""
+        gone = f"no object{place}" if version is None else f"hidden the object{place}"
+        return f"{name} is gone from B2: iconik lists {listed}, but the bucket has {gone}"
+    if version.size != pair.twin.size:
+        held = _bytes(version.size)
+        return f"{name} differs on B2: iconik lists {listed}, but the bucket has {held}"
+    for file, where_known in ((pair.file, "on LucidLink"), (pair.twin, "in iconik's record of B2")):
+        known = sha1_of(file)
+        if version.sha1 and known and known != version.sha1:
+            sums = f"SHA-1 {known} {where_known}, but {version.sha1} in the bucket"
+            return f"{name} differs on B2: {sums}"
+    return ""
+
+
+def is_same_content(pair: Pair, version: Version | None) -> bool:
+    """Whether B2's SHA-1 equals that on LucidLink."""
+    return bool(version and version.sha1 and version.sha1 == sha1_of(pair.file))
+
+
+def sha1_of(file: File) -> str:
+    """The SHA-1 in a file's record, in lower case; "" if it has none.
+
+    iconik doesn't document the algorithm of checksums. One of 40 hex digits that names no other is
+    taken for a SHA-1.
+    """
+    kind, digest = checksum(file) or ("", "")
+    return digest.lower() if kind in ("", "sha1") and SHA1.fullmatch(digest) else ""
+
+
+def named(file: File) -> str:
+    """A file's name for a person."""
+    return file.original_name or file.name
+
+
+def _sha1(record: Mapping[str, Any]) -> str:
+    text = record.get("contentSha1")
+    if text in (None, "none"):
+        info = record.get("fileInfo")
+        text = info.get("large_file_sha1") if isinstance(info, dict) else None
+    return text.lower() if isinstance(text, str) and SHA1.fullmatch(text) else ""
+
+
+def _bytes(size: int | None) -> str:
+    return "no known size" if size is None else f"{size:,} bytes"

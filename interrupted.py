@@ -1,0 +1,229 @@
+"""Deletions that were interrupted: finished where the same proof still holds, restored elsewhere.
+
+iconik empties its delete queue by itself after a day, so a mark that nobody resolves is a deletion.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import audit
+import deletion
+from custody import Unproven, Verdict
+from entries import Deletion, Held
+from errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
+from iconik import Iconik
+from leftovers import Left, Leftovers
+from outcomes import ACCEPTED, Outcome, proof_of
+from proving import Removal, judge_again, note, prove, standing_in
+from records import ACTIVE, DELETED
+from sight import Look, Sight, vanished
+
+# So long after iconik has accepted a deletion it may take to carry it out, in milliseconds.
+CARRIED_OUT_AFTER_MS = 60_000
+EARLIER = "an earlier operation marked it deleted"
+
+
+def resume(removal: Removal, held: Held, now_ms: int) -> Look:
+    """Finish what was begun with an asset, or restore it.
+
+    A file set that isn't deleted is left to be proven like any other. One that is marked deleted is
+    purged only if the proof that was stored with it holds again, the bucket's answer included.
+
+    Raises:
+        IconikError: iconik gave no usable answer, or refused.
+    """
+    look = Look()
+    if not held.memo.deleting:
+        return look
+    statuses = _statuses(removal.iconik, held.asset_id)
+    for file_set_id, begun in held.memo.accepted.items():
+        look.failures |= verified(held, file_set_id, begun, statuses.get(file_set_id), now_ms)
+    for file_set_id, begun in held.memo.unfinished.items():
+        status = statuses.get(file_set_id)
+        if status not in (None, DELETED):
+            del held.memo.deleting[file_set_id]
+        elif not _finish(removal, held, file_set_id, begun, look, now_ms):
+            return vanished(each.name for each in held.memo.deleting.values())
+    tell_failures(look)
+    return look
+
+
+def _statuses(iconik: Iconik, asset_id: str) -> Mapping[str, str]:
+    try:
+        return {each.id: each.status for each in iconik.file_sets(asset_id)}
+    except NotFound:
+        return {}
+
+
+def _finish(
+    removal: Removal, held: Held, file_set_id: str, begun: Deletion, look: Look, now_ms: int
+) -> bool:
+    """Purge a file set that is marked deleted, or restore it; False if the asset is gone."""
+
+    def judge_all(sight: Sight) -> Mapping[str, list[Verdict]]:
+        return {begun.name: [judge_again(file_set_id, begun, sight, removal.storages)]}
+
+    def as_before(sight: Sight) -> Sight:
+        return standing_in(file_set_id, begun, sight)
+
+    proven = prove(removal, held.asset_id, judge_all, as_before)
+    if proven is None:
+        return False
+    held.seen = True
+    (verdict,) = proven.verdicts[begun.name]
+    if isinstance(verdict, Unproven):
+        reason = f"{verdict.reason}, seen after its file set was marked deleted"
+        look.failures |= restore(removal.iconik, held, {file_set_id: reason})
+        return True
+    marked, until = {file_set_id: held.asset_id}, proven.sight.until
+    done = deletion.purge_one_by_one(removal.iconik, marked, until)
+    if done.refusals:
+        look.failures |= restore(removal.iconik, held, done.refusals)
+        return True
+    held.memo.deleting[file_set_id] = note(begun.name, verdict, proven)
+    begun = held.memo.deleting[file_set_id]
+    look.outcomes[begun.name] = Outcome("removed", "", proof_of([begun.strength]))
+    accept(held, file_set_id, now_ms, is_doubted=bool(done.unknown))
+    # What comes next may be interrupted, too, and would find nothing that tells of this one.
+    removal.claims.note(held, "held", {begun.name: look.outcomes[begun.name]})
+    return True
+
+
+def accept(held: Held, file_set_id: str, now_ms: int, *, is_doubted: bool) -> None:
+    """Note in an asset's memo that iconik has accepted a deletion; that it's done is yet unseen."""
+    begun = held.memo.deleting[file_set_id]
+    audit.deleted(held, file_set_id, begun)
+    held.memo.deleting[file_set_id] = replace(
+        begun,
+        proof=begun.proof and replace(begun.proof, pairs=()),
+        accepted_ms=max(now_ms, 1),
+        is_doubted=is_doubted,
+    )
+    # However often its proofs were too old: it gets on.
+    held.memo.failures = 0
+
+
+def verified(
+    held: Held, file_set_id: str, begun: Deletion, status: str | None, now_ms: int
+) -> dict[str, tuple[str, str]]:
+    """Compare an accepted deletion with what iconik lists now; the memo takes it up.
+
+    Args:
+        status: of the file set; None if it is no longer listed.
+
+    Returns:
+        By file set id, the format's name and what failed; empty if it is done, or may still be.
+    """
+    if status != ACTIVE:
+        del held.memo.deleting[file_set_id]
+        return {}
+    if now_ms - begun.accepted_ms < CARRIED_OUT_AFTER_MS:
+        held.memo.deleting[file_set_id] = replace(begun, is_doubted=True)
+        return {}
+    del held.memo.deleting[file_set_id]
+    audit.still_there(held, file_set_id)
+    reason = f"iconik accepted the deletion, but file set {file_set_id} is still there"
+    return {file_set_id: (begun.name, reason)}
+
+
+def restore(iconik: Iconik, held: Held, reasons: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Restore file sets that are marked deleted, and that must not be purged.
+
+    Args:
+        held: the asset; its memo keeps only what could not be restored.
+        reasons: why, by file set id.
+
+    Returns:
+        By file set id, the format's name and what is to be told.
+
+    Raises:
+        IconikUnavailable: iconik gave no usable answer.
+        TokenRejected: iconik accepts no token any more.
+    """
+    told = {}
+    for file_set_id, reason in reasons.items():
+        name = held.memo.deleting[file_set_id].name
+        told[file_set_id] = (name, f"{reason}: {_restore(iconik, held, file_set_id)}")
+    return told
+
+
+def _restore(iconik: Iconik, held: Held, file_set_id: str) -> str:
+    """What is to be told of a file set that was to be restored."""
+    try:
+        iconik.restore_file_set(held.asset_id, file_set_id)
+    except NotFound:
+        del held.memo.deleting[file_set_id]
+        return f"file set {file_set_id} can't be restored, because iconik no longer knows it (404)"
+    except TokenRejected:
+        raise
+    except IconikRefused as refusal:
+        if not _is_active(iconik, held.asset_id, file_set_id):
+            return (
+                f"{refusal}; restore file set {file_set_id} from iconik's delete queue before "
+                "iconik empties it"
+            )
+    del held.memo.deleting[file_set_id]
+    return f"file set {file_set_id} was restored"
+
+
+def _is_active(iconik: Iconik, asset_id: str, file_set_id: str) -> bool:
+    """Whether somebody else has restored a file set."""
+    try:
+        return _statuses(iconik, asset_id).get(file_set_id) == ACTIVE
+    except TokenRejected:
+        raise
+    except IconikRefused:
+        return False
+
+
+def give_back(iconik: Iconik, held: Held, reason: str) -> tuple[dict[str, Outcome], bool]:
+    """Restore all that is marked deleted of an asset, as far as iconik can be reached.
+
+    Args:
+        reason: why, as the beginning of what is told.
+
+    Returns:
+        By format name, what is to be told of it; and whether iconik could be reached.
+    """
+    look, is_reached = Look(), True
+    for file_set_id in held.memo.unfinished:
+        try:
+            look.failures |= restore(iconik, held, {file_set_id: reason})
+        except (IconikUnavailable, TokenRejected):
+            is_reached = False
+            break
+    tell_failures(look)
+    return look.outcomes, is_reached
+
+
+def give_back_left(iconik: Iconik, leftovers: Leftovers, left: Iterable[Left], reason: str) -> None:
+    """Restore what operations have left marked deleted, until iconik can't be reached."""
+    for each in left:
+        held = each.held
+        told = unverified(held)
+        held.memo.deleting = held.memo.unfinished
+        restored, is_reached = give_back(iconik, held, reason)
+        leftovers.note(each, {**told, **restored})
+        if not is_reached:
+            return
+
+
+def unverified(held: Held) -> dict[str, Outcome]:
+    """What is told of accepted deletions of which nothing more can be seen."""
+    return {
+        each.name: Outcome("removed", ACCEPTED, *held.outcomes[each.name][2:])
+        for each in held.memo.accepted.values()
+        if held.outcomes.get(each.name, ("",))[0] == "removed"
+    }
+
+
+def tell_failures(look: Look) -> None:
+    """Tell of failed deletions, in place of what came of other versions of the same format."""
+    for name in {name for name, _ in look.failures.values()}:
+        look.outcomes[name] = Outcome("failed", _joined(look.failures.values(), name))
+        if name in look.doubts:
+            look.doubts[name] = look.outcomes[name]
+
+
+def _joined(failures: Iterable[tuple[str, str]], name: str) -> str:
+    return "; ".join(reason for each, reason in failures if each == name)

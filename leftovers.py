@@ -1,0 +1,150 @@
+"""Deletions that an operation began and left unfinished: who takes them over.
+
+An operation that fails, or gives up an asset, first tries to restore what it has marked deleted.
+What it can't restore stays in its memos. The next operation on the asset takes that over, in the
+transaction that holds the asset; until one comes, the leader tries to restore it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from entries import Held, Memo, Operation
+from outcomes import Outcome, merged
+from tables import LET_GO, assets, change_assets, operations
+from turn import writing_in_term
+
+TAKEN_OVER = "its deletion was not finished, and is left to a newer click"
+
+
+def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[Any]) -> set[str]:
+    """Take over unfinished deletions of some assets that other operations have let go of.
+
+    Args:
+        connection: from ``writing_in_term``.
+        operation: takes over those of its formats, on the same storage.
+        rows: of ``assets``; only those that wait, so were not looked at yet, are considered.
+
+    Returns:
+        The ids of the assets whose memos hold more than in ``rows`` now.
+    """
+    memos = {row.asset_id: row.memo for row in rows if row.state == "waiting"}
+    if not memos:
+        return set()
+    left = connection.execute(
+        sa.select(assets)
+        .join(operations, operations.c.number == assets.c.number)
+        .where(
+            assets.c.asset_id.in_(list(memos)),
+            assets.c.number != operation.number,
+            operations.c.ll_storage_id == operation.ll_storage_id,
+            _has_deletion(),
+        )
+        .order_by(assets.c.number)
+    )
+    taken: dict[str, Memo] = {}
+    for row in left.all():
+        theirs = Memo.from_json(row.memo)
+        mine = {
+            each: begun
+            for each, begun in theirs.unfinished.items()
+            if begun.name in operation.formats
+        }
+        if not mine:
+            continue
+        taken.setdefault(row.asset_id, Memo.from_json(memos[row.asset_id])).deleting.update(mine)
+        rest = {each: begun for each, begun in theirs.deleting.items() if each not in mine}
+        told = {begun.name: Outcome("failed", TAKEN_OVER) for begun in mine.values()}
+        _change(connection, row.number, row.asset_id, replace(theirs, deleting=rest), row, told)
+    changes = {each: {"memo": memo.as_json()} for each, memo in taken.items()}
+    change_assets(connection, operation.number, changes)
+    return set(taken)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What an operation has left of an asset."""
+
+    number: int
+    operation_id: str
+    held: Held
+
+
+class Leftovers:
+    """The deletions that were left unfinished, behind methods that each are one transaction.
+
+    Args:
+        engine: SQLAlchemy engine of the ledger's database.
+        term: that of the executor, from ``turn.begin_term``.
+
+    All methods raise what those of ``Claims`` do.
+    """
+
+    def __init__(self, engine: sa.Engine, term: int) -> None:
+        self._engine = engine
+        self._term = term
+
+    def of(self, number: int) -> list[Left]:
+        """Those of an operation, whichever state its assets are in."""
+        return self._list(assets.c.number == number, _memo_has_deletion())
+
+    def of_ended(self) -> list[Left]:
+        """Those of all operations that have ended, of assets that no running operation is about."""
+        theirs, running = sa.alias(assets), sa.alias(operations)
+        is_in_hand = (
+            sa.select(theirs.c.asset_id)
+            .join(running, running.c.number == theirs.c.number)
+            .where(theirs.c.asset_id == assets.c.asset_id, running.c.ended_ms.is_(None))
+            .exists()
+        )
+        return self._list(operations.c.ended_ms.is_not(None), _has_deletion(), ~is_in_hand)
+
+    def _list(self, *conditions: sa.ColumnElement[bool]) -> list[Left]:
+        chosen = (
+            sa.select(assets, operations.c.id)
+            .join(operations, operations.c.number == assets.c.number)
+            .where(*conditions)
+        )
+        with self._engine.connect() as connection:
+            return [
+                Left(row.number, row.id, held)
+                for row in connection.execute(chosen)
+                if (held := _held(row)).memo.deleting
+            ]
+
+    def note(self, left: Left, outcomes: Mapping[str, Outcome]) -> None:
+        """Note what became of it: the memo as it is now, and outcomes by format name."""
+        with writing_in_term(self._engine, self._term) as connection:
+            row = connection.execute(
+                sa.select(assets.c.outcomes).where(
+                    assets.c.number == left.number, assets.c.asset_id == left.held.asset_id
+                )
+            ).one()
+            _change(connection, left.number, left.held.asset_id, left.held.memo, row, outcomes)
+
+
+def _held(row: sa.Row[Any]) -> Held:
+    return Held(row.asset_id, (), Memo.from_json(row.memo), outcomes=row.outcomes)
+
+
+def _change(
+    connection: sa.Connection,
+    number: int,
+    asset_id: str,
+    memo: Memo,
+    row: sa.Row[Any],
+    outcomes: Mapping[str, Outcome],
+) -> None:
+    change = {"memo": memo.as_json(), "outcomes": merged(row.outcomes, outcomes)}
+    change_assets(connection, number, {asset_id: change})
+
+
+def _has_deletion() -> sa.ColumnElement[bool]:
+    return sa.and_(assets.c.state.in_(LET_GO), _memo_has_deletion())
+
+
+def _memo_has_deletion() -> sa.ColumnElement[bool]:
+    # Where there is none, the key is not in the text.
+    return sa.cast(assets.c.memo, sa.Text).contains('"deleting"')

@@ -1,0 +1,182 @@
+"""Proving that file sets may go: what iconik lists, judged, and confirmed by the bucket.
+
+iconik's records are read last. The bucket may take seconds to answer: then they are read again, and
+the bucket, which remembers its answers, is asked again about what they say by then.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import freshness
+from bucket.confirm import Confirmation
+from claims import Claims
+from custody import Pair, Safe, Unproven, Verdict, judge, proven_by_size_alone
+from deletion import Ways
+from entries import Deletion
+from iconik import Iconik
+from records import ACTIVE
+from shared_paths import guard_shared_paths
+from sight import Sight, see
+from storages import Checked
+
+# The bucket answers at once what it has answered before; in seconds.
+QUICK = 0.5
+MOST_READINGS = 3
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What an operation removes with.
+
+    Attributes:
+        claims: asked whether a newer click has come in between.
+        ways: by which ways this iconik deletes.
+        ll_storage_id, b2_storage_id: the two storages.
+        preflight: tells how the storages stand; raises ``OperationFailed`` if they can't be used.
+        confirm: asks the bucket, given the asset's id and the proof; asked before a deletion
+            begins, and again before one that was interrupted goes on.
+        require_checksum: whether a file set that is proven by size alone stays.
+    """
+
+    iconik: Iconik
+    claims: Claims
+    ways: Ways
+    ll_storage_id: str
+    b2_storage_id: str
+    preflight: Callable[[], Checked]
+    confirm: Callable[[str, Safe], Confirmation]
+    require_checksum: bool = False
+
+    @property
+    def storages(self) -> tuple[str, str]:
+        """The ids of the LucidLink storage and the B2 storage."""
+        return self.ll_storage_id, self.b2_storage_id
+
+
+@dataclass(frozen=True)
+class Proven:
+    """An asset as it was read, and what was judged of it.
+
+    Attributes:
+        sight: what was read last.
+        verdicts: as the judge gave them, but for what the bucket objects to.
+        ways: by file set id, how the bucket confirmed it.
+    """
+
+    sight: Sight
+    verdicts: Mapping[str, list[Verdict]]
+    ways: Mapping[str, str] = field(default_factory=dict)
+
+
+def prove(
+    removal: Removal,
+    asset_id: str,
+    judge_all: Callable[[Sight], Mapping[str, list[Verdict]]],
+    view: Callable[[Sight], Sight] = lambda sight: sight,
+) -> Proven | None:
+    """Read an asset and judge it; None if iconik no longer knows it.
+
+    Args:
+        judge_all: judges what was read, by format name; may be called several times.
+        view: how to look at what was read.
+
+    Raises:
+        IconikError: iconik or B2 gave no usable answer, or refused.
+        OperationFailed: the storages can't do their part any more.
+    """
+    readings = 0
+    while True:
+        readings += 1
+        deleted = removal.preflight().deleted
+        seen = see(removal.iconik, asset_id, deleted=deleted, is_thorough=True)
+        if seen is None:
+            return None
+        sight, ways, asked = view(seen), dict[str, str](), freshness.now()
+        verdicts = {
+            key: [_confirmed(removal, asset_id, each, ways) for each in _consistent(several, sight)]
+            for key, several in judge_all(sight).items()
+        }
+        if not ways or freshness.now() - asked < QUICK or readings == MOST_READINGS:
+            # Last of all, as one that stays keeps those that share a file with it.
+            guarded = guard_shared_paths(
+                verdicts, sight.files, removal.ll_storage_id, sight.formats
+            )
+            return Proven(sight, guarded, ways)
+
+
+def _consistent(verdicts: Iterable[Verdict], sight: Sight) -> list[Verdict]:
+    """Let what iconik says in two ways count against the deletion."""
+    found: list[Verdict] = []
+    for each in verdicts:
+        ids = (each.file_set_id, each.twin_id) if isinstance(each, Safe) else ()
+        against = [sight.contradictions[one] for one in ids if one in sight.contradictions]
+        found.append(Unproven(each.file_set_id, against[0], "none") if against else each)
+    return found
+
+
+def _confirmed(removal: Removal, asset_id: str, verdict: Verdict, ways: dict[str, str]) -> Verdict:
+    if isinstance(verdict, Unproven):
+        return verdict
+    said = removal.confirm(asset_id, verdict)
+    if said.objection:
+        return Unproven(verdict.file_set_id, said.objection, "none")
+    proven = replace(verdict, by_checksum=verdict.by_checksum or said.by_checksum)
+    if removal.require_checksum and not proven.by_checksum:
+        return proven_by_size_alone(proven)
+    ways[verdict.file_set_id] = said.way
+    return proven
+
+
+def standing_in(file_set_id: str, deletion: Deletion, sight: Sight) -> Sight:
+    """An asset as if a file set of it weren't marked deleted.
+
+    Where iconik no longer lists its files, those that were proven stand in for them.
+    """
+    files = [
+        replace(file, file_set_status=ACTIVE) if file.file_set_id == file_set_id else file
+        for file in sight.files
+    ]
+    if deletion.proof and not any(file.file_set_id == file_set_id for file in files):
+        files += dict.fromkeys(pair.file for pair in deletion.proof.pairs)
+    return replace(sight, files=files)
+
+
+def judge_again(
+    file_set_id: str, deletion: Deletion, sight: Sight, storages: tuple[str, str]
+) -> Verdict:
+    """Judge a file set that is marked deleted as if it weren't: would the same proof hold now?
+
+    What proves its files must be the very files that did.
+
+    Args:
+        sight: as ``standing_in`` shows it.
+    """
+    files, proof = sight.files, deletion.proof
+    if not any(file.file_set_id == file_set_id for file in files):
+        reason = "iconik no longer lists its files, and what proved them safe was not noted"
+        return Unproven(file_set_id, reason, "none")
+    format_ids = {file.format_id for file in files if file.file_set_id == file_set_id}
+    verdicts = [each for one in format_ids for each in judge(one, files, *storages)]
+    mine = next((each for each in verdicts if each.file_set_id == file_set_id), None)
+    if mine is None:
+        return Unproven(file_set_id, "it is no longer on LucidLink", "none")
+    if isinstance(mine, Safe) and proof is not None:
+        other = _facts(mine.pairs) ^ _facts(proof.pairs)
+        if other:
+            name = min(name for _, _, name, *_ in other)
+            reason = f"{name} on B2 is no longer the file that proved it safe"
+            return Unproven(file_set_id, reason, "none")
+    return mine
+
+
+def _facts(pairs: Iterable[Pair]) -> set[tuple[str, str, str, str, int | None, str | None]]:
+    """What must stay the same of the files that prove a file set."""
+    return {
+        (one.file_set_id, one.id, one.name, one.directory_path, one.size, one.checksum)
+        for one in (pair.twin for pair in pairs)
+    }
+
+
+def note(name: str, proof: Safe, proven: Proven) -> Deletion:
+    """The note of a deletion that is about to begin."""
+    return Deletion(name, proof, proven.ways.get(proof.file_set_id, ""))

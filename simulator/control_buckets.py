@@ -1,0 +1,160 @@
+"""The control API of buckets: what was asked of them, and what happens behind iconik's back."""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from simulator import media
+from simulator.api_b2 import bucket_id
+from simulator.b2_keys import ALL_CAPABILITIES, ApplicationKey
+from simulator.bucket_gate import BucketLog
+from simulator.objects import SHA1_KINDS, Objects, Version
+from simulator.records import Json, Storage, new_id
+from simulator.refusals import Refusal, bad_field, not_found
+from simulator.routes import answer
+from simulator.simulation import Simulation
+
+DEEDS = ("put", "remove", "hide", "start", "truncate", "replace", "restore", "state_sha1")
+NEED_OBJECT = ("hide", "truncate", "replace", "state_sha1")
+KEY_FIELDS = {"key_id", "key", "capabilities", "buckets", "prefix"}
+
+
+def blueprint(simulation: Simulation, log: BucketLog) -> Blueprint:
+    """All of it."""
+    control = Blueprint("control of buckets", __name__, url_prefix="/_simulator/buckets")
+    room = BucketControl(simulation, log)
+    for method, path, view in (
+        ("GET", "/", room.summary),
+        ("GET", "/requests", room.requests),
+        ("DELETE", "/requests", room.clear_requests),
+        ("GET", "/objects", room.objects),
+        ("POST", "/objects", room.change_object),
+        ("POST", "/keys", room.add_key),
+        ("DELETE", "/keys/<key_id>", room.revoke_key),
+        ("DELETE", "/tokens", room.expire_tokens),
+    ):
+        control.add_url_rule(path, f"{method} {view.__name__}", view, methods=[method])
+    return control
+
+
+class BucketControl:
+    """One method for each line of README.md's table."""
+
+    def __init__(self, simulation: Simulation, log: BucketLog) -> None:
+        self._simulation = simulation
+        self._objects: Objects = simulation.objects
+        self._log = log
+
+    def summary(self) -> Response:
+        """What was asked of all buckets, in numbers."""
+        return answer(self._log.json())
+
+    def requests(self) -> Response:
+        """The last requests to buckets, one by one."""
+        return answer({"objects": [each.json() for each in list(self._log.last)]})
+
+    def clear_requests(self) -> Response:
+        """Begin to count anew."""
+        self._log.clear()
+        return answer(None)
+
+    def objects(self) -> Response:
+        """The objects of a bucket."""
+        bucket = self._bucket(request.args.get("storage", "b2"))
+        keys = self._objects.keys(bucket, request.args.get("prefix", ""))
+        return answer({"objects": [self._show(bucket, key) for key in keys]})
+
+    def change_object(self) -> Response:
+        """Do something to an object, and tell iconik nothing."""
+        wanted = _body()
+        do, size, kind = wanted.get("do"), wanted.get("size"), wanted.get("sha1")
+        bucket, key = self._place(wanted)
+        path = self._objects.path(bucket, key)
+        if do not in DEEDS:
+            raise bad_field("do", f"Must be one of: {', '.join(DEEDS)}.")
+        if path is None:
+            raise bad_field("key", "No object of this bucket can have this name.")
+        if do in NEED_OBJECT and not path.is_file():
+            raise not_found("Object")
+        if do == "truncate":
+            if not isinstance(size, int) or size < 0:
+                raise bad_field("size", "Not a size.")
+            self._objects.truncate(path, size)
+        elif do == "replace":
+            self._objects.replace(path, media.made_up(f"replaced {new_id()}", path.stat().st_size))
+        elif do == "put":
+            self._objects.replace(path, str(wanted.get("content", "")).encode())
+        elif do == "state_sha1":
+            if kind not in SHA1_KINDS:
+                raise bad_field("sha1", f"Must be one of: {', '.join(SHA1_KINDS)}.")
+            self._objects.state_sha1(path, kind)
+        else:
+            getattr(self._objects, str(do))(path)
+        return answer(self._show(bucket, key))
+
+    def add_key(self) -> Response:
+        """Create an application key, or change one."""
+        wanted = _body()
+        if wanted.keys() - KEY_FIELDS:
+            raise Refusal(400, {"_schema": f"Unknown fields: {sorted(wanted.keys() - KEY_FIELDS)}"})
+        buckets = wanted.get("buckets")
+        key = ApplicationKey(
+            key_id=str(wanted.get("key_id", new_id())),
+            key=str(wanted.get("key", new_id())),
+            capabilities=tuple(wanted.get("capabilities", ALL_CAPABILITIES)),
+            buckets=None if buckets is None else tuple(self._bucket(each).id for each in buckets),
+            prefix=wanted.get("prefix"),
+        )
+        self._simulation.keyring.add(key)
+        return answer(key.json(), 201)
+
+    def revoke_key(self, key_id: str) -> Response:
+        """Delete an application key."""
+        self._simulation.keyring.revoke(key_id)
+        return answer(None)
+
+    def expire_tokens(self) -> Response:
+        """Let all tokens of the B2 account expire."""
+        self._simulation.keyring.expire_tokens()
+        return answer(None)
+
+    def _bucket(self, key: str) -> Storage:
+        storage = self._simulation.storage(key)
+        if storage is None or not storage.is_b2:
+            raise not_found("Bucket")
+        return storage
+
+    def _place(self, wanted: Json) -> tuple[Storage, str]:
+        """The bucket and the key that a body names: by the id of a file, or by both."""
+        if "file_id" not in wanted:
+            return self._bucket(str(wanted.get("storage", "b2"))), str(wanted.get("key", ""))
+        file = self._simulation.library.files.get(wanted["file_id"])
+        if file is None:
+            raise not_found("File")
+        return self._bucket(file.file_set.storage.id), file.key
+
+    def _show(self, bucket: Storage, key: str) -> Json:
+        current = self._objects.current(bucket, key)
+        return {
+            "bucket": bucket.bucket_name,
+            "key": key,
+            "size": current.size if current else None,
+            "versions": [_show(bucket, each) for each in self._objects.versions(bucket, key)],
+        }
+
+
+def _show(bucket: Storage, version: Version) -> Json:
+    return {
+        "action": version.action,
+        "size": version.size,
+        "sha1": version.sha1,
+        "large_file_sha1": version.large_file_sha1,
+        "file_id": version.file_id(bucket_id(bucket)),
+    }
+
+
+def _body() -> Json:
+    sent: Any = request.get_json(force=True, silent=True)
+    if not isinstance(sent, dict):
+        raise Refusal(400, ["Not a JSON object"])
+    return sent

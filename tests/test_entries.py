@@ -1,0 +1,61 @@
+"""What is stored of an asset, and read back."""
+
+import json
+
+import pytest
+
+from custody import Safe, judge
+from entries import Deletion, Memo
+from tests.makers import B2, LL, ORIGINAL, on_b2, on_ll
+
+LL_SET = on_ll().file_set_id
+
+
+def stored(memo: Memo) -> Memo:
+    """A memo after it was stored."""
+    return Memo.from_json(json.loads(json.dumps(memo.as_json())))
+
+
+def a_proof() -> Safe:
+    files = [on_ll(checksum="a" * 32), on_b2(checksum="a" * 32), on_ll("b.mov"), on_b2("b.mov")]
+    (safe,) = judge(ORIGINAL, files, LL, B2)
+    assert isinstance(safe, Safe)
+    return safe
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        Deletion("ORIGINAL"),
+        Deletion("ORIGINAL", a_proof()),
+        Deletion("ORIGINAL", a_proof(), "signed URL"),
+        Deletion("ORIGINAL", accepted_ms=5, is_doubted=True),
+    ],
+)
+def test_a_deletion_is_read_as_it_was_stored(begun: Deletion) -> None:
+    memo = Memo(deleting={LL_SET: begun}, asked={"PROXY": ""})
+    assert stored(memo) == memo
+
+
+def test_a_proof_is_read_with_all_of_its_files() -> None:
+    begun = stored(Memo(deleting={LL_SET: Deletion("ORIGINAL", a_proof())})).deleting[LL_SET]
+    assert begun.proof
+    assert begun.proof.pairs == a_proof().pairs
+    assert begun.proof.size == a_proof().size
+
+
+def test_no_signed_url_is_stored() -> None:
+    (safe,) = judge(ORIGINAL, [on_ll(url="https://s3cret"), on_b2(url="https://s3cret")], LL, B2)
+    assert isinstance(safe, Safe)
+    assert "s3cret" not in json.dumps(Memo(deleting={LL_SET: Deletion("A", safe)}).as_json())
+
+
+def test_what_an_earlier_version_stored_is_read() -> None:
+    earlier = {"deleting": {LL_SET: "ORIGINAL"}, "versions": {LL_SET: ORIGINAL}, "failures": 2}
+    assert Memo.from_json(earlier) == Memo(deleting={LL_SET: Deletion("ORIGINAL")}, failures=2)
+
+
+def test_deletions_are_told_apart_by_whether_iconik_accepted_them() -> None:
+    accepted, unfinished = Deletion("ORIGINAL", accepted_ms=1), Deletion("ORIGINAL")
+    memo = Memo(deleting={"a": accepted, "b": unfinished})
+    assert (memo.accepted, memo.unfinished) == ({"a": accepted}, {"b": unfinished})

@@ -1,0 +1,525 @@
+"""Deletions that were interrupted, in front of an iconik in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from bucket.confirm import Confirmation
+from claims import Claims
+from custody import Safe, judge
+from entries import Deletion, Held, Memo
+from errors import (
+    IconikError,
+    IconikRefused,
+    IconikUnavailable,
+    NotFound,
+    NotPermitted,
+    TokenRejected,
+)
+from interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
+from outcomes import Outcome
+from records import File, Format
+from remove import look_to_remove
+from sight import Look, Patience
+from tests.makers import (
+    ASSET,
+    B2,
+    LL,
+    ORIGINAL,
+    FakeIconik,
+    a_click,
+    a_file,
+    a_format,
+    a_ledger,
+    a_removal,
+    a_term,
+    clicked,
+    expanded,
+    look_and_purge,
+    on_b2,
+    on_ll,
+)
+
+LL_SET = on_ll().file_set_id
+REMOVED = Outcome("removed", "", "size")
+NOW = 1_000_000
+SETTLE = 60_000
+OLD = "format-old"
+OLD_SET = f"set-{LL}-{OLD}"
+BOTH_VERSIONS = [
+    Format(OLD, "ORIGINAL", "2026-01-01"),
+    Format(ORIGINAL, "ORIGINAL", "2026-02-01"),
+]
+OLD_FILES = {"format_id": OLD, "directory_path": "old"}
+MARKED = {"file_set_status": "DELETED"}
+AWAY = IconikUnavailable("restore it", "no answer")
+
+
+@pytest.fixture
+def claims(engine: sa.Engine) -> Claims:
+    """Those of a Remove of one asset's ORIGINAL, with nobody else about."""
+    return Claims(engine, expanded(engine, a_click("remove")), a_term(engine))
+
+
+@pytest.fixture
+def iconik() -> FakeIconik:
+    return FakeIconik()
+
+
+@pytest.fixture
+def held(claims: Claims) -> Held:
+    (held,) = claims.take(1, NOW)
+    return held
+
+
+def proof_of(*files: File) -> Safe:
+    """What proved a file set safe when these were all files of its asset."""
+    (safe,) = judge(files[0].format_id, files, LL, B2)
+    assert isinstance(safe, Safe)
+    return safe
+
+
+def noted(*files: File) -> Deletion:
+    """The deletion as it is read back from the ledger, of what these files proved."""
+    begun = Deletion("ORIGINAL", proof_of(*files))
+    return Deletion.from_json(files[0].file_set_id, begun.as_json())
+
+
+def marked(iconik: FakeIconik, *files: File, memo: Memo | None = None) -> Held:
+    """An asset whose only file set on LucidLink was marked deleted and then forgotten of.
+
+    Args:
+        files: what iconik lists now.
+    """
+    iconik.has(*files)
+    iconik.known_statuses[ASSET] = {LL_SET: "DELETED"}
+    return Held(ASSET, (), memo or Memo(deleting={LL_SET: noted(on_ll(), on_b2())}))
+
+
+def purges(iconik: FakeIconik) -> int:
+    return len(iconik.called("purge_file_set"))
+
+
+def restored(reason: str, file_set_id: str = LL_SET) -> Outcome:
+    told = f"{reason}, seen after its file set was marked deleted: file set {file_set_id} was"
+    return Outcome("failed", f"{told} restored")
+
+
+# Where the proof holds
+
+
+@pytest.mark.parametrize("files", [[on_ll(**MARKED), on_b2()], [on_b2()]], ids=["listed", "not"])
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_deletion_whose_proof_holds_is_finished(
+    iconik: FakeIconik, claims: Claims, files: list[File], is_told: bool
+) -> None:
+    held = marked(iconik, *files)
+    if not is_told:
+        iconik.known_statuses[ASSET] = {}
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
+    assert (purges(iconik), list(held.memo.accepted)) == (1, [LL_SET])
+
+
+def test_several_files_that_are_no_longer_listed_are_proven_by_their_twins(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    frames = [side(f"{n}.dpx") for side in (on_ll, on_b2) for n in range(3)]
+    held = marked(iconik, *frames[3:], memo=Memo(deleting={LL_SET: noted(*frames)}))
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
+
+
+def test_the_bucket_is_asked_again_with_what_was_proven(iconik: FakeIconik, claims: Claims) -> None:
+    asked: list[Safe] = []
+
+    def confirm(asset_id: str, proof: Safe) -> Confirmation:
+        asked.append(proof)
+        return Confirmation("key")
+
+    held = marked(iconik, on_b2(checksum="a" * 32))
+    before = [on_ll(checksum="a" * 32), on_b2(checksum="a" * 32)]
+    held.memo.deleting[LL_SET] = noted(*before)
+    resume(a_removal(iconik, claims, confirm=confirm), held, NOW)
+    assert [(proof, proof.pairs) for proof in asked] == [
+        (proof_of(*before), proof_of(*before).pairs)
+    ]
+
+
+def test_a_deletion_of_an_earlier_version_is_finished_where_its_files_are_listed(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    memo = Memo.from_json({"deleting": {LL_SET: "ORIGINAL"}, "versions": {LL_SET: ORIGINAL}})
+    held = marked(iconik, on_ll(**MARKED), on_b2(), memo=memo)
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
+
+
+def test_an_asset_of_which_deletions_get_on_is_given_up_no_sooner(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    held = marked(iconik, on_ll(**MARKED), on_b2())
+    held.memo.failures = 9
+    resume(a_removal(iconik, claims), held, NOW)
+    assert held.memo.failures == 0
+
+
+def test_a_purge_of_what_iconik_does_not_know_is_doubted(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    held = marked(iconik, on_b2())
+    iconik.unknown.add(LL_SET)
+    resume(a_removal(iconik, claims), held, NOW)
+    assert held.memo.accepted[LL_SET].is_doubted
+
+
+def test_a_deletion_that_was_finished_is_noted_before_anything_else_is_done(
+    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
+    iconik.has(on_ll(**MARKED), on_b2())
+    away = {"formats": IconikUnavailable("list the formats", "no answer")}
+    iconik.before["purge_file_set"] = lambda: iconik.problems.update(away)
+    with pytest.raises(IconikUnavailable):
+        look_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    ((_, memo, outcomes),) = a_ledger(engine).outcomes(1)
+    assert (list(memo.accepted), outcomes) == ([LL_SET], {"ORIGINAL": REMOVED})
+
+
+def test_what_was_removed_before_the_interruption_counts_as_removed(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
+    iconik.has(on_ll(**MARKED), on_b2())
+    found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    assert found.outcomes["ORIGINAL"] == REMOVED
+
+
+# Where it does not
+
+
+@pytest.mark.parametrize(
+    ("files", "doubt"),
+    [
+        (
+            [on_ll(size=7, **MARKED), on_b2()],
+            "clip.mov differs from its master: 7 bytes on LucidLink, 1,000 bytes on B2",
+        ),
+        ([on_ll(**MARKED)], "clip.mov has no twin on B2"),
+        ([on_ll(**MARKED), on_b2(status="OPEN")], "clip.mov isn't finished on B2 (OPEN)"),
+        ([a_file("another", file_set_id=LL_SET), on_b2()], "it is no longer on LucidLink"),
+        ([on_b2(format_id="format-proxy")], "clip.mov has no twin on B2"),
+        (
+            [on_b2(size=7)],
+            "clip.mov differs from its master: 1,000 bytes on LucidLink, 7 bytes on B2",
+        ),
+        ([on_b2(id="another")], "clip.mov on B2 is no longer the file that proved it safe"),
+        ([on_b2(checksum="a" * 32)], "clip.mov on B2 is no longer the file that proved it safe"),
+        (
+            [on_b2(file_set_id="another")],
+            "clip.mov on B2 is no longer the file that proved it safe",
+        ),
+        (
+            [on_b2(directory_path="projects/two")],
+            "clip.mov on B2 is no longer the file that proved it safe",
+        ),
+    ],
+)
+def test_what_is_no_longer_proven_is_restored(
+    iconik: FakeIconik, claims: Claims, files: list[File], doubt: str
+) -> None:
+    held = marked(iconik, *files)
+    found = resume(a_removal(iconik, claims), held, NOW)
+    assert found.outcomes == {"ORIGINAL": restored(doubt)}
+    assert iconik.called("restore_file_set") == [("restore_file_set", ASSET, LL_SET)]
+    assert (purges(iconik), held.memo) == (0, Memo())
+
+
+def test_what_the_bucket_objects_to_by_now_is_restored(iconik: FakeIconik, claims: Claims) -> None:
+    held = marked(iconik, on_b2())
+    objection = Confirmation("key", "clip.mov is 7 bytes in the bucket")
+    removal = a_removal(iconik, claims, confirm=lambda asset_id, safe: objection)
+    assert resume(removal, held, NOW).outcomes == {
+        "ORIGINAL": restored("clip.mov is 7 bytes in the bucket")
+    }
+    assert purges(iconik) == 0
+
+
+def test_what_an_earlier_version_noted_without_proof_is_restored_where_nothing_is_listed(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    held = marked(iconik, on_b2(), memo=Memo.from_json({"deleting": {LL_SET: "ORIGINAL"}}))
+    reason = "iconik no longer lists its files, and what proved them safe was not noted"
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": restored(reason)}
+
+
+def test_a_purge_is_proven_by_the_files_of_its_own_file_set(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    edited = on_ll(file_set_id="another-set", size=7, directory_path="elsewhere")
+    held = marked(iconik, edited, on_ll(**MARKED), on_b2())
+    iconik.known_statuses[ASSET]["another-set"] = "ACTIVE"
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
+
+
+def test_another_version_on_b2_is_no_ground_for_a_purge(iconik: FakeIconik, claims: Claims) -> None:
+    iconik.has(on_b2(), formats=BOTH_VERSIONS)
+    iconik.known_statuses[ASSET] = {OLD_SET: "DELETED"}
+    begun = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES))
+    held = Held(ASSET, (), Memo(deleting={OLD_SET: begun}))
+    found = resume(a_removal(iconik, claims), held, NOW)
+    assert found.outcomes == {"ORIGINAL": restored("clip.mov has no twin on B2", OLD_SET)}
+
+
+def test_a_refused_purge_is_restored(iconik: FakeIconik, claims: Claims) -> None:
+    held = marked(iconik, on_ll(**MARKED), on_b2())
+    iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
+    failed = Outcome("failed", f"could not purge it: no (409): file set {LL_SET} was restored")
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": failed}
+
+
+def test_a_restoration_that_iconik_refuses_is_told_with_what_to_do(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    held = marked(iconik, on_ll(**MARKED))
+    iconik.problems["restore_file_set"] = NotPermitted("restore it", "it needs can_write_files")
+    (outcome,) = resume(a_removal(iconik, claims), held, NOW).outcomes.values()
+    assert outcome.reason == (
+        "clip.mov has no twin on B2, seen after its file set was marked deleted: could not restore "
+        f"it: it needs can_write_files; restore file set {LL_SET} from iconik's delete queue "
+        "before iconik empties it"
+    )
+    assert list(held.memo.unfinished) == [LL_SET]
+
+
+def test_what_somebody_else_has_restored_meanwhile_needs_no_restoration(
+    iconik: FakeIconik, claims: Claims
+) -> None:
+    held = marked(iconik, on_ll(**MARKED))
+    iconik.problems["restore_file_set"] = IconikRefused("restore it", "it is not deleted (400)")
+    iconik.before["restore_file_set"] = lambda: iconik.known_statuses[ASSET].update(
+        {LL_SET: "ACTIVE"}
+    )
+    found = resume(a_removal(iconik, claims), held, NOW)
+    assert found.outcomes == {"ORIGINAL": restored("clip.mov has no twin on B2")}
+    assert held.memo == Memo()
+
+
+def test_what_can_not_be_restored_any_more_is_told(iconik: FakeIconik, claims: Claims) -> None:
+    held = marked(iconik, on_ll(**MARKED))
+    iconik.problems["restore_file_set"] = NotFound("restore it", "no such thing (404)")
+    (outcome,) = resume(a_removal(iconik, claims), held, NOW).outcomes.values()
+    assert outcome.reason.endswith(
+        f"file set {LL_SET} can't be restored, because iconik no longer knows it (404)"
+    )
+    assert held.memo == Memo()
+
+
+# Where nothing is to be finished
+
+
+def test_nothing_is_done_with_an_asset_that_is_gone(iconik: FakeIconik, claims: Claims) -> None:
+    held = Held(ASSET, (), Memo(deleting={LL_SET: noted(on_ll(), on_b2())}))
+    gone = Outcome("vanished", "iconik knows the asset no more")
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": gone}
+    assert not iconik.called("purge_file_set", "restore_file_set")
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "ARCHIVED", "None"])
+def test_what_is_not_deleted_is_never_purged_without_a_new_proof(
+    iconik: FakeIconik, claims: Claims, status: str
+) -> None:
+    held = marked(iconik, on_ll(file_set_status=status), on_b2())
+    iconik.known_statuses[ASSET] = {LL_SET: status}
+    assert resume(a_removal(iconik, claims), held, NOW) == Look()
+    assert (purges(iconik), held.memo) == (0, Memo())
+
+
+def test_a_deletion_that_never_began_is_proven_anew(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
+    iconik.has(on_ll(), on_b2(status="MISSING"))
+    found = look_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    assert (found.copies, purges(iconik)) == (["ORIGINAL"], 0)
+
+
+# Deletions that failed, of an asset with two versions
+
+EDITED = restored(
+    "clip.mov differs from its master: 7 bytes on LucidLink, 1,000 bytes on B2", OLD_SET
+)
+
+
+def edited_after_its_mark(iconik: FakeIconik, held: Held, *others: File) -> None:
+    """Have the older of two versions edited after it was marked deleted."""
+    files = [on_ll(**OLD_FILES, **MARKED, size=7), on_b2(**OLD_FILES)]
+    iconik.has(*files, *others, formats=BOTH_VERSIONS)
+    held.memo.deleting[OLD_SET] = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [on_ll(), on_b2()],
+        [on_ll(size=5), on_b2()],
+        [on_ll()],
+        [on_ll(), on_b2(status="OPEN")],
+        [on_b2()],
+    ],
+    ids=["removed", "kept", "copied first", "waited for", "absent"],
+)
+def test_what_was_restored_is_told_whatever_becomes_of_another_version(
+    iconik: FakeIconik, held: Held, claims: Claims, others: list[File]
+) -> None:
+    edited_after_its_mark(iconik, held, *others)
+    found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    assert found.outcomes["ORIGINAL"] == EDITED
+
+
+def test_what_was_restored_is_told_though_another_version_is_doubted(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    edited_after_its_mark(iconik, held, on_ll())
+    iconik.known_files[ASSET][0] = replace(iconik.known_files[ASSET][0], size=1000)
+    held.memo.deleting[OLD_SET] = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES, id="another"))
+    held.memo.asked["ORIGINAL"] = ""
+    iconik.before["restore_file_set"] = lambda: iconik.known_files[ASSET].pop(0)
+    found = look_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    assert found.doubts == {
+        "ORIGINAL": restored("clip.mov on B2 is no longer the file that proved it safe", OLD_SET)
+    }
+
+
+def test_what_was_restored_is_told_though_a_newer_click_comes_in_between(
+    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    edited_after_its_mark(iconik, held, on_ll(), on_b2())
+    iconik.before["files"] = lambda: clicked(engine, a_click("add"))
+    found = look_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    assert (found.is_overtaken, found.outcomes["ORIGINAL"]) == (True, EDITED)
+
+
+@pytest.mark.parametrize("order", [(OLD_SET, LL_SET), (LL_SET, OLD_SET)])
+def test_what_was_restored_is_told_where_another_version_was_purged(
+    iconik: FakeIconik, held: Held, claims: Claims, order: Sequence[str]
+) -> None:
+    edited_after_its_mark(iconik, held, on_ll(**MARKED), on_b2())
+    both = {**held.memo.deleting, LL_SET: noted(on_ll(), on_b2())}
+    held.memo.deleting = {each: both[each] for each in order}
+    found = resume(a_removal(iconik, claims), held, NOW)
+    assert found.outcomes["ORIGINAL"] == EDITED
+    assert iconik.called("purge_file_set") == [("purge_file_set", ASSET, LL_SET)]
+    assert list(held.memo.deleting) == [LL_SET]
+
+
+def test_each_that_was_restored_is_told(iconik: FakeIconik, held: Held, claims: Claims) -> None:
+    edited_after_its_mark(iconik, held, on_ll(**MARKED))
+    held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
+    (outcome,) = resume(a_removal(iconik, claims), held, NOW).outcomes.values()
+    other = restored("clip.mov has no twin on B2")
+    assert outcome == Outcome("failed", f"{EDITED.reason}; {other.reason}")
+
+
+def test_what_is_proven_anew_right_after_it_was_restored_is_no_failure(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    edited_after_its_mark(iconik, held)
+    put_back = [on_ll(**OLD_FILES), on_b2(**OLD_FILES)]
+    iconik.before["restore_file_set"] = lambda: iconik.has(*put_back, formats=BOTH_VERSIONS)
+    found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    assert found.outcomes["ORIGINAL"] == REMOVED
+
+
+def test_a_refused_purge_is_told_beside_what_was_restored(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    edited_after_its_mark(iconik, held, on_ll(), on_b2())
+    iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
+    found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    told = f"could not purge it: no (409): file set {LL_SET} was restored"
+    assert found.outcomes["ORIGINAL"] == Outcome("failed", f"{EDITED.reason}; {told}")
+
+
+# What iconik has accepted
+
+ACCEPTED = Deletion("ORIGINAL", accepted_ms=NOW)
+
+
+@pytest.mark.parametrize("status", [None, "DELETED", "ARCHIVED"])
+def test_what_is_no_longer_active_is_done(status: str | None) -> None:
+    held = Held(ASSET, (), Memo(deleting={LL_SET: ACCEPTED}))
+    assert verified(held, LL_SET, ACCEPTED, status, NOW) == {}
+    assert held.memo == Memo()
+
+
+def test_what_is_active_for_less_than_a_minute_may_still_be_carried_out() -> None:
+    held = Held(ASSET, (), Memo(deleting={LL_SET: ACCEPTED}))
+    assert verified(held, LL_SET, ACCEPTED, "ACTIVE", NOW + CARRIED_OUT_AFTER_MS - 1) == {}
+    assert held.memo.accepted == {LL_SET: replace(ACCEPTED, is_doubted=True)}
+
+
+def test_what_is_still_active_after_a_minute_has_failed(caplog: pytest.LogCaptureFixture) -> None:
+    held = Held(ASSET, (), Memo(deleting={LL_SET: ACCEPTED}))
+    assert verified(held, LL_SET, ACCEPTED, "ACTIVE", NOW + CARRIED_OUT_AFTER_MS) == {
+        LL_SET: ("ORIGINAL", f"iconik accepted the deletion, but file set {LL_SET} is still there")
+    }
+    assert held.memo == Memo()
+    assert caplog.messages == [
+        f"audit: not deleted: file set {LL_SET} of asset {ASSET}, though iconik accepted it"
+    ]
+
+
+def test_a_later_look_tells_what_is_still_there(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_ll(), on_b2(status="OPEN"))
+    held.memo.deleting[LL_SET] = ACCEPTED
+    now = Patience(NOW + CARRIED_OUT_AFTER_MS, SETTLE)
+    found = look_to_remove(a_removal(iconik, claims), held, now)
+    assert found.outcomes["ORIGINAL"].kind == "failed"
+    assert "is still there" in found.outcomes["ORIGINAL"].reason
+
+
+# Giving back
+
+
+def test_all_that_is_marked_deleted_is_given_back(iconik: FakeIconik) -> None:
+    iconik.has(on_ll(**MARKED), on_ll(**OLD_FILES, **MARKED))
+    held = Held(ASSET, (), Memo(deleting={LL_SET: Deletion("ORIGINAL"), OLD_SET: ACCEPTED}))
+    told = f"it is over: file set {LL_SET} was restored"
+    assert give_back(iconik, held, "it is over") == ({"ORIGINAL": Outcome("failed", told)}, True)
+    assert held.memo == Memo(deleting={OLD_SET: ACCEPTED})
+
+
+def test_what_iconik_gives_no_answer_to_is_not_tried_again(iconik: FakeIconik) -> None:
+    iconik.has(on_ll(**MARKED))
+    iconik.problems["restore_file_set"] = AWAY
+    held = Held(
+        ASSET, (), Memo(deleting={LL_SET: ACCEPTED, "a": Deletion("A"), "b": Deletion("B")})
+    )
+    assert give_back(iconik, held, "it is over") == ({}, False)
+    assert len(iconik.called("restore_file_set")) == 1
+
+
+@pytest.mark.parametrize("problem", [NotPermitted, NotFound])
+def test_that_file_sets_can_not_be_listed_does_not_hide_a_refusal(
+    iconik: FakeIconik, problem: type[IconikError]
+) -> None:
+    iconik.has(on_ll(**MARKED), formats=[a_format()])
+    iconik.problems["restore_file_set"] = IconikRefused("restore it", "no (409)")
+    iconik.problems["file_sets"] = problem("list them", "no")
+    held = Held(ASSET, (), Memo(deleting={LL_SET: Deletion("ORIGINAL")}))
+    outcomes, _ = give_back(iconik, held, "it is over")
+    assert outcomes["ORIGINAL"].reason == (
+        f"it is over: could not restore it: no (409); restore file set {LL_SET} from iconik's "
+        "delete queue before iconik empties it"
+    )
+
+
+def test_a_token_that_is_rejected_meanwhile_ends_the_restoration(iconik: FakeIconik) -> None:
+    iconik.has(on_ll(**MARKED))
+    iconik.problems["restore_file_set"] = IconikRefused("restore it", "no (409)")
+    iconik.problems["file_sets"] = TokenRejected("list them", "no token is good (401)")
+    held = Held(ASSET, (), Memo(deleting={LL_SET: Deletion("ORIGINAL")}))
+    assert give_back(iconik, held, "it is over") == ({}, False)
+    assert list(held.memo.unfinished) == [LL_SET]

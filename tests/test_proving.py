@@ -1,0 +1,140 @@
+"""When records are read again because the bucket took its time."""
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+
+import freshness
+from bucket.confirm import Confirmation
+from claims import Claims
+from custody import Safe, Verdict, judge
+from errors import IconikUnavailable
+from proving import MOST_READINGS, Proven, prove
+from sight import Sight
+from tests.makers import (
+    ASSET,
+    B2,
+    LL,
+    ORIGINAL,
+    FakeIconik,
+    a_check,
+    a_click,
+    a_removal,
+    a_term,
+    expanded,
+    on_b2,
+    on_ll,
+)
+
+
+@pytest.fixture
+def iconik() -> FakeIconik:
+    iconik = FakeIconik()
+    iconik.has(on_ll(), on_b2())
+    return iconik
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, by ``freshness.now``; nothing passes by itself."""
+    clock = [1_000.0]
+    monkeypatch.setattr(freshness, "now", lambda: clock[0])
+    return clock
+
+
+@pytest.fixture
+def proven(engine: sa.Engine, iconik: FakeIconik) -> Callable[..., Proven | None]:
+    """Proves the asset, the bucket's answer taking so many seconds each time."""
+    claims = Claims(engine, expanded(engine, a_click("remove")), a_term(engine))
+
+    def proven(confirm: Callable[[str, Safe], Confirmation]) -> Proven | None:
+        return prove(a_removal(iconik, claims, confirm=confirm), ASSET, judge_original)
+
+    return proven
+
+
+def judge_original(sight: Sight) -> dict[str, list[Verdict]]:
+    return {"ORIGINAL": judge(ORIGINAL, sight.files, LL, B2)}
+
+
+def test_records_are_read_again_after_a_bucket_that_took_its_time(
+    iconik: FakeIconik, clock: list[float], proven: Callable[..., Proven | None]
+) -> None:
+    takes = iter([4.0, 0.0])
+
+    def confirm(_: str, __: Safe) -> Confirmation:
+        clock[0] += next(takes)
+        return Confirmation("key")
+
+    found = proven(confirm)
+    assert found
+    assert found.sight.until == clock[0] + freshness.HOLDS
+    assert len(iconik.called("files")) == 2
+
+
+def test_an_edit_while_the_bucket_took_its_time_is_seen(
+    iconik: FakeIconik, clock: list[float], proven: Callable[..., Proven | None]
+) -> None:
+    def confirm(_: str, __: Safe) -> Confirmation:
+        clock[0] += 4.0
+        iconik.has(on_ll(size=7), on_b2())
+        return Confirmation("key")
+
+    found = proven(confirm)
+    assert found
+    ((verdict,),) = found.verdicts.values()
+    assert not isinstance(verdict, Safe)
+
+
+def test_a_bucket_that_always_takes_its_time_has_records_read_only_so_often(
+    iconik: FakeIconik, clock: list[float], proven: Callable[..., Proven | None]
+) -> None:
+    def confirm(_: str, __: Safe) -> Confirmation:
+        clock[0] += 4.0
+        return Confirmation("key")
+
+    assert proven(confirm)
+    assert len(iconik.called("files")) == MOST_READINGS
+
+
+def test_records_are_read_once_where_the_bucket_answers_at_once(
+    iconik: FakeIconik, proven: Callable[..., Proven | None]
+) -> None:
+    assert proven(lambda asset_id, safe: Confirmation("key"))
+    assert iconik.calls == [("formats", ASSET), ("files", ASSET)]
+
+
+def test_the_bucket_is_not_asked_about_what_iconik_does_not_prove(
+    iconik: FakeIconik, proven: Callable[..., Proven | None]
+) -> None:
+    def confirm(_: str, __: Safe) -> Confirmation:
+        raise AssertionError
+
+    iconik.has(on_ll())
+    assert proven(confirm)
+
+
+def test_a_bucket_without_an_answer_proves_nothing(
+    proven: Callable[..., Proven | None],
+) -> None:
+    def confirm(_: str, __: Safe) -> Confirmation:
+        raise IconikUnavailable("ask the bucket", "no answer")
+
+    with pytest.raises(IconikUnavailable):
+        proven(confirm)
+
+
+@pytest.mark.parametrize("side", [on_ll, on_b2])
+def test_what_iconik_says_in_two_ways_about_either_side_proves_nothing(
+    iconik: FakeIconik, engine: sa.Engine, side: Callable[..., object]
+) -> None:
+    claims = Claims(engine, expanded(engine, a_click("remove")), a_term(engine))
+    disputed = on_ll().file_set_id if side is on_ll else on_b2().file_set_id
+    iconik.counts[disputed] = 2
+    removal = a_removal(iconik, claims, preflight=lambda: a_check(deleted=None))
+    found = prove(removal, ASSET, judge_original)
+    assert found
+    ((verdict,),) = found.verdicts.values()
+    assert not isinstance(verdict, Safe)
+    assert verdict.reason == f"iconik counts 2 files in file set {disputed}, and lists 1"

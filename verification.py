@@ -1,0 +1,165 @@
+"""Whether the deletions that iconik has accepted were carried out.
+
+One search covers a hundred assets, but its index lags: it is asked again for a while, and then an
+asset's own list of file sets decides. Where the search shows no files, a few of many assets are
+listed, and all of them if one of those still has what it should not.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+import logs
+from claims import Claims
+from deletion import Ways
+from entries import Held
+from errors import IconikRefused, IconikUnavailable, TokenRejected
+from iconik import Iconik
+from interrupted import CARRIED_OUT_AFTER_MS, tell_failures, unverified, verified
+from outcomes import Outcome
+from records import DELETED, Listed
+from sight import Look
+from turn import Clock
+
+log = logging.getLogger(__name__)
+
+# So few assets are listed at once, each by itself: nobody waits for an index.
+FEW = 3
+# As many as one search shows.
+MOST = 100
+FIRST_DUE_MS = 2_000
+# One of so many is listed where the search shows no files.
+SAMPLED = 50
+LISTED_AT_ONCE = 4
+MOST_FAILURES = 10
+
+
+class Verification:
+    """Verifies the accepted deletions of one operation."""
+
+    def __init__(self, iconik: Iconik, claims: Claims, ways: Ways, clock: Clock) -> None:
+        self._iconik = iconik
+        self._claims = claims
+        self._search = ways.search
+        self._clock = clock
+
+    def first_due_ms(self) -> int:
+        """When to verify what iconik accepts now, by the clock of operations."""
+        return self._together(self._clock.now_ms() + FIRST_DUE_MS)
+
+    def _together(self, due_ms: int) -> int:
+        """A time at which others are due, too: the more assets, the fewer requests each."""
+        return -(-due_ms // FIRST_DUE_MS) * FIRST_DUE_MS
+
+    def run(self, least: int = 1) -> bool:
+        """Verify what is due. Returns whether anything is known now.
+
+        Args:
+            least: how many assets must be due: the more, the fewer requests each.
+
+        Raises:
+            TokenRejected: iconik accepts no token any more.
+        """
+        has_moved = False
+        while len(held := self._claims.accepted(MOST, self._clock.now_ms())) >= least:
+            has_moved = self._verify(held) or has_moved
+        return has_moved
+
+    def _verify(self, held: Sequence[Held]) -> bool:
+        seen = self._seen_gone(held) if len(held) > FEW else set[str]()
+        self._done([(each, {}) for each in held if each.asset_id in seen])
+        rest = [each for each in held if each.asset_id not in seen]
+        alone = [each for each in rest if len(held) <= FEW or self._is_to_be_listed(each)]
+        others = [each for each in rest if each not in alone]
+        samples = self._search.is_lacking and not alone
+        sample = others[: 1 + len(others) // SAMPLED] if samples else []
+        with logs.pool(LISTED_AT_ONCE) as pool:
+            is_gone = list(pool.map(self._list, [*alone, *sample]))
+        others = [each for each in others if each not in sample]
+        if sample and all(is_gone):
+            self._done([(each, unverified(each)) for each in others])
+        else:
+            self._put_off(others)
+        return bool(seen) or any(is_gone)
+
+    def _is_to_be_listed(self, held: Held) -> bool:
+        return any(
+            each.is_doubted or self._clock.now_ms() - each.accepted_ms >= CARRIED_OUT_AFTER_MS
+            for each in held.memo.accepted.values()
+        )
+
+    def _seen_gone(self, held: Iterable[Held]) -> set[str]:
+        """The ids of those assets that the search index shows without their deleted file sets."""
+        with self._search.trying() as is_offered:
+            if not is_offered:
+                return set()
+            by_id = {each.asset_id: each for each in held if not self._is_to_be_listed(each)}
+            try:
+                found = self._iconik.search_assets(list(by_id)) if by_id else []
+            except TokenRejected:
+                raise
+            except IconikRefused as refusal:
+                self._search.found(False, refusal)
+                return set()
+            except IconikUnavailable:
+                return set()
+            if found:
+                tells = any(file.file_set_id for each in found for file in each.files)
+                self._search.found(tells, "it lists no files")
+            return {
+                each.id for each in found if each.id in by_id and _is_gone(by_id[each.id], each)
+            }
+
+    def _list(self, held: Held) -> bool:
+        """List the file sets of an asset, and note what that shows; whether all of it is gone."""
+        try:
+            file_sets = self._iconik.file_sets(held.asset_id)
+        except TokenRejected:
+            raise
+        except IconikRefused:
+            self._done([(held, unverified(held))])
+            return True
+        except IconikUnavailable as error:
+            held.memo.failures += 1
+            if held.memo.failures < MOST_FAILURES:
+                self._put_off([held])
+                return False
+            log.warning("%s; its deletion is not verified", error)
+            self._done([(held, unverified(held))])
+            return True
+        statuses = {each.id: each.status for each in file_sets}
+        look = Look()
+        for file_set_id, begun in held.memo.accepted.items():
+            status = statuses.get(file_set_id)
+            look.failures |= verified(held, file_set_id, begun, status, self._clock.now_ms())
+        if held.memo.accepted:
+            self._put_off([held])
+            return False
+        tell_failures(look)
+        self._done([(held, look.outcomes)])
+        return not look.failures
+
+    def _done(self, held: Sequence[tuple[Held, Mapping[str, Outcome]]]) -> None:
+        for each, _ in held:
+            each.memo.deleting = each.memo.unfinished
+        if held:
+            self._claims.note_all(held, "done")
+
+    def _put_off(self, held: Sequence[Held]) -> None:
+        """Verify some later, ever more rarely."""
+        now = self._clock.now_ms()
+        for each in held:
+            age = now - min(one.accepted_ms for one in each.memo.accepted.values())
+            wait = min(max(age, FIRST_DUE_MS), CARRIED_OUT_AFTER_MS)
+            self._claims.note(each, "verifying", {}, self._together(now + wait))
+
+
+def _is_gone(held: Held, listed: Listed) -> bool:
+    """Whether an index shows the twins of deleted file sets, and those themselves no more.
+
+    An index that shows none of the two tells nothing.
+    """
+    shown = {file.file_set_id for file in listed.files if file.file_set_status != DELETED}
+    return all(
+        file_set_id not in shown and begun.proof is not None and begun.proof.twin_id in shown
+        for file_set_id, begun in held.memo.accepted.items()
+    )
