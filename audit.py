@@ -3,35 +3,35 @@
 import logging
 
 import logs
-from entries import Deletion, Held
+from custody import Safe
+from entries import Held
 
 log = logging.getLogger(logs.AUDIT)
 
 
-def deleted(held: Held, file_set_id: str, deletion: Deletion) -> None:
+def deleted(held: Held, format_name: str, file_set_id: str, proof: Safe) -> None:
     """Log that iconik has accepted the deletion of a file set from LucidLink.
 
     At least once: after a kill between the deletion and its note in the ledger, again.
 
     Args:
         held: the asset.
-        deletion: without a proof where an earlier version of this service began it.
+        proof: what proved it safe.
     """
-    proof, format_name = deletion.proof, deletion.name
-    size = f"{proof.size:,} bytes" if proof else "of unknown size"
-    how = ("size and checksum" if proof.by_checksum else "size") if proof else None
-    proven = f"by {how} of file set {proof.twin_id} on B2" if proof else "before an interruption"
+    how = "size and checksum" if proof.by_checksum else "size"
     retry = held.retry
     again = f", tried again by {retry.by} (retry of {retry.of})" if retry else ""
     log.info(
-        "audit: deleted %s of asset %s: file set %s, %s, clicked by user %s%s, proven %s",
+        "audit: deleted %s of asset %s: file set %s, %s bytes, clicked by user %s%s, proven by %s "
+        "of file set %s on B2",
         format_name,
         held.asset_id,
         file_set_id,
-        size,
+        f"{proof.size:,}",
         held.user_id or "unknown",
         again,
-        proven,
+        how,
+        proof.twin_id,
         extra={
             "details": {
                 "event": "deleted",
@@ -41,8 +41,8 @@ def deleted(held: Held, file_set_id: str, deletion: Deletion) -> None:
                 "asset_id": held.asset_id,
                 "format": format_name,
                 "file_set_id": file_set_id,
-                "bytes": proof.size if proof else None,
-                "twin_file_set_id": proof.twin_id if proof else None,
+                "bytes": proof.size,
+                "twin_file_set_id": proof.twin_id,
                 "proven_by": how,
             }
         },

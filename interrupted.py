@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import audit
 import deletion
-from custody import Unproven, Verdict
+from custody import Safe, Unproven, Verdict
 from entries import Deletion, Held
 from errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
 from iconik import Iconik
@@ -76,21 +76,20 @@ def _finish(
     if done.refusals:
         look.failures |= restore(removal.iconik, held, done.refusals)
         return True
-    held.memo.deleting[file_set_id] = replace(begun, proof=verdict)
     look.outcomes[begun.name] = Outcome("removed")
-    accept(held, file_set_id, now_ms, is_doubted=bool(done.unknown))
+    accept(held, file_set_id, verdict, now_ms, is_doubted=bool(done.unknown))
     # What comes next may be interrupted, too, and would find nothing that tells of this one.
     removal.claims.note(held, "held", {begun.name: look.outcomes[begun.name]})
     return True
 
 
-def accept(held: Held, file_set_id: str, now_ms: int, *, is_doubted: bool) -> None:
+def accept(held: Held, file_set_id: str, proof: Safe, now_ms: int, *, is_doubted: bool) -> None:
     """Note in an asset's memo that iconik has accepted a deletion; that it's done is yet unseen."""
     begun = held.memo.deleting[file_set_id]
-    audit.deleted(held, file_set_id, begun)
+    audit.deleted(held, begun.name, file_set_id, proof)
     held.memo.deleting[file_set_id] = replace(
         begun,
-        proof=begun.proof and replace(begun.proof, pairs=()),
+        proof=replace(proof, pairs=()),
         accepted_ms=max(now_ms, 1),
         is_doubted=is_doubted,
     )

@@ -125,14 +125,15 @@ def _tell_absent(
 
 def _delete(removal: Removal, held: Held, proven: Proven, now_ms: int, look: Look) -> None:
     """Delete what was proven safe, but for files that can be purged with those of other assets."""
-    deletions = {
-        each.file_set_id: begun(name, each, proven)
+    proofs = {
+        each.file_set_id: (name, each)
         for name, several in proven.verdicts.items()
         for each in several
         if isinstance(each, Safe)
     }
-    if not deletions:
+    if not proofs:
         return
+    deletions = {each: begun(*proof, proven) for each, proof in proofs.items()}
     if not removal.claims.may_delete(held, deletions):
         look.is_overtaken = True
         for each in deletions.values():
@@ -141,14 +142,15 @@ def _delete(removal: Removal, held: Held, proven: Proven, now_ms: int, look: Loo
     for file_set_id in deletions:
         # It was restored just now, or it would not have been proven.
         look.failures.pop(file_set_id, None)
-    done = deletion.delete(removal.iconik, removal.ways, held.asset_id, list(deletions), look.until)
-    look.marked = done.marked
-    for file_set_id, each in deletions.items():
+    done = deletion.delete(removal.iconik, removal.ways, held.asset_id, list(proofs), look.until)
+    for file_set_id, (name, proof) in proofs.items():
         if file_set_id in done.refusals:
             del held.memo.deleting[file_set_id]
-            look.failures[file_set_id] = (each.name, done.refusals[file_set_id])
-        elif file_set_id not in done.marked:
-            accept(held, file_set_id, now_ms, is_doubted=file_set_id in done.unknown)
+            look.failures[file_set_id] = (name, done.refusals[file_set_id])
+        elif file_set_id in done.marked:
+            look.marked[file_set_id] = proof
+        else:
+            accept(held, file_set_id, proof, now_ms, is_doubted=file_set_id in done.unknown)
 
 
 def note_purge(removal: Removal, held: Held, look: Look, done: Done, now_ms: int) -> None:
@@ -164,10 +166,10 @@ def note_purge(removal: Removal, held: Held, look: Look, done: Done, now_ms: int
     Raises:
         IconikUnavailable: iconik gave no usable answer to a restoration.
     """
-    marked, look.marked = look.marked, []
+    marked, look.marked = look.marked, {}
     refusals = {each: done.refusals[each] for each in marked if each in done.refusals}
-    for file_set_id in marked:
+    for file_set_id, proof in marked.items():
         if file_set_id not in refusals:
-            accept(held, file_set_id, now_ms, is_doubted=file_set_id in done.unknown)
+            accept(held, file_set_id, proof, now_ms, is_doubted=file_set_id in done.unknown)
     look.failures |= restore(removal.iconik, held, refusals)
     tell_failures(look)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from custody import Safe
 from errors import IconikRefused, NotFound
 from freshness import Reading
 from iconik import Iconik
@@ -52,8 +53,8 @@ class Look:
         copies: names of the formats whose copies must be asked for.
         is_unfinished: something is being written, so the asset must be looked at again later.
         is_being_copied: copies of it that nobody had noted are under way, and are followed now.
-        marked: the ids of file sets that are marked deleted, and whose files are still to be
-            purged.
+        marked: by the id of a file set that is marked deleted, and whose files are still to be
+            purged, what proved it safe.
         failures: by file set id, the format's name and why its deletion failed.
         until: so long what is marked may be purged, by ``freshness.now``.
         is_overtaken: a newer click came in between, so who wants what must be asked anew.
@@ -65,7 +66,7 @@ class Look:
     is_unfinished: bool = False
     is_being_copied: bool = False
     is_overtaken: bool = False
-    marked: list[str] = field(default_factory=list)
+    marked: dict[str, Safe] = field(default_factory=dict)
     failures: dict[str, tuple[str, str]] = field(default_factory=dict)
     until: float = 0.0
 

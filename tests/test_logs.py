@@ -192,18 +192,6 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
     }
 
 
-def test_of_a_deletion_that_was_proven_before_an_interruption_that_is_said(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    logs.configure("INFO", "json")
-    audit.deleted(Held("asset-1", (), Memo()), "ORIGINAL", "set-1", None)
-    (line,) = said(capsys)
-    assert line["message"].endswith(
-        "file set set-1, of unknown size, clicked by user unknown, proven before an interruption"
-    )
-    assert (line["bytes"], line["twin_file_set_id"], line["proven_by"]) == (None, None, None)
-
-
 def test_of_a_deletion_that_was_tried_again_it_is_said_who_did_that(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

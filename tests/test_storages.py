@@ -42,7 +42,7 @@ def test_a_check_is_as_old_as_its_beginning(iconik: FakeIconik, clock: list[floa
 
 def test_the_delete_queue_is_told_as_ids(iconik: FakeIconik) -> None:
     iconik.queue = ["set-1", "set-2"]
-    assert check(iconik, REMOVE).deleted == {"set-1", "set-2"}
+    assert check(iconik, REMOVE).deleted == frozenset({"set-1", "set-2"})
 
 
 def test_an_add_needs_no_delete_queue(iconik: FakeIconik) -> None:
