@@ -204,14 +204,14 @@ def test_an_older_operation_does_not_wait_for_one_that_came_to_nothing(engine: s
     assert taken(older) == {"a1": ("ORIGINAL",)}
 
 
-@pytest.mark.parametrize("state", ["held", "settling", "copying"])
+@pytest.mark.parametrize("state", ["held", "settling", "copying", "verifying"])
 def test_a_newer_operation_waits_for_an_older_one_that_touches_an_asset(
     engine: sa.Engine, state: str
 ) -> None:
     older, _ = clicked_for(engine)
     (held,) = older.take(1, NOW)
-    if state == "settling":
-        older.note(held, "settling", {}, NOW + 9)
+    if state in ("settling", "verifying"):
+        older.note(held, state, {}, NOW + 9)
     if state == "copying":
         older.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
     newer, _ = clicked_for(engine, ["a1", "a2"], action="remove")
@@ -304,6 +304,17 @@ def test_a_deletion_that_has_begun_is_brought_to_its_end_whoever_is_newer(
     assert older.take(1, NOW + GRACE_MS) == [
         Held("a1", (), Memo(deleting=half_done({"set-1": "ORIGINAL"})))
     ]
+
+
+def test_accepted_deletions_are_verified_when_they_are_due(engine: sa.Engine) -> None:
+    claims, _ = clicked_for(engine, ["a1", "a2", "a3"], action="remove")
+    for due, held in enumerate(claims.take(3, NOW)):
+        claims.note(held, "verifying", {"ORIGINAL": REMOVED}, NOW - due)
+    assert [each.asset_id for each in claims.accepted(2, NOW)] == ["a3", "a2"]
+    assert [each.asset_id for each in claims.accepted(9, NOW - 1)] == ["a3", "a2"]
+    (first, *_) = claims.accepted(9, NOW)
+    assert (first.formats, tuple(first.outcomes["ORIGINAL"])) == (("ORIGINAL",), REMOVED)
+    assert claims.take(9, NOW) == []
 
 
 # Crashes

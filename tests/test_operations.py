@@ -785,6 +785,40 @@ def test_a_storage_that_changes_while_a_copy_runs_ends_the_operation(
     assert not bench.iconik.called("delete_file_set", "delete_file_sets")
 
 
+INACTIVE = {B2: {"status": "INACTIVE"}}
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_storage_that_changes_while_a_file_is_written_ends_the_operation(bench: Bench) -> None:
+    bench.iconik.has(on_ll(), on_b2(status="OPEN"))
+    pass_time = bench.stopping.at_wait
+
+    def finish(wait: int) -> None:
+        pass_time(wait)
+        if wait == 2:
+            bench.iconik.storages_known = INACTIVE
+            bench.iconik.has(on_ll(), on_b2())
+
+    bench.stopping.at_wait = finish
+    assert bench.do(REMOVE)["result"] == "failed"
+    assert not bench.iconik.called("delete_file_set")
+
+
+def test_a_storage_that_changes_before_the_end_of_a_copy_is_seen_ends_the_operation(
+    bench: Bench,
+) -> None:
+    bench.iconik.has(on_ll())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+
+    def finish() -> None:
+        bench.iconik.storages_known = INACTIVE
+        bench.iconik.has(on_ll(), on_b2())
+
+    bench.iconik.before["jobs"] = finish
+    assert bench.do(REMOVE)["result"] == "failed"
+    assert not bench.iconik.called("delete_file_set")
+
+
 def test_storages_are_not_looked_at_again_for_each_asset(bench: Bench) -> None:
     assert bench.do(of_two_assets(bench))["counts"]["removed"] == 2
     assert len(bench.iconik.called("storage")) == 2

@@ -125,10 +125,11 @@ def waits(operation: Operation, **fields: Any) -> list[str]:
 
 
 def test_what_it_waits_for_is_said_in_sentences() -> None:
-    states = {"copying": 40, "settling": 1, "held": 2, "waiting": 1_234}
+    states = {"copying": 40, "settling": 1, "verifying": 5, "held": 2, "waiting": 1_234}
     assert waits(running(), progress=states, copies_under_way=1, due_ms=NOW + 90_000) == [
         "1 copy job of iconik's, for 40 assets",
         "the files of 1 asset that are still being written or moved: looked at again in 1 min 30 s",
+        "iconik to carry out the deletions of 5 assets",
         "iconik's answers about 2 assets",
         "1,234 assets whose turn is still to come, or that another operation has in hand",
     ]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from entries import Memo
-from outcomes import COUNTED, Outcome, in_words, merged, report, unfinished
+from entries import Deletion, Memo
+from outcomes import COUNTED, Outcome, given_up, in_words, merged, report, unfinished
 from tests.makers import an_operation, half_done
 
 KEPT = Outcome("kept", "clip.mov differs from its master")
@@ -197,6 +197,21 @@ def test_a_half_done_deletion_of_a_format_that_failed_otherwise_is_told_and_coun
     found = told(an_asset(memo=Memo(deleting=half_done({"set-1": "ORIGINAL"})), ORIGINAL=failed))
     reasons = [each["reason"] for each in found["problems"]]
     assert (reasons, found["counts"]["failed"]) == ([failed.reason, unfinished("set-1")], 1)
+
+
+def test_a_deletion_that_iconik_accepted_is_not_half_done() -> None:
+    accepted = Memo(deleting={"set-1": Deletion("ORIGINAL", accepted_ms=1)})
+    found = told(an_asset(memo=accepted, ORIGINAL=Outcome("removed")))
+    assert (found["problems"], found["result"]) == ([], "finished")
+
+
+def test_a_format_of_which_no_deletion_was_finished_is_given_up_with_what_to_do() -> None:
+    begun = {"set-1": Deletion("ORIGINAL"), "set-2": Deletion("OTHER")}
+    assert given_up(["ORIGINAL", "PROXY"], begun, "no answer") == {
+        "ORIGINAL": Outcome("failed", f"no answer; {unfinished('set-1')}"),
+        "OTHER": Outcome("failed", f"no answer; {unfinished('set-2')}"),
+        "PROXY": Outcome("failed", "no answer"),
+    }
 
 
 def test_an_operation_that_ended_by_itself_tells_of_no_copy_that_it_left() -> None:

@@ -17,7 +17,7 @@ from claims import GRACE_MS, LEFT_AT_ONCE, Claims
 from custom_action import CustomAction
 from database import writing
 from deletion import Ways
-from entries import Memo, Operation
+from entries import Deletion, Memo, Operation
 from errors import IconikUnavailable, Stopped
 from ledger import Ledger
 from operations import Run
@@ -180,6 +180,16 @@ def test_copies_under_way_are_left_to_iconik(engine: sa.Engine) -> None:
     claims.leave()
     assert states(engine) == {"left": 1}
     assert endings(engine).end(found(engine, operation.id), NOW)
+
+
+def test_a_deletion_that_is_being_verified_is_not_let_go_of(engine: sa.Engine) -> None:
+    claims = claims_of(engine, expanded(engine, REMOVE))
+    (held,) = claims.take(1, NOW)
+    held.memo.deleting["set-1"] = Deletion("ORIGINAL", accepted_ms=NOW)
+    claims.note(held, "verifying", {})
+    stop(engine)
+    claims.leave()
+    assert states(engine) == {"verifying": 1}
 
 
 @pytest.mark.parametrize(
