@@ -14,6 +14,7 @@ RUN useradd --user-group --uid 10001 --no-create-home --home-dir /nonexistent b2
 COPY --from=build /venv /venv
 WORKDIR /opt/b2-iconik-plugin
 COPY LICENSE *.py ./
+COPY bucket bucket/
 COPY static static/
 COPY templates templates/
 

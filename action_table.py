@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from action_url import Endpoint, Existing
+from texts import plain
 
 HEADINGS = ("title", "context", "status", "formats", "put under", "B2 storage", "LucidLink storage")
 NOTHING = "-"
@@ -77,8 +78,3 @@ def _row(action: Existing, storages: Mapping[str, str]) -> tuple[str, ...]:
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
     return "  ".join(padded).rstrip()
-
-
-def plain(text: str) -> str:
-    """Text that others wrote, in one line, and nothing that a terminal would obey."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())

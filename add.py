@@ -1,5 +1,6 @@
 """What Add does with one asset: find out which formats must be copied to LucidLink."""
 
+from arrival import shortfall
 from custody import presence, wanted_formats
 from custom_action import CustomAction
 from entries import Held
@@ -72,15 +73,21 @@ def _look_at_format(
     # Of an asset with versions, an editor wants the newest.
     found = presence(formats[0].id, sight.files, ll_storage_id)
     said = held.memo.asked.get(name)
-    if found.state == "there":
-        look.outcomes[name] = Outcome("there" if said is None else "copied")
+    if found.state == "there" and said is None:
+        # Whatever its size: an editor may have changed it since it was copied.
+        look.outcomes[name] = Outcome("there")
+    elif found.state == "there":
+        problem = shortfall(formats[0].id, sight.files, ll_storage_id)
+        if problem:
+            look.doubts[name] = Outcome("failed", f"{problem}{_told(said)}")
+        else:
+            look.outcomes[name] = Outcome("copied")
     elif found.state == "unfinished" and not patience.is_over(held.memo.unfinished_ms):
         look.is_unfinished = True
     elif said is not None:
         state = "is not finished" if found.state == "unfinished" else "is not there"
-        told = f": {said}" if said else ""
         look.doubts[name] = Outcome(
-            "failed", f"the copy to LucidLink ended, but the file {state}{told}"
+            "failed", f"the copy to LucidLink ended, but the file {state}{_told(said)}"
         )
     elif not found.has_source:
         look.outcomes[name] = Outcome(
@@ -88,3 +95,8 @@ def _look_at_format(
         )
     else:
         look.copies.append(name)
+
+
+def _told(said: str | None) -> str:
+    """What iconik said of a copy, as the end of a sentence."""
+    return f": {said}" if said else ""

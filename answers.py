@@ -8,8 +8,11 @@ import requests
 import bounded
 from errors import IconikRefused, NotFound, NotOffered, NotPermitted
 
-PASSING = frozenset({429, 500, 502, 503, 504})
-NOT_OFFERED = frozenset({405, 501})
+# iconik refuses a request for good by one of these with an error body of its own. Without that, the
+# answer may be a proxy's. Any other failure may pass.
+FINAL = frozenset({400, 403, 404, 405, 410, 422, 501})
+# For a call that only newer iconiks have, these count without that body, too: there is another way.
+NOT_OFFERED = frozenset({404, 405, 501})
 
 
 class Passing(Exception):
@@ -26,21 +29,23 @@ class Passing(Exception):
         self.retry_after = retry_after
 
 
-def read(response: requests.Response, body: bytes, call: str, role: str) -> Any:
-    """The JSON of an answer, or the error it stands for. The one place that judges a status."""
+def read(
+    response: requests.Response, body: bytes, call: str, role: str, *, is_newer: bool = False
+) -> Any:
+    """The JSON of an answer, or the error it stands for. The one place that judges a status.
+
+    Args:
+        call: what was asked, for messages.
+        role: the role that iconik requires for it, for messages.
+        is_newer: only newer iconiks have this call.
+
+    Raises:
+        Passing: it is worth another attempt.
+        NotFound, NotPermitted, NotOffered, IconikRefused: iconik's own word that it won't.
+    """
     status = response.status_code
-    if status in PASSING:
-        problem = f"iconik answered {status} {_without_token(response, response.reason)}"
-        raise Passing(problem, number(response, "Retry-After"))
-    if status == requests.codes.not_found:
-        raise NotFound(call, "iconik knows no such thing (404)")
-    if status == requests.codes.forbidden:
-        raise NotPermitted(
-            call, f"iconik does not permit it (403, it needs {role}): {_errors(response, body)}"
-        )
     if not requests.codes.ok <= status < requests.codes.multiple_choices:
-        kind = NotOffered if status in NOT_OFFERED else IconikRefused
-        raise kind(call, f"iconik answered {status}: {_errors(response, body)}")
+        raise _failure(response, body, call, role, is_newer=is_newer)
     if not body:
         return None
     try:
@@ -61,12 +66,34 @@ def refuse_errors(response: requests.Response, answer: Any, call: str) -> None:
         raise IconikRefused(call, f"iconik answered {response.status_code} with errors: {told}")
 
 
-def _errors(response: requests.Response, body: bytes) -> str:
-    """What iconik says went wrong."""
+def _failure(
+    response: requests.Response, body: bytes, call: str, role: str, *, is_newer: bool
+) -> Exception:
+    """What an answer that is no success stands for."""
+    status, errors = response.status_code, _errors(response, body)
+    problem = f"iconik answered {status}: {errors or 'it gives no reason'}"
+    if is_newer and status in NOT_OFFERED and errors is None:
+        return NotOffered(call, problem)
+    if status not in FINAL or errors is None:
+        reason = _without_token(response, response.reason or "")
+        problem = f"iconik answered {status} {reason}".rstrip() + (f": {errors}" if errors else "")
+        return Passing(problem, number(response, "Retry-After"))
+    if status == requests.codes.not_found:
+        return NotFound(call, "iconik knows no such thing (404)")
+    if status == requests.codes.forbidden:
+        return NotPermitted(call, f"iconik does not permit it (403, it needs {role}): {errors}")
+    return NotOffered(call, problem) if status in NOT_OFFERED else IconikRefused(call, problem)
+
+
+def _errors(response: requests.Response, body: bytes) -> str | None:
+    """What iconik says went wrong, a list of sentences or one for each field; None if it doesn't.
+
+    That is how its errors look; the page of a proxy that answers in its place has none.
+    """
     try:
         errors = json.loads(body)["errors"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return "it gives no reason"
+        return None
     return _in_words(response, errors)
 
 

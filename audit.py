@@ -3,35 +3,38 @@
 import logging
 
 import logs
-from custody import Safe
-from entries import Held
+from entries import RECORDS_ALONE, Deletion, Held
 
 log = logging.getLogger(logs.AUDIT)
 
 
-def deleted(held: Held, format_name: str, file_set_id: str, proof: Safe) -> None:
+def deleted(held: Held, file_set_id: str, deletion: Deletion) -> None:
     """Log that iconik has accepted the deletion of a file set from LucidLink.
 
     At least once: after a kill between the deletion and its note in the ledger, again.
 
     Args:
         held: the asset.
-        proof: what proved it safe.
+        deletion: without a proof where an earlier version of this service began it.
     """
-    how = "size and checksum" if proof.by_checksum else "size"
+    proof, format_name = deletion.proof, deletion.name
+    size = f"{proof.size:,} bytes" if proof else "of unknown size"
+    how = ("size and checksum" if proof.by_checksum else "size") if proof else None
+    proven = "before an interruption"
+    if proof:
+        asked = RECORDS_ALONE if deletion.way == RECORDS_ALONE else f"B2 asked by {deletion.way}"
+        proven = f"by {how} of file set {proof.twin_id} on B2 ({asked})"
     retry = held.retry
     again = f", tried again by {retry.by} (retry of {retry.of})" if retry else ""
     log.info(
-        "audit: deleted %s of asset %s: file set %s, %s bytes, clicked by user %s%s, proven by %s "
-        "of file set %s on B2",
+        "audit: deleted %s of asset %s: file set %s, %s, clicked by user %s%s, proven %s",
         format_name,
         held.asset_id,
         file_set_id,
-        f"{proof.size:,}",
+        size,
         held.user_id or "unknown",
         again,
-        how,
-        proof.twin_id,
+        proven,
         extra={
             "details": {
                 "event": "deleted",
@@ -41,9 +44,10 @@ def deleted(held: Held, format_name: str, file_set_id: str, proof: Safe) -> None
                 "asset_id": held.asset_id,
                 "format": format_name,
                 "file_set_id": file_set_id,
-                "bytes": proof.size,
-                "twin_file_set_id": proof.twin_id,
+                "bytes": proof.size if proof else None,
+                "twin_file_set_id": proof.twin_id if proof else None,
                 "proven_by": how,
+                "confirmed_by": deletion.way or None,
             }
         },
     )

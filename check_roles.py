@@ -99,11 +99,22 @@ PROBES = (
         lambda iconik, _, new: iconik.update_job(new(), {}),
         is_common=False,
     ),
-    Probe("can_search", "open saved searches, verify deletions", _search, is_common=False),
+    Probe(
+        "can_search",
+        "open saved searches, and verify many deletions at once",
+        _search,
+        is_common=False,
+    ),
     Probe(
         "can_read_saved_searches",
         "open saved searches",
         lambda iconik, _, new: list(iconik.saved_search_results(new())),
+        is_common=False,
+    ),
+    Probe(
+        "can_read_playlists",
+        "open playlists",
+        lambda iconik, _, new: list(iconik.playlist_items(new())),
         is_common=False,
     ),
     Probe(

@@ -8,6 +8,7 @@ from typing import Any
 
 import action_url
 import check_actions
+import check_bucket
 import check_database
 import check_roles
 import check_service
@@ -124,10 +125,11 @@ def _ask_iconik(
     else:
         yield from check_actions.check_actions(options.endpoint, actions, settings)
     ours = action_url.ours(options.endpoint, actions) if options.endpoint else []
+    b2 = options.b2_storage_id or ""
     try:
-        yield from check_actions.check_storages(
-            iconik, options.b2_storage_id or "", options.ll_storage_id or "", ours
-        )
+        yield from check_actions.check_storages(iconik, b2, options.ll_storage_id or "", ours)
+        named = {b2} if b2 else {each.target.b2_storage_id for each in ours}
+        yield from check_bucket.check(iconik, http, settings, named)
     except NotPermitted:
         yield unknown("storages", "can't be looked at without can_read_storages")
 

@@ -1,40 +1,51 @@
-"""Checksums as iconik tells them: which can be compared, and which are the same. Pure: no I/O.
+"""Checksums as iconik shows them, and what a comparison of two says. Pure: no I/O.
 
-iconik documents neither their algorithm nor how they are written.
+iconik documents neither their algorithm nor their notation. Only a prefix (``md5:…``) names the
+algorithm; without one, two checksums of the same length may still be of different algorithms.
 """
 
 import re
+from typing import Literal
 
 from records import File
 
 CHECKSUM = re.compile(r"(?:(?P<kind>[a-z0-9_-]+):)?(?P<digest>[0-9a-f]{8,128})", re.IGNORECASE)
+# A CRC-32, the shortest digest; words like 'none' and 'pending' are shorter.
+SHORTEST = 8
+# How Backblaze B2 begins a SHA-1 that a client has claimed and nobody has checked.
+UNVERIFIED = "unverified:"
 
 # Kind and digest.
 Checksum = tuple[str, str]
+# 'same' and 'different' are certain. 'unclear': they differ, and may be of different algorithms.
+# 'incomparable': one is absent, or they are of different algorithms for certain.
+Comparison = Literal["same", "different", "unclear", "incomparable"]
 
 
 def checksum(file: File) -> Checksum | None:
-    """Kind and digest of a checksum, or None; the kind is "" unless it is told by a prefix."""
+    """Kind and digest of a checksum, or None; the kind is "" unless a prefix names it."""
     text = (file.checksum or "").strip()
+    if len(text) < SHORTEST or text.lower().startswith(UNVERIFIED):
+        return None
     match = CHECKSUM.fullmatch(text)
     if match:
         kind = re.sub("[_-]", "", match["kind"] or "")
         return kind.lower(), match["digest"].lower()
-    return ("", text) if text else None
+    return "", text
 
 
-def _comparable(one: Checksum, other: Checksum) -> bool:
-    """Whether two checksums seem to be of one kind; where that isn't told, the length tells."""
-    kinds = {one[0], other[0]}
-    return len(one[1]) == len(other[1]) and (len(kinds) == 1 or "" in kinds)
+def compare(one: Checksum | None, other: Checksum | None) -> Comparison:
+    """What two checksums say about two files of the same size."""
+    if one is None or other is None or len(one[1]) != len(other[1]):
+        return "incomparable"
+    is_certain = one[0] == other[0] != ""
+    if not is_certain and "" not in (one[0], other[0]):
+        return "incomparable"
+    if one[1] == other[1]:
+        return "same"
+    return "different" if is_certain else "unclear"
 
 
-def contradict(one: Checksum | None, other: Checksum | None) -> bool:
-    """Whether two checksums are of one kind, and differ; one that is None contradicts none."""
-    return bool(one and other and _comparable(one, other) and one[1] != other[1])
-
-
-def same(file: File, twin: File) -> bool:
-    """Whether two files have checksums of one kind, and these are the same."""
-    one, other = checksum(file), checksum(twin)
-    return bool(one and other and _comparable(one, other) and one[1] == other[1])
+def disagree(one: Checksum | None, other: Checksum | None) -> bool:
+    """Whether two checksums that may be of one algorithm differ."""
+    return compare(one, other) in ("different", "unclear")

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import settings as environment
-from action_table import plain
 from action_url import Endpoint, endpoint
 from errors import PluginError, SettingsError, TokenRejected
 from iconik import Iconik
 from pacing import Pacer
 from settings import Settings, split_formats
+from texts import plain
 from tokens import Tokens
 from transport import Transport
 from version import VERSION
@@ -169,7 +169,9 @@ def concealed(settings: Settings | None, text: str) -> str:
 
     What iconik says is wrong with a request may repeat it.
     """
-    values = (*settings.secrets, settings.iconik_token or "") if settings else ()
+    values = (
+        (*settings.secrets, settings.iconik_token or "", settings.b2_key or "") if settings else ()
+    )
     for value in values:
         if len(value) >= SHORTEST_CONCEALED:
             text = text.replace(value, "***")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import action_url
-from action_table import overview, plain
+from action_table import overview
 from action_url import Endpoint, Existing
 from command_line import (
     Parser,
@@ -25,6 +25,7 @@ from iconik import Iconik
 from records import Storage
 from settings import Settings
 from storage_choice import choose, shortcomings
+from texts import plain
 
 DONE = ("created", "updated", "deleted")
 DRY = ("would create", "would update", "would delete")

@@ -12,8 +12,8 @@ from settings import UUID, split_formats
 Action = Literal["add", "remove"]
 TITLES: dict[Action, str] = {"add": "Add to LucidLink", "remove": "Remove from LucidLink"}
 SECRET_HEADER = "x-bz-secret"  # noqa: S105 - a header's name
-CONTEXTS = ("ASSET", "COLLECTION", "BULK", "SAVED_SEARCH")
-# Where people want our actions; saved searches are for those who ask for it.
+CONTEXTS = ("ASSET", "COLLECTION", "BULK", "SAVED_SEARCH", "PLAYLIST")
+# Where people want our actions; saved searches and playlists are for those who ask for them.
 USUAL_CONTEXTS = CONTEXTS[:3]
 LONGEST_TOKEN = 8192
 # File systems take names of 255 bytes; the directories and the file below need some room, too.
@@ -40,7 +40,8 @@ class CustomAction:
         b2_storage_id, ll_storage_id: the Backblaze B2 and the LucidLink storage.
         formats: names of the formats it is about; empty for those of the service's settings.
         context: where in iconik the click was made, one of ``CONTEXTS``.
-        asset_ids, collection_ids, saved_search_ids: the selection; at least one has an id.
+        asset_ids, collection_ids, saved_search_ids, playlist_ids: the selection; at least one has
+            an id.
         user_id: who clicked, if iconik said so.
         path: directory of the LucidLink storage that Add has copies put under; empty for its root.
         auth_token: acts as the person who clicked; empty if iconik sent none.
@@ -57,6 +58,7 @@ class CustomAction:
     user_id: str | None = None
     auth_token: str = field(default="", repr=False)
     path: str = ""
+    playlist_ids: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -70,6 +72,7 @@ class CustomAction:
             (len(self.asset_ids), "asset", "assets"),
             (len(self.collection_ids), "collection", "collections"),
             (len(self.saved_search_ids), "saved search", "saved searches"),
+            (len(self.playlist_ids), "playlist", "playlists"),
         )
         return ", ".join(
             f"{count} {one if count == 1 else many}" for count, one, many in counts if count
@@ -78,7 +81,7 @@ class CustomAction:
     @property
     def tells_assets(self) -> bool:
         """Whether it tells by itself which assets it is about, and nothing is to be opened."""
-        return not self.collection_ids and not self.saved_search_ids
+        return not (self.collection_ids or self.saved_search_ids or self.playlist_ids)
 
     @property
     def digest(self) -> str:
@@ -91,6 +94,7 @@ class CustomAction:
             "asset_ids": sorted(self.asset_ids),
             "collection_ids": sorted(self.collection_ids),
             "saved_search_ids": sorted(self.saved_search_ids),
+            "playlist_ids": sorted(self.playlist_ids),
             "path": self.path,
         }
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
@@ -126,13 +130,15 @@ def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> 
         asset_ids=_ids(posted, "asset_ids"),
         collection_ids=_ids(posted, "collection_ids"),
         saved_search_ids=_ids(posted, "saved_search_ids"),
+        playlist_ids=_ids(posted, "playlist_ids"),
         user_id=_optional_id(posted, "user_id"),
         auth_token=_auth_token(posted),
         path=_path(query),
     )
     if not click.selection:
         raise ClickError(
-            "asset_ids", "nothing is selected: collection_ids and saved_search_ids are empty, too"
+            "asset_ids",
+            "nothing is selected: collection_ids, saved_search_ids and playlist_ids are empty, too",
         )
     return click
 
@@ -163,29 +169,35 @@ def check_path(text: str) -> str:
 
 
 def _path(query: Query) -> str:
-    values = query.getlist("path")
-    if len(values) > 1:
-        raise ClickError("path", "must be in the action's URL at most once")
-    return check_path(values[0]) if values else ""
+    path = _at_most_once(query, "path")
+    return "" if path is None else check_path(path)
 
 
 def _storage_id(query: Query, name: str) -> str:
-    values = query.getlist(name)
-    if len(values) != 1:
-        raise ClickError(name, "must be in the action's URL exactly once")
-    if not UUID.fullmatch(values[0]):
+    storage_id = _at_most_once(query, name)
+    if storage_id is None:
+        raise ClickError(name, "must be in the action's URL")
+    if not UUID.fullmatch(storage_id):
         raise ClickError(name, "must be the UUID of a storage")
-    return values[0].lower()
+    return storage_id.lower()
 
 
 def _formats(query: Query, default: Sequence[str]) -> tuple[str, ...]:
-    values = query.getlist("formats")
-    if not values:
+    formats = _at_most_once(query, "formats")
+    if formats is None:
         return tuple(default)
     try:
-        return split_formats("formats", ",".join(values))
+        return split_formats("formats", formats)
     except SettingsError as error:
         raise ClickError("formats", str(error).removeprefix("formats ")) from None
+
+
+def _at_most_once(query: Query, name: str) -> str | None:
+    """The value of a parameter, or None. Of two values, it isn't known which one is meant."""
+    values = query.getlist(name)
+    if len(values) > 1:
+        raise ClickError(name, "must not be in the action's URL more than once")
+    return values[0] if values else None
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -215,7 +227,7 @@ def _optional_id(posted: dict[str, Any], name: str) -> str | None:
     value = posted.get(name)
     if value is not None and not _is_id(value):
         raise ClickError(name, "must be a UUID")
-    return value
+    return None if value is None else str(value).lower()
 
 
 def _auth_token(posted: dict[str, Any]) -> str:

@@ -12,6 +12,8 @@ from records import ACTIVE, File
 
 # What it was before there were times, ``true``, is read as this.
 SOME_TIME = 1
+# The way of a confirmation for which B2 was not asked.
+RECORDS_ALONE = "records alone"
 # What is stored of a file that proves a deletion, or is proven.
 STORED = (
     "id", "storage_id", "name", "original_name", "directory_path", "type", "status", "size",
@@ -94,7 +96,7 @@ class Deletion:
         name: the name of the file set's format.
         proof: what proved the file set safe, and after its deletion was accepted no pairs; None if
             an earlier version of this service noted the deletion.
-        way: how the bucket confirmed the proof; "" if it did not.
+        way: how the bucket confirmed the proof, as in ``bucket.confirm.Confirmation``.
         accepted_ms: when iconik accepted its end, by the clock of operations; 0 before that.
         is_doubted: whether iconik contradicted itself about it: then only a list of the asset's
             file sets shows whether it is done.
@@ -105,6 +107,11 @@ class Deletion:
     way: str = ""
     accepted_ms: int = 0
     is_doubted: bool = False
+
+    @property
+    def strength(self) -> tuple[bool, bool]:
+        """Whether a checksum proved it, and whether B2 was asked; see ``outcomes.proof_of``."""
+        return bool(self.proof and self.proof.by_checksum), self.way not in ("", RECORDS_ALONE)
 
     def as_json(self) -> dict[str, Any]:
         """What is stored: only what differs from an empty one."""

@@ -59,6 +59,10 @@ class IconikUnavailable(IconikError):
     """iconik gave no usable answer; the same call may well succeed later."""
 
 
+class Incomplete(IconikUnavailable):
+    """iconik's list holds less than it tells, however often it is read: no evidence of anything."""
+
+
 class TooLate(IconikUnavailable):
     """It was not asked of iconik: what made it right was so long ago that it may no longer be."""
 

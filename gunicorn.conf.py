@@ -9,6 +9,7 @@ from pathlib import Path
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
+from gunicorn.http import errors as http_errors
 from gunicorn.systemd import sd_notify
 from gunicorn.workers.base import Worker
 
@@ -38,6 +39,17 @@ limit_request_fields = 50
 limit_request_field_size = 8190
 # A worker's beat is a file: in memory it can't be held up by a disk.
 control_socket_disable = True
+
+
+def _name_of(error: Exception) -> str:
+    return type(error).__name__
+
+
+# Gunicorn logs, and answers, the text of what it can't parse; a client that sends the secret in the
+# wrong place would find it there. So each of these errors only tells its name.
+for _kind in vars(http_errors).values():
+    if isinstance(_kind, type):
+        setattr(_kind, "__str__", _name_of)  # noqa: B010 - no attribute of ours
 
 
 class OneLog(Logger):

@@ -4,11 +4,19 @@ It knows iconik alone: nothing of B2, LucidLink or Flask. Paths are those of ico
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from errors import IconikRefused, IconikUnavailable, NotFound
+from errors import (
+    IconikRefused,
+    IconikUnavailable,
+    Incomplete,
+    NotFound,
+    NotPermitted,
+    TokenRejected,
+)
 from freshness import Reading
 from paging import Map
 from records import File, FileSet, Format, Job, Listed, Storage
@@ -30,6 +38,8 @@ class Iconik:
 
     def __init__(self, transport: Transport) -> None:
         self._http = transport
+        # Whether this iconik lists the formats of older versions; found out once.
+        self._offers_versions = True
 
     def close(self) -> None:
         """Close the connections."""
@@ -46,7 +56,7 @@ class Iconik:
 
     def storages(self) -> list[Storage]:
         """GET files/v1/storages/: those that the token may see."""
-        found = self._http.pages("files/v1/storages/", "list the storages", "can_read_storages")
+        found = self._http.whole("files/v1/storages/", "list the storages", "can_read_storages")
         return [Storage.from_json(each) for each in found]
 
     def copy_to_storage(
@@ -84,7 +94,7 @@ class Iconik:
         job_id = answer.get("job_id")
         if not isinstance(job_id, str) or not UUID.fullmatch(job_id):
             raise IconikUnavailable(call, "iconik's answer names no job")
-        return job_id
+        return job_id.lower()
 
     # What assets have
 
@@ -101,10 +111,26 @@ class Iconik:
             return False
         return True
 
-    def formats(self, asset_id: str) -> list[Format]:
-        """GET files/v1/assets/{id}/formats/, without deleted ones."""
+    def formats(self, asset_id: str, *, all_versions: bool = False) -> list[Format]:
+        """GET files/v1/assets/{id}/formats/, without deleted ones.
+
+        Args:
+            all_versions: whether those of the asset's older versions, too, where iconik offers it.
+        """
         path = f"files/v1/assets/{_id(asset_id)}/formats/"
-        found = self._http.pages(path, f"list the formats of asset {asset_id}", "can_read_formats")
+        call, role = f"list the formats of asset {asset_id}", "can_read_formats"
+        found: list[dict[str, Any]] | None = None
+        if all_versions and self._offers_versions:
+            try:
+                found = self._http.whole(path, call, role, {"include_all_versions": "true"})
+            except (NotFound, NotPermitted, TokenRejected):
+                raise
+            except IconikRefused:
+                # An iconik that doesn't know the parameter may refuse it.
+                found = self._http.whole(path, call, role)
+                self._offers_versions = False
+        if found is None:
+            found = self._http.whole(path, call, role)
         return [Format.from_json(each) for each in found if each.get("status") != "DELETED"]
 
     def files(
@@ -116,17 +142,32 @@ class Iconik:
             reading: takes up when it was asked for them.
             signed: whether each file comes with a signed URL. Signing takes iconik time.
         """
-        path = f"files/v1/assets/{_id(asset_id)}/files/"
-        return [
-            File.from_json(each)
-            for each in self._http.pages(
-                path,
-                f"list the files of asset {asset_id}",
-                "can_read_files",
-                {"generate_signed_url": "true" if signed else "false"},
-                reading=reading,
+        found = self._http.whole(
+            f"files/v1/assets/{_id(asset_id)}/files/",
+            f"list the files of asset {asset_id}",
+            "can_read_files",
+            {"generate_signed_url": "true" if signed else "false"},
+            reading,
+        )
+        return [File.from_json(each) for each in found]
+
+    def download_url(self, asset_id: str, file_id: str) -> str:
+        """GET files/v1/assets/{id}/files/{id}/download_url/: a signed URL that reads a file.
+
+        Returns:
+            A secret; "" if iconik offers none: it answers 400, or doesn't have the call.
+        """
+        path = f"files/v1/assets/{_id(asset_id)}/files/{_id(file_id)}/download_url/"
+        try:
+            answer = self._http.object(
+                "GET", path, f"sign file {file_id}", "can_read_files", is_newer=True
             )
-        ]
+        except (NotPermitted, TokenRejected):
+            raise
+        except IconikRefused:
+            return ""
+        url = answer.get("url")
+        return url if isinstance(url, str) else ""
 
     def file_sets(self, asset_id: str, reading: Reading | None = None) -> list[FileSet]:
         """GET files/v1/assets/{id}/file_sets/: its file sets on all storages, deleted ones too.
@@ -135,16 +176,10 @@ class Iconik:
             reading: takes up when it was asked for them.
         """
         path, call = f"files/v1/assets/{_id(asset_id)}/file_sets/", "list the file sets of asset"
-        return [
-            FileSet.from_json(each)
-            for each in self._http.pages(
-                path,
-                f"{call} {asset_id}",
-                "can_read_files",
-                {"file_count": "true"},
-                reading=reading,
-            )
-        ]
+        found = self._http.whole(
+            path, f"{call} {asset_id}", "can_read_files", {"file_count": "true"}, reading
+        )
+        return [FileSet.from_json(each) for each in found]
 
     def deleted_file_sets(self) -> Iterator[FileSet]:
         """GET files/v1/delete_queue/file_sets/: what is deleted and not purged, of all assets."""
@@ -261,15 +296,35 @@ class Iconik:
         path, call = f"search/v1/search/saved/{_id(search_id)}/", f"run saved search {search_id}"
         return _listed(self._http.pages(path, call, "can_read_saved_searches", None, side_by_side))
 
+    def playlist_items(self, playlist_id: str, side_by_side: Map = map) -> Iterator[Listed]:
+        """GET assets/v1/playlists/{id}/items/: what is in a playlist; only newer iconiks have any.
+
+        An item is an asset, or a part of one, that has an id of its own.
+
+        Args:
+            side_by_side: like ``map``; asks for pages.
+        """
+        path, call = (
+            f"assets/v1/playlists/{_id(playlist_id)}/items/",
+            f"list playlist {playlist_id}",
+        )
+        found = self._http.pages(path, call, "can_read_playlists", None, side_by_side)
+        return _listed(found, ("object_id", "asset_id", "id"))
+
     # Jobs
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
         """GET jobs/v1/jobs/?ids=…: up to 100 jobs by id; one not found is absent."""
         params = {"ids": ",".join(map(_id, job_ids)), "facets": "false"}
-        found = self._http.pages(
+        listed = self._http.pages(
             "jobs/v1/jobs/", f"follow {len(job_ids)} jobs", "can_read_jobs", params
         )
-        return {job.id: job for job in map(Job.from_json, found)}
+        found: dict[str, Job] = {}
+        # What is lacking is absent.
+        with suppress(Incomplete):
+            for job in map(Job.from_json, listed):
+                found[job.id] = job
+        return found
 
     def job(self, job_id: str) -> Job | None:
         """GET jobs/v1/jobs/{id}/; None if iconik knows no such job."""
@@ -285,7 +340,7 @@ class Iconik:
     def transfers(self, asset_id: str) -> list[Job]:
         """GET jobs/v1/jobs/?object_id=…&type=TRANSFER: the copies of an asset, ended ones too."""
         params = {"object_id": _id(asset_id), "type": "TRANSFER", "facets": "false"}
-        found = self._http.pages(
+        found = self._http.whole(
             "jobs/v1/jobs/", f"list the copies of asset {asset_id}", "can_read_jobs", params
         )
         return [Job.from_json(each) for each in found]
@@ -293,7 +348,7 @@ class Iconik:
     def failed_children(self, job_id: str) -> list[Job]:
         """GET jobs/v1/jobs/?parent_id=…&status=FAILED: the failed copies of a bulk job."""
         params = {"parent_id": _id(job_id), "status": "FAILED", "facets": "false"}
-        found = self._http.pages(
+        found = self._http.whole(
             "jobs/v1/jobs/", f"list the failed copies of job {job_id}", "can_read_jobs", params
         )
         return [Job.from_json(each) for each in found]
@@ -356,10 +411,8 @@ class Iconik:
 
     def custom_actions(self) -> list[dict[str, Any]]:
         """GET assets/v1/custom_actions/."""
-        return list(
-            self._http.pages(
-                "assets/v1/custom_actions/", "list the custom actions", "can_read_custom_actions"
-            )
+        return self._http.whole(
+            "assets/v1/custom_actions/", "list the custom actions", "can_read_custom_actions"
         )
 
     def create_custom_action(self, action: Mapping[str, Any]) -> None:
@@ -386,12 +439,21 @@ class Iconik:
         self._http.delete(path, f"delete custom action {action_id}", "can_delete_custom_actions")
 
 
-def _listed(objects: Iterable[Mapping[str, Any]]) -> Iterator[Listed]:
+def _listed(
+    objects: Iterable[Mapping[str, Any]], names: Sequence[str] = ("id",)
+) -> Iterator[Listed]:
+    """What a listing shows.
+
+    Args:
+        names: of the fields that may have an object's id, the first of which counts.
+    """
     for each in objects:
-        object_id = each.get("id")
-        if isinstance(object_id, str):
-            # iconik doesn't promise to say what something is; to pass it over would be silence.
-            yield Listed(str(each.get("object_type") or "assets"), object_id.lower(), each)
+        # iconik doesn't promise to say what something is; to pass it over would be silence.
+        listed = Listed(str(each.get("object_type") or "assets"), "", each)
+        fields, record = (("asset_id",), {}) if listed.is_segment else (names, each)
+        ids = (each.get(name) for name in fields)
+        object_id = next((found for found in ids if isinstance(found, str)), "")
+        yield Listed(listed.object_type, object_id.lower(), record)
 
 
 def _id(value: str) -> str:

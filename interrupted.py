@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import audit
 import deletion
-from custody import Safe, Unproven, Verdict
+from custody import Unproven, Verdict
 from entries import Deletion, Held
 from errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
 from iconik import Iconik
 from leftovers import Left, Leftovers
-from outcomes import ACCEPTED, Outcome
-from proving import Removal, judge_again, prove
+from outcomes import ACCEPTED, Outcome, proof_of
+from proving import Removal, judge_again, note, prove, standing_in
 from records import ACTIVE, DELETED
 from sight import Look, Sight, vanished
 
@@ -63,7 +63,10 @@ def _finish(
     def judge_all(sight: Sight) -> Mapping[str, list[Verdict]]:
         return {begun.name: [judge_again(file_set_id, begun, sight, removal.storages)]}
 
-    proven = prove(removal, held.asset_id, judge_all)
+    def as_before(sight: Sight) -> Sight:
+        return standing_in(file_set_id, begun, sight)
+
+    proven = prove(removal, held.asset_id, judge_all, as_before)
     if proven is None:
         return False
     (verdict,) = proven.verdicts[begun.name]
@@ -76,20 +79,22 @@ def _finish(
     if done.refusals:
         look.failures |= restore(removal.iconik, held, done.refusals)
         return True
-    look.outcomes[begun.name] = Outcome("removed")
-    accept(held, file_set_id, verdict, now_ms, is_doubted=bool(done.unknown))
+    held.memo.deleting[file_set_id] = note(begun.name, verdict, proven)
+    begun = held.memo.deleting[file_set_id]
+    look.outcomes[begun.name] = Outcome("removed", "", proof_of([begun.strength]))
+    accept(held, file_set_id, now_ms, is_doubted=bool(done.unknown))
     # What comes next may be interrupted, too, and would find nothing that tells of this one.
     removal.claims.note(held, "held", {begun.name: look.outcomes[begun.name]})
     return True
 
 
-def accept(held: Held, file_set_id: str, proof: Safe, now_ms: int, *, is_doubted: bool) -> None:
+def accept(held: Held, file_set_id: str, now_ms: int, *, is_doubted: bool) -> None:
     """Note in an asset's memo that iconik has accepted a deletion; that it's done is yet unseen."""
     begun = held.memo.deleting[file_set_id]
-    audit.deleted(held, begun.name, file_set_id, proof)
+    audit.deleted(held, file_set_id, begun)
     held.memo.deleting[file_set_id] = replace(
         begun,
-        proof=replace(proof, pairs=()),
+        proof=begun.proof and replace(begun.proof, pairs=()),
         accepted_ms=max(now_ms, 1),
         is_doubted=is_doubted,
     )
@@ -205,7 +210,7 @@ def give_back_left(iconik: Iconik, leftovers: Leftovers, left: Iterable[Left], r
 def unverified(held: Held) -> dict[str, Outcome]:
     """What is told of accepted deletions of which nothing more can be seen."""
     return {
-        each.name: Outcome("removed", ACCEPTED)
+        each.name: Outcome("removed", ACCEPTED, *held.outcomes[each.name][2:])
         for each in held.memo.accepted.values()
         if held.outcomes.get(each.name, ("",))[0] == "removed"
     }

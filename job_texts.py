@@ -8,7 +8,7 @@ from typing import Any
 
 from custom_action import CustomAction
 from entries import Operation
-from outcomes import in_words
+from outcomes import in_words, proofs_in_words
 from tables import LET_GO
 
 Fields = dict[str, Any]
@@ -46,7 +46,7 @@ def tie(click: CustomAction, asset_ids: Sequence[str]) -> Fields:
     """What the job is about: the collections and assets that were selected, or some of them.
 
     Args:
-        asset_ids: to tie it to where neither was selected, but a saved search.
+        asset_ids: to tie it to where neither was selected, but a saved search or a playlist.
     """
     subjects = [(each, "collections") for each in click.collection_ids]
     subjects += [(each, "assets") for each in click.asset_ids]
@@ -88,6 +88,8 @@ def ended(told: Mapping[str, Any]) -> Fields:
         return {**fields, "error_message": _cut(told["failure"]), "message": in_all}
     if status == "ABORTED":
         return {**fields, "message": f"stopped by {told['stopped_by']}: {in_all}"}
+    proofs = proofs_in_words(told["counts"])
+    in_all = f"{in_all}. Proven: {proofs}" if proofs else in_all
     warnings = _warnings(told["problems"])
     return {**fields, "message": _cut(f"{warnings}. In all: {in_all}") if warnings else in_all}
 

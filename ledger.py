@@ -94,7 +94,7 @@ class Ledger:
         them is forgotten, but for deletions that were not brought to their end.
 
         Args:
-            gone: by collection or saved search, why it could not be listed.
+            gone: by collection, saved search or playlist, why it could not be listed.
             hints: by asset, what its memo is to begin with, if it is new.
         """
         ids = list(asset_ids)
@@ -140,7 +140,7 @@ class Ledger:
                 yield row.asset_id, Memo.from_json(row.memo), found
 
     def gone(self, number: int) -> dict[str, str]:
-        """By collection or saved search of an operation, why it could not be listed."""
+        """By collection, saved search or playlist of an operation, why it could not be listed."""
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(vanished).where(vanished.c.number == number))
             return {row.what: row.reason for row in rows}

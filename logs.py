@@ -11,6 +11,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from texts import plain, plain_values
+
 NO_OPERATION = "-"
 # Set by whoever works on an operation, in each of its threads.
 operation_id: ContextVar[str] = ContextVar("operation_id", default=NO_OPERATION)
@@ -39,15 +41,19 @@ def pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, initializer=operation_id.set, initargs=(operation_id.get(),))
 
 
-class _OneLine(logging.Formatter):
-    """Keeps a message on its line: what iconik or a client sent may hold line breaks."""
+class _Plain(logging.Formatter):
+    """Shows what iconik or a client sent without line breaks, and without control characters."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
-        record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
+        record.message = plain(record.message)
         return super().formatMessage(record)
 
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
+        # Indented, so that no line of what an error says passes for one of the log.
+        return "\n".join(f"  {plain(line)}" for line in super().formatException(ei).split("\n"))
 
-class _Json(logging.Formatter):
+
+class _Json(_Plain):
     """Makes each event one JSON object, a trace included."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -62,6 +68,8 @@ class _Json(logging.Formatter):
             # Nothing else of a record: who knows what a library puts there.
             **getattr(record, "details", {}),
         }
+        # JSON can hold any text, but a program that reads it may show it as it is.
+        told = plain_values(told)
         if record.exc_info:
             told["trace"] = self.formatException(record.exc_info)
         return json.dumps(told)
@@ -87,7 +95,7 @@ def configure(level: str, log_format: str = "text") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_is_worth_a_line)
     handler.addFilter(_name_operation)
-    handler.setFormatter(_Json() if log_format == "json" else _OneLine(FORMAT, DATE_FORMAT))
+    handler.setFormatter(_Json() if log_format == "json" else _Plain(FORMAT, DATE_FORMAT))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.getLogger(AUDIT).setLevel(logging.INFO)
     # The engine library would otherwise add a handler of its own.

@@ -14,16 +14,19 @@ import copying
 import deletion
 import logs
 from add import look_to_add
+from bucket.confirm import Bucket, Confirmation
 from claims import Claims
+from custody import Safe
 from custom_action import CustomAction
 from deletion import Ways
 from entries import Held
-from errors import IconikRefused, IconikUnavailable, TokenRejected, TooLate
+from errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from iconik import MOST_COPIES_A_CALL, Iconik
 from interrupted import EARLIER, give_back
 from outcomes import Outcome, given_up
 from proving import Removal
 from purging import Marked
+from records import File
 from remove import look_to_remove, note_purge
 from settings import Settings
 from sight import Look, Patience
@@ -46,6 +49,8 @@ SOONEST_LOOK_MS = 1_000
 LATEST_LOOK_MS = 60_000
 # So often iconik may give no usable answer about one asset, while it answers about others.
 MOST_FAILURES = 10
+# Each of these has read the list several times already.
+MOST_INCOMPLETE = 3
 LATEST_RETRY_MS = 300_000
 
 
@@ -74,6 +79,7 @@ class Means:
 
     Attributes:
         preflight: tells how the storages stand; raises ``OperationFailed`` if they can't be used.
+        bucket: B2 itself.
         check: raises ``Stopped`` when this process is to stop.
         is_to_stop: whether somebody wants the operation to stop, and nothing was done about it yet.
     """
@@ -86,6 +92,7 @@ class Means:
     settings: Settings
     clock: Clock
     preflight: Callable[[], Checked]
+    bucket: Bucket
     check: Callable[[], None]
     is_to_stop: Callable[[], bool]
 
@@ -110,6 +117,8 @@ class Looks:
             click.ll_storage_id,
             click.b2_storage_id,
             means.preflight,
+            self._confirm,
+            means.settings.require_checksum,
         )
         self._verification = Verification(means.iconik, means.claims, means.ways, means.clock)
         self._has_put_off = False
@@ -271,12 +280,13 @@ class Looks:
         self._has_put_off = True
         for held, error in unanswered:
             held.memo.failures += 1
-            if held.memo.failures < MOST_FAILURES:
+            most = MOST_INCOMPLETE if isinstance(error, Incomplete) else MOST_FAILURES
+            if held.memo.failures < most:
                 self._let_go(
                     held, self._clock.now_ms() + min(2**held.memo.failures * 1000, LATEST_RETRY_MS)
                 )
             else:
-                reason = f"{error}, {MOST_FAILURES} times over"
+                reason = f"{error}, {most} times over"
                 self._claims.note(held, "done", self._give_up(held, reason))
 
     def _let_go(
@@ -305,6 +315,14 @@ class Looks:
             look = self._look_once(held)
             look.outcomes.update(look.doubts)
         return look
+
+    def _confirm(self, asset_id: str, safe: Safe) -> Confirmation:
+        """Have B2 confirm what proves a file set."""
+
+        def download_url(file: File) -> str:
+            return self._iconik.download_url(asset_id, file.id)
+
+        return self._means.bucket.confirm(self._means.preflight().b2, safe.pairs, download_url)
 
     def _take_up(self, held: Held) -> bool:
         return copying.take_up(self._iconik, self._claims, held, self._clock.now_ms())

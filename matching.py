@@ -2,8 +2,14 @@
 
 A storage may keep its files below a directory of its own, and add a unique id to their names. So
 places count from the directory that a file set's files share, and names are those files had first.
+
+Programs write the same name in several ways: with an accent as one character or as two (Unicode's
+NFC and NFD), and directories separated by slashes or, on Windows, by backslashes. Such names count
+as the same. An object store may hold two objects whose names count as the same: then both stand
+for the file, and each must prove it.
 """
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
@@ -24,11 +30,14 @@ class Spot(NamedTuple):
 
     Attributes:
         is_alone: whether no other file of its file set has its name and lies in its place.
+        alike: how many files of its file set have its name, its stored name and its place, however
+            they are written; itself included.
     """
 
     file: File
     below: Place
     is_alone: bool
+    alike: int
 
 
 class Load:
@@ -42,24 +51,26 @@ class Load:
         places = {place_of(file) for file in self.files}
         self.top = _shared(places)
         self._tree = _tree(places, 0)
-        alike = Counter((place_of(file), file.original_name) for file in self.files)
+        named = Counter((place_of(file), name_of(file)) for file in self.files)
+        alike = Counter((key(file), name_of(file)) for file in self.files)
         self.spots = [
             Spot(
                 file,
                 place_of(file)[len(self.top) :],
-                is_alone=alike[place_of(file), file.original_name] == 1,
+                is_alone=named[place_of(file), name_of(file)] == 1,
+                alike=alike[key(file), name_of(file)],
             )
             for file in self.files
         ]
-        self._times = Counter(map(key, self.files))
+        self._times = Counter(map(_as_written, self.files))
 
     def is_twice(self, file: File) -> bool:
         """Whether it is listed more than once."""
-        return self._times[key(file)] > 1
+        return self._times[_as_written(file)] > 1
 
     def holds(self, directory: File) -> bool:
         """Whether files of the file set lie in a directory of it."""
-        return _parts(f"{directory.directory_path}/{directory.name}") in self._tree
+        return parts(f"{directory.directory_path}/{directory.name}") in self._tree
 
 
 class Shelf:
@@ -70,14 +81,14 @@ class Shelf:
         self._by_name: dict[tuple[Place, str], list[File]] = defaultdict(list)
         self._by_stored_name: dict[tuple[Place, str, str], list[File]] = defaultdict(list)
         for file in files:
-            place = place_of(file)
-            self._places[file.original_name].add(place)
-            self._by_name[place, file.original_name].append(file)
-            self._by_stored_name[place, file.original_name, file.name].append(file)
+            place, name = place_of(file), name_of(file)
+            self._places[name].add(place)
+            self._by_name[place, name].append(file)
+            self._by_stored_name[place, name, _composed(file.name)].append(file)
         places = {place_of(file) for file in files}
         self._top = _shared(places)
         self._tree = _tree(places, len(self._top))
-        self._below = {(place_of(file)[len(self._top) :], file.original_name) for file in files}
+        self._below = {(place_of(file)[len(self._top) :], name_of(file)) for file in files}
 
     def twins(self, load: Load) -> list[list[File]]:
         """For each file what may stand for it here, all of which must prove it: none is a guess."""
@@ -93,12 +104,12 @@ class Shelf:
         common directory of a file set has to agree. But for a part of what is here those are meant
         whose names agree best: a neighbouring one may well hold files of the same names and sizes.
         """
-        if self._below == {(spot.below, spot.file.original_name) for spot in load.spots}:
+        if self._below == {(spot.below, name_of(spot.file)) for spot in load.spots}:
             return [self._top]
         tops: set[Place] = set()
         for spot in sorted(load.spots, key=_depth):
             depth = len(spot.below)
-            for place in self._places.get(spot.file.original_name, ()):
+            for place in self._places.get(name_of(spot.file), ()):
                 cut = len(place) - depth
                 if cut >= 0 and place[cut:] == spot.below:
                     tops.add(place[:cut])
@@ -110,16 +121,17 @@ class Shelf:
 
     def _at(self, top: Place, spot: Spot) -> list[File]:
         """What has a file's name and lies in its place, if that is below a directory."""
-        place, file = top + spot.below, spot.file
-        exactly = self._by_stored_name.get((place, file.original_name, file.name), [])
-        # Files of one name in one place can only be told apart by their stored names.
+        place, name = top + spot.below, name_of(spot.file)
+        exactly = self._by_stored_name.get((place, name, _composed(spot.file.name)), [])
+        # Files of one name in one place can only be told apart by their stored names, and where
+        # these count as the same, too, there must be as many on both sides.
         if exactly or not spot.is_alone:
-            return exactly
-        return self._by_name.get((place, file.original_name), [])
+            return exactly if len(set(map(_as_written, exactly))) >= spot.alike else []
+        return self._by_name.get((place, name), [])
 
 
 def _depth(spot: Spot) -> tuple[int, Place, str, str]:
-    return -len(spot.below), spot.below, spot.file.original_name, spot.file.name
+    return -len(spot.below), spot.below, name_of(spot.file), spot.file.name
 
 
 def _alike(one: Place, other: Place) -> int:
@@ -145,20 +157,47 @@ def _tree(places: Iterable[Place], depth: int) -> set[Place]:
 
 
 def key(file: File) -> Key:
-    """What tells a file from all others, wherever it is listed."""
-    return file.storage_id, place_of(file), file.name
+    """What tells a file from all others, wherever it is listed and however its name is written."""
+    return file.storage_id, place_of(file), _composed(file.name)
+
+
+def by_file_set(files: Iterable[File]) -> dict[str, list[File]]:
+    """Files by the id of their file set."""
+    sets: dict[str, list[File]] = defaultdict(list)
+    for file in files:
+        sets[file.file_set_id].append(file)
+    return dict(sets)
 
 
 def media(files: Iterable[File]) -> list[File]:
-    """Those that are ordinary files."""
-    return [file for file in files if file.type == "FILE"]
+    """Those that hold content: ordinary files, and whole image sequences."""
+    return [file for file in files if file.type in ("FILE", "SEQUENCE")]
 
 
 def place_of(file: File) -> Place:
     """Where a file lies on its storage."""
-    return _parts(file.directory_path)
+    return parts(file.directory_path)
+
+
+def name_of(file: File) -> str:
+    """The name that a file had first, however it is written."""
+    return _composed(file.original_name)
 
 
 @lru_cache(maxsize=65_536)
-def _parts(path: str) -> Place:
-    return PurePosixPath(path.strip("/")).parts
+def parts(path: str) -> Place:
+    """The names in a path, however they are written and separated."""
+    return _split(_composed(path))
+
+
+def _as_written(file: File) -> Key:
+    """As ``key``, but with a name in NFC told from the same name in NFD."""
+    return file.storage_id, _split(file.directory_path), file.name
+
+
+def _split(path: str) -> Place:
+    return PurePosixPath(path.replace("\\", "/").strip("/")).parts
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)

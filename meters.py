@@ -27,9 +27,16 @@ ALWAYS = ("200", "401", "500", "503")
 NO_ANSWER = "none"
 # How B2 can be asked, and what comes of it.
 Way = Literal["key", "signed URL", "records alone"]
-WAYS: tuple[Way, ...] = ("key", "signed URL", "records alone")
-Result = Literal["confirmed", "objection", "unavailable"]
-RESULTS: tuple[Result, ...] = ("confirmed", "objection", "unavailable")
+Result = Literal["confirmed", "objection", "unavailable", "not_asked"]
+CONFIRMATIONS: tuple[tuple[Way, Result], ...] = (
+    ("key", "confirmed"),
+    ("key", "objection"),
+    ("key", "unavailable"),
+    ("signed URL", "confirmed"),
+    ("signed URL", "objection"),
+    ("signed URL", "unavailable"),
+    ("records alone", "not_asked"),
+)
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 CALL = re.compile(r"(?:[a-z_]+|v1|\{\}|/)+")
 # Far more than there are; a page's address comes from iconik, and could be any.
@@ -138,9 +145,8 @@ def _build() -> Meters:
         for answer in ALWAYS:
             # From nothing to one looks like no increase, and one is enough for an alert.
             made.clicks.labels(action, answer)
-    for way in WAYS:
-        for result in RESULTS:
-            made.bucket_confirmations.labels(label(way), result)
+    for way, result in CONFIRMATIONS:
+        made.bucket_confirmations.labels(label(way), result)
     return made
 
 

@@ -141,7 +141,8 @@ def _of(standing: Standing) -> Iterator[Metric]:
     )
     unopened = CounterMetricFamily(
         "b2_iconik_unopened",
-        "Collections and saved searches that could not be opened, counted as their operations end.",
+        "Collections, saved searches and playlists that could not be opened, counted as their "
+        "operations end.",
         labels=["action"],
     )
     # From nothing to one looks like no increase, so all that may come is there from the start.

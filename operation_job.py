@@ -136,7 +136,7 @@ class OperationJob:
         return job_texts.ended(report(operation, outcomes, self._ledger.gone(operation.number)))
 
     def _found(self, operation: Operation) -> tuple[str, ...]:
-        """Some of the assets that a saved search has found."""
+        """Some of the assets that a saved search or a playlist has."""
         self._some = self._some or self._ledger.some_assets(operation.number, job_texts.MOST_TIED)
         return tuple(self._some)
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import copying
 import logs
 from add import hint
+from bucket.confirm import Bucket
 from claims import Claims
 from custom_action import CustomAction
 from deletion import Ways
@@ -63,6 +64,7 @@ class Operations:
         self._settings = settings
         self.pacer = Pacer(settings.requests_per_second)
         self._ways = Ways()
+        self._bucket = Bucket(settings)
 
     def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
         """Carry an operation on until it ends; see ``engine.Runner``."""
@@ -81,7 +83,9 @@ class Operations:
         try:
             while True:
                 try:
-                    run = Run(operation_id, click, turn, Iconik(transport), settings, ways)
+                    run = Run(
+                        operation_id, click, turn, Iconik(transport), settings, ways, self._bucket
+                    )
                     return run.run()
                 except SQLAlchemyError as error:
                     log.error("the database failed (%s); trying again", type(error).__name__)
@@ -131,6 +135,7 @@ class Run:
         iconik: Iconik,
         settings: Settings,
         ways: Ways,
+        bucket: Bucket,
     ) -> None:
         self._id = operation_id
         self._click = click
@@ -158,6 +163,7 @@ class Run:
             settings,
             turn.clock,
             self._preflight,
+            bucket,
             self._check_stopping,
             self._is_to_stop,
         )

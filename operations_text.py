@@ -6,7 +6,7 @@ from typing import Any
 
 from custom_action import TITLES
 from operations_view import bar, in_short, in_time
-from outcomes import in_words
+from outcomes import in_words, proofs_in_words
 
 BAR = 24
 # A shorter one tells nothing.
@@ -61,6 +61,9 @@ def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Itera
     yield _item("selection", f"{told['selection']}, formats {', '.join(told['formats'])}")
     yield _item("recorded", f"{told['recorded']}, ended {told['ended'] or 'not yet'}")
     yield _item("in all", in_words(told["counts"]))
+    proofs = proofs_in_words(told["counts"])
+    if proofs:
+        yield _item("proven", proofs)
     if told["retry_of"]:
         yield _item("retry of", f"{told['retry_of']}, by {told['retried_by']}")
     if told["stopped_by"]:
@@ -130,13 +133,6 @@ def json_parts(
             yield f"{',' if number else ''}\n    {json.dumps(row)}"
         yield "\n  ]"
     yield "\n}\n"
-
-
-def plain(text: str) -> str:
-    """A text without whatever else than letters would tell a terminal something."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
 
 
 def _item(name: str, what: str) -> str:

@@ -1,5 +1,6 @@
 """What the operations page, its JSON and the command line show of operations. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from custom_action import TITLES
 from entries import Operation
 from history import CopyJob
-from outcomes import COUNTED, in_words, left_over, told_time
+from outcomes import COUNTED, in_words, left_over, proofs_in_words, told_time
 from remedies import about_failure, what_to_do
 from reported import Asset
 from tables import LET_GO
@@ -17,8 +18,8 @@ HINTS: dict[str, str] = {
     "kept": "Still on LucidLink, for it isn't proven safe on B2. Mend what the reason says, then "
     "try again.",
     "failed": "Could not be done. Mend what the reason says, then try again.",
-    "unopened": "These collections and saved searches could not be listed, or not to their end, so "
-    "what is missing was not done. Mend what the reason says, then try again.",
+    "unopened": "These collections, saved searches and playlists could not be listed, or not to "
+    "their end, so what is missing was not done. Mend what the reason says, then try again.",
     "vanished": "iconik knows these assets no more, so nothing was done. If that is wrong, restore "
     "them in iconik, and click again there.",
     "undone": "Not started before the end, or left to iconik. Try again when you want it done.",
@@ -30,6 +31,8 @@ HINTS: dict[str, str] = {
     "removed": "It was proven safe on B2, and deleted from LucidLink.",
 }
 COLUMNS = ("asset_id", "format", "kind", "reason", "what_to_do")
+# Where a spreadsheet may see one begin: a semicolon separates cells where a comma is in numbers.
+FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 # Those of a CSV file.
 HEADINGS = (*COLUMNS[:-1], "what to do")
 # Of an asset whose outcome isn't known yet.
@@ -54,7 +57,7 @@ class Moment:
         progress: how many assets are in each state.
         kinds: how many formats of assets have which outcome.
         copies_under_way, copies: how many copy jobs there are.
-        unopened: how many collections and saved searches could not be opened.
+        unopened: how many collections, saved searches and playlists could not be opened.
         due_ms: when the first asset that settles is due, by the clock of operations.
         title: what it is called.
         is_newer_unlisted: whether nobody knows yet which assets a newer click is about.
@@ -140,6 +143,7 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         "waits_for": list(_waits(operation, moment)) if is_running else [],
         "looks_again": told_time(looks_ms) if is_running else None,
         "looks_again_in_seconds": (looks_ms - moment.now_ms) // 1000 if is_running else None,
+        "proofs": proofs_in_words(told["counts"]),
         "copy_jobs": moment.copies,
         "copy_jobs_under_way": moment.copies_under_way,
     }
@@ -186,7 +190,9 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
     places = {name: place for place, name in enumerate(operation.formats)}
     for asset in assets:
         rows: list[tuple[str, str, str]] = [
-            (name, *outcome) for name, outcome in asset.outcomes.items() if name in places
+            (name, outcome.kind, outcome.reason)
+            for name, outcome in asset.outcomes.items()
+            if name in places
         ]
         if operation.ended_ms is None:
             rows += [
@@ -201,7 +207,7 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
 
 
 def unopened_rows(unopened: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    """Such a row for each collection or saved search that could not be opened."""
+    """Such a row for each collection, saved search or playlist that could not be opened."""
     for what, reason in unopened:
         yield _row(what, None, "failed", reason)
 
@@ -252,8 +258,8 @@ def bar(told: Mapping[str, Any], width: int) -> str:
 
 
 def harmless(cell: str) -> str:
-    """A cell of a CSV file that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.lstrip()[:1] in tuple("=+-@|%") or cell[:1] in ("\t", "\r") else cell
+    """A cell of a CSV file that no spreadsheet takes for a formula, not even where it splits it."""
+    return FORMULA.sub("'", cell)
 
 
 def csv_row(row: Mapping[str, Any]) -> list[str]:

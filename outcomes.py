@@ -22,33 +22,57 @@ Kind = Literal[
 COUNTED: tuple[Kind, ...] = (
     "copied", "there", "without", "removed", "absent", "kept", "failed", "vanished", "superseded",
 )  # fmt: skip
+# How reports count what proved removed formats safe, and how that is told.
+PROOFS = {
+    "by_checksum": "by checksum",
+    "by_size": "by size",
+    "by_records": "of them by iconik's records alone",
+}
 HIDE_NOTHING = {"removed": ("absent", "superseded"), "copied": ("there", "superseded")}
 ACCEPTED = "iconik accepted the deletion; that it was carried out could not be verified"
+# What is added to a proof that rests on iconik's records because B2 was not asked.
+BY_RECORDS = ", by records alone"
 LEFT = "its copy was asked for, and is left to iconik, whose jobs list shows what becomes of it"
 NOT_COME_TO = "not started: the operation ended before"
 TROUBLE = frozenset({"kept", "failed", "vanished"})
 
 
 class Outcome(NamedTuple):
-    """What came of one format of one asset, and why in a sentence, where that needs saying."""
+    """What came of one format of one asset.
+
+    Attributes:
+        reason: why, as a sentence, where that needs saying.
+        proof: what proved it safe if it was removed, from ``proof_of``; "" if that isn't known.
+    """
 
     kind: Kind
     reason: str = ""
+    proof: str = ""
+
+
+def proof_of(proofs: Iterable[tuple[bool, bool]]) -> str:
+    """What proved a format safe: of several file sets, what proved the weakest.
+
+    Args:
+        proofs: for each file set, whether it was proven by checksum, and whether B2 was asked.
+    """
+    by_checksum, asked = (all(each) for each in zip(*proofs, strict=True))
+    return f"{'checksum' if by_checksum else 'size'}{'' if asked else BY_RECORDS}"
 
 
 def merged(
     before: Mapping[str, Sequence[str]], now: Mapping[str, Outcome]
-) -> dict[str, tuple[str, str]]:
+) -> dict[str, tuple[str, ...]]:
     """The outcomes by format after another look.
 
     What was done stays done: neither a later look that finds it so already nor a newer click that
     takes over must hide it.
     """
-    both = {name: (kind, reason) for name, (kind, reason) in before.items()}
+    both = {name: tuple(outcome) for name, outcome in before.items()}
     for name, outcome in now.items():
         was = both.get(name, ("", ""))[0]
         if outcome.kind not in HIDE_NOTHING.get(was, ()):
-            both[name] = (outcome.kind, outcome.reason)
+            both[name] = tuple(outcome) if outcome.proof else outcome[:2]
     return both
 
 
@@ -106,13 +130,15 @@ def report(
 
     Args:
         assets: asset id, memo, and outcomes by format.
-        gone: by collection or saved search, why it could not be listed.
+        gone: by collection, saved search or playlist, why it could not be listed.
 
     Returns:
         ``result`` ('running', 'stopping', 'failed', 'stopped', 'finished with warnings' or
         'finished'), ``counts``: ``assets`` in all, for each kind of outcome how many formats of
         assets ended so, and how many assets are ``undone``: not, or not in all their formats, done
-        with when the operation failed or was stopped; ``problems``: for each kept or failed one,
+        with when the operation failed or was stopped, and what proved the removed formats: how many
+        ``by_checksum``, how many ``by_size`` alone, and how many of these ``by_records`` alone,
+        because B2 was not asked; ``problems``: for each kept or failed one,
         each deletion that was not finished, and each copy that was left, ``asset_id``, ``format``,
         ``kind``, ``reason``.
     """
@@ -122,8 +148,11 @@ def report(
     problems: list[dict[str, str | None]] = []
     for asset_id, memo, outcomes in assets:
         counts["assets"] += 1
-        for name, (kind, reason) in sorted(outcomes.items()):
+        for name, (kind, reason, proof) in sorted(outcomes.items()):
             counts[kind] += 1
+            if proof:
+                counts[f"by_{proof.removesuffix(BY_RECORDS)}"] += 1
+                counts["by_records"] += proof.endswith(BY_RECORDS)
             if kind in TROUBLE:
                 problems.append(_problem(asset_id, name, kind, reason))
         left = list(left_over(operation, memo, outcomes)) if has_ended else []
@@ -149,18 +178,30 @@ def report(
         "retried_by": operation.retry_by,
         "result": _result(operation, problems, counts["undone"]),
         "failure": operation.failure,
-        "counts": {name: counts[name] for name in ("assets", *COUNTED, "undone")},
+        "counts": {name: counts[name] for name in ("assets", *COUNTED, "undone", *PROOFS)},
         "problems": problems,
     }
 
 
 def in_words(counts: Mapping[str, int]) -> str:
-    """Counts on one line, without zeros: '12 assets, 9 removed, 3 kept'."""
+    """Counts on one line, without zeros and proofs: '12 assets, 9 removed, 3 kept'."""
     number = counts["assets"]
     words = [f"{number:,} asset{'' if number == 1 else 's'}"]
     return ", ".join(
-        words + [f"{n:,} {name}" for name, n in counts.items() if n and name != "assets"]
+        words
+        + [
+            f"{n:,} {name}"
+            for name, n in counts.items()
+            if n and name != "assets" and name not in PROOFS
+        ]
     )
+
+
+def proofs_in_words(counts: Mapping[str, int]) -> str:
+    """What proved the removed formats safe: '7 by checksum, 2 by size'; "" if nothing did."""
+    # A report of an earlier version counts none.
+    words = [f"{counts[name]:,} {text}" for name, text in PROOFS.items() if counts.get(name)]
+    return ", ".join(words)
 
 
 def _problem(subject: str, name: str | None, kind: str, reason: str) -> dict[str, str | None]:

@@ -145,7 +145,10 @@ class Pacer:
     def heed(self, left: float, sent: float, *, says_when: bool = False) -> None:
         """Take in how many requests iconik says are left, in the answer to one of a time.
 
+        Where none is left, but this one was answered, the next is sent at the slowest pace.
+
         Args:
+            left: -1 where iconik refused even this one.
             says_when: it says, too, when there will be more: see ``pause``.
         """
         with self._lock:
@@ -154,7 +157,7 @@ class Pacer:
             ours = len(self._sent) - bisect_right(self._sent, sent - WINDOW)
             self._others.hear(now, left, ours)
             first = bisect_right(self._sent, now - WINDOW)
-            if left < 1 and not says_when and first < len(self._sent):
+            if left < 0 and not says_when and first < len(self._sent):
                 # Nor any sooner than one of our own no longer counts.
                 self._next = max(self._next, self._sent[first] + WINDOW)
 

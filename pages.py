@@ -34,6 +34,7 @@ from lock import is_taken
 from recorder import Recorder
 from retrying import try_again
 from settings import Settings
+from texts import plain
 from turn import now_ms
 
 log = logging.getLogger(__name__)
@@ -212,7 +213,8 @@ def _operation(there: Contents, operation_id: Any) -> Operation:
 
 
 def _argument(name: str) -> str:
-    return request.args.get(name, "")[:LONGEST_TEXT]
+    # Escaped like what is looked for; and PostgreSQL takes no null character.
+    return plain(request.args.get(name, "")[:LONGEST_TEXT])
 
 
 def _chosen(name: str, known: Collection[str]) -> str:

@@ -6,44 +6,22 @@ the bucket, which remembers its answers, is asked again about what they say by t
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import freshness
+from bucket.confirm import Confirmation
 from claims import Claims
-from custody import Pair, Safe, Unproven, Verdict, judge
+from custody import Pair, Safe, Unproven, Verdict, judge, proven_by_size_alone
 from deletion import Ways
 from entries import Deletion
 from iconik import Iconik
 from records import ACTIVE
+from shared_paths import guard_shared_paths
 from sight import Sight, see
 from storages import Checked
 
 # The bucket answers at once what it has answered before; in seconds.
 QUICK = 0.5
 MOST_READINGS = 3
-
-
-class Confirmation(Protocol):
-    """What the bucket says about the twins of a file set.
-
-    Attributes:
-        way: how it was asked.
-        objection: why the file set may not go, as a sentence part; "" if it may.
-    """
-
-    @property
-    def way(self) -> str: ...
-
-    @property
-    def objection(self) -> str: ...
-
-
-@dataclass(frozen=True)
-class Unasked:
-    """No bucket was asked, so nothing is objected."""
-
-    way: str = ""
-    objection: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +35,7 @@ class Removal:
         preflight: tells how the storages stand; raises ``OperationFailed`` if they can't be used.
         confirm: asks the bucket, given the asset's id and the proof; asked before a deletion
             begins, and again before one that was interrupted goes on.
+        require_checksum: whether a file set that is proven by size alone stays.
     """
 
     iconik: Iconik
@@ -65,7 +44,8 @@ class Removal:
     ll_storage_id: str
     b2_storage_id: str
     preflight: Callable[[], Checked]
-    confirm: Callable[[str, Safe], Confirmation] = lambda asset_id, safe: Unasked()
+    confirm: Callable[[str, Safe], Confirmation]
+    require_checksum: bool = False
 
     @property
     def storages(self) -> tuple[str, str]:
@@ -89,12 +69,16 @@ class Proven:
 
 
 def prove(
-    removal: Removal, asset_id: str, judge_all: Callable[[Sight], Mapping[str, list[Verdict]]]
+    removal: Removal,
+    asset_id: str,
+    judge_all: Callable[[Sight], Mapping[str, list[Verdict]]],
+    view: Callable[[Sight], Sight] = lambda sight: sight,
 ) -> Proven | None:
     """Read an asset and judge it; None if iconik no longer knows it.
 
     Args:
-        judge_all: judges what was read; may be called several times.
+        judge_all: judges what was read, by format name; may be called several times.
+        view: how to look at what was read.
 
     Raises:
         IconikError: iconik or B2 gave no usable answer, or refused.
@@ -103,16 +87,21 @@ def prove(
     readings = 0
     while True:
         readings += 1
-        sight = see(removal.iconik, asset_id, deleted=removal.preflight().deleted)
-        if sight is None:
+        deleted = removal.preflight().deleted
+        seen = see(removal.iconik, asset_id, deleted=deleted, is_thorough=True)
+        if seen is None:
             return None
-        ways, asked = dict[str, str](), freshness.now()
+        sight, ways, asked = view(seen), dict[str, str](), freshness.now()
         verdicts = {
             key: [_confirmed(removal, asset_id, each, ways) for each in _consistent(several, sight)]
             for key, several in judge_all(sight).items()
         }
         if not ways or freshness.now() - asked < QUICK or readings == MOST_READINGS:
-            return Proven(sight, verdicts, ways)
+            # Last of all, as one that stays keeps those that share a file with it.
+            guarded = guard_shared_paths(
+                verdicts, sight.files, removal.ll_storage_id, sight.formats
+            )
+            return Proven(sight, guarded, ways)
 
 
 def _consistent(verdicts: Iterable[Verdict], sight: Sight) -> list[Verdict]:
@@ -131,8 +120,25 @@ def _confirmed(removal: Removal, asset_id: str, verdict: Verdict, ways: dict[str
     said = removal.confirm(asset_id, verdict)
     if said.objection:
         return Unproven(verdict.file_set_id, said.objection, "none")
+    proven = replace(verdict, by_checksum=verdict.by_checksum or said.by_checksum)
+    if removal.require_checksum and not proven.by_checksum:
+        return proven_by_size_alone(proven)
     ways[verdict.file_set_id] = said.way
-    return verdict
+    return proven
+
+
+def standing_in(file_set_id: str, deletion: Deletion, sight: Sight) -> Sight:
+    """An asset as if a file set of it weren't marked deleted.
+
+    Where iconik no longer lists its files, those that were proven stand in for them.
+    """
+    files = [
+        replace(file, file_set_status=ACTIVE) if file.file_set_id == file_set_id else file
+        for file in sight.files
+    ]
+    if deletion.proof and not any(file.file_set_id == file_set_id for file in files):
+        files += dict.fromkeys(pair.file for pair in deletion.proof.pairs)
+    return replace(sight, files=files)
 
 
 def judge_again(
@@ -140,19 +146,15 @@ def judge_again(
 ) -> Verdict:
     """Judge a file set that is marked deleted as if it weren't: would the same proof hold now?
 
-    Where iconik no longer lists its files, those that were proven stand in for them. What proves
-    them must be the very files that did.
+    What proves its files must be the very files that did.
+
+    Args:
+        sight: as ``standing_in`` shows it.
     """
-    files = [
-        replace(file, file_set_status=ACTIVE) if file.file_set_id == file_set_id else file
-        for file in sight.files
-    ]
-    proof = deletion.proof
+    files, proof = sight.files, deletion.proof
     if not any(file.file_set_id == file_set_id for file in files):
-        if proof is None:
-            reason = "iconik no longer lists its files, and what proved them safe was not noted"
-            return Unproven(file_set_id, reason, "none")
-        files += dict.fromkeys(pair.file for pair in proof.pairs)
+        reason = "iconik no longer lists its files, and what proved them safe was not noted"
+        return Unproven(file_set_id, reason, "none")
     format_ids = {file.format_id for file in files if file.file_set_id == file_set_id}
     verdicts = [each for one in format_ids for each in judge(one, files, *storages)]
     mine = next((each for each in verdicts if each.file_set_id == file_set_id), None)
@@ -175,6 +177,6 @@ def _facts(pairs: Iterable[Pair]) -> set[tuple[str, str, str, str, int | None, s
     }
 
 
-def begun(name: str, proof: Safe, proven: Proven) -> Deletion:
+def note(name: str, proof: Safe, proven: Proven) -> Deletion:
     """The note of a deletion that is about to begin."""
     return Deletion(name, proof, proven.ways.get(proof.file_set_id, ""))

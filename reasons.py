@@ -9,10 +9,12 @@ from outcomes import Outcome
 OTHER = "other"
 HALF_DELETED = "half_deleted"
 RESTORED = "restored"
+WAS_MISSING = "was_missing"
 UNVERIFIED = "unverified"
 # The first part that is in the sentence tells; the most telling ones are first.
 KINDS: tuple[tuple[str, str], ...] = (
     ("though its files are listed", "unclear_records"),
+    ("were already missing from LucidLink", WAS_MISSING),
     ("iconik's delete queue", HALF_DELETED),
     ("can't be restored", "not_restored"),
     ("is still there", "not_deleted"),
@@ -20,10 +22,21 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("does not permit it", "not_permitted"),
     ("had to wait for so long", "too_slow"),
     (" times over", "no_answer"),
+    ("could not be read completely", "no_answer"),
+    ("also belongs to another file set", "shared_file"),
+    ("is gone from B2", "lost_in_bucket"),
+    ("differs on B2", "lost_in_bucket"),
+    ("is not confirmed by B2", "not_confirmed"),
     ("differs from its master", "differs"),
+    ("cannot be compared", "checksums"),
+    ("no checksum on both sides", "checksums"),
+    ("in a single record", "sequence"),
     ("nothing can be copied there", "storage_closed"),
     ("though a copy to B2 was asked for", "copy_failed"),
     ("the copy to LucidLink ended", "copy_failed"),
+    (" arrived on LucidLink", "bad_copy"),
+    ("did not arrive on LucidLink", "bad_copy"),
+    ("nothing can be copied: ", "lost"),
     ("no storage has complete files", "no_source"),
     ("a newer click took over", "newer_click"),
     ("knows the asset no more", "vanished"),
@@ -37,6 +50,7 @@ KINDS: tuple[tuple[str, str], ...] = (
     (" on B2", "bad_twin"),
     (" on LucidLink", "bad_file"),
     ("is no ordinary file", "bad_file"),
+    ("left out: ", "left_out"),
     ("was restored", RESTORED),
     ("its deletion was not finished", RESTORED),
 )
@@ -61,11 +75,15 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
     # Those that have an outcome of their own.
     own = (("vanished", "vanished"), ("superseded", "newer_click"))
     causes = dict.fromkeys((*(kind for _, kind in KINDS), OTHER))
-    for cause in (*(cause for _, cause in own), UNVERIFIED):
+    for cause in (*(cause for _, cause in own), UNVERIFIED, WAS_MISSING):
         del causes[cause]
     return (
         *((kind, "") for kind in done),
-        ("there", RESTORED) if is_add else ("removed", UNVERIFIED),
+        *(
+            (("there", RESTORED),)
+            if is_add
+            else (("removed", UNVERIFIED), ("removed", WAS_MISSING))
+        ),
         *own,
         *((kind, cause) for kind in trouble for cause in causes),
     )

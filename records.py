@@ -6,17 +6,25 @@ whoever decides on a deletion must be able to see that something isn't known.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 Json = Mapping[str, Any]
 
 FINAL_STATUSES = frozenset(
     {"FINISHED", "FINISHED_WITH_WARNING", "FAILED", "ABORTED", "SKIPPED", "DISCARDED"}
 )
+# Statuses of a file set.
 ACTIVE = "ACTIVE"
 DELETED = "DELETED"
-# What a storage on Backblaze B2 has as its method.
+# Statuses of a file.
+UNFINISHED = frozenset({"OPEN", "GROWING", "AWAITED"})
+CLOSED = "CLOSED"
+MISSING = "MISSING"
+# What a storage on Backblaze B2 has as its method; S3 where it was joined by its S3-compatible API.
 B2 = "B2"
+S3 = "S3"
+B2_DOMAIN = "backblazeb2.com"
 
 
 @dataclass(frozen=True)
@@ -30,23 +38,40 @@ class Format:
     @classmethod
     def from_json(cls, record: Json) -> "Format":
         """Read a FormatSchema object."""
-        return cls(_text(record, "id"), _text(record, "name"), _text(record, "date_created"))
+        return cls(_id(record, "id"), _text(record, "name"), _text(record, "date_created"))
 
 
 @dataclass(frozen=True)
 class Listed:
-    """What a listing shows of an asset or a collection (collection contents, saved searches).
+    """What a listing shows of one object (collection contents, saved searches, playlists).
 
     It comes from an index that lags behind: good for finding, no ground for deleting.
 
     Attributes:
-        object_type: 'assets', 'collections', or what else iconik calls it.
+        object_type: 'assets', 'collections', 'segments', or what else iconik calls it.
+        id: of the asset or collection; of a segment, its asset's. "" if iconik doesn't say.
         record: all that the listing shows; newer iconiks add an asset's formats and files.
     """
 
     object_type: str
     id: str
     record: Json = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def is_segment(self) -> bool:
+        """Whether it is a part of an asset."""
+        return self._type == "segment"
+
+    @property
+    def kind(self) -> Literal["asset", "collection", "other"]:
+        """What ``id`` is the id of, however iconik spells the object's type."""
+        if self.id and self._type in ("asset", "segment"):
+            return "asset"
+        return "collection" if self.id and self._type == "collection" else "other"
+
+    @property
+    def _type(self) -> str:
+        return self.object_type.strip().casefold().removesuffix("s")
 
     @property
     def formats(self) -> list[Format]:
@@ -66,6 +91,7 @@ class File:
 
     Attributes:
         size: in bytes; None if iconik doesn't say.
+        type: FILE, DIRECTORY, SYMLINK, SEQUENCE (a whole image sequence); "" if iconik doesn't say.
         status: OPEN, CLOSED, MISSING, …; "" if iconik doesn't say.
         file_set_status: ACTIVE, DELETED, …; None if iconik doesn't say.
         url: a signed URL that reads the object; "" unless it was asked for. A secret: it must not
@@ -86,14 +112,29 @@ class File:
     file_set_status: str | None
     url: str = field(default="", repr=False, compare=False)
 
+    @property
+    def label(self) -> str:
+        """The name that a person knows it by."""
+        return self.original_name or self.name or "a file without a name"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether iconik says that its file set is active."""
+        return self.file_set_status == ACTIVE
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether iconik says that its file set is deleted, though perhaps not purged yet."""
+        return self.file_set_status == DELETED
+
     @classmethod
     def from_json(cls, record: Json) -> "File":
         """Read a FileSchema object."""
         return cls(
-            id=_text(record, "id"),
-            file_set_id=_text(record, "file_set_id"),
-            format_id=_text(record, "format_id"),
-            storage_id=_text(record, "storage_id"),
+            id=_id(record, "id"),
+            file_set_id=_id(record, "file_set_id"),
+            format_id=_id(record, "format_id"),
+            storage_id=_id(record, "storage_id"),
             name=_text(record, "name"),
             original_name=_text(record, "original_name") or _text(record, "name"),
             directory_path=_text(record, "directory_path"),
@@ -125,10 +166,10 @@ class FileSet:
     def from_json(cls, record: Json) -> "FileSet":
         """Read a FileSetSchema object."""
         return cls(
-            id=_text(record, "id"),
+            id=_id(record, "id"),
             status=_text(record, "status"),
-            format_id=_text(record, "format_id"),
-            storage_id=_text(record, "storage_id"),
+            format_id=_id(record, "format_id"),
+            storage_id=_id(record, "storage_id"),
             file_count=_number(record, "file_count"),
         )
 
@@ -153,13 +194,27 @@ class Storage:
         """Read a StorageSchema object."""
         settings = record.get("settings")
         return cls(
-            id=_text(record, "id"),
+            id=_id(record, "id"),
             name=_text(record, "name"),
             purpose=_text(record, "purpose"),
             method=_text(record, "method"),
             status=_text(record, "status"),
             settings=settings if isinstance(settings, dict) else {},
         )
+
+    @property
+    def is_b2(self) -> bool:
+        """Whether it is a bucket on Backblaze B2, by whichever of B2's APIs iconik reaches it."""
+        return self.method == B2 or (self.method == S3 and self._has_b2_endpoint())
+
+    def _has_b2_endpoint(self) -> bool:
+        """Whether ``settings.endpoint``, a URL or only a host, is one of B2's."""
+        endpoint = _text(self.settings, "endpoint").strip()
+        try:
+            host = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").hostname or ""
+        except ValueError:
+            return False
+        return f".{host.rstrip('.')}".endswith(f".{B2_DOMAIN}")
 
     def allows(self, what: str) -> bool:
         """Whether 'read', 'write' or 'delete' isn't switched off."""
@@ -186,11 +241,11 @@ class Job:
     def from_json(cls, record: Json) -> "Job":
         """Read a JobSchema or JobElasticSchema object."""
         return cls(
-            _text(record, "id"),
+            _id(record, "id"),
             _text(record, "status"),
-            _text(record, "object_id"),
+            _id(record, "object_id"),
             _text(record, "error_message") or _text(record, "message"),
-            _text(record, "parent_id"),
+            _id(record, "parent_id"),
         )
 
     @property
@@ -207,6 +262,11 @@ def _objects(record: Json, name: str) -> list[Json]:
 def _number(record: Json, name: str) -> int | None:
     value = record.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _id(record: Json, name: str) -> str:
+    # iconik compares ids without regard to case. Compared here as texts, they need one spelling.
+    return _text(record, name).lower()
 
 
 def _text(record: Json, name: str) -> str:

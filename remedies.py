@@ -21,9 +21,21 @@ REMEDIES: dict[str, str] = {
     "of iconik can give both. Then try again.",
     "too_slow": "iconik, or the way to it, was so busy that no deletion came through while its "
     "proof held. Try again when it is quieter.",
-    "no_answer": "iconik failed for too long. Try again when it answers.",
+    "no_answer": "iconik, or B2, failed for too long. Try again when it answers.",
+    "lost_in_bucket": "The file on LucidLink may be the only whole copy. Restore the object in the "
+    "B2 bucket, or upload the file there as a new asset or version. Then try again.",
+    "not_confirmed": "B2 could not be asked, for the reason shown. Fix that, then try again; "
+    "check_setup.py shows which way to B2 works.",
     "differs": "Somebody edited the file on LucidLink. If the edit counts, upload it to B2 as a "
     "new asset or version; if not, put the master back. Then try again.",
+    "shared_file": "The file goes when every format that refers to it is removed by one click: "
+    "create an action for all of them (--formats), and click that.",
+    "checksums": "Nobody can tell whether the two are the same. Compare the files by hand, or copy "
+    "the one from B2 to LucidLink anew. Then try again.",
+    "sequence": "Check that B2 has every frame, then delete the file set in iconik.",
+    "bad_copy": "Unless somebody has edited the file since, delete the file set on LucidLink in "
+    "iconik: B2 still has its source. Then try again.",
+    "lost": "Neither LucidLink nor B2 has the file any more: look for it in a backup.",
     "storage_closed": "Allow it in iconik's storage settings, then try again.",
     "copy_failed": "See in iconik's jobs list what became of the copy, then try again.",
     "no_source": "See the asset's files in iconik: none of its storages has them whole. Once one "
@@ -36,6 +48,7 @@ REMEDIES: dict[str, str] = {
     "refused": "iconik refused, for the reason that it gives. Mend that, then try again.",
     "bad_twin": "See to the file on B2: wait for its upload to end, or upload it anew. Then try "
     "again.",
+    "left_out": "Nothing, unless one of them should have been an asset: only assets have files.",
     "bad_file": "See to the file on LucidLink: bring it in order, or move it by hand. Then "
     "try again.",
 }

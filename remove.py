@@ -8,10 +8,17 @@ from deletion import Done
 from entries import Held
 from iconik import Iconik
 from interrupted import accept, restore, resume, tell_failures
-from outcomes import Outcome
-from proving import Proven, Removal, begun, prove
+from outcomes import Outcome, proof_of
+from proving import Proven, Removal, note, prove
 from records import DELETED
+from shared_paths import unlisted
 from sight import Look, Patience, Sight, vanished
+
+ALREADY_MISSING = "its files were already missing from LucidLink"
+OF_NO_FORMAT = (
+    "is on LucidLink, but iconik does not list the format that it belongs to: see in iconik "
+    "whether it is this one"
+)
 
 
 def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:
@@ -47,7 +54,7 @@ def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:
         if not wanted_formats(proven.sight.formats, name):
             look.outcomes.setdefault(name, Outcome("without"))
         elif proven.verdicts[name]:
-            _weigh(name, proven.verdicts[name], held, patience, checked.obstacle, look)
+            _weigh(name, proven, held, patience, checked.obstacle, look)
         elif name not in look.outcomes:
             absent.append(name)
     if look.copies:
@@ -77,17 +84,20 @@ def _judge(
 
 def _weigh(
     name: str,
-    verdicts: Sequence[Verdict],
+    proven: Proven,
     held: Held,
     patience: Patience,
     obstacle: str,
     look: Look,
 ) -> None:
     """Decide what becomes of a format that is on LucidLink: deleted, copied first, or kept."""
-    doubts = [each for each in verdicts if isinstance(each, Unproven)]
+    doubts = [each for each in proven.verdicts[name] if isinstance(each, Unproven)]
+    safe = [each for each in proven.verdicts[name] if isinstance(each, Safe)]
     said = held.memo.asked.get(name)
     if not doubts:
-        look.outcomes[name] = Outcome("removed")
+        proof = proof_of(note(name, each, proven).strength for each in safe)
+        reason = ALREADY_MISSING if all(each.was_missing for each in safe) else ""
+        look.outcomes[name] = Outcome("removed", reason, proof)
     elif any(each.remedy == "none" for each in doubts):
         reason = next(each.reason for each in doubts if each.remedy == "none")
         look.outcomes[name] = Outcome("kept", reason)
@@ -108,7 +118,12 @@ def _weigh(
 def _tell_absent(
     iconik: Iconik, held: Held, names: Sequence[str], sight: Sight, ll_storage_id: str, look: Look
 ) -> None:
-    """Tell formats that are not on LucidLink from those whose file set there lists no file."""
+    """Tell formats that are not on LucidLink from those whose file set there lists no file.
+
+    Nor is a format absent for certain while the asset has files there of a format that no list
+    names.
+    """
+    strange = unlisted(sight.formats, sight.files, ll_storage_id)
     there = {
         each.format_id
         for each in iconik.file_sets(held.asset_id)
@@ -119,21 +134,22 @@ def _tell_absent(
     for name in names:
         if any(each.id in there for each in wanted_formats(sight.formats, name)):
             look.outcomes[name] = Outcome("kept", "iconik lists no file of it on LucidLink")
+        elif strange:
+            look.outcomes[name] = Outcome("kept", f"{strange[0].label} {OF_NO_FORMAT}")
         else:
             look.outcomes[name] = Outcome("absent")
 
 
 def _delete(removal: Removal, held: Held, proven: Proven, now_ms: int, look: Look) -> None:
     """Delete what was proven safe, but for files that can be purged with those of other assets."""
-    proofs = {
-        each.file_set_id: (name, each)
+    deletions = {
+        each.file_set_id: note(name, each, proven)
         for name, several in proven.verdicts.items()
         for each in several
         if isinstance(each, Safe)
     }
-    if not proofs:
+    if not deletions:
         return
-    deletions = {each: begun(*proof, proven) for each, proof in proofs.items()}
     if not removal.claims.may_delete(held, deletions):
         look.is_overtaken = True
         for each in deletions.values():
@@ -142,15 +158,14 @@ def _delete(removal: Removal, held: Held, proven: Proven, now_ms: int, look: Loo
     for file_set_id in deletions:
         # It was restored just now, or it would not have been proven.
         look.failures.pop(file_set_id, None)
-    done = deletion.delete(removal.iconik, removal.ways, held.asset_id, list(proofs), look.until)
-    for file_set_id, (name, proof) in proofs.items():
+    done = deletion.delete(removal.iconik, removal.ways, held.asset_id, list(deletions), look.until)
+    look.marked = done.marked
+    for file_set_id, each in deletions.items():
         if file_set_id in done.refusals:
             del held.memo.deleting[file_set_id]
-            look.failures[file_set_id] = (name, done.refusals[file_set_id])
-        elif file_set_id in done.marked:
-            look.marked[file_set_id] = proof
-        else:
-            accept(held, file_set_id, proof, now_ms, is_doubted=file_set_id in done.unknown)
+            look.failures[file_set_id] = (each.name, done.refusals[file_set_id])
+        elif file_set_id not in done.marked:
+            accept(held, file_set_id, now_ms, is_doubted=file_set_id in done.unknown)
 
 
 def note_purge(removal: Removal, held: Held, look: Look, done: Done, now_ms: int) -> None:
@@ -166,10 +181,10 @@ def note_purge(removal: Removal, held: Held, look: Look, done: Done, now_ms: int
     Raises:
         IconikUnavailable: iconik gave no usable answer to a restoration.
     """
-    marked, look.marked = look.marked, {}
+    marked, look.marked = look.marked, []
     refusals = {each: done.refusals[each] for each in marked if each in done.refusals}
-    for file_set_id, proof in marked.items():
+    for file_set_id in marked:
         if file_set_id not in refusals:
-            accept(held, file_set_id, proof, now_ms, is_doubted=file_set_id in done.unknown)
+            accept(held, file_set_id, now_ms, is_doubted=file_set_id in done.unknown)
     look.failures |= restore(removal.iconik, held, refusals)
     tell_failures(look)

@@ -81,6 +81,7 @@ def _undone(engine: sa.Engine, operation: Operation, click: CustomAction) -> Cus
         asset_ids=tuple(undone),
         collection_ids=_named(unopened, "collection"),
         saved_search_ids=_named(unopened, "saved search"),
+        playlist_ids=_named(unopened, "playlist"),
     )
 
 
@@ -89,7 +90,8 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
     if since and not undone.tells_assets:
         raise RetryError(
             "the opposite was clicked since, and it isn't known which of that is in the "
-            "collections and saved searches that were not listed: click in iconik instead"
+            "collections, saved searches and playlists that were not listed: click in iconik "
+            "instead"
         )
     if any(row.ended_ms is None and row.expanded < row.clicks for row in since):
         raise RetryError(

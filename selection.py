@@ -1,15 +1,16 @@
-"""Which assets a click is about: its collections and saved searches, opened to any depth."""
+"""Which assets a click is about: collections, saved searches and playlists, to any depth."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
 
 import logs
 from custom_action import CustomAction
-from errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
+from errors import IconikRefused, IconikUnavailable, Incomplete, NotFound, TokenRejected
 from iconik import Iconik
+from paging import Map
 from records import Listed
 
 OPENED_AT_ONCE = 8
@@ -17,8 +18,14 @@ PAGES_AT_ONCE = 16
 # So often iconik may fail to list one collection, while it answers otherwise: with the waits in
 # between some ten minutes, about as long as it is asked about one asset.
 MOST_FAILURES = 25
+# So often a list may be incomplete. It comes with what it holds, so nothing waits for it for long.
+MOST_INCOMPLETE = 5
+# A search of iconik's shows no more than so many results, and may tell that as their total.
+SEARCH_WINDOW = 10_000
+# Of the types of what is left out, so many are named, so much of each.
+MOST_TYPES, LONGEST_TYPE = 5, 40
 
-Kind = Literal["collection", "saved search"]
+Kind = Literal["collection", "saved search", "playlist"]
 Which = tuple[Kind, str]
 # What is kept of what a listing shows of an asset.
 Hint = Mapping[str, str]
@@ -26,10 +33,32 @@ Hint = Mapping[str, str]
 
 @dataclass
 class _Contents:
+    """What was listed of one of them.
+
+    Attributes:
+        listed: how many objects that is in all.
+        others: of what types, and how often, those are that are neither asset nor collection.
+        problem: why it could not be opened, or not to its end.
+        unanswered: iconik's failure; it is to be tried again.
+    """
+
     assets: dict[str, Hint] = field(default_factory=dict)
     collections: list[str] = field(default_factory=list)
+    listed: int = 0
+    others: Counter[str] = field(default_factory=Counter)
     problem: str = ""
     unanswered: IconikUnavailable | None = None
+
+    def add(self, found: Listed, hint: Callable[[Listed], Hint]) -> None:
+        """Take up one object of the listing."""
+        self.listed += 1
+        if found.kind == "asset":
+            kept = {} if found.is_segment else hint(found)
+            self.assets[found.id] = self.assets.get(found.id) or kept
+        elif found.kind == "collection":
+            self.collections.append(found.id)
+        else:
+            self.others[found.object_type if found.id else f"{found.object_type} without id"] += 1
 
 
 class Selection:
@@ -51,15 +80,15 @@ class Selection:
         self._iconik = iconik
         self._check = check
         self._hint = hint
-        # By collection or saved search, how often in a row.
+        # How often in a row.
         self._failures: Counter[Which] = Counter()
 
     def expand(self) -> tuple[dict[str, Hint], dict[str, str]]:
         """List its assets, each once; collections and pages side by side.
 
         Returns:
-            What was kept, by asset id; and why a collection or saved search could not be opened, or
-            not be listed to its end, by its name.
+            What was kept, by asset id; and by the name of a collection, saved search or playlist,
+            why it could not be opened or not be listed to its end, or what of it was left out.
 
         Raises:
             IconikUnavailable: iconik is away, or failed at something that is to be tried again.
@@ -68,7 +97,8 @@ class Selection:
         click = self._click
         assets: dict[str, Hint] = {each: {} for each in click.asset_ids}
         gone: dict[str, str] = {}
-        to_open: list[Which] = [("saved search", each) for each in click.saved_search_ids]
+        to_open: list[Which] = [("playlist", each) for each in click.playlist_ids]
+        to_open += [("saved search", each) for each in click.saved_search_ids]
         to_open += [("collection", each) for each in dict.fromkeys(click.collection_ids)]
         seen = set(click.collection_ids)
         with logs.pool(OPENED_AT_ONCE) as openers, logs.pool(PAGES_AT_ONCE) as pages:
@@ -84,8 +114,9 @@ class Selection:
                         if collection_id not in seen:
                             seen.add(collection_id)
                             to_open.append(("collection", collection_id))
-                    if contents.problem:
-                        gone[f"{kind} {name}"] = contents.problem
+                    problems = [*filter(None, (contents.problem, _left_out(contents)))]
+                    if problems:
+                        gone[f"{kind} {name}"] = "; ".join(problems)
         # Whoever clicks again has it tried again.
         self._failures.clear()
         return assets, gone
@@ -110,10 +141,15 @@ class Selection:
                 del self._failures[which]
                 continue
             self._failures[which] += 1
-            if self._failures[which] < MOST_FAILURES:
+            times = self._failures[which]
+            is_incomplete = isinstance(contents.unanswered, Incomplete)
+            if times < (MOST_INCOMPLETE if is_incomplete else MOST_FAILURES):
                 again = again or contents.unanswered
             else:
-                contents.problem = _given_up(contents)
+                contents.problem = (
+                    f"{contents.unanswered}, {times} times over, so {_done(contents)}: click again "
+                    "when iconik lists it"
+                )
         if again:
             raise again
 
@@ -127,16 +163,14 @@ def _open(
 ) -> _Contents:
     """What is directly in a collection or saved search, as far as iconik lists it."""
     contents = _Contents()
+    lists: dict[Kind, Callable[[str, Map], Iterator[Listed]]] = {
+        "collection": iconik.collection_contents,
+        "saved search": iconik.saved_search_results,
+        "playlist": iconik.playlist_items,
+    }
     try:
-        if kind == "collection":
-            listing = iconik.collection_contents(object_id, pages.map)
-        else:
-            listing = iconik.saved_search_results(object_id, pages.map)
-        for listed in listing:
-            if listed.object_type == "assets":
-                contents.assets[listed.id] = hint(listed)
-            elif listed.object_type == "collections":
-                contents.collections.append(listed.id)
+        for found in lists[kind](object_id, pages.map):
+            contents.add(found, hint)
     except NotFound:
         contents.problem = f"iconik knows the {kind} no more"
     except TokenRejected:
@@ -145,16 +179,34 @@ def _open(
         contents.unanswered = error
     except IconikRefused as refusal:
         contents.problem = str(refusal)
+        if contents.listed:
+            contents.problem += f", so {_done(contents)}"
+    else:
+        if contents.listed == SEARCH_WINDOW:
+            contents.problem = (
+                f"iconik lists no more than {SEARCH_WINDOW:,} results of a search, so there may be "
+                "more than these: make several smaller ones of it"
+            )
     return contents
 
 
-def _given_up(contents: _Contents) -> str:
-    """Why something was not listed to its end, what was done all the same, and what helps."""
-    listed = len(contents.assets) + len(contents.collections)
-    done = "nothing in it was done"
-    if listed:
-        done = f"only {listed:,} of the assets and collections in it were listed, and done"
-    return (
-        f"{contents.unanswered}, {MOST_FAILURES} times over, so {done}: click again when iconik "
-        "lists it"
-    )
+def _done(contents: _Contents) -> str:
+    """What was done of something that was not listed to its end."""
+    usable = len(contents.assets) + len(contents.collections)
+    if not usable:
+        return "nothing in it was done"
+    return f"only {usable:,} of the assets and collections in it were listed, and done"
+
+
+def _left_out(contents: _Contents) -> str:
+    """What was listed, and is neither asset nor collection; "" for nothing."""
+    count = contents.others.total()
+    if not count:
+        return ""
+    types = [
+        f"{times:,} {each[:LONGEST_TYPE] if each.isprintable() else 'of an odd type'}"
+        for each, times in contents.others.most_common(MOST_TYPES)
+    ]
+    more = ", …" if len(contents.others) > MOST_TYPES else ""
+    are = "is not an asset and was" if count == 1 else "are not assets and were"
+    return f"{count:,} of the {contents.listed:,} results {are} left out: {', '.join(types)}{more}"

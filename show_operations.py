@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ from errors import PluginError, RetryError, SettingsError
 from history import STATES, Filters, History
 from inspecting import Inspection
 from ledger import Ledger
-from operations_text import asset_in_full, in_full, json_parts, listed, plain
+from operations_text import asset_in_full, in_full, json_parts, listed
 from recorder import Recorder
 from retrying import try_again
 from settings import Settings
+from texts import plain
 from turn import now_ms
 from version import VERSION
 from watching import Watch
@@ -43,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, 1 if that failed, 130 if it was interrupted, or 141 if its reader went.
     """
-    options = _parser().parse_args(arguments)
+    # What is no text of the shell's encoding is in no database either.
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args([plain(each) for each in given])
     try:
         settings = environment.load()
         url = make_url(settings.database_url)
@@ -91,7 +94,9 @@ def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
         lists |= {"report": inspection.rows()} if options.all else {}
         sys.stdout.writelines(json_parts(told, lists))
     else:
-        _say(in_full(told, inspection.rows() if options.all else inspection.problems()))
+        rows = inspection.rows() if options.all else inspection.problems()
+        for each in in_full(told, rows):
+            print(each)
     return 0
 
 
@@ -103,7 +108,7 @@ def _show_asset(options: argparse.Namespace, inspection: Inspection) -> int:
     if options.json:
         print(json.dumps(told, indent=2))
     else:
-        _say(asset_in_full(told))
+        print("\n".join(asset_in_full(told)))
     return 0
 
 
@@ -139,11 +144,6 @@ def _retry(options: argparse.Namespace, settings: Settings, _: sa.Engine) -> int
     told: dict[str, Any] = {"operation_id": new_id, "is_new": is_new}
     print(json.dumps(told) if options.json else f"{message} {new_id}")
     return 0
-
-
-def _say(lines: Iterable[str]) -> None:
-    for each in lines:
-        print(plain(each))
 
 
 def _by() -> str:

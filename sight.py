@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from custody import Safe
 from errors import IconikRefused, NotFound
 from freshness import Reading
 from iconik import Iconik
@@ -53,8 +52,8 @@ class Look:
         copies: names of the formats whose copies must be asked for.
         is_unfinished: something is being written, so the asset must be looked at again later.
         is_being_copied: copies of it that nobody had noted are under way, and are followed now.
-        marked: by the id of a file set that is marked deleted, and whose files are still to be
-            purged, what proved it safe.
+        marked: the ids of file sets that are marked deleted, and whose files are still to be
+            purged.
         failures: by file set id, the format's name and why its deletion failed.
         until: so long what is marked may be purged, by ``freshness.now``.
         is_overtaken: a newer click came in between, so who wants what must be asked anew.
@@ -66,7 +65,7 @@ class Look:
     is_unfinished: bool = False
     is_being_copied: bool = False
     is_overtaken: bool = False
-    marked: dict[str, Safe] = field(default_factory=dict)
+    marked: list[str] = field(default_factory=list)
     failures: dict[str, tuple[str, str]] = field(default_factory=dict)
     until: float = 0.0
 
@@ -76,6 +75,8 @@ def see(
     asset_id: str,
     known: Iterable[Format] = (),
     deleted: Collection[str] | None = (),
+    *,
+    is_thorough: bool = False,
 ) -> Sight | None:
     """Look at an asset; None if iconik knows it no more.
 
@@ -83,13 +84,15 @@ def see(
         known: its formats, if they need not be asked for again. Two requests otherwise, as a rule.
         deleted: ids of the file sets in iconik's delete queue; None if that isn't known: then the
             asset's file sets are asked for, too.
+        is_thorough: whether older versions are asked for, too, and each file comes with a
+            signed URL.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
     formats, reading = list(known), Reading()
     try:
-        formats = formats or iconik.formats(asset_id)
+        formats = formats or iconik.formats(asset_id, all_versions=is_thorough)
     except NotFound:
         # The same answer may stand for an asset that has none yet.
         if not iconik.asset_exists(asset_id):
@@ -97,7 +100,7 @@ def see(
     if not formats:
         return Sight([], [])
     try:
-        files = iconik.files(asset_id, reading)
+        files = iconik.files(asset_id, reading, signed=is_thorough)
     except NotFound as refusal:
         if not iconik.asset_exists(asset_id):
             return None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from errors import NotFound, OperationFailed
 from iconik import Iconik
-from records import B2, Storage
+from records import Storage
 from settings import UUID
 
 FILES = "FILES"
@@ -54,12 +54,12 @@ def shortcomings(b2: Storage, ll: Storage) -> list[str]:
     if b2.id == ll.id:
         return [f"'{b2.name}' can't be both storages"]
     # Remove would then take the masters from B2.
-    if ll.method == B2 and b2.method != B2:
+    if ll.is_b2 and not b2.is_b2:
         return [f"the two storages are the wrong way round: '{ll.name}' is the one on Backblaze B2"]
     found = []
-    if b2.method != B2:
+    if not b2.is_b2:
         found.append(f"'{b2.name}' is not on Backblaze B2: its method is {b2.method or 'unknown'}")
-    if ll.method == B2:
+    if ll.is_b2:
         found.append(f"'{ll.name}' is on Backblaze B2, too: no LucidLink filespace is")
     for storage, rights in ((b2, ("read", "write")), (ll, ("read", "write", "delete"))):
         if storage.purpose not in ("", FILES):

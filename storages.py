@@ -9,7 +9,7 @@ import freshness
 from custom_action import CustomAction
 from errors import IconikError, NotFound, OperationFailed, TokenRejected
 from iconik import Iconik
-from records import B2, Storage
+from records import Storage
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +83,9 @@ def check(iconik: Iconik, click: CustomAction) -> Checked:
     ll = _storage(iconik, "LucidLink", click.ll_storage_id)
     # Whatever the set-up has seen: the URL of an action can be changed by hand, and with the two
     # exchanged the masters would be deleted.
-    if ll.method == B2:
+    if ll.is_b2:
         raise OperationFailed(_of_another_method("LucidLink", ll))
-    if click.action == "remove" and b2.method != B2:
+    if click.action == "remove" and not b2.is_b2:
         raise OperationFailed(_of_another_method("B2", b2))
     if click.action == "add" and not (b2.allows("read") and ll.allows("write")):
         raise OperationFailed(

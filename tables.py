@@ -6,6 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from texts import plain, plain_values
+
 # Rows written in one transaction.
 CHUNK = 2_000
 
@@ -13,6 +15,29 @@ CHUNK = 2_000
 # more; see ``claims``.
 TOUCHING = ("held", "copying", "settling", "verifying")
 LET_GO = ("done", "left")
+
+
+class Shown(sa.types.TypeDecorator[str]):
+    """Text for people. Whatever came from outside is escaped here, once, so no reader has to."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """Escape it."""
+        return value if value is None else plain(value)
+
+
+class ShownJson(sa.types.TypeDecorator[Any]):
+    """JSON that holds text for people; see ``Shown``."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        """Escape them."""
+        return plain_values(value)
+
 
 metadata = sa.MetaData()
 _number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -34,19 +59,19 @@ operations = sa.Table(
     sa.Column("expanded", sa.Integer, nullable=False),
     sa.Column("recorded_ms", sa.BigInteger, nullable=False),
     sa.Column("ended_ms", sa.BigInteger),
-    sa.Column("failure", sa.Text),
+    sa.Column("failure", Shown),
     # Who asked to stop it, and when.
-    sa.Column("stop_by", sa.Text),
+    sa.Column("stop_by", Shown),
     sa.Column("stop_ms", sa.BigInteger),
     # The operation it tries again, and who asked for that.
     sa.Column("retry_of", sa.Text),
-    sa.Column("retry_by", sa.Text),
+    sa.Column("retry_by", Shown),
     # Of its report, once it has ended.
     sa.Column("result", sa.Text),
     sa.Column("counts", sa.JSON),
     # When it looks again, and what iconik failed at, if it waits for that.
     sa.Column("looks_ms", sa.BigInteger),
-    sa.Column("outage", sa.Text),
+    sa.Column("outage", Shown),
     # Of all that were ever clicked, few are running; and those are looked for all the time.
     sa.Index(
         "plugin_operations_running",
@@ -65,7 +90,7 @@ assets = sa.Table(
     sa.Column("due_ms", sa.BigInteger, nullable=False),
     sa.Column("batch", sa.Integer),
     sa.Column("memo", sa.JSON, nullable=False),
-    sa.Column("outcomes", sa.JSON, nullable=False),
+    sa.Column("outcomes", ShownJson, nullable=False),
     sa.Index("plugin_assets_by_asset", "asset_id"),
     sa.Index("plugin_assets_by_state", "number", "state", "due_ms"),
 )
@@ -84,7 +109,7 @@ vanished = sa.Table(
     metadata,
     sa.Column("number", _number, primary_key=True, autoincrement=False),
     sa.Column("what", sa.Text, primary_key=True),
-    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("reason", Shown, nullable=False),
 )
 
 
@@ -132,7 +157,7 @@ titles = sa.Table(
     "plugin_titles",
     metadata,
     sa.Column("number", _number, primary_key=True, autoincrement=False),
-    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("title", Shown, nullable=False),
 )
 # What has come of all operations that ever ended; those of ``operations`` are forgotten one day.
 tallies = sa.Table(

@@ -60,7 +60,7 @@ def count(
     Args:
         operation: as it is now, without its end.
         outcomes: asset id, memo, and outcomes by format.
-        gone: by collection or saved search, why it could not be listed.
+        gone: by collection, saved search or playlist, why it could not be listed.
     """
     counts: Counter[Tally] = Counter()
 

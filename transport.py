@@ -4,7 +4,9 @@ Nothing here knows what is asked: that is ``iconik.py``'s.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import requests
@@ -32,6 +34,10 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 ATTEMPTS = 4
+# iconik may reject a good token for a moment: it is given up after so many 401s to one request.
+REJECTIONS = 4
+# Seconds between the first two of them; doubled each time.
+FIRST_WAIT = 0.5
 LONGEST_WAIT = 20.0
 TOO_LATE = "it had to wait for so long that all must be read again"
 
@@ -109,14 +115,23 @@ class Transport:
         *,
         until: float,
     ) -> None:
-        """Delete the files of several things by one POST, asked but once.
+        """Delete the files of several things by one POST, asked but once; not every iconik can.
 
         Args:
             ids: which; sent as the field ``ids``.
             until: as in ``delete``.
         """
         body = {"ids": list(ids)}
-        self._send("POST", self._api + path, call, role, params=params, json=body, until=until)
+        self._send(
+            "POST",
+            self._api + path,
+            call,
+            role,
+            params=params,
+            json=body,
+            until=until,
+            is_newer=True,
+        )
 
     def restore(self, path: str, call: str, role: str) -> None:
         """Undo the deletion of something by a PUT."""
@@ -131,6 +146,7 @@ class Transport:
         json: Any = None,
         *,
         once: bool = False,
+        is_newer: bool = False,
     ) -> dict[str, Any]:
         """Ask for one JSON object.
 
@@ -140,8 +156,11 @@ class Transport:
             role: the role that iconik requires for it, for messages.
             json: the request's body.
             once: ask but once, because it may have been heard though no answer came.
+            is_newer: only newer iconiks have this call.
         """
-        answer = self._send(method, self._api + path, call, role, json=json, once=once)
+        answer = self._send(
+            method, self._api + path, call, role, json=json, once=once, is_newer=is_newer
+        )
         if not isinstance(answer, dict):
             raise IconikUnavailable(call, "iconik's answer is no JSON object")
         return answer
@@ -153,21 +172,43 @@ class Transport:
         role: str,
         params: Mapping[str, str] | None = None,
         side_by_side: Map = map,
-        reading: Reading | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Yield every object of a list, page by page; see ``paging.read``.
 
         Args:
-            reading: takes up when each page was asked for; once it has begun, what is still to be
-                read goes before what can wait.
             side_by_side: asks for the pages of a list that numbers them; like ``map``, which asks
                 for one after another.
         """
 
         def ask(url: str, query: Mapping[str, str] | None) -> Any:
-            return self._send("GET", url, call, role, params=query, reading=reading)
+            return self._send("GET", url, call, role, params=query)
 
         return paging.read(ask, call, self._root, self._api + path, params or {}, side_by_side)
+
+    def whole(
+        self,
+        path: str,
+        call: str,
+        role: str,
+        params: Mapping[str, str] | None = None,
+        reading: Reading | None = None,
+    ) -> list[dict[str, Any]]:
+        """All objects of a list that is evidence of what there isn't; see ``paging.read_whole``.
+
+        Args:
+            reading: takes up when each page was asked for; once it has begun, what is still to be
+                read goes before what can wait.
+        """
+        taken = reading or Reading()
+        before = replace(taken)
+
+        def ask(url: str, query: Mapping[str, str] | None) -> Any:
+            return self._send("GET", url, call, role, params=query, reading=reading)
+
+        def begin() -> None:
+            taken.began, taken.pages = before.began, before.pages
+
+        return paging.read_whole(ask, begin, call, self._root, self._api + path, params or {})
 
     def _send(
         self,
@@ -182,6 +223,7 @@ class Transport:
         until: float | None = None,
         reading: Reading | None = None,
         is_deed: bool = False,
+        is_newer: bool = False,
     ) -> Any:
         """The JSON of an answer; of a deed, one that lists errors is a refusal."""
         is_once = once or until is not None
@@ -193,7 +235,17 @@ class Transport:
         )
         try:
             return retrying(
-                self._attempt, method, url, call, role, params, json, until, reading, is_deed
+                self._attempt,
+                method,
+                url,
+                call,
+                role,
+                params,
+                json,
+                until,
+                reading,
+                is_deed,
+                is_newer,
             )
         except Passing as passing:
             # Whoever asks again, and whatever, does so no sooner than iconik wants.
@@ -212,8 +264,10 @@ class Transport:
         until: float | None,
         reading: Reading | None,
         is_deed: bool,
+        is_newer: bool,
     ) -> Any:
         """One request, with each token in turn while iconik rejects them."""
+        rejections: Counter[str] = Counter()
         while True:
             token = self._tokens.current(call)
             grows_old = until is not None or (reading is not None and reading.pages > 0)
@@ -244,19 +298,24 @@ class Transport:
                 raise Passing(answers.network_problem(error)) from None
             self._keep_pace(response, sent)
             if response.status_code != requests.codes.unauthorized:
-                answer = answers.read(response, body, call, role)
+                answer = answers.read(response, body, call, role, is_newer=is_newer)
                 if is_deed or until is not None:
                     answers.refuse_errors(response, answer, call)
                 if reading is not None:
                     reading.add(asked)
                 return answer
-            self._tokens.reject(token)
+            # iconik did nothing, so even a deletion may be asked for again.
+            rejections[token] += 1
+            if rejections[token] < REJECTIONS:
+                nap.sleep(FIRST_WAIT * 2 ** (rejections[token] - 1))
+            else:
+                self._tokens.reject(token)
 
     def _keep_pace(self, response: requests.Response, sent: float) -> None:
         left = answers.number(response, "RateLimit-Remaining")
         says_when = False
         if response.status_code == requests.codes.too_many_requests:
-            left, wait = 0, answers.number(response, "Retry-After")
+            left, wait = -1, answers.number(response, "Retry-After")
             says_when = wait is not None
             self._pacer.pause(min(wait or 0, LONGEST_WAIT))
         if left is not None:

@@ -18,8 +18,6 @@ from selectors import EVENT_READ
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from gunicorn.http import Request
-from gunicorn.http.errors import InvalidHeader, InvalidHeaderName, ObsoleteFolding
 from gunicorn.util import write_error
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -123,14 +121,6 @@ class PatientWorker(ThreadWorker):
                 _shut(conn.sock, socket.SHUT_RDWR)
         while self._parting and (self._parting[0].timeout or 0) < now:
             self._forget(self._parting[0])
-
-    def handle_error(
-        self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException
-    ) -> None:
-        """Answer what is no HTTP without repeating its headers, for one is the secret."""
-        if isinstance(exc, InvalidHeader | InvalidHeaderName | ObsoleteFolding):
-            exc.hdr = "(not shown)"
-        super().handle_error(req, client, addr, exc)
 
     def _is_busy_otherwise(self) -> bool:
         """Whether this process runs operations, and others are there to answer."""

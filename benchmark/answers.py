@@ -23,7 +23,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     clicks = 40 if quick else 300
     with bench() as here:
         began = time.perf_counter()
-        here.service.stop()
+        here.service.process.stop()
         stopped = time.perf_counter()
         here.service.start()
         yield Figure("ready after a start", time.perf_counter() - stopped, "s", 2)

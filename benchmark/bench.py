@@ -42,6 +42,7 @@ class Bench:
             }
             self.simulator.control("POST", "fill", body)
         self.simulator.control("DELETE", "requests")
+        self.simulator.control("DELETE", "buckets/requests")
         return str(made["id"])
 
     def click(self, action: str, **selection: list[str]) -> str:
@@ -66,6 +67,10 @@ class Bench:
     def requests(self) -> int:
         """How many requests iconik has answered since it was last asked to count anew."""
         return sum(self.simulator.control("GET", "")["requests"].values())
+
+    def bucket_requests(self) -> int:
+        """How many requests B2 has answered since it was last asked to count anew."""
+        return sum(self.simulator.control("GET", "buckets/")["requests"].values())
 
     def answers(self, status: str) -> int:
         """How many of iconik's answers had a status."""
@@ -119,11 +124,8 @@ def bench(
                 wait_for("executor", lambda: "runs the operations now" in service.log(), 30)
                 yield Bench(simulator, service, directory)
             finally:
-                # There is nothing to be polite for: its files are about to go.
-                service.process.kill()
                 service.stop()
         finally:
-            simulator.process.kill()
             simulator.stop()
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import requests
 
-from benchmark.bench import UNLIMITED, Bench, bench
+from benchmark.bench import FORMATS, UNLIMITED, Bench, bench
 from benchmark.figures import Figure
 
 LIMIT = 50.0
@@ -39,6 +39,7 @@ class Paces:
                 yield from self._run(here, name, 100 if quick else 1_700, 45)
         with bench(("--bulk-deletion",)) as here, _another_program(here):
             yield from self._run(here, "beside another program", 50 if quick else 900, 22.5)
+        yield from _time_of_the_bucket(100 if quick else 2_000)
 
     def _run(self, here: Bench, name: str, assets: int, least: float) -> Iterator[Figure]:
         collection_id = here.fill(assets, ("b2", "lucidlink"))
@@ -53,6 +54,25 @@ class Paces:
         self.by_second[name] = _by_second(times)
         yield Figure(f"requests a second, {name}", rate, "/s", least, "least")
         yield Figure(f"{REFUSED}, {name}", refused / len(times) * 10_000, "", 5)
+
+
+def _time_of_the_bucket(assets: int) -> Iterator[Figure]:
+    """What the questions to B2 add to the time of a Remove, B2 being as far away as iconik."""
+    seconds = {}
+    for check in ("off", "auto"):
+        with bench(("--bulk-deletion",), {"B2_CHECK": check}) as here:
+            here.simulator.control("PATCH", "settings", {"bucket_latency_ms": 80})
+            collection_id = here.fill(assets, ("b2", "lucidlink"))
+            operation_id = here.click("remove", collection_ids=[collection_id])
+            here.report(operation_id)
+            operation = here.service.operation(operation_id)
+            seconds[check] = ((operation.ended_ms or 0) - operation.recorded_ms) / 1000
+            asked = here.bucket_requests()
+    name = f"Remove of {assets:,} assets in {len(FORMATS)} formats"
+    yield Figure(f"{name}, B2 not asked", seconds["off"], "s")
+    yield Figure(f"{name}, B2 asked", seconds["auto"], "s")
+    yield Figure(f"{name}, requests to B2", asked, "", len(FORMATS) * assets)
+    yield Figure(f"{name}, time B2 adds", (seconds["auto"] / seconds["off"] - 1) * 100, "%", 10)
 
 
 def _by_second(times: Sequence[float]) -> list[int]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import ceil
 
-from benchmark.bench import FASTEST, UNLIMITED, bench
+from benchmark.bench import FASTEST, FORMATS, UNLIMITED, bench
 from benchmark.figures import Figure
 
 QUICK = ("--latency-ms", "5", *UNLIMITED)
@@ -37,6 +37,8 @@ def measure(quick: bool) -> Iterator[Figure]:
             value = here.requests() / count
             pages = len(here.times(lambda seen: seen["path"].endswith("/contents/")))
             yield Figure(f"Remove, requests an asset, {name}", value, "", limit)
+            value = here.bucket_requests() / count
+            yield Figure(f"Remove, B2 requests an asset, {name}", value, "", len(FORMATS))
     yield Figure("requests to list 100 members", pages / ceil(count / 100), "", 1.0)
     for name, options, limit in ADDS:
         with bench((*QUICK, *options), FASTEST) as here:

@@ -118,8 +118,11 @@ class Bucket:
         if not pairs:
             raise ValueError("no twin, so nothing could be confirmed")
         way = self._way(storage, pairs, download_url)
+        if way == "records alone":
+            meters.confirmed(way, "not_asked")
+            return Confirmation(way)
         try:
-            by_checksum = self._ask(way, storage, pairs, download_url)
+            by_checksum = self._ask(storage, pairs, download_url)
         except NotConfirmed as error:
             meters.confirmed(way, "objection")
             return Confirmation(way, error.reason)
@@ -147,10 +150,8 @@ class Bucket:
         self._not_offered_until[storage.id] = now + VALID_FOR
         return "records alone"
 
-    def _ask(self, way: Way, storage: Storage, pairs: Sequence[Pair], offer: DownloadUrl) -> bool:
+    def _ask(self, storage: Storage, pairs: Sequence[Pair], offer: DownloadUrl) -> bool:
         """Have every twin confirmed; returns whether all were by checksum, too."""
-        if way == "records alone":
-            return False
         asked = freshness.now()
         facts = {_fact(storage, pair): pair for pair in pairs}
         if self._native:

@@ -1,6 +1,8 @@
 """The newest version of objects, asked of B2's native API with an application key, by b2sdk."""
 
 import io
+import json
+import re
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from os.path import commonprefix
@@ -11,7 +13,7 @@ import requests
 from b2sdk.v3 import B2Api, B2HttpApiConfig, InMemoryAccountInfo
 from b2sdk.v3.exception import (
     B2Error,
-    FileOrBucketNotFound,
+    NonExistentBucket,
     RestrictedBucket,
     Unauthorized,
 )
@@ -31,6 +33,7 @@ from bucket.versions import Version, newest
 
 # What B2 counts as one transaction.
 NAMES_A_REQUEST = 1_000
+CODE = re.compile("[a-z_]{1,50}")
 CORRECT = "correct B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY"
 
 
@@ -120,10 +123,9 @@ class NativeApi:
         except RestrictedBucket:
             reason = f"the application key does not allow bucket '{bucket}'"
             raise NotConfirmed(f"{reason}: {CORRECT}, or unset both") from None
-        except FileOrBucketNotFound:
+        except NonExistentBucket:
             raise NotConfirmed(f"the application key's account has no bucket '{bucket}'") from None
         except B2Error as error:
-            # Its text may repeat the request.
             raise NotConfirmed(f"B2 refuses to list the bucket ({type(error).__name__})") from None
 
 
@@ -150,6 +152,17 @@ class _WholeAnswers(BucketSession):
         if problem:
             raise Passing(problem)
         whole = requests.Response()
-        whole.status_code, whole.headers, whole.url = response.status_code, response.headers, url
-        whole.raw = io.BytesIO(body)
+        status = response.status_code
+        whole.status_code, whole.headers, whole.url = status, response.headers, url
+        whole.raw = io.BytesIO(body if status == 200 else _without_text(status, body))
         return whole
+
+
+def _without_text(status: int, body: bytes) -> bytes:
+    """An error of B2's without its text, which may repeat the request, and which b2sdk logs."""
+    try:
+        code = json.loads(body)["code"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        code = ""
+    is_code = isinstance(code, str) and CODE.fullmatch(code)
+    return json.dumps({"status": status, "code": code if is_code else "", "message": ""}).encode()

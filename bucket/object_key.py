@@ -55,13 +55,16 @@ def place_in_url(url: str) -> Place | None:
     """
     parts = urlsplit(url)
     labels = (parts.hostname or "").split(".")
-    path = unquote(parts.path).removeprefix("/")
+    path = parts.path.removeprefix("/")
     if labels[1:2] == ["s3"]:
-        return Place(labels[0], path)
+        return Place(labels[0], unquote(path))
     if labels[0] != "s3":
         kind, _, path = path.partition("/")
         if kind == "b2api":
             # It reads an object by its id.
             return None
+        if kind == "file":
+            # https://www.backblaze.com/docs/cloud-storage-native-api-string-encoding
+            path = path.replace("+", " ")
     bucket, _, key = path.partition("/")
-    return Place(bucket, key)
+    return Place(unquote(bucket), unquote(key))

@@ -25,7 +25,7 @@ from version import VERSION
 # B2 allows 500 for an account by default: https://www.backblaze.com/docs/cloud-storage-rate-limits
 REQUESTS_PER_SECOND = 400
 CONNECTIONS = 32
-PASSING = answers.PASSING | {408}
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 ATTEMPTS = 4
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0
@@ -146,7 +146,6 @@ class BucketSession(requests.Session):
         self._pace.wait()
         options.update(
             stream=True,
-            allow_redirects=False,
             timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
             # A proxy would see what http sends; that is for this machine alone.
             proxies={"http": ""},

@@ -19,6 +19,7 @@ from version import VERSION  # noqa: E402 - from the checkout
 
 LONGEST = 60.0
 EDITED = "Interview Ben"
+DELETED = "Harbour"
 RENDERED = "Rough cut"
 
 
@@ -72,39 +73,47 @@ class Demonstration:
         expect(not report["problems"], "Add met problems")
 
     def remove(self) -> None:
-        """Edit a file on LucidLink, click Remove on the collection, and follow it."""
+        """Endanger two files, click Remove on the collection, and follow it."""
         chapter(
             "An edit",
-            f"Meanwhile an editor changes the file of '{EDITED}' in place, on LucidLink. What is "
-            "in B2\nis not what is on LucidLink any more: to delete that would be to lose work.",
+            f"An editor changes the file of '{EDITED}' in place, on LucidLink. The copy in B2 is "
+            "now\nout of date, so deleting the file on LucidLink would lose the edit.",
         )
         self._edit()
         chapter(
+            "A deletion in the bucket",
+            f"Somebody deletes the master of '{DELETED}' directly in the B2 bucket. iconik does "
+            "not notice:\nits record still says that the file is there. The file on LucidLink is "
+            "the only one left.",
+        )
+        self._delete_from_bucket()
+        chapter(
             "Remove from LucidLink",
-            "Somebody right-clicks the same collection and picks Remove from LucidLink. Each file "
-            "must be\nproven safe in B2 first; the rough cut is not there yet, so it is copied:",
+            "Somebody right-clicks the same collection and picks Remove from LucidLink. Before the "
+            "plugin\ndeletes a file, iconik's records must match, and B2 must confirm that it has "
+            "the object.\nThe rough cut is not in B2 yet, so the plugin copies it there first:",
         )
         report = self._click("remove")
         self.show_files()
         counts, problems = report["counts"], report["problems"]
-        expect(counts["removed"] == 12, "Remove did not remove the 12 formats that are safe")
+        expect(counts["removed"] == 11, "Remove did not remove the 11 formats that are safe")
+        kept = {each["asset_id"]: each["reason"] for each in problems if each["kind"] == "kept"}
         expect(
-            [(each["asset_id"], each["kind"]) for each in problems]
-            == [(self._assets[EDITED], "kept")],
-            "Remove did not keep the edited file, and only that",
+            len(problems) == 2 and set(kept) == {self._assets[EDITED], self._assets[DELETED]},
+            "Remove did not keep the edited file and the one missing from the bucket, and only "
+            "those",
+        )
+        expect(
+            "harbour.mov is gone from B2" in kept[self._assets[DELETED]],
+            "the report does not say that B2 lacks harbour.mov",
         )
         left = [path.name for path in files(self._simulator.lucidlink)]
-        expect(left == ["interview_ben.mov"], f"on LucidLink are {left}")
+        expect(left == ["harbour.mov", "interview_ben.mov"], f"on LucidLink are {left}")
         expect(
             any(path.name == "rough_cut.mov" for path in files(self._simulator.b2)),
             "the rough cut did not get to B2",
         )
-        deletions = self._simulator.control("GET", "")["deletions"]
-        expect(deletions["unproven"] == 0, "the simulator saw an unproven deletion")
-        print(
-            f"\nThe simulator itself compared the bytes on both sides at each of "
-            f"{deletions['checked']} deletions: all were safe."
-        )
+        self._show_proofs(report)
 
     def show_commands(self) -> None:
         """Print what a person may try by hand."""
@@ -184,6 +193,37 @@ class Demonstration:
         content = "graded, and cut shorter " * 700
         self._simulator.edit_on_lucidlink(self._assets[EDITED], content)
         self.show_files()
+
+    def _delete_from_bucket(self) -> None:
+        (master,) = [
+            file
+            for each in self._simulator.control("GET", f"assets/{self._assets[DELETED]}")["formats"]
+            for file_set in each["file_sets"]
+            if file_set["storage_id"] == self._simulator.b2_storage_id
+            for file in file_set["files"]
+        ]
+        change = {"file_id": master["id"], "do": "remove"}
+        self._simulator.control("POST", "buckets/objects", change)
+        self.show_files()
+
+    def _show_proofs(self, report: dict[str, Any]) -> None:
+        """Print what proved the removed files, and what the simulator saw of it."""
+        counts = report["counts"]
+        expect(
+            counts["by_checksum"] + counts["by_size"] == counts["removed"],
+            "the report does not say how each removed format was proven",
+        )
+        expect(counts["by_records"] == 0, "a format was removed without asking B2")
+        asked = self._simulator.control("GET", "buckets/")["requests"].get("GET signed URL", 0)
+        deletions = self._simulator.control("GET", "")["deletions"]
+        expect(asked > 0, "the plugin did not ask the bucket")
+        expect(deletions["unproven"] == 0, "the simulator saw an unproven deletion")
+        print(
+            f"\nOf the {counts['removed']} formats removed, {counts['by_checksum']} were proven by "
+            f"checksum and {counts['by_size']} by size alone.\nThe plugin asked the bucket {asked} "
+            "times, through iconik's signed URLs.\nThe simulator compared the bytes on both sides "
+            f"at each of {deletions['checked']} deletion requests: nothing was lost."
+        )
 
     def _fill(self) -> None:
         control = self._simulator.control

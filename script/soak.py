@@ -1,4 +1,4 @@
-"""Random clicks, edits, stops, faults and kills for a while; then whether anything was lost."""
+"""Random clicks, edits, stops, faults, kills and damage in the bucket; then whether all is safe."""
 
 import argparse
 import random
@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from simulator.crowd import (  # noqa: E402 - from the checkout
+    DAMAGES,
     FORMATS,
     MISCHIEF,
     MISHAPS,
@@ -38,6 +39,7 @@ OFTEN = {
     "lock": 1,
     "stop": 8,
     "edit": 8,
+    "damage": 8,
     "spoil": 2,
 }
 INTERRUPTED = 130
@@ -88,6 +90,8 @@ class Soak:
             crowd.stop(chance.randrange(ASSETS))
         elif what == "edit":
             crowd.edit(chance.randrange(ASSETS))
+        elif what == "damage":
+            crowd.damage(chance.randrange(ASSETS), chance.randrange(len(DAMAGES)))
         elif what == "spoil":
             crowd.spoil_copies(chance.randrange(ASSETS), chance.randrange(len(MISHAPS)))
         elif what == "kill":
@@ -103,10 +107,13 @@ class Soak:
             "clicks refused (503)": self.tally.refused,
             "operations ended": len(self.tally.operations) - self.forgotten,
             "deletions checked": deletions["checked"],
-            "unproven (lost)": deletions["unproven"],
+            "lost": deletions["unproven"],
             "forgotten": self.forgotten,
             "wrong in the end": len(self.wrong),
             "edits": self.tally.edits,
+            "objects removed": self.tally.damages["remove"],
+            "objects hidden": self.tally.damages["hide"],
+            "objects truncated": self.tally.damages["truncate"],
             "stops": self.tally.stops,
             "kills": self.tally.kills,
             "faults": self.tally.faults,

@@ -1,5 +1,7 @@
 """iconik's assets, search, users and auth APIs: what can be selected, and by whom."""
 
+import uuid
+
 from flask import request
 
 from simulator import checks, paging
@@ -80,13 +82,13 @@ class AssetsApi:
         named = {"id": search_id, "name": "Saved search"}
         return {**named, **paging.numbered(found, self._found)}
 
-    @operation("GET", "/assets/v1/playlists/<playlist_id>/items/", newer=True)
+    @operation("GET", "/assets/v1/playlists/<playlist_id>/items/", "can_read_playlists", newer=True)
     def list_playlist(self, playlist_id: str) -> Json:
-        """Get the items of a playlist: assets, and parts of them."""
+        """Get the items of a playlist: assets, and parts of them, each with an id of its own."""
         items = self._library.playlists.get(playlist_id)
         if items is None:
             raise not_found("Playlist")
-        return paging.numbered(items, self._found)
+        return paging.numbered(list(enumerate(items)), lambda item: _item(playlist_id, *item))
 
     @operation("POST", "/search/v1/search/", "can_search")
     def search(self) -> Json:
@@ -155,3 +157,9 @@ class AssetsApi:
             shown["formats"] = [each.json() for each in asset.formats.values()]
             shown["files"] = [each.json() for each in asset.files()]
         return shown
+
+
+def _item(playlist_id: str, position: int, listed: Listed) -> Json:
+    """An item of a playlist, as iconik's PlaylistItemSchema has it."""
+    item_id = str(uuid.uuid5(uuid.UUID(playlist_id), str(position)))
+    return {"id": item_id, "object_id": listed.id, "object_type": listed.kind, **listed.about}

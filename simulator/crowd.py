@@ -6,7 +6,7 @@ answered says whether it is on LucidLink.
 
 import hashlib
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from simulator.harness import Service, Simulator, wait_for
 
 FORMATS = ("ORIGINAL", "PPRO_PROXY")
 PLACES = ("b2", "both", "lucidlink", "b2")
+ODD_STATUSES = (302, 401, 409, 423, 425, 499, 520, 522, 524, 529)
 # What iconik does with requests now and then. After the last of these all is well again.
 MISCHIEF = (
     {"fault": "status:503"},
@@ -32,6 +33,9 @@ MISCHIEF = (
     {"fault": "broken_json", "times": 2},
     {"fault": "hang:1", "method": "DELETE", "after": True},
     {"fault": "hang:1", "method": "POST", "after": True},
+    # Odd, but none of them iconik's own word that it refuses for good.
+    *({"fault": f"status:{status}"} for status in ODD_STATUSES),
+    *({"fault": f"html:{status}", "after": True} for status in (302, 403, 404, 405, 410, 501)),
 )
 # What becomes of a copy now and then.
 MISHAPS = (
@@ -42,6 +46,14 @@ MISHAPS = (
     "finish_without_file",
     "wrong_size",
     "wrong_content",
+)
+# What becomes of an object in the bucket behind iconik's back. Another object of the same size is
+# not among it: only an application key can tell that, and the plugin has none here.
+DAMAGES: tuple[dict[str, str | int], ...] = (
+    {"do": "remove"},
+    {"do": "hide"},
+    {"do": "truncate", "size": 200},
+    {"do": "truncate", "size": 0},
 )
 
 
@@ -55,6 +67,7 @@ class Tally:
     faults: int = 0
     stops: int = 0
     edits: int = 0
+    damages: Counter[str] = field(default_factory=Counter)
     operations: set[str] = field(default_factory=set)
 
 
@@ -76,8 +89,10 @@ class Crowd:
         self._wished_by: dict[Path, str] = {}
         self._about: dict[str, set[str]] = defaultdict(set)
         self._stopped: set[str] = set()
-        # What has a master on B2 that differs: whoever clicks, it stays as it is.
-        self._edited: dict[Path, str] = {}
+        # What differs from its master, or has lost it: whoever clicks, it stays as it is.
+        self._kept: dict[Path, str] = {}
+        # On LucidLink, whose masters are damaged: whether an Add brings them isn't foreseen.
+        self._without_master: set[Path] = set()
         # Of which copies go wrong: whether they get anywhere isn't foreseen, but nothing is lost.
         self._unlucky: set[str] = set()
         self._assets = [self._make(PLACES[each % len(PLACES)]) for each in range(count)]
@@ -139,8 +154,35 @@ class Crowd:
         self.tally.edits += 1
         self._simulator.edit_on_lucidlink(asset_id, f"cut {self.tally.edits}")
         path = originals[asset_id]
-        if (self._simulator.b2 / asset_id / path.name).exists():
-            self._edited[path] = _digest(path)
+        master = self._simulator.b2 / asset_id / path.name
+        if path in self._without_master or master.exists():
+            self._kept[path] = _digest(path)
+
+    def damage(self, which: int, number: int) -> None:
+        """Remove, hide or truncate a master in the bucket, and tell iconik nothing.
+
+        The plugin relies on what B2 confirmed for ten minutes, so these are objects that B2 has not
+        been asked about since the service last started.
+        """
+        seen = self._simulator.control("GET", "buckets/requests")["objects"]
+        asked = {tuple(each["path"].split("/")[-2:]) for each in seen}
+        whole = [
+            path
+            for path in self._masters
+            if (path.parent.name, path.name) not in asked and self._is_idle(path.parent.name)
+        ]
+        if not whole:
+            return
+        master = whole[which % len(whole)]
+        change = DAMAGES[number]
+        key = str(master.relative_to(self._simulator.b2))
+        self._simulator.control("POST", "buckets/objects", {"key": key, **change})
+        self.tally.damages[str(change["do"])] += 1
+        del self._masters[master]
+        path = self._on_lucidlink(master.parent.name, master.stem)
+        self._without_master.add(path)
+        if path.exists():
+            self._kept[path] = _digest(path)
 
     def do_mischief(self, number: int) -> None:
         """Let something go wrong with the next requests that it fits."""
@@ -155,6 +197,8 @@ class Crowd:
         """Kill all of the service, and start it again."""
         self._service.process.kill()
         self.tally.kills += 1
+        # What B2 confirmed is forgotten with the process that asked.
+        self._simulator.control("DELETE", "buckets/requests")
         self._service.start()
 
     @contextmanager
@@ -202,11 +246,13 @@ class Crowd:
         wrong = [
             f"{path.name} is {'not ' if wanted else ''}on LucidLink"
             for path, wanted in self._wishes.items()
-            if (path in there) != wanted and path not in self._edited
+            if (path in there) != wanted
+            and path not in self._kept
+            and path not in self._without_master
         ]
         wrong += [
-            f"{path.name} is not on LucidLink as it was edited"
-            for path, digest in self._edited.items()
+            f"{path.name} is not on LucidLink as it was when it lost its master"
+            for path, digest in self._kept.items()
             if not path.exists() or _digest(path) != digest
         ]
         for path, digest in self._masters.items():

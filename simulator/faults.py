@@ -45,7 +45,7 @@ class RequestFault(Fault):
     """What happens to API requests of a method whose path, after /API/, fits a pattern.
 
     Attributes:
-        fault: one of REQUEST_FAULTS, or 'status:503', or 'hang:5'.
+        fault: one of REQUEST_FAULTS, or 'status:503', 'hang:5', or 'html:404': a page of a proxy's.
         times: so often; None for ever.
         after: let the request do its work first, and lose only the answer.
         retry_after: seconds, sent with an error status.
@@ -65,7 +65,9 @@ class RequestFault(Fault):
     body: Json | None = None
 
     def __post_init__(self) -> None:
-        if self.fault not in REQUEST_FAULTS and not _has_number(self.fault, "status", "hang"):
+        if self.fault not in REQUEST_FAULTS and not _has_number(
+            self.fault, "status", "hang", "html"
+        ):
             raise ValueError(f"{self.fault}: no such fault")
 
     def fits(self, method: str, path: str, query: str) -> bool:

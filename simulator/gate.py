@@ -27,6 +27,7 @@ StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 ID = re.compile(r"(?<=/)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=/)", re.IGNORECASE)
+ANY_ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 JSON = "application/json"
 LOST = 0
 """Stands in the log for the status of an answer that never came."""
@@ -161,7 +162,8 @@ class Gate:
             answer.headers.append(("RateLimit-Remaining", str(self._window.left())))
             return answer.error(401, "Token is invalid")
         left, seconds = self._window.enter()
-        answer.headers.append(("RateLimit-Remaining", str(max(left, 0))))
+        told = 0 if settings.none_left else max(left, 0)
+        answer.headers.append(("RateLimit-Remaining", str(told)))
         if left < 0:
             if settings.retry_after:
                 answer.headers.append(("Retry-After", str(int(seconds) + 1)))
@@ -170,7 +172,10 @@ class Gate:
             return answer.error(404, "The requested URL was not found")
         environ["simulator.token"] = token
         if not (fault and fault.after):
-            return self._app(environ, answer)
+            parts = self._app(environ, answer)
+            if not settings.upper_case_ids:
+                return parts
+            return [ANY_ID.sub(lambda found: found[0].upper(), b"".join(parts))]
         kept: list[Any] = []
         body = b"".join(self._app(environ, lambda *start: kept.extend(start)))
         spoiled = self._spoil(fault, environ, answer, body)
@@ -197,7 +202,7 @@ class Gate:
             cut(environ, body)
         if kind == "html":
             page = b"<!doctype html><title>iconik</title><h1>We'll be right back</h1>\n"
-            return answer.send(200, page, "text/html")
+            return answer.send(int(number or 200), page, "text/html")
         if kind == "broken_json":
             return answer.send(200, body[: len(body) // 2 + 1])
         if fault.retry_after is not None:

@@ -24,7 +24,7 @@ from turn import now_ms
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a-secret-of-the-simulator-s-own-0123456789"  # noqa: S105 - opens nothing but a simulator
-START = 30.0
+START = 120.0
 STOP = 15.0
 # As in gunicorn.conf.py.
 WORKERS = 2
@@ -195,9 +195,9 @@ class Simulator:
         self.control("PATCH", f"files/{mine['id']}", change)
 
     def stop(self) -> None:
-        """End it."""
+        """End it at once."""
         self._session.close()
-        self.process.stop()
+        self.process.kill()
 
 
 class Service:
@@ -320,8 +320,8 @@ class Service:
         return self.process.output()
 
     def stop(self) -> None:
-        """End it, and close what was opened to look at it."""
-        self.process.stop()
+        """End it at once, and close what was opened to look at it."""
+        self.process.kill()
         self._engine.dispose()
 
     def _is_ready(self) -> bool:

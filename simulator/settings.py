@@ -12,6 +12,8 @@ class Settings:
         latency_ms: how long every API request takes at least.
         rate_limit, rate_window: so many requests in any so many seconds, then 429.
         retry_after: whether a 429 says when to come again.
+        none_left: whether every answer says that no request is left, though none is refused.
+        upper_case_ids: whether answers have ids in upper case.
         copy_seconds: how long a copy of one asset takes; copy_bytes_per_second (0: any speed) adds
             to it by size.
         copies_at_once: how many assets are copied at a time.
@@ -36,6 +38,8 @@ class Settings:
     rate_limit: int = 1000
     rate_window: float = 20.0
     retry_after: bool = False
+    none_left: bool = False
+    upper_case_ids: bool = False
     copy_seconds: float = 1.0
     copy_bytes_per_second: float = 0.0
     copies_at_once: int = 10

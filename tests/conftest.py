@@ -36,8 +36,11 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
-# Their tests start servers, and most wait for them. In this order, so that the longest begin first.
-SERVERS = ("system", "install", "postgres", "chromium", "nginx", "prometheus")
+# What begins so starts servers, and mostly waits for them. The longest come first.
+SERVERS = (
+    "system/test_scale", "system/test_faults", "install", "system", "postgres", "chromium", "nginx",
+    "prometheus",
+)  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -46,8 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
 
     def position(item: pytest.Item) -> int:
-        directory = item.path.relative_to(here).parts[0]
-        return SERVERS.index(directory) if directory in SERVERS else len(SERVERS)
+        path = item.path.relative_to(here).as_posix()
+        return next((n for n, name in enumerate(SERVERS) if path.startswith(name)), len(SERVERS))
 
     for item in items:
         if position(item) < len(SERVERS) and not item.get_closest_marker("promise"):
@@ -79,6 +82,10 @@ def own_environment(
 ) -> dict[str, str]:
     """Makes ``environment`` that of this process, in an empty working directory."""
     for name in (
+        "B2_API_URL",
+        "B2_APPLICATION_KEY",
+        "B2_APPLICATION_KEY_ID",
+        "B2_CHECK",
         "BZ_SHARED_SECRET_PREVIOUS",
         "COPY_SETTLE_TIME",
         "COPY_TIMEOUT",
@@ -87,6 +94,7 @@ def own_environment(
         "LOG_FORMAT",
         "LOG_LEVEL",
         "METRICS_FROM",
+        "REQUIRE_CHECKSUM",
         "TRUSTED_PROXIES",
         "STATE_DIRECTORY",
     ):

@@ -13,7 +13,9 @@ import sqlalchemy as sa
 import clicks
 import deletion
 import freshness
+from bucket.confirm import Confirmation
 from claims import Claims
+from custody import Safe
 from custom_action import Action, CustomAction
 from database import connect, writing
 from deletion import Ways
@@ -202,9 +204,14 @@ def a_check(**fields: Any) -> Checked:
     return Checked(b2, lucidlink, **{"deleted": frozenset(), "until": FOR_EVER, **fields})
 
 
+def confirms(asset_id: str, safe: Safe) -> Confirmation:
+    """Have B2 confirm whatever is asked."""
+    return Confirmation("signed URL")
+
+
 def a_removal(iconik: Iconik, claims: Claims, **fields: Any) -> Removal:
     """What a Remove works with, in front of storages that can do their part."""
-    given: dict[str, Any] = {"preflight": a_check, **fields}
+    given: dict[str, Any] = {"preflight": a_check, "confirm": confirms, **fields}
     return Removal(iconik, claims, Ways(), LL, B2, **given)
 
 
@@ -232,6 +239,7 @@ class FakeIconik(Iconik):
         self.problems: dict[str, IconikError] = {}
         self.before: dict[str, Callable[[], object]] = {}
         self.known_formats: dict[str, list[Format]] = {}
+        self.older_formats: dict[str, list[Format]] = {}
         self.known_files: dict[str, list[File]] = {}
         self.known_statuses: dict[str, dict[str, str]] = {}
         self.counts: dict[str, int] = {}
@@ -282,13 +290,17 @@ class FakeIconik(Iconik):
         self._answer("copy_to_storage", storage_id, format_name, list(asset_ids), *where)
         return next(self.new_jobs)
 
+    def download_url(self, asset_id: str, file_id: str) -> str:
+        return ""
+
     def asset_exists(self, asset_id: str) -> bool:
         self._answer("asset_exists", asset_id)
         return asset_id in self.known_formats
 
-    def formats(self, asset_id: str) -> list[Format]:
+    def formats(self, asset_id: str, *, all_versions: bool = False) -> list[Format]:
         self._answer("formats", asset_id)
-        return _known(self.known_formats, asset_id)
+        older = self.older_formats.get(asset_id, []) if all_versions else []
+        return [*_known(self.known_formats, asset_id), *older]
 
     def files(
         self, asset_id: str, reading: Reading | None = None, *, signed: bool = False
@@ -386,6 +398,10 @@ class FakeIconik(Iconik):
     def saved_search_results(self, search_id: str, side_by_side: Map = map) -> Iterator[Listed]:
         self._answer("saved_search_results", search_id)
         yield from (Listed(*each) for each in _known(self.contents, search_id))
+
+    def playlist_items(self, playlist_id: str, side_by_side: Map = map) -> Iterator[Listed]:
+        self._answer("playlist_items", playlist_id)
+        yield from (Listed(*each) for each in _known(self.contents, playlist_id))
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
         self._answer("jobs", list(job_ids))

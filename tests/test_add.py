@@ -51,6 +51,27 @@ def test_what_a_copy_brought_is_told(iconik: FakeIconik, held: Held) -> None:
     assert look(iconik, held) == Look({"ORIGINAL": Outcome("copied")})
 
 
+def test_a_copy_of_which_a_part_has_arrived_has_failed(iconik: FakeIconik, held: Held) -> None:
+    held.memo.asked["ORIGINAL"] = ""
+    iconik.has(on_b2(size=200_000), on_ll(size=100_000))
+    reason = "clip.mov: 100 KB of 200 KB arrived on LucidLink"
+    assert look(iconik, held) == Look(doubts={"ORIGINAL": Outcome("failed", reason)})
+
+
+def test_what_iconik_said_of_a_copy_is_told_with_what_arrived(
+    iconik: FakeIconik, held: Held
+) -> None:
+    held.memo.asked["ORIGINAL"] = "no space left"
+    iconik.has(on_b2(size=2000), on_ll(size=1000))
+    reason = "clip.mov: 1 KB of 2 KB arrived on LucidLink: no space left"
+    assert look(iconik, held).doubts == {"ORIGINAL": Outcome("failed", reason)}
+
+
+def test_what_was_there_before_may_have_been_edited(iconik: FakeIconik, held: Held) -> None:
+    iconik.has(on_b2(size=2000), on_ll(size=1000))
+    assert look(iconik, held) == Look({"ORIGINAL": Outcome("there")})
+
+
 def test_a_format_that_the_asset_lacks_is_not_asked_for(iconik: FakeIconik, held: Held) -> None:
     iconik.has(on_b2(), formats=[a_format("PROXY")])
     assert look(iconik, held) == Look({"ORIGINAL": Outcome("without")})

@@ -38,14 +38,14 @@ PATHS = {
     "can_write_jobs": ("PATCH", "jobs/v1/jobs/{}/"),
     "can_search": ("POST", "search/v1/search/"),
     "can_read_saved_searches": ("GET", "search/v1/search/saved/{}/"),
+    "can_read_playlists": ("GET", "assets/v1/playlists/{}/items/"),
     "can_read_custom_actions": ("GET", "assets/v1/custom_actions/"),
     "can_write_custom_actions": ("PATCH", "assets/v1/custom_actions/ASSET/{}/"),
     "can_delete_custom_actions": ("DELETE", "assets/v1/custom_actions/ASSET/{}/"),
 }
 ONLY_FOR_SOME = {
-    "can_purge_files", "can_write_files", "can_write_jobs", "can_search",
-    "can_read_saved_searches",
-    "can_write_custom_actions", "can_delete_custom_actions",
+    "can_purge_files", "can_write_jobs", "can_write_files", "can_search", "can_read_saved_searches",
+    "can_read_playlists", "can_write_custom_actions", "can_delete_custom_actions",
 }  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def test_the_token_is_whose_it_is(http: RequestsMock, transport: Transport) -> N
 def test_where_no_user_is_told_the_newer_call_is_asked(
     http: RequestsMock, transport: Transport, status: int
 ) -> None:
-    http.get(USER, status=status)
+    http.get(USER, status=status, json={"errors": ["No"]})
     http.get(TOKEN, json={"user_id": "7"})
     assert token(transport) == ("ok", "is good, and acts as user 7")
 
@@ -95,8 +95,8 @@ def test_where_no_user_is_told_the_newer_call_is_asked(
 def test_an_iconik_that_tells_nothing_is_no_fault_of_the_token(
     http: RequestsMock, transport: Transport
 ) -> None:
-    http.get(USER, status=404)
-    http.get(TOKEN, status=404)
+    http.get(USER, status=404, json={"errors": ["No"]})
+    http.get(TOKEN, status=404, json={"errors": ["No"]})
     assert token(transport)[0] == "unknown"
 
 
@@ -130,7 +130,7 @@ def test_what_is_not_refused_is_ok(
     http: RequestsMock, iconik: Iconik, transport: Transport, status: int
 ) -> None:
     for method in METHODS:
-        http.add(method, EVERYTHING, status=status)
+        http.add(method, EVERYTHING, status=status, json={"errors": ["No"]})
     found = roles(iconik, transport)
     assert {found.pop(probe.role)[0] for probe in PROBES} == {"ok"}
     assert [state for state, _ in found.values()] == ["note"]
@@ -143,7 +143,7 @@ def test_a_missing_role_is_told_with_what_it_is_for(
     method, path = PATHS[role]
     http.add(method, url(path), status=403, json={"errors": ["No such role"]})
     for each in METHODS:
-        http.add(each, EVERYTHING, status=404)
+        http.add(each, EVERYTHING, status=404, json={"errors": ["No"]})
     found = roles(iconik, transport)
     state, detail = found.pop(role)
     assert state == ("note" if role in ONLY_FOR_SOME else "wrong")
@@ -159,7 +159,7 @@ def test_a_role_is_unknown_while_iconik_does_not_answer(
 ) -> None:
     http.add("GET", url("jobs/v1/jobs/"), body=NoConnection())
     for each in METHODS:
-        http.add(each, re.compile(re.escape(API) + "(?!jobs)"), status=404)
+        http.add(each, re.compile(re.escape(API) + "(?!jobs)"), status=404, json={"errors": ["No"]})
     found = roles(iconik, transport)
     assert found["can_read_jobs"][0] == "unknown"
     assert found["can_read_assets"][0] == "ok"
@@ -194,7 +194,7 @@ def test_nothing_that_is_asked_could_change_anything(
     http: RequestsMock, iconik: Iconik, transport: Transport
 ) -> None:
     for method in METHODS:
-        http.add(method, EVERYTHING, status=404)
+        http.add(method, EVERYTHING, status=404, json={"errors": ["No"]})
     roles(iconik, transport)
     asked = [call.request for call in http.calls]
     writing = [each for each in asked if each.method != "GET"]

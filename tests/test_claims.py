@@ -658,7 +658,7 @@ class Clicks(RuleBasedStateMachine):
         endings(self.engine).end(self.operation(hands), self.now)
 
 
-TestClicks = Clicks.TestCase
+TestClicks = pytest.mark.full(Clicks.TestCase)
 TestClicks.settings = settings(
     max_examples=50,
     stateful_step_count=30,

@@ -20,6 +20,10 @@ from tests.fake_iconik import API, B2_STORAGE, LL_STORAGE, FakeActions
 ENDPOINT = "https://plugin.test/b2"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 CONTEXTS = ["ASSET", "COLLECTION", "BULK"]
+THROUGH_S3: dict[str, Any] = {
+    "method": "S3",
+    "settings": {"endpoint": "s3.us-west-004.backblazeb2.com"},
+}
 SCRIPT = Path(create_custom_actions.__file__)
 
 pytestmark = pytest.mark.usefixtures("own_environment")
@@ -211,6 +215,12 @@ def test_an_action_of_anybody_else_is_not_touched(
     assert len(actions.held) == 7
 
 
+@pytest.mark.parametrize("context", ["SAVED_SEARCH", "PLAYLIST"])
+def test_they_are_created_in_one_more_context(actions: FakeActions, context: str) -> None:
+    assert main(options("--context", context)) == 0
+    assert {each["context"] for each in actions.held.values()} == {*CONTEXTS, context}
+
+
 def test_one_in_a_further_context_is_brought_up_to_date_there(
     actions: FakeActions, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -357,6 +367,7 @@ def test_that_no_storage_can_be_seen_is_told(
         (B2_STORAGE, {"method": "S3"}, "'Masters' is not on Backblaze B2: its method is S3"),
         (B2_STORAGE, {"method": None}, "'Masters' is not on Backblaze B2: its method is unknown"),
         (LL_STORAGE, {"method": "B2"}, "'Filespace' is on Backblaze B2, too"),
+        (LL_STORAGE, THROUGH_S3, "'Filespace' is on Backblaze B2, too"),
         (B2_STORAGE, {"settings": {"read": False}}, "'Masters' does not allow to read"),
         (B2_STORAGE, {"settings": {"write": False}}, "'Masters' does not allow to write"),
         (LL_STORAGE, {"settings": {"read": False}}, "'Filespace' does not allow to read"),
@@ -385,6 +396,19 @@ def test_all_that_is_wrong_with_the_storages_is_told_at_once(
     for storage in actions.storages.values():
         storage["purpose"] = "PROXIES"
     assert "'Masters' is for PROXIES: take one for FILES; 'Filespace' is for" in failed(capsys)
+
+
+def test_masters_may_be_joined_through_s3(actions: FakeActions) -> None:
+    actions.storages[B2_STORAGE] |= THROUGH_S3
+    assert main(options()) == 0
+
+
+def test_masters_that_are_joined_through_s3_are_no_filespace(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    actions.storages[B2_STORAGE] |= THROUGH_S3
+    told = "the two storages are the wrong way round: 'Masters' is the one on Backblaze B2"
+    assert told in failed(capsys, options(b2=LL_STORAGE, ll=B2_STORAGE))
 
 
 def test_masters_need_not_be_deletable(actions: FakeActions) -> None:
@@ -549,8 +573,8 @@ STORAGE = f"{API}files/v1/storages/{B2_STORAGE}/"
     ("answer", "told"),
     [
         ({"status": 401}, "iconik rejects ICONIK_TOKEN (401)"),
-        ({"status": 403}, "can_read_storages"),
-        ({"status": 400, "json": {"errors": ["no\nsuch\x1bthing"]}}, "no such thing"),
+        ({"status": 403, "json": {"errors": ["No"]}}, "can_read_storages"),
+        ({"status": 400, "json": {"errors": ["no\nsuch\x1bthing"]}}, r"no\nsuch\x1bthing"),
         ({"status": 500}, "iconik answered 500"),
         ({"body": "<html>"}, "no JSON"),
         ({"body": requests.ConnectionError("Auth-Token")}, "the connection to iconik failed"),
@@ -573,7 +597,7 @@ def test_a_failure_half_way_leaves_what_was_told(
 ) -> None:
     http.remove("POST", actions.everything)
     http.add_callback("POST", f"{API}assets/v1/custom_actions/ASSET/", actions.answer)
-    http.post(f"{API}assets/v1/custom_actions/COLLECTION/", status=403)
+    http.post(f"{API}assets/v1/custom_actions/COLLECTION/", status=403, json={"errors": ["No"]})
     assert main(options()) == 1
     told = capsys.readouterr()
     assert "created  Add to LucidLink  ASSET" in told.out

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from custody import Presence, Safe, Unproven, Verdict, judge, presence, wanted_formats
+from custody import (
+    Presence,
+    Safe,
+    Unproven,
+    Verdict,
+    judge,
+    presence,
+    proven_by_size_alone,
+    wanted_formats,
+)
 from records import File
 from tests.makers import B2, LL, ORIGINAL, a_file, a_format, on_b2, on_ll
 
@@ -15,6 +24,8 @@ B2_SET = f"set-{B2}-{ORIGINAL}"
 MD5 = "0123456789abcdef0123456789abcdef"
 OTHER_MD5 = "f" * 32
 SHA1 = "a" * 40
+# A clip and the empty lock file beside it, with their sizes.
+CARD = (("c.mxf", 9000), ("c.lck", 0))
 
 
 def verdict(*files: File) -> Verdict:
@@ -137,11 +148,11 @@ def test_equal_checksums_of_different_kinds_prove_no_more_than_the_size() -> Non
     assert verdict(*files) == Safe(LL_SET, B2_SET, by_checksum=False)
 
 
-def test_a_checksum_whose_kind_is_not_said_contradicts_one_whose_kind_is() -> None:
+def test_a_checksum_whose_kind_is_not_said_may_contradict_one_whose_kind_is() -> None:
     assert not is_safe(on_ll(checksum=MD5), on_b2(checksum=f"md5:{OTHER_MD5}"))
 
 
-def test_a_checksum_that_is_no_digest_contradicts_one_of_its_length() -> None:
+def test_a_checksum_that_is_no_digest_may_contradict_one_of_its_length() -> None:
     assert not is_safe(on_ll(checksum="z" * 32), on_b2(checksum=f"md5:{MD5}"))
 
 
@@ -209,8 +220,8 @@ def test_what_is_still_being_written_stays(status: str) -> None:
     assert found.reason == f"clip.mov is still being written on LucidLink ({status})"
 
 
-@pytest.mark.parametrize("status", ["FAILED", "ARCHIVED", "MISSING", "REDISCOVERED", "DELETED"])
-def test_only_a_closed_file_may_go(status: str) -> None:
+@pytest.mark.parametrize("status", ["FAILED", "ARCHIVED", "REDISCOVERED", "DELETED"])
+def test_only_a_closed_or_missing_file_may_go(status: str) -> None:
     assert unproven(on_ll(status=status), on_b2()).reason == f"clip.mov is {status} on LucidLink"
 
 
@@ -327,10 +338,6 @@ def test_files_on_b2_of_no_known_file_set_prove_nothing() -> None:
 )
 def test_another_file_on_b2_proves_nothing(other: dict[str, Any]) -> None:
     assert not is_safe(on_ll(), replace(on_b2(), **other))
-
-
-def test_a_name_in_another_unicode_form_is_another_name() -> None:
-    assert not is_safe(on_ll("caf\u00e9.mov"), on_b2("cafe\u0301.mov"))
 
 
 @pytest.mark.parametrize("status", ["OPEN", "GROWING", "AWAITED"])
@@ -536,12 +543,8 @@ def test_names_that_climb_are_compared_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("here", "there"),
     [
-        (MD5, OTHER_MD5),
         (f"md5:{MD5}", f"MD5:{OTHER_MD5}"),
-        (f"md5:{MD5}", OTHER_MD5),
-        (MD5, f"md5:{OTHER_MD5}"),
         (f"sha1:{SHA1}", f"SHA-1:{'b' * 40}"),
-        ("1B2M2Y8AsgTpgAmY7PhCfg==", "2B2M2Y8AsgTpgAmY7PhCfg=="),
     ],
 )
 def test_different_checksums_of_the_same_kind_keep_a_file(here: str, there: str) -> None:
@@ -554,15 +557,49 @@ def test_different_checksums_of_the_same_kind_keep_a_file(here: str, there: str)
 @pytest.mark.parametrize(
     ("here", "there"),
     [
+        (MD5, OTHER_MD5),
+        (f"md5:{MD5}", OTHER_MD5),
+        (MD5, f"md5:{OTHER_MD5}"),
+        ("1B2M2Y8AsgTpgAmY7PhCfg==", "2B2M2Y8AsgTpgAmY7PhCfg=="),
+    ],
+)
+def test_checksums_of_perhaps_one_algorithm_that_differ_keep_a_file_but_tell_of_no_edit(
+    here: str, there: str
+) -> None:
+    found = unproven(on_ll(checksum=here), on_b2(checksum=there))
+    assert (found.reason, found.remedy) == (
+        "the checksums of clip.mov cannot be compared, as their algorithms are not known: "
+        f"checksum {here} on LucidLink, {there} on B2",
+        "none",
+    )
+
+
+@pytest.mark.parametrize(
+    "word", ["none", "None", "null", "unknown", "pending", f"unverified:{MD5}"]
+)
+def test_a_checksum_that_nobody_has_checked_is_none(word: str) -> None:
+    assert verdict(on_ll(checksum=word), on_b2(checksum=word)) == Safe(LL_SET, B2_SET, False)
+
+
+def test_the_shortest_digest_is_a_checksum() -> None:
+    assert verdict(on_ll(checksum="0a1b2c3d"), on_b2(checksum="0A1B2C3D")) == Safe(
+        LL_SET, B2_SET, by_checksum=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
         (None, MD5),
         (MD5, None),
         (MD5, SHA1),
+        (f"sha1:{SHA1}", f"sha1:{MD5}"),
         (f"md5:{MD5}", f"xxh128:{OTHER_MD5}"),
         (MD5, "  "),
         (MD5, f"{MD5}-12"),
     ],
 )
-def test_checksums_that_cannot_be_compared_leave_the_proof_to_the_size(
+def test_checksums_of_two_algorithms_leave_the_proof_to_the_size(
     here: str | None, there: str | None
 ) -> None:
     assert verdict(on_ll(checksum=here), on_b2(checksum=there)) == Safe(LL_SET, B2_SET, False)
@@ -571,6 +608,223 @@ def test_checksums_that_cannot_be_compared_leave_the_proof_to_the_size(
 @pytest.mark.parametrize("there", [MD5.upper(), f"md5:{MD5}", f"MD5:{MD5.upper()}", f" {MD5}\n"])
 def test_a_checksum_is_the_same_however_it_is_written(there: str) -> None:
     assert verdict(on_ll(checksum=MD5), on_b2(checksum=there)) == Safe(LL_SET, B2_SET, True)
+
+
+def test_a_file_that_is_proven_by_its_size_alone_is_named() -> None:
+    files = [on_ll("a", checksum=MD5), on_ll("b"), on_b2("a", checksum=MD5), on_b2("b")]
+    (safe,) = judge(ORIGINAL, files, LL, B2)
+    assert isinstance(safe, Safe)
+    reason = "b has no checksum on both sides to compare, and REQUIRE_CHECKSUM is set"
+    assert proven_by_size_alone(safe) == Unproven(LL_SET, reason, "none")
+
+
+def test_a_checksum_of_another_algorithm_is_none() -> None:
+    files = [on_ll(checksum=MD5), on_b2(checksum=SHA1)]
+    assert judge(ORIGINAL, files, LL, B2) == [Safe(LL_SET, B2_SET, by_checksum=False)]
+
+
+def test_of_several_file_sets_the_one_that_has_the_checksum_proves() -> None:
+    files = [on_ll(checksum=MD5), on_b2(file_set_id="older"), on_b2(checksum=MD5)]
+    assert judge(ORIGINAL, files, LL, B2) == [Safe(LL_SET, B2_SET, by_checksum=True)]
+
+
+def test_an_empty_file_needs_no_checksum() -> None:
+    files = [make(checksum=MD5) for make in (on_ll, on_b2)]
+    files += [make("c.lck", size=0) for make in (on_ll, on_b2)]
+    assert judge(ORIGINAL, files, LL, B2) == [Safe(LL_SET, B2_SET, by_checksum=True)]
+
+
+# Empty files
+
+
+def test_an_empty_file_beside_others_is_proven_by_an_empty_one() -> None:
+    found = verdict(*(make(name, size=size) for make in (on_ll, on_b2) for name, size in CARD))
+    assert isinstance(found, Safe)
+    assert found.size == 9000
+
+
+def test_an_empty_file_beside_others_needs_a_twin() -> None:
+    files = [on_ll("c.mxf", size=9000), on_ll("c.lck", size=0), on_b2("c.mxf", size=9000)]
+    assert unproven(*files) == Unproven(LL_SET, "c.lck has no twin on B2", "copy")
+
+
+def test_an_empty_file_is_not_proven_by_one_with_content() -> None:
+    files = [on_ll("c.mxf"), on_ll("c.lck", size=0), on_b2("c.mxf"), on_b2("c.lck", size=5)]
+    assert unproven(*files).reason == (
+        "c.lck differs from its master: 0 bytes on LucidLink, 5 bytes on B2"
+    )
+
+
+def test_a_file_with_content_is_not_proven_by_an_empty_one() -> None:
+    files = [on_ll("c.mxf"), on_ll("c.lck", size=5), on_b2("c.mxf"), on_b2("c.lck", size=0)]
+    assert unproven(*files) == Unproven(LL_SET, "c.lck has 0 bytes on B2", "copy")
+
+
+def test_empty_files_alone_stay() -> None:
+    files = [make(name, size=0) for make in (on_ll, on_b2) for name in ("a", "b")]
+    assert unproven(*files).reason == "a has 0 bytes on LucidLink"
+
+
+@pytest.mark.parametrize("make", [on_ll, on_b2])
+def test_an_empty_file_that_another_record_fills_proves_nothing_and_stays(
+    make: Callable[..., File],
+) -> None:
+    files = [each(name, size=size) for each in (on_ll, on_b2) for name, size in CARD]
+    newer = make("c.lck", file_set_id="second", format_id="format-v2", size=5)
+    assert "more than once" in unproven(*files, newer).reason
+
+
+# What is gone from LucidLink already
+
+
+def test_a_file_that_is_missing_on_lucidlink_may_go_where_its_master_is_as_its_record() -> None:
+    assert verdict(on_ll(status="MISSING"), on_b2()) == Safe(
+        LL_SET, B2_SET, by_checksum=False, was_missing=True
+    )
+
+
+def test_a_file_set_is_not_told_to_be_missing_while_some_of_it_is_there() -> None:
+    files = [on_ll("1"), on_ll("2", status="MISSING"), on_b2("1"), on_b2("2")]
+    assert verdict(*files) == Safe(LL_SET, B2_SET, by_checksum=False, was_missing=False)
+
+
+def test_a_missing_file_is_compared_with_its_master() -> None:
+    found = unproven(on_ll(status="MISSING", size=7), on_b2(size=8))
+    assert found.reason == "clip.mov differs from its master: 7 bytes on LucidLink, 8 bytes on B2"
+
+
+def test_a_missing_file_whose_size_is_not_known_stays() -> None:
+    found = unproven(on_ll(status="MISSING", size=None), on_b2())
+    assert found.reason == "clip.mov has no known size on LucidLink"
+
+
+def test_a_missing_file_that_lies_there_after_all_as_another_record_tells_stays() -> None:
+    newer = on_ll(file_set_id="second", format_id="format-v2", size=7)
+    assert "more than once" in unproven(on_ll(status="MISSING"), newer, on_b2()).reason
+
+
+def test_no_copy_is_asked_for_of_what_is_missing() -> None:
+    found = unproven(on_ll("1"), on_ll("2", status="MISSING"), on_ll("3", status="MISSING"))
+    assert found == Unproven(
+        LL_SET,
+        "1 has no twin on B2, and nothing can be copied: 2 is MISSING on LucidLink",
+        "none",
+    )
+
+
+def test_the_upload_of_what_is_missing_is_waited_for() -> None:
+    assert unproven(on_ll(status="MISSING"), on_b2(status="OPEN")).remedy == "wait"
+
+
+# Image sequences in one record
+
+
+def test_an_image_sequence_in_one_record_stays_and_that_is_explained() -> None:
+    files = [make("f_[1-9].dpx", type="SEQUENCE") for make in (on_ll, on_b2)]
+    assert unproven(*files) == Unproven(
+        LL_SET,
+        "f_[1-9].dpx on LucidLink is an image sequence in a single record, which can't prove each "
+        "of its frames",
+        "none",
+    )
+
+
+def test_frames_are_not_proven_by_one_record_nor_copied_beside_it() -> None:
+    assert unproven(on_ll("f_1.dpx"), on_b2("f_[1-9].dpx", type="SEQUENCE")) == Unproven(
+        LL_SET,
+        "f_[1-9].dpx on B2 is an image sequence in a single record, which can't prove each of its "
+        "frames",
+        "none",
+    )
+
+
+def test_a_record_of_an_image_sequence_is_no_twin_of_a_file_of_its_name() -> None:
+    assert not is_safe(on_ll("f.dpx"), on_b2("f.dpx", type="SEQUENCE"))
+
+
+def test_frames_are_proven_by_frames_wherever_else_one_record_stands_for_them() -> None:
+    other = on_b2("f_[1-9].dpx", type="SEQUENCE", file_set_id="second")
+    assert is_safe(on_ll("f_1.dpx"), other, on_b2("f_1.dpx"))
+
+
+# Names that are written in several ways
+
+
+NFC, NFD = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize(("here", "there"), [(NFC, NFD), (NFD, NFC)])
+def test_an_accent_may_be_one_character_or_two(here: str, there: str) -> None:
+    assert is_safe(on_ll(f"{here}.mov"), on_b2(f"{there}.mov"))
+
+
+def test_an_accent_in_a_directory_may_be_one_character_or_two() -> None:
+    files = [
+        make("x", directory_path=f"card/{name}", size=size)
+        for make, accented in ((on_ll, NFD), (on_b2, NFC))
+        for name, size in ((accented, 1), ("other", 2))
+    ]
+    assert is_safe(*files)
+
+
+def test_an_accent_in_a_stored_name_may_be_one_character_or_two() -> None:
+    files = [
+        make(f"{accented}_{number}.mov", original_name="clip.mov", size=number)
+        for make, accented in ((on_ll, NFD), (on_b2, NFC))
+        for number in (1, 2)
+    ]
+    assert is_safe(*files)
+
+
+def test_masters_whose_names_count_as_the_same_must_both_be_right() -> None:
+    assert is_safe(on_ll(NFC), on_b2(NFC), on_b2(NFD))
+    assert not is_safe(on_ll(NFC), on_b2(NFC), on_b2(NFD, size=5))
+
+
+def test_files_whose_names_count_as_the_same_need_a_master_each() -> None:
+    here = [on_ll(NFC), on_ll(NFD)]
+    assert is_safe(*here, on_b2(NFC), on_b2(NFD))
+    assert unproven(*here, on_b2(NFC)).remedy == "copy"
+    assert not is_safe(*here, on_b2(NFC), on_b2(NFC, id="again"))
+
+
+def test_an_accent_is_not_the_letter_without_it() -> None:
+    assert not is_safe(on_ll("cafe.mov"), on_b2(f"{NFC}.mov"))
+
+
+@pytest.mark.parametrize(
+    ("here", "there"), [("Card\\", "Card/"), ("Card/", "Card\\"), ("Card\\", "Card\\")]
+)
+def test_directories_may_be_separated_by_backslashes(here: str, there: str) -> None:
+    files = [
+        make("clip.mxf", directory_path=f"{top}{below}", size=size)
+        for make, top in ((on_ll, here), (on_b2, there))
+        for below, size in (("A", 100), ("B", 200))
+    ]
+    assert is_safe(*files)
+
+
+def test_objects_whose_directories_count_as_the_same_must_all_be_right() -> None:
+    here = [on_ll("x", directory_path=f"Card/{below}") for below in "AB"]
+    there = [on_b2("x", directory_path=f"Card/{below}") for below in "AB"]
+    assert is_safe(*here, *there, on_b2("x", directory_path="Card\\A"))
+    assert not is_safe(*here, *there, on_b2("x", directory_path="Card\\A", size=5))
+
+
+def test_one_file_that_is_listed_with_slashes_and_with_backslashes_is_listed_twice() -> None:
+    here = [on_ll("x", directory_path=path) for path in ("Card/A", "Card\\A")]
+    there = [on_b2("x", directory_path=path) for path in ("Card/A", "Card\\A")]
+    assert unproven(*here, *there).reason == "iconik lists x twice on LucidLink"
+
+
+def test_records_of_one_place_contradict_each_other_however_it_is_written() -> None:
+    newer = on_b2(NFD, file_set_id="second", format_id="format-v2", directory_path="projects\\one")
+    assert not is_safe(on_ll(NFC), on_b2(NFC), replace(newer, size=5))
+
+
+@pytest.mark.parametrize("name", ["Clip.mov", "clip.mov ", " clip.mov", "clip.MOV"])
+def test_case_and_spaces_tell_names_apart(name: str) -> None:
+    assert not is_safe(on_ll("clip.mov"), on_b2(name))
 
 
 # Many files
@@ -646,7 +900,7 @@ def test_what_is_not_a_whole_file_of_the_format_is_lacking(facts: dict[str, Any]
     assert state(replace(on_ll(), **facts), on_b2()) == "lacking"
 
 
-@pytest.mark.parametrize("facts", [{"status": "MISSING"}, {"size": 0}])
+@pytest.mark.parametrize("facts", [{"status": "MISSING"}, {"size": None}, {"size": -1}])
 def test_what_is_not_a_whole_file_is_no_source(facts: dict[str, Any]) -> None:
     assert not presence(ORIGINAL, [on_b2("1"), on_b2("2", **facts)], LL).has_source
 
@@ -661,6 +915,43 @@ def test_a_part_of_what_could_be_copied_is_lacking() -> None:
 
 def test_more_than_what_could_be_copied_is_there() -> None:
     assert state(on_ll("1"), on_ll("2"), on_b2("1")) == "there"
+
+
+@pytest.mark.parametrize("size", [0, 5])
+def test_an_empty_file_beside_others_is_copied(size: int) -> None:
+    source = [on_b2("c.mxf"), on_b2("c.lck", size=size)]
+    assert presence(ORIGINAL, source, LL) == Presence("lacking", has_source=True)
+    assert state(*source, on_ll("c.mxf"), on_ll("c.lck", size=size)) == "there"
+
+
+def test_an_empty_file_that_is_not_there_is_lacking() -> None:
+    assert state(on_ll("c.mxf"), on_b2("c.mxf"), on_b2("c.lck", size=0)) == "lacking"
+
+
+def test_empty_files_alone_are_no_source() -> None:
+    assert not presence(ORIGINAL, [on_b2("1", size=0), on_b2("2", size=0)], LL).has_source
+
+
+def test_empty_files_alone_are_lacking() -> None:
+    assert state(on_ll("1", size=0), on_ll("2", size=0), on_b2("1"), on_b2("2")) == "lacking"
+
+
+def test_an_image_sequence_in_one_record_is_a_source() -> None:
+    sequence = on_b2("f_[1-9].dpx", type="SEQUENCE")
+    assert presence(ORIGINAL, [sequence], LL) == Presence("lacking", has_source=True)
+    assert state(sequence, on_ll("f_[1-9].dpx", type="SEQUENCE")) == "there"
+
+
+def test_an_image_sequence_that_is_not_there_beside_others_is_lacking() -> None:
+    assert state(on_b2("f_[1-9].dpx", type="SEQUENCE"), on_b2("a.wav"), on_ll("a.wav")) == "lacking"
+
+
+def test_an_image_sequence_that_is_being_written_is_unfinished() -> None:
+    assert state(on_b2(), on_ll(type="SEQUENCE", status="OPEN")) == "unfinished"
+
+
+def test_a_link_is_no_source() -> None:
+    assert not presence(ORIGINAL, [on_b2(type="SYMLINK")], LL).has_source
 
 
 # Which format is meant

@@ -6,7 +6,7 @@ import pytest
 
 from deadline import Deadline
 
-SECONDS = 30.0
+SECONDS = 120.0
 
 
 def test_what_is_done_in_time_is_returned() -> None:

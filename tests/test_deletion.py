@@ -20,7 +20,7 @@ from errors import (
 from simulator.harness import wait_for
 from tests.makers import ASSET, FOR_EVER, FakeIconik, on_b2, on_ll
 
-BOUND = 10.0
+BOUND = 60.0
 NO = "no (400)"
 
 

@@ -78,6 +78,7 @@ COMMANDS: dict[str, Run | Needs] = {
     "sudo systemctl daemon-reload": BY_HAND,
     "sudo systemctl enable --now b2-iconik-plugin": BY_HAND,
     "systemctl status b2-iconik-plugin": BY_HAND,
+    "b2 key create": Needs("an account at Backblaze"),
     # docs/first-click.md, docs/troubleshooting.md
     "sudo apt-get": NETWORK,
     "sudo certbot": NETWORK,
@@ -223,7 +224,7 @@ def test_the_example_of_settings_has_all_of_them() -> None:
 def literals() -> str:
     """All that our modules may say, but for what they fill in."""
     found = []
-    for module in sorted(ROOT.glob("*.py")):
+    for module in sorted((*ROOT.glob("*.py"), *ROOT.glob("bucket/*.py"))):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(re.sub(r"%\(?\w*\)?s", "\n", node.value))

@@ -6,10 +6,12 @@ import pytest
 
 import errors
 from errors import (
+    BucketUnavailable,
     ClickError,
     IconikError,
     IconikRefused,
     IconikUnavailable,
+    Incomplete,
     NotFound,
     NotOffered,
     NotPermitted,
@@ -33,6 +35,8 @@ ALL = [
     StopRequested("why"),
     IconikError("read storage 1", "it said no"),
     IconikUnavailable("read storage 1", "it said no"),
+    Incomplete("list the files", "1 of 2 objects"),
+    BucketUnavailable("ask B2 about clip.mov", "B2 answered 503"),
     IconikRefused("read storage 1", "it said no"),
     NotFound("read storage 1", "it said no"),
     NotOffered("read storage 1", "it said no"),

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from gunicorn.config import Config
+from gunicorn.http.errors import InvalidHeader, InvalidRequestLine, UnsupportedTransferCoding
 
 import metric_files
 
@@ -150,6 +151,12 @@ def test_gunicorn_s_lines_go_where_it_was_told_and_stay_while_the_settings_are_w
     assert "logs" not in ways
     for handler in gunicorn_log.handlers:
         handler.close()
+
+
+@pytest.mark.usefixtures("configuration")
+@pytest.mark.parametrize("kind", [InvalidRequestLine, InvalidHeader, UnsupportedTransferCoding])
+def test_what_gunicorn_can_not_parse_is_not_in_its_error(kind: type[Exception]) -> None:
+    assert str(kind("a secret")) == kind.__name__
 
 
 def test_a_worker_that_exits_lets_go_of_its_operations(configuration: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from requests import ReadTimeout
 from responses import RequestsMock, matchers
 
-from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
+from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik import Iconik
 from records import File, FileSet, Format, Job, Listed, Storage
 from tests.fake_iconik import API
@@ -108,14 +108,14 @@ def test_copies_that_may_have_been_heard_of_are_not_asked_for_twice(
 def test_an_asset_exists_if_iconik_knows_it(
     iconik: Iconik, http: RequestsMock, status: int, exists: bool
 ) -> None:
-    http.get(f"{API}assets/v1/assets/{ASSET}/", json={}, status=status)
+    http.get(f"{API}assets/v1/assets/{ASSET}/", json={"errors": []}, status=status)
     assert iconik.asset_exists(ASSET) is exists
 
 
 def test_an_asset_that_may_not_be_read_is_not_taken_for_gone(
     iconik: Iconik, http: RequestsMock
 ) -> None:
-    http.get(f"{API}assets/v1/assets/{ASSET}/", status=403)
+    http.get(f"{API}assets/v1/assets/{ASSET}/", status=403, json={"errors": ["No"]})
     with pytest.raises(NotPermitted):
         iconik.asset_exists(ASSET)
 
@@ -128,6 +128,51 @@ def test_deleted_formats_are_left_out(iconik: Iconik, http: RequestsMock) -> Non
     )
     http.get(f"{ASSET_FILES}formats/", json=answer, match=of())
     assert iconik.formats(ASSET) == [Format("1", "ORIGINAL", "2026"), Format("3", "EDIT_PROXY")]
+
+
+VERSIONS = of(include_all_versions="true")
+
+
+def test_formats_of_older_versions_are_asked_for_where_they_are_wanted(
+    iconik: Iconik, http: RequestsMock
+) -> None:
+    http.get(f"{ASSET_FILES}formats/", json=listing({"id": "2", "name": "ORIGINAL"}), match=of())
+    older = listing({"id": "1", "name": "ORIGINAL"}, {"id": "2", "name": "ORIGINAL"})
+    http.get(f"{ASSET_FILES}formats/", json=older, match=VERSIONS)
+    assert [each.id for each in iconik.formats(ASSET)] == ["2"]
+    assert [each.id for each in iconik.formats(ASSET, all_versions=True)] == ["1", "2"]
+
+
+def test_an_iconik_that_refuses_to_list_older_versions_is_asked_for_them_once(
+    iconik: Iconik, http: RequestsMock
+) -> None:
+    refused = http.get(
+        f"{ASSET_FILES}formats/", status=400, json={"errors": ["No"]}, match=VERSIONS
+    )
+    http.get(f"{ASSET_FILES}formats/", json=listing({"id": "2", "name": "ORIGINAL"}), match=of())
+    for _ in range(2):
+        assert [each.id for each in iconik.formats(ASSET, all_versions=True)] == ["2"]
+    assert refused.call_count == 1
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, NotFound), (403, NotPermitted)])
+def test_that_an_asset_has_no_formats_is_no_lack_of_older_versions(
+    iconik: Iconik, http: RequestsMock, status: int, error: type[Exception]
+) -> None:
+    asked = http.get(f"{ASSET_FILES}formats/", status=status, json={"errors": ["No"]})
+    with pytest.raises(error):
+        iconik.formats(ASSET, all_versions=True)
+    assert asked.call_count == 1
+
+
+def test_formats_that_are_refused_either_way_are_asked_for_older_versions_again(
+    iconik: Iconik, http: RequestsMock
+) -> None:
+    http.get(f"{ASSET_FILES}formats/", status=400, json={"errors": ["No"]})
+    for _ in range(2):
+        with pytest.raises(IconikRefused):
+            iconik.formats(ASSET, all_versions=True)
+    assert len(http.calls) == 4
 
 
 def test_files_are_read_with_all_that_is_known(iconik: Iconik, http: RequestsMock) -> None:
@@ -211,13 +256,63 @@ def test_a_search_without_a_list_shows_nothing(iconik: Iconik, http: RequestsMoc
     assert iconik.search_assets([ASSET]) == []
 
 
+@pytest.mark.parametrize("what", ["formats", "files", "file_sets"])
+def test_a_list_of_an_asset_that_ends_early_is_no_evidence(
+    iconik: Iconik, http: RequestsMock, what: str
+) -> None:
+    http.get(re.compile(re.escape(ASSET_FILES)), json={**listing({"id": "1"}), "total": 2})
+    with pytest.raises(IconikUnavailable, match="could not be read completely: 1 of 2 objects"):
+        getattr(iconik, what)(ASSET)
+
+
+def test_ids_of_file_sets_are_read_in_lower_case(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"id": FILE_SET.upper(), "status": "ACTIVE"})
+    http.get(f"{ASSET_FILES}file_sets/", json=answer)
+    assert iconik.file_sets(ASSET) == [FileSet(FILE_SET, "ACTIVE")]
+
+
+def test_the_id_of_a_job_is_read_in_lower_case(iconik: Iconik, http: RequestsMock) -> None:
+    http.post(re.compile(re.escape(API)), json={"job_id": FILE_SET.upper()})
+    assert iconik.copy_to_storage(OTHER, "ORIGINAL", [ASSET], OTHER) == FILE_SET
+
+
 @pytest.mark.parametrize("what", ["formats", "files"])
 def test_the_files_of_an_unknown_asset_are_not_taken_for_none(
     iconik: Iconik, http: RequestsMock, what: str
 ) -> None:
-    http.get(f"{ASSET_FILES}{what}/", status=404)
+    http.get(f"{ASSET_FILES}{what}/", status=404, json={"errors": ["No"]})
     with pytest.raises(NotFound):
         getattr(iconik, what)(ASSET)
+
+
+@pytest.mark.parametrize(
+    ("answer", "url"),
+    [
+        (
+            {"json": {"url": "https://f004.backblazeb2.com/file/a/b?x=1"}},
+            "https://f004.backblazeb2.com/file/a/b?x=1",
+        ),
+        ({"json": {"url": None}}, ""),
+        ({"json": {}}, ""),
+        ({"status": 400, "json": {"errors": ["no URL for this storage"]}}, ""),
+        ({"status": 404, "json": {"errors": ["No"]}}, ""),
+        ({"status": 405, "json": {"errors": ["No"]}}, ""),
+    ],
+)
+def test_a_signed_url_is_asked_for_where_iconik_offers_one(
+    iconik: Iconik, http: RequestsMock, answer: dict[str, Any], url: str
+) -> None:
+    http.get(f"{ASSET_FILES}files/{FILE_SET}/download_url/", **answer)
+    assert iconik.download_url(ASSET, FILE_SET) == url
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_signed_url_that_the_token_may_not_have_is_not_taken_for_none(
+    iconik: Iconik, http: RequestsMock, status: int
+) -> None:
+    http.get(f"{ASSET_FILES}files/{FILE_SET}/download_url/", status=status, json={"errors": ["no"]})
+    with pytest.raises((NotPermitted, TokenRejected)):
+        iconik.download_url(ASSET, FILE_SET)
 
 
 # Deletion
@@ -225,14 +320,22 @@ def test_the_files_of_an_unknown_asset_are_not_taken_for_none(
 
 @pytest.mark.parametrize("status", [204, 404])
 def test_a_file_set_is_deleted_by_id(iconik: Iconik, http: RequestsMock, status: int) -> None:
-    call = http.delete(f"{ASSET_FILES}file_sets/{FILE_SET}/", status=status)
+    call = http.delete(
+        f"{ASSET_FILES}file_sets/{FILE_SET}/",
+        status=status,
+        body="" if status < 400 else '{"errors": []}',
+    )
     iconik.delete_file_set(ASSET, FILE_SET, until=FOR_EVER)
     assert call.call_count == 1
 
 
 @pytest.mark.parametrize("status", [204, 404])
 def test_a_file_set_is_purged_by_id(iconik: Iconik, http: RequestsMock, status: int) -> None:
-    call = http.delete(f"{ASSET_FILES}file_sets/{FILE_SET}/purge/", status=status)
+    call = http.delete(
+        f"{ASSET_FILES}file_sets/{FILE_SET}/purge/",
+        status=status,
+        body="" if status < 400 else '{"errors": []}',
+    )
     iconik.purge_file_set(ASSET, FILE_SET, until=FOR_EVER)
     assert call.call_count == 1
 
@@ -305,16 +408,52 @@ def test_what_iconik_does_not_say_to_be_anything_else_is_an_asset(
     assert list(iconik.collection_contents(STORAGE)) == [Listed("assets", ASSET)]
 
 
-def test_what_has_no_id_is_passed_over(iconik: Iconik, http: RequestsMock) -> None:
+def test_what_has_no_id_is_told_without_one(iconik: Iconik, http: RequestsMock) -> None:
     answer = listing({"object_type": "assets", "id": None}, {"object_type": "assets", "id": ASSET})
     http.get(f"{API}assets/v1/collections/{STORAGE}/contents/", json=answer)
-    assert list(iconik.collection_contents(STORAGE)) == [Listed("assets", ASSET)]
+    found = list(iconik.collection_contents(STORAGE))
+    assert found == [Listed("assets", ""), Listed("assets", ASSET)]
 
 
 def test_a_saved_search_is_run(iconik: Iconik, http: RequestsMock) -> None:
     answer = listing({"object_type": "assets", "id": ASSET})
     http.get(f"{API}search/v1/search/saved/{OTHER}/", json=answer, match=of())
     assert list(iconik.saved_search_results(OTHER)) == [Listed("assets", ASSET)]
+
+
+@pytest.mark.parametrize("spelling", ["segments", "segment", "SEGMENTS"])
+def test_a_segment_stands_for_its_asset(iconik: Iconik, http: RequestsMock, spelling: str) -> None:
+    segment = {"object_type": spelling, "id": OTHER, "asset_id": ASSET.upper(), "files": [{}]}
+    http.get(f"{API}search/v1/search/saved/{OTHER}/", json=listing(segment))
+    (found,) = iconik.saved_search_results(OTHER)
+    # What it shows besides is not its asset's.
+    assert (found, found.record) == (Listed(spelling, ASSET), {})
+
+
+def test_a_segment_that_names_no_asset_has_no_id(iconik: Iconik, http: RequestsMock) -> None:
+    answer = listing({"object_type": "segments", "id": OTHER})
+    http.get(f"{API}search/v1/search/saved/{OTHER}/", json=answer)
+    assert list(iconik.saved_search_results(OTHER)) == [Listed("segments", "")]
+
+
+@pytest.mark.parametrize(
+    ("item", "listed"),
+    [
+        ({"id": OTHER, "object_id": ASSET.upper()}, Listed("assets", ASSET)),
+        ({"id": OTHER, "asset_id": ASSET}, Listed("assets", ASSET)),
+        ({"id": ASSET}, Listed("assets", ASSET)),
+        ({"id": OTHER, "asset_id": ASSET, "object_type": "segments"}, Listed("segments", ASSET)),
+        (
+            {"id": OTHER, "object_id": STORAGE, "object_type": "sequences"},
+            Listed("sequences", STORAGE),
+        ),
+    ],
+)
+def test_the_items_of_a_playlist_stand_for_assets(
+    iconik: Iconik, http: RequestsMock, item: dict[str, str], listed: Listed
+) -> None:
+    http.get(f"{API}assets/v1/playlists/{OTHER}/items/", json=listing(item), match=of())
+    assert list(iconik.playlist_items(OTHER)) == [listed]
 
 
 # Jobs
@@ -328,6 +467,13 @@ def test_jobs_are_followed_together(iconik: Iconik, http: RequestsMock) -> None:
     assert [job.ended for job in jobs.values()] == [False, True]
 
 
+def test_of_a_list_of_jobs_that_ends_early_what_it_holds_is_taken(
+    iconik: Iconik, http: RequestsMock
+) -> None:
+    http.get(JOBS, json={**listing({"id": "1", "status": "STARTED"}), "total": 2})
+    assert iconik.jobs([ASSET, OTHER]) == {"1": Job("1", "STARTED")}
+
+
 def test_a_job_is_read(iconik: Iconik, http: RequestsMock) -> None:
     http.get(
         f"{JOBS}{OTHER}/", json={"id": OTHER, "status": "FAILED", "error_message": "disk full"}
@@ -336,7 +482,7 @@ def test_a_job_is_read(iconik: Iconik, http: RequestsMock) -> None:
 
 
 def test_a_job_that_iconik_forgot_is_none(iconik: Iconik, http: RequestsMock) -> None:
-    http.get(f"{JOBS}{OTHER}/", status=404)
+    http.get(f"{JOBS}{OTHER}/", status=404, json={"errors": ["No"]})
     assert iconik.job(OTHER) is None
 
 
@@ -376,7 +522,9 @@ def test_a_custom_action_is_updated_in_its_place(iconik: Iconik, http: RequestsM
 
 @pytest.mark.parametrize("status", [204, 404])
 def test_a_custom_action_is_deleted(iconik: Iconik, http: RequestsMock, status: int) -> None:
-    call = http.delete(f"{ACTIONS}BULK/{OTHER}/", status=status)
+    call = http.delete(
+        f"{ACTIONS}BULK/{OTHER}/", status=status, body="" if status < 400 else '{"errors": []}'
+    )
     iconik.delete_custom_action("BULK", OTHER)
     assert call.call_count == 1
 
@@ -432,6 +580,7 @@ CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("asset_exists", (ID,), "can_read_assets"),
     ("formats", (ID,), "can_read_formats"),
     ("files", (ID,), "can_read_files"),
+    ("download_url", (ID, ID), "can_read_files"),
     ("file_sets", (ID,), "can_read_files"),
     ("deleted_file_sets", (), "can_read_files"),
     ("search_assets", ([ID],), "can_search"),
@@ -442,6 +591,7 @@ CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("purge_file_sets", ([ID],), "can_purge_files"),
     ("collection_contents", (ID,), "can_read_collections"),
     ("saved_search_results", (ID,), "can_read_saved_searches"),
+    ("playlist_items", (ID,), "can_read_playlists"),
     ("jobs", ([ID],), "can_read_jobs"),
     ("job", (ID,), "can_read_jobs"),
     ("failed_children", (ID,), "can_read_jobs"),
@@ -477,7 +627,7 @@ def test_a_call_that_is_not_permitted_names_its_role(
 def forbidding(http: RequestsMock) -> RequestsMock:
     """Answers 403 to whatever is asked."""
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-        http.add(method, re.compile(re.escape(API)), status=403)
+        http.add(method, re.compile(re.escape(API)), status=403, json={"errors": ["No"]})
     return http
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from bucket.confirm import Confirmation
 from claims import Claims
 from custody import Safe, judge
 from entries import Deletion, Held, Memo
@@ -19,7 +20,6 @@ from errors import (
 )
 from interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
 from outcomes import Outcome
-from proving import Unasked
 from records import File, Format
 from remove import look_to_remove
 from sight import Look, Patience
@@ -43,6 +43,7 @@ from tests.makers import (
 )
 
 LL_SET = on_ll().file_set_id
+REMOVED = Outcome("removed", "", "size")
 NOW = 1_000_000
 SETTLE = 60_000
 OLD = "format-old"
@@ -117,7 +118,7 @@ def test_a_deletion_whose_proof_holds_is_finished(
     held = marked(iconik, *files)
     if not is_told:
         iconik.known_statuses[ASSET] = {}
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": Outcome("removed")}
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
     assert (purges(iconik), list(held.memo.accepted)) == (1, [LL_SET])
 
 
@@ -126,15 +127,15 @@ def test_several_files_that_are_no_longer_listed_are_proven_by_their_twins(
 ) -> None:
     frames = [side(f"{n}.dpx") for side in (on_ll, on_b2) for n in range(3)]
     held = marked(iconik, *frames[3:], memo=Memo(deleting={LL_SET: noted(*frames)}))
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": Outcome("removed")}
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
 
 
 def test_the_bucket_is_asked_again_with_what_was_proven(iconik: FakeIconik, claims: Claims) -> None:
     asked: list[Safe] = []
 
-    def confirm(asset_id: str, proof: Safe) -> Unasked:
+    def confirm(asset_id: str, proof: Safe) -> Confirmation:
         asked.append(proof)
-        return Unasked()
+        return Confirmation("key")
 
     held = marked(iconik, on_b2(checksum="a" * 32))
     before = [on_ll(checksum="a" * 32), on_b2(checksum="a" * 32)]
@@ -150,7 +151,7 @@ def test_a_deletion_of_an_earlier_version_is_finished_where_its_files_are_listed
 ) -> None:
     memo = Memo.from_json({"deleting": {LL_SET: "ORIGINAL"}, "versions": {LL_SET: ORIGINAL}})
     held = marked(iconik, on_ll(**MARKED), on_b2(), memo=memo)
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": Outcome("removed")}
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
 
 
 def test_an_asset_of_which_deletions_get_on_is_given_up_no_sooner(
@@ -181,7 +182,7 @@ def test_a_deletion_that_was_finished_is_noted_before_anything_else_is_done(
     with pytest.raises(IconikUnavailable):
         look_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
     ((_, memo, outcomes),) = a_ledger(engine).outcomes(1)
-    assert (list(memo.accepted), outcomes) == ([LL_SET], {"ORIGINAL": Outcome("removed")})
+    assert (list(memo.accepted), outcomes) == ([LL_SET], {"ORIGINAL": REMOVED})
 
 
 def test_what_was_removed_before_the_interruption_counts_as_removed(
@@ -190,7 +191,7 @@ def test_what_was_removed_before_the_interruption_counts_as_removed(
     held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
     iconik.has(on_ll(**MARKED), on_b2())
     found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
-    assert found.outcomes["ORIGINAL"] == Outcome("removed")
+    assert found.outcomes["ORIGINAL"] == REMOVED
 
 
 # Where it does not
@@ -235,7 +236,7 @@ def test_what_is_no_longer_proven_is_restored(
 
 def test_what_the_bucket_objects_to_by_now_is_restored(iconik: FakeIconik, claims: Claims) -> None:
     held = marked(iconik, on_b2())
-    objection = Unasked(objection="clip.mov is 7 bytes in the bucket")
+    objection = Confirmation("key", "clip.mov is 7 bytes in the bucket")
     removal = a_removal(iconik, claims, confirm=lambda asset_id, safe: objection)
     assert resume(removal, held, NOW).outcomes == {
         "ORIGINAL": restored("clip.mov is 7 bytes in the bucket")
@@ -257,7 +258,7 @@ def test_a_purge_is_proven_by_the_files_of_its_own_file_set(
     edited = on_ll(file_set_id="another-set", size=7, directory_path="elsewhere")
     held = marked(iconik, edited, on_ll(**MARKED), on_b2())
     iconik.known_statuses[ASSET]["another-set"] = "ACTIVE"
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": Outcome("removed")}
+    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
 
 
 def test_another_version_on_b2_is_no_ground_for_a_purge(iconik: FakeIconik, claims: Claims) -> None:
@@ -426,7 +427,7 @@ def test_what_is_proven_anew_right_after_it_was_restored_is_no_failure(
     put_back = [on_ll(**OLD_FILES), on_b2(**OLD_FILES)]
     iconik.before["restore_file_set"] = lambda: iconik.has(*put_back, formats=BOTH_VERSIONS)
     found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
-    assert found.outcomes["ORIGINAL"] == Outcome("removed")
+    assert found.outcomes["ORIGINAL"] == REMOVED
 
 
 def test_a_refused_purge_is_told_beside_what_was_restored(

@@ -35,7 +35,7 @@ def test_all_of_the_service_are_shown_with_how_the_last_click_went(
     assert main(OPTIONS) == 0
     assert [" ".join(line.split()) for line in shown(capsys)] == [
         "Add to LucidLink ASSET FAILING A,B projects Masters Filespace",
-        "401: wrong [31m",
+        r"401: wrong\n\x1b[31m",
         "? SAVED_SEARCH disabled FORMAT_NAMES - Masters Filespace",
     ]
     assert actions.changes == []
@@ -98,7 +98,7 @@ def test_without_the_role_for_storages_their_ids_are_shown(
     actions: FakeActions, http: RequestsMock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     actions.add(url=URL)
-    http.get(f"{API}files/v1/storages/", status=403)
+    http.get(f"{API}files/v1/storages/", status=403, json={"errors": ["No"]})
     http.remove("GET", actions.everything)
     http.add_callback("GET", f"{API}assets/v1/custom_actions/", actions.answer)
     assert main(OPTIONS) == 0
@@ -108,7 +108,7 @@ def test_without_the_role_for_storages_their_ids_are_shown(
 def test_what_iconik_does_not_do_is_told_in_one_line(
     http: RequestsMock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    http.get(f"{API}assets/v1/custom_actions/", status=403)
+    http.get(f"{API}assets/v1/custom_actions/", status=403, json={"errors": ["No"]})
     assert main(OPTIONS) == 1
     told = capsys.readouterr()
     assert told.out == ""

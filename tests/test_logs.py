@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ import pytest
 import audit
 import logs
 from custody import Safe
-from entries import Held, Memo, Retry
+from entries import Deletion, Held, Memo, Retry
 from logs import OURS
 
 PROOF = Safe("set-1", "set-2", by_checksum=True, size=18_000)
+DELETION = Deletion("ORIGINAL", PROOF, "key")
 
 
 def said_by(path: Path, level: int, message: str) -> None:
@@ -67,6 +69,26 @@ def test_line_breaks_in_a_message_begin_no_line(capsys: pytest.CaptureFixture[st
     assert (
         capsys.readouterr().err.splitlines()[0].endswith("bad: one\\r\\n2099-01-01 INFO [-] forged")
     )
+
+
+def test_what_a_terminal_would_obey_is_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO")
+    said_by(OURS / "plugin.py", logging.INFO, "clip\x1b[2J\x85\u2028\u202e\ud800.mov")
+    assert capsys.readouterr().err.endswith(r"clip\x1b[2J\x85\u2028\u202e\ud800.mov" + "\n")
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_no_line_of_a_trace_passes_for_one_of_the_log(
+    log_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("INFO", log_format)
+    try:
+        raise ValueError("inside\x1b[2J\n2099-01-01 INFO [-] forged\u2028")
+    except ValueError:
+        logging.getLogger("plugin").exception("it failed")
+    told = capsys.readouterr().err
+    trace = json.loads(told)["trace"] if log_format == "json" else told
+    assert trace.rstrip().endswith("\\x1b[2J\n  2099-01-01 INFO [-] forged\\u2028")
 
 
 def test_a_trace_follows_its_message(capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,7 +142,7 @@ def test_a_thread_names_an_operation_only_as_long_as_it_works_on_it(
 @pytest.mark.parametrize("level", ["DEBUG", "WARNING", "ERROR"])
 def test_deletions_are_heard_at_any_level(level: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(level)
-    audit.deleted(Held("asset-1", (), Memo(), "ada"), "ORIGINAL", "set-1", PROOF)
+    audit.deleted(Held("asset-1", (), Memo(), "ada"), "set-1", DELETION)
     assert "INFO [-] audit: deleted ORIGINAL of asset asset-1" in capsys.readouterr().err
 
 
@@ -143,7 +165,7 @@ def test_a_line_of_json_has_time_level_logger_operation_and_message(
     assert datetime.fromisoformat(first.pop("time")).tzinfo
     assert first == {"level": "INFO", "logger": "any", "operation_id": None, "message": "ready"}
     assert second["operation_id"] == "1b9d"
-    assert second["message"] == "one\r\ntwo \u2028 \ud800"
+    assert second["message"] == r"one\r\ntwo \u2028 \ud800"
 
 
 def test_a_line_of_json_has_the_trace_of_an_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,6 +177,13 @@ def test_a_line_of_json_has_the_trace_of_an_error(capsys: pytest.CaptureFixture[
     (line,) = said(capsys)
     assert line["message"] == "it failed"
     assert "ValueError: inside" in line["trace"]
+
+
+def test_of_a_deletion_json_says_odd_names_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO", "json")
+    audit.deleted(Held("asset-1", (), Memo(), "ada"), "set-1", replace(DELETION, name="A\x1b[2J"))
+    (line,) = said(capsys)
+    assert (line["format"], line["bytes"]) == (r"A\x1b[2J", 18_000)
 
 
 def test_a_line_of_json_shows_nothing_that_a_library_hangs_on_it(
@@ -170,7 +199,7 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
 ) -> None:
     logs.configure("INFO", "json")
     with logs.about("1b9d"):
-        audit.deleted(Held("asset-1", (), Memo(), "ada"), "ORIGINAL", "set-1", PROOF)
+        audit.deleted(Held("asset-1", (), Memo(), "ada"), "set-1", DELETION)
     (line,) = said(capsys)
     del line["time"]
     assert line == {
@@ -178,7 +207,8 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
         "logger": "audit",
         "operation_id": "1b9d",
         "message": "audit: deleted ORIGINAL of asset asset-1: file set set-1, 18,000 bytes, "
-        "clicked by user ada, proven by size and checksum of file set set-2 on B2",
+        "clicked by user ada, proven by size and checksum of file set set-2 on B2 "
+        "(B2 asked by key)",
         "event": "deleted",
         "user_id": "ada",
         "retry_of": None,
@@ -189,7 +219,20 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
         "bytes": 18_000,
         "twin_file_set_id": "set-2",
         "proven_by": "size and checksum",
+        "confirmed_by": "key",
     }
+
+
+def test_of_a_deletion_that_was_proven_before_an_interruption_that_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("INFO", "json")
+    audit.deleted(Held("asset-1", (), Memo()), "set-1", Deletion("ORIGINAL"))
+    (line,) = said(capsys)
+    assert line["message"].endswith(
+        "file set set-1, of unknown size, clicked by user unknown, proven before an interruption"
+    )
+    assert (line["bytes"], line["twin_file_set_id"], line["proven_by"]) == (None, None, None)
 
 
 def test_of_a_deletion_that_was_tried_again_it_is_said_who_did_that(
@@ -197,7 +240,7 @@ def test_of_a_deletion_that_was_tried_again_it_is_said_who_did_that(
 ) -> None:
     logs.configure("INFO", "json")
     retry = Retry("1b9d", "ben on the operations page")
-    audit.deleted(Held("asset-1", (), Memo(), "ada", retry), "ORIGINAL", "set-1", PROOF)
+    audit.deleted(Held("asset-1", (), Memo(), "ada", retry), "set-1", DELETION)
     (line,) = said(capsys)
     assert (
         "clicked by user ada, tried again by ben on the operations page (retry of 1b9d), "

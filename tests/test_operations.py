@@ -1,7 +1,7 @@
 """An operation from its beginning to its report, with an iconik in memory."""
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ import freshness
 import looking
 import operations
 import stop_request
+from bucket.confirm import Bucket
 from claims import Claims
 from custom_action import CustomAction
 from deletion import Ways
@@ -23,6 +24,7 @@ from errors import (
     IconikError,
     IconikRefused,
     IconikUnavailable,
+    Incomplete,
     NotFound,
     NotPermitted,
     Stopped,
@@ -52,7 +54,7 @@ from tests.makers import (
 from turn import Clock, Turn, begin_term
 from verification import Verification
 
-BOUND = 10.0
+BOUND = 60.0
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
 
 
@@ -86,7 +88,8 @@ class Bench:
 
     def run(self, operation_id: str, click: CustomAction) -> dict[str, Any]:
         """Run an operation to its end; returns its report."""
-        Run(operation_id, click, self.turn(), self.iconik, self.settings, Ways()).run()
+        turn, bucket = self.turn(), Bucket(self.settings)
+        Run(operation_id, click, turn, self.iconik, self.settings, Ways(), bucket).run()
         operation, ledger = found(self.engine, operation_id), a_ledger(self.engine)
         number = operation.number
         return report(operation, ledger.outcomes(number), ledger.gone(number))
@@ -319,11 +322,11 @@ def test_what_is_marked_does_not_wait_for_a_slow_look_at_another(
     monkeypatch.setattr(looking, "PURGE_INTERVAL", 0.02)
     purged_first: list[bool] = []
 
-    def see_slowly(iconik: FakeIconik, asset_id: str, *, deleted: Collection[str]) -> Sight | None:
+    def see_slowly(iconik: FakeIconik, asset_id: str, **options: Any) -> Sight | None:
         if asset_id == "a2":
             wait_for("the purge", lambda: iconik.called("purge_file_set"), BOUND)
             purged_first.append(True)
-        return see(iconik, asset_id, deleted=deleted)
+        return see(iconik, asset_id, **options)
 
     monkeypatch.setattr("proving.see", see_slowly)
     assert bench.do(of_two_assets(bench))["counts"]["removed"] == 2
@@ -360,8 +363,8 @@ def test_one_that_was_read_too_long_ago_holds_up_no_other(
     bench.iconik.known_statuses["a1"] = {"ll-a1": "ACTIVE"}
     seen: list[str] = []
 
-    def see_slowly(iconik: FakeIconik, asset_id: str, *, deleted: Collection[str]) -> Sight | None:
-        found = see(iconik, asset_id, deleted=deleted)
+    def see_slowly(iconik: FakeIconik, asset_id: str, **options: Any) -> Sight | None:
+        found = see(iconik, asset_id, **options)
         assert found
         is_first = asset_id == "a1" and "a1" not in seen
         seen.append(asset_id)
@@ -487,7 +490,7 @@ def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
     bench.iconik.has(on_ll(), on_b2())
     formats = bench.iconik.formats
 
-    def answers_about_others(asset_id: str) -> list[Format]:
+    def answers_about_others(asset_id: str, *, all_versions: bool = False) -> list[Format]:
         if asset_id == ASSET:
             raise AWAY
         return formats(asset_id)
@@ -503,6 +506,22 @@ def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
             "reason": "could not list the files: iconik answered 503, 10 times over",
         }
     ]
+
+
+def test_an_asset_whose_list_of_files_stays_incomplete_is_given_up_soon(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000_000]
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
+    bench.iconik.has(on_ll(), on_b2())
+    lack = "it could not be read completely: 6 of 8 objects"
+    bench.iconik.problems["files"] = Incomplete("list the files", lack)
+    told = bench.do(a_click("remove", asset_ids=(ASSET,)))
+    assert [each["reason"] for each in told["problems"]] == [
+        f"could not list the files: {lack}, {looking.MOST_INCOMPLETE} times over"
+    ]
+    assert len(bench.iconik.called("files")) == looking.MOST_INCOMPLETE
 
 
 def never_lists(bench: Bench, broken: str) -> None:
@@ -547,8 +566,8 @@ def test_assets_that_iconik_does_not_answer_about_take_one_line_however_many_and
     monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
     bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
     bench.iconik.problems["formats"] = AWAY
-    told = bench.do(a_click("remove", asset_ids=tuple(f"asset-{n}" for n in range(9))))
-    assert told["counts"]["failed"] == 9
+    told = bench.do(a_click("remove", asset_ids=tuple(f"asset-{n}" for n in range(3))))
+    assert told["counts"]["failed"] == 3
     lines = [each for each in caplog.messages if each.endswith("; the others go on")]
     assert len(lines) == 1
 
@@ -926,7 +945,8 @@ def test_an_accepted_deletion_of_a_failing_operation_is_told_to_be_unverified(
     told = bench.do(REMOVE)
     ((_, memo, outcomes),) = a_ledger(bench.engine).outcomes(1)
     assert (told["result"], memo) == ("failed", Memo())
-    assert outcomes == {"ORIGINAL": Outcome("removed", ACCEPTED)}
+    proof = "size, by records alone"
+    assert outcomes == {"ORIGINAL": Outcome("removed", ACCEPTED, proof)}
 
 
 @pytest.mark.usefixtures("clock")
@@ -960,7 +980,7 @@ def test_while_deletions_are_verified_no_second_verification_begins(
     looked_at = iter(range(10))
     see_next = bench.iconik.formats
 
-    def formats(asset_id: str) -> list[Format]:
+    def formats(asset_id: str, *, all_versions: bool = False) -> list[Format]:
         if next(looked_at) == 3:
             go_on.set()
         return see_next(asset_id)

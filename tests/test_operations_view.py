@@ -255,7 +255,24 @@ def test_no_cell_is_taken_for_a_formula(cell: str) -> None:
     assert view.harmless(cell) == f"'{cell}"
 
 
-@pytest.mark.parametrize("cell", ["", "clip.mov differs = twice", "kept", "a1-b2", "'="])
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("x;=cmd|' /C calc'!A0.mov", "x;'=cmd|' /C calc'!A0.mov"),
+        ("x; +1;-1;\t@a", "x;' +1;'-1;'\t@a"),
+        ('x;"=1";""=1', 'x;\'"=1";\'""=1'),
+        (";;=1", ";;'=1"),
+    ],
+)
+def test_no_part_of_a_cell_is_taken_for_a_formula_where_a_semicolon_separates(
+    cell: str, shown: str
+) -> None:
+    assert view.harmless(cell) == shown
+
+
+@pytest.mark.parametrize(
+    "cell", ["", "clip.mov differs = twice", "kept", "a1-b2", "'=", "one; two = 2; 3"]
+)
 def test_other_cells_are_as_they_are(cell: str) -> None:
     assert view.harmless(cell) == cell
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from entries import Deletion, Memo
-from outcomes import COUNTED, Outcome, given_up, in_words, merged, report, unfinished
+from outcomes import COUNTED, PROOFS, Outcome, given_up, in_words, merged, report, unfinished
 from tests.makers import an_operation, half_done
 
 KEPT = Outcome("kept", "clip.mov differs from its master")
@@ -88,7 +88,7 @@ def test_a_report_says_what_was_asked_for_and_when() -> None:
         "retried_by": None,
         "result": "running",
         "failure": None,
-        "counts": dict.fromkeys(("assets", *COUNTED, "undone"), 0),
+        "counts": dict.fromkeys(("assets", *COUNTED, "undone", *PROOFS), 0),
         "problems": [],
     }
 

@@ -8,12 +8,12 @@ from itertools import count, pairwise
 import pytest
 from pyrate_limiter import Limiter
 
-from pacing import ALLOWED, BURST, WINDOW, Line, Pacer
+from pacing import ALLOWED, BURST, SLOWEST, WINDOW, Line, Pacer
 from simulator.harness import wait_for
 
 RATE = 48
 START = 1_000.0
-BOUND = 10.0
+BOUND = 60.0
 
 
 class Time:
@@ -75,7 +75,7 @@ class Iconik:
         counted = len(self.times) - bisect_left(self.times, moment - WINDOW)
         if counted >= ALLOWED:
             self.refused += 1
-            return 0.0
+            return -1.0
         self.times.append(moment)
         return ALLOWED - counted - 1.0
 
@@ -185,12 +185,20 @@ def test_where_none_is_left_one_is_sent_now_and_then_to_hear_of_more(time: Time)
     assert 5 < len(sent(pacer, time, WINDOW / 2)) < 15
 
 
-def test_where_none_is_left_nothing_is_sent_before_one_of_our_own_no_longer_counts(
+def test_where_none_is_ever_left_but_all_is_answered_it_only_goes_slowly(time: Time) -> None:
+    pacer, moments = Pacer(RATE), list[float]()
+    for _ in range(20):
+        moments.append(pacer.wait())
+        pacer.heed(0, moments[-1])
+    assert max(after - before for before, after in pairwise(moments)) <= 1.01 / SLOWEST
+
+
+def test_where_iconik_refuses_nothing_is_sent_before_one_of_our_own_no_longer_counts(
     time: Time,
 ) -> None:
     pacer = Pacer(RATE)
     moments = sent(pacer, time, 14)
-    pacer.heed(0, moments[-1])
+    pacer.heed(-1, moments[-1])
     assert pacer.wait() >= START + WINDOW
 
 
@@ -198,7 +206,7 @@ def test_where_iconik_says_when_there_is_more_it_is_waited_for_no_longer(time: T
     pacer = Pacer(RATE)
     moment = pacer.wait()
     pacer.pause(1)
-    pacer.heed(0, moment, says_when=True)
+    pacer.heed(-1, moment, says_when=True)
     assert START + 1 <= pacer.wait() <= START + 3
 
 
@@ -207,7 +215,7 @@ def test_what_no_longer_counts_is_not_waited_for(time: Time) -> None:
     moment = pacer.wait()
     time.now += WINDOW + 1
     began = time.now
-    pacer.heed(0, moment)
+    pacer.heed(-1, moment)
     assert pacer.wait() < began + 2
 
 

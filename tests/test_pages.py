@@ -472,7 +472,7 @@ def test_a_report_opens_with_its_problems(page: Page) -> None:
     assert first["report"][0]["asset_id"] == "z1"
     assert [each["asset_id"] for each in page.json(first["more"])["report"]] == ["a049"]
     lines = page.get(f"{path}.csv").text.splitlines()
-    assert lines[1].startswith("z1,")
+    assert lines[1].startswith('"z1",')
 
 
 @pytest.mark.parametrize("after", ["odd", "odd:a1", ":", "rest", "a1"])
@@ -520,7 +520,7 @@ def test_collections_that_could_not_be_opened_can_be_tried_again(page: Page) -> 
     shown = page.text(f"/operations/{operation.id}")
     assert "Try again what is left" in shown
     assert "2 not opened" in shown
-    assert "These collections and saved searches could not be listed" in shown
+    assert "These collections, saved searches and playlists could not be listed" in shown
 
 
 def test_what_went_well_is_not_to_be_tried_again(page: Page) -> None:
@@ -560,7 +560,9 @@ def test_the_report_can_be_had_as_csv(page: Page, monkeypatch: pytest.MonkeyPatc
     answer = page.get(f"/operations/{page.ended(outcomes)}.csv")
     assert answer.mimetype == "text/csv"
     assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
-    lines = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    text = answer.data.decode("utf-8-sig")
+    assert text.splitlines()[1] == '"a0","ORIGINAL","removed","",""'
+    lines = list(csv.reader(io.StringIO(text)))
     assert lines[0] == ["asset_id", "format", "kind", "reason", "what to do"]
     assert lines[1:] == [[f"a{number}", "ORIGINAL", "removed", "", ""] for number in range(5)]
 

@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from responses import RequestsMock, matchers
 
-from errors import IconikUnavailable
-from paging import READINGS
+from errors import IconikUnavailable, Incomplete, NotFound
+from paging import PAGES_AT_ONCE, READINGS
 from tests.fake_iconik import API
 from transport import Transport
 
 THINGS = f"{API}things/"
+
+
+Read = Callable[[Transport], list[dict[str, Any]]]
 
 
 def list_all(transport: Transport) -> list[dict[str, Any]]:
@@ -137,8 +140,11 @@ def test_a_list_that_has_become_shorter_ends_where_it_ends(
 ) -> None:
     http.get(f"{THINGS}?per_page=100", json=numbered(1, 10**9, 1))
     http.get(f"{THINGS}?per_page=100&page=2", json=numbered(2, 10**9, 2))
-    http.get(THINGS, status=404)
+    http.get(f"{THINGS}?per_page=100", json=numbered(1, 2, 1))
+    http.get(f"{THINGS}?per_page=100&page=2", json=numbered(2, 2, 2))
+    http.get(THINGS, status=404, json={"errors": ["No"]})
     assert [each["id"] for each in list_all(transport)] == [1, 2]
+    assert len(http.calls) == 3 + 2 + PAGES_AT_ONCE - 2
 
 
 def test_a_number_of_pages_does_not_make_a_list_a_numbered_one(
@@ -216,7 +222,156 @@ def test_a_list_that_changes_all_the_time_is_read_a_few_times_and_that_is_told(
     transport: Transport, http: RequestsMock, caplog: pytest.LogCaptureFixture
 ) -> None:
     http.get(f"{THINGS}?per_page=100", json=of_total(2, numbered(1, 2, 1)))
-    http.get(f"{THINGS}?per_page=100&page=2", json=of_total(3, numbered(2, 2, 2)))
-    list_all(transport)
+    http.get(f"{THINGS}?per_page=100&page=2", json=of_total(3, numbered(2, 2, 2, 3)))
+    assert [each["id"] for each in list_all(transport)] == [1, 2, 3]
     assert len(http.calls) == 2 * READINGS
     assert "could not list the things in one state" in caplog.text
+
+
+# Lists that end before their end
+
+
+def whole(transport: Transport) -> list[dict[str, Any]]:
+    """Read a list that is evidence of what there isn't."""
+    return transport.whole("things/", "list the things", "can_read_things")
+
+
+READERS = pytest.mark.parametrize("read", [list_all, whole])
+
+
+@READERS
+@pytest.mark.parametrize(
+    ("answer", "lack"),
+    [
+        ({"total": 8}, "6 of 8 objects"),
+        ({"total": 8, "pages": 2}, "6 of 8 objects"),
+        ({"total": 12_345}, "6 of 12,345 objects"),
+        ({"pages": 2}, "1 of 2 pages"),
+        ({"total": 6, "pages": 2}, "1 of 2 pages"),
+        ({"total": None, "pages": 2}, "1 of 2 pages"),
+        ({"total": "8", "pages": 2}, "1 of 2 pages"),
+        ({"total": True, "pages": 2}, "1 of 2 pages"),
+    ],
+)
+def test_a_list_that_holds_less_than_it_tells_is_read_again_and_then_not_taken(
+    transport: Transport, http: RequestsMock, read: Read, answer: dict[str, Any], lack: str
+) -> None:
+    http.get(THINGS, json={**page(None, 1, 2, 3, 4, 5, 6), **answer})
+    with pytest.raises(Incomplete) as caught:
+        read(transport)
+    assert str(caught.value) == (
+        f"could not list the things: it could not be read completely: {lack}"
+    )
+    assert len(http.calls) == READINGS
+
+
+@READERS
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"total": None, "pages": None},
+        {"total": 1, "pages": 0},
+        {"total": 0, "pages": 1},
+        {"total": "8", "pages": "2"},
+        {"total": [8], "pages": {}},
+        {"total": -1, "pages": -1},
+    ],
+)
+def test_a_list_that_tells_no_more_than_it_holds_is_taken(
+    transport: Transport, http: RequestsMock, read: Read, answer: dict[str, Any]
+) -> None:
+    http.get(THINGS, json={**page(None, 1, 2), **answer})
+    assert [each["id"] for each in read(transport)] == [1, 2]
+    assert len(http.calls) == 1
+
+
+@READERS
+def test_a_list_whose_next_page_is_missing_for_a_moment_is_read_again(
+    transport: Transport, http: RequestsMock, read: Read
+) -> None:
+    http.get(f"{THINGS}?per_page=100", json=of_total(3, page(None, 1, 2)))
+    http.get(f"{THINGS}?per_page=100", json=of_total(3, page("/API/things/?last_id=2", 1, 2)))
+    http.get(f"{THINGS}?last_id=2", json=of_total(3, page(None, 3)))
+    assert [each["id"] for each in read(transport)] == [1, 2, 3]
+
+
+def test_of_a_list_that_is_evidence_only_the_last_reading_counts(
+    transport: Transport, http: RequestsMock
+) -> None:
+    first, last = ({"objects": [{"id": "1", "size": size}], "total": 2} for size in (5, 6))
+    http.get(THINGS, json=first)
+    http.get(THINGS, json={**last, "total": 1})
+    assert whole(transport) == [{"id": "1", "size": 6}]
+
+
+def test_an_object_that_is_listed_twice_counts_once(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.get(THINGS, json=of_total(3, page(None, 1, 2, 2)))
+    with pytest.raises(Incomplete, match="2 of 3 objects"):
+        whole(transport)
+
+
+def test_objects_without_an_id_count_one_by_one(transport: Transport, http: RequestsMock) -> None:
+    http.get(THINGS, json={"objects": [{}, {"id": None}, {"id": ["1"]}], "total": 3})
+    assert len(list_all(transport)) == len(whole(transport)) == 3
+
+
+def test_a_list_that_changes_meanwhile_shows_each_object_once(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.get(f"{THINGS}?per_page=100", json=of_total(4, numbered(1, 2, 1, 2)))
+    http.get(f"{THINGS}?per_page=100", json=of_total(3, numbered(1, 2, 2, 3)))
+    http.get(f"{THINGS}?per_page=100&page=2", json=of_total(3, numbered(2, 2, 4)))
+    assert [each["id"] for each in list_all(transport)] == [1, 2, 4, 3]
+
+
+def test_what_is_added_to_a_list_by_the_last_id_behind_what_was_read_is_read_then(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.get(f"{THINGS}?per_page=100", json=of_total(2, page("/API/things/?last_id=5", 5)))
+    http.get(f"{THINGS}?last_id=5", json=of_total(3, page(None, 6)))
+    http.get(f"{THINGS}?per_page=100", json=of_total(3, page("/API/things/?last_id=5", 1, 5)))
+    http.get(f"{THINGS}?last_id=5", json=of_total(3, page(None, 6)))
+    assert [each["id"] for each in whole(transport)] == [1, 5, 6]
+
+
+@READERS
+@pytest.mark.parametrize("following", ["last_id=2", "page=2"])
+def test_a_later_page_that_is_not_found_is_not_a_list_that_is_not_found(
+    transport: Transport, http: RequestsMock, read: Read, following: str
+) -> None:
+    http.get(f"{THINGS}?per_page=100", json=page(f"/API/things/?{following}", 1, 2))
+    http.get(f"{THINGS}?{following}", status=404, json={"errors": ["No"]})
+    with pytest.raises(Incomplete, match="one of its pages is gone"):
+        read(transport)
+
+
+@READERS
+def test_a_numbered_page_that_is_not_found_each_time_is_told(
+    transport: Transport, http: RequestsMock, read: Read
+) -> None:
+    http.get(f"{THINGS}?per_page=100", json=numbered(1, 2, 1))
+    http.get(f"{THINGS}?per_page=100&page=2", status=404, json={"errors": ["No"]})
+    with pytest.raises(Incomplete, match="1 of 2 pages"):
+        read(transport)
+
+
+@READERS
+def test_a_list_that_is_not_found_is_not_found(
+    transport: Transport, http: RequestsMock, read: Read
+) -> None:
+    http.get(THINGS, status=404, json={"errors": ["No"]})
+    with pytest.raises(NotFound):
+        read(transport)
+
+
+def test_what_an_incomplete_list_holds_is_shown_before_it_is_told(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.get(THINGS, json=of_total(3, page(None, 1, 2)))
+    listed = transport.pages("things/", "list", "can")
+    assert [next(listed)["id"], next(listed)["id"]] == [1, 2]
+    with pytest.raises(Incomplete):
+        next(listed)

@@ -413,7 +413,7 @@ def test_a_refused_click_is_logged_without_its_token(
 ) -> None:
     post({**CLICK, "context": "x"})
     assert caplog.messages == [
-        "refused a click: context: must be one of ASSET, COLLECTION, BULK, SAVED_SEARCH"
+        "refused a click: context: must be one of ASSET, COLLECTION, BULK, SAVED_SEARCH, PLAYLIST"
     ]
 
 
@@ -633,7 +633,7 @@ def test_no_answer_and_no_log_line_shows_a_secret_or_a_token(
 class FakeExecutor:
     """Counts its starts."""
 
-    def __init__(self, settings: Settings, run: object) -> None:
+    def __init__(self, settings: Settings, run: object, tidy: object) -> None:
         self.starts = 0
 
     def start(self) -> None:

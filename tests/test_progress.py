@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("opened_later")
 ASSET = "asset-1"
 CLICK = a_click("remove", asset_ids=(ASSET,), user_id="ada", auth_token="token")
 NOW = 1_000_000
-SECONDS = 20.0
+SECONDS = 60.0
 AWAY = IconikUnavailable("show it", "iconik answered 503")
 NO_ROLE = NotPermitted("show it", "iconik does not permit it (403, it needs can_write_jobs): no")
 

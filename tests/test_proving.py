@@ -6,10 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 import freshness
+from bucket.confirm import Confirmation
 from claims import Claims
 from custody import Safe, Verdict, judge
 from errors import IconikUnavailable
-from proving import MOST_READINGS, Proven, Unasked, prove
+from proving import MOST_READINGS, Proven, prove
 from sight import Sight
 from tests.makers import (
     ASSET,
@@ -47,7 +48,7 @@ def proven(engine: sa.Engine, iconik: FakeIconik) -> Callable[..., Proven | None
     """Proves the asset, the bucket's answer taking so many seconds each time."""
     claims = Claims(engine, expanded(engine, a_click("remove")), a_term(engine))
 
-    def proven(confirm: Callable[[str, Safe], Unasked]) -> Proven | None:
+    def proven(confirm: Callable[[str, Safe], Confirmation]) -> Proven | None:
         return prove(a_removal(iconik, claims, confirm=confirm), ASSET, judge_original)
 
     return proven
@@ -62,9 +63,9 @@ def test_records_are_read_again_after_a_bucket_that_took_its_time(
 ) -> None:
     takes = iter([4.0, 0.0])
 
-    def confirm(_: str, __: Safe) -> Unasked:
+    def confirm(_: str, __: Safe) -> Confirmation:
         clock[0] += next(takes)
-        return Unasked()
+        return Confirmation("key")
 
     found = proven(confirm)
     assert found
@@ -75,10 +76,10 @@ def test_records_are_read_again_after_a_bucket_that_took_its_time(
 def test_an_edit_while_the_bucket_took_its_time_is_seen(
     iconik: FakeIconik, clock: list[float], proven: Callable[..., Proven | None]
 ) -> None:
-    def confirm(_: str, __: Safe) -> Unasked:
+    def confirm(_: str, __: Safe) -> Confirmation:
         clock[0] += 4.0
         iconik.has(on_ll(size=7), on_b2())
-        return Unasked()
+        return Confirmation("key")
 
     found = proven(confirm)
     assert found
@@ -89,9 +90,9 @@ def test_an_edit_while_the_bucket_took_its_time_is_seen(
 def test_a_bucket_that_always_takes_its_time_has_records_read_only_so_often(
     iconik: FakeIconik, clock: list[float], proven: Callable[..., Proven | None]
 ) -> None:
-    def confirm(_: str, __: Safe) -> Unasked:
+    def confirm(_: str, __: Safe) -> Confirmation:
         clock[0] += 4.0
-        return Unasked()
+        return Confirmation("key")
 
     assert proven(confirm)
     assert len(iconik.called("files")) == MOST_READINGS
@@ -100,14 +101,14 @@ def test_a_bucket_that_always_takes_its_time_has_records_read_only_so_often(
 def test_records_are_read_once_where_the_bucket_answers_at_once(
     iconik: FakeIconik, proven: Callable[..., Proven | None]
 ) -> None:
-    assert proven(lambda asset_id, safe: Unasked())
+    assert proven(lambda asset_id, safe: Confirmation("key"))
     assert iconik.calls == [("formats", ASSET), ("files", ASSET)]
 
 
 def test_the_bucket_is_not_asked_about_what_iconik_does_not_prove(
     iconik: FakeIconik, proven: Callable[..., Proven | None]
 ) -> None:
-    def confirm(_: str, __: Safe) -> Unasked:
+    def confirm(_: str, __: Safe) -> Confirmation:
         raise AssertionError
 
     iconik.has(on_ll())
@@ -117,7 +118,7 @@ def test_the_bucket_is_not_asked_about_what_iconik_does_not_prove(
 def test_a_bucket_without_an_answer_proves_nothing(
     proven: Callable[..., Proven | None],
 ) -> None:
-    def confirm(_: str, __: Safe) -> Unasked:
+    def confirm(_: str, __: Safe) -> Confirmation:
         raise IconikUnavailable("ask the bucket", "no answer")
 
     with pytest.raises(IconikUnavailable):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from custody import Safe
 from entries import Held, Memo
 from purging import Marked
 from sight import Look
@@ -10,7 +9,7 @@ from sight import Look
 
 def an_asset(name: str, file_sets: int) -> tuple[Held, Look]:
     """An asset with file sets that are marked deleted."""
-    marked = {f"{name}-{n}": Safe(f"{name}-{n}", "twin", False) for n in range(file_sets)}
+    marked = [f"{name}-{n}" for n in range(file_sets)]
     return Held(name, ("ORIGINAL",), Memo()), Look(marked=marked)
 
 

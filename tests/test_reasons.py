@@ -14,6 +14,10 @@ CALL = "could not list the files of asset a55e7: "
         ("", ""),
         ("clip.mov differs from its master: 2 bytes on LucidLink, 3 bytes on B2", "differs"),
         ("clip.mov differs from its master: checksum a on LucidLink, b on B2", "differs"),
+        ("clip.mov is gone from B2: iconik lists 2 bytes, but the bucket has no", "lost_in_bucket"),
+        ("clip.mov differs on B2: iconik lists 2 bytes, but the bucket has 3", "lost_in_bucket"),
+        ("clip.mov is not confirmed by B2: its URL is malformed", "not_confirmed"),
+        ("could not ask B2 about clip.mov: B2 answered 503, 10 times over", "no_answer"),
         ("clip.mov has no twin on B2, though a copy to B2 was asked for and ended", "copy_failed"),
         ("clip.mov has 0 bytes on B2, though a copy to B2 was asked for and ended", "copy_failed"),
         ("clip.mov has no twin on B2, and nothing can be copied there: in …", "storage_closed"),
@@ -38,6 +42,28 @@ CALL = "could not list the files of asset a55e7: "
             "restore it: no (403); restore file set 41d0 from iconik's delete queue before …",
             "half_deleted",
         ),
+        (
+            "clip.mov also belongs to another file set on LucidLink (PROXY, 41d0), which is not "
+            "proven safe",
+            "shared_file",
+        ),
+        (
+            "the checksums of clip.mov cannot be compared, as their algorithms are not known: "
+            "checksum a on LucidLink, b on B2",
+            "checksums",
+        ),
+        ("clip.mov has no checksum on both sides to compare", "checksums"),
+        ("f_[1-9].dpx on B2 is an image sequence in a single record, which can't", "sequence"),
+        ("clip.mov: 100 KB of 200 KB arrived on LucidLink: its job ended FAILED", "bad_copy"),
+        ("clip.mov arrived on LucidLink with another checksum: a, and b at its", "bad_copy"),
+        ("clip.mov did not arrive on LucidLink", "bad_copy"),
+        (
+            "clip.mov has no twin on B2, and nothing can be copied: clip.mov is MISSING on "
+            "LucidLink",
+            "lost",
+        ),
+        (f"{CALL}it could not be read completely: 6 of 8 objects", "no_answer"),
+        ("2 of the 9 results are not assets and were left out: 2 playlists", "left_out"),
         (
             "clip.mov is MISSING on B2, seen after …: file set 41d0 can't be restored",
             "not_restored",
@@ -64,12 +90,15 @@ def test_a_reason_is_of_a_kind(reason: str, kind: str) -> None:
 
 def test_there_are_few_kinds_and_each_is_one_word() -> None:
     kinds = {kind for _, kind in KINDS}
-    assert len(kinds) < 20
+    assert len(kinds) < 35
     assert all(kind.replace("_", "").isalpha() for kind in kinds)
 
 
+NOT_TROUBLE = {"vanished", "newer_click", "unverified", "was_missing"}
+
+
 def test_whatever_may_go_wrong_is_expected_of_both_actions() -> None:
-    kinds = {kind for _, kind in KINDS} - {"vanished", "newer_click", "unverified"} | {OTHER}
+    kinds = {kind for _, kind in KINDS} - NOT_TROUBLE | {OTHER}
     for kind in kinds:
         assert ("failed", kind) in expected("add")
         assert ("failed", kind) in expected("remove")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from records import File, Format, Job, Storage
+from records import File, Format, Job, Listed, Storage
 
 FILE = {
     "id": "f1",
@@ -25,6 +25,17 @@ ODD: list[Any] = [None, 5, True, ["x"], {"x": "y"}]
 
 def test_a_file_is_read_field_by_field() -> None:
     assert File.from_json({**FILE, "more": 1}) == File(**FILE)  # type: ignore[arg-type]
+
+
+IDS = ("id", "file_set_id", "format_id", "storage_id", "object_id", "parent_id")
+
+
+@pytest.mark.parametrize("kind", [File, Format, Job, Storage])
+def test_ids_are_read_in_lower_case_and_nothing_else_is(kind: Any) -> None:
+    record = {**FILE, "object_id": "a1", "parent_id": "p1", "name": "Clip.MOV"}
+    shouted = {name: str(each).upper() if name in IDS else each for name, each in record.items()}
+    assert kind.from_json(shouted) == kind.from_json(record)
+    assert getattr(kind.from_json(shouted), "name", "Clip.MOV") == "Clip.MOV"
 
 
 def test_an_empty_record_is_a_file_of_which_nothing_is_known() -> None:
@@ -73,6 +84,72 @@ def test_a_storage_is_read_field_by_field() -> None:
         "settings": {"delete": False},
     }
     assert Storage.from_json(record) == Storage(**record)  # type: ignore[arg-type]
+
+
+def a_storage(method: str, endpoint: object = None) -> Storage:
+    """A storage of a method, with an endpoint."""
+    return Storage.from_json({"method": method, "settings": {"endpoint": endpoint}})
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "s3.us-west-004.backblazeb2.com",
+        "S3.EU-CENTRAL-003.BackblazeB2.com",
+        "s3.us-west-004.backblazeb2.com:443",
+        "https://s3.us-west-004.backblazeb2.com/",
+        " https://s3.us-west-004.backblazeb2.com. ",
+    ],
+)
+def test_a_bucket_that_was_joined_through_s3_is_on_b2(endpoint: str) -> None:
+    assert a_storage("S3", endpoint).is_b2
+
+
+def test_a_storage_of_method_b2_is_on_b2() -> None:
+    assert a_storage("B2").is_b2
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        None,
+        "",
+        ["s3.us-west-004.backblazeb2.com"],
+        "s3.eu-west-1.amazonaws.com",
+        "s3.us-west-004.notbackblazeb2.com",
+        "s3.us-west-004.backblazeb2.com.example.com",
+        "https://example.com/s3.us-west-004.backblazeb2.com",
+        "https://s3.us-west-004.backblazeb2.com@example.com",
+        "https://[s3.backblazeb2.com",
+    ],
+)
+def test_another_bucket_of_method_s3_is_not_on_b2(endpoint: object) -> None:
+    assert not a_storage("S3", endpoint).is_b2
+
+
+@pytest.mark.parametrize("method", ["FILE", "", "GCS", "b2"])
+def test_a_storage_of_another_method_is_not_on_b2_whatever_its_endpoint(method: str) -> None:
+    assert not a_storage(method, "s3.us-west-004.backblazeb2.com").is_b2
+
+
+@pytest.mark.parametrize(
+    ("object_type", "kind"),
+    [
+        *((each, "asset") for each in ("assets", "asset", "ASSETS", "Asset", " assets ")),
+        *((each, "asset") for each in ("segments", "Segment")),
+        *((each, "collection") for each in ("collections", "COLLECTION")),
+        *((each, "other") for each in ("", "s", "playlists", "sequences", "assetss")),
+    ],
+)
+def test_what_is_listed_is_told_by_its_type_however_it_is_spelled(
+    object_type: str, kind: str
+) -> None:
+    assert Listed(object_type, "a1").kind == kind
+
+
+@pytest.mark.parametrize("object_type", ["assets", "segments", "collections"])
+def test_what_is_listed_without_an_id_is_neither_asset_nor_collection(object_type: str) -> None:
+    assert Listed(object_type, "").kind == "other"
 
 
 @pytest.mark.parametrize("settings", ODD[:4])

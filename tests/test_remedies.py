@@ -6,7 +6,7 @@ from outcomes import COUNTED, LEFT, NOT_COME_TO
 from reasons import KINDS
 from remedies import REMEDIES, USUAL, about_failure, what_to_do
 
-NOTHING_TO_DO = {"newer_click", "unverified"}
+NOTHING_TO_DO = {"newer_click", "unverified", "was_missing"}
 
 
 def test_every_kind_of_reason_has_a_remedy_unless_nothing_is_to_be_done() -> None:

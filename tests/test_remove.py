@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 import freshness
+from bucket.confirm import Confirmation
 from claims import Claims
 from custody import Safe
 from entries import Held
@@ -16,7 +17,6 @@ from errors import (
     TooLate,
 )
 from outcomes import Outcome
-from proving import Unasked
 from records import FileSet
 from remove import look_to_remove
 from sight import Look, Patience
@@ -82,7 +82,7 @@ def test_what_is_proven_safe_is_deleted_by_its_id_and_purged(
     iconik: FakeIconik, held: Held, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
-    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed")
+    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed", "", "size")
     assert deletions(iconik) == DELETION
 
 
@@ -198,9 +198,9 @@ def test_a_contradiction_of_iconik_counts_against_the_deletion(
 def test_what_the_bucket_objects_to_is_kept(iconik: FakeIconik, held: Held, claims: Claims) -> None:
     asked: list[tuple[str, str]] = []
 
-    def confirm(asset_id: str, proof: Safe) -> Unasked:
+    def confirm(asset_id: str, proof: Safe) -> Confirmation:
         asked.append((asset_id, proof.twin_id))
-        return Unasked(objection="clip.mov is not in the bucket")
+        return Confirmation("key", "clip.mov is not in the bucket")
 
     iconik.has(on_ll(), on_b2())
     removal = a_removal(iconik, claims, confirm=confirm)
@@ -214,7 +214,7 @@ def test_how_the_bucket_confirmed_a_proof_is_noted(
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.problems["delete_file_set"] = IconikUnavailable("delete", "no answer")
-    removal = a_removal(iconik, claims, confirm=lambda asset_id, safe: Unasked(way="key"))
+    removal = a_removal(iconik, claims, confirm=lambda asset_id, safe: Confirmation("key"))
     with pytest.raises(IconikUnavailable):
         look_to_remove(removal, held, Patience(NOW, SETTLE))
     ((_, memo, _),) = a_ledger(engine).outcomes(1)
@@ -262,7 +262,9 @@ def test_where_nothing_can_be_copied_no_copy_is_asked_for(
     iconik.has(on_ll())
     removal = a_removal(iconik, claims, preflight=lambda: a_check(obstacle="B2 is read-only"))
     found = look_to_remove(removal, held, Patience(NOW, SETTLE))
-    assert found.outcomes["ORIGINAL"] == ("kept", "clip.mov has no twin on B2, and B2 is read-only")
+    assert found.outcomes["ORIGINAL"] == Outcome(
+        "kept", "clip.mov has no twin on B2, and B2 is read-only"
+    )
     assert found.copies == []
 
 

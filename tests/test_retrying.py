@@ -137,16 +137,13 @@ def test_everything_can_be_done_again(engine: sa.Engine, recorder: Recorder) -> 
 
 
 def test_what_could_not_be_opened_is_opened_again(engine: sa.Engine, recorder: Recorder) -> None:
-    gone = {"collection c1": "no", "saved search s1": "no"}
+    gone = {"collection c1": "no", "saved search s1": "no", "playlist p1": "no"}
     click = replace(CLICK, asset_ids=(), collection_ids=("c1", "c2"), saved_search_ids=("s1",))
     first = ended(engine, recorder, {"a1": DONE}, click, gone)
     second, _ = try_again(recorder, first, "Ada")
     again = recorder.click_of(second)
-    assert (again.asset_ids, again.collection_ids, again.saved_search_ids) == (
-        (),
-        ("c1",),
-        ("s1",),
-    )
+    assert (again.asset_ids, again.collection_ids) == ((), ("c1",))
+    assert (again.saved_search_ids, again.playlist_ids) == (("s1",), ("p1",))
 
 
 def test_it_is_told_of_what_it_tries_again_and_who_asked(
@@ -201,6 +198,7 @@ def failed_unlisted(recorder: Recorder, engine: sa.Engine, click: CustomAction) 
     [
         {"collection_ids": ("c1",)},
         {"saved_search_ids": ("s1",)},
+        {"playlist_ids": ("p1",)},
         {"asset_ids": ("a2",), "collection_ids": ("c1",)},
     ],
 )

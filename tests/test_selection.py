@@ -8,10 +8,18 @@ from typing import Any
 import pytest
 
 import logs
-from errors import IconikUnavailable, NotFound, NotPermitted, Stopped, TokenRejected
+from errors import (
+    IconikRefused,
+    IconikUnavailable,
+    Incomplete,
+    NotFound,
+    NotPermitted,
+    Stopped,
+    TokenRejected,
+)
 from paging import Map
 from records import Listed
-from selection import MOST_FAILURES, Selection
+from selection import MOST_FAILURES, MOST_INCOMPLETE, Selection
 from tests.makers import FakeIconik, a_click
 
 
@@ -64,9 +72,81 @@ def test_collections_that_a_saved_search_finds_are_opened(iconik: FakeIconik) ->
     assert found(iconik, saved_search_ids=("s1",)) == (["a1"], {})
 
 
-def test_what_is_neither_asset_nor_collection_is_passed_over(iconik: FakeIconik) -> None:
-    iconik.contents = {"s1": [("segments", "x"), ("None", "none"), ("assets", "a1")]}
+def test_playlists_are_opened(iconik: FakeIconik) -> None:
+    iconik.contents = {"p1": [("assets", "a1"), ("segments", "a1"), ("assets", "a2")]}
+    assert found(iconik, playlist_ids=("p1",)) == (["a1", "a2"], {})
+    assert iconik.calls == [("playlist_items", "p1")]
+
+
+def test_a_playlist_that_is_gone_is_told(iconik: FakeIconik) -> None:
+    gone = {"playlist p1": "iconik knows the playlist no more"}
+    assert found(iconik, playlist_ids=("p1",)) == ([], gone)
+
+
+@pytest.mark.parametrize("object_type", ["asset", "ASSETS", "segments", "Segment"])
+def test_an_asset_is_used_however_its_type_is_spelled(iconik: FakeIconik, object_type: str) -> None:
+    iconik.contents = {"s1": [(object_type, "a1")]}
     assert found(iconik, saved_search_ids=("s1",)) == (["a1"], {})
+
+
+def test_a_collection_is_opened_however_its_type_is_spelled(iconik: FakeIconik) -> None:
+    iconik.contents = {"s1": [("Collection", "c1")], "c1": [("assets", "a1")]}
+    assert found(iconik, saved_search_ids=("s1",)) == (["a1"], {})
+
+
+def test_what_is_neither_asset_nor_collection_is_counted_and_told(iconik: FakeIconik) -> None:
+    others = [("playlists", "p1"), ("playlists", "p2"), ("assets", ""), ("None", "none")]
+    iconik.contents = {"s1": [*others, ("assets", "a1")]}
+    reason = (
+        "4 of the 5 results are not assets and were left out: 2 playlists, 1 assets without id, "
+        "1 None"
+    )
+    assert found(iconik, saved_search_ids=("s1",)) == (["a1"], {"saved search s1": reason})
+
+
+def test_one_thing_that_is_left_out_is_told_as_one(iconik: FakeIconik) -> None:
+    iconik.contents = {"c1": [("sequences", "s1")]}
+    reason = "1 of the 1 results is not an asset and was left out: 1 sequences"
+    assert found(iconik, collection_ids=("c1",)) == ([], {"collection c1": reason})
+
+
+def test_of_what_is_left_out_only_some_types_are_named_and_not_at_length(
+    iconik: FakeIconik,
+) -> None:
+    types = [*("abcdef"), "x" * 100, "\x1b[31m", "\x1b[31m"]
+    iconik.contents = {"c1": [(each, "x") for each in types]}
+    reason = found(iconik, collection_ids=("c1",))[1]["collection c1"]
+    assert reason.endswith("left out: 2 of an odd type, 1 a, 1 b, 1 c, 1 d, …")
+    iconik.contents = {"c1": [("x" * 100, "x")]}
+    assert found(iconik, collection_ids=("c1",))[1]["collection c1"].endswith(f" 1 {'x' * 40}")
+
+
+def test_of_a_segment_nothing_is_kept_of_the_listing(iconik: FakeIconik) -> None:
+    iconik.contents = {"s1": [("segments", "a1", {"title": "A part"})]}
+    click = a_click(saved_search_ids=("s1",))
+    assert Selection(click, iconik, lambda: None, lambda listed: listed.record).expand()[0] == {
+        "a1": {}
+    }
+
+
+def test_what_is_kept_of_an_asset_is_not_lost_to_a_segment_of_it(iconik: FakeIconik) -> None:
+    iconik.contents = {"s1": [("assets", "a1", {"title": "One"}), ("segments", "a1")]}
+    click = a_click(saved_search_ids=("s1",))
+    assert Selection(click, iconik, lambda: None, lambda listed: listed.record).expand()[0] == {
+        "a1": {"title": "One"}
+    }
+
+
+def test_a_search_that_may_have_more_results_than_iconik_lists_is_told(
+    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selection.SEARCH_WINDOW", 2)
+    iconik.contents = {"s1": [("assets", "a1"), ("assets", "a2")]}
+    assets, gone = found(iconik, saved_search_ids=("s1",))
+    assert assets == ["a1", "a2"]
+    assert "iconik lists no more than 2 results" in gone["saved search s1"]
+    iconik.contents["s1"].append(("assets", "a3"))
+    assert found(iconik, saved_search_ids=("s1",)) == (["a1", "a2", "a3"], {})
 
 
 def test_a_collection_that_is_gone_is_told_and_the_rest_is_listed(iconik: FakeIconik) -> None:
@@ -212,6 +292,42 @@ def test_what_was_listed_before_iconik_failed_is_taken_and_told_to_be_a_part(
         "were listed, and done: click again when iconik lists it"
     )
     assert broken.found() == (["a1", "a3"], {"collection c1": reason})
+
+
+def test_what_is_refused_half_way_is_told_to_be_a_part(
+    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str, __: Map) -> Iterator[Listed]:
+        yield Listed("assets", "a1")
+        raise IconikRefused("run saved search s1", "iconik answered 400: window too large")
+
+    monkeypatch.setattr(iconik, "saved_search_results", refuse)
+    reason = (
+        "could not run saved search s1: iconik answered 400: window too large, so only 1 of the "
+        "assets and collections in it were listed, and done"
+    )
+    assert found(iconik, saved_search_ids=("s1",)) == (["a1"], {"saved search s1": reason})
+
+
+def test_a_list_that_stays_incomplete_is_taken_soon_and_told_to_be_a_part(
+    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end_early(collection_id: str, _: Map) -> Iterator[Listed]:
+        yield Listed("assets", "a1")
+        lack = "it could not be read completely: 1 of 2 objects"
+        raise Incomplete(f"list collection {collection_id}", lack)
+
+    monkeypatch.setattr(iconik, "collection_contents", end_early)
+    selection = Selection(a_click(collection_ids=("c1",)), iconik, lambda: None)
+    for _ in range(MOST_INCOMPLETE - 1):
+        with pytest.raises(Incomplete):
+            selection.expand()
+    reason = (
+        "could not list collection c1: it could not be read completely: 1 of 2 objects, "
+        f"{MOST_INCOMPLETE} times over, so only 1 of the assets and collections in it were listed, "
+        "and done: click again when iconik lists it"
+    )
+    assert selection.expand() == ({"a1": {}}, {"collection c1": reason})
 
 
 def test_what_iconik_fails_to_list_side_by_side_is_given_up_together(iconik: FakeIconik) -> None:

@@ -47,6 +47,11 @@ def test_every_variable_is_read(environment: dict[str, str]) -> None:
         ICONIK_REQUESTS_PER_SECOND="20",
         METRICS_FROM="10.0.0.7, 2001:db8::/32",
         TRUSTED_PROXIES="172.16.0.0/12",
+        B2_CHECK="Required",
+        B2_APPLICATION_KEY_ID="key-id",
+        B2_APPLICATION_KEY="key",
+        B2_API_URL="http://127.0.0.1:8800/",
+        REQUIRE_CHECKSUM="True",
     )
     assert read == Settings(
         iconik_id=environment["ICONIK_ID"],
@@ -63,6 +68,11 @@ def test_every_variable_is_read(environment: dict[str, str]) -> None:
         requests_per_second=20,
         metrics_from=(ip_network("10.0.0.7"), ip_network("2001:db8::/32")),
         trusted_proxies=(ip_network("172.16.0.0/12"),),
+        b2_check="required",
+        b2_key_id="key-id",
+        b2_key="key",
+        b2_api_url="http://127.0.0.1:8800",
+        require_checksum=True,
     )
 
 
@@ -214,6 +224,14 @@ def test_a_required_variable_that_is_missing_is_named(
         ("METRICS_FROM", "10.0.0.7/8"),
         ("METRICS_FROM", "10.0.0.7,"),
         ("METRICS_FROM", "300.0.0.1"),
+        ("B2_CHECK", "on"),
+        ("B2_API_URL", "http://api.backblazeb2.com"),
+        ("B2_API_URL", "https://api.backblazeb2.com/b2api"),
+        ("B2_API_URL", "api.backblazeb2.com"),
+        ("B2_APPLICATION_KEY_ID", "without-the-key"),
+        ("B2_APPLICATION_KEY", "without-its-id"),
+        ("REQUIRE_CHECKSUM", "yes"),
+        ("REQUIRE_CHECKSUM", "1"),
     ],
 )
 def test_a_malformed_variable_is_named_in_one_line(
@@ -231,6 +249,8 @@ def test_a_malformed_variable_is_named_in_one_line(
     [
         ("BZ_SHARED_SECRET", "hunter2é"),
         ("ICONIK_TOKEN", "hunter2é"),
+        ("B2_APPLICATION_KEY", "hunter2"),
+        ("B2_APPLICATION_KEY", "hunter2é"),
         ("ICONIK_URL", "https://user:hunter2@iconik.test"),
         ("DATABASE_URL", "mysql://user:hunter2@host/plugin"),
         ("DATABASE_URL", "postgresql://user:hunter2/@host:port/plugin"),
@@ -249,10 +269,13 @@ def test_the_settings_do_not_show_what_is_secret(environment: dict[str, str]) ->
         load(
             environment,
             BZ_SHARED_SECRET_PREVIOUS="older-secret",
+            B2_APPLICATION_KEY_ID="key-id",
+            B2_APPLICATION_KEY="key-of-b2",
             DATABASE_URL="postgresql://user:hunter2@host/plugin",
         )
     )
-    hidden = (environment["BZ_SHARED_SECRET"], environment["ICONIK_TOKEN"], "older", "hunter2")
+    secrets = (environment["BZ_SHARED_SECRET"], environment["ICONIK_TOKEN"])
+    hidden = (*secrets, "older", "hunter2", "key-of-b2")
     assert not any(secret in shown for secret in hidden)
 
 
@@ -344,3 +367,18 @@ def test_format_names_are_read_in_order_and_each_once() -> None:
 def test_a_message_on_formats_names_where_they_came_from() -> None:
     with pytest.raises(SettingsError, match=r"^--formats must name at least one format"):
         split_formats("--formats", "")
+
+
+@pytest.mark.parametrize(("text", "flag"), [("true", True), ("FALSE", False), ("", False)])
+def test_a_checksum_is_required_only_where_that_is_set(
+    environment: dict[str, str], text: str, flag: bool
+) -> None:
+    assert load(environment, REQUIRE_CHECKSUM=text).require_checksum is flag
+
+
+@pytest.mark.parametrize("name", ["B2_APPLICATION_KEY_ID", "B2_APPLICATION_KEY"])
+def test_half_a_key_names_both_halves(environment: dict[str, str], name: str) -> None:
+    other = ({"B2_APPLICATION_KEY_ID", "B2_APPLICATION_KEY"} - {name}).pop()
+    with pytest.raises(SettingsError) as caught:
+        load(environment, **{name: "x"})
+    assert str(caught.value) == f"{name} is set, but {other} is not: set both or neither"

@@ -8,7 +8,7 @@ import freshness
 from errors import IconikRefused, IconikUnavailable, NotFound
 from outcomes import Outcome
 from sight import Look, Patience, Sight, see, vanished
-from tests.makers import ASSET, FakeIconik, a_format, on_b2, on_ll
+from tests.makers import ASSET, ORIGINAL, FakeIconik, a_format, on_b2, on_ll
 
 LL_SET = on_ll().file_set_id
 
@@ -22,6 +22,16 @@ def test_two_requests_show_an_asset(iconik: FakeIconik) -> None:
     iconik.has(on_ll(), on_b2())
     assert see(iconik, ASSET) == Sight([a_format()], [on_ll(), on_b2()])
     assert iconik.calls == [("formats", ASSET), ("files", ASSET)]
+
+
+def test_formats_of_older_versions_are_seen_where_they_are_wanted(iconik: FakeIconik) -> None:
+    iconik.has(on_ll())
+    iconik.older_formats[ASSET] = [a_format(id="v1")]
+    found = [see(iconik, ASSET, is_thorough=wanted) for wanted in (False, True)]
+    assert [[each.id for each in sight.formats] for sight in found if sight] == [
+        [ORIGINAL],
+        [ORIGINAL, "v1"],
+    ]
 
 
 def test_file_set_statuses_that_files_lack_are_asked_for(iconik: FakeIconik) -> None:

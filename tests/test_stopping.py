@@ -13,6 +13,7 @@ import clicks
 import looking
 import operations
 import stop_request
+from bucket.confirm import Bucket
 from claims import GRACE_MS, LEFT_AT_ONCE, Claims
 from custom_action import CustomAction
 from database import writing
@@ -106,7 +107,7 @@ def run(
     ) -> dict[str, Any]:
         turn = Turn(engine, a_term(engine), Waits(at_wait))
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
-        Run(operation.id, click, turn, iconik, settings, Ways()).run()
+        Run(operation.id, click, turn, iconik, settings, Ways(), Bucket(settings)).run()
         now, ledger = found(engine, operation.id), a_ledger(engine)
         return report(now, ledger.outcomes(now.number), ledger.gone(now.number))
 

@@ -15,6 +15,7 @@ from errors import (
     IconikRefused,
     IconikUnavailable,
     NotFound,
+    NotOffered,
     NotPermitted,
     Stopped,
     TokenRejected,
@@ -25,11 +26,18 @@ from settings import Settings
 from tests.fake_iconik import API, CLICK_TOKEN, NoPacer
 from tests.makers import FOR_EVER
 from tokens import Tokens
-from transport import ATTEMPTS, LONGEST_WAIT, READ_TIMEOUT, Transport
+from transport import ATTEMPTS, LONGEST_WAIT, READ_TIMEOUT, REJECTIONS, Transport
 
 THING = f"{API}things/1/"
 THINGS = f"{API}things/"
-PASSING = [429, 500, 502, 503, 504]
+# All but those by which iconik refuses for good.
+PASSING = [
+    300, 301, 302, 303, 304, 307, 308, 402, 407, 408, 409, 411, 412, 413, 415, 418, 421, 423, 425,
+    426, 429, 451, 499, 500, 502, 503, 504, 505, 507, 520, 522, 524, 525, 529, 599,
+]  # fmt: skip
+FINAL = [400, 403, 404, 405, 410, 422, 501]
+ERRORS = {"errors": ["Not like this"]}
+PAGE = "<html><h1>Not like this</h1></html>"
 
 
 def ask(transport: Transport) -> dict[str, Any]:
@@ -83,7 +91,7 @@ def test_past_the_limit_all_pause_as_long_as_iconik_asks(
     http.get(THING, status=429, headers={"Retry-After": "7", "RateLimit-Remaining": "3"})
     http.get(THING, json={})
     ask(transport)
-    assert (pacer.left, pacer.told_when, pacer.pauses) == ([0.0], [True], [7.0])
+    assert (pacer.left, pacer.told_when, pacer.pauses) == ([-1.0], [True], [7.0])
 
 
 def test_past_the_limit_it_is_known_whether_iconik_says_until_when(
@@ -92,7 +100,7 @@ def test_past_the_limit_it_is_known_whether_iconik_says_until_when(
     http.get(THING, status=429)
     http.get(THING, json={})
     ask(transport)
-    assert (pacer.left, pacer.told_when, pacer.pauses) == ([0.0], [False], [0])
+    assert (pacer.left, pacer.told_when, pacer.pauses) == ([-1.0], [False], [0])
 
 
 @pytest.mark.parametrize("until", [None, FOR_EVER])
@@ -157,7 +165,7 @@ def test_a_deletion_takes_no_longer_to_reach_iconik_than_its_proof_holds(
 
 
 def read_things(transport: Transport, reading: Reading) -> list[Any]:
-    return list(transport.pages("things/", "list things", "can", reading=reading))
+    return transport.whole("things/", "list things", "can", reading=reading)
 
 
 def test_a_reading_is_as_old_as_its_first_page_is_since_it_was_asked_for(
@@ -194,6 +202,23 @@ def test_what_goes_on_with_a_reading_goes_before_what_can_wait(
     assert (pacer.urgent, reading.pages) == ([False, True, False], 2)
 
 
+def test_a_list_that_is_read_again_is_as_old_as_its_last_reading(
+    transport: Transport, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([1_000.0, 1_001.0, 1_002.0, 1_003.0])
+    monkeypatch.setattr(freshness, "now", lambda: next(times))
+    http.get(f"{API}others/", json={"objects": []})
+    http.get(THINGS, json={"objects": [], "total": 1})
+    http.get(THINGS, json={"objects": [], "total": 1})
+    http.get(THINGS, json={"objects": [{"id": "1"}], "total": 1})
+    reading = Reading()
+    assert read_things(transport, reading) == [{"id": "1"}]
+    assert (reading.began, reading.pages) == (1_002.0, 1)
+    # What was read before it, and goes with it, still counts.
+    transport.whole("others/", "list others", "can", reading=reading)
+    assert (reading.began, reading.pages) == (1_002.0, 2)
+
+
 # Failures that pass
 
 
@@ -201,7 +226,7 @@ def test_what_goes_on_with_a_reading_goes_before_what_can_wait(
 def test_a_failure_that_may_pass_is_tried_again(
     transport: Transport, http: RequestsMock, status: int
 ) -> None:
-    http.get(THING, status=status)
+    http.get(THING, status=status, json=ERRORS)
     http.get(THING, json={"id": 1})
     assert ask(transport) == {"id": 1}
 
@@ -315,21 +340,65 @@ def test_our_own_pauses_grow(
     assert len(waits) == ATTEMPTS - 1
 
 
+def test_of_a_failure_that_may_pass_iconik_s_reason_is_told(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.get(THING, status=409, json=ERRORS)
+    with pytest.raises(IconikUnavailable, match="iconik answered 409 Conflict: Not like this"):
+        ask(transport)
+
+
 # Refusals
 
 
-@pytest.mark.parametrize("status", [400, 402, 405, 409, 410, 415, 418, 422, 451, 501, 505])
+@pytest.mark.parametrize("status", FINAL)
 def test_a_refusal_is_not_asked_again(
     transport: Transport, http: RequestsMock, status: int
 ) -> None:
-    answer = http.get(THING, status=status, json={"errors": ["Not like this"]})
-    with pytest.raises(IconikRefused, match=f"iconik answered {status}: Not like this"):
+    answer = http.get(THING, status=status, json=ERRORS)
+    with pytest.raises(IconikRefused, match=str(status)):
         ask(transport)
     assert answer.call_count == 1
 
 
+@pytest.mark.parametrize("status", FINAL)
+@pytest.mark.parametrize("body", ["", PAGE, "null", "[]", '"errors"', '{"message": "No"}', "[" * 9])
+def test_what_looks_like_a_refusal_but_is_not_iconik_s_own_is_tried_again(
+    transport: Transport, http: RequestsMock, status: int, body: str
+) -> None:
+    http.get(THING, status=status, body=body)
+    http.get(THING, json={"id": 1})
+    assert ask(transport) == {"id": 1}
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_what_iconik_does_not_offer_is_told_apart(
+    transport: Transport, http: RequestsMock, status: int
+) -> None:
+    http.get(THING, status=status, json=ERRORS)
+    with pytest.raises(NotOffered, match=f"iconik answered {status}: Not like this"):
+        ask(transport)
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_call_that_only_newer_iconiks_have_may_be_unknown_to_whatever_answers(
+    transport: Transport, http: RequestsMock, status: int
+) -> None:
+    http.post(THINGS, status=status, body=PAGE)
+    with pytest.raises(NotOffered, match=f"iconik answered {status}: it gives no reason"):
+        transport.delete_many("things/", "delete them", "can", ["1"], until=FOR_EVER)
+
+
+def test_that_none_of_several_things_is_there_is_told_apart(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.post(THINGS, status=404, json=ERRORS)
+    with pytest.raises(NotFound):
+        transport.delete_many("things/", "delete them", "can", ["1"], until=FOR_EVER)
+
+
 def test_what_is_not_there_is_told_apart(transport: Transport, http: RequestsMock) -> None:
-    http.get(THING, status=404)
+    http.get(THING, status=404, json=ERRORS)
     with pytest.raises(NotFound, match="could not read thing 1: iconik knows no such thing"):
         ask(transport)
 
@@ -348,14 +417,7 @@ def test_a_missing_role_is_named(transport: Transport, http: RequestsMock) -> No
         ('{"errors": "Just text"}', "Just text"),
         ('{"errors": null}', "None"),
         ('{"errors": [null, {"a": 1}]}', "None; {'a': 1}"),
-        ('{"errors": []}', ""),
-        ('{"message": "other"}', "it gives no reason"),
-        ('["a list"]', "it gives no reason"),
-        ('"text"', "it gives no reason"),
-        ("null", "it gives no reason"),
-        ("<html></html>", "it gives no reason"),
-        ("", "it gives no reason"),
-        ("[" * 100_000, "it gives no reason"),
+        ('{"errors": []}', "it gives no reason"),
     ],
     ids=lambda value: repr(value[:20]),
 )
@@ -375,20 +437,21 @@ def test_a_reason_of_any_length_is_cut(transport: Transport, http: RequestsMock)
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.parametrize("status", [300, 302, 304])
-def test_a_redirect_to_nowhere_is_no_success(
+@pytest.mark.parametrize("status", [300, 302, 307, 403, 404, 410])
+def test_a_deletion_whose_answer_is_not_iconik_s_own_is_no_success_and_not_repeated(
     transport: Transport, http: RequestsMock, status: int
 ) -> None:
-    http.delete(THING, status=status)
-    with pytest.raises(IconikRefused, match=f"iconik answered {status}"):
+    answer = http.delete(THING, status=status, body=PAGE)
+    with pytest.raises(IconikUnavailable, match=f"iconik answered {status}"):
         transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
+    assert answer.call_count == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(transport: Transport, http: RequestsMock, status: int) -> None:
     http.get(THING, status=status, headers={"Location": "https://evil.test/"})
     elsewhere = http.get("https://evil.test/", json={})
-    with pytest.raises(IconikRefused, match=f"iconik answered {status}"):
+    with pytest.raises(IconikUnavailable, match=f"iconik answered {status}"):
         ask(transport)
     assert elsewhere.call_count == 0
 
@@ -408,6 +471,27 @@ def test_a_rejected_token_gives_way_to_the_next(
     assert ask(transport) == {}
 
 
+def test_a_token_that_iconik_rejects_for_a_moment_is_kept(
+    transport: Transport, http: RequestsMock, waits: list[float]
+) -> None:
+    for _ in range(REJECTIONS - 1):
+        http.get(THING, status=401)
+    http.get(THING, json={"id": 1})
+    assert ask(transport) == {"id": 1}
+    assert {call.request.headers["Auth-Token"] for call in http.calls} == {CLICK_TOKEN}
+    assert waits == [0.5, 1.0, 2.0]
+
+
+def test_a_deletion_that_is_asked_for_again_after_a_401_is_so_only_while_its_proof_holds(
+    transport: Transport, http: RequestsMock, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "now", lambda: 1_000.0 + sum(waits))
+    answer = http.delete(THING, status=401)
+    with pytest.raises(TooLate):
+        transport.delete("things/1/", "delete it", "can", until=1_001.0)
+    assert answer.call_count == 2
+
+
 def test_a_rejected_token_is_not_tried_again(
     transport: Transport, http: RequestsMock, settings: Settings
 ) -> None:
@@ -415,7 +499,7 @@ def test_a_rejected_token_is_not_tried_again(
     ask(transport)
     ask(transport)
     sent = [call.request.headers["Auth-Token"] for call in http.calls]
-    assert sent == [CLICK_TOKEN, settings.iconik_token, settings.iconik_token]
+    assert sent == [*[CLICK_TOKEN] * REJECTIONS, settings.iconik_token, settings.iconik_token]
 
 
 def test_with_every_token_rejected_it_is_said_so(transport: Transport, http: RequestsMock) -> None:
@@ -431,7 +515,7 @@ def test_without_a_good_token_nothing_more_is_asked(
     for _ in range(2):
         with pytest.raises(TokenRejected):
             ask(transport)
-    assert len(http.calls) == 2
+    assert len(http.calls) == 2 * REJECTIONS
 
 
 def test_empty_and_repeated_tokens_are_left_out(
@@ -443,7 +527,7 @@ def test_empty_and_repeated_tokens_are_left_out(
     )
     with pytest.raises(TokenRejected):
         ask(transport)
-    assert len(http.calls) == 1
+    assert len(http.calls) == REJECTIONS
 
 
 def test_a_token_that_another_request_found_rejected_is_dropped_once(
@@ -468,8 +552,9 @@ def test_a_token_that_another_request_found_rejected_is_dropped_once(
     [
         {"status": 400, "json": {"errors": ["bad"]}},
         {"status": 401},
-        {"status": 403},
-        {"status": 404},
+        {"status": 403, "json": ERRORS},
+        {"status": 404, "json": ERRORS},
+        {"status": 404, "body": PAGE},
         {"status": 500},
         {"body": requests.ConnectionError(f"with headers {{'Auth-Token': '{CLICK_TOKEN}'}}")},
         {"body": requests.ReadTimeout(f"with headers {{'Auth-Token': '{CLICK_TOKEN}'}}")},
@@ -500,7 +585,7 @@ def test_no_token_shows_in_errors_or_the_log(
 def test_deleting_succeeds_also_when_it_is_gone(
     transport: Transport, http: RequestsMock, status: int
 ) -> None:
-    http.delete(THING, status=status)
+    http.delete(THING, status=status, body="" if status < 400 else '{"errors": []}')
     transport.delete("things/1/", "delete thing 1", "can_delete_things")
 
 
@@ -561,7 +646,7 @@ def test_whoever_asks_next_does_so_no_sooner_than_iconik_wants(
 
 
 def test_a_deletion_that_is_refused_is_no_success(transport: Transport, http: RequestsMock) -> None:
-    http.delete(THING, status=403)
+    http.delete(THING, status=403, json=ERRORS)
     with pytest.raises(NotPermitted):
         transport.delete("things/1/", "delete thing 1", "can_delete_things")
 

@@ -16,7 +16,7 @@ from simulator.harness import Service, wait_for
 from tests.chromium.browser import complaints, open_browser, prefer, resize
 from tests.system.media import asset
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 DONE = "4 assets, 4 copied"
 
 

@@ -14,6 +14,12 @@ from settings import Settings
 from tests.engine.runner import COLLECTION, Runner
 
 
+@pytest.fixture(autouse=True)
+def patient_recorder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No click is refused because this machine is slow: the first one makes all tables."""
+    monkeypatch.setattr("recorder.ANSWER_WITHIN", 60.0)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(

@@ -14,7 +14,7 @@ from errors import Stopped
 from ledger import Ledger
 from turn import Turn, now_ms
 
-SECONDS = 30.0
+SECONDS = 120.0
 COLLECTION = "11111111-1111-4111-8111-111111111111"
 CLICK = CustomAction(
     action="add",

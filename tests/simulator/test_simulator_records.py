@@ -163,20 +163,20 @@ SEGMENT = {"object_type": "segments", "asset_id": "33333333-0000-4000-8000-00000
 
 
 @pytest.mark.parametrize(
-    ("kind", "path"),
+    ("kind", "path", "name"),
     [
-        ("saved_searches", "search/v1/search/saved/{}/"),
-        ("playlists", "assets/v1/playlists/{}/items/"),
+        ("saved_searches", "search/v1/search/saved/{}/", "id"),
+        ("playlists", "assets/v1/playlists/{}/items/", "object_id"),
     ],
 )
-def test_lists_of_assets_and_of_parts_of_them(desk: Desk, kind: str, path: str) -> None:
+def test_lists_of_assets_and_of_parts_of_them(desk: Desk, kind: str, path: str, name: str) -> None:
     made = desk.asset()
     body = {"ids": [made["id"]], "objects": [SEGMENT, {"object_type": "users", "id": "u"}]}
     listed = path.format(desk.control("POST", kind, body)["id"])
     asset, segment, user = desk.get(listed)["objects"]
-    assert (asset["id"], asset["object_type"]) == (made["id"], "assets")
-    assert {name: segment[name] for name in SEGMENT} == SEGMENT
-    assert user == {"id": "u", "object_type": "users"}
+    assert (asset[name], asset["object_type"]) == (made["id"], "assets")
+    assert {each: segment[each] for each in SEGMENT} == SEGMENT
+    assert (user[name], user["object_type"]) == ("u", "users")
     assert desk.get(listed, per_page=1)["total"] == 3
     assert desk.ask("GET", path.format(made["id"])).status_code == 404
 

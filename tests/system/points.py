@@ -15,7 +15,7 @@ from simulator.harness import Service, Simulator, wait_for
 LONG_ENOUGH = "hang:60"
 PURGE = "files/v1/assets/*/purge/"
 PURGE_MANY = "files/v1/delete_queue/file_sets/purge/"
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def hang_at(simulator: Simulator, method: str, path: str) -> None:

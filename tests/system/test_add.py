@@ -110,3 +110,23 @@ def test_a_bulk_click_with_1200_ids_works(simulator: Simulator, service: Service
     fast.stop()
     assert report["counts"]["copied"] == 1200
     assert len(files(simulator.lucidlink)) == 1200
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("wrong_size", "clip_original.mov: 150 bytes of 300 bytes arrived on LucidLink"),
+        ("wrong_content", "clip_original.mov arrived on LucidLink with another checksum: "),
+    ],
+)
+def test_a_copy_that_is_not_as_its_source_is_told(
+    simulator: Simulator, service: Service, fault: str, told: str
+) -> None:
+    for name in ("b2", "ll"):
+        storage_id = getattr(simulator, f"{name}_storage_id")
+        simulator.control("PATCH", f"storages/{storage_id}", {"checksum": "md5"})
+    clip = asset(simulator, "clip")
+    simulator.control("POST", "faults", {"copy": fault, "asset_id": clip})
+    report = service.report(service.click("add", asset_ids=[clip]).json()["operation_id"])
+    assert [each["kind"] for each in report["problems"]] == ["failed"]
+    assert told in report["problems"][0]["reason"]

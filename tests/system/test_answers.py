@@ -34,7 +34,7 @@ def send(
 ) -> tuple[int, Any]:
     """One request exactly as given; returns the status and the JSON."""
     parts = urlsplit(service.url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 80, timeout=20)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 80, timeout=60)
     try:
         connection.request(method, target, body, headers)
         response = connection.getresponse()
@@ -137,7 +137,7 @@ def test_a_malformed_url_is_a_bad_request(service: Service, query: str) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_another_method_is_not_allowed(service: Service, method: str) -> None:
-    answer = requests.request(method, f"{service.url}/add", timeout=20)
+    answer = requests.request(method, f"{service.url}/add", timeout=60)
     assert answer.status_code == 405
     assert method == "HEAD" or answer.json() == {
         "message": "The method is not allowed for the requested URL."
@@ -190,7 +190,7 @@ def test_who_has_no_secret_is_told_how_to_authenticate_before_the_body_is_read(
     service: Service,
 ) -> None:
     parts = urlsplit(service.url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 80, timeout=20)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 80, timeout=60)
     connection.putrequest("POST", f"/add?{STORAGES}")
     connection.putheader("Content-Length", "1000000")
     connection.endheaders()
@@ -201,11 +201,11 @@ def test_who_has_no_secret_is_told_how_to_authenticate_before_the_body_is_read(
 
 
 def test_it_answers_well_after_all_that(service: Service) -> None:
-    assert requests.get(f"{service.url}/", timeout=20).json() == {
+    assert requests.get(f"{service.url}/", timeout=60).json() == {
         "message": "The B2 storage plugin for iconik is ready.",
         "version": VERSION,
     }
-    assert requests.get(f"{service.url}/healthz", timeout=20).status_code == 200
+    assert requests.get(f"{service.url}/healthz", timeout=60).status_code == 200
     status, answer = send(
         service, "POST", f"/add?{STORAGES}", body(collection_ids=None), {"x-bz-secret": SECRET}
     )

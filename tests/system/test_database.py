@@ -15,7 +15,7 @@ from simulator.harness import ROOT, Service, Simulator, wait_for
 from tests.system.media import asset, files
 from tests.system.points import asked, database_of, open_database
 
-SECONDS = 30.0
+SECONDS = 120.0
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from tests.system.desk import (
 )
 from tests.system.points import PURGE_MANY
 from tokens import Tokens
-from transport import ATTEMPTS, Transport
+from transport import ATTEMPTS, REJECTIONS, Transport
 
 ANY = "00000000-0000-4000-8000-000000000000"
 STORAGE = "files/v1/storages/*"
@@ -53,6 +53,8 @@ FAULTS = [
     "cut",
     "html",
     "broken_json",
+    *(f"status:{status}" for status in (302, 401, 408, 409, 423, 425, 499, 520, 522, 524, 529)),
+    *(f"html:{status}" for status in (302, 400, 403, 404, 405, 410, 422, 501)),
 ]
 
 
@@ -86,6 +88,41 @@ def test_every_deletion_may_fail_in_every_way_before_or_after_it_was_done(desk: 
     for clip in clips:
         assert (desk.on_lucidlink(clip), desk.on_b2(clip)) == ([], ["clip.mov"])
         assert desk.deletions(clip) == ["delete", "purge"]
+
+
+def test_a_token_that_iconik_rejects_for_a_moment_is_not_given_up(desk: Desk) -> None:
+    clip, before = desk.asset(b2=CLIP, lucidlink=CLIP), len(desk.service.log())
+    # To everything, and as often as one request is asked again.
+    desk.let("status:401", times=REJECTIONS - 1)
+    assert desk.do("remove", clip)["counts"]["removed"] == 1
+    assert desk.simulator.control("GET", "faults")["requests"] == []
+    assert "rejected a token" not in desk.service.log()[before:]
+
+
+def test_a_limit_of_which_iconik_always_says_that_nothing_is_left_only_slows_down(
+    desk: Desk,
+) -> None:
+    desk.set(none_left=True)
+    clips = [desk.asset(b2=CLIP) for _ in range(5)]
+    assert desk.do("add", *clips)["counts"]["copied"] == 5
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+@pytest.mark.parametrize("newer", [False, True])
+def test_ids_may_come_back_in_upper_case(desk: Desk, action: str, newer: bool) -> None:
+    desk.set(upper_case_ids=True, bulk_deletion=newer, listing_hints=newer)
+    # One has nothing but its copy, so that it must be made first.
+    here = {"b2": CLIP} if action == "add" else {"lucidlink": CLIP}
+    clips = [desk.asset(**here), desk.asset(b2=CLIP, lucidlink=CLIP)]
+    # One is selected twice, by itself and in the collection.
+    report = desk.do(
+        action, clips[0], collection_ids=[desk.collection(*clips)], saved_search_ids=[]
+    )
+    assert report["result"] == "finished"
+    assert report["counts"]["assets"] == 2
+    done = {"copied": 1, "there": 1} if action == "add" else {"removed": 2}
+    assert {kind: report["counts"][kind] for kind in done} == done
+    assert [desk.on_b2(each) for each in clips] == [["clip.mov"]] * 2
 
 
 def test_a_limit_that_says_when_to_come_again_is_obeyed(desk: Desk) -> None:
@@ -193,7 +230,7 @@ def test_an_outage_of_everything_is_logged_once_and_survived(desk: Desk) -> None
     before = len(desk.service.log())
     desk.set(down=True)
     operation_id = desk.click("add", clip)
-    wait_for("outage", lambda: "when iconik is back" in desk.service.log()[before:], 30)
+    wait_for("outage", lambda: "when iconik is back" in desk.service.log()[before:], 120)
     desk.set(down=False)
     assert desk.report(operation_id)["counts"]["copied"] == 1
     log = desk.service.log()[before:]
@@ -318,7 +355,7 @@ def test_a_click_while_iconik_is_stopped_is_kept_until_it_is_back(tmp_path: Path
     desk = Desk(tmp_path, simulator=stopped)
     stopped.stop()
     operation_id = desk.click("add", stopped.b2_storage_id)
-    wait_for("outage", lambda: "going on when iconik is back" in desk.service.log(), 30)
+    wait_for("outage", lambda: "going on when iconik is back" in desk.service.log(), 120)
     again = Simulator(tmp_path, "--port", stopped.url.rpartition(":")[2])
     # It knows nothing of before: the click is about an asset that is no more.
     reason = only_problem(desk.report(operation_id), "vanished")

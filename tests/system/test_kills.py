@@ -1,7 +1,6 @@
 """All processes killed at every point of an operation: it ends right, by itself, and once."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,7 @@ from tests.system.media import PROXY, asset, collection, files, unproven_deletio
 from tests.system.points import PURGE, allow, asked, database_of, hang_at, kill_at, refuse
 
 COPY = "files/v1/storages/*/bulk/"
-SECONDS = 30.0
-
-
-@pytest.fixture
-def service(tmp_path: Path, simulator: Simulator) -> Iterator[Service]:
-    """The service as it is shipped, which never ends but by being killed."""
-    service = Service(tmp_path, simulator)
-    yield service
-    service.process.kill()
-    service.stop()
+SECONDS = 120.0
 
 
 def clicked(service: Service, action: str, formats: str = "ORIGINAL", **selection: object) -> str:
@@ -50,7 +40,7 @@ def test_between_the_note_of_a_deletion_and_the_delete(
     wait_for(
         "deletions",
         lambda: len({each["path"] for each in asked(simulator, "DELETE", "/")}) == 2,
-        30,
+        120,
     )
     service.process.kill()
     simulator.control("DELETE", "faults")

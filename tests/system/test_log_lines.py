@@ -45,7 +45,7 @@ def test_an_operation_takes_about_five_lines_however_many_assets_it_is_about(
     many = [asset(simulator, f"clip{number}") for number in range(MANY)]
     added = {len(ids): click(service, "add", ids) for ids in (few, many)}
     removed = {len(ids): click(service, "remove", ids) for ids in (few, many)}
-    service.stop()
+    service.process.stop()
     seen = lines(service)
     # Then it says that some assets must be read again.
     was_held_up = stood_still(simulator)
@@ -78,7 +78,7 @@ def test_every_line_from_the_first_on_is_json_and_shows_no_secret(
 ) -> None:
     click(service, "add", [asset(simulator, "clip")])
     service.post("add", {"context": "nowhere"})
-    service.stop()
+    service.process.stop()
     seen = lines(service)
     assert "Starting gunicorn" in seen[0]["message"]
     assert {line["logger"] for line in seen} >= {"gunicorn.error", "plugin", "operations"}

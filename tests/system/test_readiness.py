@@ -16,7 +16,7 @@ from simulator.harness import SECRET, Process, stop_all
 from tables import schema
 from version import VERSION
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_assets_that_are_proven_at_once_do_not_wait_for_the_others(
     wait_for(
         "removal of the proven asset",
         lambda: files(simulator.lucidlink) == ["unproven_original.mov"],
-        30,
+        120,
     )
     assert not service.has_ended(operation_id)
     simulator.control("PATCH", "settings", {"copies_paused": False})
@@ -103,3 +103,19 @@ def test_a_storage_that_cannot_be_deleted_from_is_seen_before_anything_is_asked(
     assert report["result"] == "failed"
     assert "allow to delete on" in report["failure"]
     assert files(simulator.lucidlink) == ["clip_original.mov"]
+
+
+@pytest.mark.parametrize(("is_offered", "left"), [(True, []), (False, ["v1.mov"])])
+def test_older_versions_leave_where_iconik_lists_them(
+    simulator: Simulator, service: Service, is_offered: bool, left: list[str]
+) -> None:
+    simulator.control("PATCH", "settings", {"all_versions": is_offered})
+    versions = [[{"name": "v1.mov", "size": 300}], [{"name": "v2.mov", "size": 400}]]
+    formats = [
+        {"name": "ORIGINAL", "b2": each, "lucidlink": each, "older_version": each is versions[0]}
+        for each in versions
+    ]
+    clip = simulator.control("POST", "assets", {"title": "clip", "formats": formats})["id"]
+    service.report(service.click("remove", asset_ids=[clip]).json()["operation_id"])
+    assert files(simulator.lucidlink) == left
+    assert unproven_deletions(simulator) == 0

@@ -8,7 +8,6 @@ import pytest
 from simulator.harness import Service, Simulator
 from tests.system.media import PROXY, collection, files, unproven_deletions
 
-pytestmark = pytest.mark.timeout(900)
 MINUTES = 12 * 60
 
 

@@ -1,4 +1,4 @@
-"""Any clicks, edits, pauses, stops, faults and kills in any order: the newest clicks win.
+"""Any clicks, edits, damage, pauses, stops, faults and kills in any order: the newest clicks win.
 
 SCHEDULES, in the environment, is how many orders are tried.
 """
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from simulator.crowd import FORMATS, MISCHIEF, MISHAPS, Crowd
+from simulator.crowd import DAMAGES, FORMATS, MISCHIEF, MISHAPS, Crowd
 from simulator.harness import Service, Simulator
 
 ASSETS = 4
@@ -49,6 +49,10 @@ def test_the_newest_click_wins_whatever_happens(simulator: Simulator, service: S
         @rule(which=st.integers(0, ASSETS - 1))
         def edit(self, which: int) -> None:
             self.crowd.edit(which)
+
+        @rule(which=st.integers(0, ASSETS - 1), number=st.integers(0, len(DAMAGES) - 1))
+        def damage(self, which: int, number: int) -> None:
+            self.crowd.damage(which, number)
 
         @rule(requests=st.integers(1, 12))
         def let_pass(self, requests: int) -> None:

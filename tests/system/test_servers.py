@@ -69,10 +69,10 @@ def test_flask_serves_it_too(tmp_path: Path, simulator: Simulator) -> None:
             "auth_token": simulator.token,
         },
         headers={"x-bz-secret": SECRET},
-        timeout=20,
+        timeout=60,
     )
     assert answer.status_code == 200
-    wait_for("copy", lambda: files(simulator.lucidlink) == ["clip_original.mov"], 30)
+    wait_for("copy", lambda: files(simulator.lucidlink) == ["clip_original.mov"], 120)
     process.stop()
 
 
@@ -80,7 +80,7 @@ def test_a_stop_loses_nothing_and_takes_little_time(simulator: Simulator, servic
     simulator.control("PATCH", "settings", {"copies_paused": True})
     answer = service.click("add", asset_ids=[asset(simulator, "clip")])
     operation_id = answer.json()["operation_id"]
-    wait_for("copy", lambda: service.progress(operation_id).get("copying"), 30)
+    wait_for("copy", lambda: service.progress(operation_id).get("copying"), 120)
     service.process.stop()
     simulator.control("PATCH", "settings", {"copies_paused": False})
     service.start()
@@ -93,7 +93,7 @@ def test_a_killed_worker_is_replaced_and_its_operation_carried_on(
     simulator.control("PATCH", "settings", {"copies_paused": True})
     answer = service.click("add", asset_ids=[asset(simulator, "clip")])
     operation_id = answer.json()["operation_id"]
-    wait_for("copy", lambda: service.progress(operation_id).get("copying"), 30)
+    wait_for("copy", lambda: service.progress(operation_id).get("copying"), 120)
     for worker in service.process.children():
         os.kill(worker, 9)
     simulator.control("PATCH", "settings", {"copies_paused": False})

@@ -124,7 +124,7 @@ def test_what_was_marked_with_others_is_proven_anew_where_their_purge_was_lost(
     lasting = {"fault": "status:503", "method": "DELETE", "path": PURGE, "times": None}
     simulator.control("POST", "faults", lasting)
     answer = service.click("remove", "ORIGINAL", asset_ids=[kept, gone])
-    wait_for("purge", lambda: asked(simulator, "POST", "/file_sets/purge/"), 30)
+    wait_for("purge", lambda: asked(simulator, "POST", "/file_sets/purge/"), 120)
     simulator.edit_on_lucidlink(kept, "a longer cut " * 100)
     simulator.control("DELETE", "faults")
     report = service.report(answer.json()["operation_id"])

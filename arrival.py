@@ -1,0 +1,84 @@
+"""What a copy has brought, held against its source. Pure: no I/O.
+
+That a copy job has ended says nothing of what arrived: half a file looks finished, too.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from checksums import checksum, compare
+from custody import is_whole
+from matching import Load, Shelf, by_file_set, media, name_of
+from records import File
+
+UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
+
+
+def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> str:
+    """What is wrong with a copy that seems to be there.
+
+    Args:
+        format_id: the format that was copied.
+        files: all files of the asset, on all storages.
+        storage_id: the storage that it was copied to.
+
+    Returns:
+        The first file that isn't as its source, and how it differs, as a sentence; "" if some
+        whole file set on the storage is as its source is, or there is none to hold it against.
+    """
+    mine = [file for file in media(files) if file.format_id == format_id and file.is_active]
+    sets = by_file_set(mine).values()
+    copies = [each for each in sets if each[0].storage_id == storage_id and is_whole(each)]
+    sources = [each for each in sets if each[0].storage_id != storage_id and is_whole(each)]
+    found = [sorted(_differences(source, copy)) for source in sources for copy in copies]
+    # The source that it was copied from is the one that it is most like.
+    fewest = min(found, key=lambda each: (len(each), each), default=[])
+    if not fewest:
+        return ""
+    more = len(fewest) - 1
+    return fewest[0] + (f" (and {more:,} more like it)" if more else "")
+
+
+def in_units(size: int) -> str:
+    """A number of bytes as a person reads it: '999 bytes', '1.5 KB', '20 GB'."""
+    amount = float(size)
+    for unit in UNITS[:-1]:
+        if amount < 999.5:
+            return f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:,.0f} {UNITS[-1]}"
+
+
+def _differences(source: Sequence[File], copy: Sequence[File]) -> Iterator[str]:
+    load, shelf = Load("", source), Shelf(copy)
+    names = {name_of(file) for file in copy}
+    for spot, arrived in zip(load.spots, shelf.twins(load), strict=True):
+        differences = [_difference(spot.file, each) for each in arrived]
+        if differences and all(differences):
+            yield differences[0]
+        # Its frames may be listed one by one.
+        elif not arrived and spot.file.type == "FILE" and name_of(spot.file) not in names:
+            yield f"{spot.file.label} did not arrive on LucidLink"
+
+
+def _difference(source: File, copy: File) -> str:
+    """How a file differs from what it was copied from; "" if it doesn't, as far as is known."""
+    some, whole = copy.size or 0, source.size or 0
+    if some < whole:
+        return f"{source.label}: {' of '.join(_told_apart(some, whole))} arrived on LucidLink"
+    if some > whole:
+        more, less = _told_apart(some, whole)
+        return f"{source.label} arrived on LucidLink with {more}, and has {less} at its source"
+    found = compare(checksum(source), checksum(copy))
+    if found not in ("different", "unclear"):
+        return ""
+    told = (
+        f"{source.label} arrived on LucidLink with another checksum: {copy.checksum}, and "
+        f"{source.checksum} at its source"
+    )
+    return told if found == "different" else f"{told}, if both are of one algorithm"
+
+
+def _told_apart(one: int, other: int) -> tuple[str, str]:
+    """Two sizes; to the byte where they would look the same otherwise."""
+    told = in_units(one), in_units(other)
+    return told if told[0] != told[1] else (f"{one:,} bytes", f"{other:,} bytes")

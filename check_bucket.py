@@ -1,0 +1,97 @@
+"""By which way B2 itself can confirm a file, tried on one file of the B2 storage."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from bucket.confirm import Bucket
+from custody import Pair
+from errors import BucketUnavailable, NotFound, NotPermitted, OperationFailed
+from findings import Finding, note, ok, unknown, wrong
+from iconik import Iconik
+from records import ACTIVE, File, Storage
+from settings import Settings
+from storage_choice import choose
+from transport import Transport
+
+BUCKET = "B2"
+BY_KEY = "B2 by application key"
+BY_URL = "B2 by signed URL"
+# Assets that are looked at for a file to try it on, the newest first.
+MOST_ASSETS = 20
+SET_KEY = "set B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY to have B2 confirm them"
+
+
+def check(
+    iconik: Iconik, http: Transport, settings: Settings, storages: Iterable[str]
+) -> Iterator[Finding]:
+    """Have B2 confirm one file of each storage, by each way there is.
+
+    Args:
+        http: iconik's transport.
+        storages: ids or names of the B2 storages. One that is not found is passed over.
+
+    Raises:
+        IconikUnavailable, TokenRejected: iconik can't be asked.
+    """
+    if settings.b2_check == "off":
+        yield note(BUCKET, "B2_CHECK=off: iconik's records alone decide what is deleted")
+        return
+    for text in sorted(set(storages)):
+        try:
+            storage = choose(iconik, "--b2_storage_id", text)
+            file = _a_file(iconik, http, storage)
+        except OperationFailed:
+            continue
+        except NotPermitted as error:
+            yield unknown(BUCKET, f"no file to try it on can be found: {error}")
+            continue
+        if file is None:
+            yield unknown(BUCKET, f"'{storage.name}' has no file to try it on, as far as was seen")
+        else:
+            yield from _try(settings, storage, file)
+
+
+def _a_file(iconik: Iconik, http: Transport, storage: Storage) -> File | None:
+    """A file on a storage, with a signed URL if iconik offers any."""
+    wanted = {"doc_types": ["assets"], "sort": [{"name": "date_created", "order": "desc"}]}
+    path = f"search/v1/search/?per_page={MOST_ASSETS}"
+    found = http.object("POST", path, "search for assets", "can_search", json=wanted)
+    listed = found.get("objects")
+    for asset in listed[:MOST_ASSETS] if isinstance(listed, list) else ():
+        asset_id = str(asset.get("id"))
+        try:
+            files = iconik.files(asset_id, signed=True)
+        except NotFound:
+            # The index that is searched lags behind.
+            continue
+        for file in files:
+            is_there = file.storage_id == storage.id and file.file_set_status in (ACTIVE, None)
+            if is_there and (file.type, file.status) == ("FILE", "CLOSED"):
+                return replace(file, url=file.url or iconik.download_url(asset_id, file.id))
+    return None
+
+
+def _try(settings: Settings, storage: Storage, file: File) -> Iterator[Finding]:
+    if settings.b2_key:
+        yield _ask(BY_KEY, settings, storage, file)
+    if file.url:
+        yield _ask(BY_URL, replace(settings, b2_key=None, b2_key_id=None), storage, file)
+    elif settings.b2_key:
+        yield note(BY_URL, "iconik offers none, which the application key makes up for")
+    elif settings.b2_check == "required":
+        yield wrong(BY_URL, f"iconik offers none, so nothing is deleted: {SET_KEY}")
+    else:
+        yield note(BY_URL, f"iconik offers none, so its records alone decide: {SET_KEY}")
+
+
+def _ask(what: str, settings: Settings, storage: Storage, file: File) -> Finding:
+    bucket = Bucket(settings)
+    try:
+        said = bucket.confirm(storage, [Pair(file, file)], lambda _: "")
+    except BucketUnavailable as error:
+        return wrong(what, f"{error}: see the way out of this machine")
+    finally:
+        bucket.close()
+    if said.objection:
+        return wrong(what, said.objection)
+    return ok(what, f"confirms '{file.original_name}' on '{storage.name}'")

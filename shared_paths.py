@@ -1,0 +1,168 @@
+"""File sets on LucidLink that refer to one file: which of them may be deleted. Pure: no I/O.
+
+Formats and versions of an asset may refer to one file on LucidLink. To delete one of their file
+sets deletes the file of all.
+"""
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from custody import Safe, Unproven, Verdict
+from disputes import REMEDIES, Doubt, Remedy
+from matching import Place, parts
+from records import File, Format
+
+
+class _Shared(NamedTuple):
+    """A file of a file set that another one refers to as well, and its record there."""
+
+    file: File
+    other: File
+
+
+# By the id of the other file set.
+_Others = dict[str, _Shared]
+# By path, and by the id of their file set, some of the files there.
+_Index = dict[Place, dict[str, File]]
+
+
+def unlisted(formats: Iterable[Format], files: Iterable[File], storage_id: str) -> list[File]:
+    """The files on a storage that aren't deleted, and whose format isn't among those listed.
+
+    Args:
+        formats: all formats of the asset that iconik lists.
+        files: all files of the asset, on all storages.
+        storage_id: the storage to look on.
+    """
+    listed = {each.id for each in formats}
+    here = [file for file in files if file.storage_id == storage_id and not file.is_deleted]
+    return [file for file in here if file.format_id not in listed and file.type != "DIRECTORY"]
+
+
+def guard_shared_paths(
+    verdicts: Mapping[str, Sequence[Verdict]],
+    files: Iterable[File],
+    ll_storage_id: str,
+    formats: Iterable[Format] = (),
+) -> dict[str, list[Verdict]]:
+    """Keep file sets that share a file on LucidLink with one that stays.
+
+    Args:
+        verdicts: by format name, those on its file sets on LucidLink.
+        files: all files of the asset, on all storages. Those whose file set is deleted already are
+            passed over.
+        ll_storage_id: the LucidLink storage.
+        formats: all formats of the asset that iconik lists, to name that of the other file set.
+
+    Returns:
+        The verdicts, with ``Unproven`` in place of each ``Safe`` whose file set shares a file with
+        one that isn't ``Safe``. Its remedy is the weakest of those that the other file sets need;
+        'none' if one of them is not in ``verdicts``.
+    """
+    names = {each.id: each.name for each in formats}
+    others = _others(
+        file for file in files if file.storage_id == ll_storage_id and not file.is_deleted
+    )
+    told: dict[str, Verdict] = {}
+    for each in (each for several in verdicts.values() for each in several):
+        if each.file_set_id not in told or isinstance(each, Unproven):
+            told[each.file_set_id] = each
+    found = dict(told)
+    before: dict[str, Verdict] = {}
+    # What is kept may share a file with one that was to go.
+    while found != before:
+        before = dict(found)
+        for file_set_id, verdict in told.items():
+            if isinstance(verdict, Safe):
+                doubt = _doubt(others.get(file_set_id, {}), told, before, names)
+                found[file_set_id] = Unproven(file_set_id, *doubt) if doubt else verdict
+    return {
+        name: [found[each.file_set_id] if isinstance(each, Safe) else each for each in several]
+        for name, several in verdicts.items()
+    }
+
+
+def _doubt(
+    others: _Others,
+    told: Mapping[str, Verdict],
+    found: Mapping[str, Verdict],
+    names: Mapping[str, str],
+) -> Doubt | None:
+    """Why a file set may not go, in view of the verdicts on others; None if it may.
+
+    Args:
+        told: the verdicts on file sets by themselves.
+        found: those in view of each other, as far as they are known.
+    """
+    doubts = []
+    for other_id, shared in others.items():
+        other = found.get(other_id)
+        if isinstance(other, Safe):
+            continue
+        remedy: Remedy = other.remedy if other else "none"
+        why = "which is not proven safe" if other else "which this click is not about"
+        # One that is kept for a third one's sake explains less.
+        is_derived = isinstance(told.get(other_id), Safe)
+        which = ", ".join(filter(None, (names.get(shared.other.format_id), other_id)))
+        label = shared.file.label
+        reason = f"{label} also belongs to another file set on LucidLink ({which}), {why}"
+        doubts.append((REMEDIES.index(remedy), is_derived, Doubt(reason, remedy)))
+    return min(doubts)[-1] if doubts else None
+
+
+def _others(files: Iterable[File]) -> dict[str, _Others]:
+    """By file set, the others that would lose a file with it."""
+    # In the order of paths, so that the same file is told whatever the order of records.
+    placed = sorted(
+        ((_path(file), file) for file in files), key=lambda each: (each[0], each[1].label)
+    )
+    by_path: _Index = defaultdict(dict)
+    by_directory: _Index = defaultdict(dict)
+    for path, file in placed:
+        by_path[path][file.file_set_id] = file
+        by_directory[path[:-1]].setdefault(file.file_set_id, file)
+    below = _below(placed)
+    found: dict[str, _Others] = defaultdict(dict)
+
+    def shares(file: File, other: File) -> None:
+        if file.file_set_id != other.file_set_id:
+            found[file.file_set_id].setdefault(other.file_set_id, _Shared(file, other))
+
+    for path, record in placed:
+        for other in by_path[path].values():
+            shares(record, other)
+        if record.type == "SEQUENCE":
+            # Its frames lie beside it, and their names aren't known.
+            for file in by_directory[path[:-1]].values():
+                shares(file, record)
+        elif record.type == "DIRECTORY":
+            inside = below[path]
+            for other in inside.values():
+                shares(record, other)
+            own = inside.get(record.file_set_id)
+            if own is None or own.type == "DIRECTORY":
+                # What is in it belongs to it, and isn't listed.
+                for file in inside.values():
+                    shares(file, record)
+    return found
+
+
+def _below(placed: Sequence[tuple[Place, File]]) -> _Index:
+    """By directory, and by file set, a file that lies below; only a directory if there is none."""
+    below: _Index = defaultdict(dict)
+    if any(file.type == "DIRECTORY" for _, file in placed):
+        for path, file in sorted(placed, key=lambda each: each[1].type == "DIRECTORY"):
+            for cut in range(len(path)):
+                below[path[:cut]].setdefault(file.file_set_id, file)
+    return below
+
+
+def _path(file: File) -> Place:
+    """Where a file lies, its name included; the same for all that may be one file.
+
+    Some file systems take capitals for small letters, so names that only differ in that may be one.
+    """
+    path = "/".join(("", *parts(f"{file.directory_path}/{file.name}")))
+    return parts(posixpath.normpath(path).casefold())

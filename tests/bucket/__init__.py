@@ -1,0 +1,1 @@
+"""Tests of the package that asks B2 itself."""
