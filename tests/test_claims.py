@@ -306,6 +306,17 @@ def test_a_deletion_that_has_begun_is_brought_to_its_end_whoever_is_newer(
     ]
 
 
+def test_accepted_deletions_are_verified_when_they_are_due(engine: sa.Engine) -> None:
+    claims, _ = clicked_for(engine, ["a1", "a2", "a3"], action="remove")
+    for due, held in enumerate(claims.take(3, NOW)):
+        claims.note(held, "verifying", {"ORIGINAL": REMOVED}, NOW - due)
+    assert [each.asset_id for each in claims.accepted(2, NOW)] == ["a3", "a2"]
+    assert [each.asset_id for each in claims.accepted(9, NOW - 1)] == ["a3", "a2"]
+    (first, *_) = claims.accepted(9, NOW)
+    assert (first.formats, first.outcomes["ORIGINAL"][0]) == (("ORIGINAL",), "removed")
+    assert claims.take(9, NOW) == []
+
+
 # Crashes
 
 
