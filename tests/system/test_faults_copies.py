@@ -21,7 +21,7 @@ def desk_environment() -> dict[str, str]:
 def refusal(desk: Desk, target_id: str) -> str:
     """What the report says where iconik refuses to copy."""
     return (
-        f"could not copy ORIGINAL of 1 assets to storage {target_id}: iconik answered 409: This is "
+        f"could not copy ORIGINAL of 1 assets to storage {target_id}: iconik answered 400: This is "
         "a fault that was asked for"
     )
 
@@ -121,7 +121,7 @@ def test_a_record_on_b2_that_proves_nothing_deletes_nothing(desk: Desk) -> None:
         doubt: desk.asset(b2=[{**CLIP[0], **record}], lucidlink=CLIP)
         for doubt, record in RECORDS.items()
     }
-    desk.let("status:409", "POST", BULK, times=len(clips))
+    desk.let("status:400", "POST", BULK, times=len(clips))
     clicked = {doubt: desk.click("remove", clip) for doubt, clip in clips.items()}
     refused = refusal(desk, desk.simulator.b2_storage_id)
     assert reasons(desk, clicked, "kept") == {
@@ -244,7 +244,7 @@ def test_a_copy_to_lucidlink_that_brought_nothing_has_failed(desk: Desk) -> None
 
 def test_a_copy_to_lucidlink_that_is_refused_has_failed(desk: Desk) -> None:
     clip = desk.asset(b2=CLIP)
-    desk.let("status:409", "POST", BULK)
+    desk.let("status:400", "POST", BULK)
     told = only_problem(desk.do("add", clip), "failed")
     refused = refusal(desk, desk.simulator.ll_storage_id)
     assert told == f"the copy to LucidLink ended, but the file is not there: {refused}"

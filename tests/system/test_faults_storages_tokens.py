@@ -273,9 +273,8 @@ def test_what_was_marked_but_not_purged_for_want_of_a_token_is_told(alone: Desk)
         f"could not purge file set {file_set['id']} of asset {both}"
     )
     assert only_problem(report, "failed").startswith(
-        f"its deletion was not finished: file set {file_set['id']} may lie in iconik's delete "
-        "queue, proven safe on B2 when it was marked: restore it there, or purge it if nobody has "
-        "edited it since"
+        f"its deletion was not finished: file set {file_set['id']} may be in iconik's delete "
+        "queue: restore it there before iconik empties the queue, or click again"
     )
     assert alone.on_lucidlink(both) == ["clip.mov"]
 

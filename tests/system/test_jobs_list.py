@@ -66,7 +66,10 @@ def test_a_remove_of_a_collection_says_what_was_kept_and_why(desk: Desk) -> None
     job = end_of(desk, desk.click("remove", collection_ids=[top]))
     assert job["title"] == "Remove from LucidLink: 2 assets (top)"
     assert job["status"] == "FINISHED_WITH_WARNING"
-    assert job["message"] == f"kept 1: {EDITED}. In all: 2 assets, 1 removed, 1 kept"
+    assert (
+        job["message"]
+        == f"kept 1: {EDITED}. In all: 2 assets, 1 removed, 1 kept. Proven: 1 by checksum"
+    )
     assert (job["object_id"], job["object_type"]) == (top, "collections")
 
 
