@@ -87,16 +87,16 @@ def test_paths_that_are_none(desk: Desk) -> None:
     assert desk.ask("GET", "files/v1/storages").status_code == 404, "without the last slash"
 
 
-def test_storages_are_filtered(desk: Desk) -> None:
+def test_storages_are_filtered(own_desk: Desk) -> None:
     def names(**params: str) -> set[str]:
-        found = desk.get("files/v1/storages/", per_page=100, **params)["objects"]
+        found = own_desk.get("files/v1/storages/", per_page=100, **params)["objects"]
         return {each["name"] for each in found}
 
     assert names() >= {"B2", "LucidLink"}
     assert names(method="B2") == {"B2"}
     assert names(name="LucidLink") == {"LucidLink"}
-    assert names(id=desk.ll_id, purpose="FILES") == {"LucidLink"}
-    assert names(ids=f"{desk.b2_id},{desk.ll_id}") == {"B2", "LucidLink"}
+    assert names(id=own_desk.ll_id, purpose="FILES") == {"LucidLink"}
+    assert names(ids=f"{own_desk.b2_id},{own_desk.ll_id}") == {"B2", "LucidLink"}
     assert names(purpose="PROXIES") == set()
 
 
