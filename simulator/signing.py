@@ -39,7 +39,8 @@ class Signer:
         }
         path = f"/bucket/{bucket.bucket_name}/{key}"
         query["X-Amz-Signature"] = self._sign(METHOD, path, query)
-        return f"{host}{quote(path)}?{urlencode(query)}"
+        # A name may be no text, as those of files may be.
+        return f"{host}{quote(path, errors='surrogateescape')}?{urlencode(query)}"
 
     def refuse(self, method: str, path: str, query: dict[str, str]) -> tuple[str, str] | None:
         """What is wrong with a request: S3's error code and a message; None if it may pass.
@@ -63,4 +64,4 @@ class Signer:
 
     def _sign(self, method: str, path: str, query: dict[str, str]) -> str:
         text = "\n".join((method, path, urlencode(sorted(query.items()))))
-        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._key, text.encode(errors="surrogateescape"), hashlib.sha256).hexdigest()
