@@ -110,7 +110,9 @@ def read(
         NotFound: there is no such list.
     """
     seen: set[object] = set()
-    for reading in range(1, READINGS + 1):
+    reading = 0
+    while True:
+        reading += 1
         tally = _Tally()
         for page in _pages(ask, call, root, url, params, side_by_side):
             tally.add(page)

@@ -64,4 +64,6 @@ class Signer:
 
     def _sign(self, method: str, path: str, query: dict[str, str]) -> str:
         text = "\n".join((method, path, urlencode(sorted(query.items()))))
-        return hmac.new(self._key, text.encode(errors="surrogateescape"), hashlib.sha256).hexdigest()
+        return hmac.new(
+            self._key, text.encode(errors="surrogateescape"), hashlib.sha256
+        ).hexdigest()

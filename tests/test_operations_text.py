@@ -44,6 +44,14 @@ def test_who_clicked_is_said_and_how_often() -> None:
     assert "  clicked by  user unknown" in said(user_id=None)
 
 
+def test_what_proved_the_removed_formats_is_counted() -> None:
+    counts = {"assets": 3, "removed": 3, "by_checksum": 2, "by_size": 1, "by_records": 1}
+    lines = said(counts=counts)
+    assert "  in all      3 assets, 3 removed" in lines
+    proven = "2 by checksum, 1 by size, 1 of them by iconik's records alone"
+    assert f"  proven      {proven}" in lines
+
+
 def test_a_running_operation_has_not_ended() -> None:
     assert "  recorded    then, ended not yet" in said()
 

@@ -142,6 +142,11 @@ def test_what_is_due_is_looked_at_next() -> None:
 UNLISTED = "a newer click, whose assets iconik has yet to list: some may be the same"
 
 
+def test_deletions_that_iconik_is_still_to_carry_out_are_waited_for() -> None:
+    (line,) = waits(running(), progress={"verifying": 2})
+    assert line == "iconik to carry out the deletions of 2 assets"
+
+
 def test_what_waits_until_a_newer_click_is_listed_waits_for_nothing_else() -> None:
     states = {"copying": 1, "settling": 1, "waiting": 1}
     lines = waits(running(), progress=states, copies_under_way=1, is_newer_unlisted=True)

@@ -138,3 +138,19 @@ def test_what_iconik_says_in_two_ways_about_either_side_proves_nothing(
     ((verdict,),) = found.verdicts.values()
     assert not isinstance(verdict, Safe)
     assert verdict.reason == f"iconik counts 2 files in file set {disputed}, and lists 1"
+
+
+@pytest.mark.parametrize(("by_checksum", "is_safe"), [(False, False), (True, True)])
+def test_where_a_checksum_is_required_that_of_the_bucket_counts(
+    engine: sa.Engine, iconik: FakeIconik, by_checksum: bool, is_safe: bool
+) -> None:
+    claims = Claims(engine, expanded(engine, a_click("remove")), a_term(engine))
+    removal = a_removal(
+        iconik,
+        claims,
+        confirm=lambda asset_id, safe: Confirmation("key", by_checksum=by_checksum),
+        require_checksum=True,
+    )
+    found = prove(removal, ASSET, judge_original)
+    assert found
+    assert isinstance(found.verdicts["ORIGINAL"][0], Safe) is is_safe

@@ -317,6 +317,15 @@ def test_every_version_of_a_format_must_be_safe(
     assert deletions(iconik) == DELETION
 
 
+def test_a_file_of_a_format_that_no_list_names_is_not_passed_over(
+    iconik: FakeIconik, held: Held, claims: Claims
+) -> None:
+    iconik.has(on_b2(), on_ll("old.mov", format_id="format-lost"))
+    outcome = look(iconik, held, claims).outcomes["ORIGINAL"]
+    assert outcome.kind == "kept"
+    assert outcome.reason.startswith("old.mov is on LucidLink, but iconik does not list the format")
+
+
 def test_file_set_statuses_are_asked_for_where_files_lack_them(
     iconik: FakeIconik, held: Held, claims: Claims
 ) -> None:
