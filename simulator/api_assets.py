@@ -35,6 +35,7 @@ class AssetsApi:
     def __init__(self, simulation: Simulation) -> None:
         self._library = simulation.library
         self._settings = simulation.settings
+        self._rights = simulation.rights
 
     @operation("GET", "/assets/v1/assets/<asset_id>/", "can_read_assets")
     def get_asset(self, asset_id: str) -> Json:
@@ -60,7 +61,9 @@ class AssetsApi:
         found = [
             (each, kind)
             for each, kind in contents.items()
-            if kind in types and (ids is None or each in ids)
+            if kind in types
+            and (ids is None or each in ids)
+            and self._rights.may_see(request.environ["simulator.token"], each)
         ]
         return paging.numbered(found, self._listed)
 

@@ -39,6 +39,7 @@ class FilesApi:
         self._copies = simulation.copies
         self._deletions = simulation.deletions
         self._signer = simulation.signer
+        self._rights = simulation.rights
 
     # Storages
 
@@ -102,6 +103,7 @@ class FilesApi:
         ids = self._assets_of(
             wanted["object_type"], [each.lower() for each in wanted["object_ids"]]
         )
+        self._check_sight(ids)
         return {"job_id": self._copies.ask(wish, ids).id}, 202
 
     # What is where
@@ -158,6 +160,7 @@ class FilesApi:
     @operation("GET", f"{ASSET}/files/", "can_read_files")
     def list_files(self, asset_id: str) -> Json:
         """Get all files of an asset, on all storages."""
+        self._rights.note_reading(request.environ["simulator.token"], asset_id)
         asset = self._asset(asset_id)
         return paging.by_last_id(self._shown(asset.files()), self._view(), asset.cut_list)
 
@@ -234,7 +237,14 @@ class FilesApi:
     def _queued(self) -> list[FileSet]:
         ids = checks.body({"ids": checks.ids(1, 500)}, required=("ids",))["ids"]
         queue = self._library.delete_queue
-        return [queue[each.lower()] for each in ids if each.lower() in queue]
+        queued = [queue[each.lower()] for each in ids if each.lower() in queue]
+        self._check_sight(each.asset_id for each in queued)
+        return queued
+
+    def _check_sight(self, asset_ids: Iterable[str]) -> None:
+        token = request.environ["simulator.token"]
+        if not all(self._rights.may_see(token, each) for each in asset_ids):
+            raise forbidden("You do not have access to all of these objects")
 
     # Look-ups
 

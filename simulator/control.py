@@ -44,6 +44,7 @@ def blueprint(simulation: Simulation, gate: Gate) -> Blueprint:
         ("DELETE", "/faults", room.clear_faults),
         ("POST", "/tokens", room.add_token),
         ("DELETE", "/tokens/<token>", room.revoke_token),
+        ("PUT", "/users/<user_id>/hidden", room.hide),
         ("POST", "/click", room.click),
         ("POST", "/collections", room.add_collection),
         ("POST", "/collections/<collection_id>/contents", room.put_into_collection),
@@ -169,12 +170,18 @@ class Control:
         wanted = _body()
         roles = wanted.get("roles")
         value = str(wanted.get("token", new_id()))
-        self._simulation.tokens[value] = Token(value, None if roles is None else frozenset(roles))
+        granted = None if roles is None else frozenset(map(str, roles))
+        self._simulation.tokens[value] = Token(value, granted, wanted.get("user_id"))
         return answer({"token": value, "roles": roles}, 201)
 
     def revoke_token(self, token: str) -> Response:
         """Let a token expire."""
         self._simulation.tokens.pop(token, None)
+        return answer(None)
+
+    def hide(self, user_id: str) -> Response:
+        """Hide assets from a user."""
+        self._simulation.rights.hide(user_id, _body().get("asset_ids", []))
         return answer(None)
 
     # What people do in iconik

@@ -12,17 +12,26 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from flask import request
+
 from simulator import media
 from simulator.library import Library
 from simulator.objects import Objects
 from simulator.records import Asset, File, FileSet, Json, iso
 from simulator.refusals import Refusal, forbidden, not_found
+from simulator.rights import Rights
 from simulator.settings import Settings
 
 
 @dataclass(frozen=True)
 class Deletion:
-    """One deletion, and whether nothing could be lost by it. ``step`` is 'delete' or 'purge'."""
+    """One deletion, and whether it was right.
+
+    Attributes:
+        step: 'delete' or 'purge'.
+        proven: whether nothing could be lost by it.
+        permitted: whether it was within the rights of whoever asked for it.
+    """
 
     time: str
     step: str
@@ -32,6 +41,7 @@ class Deletion:
     storage_id: str
     proven: bool
     reason: str
+    permitted: bool
 
     def json(self) -> Json:
         """As the control API shows it."""
@@ -46,12 +56,14 @@ class Deletions:
         library: Library,
         settings: Settings,
         objects: Objects,
+        rights: Rights,
         b2_id: str,
         lucidlink_id: str,
     ) -> None:
         self._library = library
         self._settings = settings
         self._objects = objects
+        self._rights = rights
         self._b2_id = b2_id
         self._lucidlink_id = lucidlink_id
         self.seen: list[Deletion] = []
@@ -113,10 +125,11 @@ class Deletions:
                 self.purge(file_set)
 
     def summary(self) -> Json:
-        """How many deletions were looked at, and how many could have lost something."""
+        """How many deletions were looked at, and how many were not right."""
         return {
             "checked": len(self.seen),
             "unproven": sum(not each.proven for each in self.seen),
+            "forbidden": sum(not each.permitted for each in self.seen),
         }
 
     def _check_allowed(self, file_set: FileSet) -> None:
@@ -138,17 +151,18 @@ class Deletions:
             path.unlink(missing_ok=True)
 
     def _judge(self, step: str, file_set: FileSet) -> None:
-        reason = self._danger(file_set)
+        reason, asset_id = self._danger(file_set), file_set.asset_id
         self.seen.append(
             Deletion(
                 time=iso(time.time()),
                 step=step,
-                asset_id=file_set.asset_id,
+                asset_id=asset_id,
                 file_set_id=file_set.id,
                 format=file_set.format.name,
                 storage_id=file_set.storage.id,
                 proven=not reason,
                 reason=reason or "every file has a twin on B2",
+                permitted=self._rights.may_delete(request.environ["simulator.token"], asset_id),
             )
         )
 

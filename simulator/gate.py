@@ -36,10 +36,16 @@ LOST = 0
 
 @dataclass(frozen=True)
 class Token:
-    """Who asks; ``roles`` None means all."""
+    """Who asks.
+
+    Attributes:
+        roles: None means all.
+        user_id: None for a token of the application, which sees every asset.
+    """
 
     value: str
     roles: frozenset[str] | None = None
+    user_id: str | None = None
 
 
 class Seen(NamedTuple):
@@ -127,12 +133,14 @@ class Gate:
         faults: RequestFaults,
         app_id: str,
         tokens: dict[str, Token],
+        may_see: Callable[[Token, str], bool],
     ) -> None:
         self._app = app
         self._settings = settings
         self._faults = faults
         self._app_id = app_id
         self._tokens = tokens
+        self._may_see = may_see
         self._window = Window(lambda: (int(settings.rate_limit), settings.rate_window))
         self.log = Log()
 
@@ -171,6 +179,8 @@ class Gate:
             return answer.error(429, "Rate limit exceeded")
         if not environ["PATH_INFO"].endswith("/"):
             return answer.error(404, "The requested URL was not found")
+        if not all(self._may_see(token, each) for each in ID.findall(environ["PATH_INFO"])):
+            return answer.error(403, "You do not have access to this object")
         environ["simulator.token"] = token
         if not (fault and fault.after):
             parts = self._app(environ, answer)

@@ -47,6 +47,7 @@ def create_app(simulation: Simulation) -> BucketGate:
         faults=simulation.request_faults,
         app_id=simulation.app_id,
         tokens=simulation.tokens,
+        may_see=simulation.rights.may_see,
     )
     buckets = BucketGate(
         gate,

@@ -12,6 +12,7 @@ from simulator.gate import Token
 from simulator.library import Library
 from simulator.objects import Objects
 from simulator.records import Storage
+from simulator.rights import Rights
 from simulator.settings import Settings
 from simulator.signing import Signer
 
@@ -49,12 +50,18 @@ class Simulation:
         self.bucket_faults = BucketFaults()
         self.copy_faults = CopyFaults()
         self.tokens = {self.token: Token(self.token)}
+        self.rights = Rights()
         self.copies = Copies(self.library, self.settings, self.copy_faults)
         self.objects = Objects(self.library)
         self.keyring = Keyring()
         self.signer = Signer(self.settings)
         self.deletions = Deletions(
-            self.library, self.settings, self.objects, self.b2.id, self.lucidlink.id
+            self.library,
+            self.settings,
+            self.objects,
+            self.rights,
+            self.b2.id,
+            self.lucidlink.id,
         )
 
     def storage(self, key: str) -> Storage | None:

@@ -1,0 +1,38 @@
+"""Who may see which asset, and whether a deletion stays within that."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from simulator.gate import Token
+
+
+class Rights:
+    """Every user sees every asset that isn't hidden from them; the application sees all of them."""
+
+    def __init__(self) -> None:
+        self._hidden: dict[str, frozenset[str]] = {}
+        self._read_by: defaultdict[str, set[str]] = defaultdict(set)
+
+    def hide(self, user_id: str, asset_ids: Iterable[str]) -> None:
+        """Hide these assets from a user, and no others."""
+        self._hidden[user_id] = frozenset(asset_ids)
+
+    def may_see(self, token: Token, object_id: str) -> bool:
+        """Whether a token may see an object."""
+        return token.user_id is None or object_id.lower() not in self._hidden.get(token.user_id, ())
+
+    def note_reading(self, token: Token, asset_id: str) -> None:
+        """Remember that a token has read the files of an asset."""
+        if token.user_id is not None:
+            self._read_by[asset_id].add(token.user_id)
+
+    def may_delete(self, token: Token, asset_id: str) -> bool:
+        """Whether a token may delete files of an asset.
+
+        The application acts for users. Of an asset that is hidden from anybody, it may delete only
+        what a user has read.
+        """
+        if token.user_id is not None:
+            return self.may_see(token, asset_id)
+        is_hidden = any(asset_id in hidden for hidden in self._hidden.values())
+        return not is_hidden or bool(self._read_by[asset_id])
