@@ -1,17 +1,21 @@
 """The database that holds the operations: how it is opened, and how it is written to."""
 
+import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed, wait_random
+
+from errors import SettingsError
 
 # Any constant will do, as long as no other program takes the same one.
 POSTGRES_WRITING = 7_402_119_301
@@ -27,6 +31,17 @@ SERVER_LIMITS = {
     "tcp_user_timeout": 30_000,
 }
 
+# The SQLite files that this process and those before its fork have opened, by their real path.
+_opened: dict[str, os.stat_result] = {}
+
+
+class FileReplaced(SQLAlchemyError):
+    """The SQLite file is no longer the one that was opened; the message says what to do."""
+
+
+class FileDamaged(SQLAlchemyError):
+    """The SQLite file is no sound database any more; the message says what to do."""
+
 
 def connect(url: str, patience: float, *, is_all_vital: bool = True) -> sa.Engine:
     """Open a database.
@@ -40,14 +55,23 @@ def connect(url: str, patience: float, *, is_all_vital: bool = True) -> sa.Engin
 
     Raises:
         OSError: the SQLite file can't be created.
+        FileReplaced: it was deleted or replaced since it was first opened.
         SQLAlchemyError: it can't be used.
+        SettingsError: it has several names.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return _connect_to_postgres(parsed, patience)
-    _make_private(parsed.database or "")
-    turns = _Turns(patience, is_eager=is_all_vital)
+    path = real_path(parsed)
+    check_file(path)
+    _make_private(path)
+    turns = _Turns(path, patience, is_eager=is_all_vital)
     engine = sa.create_engine(url, execution_options={TURNS: turns})
+
+    @sa.event.listens_for(engine, "do_connect")
+    def check(*_: Any) -> None:
+        # SQLite would make an empty file.
+        check_file(path)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
@@ -60,7 +84,36 @@ def connect(url: str, patience: float, *, is_all_vital: bool = True) -> sa.Engin
         connection.create_function("unixepoch", 1, lambda _: time.time())
 
     _write_ahead(engine, patience)
+    _opened.setdefault(path, Path(path).stat())
     return engine
+
+
+def real_path(url: sa.URL) -> str:
+    """The path of a SQLite file without symbolic links, as SQLite names its journals."""
+    return os.path.realpath(url.database or "")
+
+
+def check_file(path: str) -> None:
+    """See that a SQLite file is still the one that was opened.
+
+    SQLite would go on with a file that has no name any more, or put a journal to a file that is not
+    its own. So nothing opens another one before the service is started anew.
+
+    Raises:
+        FileReplaced: it isn't.
+    """
+    opened = _opened.get(path)
+    if opened is None:
+        return
+    try:
+        if os.path.samestat(opened, Path(path).stat()):
+            return
+    except FileNotFoundError:
+        pass
+    raise FileReplaced(
+        f"the database file was deleted or replaced while the service runs: put {path} back as it "
+        "was, or stop the service, and start it when the file is there that it is to use"
+    )
 
 
 def engine_url(url: str, patience: float) -> str:
@@ -70,6 +123,34 @@ def engine_url(url: str, patience: float) -> str:
         return url
     limits = {name: str(value) for name, value in _client_limits(parsed, patience).items()}
     return parsed.update_query_dict(limits).render_as_string(hide_password=False)
+
+
+def check_pages(url: str, largest: int) -> None:
+    """Read a SQLite file whole, and see that it is a sound database.
+
+    Args:
+        largest: of how many bytes a file may be to be read.
+
+    Raises:
+        FileDamaged: it isn't.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return
+    path = real_path(parsed)
+    if Path(path).stat().st_size > largest:
+        return
+    # A connection of its own: others may not read again what they have read before.
+    with closing(sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True)) as connection:
+        try:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            found = str(error)
+    if found != "ok":
+        raise FileDamaged(
+            f"the database file is damaged ({' '.join(found.split())}): stop the service, and put "
+            f"a backup in place of {path}"
+        )
 
 
 def _connect_to_postgres(url: sa.URL, patience: float) -> sa.Engine:
@@ -109,6 +190,11 @@ def _make_private(path: str) -> None:
     """Have a SQLite file and its journals readable by their owner alone, whatever they were."""
     # New journals get the file's own mode from SQLite.
     Path(path).touch(mode=0o600)
+    if Path(path).stat().st_nlink > 1:
+        raise SettingsError(
+            f"DATABASE_URL is a file that has a second name (a hard link): {path}; SQLite keeps a "
+            "journal for each name, and two services would destroy it: remove one of the names"
+        )
     for suffix in ("", "-wal", "-shm"):
         # Another process may just have taken a journal away.
         with suppress(FileNotFoundError):
@@ -153,6 +239,8 @@ def writing(engine: sa.Engine, *, is_vital: bool = False) -> Iterator[sa.Connect
     ):
         turns.begin(connection, deadline)
         yield connection
+        # Last of all: what is written to a file that nobody finds any more is lost.
+        check_file(turns.path)
 
 
 @dataclass(frozen=True)
@@ -163,10 +251,12 @@ class _Turns:
     for long loses to who comes anew. So of a process but one waits for it.
 
     Attributes:
+        path: the real path of the file.
         patience: seconds to wait.
         is_eager: whether to look all the time, and so to be first.
     """
 
+    path: str
     patience: float
     is_eager: bool
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from database import connect
+from database import FileReplaced, check_file, connect, real_path
 
 # Any constant will do, as long as no other program takes the same one.
 POSTGRES_EXECUTOR = 7_402_119_302
@@ -24,7 +24,9 @@ def only_one(database_url: str) -> Iterator[Callable[[], bool] | None]:
     """
     url = sa.make_url(database_url)
     if url.get_backend_name() == "sqlite":
-        descriptor = os.open(f"{url.database}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        # Whichever link leads to the file, there is one lock.
+        database = real_path(url)
+        descriptor = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             # Whoever can read it can lock it.
             os.fchmod(descriptor, 0o600)
@@ -32,7 +34,7 @@ def only_one(database_url: str) -> Iterator[Callable[[], bool] | None]:
         except BlockingIOError:
             yield None
         else:
-            yield lambda: _is_same_file(descriptor, f"{url.database}.lock")
+            yield lambda: _is_same_file(descriptor, f"{database}.lock") and _is_there(database)
         finally:
             os.close(descriptor)
         return
@@ -54,6 +56,15 @@ def _is_same_file(descriptor: int, path: str) -> bool:
         return os.path.samestat(os.fstat(descriptor), Path(path).stat())
     except FileNotFoundError:
         return False
+
+
+def _is_there(database: str) -> bool:
+    """Whether the database is the one that was opened."""
+    try:
+        check_file(database)
+    except FileReplaced:
+        return False
+    return True
 
 
 def _is_alive(connection: sa.Connection) -> bool:

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from database import connect, writing
+from database import FileDamaged, FileReplaced, check_pages, connect, writing
+from errors import SettingsError
 
 PATIENCE = 0.1
 
@@ -170,6 +171,84 @@ def test_writers_take_turns(path: Path) -> None:
 def test_a_file_that_cannot_be_made_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="ledger"):
         connect(f"sqlite:///{tmp_path / 'nowhere' / 'ledger.sqlite'}", PATIENCE)
+
+
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_nothing_is_written_once_the_file_is_gone_or_another(
+    engine: sa.Engine, path: Path, tmp_path: Path, is_replaced: bool
+) -> None:
+    make_table(engine)
+    away = path.rename(tmp_path / "away")
+    if is_replaced:
+        path.touch()
+
+    def write() -> None:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("INSERT INTO thing VALUES (1)")
+
+    with pytest.raises(FileReplaced, match="was deleted or replaced while the service runs"):
+        write()
+    away.rename(path)
+    assert count(engine) == 0
+    write()
+    assert count(engine) == 1
+
+
+def test_a_file_that_is_gone_is_not_made_anew(path: Path) -> None:
+    engine = connect(f"sqlite:///{path}", PATIENCE)
+    engine.dispose()
+    path.unlink()
+    for again in (lambda: connect(f"sqlite:///{path}", PATIENCE), engine.connect):
+        with pytest.raises(FileReplaced):
+            again()
+    assert not path.exists()
+
+
+def test_a_link_to_the_file_is_the_file(engine: sa.Engine, path: Path, tmp_path: Path) -> None:
+    make_table(engine)
+    (tmp_path / "link").symlink_to(path)
+    other = connect(f"sqlite:///{tmp_path / 'link'}", PATIENCE)
+    assert count(other) == 0
+    other.dispose()
+    path.rename(tmp_path / "away")
+    with pytest.raises(FileReplaced):
+        connect(f"sqlite:///{tmp_path / 'link'}", PATIENCE)
+
+
+def test_a_file_with_a_second_name_is_refused(path: Path, tmp_path: Path) -> None:
+    path.touch()
+    (tmp_path / "other").hardlink_to(path)
+    with pytest.raises(SettingsError, match="remove one of the names"):
+        connect(f"sqlite:///{path}", PATIENCE)
+
+
+@pytest.mark.parametrize("start", [0, 4096], ids=["head", "page"])
+def test_a_damaged_file_is_told_on_one_line(engine: sa.Engine, path: Path, start: int) -> None:
+    make_table(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    check_pages(str(engine.url), 1_000_000)
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(b"\xff" * 100)
+    with pytest.raises(FileDamaged, match="the database file is damaged") as damaged:
+        check_pages(str(engine.url), 1_000_000)
+    assert "\n" not in str(damaged.value)
+
+
+def test_a_file_that_would_take_too_long_to_read_is_not_read(engine: sa.Engine, path: Path) -> None:
+    make_table(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = path.stat().st_size
+    path.write_bytes(b"\xff" * size)
+    check_pages(str(engine.url), size - 1)
+    with pytest.raises(FileDamaged):
+        check_pages(str(engine.url), size)
+
+
+def test_the_pages_of_postgresql_are_its_own_business() -> None:
+    check_pages("postgresql+psycopg://nowhere/none", 1)
 
 
 def test_a_file_that_another_process_keeps_locked_is_given_up(path: Path) -> None:
