@@ -32,6 +32,7 @@ def look_to_add(iconik: Iconik, held: Held, ll_storage_id: str, patience: Patien
     sight = see(iconik, held.asset_id, known)
     if sight is None:
         return vanished(held.formats)
+    held.seen = True
     look = Look()
     for name in held.formats:
         _look_at_format(name, sight, held, ll_storage_id, patience, look)

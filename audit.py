@@ -4,12 +4,13 @@ import logging
 
 import logs
 from entries import RECORDS_ALONE, Deletion, Held
+from tokens import acting_as
 
 log = logging.getLogger(logs.AUDIT)
 
 
 def deleted(held: Held, file_set_id: str, deletion: Deletion) -> None:
-    """Log that iconik has accepted the deletion of a file set from LucidLink.
+    """Log that iconik has accepted the deletion of a file set from LucidLink, right after that.
 
     At least once: after a kill between the deletion and its note in the ledger, again.
 
@@ -27,18 +28,20 @@ def deleted(held: Held, file_set_id: str, deletion: Deletion) -> None:
     retry = held.retry
     again = f", tried again by {retry.by} (retry of {retry.of})" if retry else ""
     log.info(
-        "audit: deleted %s of asset %s: file set %s, %s, clicked by user %s%s, proven %s",
+        "audit: deleted %s of asset %s: file set %s, %s, clicked by user %s%s, with %s, proven %s",
         format_name,
         held.asset_id,
         file_set_id,
         size,
         held.user_id or "unknown",
         again,
+        acting_as.get(),
         proven,
         extra={
             "details": {
                 "event": "deleted",
                 "user_id": held.user_id,
+                "token": acting_as.get(),
                 "retry_of": retry.of if retry else None,
                 "retried_by": retry.by if retry else None,
                 "asset_id": held.asset_id,

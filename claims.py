@@ -12,9 +12,12 @@ An asset of an operation is in one of these states:
 
 Before an operation touches an asset, it leaves to newer operations what they want, and waits for
 older ones that have the asset held, copying, settling or verifying. So a newer one always looks at
-what the older have left behind, and what it does is what lasts. Copies that an operation left
-behind when it was stopped, or failed, are followed by the next that is about the asset; which also
-looks for those that were asked for without an answer, and takes over deletions that have begun.
+what the older have left behind, and what it does is what lasts. Who may take over what is in
+``rivals``. While an older one has an asset, a newer one sees only whether it can see it at all.
+
+Copies that an operation left behind when it was stopped, or failed, are followed by the next that
+is about the asset; which also looks for those that were asked for without an answer, and takes over
+deletions that have begun.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,10 +26,10 @@ from typing import Any
 import sqlalchemy as sa
 
 import leftovers
-import rivals
 from entries import SOME_TIME, Deletion, Held, Memo, Operation
 from followed import Followed
 from outcomes import Outcome, merged
+from rivals import Rivals, formats_left
 from tables import TOUCHING, assets, change_assets, operations
 from turn import writing_in_term
 
@@ -101,6 +104,27 @@ class Claims:
                 held = self._hold(connection, rows, is_stopping)
             return held
 
+    def contested(self, limit: int, now_ms: int) -> list[Held]:
+        """Assets that others have in hand, and that older operations keep if this can't see them.
+
+        They are not held: there is nothing to be done with them but to look, and to note that.
+        """
+        with self._engine.connect() as connection:
+            others = Rivals(connection, self._operation)
+            rows = connection.execute(
+                sa.select(assets)
+                .where(
+                    self._mine,
+                    assets.c.state == "waiting",
+                    assets.c.due_ms <= now_ms,
+                    ~assets.c.seen,
+                    others.have_in_hand(),
+                    others.may_lose(),
+                )
+                .limit(limit)
+            )
+            return [self._held(row, self.formats) for row in rows]
+
     def accepted(self, limit: int, now_ms: int) -> list[Held]:
         """The next assets whose accepted deletions are to be verified now, at most ``limit``."""
         due = sa.select(assets).where(
@@ -119,12 +143,14 @@ class Claims:
     def _takeable(
         self, connection: sa.Connection, now_ms: int, is_stopping: bool
     ) -> sa.Select[Any]:
+        others = Rivals(connection, self._operation)
+        is_free = ~others.have_in_hand()
         # One that is to stop begins nothing: it only brings to an end what it has begun.
-        if not is_stopping and rivals.is_any_unknown(connection, self._operation):
-            is_free: sa.ColumnElement[bool] = sa.false()
-        else:
-            is_free = ~rivals.is_in_older_hands(connection, self._operation)
-        return sa.select(assets.c.asset_id, assets.c.state, assets.c.memo, assets.c.outcomes).where(
+        if not is_stopping:
+            is_known = sa.false() if others.is_any_unknown else ~others.may_take_over()
+            is_free = sa.and_(is_free, is_known)
+        columns = (assets.c.asset_id, assets.c.state, assets.c.memo, assets.c.outcomes)
+        return sa.select(*columns, assets.c.seen).where(
             self._mine,
             assets.c.state.in_(("waiting", "settling")),
             assets.c.due_ms <= now_ms,
@@ -135,7 +161,7 @@ class Claims:
         self, connection: sa.Connection, rows: Sequence[Any], is_stopping: bool
     ) -> list[Held]:
         """Hold those of some assets that aren't left to newer operations; done with the others."""
-        left = rivals.formats_left(connection, self._operation, [row.asset_id for row in rows])
+        left = formats_left(connection, self._operation, [row.asset_id for row in rows])
         held, changes = [], {}
         for row in rows:
             formats = () if is_stopping else left[row.asset_id]
@@ -157,7 +183,8 @@ class Claims:
 
     def _held(self, row: sa.Row[Any], formats: tuple[str, ...]) -> Held:
         operation, memo = self._operation, Memo.from_json(row.memo)
-        return Held(row.asset_id, formats, memo, operation.user_id, operation.retry, row.outcomes)
+        whose = (operation.user_id, operation.retry)
+        return Held(row.asset_id, formats, memo, *whose, row.outcomes, row.seen)
 
     def may_delete(self, held: Held, deletions: Mapping[str, Deletion]) -> bool:
         """Note that deletions begin, unless a newer click or a stop has come in between.
@@ -167,15 +194,20 @@ class Claims:
             deletions: by file set id.
         """
         with writing_in_term(self._engine, self._term, is_vital=True) as connection:
-            if rivals.is_any_unknown(connection, self._operation):
+            others = Rivals(connection, self._operation)
+            this = sa.select(others.may_take_over()).where(
+                self._mine, assets.c.asset_id == held.asset_id
+            )
+            if others.is_any_unknown or connection.execute(this).scalar():
                 return False
-            left = rivals.formats_left(connection, self._operation, [held.asset_id])
+            left = formats_left(connection, self._operation, [held.asset_id])
             if not {each.name for each in deletions.values()} <= set(left[held.asset_id]):
                 return False
             if self._is_stopping(connection):
                 return False
             held.memo.deleting.update(deletions)
-            change_assets(connection, self._number, {held.asset_id: {"memo": held.memo.as_json()}})
+            change = {"memo": held.memo.as_json(), "seen": held.seen}
+            change_assets(connection, self._number, {held.asset_id: change})
             return True
 
     def leave(self) -> None:
@@ -282,6 +314,7 @@ class Claims:
                 "state": state,
                 "due_ms": due_ms,
                 "memo": held.memo.as_json(),
+                "seen": held.seen,
                 "outcomes": merged(before[held.asset_id], outcomes),
             }
             for held, outcomes in looked_at

@@ -1,59 +1,48 @@
-"""Clicks as they become operations: which repeats one that runs, and how a new one is written down.
+"""Clicks as they become operations: which one is another's repetition, and how one is written down.
 
 All within one transaction, that of the recorder, which also hands the operation to the engine.
 """
 
 import sqlalchemy as sa
 
-import tokens
 from custom_action import CustomAction
 from entries import Retry
-from tables import insert_assets, operations
+from tables import inherit_sight, insert_assets, is_expanded, jobs, operations
 
 # More would keep the next click waiting.
 KNOWN_AT_ONCE = 500
 
 
-def same_running(
-    connection: sa.Connection, click: CustomAction, digest: str, sealed: str = ""
-) -> str | None:
-    """The running operation that this click repeats, told that it was asked for again.
+def not_begun(connection: sa.Connection, ll_storage_id: str, digest: str) -> str | None:
+    """The newest operation, if a click is the same and nothing of it has begun.
 
-    A click repeats nothing if something else was clicked since: that may have taken over some of
-    its assets, and have ended without what this click wants for them.
+    What has begun may have lost its token, or be aborted in iconik, without this service knowing
+    it yet; and then the click would be lost with it. An operation that does the same again finds
+    little left to do.
 
     Args:
         connection: from ``writing``.
-        digest: equal for clicks that ask for the same.
-        sealed: the click's token, encrypted; it may outlive that of the first one.
+        ll_storage_id: the click's LucidLink storage.
+        digest: equal for clicks of the same user that ask for the same, with the same token.
     """
-    found = connection.execute(
-        sa.select(operations.c.number, operations.c.id)
-        .where(
-            operations.c.digest == digest,
-            operations.c.ended_ms.is_(None),
-            # One that is being stopped would let the click come to nothing.
-            operations.c.stop_ms.is_(None),
+    newest = connection.execute(
+        sa.select(
+            operations.c.id,
+            sa.and_(
+                operations.c.digest == digest,
+                operations.c.ended_ms.is_(None),
+                operations.c.stop_ms.is_(None),
+                ~is_expanded,
+                # Once it is shown in iconik, it can be aborted there.
+                jobs.c.number.is_(None),
+            ).label("is_same"),
         )
+        .outerjoin(jobs, jobs.c.number == operations.c.number)
+        .where(operations.c.ll_storage_id == ll_storage_id)
         .order_by(operations.c.number.desc())
         .limit(1)
     ).first()
-    if found is None:
-        return None
-    newer = sa.select(operations.c.number).where(
-        operations.c.number > found.number,
-        operations.c.ll_storage_id == click.ll_storage_id,
-    )
-    if connection.execute(newer.limit(1)).first():
-        return None
-    connection.execute(
-        sa.update(operations)
-        .where(operations.c.number == found.number)
-        .values(clicks=operations.c.clicks + 1)
-    )
-    if sealed:
-        tokens.keep(connection, found.number, sealed)
-    return str(found.id)
+    return str(newest.id) if newest and newest.is_same else None
 
 
 def record(
@@ -82,7 +71,6 @@ def record(
             user_id=click.user_id,
             digest=digest,
             key=key,
-            clicks=1,
             expanded=int(is_known),
             recorded_ms=now_ms,
             retry_of=retry.of if retry else None,
@@ -92,3 +80,5 @@ def record(
     if is_known:
         number = made.inserted_primary_key[0]  # type: ignore[index]  # it has one
         insert_assets(connection, number, {each: {} for each in click.asset_ids})
+        if retry:
+            inherit_sight(connection, number)

@@ -146,7 +146,7 @@ def transport_to(settings: Settings) -> Transport:
     logging.getLogger("tokens").addHandler(logging.NullHandler())
     pacer = Pacer(settings.requests_per_second)
     return Transport(
-        settings.iconik_url, settings.iconik_id, Tokens([settings.iconik_token]), pacer
+        settings.iconik_url, settings.iconik_id, Tokens("", settings.iconik_token), pacer
     )
 
 

@@ -1,7 +1,7 @@
 """Copies: asked for in bulk, then followed to their end, which proves nothing but that it came."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from claims import Claims
@@ -49,8 +49,7 @@ def ask(
         # In the order of the click: masters first.
         for name in claims.formats:
             held = [each for each, names in wanted if name in names]
-            for start in range(0, len(held), MOST_COPIES_A_CALL):
-                some = held[start : start + MOST_COPIES_A_CALL]
+            for some in _calls(held):
                 job_id, refusal = _ask_once(iconik, route, name, some)
                 if job_id:
                     jobs[job_id] = name
@@ -94,13 +93,20 @@ def take_up(iconik: Iconik, claims: Claims, held: Held, now_ms: int) -> bool:
     return bool(running)
 
 
+def _calls(held: Sequence[Held]) -> Iterator[Sequence[Held]]:
+    """Assets that copies can be asked for by one request, which depends on who has seen them."""
+    for seen in (True, False):
+        alike = [each for each in held if each.seen is seen]
+        for start in range(0, len(alike), MOST_COPIES_A_CALL):
+            yield alike[start : start + MOST_COPIES_A_CALL]
+
+
 def _ask_once(iconik: Iconik, route: Route, name: str, held: Sequence[Held]) -> tuple[str, str]:
     """The job's id, or "" and iconik's refusal."""
     asset_ids = [each.asset_id for each in held]
+    own = iconik.limited(lambda: all(each.seen for each in held))
     try:
-        job_id = iconik.copy_to_storage(
-            route.target_id, name, asset_ids, route.source_id, route.path
-        )
+        job_id = own.copy_to_storage(route.target_id, name, asset_ids, route.source_id, route.path)
     except TokenRejected:
         raise
     except IconikRefused as refusal:

@@ -85,8 +85,13 @@ class CustomAction:
 
     @property
     def digest(self) -> str:
-        """Equal for clicks that ask for the same, in whatever order, whoever clicked."""
+        """Equal for clicks of the same user that ask for the same, with the same token.
+
+        It gives the token away to whoever can guess it: to be kept, it needs a key.
+        """
         same = {
+            "user_id": self.user_id,
+            "auth_token": self.auth_token,
             "action": self.action,
             "b2_storage_id": self.b2_storage_id,
             "ll_storage_id": self.ll_storage_id,

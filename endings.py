@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from entries import Operation, read_operation
 from ledger import Ledger
 from outcomes import report
-from tables import LET_GO, assets, copies, jobs, newest_tokens, operations, titles, vanished
+from tables import LET_GO, assets, copies, is_expanded, jobs, operations, titles, vanished
 from tallies import Tally, add, count
 from turn import writing_in_term
 
@@ -33,7 +33,7 @@ class Endings:
         self.ledger = Ledger(engine, term)
 
     def end(self, operation: Operation, now_ms: int) -> bool:
-        """End an operation, if nothing is left to do and nobody asked for it again.
+        """End an operation, if nothing is left to do.
 
         One that was to stop ends even so, once its assets are let go of; see ``Claims.leave``.
         """
@@ -48,9 +48,7 @@ class Endings:
         is_ready = (
             operations.c.stop_ms.is_not(None)
             if operation.stop_ms
-            else sa.and_(
-                operations.c.clicks == operations.c.expanded, operations.c.stop_ms.is_(None)
-            )
+            else sa.and_(is_expanded, operations.c.stop_ms.is_(None))
         )
         with writing_in_term(self._engine, self._term) as connection:
             done = connection.execute(
@@ -128,7 +126,7 @@ class Endings:
         """Forget operations and all that belongs to them."""
         with writing_in_term(self._engine, self._term) as connection:
             numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
-            for table in (assets, copies, vanished, jobs, titles, newest_tokens, operations):
+            for table in (assets, copies, vanished, jobs, titles, operations):
                 connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
 
     def _count(self, operation: Operation) -> Mapping[Tally, int]:

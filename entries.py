@@ -36,15 +36,14 @@ class Retry:
 
 @dataclass(frozen=True)
 class Operation:
-    """One accepted click, or several that asked for the same while it ran.
+    """One accepted click, or several that asked for the same before it began.
 
     Attributes:
         number: its place in the order of clicks; the higher, the newer.
         id: the UUID that was answered.
         formats: names of the formats it is about.
         key: fingerprint of the key that its arguments are encrypted with.
-        clicks: how often it was asked for.
-        expanded: how many of those clicks its assets were listed for.
+        is_expanded: whether its assets are known.
         recorded_ms, ended_ms: milliseconds since 1970; ended_ms is None while it runs.
         failure: why it came to nothing as a whole, if it did.
         stop_by, stop_ms: who asked to stop it, and when.
@@ -63,8 +62,7 @@ class Operation:
     selection: str
     user_id: str | None
     key: str
-    clicks: int
-    expanded: int
+    is_expanded: bool
     recorded_ms: int
     ended_ms: int | None
     failure: str | None
@@ -76,11 +74,6 @@ class Operation:
     counts: Mapping[str, int] | None = None
     looks_ms: int | None = None
     outage: str | None = None
-
-    @property
-    def is_expanded(self) -> bool:
-        """Whether its assets are known, as of its newest click."""
-        return self.expanded >= self.clicks
 
     @property
     def retry(self) -> Retry | None:
@@ -200,12 +193,13 @@ class Memo:
         return cls(**known, deleting=begun)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Held:
     """An asset that an operation may touch now, for which of its formats, and who wanted that.
 
     Attributes:
         outcomes: by format name, the kind and the reason of what was known before.
+        seen: whether the click's own token has read it.
     """
 
     asset_id: str
@@ -214,6 +208,7 @@ class Held:
     user_id: str | None = field(default=None, compare=False)
     retry: Retry | None = field(default=None, compare=False)
     outcomes: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
+    seen: bool = field(default=False, compare=False)
 
 
 def read_operation(row: sa.Row[Any]) -> Operation:
@@ -228,8 +223,7 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         selection=row.selection,
         user_id=row.user_id,
         key=row.key,
-        clicks=row.clicks,
-        expanded=row.expanded,
+        is_expanded=row.expanded >= row.clicks,
         recorded_ms=row.recorded_ms,
         ended_ms=row.ended_ms,
         failure=row.failure,

@@ -10,16 +10,17 @@ import time
 from collections.abc import Callable
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 import engine
 from cipher import Cipher
-from database import connect
+from database import FileReplaced, connect
 from endings import Endings
 from engine import Runner
 from errors import SettingsError, Stopped
 from ledger import Ledger
 from lock import only_one
-from recorder import make_tables
+from recorder import brief, make_tables
 from settings import Settings
 from turn import Clock, Turn, begin_term, keep_time, now_ms, time_kept
 
@@ -84,11 +85,14 @@ class Executor:
                 with only_one(self._settings.database_url) as still_only_one:
                     if still_only_one is not None:
                         self._lead(still_only_one)
-            except SettingsError as error:
+            except (SettingsError, FileReplaced) as error:
                 log.error("%s", error)
                 self._stopping.wait(COMPLAIN_INTERVAL)
             except Stopped:
                 log.warning("another process may run the operations: this one stops, and waits")
+            except SQLAlchemyError as error:
+                log.error("the executor failed, and will start again: %s", brief(error))
+                self._stopping.wait(RESTART_INTERVAL)
             except Exception:
                 log.exception("the executor failed, and will start again")
                 self._stopping.wait(RESTART_INTERVAL)

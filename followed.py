@@ -58,7 +58,10 @@ class Followed:
             for job_id, format_name in jobs.items():
                 self._add_copy(connection, job_id, batch, format_name, now_ms)
             change = {"state": "copying", "batch": batch}
-            changes = {each.asset_id: {**change, "memo": each.memo.as_json()} for each in held}
+            changes = {
+                each.asset_id: {**change, "memo": each.memo.as_json(), "seen": each.seen}
+                for each in held
+            }
             change_assets(connection, self._number, changes)
             self._settle(connection, batch)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-import rivals
 from entries import Operation, read_operation
+from rivals import Rivals
 from tables import assets, copies, executors, operations, titles, vanished
 
 STATES = ("running", "finished", "finished with warnings", "failed", "stopped")
@@ -151,9 +151,9 @@ class History:
             return connection.execute(due).scalar()
 
     def is_newer_unlisted(self, operation: Operation) -> bool:
-        """Whether nobody knows yet which assets a newer click on the same is about."""
+        """Whether nobody knows yet which assets a newer click on the opposite is about."""
         with self._engine.connect() as connection:
-            return rivals.is_any_unknown(connection, operation)
+            return Rivals(connection, operation).is_any_unknown
 
     def clock(self) -> int:
         """What time it was for operations when it was last noted."""

@@ -3,7 +3,8 @@
 It knows iconik alone: nothing of B2, LucidLink or Flask. Paths are those of iconik's API reference.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -23,6 +24,7 @@ from records import File, FileSet, Format, Job, Listed, Storage
 from settings import UUID
 from transport import Transport
 
+ALL_VERSIONS = "include_all_versions"
 MOST_COPIES_A_CALL = 500
 MOST_JOBS_A_CALL = 100
 MOST_JOBS_SEARCHED = 1_000
@@ -38,8 +40,18 @@ class Iconik:
 
     def __init__(self, transport: Transport) -> None:
         self._http = transport
-        # Whether this iconik lists the formats of older versions; found out once.
-        self._offers_versions = True
+        # Parameters that this iconik was found not to know.
+        self._unknown: set[str] = set()
+
+    def limited(self, is_known: Callable[[], bool]) -> "Iconik":
+        """The same, with the click's own token alone as long as ``is_known`` is not so.
+
+        For what the token may not see. Once iconik accepts it no more (401), ``IconikRefused`` is
+        raised, though another token may be good.
+        """
+        same = copy.copy(self)
+        same._http = self._http.limited(is_known)
+        return same
 
     def close(self) -> None:
         """Close the connections."""
@@ -120,15 +132,15 @@ class Iconik:
         path = f"files/v1/assets/{_id(asset_id)}/formats/"
         call, role = f"list the formats of asset {asset_id}", "can_read_formats"
         found: list[dict[str, Any]] | None = None
-        if all_versions and self._offers_versions:
+        if all_versions and ALL_VERSIONS not in self._unknown:
             try:
-                found = self._http.whole(path, call, role, {"include_all_versions": "true"})
+                found = self._http.whole(path, call, role, {ALL_VERSIONS: "true"})
             except (NotFound, NotPermitted, TokenRejected):
                 raise
             except IconikRefused:
                 # An iconik that doesn't know the parameter may refuse it.
                 found = self._http.whole(path, call, role)
-                self._offers_versions = False
+                self._unknown.add(ALL_VERSIONS)
         if found is None:
             found = self._http.whole(path, call, role)
         return [Format.from_json(each) for each in found if each.get("status") != "DELETED"]

@@ -69,6 +69,7 @@ def _finish(
     proven = prove(removal, held.asset_id, judge_all, as_before)
     if proven is None:
         return False
+    held.seen = True
     (verdict,) = proven.verdicts[begun.name]
     if isinstance(verdict, Unproven):
         reason = f"{verdict.reason}, seen after its file set was marked deleted"

@@ -11,10 +11,9 @@ from outcomes import Outcome
 from schema import bring_up_to_date
 from tables import (
     CHUNK,
-    LET_GO,
     assets,
-    change_assets,
     health,
+    inherit_sight,
     insert_assets,
     insert_new,
     jobs,
@@ -83,15 +82,11 @@ class Ledger:
     def expand(
         self,
         number: int,
-        clicks: int,
         asset_ids: Iterable[str],
         gone: Mapping[str, str],
         hints: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Note which assets an operation is about, as of a number of clicks.
-
-        Assets that were done with are to be looked at again: somebody asked again. What is known of
-        them is forgotten, but for deletions that were not brought to their end.
+        """Note which assets an operation is about.
 
         Args:
             gone: by collection, saved search or playlist, why it could not be listed.
@@ -99,17 +94,6 @@ class Ledger:
         """
         ids = list(asset_ids)
         begun = {each: Memo(hint=dict(hint)) for each, hint in (hints or {}).items() if hint}
-        done_with = sa.and_(assets.c.number == number, assets.c.state.in_(LET_GO))
-        with writing_in_term(self._engine, self._term) as connection:
-            half_deleted = {}
-            # Those few that have one; without it the key is not in the text.
-            has_deletion = sa.cast(assets.c.memo, sa.Text).contains('"deleting"')
-            for row in connection.execute(sa.select(assets).where(done_with, has_deletion)):
-                half_deleted[row.asset_id] = {"memo": {"deleting": row.memo["deleting"]}}
-            connection.execute(
-                sa.update(assets).where(done_with).values(state="waiting", due_ms=0, memo={})
-            )
-            change_assets(connection, number, half_deleted)
         # Many short transactions: clicks are recorded in between. Nobody takes an asset before
         # the last has made the operation an expanded one.
         for start in range(0, len(ids), CHUNK):
@@ -123,8 +107,11 @@ class Ledger:
                 connection.execute(
                     sa.insert(vanished).values(number=number, what=what, reason=reason)
                 )
+            inherit_sight(connection, number)
             connection.execute(
-                sa.update(operations).where(operations.c.number == number).values(expanded=clicks)
+                sa.update(operations)
+                .where(operations.c.number == number)
+                .values(expanded=operations.c.clicks)
             )
 
     def outcomes(self, number: int) -> Iterator[tuple[str, Memo, dict[str, Outcome]]]:

@@ -29,7 +29,7 @@ from purging import Marked
 from records import File
 from remove import look_to_remove, note_purge
 from settings import Settings
-from sight import Look, Patience
+from sight import Look, Patience, see, vanished
 from storages import Checked
 from turn import Clock
 from verification import FEW, MOST, Verification
@@ -132,8 +132,29 @@ class Looks:
             OperationFailed: the storages can't do their part any more.
         """
         with logs.pool(CONNECTIONS) as pool, logs.pool(1) as aside:
+            self._see_contested(pool)
             has_moved = self._look_at_batches(pool, aside)
         return self._verification.run() or has_moved
+
+    def _see_contested(self, pool: ThreadPoolExecutor) -> None:
+        """See whether this click can see what others have in hand: else an older one keeps it."""
+        while not self._means.is_to_stop() and (
+            held := self._claims.contested(CONNECTIONS, self._clock.now_ms())
+        ):
+            batch = Batch(held)
+            batch.looks = [pool.submit(self._look_at, each, batch, self._glance) for each in held]
+            self._finish(batch)
+
+    def _glance(self, held: Held) -> Look:
+        if see(self._iconik_for(held), held.asset_id) is None:
+            return vanished(held.formats)
+        held.seen = True
+        # It is for others to let go of first.
+        return Look(is_overtaken=True)
+
+    def _iconik_for(self, held: Held) -> Iconik:
+        """iconik with no more rights than the click's own token had for an asset."""
+        return self._iconik.limited(lambda: held.seen)
 
     def _look_at_batches(self, pool: ThreadPoolExecutor, aside: ThreadPoolExecutor) -> bool:
         size, away, verifying = FIRST_BATCH, None, None
@@ -192,7 +213,7 @@ class Looks:
             if batch.unanswered:
                 self._put_off(batch.unanswered)
 
-    def _look_at(self, held: Held, batch: Batch) -> Look:
+    def _look_at(self, held: Held, batch: Batch, how: Callable[[Held], Look] | None = None) -> Look:
         """Look at an asset, do what can be done at once, and note how it stands."""
         self._means.check()
         look = Look(is_overtaken=True)
@@ -202,7 +223,7 @@ class Looks:
         # While iconik is away, the others of a batch needn't find out for themselves.
         if not batch.is_cut_short:
             try:
-                look = self._look(held)
+                look = (how or self._look)(held)
                 held.memo.failures = 0
             except IconikUnavailable as error:
                 batch.unanswered.append((held, error))
@@ -325,23 +346,27 @@ class Looks:
         return self._means.bucket.confirm(self._means.preflight().b2, safe.pairs, download_url)
 
     def _take_up(self, held: Held) -> bool:
-        return copying.take_up(self._iconik, self._claims, held, self._clock.now_ms())
+        iconik = self._iconik_for(held)
+        return copying.take_up(iconik, self._claims, held, self._clock.now_ms())
 
     def _look_once(self, held: Held) -> Look:
         patience = Patience(
             self._clock.now_ms(), self._means.settings.settle_time // timedelta(milliseconds=1)
         )
         if self._means.click.action == "remove":
-            return look_to_remove(self._removal, held, patience)
+            removal = replace(self._removal, iconik=self._iconik_for(held))
+            return look_to_remove(removal, held, patience)
         return self._look_to_add(held, patience)
 
     def _look_to_add(self, held: Held, patience: Patience) -> Look:
         """Look at an asset that is to be on LucidLink, with what an earlier Remove left there."""
-        restored, _ = give_back(self._iconik, held, EARLIER)
+        iconik = self._iconik_for(held)
+        restored, _ = give_back(iconik, held, EARLIER)
         # A copy beside a file set that iconik is going to purge would be purged with it.
         stuck = {begun.name for begun in held.memo.unfinished.values()}
         wanted = replace(held, formats=tuple(each for each in held.formats if each not in stuck))
-        look = look_to_add(self._iconik, wanted, self._means.click.ll_storage_id, patience)
+        look = look_to_add(iconik, wanted, self._means.click.ll_storage_id, patience)
+        held.seen = wanted.seen
         for name, outcome in restored.items():
             if name in stuck:
                 look.outcomes[name] = outcome

@@ -116,9 +116,9 @@ class OperationJob:
     def _fields(self, operation: Operation, ending: job_texts.Fields | None) -> job_texts.Fields:
         """All that the job is to say now."""
         states = self._ledger.progress(operation.number)
-        total = sum(states.values()) if operation.expanded else None
+        total = sum(states.values()) if operation.is_expanded else None
         selected = self._click.collection_ids + self._click.asset_ids
-        if not selected and operation.expanded:
+        if not selected and operation.is_expanded:
             selected = self._found(operation)
         names = [self._name(each) for each in selected[: job_texts.MOST_NAMED]]
         names = [each for each in names if each]
@@ -144,7 +144,9 @@ class OperationJob:
         """The title of a collection or an asset, asked for once; "" where iconik won't say."""
         if object_id not in self._names:
             is_collection = object_id in self._click.collection_ids
-            ask = self._iconik.collection_title if is_collection else self._iconik.asset_title
+            # Not with the application's token: the user may not see it.
+            iconik = self._iconik.limited(lambda: False)
+            ask = iconik.collection_title if is_collection else iconik.asset_title
             try:
                 self._names[object_id] = ask(object_id)
             except TokenRejected:

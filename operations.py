@@ -74,7 +74,7 @@ class Operations:
         transport = Transport(
             settings.iconik_url,
             settings.iconik_id,
-            of_operation(operation_id, click, settings, turn.engine),
+            of_operation(click, settings),
             self.pacer,
             # Two for the operation's own threads, which ask for copies and verify meanwhile.
             CONNECTIONS + LISTED_AT_ONCE + 2,
@@ -112,7 +112,7 @@ class Operations:
                 len(left),
             )
             return
-        tokens = Tokens((settings.iconik_token,))
+        tokens = Tokens("", settings.iconik_token)
         transport = Transport(
             settings.iconik_url, settings.iconik_id, tokens, self.pacer, 1, turn.check
         )
@@ -223,8 +223,9 @@ class Run:
                 return
 
     def _may_go_on(self) -> bool:
-        """Whether an asset can be taken, or all is to be listed as somebody has clicked again."""
-        return not self._operation().is_expanded or self._claims.is_any_free(self._clock.now_ms())
+        """Whether an asset can be taken, or be seen whether it is to be."""
+        now_ms = self._clock.now_ms()
+        return self._claims.is_any_free(now_ms) or bool(self._claims.contested(1, now_ms))
 
     def _is_to_stop(self) -> bool:
         """Whether somebody has asked to stop, and nothing was done about it yet."""
@@ -277,7 +278,7 @@ class Run:
 
     def _expand(self, operation: Operation) -> None:
         hints, gone = self._selection.expand()
-        self._ledger.expand(operation.number, operation.clicks, hints, gone, hints)
+        self._ledger.expand(operation.number, hints, gone, hints)
         log.info("%s is about %s", self._click.title, in_words({"assets": len(hints)}))
 
     def _follow(self) -> bool:

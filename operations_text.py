@@ -54,10 +54,9 @@ def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Itera
         told: as ``Inspection.in_full`` or ``outcomes.report`` returns it.
         rows: what is told of its assets.
     """
-    clicks = f", {told['clicks']} times" if told["clicks"] > 1 else ""
     yield f"{told['title']}, {told['result']}"
     yield _item("operation", told["operation_id"])
-    yield _item("clicked by", f"user {told['user_id'] or 'unknown'}{clicks}")
+    yield _item("clicked by", f"user {told['user_id'] or 'unknown'}")
     yield _item("selection", f"{told['selection']}, formats {', '.join(told['formats'])}")
     yield _item("recorded", f"{told['recorded']}, ended {told['ended'] or 'not yet'}")
     yield _item("in all", in_words(told["counts"]))

@@ -109,7 +109,6 @@ def summary(
         "user_id": operation.user_id,
         "selection": operation.selection,
         "formats": list(operation.formats),
-        "clicks": operation.clicks,
         "recorded": told_time(operation.recorded_ms),
         "ended": told_time(operation.ended_ms) if operation.ended_ms else None,
         "took_seconds": max(0, (operation.ended_ms or now_ms) - operation.recorded_ms) // 1000,

@@ -170,7 +170,6 @@ def report(
         "selection": operation.selection,
         "formats": list(operation.formats),
         "user_id": operation.user_id,
-        "clicks": operation.clicks,
         "recorded": told_time(operation.recorded_ms),
         "ended": told_time(operation.ended_ms) if operation.ended_ms else None,
         "stopped_by": operation.stop_by,

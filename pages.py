@@ -48,7 +48,7 @@ NOTICES = {
     "stopping": "It will stop at its next safe point.",
     "ended": "It had ended already.",
     "retried": "This operation tries again what was left.",
-    "same": "The same is running already: this is it.",
+    "same": "The same was clicked before, and has not begun yet: this is it.",
 }
 # They are about what runs.
 PASSING = ("stopping", "same")

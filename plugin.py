@@ -57,7 +57,7 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
             raise ClickError("auth_token", "is missing, and the service has no ICONIK_TOKEN")
         operation_id, is_new = recorder.record(posted)
         logs.operation_id.set(operation_id)
-        event = "accepted" if is_new else "already running, asked for again"
+        event = "accepted" if is_new else "accepted before, and not begun yet"
         log.info(
             "%s %s: %s, formats %s, clicked by user %s",
             posted.title,

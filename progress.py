@@ -67,7 +67,7 @@ class Shown:
         transport = Transport(
             settings.iconik_url,
             settings.iconik_id,
-            of_operation(operation_id, click, settings, turn.engine),
+            of_operation(click, settings),
             self._pacer,
             1,
             turn.check,

@@ -19,6 +19,7 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("can't be restored", "not_restored"),
     ("is still there", "not_deleted"),
     ("could not be verified", UNVERIFIED),
+    ("the click's token has expired", "token_expired"),
     ("does not permit it", "not_permitted"),
     ("had to wait for so long", "too_slow"),
     (" times over", "no_answer"),

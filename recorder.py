@@ -3,8 +3,10 @@
 It only records: it enqueues through ``DBOSClient`` and answers. ``engine.py`` runs operations.
 """
 
+import hmac
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import clicks
 from cipher import Cipher
 from custom_action import CustomAction
-from database import connect, engine_url, writing
+from database import check_pages, connect, engine_url, writing
 from deadline import Deadline
 from entries import Retry
 from errors import RecordingError, RetryError, SettingsError
@@ -38,6 +40,11 @@ LOOK_INTERVAL = 0.2
 WEB_PATIENCE = 5.0
 # iconik waits about ten seconds for an answer.
 ANSWER_WITHIN = 8.0
+# To see whether a SQLite file is damaged, it is read whole: at most so many bytes, which takes a
+# second or two, and not again for so many seconds, and for so many times as long as it took.
+LARGEST_READ = 512 * 1024 * 1024
+READ_INTERVAL = 10.0
+READ_RARELY = 100
 
 # Reads within the transaction that records, and raises what is to keep a click from being recorded.
 LastLook = Callable[[sa.Connection], None]
@@ -93,6 +100,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._client: DBOSClient | None = None
         self._engine: sa.Engine | None = None
+        self._read_next = 0.0
 
     def prepare(self) -> tuple[sa.Engine, DBOSClient]:
         """Open the database, with all tables; returns it and the engine's client.
@@ -132,7 +140,7 @@ class Recorder:
         try:
             self.prepare()
         except (SQLAlchemyError, OSError) as error:
-            log.error("the database can't be opened yet: %s", _brief(error))
+            log.error("the database can't be opened yet: %s", brief(error))
 
     def record(
         self, click: CustomAction, retry: Retry | None = None, last_look: LastLook | None = None
@@ -144,7 +152,7 @@ class Recorder:
             last_look: no other click comes between it and this one.
 
         Returns:
-            The operation's id, and whether it is a new one: the same click while one runs is that.
+            The operation's id, and whether it is a new one: see ``clicks.not_begun``.
 
         Raises:
             RecordingError: it is not written down.
@@ -154,7 +162,7 @@ class Recorder:
         try:
             return deadline.wait_for(lambda: self._record(click, retry, last_look, deadline))
         except (SQLAlchemyError, OSError, SettingsError) as error:
-            log.error("a click could not be recorded: %s", _brief(error))
+            log.error("a click could not be recorded: %s", brief(error))
             raise RecordingError("the operation could not be recorded; try again later") from error
 
     def click_of(self, operation_id: str) -> CustomAction:
@@ -182,15 +190,14 @@ class Recorder:
         last_look: LastLook | None,
         deadline: Deadline,
     ) -> tuple[str, bool]:
-        digest, token = click.digest, click.auth_token
-        sealed = self._cipher.serialize(token) if token else ""
+        digest = hmac.digest(self._settings.secret.encode(), click.digest.encode(), "sha256").hex()
         engine, client = self.prepare()
         with writing(engine) as connection:
             if last_look:
                 last_look(connection)
-            running = clicks.same_running(connection, click, digest, sealed)
-            if running:
-                return running, False
+            same = clicks.not_begun(connection, click.ll_storage_id, digest)
+            if same:
+                return same, False
             operation_id, key = str(uuid.uuid4()), self._cipher.fingerprints[0]
             clicks.record(
                 connection,
@@ -226,7 +233,7 @@ class Recorder:
         try:
             return standing(self.prepare()[0])
         except (SQLAlchemyError, OSError, SettingsError) as error:
-            log.error("the metrics lack the operations: %s", _brief(error))
+            log.error("the metrics lack the operations: %s", brief(error))
             return None
 
     def has_executor(self) -> bool:
@@ -234,7 +241,7 @@ class Recorder:
         try:
             return is_taken(self._settings.database_url)
         except (SQLAlchemyError, OSError) as error:
-            log.error("can't see whether a process runs the operations: %s", _brief(error))
+            log.error("can't see whether a process runs the operations: %s", brief(error))
             return False
 
     def check(self) -> str | None:
@@ -244,7 +251,7 @@ class Recorder:
                 return "no process runs the operations"
         except (SQLAlchemyError, OSError, SettingsError) as error:
             # Anybody may ask, and the error may name hosts and paths.
-            log.error("operations can't be recorded: %s", _brief(error))
+            log.error("operations can't be recorded: %s", brief(error))
             return "operations can't be recorded; the log says why"
         return None
 
@@ -252,9 +259,14 @@ class Recorder:
         """Write something; returns whether some process runs the operations."""
         engine, _ = self.prepare()
         Ledger(engine).try_writing(now_ms())
+        began = time.monotonic()
+        if began >= self._read_next:
+            check_pages(self._settings.database_url, LARGEST_READ)
+            took = time.monotonic() - began
+            self._read_next = began + max(READ_INTERVAL, READ_RARELY * took)
         return is_taken(self._settings.database_url)
 
 
-def _brief(error: BaseException) -> str:
+def brief(error: BaseException) -> str:
     """An error without the statement and values that SQLAlchemy would show."""
     return str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)

@@ -17,6 +17,7 @@ REMEDIES: dict[str, str] = {
     "on B2 now, and bring back what is missing from LucidLink's snapshots.",
     "not_deleted": "iconik accepted the deletion and did not carry it out. Try again; if it stays, "
     "delete the file set in iconik.",
+    "token_expired": "The click's own token expired before this was read: click again in iconik.",
     "not_permitted": "Whoever clicked lacks that role, or may not see the asset: an administrator "
     "of iconik can give both. Then try again.",
     "too_slow": "iconik, or the way to it, was so busy that no deletion came through while its "

@@ -49,6 +49,7 @@ def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:
     )
     if proven is None:
         return vanished(held.formats)
+    held.seen = True
     absent = []
     for name in held.formats:
         if not wanted_formats(proven.sight.formats, name):

@@ -12,7 +12,7 @@ from errors import RetryError
 from ledger import Ledger
 from recorder import Recorder
 from rivals import opposites
-from tables import assets
+from tables import LET_GO, assets
 
 # What came to nothing, and may come to something the next time.
 WORTH_TRYING = frozenset({"kept", "failed"})
@@ -57,7 +57,7 @@ def try_again(
     left = _left_of(engine, undone, since)
 
     def last_look(connection: sa.Connection) -> None:
-        if _clicks(opposites(connection, operation)) != _clicks(since):
+        if _numbers(opposites(connection, operation)) != _numbers(since):
             raise RetryError("the opposite was clicked just now: try again")
 
     return recorder.record(left, retry, last_look)
@@ -93,12 +93,16 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
             "collections, saved searches and playlists that were not listed: click in iconik "
             "instead"
         )
-    if any(row.ended_ms is None and row.expanded < row.clicks for row in since):
+    if any(row.ended_ms is None and not row.is_expanded for row in since):
         raise RetryError(
             "the opposite was clicked since, and which assets that is about isn't known yet: "
             "try again in a minute"
         )
-    of_opposites = assets.c.number.in_([row.number for row in since])
+    of_opposites = sa.and_(
+        assets.c.number.in_(_numbers(since)),
+        # One that could not see it has left it.
+        sa.or_(assets.c.seen, assets.c.state.not_in(LET_GO)),
+    )
     with engine.connect() as connection:
         taken = set(connection.execute(sa.select(assets.c.asset_id).where(of_opposites)).scalars())
     left = replace(undone, asset_ids=tuple(each for each in undone.asset_ids if each not in taken))
@@ -108,9 +112,8 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
     return left
 
 
-def _clicks(since: Sequence[sa.Row[Any]]) -> dict[int, int]:
-    """How often each of some operations was clicked."""
-    return {row.number: row.clicks for row in since}
+def _numbers(since: Sequence[sa.Row[Any]]) -> list[int]:
+    return [row.number for row in since]
 
 
 def _named(unopened: dict[str, str], kind: str) -> tuple[str, ...]:

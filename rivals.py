@@ -1,5 +1,9 @@
 """The newest click wins: what other operations leave of an asset to one, asset by asset.
 
+Only an operation on the opposite takes an asset over from an older one, and only once it has seen
+it, with its own click's token: so a click without rights takes nothing away. Clicks on the same
+action take nothing from each other; they touch an asset one after the other.
+
 All of it is read inside the transaction that acts on it, so that there is one order for all.
 """
 
@@ -9,34 +13,78 @@ from typing import Any
 import sqlalchemy as sa
 
 from entries import Operation
-from tables import TOUCHING, assets, operations
+from tables import LET_GO, TOUCHING, assets, is_expanded, operations
+
+# The same assets, as rows of other operations.
+theirs = sa.alias(assets)
 
 
-def is_any_unknown(connection: sa.Connection, operation: Operation) -> bool:
-    """Whether nobody knows yet which assets a newer click is about."""
-    rows = connection.execute(
-        sa.select(operations.c.formats).where(
-            _on_the_same_storage(operation),
-            operations.c.number > operation.number,
-            operations.c.ended_ms.is_(None),
-            operations.c.expanded < operations.c.clicks,
+class Rivals:
+    """The other running operations that are about formats of one, on the same storage.
+
+    Args:
+        connection: of the transaction that acts on it.
+        operation: the one.
+
+    Methods that return a condition have it about an asset of the operation, as a row of ``assets``.
+    """
+
+    def __init__(self, connection: sa.Connection, operation: Operation) -> None:
+        rows = connection.execute(
+            sa.select(
+                operations.c.number,
+                operations.c.action,
+                operations.c.formats,
+                is_expanded.label("is_expanded"),
+            ).where(
+                _on_the_same_storage(operation),
+                operations.c.number != operation.number,
+                operations.c.ended_ms.is_(None),
+            )
         )
-    )
-    return any(_overlap(row.formats, operation) for row in rows)
+        number, action = operation.number, operation.action
+        rivals = [row for row in rows if _overlap(row.formats, operation)]
+        opposites = [row for row in rivals if row.action != action]
+        newer = [row for row in opposites if row.number > number]
+        self._newer = [row.number for row in newer]
+        self._older = [row.number for row in opposites if row.number < number]
+        # A newer one on the opposite never keeps it waiting: it takes over, or leaves it alone.
+        self._first = [row.number for row in rivals if row.number < number or row.action == action]
+        self.is_any_unknown = any(not row.is_expanded for row in newer)
+
+    def have_in_hand(self) -> sa.ColumnElement[bool]:
+        """Whether an asset is in the hands of one that comes first."""
+        return _is_with(self._first, theirs.c.state.in_(TOUCHING))
+
+    def may_take_over(self) -> sa.ColumnElement[bool]:
+        """Whether a newer one may still take an asset over: it has neither seen nor left it."""
+        return _is_with(self._newer, ~theirs.c.seen, theirs.c.state.not_in(LET_GO))
+
+    def may_lose(self) -> sa.ColumnElement[bool]:
+        """Whether an older one is to leave an asset to this operation, if this one can see it."""
+        return _is_with(self._older, theirs.c.state.not_in(LET_GO))
+
+
+def _is_with(numbers: Sequence[int], *how: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Whether one of some operations has an asset in some way."""
+    if not numbers:
+        return sa.false()
+    of_them = (theirs.c.asset_id == assets.c.asset_id, theirs.c.number.in_(numbers))
+    return sa.select(theirs.c.asset_id).where(*of_them, *how).exists()
 
 
 def formats_left(
     connection: sa.Connection, operation: Operation, asset_ids: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
-    """By asset, those of an operation's formats that no newer one wants, ended or not."""
+    """By asset, those of an operation's formats that no newer one took over, ended or not."""
     taken: dict[str, set[str]] = {asset_id: set() for asset_id in asset_ids}
     rows = connection.execute(
         sa.select(assets.c.asset_id, operations.c.formats)
         .join(operations, operations.c.number == assets.c.number)
         .where(
-            _on_the_same_storage(operation),
-            assets.c.number > operation.number,
+            _newer_opposites(operation),
             assets.c.asset_id.in_(asset_ids),
+            assets.c.seen,
         )
     )
     for row in rows:
@@ -47,45 +95,29 @@ def formats_left(
     }
 
 
-def is_in_older_hands(connection: sa.Connection, operation: Operation) -> sa.ColumnElement[bool]:
-    """Whether an asset, as a row of ``assets``, is in the hands of an older running operation."""
-    rows = connection.execute(
-        sa.select(operations.c.number, operations.c.formats).where(
-            _on_the_same_storage(operation),
-            operations.c.number < operation.number,
-            operations.c.ended_ms.is_(None),
-        )
-    )
-    older = [row.number for row in rows if _overlap(row.formats, operation)]
-    if not older:
-        return sa.false()
-    theirs = sa.alias(assets)
-    return (
-        sa.select(theirs.c.asset_id)
-        .where(
-            theirs.c.asset_id == assets.c.asset_id,
-            theirs.c.number.in_(older),
-            theirs.c.state.in_(TOUCHING),
-        )
-        .exists()
-    )
-
-
 def opposites(connection: sa.Connection, operation: Operation) -> list[sa.Row[Any]]:
     """The newer operations that do the opposite of one, for whichever assets, ended or not.
 
     Returns:
-        Their numbers, formats, clicks, expanded, and ended_ms.
+        Their numbers, formats, is_expanded, and ended_ms.
     """
-    columns = ("number", "formats", "clicks", "expanded", "ended_ms")
     rows = connection.execute(
-        sa.select(*(operations.c[name] for name in columns)).where(
-            _on_the_same_storage(operation),
-            operations.c.number > operation.number,
-            operations.c.action != operation.action,
-        )
+        sa.select(
+            operations.c.number,
+            operations.c.formats,
+            operations.c.ended_ms,
+            is_expanded.label("is_expanded"),
+        ).where(_newer_opposites(operation))
     )
     return [row for row in rows if _overlap(row.formats, operation)]
+
+
+def _newer_opposites(operation: Operation) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        _on_the_same_storage(operation),
+        operations.c.number > operation.number,
+        operations.c.action != operation.action,
+    )
 
 
 def _on_the_same_storage(operation: Operation) -> sa.ColumnElement[bool]:

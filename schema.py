@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from errors import SettingsError
-from tables import executors, metadata, operations, schema
+from tables import assets, executors, metadata, operations, schema
 
 # The columns that each version from the second on has added. They have defaults or may be empty, so
 # that a row from before is a good one; what else a version changes would need more than this.
@@ -21,8 +21,8 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
         operations.c.looks_ms,
         operations.c.outage,
     ),
-    # A version that stores another kind of memo, which an older one can't read.
-    (),
+    # And a version that stores another kind of memo, which an older one can't read.
+    (assets.c.seen,),
 )
 VERSION = len(ADDED) + 1
 
@@ -57,6 +57,9 @@ def bring_up_to_date(connection: sa.Connection) -> None:
             )
         for index in table.indexes:
             index.create(connection, checkfirst=True)
+    # Of repeated clicks: no version from this one on needs them.
+    if sa.inspect(connection).has_table("plugin_tokens"):
+        connection.exec_driver_sql("DELETE FROM plugin_tokens")
     connection.execute(sa.delete(schema))
     connection.execute(sa.insert(schema).values(version=VERSION))
 

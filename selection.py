@@ -117,13 +117,13 @@ class Selection:
                     problems = [*filter(None, (contents.problem, _left_out(contents)))]
                     if problems:
                         gone[f"{kind} {name}"] = "; ".join(problems)
-        # Whoever clicks again has it tried again.
-        self._failures.clear()
         return assets, gone
 
     def _open(self, which: Which, pages: ThreadPoolExecutor) -> _Contents:
         self._check()
-        contents = _open(*which, self._iconik, pages, self._hint)
+        # What is in it is the user's to see, and not the application's.
+        own = self._iconik.limited(lambda: False)
+        contents = _open(*which, own, pages, self._hint)
         if contents.unanswered:
             # Where iconik is away altogether, that isn't this one's fault.
             self._iconik.storage(self._click.ll_storage_id)

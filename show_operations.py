@@ -140,7 +140,7 @@ def _retry(options: argparse.Namespace, settings: Settings, _: sa.Engine) -> int
         return _complain(f"that can't be tried again: {error}")
     finally:
         recorder.close()
-    message = "Recorded as" if is_new else "The same is running already:"
+    message = "Recorded as" if is_new else "The same was clicked before, and has not begun yet:"
     told: dict[str, Any] = {"operation_id": new_id, "is_new": is_new}
     print(json.dumps(told) if options.json else f"{message} {new_id}")
     return 0

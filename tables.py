@@ -55,7 +55,8 @@ operations = sa.Table(
     sa.Column("user_id", sa.Text),
     sa.Column("digest", sa.Text, nullable=False, index=True),
     sa.Column("key", sa.Text, nullable=False),
-    sa.Column("clicks", sa.Integer, nullable=False),
+    # An older version counted how often it was clicked, and for how many of those it was expanded.
+    sa.Column("clicks", sa.Integer, nullable=False, default=1),
     sa.Column("expanded", sa.Integer, nullable=False),
     sa.Column("recorded_ms", sa.BigInteger, nullable=False),
     sa.Column("ended_ms", sa.BigInteger),
@@ -91,6 +92,8 @@ assets = sa.Table(
     sa.Column("batch", sa.Integer),
     sa.Column("memo", sa.JSON, nullable=False),
     sa.Column("outcomes", ShownJson, nullable=False),
+    # Whether the click's own token has read it. What an older version noted counts as seen.
+    sa.Column("seen", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Index("plugin_assets_by_asset", "asset_id"),
     sa.Index("plugin_assets_by_state", "number", "state", "due_ms"),
 )
@@ -171,14 +174,8 @@ tallies = sa.Table(
     sa.Column("times", sa.BigInteger, nullable=False),
 )
 
-
-# The token of the last click that asked for what an operation does already, encrypted.
-newest_tokens = sa.Table(
-    "plugin_tokens",
-    metadata,
-    sa.Column("number", _number, primary_key=True, autoincrement=False),
-    sa.Column("sealed", sa.Text, nullable=False),
-)
+# Whether the assets of an operation are known.
+is_expanded = operations.c.expanded >= operations.c.clicks
 
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
@@ -191,9 +188,19 @@ def insert_assets(
     connection: sa.Connection, number: int, memos: Mapping[str, Mapping[str, Any]]
 ) -> None:
     """Note that an operation is about some assets, with their memos, unless it is noted already."""
-    new = {"number": number, "state": "waiting", "due_ms": 0, "outcomes": {}}
+    new = {"number": number, "state": "waiting", "due_ms": 0, "outcomes": {}, "seen": False}
     rows = [{**new, "asset_id": each, "memo": memo} for each, memo in memos.items()]
     connection.execute(insert_new(connection, assets), rows)
+
+
+def inherit_sight(connection: sa.Connection, number: int) -> None:
+    """Note that an operation has seen what the one has that it tries again: their token is one."""
+    retry_of = sa.select(operations.c.retry_of).where(operations.c.number == number)
+    of = operations.c.id == retry_of.scalar_subquery()
+    before = sa.select(operations.c.number).where(of).scalar_subquery()
+    seen = sa.select(assets.c.asset_id).where(assets.c.number == before, assets.c.seen)
+    mine = sa.and_(assets.c.number == number, assets.c.asset_id.in_(seen))
+    connection.execute(sa.update(assets).where(mine).values(seen=True))
 
 
 def change_assets(

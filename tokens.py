@@ -1,104 +1,74 @@
-"""The tokens that iconik is asked with: the next one where it rejects one, and what comes after."""
+"""The tokens that iconik is asked with: the click's own, and the application's in its place."""
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 
-import sqlalchemy as sa
-from cryptography.fernet import InvalidToken
-
-from cipher import Cipher
 from custom_action import CustomAction
-from errors import TokenRejected
+from errors import IconikRefused, TokenRejected
 from settings import Settings
-from tables import insert_new, newest_tokens, operations
 
 log = logging.getLogger(__name__)
 
+OF_CLICK = "the click's token"
+OF_APPLICATION = "ICONIK_TOKEN"
+# Whose token the last request of this thread had, for the audit line.
+acting_as: ContextVar[str] = ContextVar("acting_as", default="no token")
+
 
 class Tokens:
-    """Some tokens, tried in order; when iconik rejects one (401), the next is used from then on.
+    """A click's token, and what takes its place once iconik has rejected it (401).
 
     Args:
-        tokens: those that are known; empty ones are passed over.
-        renewed: asked when none is left; returns another one, or "".
+        click: the click's own; "" where it has none, and that of the application is as good.
+        application: ``ICONIK_TOKEN``; "" if there is none.
     """
 
-    def __init__(self, tokens: Iterable[str], renewed: Callable[[], str] = lambda: "") -> None:
-        self._left = list(dict.fromkeys(token for token in tokens if token))
-        self._renewed = renewed
-        self._rejected: set[str] = set()
+    def __init__(self, click: str, application: str = "") -> None:
+        self._owners = {click: OF_CLICK} if click else {}
+        if application:
+            self._owners.setdefault(application, OF_APPLICATION)
+        self._left = list(self._owners)
+        self._own = click or application
         self._lock = threading.Lock()
 
-    def current(self, call: str) -> str:
+    def current(self, call: str, *, is_known: bool = True) -> str:
         """The token to use now.
 
         Args:
             call: what iconik is to be asked, for the message.
+            is_known: whether it is about what the click's own token has read before, or about
+                nothing of a user's: only then another may take its place.
 
         Raises:
             TokenRejected: none is good any more.
+            IconikRefused: none is good for this.
         """
         with self._lock:
             if not self._left:
-                token = self._renewed()
-                if not token or token in self._rejected:
-                    raise TokenRejected(
-                        call,
-                        "iconik accepts no token any more (401): click again, and set ICONIK_TOKEN "
-                        "to an application token to have long operations outlive the click's own",
-                    )
-                self._left.append(token)
-            return self._left[0]
+                raise TokenRejected(
+                    call,
+                    "iconik accepts no token any more (401): click again, and set ICONIK_TOKEN "
+                    "to an application token to have long operations outlive the click's own",
+                )
+            token = self._left[0]
+        if token != self._own and not is_known:
+            raise IconikRefused(
+                call,
+                "the click's token has expired (401), and ICONIK_TOKEN goes on only with what that "
+                "token has read before: click again",
+            )
+        acting_as.set(self._owners[token])
+        return token
 
     def reject(self, token: str) -> None:
         """Use a token no more."""
         with self._lock:
-            self._rejected.add(token)
             if token in self._left:
                 self._left.remove(token)
                 log.warning("iconik rejected a token (401); %s left", len(self._left))
 
 
-def of_operation(
-    operation_id: str, click: CustomAction, settings: Settings, engine: sa.Engine
-) -> Tokens:
-    """The tokens of an operation: that of its click, the application's, and that of the last click
-    that asked for the same since."""
-
-    def renewed() -> str:
-        newest = (
-            sa.select(newest_tokens.c.sealed)
-            .join(operations, operations.c.number == newest_tokens.c.number)
-            .where(operations.c.id == operation_id)
-        )
-        with engine.connect() as connection:
-            sealed = connection.execute(newest).scalar()
-        return _unsealed(sealed, settings) if sealed else ""
-
-    return Tokens((click.auth_token, settings.iconik_token or ""), renewed)
-
-
-def _unsealed(sealed: str, settings: Settings) -> str:
-    """A token, decrypted; "" if none of this host's secrets fits."""
-    try:
-        return str(Cipher(settings.secrets).deserialize(sealed))
-    except InvalidToken:
-        log.warning(
-            "the token of the last click can't be read: it was encrypted with another "
-            "BZ_SHARED_SECRET, so this host goes without it; give all hosts the same secrets"
-        )
-        return ""
-
-
-def keep(connection: sa.Connection, number: int, sealed: str) -> None:
-    """Note the token of a click that asks for what an operation does already.
-
-    Args:
-        connection: from ``writing``.
-        sealed: the token as ``Cipher.serialize`` returns it.
-    """
-    connection.execute(insert_new(connection, newest_tokens).values(number=number, sealed=""))
-    connection.execute(
-        sa.update(newest_tokens).where(newest_tokens.c.number == number).values(sealed=sealed)
-    )
+def of_operation(click: CustomAction, settings: Settings) -> Tokens:
+    """The tokens of an operation: that of its click, and the application's."""
+    return Tokens(click.auth_token, settings.iconik_token or "")

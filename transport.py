@@ -3,6 +3,7 @@
 Nothing here knows what is asked: that is ``iconik.py``'s.
 """
 
+import copy
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,6 +75,7 @@ class Transport:
         self._root = url
         self._api = f"{url}/API/"
         self._tokens = tokens
+        self._is_known: Callable[[], bool] = lambda: True
         self._pacer = pacer
         self._check = check
         self._session = MeasuredSession()
@@ -84,6 +86,15 @@ class Transport:
         self._session.trust_env = url.startswith("https:")
         adapter = bounded.BoundedAdapter(pool_connections=1, pool_maxsize=connections)
         self._session.mount(url, adapter)
+
+    def limited(self, is_known: Callable[[], bool]) -> "Transport":
+        """The same, with the click's own token alone as long as that is not known, see ``Tokens``.
+
+        It shares the connections.
+        """
+        same = copy.copy(self)
+        same._is_known = is_known
+        return same
 
     def close(self) -> None:
         """Close the connections."""
@@ -269,7 +280,7 @@ class Transport:
         """One request, with each token in turn while iconik rejects them."""
         rejections: Counter[str] = Counter()
         while True:
-            token = self._tokens.current(call)
+            token = self._tokens.current(call, is_known=self._is_known())
             grows_old = until is not None or (reading is not None and reading.pages > 0)
             sent = self._pacer.wait(is_urgent=grows_old)
             self._check(until is not None)

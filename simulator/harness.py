@@ -311,6 +311,10 @@ class Service:
         number = operation.number
         return report(operation, self._ledger.outcomes(number), self._ledger.gone(number))
 
+    def job(self, operation_id: str) -> str:
+        """The id of the job that shows an operation in iconik; "" while that is not known."""
+        return self._ledger.job(self.operation(operation_id).number) or ""
+
     def ask_to_stop(self, operation_id: str, by: str) -> bool:
         """Ask an operation to stop, from this process; see ``Ledger.ask_to_stop``."""
         return self._ledger.ask_to_stop(operation_id, by, now_ms())

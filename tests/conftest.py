@@ -129,7 +129,7 @@ def pacer() -> NoPacer:
 @pytest.fixture
 def transport(settings: Settings, pacer: NoPacer, http: RequestsMock) -> Iterator[Transport]:
     """A transport with a click's token and an application's."""
-    tokens = Tokens((CLICK_TOKEN, settings.iconik_token or ""))
+    tokens = Tokens(CLICK_TOKEN, settings.iconik_token or "")
     made = Transport(settings.iconik_url, settings.iconik_id, tokens, pacer)
     yield made
     made.close()

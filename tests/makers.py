@@ -31,7 +31,7 @@ from records import ACTIVE, DELETED, File, FileSet, Format, Job, Listed, Storage
 from remove import look_to_remove, note_purge
 from sight import Look, Patience
 from storages import Checked
-from tables import executors
+from tables import assets, executors
 from turn import begin_term
 
 LL = "storage-ll"
@@ -114,8 +114,7 @@ def an_operation(number: int = 1, **fields: Any) -> Operation:
         "selection": "1 asset",
         "user_id": None,
         "key": "key",
-        "clicks": 1,
-        "expanded": 0,
+        "is_expanded": False,
         "recorded_ms": 0,
         "ended_ms": None,
         "failure": None,
@@ -166,9 +165,9 @@ def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operatio
 def answered(engine: sa.Engine, what: CustomAction, name: str, digest: str = "same") -> str:
     """Click as the web side does; returns the id that it would answer."""
     with writing(engine) as connection:
-        running = clicks.same_running(connection, what, digest)
-        if running:
-            return running
+        same = clicks.not_begun(connection, what.ll_storage_id, digest)
+        if same:
+            return same
         clicks.record(connection, name, what, digest=digest, key="key", now_ms=CLICKED)
     return name
 
@@ -176,7 +175,7 @@ def answered(engine: sa.Engine, what: CustomAction, name: str, digest: str = "sa
 def finish(engine: sa.Engine, operation_id: str, now_ms: int = CLICKED) -> bool:
     """Do all that an operation of no assets does."""
     operation, ledger = found(engine, operation_id), a_ledger(engine)
-    ledger.expand(operation.number, operation.clicks, [], {})
+    ledger.expand(operation.number, [], {})
     return endings(engine).end(operation, now_ms)
 
 
@@ -188,13 +187,30 @@ def found(engine: sa.Engine, operation_id: str) -> Operation:
 
 
 def expanded(
-    engine: sa.Engine, click: CustomAction, asset_ids: Sequence[str] = (ASSET,)
+    engine: sa.Engine,
+    click: CustomAction,
+    asset_ids: Sequence[str] = (ASSET,),
+    *,
+    seen: bool = True,
 ) -> Operation:
-    """Write down a click as the newest operation, about these assets."""
+    """Write down a click as the newest operation, about these assets.
+
+    Args:
+        seen: whether its token has read them.
+    """
     # It was opened for them: else it would be about the click's own.
     operation = clicked(engine, replace(click, collection_ids=("c1",)))
-    a_ledger(engine).expand(operation.number, operation.clicks, asset_ids, {})
+    a_ledger(engine).expand(operation.number, asset_ids, {})
+    if seen:
+        let_see(engine, operation)
     return found(engine, operation.id)
+
+
+def let_see(engine: sa.Engine, operation: Operation) -> None:
+    """Have the token of an operation's click read all of its assets."""
+    with writing(engine) as connection:
+        mine = assets.c.number == operation.number
+        connection.execute(sa.update(assets).where(mine).values(seen=True))
 
 
 def a_check(**fields: Any) -> Checked:
@@ -268,6 +284,9 @@ class FakeIconik(Iconik):
     def called(self, *methods: str) -> list[tuple[Any, ...]]:
         """The calls of some methods, in order."""
         return [call for call in self.calls if call[0] in methods]
+
+    def limited(self, is_known: Callable[[], bool]) -> Iconik:
+        return self
 
     def close(self) -> None:
         self._answer("close")

@@ -48,7 +48,7 @@ def start(settings: Settings) -> Iterator[Start]:
         threads[-1].start()
         port = listener.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
-        transports.append(Transport(url, settings.iconik_id, Tokens([CLICK_TOKEN]), NoPacer()))
+        transports.append(Transport(url, settings.iconik_id, Tokens(CLICK_TOKEN), NoPacer()))
         return transports[-1]
 
     yield start
@@ -155,7 +155,7 @@ def listener() -> Iterator[socket.socket]:
 
 def delete_before(settings: Settings, listener: socket.socket, until: float) -> None:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    transport = Transport(url, settings.iconik_id, Tokens([CLICK_TOKEN]), NoPacer())
+    transport = Transport(url, settings.iconik_id, Tokens(CLICK_TOKEN), NoPacer())
     try:
         transport.delete("things/1/", "delete it", "can_delete_things", until=until)
     finally:
@@ -181,7 +181,7 @@ def test_a_process_that_is_suspended_between_head_and_body_sends_no_whole_reques
 ) -> None:
     monkeypatch.setattr(freshness, "now", Suspended(at=3).now)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    transport = Transport(url, settings.iconik_id, Tokens([CLICK_TOKEN]), NoPacer())
+    transport = Transport(url, settings.iconik_id, Tokens(CLICK_TOKEN), NoPacer())
     with pytest.raises(TooLate):
         transport.delete_many("things/", "delete them", "can", ["1"], until=15.0)
     transport.close()

@@ -52,7 +52,7 @@ ONLY_FOR_SOME = {
 @pytest.fixture
 def transport(settings: Settings, http: RequestsMock) -> Iterator[Transport]:
     """A way to iconik with the application's token alone."""
-    made = Transport(settings.iconik_url, settings.iconik_id, Tokens(["token"]), NoPacer())
+    made = Transport(settings.iconik_url, settings.iconik_id, Tokens("token"), NoPacer())
     yield made
     made.close()
 

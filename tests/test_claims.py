@@ -20,6 +20,7 @@ from entries import Held, Memo, Operation, Retry
 from errors import Stopped
 from followed import Copy
 from outcomes import Outcome
+from tables import LET_GO, assets
 from tests.makers import (
     a_click,
     a_database,
@@ -193,7 +194,7 @@ def test_an_older_operation_waits_until_it_is_known_what_a_newer_one_wants(
     older, _ = clicked_for(engine)
     newer = clicked(engine, a_click("remove"))
     assert taken(older) == {}
-    a_ledger(engine).expand(newer.number, 1, ["a2"], {})
+    a_ledger(engine).expand(newer.number, ["a2"], {})
     assert taken(older) == {"a1": ("ORIGINAL",)}
 
 
@@ -260,6 +261,156 @@ def test_assets_that_a_newer_click_took_over_hide_no_others(engine: sa.Engine) -
     assert taken(older, limit=2) == {"a9": ("ORIGINAL",)}
 
 
+# What a newer operation has not seen
+
+
+def unseen_for(
+    engine: sa.Engine, asset_ids: Sequence[str] = ("a1",), **click: Any
+) -> tuple[Claims, Operation]:
+    """The claims of the newest operation, whose click's token has not read its assets yet."""
+    operation = expanded(engine, a_click(**click), asset_ids, seen=False)
+    return claims_of(engine, operation), operation
+
+
+def put(engine: sa.Engine, number: int, **change: Any) -> None:
+    """Change the assets of an operation behind its back."""
+    with engine.begin() as connection:
+        mine = assets.c.number == number
+        connection.execute(sa.update(assets).where(mine).values(**change))
+
+
+def test_an_older_operation_waits_until_a_newer_one_has_seen_an_asset(engine: sa.Engine) -> None:
+    older, operation = clicked_for(engine, ["a1", "a2"])
+    newer, _ = unseen_for(engine, action="remove")
+    assert taken(older) == {"a2": ("ORIGINAL",)}
+    assert stands(engine, operation.number)[0] == "waiting"
+    (held,) = newer.take(1, NOW)
+    held.seen = True
+    newer.note(held, "done", {})
+    assert taken(older) == {}
+    assert stands(engine, operation.number)[2] == {"ORIGINAL": SUPERSEDED}
+
+
+@pytest.mark.parametrize("end", ["asset", "operation", "stop"])
+def test_an_asset_that_a_newer_operation_never_saw_stays_with_the_older(
+    engine: sa.Engine, end: str
+) -> None:
+    older, _ = clicked_for(engine)
+    newer, operation = unseen_for(engine, action="remove")
+    if end == "asset":
+        (held,) = newer.take(1, NOW)
+        newer.note(held, "done", {"ORIGINAL": Outcome("failed", "no (403)")})
+    elif end == "operation":
+        endings(engine).fail(operation.number, "no (403)", NOW)
+    else:
+        newer.leave()
+    assert taken(older) == {"a1": ("ORIGINAL",)}
+
+
+def test_nothing_is_deleted_while_a_newer_operation_may_still_take_it_over(
+    engine: sa.Engine,
+) -> None:
+    older, _ = clicked_for(engine, action="remove")
+    (held,) = older.take(1, NOW)
+    newer, _ = unseen_for(engine, action="add")
+    assert not older.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+    older.note(held, "settling", {})
+    (contested,) = newer.contested(9, NOW)
+    newer.note(contested, "done", {})
+    (held,) = older.take(1, NOW)
+    assert older.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+
+
+def test_what_has_been_seen_is_known_when_it_is_taken_again(engine: sa.Engine) -> None:
+    claims, _ = unseen_for(engine, ["a1", "a2", "a3"], action="remove")
+    deleted, noted, copied = claims.take(3, NOW)
+    assert not any(each.seen for each in (deleted, noted, copied))
+    for each in (deleted, noted, copied):
+        each.seen = True
+    assert claims.may_delete(deleted, half_done({"set-1": "ORIGINAL"}))
+    claims.note(noted, "settling", {})
+    claims.copies.begin([copied], {}, NOW)
+    claims.recover(NOW)
+    assert [each.seen for each in claims.take(3, NOW + GRACE_MS)] == [True] * 3
+
+
+@pytest.mark.parametrize("hands", ["opposite", "same"])
+def test_what_others_have_in_hand_is_to_be_seen_if_an_older_opposite_is_about_it(
+    engine: sa.Engine, hands: str
+) -> None:
+    opposite, same = (unseen_for(engine, action=each)[1].number for each in ("remove", "add"))
+    put(engine, opposite if hands == "opposite" else same, state="held")
+    newer, _ = unseen_for(engine, ["a1", "a2"], action="add")
+    assert [each.asset_id for each in newer.contested(9, NOW)] == ["a1"]
+    assert newer.contested(9, -1) == []
+
+
+def test_what_only_the_same_action_has_in_hand_need_not_be_seen(engine: sa.Engine) -> None:
+    older, _ = clicked_for(engine)
+    older.take(1, NOW)
+    newer, _ = unseen_for(engine)
+    assert newer.contested(9, NOW) == []
+
+
+def test_what_has_been_seen_need_not_be_seen_again(engine: sa.Engine) -> None:
+    older, _ = clicked_for(engine)
+    older.take(1, NOW)
+    newer, _ = unseen_for(engine, action="remove")
+    (contested,) = newer.contested(9, NOW)
+    contested.seen = True
+    newer.note(contested, "waiting", {})
+    assert newer.contested(9, NOW) == []
+
+
+# The same action again
+
+
+def test_a_newer_click_on_the_same_action_takes_nothing_over(engine: sa.Engine) -> None:
+    older, _ = clicked_for(engine)
+    newer, _ = clicked_for(engine)
+    assert taken(older) == {"a1": ("ORIGINAL",)}
+    assert taken(newer) == {}
+
+
+def test_an_older_operation_waits_for_a_newer_one_on_the_same_action_that_was_faster(
+    engine: sa.Engine,
+) -> None:
+    older, _ = clicked_for(engine)
+    newer, _ = clicked_for(engine)
+    (held,) = newer.take(1, NOW)
+    assert taken(older) == {}
+    newer.note(held, "settling", {})
+    assert taken(older) == {}
+    (held,) = newer.take(1, NOW)
+    newer.note(held, "done", {})
+    assert taken(older) == {"a1": ("ORIGINAL",)}
+
+
+def test_an_unlisted_click_on_the_same_action_holds_up_nothing(engine: sa.Engine) -> None:
+    older, _ = clicked_for(engine)
+    clicked(engine, a_click())
+    assert taken(older) == {"a1": ("ORIGINAL",)}
+
+
+@pytest.mark.parametrize("count", [2, clicks.KNOWN_AT_ONCE + 1])
+def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
+    engine: sa.Engine, count: int
+) -> None:
+    asset_ids = tuple(f"a{number}" for number in range(count))
+    _, before = unseen_for(engine, ["a0", "a1", "b"])
+    put(engine, before.number, seen=assets.c.asset_id == "a1")
+    endings(engine).fail(before.number, "no token is good", NOW)
+    click, retry = a_click(asset_ids=asset_ids), Retry(before.id, "ben")
+    with writing(engine) as connection:
+        clicks.record(connection, "again", click, digest="d", key="k", now_ms=NOW, retry=retry)
+    again = found(engine, "again")
+    if not again.is_expanded:
+        a_ledger(engine).expand(again.number, asset_ids, {})
+    held = claims_of(engine, again).take(count, NOW)
+    assert len(held) == count
+    assert [each.asset_id for each in held if each.seen] == ["a1"]
+
+
 # Deletions
 
 
@@ -279,7 +430,7 @@ def test_nothing_is_deleted_once_a_newer_click_may_want_it(
     (held,) = claims.take(1, NOW)
     newer = clicked(engine, a_click("add"))
     if is_known:
-        a_ledger(engine).expand(newer.number, 1, ["a1"], {})
+        a_ledger(engine).expand(newer.number, ["a1"], {})
     assert not claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
     assert held.memo == stands(engine, operation.number)[1] == Memo()
 
@@ -485,17 +636,31 @@ class Clicks(RuleBasedStateMachine):
         ]
 
     def wanted_by_newer(self, hands: Hands, asset_id: str, formats: Sequence[str]) -> bool:
+        """Whether a newer operation on the opposite has seen an asset, or still may."""
         return any(
-            asset_id in each.click.asset_ids and self.operation(each).expanded
+            self.may_want(each, asset_id)
             for each in self.newer_rivals(hands, formats)
+            if each.click.action != hands.click.action
         )
 
+    def may_want(self, hands: Hands, asset_id: str) -> bool:
+        with self.engine.connect() as connection:
+            row = connection.execute(
+                sa.select(assets.c.seen, assets.c.state).where(
+                    assets.c.number == self.operation(hands).number,
+                    assets.c.asset_id == asset_id,
+                )
+            ).first()
+        return row is not None and (row.seen or row.state not in LET_GO)
+
     def act(self, hands: Hands, held: Held, formats: Sequence[str]) -> None:
-        """Note that an operation changed something: never after a newer one did."""
+        """Note that an operation changed something: never after a newer one on the opposite did."""
         number = self.all.index(hands)
         for name in formats:
-            assert self.acted.get((held.asset_id, name), -1) <= number
-            self.acted[held.asset_id, name] = number
+            key = (held.asset_id, name)
+            last = self.acted.get(key, -1)
+            assert last <= number or self.all[last].click.action == hands.click.action
+            self.acted[key] = max(last, number)
 
     def busy(self) -> list[Hands]:
         return [hands for hands in self.all if hands.held]
@@ -521,7 +686,7 @@ class Clicks(RuleBasedStateMachine):
         digest = f"{action} {formats} {click.asset_ids}"
         operation_id = f"operation-{len(self.all)}"
         with writing(self.engine) as connection:
-            again = clicks.same_running(connection, click, digest)
+            again = clicks.not_begun(connection, click.ll_storage_id, digest)
             if again is None:
                 clicks.record(
                     connection, operation_id, click, digest=digest, key="key", now_ms=self.now
@@ -539,7 +704,7 @@ class Clicks(RuleBasedStateMachine):
 
     def expand_one(self, hands: Hands) -> None:
         operation = self.operation(hands)
-        self.ledger.expand(operation.number, operation.clicks, hands.click.asset_ids, {})
+        self.ledger.expand(operation.number, hands.click.asset_ids, {})
 
     @precondition(lambda self: self.ready())
     @rule(data=st.data(), limit=st.integers(1, 3))
@@ -551,15 +716,29 @@ class Clicks(RuleBasedStateMachine):
         for held in hands.claims.take(limit, self.now):
             assert not self.wanted_by_newer(hands, held.asset_id, held.formats)
             assert all(
-                newer not in unexpanded for newer in self.newer_rivals(hands, hands.click.formats)
+                newer not in unexpanded
+                for newer in self.newer_rivals(hands, hands.click.formats)
+                if newer.click.action != hands.click.action
             )
             hands.held.append(held)
+
+    @precondition(lambda self: self.ready())
+    @rule(data=st.data(), may=st.booleans())
+    def see(self, data: st.DataObject, may: bool) -> None:
+        """Read what others have in hand, with the rights for it or without."""
+        self.see_contested(data.draw(st.sampled_from(self.ready())), may=may)
+
+    def see_contested(self, hands: Hands, *, may: bool) -> None:
+        for held in hands.claims.contested(1, self.now):
+            held.seen = may
+            hands.claims.note(held, "waiting" if may else "done", {})
 
     @precondition(lambda self: self.busy())
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
         hands = data.draw(st.sampled_from(self.busy()))
         held = hands.held[-1]
+        held.seen = True
         formats = held.formats[: data.draw(st.integers(1, 2))]
         if hands.claims.may_delete(held, half_done({f"set-{name}": name for name in formats})):
             assert not self.wanted_by_newer(hands, held.asset_id, formats)
@@ -569,11 +748,13 @@ class Clicks(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         is_deleted=st.booleans(),
+        is_seen=st.booleans(),
         state=st.sampled_from(["done", "settling", "waiting"]),
     )
-    def note(self, data: st.DataObject, is_deleted: bool, state: str) -> None:
+    def note(self, data: st.DataObject, is_deleted: bool, is_seen: bool, state: str) -> None:
         hands = data.draw(st.sampled_from(self.busy()))
         held = hands.held.pop()
+        held.seen = held.seen or is_seen
         if is_deleted:
             held.memo.deleting.clear()
         is_touched = held.memo.deleting or held.memo.asked
@@ -584,6 +765,7 @@ class Clicks(RuleBasedStateMachine):
     def copy(self, data: st.DataObject, has_job: bool) -> None:
         hands = data.draw(st.sampled_from(self.busy()))
         held = hands.held.pop()
+        held.seen = True
         self.act(hands, held, held.formats)
         self.jobs += 1
         held.memo.asked["ORIGINAL"] = ""
@@ -648,6 +830,7 @@ class Clicks(RuleBasedStateMachine):
         """All that an operation can do now."""
         if not self.operation(hands).is_expanded:
             self.expand_one(hands)
+        self.see_contested(hands, may=True)
         self.take_some(hands, 2)
         while hands.held:
             held = hands.held.pop()

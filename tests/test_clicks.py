@@ -50,7 +50,7 @@ def test_what_has_to_be_listed_is_not_known_with_the_click(
 def test_a_click_is_written_down(engine: sa.Engine) -> None:
     answered(engine, a_click("remove", user_id="u1", asset_ids=("a1",)), "first")
     assert found(engine, "first") == an_operation(
-        id="first", action="remove", user_id="u1", recorded_ms=CLICKED, expanded=1
+        id="first", action="remove", user_id="u1", recorded_ms=CLICKED, is_expanded=True
     )
 
 
@@ -80,9 +80,40 @@ def test_a_number_is_never_given_twice(engine: sa.Engine, ledger: Ledger) -> Non
     assert found(engine, "second").number == 2
 
 
-def test_the_same_click_while_it_runs_is_one_operation(engine: sa.Engine) -> None:
+def test_the_same_click_before_anything_of_it_has_begun_is_one_operation(
+    engine: sa.Engine,
+) -> None:
     assert answered(engine, a_click(), "first") == answered(engine, a_click(), "second") == "first"
-    assert found(engine, "first").clicks == 2
+
+
+def test_the_same_click_once_its_assets_are_known_is_another_operation(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    answered(engine, a_click(), "first")
+    ledger.expand(1, ["a1"], {})
+    assert answered(engine, a_click(), "second") == "second"
+
+
+def test_the_same_click_once_it_can_be_aborted_in_iconik_is_another_operation(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    answered(engine, a_click(), "first")
+    ledger.note_job(1, "")
+    assert answered(engine, a_click(), "second") == "second"
+
+
+@pytest.mark.parametrize("other", [{"user_id": "ben"}, {"auth_token": "another"}])
+def test_the_same_click_by_another_user_or_with_another_token_is_no_repetition(
+    other: dict[str, Any],
+) -> None:
+    click: dict[str, Any] = {
+        "user_id": "ada",
+        "auth_token": "token",
+        "asset_ids": ("a1", "a2"),
+    }
+    mine = a_click(**click)
+    assert mine.digest == a_click(**{**click, "asset_ids": ("a2", "a1")}).digest
+    assert mine.digest != a_click(**{**click, **other}).digest
 
 
 def test_the_same_click_once_it_has_ended_is_another_operation(engine: sa.Engine) -> None:

@@ -38,16 +38,6 @@ def test_an_operation_with_an_asset_left_does_not_end(engine: sa.Engine, ledger:
     assert not endings(engine).end(expanded(engine, a_click()), NOW)
 
 
-def test_an_operation_that_was_asked_for_again_does_not_end(
-    engine: sa.Engine, ledger: Ledger
-) -> None:
-    answered(engine, a_click(), "first")
-    ledger.expand(1, 1, [], {})
-    as_it_was = found(engine, "first")
-    answered(engine, a_click(), "second")
-    assert not endings(engine).end(as_it_was, NOW)
-
-
 def test_an_operation_that_came_to_nothing_lets_go_of_its_assets(
     engine: sa.Engine, ledger: Ledger
 ) -> None:
@@ -73,7 +63,7 @@ def test_a_process_whose_turn_is_over_ends_no_operation(engine: sa.Engine) -> No
 
 def test_operations_that_ended_long_ago_are_forgotten(engine: sa.Engine, ledger: Ledger) -> None:
     expanded(engine, a_click())
-    ledger.expand(1, 1, [], {"collection c1": "gone"})
+    ledger.expand(1, [], {"collection c1": "gone"})
     endings(engine).fail(1, "no token is good", NOW)
     assert endings(engine).ended_before(NOW + 1) == ["operation-1"]
     endings(engine).forget(["operation-1"])

@@ -632,5 +632,5 @@ def forbidding(http: RequestsMock) -> RequestsMock:
 
 
 def test_no_call_is_forgotten_here() -> None:
-    public = {name for name in vars(Iconik) if not name.startswith("_")} - {"close"}
+    public = {name for name in vars(Iconik) if not name.startswith("_")} - {"close", "limited"}
     assert {name for name, _, _ in CALLS} == public

@@ -59,7 +59,7 @@ def test_every_format_of_every_asset_has_a_row_and_so_has_what_could_not_be_open
     engine: sa.Engine,
 ) -> None:
     operation, claims = begun(engine, "a1", "a2")
-    a_ledger(engine).expand(operation.number, 1, ["a1", "a2"], {"collection c": "no such"})
+    a_ledger(engine).expand(operation.number, ["a1", "a2"], {"collection c": "no such"})
     (held,) = claims.take(1, NOW)
     claims.note(held, "done", {"ORIGINAL": REMOVED, "PROXY": Outcome("absent")})
     assert said(inspect(engine, operation).rows()) == [
@@ -82,7 +82,7 @@ def test_many_assets_are_read_bit_by_bit(
 def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
     operation, claims = begun(engine, "a1", "a2", "a3", "a4", "a5")
     ledger = a_ledger(engine)
-    ledger.expand(operation.number, 1, [], {"collection c": "no such", "collection b": "no such"})
+    ledger.expand(operation.number, [], {"collection c": "no such", "collection b": "no such"})
     done, given, asked, deleting, _ = claims.take(5, NOW)
     claims.note(done, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
     claims.may_delete(given, half_done({"set-1": "ORIGINAL"}))
@@ -113,7 +113,7 @@ def test_what_waits_for_a_newer_click_to_be_listed_says_so(engine: sa.Engine) ->
     newer = clicked(engine, a_click("add", collection_ids=("c1",)))
     (told,) = inspect(engine, operation).in_full()["waits_for"]
     assert told.startswith("a newer click, whose assets iconik has yet to list")
-    a_ledger(engine).expand(newer.number, 1, [], {})
+    a_ledger(engine).expand(newer.number, [], {})
     (told,) = inspect(engine, operation).in_full()["waits_for"]
     assert told.startswith("the files of 1 asset")
 

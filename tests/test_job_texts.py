@@ -83,18 +83,20 @@ def test_before_the_assets_are_known_it_says_so() -> None:
 
 def test_under_way_it_says_how_far() -> None:
     states = {"done": 3, "left": 1, "copying": 7, "held": 1}
-    assert under_way(an_operation(expanded=1), states) == {
+    assert under_way(an_operation(is_expanded=True), states) == {
         "progress_total": 12,
         "progress_processed": 4,
         "message": "4 of 12 assets done, 7 being copied",
     }
-    assert under_way(an_operation(expanded=1), {"waiting": 2})["message"] == "0 of 2 assets done"
+    assert (
+        under_way(an_operation(is_expanded=True), {"waiting": 2})["message"] == "0 of 2 assets done"
+    )
 
 
 def told(*outcomes: Outcome, **operation: Any) -> dict[str, Any]:
     """A report about as many assets as outcomes."""
     assets = [(f"asset-{n}", Memo(), {"ORIGINAL": each}) for n, each in enumerate(outcomes)]
-    return report(an_operation(expanded=1, ended_ms=1, **operation), assets, {})
+    return report(an_operation(is_expanded=True, ended_ms=1, **operation), assets, {})
 
 
 def test_a_good_end_says_what_was_done() -> None:
@@ -138,7 +140,7 @@ def test_a_failure_says_why() -> None:
 
 def test_a_stop_says_who_stopped_it_and_what_was_done() -> None:
     left: list[tuple[str, Memo, dict[str, Outcome]]] = [("asset-9", Memo(), {})]
-    stopped = report(an_operation(expanded=1, ended_ms=2, stop_ms=1, stop_by="Ada"), left, {})
+    stopped = report(an_operation(is_expanded=True, ended_ms=2, stop_ms=1, stop_by="Ada"), left, {})
     fields = ended(stopped)
     assert fields["status"] == "ABORTED"
     assert fields["message"] == "stopped by Ada: 1 asset, 1 undone"

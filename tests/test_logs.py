@@ -17,6 +17,7 @@ import logs
 from custody import Safe
 from entries import Deletion, Held, Memo, Retry
 from logs import OURS
+from tokens import Tokens
 
 PROOF = Safe("set-1", "set-2", by_checksum=True, size=18_000)
 DELETION = Deletion("ORIGINAL", PROOF, "key")
@@ -198,6 +199,7 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("INFO", "json")
+    Tokens("token", "").current("delete it")
     with logs.about("1b9d"):
         audit.deleted(Held("asset-1", (), Memo(), "ada"), "set-1", DELETION)
     (line,) = said(capsys)
@@ -207,10 +209,11 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
         "logger": "audit",
         "operation_id": "1b9d",
         "message": "audit: deleted ORIGINAL of asset asset-1: file set set-1, 18,000 bytes, "
-        "clicked by user ada, proven by size and checksum of file set set-2 on B2 "
-        "(B2 asked by key)",
+        "clicked by user ada, with the click's token, proven by size and checksum of file set "
+        "set-2 on B2 (B2 asked by key)",
         "event": "deleted",
         "user_id": "ada",
+        "token": "the click's token",
         "retry_of": None,
         "retried_by": None,
         "asset_id": "asset-1",
@@ -227,10 +230,12 @@ def test_of_a_deletion_that_was_proven_before_an_interruption_that_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("INFO", "json")
+    Tokens("", "token").current("delete it")
     audit.deleted(Held("asset-1", (), Memo()), "set-1", Deletion("ORIGINAL"))
     (line,) = said(capsys)
     assert line["message"].endswith(
-        "file set set-1, of unknown size, clicked by user unknown, proven before an interruption"
+        "file set set-1, of unknown size, clicked by user unknown, with ICONIK_TOKEN, proven "
+        "before an interruption"
     )
     assert (line["bytes"], line["twin_file_set_id"], line["proven_by"]) == (None, None, None)
 

@@ -40,7 +40,7 @@ class Desk:
         return OperationJob(self.id, self.click, self.ledger, self.iconik)
 
     def expand(self, *asset_ids: str) -> None:
-        self.ledger.expand(found(self.engine, self.id).number, 1, asset_ids, {})
+        self.ledger.expand(found(self.engine, self.id).number, asset_ids, {})
 
     def conclude(self, number: int, outcome: Outcome) -> None:
         claims = Claims(self.engine, found(self.engine, self.id), a_term(self.engine))

@@ -33,7 +33,7 @@ def moment(**fields: Any) -> Moment:
 
 
 def running(**fields: Any) -> Operation:
-    return an_operation(**{"recorded_ms": NOW - 5 * MINUTE, "expanded": 1, **fields})
+    return an_operation(**{"recorded_ms": NOW - 5 * MINUTE, "is_expanded": True, **fields})
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_one_that_is_to_stop_waits_for_no_newer_click() -> None:
 
 
 def test_an_outage_comes_first() -> None:
-    lines = waits(running(outage="could not read storage s: it answered 503", expanded=0))
+    lines = waits(running(outage="could not read storage s: it answered 503", is_expanded=False))
     assert lines == [
         "iconik, which gives no usable answer: could not read storage s: it answered 503",
         "its assets to be listed",

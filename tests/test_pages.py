@@ -104,7 +104,7 @@ class Page:
     def begun(self, assets: list[str] | None = None, **fields: Any) -> tuple[Operation, Claims]:
         """An operation whose assets are listed."""
         operation = found(self.engine, self.click(**fields))
-        self.ledger.expand(operation.number, 1, assets or ["a1", "a2"], {})
+        self.ledger.expand(operation.number, assets or ["a1", "a2"], {})
         return found(self.engine, operation.id), Claims(self.engine, operation, self.term)
 
     def ended(self, outcomes: dict[str, dict[str, Outcome]], **fields: Any) -> str:
@@ -502,7 +502,7 @@ def test_an_asset_is_found_among_those_that_are_shown(page: Page) -> None:
 
 def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) -> None:
     operation = found(page.engine, page.click())
-    page.ledger.expand(operation.number, 1, ["a1"], {"collection c1": "no"})
+    page.ledger.expand(operation.number, ["a1"], {"collection c1": "no"})
     path = f"/operations/{operation.id}"
     unopened = page.json(path)["report"][0]
     assert (unopened["asset_id"], unopened["format"]) == ("collection c1", None)
@@ -514,7 +514,7 @@ def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) 
 
 def test_collections_that_could_not_be_opened_can_be_tried_again(page: Page) -> None:
     operation = found(page.engine, page.click())
-    page.ledger.expand(operation.number, 1, [], {"collection c1": "no", "collection c2": "no"})
+    page.ledger.expand(operation.number, [], {"collection c1": "no", "collection c2": "no"})
     endings(page.engine).end(found(page.engine, operation.id), NOW)
     endings(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
@@ -535,7 +535,7 @@ def test_of_many_that_could_not_be_opened_the_csv_has_all(
     monkeypatch.setattr(contents, "UNOPENED_SHOWN", 2)
     operation = found(page.engine, page.click())
     unopened = [f"collection c{number}" for number in range(5)]
-    page.ledger.expand(operation.number, 1, [], dict.fromkeys(unopened, "no"))
+    page.ledger.expand(operation.number, [], dict.fromkeys(unopened, "no"))
     path = f"/operations/{operation.id}"
     assert [each["asset_id"] for each in page.json(path)["report"]] == unopened[:2]
     assert "the first 2 of 5 are shown" in page.text(path)

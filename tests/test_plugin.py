@@ -158,13 +158,13 @@ def test_a_click_is_logged_with_its_operation(post: Any, caplog: pytest.LogCaptu
     assert logs.operation_id.get() == "operation-1"
 
 
-def test_a_repeated_click_is_answered_with_the_operation_that_runs(
+def test_a_repeated_click_is_answered_with_the_operation_that_has_not_begun(
     post: Any, recorder: FakeRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     recorder.is_new = False
     assert post().get_json()["operation_id"] == "operation-1"
-    assert "already running" in caplog.messages[0]
+    assert "accepted before, and not begun yet" in caplog.messages[0]
 
 
 def test_a_click_of_nobody_we_know_is_logged_so(post: Any, caplog: Any) -> None:

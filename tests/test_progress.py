@@ -53,7 +53,7 @@ class Bench:
     def run(self, *_: object) -> dict[str, Any]:
         """Do all that the operation does."""
         operation = found(self.engine, self.id)
-        self.ledger.expand(operation.number, operation.clicks, [], {})
+        self.ledger.expand(operation.number, [], {})
         assert endings(self.engine).end(found(self.engine, self.id), NOW)
         return {"removed": 1}
 

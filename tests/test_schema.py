@@ -5,6 +5,7 @@ import sqlalchemy as sa
 
 from errors import SettingsError
 from ledger import Ledger
+from rivals import formats_left
 from schema import VERSION
 from tables import metadata
 from tests.makers import a_click, clicked, found
@@ -62,6 +63,7 @@ def test_a_database_of_the_first_version_becomes_todays_and_keeps_its_operations
         "DROP TABLE plugin_schema",
         "DROP TABLE plugin_health",
         "ALTER TABLE plugin_executors DROP COLUMN clock_ms",
+        "ALTER TABLE plugin_assets DROP COLUMN seen",
         *(
             f"ALTER TABLE plugin_operations DROP COLUMN {column}"
             for column in (
@@ -82,6 +84,32 @@ def test_a_database_of_the_first_version_becomes_todays_and_keeps_its_operations
     assert found(engine, operation.id) == operation
     begin_term(engine, 2_000)
     assert time_kept(engine) == 2_000
+
+
+def test_what_an_older_version_has_noted_counts_as_seen(engine: sa.Engine) -> None:
+    older = clicked(engine, a_click("remove", asset_ids=("a1",)))
+    clicked(engine, a_click("add", asset_ids=("a1",)))
+    change(
+        engine,
+        "ALTER TABLE plugin_assets DROP COLUMN seen",
+        "UPDATE plugin_schema SET version = version - 1",
+    )
+    Ledger(engine).create()
+    with engine.connect() as connection:
+        assert formats_left(connection, older, ["a1"]) == {"a1": ()}
+
+
+def test_tokens_that_an_older_version_has_kept_of_repeated_clicks_are_forgotten(
+    engine: sa.Engine,
+) -> None:
+    change(
+        engine,
+        "CREATE TABLE plugin_tokens (number INTEGER PRIMARY KEY, sealed TEXT NOT NULL)",
+        "INSERT INTO plugin_tokens VALUES (1, 'sealed')",
+    )
+    Ledger(engine).create()
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM plugin_tokens").scalar() == 0
 
 
 def test_a_table_that_is_missing_is_made(engine: sa.Engine) -> None:

@@ -352,11 +352,3 @@ def test_only_failures_in_a_row_count(iconik: FakeIconik) -> None:
     broken.fails(1)
     broken.broken = {"c1"}
     broken.fails(MOST_FAILURES - 1)
-
-
-def test_whoever_clicks_again_has_it_tried_as_often_again(iconik: FakeIconik) -> None:
-    iconik.contents = {"c2": []}
-    broken = Broken(iconik, "c1")
-    broken.fails(MOST_FAILURES - 1)
-    assert broken.found()[1]
-    broken.fails(MOST_FAILURES - 1)

@@ -137,12 +137,12 @@ def test_what_is_nowhere_is_not_stopped(engine: sa.Engine) -> None:
 
 
 def test_the_same_click_is_no_repetition_of_what_is_being_stopped(engine: sa.Engine) -> None:
-    operation = clicked(engine, ADD)
+    operation = clicked(engine, a_click("add", collection_ids=("c1",)))
     with writing(engine) as connection:
-        assert clicks.same_running(connection, ADD, ADD.action) == operation.id
+        assert clicks.not_begun(connection, operation.ll_storage_id, "add") == operation.id
     stop(engine)
     with writing(engine) as connection:
-        assert clicks.same_running(connection, ADD, ADD.action) is None
+        assert clicks.not_begun(connection, operation.ll_storage_id, "add") is None
 
 
 def test_a_request_is_seen_once_it_is_there(
@@ -630,7 +630,7 @@ def test_when_it_looks_again_and_what_it_waits_for_can_be_read(
 
 
 def test_a_stop_that_came_when_all_was_done_has_stopped_nothing() -> None:
-    operation = an_operation(expanded=1, ended_ms=NOW, stop_ms=NOW, stop_by="Ada")
+    operation = an_operation(is_expanded=True, ended_ms=NOW, stop_ms=NOW, stop_by="Ada")
     told = report(operation, [(ASSET, Memo(), {"ORIGINAL": Outcome("removed")})], {})
     assert told["result"] == "finished"
 
@@ -642,7 +642,9 @@ def test_an_operation_that_is_to_stop_is_stopping() -> None:
 
 
 def test_an_asset_is_undone_if_one_of_its_formats_is() -> None:
-    operation = an_operation(formats=("ORIGINAL", "PROXY"), ended_ms=NOW, stop_ms=NOW, expanded=1)
+    operation = an_operation(
+        formats=("ORIGINAL", "PROXY"), ended_ms=NOW, stop_ms=NOW, is_expanded=True
+    )
     told = report(operation, [(ASSET, Memo(), {"ORIGINAL": Outcome("removed")})], {})
     assert (told["result"], told["counts"]["undone"]) == ("stopped", 1)
 

@@ -108,9 +108,7 @@ def test_whether_a_request_deletes_files_is_told_to_who_checks_the_turn(
     settings: Settings, pacer: NoPacer, http: RequestsMock, until: float | None
 ) -> None:
     checked: list[bool] = []
-    transport = Transport(
-        settings.iconik_url, "app", Tokens(["token"]), pacer, check=checked.append
-    )
+    transport = Transport(settings.iconik_url, "app", Tokens("token"), pacer, check=checked.append)
     http.delete(THING, status=204)
     transport.delete("things/1/", "delete it", "can", until=until)
     http.post(THINGS, status=204)
@@ -145,7 +143,7 @@ def test_no_file_is_deleted_that_was_proven_too_long_ago(
 
     if wait == "the pace":
         monkeypatch.setattr(pacer, "wait", take_long)
-    transport = Transport(settings.iconik_url, "app", Tokens(["token"]), pacer)
+    transport = Transport(settings.iconik_url, "app", Tokens("token"), pacer)
     if wait == "the turn":
         monkeypatch.setattr(transport, "_check", take_long)
     with pytest.raises(TooLate, match="could not delete it: it had to wait for so long"):
@@ -471,6 +469,18 @@ def test_a_rejected_token_gives_way_to_the_next(
     assert ask(transport) == {}
 
 
+def test_what_is_not_known_is_not_asked_with_the_next(
+    transport: Transport, http: RequestsMock, settings: Settings
+) -> None:
+    http.add_callback("GET", THING, answer_to({settings.iconik_token or ""}))
+    known = [False]
+    limited = transport.limited(lambda: known[0])
+    with pytest.raises(IconikRefused, match="ICONIK_TOKEN goes on only with what"):
+        ask(limited)
+    known[0] = True
+    assert [ask(limited), ask(transport)] == [{}, {}]
+
+
 def test_a_token_that_iconik_rejects_for_a_moment_is_kept(
     transport: Transport, http: RequestsMock, waits: list[float]
 ) -> None:
@@ -522,9 +532,7 @@ def test_empty_and_repeated_tokens_are_left_out(
     settings: Settings, pacer: NoPacer, http: RequestsMock
 ) -> None:
     http.get(THING, status=401)
-    transport = Transport(
-        settings.iconik_url, settings.iconik_id, Tokens(["", "a", "a", ""]), pacer
-    )
+    transport = Transport(settings.iconik_url, settings.iconik_id, Tokens("a", "a"), pacer)
     with pytest.raises(TokenRejected):
         ask(transport)
     assert len(http.calls) == REJECTIONS
@@ -662,7 +670,7 @@ def test_a_deletion_is_not_tried_again_by_a_process_whose_turn_is_over(
             raise Stopped
 
     http.delete(THING, status=503)
-    transport = Transport(settings.iconik_url, "app", Tokens(["token"]), pacer, check=check)
+    transport = Transport(settings.iconik_url, "app", Tokens("token"), pacer, check=check)
     with pytest.raises(Stopped):
         transport.delete("things/1/", "delete thing 1", "can_delete_things")
     transport.close()

@@ -46,7 +46,7 @@ class Runner:
         ledger = Ledger(turn.engine, turn.term)
         operation = ledger.operation(operation_id)
         assert operation
-        ledger.expand(operation.number, operation.clicks, [], {})
+        ledger.expand(operation.number, [], {})
         Endings(turn.engine, turn.term).end(operation, now_ms())
         return {"assets": 0}
 

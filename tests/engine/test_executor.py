@@ -70,6 +70,27 @@ def test_the_executor_stops_its_operations_when_its_lock_file_is_gone(
     wait_until(lambda: len(runner.calls) == 2)
 
 
+def test_the_executor_stops_its_operations_when_the_database_file_is_gone_until_it_is_back(
+    settings: Settings,
+    recorder: Recorder,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(executor_module, "COMPLAIN_INTERVAL", 0.1)
+    runner = Runner()
+    runner.hold = True
+    recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: len(runner.calls) == 1)
+    path = Path(str(sa.make_url(settings.database_url).database))
+    away = path.rename(path.with_suffix(".away"))
+    wait_until(lambda: "was deleted or replaced" in caplog.text)
+    assert len(runner.calls) == 1
+    away.rename(path)
+    wait_until(lambda: len(runner.calls) == 2)
+
+
 def test_a_process_that_was_overtaken_can_take_over_again(
     recorder: Recorder,
     database: sa.Engine,
@@ -120,7 +141,16 @@ def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
     assert ledger.operation(operation_id)
 
 
+@pytest.mark.parametrize(
+    ("failure", "has_trace"),
+    [
+        (OperationalError("PRAGMA", {}, Exception("disk I/O error")), False),
+        (RuntimeError("nobody has thought of this"), True),
+    ],
+)
 def test_an_executor_that_fails_starts_again(
+    failure: Exception,
+    has_trace: bool,
     recorder: Recorder,
     ledger: Ledger,
     start: Callable[[Runner], Executor],
@@ -128,7 +158,7 @@ def test_an_executor_that_fails_starts_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     real = connect
-    failures = [OperationalError("PRAGMA", {}, Exception("disk I/O error"))]
+    failures = [failure]
 
     def fails_once(*arguments: Any, **options: Any) -> sa.Engine:
         if failures:
@@ -140,6 +170,7 @@ def test_an_executor_that_fails_starts_again(
     start(Runner())
     wait_until(lambda: has_ended(ledger, operation_id))
     assert "the executor failed" in caplog.text
+    assert ("Traceback" in caplog.text) is has_trace
 
 
 def test_the_clock_of_operations_goes_on_while_they_run(

@@ -137,6 +137,26 @@ def test_health_is_bad_while_nothing_can_be_written(
     assert recorder.check() == "operations can't be recorded; the log says why"
 
 
+def test_health_reads_the_whole_database_only_now_and_then(
+    settings: Settings,
+    recorder: Recorder,
+    start: Callable[[Runner], Executor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(recorder_module, "check_pages", lambda url, largest: read.append(url))
+    start(Runner())
+    wait_until(lambda: recorder.check() is None)
+    assert recorder.check() is None
+    assert len(read) == 1
+    another = Recorder(settings)
+    monkeypatch.setattr(recorder_module, "READ_INTERVAL", 0)
+    monkeypatch.setattr(recorder_module, "READ_RARELY", 0)
+    assert [another.check(), another.check()] == [None, None]
+    assert len(read) == 3
+    another.close()
+
+
 def test_a_database_of_a_newer_version_is_refused_at_the_start_and_takes_no_click(
     settings: Settings, recorder: Recorder, database: sa.Engine, ledger: Ledger
 ) -> None:

@@ -27,8 +27,8 @@ CLICK = CustomAction(
     b2_storage_id="b2b2b2b2-0000-4000-8000-000000000000",
     ll_storage_id="11111111-0000-4000-8000-000000000000",
     formats=("ORIGINAL",),
-    context="ASSET",
-    asset_ids=(ASSET,),
+    context="COLLECTION",
+    collection_ids=(ASSET,),
 )
 
 
@@ -48,7 +48,7 @@ def end_at_once(operation_id: str, click: CustomAction, turn: Turn) -> dict[str,
     ledger = Ledger(turn.engine, turn.term)
     operation = ledger.operation(operation_id)
     assert operation
-    ledger.expand(operation.number, operation.clicks, click.asset_ids, {})
+    ledger.expand(operation.number, [ASSET], {})
     Endings(turn.engine, turn.term).fail(operation.number, "this is only a test", now_ms())
     return {}
 
@@ -60,7 +60,9 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def test_a_click_is_recorded_once_and_run(settings: Settings, recorder: Recorder) -> None:
+def test_a_click_that_has_not_begun_is_recorded_once_and_run(
+    settings: Settings, recorder: Recorder
+) -> None:
     operation_id, is_new = recorder.record(CLICK)
     assert is_new
     assert recorder.record(CLICK) == (operation_id, False)

@@ -1,16 +1,21 @@
 """A service and its iconik for a whole module of tests, and what must hold after each of them."""
 
+import json
+import os
 import re
 import sqlite3
+import subprocess
+import sys
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 import sqlalchemy as sa
 
-from simulator.harness import SECRET, Service, Simulator, wait_for
+from simulator.harness import ROOT, SECRET, Service, Simulator, wait_for
 
 PATIENCE = 120.0
 
@@ -43,6 +48,13 @@ FRAMES = [{"name": f"frame_{n}.dpx", "size": 100 + n} for n in (1, 2, 3)]
 EDITED = "clip.mov differs from its master: 11 bytes on LucidLink, 300 bytes on B2"
 
 
+class User(NamedTuple):
+    """Somebody who clicks, and the token that their clicks bring."""
+
+    id: str
+    token: str
+
+
 class Desk:
     """One service and one simulator, shared by tests that leave nothing behind.
 
@@ -62,6 +74,9 @@ class Desk:
         self._is_own = simulator is None
         self.simulator = simulator or Simulator(directory, "--copy-seconds", "0.05")
         self.service = Service(directory, self.simulator, ["-w", "1"], environment)
+        # Where clicks go to, and whose certificates are good there.
+        self.front = self.service.url
+        self.verify: str | bool = True
         self._settings = self.simulator.control("GET", "settings")
         self._clicked: list[str] = []
 
@@ -103,20 +118,22 @@ class Desk:
         token: str = "",
         storages: Mapping[str, str] | None = None,
         path: str = "",
+        user: User | None = None,
         **more: list[str],
     ) -> str:
         """Click on assets, or on what else is given, for the ORIGINAL; returns the operation's id.
 
         Args:
-            token: the click's own; the simulator's if not given.
+            token: the click's own; the user's, or else the simulator's if not given.
             storages: other ``b2_storage_id`` or ``ll_storage_id`` than the simulator's.
             path: the directory of LucidLink that the action's URL names.
+            user: who clicks, if iconik says so.
             more: ``collection_ids``, ``saved_search_ids``.
         """
         there = self.simulator
         own = {"b2_storage_id": there.b2_storage_id, "ll_storage_id": there.ll_storage_id}
         answer = requests.post(
-            f"{self.service.url}/{action}",
+            f"{self.front}/{action}",
             params={
                 **own,
                 **(storages or {}),
@@ -125,17 +142,52 @@ class Desk:
             },
             json={
                 "context": "COLLECTION" if more else "BULK",
-                "auth_token": token or there.token,
+                "auth_token": token or (user.token if user else there.token),
+                "user_id": user.id if user else None,
                 "asset_ids": asset_ids,
                 **more,
             },
             headers={"x-bz-secret": SECRET},
+            verify=self.verify,
             timeout=30,
         )
         assert answer.status_code == 200
         operation_id = str(answer.json()["operation_id"])
         self._clicked.append(operation_id)
         return operation_id
+
+    def user(self, *hidden: str, roles: list[str] | None = None) -> User:
+        """Let somebody into iconik.
+
+        Args:
+            hidden: the assets that they may not see.
+            roles: those of their token; all if not given.
+        """
+        user_id = str(uuid.uuid4())
+        self.simulator.control("PUT", f"users/{user_id}/hidden", {"asset_ids": list(hidden)})
+        return self.with_new_token(User(user_id, ""), roles)
+
+    def with_new_token(self, user: User, roles: list[str] | None = None) -> User:
+        """The same user, with a token that is good."""
+        body = {"user_id": user.id, "roles": roles}
+        return User(user.id, self.simulator.control("POST", "tokens", body)["token"])
+
+    def expire(self, token: str) -> None:
+        """Let a token expire."""
+        self.simulator.control("DELETE", f"tokens/{token}")
+
+    def try_again(self, operation_id: str) -> str:
+        """Try an operation again, as its administrator would; returns the new operation's id."""
+        said = subprocess.run(
+            [sys.executable, "show_operations.py", "retry", operation_id, "--json"],
+            cwd=ROOT,
+            env={**os.environ, **self.service.environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return str(json.loads(said.stdout)["operation_id"])
 
     def report(self, operation_id: str) -> dict[str, Any]:
         """Wait for the end of an operation; returns its report."""

@@ -2,10 +2,12 @@
 
 import os
 import resource
+import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -196,3 +198,139 @@ def test_a_clock_that_jumps_neither_ends_an_operation_nor_holds_it_up(
             simulator.control("PATCH", f"files/{file['id']}", {"status": "CLOSED", "size": 300})
     assert service.report(unfinished)["counts"]["copied"] == 1
     service.stop()
+
+
+# The file itself
+
+
+def click_twice_then_health(simulator: Simulator, service: Service) -> list[int]:
+    """The statuses that two clicks and a look at the service's health are answered."""
+    clips = [asset(simulator, f"clip{number}") for number in range(2)]
+    clicks = [service.click("add", "ORIGINAL", asset_ids=[each]) for each in clips]
+    return [*(each.status_code for each in clicks), health(service)]
+
+
+def test_a_deleted_database_file_takes_no_click(simulator: Simulator, service: Service) -> None:
+    before = begun(simulator, service)
+    path = Path(database_of(service))
+    path.rename(path.with_suffix(".away"))
+    assert click_twice_then_health(simulator, service) == [503, 503, 503]
+    # The message stands on one line, and nothing was made in the file's place.
+    assert "the database file was deleted or replaced" in service.log()
+    assert "Traceback" not in service.log()
+    assert not path.exists()
+    path.with_suffix(".away").rename(path)
+    wait_for("good health", lambda: health(service) == 200, 90.0)
+    works_again(simulator, service, before)
+
+
+def test_a_replaced_database_file_takes_no_click(simulator: Simulator, service: Service) -> None:
+    begun(simulator, service)
+    path = Path(database_of(service))
+    with closing(sqlite3.connect(path)) as one:
+        one.execute("VACUUM INTO ?", (str(path.with_suffix(".backup")),))
+    path.rename(path.with_suffix(".away"))
+    # A backup takes its place.
+    path.with_suffix(".backup").rename(path)
+    assert click_twice_then_health(simulator, service) == [503, 503, 503]
+    service.process.kill()
+    for journal in path.parent.glob(f"{path.name}-*"):
+        journal.unlink()
+    service.start()
+    wait_for("good health", lambda: health(service) == 200, SECONDS)
+    answer = service.click("add", "ORIGINAL", asset_ids=[asset(simulator, "after")])
+    assert answer.status_code == 200
+    simulator.control("PATCH", "settings", {"copies_paused": False})
+    both = ["after_original.mov", "before_original.mov"]
+    wait_for("copies", lambda: files(simulator.lucidlink) == both, SECONDS)
+
+
+def test_a_service_whose_workers_start_anew_makes_no_file_in_place_of_a_deleted_one(
+    simulator: Simulator, service: Service
+) -> None:
+    path = Path(database_of(service))
+    path.rename(path.with_suffix(".away"))
+    before = service.workers()
+    os.kill(service.process.pid, signal.SIGHUP)
+    wait_for("other workers", lambda: not set(before) & set(service.workers()), SECONDS)
+    assert click_twice_then_health(simulator, service) == [503, 503, 503]
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("way", ["symlink", "another directory's symlink", "relative path"])
+def test_of_two_services_on_one_file_only_one_runs_operations(
+    tmp_path: Path, simulator: Simulator, service: Service, way: str
+) -> None:
+    path = Path(database_of(service))
+    if way == "symlink":
+        other = path.with_name("link.sqlite")
+        other.symlink_to(path)
+    elif way == "another directory's symlink":
+        (tmp_path / "linked").symlink_to(path.parent)
+        other = tmp_path / "linked" / path.name
+    else:
+        other = Path(os.path.relpath(path, ROOT))
+    wait_for("good health", lambda: health(service) == 200, SECONDS)
+    environment = {"DATABASE_URL": f"sqlite:///{other}"}
+    second = Service(tmp_path / "second", simulator, environment=environment)
+    wait_for("good health", lambda: health(second) == 200, SECONDS)
+    clips = [asset(simulator, f"clip{number}") for number in range(2)]
+    for each, clip in zip((service, second), clips, strict=True):
+        answer = each.click("add", "ORIGINAL", asset_ids=[clip])
+        assert service.report(answer.json()["operation_id"])["counts"]["copied"] == 1
+    assert [turns(service), turns(second)] == [1, 0]
+    second.stop()
+
+
+def turns(service: Service) -> int:
+    """How often a process of it has begun to run the operations."""
+    return service.log().count("this process runs the operations now")
+
+
+def test_a_file_with_a_second_hard_link_is_refused(
+    tmp_path: Path, simulator: Simulator, service: Service
+) -> None:
+    path = Path(database_of(service))
+    other = tmp_path / "hard.sqlite"
+    other.hardlink_to(path)
+    ended = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0", "plugin:app"],
+        cwd=ROOT,
+        env={**os.environ, **service.environment, "DATABASE_URL": f"sqlite:///{other}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert "has a second name (a hard link)" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    # Whoever uses it already is not disturbed.
+    assert click_twice_then_health(simulator, service) == [200, 200, 200]
+
+
+@pytest.mark.parametrize("damage", ["a page of each table", "its end", "its head"])
+def test_the_health_of_a_damaged_database_is_told_in_one_line(
+    simulator: Simulator, service: Service, damage: str
+) -> None:
+    wait_for("good health", lambda: health(service) == 200, SECONDS)
+    service.process.kill()
+    path = Path(database_of(service))
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = path.stat().st_size
+    service.start()
+    wait_for("good health", lambda: health(service) == 200, SECONDS)
+    with path.open("r+b") as file:
+        if damage == "its end":
+            file.truncate(size // 2)
+        for page in range(0 if damage == "its head" else 4096, size, 4096):
+            if damage != "its end":
+                file.seek(page)
+                file.write(b"\xff" * 100)
+            if damage == "its head":
+                break
+    wait_for("bad health", lambda: health(service) == 503, 90.0)
+    told = requests.get(f"{service.url}/healthz", timeout=30).json()
+    assert told == {"message": "operations can't be recorded; the log says why"}
+    assert "Traceback" not in service.log()

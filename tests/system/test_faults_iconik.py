@@ -369,7 +369,7 @@ def impatient(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Transport
     """The way to iconik of somebody who waits for next to no time."""
     monkeypatch.setattr(transport_module, "READ_TIMEOUT", 0.2)
     there = desk.simulator
-    made = Transport(there.url, there.app_id, Tokens([there.token]), NoPacer())
+    made = Transport(there.url, there.app_id, Tokens(there.token), NoPacer())
     yield made
     made.close()
 

@@ -230,22 +230,6 @@ def test_without_another_token_an_operation_says_what_to_do(alone: Desk, action:
     assert action == "add" or alone.on_lucidlink(clip) == ["clip.mov"]
 
 
-@pytest.mark.parametrize("action", ["add", "remove"])
-def test_whoever_clicks_again_gives_an_operation_a_token_that_still_works(
-    alone: Desk, action: str
-) -> None:
-    clip = alone.asset(b2=CLIP) if action == "add" else alone.asset(lucidlink=CLIP)
-    token = a_token(alone)
-    alone.set(copies_paused=True)
-    operation_id = alone.click(action, clip, token=token)
-    alone.wait_until(operation_id, "copying")
-    assert alone.click(action, clip, token=a_token(alone)) == operation_id
-    alone.simulator.control("DELETE", f"tokens/{token}")
-    alone.set(copies_paused=False)
-    assert alone.report(operation_id)["result"] == "finished"
-    assert alone.on_lucidlink(clip) == (["clip.mov"] if action == "add" else [])
-
-
 def expired_between_delete_and_purge(desk: Desk, asset_id: str) -> str:
     """Click with a token that expires after the file set is marked; returns the operation's id."""
     token = a_token(desk)

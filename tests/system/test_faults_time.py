@@ -48,9 +48,11 @@ def test_a_click_on_it_again_takes_what_was_put_into_a_collection_meanwhile(desk
     operation_id = desk.click("remove", collection_ids=[top])
     desk.wait_until(operation_id, "copying")
     desk.put_into(top, late)
-    assert desk.click("remove", collection_ids=[top]) == operation_id
+    again = desk.click("remove", collection_ids=[top])
     desk.set(copies_paused=False)
-    assert desk.report(operation_id)["counts"]["removed"] == 2
+    counts = [desk.report(each)["counts"] for each in (operation_id, again)]
+    assert [each["assets"] for each in counts] == [1, 2]
+    assert sum(each["removed"] for each in counts) == 2
     assert (desk.on_lucidlink(rendered), desk.on_lucidlink(late)) == ([], [])
 
 

@@ -287,7 +287,7 @@ def serving(respond: Any = None) -> Iterator[Server]:
 @contextmanager
 def reaching(url: str) -> Iterator[Transport]:
     """The way to an iconik, with a click's token."""
-    transport = Transport(url, ID, Tokens([CLICK_TOKEN]), NoPacer())
+    transport = Transport(url, ID, Tokens(CLICK_TOKEN), NoPacer())
     try:
         yield transport
     finally:

@@ -101,10 +101,13 @@ def test_an_operation_is_stopped_tried_again_and_watched_from_the_shell(
 ) -> None:
     clips = [asset(simulator, f"clip{number}") for number in range(3)]
     simulator.control("PATCH", "settings", {"copies_paused": True})
-    # This token is good no more, so the service's own goes on, for what is tried again, too.
-    click = {"context": "BULK", "asset_ids": clips, "auth_token": "a-token-that-has-expired"}
+    token = "a-token-that-expires"
+    simulator.control("POST", "tokens", {"token": token})
+    click = {"context": "BULK", "asset_ids": clips, "auth_token": token}
     first = service.post("add", click, "ORIGINAL").json()["operation_id"]
     wait_for("copies", lambda: service.progress(first).get("copying") == 3, 120)
+    # The service's own goes on, for what is tried again, too.
+    simulator.control("DELETE", f"tokens/{token}")
     assert shell(service, "stop", first).stdout == "It will stop at its next safe point.\n"
     assert service.report(first)["stopped_by"] == "ada with script/operations"
     said = shell(service, "retry", first, "--json")
@@ -116,4 +119,4 @@ def test_an_operation_is_stopped_tried_again_and_watched_from_the_shell(
     report = service.report(second)
     assert (report["retry_of"], report["counts"]["assets"]) == (first, 3)
     assert len(files(simulator.lucidlink)) == 3
-    assert "a-token-that-has-expired" not in said.stdout + said.stderr + watched.stdout
+    assert token not in said.stdout + said.stderr + watched.stdout
