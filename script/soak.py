@@ -18,6 +18,7 @@ from simulator.crowd import (  # noqa: E402 - from the checkout
     FORMATS,
     MISCHIEF,
     MISHAPS,
+    PEOPLE,
     Crowd,
     Tally,
 )
@@ -41,6 +42,7 @@ OFTEN = {
     "edit": 8,
     "damage": 8,
     "spoil": 2,
+    "expire": 4,
 }
 INTERRUPTED = 130
 
@@ -76,12 +78,14 @@ class Soak:
         if what in ("click", "lock"):
             assets = chance.sample(range(ASSETS), chance.randint(1, ASSETS))
             formats = chance.choice([FORMATS, FORMATS[:1], FORMATS[1:]])
-            action = chance.choice(["add", "remove"])
+            action, name = chance.choice(["add", "remove"]), chance.choice(PEOPLE)
             if what == "click":
-                crowd.click(action, assets, formats)
+                # Now and then, the same again.
+                for _ in range(chance.choice([1, 1, 1, 2])):
+                    crowd.click(action, assets, formats, name)
             else:
                 with crowd.database_locked():
-                    crowd.click(action, assets, formats)
+                    crowd.click(action, assets, formats, name)
         elif what == "fault":
             crowd.do_mischief(chance.randrange(len(MISCHIEF)))
         elif what == "let_pass":
@@ -94,6 +98,8 @@ class Soak:
             crowd.damage(chance.randrange(ASSETS), chance.randrange(len(DAMAGES)))
         elif what == "spoil":
             crowd.spoil_copies(chance.randrange(ASSETS), chance.randrange(len(MISHAPS)))
+        elif what == "expire":
+            crowd.let_expire(chance.choice(PEOPLE))
         elif what == "kill":
             crowd.kill()
         else:
@@ -108,6 +114,7 @@ class Soak:
             "operations ended": len(self.tally.operations) - self.forgotten,
             "deletions checked": deletions["checked"],
             "lost": deletions["unproven"],
+            "beyond rights": deletions["forbidden"],
             "forgotten": self.forgotten,
             "wrong in the end": len(self.wrong),
             "edits": self.tally.edits,
@@ -115,6 +122,7 @@ class Soak:
             "objects hidden": self.tally.damages["hide"],
             "objects truncated": self.tally.damages["truncate"],
             "stops": self.tally.stops,
+            "tokens expired": self.tally.expired,
             "kills": self.tally.kills,
             "faults": self.tally.faults,
         }

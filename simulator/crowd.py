@@ -1,11 +1,12 @@
 """People who click this and that while everything goes wrong, and what they should find at the end.
 
 The model is as simple as what people expect: of each format of each asset, the last click that was
-answered says whether it is on LucidLink.
+answered says whether it is on LucidLink, if whoever clicked may see the asset.
 """
 
 import hashlib
 import sqlite3
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,7 +18,14 @@ import sqlalchemy as sa
 from simulator.harness import Service, Simulator, wait_for
 
 FORMATS = ("ORIGINAL", "PPRO_PROXY")
-PLACES = ("b2", "both", "lucidlink", "b2")
+# Where each asset lies at first, who clicks on it, and which of these may see it: Ada, Ben.
+KINDS = (
+    ("b2", "Ada Ben", "Ada Ben"),
+    ("both", "Ben", ""),
+    ("lucidlink", "Ada Ben", "Ada"),
+    ("b2", "Ada Ben", "Ada Ben"),
+)
+PEOPLE = ("Ada", "Ben")
 ODD_STATUSES = (302, 401, 409, 423, 425, 499, 520, 522, 524, 529)
 # What iconik does with requests now and then. After the last of these all is well again.
 MISCHIEF = (
@@ -67,8 +75,30 @@ class Tally:
     faults: int = 0
     stops: int = 0
     edits: int = 0
+    expired: int = 0
     damages: Counter[str] = field(default_factory=Counter)
     operations: set[str] = field(default_factory=set)
+
+
+class Person:
+    """Somebody who clicks, and may not see every asset.
+
+    Attributes:
+        id: theirs in iconik.
+        token: what their clicks bring; another one once it has expired.
+    """
+
+    def __init__(self, simulator: Simulator, hidden: Iterable[str]) -> None:
+        self._simulator = simulator
+        self.id, self.token = str(uuid.uuid4()), ""
+        simulator.control("PUT", f"users/{self.id}/hidden", {"asset_ids": list(hidden)})
+        self.log_in()
+
+    def log_in(self) -> None:
+        """Get another token, in place of that of before, which is good no more."""
+        if self.token:
+            self._simulator.control("DELETE", f"tokens/{self.token}")
+        self.token = str(self._simulator.control("POST", "tokens", {"user_id": self.id})["token"])
 
 
 class Crowd:
@@ -95,15 +125,39 @@ class Crowd:
         self._without_master: set[Path] = set()
         # Of which copies go wrong: whether they get anywhere isn't foreseen, but nothing is lost.
         self._unlucky: set[str] = set()
-        self._assets = [self._make(PLACES[each % len(PLACES)]) for each in range(count)]
+        kinds = [KINDS[each % len(KINDS)] for each in range(count)]
+        self._assets = [self._make(place) for place, _, _ in kinds]
+        self._may = {
+            name: {each for each, (_, _, may) in enumerate(kinds) if name in may} for name in PEOPLE
+        }
+        self._does = {
+            name: {each for each, (_, who, _) in enumerate(kinds) if name in who} for name in PEOPLE
+        }
+        hidden = {
+            name: [each for which, each in enumerate(self._assets) if which not in may]
+            for name, may in self._may.items()
+        }
+        self._people = {name: Person(simulator, hidden[name]) for name in PEOPLE}
+        self._clicked_by: dict[str, str] = {}
         self._masters = {path: _digest(path) for path in _files(simulator.b2)}
         self.tally = tally or Tally()
 
-    def click(self, action: str, assets: Iterable[int], formats: Sequence[str]) -> None:
-        """Click, and take it for a wish if it is answered 200."""
-        chosen = sorted(set(assets))
+    def click(
+        self, action: str, assets: Iterable[int], formats: Sequence[str], name: str = PEOPLE[0]
+    ) -> None:
+        """Click, and take it for a wish if it is answered 200 and whoever clicks has the rights."""
+        chosen = sorted(self._does[name].intersection(assets))
+        if not chosen:
+            return
         ids = [self._assets[each] for each in chosen]
-        answer = self._service.click(action, ",".join(formats), asset_ids=ids)
+        person = self._people[name]
+        body = {
+            "context": "BULK",
+            "user_id": person.id,
+            "auth_token": person.token,
+            "asset_ids": ids,
+        }
+        answer = self._service.post(action, body, ",".join(formats))
         if answer.status_code != 200:
             if answer.status_code != 503 or "Retry-After" not in answer.headers:
                 raise AssertionError(f"answered {answer.status_code}: {answer.text}")
@@ -113,11 +167,27 @@ class Crowd:
         operation_id = str(answer.json()["operation_id"])
         self.tally.operations.add(operation_id)
         self._new.append(operation_id)
-        for asset_id in ids:
-            self._about[asset_id].add(operation_id)
-            for name in formats if asset_id not in self._unlucky else ():
-                self._wishes[self._on_lucidlink(asset_id, name)] = action == "add"
-                self._wished_by[self._on_lucidlink(asset_id, name)] = operation_id
+        self._clicked_by[operation_id] = name
+        for which in chosen:
+            self._about[self._assets[which]].add(operation_id)
+            if which in self._may[name] and self._assets[which] not in self._unlucky:
+                self._wish(self._assets[which], formats, operation_id, is_there=action == "add")
+
+    def _wish(
+        self, asset_id: str, formats: Iterable[str], operation_id: str, *, is_there: bool
+    ) -> None:
+        for each in formats:
+            path = self._on_lucidlink(asset_id, each)
+            self._wishes[path] = is_there
+            self._wished_by[path] = operation_id
+
+    def let_expire(self, name: str) -> None:
+        """Let somebody's token expire: what runs with it may come to this or that from then on."""
+        self._people[name].log_in()
+        self.tally.expired += 1
+        for operation_id, by in self._clicked_by.items():
+            if by == name and not self._service.has_ended(operation_id):
+                self._cut_short(operation_id)
 
     def stop(self, which: int) -> None:
         """Stop one of the running operations: what it was about may be either way from then on."""
@@ -125,9 +195,11 @@ class Crowd:
         if not running or not self._service.ask_to_stop(running[which % len(running)], "a person"):
             return
         self.tally.stops += 1
-        stopped = running[which % len(running)]
-        self._stopped.add(stopped)
-        for path in [path for path, by in self._wished_by.items() if by == stopped]:
+        self._cut_short(running[which % len(running)])
+
+    def _cut_short(self, operation_id: str) -> None:
+        self._stopped.add(operation_id)
+        for path in [path for path, by in self._wished_by.items() if by == operation_id]:
             self._wishes.pop(path, None)
 
     def spoil_copies(self, which: int, number: int) -> None:
@@ -261,6 +333,8 @@ class Crowd:
         deletions = self._simulator.control("GET", "")["deletions"]
         if deletions["unproven"]:
             wrong.append(f"{deletions['unproven']} deletions were unproven")
+        if deletions["forbidden"]:
+            wrong.append(f"{deletions['forbidden']} deletions were beyond a user's rights")
         return wrong
 
     def _make(self, place: str) -> str:

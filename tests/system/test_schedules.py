@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from simulator.crowd import DAMAGES, FORMATS, MISCHIEF, MISHAPS, Crowd
+from simulator.crowd import DAMAGES, FORMATS, MISCHIEF, MISHAPS, PEOPLE, Crowd
 from simulator.harness import Service, Simulator
 
 ASSETS = 4
@@ -18,6 +18,7 @@ STEPS = 14
 ENOUGH = 90.0
 
 some_assets = st.sets(st.integers(0, ASSETS - 1), min_size=1)
+people = st.sampled_from(PEOPLE)
 some_formats = st.sampled_from([FORMATS, FORMATS[:1], FORMATS[1:]])
 
 
@@ -30,9 +31,18 @@ def test_the_newest_click_wins_whatever_happens(simulator: Simulator, service: S
             super().__init__()
             self.crowd = Crowd(simulator, service, ASSETS)
 
-        @rule(action=st.sampled_from(["add", "remove"]), assets=some_assets, formats=some_formats)
-        def click(self, action: str, assets: set[int], formats: tuple[str, ...]) -> None:
-            self.crowd.click(action, assets, formats)
+        @rule(
+            action=st.sampled_from(["add", "remove"]),
+            assets=some_assets,
+            formats=some_formats,
+            name=people,
+        )
+        def click(self, action: str, assets: set[int], formats: tuple[str, ...], name: str) -> None:
+            self.crowd.click(action, assets, formats, name)
+
+        @rule(name=people)
+        def let_expire(self, name: str) -> None:
+            self.crowd.let_expire(name)
 
         @rule(paused=st.booleans())
         def pause_copies(self, paused: bool) -> None:
