@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import sqlite3
 import ssl
@@ -16,15 +15,12 @@ import pytest
 import requests
 import urllib3
 
-from simulator.harness import ROOT, SECRET, Process, Simulator, stop_all, wait_for
-from tests.nginx.certificate import make_certificate
-from tests.ports import free_port
+from simulator.harness import SECRET, Process, Simulator, stop_all, wait_for
+from tests.nginx.server import NGINX, start_nginx
 from tests.system.media import asset, files
 from throttle import MOST_FAILURES
 
-HOST = "plugin.example.com"
 SLOW_CLIENTS = 100
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 pytestmark = pytest.mark.skipif(
     not (NGINX or os.environ.get("REQUIRE_SERVERS")), reason="nginx is not installed"
@@ -64,34 +60,8 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
         directory / "service.log",
     )
     plugin.wait_for_line("Listening at")
-    make_certificate(directory)
-    front = Front(free_port(), free_port(), directory, simulator)
-    shipped = (ROOT / "deploy" / "nginx.conf").read_text()
-    for place, here in {
-        "listen 80;": f"listen 127.0.0.1:{front.http};",
-        "listen [::]:80;": "",
-        "listen 443 ssl;": f"listen 127.0.0.1:{front.https} ssl;",
-        "listen [::]:443 ssl;": "",
-        f"/etc/letsencrypt/live/{HOST}/": f"{directory}/",
-        f"server_name {HOST}": "server_name localhost",
-        "/var/log/nginx/": f"{directory}/",
-        "/run/b2-iconik-plugin/": f"{directory}/",
-        # What the machine's OpenSSL would refuse by itself must be refused by nginx.
-        "    ssl_protocols ": "    ssl_ciphers ALL:@SECLEVEL=0;\n    ssl_protocols ",
-    }.items():
-        assert place in shipped
-        shipped = shipped.replace(place, here)
-    user = "user root;" if os.getuid() == 0 else ""
-    temporary = "".join(
-        f"{kind}_temp_path {directory}/{kind};"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (directory / "nginx.conf").write_text(
-        f"{user} daemon off; pid {directory}/nginx.pid; error_log {directory}/error.log;\n"
-        f"events {{}}\nhttp {{ {temporary}\n{shipped}\n}}\n"
-    )
-    command = [str(NGINX), "-p", str(directory), "-c", str(directory / "nginx.conf")]
-    nginx = Process(command, {}, directory / "nginx.log")
+    http, https, nginx = start_nginx(directory, f"unix:{directory}/plugin.sock")
+    front = Front(http, https, directory, simulator)
     wait_for("answer through nginx", lambda: answers(front, nginx), 120)
     yield front
     stop_all()
