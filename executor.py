@@ -40,6 +40,7 @@ LEAP = 60.0
 WATCH_INTERVAL = 3.0
 # The engine looks for work all the time, and so takes some even where there is none.
 REST_AFTER = 10.0
+LEFT_BEHIND = "what ended operations left could not be restored"
 
 
 class Executor:
@@ -132,9 +133,11 @@ class Executor:
                     self._tidy(turn)
                 except Stopped:
                     return
-                except Exception:
+                except SQLAlchemyError as error:
                     if not turn.stopping.is_set():
-                        log.exception("what ended operations left could not be restored")
+                        log.error(LEFT_BEHIND + ": %s", brief(error))
+                except Exception:
+                    log.exception(LEFT_BEHIND)
                 turn.stopping.wait(TIDY_INTERVAL)
 
         threading.Thread(target=tidy, name="tidy", daemon=True).start()

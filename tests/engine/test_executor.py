@@ -332,18 +332,25 @@ def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
     assert turns[0].stopping.is_set()
 
 
+@pytest.mark.parametrize(
+    "error", [OperationalError("SELECT", {}, Exception("disk I/O error")), ValueError("a fault")]
+)
 def test_what_can_not_be_tidied_is_logged_and_tried_again(
-    tidying: Callable[[Callable[[Turn], None]], Executor], caplog: pytest.LogCaptureFixture
+    tidying: Callable[[Callable[[Turn], None]], Executor],
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
 ) -> None:
     turns: list[Turn] = []
 
     def tidy(turn: Turn) -> None:
         turns.append(turn)
-        raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+        raise error
 
     tidying(tidy)
     wait_until(lambda: len(turns) > 2)
     assert "what ended operations left could not be restored" in caplog.text
+    # Where the database fails, a trace tells nothing that its own words don't.
+    assert ("Traceback" in caplog.text) is isinstance(error, ValueError)
 
 
 def test_a_failure_after_the_end_of_a_turn_is_no_news(
