@@ -1,6 +1,6 @@
 """Clicks as they become operations: which one is another's repetition, and how one is written down.
 
-All within one transaction, that of the recorder, which also hands the operation to the engine.
+All within one transaction, that of the recorder.
 """
 
 import sqlalchemy as sa
@@ -51,6 +51,7 @@ def record(
     click: CustomAction,
     *,
     digest: str,
+    sealed: str,
     key: str,
     now_ms: int,
     retry: Retry | None = None,
@@ -58,6 +59,10 @@ def record(
     """Write down a new operation, the newest of all, in a transaction of ``writing``.
 
     A few assets are written down with it: then older operations needn't wait to know them.
+
+    Args:
+        sealed: the click, encrypted by ``Cipher.seal``.
+        key: the fingerprint of the key that encrypted it.
     """
     is_known = click.tells_assets and 0 < len(click.asset_ids) <= KNOWN_AT_ONCE
     made = connection.execute(
@@ -70,6 +75,7 @@ def record(
             selection=click.selection,
             user_id=click.user_id,
             digest=digest,
+            sealed=sealed,
             key=key,
             expanded=int(is_known),
             recorded_ms=now_ms,

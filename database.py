@@ -75,13 +75,10 @@ def connect(url: str, patience: float, *, is_all_vital: bool = True) -> sa.Engin
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
-        # The engine's own SQLite settings, which it does not make on a connection of ours.
         connection.isolation_level = "IMMEDIATE"
         connection.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute(f"PRAGMA synchronous={'FULL' if is_all_vital else 'NORMAL'}")
-        # From Python 3.12 on, the engine's tables ask this of SQLite, which knows it from 3.42 on.
-        connection.create_function("unixepoch", 1, lambda _: time.time())
 
     _write_ahead(engine, patience)
     _opened.setdefault(path, Path(path).stat())
@@ -116,15 +113,6 @@ def check_file(path: str) -> None:
     )
 
 
-def engine_url(url: str, patience: float) -> str:
-    """The URL for who opens the database by itself, and is to give up on a dead server, too."""
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return url
-    limits = {name: str(value) for name, value in _client_limits(parsed, patience).items()}
-    return parsed.update_query_dict(limits).render_as_string(hide_password=False)
-
-
 def check_pages(url: str, largest: int) -> None:
     """Read a SQLite file whole, and see that it is a sound database.
 
@@ -155,7 +143,7 @@ def check_pages(url: str, largest: int) -> None:
 
 def _connect_to_postgres(url: sa.URL, patience: float) -> sa.Engine:
     engine = sa.create_engine(
-        url, pool_pre_ping=True, pool_timeout=patience, connect_args=_client_limits(url, patience)
+        url, pool_pre_ping=True, pool_timeout=patience, connect_args=client_limits(url, patience)
     )
     limits = {"lock_timeout": int(patience * 1000), **SERVER_LIMITS}
     statement = ";".join(f"SET {name} = {value}" for name, value in limits.items())
@@ -170,7 +158,7 @@ def _connect_to_postgres(url: sa.URL, patience: float) -> sa.Engine:
     return engine
 
 
-def _client_limits(url: sa.URL, patience: float) -> dict[str, int]:
+def client_limits(url: sa.URL, patience: float) -> dict[str, int]:
     """How long to wait for a PostgreSQL server that is gone, or never answers a connection.
 
     What the URL says itself is left as it is.

@@ -106,6 +106,12 @@ class Endings:
                 )
         return told
 
+    def close(self, operation_id: str, now_ms: int) -> None:
+        """Note that nothing is left to do for an operation that has ended."""
+        ended = sa.and_(operations.c.id == operation_id, operations.c.ended_ms.is_not(None))
+        with writing_in_term(self._engine, self._term) as connection:
+            connection.execute(sa.update(operations).where(ended).values(closed_ms=now_ms))
+
     def ended_before(self, moment_ms: int) -> list[str]:
         """The ids of the operations that ended before a time, and that no other one still minds.
 

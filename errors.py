@@ -1,8 +1,4 @@
-"""Every exception this plugin raises on purpose, on one ladder.
-
-Each passes all its arguments on to ``Exception``, so that it survives pickling: the engine stores
-the exception of a failed operation and reads it back later. None carries a token or a secret.
-"""
+"""Every exception this plugin raises on purpose. None carries a token or a secret."""
 
 
 class PluginError(Exception):
@@ -105,5 +101,5 @@ class StopRequested(PluginError):
 class Stopped(BaseException):
     """This process is to stop: the operation is left as it is, to be carried on elsewhere.
 
-    No ``Exception``, so that the engine does not take it for the operation's result.
+    No ``Exception``, so that nobody takes it for a fault.
     """

@@ -58,7 +58,7 @@ class Gatekeeper:
         given = request.authorization
         if given is None or given.type != "basic":
             return Refusal(HTTPStatus.UNAUTHORIZED, "Give the shared secret as the password.")
-        engine, _ = self._recorder.prepare()
+        engine = self._recorder.prepare()
         throttle = Throttle(engine)
         forwarded_for = request.headers.get("X-Forwarded-For", "")
         client = client_of(request.remote_addr or "", forwarded_for, self._proxies)

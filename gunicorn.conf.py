@@ -116,4 +116,4 @@ def worker_exit(server: Arbiter, worker: Worker) -> None:
     """Let go of running operations, so that another process carries them on at once."""
     app = getattr(worker, "wsgi", None)
     if app is not None:
-        app.extensions["executor"].stop()
+        app.extensions["leader"].stop()

@@ -94,11 +94,6 @@ def ended(told: Mapping[str, Any]) -> Fields:
     return {**fields, "message": _cut(f"{warnings}. In all: {in_all}") if warnings else in_all}
 
 
-def broken(message: str) -> Fields:
-    """That an operation met a fault of the plugin's own."""
-    return {"status": "FAILED", "error_message": message}
-
-
 def _warnings(problems: Sequence[Mapping[str, Any]]) -> str:
     """What wasn't done, and why: 'kept 3: beach.mov differs from …; …'."""
     reasons: dict[str, list[str]] = {}

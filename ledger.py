@@ -1,6 +1,6 @@
 """What this service has taken on: its operations, in the order of their clicks."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from database import writing
 from entries import Memo, Operation, read_operation
 from outcomes import Outcome
-from schema import bring_up_to_date
+from schema import adopt, bring_up_to_date
 from tables import (
     CHUNK,
     assets,
@@ -61,6 +61,31 @@ class Ledger:
                 sa.select(operations).where(operations.c.id == operation_id)
             ).first()
         return read_operation(row) if row else None
+
+    def sealed(self, operation_id: str) -> str:
+        """The click of an operation, as ``Cipher.seal`` encrypted it; "" if it is not there."""
+        with self._engine.connect() as connection:
+            found = sa.select(operations.c.sealed).where(operations.c.id == operation_id)
+            return connection.execute(found).scalar() or ""
+
+    def open(self, known: Container[str]) -> list[Operation]:
+        """The operations for which something is left to do, oldest first.
+
+        Args:
+            known: the ids of those that are left out.
+        """
+        is_open = operations.c.closed_ms.is_(None)
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(operations.c.id, operations.c.sealed.is_(None))
+                .where(is_open)
+                .order_by(operations.c.number)
+            ).all()
+        new = {row[0]: row[1] for row in rows if row[0] not in known}
+        if any(new.values()):
+            with writing_in_term(self._engine, self._term) as connection:
+                adopt(connection)
+        return [each for each in map(self.operation, new) if each]
 
     def running(self) -> list[Operation]:
         """The operations that haven't ended, oldest first."""

@@ -98,9 +98,6 @@ def configure(level: str, log_format: str = "text") -> None:
     handler.setFormatter(_Json() if log_format == "json" else _Plain(FORMAT, DATE_FORMAT))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.getLogger(AUDIT).setLevel(logging.INFO)
-    # The engine library would otherwise add a handler of its own.
-    library = logging.getLogger("dbos")
-    library.handlers, library.propagate = [logging.NullHandler()], True
 
 
 def take_over(logger: logging.Logger) -> None:

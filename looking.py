@@ -33,6 +33,7 @@ from sight import Look, Patience, see, vanished
 from storages import Checked
 from turn import Clock
 from verification import FEW, MOST, Verification
+from worker_pool import Share
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,8 @@ class Means:
         bucket: B2 itself.
         check: raises ``Stopped`` when this process is to stop.
         is_to_stop: whether somebody wants the operation to stop, and nothing was done about it yet.
+        pool: threads for requests.
+        others_wait: whether another operation waits for this one to pause.
     """
 
     click: CustomAction
@@ -95,6 +98,8 @@ class Means:
     bucket: Bucket
     check: Callable[[], None]
     is_to_stop: Callable[[], bool]
+    pool: Share
+    others_wait: Callable[[], bool] = lambda: False
 
 
 class Looks:
@@ -109,6 +114,7 @@ class Looks:
         self._iconik = means.iconik
         self._claims = means.claims
         self._clock = means.clock
+        self._pool = means.pool
         click = means.click
         self._removal = Removal(
             means.iconik,
@@ -120,7 +126,9 @@ class Looks:
             self._confirm,
             means.settings.require_checksum,
         )
-        self._verification = Verification(means.iconik, means.claims, means.ways, means.clock)
+        self._verification = Verification(
+            means.iconik, means.claims, means.ways, means.clock, means.pool.map
+        )
         self._has_put_off = False
 
     def look_at_all(self) -> bool:
@@ -131,18 +139,20 @@ class Looks:
             IconikRefused: it accepts no token any more.
             OperationFailed: the storages can't do their part any more.
         """
-        with logs.pool(CONNECTIONS) as pool, logs.pool(1) as aside:
-            self._see_contested(pool)
-            has_moved = self._look_at_batches(pool, aside)
-        return self._verification.run() or has_moved
+        with self._pool, logs.pool(1) as aside:
+            self._see_contested()
+            has_moved = self._look_at_batches(aside)
+            return self._verification.run() or has_moved
 
-    def _see_contested(self, pool: ThreadPoolExecutor) -> None:
+    def _see_contested(self) -> None:
         """See whether this click can see what others have in hand: else an older one keeps it."""
         while not self._means.is_to_stop() and (
             held := self._claims.contested(CONNECTIONS, self._clock.now_ms())
         ):
             batch = Batch(held)
-            batch.looks = [pool.submit(self._look_at, each, batch, self._glance) for each in held]
+            batch.looks = [
+                self._pool.submit(self._look_at, each, batch, self._glance) for each in held
+            ]
             self._finish(batch)
 
     def _glance(self, held: Held) -> Look:
@@ -156,16 +166,17 @@ class Looks:
         """iconik with no more rights than the click's own token had for an asset."""
         return self._iconik.limited(lambda: held.seen)
 
-    def _look_at_batches(self, pool: ThreadPoolExecutor, aside: ThreadPoolExecutor) -> bool:
+    def _look_at_batches(self, aside: ThreadPoolExecutor) -> bool:
         size, away, verifying = FIRST_BATCH, None, None
-        batch = self._begin(pool, size)
+        batch = self._begin(size)
         has_moved = bool(batch.held)
         while batch.held:
             size = min(2 * size, LARGEST_BATCH[self._means.click.action])
             # While the last ones are looked at, and copies asked for, others are begun.
             self._await(batch, batch.looks[:-CONNECTIONS])
-            goes_on = away is None and not batch.is_cut_short and not self._means.is_to_stop()
-            following = self._begin(pool, size) if goes_on else Batch()
+            is_interrupted = away or batch.is_cut_short or self._means.is_to_stop()
+            goes_on = not (is_interrupted or self._means.others_wait())
+            following = self._begin(size) if goes_on else Batch()
             try:
                 self._finish(batch)
                 verifying = self._verify_aside(aside, verifying)
@@ -184,9 +195,9 @@ class Looks:
             return aside.submit(self._verification.run, MOST)
         return verifying
 
-    def _begin(self, pool: ThreadPoolExecutor, size: int) -> Batch:
+    def _begin(self, size: int) -> Batch:
         batch = Batch(self._claims.take(size, self._clock.now_ms()))
-        batch.looks = [pool.submit(self._look_at, each, batch) for each in batch.held]
+        batch.looks = [self._pool.submit(self._look_at, each, batch) for each in batch.held]
         return batch
 
     def _await(self, batch: Batch, looks: list[Future[Look]]) -> None:

@@ -28,7 +28,8 @@ class OperationJob:
     in the list as it is: the only way to a stray.
 
     Attributes:
-        is_told: the job says how the operation ended.
+        has_ended: the operation has ended.
+        is_told: the job says how.
     """
 
     def __init__(
@@ -45,13 +46,11 @@ class OperationJob:
         self._title = ""
         self._names: dict[str, str] = {}
         self._some: list[str] = []
+        self.has_ended = False
         self.is_told = False
 
-    def tell(self, ending: job_texts.Fields | None = None) -> bool:
+    def tell(self) -> bool:
         """Have the job say how the operation stands, and mind whether somebody has aborted it.
-
-        Args:
-            ending: how it ended, where the ledger doesn't know.
 
         Returns:
             Whether there was anything to tell.
@@ -63,7 +62,8 @@ class OperationJob:
         operation = self._ledger.operation(self._id)
         if operation is None:
             raise NotFound(f"show operation {self._id}", "it is forgotten")
-        fields = self._fields(operation, ending)
+        self.has_ended = operation.ended_ms is not None
+        fields = self._fields(operation)
         self._keep_title(operation, fields["title"])
         self._job_id = self._job_id or self._find(operation)
         if self._job_id is None:
@@ -113,7 +113,7 @@ class OperationJob:
         self._told = fields
         self.is_told = "status" in fields
 
-    def _fields(self, operation: Operation, ending: job_texts.Fields | None) -> job_texts.Fields:
+    def _fields(self, operation: Operation) -> job_texts.Fields:
         """All that the job is to say now."""
         states = self._ledger.progress(operation.number)
         total = sum(states.values()) if operation.is_expanded else None
@@ -126,7 +126,7 @@ class OperationJob:
         return {
             "title": job_texts.title(self._click, total, names, whole - len(names)),
             **job_texts.tie(self._click, selected),
-            **(ending or self._how_it_ended(operation) or job_texts.under_way(operation, states)),
+            **(self._how_it_ended(operation) or job_texts.under_way(operation, states)),
         }
 
     def _how_it_ended(self, operation: Operation) -> job_texts.Fields | None:

@@ -7,13 +7,12 @@ can be killed anywhere and be run again from the top: what must not be forgotten
 """
 
 import logging
+import time
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 import copying
-import logs
 from add import hint
 from bucket.confirm import Bucket
 from claims import Claims
@@ -25,7 +24,6 @@ from errors import (
     IconikRefused,
     IconikUnavailable,
     OperationFailed,
-    Stopped,
     StopRequested,
 )
 from iconik import Iconik
@@ -35,20 +33,20 @@ from leftovers import Leftovers
 from looking import CONNECTIONS, Looks, Means
 from outcomes import in_words
 from pacing import Pacer
+from schedule import Step
 from selection import Selection
 from settings import Settings
 from stop_request import StopRequest
 from storages import Preflight
 from tokens import Tokens, of_operation
-from transport import Transport
+from transport import Transport, open_session
 from turn import Turn, now_ms
-from verification import LISTED_AT_ONCE
+from worker_pool import Share, WorkerPool
 
 log = logging.getLogger(__name__)
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
-DATABASE_WAIT = 5.0
 # While nothing moves, so often it is seen whether somebody has asked to stop.
 STOP_INTERVAL = 2.0
 # While other operations are in the way, so often it is seen whether they have let go.
@@ -58,41 +56,54 @@ ENDED = "the operation ended before its deletion was finished"
 
 
 class Operations:
-    """Runs operations of one iconik application; all share its rate limit, the ``pacer``."""
+    """Runs operations of one iconik application; all share its rate limit and connections."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.pacer = Pacer(settings.requests_per_second)
+        self.session = open_session(settings.iconik_url, settings.iconik_id, CONNECTIONS)
+        self._pool = WorkerPool(CONNECTIONS)
         self._ways = Ways()
         self._bucket = Bucket(settings)
 
-    def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
-        """Carry an operation on until it ends; see ``engine.Runner``."""
-        logs.operation_id.set(operation_id)
+    def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> Step:
+        """The steps of an operation; see ``leader.Begin``."""
+        tokens, ways = of_operation(click, self._settings), Ways(self._ways)
+        iconik = Iconik(self._transport(tokens, turn))
+        run: Run | None = None
+
+        def step() -> float | None:
+            nonlocal run
+            if run is None:
+                run = Run(
+                    operation_id,
+                    click,
+                    turn,
+                    iconik,
+                    self._settings,
+                    ways,
+                    self._bucket,
+                    self._pool.share(),
+                )
+            try:
+                return run.step()
+            except SQLAlchemyError:
+                # What it knows may not be what the ledger holds.
+                run = None
+                raise
+
+        return step
+
+    def _transport(self, tokens: Tokens, turn: Turn) -> Transport:
         settings = self._settings
-        ways = Ways(self._ways)
-        transport = Transport(
+        return Transport(
             settings.iconik_url,
             settings.iconik_id,
-            of_operation(click, settings),
+            tokens,
             self.pacer,
-            # Two for the operation's own threads, which ask for copies and verify meanwhile.
-            CONNECTIONS + LISTED_AT_ONCE + 2,
             turn.check,
+            session=self.session,
         )
-        try:
-            while True:
-                try:
-                    run = Run(
-                        operation_id, click, turn, Iconik(transport), settings, ways, self._bucket
-                    )
-                    return run.run()
-                except SQLAlchemyError as error:
-                    log.error("the database failed (%s); trying again", type(error).__name__)
-                if turn.stopping.wait(DATABASE_WAIT):
-                    raise Stopped
-        finally:
-            transport.close()
 
     def tidy(self, turn: Turn) -> None:
         """Restore what operations that have ended left marked deleted.
@@ -112,14 +123,8 @@ class Operations:
                 len(left),
             )
             return
-        tokens = Tokens("", settings.iconik_token)
-        transport = Transport(
-            settings.iconik_url, settings.iconik_id, tokens, self.pacer, 1, turn.check
-        )
-        try:
-            give_back_left(Iconik(transport), leftovers, left, ENDED)
-        finally:
-            transport.close()
+        iconik = Iconik(self._transport(Tokens("", settings.iconik_token), turn))
+        give_back_left(iconik, leftovers, left, ENDED)
         for operation_id in {each.operation_id for each in left}:
             Endings(turn.engine, turn.term).sum_up(operation_id)
 
@@ -136,11 +141,12 @@ class Run:
         settings: Settings,
         ways: Ways,
         bucket: Bucket,
+        pool: Share,
     ) -> None:
         self._id = operation_id
         self._click = click
         self._iconik = iconik
-        self._stopping = turn.stopping
+        self._turn = turn
         self._clock = turn.clock
         self._timeout_ms = settings.copy_timeout // timedelta(milliseconds=1)
         b2, ll = click.b2_storage_id, click.ll_storage_id
@@ -166,6 +172,8 @@ class Run:
             bucket,
             self._check_stopping,
             self._is_to_stop,
+            pool,
+            turn.others_wait,
         )
         self._looks = Looks(means)
         self._selection = Selection(
@@ -173,30 +181,47 @@ class Run:
             iconik,
             self._check_stop,
             (lambda listed: hint(listed, click)) if is_add else (lambda listed: {}),
+            pool.map,
         )
         self._outage: IconikUnavailable | None = None
         self._heard_ms = self._clock.now_ms()
+        self._has_begun = False
+        self._pause = FIRST_WAIT
+        # The next pass, by the monotonic clock; and how often it is seen whether it is earlier.
+        self._due = 0.0
+        self._interval = STOP_INTERVAL
+        self._is_blocked = False
 
-    def run(self) -> dict[str, int]:
-        """Make passes until nothing is left to do; returns the counts of the report."""
-        log.info("%s begins: %s", self._click.title, self._click.selection)
-        self._claims.recover(self._clock.now_ms())
-        pause = FIRST_WAIT
-        while self._operation().ended_ms is None:
-            if self._has_ended_by_stop():
-                break
+    def step(self) -> float | None:
+        """Do what can be done now, if anything may have moved since the last time.
+
+        Returns:
+            The seconds until there may be more to do; None once the operation has ended.
+        """
+        self._check_stopping()
+        rest = self._due - time.monotonic()
+        if rest > 0 and not self._is_to_stop() and not (self._is_blocked and self._may_go_on()):
+            return min(rest, self._interval)
+        if not self._has_begun:
+            log.info("%s begins: %s", self._click.title, self._click.selection)
+            self._claims.recover(self._clock.now_ms())
+            self._has_begun = True
+        if not self._has_ended():
             has_moved = self._try_pass()
-            if self._endings.end(self._operation(), now_ms()):
-                break
-            pause = FIRST_WAIT if has_moved else min(pause * 1.5, LONGEST_WAIT)
-            if not has_moved:
-                self._preflight.forget()
-                self._rest(pause)
-        return self._report()
+            if not self._has_ended():
+                return self._rest(has_moved=has_moved)
+        self._report()
+        return None
 
-    def _has_ended_by_stop(self) -> bool:
-        """Whether the operation was to stop, and nothing keeps it from that."""
+    def _has_ended(self) -> bool:
+        """Whether nothing is left to do, and the ledger knows that."""
         operation = self._operation()
+        if operation.ended_ms is not None or self._has_ended_by_stop(operation):
+            return True
+        return self._endings.end(self._operation(), now_ms())
+
+    def _has_ended_by_stop(self, operation: Operation) -> bool:
+        """Whether the operation was to stop, and nothing keeps it from that."""
         if operation.stop_ms is None:
             return False
         if not self._is_stopping:
@@ -205,22 +230,27 @@ class Run:
         self._claims.leave()
         return self._endings.end(operation, now_ms())
 
-    def _rest(self, seconds: float) -> None:
+    def _rest(self, *, has_moved: bool) -> float:
         """Wait for the next pass, until somebody asks to stop, or until others are out of the way.
 
         Others are watched in the ledger alone: iconik is asked about copies no more often for it.
+
+        Returns:
+            The seconds until that is to be seen.
         """
-        is_blocked = not self._outage and bool(self._ledger.progress(self._number).get("waiting"))
-        interval = LET_GO_INTERVAL if is_blocked else STOP_INTERVAL
-        if seconds > STOP_INTERVAL:
+        if has_moved:
+            self._pause = FIRST_WAIT
+            return 0.0
+        self._preflight.forget()
+        self._pause = min(self._pause * 1.5, LONGEST_WAIT)
+        is_waiting = bool(self._ledger.progress(self._number).get("waiting"))
+        self._is_blocked = not self._outage and is_waiting
+        self._interval = LET_GO_INTERVAL if self._is_blocked else STOP_INTERVAL
+        if self._pause > STOP_INTERVAL:
             outage = str(self._outage) if self._outage else None
-            self._ledger.will_look(self._number, now_ms() + int(seconds * 1000), outage)
-        while seconds > 0:
-            if self._stopping.wait(min(seconds, interval)):
-                raise Stopped
-            seconds -= interval
-            if seconds > 0 and (self._is_to_stop() or (is_blocked and self._may_go_on())):
-                return
+            self._ledger.will_look(self._number, now_ms() + int(self._pause * 1000), outage)
+        self._due = time.monotonic() + self._pause
+        return min(self._pause, self._interval)
 
     def _may_go_on(self) -> bool:
         """Whether an asset can be taken, or be seen whether it is to be."""
@@ -285,8 +315,7 @@ class Run:
         return copying.follow(self._iconik, self._claims, self._clock.now_ms(), self._timeout_ms)
 
     def _check_stopping(self) -> None:
-        if self._stopping.is_set():
-            raise Stopped
+        self._turn.check(deletes=False)
 
     def _operation(self) -> Operation:
         operation = self._ledger.operation(self._id)
@@ -298,7 +327,7 @@ class Run:
         give_back_left(self._iconik, self._leftovers, self._leftovers.of(self._number), ENDED)
         self._endings.fail(self._number, failure, now_ms())
 
-    def _report(self) -> dict[str, int]:
+    def _report(self) -> None:
         told = self._endings.sum_up(self._id)
         for problem in told["problems"][:PROBLEMS_LOGGED]:
             log.warning("%(kind)s %(asset_id)s %(format)s: %(reason)s", problem)
@@ -306,5 +335,3 @@ class Run:
             log.warning("… and %s more: see the report", len(told["problems"]) - PROBLEMS_LOGGED)
         ending = f": {told['failure']}" if told["failure"] else ""
         log.info("%s %s%s: %s", told["title"], told["result"], ending, in_words(told["counts"]))
-        counts: dict[str, int] = told["counts"]
-        return counts

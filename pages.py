@@ -77,7 +77,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     pages.add_app_template_filter(view.in_short, "in_short")
 
     def contents() -> Contents:
-        return Contents(recorder.prepare()[0])
+        return Contents(recorder.prepare())
 
     @pages.before_request
     def let_in() -> Response | None:
@@ -156,7 +156,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     def stop(operation_id: Any) -> AnyResponse:
         operation = _operation(contents(), operation_id)
         by = f"{name_of(request)} on the operations page"
-        is_stopping = Ledger(recorder.prepare()[0]).ask_to_stop(operation.id, by, now_ms())
+        is_stopping = Ledger(recorder.prepare()).ask_to_stop(operation.id, by, now_ms())
         with logs.about(operation.id):
             log.info("%s asked to stop operation %s", by, operation.id)
         return _done(operation.id, "stopping" if is_stopping else "ended")

@@ -15,8 +15,8 @@ import metrics
 import settings as environment
 from custom_action import SECRET_HEADER, Action, parse
 from errors import ClickError, RecordingError, SettingsError
-from executor import Executor
 from gatekeeper import is_secret
+from leader import Leader
 from operations import Operations
 from pages import create_pages
 from progress import Shown
@@ -189,9 +189,10 @@ def start() -> Flask:
         raise SystemExit(NO_USE_TO_TRY_AGAIN) from None
     app = create_app(settings, recorder)
     operations = Operations(settings)
-    executor = Executor(settings, Shown(settings, operations, operations.pacer), operations.tidy)
-    app.extensions["executor"] = executor
-    executor.start()
+    show = Shown(settings, operations.pacer, operations.session)
+    leader = Leader(settings, operations, show, operations.tidy)
+    app.extensions["leader"] = leader
+    leader.start()
     return app
 
 

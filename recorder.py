@@ -1,6 +1,6 @@
 """Writes clicks down as operations, durably, before they are answered.
 
-It only records: it enqueues through ``DBOSClient`` and answers. ``engine.py`` runs operations.
+It only records, and answers. ``leader.py`` runs operations.
 """
 
 import hmac
@@ -10,16 +10,15 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient
+from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
 import clicks
 from cipher import Cipher
 from custom_action import CustomAction
-from database import check_pages, connect, engine_url, writing
+from database import check_pages, connect, writing
 from deadline import Deadline
 from entries import Retry
 from errors import RecordingError, RetryError, SettingsError
@@ -31,12 +30,6 @@ from turn import now_ms
 
 log = logging.getLogger(__name__)
 
-APPLICATION = "b2-iconik-plugin"
-# Of operations from before there was one for each key.
-QUEUE = "operations"
-WORKFLOW = "operation"
-# So often the engine looks for what was recorded, while it runs.
-LOOK_INTERVAL = 0.2
 WEB_PATIENCE = 5.0
 # iconik waits about ten seconds for an answer.
 ANSWER_WITHIN = 8.0
@@ -48,15 +41,6 @@ READ_RARELY = 100
 
 # Reads within the transaction that records, and raises what is to keep a click from being recorded.
 LastLook = Callable[[sa.Connection], None]
-
-
-def queue_of(fingerprint: str) -> str:
-    """The queue of the operations that a key has encrypted: who hasn't it takes none of them.
-
-    Args:
-        fingerprint: the key's, from ``Cipher.fingerprints``.
-    """
-    return f"{QUEUE}-{fingerprint}"
 
 
 def look_at_database(settings: Settings) -> None:
@@ -76,21 +60,6 @@ def look_at_database(settings: Settings) -> None:
             engine.dispose()
 
 
-def make_tables(database: sa.Engine, url: str, patience: float) -> None:
-    """Make all tables that are lacking, the engine's among them.
-
-    Args:
-        url: that of the database.
-        patience: seconds to wait for another process.
-
-    Raises:
-        SettingsError: it is not this service's database, or that of a newer version.
-    """
-    # First, as it gives up in time; the engine waits for a lock without end.
-    Ledger(database).create()
-    DBOS.migrate(engine_url(url, patience))
-
-
 class Recorder:
     """Writes clicks down, before they are answered."""
 
@@ -98,12 +67,11 @@ class Recorder:
         self._settings = settings
         self._cipher = Cipher(settings.secrets)
         self._lock = threading.Lock()
-        self._client: DBOSClient | None = None
         self._engine: sa.Engine | None = None
         self._read_next = 0.0
 
-    def prepare(self) -> tuple[sa.Engine, DBOSClient]:
-        """Open the database, with all tables; returns it and the engine's client.
+    def prepare(self) -> sa.Engine:
+        """Open the database, with all tables.
 
         Raises:
             SQLAlchemyError, OSError: the database can't be used now.
@@ -113,21 +81,11 @@ class Recorder:
         if not self._lock.acquire(timeout=WEB_PATIENCE):
             raise TimeoutError("the database is still being opened")
         try:
-            if self._engine is None or self._client is None:
+            if self._engine is None:
                 engine = connect(self._settings.database_url, WEB_PATIENCE)
-                make_tables(engine, self._settings.database_url, WEB_PATIENCE)
-                self._client = DBOSClient(
-                    system_database_engine=engine,
-                    serializer=self._cipher,
-                    application_name=APPLICATION,
-                    lazy=True,
-                    retry_connection_errors=False,
-                )
-                # Here, because the engine takes a second to notice one that it didn't begin with.
-                queue = queue_of(self._cipher.fingerprints[0])
-                self._client.register_queue(queue, polling_interval_sec=LOOK_INTERVAL)
+                Ledger(engine).create()
                 self._engine = engine
-            return self._engine, self._client
+            return self._engine
         finally:
             self._lock.release()
 
@@ -172,16 +130,13 @@ class Recorder:
             RetryError: it can't be read any more.
             SQLAlchemyError, OSError: the database can't be used now.
         """
-        _, client = self.prepare()
-        found = client.list_workflows(workflow_ids=[operation_id], load_output=False)
-        given = found[0].input if found else None
-        # What another secret encrypted is handed over as it is.
-        if not isinstance(given, dict):
+        try:
+            return self._cipher.open(Ledger(self.prepare()).sealed(operation_id))
+        except InvalidToken:
             raise RetryError(
                 "its click can't be read any more: it was recorded with another BZ_SHARED_SECRET, "
                 "or is forgotten; click again in iconik"
-            )
-        return CustomAction(**given["args"][0])
+            ) from None
 
     def _record(
         self,
@@ -191,31 +146,23 @@ class Recorder:
         deadline: Deadline,
     ) -> tuple[str, bool]:
         digest = hmac.digest(self._settings.secret.encode(), click.digest.encode(), "sha256").hex()
-        engine, client = self.prepare()
-        with writing(engine) as connection:
+        sealed = self._cipher.seal(click)
+        with writing(self.prepare()) as connection:
             if last_look:
                 last_look(connection)
             same = clicks.not_begun(connection, click.ll_storage_id, digest)
             if same:
                 return same, False
-            operation_id, key = str(uuid.uuid4()), self._cipher.fingerprints[0]
+            operation_id = str(uuid.uuid4())
             clicks.record(
                 connection,
                 operation_id,
                 click,
                 digest=digest,
-                key=key,
+                sealed=sealed,
+                key=self._cipher.fingerprints[0],
                 now_ms=now_ms(),
                 retry=retry,
-            )
-            client.enqueue_in_transaction(
-                connection,
-                {
-                    "workflow_name": WORKFLOW,
-                    "queue_name": queue_of(key),
-                    "workflow_id": operation_id,
-                },
-                asdict(click),
             )
             # What was answered with a refusal is not to be done after all; unless it is the very
             # last step that the disk takes so long over.
@@ -224,14 +171,13 @@ class Recorder:
 
     def close(self) -> None:
         """Close the database."""
-        if self._client and self._engine:
-            self._client.destroy()
+        if self._engine:
             self._engine.dispose()
 
     def standing(self) -> Standing | None:
         """How it stands with all operations; None if that can't be read."""
         try:
-            return standing(self.prepare()[0])
+            return standing(self.prepare())
         except (SQLAlchemyError, OSError, SettingsError) as error:
             log.error("the metrics lack the operations: %s", brief(error))
             return None
@@ -257,8 +203,7 @@ class Recorder:
 
     def _try(self) -> bool:
         """Write something; returns whether some process runs the operations."""
-        engine, _ = self.prepare()
-        Ledger(engine).try_writing(now_ms())
+        Ledger(self.prepare()).try_writing(now_ms())
         began = time.monotonic()
         if began >= self._read_next:
             check_pages(self._settings.database_url, LARGEST_READ)

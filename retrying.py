@@ -41,7 +41,7 @@ def try_again(
         RecordingError: it is not written down.
         SQLAlchemyError, OSError: the database can't be used now.
     """
-    engine, _ = recorder.prepare()
+    engine = recorder.prepare()
     operation = Ledger(engine).operation(operation_id)
     if operation is None:
         raise RetryError(f"there is no operation {operation_id}")

@@ -23,8 +23,12 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
     ),
     # And a version that stores another kind of memo, which an older one can't read.
     (assets.c.seen,),
+    (operations.c.sealed, operations.c.closed_ms),
 )
 VERSION = len(ADDED) + 1
+# Up to this version a library, DBOS, held the clicks, and when they had been brought to their end.
+LAST_WITH_DBOS = 4
+UNDONE = ("ENQUEUED", "PENDING", "DELAYED")
 
 
 def bring_up_to_date(connection: sa.Connection) -> None:
@@ -60,8 +64,61 @@ def bring_up_to_date(connection: sa.Connection) -> None:
     # Of repeated clicks: no version from this one on needs them.
     if sa.inspect(connection).has_table("plugin_tokens"):
         connection.exec_driver_sql("DELETE FROM plugin_tokens")
+    if version <= LAST_WITH_DBOS:
+        _leave_dbos(connection)
     connection.execute(sa.delete(schema))
     connection.execute(sa.insert(schema).values(version=VERSION))
+
+
+def adopt(connection: sa.Connection) -> None:
+    """Take over the clicks that a version of this service with DBOS has recorded, encrypted.
+
+    Another host may still run such a version.
+    """
+    statuses, inputs = _table_of_dbos(connection, "status"), _table_of_dbos(connection, "input")
+    if statuses is None or inputs is None:
+        return
+    is_its = operations.c.id == inputs.c.workflow_uuid
+    connection.execute(
+        sa.update(operations)
+        .where(operations.c.sealed.is_(None))
+        .values(sealed=sa.select(inputs.c.inputs).where(is_its).scalar_subquery())
+    )
+    adopted = sa.select(operations.c.id).where(operations.c.sealed.is_not(None))
+    for table in (inputs, statuses):
+        connection.execute(sa.delete(table).where(table.c.workflow_uuid.in_(adopted)))
+
+
+def _leave_dbos(connection: sa.Connection) -> None:
+    """Make the operations of a version with DBOS this version's, and end the term of its leader.
+
+    That leader would take operations that DBOS does not know for lost, and end them.
+    """
+    statuses = _table_of_dbos(connection, "status")
+    undone: sa.Select[Any] | tuple[str, ...] = ()
+    if statuses is not None:
+        undone = sa.select(statuses.c.workflow_uuid).where(statuses.c.status.in_(UNDONE))
+    connection.execute(
+        sa.update(operations)
+        .where(operations.c.ended_ms.is_not(None), operations.c.id.not_in(undone))
+        .values(closed_ms=operations.c.ended_ms)
+    )
+    adopt(connection)
+    clock = connection.execute(sa.select(sa.func.max(executors.c.clock_ms))).scalar()
+    if clock is not None:
+        connection.execute(sa.insert(executors).values(began_ms=clock, clock_ms=clock))
+
+
+def _table_of_dbos(connection: sa.Connection, name: str) -> sa.TableClause | None:
+    """A table of DBOS's; None if it is not in this database."""
+    schema_name = None if connection.dialect.name == "sqlite" else "dbos"
+    table = f"workflow_{name}"
+    if not sa.inspect(connection).has_table(table, schema=schema_name):
+        return None
+    columns: list[sa.ColumnClause[str]] = [
+        sa.column(each) for each in ("workflow_uuid", "status", "inputs")
+    ]
+    return sa.table(table, *columns, schema=schema_name)
 
 
 def _columns(connection: sa.Connection, table: str) -> set[str]:

@@ -1,20 +1,18 @@
 """Which assets a click is about: collections, saved searches and playlists, to any depth."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-import logs
 from custom_action import CustomAction
 from errors import IconikRefused, IconikUnavailable, Incomplete, NotFound, TokenRejected
 from iconik import Iconik
 from paging import Map
 from records import Listed
 
-OPENED_AT_ONCE = 8
-PAGES_AT_ONCE = 16
+# Of so few, the pages are listed side by side; of more, the collections are.
+FEW = 4
 # So often iconik may fail to list one collection, while it answers otherwise: with the waits in
 # between some ten minutes, about as long as it is asked about one asset.
 MOST_FAILURES = 25
@@ -67,6 +65,7 @@ class Selection:
     Args:
         check: called before each collection; may raise to stop.
         hint: what to keep of what a listing shows of an asset.
+        side_by_side: as ``map``, and may do its calls at once. They make no further such calls.
     """
 
     def __init__(
@@ -75,11 +74,13 @@ class Selection:
         iconik: Iconik,
         check: Callable[[], None],
         hint: Callable[[Listed], Hint] = lambda listed: {},
+        side_by_side: Callable[..., Iterable[Any]] = map,
     ) -> None:
         self._click = click
         self._iconik = iconik
         self._check = check
         self._hint = hint
+        self._side_by_side = side_by_side
         # How often in a row.
         self._failures: Counter[Which] = Counter()
 
@@ -101,25 +102,28 @@ class Selection:
         to_open += [("saved search", each) for each in click.saved_search_ids]
         to_open += [("collection", each) for each in dict.fromkeys(click.collection_ids)]
         seen = set(click.collection_ids)
-        with logs.pool(OPENED_AT_ONCE) as openers, logs.pool(PAGES_AT_ONCE) as pages:
-            while to_open:
-                contents_of = openers.map(lambda which: self._open(which, pages), to_open)
-                opened = list(zip(to_open, contents_of, strict=True))
-                self._count(opened)
-                to_open = []
-                for (kind, name), contents in opened:
-                    for asset_id, kept in contents.assets.items():
-                        assets.setdefault(asset_id, kept)
-                    for collection_id in contents.collections:
-                        if collection_id not in seen:
-                            seen.add(collection_id)
-                            to_open.append(("collection", collection_id))
-                    problems = [*filter(None, (contents.problem, _left_out(contents)))]
-                    if problems:
-                        gone[f"{kind} {name}"] = "; ".join(problems)
+        while to_open:
+            opened = list(zip(to_open, self._open_all(to_open), strict=True))
+            self._count(opened)
+            to_open = []
+            for (kind, name), contents in opened:
+                for asset_id, kept in contents.assets.items():
+                    assets.setdefault(asset_id, kept)
+                for collection_id in contents.collections:
+                    if collection_id not in seen:
+                        seen.add(collection_id)
+                        to_open.append(("collection", collection_id))
+                problems = [*filter(None, (contents.problem, _left_out(contents)))]
+                if problems:
+                    gone[f"{kind} {name}"] = "; ".join(problems)
         return assets, gone
 
-    def _open(self, which: Which, pages: ThreadPoolExecutor) -> _Contents:
+    def _open_all(self, to_open: Sequence[Which]) -> Iterable[_Contents]:
+        if len(to_open) <= FEW:
+            return [self._open(each, self._side_by_side) for each in to_open]
+        return self._side_by_side(lambda which: self._open(which, map), to_open)
+
+    def _open(self, which: Which, pages: Map) -> _Contents:
         self._check()
         # What is in it is the user's to see, and not the application's.
         own = self._iconik.limited(lambda: False)
@@ -158,7 +162,7 @@ def _open(
     kind: Kind,
     object_id: str,
     iconik: Iconik,
-    pages: ThreadPoolExecutor,
+    pages: Map,
     hint: Callable[[Listed], Hint],
 ) -> _Contents:
     """What is directly in a collection or saved search, as far as iconik lists it."""
@@ -169,7 +173,7 @@ def _open(
         "playlist": iconik.playlist_items,
     }
     try:
-        for found in lists[kind](object_id, pages.map):
+        for found in lists[kind](object_id, pages):
             contents.add(found, hint)
     except NotFound:
         contents.problem = f"iconik knows the {kind} no more"

@@ -3,7 +3,6 @@
 import argparse
 import getpass
 import json
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -131,8 +130,6 @@ def _stop(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
 
 
 def _retry(options: argparse.Namespace, settings: Settings, _: sa.Engine) -> int:
-    # What the engine's library has to say is no concern of whoever types this.
-    logging.getLogger("dbos").setLevel(logging.CRITICAL)
     recorder = Recorder(settings)
     try:
         new_id, is_new = try_again(recorder, options.id, _by(), everything=options.everything)

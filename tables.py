@@ -1,4 +1,4 @@
-"""The tables of the ledger. They lie in the engine's database."""
+"""The tables of the ledger."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -54,12 +54,16 @@ operations = sa.Table(
     sa.Column("selection", sa.Text, nullable=False),
     sa.Column("user_id", sa.Text),
     sa.Column("digest", sa.Text, nullable=False, index=True),
+    # The click, encrypted, and the fingerprint of the key.
+    sa.Column("sealed", sa.Text),
     sa.Column("key", sa.Text, nullable=False),
     # An older version counted how often it was clicked, and for how many of those it was expanded.
     sa.Column("clicks", sa.Integer, nullable=False, default=1),
     sa.Column("expanded", sa.Integer, nullable=False),
     sa.Column("recorded_ms", sa.BigInteger, nullable=False),
     sa.Column("ended_ms", sa.BigInteger),
+    # When all that belongs to it had been done, its job in iconik included.
+    sa.Column("closed_ms", sa.BigInteger),
     sa.Column("failure", Shown),
     # Who asked to stop it, and when.
     sa.Column("stop_by", Shown),
@@ -79,6 +83,12 @@ operations = sa.Table(
         "number",
         sqlite_where=sa.text("ended_ms IS NULL"),
         postgresql_where=sa.text("ended_ms IS NULL"),
+    ),
+    sa.Index(
+        "plugin_operations_open",
+        "number",
+        sqlite_where=sa.text("closed_ms IS NULL"),
+        postgresql_where=sa.text("closed_ms IS NULL"),
     ),
     sqlite_autoincrement=True,
 )

@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -43,6 +44,25 @@ LONGEST_WAIT = 20.0
 TOO_LATE = "it had to wait for so long that all must be read again"
 
 
+def open_session(url: str, app_id: str, connections: int = 16) -> MeasuredSession:
+    """A connection pool to iconik.
+
+    Args:
+        url, app_id: as for ``Transport``.
+        connections: how many are kept open.
+    """
+    session = MeasuredSession()
+    session.headers["App-ID"] = app_id
+    # Else a .netrc would add a password of its own.
+    session.auth = lambda request: request
+    # A proxy of the environment is for the way out, and would see what http sends.
+    session.trust_env = url.startswith("https:")
+    # Operations of several users share it, and a cookie may stand for one of them.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.mount(url, bounded.BoundedAdapter(pool_connections=1, pool_maxsize=connections))
+    return session
+
+
 class Transport:
     """A connection pool to iconik's API, for one application and its tokens.
 
@@ -51,7 +71,7 @@ class Transport:
         app_id: the application's id, sent as App-ID.
         tokens: its tokens.
         pacer: shared by all transports of a process.
-        connections: how many requests may be under way at once.
+        session: from ``open_session``, which several transports may share; its own if not given.
         timeout: for how long iconik may be silent, in seconds; ``READ_TIMEOUT`` if not given.
         attempts: how often something is asked at most, while iconik has passing trouble.
         check: called right before each request, each repetition included, with whether it deletes
@@ -64,9 +84,9 @@ class Transport:
         app_id: str,
         tokens: Tokens,
         pacer: Pacer,
-        connections: int = 16,
         check: Callable[[bool], None] = lambda deletes: None,
         *,
+        session: MeasuredSession | None = None,
         timeout: float | None = None,
         attempts: int = ATTEMPTS,
     ) -> None:
@@ -78,14 +98,7 @@ class Transport:
         self._is_known: Callable[[], bool] = lambda: True
         self._pacer = pacer
         self._check = check
-        self._session = MeasuredSession()
-        self._session.headers["App-ID"] = app_id
-        # Else a .netrc would add a password of its own.
-        self._session.auth = lambda request: request
-        # A proxy of the environment is for the way out, and would see what http sends.
-        self._session.trust_env = url.startswith("https:")
-        adapter = bounded.BoundedAdapter(pool_connections=1, pool_maxsize=connections)
-        self._session.mount(url, adapter)
+        self._session = session or open_session(url, app_id)
 
     def limited(self, is_known: Callable[[], bool]) -> "Transport":
         """The same, with the click's own token alone as long as that is not known, see ``Tokens``.

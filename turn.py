@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -95,12 +95,14 @@ class Turn:
         term: the turn's number, from ``begin_term``; a higher one ends it.
         stopping: set when it is over.
         clock: what time it is for operations.
+        others_wait: whether another operation waits for a thread.
     """
 
     engine: sa.Engine
     term: int
     stopping: threading.Event
     clock: Clock = field(default_factory=Clock)
+    others_wait: Callable[[], bool] = lambda: False
 
     def check(self, deletes: bool) -> None:
         """See that it isn't over, right before a request to iconik, each repetition included.

@@ -6,9 +6,8 @@ listed, and all of them if one of those still has what it should not.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import logs
 from claims import Claims
 from deletion import Ways
 from entries import Held
@@ -29,18 +28,25 @@ MOST = 100
 FIRST_DUE_MS = 2_000
 # One of so many is listed where the search shows no files.
 SAMPLED = 50
-LISTED_AT_ONCE = 4
 MOST_FAILURES = 10
 
 
 class Verification:
     """Verifies the accepted deletions of one operation."""
 
-    def __init__(self, iconik: Iconik, claims: Claims, ways: Ways, clock: Clock) -> None:
+    def __init__(
+        self,
+        iconik: Iconik,
+        claims: Claims,
+        ways: Ways,
+        clock: Clock,
+        side_by_side: Callable[..., Iterable[bool]] = map,
+    ) -> None:
         self._iconik = iconik
         self._claims = claims
         self._search = ways.search
         self._clock = clock
+        self._side_by_side = side_by_side
 
     def first_due_ms(self) -> int:
         """When to verify what iconik accepts now, by the clock of operations."""
@@ -72,8 +78,7 @@ class Verification:
         others = [each for each in rest if each not in alone]
         samples = self._search.is_lacking and not alone
         sample = others[: 1 + len(others) // SAMPLED] if samples else []
-        with logs.pool(LISTED_AT_ONCE) as pool:
-            is_gone = list(pool.map(self._list, [*alone, *sample]))
+        is_gone = list(self._side_by_side(self._list, [*alone, *sample]))
         others = [each for each in others if each not in sample]
         if sample and all(is_gone):
             self._done([(each, unverified(each)) for each in others])

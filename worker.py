@@ -124,7 +124,7 @@ class PatientWorker(ThreadWorker):
 
     def _is_busy_otherwise(self) -> bool:
         """Whether this process runs operations, and others are there to answer."""
-        executor = getattr(self.wsgi, "extensions", {}).get("executor")
+        executor = getattr(self.wsgi, "extensions", {}).get("leader")
         return self.cfg.workers > 1 and executor is not None and executor.leads
 
     def _take_left(self) -> None:

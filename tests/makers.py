@@ -1,6 +1,7 @@
 """Makers of what the tests are about, each valid by itself, and an iconik in memory."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from paging import Map
 from proving import Removal
 from records import ACTIVE, DELETED, File, FileSet, Format, Job, Listed, Storage
 from remove import look_to_remove, note_purge
+from schedule import Step
 from sight import Look, Patience
 from storages import Checked
 from tables import assets, executors
@@ -157,7 +159,13 @@ def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operatio
             sa.text("SELECT coalesce(max(number), 0) + 1 FROM plugin_operations")
         ).scalar_one()
         clicks.record(
-            connection, f"operation-{number}", click, digest=click.action, key="key", now_ms=now_ms
+            connection,
+            f"operation-{number}",
+            click,
+            digest=click.action,
+            sealed="",
+            key="key",
+            now_ms=now_ms,
         )
     return found(engine, f"operation-{number}")
 
@@ -168,8 +176,38 @@ def answered(engine: sa.Engine, what: CustomAction, name: str, digest: str = "sa
         same = clicks.not_begun(connection, what.ll_storage_id, digest)
         if same:
             return same
-        clicks.record(connection, name, what, digest=digest, key="key", now_ms=CLICKED)
+        clicks.record(connection, name, what, digest=digest, sealed="", key="key", now_ms=CLICKED)
     return name
+
+
+class Waits(threading.Event):
+    """A stop that never comes; each wait for it is over at once, and moves the time of ``Run``.
+
+    Attributes:
+        waits: how long each was to be, in seconds.
+        at_wait: what happens elsewhere at each, by its number from 1 on.
+    """
+
+    def __init__(self, at_wait: Callable[[int], object] = lambda _: None) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+        self.at_wait = at_wait
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0)
+        self.at_wait(len(self.waits))
+        assert len(self.waits) < 500, "waits for ever"
+        return self.is_set()
+
+    def monotonic(self) -> float:
+        """The time, which goes on by waiting alone."""
+        return sum(self.waits)
+
+    def bring_to_end(self, step: Step) -> None:
+        """Take all steps of an operation, and wait in between as a leader does."""
+        while (seconds := step()) is not None:
+            if seconds:
+                self.wait(seconds)
 
 
 def finish(engine: sa.Engine, operation_id: str, now_ms: int = CLICKED) -> bool:

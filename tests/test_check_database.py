@@ -61,7 +61,7 @@ def record(ledger: Ledger, settings: Settings, click: CustomAction) -> None:
     """Have an operation under way."""
     key = Cipher((settings.secret,)).fingerprints[0]
     with writing(ledger._engine) as connection:
-        clicks.record(connection, "1", click, digest=click.digest, key=key, now_ms=1)
+        clicks.record(connection, "1", click, digest=click.digest, sealed="", key=key, now_ms=1)
 
 
 def test_a_database_in_use_is_ok(own: Settings, ledger: Ledger, path: Path) -> None:

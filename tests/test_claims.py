@@ -86,7 +86,9 @@ def test_assets_are_held_for_the_formats_of_the_click(engine: sa.Engine) -> None
 def test_of_what_is_taken_it_is_known_who_clicked_and_who_tried_again(engine: sa.Engine) -> None:
     click, retry = a_click(asset_ids=("a1",), user_id="ada"), Retry("operation-0", "ben")
     with writing(engine) as connection:
-        clicks.record(connection, "again", click, digest="d", key="k", now_ms=NOW, retry=retry)
+        clicks.record(
+            connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, retry=retry
+        )
     (held,) = claims_of(engine, found(engine, "again")).take(1, NOW)
     assert (held.user_id, held.retry) == ("ada", retry)
 
@@ -402,7 +404,9 @@ def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
     endings(engine).fail(before.number, "no token is good", NOW)
     click, retry = a_click(asset_ids=asset_ids), Retry(before.id, "ben")
     with writing(engine) as connection:
-        clicks.record(connection, "again", click, digest="d", key="k", now_ms=NOW, retry=retry)
+        clicks.record(
+            connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, retry=retry
+        )
     again = found(engine, "again")
     if not again.is_expanded:
         a_ledger(engine).expand(again.number, asset_ids, {})
@@ -689,7 +693,13 @@ class Clicks(RuleBasedStateMachine):
             again = clicks.not_begun(connection, click.ll_storage_id, digest)
             if again is None:
                 clicks.record(
-                    connection, operation_id, click, digest=digest, key="key", now_ms=self.now
+                    connection,
+                    operation_id,
+                    click,
+                    digest=digest,
+                    sealed="",
+                    key="key",
+                    now_ms=self.now,
                 )
         if again is None:
             claims = Claims(self.engine, found(self.engine, operation_id), self.term)

@@ -57,7 +57,9 @@ def test_a_click_is_written_down(engine: sa.Engine) -> None:
 def test_what_was_not_committed_is_not_written_down(engine: sa.Engine, ledger: Ledger) -> None:
     def record_and_fail() -> None:
         with writing(engine) as connection:
-            clicks.record(connection, "first", a_click(), digest="d", key="key", now_ms=CLICKED)
+            clicks.record(
+                connection, "first", a_click(), digest="d", sealed="", key="key", now_ms=CLICKED
+            )
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

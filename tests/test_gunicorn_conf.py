@@ -161,8 +161,8 @@ def test_what_gunicorn_can_not_parse_is_not_in_its_error(kind: type[Exception]) 
 
 def test_a_worker_that_exits_lets_go_of_its_operations(configuration: dict[str, Any]) -> None:
     stopped = []
-    executor = SimpleNamespace(stop=lambda: stopped.append(True))
-    worker = SimpleNamespace(wsgi=SimpleNamespace(extensions={"executor": executor}))
+    leader = SimpleNamespace(stop=lambda: stopped.append(True))
+    worker = SimpleNamespace(wsgi=SimpleNamespace(extensions={"leader": leader}))
     configuration["worker_exit"](None, worker)
     assert stopped == [True]
 

@@ -9,7 +9,6 @@ from job_texts import (
     LONGEST_MESSAGE,
     LONGEST_NAME,
     MOST_TIED,
-    broken,
     ended,
     tie,
     title,
@@ -144,7 +143,3 @@ def test_a_stop_says_who_stopped_it_and_what_was_done() -> None:
     fields = ended(stopped)
     assert fields["status"] == "ABORTED"
     assert fields["message"] == "stopped by Ada: 1 asset, 1 undone"
-
-
-def test_a_fault_says_that_it_is_none_of_the_reader_s() -> None:
-    assert broken("a fault") == {"status": "FAILED", "error_message": "a fault"}

@@ -121,14 +121,6 @@ def test_an_operation_that_has_ended_already_is_shown_as_that_at_once(desk: Desk
     assert job.is_told
 
 
-def test_a_fault_that_the_ledger_does_not_know_is_told(desk: Desk) -> None:
-    job = desk.job()
-    job.tell()
-    job.tell({"status": "FAILED", "error_message": "a fault"})
-    assert desk.shown["error_message"] == "a fault"
-    assert job.is_told
-
-
 def test_without_news_it_is_only_looked_at(desk: Desk) -> None:
     job = desk.job()
     job.tell()

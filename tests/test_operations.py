@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ from tests.makers import (
     B2,
     LL,
     FakeIconik,
+    Waits,
     a_click,
     a_database,
     a_format,
@@ -55,24 +57,10 @@ from tests.makers import (
 )
 from turn import Clock, Turn, begin_term
 from verification import Verification
+from worker_pool import WorkerPool
 
 BOUND = 60.0
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
-
-
-class Hurried(threading.Event):
-    """A stop that never comes, and that nobody waits for; something may happen at each wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float] = []
-        self.at_wait: Callable[[int], object] = lambda _: None
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waits.append(timeout or 0)
-        self.at_wait(len(self.waits))
-        assert len(self.waits) < 500, "waits for ever"
-        return self.is_set()
 
 
 class Bench:
@@ -82,7 +70,7 @@ class Bench:
         self.engine = engine
         self.term = begin_term(engine, 0)
         self.iconik = FakeIconik()
-        self.stopping = Hurried()
+        self.stopping = Waits()
         self.settings = Settings(iconik_id=ASSET, secret="s" * 32)
 
     def click(self, click: CustomAction) -> str:
@@ -91,7 +79,9 @@ class Bench:
     def run(self, operation_id: str, click: CustomAction) -> dict[str, Any]:
         """Run an operation to its end; returns its report."""
         turn, bucket = self.turn(), Bucket(self.settings)
-        Run(operation_id, click, turn, self.iconik, self.settings, Ways(), bucket).run()
+        pool = WorkerPool(4).share()
+        run = Run(operation_id, click, turn, self.iconik, self.settings, Ways(), bucket, pool)
+        self.stopping.bring_to_end(run.step)
         operation, ledger = found(self.engine, operation_id), a_ledger(self.engine)
         number = operation.number
         return report(operation, ledger.outcomes(number), ledger.gone(number))
@@ -118,7 +108,10 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     # Nobody waits for an index.
     monkeypatch.setattr(Verification, "first_due_ms", lambda _: 0)
     with a_database(tmp_path) as engine:
-        yield Bench(engine)
+        bench = Bench(engine)
+        time = SimpleNamespace(monotonic=lambda: bench.stopping.monotonic())
+        monkeypatch.setattr(operations, "time", time)
+        yield bench
 
 
 def expanded_by(bench: Bench, operation_id: str) -> None:
@@ -1133,7 +1126,7 @@ def test_a_stop_leaves_the_operation_to_be_carried_on(bench: Bench) -> None:
     with pytest.raises(Stopped):
         bench.run(operation_id, ADD)
     assert found(bench.engine, operation_id).ended_ms is None
-    bench.stopping = Hurried()
+    bench.stopping = Waits()
     bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
     bench.iconik.has(on_b2(), on_ll())
     assert bench.run(operation_id, ADD)["counts"]["copied"] == 1
@@ -1172,35 +1165,24 @@ def test_an_operation_that_is_nowhere_written_down_is_a_fault(bench: Bench) -> N
         bench.run("unknown", ADD)
 
 
-class TestOperations:
-    """What runs an operation with the real client, and tries again when the database fails."""
+def test_after_the_database_has_failed_an_operation_begins_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [OperationalError("SELECT", {}, Exception("disk I/O error"))]
+    runs: list[Run] = []
 
-    def test_a_database_that_fails_is_tried_again(
-        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        failures = [OperationalError("SELECT", {}, Exception("disk I/O error"))]
+    def step(self: Run) -> float | None:
+        runs.append(self)
+        if failures:
+            raise failures.pop()
+        return None
 
-        def run(self: Run) -> dict[str, int]:
-            if failures:
-                raise failures.pop()
-            return {"assets": 1}
-
-        monkeypatch.setattr(Run, "run", run)
-        operation_id = bench.click(ADD)
-        done = Operations(bench.settings)(operation_id, ADD, bench.turn())
-        assert done == {"assets": 1}
-        assert "the database failed (OperationalError)" in caplog.text
-
-    def test_a_stop_while_the_database_fails_leaves_the_operation(
-        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def run(self: Run) -> dict[str, int]:
-            raise OperationalError("SELECT", {}, Exception("disk I/O error"))
-
-        monkeypatch.setattr(Run, "run", run)
-        bench.stopping.set()
-        with pytest.raises(Stopped):
-            Operations(bench.settings)(bench.click(ADD), ADD, bench.turn())
+    monkeypatch.setattr(Run, "step", step)
+    made = Operations(bench.settings)(bench.click(ADD), ADD, bench.turn())
+    with pytest.raises(OperationalError):
+        made()
+    assert made() is None
+    assert runs[0] is not runs[1]
 
 
 def killed_while_it_asks(bench: Bench) -> str:
@@ -1325,7 +1307,7 @@ def test_each_request_minds_the_turn(bench: Bench, monkeypatch: pytest.MonkeyPat
     class Made(Exception):
         pass
 
-    def make(*arguments: Any) -> None:
+    def make(*arguments: Any, session: object) -> None:
         raise Made(*arguments)
 
     monkeypatch.setattr(operations, "Transport", make)

@@ -630,10 +630,10 @@ def test_no_answer_and_no_log_line_shows_a_secret_or_a_token(
 # Starting
 
 
-class FakeExecutor:
+class FakeLeader:
     """Counts its starts."""
 
-    def __init__(self, settings: Settings, run: object, tidy: object) -> None:
+    def __init__(self, settings: Settings, *_: object) -> None:
         self.starts = 0
 
     def start(self) -> None:
@@ -646,7 +646,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch, recorder: FakeRecorder) -> list[str]:
     """Has the service start with fakes; the levels that the log was set to."""
     levels: list[str] = []
     monkeypatch.setattr(plugin, "Recorder", lambda _: recorder)
-    monkeypatch.setattr(plugin, "Executor", FakeExecutor)
+    monkeypatch.setattr(plugin, "Leader", FakeLeader)
     monkeypatch.setattr(logs, "configure", lambda level, _: levels.append(level))
     return levels
 
@@ -655,7 +655,7 @@ def test_starting_builds_the_whole_service_from_the_environment(
     fakes: list[str], own_environment: dict[str, str]
 ) -> None:
     app = plugin.start()
-    assert app.extensions["executor"].starts == 1
+    assert app.extensions["leader"].starts == 1
     assert fakes == ["INFO"]
     assert app.test_client().get("/healthz").status_code == 200
 

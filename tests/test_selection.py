@@ -1,13 +1,11 @@
 """Which assets a click is about."""
 
-import contextvars
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-import logs
 from errors import (
     IconikRefused,
     IconikUnavailable,
@@ -19,8 +17,9 @@ from errors import (
 )
 from paging import Map
 from records import Listed
-from selection import MOST_FAILURES, MOST_INCOMPLETE, Selection
+from selection import FEW, MOST_FAILURES, MOST_INCOMPLETE, Selection
 from tests.makers import FakeIconik, a_click
+from worker_pool import WorkerPool
 
 
 @pytest.fixture
@@ -198,34 +197,39 @@ def test_what_is_to_be_kept_of_a_listing_is_kept(iconik: FakeIconik) -> None:
     assert assets == {"a0": {}, "a1": {"title": "One"}}
 
 
-def test_collections_are_opened_side_by_side(
+def test_many_collections_are_opened_side_by_side(
     iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together = threading.Barrier(3)
+    ids = tuple(f"c{n}" for n in range(FEW + 1))
+    together = threading.Barrier(len(ids))
 
     def collection_contents(collection_id: str, _: Any) -> list[Listed]:
         together.wait(10)
         return [Listed("assets", f"in-{collection_id}")]
 
     monkeypatch.setattr(iconik, "collection_contents", collection_contents)
-    assert found(iconik, collection_ids=("c1", "c2", "c3"))[0] == ["in-c1", "in-c2", "in-c3"]
+    with WorkerPool(len(ids)).share() as pool:
+        selection = Selection(
+            a_click(collection_ids=ids), iconik, lambda: None, side_by_side=pool.map
+        )
+        assert list(selection.expand()[0]) == [f"in-{each}" for each in ids]
 
 
-def test_lines_of_the_log_name_the_operation_whoever_writes_them(
+def test_the_pages_of_a_few_collections_are_listed_side_by_side(
     iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    named: list[dict[str, Any]] = []
+    together = threading.Barrier(3)
 
-    def collection_contents(_: str, side_by_side: Map) -> list[Listed]:
-        named.extend(side_by_side(lambda _: {"name": logs.operation_id.get()}, [1]))
-        named.append({"name": logs.operation_id.get()})
+    def collection_contents(collection_id: str, side_by_side: Map) -> list[Listed]:
+        list(side_by_side(lambda _: {"waited": together.wait(10)}, [1, 2, 3]))
         return []
 
     monkeypatch.setattr(iconik, "collection_contents", collection_contents)
-    contextvars.copy_context().run(
-        lambda: (logs.operation_id.set("mine"), found(iconik, collection_ids=("c1",)))
-    )
-    assert named == [{"name": "mine"}, {"name": "mine"}]
+    with WorkerPool(3).share() as pool:
+        selection = Selection(
+            a_click(collection_ids=("c1",)), iconik, lambda: None, side_by_side=pool.map
+        )
+        assert selection.expand() == ({}, {})
 
 
 # What iconik fails to list

@@ -1,9 +1,9 @@
 """An operation that somebody asks to stop: what it still does, leaves, and tells."""
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +31,7 @@ from tests.makers import (
     B2,
     LL,
     FakeIconik,
+    Waits,
     a_click,
     a_database,
     a_ledger,
@@ -46,6 +47,7 @@ from tests.makers import (
 )
 from turn import Turn, begin_term
 from verification import Verification
+from worker_pool import WorkerPool
 
 NOW = 1_000_000
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
@@ -78,21 +80,6 @@ def states(engine: sa.Engine, number: int = 1) -> dict[str, int]:
     return a_ledger(engine).progress(number)
 
 
-class Waits(threading.Event):
-    """A wait that is over at once; something may happen at each."""
-
-    def __init__(self, at_wait: Callable[[int], object] = lambda _: None) -> None:
-        super().__init__()
-        self.number = 0
-        self.at_wait = at_wait
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.number += 1
-        assert self.number < 200, "waits for ever"
-        self.at_wait(self.number)
-        return self.is_set()
-
-
 @pytest.fixture
 def run(
     engine: sa.Engine, iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
@@ -105,9 +92,15 @@ def run(
     def run(
         operation: Operation, click: CustomAction, at_wait: Callable[[int], object] = lambda _: None
     ) -> dict[str, Any]:
-        turn = Turn(engine, a_term(engine), Waits(at_wait))
+        waits = Waits(at_wait)
+        time = SimpleNamespace(monotonic=waits.monotonic)
+        monkeypatch.setattr(operations, "time", time)
+        turn = Turn(engine, a_term(engine), waits)
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
-        Run(operation.id, click, turn, iconik, settings, Ways(), Bucket(settings)).run()
+        pool = WorkerPool(4).share()
+        bucket = Bucket(settings)
+        run = Run(operation.id, click, turn, iconik, settings, Ways(), bucket, pool)
+        waits.bring_to_end(run.step)
         now, ledger = found(engine, operation.id), a_ledger(engine)
         return report(now, ledger.outcomes(now.number), ledger.gone(now.number))
 

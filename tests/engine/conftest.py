@@ -1,4 +1,4 @@
-"""A SQLite file, and executors that run operations in it."""
+"""A SQLite file, and leaders that run operations in it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from database import connect
-from executor import Executor
+from leader import Leader
 from ledger import Ledger
 from recorder import Recorder
 from settings import Settings
@@ -49,15 +49,15 @@ def ledger(database: sa.Engine) -> Ledger:
 
 
 @pytest.fixture
-def start(settings: Settings) -> Iterator[Callable[[Runner], Executor]]:
-    executors: list[Executor] = []
+def start(settings: Settings) -> Iterator[Callable[[Runner], Leader]]:
+    leaders: list[Leader] = []
 
-    def start(runner: Runner) -> Executor:
-        executor = Executor(settings, runner)
-        executors.append(executor)
-        executor.start()
-        return executor
+    def start(runner: Runner) -> Leader:
+        leader = Leader(settings, runner)
+        leaders.append(leader)
+        leader.start()
+        return leader
 
     yield start
-    for executor in executors:
-        executor.stop()
+    for leader in leaders:
+        leader.stop()

@@ -3,15 +3,16 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-import engine as engine_module
+import leader as leader_module
 from custom_action import CustomAction
 from endings import Endings
-from errors import Stopped
 from ledger import Ledger
+from schedule import Step
+from tables import operations
 from turn import Turn, now_ms
 
 SECONDS = 120.0
@@ -36,19 +37,24 @@ class Runner:
         self.hold = False
         self.error: Exception | None = None
 
-    def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
+    def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> Step:
         self.calls.append((operation_id, click))
-        if self.error:
-            raise self.error
-        if self.hold:
-            turn.stopping.wait(SECONDS)
-            raise Stopped
-        ledger = Ledger(turn.engine, turn.term)
-        operation = ledger.operation(operation_id)
-        assert operation
-        ledger.expand(operation.number, [], {})
-        Endings(turn.engine, turn.term).end(operation, now_ms())
-        return {"assets": 0}
+
+        def step() -> float | None:
+            turn.check(deletes=False)
+            if self.error:
+                raise self.error
+            if self.hold:
+                return 0.02
+            ledger = Ledger(turn.engine, turn.term)
+            operation = ledger.operation(operation_id)
+            assert operation
+            if operation.ended_ms is None:
+                ledger.expand(operation.number, [], {})
+                Endings(turn.engine, turn.term).end(operation, now_ms())
+            return None
+
+        return step
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -59,11 +65,18 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def let_pass(monkeypatch: pytest.MonkeyPatch, time: timedelta) -> None:
-    """Have the engine take it to be so much later."""
+    """Have the leader take it to be so much later."""
     later = now_ms() + time // timedelta(milliseconds=1)
-    monkeypatch.setattr(engine_module, "now_ms", lambda: later)
+    monkeypatch.setattr(leader_module, "now_ms", lambda: later)
 
 
 def has_ended(ledger: Ledger, operation_id: str) -> bool:
     operation = ledger.operation(operation_id)
     return operation is not None and operation.ended_ms is not None
+
+
+def is_closed(database: sa.Engine, operation_id: str) -> bool:
+    """Whether nothing is left to do for an operation."""
+    with database.connect() as connection:
+        closed = sa.select(operations.c.closed_ms).where(operations.c.id == operation_id)
+        return connection.execute(closed).scalar() is not None

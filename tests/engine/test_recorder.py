@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import recorder as recorder_module
 from database import connect
 from errors import RecordingError, SettingsError
-from executor import Executor
+from leader import Leader
 from ledger import Ledger
 from recorder import Recorder
 from settings import Settings
@@ -18,7 +18,7 @@ from tests.engine.runner import CLICK, COLLECTION, SECONDS, Runner, has_ended, w
 
 
 def test_the_metrics_are_told_how_it_stands(
-    recorder: Recorder, start: Callable[[Runner], Executor]
+    recorder: Recorder, start: Callable[[Runner], Leader]
 ) -> None:
     recorder.record(CLICK)
     told = recorder.standing()
@@ -59,7 +59,7 @@ def test_five_equal_clicks_at_once_are_one_operation(recorder: Recorder) -> None
 
 
 def test_no_token_lies_readable_in_the_database(
-    settings: Settings, recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Executor]
+    settings: Settings, recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Leader]
 ) -> None:
     operation_id, _ = recorder.record(CLICK)
     start(Runner())
@@ -125,7 +125,7 @@ def test_a_click_does_not_wait_for_others_that_wait_for_the_database(
 
 
 def test_health_is_bad_while_nothing_can_be_written(
-    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Executor]
+    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
 ) -> None:
     start(Runner())
     wait_until(lambda: recorder.check() is None)
@@ -140,7 +140,7 @@ def test_health_is_bad_while_nothing_can_be_written(
 def test_health_reads_the_whole_database_only_now_and_then(
     settings: Settings,
     recorder: Recorder,
-    start: Callable[[Runner], Executor],
+    start: Callable[[Runner], Leader],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read: list[str] = []

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from executor import Executor
+from leader import Leader
 from ledger import Ledger
 from recorder import Recorder
 from settings import Settings
@@ -20,12 +20,12 @@ def test_nothing_is_run_with_another_secret_while_operations_wait(
     recorder.record(CLICK)
     first = Runner()
     first.hold = True
-    before = Executor(settings, first)
+    before = Leader(settings, first)
     before.start()
     wait_until(lambda: first.calls)
     before.stop()
     other = Runner()
-    executor = Executor(Settings(**{**vars(settings), "secret": "t" * 32}), other)
+    executor = Leader(Settings(**{**vars(settings), "secret": "t" * 32}), other)
     executor.start()
     wait_until(lambda: "BZ_SHARED_SECRET_PREVIOUS" in caplog.text)
     executor.stop()
@@ -36,7 +36,7 @@ def test_a_click_on_another_host_with_a_newer_secret_is_left_to_who_can_read_it(
     settings: Settings,
     recorder: Recorder,
     ledger: Ledger,
-    start: Callable[[Runner], Executor],
+    start: Callable[[Runner], Leader],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     before = Runner()
@@ -46,9 +46,8 @@ def test_a_click_on_another_host_with_a_newer_secret_is_left_to_who_can_read_it(
     rotated = {**vars(settings), "secret": "t" * 32, "previous_secret": settings.secret}
     elsewhere, after = Recorder(Settings(**rotated)), Runner()
     operation_id, _ = elsewhere.record(CLICK)
-    # By then the engine would long have taken it.
     wait_until(lambda: "BZ_SHARED_SECRET_PREVIOUS" in caplog.text)
-    other = Executor(Settings(**rotated), after)
+    other = Leader(Settings(**rotated), after)
     other.start()
     wait_until(lambda: has_ended(ledger, operation_id))
     other.stop()
@@ -58,7 +57,7 @@ def test_a_click_on_another_host_with_a_newer_secret_is_left_to_who_can_read_it(
 
 
 def test_a_new_secret_is_taken_up_when_no_operation_waits(
-    settings: Settings, recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Executor]
+    settings: Settings, recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Leader]
 ) -> None:
     operation_id, _ = recorder.record(CLICK)
     executor = start(Runner())
@@ -67,7 +66,7 @@ def test_a_new_secret_is_taken_up_when_no_operation_waits(
     settings = Settings(**{**vars(settings), "secret": "t" * 32})
     renewed, runner = Recorder(settings), Runner()
     renewed.record(CLICK)
-    after = Executor(settings, runner)
+    after = Leader(settings, runner)
     after.start()
     wait_until(lambda: runner.calls)
     after.stop()
@@ -79,7 +78,7 @@ def test_an_operation_from_before_a_secret_was_rotated_is_carried_on(
 ) -> None:
     operation_id, _ = recorder.record(CLICK)
     rotated = {**vars(settings), "secret": "t" * 32, "previous_secret": settings.secret}
-    executor = Executor(Settings(**rotated), Runner())
+    executor = Leader(Settings(**rotated), Runner())
     executor.start()
     wait_until(lambda: has_ended(ledger, operation_id))
     executor.stop()

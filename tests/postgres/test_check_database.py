@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import check_database
-from executor import Executor
+from leader import Leader
 from recorder import Recorder
 from settings import Settings
 from tests.postgres.test_postgres import ASSET, end_at_once, wait_until
@@ -17,7 +17,7 @@ def test_a_database_in_use_is_ok(database_url: str, tmp_path: Path) -> None:
     recorder.open()
     idle = [each.detail for each in check_database.check(settings) if each.state == "wrong"]
     assert idle == ["no process runs them: start the service, or see its log"]
-    executor = Executor(settings, end_at_once)
+    executor = Leader(settings, end_at_once)
     executor.start()
     wait_until(lambda: all(each.state == "ok" for each in check_database.check(settings)))
     executor.stop()

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,10 +11,11 @@ from custom_action import CustomAction
 from database import connect
 from endings import Endings
 from errors import Stopped
-from executor import Executor
+from leader import Leader
 from ledger import Ledger
 from lock import POSTGRES_EXECUTOR, is_taken, only_one
 from recorder import Recorder
+from schedule import Step
 from settings import Settings
 from tallies import Tally
 from turn import Turn, begin_term, keep_time, now_ms, time_kept
@@ -44,13 +44,17 @@ def recorder(settings: Settings) -> Iterator[Recorder]:
     recorder.close()
 
 
-def end_at_once(operation_id: str, click: CustomAction, turn: Turn) -> dict[str, Any]:
-    ledger = Ledger(turn.engine, turn.term)
-    operation = ledger.operation(operation_id)
-    assert operation
-    ledger.expand(operation.number, [ASSET], {})
-    Endings(turn.engine, turn.term).fail(operation.number, "this is only a test", now_ms())
-    return {}
+def end_at_once(operation_id: str, click: CustomAction, turn: Turn) -> Step:
+    """Steps that end an operation as soon as it is about anything."""
+
+    def step() -> None:
+        ledger = Ledger(turn.engine, turn.term)
+        operation = ledger.operation(operation_id)
+        assert operation
+        ledger.expand(operation.number, [ASSET], {})
+        Endings(turn.engine, turn.term).fail(operation.number, "this is only a test", now_ms())
+
+    return step
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -68,7 +72,7 @@ def test_a_click_that_has_not_begun_is_recorded_once_and_run(
     assert recorder.record(CLICK) == (operation_id, False)
     engine = connect(settings.database_url, 5)
     ledger = Ledger(engine)
-    executor = Executor(settings, end_at_once)
+    executor = Leader(settings, end_at_once)
     executor.start()
     wait_until(lambda: not ledger.running())
     executor.stop()

@@ -99,7 +99,7 @@ def test_a_restart_of_the_server_only_delays(
     operation_id = removing(simulator, services[1])
     server.stop()
     # What was on its way to iconik comes to its end, and nothing else is sent.
-    wait_for("failure", lambda: "the executor failed" in services[0].log(), SECONDS)
+    wait_for("failure", lambda: "the leader failed" in services[0].log(), SECONDS)
     left = files(simulator.lucidlink)
     assert services[1].click("add", asset_ids=[asset(simulator, "other")]).status_code == 503
     assert files(simulator.lucidlink) == left

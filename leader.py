@@ -1,0 +1,315 @@
+"""The one process that runs operations: it takes them from the ledger, oldest first, to their end.
+
+Each process of the service waits for the lock. Whoever holds it begins a new term, which ends that
+of the holder before; see ``turn``.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from cryptography.fernet import InvalidToken
+from sqlalchemy.exc import SQLAlchemyError
+
+import logs
+from cipher import Cipher
+from custom_action import CustomAction
+from database import FileReplaced, connect
+from endings import Endings
+from entries import Operation
+from errors import SettingsError, Stopped
+from ledger import Ledger
+from lock import only_one
+from recorder import brief
+from schedule import Schedule, Step
+from settings import Settings
+from turn import Clock, Turn, begin_term, keep_time, now_ms, time_kept
+
+log = logging.getLogger(__name__)
+
+# Passes of operations, and looks at their jobs in iconik, that run at once.
+PASSES_AT_ONCE = 8
+JOBS_AT_ONCE = 4
+STOP_WITHIN = 10.0
+PATIENCE = 30.0
+LOCK_INTERVAL = 0.5
+WORK_INTERVAL = 0.25
+RESTART_INTERVAL = 1.0
+COMPLAIN_INTERVAL = 60.0
+PURGE_INTERVAL = 3600.0
+TIDY_INTERVAL = 600.0
+WATCH_INTERVAL = 3.0
+DATABASE_WAIT = 5.0
+KEEP = timedelta(days=30)
+PURGED_AT_ONCE = 500
+# Seconds that the wall clock is to go on evenly before anything is forgotten by it, and by how many
+# it may differ from that.
+STEADY_FOR = 300.0
+LEAP = 60.0
+LEFT_BEHIND = "what ended operations left could not be restored"
+
+# Makes the steps of an operation; the last one has ended it.
+Begin = Callable[[str, CustomAction, Turn], Step]
+# Makes the steps that show an operation in iconik, the last one how it ended; None for none.
+Show = Callable[[str, CustomAction, Turn], Step | None]
+
+
+class Leader:
+    """Waits until no other process runs operations, and then runs them.
+
+    Args:
+        begin: makes the steps of an operation.
+        show: makes the steps that show it in iconik.
+        tidy: sees to what operations left that have ended; called now and then.
+
+    Attributes:
+        leads: whether this process is the one, as of a moment ago.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        begin: Begin,
+        show: Show = lambda *_: None,
+        tidy: Callable[[Turn], None] = lambda turn: None,
+    ) -> None:
+        self.leads = False
+        self._begin = begin
+        self._show = show
+        self._tidy = tidy
+        self._settings = settings
+        self._cipher = Cipher(settings.secrets)
+        self._purged = float("-inf")
+        # By how much the wall clock is ahead of the monotonic one, and since when it is that.
+        self._ahead = float("inf")
+        self._steady_since = 0.0
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to wait, in a thread of this process."""
+        self._thread = threading.Thread(target=self._wait, name="leader", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let go of everything, leaving operations to be carried on by another process."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+
+    def _wait(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with only_one(self._settings.database_url) as still_only_one:
+                    if still_only_one is not None:
+                        self._lead(still_only_one)
+            except (SettingsError, FileReplaced) as error:
+                log.error("%s", error)
+                self._stopping.wait(COMPLAIN_INTERVAL)
+            except Stopped:
+                log.warning("another process may run the operations: this one stops, and waits")
+            except SQLAlchemyError as error:
+                log.error("the leader failed, and will start again: %s", brief(error))
+                self._stopping.wait(RESTART_INTERVAL)
+            except Exception:
+                log.exception("the leader failed, and will start again")
+                self._stopping.wait(RESTART_INTERVAL)
+            self._stopping.wait(LOCK_INTERVAL)
+
+    def _lead(self, still_only_one: Callable[[], bool]) -> None:
+        database = connect(self._settings.database_url, PATIENCE, is_all_vital=False)
+        # Not the event that stops this process: losing the lock must stop the operations, too.
+        stopping = threading.Event()
+        try:
+            Ledger(database).create()
+            passes, jobs = Schedule(PASSES_AT_ONCE, "pass"), Schedule(JOBS_AT_ONCE, "job")
+            term, clock = begin_term(database, now_ms()), Clock(time_kept(database))
+            turn = Turn(database, term, stopping, clock, passes.is_behind)
+            self.leads = True
+            log.info("this process runs the operations now")
+            self._tidy_aside(turn)
+            try:
+                self._run(
+                    Term(self._cipher, turn, self._begin, self._show, passes, jobs), still_only_one
+                )
+            finally:
+                stopping.set()
+                passes.stop(STOP_WITHIN)
+                jobs.stop(STOP_WITHIN)
+        finally:
+            self.leads = False
+            database.dispose()
+
+    def _run(self, term: "Term", still_only_one: Callable[[], bool]) -> None:
+        watched = time.monotonic()
+        while True:
+            term.take_up()
+            if self._is_time_to_purge():
+                term.purge()
+            if self._stopping.wait(WORK_INTERVAL):
+                return
+            if not still_only_one():
+                log.warning("the lock that lets but one process run operations is lost")
+                raise Stopped
+            if time.monotonic() - watched > WATCH_INTERVAL:
+                watched = time.monotonic()
+                term.keep_time()
+
+    def _tidy_aside(self, turn: Turn) -> None:
+        """Tidy now and then, in a thread of its own: iconik may take its time."""
+
+        def tidy() -> None:
+            while not turn.stopping.is_set():
+                try:
+                    self._tidy(turn)
+                except Stopped:
+                    return
+                except SQLAlchemyError as error:
+                    if not turn.stopping.is_set():
+                        log.error(LEFT_BEHIND + ": %s", brief(error))
+                except Exception:
+                    log.exception(LEFT_BEHIND)
+                turn.stopping.wait(TIDY_INTERVAL)
+
+        threading.Thread(target=tidy, name="tidy", daemon=True).start()
+
+    def _is_time_to_purge(self) -> bool:
+        """Whether it is, once each time."""
+        if not self._has_steady_clock() or time.monotonic() - self._purged < PURGE_INTERVAL:
+            return False
+        self._purged = time.monotonic()
+        return True
+
+    def _has_steady_clock(self) -> bool:
+        """Whether the wall clock has gone on evenly for a while.
+
+        By one that is wrong, and is set right soon, all reports would be taken for old ones.
+        """
+        now, ahead = time.monotonic(), time.time() - time.monotonic()
+        if abs(ahead - self._ahead) > LEAP:
+            self._ahead, self._steady_since = ahead, now
+        return now - self._steady_since >= STEADY_FOR
+
+
+class Term:
+    """The open operations, in the hands of this process for as long as it leads."""
+
+    def __init__(
+        self,
+        cipher: Cipher,
+        turn: Turn,
+        begin: Begin,
+        show: Show,
+        passes: Schedule,
+        jobs: Schedule,
+    ) -> None:
+        self.endings = Endings(turn.engine, turn.term)
+        self._cipher = cipher
+        self._turn = turn
+        self._begin = begin
+        self._show = show
+        self._passes = passes
+        self._jobs = jobs
+        self._lock = threading.Lock()
+        # By the id of each operation in hand, what of it goes on.
+        self._active: dict[str, set[Schedule]] = {}
+
+    def take_up(self) -> None:
+        """Begin all open operations that are not in hand yet, oldest first.
+
+        Raises:
+            SettingsError: another host's secret is needed to read some.
+        """
+        with self._lock:
+            known = set(self._active)
+        new = self.endings.ledger.open(known)
+        fingerprints = self._cipher.fingerprints
+        unreadable = [each for each in new if not each.ended_ms and each.key not in fingerprints]
+        if unreadable:
+            # Another host may be able to read them. Newer clicks must not overtake them meanwhile.
+            raise SettingsError(
+                f"{len(unreadable)} running operations were recorded with another "
+                "BZ_SHARED_SECRET: set BZ_SHARED_SECRET_PREVIOUS to it; until then none is run"
+            )
+        for operation in new:
+            with logs.about(operation.id):
+                self._take_up(operation)
+
+    def keep_time(self) -> None:
+        """Note how far the clock of operations has come, while any is in hand."""
+        if self._active:
+            keep_time(self._turn.engine, self._turn.term, self._turn.clock.now_ms())
+
+    def purge(self) -> None:
+        """Forget operations that ended long ago."""
+        ids = self.endings.ended_before(now_ms() - KEEP // timedelta(milliseconds=1))
+        for start in range(0, len(ids), PURGED_AT_ONCE):
+            self.endings.forget(ids[start : start + PURGED_AT_ONCE])
+        if ids:
+            log.info("purged %s operations that ended over %s days ago", len(ids), KEEP.days)
+
+    def _take_up(self, operation: Operation) -> None:
+        try:
+            click = self._cipher.open(self.endings.ledger.sealed(operation.id))
+        except InvalidToken:
+            log.error("the click of operation %s can't be read", operation.id)
+            self._fail(operation.id, "its click can't be read any more; click again")
+            self.endings.close(operation.id, now_ms())
+            return
+        begun = (operation.id, click, self._turn)
+        steps = {self._passes: self._begin(*begun), self._jobs: self._show(*begun)}
+        with self._lock:
+            self._active[operation.id] = {each for each, step in steps.items() if step}
+        for schedule, step in steps.items():
+            if step:
+                schedule.add(operation.id, partial(self._step, operation.id, schedule, step))
+
+    def _step(self, operation_id: str, schedule: Schedule, step: Step) -> float | None:
+        """A step that ends with the term, and that no fault of our own ends in silence."""
+        with logs.about(operation_id):
+            try:
+                seconds = self._try(operation_id, schedule, step)
+                if seconds is None:
+                    self._end(operation_id, schedule)
+            except Stopped:
+                return None
+            except SQLAlchemyError as error:
+                log.error("the database failed (%s); trying again", type(error).__name__)
+                return DATABASE_WAIT
+            return seconds
+
+    def _try(self, operation_id: str, schedule: Schedule, step: Step) -> float | None:
+        try:
+            return step()
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            name = type(error).__name__
+            if schedule is self._jobs:
+                # A courtesy: whatever it meets must not matter to the operation.
+                log.warning("iconik's jobs list no longer shows it: %s", name)
+            else:
+                log.exception("operation %s met a fault of the plugin's own", operation_id)
+                self._fail(operation_id, f"a fault of the plugin's own ({name}), see its log")
+            return None
+
+    def _end(self, operation_id: str, schedule: Schedule) -> None:
+        """Close an operation once all that goes on of it has ended."""
+        self._jobs.hasten(operation_id)
+        with self._lock:
+            rest = self._active[operation_id] - {schedule}
+        if not rest:
+            self.endings.close(operation_id, now_ms())
+        with self._lock:
+            self._active[operation_id] = rest
+            if not rest:
+                del self._active[operation_id]
+
+    def _fail(self, operation_id: str, failure: str) -> None:
+        operation = self.endings.ledger.operation(operation_id)
+        if operation:
+            self.endings.fail(operation.number, failure, now_ms())
+            self.endings.sum_up(operation_id)

@@ -1,0 +1,97 @@
+"""Threads that run steps when they are due; what waits for its next step holds no thread."""
+
+import heapq
+import threading
+import time
+from collections.abc import Callable
+
+# Does what can be done now. Returns the seconds until the next step, or None after the last.
+Step = Callable[[], float | None]
+
+
+class Schedule:
+    """Runs the steps of many tasks on a few threads; never two steps of one task at once.
+
+    Args:
+        threads: how many steps may run at once.
+        name: of the threads.
+    """
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._condition = threading.Condition()
+        self._queue: list[tuple[float, str]] = []
+        self._steps: dict[str, Step] = {}
+        # When the next step of each task that waits is due.
+        self._due: dict[str, float] = {}
+        self._hastened: set[str] = set()
+        self._is_over = False
+        self._threads = [
+            threading.Thread(target=self._work, name=name, daemon=True) for _ in range(threads)
+        ]
+        for each in self._threads:
+            each.start()
+
+    def add(self, task: str, step: Step) -> None:
+        """Run the steps of a task, the first one at once."""
+        with self._condition:
+            self._steps[task] = step
+            self._await(task, 0.0)
+
+    def hasten(self, task: str) -> None:
+        """Have the next step of a task run at once, if the task has not ended."""
+        with self._condition:
+            if task in self._due:
+                self._await(task, 0.0)
+            elif task in self._steps:
+                self._hastened.add(task)
+
+    def is_behind(self) -> bool:
+        """Whether a step is due that no thread has begun."""
+        now = time.monotonic()
+        with self._condition:
+            return any(due <= now for due in self._due.values())
+
+    def stop(self, seconds: float) -> None:
+        """Begin no further step, and wait so long for those that run."""
+        with self._condition:
+            self._is_over = True
+            self._condition.notify_all()
+        deadline = time.monotonic() + seconds
+        for each in self._threads:
+            each.join(max(0.0, deadline - time.monotonic()))
+
+    def _await(self, task: str, seconds: float) -> None:
+        self._due[task] = time.monotonic() + seconds
+        heapq.heappush(self._queue, (self._due[task], task))
+        self._condition.notify()
+
+    def _next(self) -> str | None:
+        """The next task that is due, once one is; None when all is over."""
+        while not self._is_over:
+            wait = None
+            if self._queue:
+                due, task = self._queue[0]
+                wait = due - time.monotonic()
+                if wait <= 0:
+                    heapq.heappop(self._queue)
+                    # Another entry has taken the place of one that was hastened.
+                    if self._due.get(task) == due:
+                        del self._due[task]
+                        return task
+                    continue
+            self._condition.wait(wait)
+        return None
+
+    def _work(self) -> None:
+        while True:
+            with self._condition:
+                task = self._next()
+            if task is None:
+                return
+            seconds = self._steps[task]()
+            with self._condition:
+                if seconds is None:
+                    del self._steps[task]
+                else:
+                    self._await(task, 0.0 if task in self._hastened else seconds)
+                self._hastened.discard(task)

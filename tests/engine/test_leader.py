@@ -1,0 +1,492 @@
+"""One process runs operations to their end, whatever becomes of the processes."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+import leader as leader_module
+from database import connect
+from errors import RetryError, Stopped
+from leader import KEEP, Leader, Term
+from ledger import Ledger
+from recorder import Recorder
+from schedule import Step
+from settings import Settings
+from tests.engine.runner import CLICK, Runner, has_ended, is_closed, let_pass, wait_until
+from tests.makers import finish
+from turn import Turn, begin_term, now_ms, time_kept
+
+
+def test_an_interrupted_operation_is_carried_on_by_the_next_executor(
+    recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Leader]
+) -> None:
+    first, second = Runner(), Runner()
+    first.hold = True
+    operation_id, _ = recorder.record(CLICK)
+    executor = start(first)
+    wait_until(lambda: first.calls)
+    executor.stop()
+    assert not has_ended(ledger, operation_id)
+    start(second)
+    wait_until(lambda: has_ended(ledger, operation_id))
+    assert second.calls == [(operation_id, CLICK)]
+
+
+def test_two_executors_never_run_at_once(
+    recorder: Recorder, start: Callable[[Runner], Leader]
+) -> None:
+    first, second = Runner(), Runner()
+    first.hold = True
+    executor = start(first)
+    recorder.record(CLICK)
+    wait_until(lambda: first.calls)
+    start(second)
+    assert recorder.check() is None
+    assert not second.calls
+    executor.stop()
+    wait_until(lambda: second.calls)
+
+
+def test_the_executor_stops_its_operations_when_its_lock_file_is_gone(
+    settings: Settings, recorder: Recorder, start: Callable[[Runner], Leader]
+) -> None:
+    runner = Runner()
+    runner.hold = True
+    recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: len(runner.calls) == 1)
+    Path(f"{sa.make_url(settings.database_url).database}.lock").unlink()
+    wait_until(lambda: len(runner.calls) == 2)
+
+
+def test_the_executor_stops_its_operations_when_the_database_file_is_gone_until_it_is_back(
+    settings: Settings,
+    recorder: Recorder,
+    start: Callable[[Runner], Leader],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(leader_module, "COMPLAIN_INTERVAL", 0.1)
+    runner = Runner()
+    runner.hold = True
+    recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: len(runner.calls) == 1)
+    path = Path(str(sa.make_url(settings.database_url).database))
+    away = path.rename(path.with_suffix(".away"))
+    wait_until(lambda: "was deleted or replaced" in caplog.text)
+    assert len(runner.calls) == 1
+    away.rename(path)
+    wait_until(lambda: len(runner.calls) == 2)
+
+
+def test_a_process_that_was_overtaken_can_take_over_again(
+    recorder: Recorder,
+    database: sa.Engine,
+    start: Callable[[Runner], Leader],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(leader_module, "WATCH_INTERVAL", 0.1)
+    runner = Runner()
+    runner.hold = True
+    recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: len(runner.calls) == 1)
+    # As a process does that took the lock while this one was frozen, and is gone by now.
+    begin_term(database, now_ms())
+    wait_until(lambda: len(runner.calls) == 2)
+    assert "this one stops" in caplog.text
+
+
+@pytest.mark.parametrize("leap", [timedelta(days=400), timedelta(days=-400)])
+def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Leader],
+    monkeypatch: pytest.MonkeyPatch,
+    leap: timedelta,
+) -> None:
+    monkeypatch.setattr(leader_module, "STEADY_FOR", 1.0)
+    monkeypatch.setattr(leader_module, "PURGE_INTERVAL", 0.0)
+    looks: list[timedelta] = []
+    now = time.time
+
+    def leaping() -> float:
+        # Before it has been steady for long enough it leaps again.
+        looks.append(leap)
+        return now() + len(looks) * leap.total_seconds()
+
+    operation_id, _ = recorder.record(CLICK)
+    executor = start(Runner())
+    wait_until(lambda: has_ended(ledger, operation_id))
+    executor.stop()
+    let_pass(monkeypatch, KEEP + timedelta(days=1))
+    monkeypatch.setattr(
+        leader_module, "time", SimpleNamespace(time=leaping, monotonic=time.monotonic)
+    )
+    start(Runner())
+    wait_until(lambda: len(looks) > 20)
+    assert ledger.operation(operation_id)
+
+
+@pytest.mark.parametrize(
+    ("failure", "has_trace"),
+    [
+        (OperationalError("PRAGMA", {}, Exception("disk I/O error")), False),
+        (RuntimeError("nobody has thought of this"), True),
+    ],
+)
+def test_an_executor_that_fails_starts_again(
+    failure: Exception,
+    has_trace: bool,
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Leader],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    real = connect
+    failures = [failure]
+
+    def fails_once(*arguments: Any, **options: Any) -> sa.Engine:
+        if failures:
+            raise failures.pop()
+        return real(*arguments, **options)
+
+    operation_id, _ = recorder.record(CLICK)
+    monkeypatch.setattr("leader.connect", fails_once)
+    start(Runner())
+    wait_until(lambda: has_ended(ledger, operation_id))
+    assert "the leader failed" in caplog.text
+    assert ("Traceback" in caplog.text) is has_trace
+
+
+def test_the_clock_of_operations_goes_on_while_they_run(
+    recorder: Recorder,
+    database: sa.Engine,
+    start: Callable[[Runner], Leader],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(leader_module, "WATCH_INTERVAL", 0.1)
+    runner = Runner()
+    runner.hold = True
+    recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: runner.calls)
+    began = time_kept(database)
+    wait_until(lambda: time_kept(database) > began)
+
+
+def test_an_executor_that_was_never_started_stops_at_once(settings: Settings) -> None:
+    Leader(settings, Runner()).stop()
+
+
+def test_while_nothing_runs_no_time_is_noted(
+    recorder: Recorder,
+    database: sa.Engine,
+    start: Callable[[Runner], Leader],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(leader_module, "WATCH_INTERVAL", 0.0)
+    watched: list[None] = []
+    real = Term.keep_time
+
+    def keep_time(term: Term) -> None:
+        real(term)
+        watched.append(None)
+
+    monkeypatch.setattr(Term, "keep_time", keep_time)
+    operation_id, _ = recorder.record(CLICK)
+    start(Runner())
+    wait_until(lambda: is_closed(database, operation_id))
+    seen = len(watched)
+    wait_until(lambda: len(watched) > seen + 1)
+    before, seen = time_kept(database), len(watched)
+    wait_until(lambda: len(watched) > seen + 1)
+    assert time_kept(database) == before
+
+
+def test_who_runs_operations_is_told_while_it_does(start: Callable[[Runner], Leader]) -> None:
+    executor = start(Runner())
+    wait_until(lambda: executor.leads)
+    executor.stop()
+    assert not executor.leads
+
+
+@pytest.fixture
+def tidying(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Callable[[Turn], None]], Leader]]:
+    """Starts an executor that tidies without a pause; it is stopped with the test."""
+    monkeypatch.setattr(leader_module, "TIDY_INTERVAL", 0.01)
+    started: list[Leader] = []
+
+    def tidying(tidy: Callable[[Turn], None]) -> Leader:
+        started.append(Leader(settings, Runner(), tidy=tidy))
+        started[0].start()
+        return started[0]
+
+    yield tidying
+    started[0].stop()
+
+
+def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
+    tidying: Callable[[Callable[[Turn], None]], Leader],
+) -> None:
+    turns: list[Turn] = []
+    executor = tidying(turns.append)
+    wait_until(lambda: len(turns) > 2)
+    assert not turns[0].stopping.is_set()
+    executor.stop()
+    assert turns[0].stopping.is_set()
+
+
+@pytest.mark.parametrize(
+    "error", [OperationalError("SELECT", {}, Exception("disk I/O error")), ValueError("a fault")]
+)
+def test_what_can_not_be_tidied_is_logged_and_tried_again(
+    tidying: Callable[[Callable[[Turn], None]], Leader],
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    turns: list[Turn] = []
+
+    def tidy(turn: Turn) -> None:
+        turns.append(turn)
+        raise error
+
+    tidying(tidy)
+    wait_until(lambda: len(turns) > 2)
+    assert "what ended operations left could not be restored" in caplog.text
+    # Where the database fails, a trace tells nothing that its own words don't.
+    assert ("Traceback" in caplog.text) is isinstance(error, ValueError)
+
+
+def test_a_failure_after_the_end_of_a_turn_is_no_news(
+    tidying: Callable[[Callable[[Turn], None]], Leader], caplog: pytest.LogCaptureFixture
+) -> None:
+    turns: list[Turn] = []
+    ended: list[None] = []
+
+    def tidy(turn: Turn) -> None:
+        turns.append(turn)
+        turn.stopping.wait(10)
+        ended.append(None)
+        raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+
+    executor = tidying(tidy)
+    wait_until(lambda: turns)
+    executor.stop()
+    wait_until(lambda: ended)
+    assert "could not be restored" not in caplog.text
+
+
+def test_who_is_told_to_stop_while_it_tidies_does_so(
+    tidying: Callable[[Callable[[Turn], None]], Leader],
+) -> None:
+    turns: list[Turn] = []
+
+    def tidy(turn: Turn) -> None:
+        turns.append(turn)
+        raise Stopped
+
+    executor = tidying(tidy)
+    wait_until(lambda: turns)
+    executor.stop()
+    assert len(turns) == 1
+
+
+def test_a_recorded_click_is_run_with_all_it_said(
+    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
+) -> None:
+    runner = Runner()
+    operation_id, is_new = recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: is_closed(database, operation_id))
+    assert is_new
+    assert runner.calls == [(operation_id, CLICK)]
+
+
+def test_a_fault_of_our_own_ends_in_a_report(
+    recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Leader]
+) -> None:
+    runner = Runner()
+    runner.error = KeyError("token-of-the-click")
+    operation_id, _ = recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: has_ended(ledger, operation_id))
+    operation = ledger.operation(operation_id)
+    assert operation
+    assert operation.failure == "a fault of the plugin's own (KeyError), see its log"
+
+
+def test_what_the_database_refuses_for_a_while_is_tried_again(
+    recorder: Recorder,
+    database: sa.Engine,
+    start: Callable[[Runner], Leader],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(leader_module, "DATABASE_WAIT", 0.01)
+    runner = Runner()
+    runner.error = OperationalError("SELECT", {}, Exception("disk I/O error"))
+    operation_id, _ = recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: "the database failed (OperationalError)" in caplog.text)
+    runner.error = None
+    wait_until(lambda: is_closed(database, operation_id))
+
+
+def test_a_click_that_can_not_be_read_is_told_of(
+    recorder: Recorder,
+    ledger: Ledger,
+    database: sa.Engine,
+    start: Callable[[Runner], Leader],
+) -> None:
+    operation_id, _ = recorder.record(CLICK)
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE plugin_operations SET sealed = 'forged'")
+    runner = Runner()
+    start(runner)
+    wait_until(lambda: is_closed(database, operation_id))
+    operation = ledger.operation(operation_id)
+    assert operation
+    assert operation.failure == "its click can't be read any more; click again"
+    assert not runner.calls
+    with pytest.raises(RetryError):
+        recorder.click_of(operation_id)
+
+
+def test_an_operation_that_was_forgotten_meanwhile_ends_quietly(
+    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
+) -> None:
+    runner = Runner()
+    runner.hold = True
+    recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: runner.calls)
+    with database.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM plugin_operations")
+    runner.error = KeyError("forgotten")
+    other, _ = recorder.record(CLICK)
+    wait_until(lambda: is_closed(database, other))
+
+
+def test_an_operation_is_closed_once_iconik_was_told_of_its_end(
+    settings: Settings, recorder: Recorder, ledger: Ledger, database: sa.Engine
+) -> None:
+    heard = threading.Event()
+
+    def show(*_: object) -> Step:
+        return lambda: None if heard.is_set() else 0.01
+
+    operation_id, _ = recorder.record(CLICK)
+    leader = Leader(settings, Runner(), show)
+    leader.start()
+    wait_until(lambda: has_ended(ledger, operation_id))
+    assert not is_closed(database, operation_id)
+    heard.set()
+    wait_until(lambda: is_closed(database, operation_id))
+    leader.stop()
+
+
+def test_the_end_is_told_at_once(
+    settings: Settings, recorder: Recorder, database: sa.Engine, ledger: Ledger
+) -> None:
+    def show(operation_id: str, *_: object) -> Step:
+        return lambda: None if has_ended(ledger, operation_id) else 3600.0
+
+    operation_id, _ = recorder.record(CLICK)
+    leader = Leader(settings, Runner(), show)
+    leader.start()
+    wait_until(lambda: is_closed(database, operation_id))
+    leader.stop()
+
+
+def test_a_fault_in_what_shows_an_operation_does_not_matter_to_it(
+    settings: Settings,
+    recorder: Recorder,
+    ledger: Ledger,
+    database: sa.Engine,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def show(*_: object) -> Step:
+        def step() -> float | None:
+            raise ZeroDivisionError
+
+        return step
+
+    operation_id, _ = recorder.record(CLICK)
+    leader = Leader(settings, Runner(), show)
+    leader.start()
+    wait_until(lambda: is_closed(database, operation_id))
+    leader.stop()
+    assert "iconik's jobs list no longer shows it: ZeroDivisionError" in caplog.text
+    operation = ledger.operation(operation_id)
+    assert operation
+    assert operation.failure is None
+
+
+def test_an_operation_that_has_ended_but_was_not_told_of_is_brought_to_its_end(
+    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
+) -> None:
+    operation_id, _ = recorder.record(CLICK)
+    recorder.prepare()
+    finish(database, operation_id)
+    runner = Runner()
+    start(runner)
+    wait_until(lambda: is_closed(database, operation_id))
+    assert runner.calls == [(operation_id, CLICK)]
+
+
+def test_an_old_operation_is_forgotten_while_others_run(
+    recorder: Recorder,
+    ledger: Ledger,
+    database: sa.Engine,
+    start: Callable[[Runner], Leader],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old, _ = recorder.record(CLICK)
+    runner = Runner()
+    start(runner)
+    wait_until(lambda: is_closed(database, old))
+    runner.hold = True
+    recorder.record(CLICK)
+    wait_until(lambda: len(runner.calls) == 2)
+    let_pass(monkeypatch, KEEP + timedelta(days=1))
+    monkeypatch.setattr(leader_module, "PURGE_INTERVAL", 0.0)
+    monkeypatch.setattr(leader_module, "STEADY_FOR", 0.0)
+    wait_until(lambda: ledger.operation(old) is None)
+
+
+def test_what_ended_of_late_is_kept_however_often_old_ones_are_looked_for(
+    recorder: Recorder,
+    ledger: Ledger,
+    start: Callable[[Runner], Leader],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(leader_module, "PURGE_INTERVAL", 0.0)
+    monkeypatch.setattr(leader_module, "STEADY_FOR", 0.0)
+    looks: list[None] = []
+    real = Term.purge
+
+    def purge(term: Term) -> None:
+        real(term)
+        looks.append(None)
+
+    monkeypatch.setattr(Term, "purge", purge)
+    recent, _ = recorder.record(CLICK)
+    start(Runner())
+    wait_until(lambda: has_ended(ledger, recent))
+    seen = len(looks)
+    wait_until(lambda: len(looks) > seen + 1)
+    assert ledger.operation(recent)
