@@ -24,7 +24,7 @@ from version import VERSION
 
 # B2 allows 500 for an account by default: https://www.backblaze.com/docs/cloud-storage-rate-limits
 REQUESTS_PER_SECOND = 400
-CONNECTIONS = 32
+CONNECTIONS = 16
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 ATTEMPTS = 4
 CONNECT_TIMEOUT = 10.0  # seconds

@@ -3,12 +3,14 @@
 import pytest
 import sqlalchemy as sa
 
-from errors import SettingsError
+from endings import Endings
+from entries import Operation
+from errors import SettingsError, Stopped
 from ledger import Ledger
 from rivals import formats_left
 from schema import VERSION
 from tables import metadata
-from tests.makers import a_click, clicked, found
+from tests.makers import a_click, clicked, finish, found
 from turn import begin_term, time_kept
 
 
@@ -138,3 +140,88 @@ def test_a_table_that_is_not_ours_is_named(engine: sa.Engine) -> None:
 
 def test_every_table_of_ours_has_our_name() -> None:
     assert all(table.startswith("plugin_") for table in metadata.tables)
+
+
+# From a version that had DBOS run the operations
+
+IN_DBOS = (
+    "CREATE TABLE workflow_status (workflow_uuid TEXT, status TEXT)",
+    "CREATE TABLE workflow_input (workflow_uuid TEXT, inputs TEXT)",
+)
+
+
+def as_with_dbos(engine: sa.Engine, **statuses: str) -> None:
+    """Make a database of such a version; by the names of operations, how DBOS says they stand."""
+    change(
+        engine,
+        *IN_DBOS,
+        "ALTER TABLE plugin_operations DROP COLUMN sealed",
+        "DROP INDEX plugin_operations_open",
+        "ALTER TABLE plugin_operations DROP COLUMN closed_ms",
+        "UPDATE plugin_schema SET version = 4",
+    )
+    for name, status in statuses.items():
+        record_in_dbos(engine, name.replace("_", "-"), status)
+
+
+def record_in_dbos(engine: sa.Engine, operation_id: str, status: str) -> None:
+    change(
+        engine,
+        f"INSERT INTO workflow_status VALUES ('{operation_id}', '{status}')",  # noqa: S608
+        f"INSERT INTO workflow_input VALUES ('{operation_id}', 'sealed {operation_id}')",  # noqa: S608
+    )
+
+
+def ids(operations: list[Operation]) -> list[str]:
+    return [each.id for each in operations]
+
+
+def test_the_clicks_that_dbos_held_are_taken_over(engine: sa.Engine) -> None:
+    clicked(engine, a_click("add"))
+    as_with_dbos(engine, operation_1="PENDING")
+    Ledger(engine).create()
+    assert Ledger(engine).sealed("operation-1") == "sealed operation-1"
+    with engine.connect() as connection:
+        for table in ("workflow_status", "workflow_input"):
+            left = connection.exec_driver_sql(f"SELECT count(*) FROM {table}")  # noqa: S608
+            assert left.scalar() == 0
+
+
+def test_what_dbos_had_not_brought_to_its_end_is_open_and_nothing_else(engine: sa.Engine) -> None:
+    for action in ("add", "remove", "add"):
+        clicked(engine, a_click(action))
+    for number in (1, 2):
+        finish(engine, f"operation-{number}")
+    as_with_dbos(engine, operation_1="SUCCESS", operation_2="PENDING", operation_3="ENQUEUED")
+    Ledger(engine).create()
+    assert ids(Ledger(engine).open(())) == ["operation-2", "operation-3"]
+
+
+def test_who_runs_operations_with_dbos_ends_nothing_any_more(engine: sa.Engine) -> None:
+    clicked(engine, a_click("add"))
+    term = begin_term(engine, 0)
+    as_with_dbos(engine, operation_1="PENDING")
+    Ledger(engine).create()
+    with pytest.raises(Stopped):
+        Endings(engine, term).fail(1, "it was interrupted by a fault", 1)
+
+
+def test_a_click_that_another_host_records_with_dbos_meanwhile_is_taken_over(
+    engine: sa.Engine,
+) -> None:
+    change(engine, *IN_DBOS)
+    clicked(engine, a_click("add"))
+    change(engine, "UPDATE plugin_operations SET sealed = NULL")
+    record_in_dbos(engine, "operation-1", "ENQUEUED")
+    assert ids(Ledger(engine, begin_term(engine, 0)).open(())) == ["operation-1"]
+    assert Ledger(engine).sealed("operation-1") == "sealed operation-1"
+
+
+def test_a_database_of_that_version_without_the_tables_of_dbos_is_brought_up_to_date(
+    engine: sa.Engine,
+) -> None:
+    clicked(engine, a_click("add"))
+    as_with_dbos(engine)
+    change(engine, "DROP TABLE workflow_status", "DROP TABLE workflow_input")
+    Ledger(engine).create()
+    assert Ledger(engine).sealed("operation-1") == ""

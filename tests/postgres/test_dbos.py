@@ -1,0 +1,27 @@
+"""A database that an older version filled, which had DBOS run the operations."""
+
+import sqlalchemy as sa
+
+from database import connect
+from ledger import Ledger
+from tests.makers import a_click, clicked
+from turn import begin_term
+
+
+def test_a_click_that_dbos_holds_is_taken_over(database_url: str) -> None:
+    engine = connect(database_url, 5)
+    Ledger(engine).create()
+    clicked(engine, a_click("add"))
+    with engine.begin() as connection:
+        for statement in (
+            "CREATE SCHEMA dbos",
+            "CREATE TABLE dbos.workflow_status (workflow_uuid TEXT, status TEXT)",
+            "CREATE TABLE dbos.workflow_input (workflow_uuid TEXT, inputs TEXT)",
+            "INSERT INTO dbos.workflow_status VALUES ('operation-1', 'PENDING')",
+            "INSERT INTO dbos.workflow_input VALUES ('operation-1', 'sealed')",
+            "UPDATE plugin_operations SET sealed = NULL",
+        ):
+            connection.execute(sa.text(statement))
+    (operation,) = Ledger(engine, begin_term(engine, 0)).open(())
+    assert Ledger(engine).sealed(operation.id) == "sealed"
+    engine.dispose()
