@@ -137,10 +137,10 @@ def test_while_a_collection_is_being_opened(simulator: Simulator, service: Servi
     ("event", "has_ended"),
     [
         ("UPDATE OF ended_ms ON plugin_operations", False),
-        ("INSERT ON operation_outputs", True),
-        ("UPDATE OF status ON workflow_status WHEN NEW.status = 'SUCCESS'", True),
+        ("UPDATE OF counts ON plugin_operations", True),
+        ("UPDATE OF closed_ms ON plugin_operations", True),
     ],
-    ids=["before the end is noted", "before the engine notes it", "before the engine is done"],
+    ids=["before the end is noted", "before its counts are noted", "before it is closed"],
 )
 def test_around_the_end_of_an_operation(
     simulator: Simulator, service: Service, event: str, has_ended: bool
@@ -157,7 +157,7 @@ def test_around_the_end_of_an_operation(
     service.process.kill()
     allow(service)
     service.start()
-    # A newer one has its turn when the engine has taken up the older.
+    # A newer one has its turn when the older was taken up.
     service.report(clicked(service, "add", asset_ids=[asset(simulator, "other")]))
     report = service.report(operation_id)
     assert report["result"] == "finished"
