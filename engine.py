@@ -19,6 +19,7 @@ from endings import Endings
 from entries import Operation
 from errors import Stopped
 from ledger import Ledger
+from reasons import FAULT, INTERRUPTED
 from recorder import APPLICATION, QUEUE, WORKFLOW, queue_of
 from settings import Settings
 from turn import Turn, now_ms
@@ -116,7 +117,7 @@ def _run_safely(
         endings = Endings(turn.engine, turn.term)
         operation = endings.ledger.operation(operation_id)
         if operation:
-            fault = f"a fault of the plugin's own ({type(error).__name__}), see its log"
+            fault = FAULT(error=type(error).__name__)
             endings.fail(operation.number, fault, now_ms())
             endings.sum_up(operation_id)
         return {}
@@ -144,7 +145,7 @@ def _see_to(endings: Endings, operation: Operation, *, may_be_idle: bool) -> Non
             return
         state = status.status if status else "no longer there"
         log.error("operation %s was stranded: the engine says %s", operation.id, state)
-        endings.fail(operation.number, "it was interrupted by a fault; click again", now_ms())
+        endings.fail(operation.number, INTERRUPTED, now_ms())
         endings.sum_up(operation.id)
     elif may_be_idle and status.status == "PENDING":
         log.warning("operation %s was idle; this process takes it up", operation.id)

@@ -206,6 +206,7 @@ class Executor:
         if unreadable:
             # The engine would end them with an error, and their clicks would be lost.
             raise SettingsError(
-                f"{len(unreadable)} running operations were recorded with another "
-                "BZ_SHARED_SECRET: set BZ_SHARED_SECRET_PREVIOUS to it; until then none is run"
+                f"{len(unreadable)} running operations",
+                "were recorded with another BZ_SHARED_SECRET: set "
+                "BZ_SHARED_SECRET_PREVIOUS to it; until then none is run",
             )

@@ -12,6 +12,7 @@ from copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow, take_up
 from custom_action import Action
 from entries import Held
 from errors import IconikRefused, IconikUnavailable, TokenRejected
+from reasons import Reason
 from records import Job
 from tables import assets
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, endings, expanded
@@ -52,7 +53,7 @@ def asked(claims: Claims, iconik: FakeIconik, *names: str) -> list[Held]:
     return held
 
 
-def said(claims: Claims) -> list[dict[str, str]]:
+def said(claims: Claims) -> list[dict[str, Reason]]:
     """What is remembered of the copies of the assets that can be looked at again."""
     return [held.memo.asked for held in claims.take(10_000, NOW)]
 

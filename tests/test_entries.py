@@ -6,6 +6,7 @@ import pytest
 
 from custody import Safe, judge
 from entries import Deletion, Memo
+from reasons import NO_REASON
 from tests.makers import B2, LL, ORIGINAL, on_b2, on_ll
 
 LL_SET = on_ll().file_set_id
@@ -33,7 +34,7 @@ def a_proof() -> Safe:
     ],
 )
 def test_a_deletion_is_read_as_it_was_stored(begun: Deletion) -> None:
-    memo = Memo(deleting={LL_SET: begun}, asked={"PROXY": ""})
+    memo = Memo(deleting={LL_SET: begun}, asked={"PROXY": NO_REASON})
     assert stored(memo) == memo
 
 

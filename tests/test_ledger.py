@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from claims import Claims
 from entries import Memo
 from ledger import Ledger
+from reasons import NO_REASON
 from tables import CHUNK, assets, insert_new
 from tests.makers import (
     a_click,
@@ -74,7 +75,7 @@ def test_creating_what_is_there_changes_nothing(engine: sa.Engine, ledger: Ledge
 
 def test_a_memo_is_stored_without_what_is_empty() -> None:
     assert Memo().as_json() == {}
-    assert Memo(asked={"ORIGINAL": ""}, unfinished_ms=0).as_json() == {
+    assert Memo(asked={"ORIGINAL": NO_REASON}, unfinished_ms=0).as_json() == {
         "asked": {"ORIGINAL": ""},
         "unfinished_ms": 0,
     }
