@@ -186,7 +186,10 @@ class Memo:
         empty = vars(Memo())
         stored = {name: value for name, value in vars(self).items() if value != empty[name]}
         if self.asked:
-            stored["asked"] = {each: [said, said.stored] for each, said in self.asked.items()}
+            stored["asked"] = {
+                name: [said, said.stored] if said.cause else said
+                for name, said in self.asked.items()
+            }
         if self.deleting:
             stored["deleting"] = {each: one.as_json() for each, one in self.deleting.items()}
         return stored
@@ -198,7 +201,6 @@ class Memo:
         # Of such an earlier version.
         known.pop("versions", None)
         asked = {
-            # Of such an earlier version, too, where it is only a text.
             name: Reason(said) if isinstance(said, str) else Reason.read(*said)
             for name, said in known.pop("asked", {}).items()
         }

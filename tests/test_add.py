@@ -10,7 +10,7 @@ from add import hint, look_to_add
 from entries import Held, Memo
 from errors import IconikUnavailable
 from outcomes import Outcome
-from reasons import NO_REASON, Reason
+from reasons import NO_REASON, Cause, Reason
 from records import File, Format, Listed
 from sight import Look, Patience
 from tests.makers import ASSET, LL, ORIGINAL, FakeIconik, a_click, a_format, on_b2, on_ll
@@ -125,6 +125,19 @@ def test_what_a_copy_did_not_bring_has_failed(
     iconik.has(on_b2())
     reason = f"the copy to LucidLink ended, but the file is not there{told}"
     assert look(iconik, held) == Look(doubts={"ORIGINAL": Outcome("failed", Reason(reason))})
+
+
+@pytest.mark.parametrize(
+    ("files", "usual"),
+    [([on_b2()], Cause.COPY_FAILED), ([on_b2(size=2000), on_ll(size=1000)], Cause.BAD_COPY)],
+)
+@pytest.mark.parametrize("why", [Cause.NOT_PERMITTED, None])
+def test_why_iconik_refused_a_copy_explains_more_than_what_came_of_it(
+    iconik: FakeIconik, held: Held, files: list[File], usual: Cause, why: Cause | None
+) -> None:
+    held.memo.asked["ORIGINAL"] = Reason("no", why)
+    iconik.has(*files)
+    assert look(iconik, held).doubts["ORIGINAL"].reason.cause == (why or usual)
 
 
 def test_of_versions_the_newest_is_wanted(iconik: FakeIconik, held: Held) -> None:

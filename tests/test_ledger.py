@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from claims import Claims
 from entries import Memo
 from ledger import Ledger
-from reasons import NO_REASON
+from reasons import NO_REASON, Cause, Reason
 from tables import CHUNK, assets, insert_new
 from tests.makers import (
     a_click,
@@ -62,6 +62,14 @@ def test_what_could_not_be_listed_is_known_as_of_the_last_time(
     ledger.expand(1, [], {"collection c1": "gone", "collection c2": "gone"})
     ledger.expand(1, [], {"collection c2": "still gone"})
     assert ledger.gone(1) == {"collection c2": "still gone"}
+
+
+def test_why_something_could_not_be_listed_is_known_afterwards(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    answered(engine, a_click(), "first")
+    ledger.expand(1, [], {"collection c1": Reason("no role", Cause.NOT_PERMITTED)})
+    assert ledger.gone(1)["collection c1"].cause == Cause.NOT_PERMITTED
 
 
 # Tables, and PostgreSQL's dialect

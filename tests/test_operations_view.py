@@ -104,7 +104,7 @@ def test_an_operation_is_final_once_its_report_is_noted() -> None:
         ({"counts": {"undone": 1}}, {}, True),
         ({"result": "finished with warnings"}, {"unopened": 1}, True),
         ({"result": "stopped"}, {}, True),
-        ({"failure": "no token is good"}, {}, True),
+        ({"failure": Reason("no token is good")}, {}, True),
         ({"ended_ms": None}, {"kinds": {"kept": 1}}, False),
     ],
 )

@@ -32,6 +32,20 @@ def test_a_first_outcome_is_taken_as_it_is() -> None:
     assert merged({}, {"ORIGINAL": KEPT}) == {"ORIGINAL": ("kept", KEPT.reason)}
 
 
+@pytest.mark.parametrize(
+    "stored",
+    [
+        ("absent", ""),
+        ("kept", "why"),
+        ("removed", "", "size"),
+        ("removed", "why", "size", "was_missing"),
+        ("kept", "why", "", "differs"),
+    ],
+)
+def test_an_outcome_is_read_as_it_was_stored(stored: tuple[str, ...]) -> None:
+    assert Outcome.read(stored).stored == stored
+
+
 def test_outcomes_of_other_formats_stay() -> None:
     both = merged({"PROXY": ["there", ""]}, {"ORIGINAL": Outcome("copied")})
     assert both == {"PROXY": ("there", ""), "ORIGINAL": ("copied", "")}

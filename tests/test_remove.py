@@ -17,7 +17,7 @@ from errors import (
     TooLate,
 )
 from outcomes import Outcome
-from reasons import NO_REASON, Reason
+from reasons import NO_REASON, Cause, Reason
 from records import FileSet
 from remove import look_to_remove
 from sight import Look, Patience
@@ -255,6 +255,16 @@ def test_what_a_copy_did_not_bring_to_b2_is_kept(
     iconik.has(on_ll())
     reason = f"clip.mov has no twin on B2, though a copy to B2 was asked for and ended{told}"
     assert look(iconik, held, claims).doubts["ORIGINAL"] == Outcome("kept", Reason(reason))
+
+
+@pytest.mark.parametrize("why", [Cause.NOT_PERMITTED, None])
+def test_why_iconik_refused_a_copy_explains_more_than_that_it_failed(
+    iconik: FakeIconik, held: Held, claims: Claims, why: Cause | None
+) -> None:
+    held.memo.asked["ORIGINAL"] = Reason("no", why)
+    iconik.has(on_ll())
+    found = look(iconik, held, claims).doubts["ORIGINAL"]
+    assert found.reason.cause == (why or Cause.COPY_FAILED)
 
 
 def test_where_nothing_can_be_copied_no_copy_is_asked_for(

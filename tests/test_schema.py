@@ -92,7 +92,7 @@ def test_what_an_older_version_has_noted_counts_as_seen(engine: sa.Engine) -> No
     change(
         engine,
         "ALTER TABLE plugin_assets DROP COLUMN seen",
-        "UPDATE plugin_schema SET version = version - 1",
+        "UPDATE plugin_schema SET version = 3",
     )
     Ledger(engine).create()
     with engine.connect() as connection:
