@@ -5,17 +5,11 @@ That a copy job has ended says nothing of what arrived: half a file looks finish
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import reasons
 from checksums import checksum, compare
 from custody import is_whole
 from matching import Load, Shelf, by_file_set, media, name_of
-from reasons import (
-    ARRIVED_IN_PART,
-    ARRIVED_LARGER,
-    ARRIVED_OTHERWISE,
-    NO_REASON,
-    NOT_ARRIVED,
-    Reason,
-)
+from reasons import Reason
 from records import File
 
 UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
@@ -41,7 +35,7 @@ def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
     # The source that it was copied from is the one that it is most like.
     fewest = min(found, key=lambda each: (len(each), each), default=[])
     if not fewest:
-        return NO_REASON
+        return reasons.NO_REASON
     more = len(fewest) - 1
     return fewest[0] + (f" (and {more:,} more like it)" if more else "")
 
@@ -65,7 +59,7 @@ def _differences(source: Sequence[File], copy: Sequence[File]) -> Iterator[Reaso
             yield differences[0]
         # Its frames may be listed one by one.
         elif not arrived and spot.file.type == "FILE" and name_of(spot.file) not in names:
-            yield NOT_ARRIVED(name=spot.file.label)
+            yield reasons.NOT_ARRIVED(name=spot.file.label)
 
 
 def _difference(source: File, copy: File) -> Reason:
@@ -73,14 +67,14 @@ def _difference(source: File, copy: File) -> Reason:
     some, whole = copy.size or 0, source.size or 0
     if some < whole:
         part, all_of_it = _told_apart(some, whole)
-        return ARRIVED_IN_PART(name=source.label, here=part, there=all_of_it)
+        return reasons.ARRIVED_IN_PART(name=source.label, here=part, there=all_of_it)
     if some > whole:
         more, less = _told_apart(some, whole)
-        return ARRIVED_LARGER(name=source.label, here=more, there=less)
+        return reasons.ARRIVED_LARGER(name=source.label, here=more, there=less)
     found = compare(checksum(source), checksum(copy))
     if found not in ("different", "unclear"):
-        return NO_REASON
-    told = ARRIVED_OTHERWISE(name=source.label, here=copy.checksum, there=source.checksum)
+        return reasons.NO_REASON
+    told = reasons.ARRIVED_OTHERWISE(name=source.label, here=copy.checksum, there=source.checksum)
     return told if found == "different" else told + ", if both are of one algorithm"
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import audit
 import deletion
+import reasons
 from custody import Unproven, Verdict
 from entries import Deletion, Held
 from errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
@@ -15,16 +16,7 @@ from iconik import Iconik
 from leftovers import Left, Leftovers
 from outcomes import Outcome, proof_of
 from proving import Removal, judge_again, note, prove, standing_in
-from reasons import (
-    ACCEPTED,
-    CANT_BE_RESTORED,
-    NO_REASON,
-    NOT_RESTORED,
-    RESTORED,
-    STILL_THERE,
-    Reason,
-    joined,
-)
+from reasons import Reason, joined
 from records import ACTIVE, DELETED
 from sight import Look, Sight, vanished
 
@@ -91,7 +83,7 @@ def _finish(
         return True
     held.memo.deleting[file_set_id] = note(begun.name, verdict, proven)
     begun = held.memo.deleting[file_set_id]
-    look.outcomes[begun.name] = Outcome("removed", NO_REASON, proof_of([begun.strength]))
+    look.outcomes[begun.name] = Outcome("removed", reasons.NO_REASON, proof_of([begun.strength]))
     accept(held, file_set_id, now_ms, is_doubted=bool(done.unknown))
     # What comes next may be interrupted, too, and would find nothing that tells of this one.
     removal.claims.note(held, "held", {begun.name: look.outcomes[begun.name]})
@@ -131,17 +123,15 @@ def verified(
         return {}
     del held.memo.deleting[file_set_id]
     audit.still_there(held, file_set_id)
-    return {file_set_id: (begun.name, STILL_THERE(file_set_id=file_set_id))}
+    return {file_set_id: (begun.name, reasons.STILL_THERE(file_set_id=file_set_id))}
 
 
-def restore(
-    iconik: Iconik, held: Held, reasons: Mapping[str, Reason]
-) -> dict[str, tuple[str, Reason]]:
+def restore(iconik: Iconik, held: Held, why: Mapping[str, Reason]) -> dict[str, tuple[str, Reason]]:
     """Restore file sets that are marked deleted, and that must not be purged.
 
     Args:
         held: the asset; its memo keeps only what could not be restored.
-        reasons: why, by file set id.
+        why: by file set id.
 
     Returns:
         By file set id, the format's name and what is to be told.
@@ -151,7 +141,7 @@ def restore(
         TokenRejected: iconik accepts no token any more.
     """
     told = {}
-    for file_set_id, reason in reasons.items():
+    for file_set_id, reason in why.items():
         name = held.memo.deleting[file_set_id].name
         told[file_set_id] = (name, _restore(iconik, held, file_set_id, reason))
     return told
@@ -163,14 +153,14 @@ def _restore(iconik: Iconik, held: Held, file_set_id: str, reason: Reason) -> Re
         iconik.restore_file_set(held.asset_id, file_set_id)
     except NotFound:
         del held.memo.deleting[file_set_id]
-        return CANT_BE_RESTORED(reason=reason, file_set_id=file_set_id)
+        return reasons.CANT_BE_RESTORED(reason=reason, file_set_id=file_set_id)
     except TokenRejected:
         raise
     except IconikRefused as refusal:
         if not _is_active(iconik, held.asset_id, file_set_id):
-            return NOT_RESTORED(reason=reason, refusal=refusal, file_set_id=file_set_id)
+            return reasons.NOT_RESTORED(reason=reason, refusal=refusal, file_set_id=file_set_id)
     del held.memo.deleting[file_set_id]
-    return RESTORED(reason.cause, reason=reason, file_set_id=file_set_id)
+    return reasons.RESTORED(reason.cause, reason=reason, file_set_id=file_set_id)
 
 
 def _is_active(iconik: Iconik, asset_id: str, file_set_id: str) -> bool:
@@ -220,7 +210,7 @@ def give_back_left(
 def unverified(held: Held) -> dict[str, Outcome]:
     """What is told of accepted deletions of which nothing more can be seen."""
     return {
-        each.name: Outcome("removed", ACCEPTED, *held.outcomes[each.name][2:3])
+        each.name: Outcome("removed", reasons.ACCEPTED, *held.outcomes[each.name][2:3])
         for each in held.memo.accepted.values()
         if held.outcomes.get(each.name, ("",))[0] == "removed"
     }

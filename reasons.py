@@ -51,6 +51,10 @@ class Cause(Enum):
     TOKEN_REJECTED = "token_rejected"  # noqa: S105 - no token
     FAULT = "fault"
 
+    def __call__(self, text: str) -> "Sentence":
+        """A sentence with this cause."""
+        return Sentence(self, text)
+
 
 # What a metric shows of a reason without a cause: an earlier version stored none.
 OTHER = "other"
@@ -154,163 +158,132 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
 
 # What stands on LucidLink and on B2
 
-STILL_WRITTEN = Sentence(
-    Cause.BEING_WRITTEN, "{name} is still being written on LucidLink ({status})"
-)
-WRITTEN_ANEW = Sentence(Cause.BEING_WRITTEN, "{name} is being written anew on {where}")
-NO_ORDINARY_FILE = Sentence(Cause.BAD_FILE, "{name} is no ordinary file but {type}")
-BAD_STATUS_HERE = Sentence(Cause.BAD_FILE, "{name} is {status} on LucidLink")
-BAD_SIZE_HERE = Sentence(Cause.BAD_FILE, "{name} has {size} on LucidLink")
-NO_LONGER_HERE = Sentence(Cause.BAD_FILE, "it is no longer on LucidLink")()
-OF_NO_FORMAT = Sentence(
-    Cause.BAD_FILE,
+STILL_WRITTEN = Cause.BEING_WRITTEN("{name} is still being written on LucidLink ({status})")
+WRITTEN_ANEW = Cause.BEING_WRITTEN("{name} is being written anew on {where}")
+NO_ORDINARY_FILE = Cause.BAD_FILE("{name} is no ordinary file but {type}")
+BAD_STATUS_HERE = Cause.BAD_FILE("{name} is {status} on LucidLink")
+BAD_SIZE_HERE = Cause.BAD_FILE("{name} has {size} on LucidLink")
+NO_LONGER_HERE = Cause.BAD_FILE("it is no longer on LucidLink")()
+OF_NO_FORMAT = Cause.BAD_FILE(
     "{name} is on LucidLink, but iconik does not list the format that it belongs to: see in iconik "
-    "whether it is this one",
+    "whether it is this one"
 )
-NO_TWIN = Sentence(Cause.BAD_TWIN, "{name} has no twin on B2")
-UNFINISHED_TWIN = Sentence(Cause.BAD_TWIN, "{name} isn't finished on B2 ({status})")
-BAD_STATUS_THERE = Sentence(Cause.BAD_TWIN, "{name} is {status} on B2")
-BAD_SIZE_THERE = Sentence(Cause.BAD_TWIN, "{name} has {size} on B2")
-ANOTHER_TWIN = Sentence(Cause.BAD_TWIN, "{name} on B2 is no longer the file that proved it safe")
-DIFFERS = Sentence(
-    Cause.DIFFERS, "{name} differs from its master: {what}{here} on LucidLink, {there} on B2"
-)
-UNCLEAR_CHECKSUMS = Sentence(
-    Cause.CHECKSUMS,
+NO_TWIN = Cause.BAD_TWIN("{name} has no twin on B2")
+UNFINISHED_TWIN = Cause.BAD_TWIN("{name} isn't finished on B2 ({status})")
+BAD_STATUS_THERE = Cause.BAD_TWIN("{name} is {status} on B2")
+BAD_SIZE_THERE = Cause.BAD_TWIN("{name} has {size} on B2")
+ANOTHER_TWIN = Cause.BAD_TWIN("{name} on B2 is no longer the file that proved it safe")
+DIFFERS = Cause.DIFFERS("{name} differs from its master: {what}{here} on LucidLink, {there} on B2")
+UNCLEAR_CHECKSUMS = Cause.CHECKSUMS(
     "the checksums of {name} cannot be compared, as their algorithms are not known: checksum "
-    "{here} on LucidLink, {there} on B2",
+    "{here} on LucidLink, {there} on B2"
 )
-NO_CHECKSUM = Sentence(
-    Cause.CHECKSUMS,
-    "{name} has no checksum on both sides to compare, and REQUIRE_CHECKSUM is set",
+NO_CHECKSUM = Cause.CHECKSUMS(
+    "{name} has no checksum on both sides to compare, and REQUIRE_CHECKSUM is set"
 )
-ONE_RECORD = Sentence(
-    Cause.SEQUENCE,
+ONE_RECORD = Cause.SEQUENCE(
     "{name} on {where} is an image sequence in a single record, which can't prove each of its "
-    "frames",
+    "frames"
 )
-SHARED = Sentence(
-    Cause.SHARED_FILE,
-    "{name} also belongs to another file set on LucidLink ({which}), {why}",
-)
-LOST = Sentence(Cause.LOST, "{reason}, and nothing can be copied: {name} is MISSING on LucidLink")
-ALREADY_MISSING = Sentence(Cause.WAS_MISSING, "its files were already missing from LucidLink")()
+SHARED = Cause.SHARED_FILE("{name} also belongs to another file set on LucidLink ({which}), {why}")
+LOST = Cause.LOST("{reason}, and nothing can be copied: {name} is MISSING on LucidLink")
+ALREADY_MISSING = Cause.WAS_MISSING("its files were already missing from LucidLink")()
 
 # What iconik says in two ways, or not at all
 
-NO_FILE_SET = Sentence(Cause.UNCLEAR_RECORDS, "iconik doesn't say which file set it belongs to")()
-MIXED_FILE_SET = Sentence(
-    Cause.UNCLEAR_RECORDS, "iconik lists files of other formats or storages in it, too"
+NO_FILE_SET = Cause.UNCLEAR_RECORDS("iconik doesn't say which file set it belongs to")()
+MIXED_FILE_SET = Cause.UNCLEAR_RECORDS(
+    "iconik lists files of other formats or storages in it, too"
 )()
-NO_FILE = Sentence(Cause.UNCLEAR_RECORDS, "iconik lists no file of it on LucidLink")()
-EMPTY_DIRECTORY = Sentence(
-    Cause.UNCLEAR_RECORDS, "iconik lists no file in its directory {name} on LucidLink"
+NO_FILE = Cause.UNCLEAR_RECORDS("iconik lists no file of it on LucidLink")()
+EMPTY_DIRECTORY = Cause.UNCLEAR_RECORDS("iconik lists no file in its directory {name} on LucidLink")
+NO_NAME = Cause.UNCLEAR_RECORDS("iconik doesn't say the name of one of its files on LucidLink")()
+TWICE = Cause.UNCLEAR_RECORDS("iconik lists {name} twice on LucidLink")
+DISPUTED = Cause.UNCLEAR_RECORDS(
+    "iconik lists {name} on {where} more than once, and each time as another file"
 )
-NO_NAME = Sentence(
-    Cause.UNCLEAR_RECORDS, "iconik doesn't say the name of one of its files on LucidLink"
-)()
-TWICE = Sentence(Cause.UNCLEAR_RECORDS, "iconik lists {name} twice on LucidLink")
-DISPUTED = Sentence(
-    Cause.UNCLEAR_RECORDS,
-    "iconik lists {name} on {where} more than once, and each time as another file",
-)
-QUEUED_AND_LISTED = Sentence(
-    Cause.UNCLEAR_RECORDS,
+QUEUED_AND_LISTED = Cause.UNCLEAR_RECORDS(
     "file set {file_set_id} is in iconik's delete queue, though its files are listed as {status} "
-    "ones",
+    "ones"
 )
-OTHER_STATUS = Sentence(
-    Cause.UNCLEAR_RECORDS,
-    "iconik lists file set {file_set_id} as {status}, and its files as {told} ones",
+OTHER_STATUS = Cause.UNCLEAR_RECORDS(
+    "iconik lists file set {file_set_id} as {status}, and its files as {told} ones"
 )
-OTHER_COUNT = Sentence(
-    Cause.UNCLEAR_RECORDS,
-    "iconik counts {count:,} files in file set {file_set_id}, and lists {listed:,}",
+OTHER_COUNT = Cause.UNCLEAR_RECORDS(
+    "iconik counts {count:,} files in file set {file_set_id}, and lists {listed:,}"
 )
 
 # What B2 says
 
-GONE_FROM_BUCKET = Sentence(
-    Cause.LOST_IN_BUCKET, "{name} is gone from B2: iconik lists {listed}, but the bucket has {gone}"
+GONE_FROM_BUCKET = Cause.LOST_IN_BUCKET(
+    "{name} is gone from B2: iconik lists {listed}, but the bucket has {gone}"
 )
-OTHER_SIZE_IN_BUCKET = Sentence(
-    Cause.LOST_IN_BUCKET, "{name} differs on B2: iconik lists {listed}, but the bucket has {held}"
+OTHER_SIZE_IN_BUCKET = Cause.LOST_IN_BUCKET(
+    "{name} differs on B2: iconik lists {listed}, but the bucket has {held}"
 )
-OTHER_SHA1_IN_BUCKET = Sentence(
-    Cause.LOST_IN_BUCKET, "{name} differs on B2: SHA-1 {known} {where}, but {held} in the bucket"
+OTHER_SHA1_IN_BUCKET = Cause.LOST_IN_BUCKET(
+    "{name} differs on B2: SHA-1 {known} {where}, but {held} in the bucket"
 )
-NOT_CONFIRMED = Sentence(Cause.NOT_CONFIRMED, "{name} is not confirmed by B2: {problem}")
+NOT_CONFIRMED = Cause.NOT_CONFIRMED("{name} is not confirmed by B2: {problem}")
 
 # Copies
 
-STORAGE_CLOSED = Sentence(Cause.STORAGE_CLOSED, "{reason}, and {obstacle}")
-COPY_TO_B2_ENDED = Sentence(
-    Cause.COPY_FAILED, "{reason}, though a copy to B2 was asked for and ended{told}"
+STORAGE_CLOSED = Cause.STORAGE_CLOSED("{reason}, and {obstacle}")
+COPY_TO_B2_ENDED = Cause.COPY_FAILED("{reason}, though a copy to B2 was asked for and ended{told}")
+COPY_TO_LUCIDLINK_ENDED = Cause.COPY_FAILED(
+    "the copy to LucidLink ended, but the file {state}{told}"
 )
-COPY_TO_LUCIDLINK_ENDED = Sentence(
-    Cause.COPY_FAILED, "the copy to LucidLink ended, but the file {state}{told}"
+NOT_ARRIVED = Cause.BAD_COPY("{name} did not arrive on LucidLink")
+ARRIVED_IN_PART = Cause.BAD_COPY("{name}: {here} of {there} arrived on LucidLink")
+ARRIVED_LARGER = Cause.BAD_COPY(
+    "{name} arrived on LucidLink with {here}, and has {there} at its source"
 )
-NOT_ARRIVED = Sentence(Cause.BAD_COPY, "{name} did not arrive on LucidLink")
-ARRIVED_IN_PART = Sentence(Cause.BAD_COPY, "{name}: {here} of {there} arrived on LucidLink")
-ARRIVED_LARGER = Sentence(
-    Cause.BAD_COPY, "{name} arrived on LucidLink with {here}, and has {there} at its source"
+ARRIVED_OTHERWISE = Cause.BAD_COPY(
+    "{name} arrived on LucidLink with another checksum: {here}, and {there} at its source"
 )
-ARRIVED_OTHERWISE = Sentence(
-    Cause.BAD_COPY,
-    "{name} arrived on LucidLink with another checksum: {here}, and {there} at its source",
-)
-NO_SOURCE = Sentence(
-    Cause.NO_SOURCE, "no storage has complete files of it that could be copied to LucidLink"
+NO_SOURCE = Cause.NO_SOURCE(
+    "no storage has complete files of it that could be copied to LucidLink"
 )()
-LEFT = Sentence(
-    Cause.LEFT_TO_ICONIK,
-    "its copy was asked for, and is left to iconik, whose jobs list shows what becomes of it",
+LEFT = Cause.LEFT_TO_ICONIK(
+    "its copy was asked for, and is left to iconik, whose jobs list shows what becomes of it"
 )()
 
 # Deletions
 
-ACCEPTED = Sentence(
-    Cause.UNVERIFIED,
-    "iconik accepted the deletion; that it was carried out could not be verified",
+ACCEPTED = Cause.UNVERIFIED(
+    "iconik accepted the deletion; that it was carried out could not be verified"
 )()
-STILL_THERE = Sentence(
-    Cause.NOT_DELETED, "iconik accepted the deletion, but file set {file_set_id} is still there"
+STILL_THERE = Cause.NOT_DELETED(
+    "iconik accepted the deletion, but file set {file_set_id} is still there"
 )
-UNFINISHED = Sentence(
-    Cause.HALF_DELETED,
+UNFINISHED = Cause.HALF_DELETED(
     "its deletion was not finished: file set {file_set_id} may be in iconik's delete queue: "
-    "restore it there before iconik empties the queue, or click again",
+    "restore it there before iconik empties the queue, or click again"
 )
-TAKEN_OVER = Sentence(
-    Cause.RESTORED, "its deletion was not finished, and is left to a newer click"
-)()
-RESTORED = Sentence(Cause.RESTORED, "{reason}: file set {file_set_id} was restored")
-CANT_BE_RESTORED = Sentence(
-    Cause.NOT_RESTORED,
-    "{reason}: file set {file_set_id} can't be restored, because iconik no longer knows it (404)",
+TAKEN_OVER = Cause.RESTORED("its deletion was not finished, and is left to a newer click")()
+RESTORED = Cause.RESTORED("{reason}: file set {file_set_id} was restored")
+CANT_BE_RESTORED = Cause.NOT_RESTORED(
+    "{reason}: file set {file_set_id} can't be restored, because iconik no longer knows it (404)"
 )
-NOT_RESTORED = Sentence(
-    Cause.HALF_DELETED,
+NOT_RESTORED = Cause.HALF_DELETED(
     "{reason}: {refusal}; restore file set {file_set_id} from iconik's delete queue before iconik "
-    "empties it",
+    "empties it"
 )
-NOT_NOTED = Sentence(
-    Cause.RESTORED, "iconik no longer lists its files, and what proved them safe was not noted"
+NOT_NOTED = Cause.RESTORED(
+    "iconik no longer lists its files, and what proved them safe was not noted"
 )()
-EARLIER = Sentence(Cause.RESTORED, "an earlier operation marked it deleted")()
-ENDED = Sentence(Cause.RESTORED, "the operation ended before its deletion was finished")()
+EARLIER = Cause.RESTORED("an earlier operation marked it deleted")()
+ENDED = Cause.RESTORED("the operation ended before its deletion was finished")()
 
 # Clicks and operations
 
-TAKEN_BY_NEWER = Sentence(Cause.NEWER_CLICK, "a newer click took over")()
-VANISHED = Sentence(Cause.VANISHED, "iconik knows the asset no more")()
-NOT_COME_TO = Sentence(Cause.NOT_STARTED, "not started: the operation ended before")()
-OUTAGE = Sentence(Cause.NO_ANSWER, "iconik gave no usable answer for too long: {error}")
-INTERRUPTED = Sentence(Cause.FAULT, "it was interrupted by a fault; click again")()
-FAULT = Sentence(Cause.FAULT, "a fault of the plugin's own ({error}), see its log")
-NOT_LISTED = Sentence(
-    Cause.NO_ANSWER, "{error}, {times} times over, so {done}: click again when iconik lists it"
+TAKEN_BY_NEWER = Cause.NEWER_CLICK("a newer click took over")()
+VANISHED = Cause.VANISHED("iconik knows the asset no more")()
+NOT_COME_TO = Cause.NOT_STARTED("not started: the operation ended before")()
+OUTAGE = Cause.NO_ANSWER("iconik gave no usable answer for too long: {error}")
+INTERRUPTED = Cause.FAULT("it was interrupted by a fault; click again")()
+FAULT = Cause.FAULT("a fault of the plugin's own ({error}), see its log")
+NOT_LISTED = Cause.NO_ANSWER(
+    "{error}, {times} times over, so {done}: click again when iconik lists it"
 )
-OTHERS_LEFT_OUT = Sentence(
-    Cause.LEFT_OUT, "{count:,} of the {listed:,} results {are} left out: {types}"
-)
+OTHERS_LEFT_OUT = Cause.LEFT_OUT("{count:,} of the {listed:,} results {are} left out: {types}")

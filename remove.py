@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import deletion
+import reasons
 from custody import Safe, Unproven, Verdict, judge, wanted_formats
 from deletion import Done
 from entries import Held
@@ -10,14 +11,6 @@ from iconik import Iconik
 from interrupted import accept, restore, resume, tell_failures
 from outcomes import Outcome, proof_of
 from proving import Proven, Removal, note, prove
-from reasons import (
-    ALREADY_MISSING,
-    COPY_TO_B2_ENDED,
-    NO_FILE,
-    NO_REASON,
-    OF_NO_FORMAT,
-    STORAGE_CLOSED,
-)
 from records import DELETED
 from shared_paths import unlisted
 from sight import Look, Patience, Sight, vanished
@@ -99,7 +92,9 @@ def _weigh(
     said = held.memo.asked.get(name)
     if not doubts:
         proof = proof_of(note(name, each, proven).strength for each in safe)
-        reason = ALREADY_MISSING if all(each.was_missing for each in safe) else NO_REASON
+        reason = (
+            reasons.ALREADY_MISSING if all(each.was_missing for each in safe) else reasons.NO_REASON
+        )
         look.outcomes[name] = Outcome("removed", reason, proof)
     elif any(each.remedy == "none" for each in doubts):
         reason = next(each.reason for each in doubts if each.remedy == "none")
@@ -109,13 +104,13 @@ def _weigh(
     ):
         look.is_unfinished = True
     elif said is None and obstacle:
-        closed = STORAGE_CLOSED(reason=doubts[0].reason, obstacle=obstacle)
+        closed = reasons.STORAGE_CLOSED(reason=doubts[0].reason, obstacle=obstacle)
         look.outcomes[name] = Outcome("kept", closed)
     elif said is None:
         look.copies.append(name)
     else:
         told = f": {said}" if said else ""
-        reason = COPY_TO_B2_ENDED(said.cause, reason=doubts[0].reason, told=told)
+        reason = reasons.COPY_TO_B2_ENDED(said.cause, reason=doubts[0].reason, told=told)
         look.doubts[name] = Outcome("kept", reason)
 
 
@@ -137,9 +132,9 @@ def _tell_absent(
     }
     for name in names:
         if any(each.id in there for each in wanted_formats(sight.formats, name)):
-            look.outcomes[name] = Outcome("kept", NO_FILE)
+            look.outcomes[name] = Outcome("kept", reasons.NO_FILE)
         elif strange:
-            look.outcomes[name] = Outcome("kept", OF_NO_FORMAT(name=strange[0].label))
+            look.outcomes[name] = Outcome("kept", reasons.OF_NO_FORMAT(name=strange[0].label))
         else:
             look.outcomes[name] = Outcome("absent")
 

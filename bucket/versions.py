@@ -7,15 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import reasons
 from checksums import checksum
 from custody import Pair
-from reasons import (
-    GONE_FROM_BUCKET,
-    NO_REASON,
-    OTHER_SHA1_IN_BUCKET,
-    OTHER_SIZE_IN_BUCKET,
-    Reason,
-)
+from reasons import Reason
 from records import File
 
 SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
@@ -75,16 +70,16 @@ def difference(pair: Pair, version: Version | None, where: str = "") -> Reason:
     if version is None or version.is_hidden:
         place = f" '{where}'" if where else ""
         gone = f"no object{place}" if version is None else f"hidden the object{place}"
-        return GONE_FROM_BUCKET(name=name, listed=listed, gone=gone)
+        return reasons.GONE_FROM_BUCKET(name=name, listed=listed, gone=gone)
     if version.size != pair.twin.size:
-        return OTHER_SIZE_IN_BUCKET(name=name, listed=listed, held=_bytes(version.size))
+        return reasons.OTHER_SIZE_IN_BUCKET(name=name, listed=listed, held=_bytes(version.size))
     for file, where_known in ((pair.file, "on LucidLink"), (pair.twin, "in iconik's record of B2")):
         known = sha1_of(file)
         if version.sha1 and known and known != version.sha1:
-            return OTHER_SHA1_IN_BUCKET(
+            return reasons.OTHER_SHA1_IN_BUCKET(
                 name=name, known=known, where=where_known, held=version.sha1
             )
-    return NO_REASON
+    return reasons.NO_REASON
 
 
 def is_same_content(pair: Pair, version: Version | None) -> bool:
