@@ -6,6 +6,7 @@ from custom_action import CustomAction
 from entries import Held
 from iconik import Iconik
 from outcomes import Outcome
+from reasons import COPY_TO_LUCIDLINK_ENDED, NO_SOURCE, Reason
 from records import Format, Listed
 from sight import Look, Patience, Sight, see, vanished
 
@@ -74,26 +75,26 @@ def _look_at_format(
     # Of an asset with versions, an editor wants the newest.
     found = presence(formats[0].id, sight.files, ll_storage_id)
     said = held.memo.asked.get(name)
+    cause = said.cause if said else None
     if found.state == "there" and said is None:
         # Whatever its size: an editor may have changed it since it was copied.
         look.outcomes[name] = Outcome("there")
     elif found.state == "there":
         problem = shortfall(formats[0].id, sight.files, ll_storage_id)
         if problem:
-            look.doubts[name] = Outcome("failed", f"{problem}{_told(said)}")
+            look.doubts[name] = Outcome(
+                "failed", Reason(problem + _told(said), cause or problem.cause)
+            )
         else:
             look.outcomes[name] = Outcome("copied")
     elif found.state == "unfinished" and not patience.is_over(held.memo.unfinished_ms):
         look.is_unfinished = True
     elif said is not None:
         state = "is not finished" if found.state == "unfinished" else "is not there"
-        look.doubts[name] = Outcome(
-            "failed", f"the copy to LucidLink ended, but the file {state}{_told(said)}"
-        )
+        ended = COPY_TO_LUCIDLINK_ENDED(cause, state=state, told=_told(said))
+        look.doubts[name] = Outcome("failed", ended)
     elif not found.has_source:
-        look.outcomes[name] = Outcome(
-            "failed", "no storage has complete files of it that could be copied to LucidLink"
-        )
+        look.outcomes[name] = Outcome("failed", NO_SOURCE)
     else:
         look.copies.append(name)
 

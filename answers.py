@@ -81,7 +81,8 @@ def _failure(
     if status == requests.codes.not_found:
         return NotFound(call, "iconik knows no such thing (404)")
     if status == requests.codes.forbidden:
-        return NotPermitted(call, f"iconik does not permit it (403, it needs {role}): {errors}")
+        problem = f"iconik does not permit it (403, it needs {role}): {errors}"
+        return NotPermitted(call, problem, role)
     return NotOffered(call, problem) if status in NOT_OFFERED else IconikRefused(call, problem)
 
 

@@ -5,15 +5,17 @@ That a copy job has ended says nothing of what arrived: half a file looks finish
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import reasons
 from checksums import checksum, compare
 from custody import is_whole
 from matching import Load, Shelf, by_file_set, media, name_of
+from reasons import Reason
 from records import File
 
 UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 
 
-def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> str:
+def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
     """What is wrong with a copy that seems to be there.
 
     Args:
@@ -22,8 +24,8 @@ def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> str:
         storage_id: the storage that it was copied to.
 
     Returns:
-        The first file that isn't as its source, and how it differs, as a sentence; "" if some
-        whole file set on the storage is as its source is, or there is none to hold it against.
+        The first file that isn't as its source, and how it differs; empty if some whole file set
+        on the storage is as its source is, or there is none to hold it against.
     """
     mine = [file for file in media(files) if file.format_id == format_id and file.is_active]
     sets = by_file_set(mine).values()
@@ -33,7 +35,7 @@ def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> str:
     # The source that it was copied from is the one that it is most like.
     fewest = min(found, key=lambda each: (len(each), each), default=[])
     if not fewest:
-        return ""
+        return reasons.NO_REASON
     more = len(fewest) - 1
     return fewest[0] + (f" (and {more:,} more like it)" if more else "")
 
@@ -48,7 +50,7 @@ def in_units(size: int) -> str:
     return f"{amount:,.0f} {UNITS[-1]}"
 
 
-def _differences(source: Sequence[File], copy: Sequence[File]) -> Iterator[str]:
+def _differences(source: Sequence[File], copy: Sequence[File]) -> Iterator[Reason]:
     load, shelf = Load("", source), Shelf(copy)
     names = {name_of(file) for file in copy}
     for spot, arrived in zip(load.spots, shelf.twins(load), strict=True):
@@ -57,25 +59,23 @@ def _differences(source: Sequence[File], copy: Sequence[File]) -> Iterator[str]:
             yield differences[0]
         # Its frames may be listed one by one.
         elif not arrived and spot.file.type == "FILE" and name_of(spot.file) not in names:
-            yield f"{spot.file.label} did not arrive on LucidLink"
+            yield reasons.NOT_ARRIVED(name=spot.file.label)
 
 
-def _difference(source: File, copy: File) -> str:
-    """How a file differs from what it was copied from; "" if it doesn't, as far as is known."""
+def _difference(source: File, copy: File) -> Reason:
+    """How a file differs from what it was copied from; empty if it doesn't, as far as is known."""
     some, whole = copy.size or 0, source.size or 0
     if some < whole:
-        return f"{source.label}: {' of '.join(_told_apart(some, whole))} arrived on LucidLink"
+        part, all_of_it = _told_apart(some, whole)
+        return reasons.ARRIVED_IN_PART(name=source.label, here=part, there=all_of_it)
     if some > whole:
         more, less = _told_apart(some, whole)
-        return f"{source.label} arrived on LucidLink with {more}, and has {less} at its source"
+        return reasons.ARRIVED_LARGER(name=source.label, here=more, there=less)
     found = compare(checksum(source), checksum(copy))
     if found not in ("different", "unclear"):
-        return ""
-    told = (
-        f"{source.label} arrived on LucidLink with another checksum: {copy.checksum}, and "
-        f"{source.checksum} at its source"
-    )
-    return told if found == "different" else f"{told}, if both are of one algorithm"
+        return reasons.NO_REASON
+    told = reasons.ARRIVED_OTHERWISE(name=source.label, here=copy.checksum, there=source.checksum)
+    return told if found == "different" else told + ", if both are of one algorithm"
 
 
 def _told_apart(one: int, other: int) -> tuple[str, str]:

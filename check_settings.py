@@ -30,9 +30,7 @@ def read() -> tuple[Settings | None, list[Finding]]:
             if problem in problems:
                 break
             problems.append(problem)
-            # Every message begins with the variable's name, or there is no way round it.
-            name = problem.detail.split()[0]
-            given[name] = STAND_INS.get(name, "")
+            given[error.subject] = STAND_INS.get(error.subject, "")
         else:
             break
     if problems:

@@ -120,8 +120,8 @@ def _ask_iconik(
     actions: list[dict[str, Any]] = []
     try:
         actions = iconik.custom_actions()
-    except NotPermitted:
-        yield unknown("custom actions", "can't be listed without can_read_custom_actions")
+    except NotPermitted as error:
+        yield unknown("custom actions", f"can't be listed without {error.role}")
     else:
         yield from check_actions.check_actions(options.endpoint, actions, settings)
     ours = action_url.ours(options.endpoint, actions) if options.endpoint else []
@@ -130,8 +130,8 @@ def _ask_iconik(
         yield from check_actions.check_storages(iconik, b2, options.ll_storage_id or "", ours)
         named = {b2} if b2 else {each.target.b2_storage_id for each in ours}
         yield from check_bucket.check(iconik, http, settings, named)
-    except NotPermitted:
-        yield unknown("storages", "can't be looked at without can_read_storages")
+    except NotPermitted as error:
+        yield unknown("storages", f"can't be looked at without {error.role}")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ import leftovers
 from entries import SOME_TIME, Deletion, Held, Memo, Operation
 from followed import Followed
 from outcomes import Outcome, merged
+from reasons import TAKEN_BY_NEWER
 from rivals import Rivals, formats_left
 from tables import TOUCHING, assets, change_assets, operations
 from turn import writing_in_term
@@ -36,7 +37,7 @@ from turn import writing_in_term
 # A request of the killed process may still be on its way through iconik.
 GRACE_MS = 5_000
 LEFT_AT_ONCE = 500
-SUPERSEDED = Outcome("superseded", "a newer click took over")
+SUPERSEDED = Outcome("superseded", TAKEN_BY_NEWER)
 
 
 class Claims:

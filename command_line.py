@@ -140,7 +140,7 @@ def transport_to(settings: Settings) -> Transport:
     """
     if not settings.iconik_token:
         raise SettingsError(
-            "ICONIK_TOKEN is not set: it must be an application token (see .env.example)"
+            "ICONIK_TOKEN", "is not set: it must be an application token (see .env.example)"
         )
     # That a token was rejected is said once, by the error that follows.
     logging.getLogger("tokens").addHandler(logging.NullHandler())

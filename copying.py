@@ -9,6 +9,7 @@ from entries import Held
 from errors import IconikRefused, IconikUnavailable, TokenRejected
 from followed import Copy
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
+from reasons import NO_REASON, Reason
 from records import Job
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ def _calls(held: Sequence[Held]) -> Iterator[Sequence[Held]]:
             yield alike[start : start + MOST_COPIES_A_CALL]
 
 
-def _ask_once(iconik: Iconik, route: Route, name: str, held: Sequence[Held]) -> tuple[str, str]:
+def _ask_once(iconik: Iconik, route: Route, name: str, held: Sequence[Held]) -> tuple[str, Reason]:
     """The job's id, or "" and iconik's refusal."""
     asset_ids = [each.asset_id for each in held]
     own = iconik.limited(lambda: all(each.seen for each in held))
@@ -111,9 +112,9 @@ def _ask_once(iconik: Iconik, route: Route, name: str, held: Sequence[Held]) -> 
         raise
     except IconikRefused as refusal:
         log.warning("%s", refusal)
-        return "", str(refusal)
+        return "", refusal.reason
     log.debug("asked for copies of %s of %s assets: job %s", name, len(held), job_id)
-    return job_id, ""
+    return job_id, NO_REASON
 
 
 def follow(iconik: Iconik, claims: Claims, now_ms: int, timeout_ms: int) -> bool:

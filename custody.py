@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import reasons
 from checksums import checksum, compare
 from disputes import REMEDIES, Disputes, Doubt, Remedy
 from matching import Load, Shelf, by_file_set, media
+from reasons import Reason
 from records import CLOSED, MISSING, UNFINISHED, File, Format
 
 
@@ -52,13 +54,13 @@ class Unproven:
 
     Attributes:
         file_set_id: the file set on LucidLink.
-        reason: why it isn't proven safe, for a person.
+        reason: why it isn't proven safe.
         remedy: 'copy' if a copy to B2 may prove it, 'wait' if one seems to be under way, 'none' if
             only a person can help.
     """
 
     file_set_id: str
-    reason: str
+    reason: Reason
     remedy: Remedy
 
 
@@ -151,8 +153,7 @@ def proven_by_size_alone(safe: Safe) -> Unproven:
         safe: proven, and not ``by_checksum``.
     """
     label = min(pair.file.label for pair in safe.pairs if not _is_same(pair))
-    reason = f"{label} has no checksum on both sides to compare, and REQUIRE_CHECKSUM is set"
-    return Unproven(safe.file_set_id, reason, "none")
+    return Unproven(safe.file_set_id, reasons.NO_CHECKSUM(name=label), "none")
 
 
 def _judge_load(
@@ -179,8 +180,7 @@ def _judge_load(
         told = min(sequences, default=told)
         missing = [file.label for file in load.files if file.status == MISSING]
         if missing:
-            gone = f"nothing can be copied: {min(missing)} is MISSING on LucidLink"
-            told = Doubt(f"{told.reason}, and {gone}", "none")
+            told = Doubt(reasons.LOST(reason=told.reason, name=min(missing)), "none")
     return Unproven(load.file_set_id, *told)
 
 
@@ -209,33 +209,35 @@ def _is_same(pair: Pair) -> bool:
 def _doubts_of_itself(load: Load, disputes: Disputes) -> Iterator[Doubt]:
     """Why the LucidLink side itself can't be judged."""
     if not load.file_set_id:
-        yield Doubt("iconik doesn't say which file set it belongs to", "none")
+        yield Doubt(reasons.NO_FILE_SET, "none")
         return
     if load.is_mixed:
-        yield Doubt("iconik lists files of other formats or storages in it, too", "none")
+        yield Doubt(reasons.MIXED_FILE_SET, "none")
     if all(file.type == "DIRECTORY" for file in load.records):
-        yield Doubt("iconik lists no file of it on LucidLink", "none")
+        yield Doubt(reasons.NO_FILE, "none")
         return
     has_content = _has_content(load.files)
     for file in load.records:
         name = file.label
         if file.status in UNFINISHED:
-            yield Doubt(f"{name} is still being written on LucidLink ({file.status})", "none")
+            yield Doubt(reasons.STILL_WRITTEN(name=name, status=file.status), "none")
         elif file.type == "DIRECTORY":
             if not load.holds(file):
-                yield Doubt(f"iconik lists no file in its directory {name} on LucidLink", "none")
+                yield Doubt(reasons.EMPTY_DIRECTORY(name=name), "none")
         elif file.type == "SEQUENCE":
             yield _one_record(file, "LucidLink")
         elif file.type != "FILE":
-            yield Doubt(f"{name} is no ordinary file but {file.type or 'of unknown type'}", "none")
+            yield Doubt(
+                reasons.NO_ORDINARY_FILE(name=name, type=file.type or "of unknown type"), "none"
+            )
         elif file.status not in (CLOSED, MISSING):
-            yield Doubt(f"{name} is {file.status or 'of unknown status'} on LucidLink", "none")
+            yield Doubt(reasons.BAD_STATUS_HERE(name=name, status=_status(file)), "none")
         elif not _has_size(file) or not has_content:
-            yield Doubt(f"{name} has {_bytes(file.size)} on LucidLink", "none")
+            yield Doubt(reasons.BAD_SIZE_HERE(name=name, size=_bytes(file.size)), "none")
         elif not file.original_name:
-            yield Doubt("iconik doesn't say the name of one of its files on LucidLink", "none")
+            yield Doubt(reasons.NO_NAME, "none")
         elif load.is_twice(file):
-            yield Doubt(f"iconik lists {name} twice on LucidLink", "none")
+            yield Doubt(reasons.TWICE(name=name), "none")
         else:
             yield from disputes.doubts(file, "LucidLink")
 
@@ -256,34 +258,36 @@ def _doubts_of_twins(
 
 
 def _no_twin(file: File) -> Doubt:
-    return Doubt(f"{file.label} has no twin on B2", "copy")
+    return Doubt(reasons.NO_TWIN(name=file.label), "copy")
 
 
 def _one_record(file: File, where: str) -> Doubt:
-    reason = "is an image sequence in a single record, which can't prove each of its frames"
-    return Doubt(f"{file.label} on {where} {reason}", "none")
+    return Doubt(reasons.ONE_RECORD(name=file.label, where=where), "none")
 
 
 def _doubt(file: File, twin: File) -> Doubt | None:
     """Why a file on B2 does not prove one on LucidLink; None if it does."""
     name = file.label
     if twin.status in UNFINISHED:
-        return Doubt(f"{name} isn't finished on B2 ({twin.status})", "wait")
+        return Doubt(reasons.UNFINISHED_TWIN(name=name, status=twin.status), "wait")
     if twin.status != CLOSED:
-        return Doubt(f"{name} is {twin.status or 'of unknown status'} on B2", "copy")
+        return Doubt(reasons.BAD_STATUS_THERE(name=name, status=_status(twin)), "copy")
     if not _has_size(twin) or twin.size == 0 != file.size:
-        return Doubt(f"{name} has {_bytes(twin.size)} on B2", "copy")
+        return Doubt(reasons.BAD_SIZE_THERE(name=name, size=_bytes(twin.size)), "copy")
     if twin.size != file.size:
-        sizes = f"{_bytes(file.size)} on LucidLink, {_bytes(twin.size)} on B2"
-        return Doubt(f"{name} differs from its master: {sizes}", "none")
+        here, there = _bytes(file.size), _bytes(twin.size)
+        return Doubt(reasons.DIFFERS(name=name, what="", here=here, there=there), "none")
     found = compare(checksum(file), checksum(twin))
-    checksums = f"checksum {file.checksum} on LucidLink, {twin.checksum} on B2"
+    here, there = str(file.checksum), str(twin.checksum)
     if found == "different":
-        return Doubt(f"{name} differs from its master: {checksums}", "none")
+        return Doubt(reasons.DIFFERS(name=name, what="checksum ", here=here, there=there), "none")
     if found == "unclear":
-        reason = f"the checksums of {name} cannot be compared, as their algorithms are not known"
-        return Doubt(f"{reason}: {checksums}", "none")
+        return Doubt(reasons.UNCLEAR_CHECKSUMS(name=name, here=here, there=there), "none")
     return None
+
+
+def _status(file: File) -> str:
+    return file.status or "of unknown status"
 
 
 def _complete(file: File) -> bool:

@@ -194,7 +194,7 @@ def _formats(query: Query, default: Sequence[str]) -> tuple[str, ...]:
     try:
         return split_formats("formats", formats)
     except SettingsError as error:
-        raise ClickError("formats", str(error).removeprefix("formats ")) from None
+        raise ClickError("formats", error.problem) from None
 
 
 def _at_most_once(query: Query, name: str) -> str | None:

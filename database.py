@@ -180,8 +180,9 @@ def _make_private(path: str) -> None:
     Path(path).touch(mode=0o600)
     if Path(path).stat().st_nlink > 1:
         raise SettingsError(
-            f"DATABASE_URL is a file that has a second name (a hard link): {path}; SQLite keeps a "
-            "journal for each name, and two services would destroy it: remove one of the names"
+            "DATABASE_URL",
+            f"is a file that has a second name (a hard link): {path}; SQLite keeps a "
+            "journal for each name, and two services would destroy it: remove one of the names",
         )
     for suffix in ("", "-wal", "-shm"):
         # Another process may just have taken a journal away.

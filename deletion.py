@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
 from iconik import Iconik
+from reasons import Reason
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Done:
 
     marked: list[str] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
-    refusals: dict[str, str] = field(default_factory=dict)
+    refusals: dict[str, Reason] = field(default_factory=dict)
 
 
 class Ways:
@@ -121,7 +122,7 @@ def delete(
 
 def _delete_at_once(
     iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str], until: float
-) -> dict[str, str] | None:
+) -> dict[str, Reason] | None:
     """Refusals by id, or None if the file sets are to be deleted one by one."""
     try:
         iconik.delete_file_sets(asset_id, file_set_ids, until=until)
@@ -135,7 +136,7 @@ def _delete_at_once(
         return None
     except IconikRefused as refusal:
         if len(file_set_ids) == 1 or isinstance(refusal, NotPermitted):
-            return dict.fromkeys(file_set_ids, str(refusal))
+            return dict.fromkeys(file_set_ids, refusal.reason)
         # It refuses all for the sake of one. What it wouldn't delete so, no other way must.
         each = [_delete_at_once(iconik, ways, asset_id, [one], until) or {} for one in file_set_ids]
         return {one: refusal for some in each for one, refusal in some.items()}
@@ -153,7 +154,7 @@ def _mark_one_by_one(
         except TokenRejected:
             raise
         except IconikRefused as refusal:
-            done.refusals[each] = str(refusal)
+            done.refusals[each] = refusal.reason
             continue
         if was_there:
             done.marked.append(each)
@@ -211,5 +212,5 @@ def purge_one_by_one(iconik: Iconik, marked: Mapping[str, str], until: float) ->
         except TokenRejected:
             raise
         except IconikRefused as refusal:
-            done.refusals[file_set_id] = str(refusal)
+            done.refusals[file_set_id] = refusal.reason
     return done

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from checksums import Checksum, checksum, disagree
 from matching import Key, key
+from reasons import DISPUTED, WRITTEN_ANEW, Reason
 from records import CLOSED, UNFINISHED, File
 
 Remedy = Literal["none", "wait", "copy"]
@@ -24,12 +25,11 @@ class Doubt(NamedTuple):
     """Why something isn't proven safe.
 
     Attributes:
-        reason: for a person.
         remedy: 'copy' if a copy to B2 may settle it, 'wait' if one seems to be under way, 'none' if
             only a person can help.
     """
 
-    reason: str
+    reason: Reason
     remedy: Remedy
 
 
@@ -65,11 +65,9 @@ class Disputes:
             size != other_size or disagree(digest, other_digest)
             for (size, digest), (other_size, other_digest) in combinations(facts, 2)
         ):
-            name = f"{file.label} on {where}"
-            reason = f"iconik lists {name} more than once, and each time as another file"
-            yield Doubt(reason, "none")
+            yield Doubt(DISPUTED(name=file.label, where=where), "none")
         elif place in self._unfinished:
-            yield Doubt(f"{file.label} is being written anew on {where}", "wait")
+            yield Doubt(WRITTEN_ANEW(name=file.label, where=where), "wait")
 
 
 def _fact(file: File) -> Fact:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from entries import Operation, read_operation
 from ledger import Ledger
 from outcomes import report
+from reasons import Reason
 from tables import LET_GO, assets, copies, is_expanded, jobs, operations, titles, vanished
 from tallies import Tally, add, count
 from turn import writing_in_term
@@ -63,12 +64,13 @@ class Endings:
 
     def fail(self, number: int, failure: str, now_ms: int) -> None:
         """End an operation that came to nothing as a whole, and let go of its assets."""
+        why = Reason.of(failure)
         found = sa.select(operations).where(operations.c.number == number)
         with self._engine.connect() as connection:
             operation = read_operation(connection.execute(found).one())
         # What had ended was counted then.
         has_ended = operation.ended_ms is not None
-        counts = {} if has_ended else self._count(replace(operation, failure=failure))
+        counts = {} if has_ended else self._count(replace(operation, failure=why))
         is_left = assets.c.state.in_(("copying", "left"))
         with writing_in_term(self._engine, self._term) as connection:
             add(connection, counts)
@@ -80,7 +82,7 @@ class Endings:
             connection.execute(
                 sa.update(operations)
                 .where(operations.c.number == number)
-                .values(ended_ms=now_ms, failure=failure)
+                .values(ended_ms=now_ms, failure=why, failure_cause=why.stored)
             )
 
     def sum_up(self, operation_id: str) -> dict[str, Any]:

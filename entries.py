@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from custody import Pair, Safe
 from custom_action import Action
+from reasons import Reason
 from records import ACTIVE, File
 
 # What it was before there were times, ``true``, is read as this.
@@ -19,6 +20,12 @@ STORED = (
     "id", "storage_id", "name", "original_name", "directory_path", "type", "status", "size",
     "checksum",
 )  # fmt: skip
+
+
+def kind_and_id(what: str) -> tuple[str, str]:
+    """The parts of a key under which it is noted why a collection, or the like, was not listed."""
+    kind, _, object_id = what.rpartition(" ")
+    return kind, object_id
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class Operation:
     is_expanded: bool
     recorded_ms: int
     ended_ms: int | None
-    failure: str | None
+    failure: Reason | None
     stop_by: str | None = None
     stop_ms: int | None = None
     retry_of: str | None = None
@@ -156,7 +163,7 @@ class Memo:
         failures: how often in a row iconik gave no usable answer about this asset.
     """
 
-    asked: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, Reason] = field(default_factory=dict)
     unfinished_ms: int | None = None
     deleting: dict[str, Deletion] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
@@ -178,6 +185,11 @@ class Memo:
         """What is stored: only what differs from an empty memo."""
         empty = vars(Memo())
         stored = {name: value for name, value in vars(self).items() if value != empty[name]}
+        if self.asked:
+            stored["asked"] = {
+                name: [said, said.stored] if said.cause else said
+                for name, said in self.asked.items()
+            }
         if self.deleting:
             stored["deleting"] = {each: one.as_json() for each, one in self.deleting.items()}
         return stored
@@ -188,9 +200,13 @@ class Memo:
         known = dict(stored)
         # Of such an earlier version.
         known.pop("versions", None)
+        asked = {
+            name: Reason(said) if isinstance(said, str) else Reason.read(*said)
+            for name, said in known.pop("asked", {}).items()
+        }
         deleting = known.pop("deleting", {})
         begun = {each: Deletion.from_json(each, told) for each, told in deleting.items()}
-        return cls(**known, deleting=begun)
+        return cls(**known, asked=asked, deleting=begun)
 
 
 @dataclass
@@ -198,7 +214,7 @@ class Held:
     """An asset that an operation may touch now, for which of its formats, and who wanted that.
 
     Attributes:
-        outcomes: by format name, the kind and the reason of what was known before.
+        outcomes: by format name, what was known before, as ``outcomes.Outcome.stored``.
         seen: whether the click's own token has read it.
     """
 
@@ -226,7 +242,7 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         is_expanded=row.expanded >= row.clicks,
         recorded_ms=row.recorded_ms,
         ended_ms=row.ended_ms,
-        failure=row.failure,
+        failure=Reason.read(row.failure, row.failure_cause) if row.failure else None,
         stop_by=row.stop_by,
         stop_ms=row.stop_ms,
         retry_of=row.retry_of,

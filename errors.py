@@ -1,12 +1,38 @@
 """Every exception this plugin raises on purpose. None carries a token or a secret."""
 
+from reasons import Cause, Reason
+
 
 class PluginError(Exception):
-    """Anything that this plugin can explain to a person; ``str()`` of it is the explanation."""
+    """Anything that this plugin can explain to a person; ``str()`` of it is the explanation.
+
+    Attributes:
+        cause: what programs go by; None where it makes no difference.
+    """
+
+    cause: Cause | None = None
+
+    @property
+    def reason(self) -> Reason:
+        """The explanation, with its cause."""
+        return Reason(str(self), self.cause)
 
 
 class SettingsError(PluginError):
-    """A setting is missing or malformed; the message names it and says what to do."""
+    """A setting is missing or malformed; the message names it and says what to do.
+
+    Args:
+        subject: what is at fault: as a rule, the variable.
+        problem: what is wrong with it, and what to do, as the rest of a sentence.
+    """
+
+    def __init__(self, subject: str, problem: str) -> None:
+        super().__init__(subject, problem)
+        self.subject = subject
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.problem}"
 
 
 class ClickError(PluginError):
@@ -54,6 +80,8 @@ class IconikError(PluginError):
 class IconikUnavailable(IconikError):
     """iconik gave no usable answer; the same call may well succeed later."""
 
+    cause = Cause.NO_ANSWER
+
 
 class Incomplete(IconikUnavailable):
     """iconik's list holds less than it tells, however often it is read: no evidence of anything."""
@@ -61,6 +89,8 @@ class Incomplete(IconikUnavailable):
 
 class TooLate(IconikUnavailable):
     """It was not asked of iconik: what made it right was so long ago that it may no longer be."""
+
+    cause = Cause.TOO_SLOW
 
 
 class BucketUnavailable(IconikUnavailable):
@@ -73,9 +103,17 @@ class BucketUnavailable(IconikUnavailable):
 class IconikRefused(IconikError):
     """iconik answered that it won't; asking again changes nothing."""
 
+    cause = Cause.REFUSED
+
 
 class NotFound(IconikRefused):
     """iconik knows no such object (404)."""
+
+
+class Contradicted(IconikRefused):
+    """iconik's answer contradicts another of its answers."""
+
+    cause = Cause.UNCLEAR_RECORDS
 
 
 class NotOffered(IconikRefused):
@@ -83,11 +121,30 @@ class NotOffered(IconikRefused):
 
 
 class NotPermitted(IconikRefused):
-    """The token lacks a role or may not see the object (403); the message names the role."""
+    """The token lacks a role or may not see the object (403).
+
+    Args:
+        role: the role that iconik asks for; "" if it isn't known.
+    """
+
+    cause = Cause.NOT_PERMITTED
+
+    def __init__(self, call: str, problem: str, role: str = "") -> None:
+        super().__init__(call, problem)
+        self.args = call, problem, role
+        self.role = role
+
+
+class TokenExpired(IconikRefused):
+    """The click's own token is good no more (401), and no other may take its place for this."""
+
+    cause = Cause.TOKEN_EXPIRED
 
 
 class TokenRejected(IconikRefused):
     """No token at hand is good any more (401)."""
+
+    cause = Cause.TOKEN_REJECTED
 
 
 class OperationFailed(PluginError):

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from entries import Held, Memo, Operation
+from reasons import Reason
 from tables import LET_GO, assets, change_assets, copies, insert_new, operations
 from turn import writing_in_term
 
@@ -120,7 +121,7 @@ class Followed:
                 problem = problems.get(row.asset_id, general)
                 memo = Memo.from_json(row.memo)
                 if problem and copy.format_name in memo.asked:
-                    memo.asked[copy.format_name] = problem
+                    memo.asked[copy.format_name] = Reason.of(problem)
                     changes[row.asset_id] = {"memo": memo.as_json()}
             change_assets(connection, self._number, changes)
             self._settle(connection, batch)

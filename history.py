@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from entries import Operation, read_operation
+from reasons import Reason
 from rivals import Rivals
 from tables import assets, copies, executors, operations, titles, vanished
 
@@ -102,11 +103,12 @@ class History:
                 found[row.number][row.state] = row.assets
         return found
 
-    def unopened(self, number: int, limit: int | None = None) -> list[tuple[str, str]]:
+    def unopened(self, number: int, limit: int | None = None) -> list[tuple[str, Reason]]:
         """The collections and searches of an operation that could not be opened, and why."""
         rows = sa.select(vanished).where(vanished.c.number == number).order_by(vanished.c.what)
         with self._engine.connect() as connection:
-            return [(row.what, row.reason) for row in connection.execute(rows.limit(limit))]
+            found = connection.execute(rows.limit(limit))
+            return [(row.what, Reason.read(row.reason, row.cause)) for row in found]
 
     def unopened_in_all(self, number: int) -> int:
         """How many those are."""

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 import operations_view as view
 from contents import Contents
 from entries import Operation
-from outcomes import LEFT, TROUBLE
+from outcomes import TROUBLE
+from reasons import Cause
 from reported import Asset, Reported
 from tables import LET_GO
 
@@ -45,7 +46,9 @@ class Inspection:
 
     def problems(self) -> Iterator[Row]:
         """Those of ``rows`` that a report has as its problems."""
-        return (row for row in self.rows() if row["kind"] in TROUBLE or row["reason"] == LEFT)
+        for row in self.rows():
+            if row["kind"] in TROUBLE or row["reason"].cause == Cause.LEFT_TO_ICONIK:
+                yield row
 
     def asset(self, asset_id: str) -> dict[str, Any] | None:
         """One asset, as JSON would hold it; None if the operation is not about it."""

@@ -8,19 +8,20 @@ from dataclasses import replace
 
 import audit
 import deletion
+import reasons
 from custody import Unproven, Verdict
 from entries import Deletion, Held
 from errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
 from iconik import Iconik
 from leftovers import Left, Leftovers
-from outcomes import ACCEPTED, Outcome, proof_of
+from outcomes import Outcome, proof_of
 from proving import Removal, judge_again, note, prove, standing_in
+from reasons import Reason, joined
 from records import ACTIVE, DELETED
 from sight import Look, Sight, vanished
 
 # So long after iconik has accepted a deletion it may take to carry it out, in milliseconds.
 CARRIED_OUT_AFTER_MS = 60_000
-EARLIER = "an earlier operation marked it deleted"
 
 
 def resume(removal: Removal, held: Held, now_ms: int) -> Look:
@@ -72,7 +73,7 @@ def _finish(
     held.seen = True
     (verdict,) = proven.verdicts[begun.name]
     if isinstance(verdict, Unproven):
-        reason = f"{verdict.reason}, seen after its file set was marked deleted"
+        reason = verdict.reason + ", seen after its file set was marked deleted"
         look.failures |= restore(removal.iconik, held, {file_set_id: reason})
         return True
     marked, until = {file_set_id: held.asset_id}, proven.sight.until
@@ -82,7 +83,7 @@ def _finish(
         return True
     held.memo.deleting[file_set_id] = note(begun.name, verdict, proven)
     begun = held.memo.deleting[file_set_id]
-    look.outcomes[begun.name] = Outcome("removed", "", proof_of([begun.strength]))
+    look.outcomes[begun.name] = Outcome("removed", reasons.NO_REASON, proof_of([begun.strength]))
     accept(held, file_set_id, now_ms, is_doubted=bool(done.unknown))
     # What comes next may be interrupted, too, and would find nothing that tells of this one.
     removal.claims.note(held, "held", {begun.name: look.outcomes[begun.name]})
@@ -105,7 +106,7 @@ def accept(held: Held, file_set_id: str, now_ms: int, *, is_doubted: bool) -> No
 
 def verified(
     held: Held, file_set_id: str, begun: Deletion, status: str | None, now_ms: int
-) -> dict[str, tuple[str, str]]:
+) -> dict[str, tuple[str, Reason]]:
     """Compare an accepted deletion with what iconik lists now; the memo takes it up.
 
     Args:
@@ -122,16 +123,15 @@ def verified(
         return {}
     del held.memo.deleting[file_set_id]
     audit.still_there(held, file_set_id)
-    reason = f"iconik accepted the deletion, but file set {file_set_id} is still there"
-    return {file_set_id: (begun.name, reason)}
+    return {file_set_id: (begun.name, reasons.STILL_THERE(file_set_id=file_set_id))}
 
 
-def restore(iconik: Iconik, held: Held, reasons: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def restore(iconik: Iconik, held: Held, why: Mapping[str, Reason]) -> dict[str, tuple[str, Reason]]:
     """Restore file sets that are marked deleted, and that must not be purged.
 
     Args:
         held: the asset; its memo keeps only what could not be restored.
-        reasons: why, by file set id.
+        why: by file set id.
 
     Returns:
         By file set id, the format's name and what is to be told.
@@ -141,29 +141,26 @@ def restore(iconik: Iconik, held: Held, reasons: Mapping[str, str]) -> dict[str,
         TokenRejected: iconik accepts no token any more.
     """
     told = {}
-    for file_set_id, reason in reasons.items():
+    for file_set_id, reason in why.items():
         name = held.memo.deleting[file_set_id].name
-        told[file_set_id] = (name, f"{reason}: {_restore(iconik, held, file_set_id)}")
+        told[file_set_id] = (name, _restore(iconik, held, file_set_id, reason))
     return told
 
 
-def _restore(iconik: Iconik, held: Held, file_set_id: str) -> str:
+def _restore(iconik: Iconik, held: Held, file_set_id: str, reason: Reason) -> Reason:
     """What is to be told of a file set that was to be restored."""
     try:
         iconik.restore_file_set(held.asset_id, file_set_id)
     except NotFound:
         del held.memo.deleting[file_set_id]
-        return f"file set {file_set_id} can't be restored, because iconik no longer knows it (404)"
+        return reasons.CANT_BE_RESTORED(reason=reason, file_set_id=file_set_id)
     except TokenRejected:
         raise
     except IconikRefused as refusal:
         if not _is_active(iconik, held.asset_id, file_set_id):
-            return (
-                f"{refusal}; restore file set {file_set_id} from iconik's delete queue before "
-                "iconik empties it"
-            )
+            return reasons.NOT_RESTORED(reason=reason, refusal=refusal, file_set_id=file_set_id)
     del held.memo.deleting[file_set_id]
-    return f"file set {file_set_id} was restored"
+    return reasons.RESTORED(reason.cause, reason=reason, file_set_id=file_set_id)
 
 
 def _is_active(iconik: Iconik, asset_id: str, file_set_id: str) -> bool:
@@ -176,7 +173,7 @@ def _is_active(iconik: Iconik, asset_id: str, file_set_id: str) -> bool:
         return False
 
 
-def give_back(iconik: Iconik, held: Held, reason: str) -> tuple[dict[str, Outcome], bool]:
+def give_back(iconik: Iconik, held: Held, reason: Reason) -> tuple[dict[str, Outcome], bool]:
     """Restore all that is marked deleted of an asset, as far as iconik can be reached.
 
     Args:
@@ -196,7 +193,9 @@ def give_back(iconik: Iconik, held: Held, reason: str) -> tuple[dict[str, Outcom
     return look.outcomes, is_reached
 
 
-def give_back_left(iconik: Iconik, leftovers: Leftovers, left: Iterable[Left], reason: str) -> None:
+def give_back_left(
+    iconik: Iconik, leftovers: Leftovers, left: Iterable[Left], reason: Reason
+) -> None:
     """Restore what operations have left marked deleted, until iconik can't be reached."""
     for each in left:
         held = each.held
@@ -211,7 +210,7 @@ def give_back_left(iconik: Iconik, leftovers: Leftovers, left: Iterable[Left], r
 def unverified(held: Held) -> dict[str, Outcome]:
     """What is told of accepted deletions of which nothing more can be seen."""
     return {
-        each.name: Outcome("removed", ACCEPTED, *held.outcomes[each.name][2:])
+        each.name: Outcome("removed", reasons.ACCEPTED, *held.outcomes[each.name][2:3])
         for each in held.memo.accepted.values()
         if held.outcomes.get(each.name, ("",))[0] == "removed"
     }
@@ -220,10 +219,8 @@ def unverified(held: Held) -> dict[str, Outcome]:
 def tell_failures(look: Look) -> None:
     """Tell of failed deletions, in place of what came of other versions of the same format."""
     for name in {name for name, _ in look.failures.values()}:
-        look.outcomes[name] = Outcome("failed", _joined(look.failures.values(), name))
+        look.outcomes[name] = Outcome(
+            "failed", joined(reason for each, reason in look.failures.values() if each == name)
+        )
         if name in look.doubts:
             look.doubts[name] = look.outcomes[name]
-
-
-def _joined(failures: Iterable[tuple[str, str]], name: str) -> str:
-    return "; ".join(reason for each, reason in failures if each == name)

@@ -23,6 +23,7 @@ from entries import Operation
 from errors import SettingsError, Stopped
 from ledger import Ledger
 from lock import only_one
+from reasons import FAULT, UNREADABLE, Reason
 from recorder import brief
 from schedule import Schedule, Step
 from settings import Settings
@@ -231,8 +232,9 @@ class Term:
         if unreadable:
             # Another host may be able to read them. Newer clicks must not overtake them meanwhile.
             raise SettingsError(
-                f"{len(unreadable)} running operations were recorded with another "
-                "BZ_SHARED_SECRET: set BZ_SHARED_SECRET_PREVIOUS to it; until then none is run"
+                f"{len(unreadable)} running operations",
+                "were recorded with another BZ_SHARED_SECRET: set "
+                "BZ_SHARED_SECRET_PREVIOUS to it; until then none is run",
             )
         for operation in new:
             with logs.about(operation.id):
@@ -256,7 +258,7 @@ class Term:
             click = self._cipher.open(self.endings.ledger.sealed(operation.id))
         except InvalidToken:
             log.error("the click of operation %s can't be read", operation.id)
-            self._fail(operation.id, "its click can't be read any more; click again")
+            self._fail(operation.id, UNREADABLE)
             self.endings.close(operation.id, now_ms())
             return
         begun = (operation.id, click, self._turn)
@@ -293,7 +295,7 @@ class Term:
                 log.warning("iconik's jobs list no longer shows it: %s", name)
             else:
                 log.exception("operation %s met a fault of the plugin's own", operation_id)
-                self._fail(operation_id, f"a fault of the plugin's own ({name}), see its log")
+                self._fail(operation_id, FAULT(error=name))
             return None
 
     def _end(self, operation_id: str, schedule: Schedule) -> None:
@@ -308,7 +310,7 @@ class Term:
             if not rest:
                 del self._active[operation_id]
 
-    def _fail(self, operation_id: str, failure: str) -> None:
+    def _fail(self, operation_id: str, failure: Reason) -> None:
         operation = self.endings.ledger.operation(operation_id)
         if operation:
             self.endings.fail(operation.number, failure, now_ms())

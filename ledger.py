@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from database import writing
 from entries import Memo, Operation, read_operation
 from outcomes import Outcome
+from reasons import Reason
 from schema import adopt, bring_up_to_date
 from tables import (
     CHUNK,
@@ -128,9 +129,12 @@ class Ledger:
                 insert_assets(connection, number, memos)
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(sa.delete(vanished).where(vanished.c.number == number))
-            for what, reason in gone.items():
+            for what, told in gone.items():
+                reason = Reason.of(told)
                 connection.execute(
-                    sa.insert(vanished).values(number=number, what=what, reason=reason)
+                    sa.insert(vanished).values(
+                        number=number, what=what, reason=reason, cause=reason.stored
+                    )
                 )
             inherit_sight(connection, number)
             connection.execute(
@@ -148,14 +152,14 @@ class Ledger:
                 .order_by(assets.c.asset_id)
             )
             for row in rows:
-                found = {name: Outcome(*each) for name, each in row.outcomes.items()}
+                found = {name: Outcome.read(each) for name, each in row.outcomes.items()}
                 yield row.asset_id, Memo.from_json(row.memo), found
 
-    def gone(self, number: int) -> dict[str, str]:
+    def gone(self, number: int) -> dict[str, Reason]:
         """By collection, saved search or playlist of an operation, why it could not be listed."""
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(vanished).where(vanished.c.number == number))
-            return {row.what: row.reason for row in rows}
+            return {row.what: Reason.read(row.reason, row.cause) for row in rows}
 
     def progress(self, number: int) -> dict[str, int]:
         """How many assets of an operation are in each state."""

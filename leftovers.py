@@ -13,10 +13,9 @@ import sqlalchemy as sa
 
 from entries import Held, Memo, Operation
 from outcomes import Outcome, merged
+from reasons import TAKEN_OVER
 from tables import LET_GO, assets, change_assets, operations
 from turn import writing_in_term
-
-TAKEN_OVER = "its deletion was not finished, and is left to a newer click"
 
 
 def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[Any]) -> set[str]:

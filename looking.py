@@ -22,10 +22,11 @@ from deletion import Ways
 from entries import Held
 from errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from iconik import MOST_COPIES_A_CALL, Iconik
-from interrupted import EARLIER, give_back
+from interrupted import give_back
 from outcomes import Outcome, given_up
 from proving import Removal
 from purging import Marked
+from reasons import EARLIER, Reason
 from records import File
 from remove import look_to_remove, note_purge
 from settings import Settings
@@ -242,7 +243,7 @@ class Looks:
             except TokenRejected:
                 raise
             except IconikRefused as refusal:
-                look = Look(self._give_up(held, str(refusal)))
+                look = Look(self._give_up(held, refusal.reason))
         if look.is_being_copied:
             return look
         if look.marked:
@@ -288,7 +289,7 @@ class Looks:
         else:
             self._claims.note(held, "done", look.outcomes)
 
-    def _give_up(self, held: Held, reason: str) -> dict[str, Outcome]:
+    def _give_up(self, held: Held, reason: Reason) -> dict[str, Outcome]:
         """Restore what is marked deleted of an asset that is given up; returns its outcomes."""
         restored, _ = give_back(self._iconik, held, reason)
         return {**given_up(held.formats, held.memo.unfinished, reason), **restored}
@@ -318,7 +319,7 @@ class Looks:
                     held, self._clock.now_ms() + min(2**held.memo.failures * 1000, LATEST_RETRY_MS)
                 )
             else:
-                reason = f"{error}, {most} times over"
+                reason = error.reason + f", {most} times over"
                 self._claims.note(held, "done", self._give_up(held, reason))
 
     def _let_go(

@@ -33,6 +33,7 @@ from leftovers import Leftovers
 from looking import CONNECTIONS, Looks, Means
 from outcomes import in_words
 from pacing import Pacer
+from reasons import ENDED, OUTAGE, Reason
 from schedule import Step
 from selection import Selection
 from settings import Settings
@@ -52,7 +53,6 @@ STOP_INTERVAL = 2.0
 # While other operations are in the way, so often it is seen whether they have let go.
 LET_GO_INTERVAL = 1.0
 PROBLEMS_LOGGED = 20
-ENDED = "the operation ended before its deletion was finished"
 
 
 class Operations:
@@ -275,10 +275,10 @@ class Run:
                 log.warning("%s; going on when iconik is back", error)
             self._outage = error
             if self._clock.now_ms() - self._heard_ms > self._timeout_ms:
-                self._fail(f"iconik gave no usable answer for too long: {error}")
+                self._fail(OUTAGE(error=error))
             return False
         except (IconikRefused, OperationFailed) as error:
-            self._fail(str(error))
+            self._fail(error.reason)
             return False
         except StopRequested:
             return True
@@ -323,7 +323,7 @@ class Run:
             raise LookupError(f"operation {self._id} is not in the ledger")
         return operation
 
-    def _fail(self, failure: str) -> None:
+    def _fail(self, failure: Reason) -> None:
         give_back_left(self._iconik, self._leftovers, self._leftovers.of(self._number), ENDED)
         self._endings.fail(self._number, failure, now_ms())
 

@@ -9,7 +9,8 @@ from custom_action import TITLES
 from entries import Operation
 from history import CopyJob
 from outcomes import COUNTED, in_words, left_over, proofs_in_words, told_time
-from remedies import about_failure, what_to_do
+from reasons import Reason
+from remedies import what_to_do
 from reported import Asset
 from tables import LET_GO
 
@@ -136,7 +137,7 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         "is_final": not is_running and operation.counts is not None,
         "can_be_tried_again": not is_running and _is_worth_trying(told, moment.unopened),
         "unopened": moment.unopened,
-        "what_to_do": about_failure(operation.failure) if operation.failure else None,
+        "what_to_do": what_to_do("failed", operation.failure.cause) if operation.failure else None,
         "b2_storage_id": operation.b2_storage_id,
         "ll_storage_id": operation.ll_storage_id,
         "waits_for": list(_waits(operation, moment)) if is_running else [],
@@ -188,14 +189,14 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
     """Rows of ``COLUMNS``, one or more for each format of some assets."""
     places = {name: place for place, name in enumerate(operation.formats)}
     for asset in assets:
-        rows: list[tuple[str, str, str]] = [
+        rows: list[tuple[str, str, Reason]] = [
             (name, outcome.kind, outcome.reason)
             for name, outcome in asset.outcomes.items()
             if name in places
         ]
         if operation.ended_ms is None:
             rows += [
-                (name, "under way", UNDER_WAY.get(asset.state, ""))
+                (name, "under way", Reason(UNDER_WAY.get(asset.state, "")))
                 for name in operation.formats
                 if name not in asset.outcomes
             ]
@@ -205,14 +206,14 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
             yield _row(asset.asset_id, name, kind, reason)
 
 
-def unopened_rows(unopened: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+def unopened_rows(unopened: Iterable[tuple[str, Reason]]) -> Iterator[dict[str, Any]]:
     """Such a row for each collection, saved search or playlist that could not be opened."""
     for what, reason in unopened:
         yield _row(what, None, "failed", reason)
 
 
-def _row(subject: str, name: str | None, kind: str, reason: str) -> dict[str, Any]:
-    cells = (subject, name, kind, reason, what_to_do(kind, reason))
+def _row(subject: str, name: str | None, kind: str, reason: Reason) -> dict[str, Any]:
+    cells = (subject, name, kind, reason, what_to_do(kind, reason.cause))
     return dict(zip(COLUMNS, cells, strict=True))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from custom_action import TITLES
 from entries import Deletion, Memo, Operation
+from reasons import LEFT, NO_REASON, NOT_COME_TO, UNFINISHED, Cause, Reason, joined
 
 Kind = Literal[
     "copied",  # asked for, and seen to be on LucidLink
@@ -29,11 +30,15 @@ PROOFS = {
     "by_records": "of them by iconik's records alone",
 }
 HIDE_NOTHING = {"removed": ("absent", "superseded"), "copied": ("there", "superseded")}
-ACCEPTED = "iconik accepted the deletion; that it was carried out could not be verified"
 # What is added to a proof that rests on iconik's records because B2 was not asked.
 BY_RECORDS = ", by records alone"
-LEFT = "its copy was asked for, and is left to iconik, whose jobs list shows what becomes of it"
-NOT_COME_TO = "not started: the operation ended before"
+# How reports count what is stored of a proof.
+COUNTED_AS = {
+    "checksum": ("by_checksum",),
+    "size": ("by_size",),
+    f"checksum{BY_RECORDS}": ("by_checksum", "by_records"),
+    f"size{BY_RECORDS}": ("by_size", "by_records"),
+}
 TROUBLE = frozenset({"kept", "failed", "vanished"})
 
 
@@ -41,13 +46,25 @@ class Outcome(NamedTuple):
     """What came of one format of one asset.
 
     Attributes:
-        reason: why, as a sentence, where that needs saying.
+        reason: why, where that needs saying.
         proof: what proved it safe if it was removed, from ``proof_of``; "" if that isn't known.
     """
 
     kind: Kind
-    reason: str = ""
+    reason: Reason = NO_REASON
     proof: str = ""
+
+    @classmethod
+    def read(cls, stored: Sequence[Any]) -> "Outcome":
+        """Read what ``stored`` made, be it that of an earlier version, which stored no cause."""
+        kind, text, proof, cause = (*stored, "", "")[:4]
+        return cls(kind, Reason.read(text, cause), proof)
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """What the ledger keeps: kind, sentence, proof and cause, but for empty ones at the end."""
+        every = (self.kind, self.reason, self.proof, self.reason.stored)
+        return every if every[3] else every[:3] if every[2] else every[:2]
 
 
 def proof_of(proofs: Iterable[tuple[bool, bool]]) -> str:
@@ -72,12 +89,12 @@ def merged(
     for name, outcome in now.items():
         was = both.get(name, ("", ""))[0]
         if outcome.kind not in HIDE_NOTHING.get(was, ()):
-            both[name] = tuple(outcome) if outcome.proof else outcome[:2]
+            both[name] = outcome.stored
     return both
 
 
 def given_up(
-    formats: Iterable[str], deleting: Mapping[str, Deletion], reason: str
+    formats: Iterable[str], deleting: Mapping[str, Deletion], reason: Reason
 ) -> dict[str, Outcome]:
     """The outcomes of an asset that is given up, by format.
 
@@ -88,21 +105,14 @@ def given_up(
     """
     reasons = dict.fromkeys(formats, reason)
     for file_set_id, begun in deleting.items():
-        reasons[begun.name] = f"{reasons.get(begun.name, reason)}; {unfinished(file_set_id)}"
+        both = reasons.get(begun.name, reason), UNFINISHED(file_set_id=file_set_id)
+        reasons[begun.name] = joined(both)
     return {name: Outcome("failed", reason) for name, reason in reasons.items()}
-
-
-def unfinished(file_set_id: str) -> str:
-    """What is told of a deletion that has begun, and was not brought to its end."""
-    return (
-        f"its deletion was not finished: file set {file_set_id} may be in iconik's delete queue: "
-        "restore it there before iconik empties the queue, or click again"
-    )
 
 
 def left_over(
     operation: Operation, memo: Memo, outcomes: Mapping[str, Outcome]
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[tuple[str, str, Reason]]:
     """What an operation that has ended left of an asset, besides its outcomes.
 
     Returns:
@@ -112,10 +122,10 @@ def left_over(
     names = set()
     for file_set_id, begun in memo.unfinished.items():
         names.add(begun.name)
-        told = outcomes.get(begun.name, ("", ""))[1]
+        told = outcomes[begun.name].reason if begun.name in outcomes else NO_REASON
         # There it may be told why, and what to do.
-        if "delete queue" not in told or f"file set {file_set_id} " not in told:
-            yield begun.name, "failed", unfinished(file_set_id)
+        if told.cause != Cause.HALF_DELETED or file_set_id not in told:
+            yield begun.name, "failed", UNFINISHED(file_set_id=file_set_id)
     for name in operation.formats:
         if name not in outcomes and name not in names:
             yield name, "undone", LEFT if name in memo.asked else NOT_COME_TO
@@ -150,9 +160,7 @@ def report(
         counts["assets"] += 1
         for name, (kind, reason, proof) in sorted(outcomes.items()):
             counts[kind] += 1
-            if proof:
-                counts[f"by_{proof.removesuffix(BY_RECORDS)}"] += 1
-                counts["by_records"] += proof.endswith(BY_RECORDS)
+            counts.update(COUNTED_AS.get(proof, ()))
             if kind in TROUBLE:
                 problems.append(_problem(asset_id, name, kind, reason))
         left = list(left_over(operation, memo, outcomes)) if has_ended else []
@@ -162,7 +170,9 @@ def report(
         counts["failed"] += len({name for name, kind, _ in left if kind == "failed"} - failed)
         counts["undone"] += any(kind == "undone" for _, kind, _ in left)
         # That it came to nothing for most of its assets is one thing, and not many.
-        problems += [_problem(asset_id, *each) for each in left if each[2] != NOT_COME_TO]
+        problems += [
+            _problem(asset_id, *each) for each in left if each[2].cause != Cause.NOT_STARTED
+        ]
     problems += [_problem(what, None, "failed", reason) for what, reason in gone.items()]
     return {
         "operation_id": operation.id,

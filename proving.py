@@ -14,6 +14,7 @@ from custody import Pair, Safe, Unproven, Verdict, judge, proven_by_size_alone
 from deletion import Ways
 from entries import Deletion
 from iconik import Iconik
+from reasons import ANOTHER_TWIN, NO_LONGER_HERE, NOT_NOTED
 from records import ACTIVE
 from shared_paths import guard_shared_paths
 from sight import Sight, see
@@ -153,19 +154,17 @@ def judge_again(
     """
     files, proof = sight.files, deletion.proof
     if not any(file.file_set_id == file_set_id for file in files):
-        reason = "iconik no longer lists its files, and what proved them safe was not noted"
-        return Unproven(file_set_id, reason, "none")
+        return Unproven(file_set_id, NOT_NOTED, "none")
     format_ids = {file.format_id for file in files if file.file_set_id == file_set_id}
     verdicts = [each for one in format_ids for each in judge(one, files, *storages)]
     mine = next((each for each in verdicts if each.file_set_id == file_set_id), None)
     if mine is None:
-        return Unproven(file_set_id, "it is no longer on LucidLink", "none")
+        return Unproven(file_set_id, NO_LONGER_HERE, "none")
     if isinstance(mine, Safe) and proof is not None:
         other = _facts(mine.pairs) ^ _facts(proof.pairs)
         if other:
             name = min(name for _, _, name, *_ in other)
-            reason = f"{name} on B2 is no longer the file that proved it safe"
-            return Unproven(file_set_id, reason, "none")
+            return Unproven(file_set_id, ANOTHER_TWIN(name=name), "none")
     return mine
 
 

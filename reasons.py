@@ -1,71 +1,139 @@
-"""Kinds of reasons: a few fixed words for what a report says in many. Pure.
+"""Why something came to nothing: a cause, which programs go by, and a sentence, for people. Pure.
 
-A metric has a row for each value of its labels, so a label must not hold a sentence with a file's
-name. What a sentence is about doesn't matter here; only that like ones count as one.
+Every sentence of a report is built here. Metrics, advice and decisions depend on its cause alone.
 """
 
-from outcomes import Outcome
+from collections.abc import Iterable
+from enum import Enum
+from typing import NamedTuple
 
+
+class Cause(Enum):
+    """What a reason is about: the value of a metric's label, and what is stored.
+
+    Of several reasons, the first of these tells the most.
+    """
+
+    HALF_DELETED = "half_deleted"
+    NOT_RESTORED = "not_restored"
+    NOT_DELETED = "not_deleted"
+    UNVERIFIED = "unverified"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - no token
+    NOT_PERMITTED = "not_permitted"
+    TOO_SLOW = "too_slow"
+    NO_ANSWER = "no_answer"
+    SHARED_FILE = "shared_file"
+    LOST_IN_BUCKET = "lost_in_bucket"
+    NOT_CONFIRMED = "not_confirmed"
+    DIFFERS = "differs"
+    CHECKSUMS = "checksums"
+    SEQUENCE = "sequence"
+    STORAGE_CLOSED = "storage_closed"
+    COPY_FAILED = "copy_failed"
+    BAD_COPY = "bad_copy"
+    LOST = "lost"
+    NO_SOURCE = "no_source"
+    BEING_WRITTEN = "being_written"
+    UNCLEAR_RECORDS = "unclear_records"
+    REFUSED = "refused"
+    BAD_TWIN = "bad_twin"
+    BAD_FILE = "bad_file"
+    LEFT_OUT = "left_out"
+    RESTORED = "restored"
+    # These have outcomes of their own.
+    WAS_MISSING = "was_missing"
+    NEWER_CLICK = "newer_click"
+    VANISHED = "vanished"
+    # No format of an asset has one of these: they are about its lack of an outcome, or about whole
+    # operations.
+    LEFT_TO_ICONIK = "left_to_iconik"
+    NOT_STARTED = "not_started"
+    TOKEN_REJECTED = "token_rejected"  # noqa: S105 - no token
+    FAULT = "fault"
+
+    def __call__(self, text: str) -> "Sentence":
+        """A sentence with this cause."""
+        return Sentence(self, text)
+
+
+# What a metric shows of a reason without a cause: an earlier version stored none.
 OTHER = "other"
-HALF_DELETED = "half_deleted"
-RESTORED = "restored"
-WAS_MISSING = "was_missing"
-UNVERIFIED = "unverified"
-# The first part that is in the sentence tells; the most telling ones are first.
-KINDS: tuple[tuple[str, str], ...] = (
-    ("though its files are listed", "unclear_records"),
-    ("were already missing from LucidLink", WAS_MISSING),
-    ("iconik's delete queue", HALF_DELETED),
-    ("can't be restored", "not_restored"),
-    ("is still there", "not_deleted"),
-    ("could not be verified", UNVERIFIED),
-    ("the click's token has expired", "token_expired"),
-    ("does not permit it", "not_permitted"),
-    ("had to wait for so long", "too_slow"),
-    (" times over", "no_answer"),
-    ("could not be read completely", "no_answer"),
-    ("also belongs to another file set", "shared_file"),
-    ("is gone from B2", "lost_in_bucket"),
-    ("differs on B2", "lost_in_bucket"),
-    ("is not confirmed by B2", "not_confirmed"),
-    ("differs from its master", "differs"),
-    ("cannot be compared", "checksums"),
-    ("no checksum on both sides", "checksums"),
-    ("in a single record", "sequence"),
-    ("nothing can be copied there", "storage_closed"),
-    ("though a copy to B2 was asked for", "copy_failed"),
-    ("the copy to LucidLink ended", "copy_failed"),
-    (" arrived on LucidLink", "bad_copy"),
-    ("did not arrive on LucidLink", "bad_copy"),
-    ("nothing can be copied: ", "lost"),
-    ("no storage has complete files", "no_source"),
-    ("a newer click took over", "newer_click"),
-    ("knows the asset no more", "vanished"),
-    ("is still being written", "being_written"),
-    ("is being written anew", "being_written"),
-    ("iconik lists", "unclear_records"),
-    ("iconik counts", "unclear_records"),
-    ("iconik doesn't say", "unclear_records"),
-    ("no such thing (404), though", "unclear_records"),
-    ("could not ", "refused"),
-    (" on B2", "bad_twin"),
-    (" on LucidLink", "bad_file"),
-    ("is no ordinary file", "bad_file"),
-    ("left out: ", "left_out"),
-    ("was restored", RESTORED),
-    ("its deletion was not finished", RESTORED),
-)
+OF_TROUBLE = tuple(Cause)[: tuple(Cause).index(Cause.WAS_MISSING)]
 
 
-def kind_of(outcome: Outcome) -> str:
-    """The kind of an outcome's reason: one of a few words; "" where it has none."""
-    if not outcome.reason:
-        return ""
-    return next((kind for part, kind in KINDS if part in outcome.reason), OTHER)
+class Reason(str):
+    """A sentence with its cause. It is shown, compared and stored like any other text.
+
+    Args:
+        cause: None for a sentence that an earlier version has stored, or that needs no cause.
+    """
+
+    __slots__ = ("cause",)
+    cause: Cause | None
+
+    def __new__(cls, text: str = "", cause: Cause | None = None) -> "Reason":
+        """Make one; ``Sentence`` does, as a rule."""
+        made = super().__new__(cls, text)
+        made.cause = cause
+        return made
+
+    @classmethod
+    def of(cls, text: str) -> "Reason":
+        """A text as a reason; one that is a reason keeps its cause."""
+        return text if isinstance(text, Reason) else cls(text)
+
+    @classmethod
+    def read(cls, text: str, stored: str | None) -> "Reason":
+        """A reason as it was stored.
+
+        Args:
+            stored: the value of its cause; None or "" if there is none.
+        """
+        return cls(text, Cause(stored) if stored else None)
+
+    def __add__(self, rest: str) -> "Reason":
+        """The same reason with more words."""
+        return Reason(f"{self}{rest}", self.cause)
+
+    @property
+    def stored(self) -> str:
+        """The value of its cause, to be stored beside the text; "" if it has none."""
+        return self.cause.value if self.cause else ""
+
+    @property
+    def label(self) -> str:
+        """Its cause for a metric, whose labels must have few values; "" for an empty reason."""
+        return self.stored or (OTHER if self else "")
+
+
+NO_REASON = Reason()
+
+
+class Sentence(NamedTuple):
+    """A sentence of a report, with gaps for its values."""
+
+    cause: Cause
+    text: str
+
+    def __call__(self, cause: Cause | None = None, /, **values: object) -> Reason:
+        """The reason with these values.
+
+        Args:
+            cause: takes the place of the usual one, where a value explains more.
+            values: by the name of their gap.
+        """
+        return Reason(self.text.format(**values), cause or self.cause)
+
+
+def joined(reasons: Iterable[Reason]) -> Reason:
+    """Several reasons as one, with the cause that tells the most."""
+    every = list(reasons)
+    causes = [each.cause for each in every if each.cause]
+    return Reason("; ".join(every), min(causes, key=list(Cause).index, default=None))
 
 
 def expected(action: str) -> tuple[tuple[str, str], ...]:
-    """What may come of a format of an asset: pairs of an outcome's kind and the kind of its reason.
+    """What may come of a format of an asset: pairs of an outcome's kind and its reason's label.
 
     Args:
         action: 'add' or 'remove'.
@@ -73,18 +141,149 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
     is_add = action == "add"
     done = ("copied", "there", "without") if is_add else ("removed", "absent", "without")
     trouble = ("failed",) if is_add else ("kept", "failed")
-    # Those that have an outcome of their own.
-    own = (("vanished", "vanished"), ("superseded", "newer_click"))
-    causes = dict.fromkeys((*(kind for _, kind in KINDS), OTHER))
-    for cause in (*(cause for _, cause in own), UNVERIFIED, WAS_MISSING):
-        del causes[cause]
+    own = (
+        (("there", Cause.RESTORED),)
+        if is_add
+        else (("removed", Cause.UNVERIFIED), ("removed", Cause.WAS_MISSING))
+    )
+    labels = [each.value for each in OF_TROUBLE if each != Cause.UNVERIFIED]
     return (
         *((kind, "") for kind in done),
-        *(
-            (("there", RESTORED),)
-            if is_add
-            else (("removed", UNVERIFIED), ("removed", WAS_MISSING))
-        ),
-        *own,
-        *((kind, cause) for kind in trouble for cause in causes),
+        *((kind, cause.value) for kind, cause in own),
+        ("vanished", Cause.VANISHED.value),
+        ("superseded", Cause.NEWER_CLICK.value),
+        *((kind, label) for kind in trouble for label in (*labels, OTHER)),
     )
+
+
+# What stands on LucidLink and on B2
+
+STILL_WRITTEN = Cause.BEING_WRITTEN("{name} is still being written on LucidLink ({status})")
+WRITTEN_ANEW = Cause.BEING_WRITTEN("{name} is being written anew on {where}")
+NO_ORDINARY_FILE = Cause.BAD_FILE("{name} is no ordinary file but {type}")
+BAD_STATUS_HERE = Cause.BAD_FILE("{name} is {status} on LucidLink")
+BAD_SIZE_HERE = Cause.BAD_FILE("{name} has {size} on LucidLink")
+NO_LONGER_HERE = Cause.BAD_FILE("it is no longer on LucidLink")()
+OF_NO_FORMAT = Cause.BAD_FILE(
+    "{name} is on LucidLink, but iconik does not list the format that it belongs to: see in iconik "
+    "whether it is this one"
+)
+NO_TWIN = Cause.BAD_TWIN("{name} has no twin on B2")
+UNFINISHED_TWIN = Cause.BAD_TWIN("{name} isn't finished on B2 ({status})")
+BAD_STATUS_THERE = Cause.BAD_TWIN("{name} is {status} on B2")
+BAD_SIZE_THERE = Cause.BAD_TWIN("{name} has {size} on B2")
+ANOTHER_TWIN = Cause.BAD_TWIN("{name} on B2 is no longer the file that proved it safe")
+DIFFERS = Cause.DIFFERS("{name} differs from its master: {what}{here} on LucidLink, {there} on B2")
+UNCLEAR_CHECKSUMS = Cause.CHECKSUMS(
+    "the checksums of {name} cannot be compared, as their algorithms are not known: checksum "
+    "{here} on LucidLink, {there} on B2"
+)
+NO_CHECKSUM = Cause.CHECKSUMS(
+    "{name} has no checksum on both sides to compare, and REQUIRE_CHECKSUM is set"
+)
+ONE_RECORD = Cause.SEQUENCE(
+    "{name} on {where} is an image sequence in a single record, which can't prove each of its "
+    "frames"
+)
+SHARED = Cause.SHARED_FILE("{name} also belongs to another file set on LucidLink ({which}), {why}")
+LOST = Cause.LOST("{reason}, and nothing can be copied: {name} is MISSING on LucidLink")
+ALREADY_MISSING = Cause.WAS_MISSING("its files were already missing from LucidLink")()
+
+# What iconik says in two ways, or not at all
+
+NO_FILE_SET = Cause.UNCLEAR_RECORDS("iconik doesn't say which file set it belongs to")()
+MIXED_FILE_SET = Cause.UNCLEAR_RECORDS(
+    "iconik lists files of other formats or storages in it, too"
+)()
+NO_FILE = Cause.UNCLEAR_RECORDS("iconik lists no file of it on LucidLink")()
+EMPTY_DIRECTORY = Cause.UNCLEAR_RECORDS("iconik lists no file in its directory {name} on LucidLink")
+NO_NAME = Cause.UNCLEAR_RECORDS("iconik doesn't say the name of one of its files on LucidLink")()
+TWICE = Cause.UNCLEAR_RECORDS("iconik lists {name} twice on LucidLink")
+DISPUTED = Cause.UNCLEAR_RECORDS(
+    "iconik lists {name} on {where} more than once, and each time as another file"
+)
+QUEUED_AND_LISTED = Cause.UNCLEAR_RECORDS(
+    "file set {file_set_id} is in iconik's delete queue, though its files are listed as {status} "
+    "ones"
+)
+OTHER_STATUS = Cause.UNCLEAR_RECORDS(
+    "iconik lists file set {file_set_id} as {status}, and its files as {told} ones"
+)
+OTHER_COUNT = Cause.UNCLEAR_RECORDS(
+    "iconik counts {count:,} files in file set {file_set_id}, and lists {listed:,}"
+)
+
+# What B2 says
+
+GONE_FROM_BUCKET = Cause.LOST_IN_BUCKET(
+    "{name} is gone from B2: iconik lists {listed}, but the bucket has {gone}"
+)
+OTHER_SIZE_IN_BUCKET = Cause.LOST_IN_BUCKET(
+    "{name} differs on B2: iconik lists {listed}, but the bucket has {held}"
+)
+OTHER_SHA1_IN_BUCKET = Cause.LOST_IN_BUCKET(
+    "{name} differs on B2: SHA-1 {known} {where}, but {held} in the bucket"
+)
+NOT_CONFIRMED = Cause.NOT_CONFIRMED("{name} is not confirmed by B2: {problem}")
+
+# Copies
+
+STORAGE_CLOSED = Cause.STORAGE_CLOSED("{reason}, and {obstacle}")
+COPY_TO_B2_ENDED = Cause.COPY_FAILED("{reason}, though a copy to B2 was asked for and ended{told}")
+COPY_TO_LUCIDLINK_ENDED = Cause.COPY_FAILED(
+    "the copy to LucidLink ended, but the file {state}{told}"
+)
+NOT_ARRIVED = Cause.BAD_COPY("{name} did not arrive on LucidLink")
+ARRIVED_IN_PART = Cause.BAD_COPY("{name}: {here} of {there} arrived on LucidLink")
+ARRIVED_LARGER = Cause.BAD_COPY(
+    "{name} arrived on LucidLink with {here}, and has {there} at its source"
+)
+ARRIVED_OTHERWISE = Cause.BAD_COPY(
+    "{name} arrived on LucidLink with another checksum: {here}, and {there} at its source"
+)
+NO_SOURCE = Cause.NO_SOURCE(
+    "no storage has complete files of it that could be copied to LucidLink"
+)()
+LEFT = Cause.LEFT_TO_ICONIK(
+    "its copy was asked for, and is left to iconik, whose jobs list shows what becomes of it"
+)()
+
+# Deletions
+
+ACCEPTED = Cause.UNVERIFIED(
+    "iconik accepted the deletion; that it was carried out could not be verified"
+)()
+STILL_THERE = Cause.NOT_DELETED(
+    "iconik accepted the deletion, but file set {file_set_id} is still there"
+)
+UNFINISHED = Cause.HALF_DELETED(
+    "its deletion was not finished: file set {file_set_id} may be in iconik's delete queue: "
+    "restore it there before iconik empties the queue, or click again"
+)
+TAKEN_OVER = Cause.RESTORED("its deletion was not finished, and is left to a newer click")()
+RESTORED = Cause.RESTORED("{reason}: file set {file_set_id} was restored")
+CANT_BE_RESTORED = Cause.NOT_RESTORED(
+    "{reason}: file set {file_set_id} can't be restored, because iconik no longer knows it (404)"
+)
+NOT_RESTORED = Cause.HALF_DELETED(
+    "{reason}: {refusal}; restore file set {file_set_id} from iconik's delete queue before iconik "
+    "empties it"
+)
+NOT_NOTED = Cause.RESTORED(
+    "iconik no longer lists its files, and what proved them safe was not noted"
+)()
+EARLIER = Cause.RESTORED("an earlier operation marked it deleted")()
+ENDED = Cause.RESTORED("the operation ended before its deletion was finished")()
+
+# Clicks and operations
+
+TAKEN_BY_NEWER = Cause.NEWER_CLICK("a newer click took over")()
+VANISHED = Cause.VANISHED("iconik knows the asset no more")()
+NOT_COME_TO = Cause.NOT_STARTED("not started: the operation ended before")()
+OUTAGE = Cause.NO_ANSWER("iconik gave no usable answer for too long: {error}")
+UNREADABLE = Cause.FAULT("its click can't be read any more; click again")()
+FAULT = Cause.FAULT("a fault of the plugin's own ({error}), see its log")
+NOT_LISTED = Cause.NO_ANSWER(
+    "{error}, {times} times over, so {done}: click again when iconik lists it"
+)
+OTHERS_LEFT_OUT = Cause.LEFT_OUT("{count:,} of the {listed:,} results {are} left out: {types}")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import deletion
+import reasons
 from custody import Safe, Unproven, Verdict, judge, wanted_formats
 from deletion import Done
 from entries import Held
@@ -13,12 +14,6 @@ from proving import Proven, Removal, note, prove
 from records import DELETED
 from shared_paths import unlisted
 from sight import Look, Patience, Sight, vanished
-
-ALREADY_MISSING = "its files were already missing from LucidLink"
-OF_NO_FORMAT = (
-    "is on LucidLink, but iconik does not list the format that it belongs to: see in iconik "
-    "whether it is this one"
-)
 
 
 def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:
@@ -97,7 +92,9 @@ def _weigh(
     said = held.memo.asked.get(name)
     if not doubts:
         proof = proof_of(note(name, each, proven).strength for each in safe)
-        reason = ALREADY_MISSING if all(each.was_missing for each in safe) else ""
+        reason = (
+            reasons.ALREADY_MISSING if all(each.was_missing for each in safe) else reasons.NO_REASON
+        )
         look.outcomes[name] = Outcome("removed", reason, proof)
     elif any(each.remedy == "none" for each in doubts):
         reason = next(each.reason for each in doubts if each.remedy == "none")
@@ -107,12 +104,13 @@ def _weigh(
     ):
         look.is_unfinished = True
     elif said is None and obstacle:
-        look.outcomes[name] = Outcome("kept", f"{doubts[0].reason}, and {obstacle}")
+        closed = reasons.STORAGE_CLOSED(reason=doubts[0].reason, obstacle=obstacle)
+        look.outcomes[name] = Outcome("kept", closed)
     elif said is None:
         look.copies.append(name)
     else:
         told = f": {said}" if said else ""
-        reason = f"{doubts[0].reason}, though a copy to B2 was asked for and ended{told}"
+        reason = reasons.COPY_TO_B2_ENDED(said.cause, reason=doubts[0].reason, told=told)
         look.doubts[name] = Outcome("kept", reason)
 
 
@@ -134,9 +132,9 @@ def _tell_absent(
     }
     for name in names:
         if any(each.id in there for each in wanted_formats(sight.formats, name)):
-            look.outcomes[name] = Outcome("kept", "iconik lists no file of it on LucidLink")
+            look.outcomes[name] = Outcome("kept", reasons.NO_FILE)
         elif strange:
-            look.outcomes[name] = Outcome("kept", f"{strange[0].label} {OF_NO_FORMAT}")
+            look.outcomes[name] = Outcome("kept", reasons.OF_NO_FORMAT(name=strange[0].label))
         else:
             look.outcomes[name] = Outcome("absent")
 

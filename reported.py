@@ -136,7 +136,7 @@ class Reported:
                     row.state,
                     row.due_ms,
                     Memo.from_json(row.memo),
-                    {name: Outcome(*each) for name, each in row.outcomes.items()},
+                    {name: Outcome.read(each) for name, each in row.outcomes.items()},
                     after.is_problem,
                 )
                 for row in connection.execute(chosen)

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from custom_action import CustomAction
-from entries import Operation, Retry
+from entries import Operation, Retry, kind_and_id
 from errors import RetryError
 from ledger import Ledger
 from recorder import Recorder
@@ -74,7 +74,7 @@ def _undone(engine: sa.Engine, operation: Operation, click: CustomAction) -> Cus
             for name in operation.formats
         )
     ]
-    unopened = ledger.gone(operation.number)
+    unopened = [kind_and_id(what) for what in ledger.gone(operation.number)]
     return replace(
         click,
         context="BULK",
@@ -116,6 +116,6 @@ def _numbers(since: Sequence[sa.Row[Any]]) -> list[int]:
     return [row.number for row in since]
 
 
-def _named(unopened: dict[str, str], kind: str) -> tuple[str, ...]:
+def _named(unopened: Sequence[tuple[str, str]], kind: str) -> tuple[str, ...]:
     """The ids of the collections, or saved searches, that could not be opened."""
-    return tuple(what.removeprefix(f"{kind} ") for what in unopened if what.startswith(f"{kind} "))
+    return tuple(object_id for each, object_id in unopened if each == kind)

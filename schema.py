@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from errors import SettingsError
-from tables import assets, executors, metadata, operations, schema
+from tables import assets, executors, metadata, operations, schema, vanished
 
 # The columns that each version from the second on has added. They have defaults or may be empty, so
 # that a row from before is a good one; what else a version changes would need more than this.
@@ -23,7 +23,13 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
     ),
     # And a version that stores another kind of memo, which an older one can't read.
     (assets.c.seen,),
-    (operations.c.sealed, operations.c.closed_ms),
+    # And a version that runs operations without DBOS, and stores the causes of outcomes.
+    (
+        operations.c.sealed,
+        operations.c.closed_ms,
+        operations.c.failure_cause,
+        vanished.c.cause,
+    ),
 )
 VERSION = len(ADDED) + 1
 # Up to this version a library, DBOS, held the clicks, and when they had been brought to their end.
@@ -44,8 +50,9 @@ def bring_up_to_date(connection: sa.Connection) -> None:
     version = connection.execute(sa.select(sa.func.max(schema.c.version))).scalar() or 1
     if version > VERSION:
         raise SettingsError(
-            f"DATABASE_URL is a database of a newer version of this service ({version}; this one "
-            f"knows {VERSION}): run that one, or give this one another database"
+            "DATABASE_URL",
+            f"is a database of a newer version of this service ({version}; this one "
+            f"knows {VERSION}): run that one, or give this one another database",
         )
     for columns in ADDED[version - 1 :]:
         for column in columns:
@@ -56,8 +63,9 @@ def bring_up_to_date(connection: sa.Connection) -> None:
         lacking = {column.name for column in table.columns} - _columns(connection, table.name)
         if lacking:
             raise SettingsError(
-                f"DATABASE_URL is a database whose table {table.name} lacks "
-                f"{', '.join(sorted(lacking))}: it was not made by this service; give it another"
+                "DATABASE_URL",
+                f"is a database whose table {table.name} lacks "
+                f"{', '.join(sorted(lacking))}: it was not made by this service; give it another",
             )
         for index in table.indexes:
             index.create(connection, checkfirst=True)

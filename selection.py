@@ -9,6 +9,7 @@ from custom_action import CustomAction
 from errors import IconikRefused, IconikUnavailable, Incomplete, NotFound, TokenRejected
 from iconik import Iconik
 from paging import Map
+from reasons import NO_REASON, NOT_LISTED, OTHERS_LEFT_OUT, Reason, joined
 from records import Listed
 
 # Of so few, the pages are listed side by side; of more, the collections are.
@@ -44,7 +45,7 @@ class _Contents:
     collections: list[str] = field(default_factory=list)
     listed: int = 0
     others: Counter[str] = field(default_factory=Counter)
-    problem: str = ""
+    problem: Reason = NO_REASON
     unanswered: IconikUnavailable | None = None
 
     def add(self, found: Listed, hint: Callable[[Listed], Hint]) -> None:
@@ -84,7 +85,7 @@ class Selection:
         # How often in a row.
         self._failures: Counter[Which] = Counter()
 
-    def expand(self) -> tuple[dict[str, Hint], dict[str, str]]:
+    def expand(self) -> tuple[dict[str, Hint], dict[str, Reason]]:
         """List its assets, each once; collections and pages side by side.
 
         Returns:
@@ -97,7 +98,7 @@ class Selection:
         """
         click = self._click
         assets: dict[str, Hint] = {each: {} for each in click.asset_ids}
-        gone: dict[str, str] = {}
+        gone: dict[str, Reason] = {}
         to_open: list[Which] = [("playlist", each) for each in click.playlist_ids]
         to_open += [("saved search", each) for each in click.saved_search_ids]
         to_open += [("collection", each) for each in dict.fromkeys(click.collection_ids)]
@@ -115,7 +116,7 @@ class Selection:
                         to_open.append(("collection", collection_id))
                 problems = [*filter(None, (contents.problem, _left_out(contents)))]
                 if problems:
-                    gone[f"{kind} {name}"] = "; ".join(problems)
+                    gone[f"{kind} {name}"] = joined(problems)
         return assets, gone
 
     def _open_all(self, to_open: Sequence[Which]) -> Iterable[_Contents]:
@@ -150,9 +151,8 @@ class Selection:
             if times < (MOST_INCOMPLETE if is_incomplete else MOST_FAILURES):
                 again = again or contents.unanswered
             else:
-                contents.problem = (
-                    f"{contents.unanswered}, {times} times over, so {_done(contents)}: click again "
-                    "when iconik lists it"
+                contents.problem = NOT_LISTED(
+                    error=contents.unanswered, times=times, done=_done(contents)
                 )
         if again:
             raise again
@@ -176,18 +176,18 @@ def _open(
         for found in lists[kind](object_id, pages):
             contents.add(found, hint)
     except NotFound:
-        contents.problem = f"iconik knows the {kind} no more"
+        contents.problem = Reason(f"iconik knows the {kind} no more")
     except TokenRejected:
         raise
     except IconikUnavailable as error:
         contents.unanswered = error
     except IconikRefused as refusal:
-        contents.problem = str(refusal)
+        contents.problem = refusal.reason
         if contents.listed:
             contents.problem += f", so {_done(contents)}"
     else:
         if contents.listed == SEARCH_WINDOW:
-            contents.problem = (
+            contents.problem = Reason(
                 f"iconik lists no more than {SEARCH_WINDOW:,} results of a search, so there may be "
                 "more than these: make several smaller ones of it"
             )
@@ -202,15 +202,16 @@ def _done(contents: _Contents) -> str:
     return f"only {usable:,} of the assets and collections in it were listed, and done"
 
 
-def _left_out(contents: _Contents) -> str:
-    """What was listed, and is neither asset nor collection; "" for nothing."""
+def _left_out(contents: _Contents) -> Reason:
+    """What was listed, and is neither asset nor collection; empty for nothing."""
     count = contents.others.total()
     if not count:
-        return ""
+        return NO_REASON
     types = [
         f"{times:,} {each[:LONGEST_TYPE] if each.isprintable() else 'of an odd type'}"
         for each, times in contents.others.most_common(MOST_TYPES)
     ]
     more = ", …" if len(contents.others) > MOST_TYPES else ""
     are = "is not an asset and was" if count == 1 else "are not assets and were"
-    return f"{count:,} of the {contents.listed:,} results {are} left out: {', '.join(types)}{more}"
+    told = f"{', '.join(types)}{more}"
+    return OTHERS_LEFT_OUT(count=count, listed=contents.listed, are=are, types=told)

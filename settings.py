@@ -96,7 +96,7 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
     given = _variables(os.environ if environment is None else environment, env_file or Path(".env"))
     iconik_id = _required(given, "ICONIK_ID", "the id of your application in iconik")
     if not UUID.fullmatch(iconik_id):
-        raise SettingsError("ICONIK_ID must be a UUID, the id of your application in iconik")
+        raise SettingsError("ICONIK_ID", "must be a UUID, the id of your application in iconik")
     b2_key_id, b2_key = _b2_key(given)
     return Settings(
         iconik_id=iconik_id,
@@ -135,9 +135,9 @@ def split_formats(name: str, text: str) -> tuple[str, ...]:
     """
     formats = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not formats:
-        raise SettingsError(f"{name} must name at least one format, like {DEFAULT_FORMATS}")
+        raise SettingsError(name, f"must name at least one format, like {DEFAULT_FORMATS}")
     if not all(part.isprintable() for part in formats):
-        raise SettingsError(f"{name} has an unprintable character in a format name")
+        raise SettingsError(name, "has an unprintable character in a format name")
     return formats
 
 
@@ -147,20 +147,20 @@ def _variables(environment: Mapping[str, str], env_file: Path) -> dict[str, str]
     except (OSError, UnicodeDecodeError) as error:
         # It is the service's own, as a rule, and closed to others.
         do = ": run this as its owner, or as root" if isinstance(error, PermissionError) else ""
-        raise SettingsError(f"{env_file} can't be read: {type(error).__name__}{do}") from None
+        raise SettingsError(str(env_file), f"can't be read: {type(error).__name__}{do}") from None
     both = {**{name: value or "" for name, value in from_file.items()}, **environment}
     return {name: value.strip() for name, value in both.items() if value.strip()}
 
 
 def _required(given: Mapping[str, str], name: str, meaning: str) -> str:
     if name not in given:
-        raise SettingsError(f"{name} is not set: it must be {meaning} (see .env.example)")
+        raise SettingsError(name, f"is not set: it must be {meaning} (see .env.example)")
     return given[name]
 
 
 def _header_value(name: str, value: str) -> str:
     if not (value.isascii() and value.isprintable()):
-        raise SettingsError(f"{name} must be printable ASCII: it is sent in an HTTP header")
+        raise SettingsError(name, "must be printable ASCII: it is sent in an HTTP header")
     return value
 
 
@@ -183,11 +183,11 @@ def _host_url(name: str, text: str, example: str, paths: tuple[str, ...] = ("",)
     # The parser lets these pass: line breaks by dropping them, others as part of the host.
     odd = not (text.isascii() and text.isprintable()) or set(" @\\") & set(text)
     if host is None or odd or url.scheme not in ("http", "https"):
-        raise SettingsError(f"{name} must be an address like {example}")
+        raise SettingsError(name, f"must be an address like {example}")
     if url.path.rstrip("/") not in paths or set("?#") & set(text):
-        raise SettingsError(f"{name} must have no path, like {example}")
+        raise SettingsError(name, f"must have no path, like {example}")
     if url.scheme == "http" and host not in LOOPBACK:
-        raise SettingsError(f"{name} must begin with https:// (http only on this machine)")
+        raise SettingsError(name, "must begin with https:// (http only on this machine)")
     return f"{url.scheme}://{url.netloc}"
 
 
@@ -200,19 +200,19 @@ def _b2_key(given: Mapping[str, str]) -> tuple[str | None, str | None]:
     key_id, key = (_optional_header_value(given, name) for name in names)
     if (key_id is None) != (key is None):
         here, missing = names if key is None else reversed(names)
-        raise SettingsError(f"{here} is set, but {missing} is not: set both or neither")
+        raise SettingsError(here, f"is set, but {missing} is not: set both or neither")
     return key_id, key
 
 
 def _b2_check(text: str) -> str:
     if text.lower() not in B2_CHECKS:
-        raise SettingsError(f"B2_CHECK must be one of {', '.join(B2_CHECKS)}")
+        raise SettingsError("B2_CHECK", f"must be one of {', '.join(B2_CHECKS)}")
     return text.lower()
 
 
 def _flag(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
-        raise SettingsError(f"{name} must be true or false")
+        raise SettingsError(name, "must be true or false")
     return text.lower() == "true"
 
 
@@ -223,39 +223,41 @@ def _database_url(given: Mapping[str, str]) -> str:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise SettingsError("DATABASE_URL is not a database URL") from None
+        raise SettingsError("DATABASE_URL", "is not a database URL") from None
     if url.get_backend_name() == "postgresql":
         # One driver for every PostgreSQL URL, the one that is installed.
         return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
     is_file = url.host is None and url.database not in (None, "", ":memory:")
     if url.drivername not in SQLITE_DRIVERS or not is_file:
-        raise SettingsError("DATABASE_URL must begin with postgresql:// or sqlite:/// and a path")
+        raise SettingsError(
+            "DATABASE_URL", "must begin with postgresql:// or sqlite:/// and a path"
+        )
     return text
 
 
 def _log_level(text: str) -> str:
     if text.upper() not in LOG_LEVELS:
-        raise SettingsError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
+        raise SettingsError("LOG_LEVEL", f"must be one of {', '.join(LOG_LEVELS)}")
     return text.upper()
 
 
 def _log_format(text: str) -> str:
     if text.lower() not in LOG_FORMATS:
-        raise SettingsError(f"LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
+        raise SettingsError("LOG_FORMAT", f"must be one of {', '.join(LOG_FORMATS)}")
     return text.lower()
 
 
 def _duration(name: str, text: str) -> timedelta:
     match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     if not match or int(match[1]) == 0:
-        raise SettingsError(f"{name} must be a length of time like 90s, 30m, 12h or 7d")
+        raise SettingsError(name, "must be a length of time like 90s, 30m, 12h or 7d")
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
     return timedelta(**{unit: int(match[1])})
 
 
 def _rate(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_REQUESTS_PER_SECOND:
-        raise SettingsError("ICONIK_REQUESTS_PER_SECOND must be a whole number from 1 to 1000")
+        raise SettingsError("ICONIK_REQUESTS_PER_SECOND", "must be a whole number from 1 to 1000")
     return int(text)
 
 
@@ -265,6 +267,5 @@ def _networks(name: str, text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ip_network(part.strip()) for part in text.split(","))
     except ValueError:
-        raise SettingsError(
-            f"{name} must be addresses or networks like {THIS_MACHINE},10.0.0.7, or none"
-        ) from None
+        problem = f"must be addresses or networks like {THIS_MACHINE},10.0.0.7, or none"
+        raise SettingsError(name, problem) from None

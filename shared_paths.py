@@ -12,6 +12,7 @@ from typing import NamedTuple
 from custody import Safe, Unproven, Verdict
 from disputes import REMEDIES, Doubt, Remedy
 from matching import Place, parts
+from reasons import SHARED
 from records import File, Format
 
 
@@ -106,8 +107,7 @@ def _doubt(
         # One that is kept for a third one's sake explains less.
         is_derived = isinstance(told.get(other_id), Safe)
         which = ", ".join(filter(None, (names.get(shared.other.format_id), other_id)))
-        label = shared.file.label
-        reason = f"{label} also belongs to another file set on LucidLink ({which}), {why}"
+        reason = SHARED(name=shared.file.label, which=which, why=why)
         doubts.append((REMEDIES.index(remedy), is_derived, Doubt(reason, remedy)))
     return min(doubts)[-1] if doubts else None
 

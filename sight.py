@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from errors import IconikRefused, NotFound
+from errors import Contradicted, NotFound
 from freshness import Reading
 from iconik import Iconik
 from outcomes import Outcome
+from reasons import OTHER_COUNT, OTHER_STATUS, QUEUED_AND_LISTED, VANISHED, Reason
 from records import DELETED, File, FileSet, Format
 
 
@@ -21,7 +22,7 @@ class Sight:
 
     formats: list[Format]
     files: list[File]
-    contradictions: Mapping[str, str] = field(default_factory=dict)
+    contradictions: Mapping[str, Reason] = field(default_factory=dict)
     until: float = field(default=0.0, compare=False)
 
 
@@ -66,7 +67,7 @@ class Look:
     is_being_copied: bool = False
     is_overtaken: bool = False
     marked: list[str] = field(default_factory=list)
-    failures: dict[str, tuple[str, str]] = field(default_factory=dict)
+    failures: dict[str, tuple[str, Reason]] = field(default_factory=dict)
     until: float = 0.0
 
 
@@ -105,12 +106,13 @@ def see(
         if not iconik.asset_exists(asset_id):
             return None
         # That it has none would be a bold conclusion.
-        raise IconikRefused(
+        raise Contradicted(
             refusal.call, "iconik knows no such thing (404), though it knows the asset"
         ) from None
     contradictions = {
-        file.file_set_id: f"file set {file.file_set_id} is in iconik's delete queue, though its "
-        f"files are listed as {file.file_set_status} ones"
+        file.file_set_id: QUEUED_AND_LISTED(
+            file_set_id=file.file_set_id, status=file.file_set_status
+        )
         for file in files
         if file.file_set_status != DELETED and file.file_set_id in (deleted or ())
     }
@@ -127,29 +129,22 @@ def see(
     return Sight(formats, files, contradictions, reading.until)
 
 
-def _contradictions(file_sets: Iterable[FileSet], files: list[File]) -> Iterator[tuple[str, str]]:
+def _contradictions(
+    file_sets: Iterable[FileSet], files: list[File]
+) -> Iterator[tuple[str, Reason]]:
     """By file set id, in what a list of file sets contradicts the list of their files."""
     for each in file_sets:
         listed = [file for file in files if file.file_set_id == each.id]
         statuses = {file.file_set_status for file in listed if file.file_set_status}
         if each.status and statuses - {each.status}:
             told = ", ".join(sorted(status for status in statuses if status))
-            yield (
-                each.id,
-                (f"iconik lists file set {each.id} as {each.status}, and its files as {told} ones"),
-            )
+            yield each.id, OTHER_STATUS(file_set_id=each.id, status=each.status, told=told)
         fewest = sum(file.type != "DIRECTORY" for file in listed)
         if each.file_count is not None and listed and not fewest <= each.file_count <= len(listed):
-            yield (
-                each.id,
-                (
-                    f"iconik counts {each.file_count:,} files in file set {each.id}, and lists "
-                    f"{len(listed):,}"
-                ),
-            )
+            count = {"count": each.file_count, "listed": len(listed)}
+            yield each.id, OTHER_COUNT(file_set_id=each.id, **count)
 
 
 def vanished(formats: Iterable[str]) -> Look:
     """What a look at an asset leads to that iconik knows no more."""
-    reason = "iconik knows the asset no more"
-    return Look({name: Outcome("vanished", reason) for name in formats})
+    return Look({name: Outcome("vanished", VANISHED) for name in formats})

@@ -77,6 +77,7 @@ operations = sa.Table(
     # When it looks again, and what iconik failed at, if it waits for that.
     sa.Column("looks_ms", sa.BigInteger),
     sa.Column("outage", Shown),
+    sa.Column("failure_cause", sa.Text),
     # Of all that were ever clicked, few are running; and those are looked for all the time.
     sa.Index(
         "plugin_operations_running",
@@ -121,8 +122,10 @@ vanished = sa.Table(
     "plugin_vanished",
     metadata,
     sa.Column("number", _number, primary_key=True, autoincrement=False),
+    # Its kind and its id; see ``entries.kind_and_id``.
     sa.Column("what", sa.Text, primary_key=True),
     sa.Column("reason", Shown, nullable=False),
+    sa.Column("cause", sa.Text),
 )
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from entries import Memo, Operation
 from outcomes import Outcome, report
-from reasons import HALF_DELETED, kind_of
+from reasons import Cause
 from tables import LET_GO, assets, insert_new, operations, tallies
 
 
@@ -25,7 +25,7 @@ class Tally(NamedTuple):
             search that could not be opened.
         action: 'add' or 'remove'.
         outcome: an operation's result or a format's outcome, as in reports; 'failed' if unopened.
-        reason: a kind of reason, from ``reasons``; "" for none.
+        reason: the label of a reason, see ``reasons``; "" for none.
     """
 
     what: str
@@ -67,7 +67,8 @@ def count(
     def counted() -> Iterator[tuple[str, Memo, Mapping[str, Outcome]]]:
         for each in outcomes:
             for outcome in each[2].values():
-                counts[Tally("format", operation.action, outcome.kind, kind_of(outcome))] += 1
+                label = outcome.reason.label
+                counts[Tally("format", operation.action, outcome.kind, label)] += 1
             yield each
 
     told = report(replace(operation, ended_ms=operation.recorded_ms), counted(), gone)
@@ -76,7 +77,7 @@ def count(
         times for tally, times in counts.items() if tally.outcome == "failed"
     )
     if halves:
-        counts[Tally("format", operation.action, "failed", HALF_DELETED)] += halves
+        counts[Tally("format", operation.action, "failed", Cause.HALF_DELETED.value)] += halves
     if gone:
         counts[Tally("unopened", operation.action, "failed")] = len(gone)
     counts[Tally("operation", operation.action, told["result"])] += 1

@@ -5,7 +5,7 @@ import threading
 from contextvars import ContextVar
 
 from custom_action import CustomAction
-from errors import IconikRefused, TokenRejected
+from errors import TokenExpired, TokenRejected
 from settings import Settings
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Tokens:
 
         Raises:
             TokenRejected: none is good any more.
-            IconikRefused: none is good for this.
+            TokenExpired: none is good for this.
         """
         with self._lock:
             if not self._left:
@@ -53,7 +53,7 @@ class Tokens:
                 )
             token = self._left[0]
         if token != self._own and not is_known:
-            raise IconikRefused(
+            raise TokenExpired(
                 call,
                 "the click's token has expired (401), and ICONIK_TOKEN goes on only with what that "
                 "token has read before: click again",

@@ -25,6 +25,7 @@ from bucket.versions import Version, difference, is_same_content, named
 from custody import Pair
 from errors import BucketUnavailable
 from meters import Way
+from reasons import NO_REASON, NOT_CONFIRMED, Reason
 from records import File, Storage
 from settings import Settings
 
@@ -40,12 +41,12 @@ class Confirmation:
 
     Attributes:
         way: how it was asked; 'records alone' if it wasn't.
-        objection: why it does not confirm them, as part of a sentence; "" if it does.
+        objection: why it does not confirm them; empty if it does.
         by_checksum: whether B2's SHA-1 of every object equals that on LucidLink.
     """
 
     way: Way
-    objection: str = ""
+    objection: Reason = NO_REASON
     by_checksum: bool = False
 
 
@@ -233,7 +234,7 @@ def _about(name: str) -> Iterator[None]:
     try:
         yield
     except NotConfirmed as error:
-        raise NotConfirmed(f"{name} is not confirmed by B2: {error.reason}") from None
+        raise NotConfirmed(NOT_CONFIRMED(name=name, problem=error.reason)) from None
     except Passing as passing:
         raise BucketUnavailable(f"ask B2 about {name}", passing.problem) from None
 

@@ -19,6 +19,7 @@ import answers
 import bounded
 import meters
 from meters import Way
+from reasons import Reason
 from settings import LOOPBACK
 from version import VERSION
 
@@ -56,7 +57,7 @@ class NotConfirmed(B2Error):  # type: ignore[misc] # b2sdk has no types
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason = Reason.of(reason)
 
 
 class Passing(B2Error):  # type: ignore[misc] # b2sdk has no types

@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import reasons
 from checksums import checksum
 from custody import Pair
+from reasons import Reason
 from records import File
 
 SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
@@ -54,8 +56,8 @@ def newest(entries: list[Mapping[str, Any]]) -> dict[str, Version]:
     return found
 
 
-def difference(pair: Pair, version: Version | None, where: str = "") -> str:
-    """How an object differs from what iconik lists; "" if it doesn't.
+def difference(pair: Pair, version: Version | None, where: str = "") -> Reason:
+    """How an object differs from what iconik lists; empty if it doesn't.
 
     The SHA-1 is compared with the one on LucidLink, and with that of iconik's own record of the
     object: one of the same size may have taken its place.
@@ -68,16 +70,16 @@ def difference(pair: Pair, version: Version | None, where: str = "") -> str:
     if version is None or version.is_hidden:
         place = f" '{where}'" if where else ""
         gone = f"no object{place}" if version is None else f"hidden the object{place}"
-        return f"{name} is gone from B2: iconik lists {listed}, but the bucket has {gone}"
+        return reasons.GONE_FROM_BUCKET(name=name, listed=listed, gone=gone)
     if version.size != pair.twin.size:
-        held = _bytes(version.size)
-        return f"{name} differs on B2: iconik lists {listed}, but the bucket has {held}"
+        return reasons.OTHER_SIZE_IN_BUCKET(name=name, listed=listed, held=_bytes(version.size))
     for file, where_known in ((pair.file, "on LucidLink"), (pair.twin, "in iconik's record of B2")):
         known = sha1_of(file)
         if version.sha1 and known and known != version.sha1:
-            sums = f"SHA-1 {known} {where_known}, but {version.sha1} in the bucket"
-            return f"{name} differs on B2: {sums}"
-    return ""
+            return reasons.OTHER_SHA1_IN_BUCKET(
+                name=name, known=known, where=where_known, held=version.sha1
+            )
+    return reasons.NO_REASON
 
 
 def is_same_content(pair: Pair, version: Version | None) -> bool:

@@ -10,6 +10,7 @@ from add import hint, look_to_add
 from entries import Held, Memo
 from errors import IconikUnavailable
 from outcomes import Outcome
+from reasons import NO_REASON, Cause, Reason
 from records import File, Format, Listed
 from sight import Look, Patience
 from tests.makers import ASSET, LL, ORIGINAL, FakeIconik, a_click, a_format, on_b2, on_ll
@@ -46,25 +47,25 @@ def test_what_is_there_needs_no_copy(iconik: FakeIconik, held: Held) -> None:
 
 
 def test_what_a_copy_brought_is_told(iconik: FakeIconik, held: Held) -> None:
-    held.memo.asked["ORIGINAL"] = ""
+    held.memo.asked["ORIGINAL"] = NO_REASON
     iconik.has(on_b2(), on_ll())
     assert look(iconik, held) == Look({"ORIGINAL": Outcome("copied")})
 
 
 def test_a_copy_of_which_a_part_has_arrived_has_failed(iconik: FakeIconik, held: Held) -> None:
-    held.memo.asked["ORIGINAL"] = ""
+    held.memo.asked["ORIGINAL"] = NO_REASON
     iconik.has(on_b2(size=200_000), on_ll(size=100_000))
     reason = "clip.mov: 100 KB of 200 KB arrived on LucidLink"
-    assert look(iconik, held) == Look(doubts={"ORIGINAL": Outcome("failed", reason)})
+    assert look(iconik, held) == Look(doubts={"ORIGINAL": Outcome("failed", Reason(reason))})
 
 
 def test_what_iconik_said_of_a_copy_is_told_with_what_arrived(
     iconik: FakeIconik, held: Held
 ) -> None:
-    held.memo.asked["ORIGINAL"] = "no space left"
+    held.memo.asked["ORIGINAL"] = Reason("no space left")
     iconik.has(on_b2(size=2000), on_ll(size=1000))
     reason = "clip.mov: 1 KB of 2 KB arrived on LucidLink: no space left"
-    assert look(iconik, held).doubts == {"ORIGINAL": Outcome("failed", reason)}
+    assert look(iconik, held).doubts == {"ORIGINAL": Outcome("failed", Reason(reason))}
 
 
 def test_what_was_there_before_may_have_been_edited(iconik: FakeIconik, held: Held) -> None:
@@ -86,7 +87,7 @@ def test_no_copy_is_asked_for_that_is_bound_to_fail(
     iconik: FakeIconik, held: Held, files: list[File]
 ) -> None:
     iconik.has(*files)
-    assert look(iconik, held) == Look({"ORIGINAL": Outcome("failed", NO_SOURCE)})
+    assert look(iconik, held) == Look({"ORIGINAL": Outcome("failed", Reason(NO_SOURCE))})
 
 
 def test_what_is_being_written_is_waited_for(iconik: FakeIconik, held: Held) -> None:
@@ -109,21 +110,34 @@ def test_what_is_never_finished_is_copied_once(iconik: FakeIconik, held: Held) -
 
 
 def test_what_a_copy_never_finished_has_failed(iconik: FakeIconik, held: Held) -> None:
-    held.memo.asked["ORIGINAL"] = ""
+    held.memo.asked["ORIGINAL"] = NO_REASON
     held.memo.unfinished_ms = NOW - SETTLE
     iconik.has(on_b2(), on_ll(status="OPEN"))
     reason = "the copy to LucidLink ended, but the file is not finished"
-    assert look(iconik, held) == Look(doubts={"ORIGINAL": Outcome("failed", reason)})
+    assert look(iconik, held) == Look(doubts={"ORIGINAL": Outcome("failed", Reason(reason))})
 
 
 @pytest.mark.parametrize(("said", "told"), [("", ""), ("no space left", ": no space left")])
 def test_what_a_copy_did_not_bring_has_failed(
     iconik: FakeIconik, held: Held, said: str, told: str
 ) -> None:
-    held.memo.asked["ORIGINAL"] = said
+    held.memo.asked["ORIGINAL"] = Reason(said)
     iconik.has(on_b2())
     reason = f"the copy to LucidLink ended, but the file is not there{told}"
-    assert look(iconik, held) == Look(doubts={"ORIGINAL": Outcome("failed", reason)})
+    assert look(iconik, held) == Look(doubts={"ORIGINAL": Outcome("failed", Reason(reason))})
+
+
+@pytest.mark.parametrize(
+    ("files", "usual"),
+    [([on_b2()], Cause.COPY_FAILED), ([on_b2(size=2000), on_ll(size=1000)], Cause.BAD_COPY)],
+)
+@pytest.mark.parametrize("why", [Cause.NOT_PERMITTED, None])
+def test_why_iconik_refused_a_copy_explains_more_than_what_came_of_it(
+    iconik: FakeIconik, held: Held, files: list[File], usual: Cause, why: Cause | None
+) -> None:
+    held.memo.asked["ORIGINAL"] = Reason("no", why)
+    iconik.has(*files)
+    assert look(iconik, held).doubts["ORIGINAL"].reason.cause == (why or usual)
 
 
 def test_of_versions_the_newest_is_wanted(iconik: FakeIconik, held: Held) -> None:
@@ -151,7 +165,7 @@ def test_nothing_is_decided_where_iconik_gives_no_answer(iconik: FakeIconik, hel
 def test_formats_are_asked_for_once(iconik: FakeIconik, held: Held) -> None:
     iconik.has(on_b2())
     look(iconik, held)
-    held.memo.asked["ORIGINAL"] = ""
+    held.memo.asked["ORIGINAL"] = NO_REASON
     iconik.has(on_b2(), on_ll())
     assert look(iconik, held) == Look({"ORIGINAL": Outcome("copied")})
     assert len(iconik.called("formats")) == 1
@@ -234,7 +248,7 @@ def test_what_a_listing_told_is_copied_without_a_look(iconik: FakeIconik) -> Non
 def test_after_the_copies_that_a_listing_told_of_only_files_are_news(iconik: FakeIconik) -> None:
     held = Held(ASSET, ("ORIGINAL",), Memo(hint={"ORIGINAL": ORIGINAL}))
     look(iconik, held)
-    held.memo.asked["ORIGINAL"] = ""
+    held.memo.asked["ORIGINAL"] = NO_REASON
     iconik.has(on_b2(), on_ll())
     assert look(iconik, held).outcomes == {"ORIGINAL": Outcome("copied")}
     assert iconik.calls == [("files", ASSET)]
@@ -243,7 +257,7 @@ def test_after_the_copies_that_a_listing_told_of_only_files_are_news(iconik: Fak
 def test_what_a_listing_did_not_tell_is_looked_at_after_what_it_told(iconik: FakeIconik) -> None:
     held = Held(ASSET, ("ORIGINAL", "PROXY"), Memo(hint={"ORIGINAL": ORIGINAL}))
     look(iconik, held)
-    held.memo.asked["ORIGINAL"] = ""
+    held.memo.asked["ORIGINAL"] = NO_REASON
     proxy = a_format("PROXY")
     iconik.has(
         on_b2(), on_ll(), on_b2("proxy.mov", format_id=proxy.id), formats=[a_format(), proxy]

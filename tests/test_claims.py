@@ -20,6 +20,7 @@ from entries import Held, Memo, Operation, Retry
 from errors import Stopped
 from followed import Copy
 from outcomes import Outcome
+from reasons import NO_REASON, Reason
 from tables import LET_GO, assets
 from tests.makers import (
     a_click,
@@ -116,11 +117,11 @@ def test_what_is_done_is_not_taken_again(engine: sa.Engine) -> None:
 def test_a_memo_is_what_it_was_when_it_is_taken_again(engine: sa.Engine) -> None:
     claims, _ = clicked_for(engine)
     (held,) = claims.take(1, NOW)
-    held.memo.asked["ORIGINAL"] = "no space left"
+    held.memo.asked["ORIGINAL"] = Reason("no space left")
     held.memo.unfinished_ms = 5
     claims.note(held, "settling", {})
     assert claims.take(1, NOW) == [
-        Held("a1", ("ORIGINAL",), Memo({"ORIGINAL": "no space left"}, 5, {}))
+        Held("a1", ("ORIGINAL",), Memo({"ORIGINAL": Reason("no space left")}, 5, {}))
     ]
 
 
@@ -128,10 +129,10 @@ def test_a_later_look_at_other_formats_leaves_the_outcome_of_one(engine: sa.Engi
     claims, operation = clicked_for(engine, formats=BOTH)
     (held,) = claims.take(1, NOW)
     claims.note(held, "settling", {"ORIGINAL": REMOVED})
-    claims.note(held, "done", {"PROXY": Outcome("kept", "why")})
+    claims.note(held, "done", {"PROXY": Outcome("kept", Reason("why"))})
     assert stands(engine, operation.number)[2] == {
         "ORIGINAL": REMOVED,
-        "PROXY": Outcome("kept", "why"),
+        "PROXY": Outcome("kept", Reason("why")),
     }
 
 
@@ -301,7 +302,7 @@ def test_an_asset_that_a_newer_operation_never_saw_stays_with_the_older(
     newer, operation = unseen_for(engine, action="remove")
     if end == "asset":
         (held,) = newer.take(1, NOW)
-        newer.note(held, "done", {"ORIGINAL": Outcome("failed", "no (403)")})
+        newer.note(held, "done", {"ORIGINAL": Outcome("failed", Reason("no (403)"))})
     elif end == "operation":
         endings(engine).fail(operation.number, "no (403)", NOW)
     else:
@@ -548,7 +549,7 @@ def test_what_went_wrong_is_remembered_asset_by_asset(engine: sa.Engine) -> None
     claims, operation = clicked_for(engine, ["a1", "a2", "a3"])
     several = claims.take(3, NOW)
     for held in several[:2]:
-        held.memo.asked["ORIGINAL"] = ""
+        held.memo.asked["ORIGINAL"] = NO_REASON
     claims.copies.begin(several, {"job-1": "ORIGINAL"}, NOW)
     claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {"a1": "no space"}, "it failed")
     asked = [stands(engine, operation.number, each)[1].asked for each in ("a1", "a2", "a3")]
@@ -558,7 +559,7 @@ def test_what_went_wrong_is_remembered_asset_by_asset(engine: sa.Engine) -> None
 def test_a_copy_that_went_well_leaves_what_was_said(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine)
     (held,) = claims.take(1, NOW)
-    held.memo.asked["ORIGINAL"] = ""
+    held.memo.asked["ORIGINAL"] = NO_REASON
     claims.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
     claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {}, "")
     assert stands(engine, operation.number)[1].asked == {"ORIGINAL": ""}
@@ -567,7 +568,7 @@ def test_a_copy_that_went_well_leaves_what_was_said(engine: sa.Engine) -> None:
 def test_an_asset_of_which_no_copy_began_is_looked_at_again(engine: sa.Engine) -> None:
     claims, _ = clicked_for(engine)
     (held,) = claims.take(1, NOW)
-    held.memo.asked["ORIGINAL"] = "iconik refused"
+    held.memo.asked["ORIGINAL"] = Reason("iconik refused")
     claims.copies.begin([held], {}, NOW)
     assert claims.take(1, NOW) == [held]
 
@@ -778,7 +779,7 @@ class Clicks(RuleBasedStateMachine):
         held.seen = True
         self.act(hands, held, held.formats)
         self.jobs += 1
-        held.memo.asked["ORIGINAL"] = ""
+        held.memo.asked["ORIGINAL"] = NO_REASON
         jobs = {f"job-{self.jobs}": "ORIGINAL"} if has_job else {}
         hands.claims.copies.begin([held], jobs, self.now)
 

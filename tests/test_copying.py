@@ -11,7 +11,8 @@ from claims import Claims
 from copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow, take_up
 from custom_action import Action
 from entries import Held
-from errors import IconikRefused, IconikUnavailable, TokenRejected
+from errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
+from reasons import Cause, Reason
 from records import Job
 from tables import assets
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, endings, expanded
@@ -52,7 +53,7 @@ def asked(claims: Claims, iconik: FakeIconik, *names: str) -> list[Held]:
     return held
 
 
-def said(claims: Claims) -> list[dict[str, str]]:
+def said(claims: Claims) -> list[dict[str, Reason]]:
     """What is remembered of the copies of the assets that can be looked at again."""
     return [held.memo.asked for held in claims.take(10_000, NOW)]
 
@@ -98,6 +99,12 @@ def test_a_refusal_is_remembered(iconik: FakeIconik, claims: Claims) -> None:
     iconik.problems["copy_to_storage"] = IconikRefused("copy", "it is full (409)")
     asked(claims, iconik, "ORIGINAL")
     assert said(claims) == [{"ORIGINAL": "could not copy: it is full (409)"}]
+
+
+def test_the_cause_of_a_refusal_is_remembered(iconik: FakeIconik, claims: Claims) -> None:
+    iconik.problems["copy_to_storage"] = NotPermitted("copy", "it needs a role")
+    asked(claims, iconik, "ORIGINAL")
+    assert said(claims)[0]["ORIGINAL"].cause == Cause.NOT_PERMITTED
 
 
 @pytest.mark.parametrize("problem", [IconikUnavailable, TokenRejected])

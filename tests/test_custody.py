@@ -16,6 +16,7 @@ from custody import (
     proven_by_size_alone,
     wanted_formats,
 )
+from reasons import Reason
 from records import File
 from tests.makers import B2, LL, ORIGINAL, a_file, a_format, on_b2, on_ll
 
@@ -442,7 +443,7 @@ def test_a_file_that_is_being_written_anew_proves_nothing_and_stays(
 ) -> None:
     newer = make(file_set_id="second", format_id="format-v2", status=status, size=None)
     found = unproven(on_ll(), on_b2(), newer)
-    assert found == Unproven(LL_SET, f"clip.mov is being written anew on {where}", "wait")
+    assert found == Unproven(LL_SET, Reason(f"clip.mov is being written anew on {where}"), "wait")
 
 
 def test_what_was_being_written_anew_but_is_deleted_counts_no_more() -> None:
@@ -615,7 +616,7 @@ def test_a_file_that_is_proven_by_its_size_alone_is_named() -> None:
     (safe,) = judge(ORIGINAL, files, LL, B2)
     assert isinstance(safe, Safe)
     reason = "b has no checksum on both sides to compare, and REQUIRE_CHECKSUM is set"
-    assert proven_by_size_alone(safe) == Unproven(LL_SET, reason, "none")
+    assert proven_by_size_alone(safe) == Unproven(LL_SET, Reason(reason), "none")
 
 
 def test_a_checksum_of_another_algorithm_is_none() -> None:
@@ -645,7 +646,7 @@ def test_an_empty_file_beside_others_is_proven_by_an_empty_one() -> None:
 
 def test_an_empty_file_beside_others_needs_a_twin() -> None:
     files = [on_ll("c.mxf", size=9000), on_ll("c.lck", size=0), on_b2("c.mxf", size=9000)]
-    assert unproven(*files) == Unproven(LL_SET, "c.lck has no twin on B2", "copy")
+    assert unproven(*files) == Unproven(LL_SET, Reason("c.lck has no twin on B2"), "copy")
 
 
 def test_an_empty_file_is_not_proven_by_one_with_content() -> None:
@@ -657,7 +658,7 @@ def test_an_empty_file_is_not_proven_by_one_with_content() -> None:
 
 def test_a_file_with_content_is_not_proven_by_an_empty_one() -> None:
     files = [on_ll("c.mxf"), on_ll("c.lck", size=5), on_b2("c.mxf"), on_b2("c.lck", size=0)]
-    assert unproven(*files) == Unproven(LL_SET, "c.lck has 0 bytes on B2", "copy")
+    assert unproven(*files) == Unproven(LL_SET, Reason("c.lck has 0 bytes on B2"), "copy")
 
 
 def test_empty_files_alone_stay() -> None:
@@ -707,7 +708,7 @@ def test_no_copy_is_asked_for_of_what_is_missing() -> None:
     found = unproven(on_ll("1"), on_ll("2", status="MISSING"), on_ll("3", status="MISSING"))
     assert found == Unproven(
         LL_SET,
-        "1 has no twin on B2, and nothing can be copied: 2 is MISSING on LucidLink",
+        Reason("1 has no twin on B2, and nothing can be copied: 2 is MISSING on LucidLink"),
         "none",
     )
 
@@ -723,8 +724,10 @@ def test_an_image_sequence_in_one_record_stays_and_that_is_explained() -> None:
     files = [make("f_[1-9].dpx", type="SEQUENCE") for make in (on_ll, on_b2)]
     assert unproven(*files) == Unproven(
         LL_SET,
-        "f_[1-9].dpx on LucidLink is an image sequence in a single record, which can't prove each "
-        "of its frames",
+        Reason(
+            "f_[1-9].dpx on LucidLink is an image sequence in a single record, which can't prove "
+            "each of its frames"
+        ),
         "none",
     )
 
@@ -732,8 +735,10 @@ def test_an_image_sequence_in_one_record_stays_and_that_is_explained() -> None:
 def test_frames_are_not_proven_by_one_record_nor_copied_beside_it() -> None:
     assert unproven(on_ll("f_1.dpx"), on_b2("f_[1-9].dpx", type="SEQUENCE")) == Unproven(
         LL_SET,
-        "f_[1-9].dpx on B2 is an image sequence in a single record, which can't prove each of its "
-        "frames",
+        Reason(
+            "f_[1-9].dpx on B2 is an image sequence in a single record, which can't prove each of "
+            "its frames"
+        ),
         "none",
     )
 

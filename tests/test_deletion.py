@@ -17,6 +17,7 @@ from errors import (
     TokenRejected,
     TooLate,
 )
+from reasons import Reason
 from simulator.harness import wait_for
 from tests.makers import ASSET, FOR_EVER, FakeIconik, on_b2, on_ll
 
@@ -181,7 +182,7 @@ def test_a_missing_role_is_told_of_each(newer: FakeIconik, ways: Ways) -> None:
     newer.problems["delete_file_sets"] = NotPermitted("delete them", "it needs can_delete_files")
     told = "could not delete them: it needs can_delete_files"
     assert delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER) == Done(
-        refusals={"s1": told, "s2": told}
+        refusals={"s1": Reason(told), "s2": Reason(told)}
     )
     assert not newer.called("delete_file_set")
 
@@ -195,7 +196,7 @@ def test_a_refusal_to_mark_one_does_not_keep_the_others(
         return True
 
     monkeypatch.setattr(iconik, "delete_file_set", delete_file_set)
-    refusals = {"s1": "could not delete s1: no (400)"}
+    refusals = {"s1": Reason("could not delete s1: no (400)")}
     assert delete(iconik, ways, ASSET, ["s1", "s2"], FOR_EVER) == Done(["s2"], refusals=refusals)
 
 
@@ -276,7 +277,9 @@ def test_a_refused_purge_is_told_of_the_file_set_that_it_was_about(
 ) -> None:
     iconik.problems["purge_file_set"] = IconikRefused("purge it", NO)
     told = "could not purge it: no (400)"
-    assert purge(iconik, ways, TWO, FOR_EVER) == Done(refusals={"s1": told, "s2": told})
+    assert purge(iconik, ways, TWO, FOR_EVER) == Done(
+        refusals={"s1": Reason(told), "s2": Reason(told)}
+    )
 
 
 @pytest.mark.parametrize("call", ["purge_file_sets", "purge_file_set"])

@@ -228,6 +228,11 @@ def literals() -> str:
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(re.sub(r"%\(?\w*\)?s", "\n", node.value))
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "SettingsError":
+                # Its subject and its problem are one sentence.
+                texts = [one for each in node.args for one in ast.walk(each)]
+                said = [each.value for each in texts if isinstance(each, ast.Constant)]
+                found.append(" ".join(map(str, said)).replace("  ", " "))
     return "\n".join(found)
 
 

@@ -7,6 +7,7 @@ from claims import Claims
 from errors import Stopped
 from history import History
 from ledger import Ledger
+from reasons import Cause, Reason
 from tests.makers import (
     a_click,
     a_term,
@@ -47,6 +48,17 @@ def test_an_operation_that_came_to_nothing_lets_go_of_its_assets(
     operation = found(engine, "operation-1")
     assert (operation.failure, operation.ended_ms) == ("no token is good", NOW)
     assert (ledger.progress(1), ledger.running()) == ({"done": 1}, [])
+
+
+@pytest.mark.parametrize("cause", [Cause.NOT_PERMITTED, None])
+def test_why_an_operation_came_to_nothing_is_known_afterwards(
+    engine: sa.Engine, ledger: Ledger, cause: Cause | None
+) -> None:
+    expanded(engine, a_click())
+    endings(engine).fail(1, Reason("no role", cause), NOW)
+    failure = found(engine, "operation-1").failure
+    assert failure is not None
+    assert failure.cause == cause
 
 
 def test_a_process_whose_turn_is_over_ends_no_operation(engine: sa.Engine) -> None:

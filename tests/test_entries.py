@@ -6,6 +6,7 @@ import pytest
 
 from custody import Safe, judge
 from entries import Deletion, Memo
+from reasons import NO_REASON, Cause, Reason
 from tests.makers import B2, LL, ORIGINAL, on_b2, on_ll
 
 LL_SET = on_ll().file_set_id
@@ -33,7 +34,7 @@ def a_proof() -> Safe:
     ],
 )
 def test_a_deletion_is_read_as_it_was_stored(begun: Deletion) -> None:
-    memo = Memo(deleting={LL_SET: begun}, asked={"PROXY": ""})
+    memo = Memo(deleting={LL_SET: begun}, asked={"PROXY": NO_REASON})
     assert stored(memo) == memo
 
 
@@ -53,6 +54,16 @@ def test_no_signed_url_is_stored() -> None:
 def test_what_an_earlier_version_stored_is_read() -> None:
     earlier = {"deleting": {LL_SET: "ORIGINAL"}, "versions": {LL_SET: ORIGINAL}, "failures": 2}
     assert Memo.from_json(earlier) == Memo(deleting={LL_SET: Deletion("ORIGINAL")}, failures=2)
+
+
+def test_what_an_earlier_version_stored_of_copies_is_read() -> None:
+    asked = Memo.from_json({"asked": {"ORIGINAL": "no space left"}}).asked["ORIGINAL"]
+    assert (asked, asked.cause) == ("no space left", None)
+
+
+def test_why_a_copy_was_refused_is_read_as_it_was_stored() -> None:
+    refused = Reason("no role", Cause.NOT_PERMITTED)
+    assert stored(Memo(asked={"PROXY": refused})).asked["PROXY"].cause == Cause.NOT_PERMITTED
 
 
 def test_deletions_are_told_apart_by_whether_iconik_accepted_them() -> None:

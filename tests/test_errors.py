@@ -8,6 +8,7 @@ import errors
 from errors import (
     BucketUnavailable,
     ClickError,
+    Contradicted,
     IconikError,
     IconikRefused,
     IconikUnavailable,
@@ -22,13 +23,15 @@ from errors import (
     SettingsError,
     Stopped,
     StopRequested,
+    TokenExpired,
     TokenRejected,
     TooLate,
 )
+from reasons import Cause
 
 ALL = [
     PluginError("why"),
-    SettingsError("why"),
+    SettingsError("LOG_LEVEL", "must be another"),
     ClickError("asset_ids", "must be a list of UUIDs"),
     RecordingError("why"),
     RetryError("it has not ended"),
@@ -40,7 +43,9 @@ ALL = [
     IconikRefused("read storage 1", "it said no"),
     NotFound("read storage 1", "it said no"),
     NotOffered("read storage 1", "it said no"),
-    NotPermitted("read storage 1", "it said no"),
+    NotPermitted("read storage 1", "it said no", "can_read_storages"),
+    TokenExpired("list the files", "click again"),
+    Contradicted("list the files", "iconik knows the asset"),
     TokenRejected("read storage 1", "it said no"),
     TooLate("delete file set 1", "it had to wait"),
     OperationFailed("why"),
@@ -60,7 +65,11 @@ def test_an_error_is_the_same_after_pickling(error: BaseException) -> None:
 
 
 def test_no_error_is_forgotten_here() -> None:
-    defined = {each for each in vars(errors).values() if isinstance(each, type)}
+    defined = {
+        each
+        for each in vars(errors).values()
+        if isinstance(each, type) and each.__module__ == errors.__name__
+    }
     assert {type(error) for error in ALL} == defined
 
 
@@ -83,3 +92,12 @@ def test_a_refusal_of_any_kind_is_caught_as_a_refusal(kind: type[IconikError]) -
 
 def test_an_outage_is_no_refusal() -> None:
     assert not issubclass(IconikUnavailable, IconikRefused)
+
+
+def test_an_error_is_a_reason_with_its_cause() -> None:
+    reason = NotPermitted("list the files", "no (403)").reason
+    assert (reason, reason.cause) == ("could not list the files: no (403)", Cause.NOT_PERMITTED)
+
+
+def test_an_error_of_which_the_cause_makes_no_difference_has_none() -> None:
+    assert OperationFailed("the storage is INACTIVE").reason.cause is None

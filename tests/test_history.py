@@ -11,12 +11,13 @@ from claims import Claims
 from entries import Operation
 from history import Filters, History
 from outcomes import Outcome
+from reasons import Reason
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, endings, expanded, found
 from turn import begin_term
 
 NOW = 1_000_000
 UUID = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
-KEPT = Outcome("kept", "clip.mov differs")
+KEPT = Outcome("kept", Reason("clip.mov differs"))
 REMOVED = Outcome("removed")
 
 

@@ -11,7 +11,8 @@ from claims import Claims
 from entries import Operation
 from history import History
 from inspecting import Inspection
-from outcomes import LEFT, Outcome, given_up, report
+from outcomes import Outcome, given_up, report
+from reasons import LEFT, NO_REASON, Reason
 from tests.makers import (
     a_click,
     a_database,
@@ -27,7 +28,7 @@ from turn import begin_term
 
 NOW = 1_000_000
 BOTH = ("ORIGINAL", "PROXY")
-REMOVED, KEPT = Outcome("removed"), Outcome("kept", "clip.mov differs")
+REMOVED, KEPT = Outcome("removed"), Outcome("kept", Reason("clip.mov differs"))
 
 
 @pytest.fixture
@@ -86,9 +87,11 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
     done, given, asked, deleting, _ = claims.take(5, NOW)
     claims.note(done, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
     claims.may_delete(given, half_done({"set-1": "ORIGINAL"}))
-    claims.note(given, "done", given_up(BOTH, given.memo.deleting, "iconik answered 400"))
-    asked.memo.asked["PROXY"] = ""
-    claims.note(asked, "copying", {"ORIGINAL": Outcome("vanished", "iconik knows it no more")})
+    claims.note(given, "done", given_up(BOTH, given.memo.deleting, Reason("iconik answered 400")))
+    asked.memo.asked["PROXY"] = NO_REASON
+    claims.note(
+        asked, "copying", {"ORIGINAL": Outcome("vanished", Reason("iconik knows it no more"))}
+    )
     claims.may_delete(deleting, half_done({"set-2": "ORIGINAL"}))
     endings(engine).fail(operation.number, "no token is good any more", NOW)
     of_report = report(

@@ -20,6 +20,7 @@ from errors import (
 )
 from interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
 from outcomes import Outcome
+from reasons import NO_REASON, Reason
 from records import File, Format
 from remove import look_to_remove
 from sight import Look, Patience
@@ -43,7 +44,7 @@ from tests.makers import (
 )
 
 LL_SET = on_ll().file_set_id
-REMOVED = Outcome("removed", "", "size")
+REMOVED = Outcome("removed", NO_REASON, "size")
 NOW = 1_000_000
 SETTLE = 60_000
 OLD = "format-old"
@@ -104,7 +105,7 @@ def purges(iconik: FakeIconik) -> int:
 
 def restored(reason: str, file_set_id: str = LL_SET) -> Outcome:
     told = f"{reason}, seen after its file set was marked deleted: file set {file_set_id} was"
-    return Outcome("failed", f"{told} restored")
+    return Outcome("failed", Reason(f"{told} restored"))
 
 
 # Where the proof holds
@@ -236,7 +237,7 @@ def test_what_is_no_longer_proven_is_restored(
 
 def test_what_the_bucket_objects_to_by_now_is_restored(iconik: FakeIconik, claims: Claims) -> None:
     held = marked(iconik, on_b2())
-    objection = Confirmation("key", "clip.mov is 7 bytes in the bucket")
+    objection = Confirmation("key", Reason("clip.mov is 7 bytes in the bucket"))
     removal = a_removal(iconik, claims, confirm=lambda asset_id, safe: objection)
     assert resume(removal, held, NOW).outcomes == {
         "ORIGINAL": restored("clip.mov is 7 bytes in the bucket")
@@ -273,7 +274,9 @@ def test_another_version_on_b2_is_no_ground_for_a_purge(iconik: FakeIconik, clai
 def test_a_refused_purge_is_restored(iconik: FakeIconik, claims: Claims) -> None:
     held = marked(iconik, on_ll(**MARKED), on_b2())
     iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
-    failed = Outcome("failed", f"could not purge it: no (409): file set {LL_SET} was restored")
+    failed = Outcome(
+        "failed", Reason(f"could not purge it: no (409): file set {LL_SET} was restored")
+    )
     assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": failed}
 
 
@@ -319,7 +322,7 @@ def test_what_can_not_be_restored_any_more_is_told(iconik: FakeIconik, claims: C
 
 def test_nothing_is_done_with_an_asset_that_is_gone(iconik: FakeIconik, claims: Claims) -> None:
     held = Held(ASSET, (), Memo(deleting={LL_SET: noted(on_ll(), on_b2())}))
-    gone = Outcome("vanished", "iconik knows the asset no more")
+    gone = Outcome("vanished", Reason("iconik knows the asset no more"))
     assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": gone}
     assert not iconik.called("purge_file_set", "restore_file_set")
 
@@ -382,7 +385,7 @@ def test_what_was_restored_is_told_though_another_version_is_doubted(
     edited_after_its_mark(iconik, held, on_ll())
     iconik.known_files[ASSET][0] = replace(iconik.known_files[ASSET][0], size=1000)
     held.memo.deleting[OLD_SET] = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES, id="another"))
-    held.memo.asked["ORIGINAL"] = ""
+    held.memo.asked["ORIGINAL"] = NO_REASON
     iconik.before["restore_file_set"] = lambda: iconik.known_files[ASSET].pop(0)
     found = look_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
     assert found.doubts == {
@@ -417,7 +420,7 @@ def test_each_that_was_restored_is_told(iconik: FakeIconik, held: Held, claims: 
     held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
     (outcome,) = resume(a_removal(iconik, claims), held, NOW).outcomes.values()
     other = restored("clip.mov has no twin on B2")
-    assert outcome == Outcome("failed", f"{EDITED.reason}; {other.reason}")
+    assert outcome == Outcome("failed", Reason(f"{EDITED.reason}; {other.reason}"))
 
 
 def test_what_is_proven_anew_right_after_it_was_restored_is_no_failure(
@@ -437,7 +440,7 @@ def test_a_refused_purge_is_told_beside_what_was_restored(
     iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
     found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
     told = f"could not purge it: no (409): file set {LL_SET} was restored"
-    assert found.outcomes["ORIGINAL"] == Outcome("failed", f"{EDITED.reason}; {told}")
+    assert found.outcomes["ORIGINAL"] == Outcome("failed", Reason(f"{EDITED.reason}; {told}"))
 
 
 # What iconik has accepted
@@ -487,7 +490,10 @@ def test_all_that_is_marked_deleted_is_given_back(iconik: FakeIconik) -> None:
     iconik.has(on_ll(**MARKED), on_ll(**OLD_FILES, **MARKED))
     held = Held(ASSET, (), Memo(deleting={LL_SET: Deletion("ORIGINAL"), OLD_SET: ACCEPTED}))
     told = f"it is over: file set {LL_SET} was restored"
-    assert give_back(iconik, held, "it is over") == ({"ORIGINAL": Outcome("failed", told)}, True)
+    assert give_back(iconik, held, Reason("it is over")) == (
+        {"ORIGINAL": Outcome("failed", Reason(told))},
+        True,
+    )
     assert held.memo == Memo(deleting={OLD_SET: ACCEPTED})
 
 
@@ -497,7 +503,7 @@ def test_what_iconik_gives_no_answer_to_is_not_tried_again(iconik: FakeIconik) -
     held = Held(
         ASSET, (), Memo(deleting={LL_SET: ACCEPTED, "a": Deletion("A"), "b": Deletion("B")})
     )
-    assert give_back(iconik, held, "it is over") == ({}, False)
+    assert give_back(iconik, held, Reason("it is over")) == ({}, False)
     assert len(iconik.called("restore_file_set")) == 1
 
 
@@ -509,7 +515,7 @@ def test_that_file_sets_can_not_be_listed_does_not_hide_a_refusal(
     iconik.problems["restore_file_set"] = IconikRefused("restore it", "no (409)")
     iconik.problems["file_sets"] = problem("list them", "no")
     held = Held(ASSET, (), Memo(deleting={LL_SET: Deletion("ORIGINAL")}))
-    outcomes, _ = give_back(iconik, held, "it is over")
+    outcomes, _ = give_back(iconik, held, Reason("it is over"))
     assert outcomes["ORIGINAL"].reason == (
         f"it is over: could not restore it: no (409); restore file set {LL_SET} from iconik's "
         "delete queue before iconik empties it"
@@ -521,5 +527,5 @@ def test_a_token_that_is_rejected_meanwhile_ends_the_restoration(iconik: FakeIco
     iconik.problems["restore_file_set"] = IconikRefused("restore it", "no (409)")
     iconik.problems["file_sets"] = TokenRejected("list them", "no token is good (401)")
     held = Held(ASSET, (), Memo(deleting={LL_SET: Deletion("ORIGINAL")}))
-    assert give_back(iconik, held, "it is over") == ({}, False)
+    assert give_back(iconik, held, Reason("it is over")) == ({}, False)
     assert list(held.memo.unfinished) == [LL_SET]

@@ -15,6 +15,7 @@ from job_texts import (
     under_way,
 )
 from outcomes import Outcome, report
+from reasons import Reason
 from tests.makers import a_click, an_operation
 
 ASSETS = tuple(f"asset-{number}" for number in range(12))
@@ -108,25 +109,27 @@ def test_a_good_end_says_what_was_done() -> None:
 
 
 def test_an_end_with_warnings_says_what_was_kept_and_why() -> None:
-    fields = ended(told(Outcome("removed"), *[Outcome("kept", "a.mov differs")] * 3))
+    fields = ended(told(Outcome("removed"), *[Outcome("kept", Reason("a.mov differs"))] * 3))
     assert fields["status"] == "FINISHED_WITH_WARNING"
     assert fields["message"] == ("kept 3: a.mov differs. In all: 4 assets, 1 removed, 3 kept")
 
 
 def test_of_many_reasons_some_are_told() -> None:
-    fields = ended(told(*[Outcome("kept", f"clip{n}.mov differs") for n in range(50)]))
+    fields = ended(told(*[Outcome("kept", Reason(f"clip{n}.mov differs")) for n in range(50)]))
     assert fields["message"].startswith(
         "kept 50: clip0.mov differs; clip1.mov differs; clip2.mov differs; …. In all: "
     )
 
 
 def test_each_kind_of_warning_is_told() -> None:
-    fields = ended(told(Outcome("kept", "it differs"), Outcome("failed", "no answer")))
+    fields = ended(
+        told(Outcome("kept", Reason("it differs")), Outcome("failed", Reason("no answer")))
+    )
     assert fields["message"].startswith("kept 1: it differs. failed 1: no answer. In all: ")
 
 
 def test_no_message_is_endless() -> None:
-    fields = ended(told(*[Outcome("kept", f"{n}" * 900) for n in range(3)]))
+    fields = ended(told(*[Outcome("kept", Reason(f"{n}" * 900)) for n in range(3)]))
     assert len(fields["message"]) == LONGEST_MESSAGE
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from claims import Claims
 from entries import Memo
 from ledger import Ledger
+from reasons import NO_REASON, Cause, Reason
 from tables import CHUNK, assets, insert_new
 from tests.makers import (
     a_click,
@@ -63,6 +64,14 @@ def test_what_could_not_be_listed_is_known_as_of_the_last_time(
     assert ledger.gone(1) == {"collection c2": "still gone"}
 
 
+def test_why_something_could_not_be_listed_is_known_afterwards(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    answered(engine, a_click(), "first")
+    ledger.expand(1, [], {"collection c1": Reason("no role", Cause.NOT_PERMITTED)})
+    assert ledger.gone(1)["collection c1"].cause == Cause.NOT_PERMITTED
+
+
 # Tables, and PostgreSQL's dialect
 
 
@@ -74,7 +83,7 @@ def test_creating_what_is_there_changes_nothing(engine: sa.Engine, ledger: Ledge
 
 def test_a_memo_is_stored_without_what_is_empty() -> None:
     assert Memo().as_json() == {}
-    assert Memo(asked={"ORIGINAL": ""}, unfinished_ms=0).as_json() == {
+    assert Memo(asked={"ORIGINAL": NO_REASON}, unfinished_ms=0).as_json() == {
         "asked": {"ORIGINAL": ""},
         "unfinished_ms": 0,
     }

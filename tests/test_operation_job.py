@@ -13,6 +13,7 @@ from history import History
 from ledger import Ledger
 from operation_job import BY, OperationJob
 from outcomes import Outcome
+from reasons import Reason
 from records import Job
 from tests.makers import FakeIconik, a_click, a_ledger, a_term, clicked, endings, found
 
@@ -112,7 +113,7 @@ def test_while_it_runs_no_update_says_that_it_does(desk: Desk) -> None:
 
 def test_an_operation_that_has_ended_already_is_shown_as_that_at_once(desk: Desk) -> None:
     desk.expand(*ASSETS)
-    desk.conclude(2, Outcome("kept", "clip.mov differs"))
+    desk.conclude(2, Outcome("kept", Reason("clip.mov differs")))
     desk.end()
     job = desk.job()
     assert job.tell()

@@ -32,8 +32,9 @@ from errors import (
     TokenRejected,
 )
 from operations import Operations, Run
-from outcomes import ACCEPTED, Outcome, report
+from outcomes import Outcome, report
 from paging import Map
+from reasons import ACCEPTED, Reason
 from records import Format, Job, Listed, Storage
 from rivals import formats_left
 from settings import Settings
@@ -862,7 +863,7 @@ def test_what_a_failed_remove_has_left_marked_is_restored_by_an_add(bench: Bench
     ]
     ((_, memo, outcomes),) = a_ledger(bench.engine).outcomes(2)
     told = f"an earlier operation marked it deleted: file set {LL_SET} was restored"
-    assert (memo.deleting, outcomes) == ({}, {"ORIGINAL": Outcome("there", told)})
+    assert (memo.deleting, outcomes) == ({}, {"ORIGINAL": Outcome("there", Reason(told))})
 
 
 def test_beside_a_file_set_that_can_not_be_restored_nothing_is_copied(bench: Bench) -> None:

@@ -11,8 +11,9 @@ import operations_view as view
 from entries import Memo, Operation
 from history import CopyJob
 from operations_view import Moment
-from outcomes import LEFT, NOT_COME_TO, Outcome, report
-from remedies import USUAL, what_to_do
+from outcomes import Outcome, report
+from reasons import LEFT, NO_REASON, NOT_COME_TO, Cause, Reason
+from remedies import REMEDIES, USUAL
 from reported import Asset
 from tests.makers import an_operation, half_done
 
@@ -103,7 +104,7 @@ def test_an_operation_is_final_once_its_report_is_noted() -> None:
         ({"counts": {"undone": 1}}, {}, True),
         ({"result": "finished with warnings"}, {"unopened": 1}, True),
         ({"result": "stopped"}, {}, True),
-        ({"failure": "no token is good"}, {}, True),
+        ({"failure": Reason("no token is good")}, {}, True),
         ({"ended_ms": None}, {"kinds": {"kept": 1}}, False),
     ],
 )
@@ -193,7 +194,7 @@ def rows(operation: Operation, asset: Asset) -> list[tuple[str, str, str]]:
 
 def test_each_format_of_an_asset_has_a_row() -> None:
     operation = running(formats=("ORIGINAL", "PROXY"))
-    asset = an_asset("copying", ORIGINAL=Outcome("kept", "it differs"))
+    asset = an_asset("copying", ORIGINAL=Outcome("kept", Reason("it differs")))
     assert rows(operation, asset) == [
         ("ORIGINAL", "kept", "it differs"),
         ("PROXY", "under way", "its copy is under way in iconik"),
@@ -203,7 +204,7 @@ def test_each_format_of_an_asset_has_a_row() -> None:
 def test_what_was_not_come_to_is_undone() -> None:
     operation = running(ended_ms=NOW)
     assert rows(operation, an_asset()) == [("ORIGINAL", "undone", NOT_COME_TO)]
-    left = an_asset("left", Memo(asked={"ORIGINAL": ""}))
+    left = an_asset("left", Memo(asked={"ORIGINAL": NO_REASON}))
     assert rows(operation, left) == [("ORIGINAL", "undone", LEFT)]
 
 
@@ -211,16 +212,16 @@ def test_what_was_not_come_to_is_undone() -> None:
 def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | None) -> None:
     operation = running(ended_ms=NOW, failure=failure, formats=("ORIGINAL", "PROXY"))
     memo = Memo(deleting=half_done({"set-1": "ORIGINAL"}))
-    asset = an_asset(memo=memo, PROXY=Outcome("superseded", "a newer click took over"))
+    asset = an_asset(memo=memo, PROXY=Outcome("superseded", Reason("a newer click took over")))
     problems = report(operation, [("a1", memo, asset.outcomes)], {})["problems"]
     (half, left) = view.asset_rows(operation, [asset])
-    assert {**problems[0], "what_to_do": what_to_do("failed", half["reason"])} == half
+    assert {**problems[0], "what_to_do": REMEDIES[Cause.HALF_DELETED]} == half
     assert (half["kind"], left["kind"]) == ("failed", "superseded")
     assert "file set set-1 may be in iconik's delete queue" in half["reason"]
 
 
 def test_what_could_not_be_opened_has_a_row() -> None:
-    (row,) = view.unopened_rows([("collection c", "no")])
+    (row,) = view.unopened_rows([("collection c", Reason("no"))])
     assert list(row.values()) == ["collection c", None, "failed", "no", USUAL]
 
 

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from entries import Memo
-from outcomes import COUNTED, PROOFS, Outcome, in_words, merged, report, unfinished
+from outcomes import COUNTED, PROOFS, Outcome, in_words, merged, report
+from reasons import NO_REASON, NOT_RESTORED, UNFINISHED, Reason
 from tests.makers import an_operation, half_done
 
-KEPT = Outcome("kept", "clip.mov differs from its master")
+KEPT = Outcome("kept", Reason("clip.mov differs from its master"))
 Asset = tuple[str, Memo, dict[str, Outcome]]
 
 
@@ -29,6 +30,20 @@ def problem(reason: str, kind: str = "kept") -> dict[str, str]:
 
 def test_a_first_outcome_is_taken_as_it_is() -> None:
     assert merged({}, {"ORIGINAL": KEPT}) == {"ORIGINAL": ("kept", KEPT.reason)}
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        ("absent", ""),
+        ("kept", "why"),
+        ("removed", "", "size"),
+        ("removed", "why", "size", "was_missing"),
+        ("kept", "why", "", "differs"),
+    ],
+)
+def test_an_outcome_is_read_as_it_was_stored(stored: tuple[str, ...]) -> None:
+    assert Outcome.read(stored).stored == stored
 
 
 def test_outcomes_of_other_formats_stay() -> None:
@@ -102,7 +117,7 @@ def test_outcomes_are_counted_format_by_format() -> None:
 
 @pytest.mark.parametrize("kind", ["kept", "failed", "vanished"])
 def test_trouble_is_told_one_by_one(kind: Any) -> None:
-    found = told(an_asset(ORIGINAL=Outcome(kind, "why")))
+    found = told(an_asset(ORIGINAL=Outcome(kind, Reason("why"))))
     assert found["problems"] == [problem("why", kind)]
     assert found["result"] == "finished with warnings"
 
@@ -155,7 +170,7 @@ def test_a_half_done_deletion_counts_as_failed_and_not_as_undone() -> None:
 
 def test_a_half_done_deletion_is_told_though_a_newer_click_took_over() -> None:
     memo = Memo(deleting=half_done({"set-1": "ORIGINAL"}))
-    left = an_asset(memo=memo, ORIGINAL=Outcome("superseded", "a newer click took over"))
+    left = an_asset(memo=memo, ORIGINAL=Outcome("superseded", Reason("a newer click took over")))
     (found,) = told(left, failure="no token is good")["problems"]
     assert "file set set-1 may be in iconik's delete queue" in found["reason"]
 
@@ -175,29 +190,32 @@ def test_a_half_done_deletion_is_told_however_its_operation_ended(
     operation: dict[str, Any], result: str, kind: Any
 ) -> None:
     half = an_asset(
-        memo=Memo(deleting=half_done({"set-1": "ORIGINAL"})), ORIGINAL=Outcome(kind, "why")
+        memo=Memo(deleting=half_done({"set-1": "ORIGINAL"})), ORIGINAL=Outcome(kind, Reason("why"))
     )
     found = told(half, **operation)
     assert (found["result"], found["counts"]["failed"]) == (result, 1)
-    assert problem(unfinished("set-1"), "failed") in found["problems"]
+    assert problem(UNFINISHED(file_set_id="set-1"), "failed") in found["problems"]
 
 
 def test_a_half_done_deletion_that_its_outcome_tells_is_not_told_again() -> None:
-    reason = "seen after file set set-1 was marked: restore it from iconik's delete queue"
+    reason = NOT_RESTORED(reason="why", refusal="no (403)", file_set_id="set-1")
     failed = Outcome("failed", reason)
     found = told(an_asset(memo=Memo(deleting=half_done({"set-1": "ORIGINAL"})), ORIGINAL=failed))
     assert (found["problems"], found["counts"]["failed"]) == ([problem(reason, "failed")], 1)
 
 
 def test_a_half_done_deletion_of_a_format_that_failed_otherwise_is_told_and_counted_once() -> None:
-    failed = Outcome("failed", "could not delete file set set-1 of asset a1: no (403)")
+    failed = Outcome("failed", Reason("could not delete file set set-1 of asset a1: no (403)"))
     found = told(an_asset(memo=Memo(deleting=half_done({"set-1": "ORIGINAL"})), ORIGINAL=failed))
     reasons = [each["reason"] for each in found["problems"]]
-    assert (reasons, found["counts"]["failed"]) == ([failed.reason, unfinished("set-1")], 1)
+    assert (reasons, found["counts"]["failed"]) == (
+        [failed.reason, UNFINISHED(file_set_id="set-1")],
+        1,
+    )
 
 
 def test_an_operation_that_ended_by_itself_tells_of_no_copy_that_it_left() -> None:
-    assert told(an_asset(memo=Memo(asked={"ORIGINAL": ""})))["problems"] == []
+    assert told(an_asset(memo=Memo(asked={"ORIGINAL": NO_REASON})))["problems"] == []
 
 
 def test_an_operation_that_goes_on_may_yet_end_its_deletions() -> None:

@@ -28,6 +28,7 @@ from ledger import Ledger
 from outcomes import Outcome
 from pages import OPERATIONS_A_PAGE
 from plugin import create_app
+from reasons import Cause, Reason
 from recorder import Recorder
 from remedies import REMEDIES
 from settings import Settings
@@ -49,8 +50,11 @@ CLICK = a_click(
     auth_token="a-token-of-a-click",
     b2_storage_id=B2,
 )
-DIFFERS = REMEDIES["differs"]
-REMOVED, KEPT = Outcome("removed"), Outcome("kept", "<b>clip.mov</b> differs from its master")
+DIFFERS = REMEDIES[Cause.DIFFERS]
+REMOVED, KEPT = (
+    Outcome("removed"),
+    Outcome("kept", Reason("<b>clip.mov</b> differs from its master", Cause.DIFFERS)),
+)
 
 
 class Page:
@@ -535,7 +539,7 @@ def test_of_many_that_could_not_be_opened_the_csv_has_all(
     monkeypatch.setattr(contents, "UNOPENED_SHOWN", 2)
     operation = found(page.engine, page.click())
     unopened = [f"collection c{number}" for number in range(5)]
-    page.ledger.expand(operation.number, [], dict.fromkeys(unopened, "no"))
+    page.ledger.expand(operation.number, [], dict.fromkeys(unopened, Reason("no")))
     path = f"/operations/{operation.id}"
     assert [each["asset_id"] for each in page.json(path)["report"]] == unopened[:2]
     assert "the first 2 of 5 are shown" in page.text(path)
@@ -568,7 +572,7 @@ def test_the_report_can_be_had_as_csv(page: Page, monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_spreadsheet_takes_a_name_for_a_formula(page: Page) -> None:
-    evil = Outcome("kept", '=HYPERLINK("https://evil.example") differs')
+    evil = Outcome("kept", Reason('=HYPERLINK("https://evil.example") differs'))
     answer = page.get(f"/operations/{page.ended({'a1': {'ORIGINAL': evil}})}.csv")
     lines = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))
     assert lines[1][3].startswith("'=HYPERLINK")

@@ -676,7 +676,7 @@ def test_a_database_of_a_newer_version_stops_the_start_for_good(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def refuse() -> None:
-        raise SettingsError("DATABASE_URL is a database of a newer version")
+        raise SettingsError("DATABASE_URL", "is a database of a newer version")
 
     monkeypatch.setattr(recorder, "open", refuse)
     with pytest.raises(SystemExit) as ending:

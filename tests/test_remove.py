@@ -17,6 +17,7 @@ from errors import (
     TooLate,
 )
 from outcomes import Outcome
+from reasons import NO_REASON, Cause, Reason
 from records import FileSet
 from remove import look_to_remove
 from sight import Look, Patience
@@ -82,7 +83,7 @@ def test_what_is_proven_safe_is_deleted_by_its_id_and_purged(
     iconik: FakeIconik, held: Held, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
-    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed", "", "size")
+    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed", NO_REASON, "size")
     assert deletions(iconik) == DELETION
 
 
@@ -128,7 +129,7 @@ def test_a_file_set_on_lucidlink_without_files_is_kept(
 ) -> None:
     iconik.has(on_b2())
     iconik.known_statuses[ASSET] = {"empty-set": status}
-    kept = Outcome("kept", "iconik lists no file of it on LucidLink")
+    kept = Outcome("kept", Reason("iconik lists no file of it on LucidLink"))
     assert look(iconik, held, claims).outcomes["ORIGINAL"] == kept
     assert iconik.called("file_sets") == [("file_sets", ASSET)]
 
@@ -191,7 +192,7 @@ def test_a_contradiction_of_iconik_counts_against_the_deletion(
     removal = a_removal(iconik, claims, preflight=lambda: a_check(deleted=frozenset({B2_SET})))
     found = look_to_remove(removal, held, Patience(NOW, SETTLE))
     reason = f"file set {B2_SET} is in iconik's delete queue, though its files are listed as ACTIVE"
-    assert found.outcomes["ORIGINAL"] == Outcome("kept", f"{reason} ones")
+    assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason(f"{reason} ones"))
     assert (found.copies, deletions(iconik)) == ([], [])
 
 
@@ -200,12 +201,12 @@ def test_what_the_bucket_objects_to_is_kept(iconik: FakeIconik, held: Held, clai
 
     def confirm(asset_id: str, proof: Safe) -> Confirmation:
         asked.append((asset_id, proof.twin_id))
-        return Confirmation("key", "clip.mov is not in the bucket")
+        return Confirmation("key", Reason("clip.mov is not in the bucket"))
 
     iconik.has(on_ll(), on_b2())
     removal = a_removal(iconik, claims, confirm=confirm)
     found = look_to_remove(removal, held, Patience(NOW, SETTLE))
-    assert found.outcomes["ORIGINAL"] == Outcome("kept", "clip.mov is not in the bucket")
+    assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason("clip.mov is not in the bucket"))
     assert (asked, deletions(iconik)) == ([(ASSET, B2_SET)], [])
 
 
@@ -224,7 +225,7 @@ def test_how_the_bucket_confirmed_a_proof_is_noted(
 def test_an_asset_that_iconik_knows_no_more_is_told(
     iconik: FakeIconik, held: Held, claims: Claims
 ) -> None:
-    gone = Outcome("vanished", "iconik knows the asset no more")
+    gone = Outcome("vanished", Reason("iconik knows the asset no more"))
     assert look(iconik, held, claims).outcomes == {"ORIGINAL": gone, "PROXY": gone}
 
 
@@ -250,10 +251,20 @@ def test_what_is_not_on_b2_is_copied_first(iconik: FakeIconik, held: Held, claim
 def test_what_a_copy_did_not_bring_to_b2_is_kept(
     iconik: FakeIconik, held: Held, claims: Claims, said: str, told: str
 ) -> None:
-    held.memo.asked["ORIGINAL"] = said
+    held.memo.asked["ORIGINAL"] = Reason(said)
     iconik.has(on_ll())
     reason = f"clip.mov has no twin on B2, though a copy to B2 was asked for and ended{told}"
-    assert look(iconik, held, claims).doubts["ORIGINAL"] == Outcome("kept", reason)
+    assert look(iconik, held, claims).doubts["ORIGINAL"] == Outcome("kept", Reason(reason))
+
+
+@pytest.mark.parametrize("why", [Cause.NOT_PERMITTED, None])
+def test_why_iconik_refused_a_copy_explains_more_than_that_it_failed(
+    iconik: FakeIconik, held: Held, claims: Claims, why: Cause | None
+) -> None:
+    held.memo.asked["ORIGINAL"] = Reason("no", why)
+    iconik.has(on_ll())
+    found = look(iconik, held, claims).doubts["ORIGINAL"]
+    assert found.reason.cause == (why or Cause.COPY_FAILED)
 
 
 def test_where_nothing_can_be_copied_no_copy_is_asked_for(
@@ -263,7 +274,7 @@ def test_where_nothing_can_be_copied_no_copy_is_asked_for(
     removal = a_removal(iconik, claims, preflight=lambda: a_check(obstacle="B2 is read-only"))
     found = look_to_remove(removal, held, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == Outcome(
-        "kept", "clip.mov has no twin on B2, and B2 is read-only"
+        "kept", Reason("clip.mov has no twin on B2, and B2 is read-only")
     )
     assert found.copies == []
 
@@ -382,7 +393,7 @@ def test_a_refused_deletion_is_told_of_the_format_that_it_was_about(
     iconik.has(on_ll(), on_b2(), formats=[a_format(), a_format("PROXY")])
     iconik.problems["delete_file_set"] = NotPermitted("delete it", "it needs can_delete_files")
     assert look(iconik, held, claims).outcomes == {
-        "ORIGINAL": Outcome("failed", "could not delete it: it needs can_delete_files"),
+        "ORIGINAL": Outcome("failed", Reason("could not delete it: it needs can_delete_files")),
         "PROXY": Outcome("absent"),
     }
     assert held.memo.deleting == {}
@@ -394,7 +405,7 @@ def test_what_iconik_refuses_to_purge_is_restored(
     iconik.has(on_ll(), on_b2())
     iconik.problems["purge_file_set"] = NotPermitted("purge it", "it needs can_delete_files")
     reason = f"could not purge it: it needs can_delete_files: file set {LL_SET} was restored"
-    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("failed", reason)
+    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("failed", Reason(reason))
     assert iconik.called("restore_file_set") == [("restore_file_set", ASSET, LL_SET)]
     assert held.memo.deleting == {}
 

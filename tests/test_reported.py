@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from claims import Claims
 from entries import Operation
 from outcomes import Outcome
+from reasons import Reason
 from reported import FIRST, Place, Reported
 from tests.makers import a_click, a_database, a_term, endings, expanded, found, half_done
 from turn import begin_term
 
 NOW = 1_000_000
-KEPT = Outcome("kept", "clip.mov differs")
+KEPT = Outcome("kept", Reason("clip.mov differs"))
 REMOVED = Outcome("removed")
 
 
@@ -86,8 +87,8 @@ TROUBLED = {
     "a2": {"ORIGINAL": KEPT},
     "a3": {"ORIGINAL": Outcome("superseded")},
     "a4": {},
-    "a5": {"ORIGINAL": Outcome("failed", "no")},
-    "a6": {"ORIGINAL": Outcome("vanished", "no")},
+    "a5": {"ORIGINAL": Outcome("failed", Reason("no"))},
+    "a6": {"ORIGINAL": Outcome("vanished", Reason("no"))},
 }
 
 
@@ -120,7 +121,7 @@ def test_what_is_still_to_come_is_no_problem(engine: sa.Engine, reported: Report
     operation = expanded(engine, a_click(), ["a1", "a2"])
     claims = Claims(engine, operation, a_term(engine))
     _, second = claims.take(2, NOW)
-    claims.note(second, "done", {"ORIGINAL": Outcome("failed", "no")})
+    claims.note(second, "done", {"ORIGINAL": Outcome("failed", Reason("no"))})
     assert in_pages(reported, operation, 9) == [["a2", "a1"]]
 
 
@@ -132,7 +133,7 @@ def test_half_done_deletions_are_found_among_what_failed(
     claims = Claims(engine, operation, a_term(engine))
     first, second, third = claims.take(3, NOW)
     assert claims.may_delete(first, half_done({"set-1": "ORIGINAL"}))
-    claims.note(second, "done", {"ORIGINAL": Outcome("failed", "no")})
+    claims.note(second, "done", {"ORIGINAL": Outcome("failed", Reason("no"))})
     claims.note(third, "done", {"ORIGINAL": REMOVED})
     assert [each.asset_id for each in reported.page(operation, 9, show="failed")] == ["a2"]
     if failure:

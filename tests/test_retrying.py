@@ -15,6 +15,7 @@ from entries import Operation, Retry
 from errors import RecordingError, RetryError
 from ledger import Ledger
 from outcomes import Outcome
+from reasons import Reason
 from recorder import LastLook, Recorder
 from retrying import try_again
 from settings import Settings
@@ -91,7 +92,7 @@ def ended(
 def test_only_what_came_to_nothing_is_tried_again(
     engine: sa.Engine, recorder: Recorder, kind: str
 ) -> None:
-    came_to_nothing = {**DONE, "PROXY": Outcome(kind, "why")}  # type: ignore[arg-type]
+    came_to_nothing = {**DONE, "PROXY": Outcome(kind, Reason("why"))}  # type: ignore[arg-type]
     first = ended(engine, recorder, {"a1": DONE, "a2": came_to_nothing})
     second, is_new = try_again(recorder, first, "Ada")
     assert is_new
@@ -102,7 +103,7 @@ def test_only_what_came_to_nothing_is_tried_again(
 def test_what_cannot_come_to_anything_else_is_not_tried_again(
     engine: sa.Engine, recorder: Recorder, kind: str
 ) -> None:
-    hopeless = {**DONE, "PROXY": Outcome(kind, "why")}  # type: ignore[arg-type]
+    hopeless = {**DONE, "PROXY": Outcome(kind, Reason("why"))}  # type: ignore[arg-type]
     first = ended(engine, recorder, {"a1": hopeless})
     with pytest.raises(RetryError, match="all of it was done"):
         try_again(recorder, first, "Ada")

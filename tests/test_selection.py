@@ -16,6 +16,7 @@ from errors import (
     TokenRejected,
 )
 from paging import Map
+from reasons import Reason
 from records import Listed
 from selection import FEW, MOST_FAILURES, MOST_INCOMPLETE, Selection
 from tests.makers import FakeIconik, a_click
@@ -27,7 +28,7 @@ def iconik() -> FakeIconik:
     return FakeIconik()
 
 
-def found(iconik: FakeIconik, **selected: Any) -> tuple[list[str], dict[str, str]]:
+def found(iconik: FakeIconik, **selected: Any) -> tuple[list[str], dict[str, Reason]]:
     """The ids of the assets, and what could not be opened."""
     assets, gone = Selection(a_click(**selected), iconik, lambda: None).expand()
     return list(assets), gone
@@ -263,7 +264,7 @@ class Broken:
             with pytest.raises(IconikUnavailable):
                 self.selection.expand()
 
-    def found(self) -> tuple[list[str], dict[str, str]]:
+    def found(self) -> tuple[list[str], dict[str, Reason]]:
         assets, gone = self.selection.expand()
         return list(assets), gone
 

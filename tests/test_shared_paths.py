@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custody import Safe, Unproven, Verdict, judge
+from reasons import Reason
 from records import File
 from shared_paths import guard_shared_paths, unlisted
 from tests.makers import B2, LL, ORIGINAL, a_file, a_format, on_b2, on_ll
@@ -54,13 +55,15 @@ def test_a_file_that_no_other_file_set_refers_to_may_go() -> None:
 
 def test_a_file_that_a_file_set_refers_to_which_the_click_is_not_about_stays() -> None:
     reason = f"{ALSO} (PROXY, other), which this click is not about"
-    assert guarded(mine(), other(), ORIGINAL=safe("mine")) == [Unproven("mine", reason, "none")]
+    assert guarded(mine(), other(), ORIGINAL=safe("mine")) == [
+        Unproven("mine", Reason(reason), "none")
+    ]
 
 
 def test_of_a_format_that_is_not_listed_only_the_file_set_is_named() -> None:
     found = guard_shared_paths({"ORIGINAL": [safe("mine")]}, [mine(), other()], LL)
     reason = f"{ALSO} (other), which this click is not about"
-    assert found == {"ORIGINAL": [Unproven("mine", reason, "none")]}
+    assert found == {"ORIGINAL": [Unproven("mine", Reason(reason), "none")]}
 
 
 def test_file_sets_that_share_a_file_go_together() -> None:
@@ -75,7 +78,7 @@ def test_two_file_sets_of_one_format_that_share_a_file_go_together() -> None:
 
 
 def test_two_file_sets_of_one_format_that_share_a_file_stay_together() -> None:
-    doubt = Unproven("second", "why", "none")
+    doubt = Unproven("second", Reason("why"), "none")
     verdicts: dict[str, list[Verdict]] = {"ORIGINAL": [safe("mine"), doubt]}
     found = guard_shared_paths(verdicts, [mine(), on_ll(file_set_id="second")], LL)
     assert [type(each) for each in found["ORIGINAL"]] == [Unproven, Unproven]
@@ -84,10 +87,10 @@ def test_two_file_sets_of_one_format_that_share_a_file_stay_together() -> None:
 
 @pytest.mark.parametrize("remedy", ["none", "wait", "copy"])
 def test_a_file_set_needs_what_the_other_one_needs(remedy: Any) -> None:
-    doubt = Unproven("other", "why", remedy)
+    doubt = Unproven("other", Reason("why"), remedy)
     reason = f"{ALSO} (PROXY, other), which is not proven safe"
     assert guarded(mine(), other(), ORIGINAL=safe("mine"), PROXY=doubt) == [
-        Unproven("mine", reason, remedy),
+        Unproven("mine", Reason(reason), remedy),
         doubt,
     ]
 
@@ -96,11 +99,11 @@ def test_of_several_the_one_that_needs_most_of_a_person_is_told() -> None:
     kept, _, _ = guarded(
         *(mine(), other(), other(file_set_id="third")),
         ORIGINAL=safe("mine"),
-        PROXY=Unproven("other", "why", "copy"),
-        THIRD=Unproven("third", "why", "wait"),
+        PROXY=Unproven("other", Reason("why"), "copy"),
+        THIRD=Unproven("third", Reason("why"), "wait"),
     )
     reason = f"{ALSO} (PROXY, third), which is not proven safe"
-    assert kept == Unproven("mine", reason, "wait")
+    assert kept == Unproven("mine", Reason(reason), "wait")
 
 
 def test_what_is_kept_keeps_others_in_turn() -> None:
@@ -113,19 +116,23 @@ def test_what_is_kept_keeps_others_in_turn() -> None:
         *chain,
         ORIGINAL=safe("mine"),
         PROXY=safe("second"),
-        THIRD=Unproven("third", "why", "wait"),
+        THIRD=Unproven("third", Reason("why"), "wait"),
     )
     assert (first, second) == (
         Unproven(
             "mine",
-            "b also belongs to another file set on LucidLink (PROXY, second), which is not proven "
-            "safe",
+            Reason(
+                "b also belongs to another file set on LucidLink (PROXY, second), which is not "
+                "proven safe"
+            ),
             "wait",
         ),
         Unproven(
             "second",
-            "c also belongs to another file set on LucidLink (PROXY, third), which is not proven "
-            "safe",
+            Reason(
+                "c also belongs to another file set on LucidLink (PROXY, third), which is not "
+                "proven safe"
+            ),
             "wait",
         ),
     )
@@ -137,7 +144,7 @@ def test_what_needs_a_person_needs_one_through_others_too() -> None:
         other("c", "foreign"),
         ORIGINAL=safe("mine"),
         PROXY=safe("second"),
-        THIRD=Unproven("third", "why", "copy"),
+        THIRD=Unproven("third", Reason("why"), "copy"),
     )
     assert isinstance(first, Unproven)
     assert isinstance(second, Unproven)
@@ -152,15 +159,15 @@ def test_the_cause_is_told_and_not_another_that_is_kept_for_it() -> None:
 
 
 def test_what_is_not_proven_is_told_as_it_was() -> None:
-    doubt = Unproven("mine", "why", "copy")
+    doubt = Unproven("mine", Reason("why"), "copy")
     assert guarded(mine(), other(), ORIGINAL=doubt) == [doubt]
 
 
 @pytest.mark.parametrize(
     "twice",
     [
-        [safe("other"), Unproven("other", "why", "copy")],
-        [Unproven("other", "why", "copy"), safe("other")],
+        [safe("other"), Unproven("other", Reason("why"), "copy")],
+        [Unproven("other", Reason("why"), "copy"), safe("other")],
     ],
 )
 def test_a_file_set_that_is_judged_twice_goes_only_where_it_may_go_both_times(
@@ -295,7 +302,7 @@ def test_no_file_goes_that_a_file_set_refers_to_which_stays(
 ) -> None:
     files = [on_ll(name, file_set_id=each) for each, names in sets.items() for name in names]
     verdicts: dict[str, Sequence[Verdict]] = {
-        each: [safe(each) if each in proven else Unproven(each, "why", "copy")]
+        each: [safe(each) if each in proven else Unproven(each, Reason("why"), "copy")]
         for each in sorted(judged & sets.keys())
     }
     found = guard_shared_paths(verdicts, data.draw(st.permutations(files)), LL)

@@ -21,6 +21,7 @@ from database import connect
 from entries import Operation
 from ledger import Ledger
 from outcomes import Outcome
+from reasons import Reason
 from recorder import Recorder
 from show_operations import main
 from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, endings, expanded, found
@@ -292,7 +293,7 @@ def kept(database: sa.Engine, recorder: Recorder) -> str:
     claims = Claims(database, operation, a_term(database))
     first, second = claims.take(2, 0)
     claims.note(first, "done", {"ORIGINAL": Outcome("removed")})
-    claims.note(second, "done", {"ORIGINAL": Outcome("kept", "it differs")})
+    claims.note(second, "done", {"ORIGINAL": Outcome("kept", Reason("it differs"))})
     endings(database).end(operation, 1)
     endings(database).sum_up(operation.id)
     return operation_id

@@ -7,6 +7,7 @@ import pytest
 import freshness
 from errors import IconikRefused, IconikUnavailable, NotFound
 from outcomes import Outcome
+from reasons import Reason
 from sight import Look, Patience, Sight, see, vanished
 from tests.makers import ASSET, ORIGINAL, FakeIconik, a_format, on_b2, on_ll
 
@@ -157,7 +158,7 @@ def test_an_asset_is_never_taken_for_gone_because_iconik_is_away(
 
 
 def test_all_formats_of_a_vanished_asset_have_vanished() -> None:
-    gone = Outcome("vanished", "iconik knows the asset no more")
+    gone = Outcome("vanished", Reason("iconik knows the asset no more"))
     assert vanished(["ORIGINAL", "PROXY"]) == Look({"ORIGINAL": gone, "PROXY": gone})
 
 

@@ -22,7 +22,8 @@ from entries import Memo, Operation
 from errors import IconikUnavailable, Stopped
 from ledger import Ledger
 from operations import Run
-from outcomes import LEFT, Outcome, report
+from outcomes import Outcome, report
+from reasons import LEFT, NO_REASON, Reason
 from records import Job
 from settings import Settings
 from stop_request import StopRequest
@@ -53,7 +54,7 @@ NOW = 1_000_000
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
 ADD = a_click("add", asset_ids=(ASSET,))
 REMOVE = a_click("remove", asset_ids=(ASSET,))
-COPYING = Memo(asked={"ORIGINAL": ""})
+COPYING = Memo(asked={"ORIGINAL": NO_REASON})
 
 
 @pytest.fixture
@@ -435,7 +436,7 @@ def test_what_was_given_up_with_such_a_request_is_minded_too(engine: sa.Engine) 
     claims = claims_of(engine, expanded(engine, ADD))
     (held,) = claims.take(1, NOW)
     held.memo.asking = True
-    claims.note(held, "done", {"ORIGINAL": Outcome("failed", "iconik answered 503")})
+    claims.note(held, "done", {"ORIGINAL": Outcome("failed", Reason("iconik answered 503"))})
     (held,) = claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
     assert held.memo.asking
 

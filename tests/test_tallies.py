@@ -6,13 +6,14 @@ import sqlalchemy as sa
 from claims import Claims
 from entries import Held
 from outcomes import Outcome, given_up
+from reasons import STORAGE_CLOSED, UNFINISHED, Cause, Reason
 from tables import operations
 from tallies import Standing, Tally, standing
 from tests.makers import a_click, a_ledger, a_term, clicked, endings, found, half_done
 
 NOW = 1_000_000
 ASSETS = ["asset-1", "asset-2", "asset-3"]
-NO_TWIN = Outcome("kept", "clip.mov has no twin on B2, and nothing can be copied there: allow it")
+NO_TWIN = Outcome("kept", STORAGE_CLOSED(reason="clip.mov has no twin on B2", obstacle="allow it"))
 
 
 def begin(engine: sa.Engine) -> str:
@@ -130,7 +131,9 @@ def test_a_deletion_that_was_given_up_before_its_operation_failed_is_counted_onc
     engine: sa.Engine, half_deleted: tuple[Claims, Held]
 ) -> None:
     claims, held = half_deleted
-    claims.note(held, "done", given_up(held.formats, held.memo.deleting, "iconik answered 400"))
+    claims.note(
+        held, "done", given_up(held.formats, held.memo.deleting, Reason("iconik answered 400"))
+    )
     endings(engine).fail(1, "no token is good", NOW)
     assert standing(engine).ended == FAILED_HALFWAY
 
@@ -139,9 +142,12 @@ def test_a_deletion_that_was_given_up_before_its_operation_failed_is_counted_onc
     ("outcome", "counted"),
     [
         (Outcome("removed"), {("removed", ""): 1, ("failed", "half_deleted"): 1}),
-        (Outcome("failed", "could not delete it: no (403)"), {("failed", "refused"): 1}),
         (
-            Outcome("failed", "restore it from iconik's delete queue"),
+            Outcome("failed", Reason("could not delete it: no (403)", Cause.REFUSED)),
+            {("failed", "refused"): 1},
+        ),
+        (
+            Outcome("failed", UNFINISHED(file_set_id="set-1")),
             {("failed", "half_deleted"): 1},
         ),
     ],

@@ -11,7 +11,8 @@ from deletion import Ways
 from entries import Deletion, Held, Memo
 from errors import IconikError, IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from interrupted import CARRIED_OUT_AFTER_MS
-from outcomes import ACCEPTED, Outcome
+from outcomes import Outcome
+from reasons import ACCEPTED, Reason
 from tests.makers import (
     FakeIconik,
     a_click,
@@ -111,7 +112,7 @@ def test_what_is_still_there_is_listed_again_ever_more_rarely_until_a_minute_is_
         bench.verify()
         bench.now += 500
     reason = "iconik accepted the deletion, but file set ll-a000 is still there"
-    assert bench.outcomes() == {"a000": Outcome("failed", reason)}
+    assert bench.outcomes() == {"a000": Outcome("failed", Reason(reason))}
     assert bench.now - NOW <= 2 * CARRIED_OUT_AFTER_MS
     assert bench.listed() < 10
 
@@ -294,7 +295,7 @@ def test_a_rejected_token_ends_everything(bench: Bench, call: str, number: int) 
 
 @pytest.mark.parametrize("fate", ["seen", "unseen"])
 def test_what_became_of_another_version_stays(bench: Bench, fate: str) -> None:
-    kept = Outcome("kept", "it differs")
+    kept = Outcome("kept", Reason("it differs"))
     bench.accepted(1, outcome=kept)
     if fate == "unseen":
         bench.iconik.problems["file_sets"] = NotPermitted("list them", "it needs can_read_files")

@@ -15,6 +15,7 @@ from bucket.confirm import Confirmation
 from bucket.confirmed import VALID_FOR
 from custody import Pair
 from errors import BucketUnavailable, IconikUnavailable, NotPermitted
+from reasons import Reason
 from records import File
 from tests.bucket.conftest import (
     SIGNATURE,
@@ -108,7 +109,7 @@ def test_an_objection_names_the_file_and_what_b2_says(
 ) -> None:
     add(b2, signed(), **answer)
     said = open_bucket().confirm(a_storage(), [a_pair()], no_url)
-    assert said == Confirmation("signed URL", objection)
+    assert said == Confirmation("signed URL", Reason(objection))
 
 
 def test_a_url_that_does_not_lead_to_b2_is_an_objection(
@@ -258,8 +259,10 @@ def test_where_b2_must_confirm_records_never_decide(open_bucket: Open, b2: Reque
     said = open_bucket(b2_check="required").confirm(a_storage(), [a_pair(url="")], no_url)
     assert said == Confirmation(
         "signed URL",
-        "clip.mov is not confirmed by B2: iconik offers no signed URL of it; set "
-        "B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY, or B2_CHECK=auto",
+        Reason(
+            "clip.mov is not confirmed by B2: iconik offers no signed URL of it; set "
+            "B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY, or B2_CHECK=auto"
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from entries import Held, Memo
 from history import Filters, History
 from ledger import Ledger
 from outcomes import Outcome
+from reasons import Reason
 from reported import Reported
 from tests.makers import a_click, a_ledger, a_term, endings, expanded, found, half_done
 from throttle import MOST_FAILURES, Throttle
@@ -30,7 +31,7 @@ def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
     click = a_click("remove", formats=("ORIGINAL", "PROXY"))
     operation = expanded(engine, click, ["a1", "a2", "b"])
     claims = Claims(engine, operation, a_term(engine))
-    removed, kept = Outcome("removed"), Outcome("kept", "it differs")
+    removed, kept = Outcome("removed"), Outcome("kept", Reason("it differs"))
     outcomes = {"a1": {"ORIGINAL": removed, "PROXY": kept}, "a2": {"ORIGINAL": removed}, "b": {}}
     for held in claims.take(9, NOW):
         claims.note(held, "done", outcomes[held.asset_id])
