@@ -611,11 +611,8 @@ def test_no_token_and_no_secret_is_told_with_a_fault_of_our_own(
     iconik.statuses = [500]
     answer = click(parroted)
     operation_id = answer.json()["operation_id"]
-    wait_for(
-        "beginning",
-        lambda: f"[{operation_id}] Add" in parroted.log().replace("INFO ", ""),
-        PATIENCE,
-    )
+    in_trouble = re.compile(rf"\[{operation_id}\].* iconik answered 500")
+    wait_for("beginning", lambda: in_trouble.search(parroted.log()), PATIENCE)
     path = parroted.environment["DATABASE_URL"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(path, timeout=60)) as other, other:
         other.execute("DELETE FROM plugin_operations")
