@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from custom_action import Action
+from custom_action import ACTIONS, Action
 from settings import LOOPBACK
 
-ACTIONS: tuple[Action, ...] = get_args(Action)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # What no URL has unencoded, though urlsplit lets it pass; with ? and #, which begin other parts.
 NOT_IN_ENDPOINT = frozenset(' "<>\\^`{|}?#')

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import action_url
-from action_url import ACTIONS, Endpoint, Existing
-from custom_action import SECRET_HEADER, TITLES, USUAL_CONTEXTS
+from action_url import Endpoint, Existing
+from custom_action import ACTIONS, SECRET_HEADER, TITLES, USUAL_CONTEXTS
 from errors import OperationFailed
 from findings import Finding, note, ok, unknown, wrong
 from iconik import Iconik

@@ -1,6 +1,5 @@
 """Who may see the operations page, and whose buttons are pressed."""
 
-import hashlib
 import hmac
 import logging
 from collections.abc import Sequence
@@ -9,14 +8,8 @@ from http import HTTPStatus
 
 from flask import Request
 
-from recorder import Recorder
-from settings import Settings
-from throttle import Throttle, client_of
-from turn import now_ms
-
 log = logging.getLogger(__name__)
 
-DAY_MS = 86_400_000
 LONGEST_NAME = 60
 
 
@@ -41,63 +34,22 @@ def is_secret(given: str, secrets: Sequence[str]) -> bool:
     return any(matches)
 
 
-class Gatekeeper:
-    """Lets in who has the shared secret as the password of Basic authentication."""
+def refusal_of(request: Request, secrets: Sequence[str]) -> Refusal | None:
+    """Why a request may not see or do what it asks for, if it may not.
 
-    def __init__(self, settings: Settings, recorder: Recorder) -> None:
-        self._secrets = settings.secrets
-        self._proxies = settings.trusted_proxies
-        self._recorder = recorder
-
-    def refusal(self, request: Request) -> Refusal | None:
-        """Why a request may not see the page, if it may not.
-
-        Raises:
-            SQLAlchemyError, OSError: the database can't be used now.
-        """
-        given = request.authorization
-        if given is None or given.type != "basic":
-            return Refusal(HTTPStatus.UNAUTHORIZED, "Give the shared secret as the password.")
-        engine = self._recorder.prepare()
-        throttle = Throttle(engine)
-        forwarded_for = request.headers.get("X-Forwarded-For", "")
-        client = client_of(request.remote_addr or "", forwarded_for, self._proxies)
-        # First, so that who is held back learns nothing of the secret meanwhile.
-        seconds = throttle.seconds_left(client, now_ms())
-        if seconds:
-            message = "There were too many wrong passwords. Try again later."
-            return Refusal(HTTPStatus.TOO_MANY_REQUESTS, message, seconds)
-        if is_secret(given.password or "", self._secrets):
-            return None
-        throttle.note_failure(client, now_ms())
+    Args:
+        secrets: the passwords of Basic authentication that are accepted.
+    """
+    given = request.authorization
+    if given is None or given.type != "basic":
+        return Refusal(HTTPStatus.UNAUTHORIZED, "Give the shared secret as the password.")
+    if not is_secret(given.password or "", secrets):
+        client = request.remote_addr or "a Unix socket"
         log.warning("refused the operations page to %s, which gave a wrong secret", client)
         return Refusal(HTTPStatus.UNAUTHORIZED, "That is not the shared secret.")
-
-    def token(self, request: Request) -> str:
-        """What a form must send back to show that this page made it."""
-        return self._token(request, now_ms() // DAY_MS)
-
-    def is_from_here(self, request: Request) -> bool:
-        """Whether a form was sent from a page of ours, and not from somebody else's.
-
-        A browser sends the password along whoever has made the form, so that alone shows nothing.
-        """
-        site = request.headers.get("Sec-Fetch-Site")
-        if site is not None and site != "same-origin":
-            return False
-        origin = request.headers.get("Origin")
-        if origin is not None and not _is_same_host(origin, request.host):
-            return False
-        today = now_ms() // DAY_MS
-        given = request.form.get("token", "")
-        return any(
-            hmac.compare_digest(given.encode(), self._token(request, day).encode())
-            for day in (today, today - 1)
-        )
-
-    def _token(self, request: Request, day: int) -> str:
-        message = f"form of the operations page, {day}, {name_of(request)}".encode()
-        return hmac.new(self._secrets[0].encode(), message, hashlib.sha256).hexdigest()
+    if request.method == "POST" and not _is_from_here(request):
+        return Refusal(HTTPStatus.FORBIDDEN, "This was not sent from the operations page.")
+    return None
 
 
 def name_of(request: Request) -> str:
@@ -105,6 +57,18 @@ def name_of(request: Request) -> str:
     given = (request.authorization.username if request.authorization else None) or ""
     name = "".join(each for each in given if each.isprintable()).strip()[:LONGEST_NAME]
     return name or "somebody"
+
+
+def _is_from_here(request: Request) -> bool:
+    """Whether a form was sent from a page of ours, and not from somebody else's.
+
+    A browser sends the password along whoever has made the form, so that alone shows nothing. Every
+    browser sends one of these headers with a form, and no page can choose what it says.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if origin is None:
+        return site == "same-origin"
+    return site in (None, "same-origin") and _is_same_host(origin, request.host)
 
 
 def _is_same_host(origin: str, host: str) -> bool:

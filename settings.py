@@ -24,9 +24,10 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("text", "json")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 THIS_MACHINE = "127.0.0.0/8,::1"
-LOCAL = (ip_network("127.0.0.0/8"), ip_network("::1"))
+LOCAL = tuple(ip_network(each) for each in THIS_MACHINE.split(","))
 DEFAULT_B2_API_URL = "https://api.backblazeb2.com"
 B2_CHECKS = ("auto", "required", "off")
+LEAST_SECRET = 16
 SHORT_SECRET = 32
 MOST_REQUESTS_PER_SECOND = 1000
 
@@ -49,7 +50,6 @@ class Settings:
         settle_time: how long a file may stay unfinished after the job that copied it has ended.
         requests_per_second: the most that is asked of iconik.
         metrics_from: the networks whose machines may see the metrics.
-        trusted_proxies: the networks whose machines are believed when they say who asks.
         b2_check: when B2 itself must confirm a file before it is deleted: 'auto', 'required' or
             'off'.
         b2_key_id, b2_key: an application key of B2; None to use iconik's signed URLs.
@@ -70,7 +70,6 @@ class Settings:
     requests_per_second: int = 48
     log_format: str = "text"
     metrics_from: tuple[IPv4Network | IPv6Network, ...] = LOCAL
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = LOCAL
     b2_check: str = "auto"
     b2_key_id: str | None = field(default=None, repr=False)
     b2_key: str | None = field(default=None, repr=False)
@@ -100,26 +99,22 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
     b2_key_id, b2_key = _b2_key(given)
     return Settings(
         iconik_id=iconik_id,
-        secret=_header_value(
-            "BZ_SHARED_SECRET",
-            _required(given, "BZ_SHARED_SECRET", "a long random text that only iconik also knows"),
-        ),
+        secret=_secret(given),
         previous_secret=_optional_header_value(given, "BZ_SHARED_SECRET_PREVIOUS"),
         iconik_token=_optional_header_value(given, "ICONIK_TOKEN"),
-        iconik_url=_iconik_url(given.get("ICONIK_URL", DEFAULT_ICONIK_URL)),
+        iconik_url=_host_url(given, "ICONIK_URL", DEFAULT_ICONIK_URL, ("", "/API")),
         formats=split_formats("FORMAT_NAMES", given.get("FORMAT_NAMES", DEFAULT_FORMATS)),
         database_url=_database_url(given),
-        log_level=_log_level(given.get("LOG_LEVEL", "INFO")),
-        log_format=_log_format(given.get("LOG_FORMAT", "text")),
+        log_level=_choice("LOG_LEVEL", given.get("LOG_LEVEL", "INFO").upper(), LOG_LEVELS),
+        log_format=_choice("LOG_FORMAT", given.get("LOG_FORMAT", "text").lower(), LOG_FORMATS),
         copy_timeout=_duration("COPY_TIMEOUT", given.get("COPY_TIMEOUT", "7d")),
         settle_time=_duration("COPY_SETTLE_TIME", given.get("COPY_SETTLE_TIME", "10m")),
         requests_per_second=_rate(given.get("ICONIK_REQUESTS_PER_SECOND", "48")),
-        metrics_from=_networks("METRICS_FROM", given.get("METRICS_FROM", THIS_MACHINE)),
-        trusted_proxies=_networks("TRUSTED_PROXIES", given.get("TRUSTED_PROXIES", THIS_MACHINE)),
-        b2_check=_b2_check(given.get("B2_CHECK", "auto")),
+        metrics_from=_networks(given.get("METRICS_FROM", THIS_MACHINE)),
+        b2_check=_choice("B2_CHECK", given.get("B2_CHECK", "auto").lower(), B2_CHECKS),
         b2_key_id=b2_key_id,
         b2_key=b2_key,
-        b2_api_url=_b2_api_url(given.get("B2_API_URL", DEFAULT_B2_API_URL)),
+        b2_api_url=_host_url(given, "B2_API_URL", DEFAULT_B2_API_URL),
         require_checksum=_flag("REQUIRE_CHECKSUM", given.get("REQUIRE_CHECKSUM", "false")),
     )
 
@@ -158,6 +153,18 @@ def _required(given: Mapping[str, str], name: str, meaning: str) -> str:
     return given[name]
 
 
+def _secret(given: Mapping[str, str]) -> str:
+    name = "BZ_SHARED_SECRET"
+    meaning = "a long random text that only iconik also knows"
+    secret = _header_value(name, _required(given, name, meaning))
+    if len(secret) < LEAST_SECRET:
+        raise SettingsError(
+            name,
+            f"must have at least {LEAST_SECRET} characters, like that of 'openssl rand -hex 32'",
+        )
+    return secret
+
+
 def _header_value(name: str, value: str) -> str:
     if not (value.isascii() and value.isprintable()):
         raise SettingsError(name, "must be printable ASCII: it is sent in an HTTP header")
@@ -168,12 +175,11 @@ def _optional_header_value(given: Mapping[str, str], name: str) -> str | None:
     return _header_value(name, given[name]) if name in given else None
 
 
-def _iconik_url(text: str) -> str:
-    return _host_url("ICONIK_URL", text, DEFAULT_ICONIK_URL, ("", "/API"))
-
-
-def _host_url(name: str, text: str, example: str, paths: tuple[str, ...] = ("",)) -> str:
+def _host_url(
+    given: Mapping[str, str], name: str, default: str, paths: tuple[str, ...] = ("",)
+) -> str:
     """Scheme and host of a URL that has no path but one of those given."""
+    text = given.get(name, default)
     try:
         url = urlsplit(text)
         host = url.hostname
@@ -183,16 +189,12 @@ def _host_url(name: str, text: str, example: str, paths: tuple[str, ...] = ("",)
     # The parser lets these pass: line breaks by dropping them, others as part of the host.
     odd = not (text.isascii() and text.isprintable()) or set(" @\\") & set(text)
     if host is None or odd or url.scheme not in ("http", "https"):
-        raise SettingsError(name, f"must be an address like {example}")
+        raise SettingsError(name, f"must be an address like {default}")
     if url.path.rstrip("/") not in paths or set("?#") & set(text):
-        raise SettingsError(name, f"must have no path, like {example}")
+        raise SettingsError(name, f"must have no path, like {default}")
     if url.scheme == "http" and host not in LOOPBACK:
         raise SettingsError(name, "must begin with https:// (http only on this machine)")
     return f"{url.scheme}://{url.netloc}"
-
-
-def _b2_api_url(text: str) -> str:
-    return _host_url("B2_API_URL", text, DEFAULT_B2_API_URL)
 
 
 def _b2_key(given: Mapping[str, str]) -> tuple[str | None, str | None]:
@@ -204,10 +206,10 @@ def _b2_key(given: Mapping[str, str]) -> tuple[str | None, str | None]:
     return key_id, key
 
 
-def _b2_check(text: str) -> str:
-    if text.lower() not in B2_CHECKS:
-        raise SettingsError("B2_CHECK", f"must be one of {', '.join(B2_CHECKS)}")
-    return text.lower()
+def _choice(name: str, text: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise SettingsError(name, f"must be one of {', '.join(choices)}")
+    return text
 
 
 def _flag(name: str, text: str) -> bool:
@@ -235,18 +237,6 @@ def _database_url(given: Mapping[str, str]) -> str:
     return text
 
 
-def _log_level(text: str) -> str:
-    if text.upper() not in LOG_LEVELS:
-        raise SettingsError("LOG_LEVEL", f"must be one of {', '.join(LOG_LEVELS)}")
-    return text.upper()
-
-
-def _log_format(text: str) -> str:
-    if text.lower() not in LOG_FORMATS:
-        raise SettingsError("LOG_FORMAT", f"must be one of {', '.join(LOG_FORMATS)}")
-    return text.lower()
-
-
 def _duration(name: str, text: str) -> timedelta:
     match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     if not match or int(match[1]) == 0:
@@ -261,11 +251,11 @@ def _rate(text: str) -> int:
     return int(text)
 
 
-def _networks(name: str, text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     if text.lower() == "none":
         return ()
     try:
         return tuple(ip_network(part.strip()) for part in text.split(","))
     except ValueError:
         problem = f"must be addresses or networks like {THIS_MACHINE},10.0.0.7, or none"
-        raise SettingsError(name, problem) from None
+        raise SettingsError("METRICS_FROM", problem) from None

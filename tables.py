@@ -144,14 +144,6 @@ schema = sa.Table(
     metadata,
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
 )
-# How often clients have given a wrong secret for the operations page.
-refusals = sa.Table(
-    "plugin_refusals",
-    metadata,
-    sa.Column("client", sa.Text, primary_key=True),
-    sa.Column("since_ms", sa.BigInteger, nullable=False, index=True),
-    sa.Column("failures", sa.Integer, nullable=False),
-)
 # What is written here only shows that something can be written.
 health = sa.Table(
     "plugin_health",

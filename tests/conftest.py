@@ -95,7 +95,6 @@ def own_environment(
         "LOG_LEVEL",
         "METRICS_FROM",
         "REQUIRE_CHECKSUM",
-        "TRUSTED_PROXIES",
         "STATE_DIRECTORY",
     ):
         monkeypatch.delenv(name, raising=False)

@@ -627,10 +627,10 @@ def test_neither_secret_nor_token_is_ever_shown(
     assert environment["ICONIK_TOKEN"] not in told.out + told.err
 
 
-def test_a_short_secret_leaves_our_own_words_alone(
+def test_a_short_token_leaves_our_own_words_alone(
     http: RequestsMock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("BZ_SHARED_SECRET", "storage")
+    monkeypatch.setenv("ICONIK_TOKEN", "storage")
     http.get(STORAGE, status=400)
     assert f"could not read storage {B2_STORAGE}" in failed(capsys)
 

@@ -36,7 +36,7 @@ def begin(configuration: dict[str, Any], *, preload_app: bool = False) -> None:
 
 def test_several_workers_answer_so_that_one_can_take_over(configuration: dict[str, Any]) -> None:
     assert configuration["workers"] >= 2
-    assert configuration["worker_class"] == "worker.PatientWorker"
+    assert configuration["worker_class"] == "gthread"
 
 
 @pytest.mark.usefixtures("own_environment")

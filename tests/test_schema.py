@@ -101,17 +101,15 @@ def test_what_an_older_version_has_noted_counts_as_seen(engine: sa.Engine) -> No
         assert formats_left(connection, older, ["a1"]) == {"a1": ()}
 
 
-def test_tokens_that_an_older_version_has_kept_of_repeated_clicks_are_forgotten(
-    engine: sa.Engine,
-) -> None:
-    change(
-        engine,
-        "CREATE TABLE plugin_tokens (number INTEGER PRIMARY KEY, sealed TEXT NOT NULL)",
-        "INSERT INTO plugin_tokens VALUES (1, 'sealed')",
-    )
+@pytest.mark.parametrize("table", ["plugin_tokens", "plugin_refusals"])
+def test_what_only_an_older_version_needs_is_forgotten(engine: sa.Engine, table: str) -> None:
+    old = sa.table(table, sa.column("kept"))
+    change(engine, f"CREATE TABLE {table} (kept TEXT)")
+    with engine.begin() as connection:
+        connection.execute(sa.insert(old).values(kept="it"))
     Ledger(engine).create()
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM plugin_tokens").scalar() == 0
+        assert connection.execute(sa.select(old)).all() == []
 
 
 def test_a_table_that_is_missing_is_made(engine: sa.Engine) -> None:

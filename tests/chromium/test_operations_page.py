@@ -304,7 +304,7 @@ def elsewhere(tmp_path: Path, service: Service) -> Callable[[str], str]:
         page = tmp_path / "evil.html"
         page.write_text(
             f'<form method="post" action="{service.url}/operations/{operation_id}/stop">'
-            '<input name="token" value="guess"></form><script>document.forms[0].submit()</script>'
+            "</form><script>document.forms[0].submit()</script>"
         )
         return page.as_uri()
 

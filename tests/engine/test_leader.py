@@ -215,13 +215,6 @@ def test_while_nothing_runs_no_time_is_noted(
     assert time_kept(database) == before
 
 
-def test_who_runs_operations_is_told_while_it_does(start: Callable[[Runner], Leader]) -> None:
-    executor = start(Runner())
-    wait_until(lambda: executor.leads)
-    executor.stop()
-    assert not executor.leads
-
-
 @pytest.fixture
 def tidying(
     settings: Settings, monkeypatch: pytest.MonkeyPatch

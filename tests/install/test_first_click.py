@@ -63,7 +63,7 @@ def test_the_walk_without_iconik_ends_with_a_click(machine: Machine) -> None:
 def test_the_server_of_the_readme_starts(machine: Machine) -> None:
     server = "script/server -b localhost:8000 > /var/tmp/server.log 2>&1 &"
     asked = "curl --silent --fail --retry 20 --retry-connrefused --retry-delay 1"
-    filled_in = "ICONIK_ID=a99a99a9-0000-4000-8000-000000000003 BZ_SHARED_SECRET=secret"
+    filled_in = f"ICONIK_ID=a99a99a9-0000-4000-8000-000000000003 BZ_SHARED_SECRET={'s' * 32}"
     answer = machine.run(f"export {filled_in}; {server} {asked} localhost:8000/; kill $!")
     assert answer.ok, machine.path("/var/tmp/server.log").read_text()  # noqa: S108
     assert "is ready" in answer.output

@@ -14,7 +14,6 @@ from outcomes import Outcome
 from reasons import Reason
 from reported import Reported
 from tests.makers import a_click, a_ledger, a_term, endings, expanded, found, half_done
-from throttle import MOST_FAILURES, Throttle
 
 NOW = 1_000_000
 
@@ -77,10 +76,3 @@ def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:
     newer = Claims(engine, expanded(engine, a_click("remove"), ["a1"]), a_term(engine))
     assert newer.take(1, NOW) == []
     assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
-
-
-def test_clients_are_held_back(engine: sa.Engine) -> None:
-    throttle = Throttle(engine)
-    for _ in range(MOST_FAILURES):
-        throttle.note_failure("198.51.100.1", NOW)
-    assert throttle.seconds_left("198.51.100.1", NOW) > 0
