@@ -122,8 +122,8 @@ class Leader:
         stopping = threading.Event()
         try:
             Ledger(database).create()
-            passes, jobs = Schedule(PASSES_AT_ONCE, "pass"), Schedule(JOBS_AT_ONCE, "job")
             term, clock = begin_term(database, now_ms()), Clock(time_kept(database))
+            passes, jobs = Schedule(PASSES_AT_ONCE, "pass"), Schedule(JOBS_AT_ONCE, "job")
             turn = Turn(database, term, stopping, clock, passes.is_behind)
             log.info("this process runs the operations now")
             self._tidy_aside(turn)
