@@ -288,13 +288,3 @@ def test_writers_on_postgresql_take_turns_by_a_lock_of_their_own(is_vital: bool)
     with writing(engine, is_vital=is_vital):
         pass
     assert "pg_advisory_xact_lock" in statements[0]
-
-
-def test_sqlite_tells_the_time_in_fractions_of_a_second_whatever_its_version(
-    tmp_path: Path,
-) -> None:
-    engine = connect(f"sqlite:///{tmp_path / 'any.sqlite'}", 5)
-    with engine.connect() as connection:
-        told = connection.exec_driver_sql("SELECT unixepoch('subsec')").scalar_one()
-    engine.dispose()
-    assert isinstance(told, float)

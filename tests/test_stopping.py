@@ -98,7 +98,7 @@ def run(
         monkeypatch.setattr(operations, "time", time)
         turn = Turn(engine, a_term(engine), waits)
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
-        pool = WorkerPool(4).share()
+        pool = WorkerPool(looking.CONNECTIONS).share()
         bucket = Bucket(settings)
         run = Run(operation.id, click, turn, iconik, settings, Ways(), bucket, pool)
         waits.bring_to_end(run.step)
