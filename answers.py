@@ -6,7 +6,7 @@ from typing import Any
 import requests
 
 import bounded
-from errors import IconikRefused, NotFound, NotOffered, NotPermitted
+from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted
 
 # iconik refuses a request for good by one of these with an error body of its own. Without that, the
 # answer may be a proxy's. Any other failure may pass.

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from bucket.confirm import Bucket
 from custody import Pair
-from errors import BucketUnavailable, NotFound, NotPermitted, OperationFailed
+from errors import BucketUnavailable, OperationFailed
 from findings import Finding, note, ok, unknown, wrong
 from iconik import Iconik
+from iconik_http.errors import NotFound, NotPermitted
 from records import ACTIVE, File, Storage
 from settings import Settings
 from storage_choice import choose

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from cipher import Cipher
+from clock import now_ms
 from database import connect
 from findings import Finding, ok, wrong
 from ledger import Ledger
@@ -16,7 +17,6 @@ from lock import is_taken
 from schema import VERSION
 from settings import Settings
 from tables import executors, schema
-from turn import now_ms
 
 PATIENCE = 5.0
 DATABASE = "database"

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from findings import Finding, note, ok, unknown, wrong
 from iconik import Iconik
+from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from transport import Transport
 
 TOKEN = "ICONIK_TOKEN"  # noqa: S105 - a variable's name

@@ -25,9 +25,9 @@ from command_line import (
     storage,
     transport_to,
 )
-from errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from findings import Finding, ok, unknown, wrong
 from iconik import Iconik
+from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from settings import Settings
 from transport import Transport
 

@@ -8,8 +8,9 @@ from typing import NoReturn
 
 import settings as environment
 from action_url import Endpoint, endpoint
-from errors import PluginError, SettingsError, TokenRejected
+from errors import PluginError, SettingsError
 from iconik import Iconik
+from iconik_http.errors import IconikError, TokenRejected
 from pacing import Pacer
 from settings import Settings, split_formats
 from texts import plain
@@ -122,7 +123,7 @@ def run(program: str, options: argparse.Namespace, work: Work) -> int:
             work(options, settings, Iconik(http))
         finally:
             http.close()
-    except PluginError as error:
+    except (PluginError, IconikError) as error:
         problem = explained(settings, error)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -150,7 +151,7 @@ def transport_to(settings: Settings) -> Transport:
     )
 
 
-def explained(settings: Settings | None, error: PluginError) -> str:
+def explained(settings: Settings | None, error: PluginError | IconikError) -> str:
     """What went wrong, in one line that gives no secret away.
 
     Args:

@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 import operations_view as view
+from clock import now_ms
 from entries import Operation
 from history import Filters, History
 from reported import FIRST, Place, Reported
-from turn import now_ms
 
 ASSETS_A_PAGE = 50
 JOBS_SHOWN = 20

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from claims import Claims
 from entries import Held
-from errors import IconikRefused, IconikUnavailable, TokenRejected
 from followed import Copy
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
-from reasons import NO_REASON, Reason
+from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
+from reasons import NO_REASON, Reason, reason_of
 from records import Job
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ def _ask_once(iconik: Iconik, route: Route, name: str, held: Sequence[Held]) -> 
         raise
     except IconikRefused as refusal:
         log.warning("%s", refusal)
-        return "", refusal.reason
+        return "", reason_of(refusal)
     log.debug("asked for copies of %s of %s assets: job %s", name, len(held), job_id)
     return job_id, NO_REASON
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
 from errors import ClickError, SettingsError
-from settings import UUID, split_formats
+from records import UUID
+from settings import split_formats
 
 Action = Literal["add", "remove"]
 ACTIONS: tuple[Action, ...] = get_args(Action)

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
 from iconik import Iconik
-from reasons import Reason
+from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
+from reasons import Reason, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ def _delete_at_once(
         return None
     except IconikRefused as refusal:
         if len(file_set_ids) == 1 or isinstance(refusal, NotPermitted):
-            return dict.fromkeys(file_set_ids, refusal.reason)
+            return dict.fromkeys(file_set_ids, reason_of(refusal))
         # It refuses all for the sake of one. What it wouldn't delete so, no other way must.
         each = [_delete_at_once(iconik, ways, asset_id, [one], until) or {} for one in file_set_ids]
         return {one: refusal for some in each for one, refusal in some.items()}
@@ -154,7 +154,7 @@ def _mark_one_by_one(
         except TokenRejected:
             raise
         except IconikRefused as refusal:
-            done.refusals[each] = refusal.reason
+            done.refusals[each] = reason_of(refusal)
             continue
         if was_there:
             done.marked.append(each)
@@ -212,5 +212,5 @@ def purge_one_by_one(iconik: Iconik, marked: Mapping[str, str], until: float) ->
         except TokenRejected:
             raise
         except IconikRefused as refusal:
-            done.refusals[file_set_id] = refusal.reason
+            done.refusals[file_set_id] = reason_of(refusal)
     return done

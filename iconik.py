@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from errors import (
+from freshness import Reading
+from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,
     Incomplete,
@@ -18,10 +19,8 @@ from errors import (
     NotPermitted,
     TokenRejected,
 )
-from freshness import Reading
 from paging import Map
-from records import File, FileSet, Format, Job, Listed, Storage
-from settings import UUID
+from records import UUID, File, FileSet, Format, Job, Listed, Storage
 from transport import Transport
 
 ALL_VERSIONS = "include_all_versions"

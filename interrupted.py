@@ -11,8 +11,8 @@ import deletion
 import reasons
 from custody import Unproven, Verdict
 from entries import Deletion, Held
-from errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
 from iconik import Iconik
+from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
 from leftovers import Left, Leftovers
 from outcomes import Outcome, proof_of
 from proving import Removal, judge_again, note, prove, standing_in

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import logs
 from cipher import Cipher
+from clock import Clock, Step, now_ms
 from custom_action import CustomAction
 from database import FileReplaced, connect
 from endings import Endings
@@ -25,9 +26,9 @@ from ledger import Ledger
 from lock import only_one
 from reasons import FAULT, UNREADABLE, Reason
 from recorder import brief
-from schedule import Schedule, Step
+from schedule import Schedule
 from settings import Settings
-from turn import Clock, Turn, begin_term, keep_time, now_ms, time_kept
+from turn import Turn, begin_term, keep_time, time_kept
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import action_url
 from action_table import as_json, overview
 from command_line import Parser, add_endpoint, concealed, run
-from errors import IconikRefused
 from iconik import Iconik
+from iconik_http.errors import IconikRefused
 from settings import Settings
 
 LONGEST_ERROR = 500

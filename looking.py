@@ -16,23 +16,23 @@ import logs
 from add import look_to_add
 from bucket.confirm import Bucket, Confirmation
 from claims import Claims
+from clock import Clock
 from custody import Safe
 from custom_action import CustomAction
 from deletion import Ways
 from entries import Held
-from errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from iconik import MOST_COPIES_A_CALL, Iconik
+from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from interrupted import give_back
 from outcomes import Outcome, given_up
 from proving import Removal
 from purging import Marked
-from reasons import EARLIER, Reason
+from reasons import EARLIER, Reason, reason_of
 from records import File
 from remove import look_to_remove, note_purge
 from settings import Settings
 from sight import Look, Patience, see, vanished
 from storages import Checked
-from turn import Clock
 from verification import FEW, MOST, Verification
 from worker_pool import Share
 
@@ -243,7 +243,7 @@ class Looks:
             except TokenRejected:
                 raise
             except IconikRefused as refusal:
-                look = Look(self._give_up(held, refusal.reason))
+                look = Look(self._give_up(held, reason_of(refusal)))
         if look.is_being_copied:
             return look
         if look.marked:
@@ -319,7 +319,7 @@ class Looks:
                     held, self._clock.now_ms() + min(2**held.memo.failures * 1000, LATEST_RETRY_MS)
                 )
             else:
-                reason = error.reason + f", {most} times over"
+                reason = reason_of(error) + f", {most} times over"
                 self._claims.note(held, "done", self._give_up(held, reason))
 
     def _let_go(

@@ -3,13 +3,13 @@
 import time
 
 import job_texts
+from clock import now_ms
 from custom_action import CustomAction
 from entries import Operation
-from errors import IconikRefused, NotFound, TokenRejected
 from iconik import Iconik
+from iconik_http.errors import IconikRefused, NotFound, TokenRejected
 from ledger import Ledger
 from outcomes import report
-from turn import now_ms
 
 # A job that was just made may not be in iconik's listings yet; in seconds.
 LISTING_LAG = 60.0

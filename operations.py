@@ -16,32 +16,29 @@ import copying
 from add import hint
 from bucket.confirm import Bucket
 from claims import Claims
+from clock import Step, now_ms
 from custom_action import CustomAction
 from deletion import Ways
 from endings import Endings
 from entries import Operation
-from errors import (
-    IconikRefused,
-    IconikUnavailable,
-    OperationFailed,
-    StopRequested,
-)
+from errors import OperationFailed, StopRequested
 from iconik import Iconik
+from iconik_http.errors import IconikRefused, IconikUnavailable
 from interrupted import give_back_left
 from ledger import Ledger
 from leftovers import Leftovers
 from looking import CONNECTIONS, Looks, Means
+from meters import MeasuredSession
 from outcomes import in_words
 from pacing import Pacer
-from reasons import ENDED, OUTAGE, Reason
-from schedule import Step
+from reasons import ENDED, OUTAGE, Reason, reason_of
 from selection import Selection
 from settings import Settings
 from stop_request import StopRequest
 from storages import Preflight
-from tokens import Tokens, of_operation
+from tokens import Tokens
 from transport import Transport, open_session
-from turn import Turn, now_ms
+from turn import Turn
 from worker_pool import Share, WorkerPool
 
 log = logging.getLogger(__name__)
@@ -61,14 +58,17 @@ class Operations:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.pacer = Pacer(settings.requests_per_second)
-        self.session = open_session(settings.iconik_url, settings.iconik_id, CONNECTIONS)
+        self.session = open_session(
+            settings.iconik_url, settings.iconik_id, CONNECTIONS, MeasuredSession()
+        )
         self._pool = WorkerPool(CONNECTIONS)
         self._ways = Ways()
         self._bucket = Bucket(settings)
 
     def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> Step:
         """The steps of an operation; see ``leader.Begin``."""
-        tokens, ways = of_operation(click, self._settings), Ways(self._ways)
+        tokens = Tokens(click.auth_token, self._settings.iconik_token or "")
+        ways = Ways(self._ways)
         iconik = Iconik(self._transport(tokens, turn))
         run: Run | None = None
 
@@ -278,7 +278,7 @@ class Run:
                 self._fail(OUTAGE(error=error))
             return False
         except (IconikRefused, OperationFailed) as error:
-            self._fail(error.reason)
+            self._fail(reason_of(error))
             return False
         except StopRequested:
             return True

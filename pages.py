@@ -24,6 +24,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 import logs
 import operations_view as view
+from clock import now_ms
 from contents import Asked, Contents
 from custom_action import ACTIONS
 from entries import Operation
@@ -36,7 +37,6 @@ from recorder import Recorder
 from retrying import try_again
 from settings import Settings
 from texts import plain
-from turn import now_ms
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from errors import IconikUnavailable, Incomplete, NotFound
+from iconik_http.errors import IconikUnavailable, Incomplete, NotFound
 
 log = logging.getLogger(__name__)
 

@@ -7,16 +7,17 @@ nor delays the work.
 import logging
 import time
 
+import requests
+
+from clock import Step
 from custom_action import CustomAction
-from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
 from iconik import Iconik
+from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
 from ledger import Ledger
-from meters import MeasuredSession
 from operation_job import OperationJob
 from pacing import Pacer
-from schedule import Step
 from settings import Settings
-from tokens import of_operation
+from tokens import Tokens
 from transport import Transport
 from turn import Turn
 
@@ -42,7 +43,7 @@ class Shown:
         pacer, session: those of all requests to iconik.
     """
 
-    def __init__(self, settings: Settings, pacer: Pacer, session: MeasuredSession) -> None:
+    def __init__(self, settings: Settings, pacer: Pacer, session: requests.Session) -> None:
         self._settings = settings
         self._pacer = pacer
         self._session = session
@@ -58,7 +59,7 @@ class Shown:
         transport = Transport(
             settings.iconik_url,
             settings.iconik_id,
-            of_operation(click, settings),
+            Tokens(click.auth_token, settings.iconik_token or ""),
             self._pacer,
             turn.check,
             session=self._session,

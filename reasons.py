@@ -7,6 +7,16 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
+from iconik_http.errors import (
+    Contradicted,
+    IconikRefused,
+    IconikUnavailable,
+    NotPermitted,
+    TokenExpired,
+    TokenRejected,
+    TooLate,
+)
+
 
 class Cause(Enum):
     """What a reason is about: the value of a metric's label, and what is stored.
@@ -107,6 +117,24 @@ class Reason(str):
 
 
 NO_REASON = Reason()
+
+# The causes of iconik's errors, and of B2's; of several that fit, the first.
+_CAUSES: tuple[tuple[type[Exception], Cause], ...] = (
+    (TooLate, Cause.TOO_SLOW),
+    (IconikUnavailable, Cause.NO_ANSWER),
+    (Contradicted, Cause.UNCLEAR_RECORDS),
+    (NotPermitted, Cause.NOT_PERMITTED),
+    (TokenExpired, Cause.TOKEN_EXPIRED),
+    (TokenRejected, Cause.TOKEN_REJECTED),
+    (IconikRefused, Cause.REFUSED),
+)
+
+
+def reason_of(error: Exception) -> Reason:
+    """What an error says, with its cause; None for one whose cause makes no difference."""
+    return Reason(
+        str(error), next((cause for kind, cause in _CAUSES if isinstance(error, kind)), None)
+    )
 
 
 class Sentence(NamedTuple):

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import clicks
 from cipher import Cipher
+from clock import now_ms
 from custom_action import CustomAction
 from database import check_pages, connect, writing
 from deadline import Deadline
@@ -26,7 +27,6 @@ from ledger import Ledger
 from lock import is_taken
 from settings import Settings
 from tallies import Standing, standing
-from turn import now_ms
 
 log = logging.getLogger(__name__)
 

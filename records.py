@@ -4,10 +4,13 @@ A field that is absent or of another type than iconik documents becomes None or 
 whoever decides on a deletion must be able to see that something isn't known.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 Json = Mapping[str, Any]
 

@@ -3,10 +3,8 @@
 import heapq
 import threading
 import time
-from collections.abc import Callable
 
-# Does what can be done now. Returns the seconds until the next step, or None after the last.
-Step = Callable[[], float | None]
+from clock import Step
 
 
 class Schedule:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from custom_action import CustomAction
-from errors import IconikRefused, IconikUnavailable, Incomplete, NotFound, TokenRejected
 from iconik import Iconik
+from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, NotFound, TokenRejected
 from paging import Map
-from reasons import NO_REASON, NOT_LISTED, OTHERS_LEFT_OUT, Reason, joined
+from reasons import NO_REASON, NOT_LISTED, OTHERS_LEFT_OUT, Reason, joined, reason_of
 from records import Listed
 
 # Of so few, the pages are listed side by side; of more, the collections are.
@@ -182,7 +182,7 @@ def _open(
     except IconikUnavailable as error:
         contents.unanswered = error
     except IconikRefused as refusal:
-        contents.problem = refusal.reason
+        contents.problem = reason_of(refusal)
         if contents.listed:
             contents.problem += f", so {_done(contents)}"
     else:

@@ -14,12 +14,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from errors import SettingsError
+from records import UUID
 
 DEFAULT_FORMATS = "ORIGINAL,PPRO_PROXY"
 DEFAULT_ICONIK_URL = "https://app.iconik.io"
 SQLITE_DRIVERS = ("sqlite", "sqlite+pysqlite")
 DATABASE_NAME = "b2-iconik-plugin.sqlite"
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("text", "json")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

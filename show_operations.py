@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 import settings as environment
+from clock import now_ms
 from contents import Contents
 from database import connect
 from errors import PluginError, RetryError, SettingsError
@@ -25,7 +26,6 @@ from recorder import Recorder
 from retrying import try_again
 from settings import Settings
 from texts import plain
-from turn import now_ms
 from version import VERSION
 from watching import Watch
 

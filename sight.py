@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from errors import Contradicted, NotFound
 from freshness import Reading
 from iconik import Iconik
+from iconik_http.errors import Contradicted, NotFound
 from outcomes import Outcome
 from reasons import OTHER_COUNT, OTHER_STATUS, QUEUED_AND_LISTED, VANISHED, Reason
 from records import DELETED, File, FileSet, Format

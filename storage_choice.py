@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from errors import NotFound, OperationFailed
+from errors import OperationFailed
 from iconik import Iconik
-from records import Storage
-from settings import UUID
+from iconik_http.errors import NotFound
+from records import UUID, Storage
 
 FILES = "FILES"
 

@@ -7,8 +7,9 @@ from itertools import islice
 
 import freshness
 from custom_action import CustomAction
-from errors import IconikError, NotFound, OperationFailed, TokenRejected
+from errors import OperationFailed
 from iconik import Iconik
+from iconik_http.errors import IconikError, NotFound, TokenRejected
 from records import Storage
 
 log = logging.getLogger(__name__)

@@ -4,9 +4,7 @@ import logging
 import threading
 from contextvars import ContextVar
 
-from custom_action import CustomAction
-from errors import TokenExpired, TokenRejected
-from settings import Settings
+from iconik_http.errors import TokenExpired, TokenRejected
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +65,3 @@ class Tokens:
             if token in self._left:
                 self._left.remove(token)
                 log.warning("iconik rejected a token (401); %s left", len(self._left))
-
-
-def of_operation(click: CustomAction, settings: Settings) -> Tokens:
-    """The tokens of an operation: that of its click, and the application's."""
-    return Tokens(click.auth_token, settings.iconik_token or "")

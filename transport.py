@@ -20,13 +20,8 @@ import bounded
 import freshness
 import paging
 from answers import Passing
-from errors import (
-    IconikUnavailable,
-    NotFound,
-    TooLate,
-)
 from freshness import Reading
-from meters import MeasuredSession
+from iconik_http.errors import IconikUnavailable, NotFound, TooLate
 from pacing import Pacer
 from paging import Map
 from tokens import Tokens
@@ -44,14 +39,17 @@ LONGEST_WAIT = 20.0
 TOO_LATE = "it had to wait for so long that all must be read again"
 
 
-def open_session(url: str, app_id: str, connections: int = 16) -> MeasuredSession:
+def open_session(
+    url: str, app_id: str, connections: int = 16, session: requests.Session | None = None
+) -> requests.Session:
     """A connection pool to iconik.
 
     Args:
         url, app_id: as for ``Transport``.
         connections: how many are kept open.
+        session: one that watches requests; a plain one if not given.
     """
-    session = MeasuredSession()
+    session = session or requests.Session()
     session.headers["App-ID"] = app_id
     # Else a .netrc would add a password of its own.
     session.auth = lambda request: request
@@ -86,7 +84,7 @@ class Transport:
         pacer: Pacer,
         check: Callable[[bool], None] = lambda deletes: None,
         *,
-        session: MeasuredSession | None = None,
+        session: requests.Session | None = None,
         timeout: float | None = None,
         attempts: int = ATTEMPTS,
     ) -> None:

@@ -1,21 +1,16 @@
 """A process's turn at running operations, of which there is one at a time: its term, its clock."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from clock import Clock
 from database import writing
 from errors import Stopped
 from tables import executors
-
-
-def now_ms() -> int:
-    """The time, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def begin_term(engine: sa.Engine, began_ms: int) -> int:
@@ -64,26 +59,6 @@ def keep_time(engine: sa.Engine, term: int, clock_ms: int) -> None:
     """Note how far the clock of operations has come; raises ``Stopped`` as ``writing_in_term``."""
     with writing_in_term(engine, term) as connection:
         connection.execute(sa.update(executors).values(clock_ms=clock_ms))
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The time as operations count it: it goes on only while they are run, and never jumps.
-
-    Due times and patience outlast a process, so they can't be the machine's monotonic time; and its
-    wall clock may be set at any moment: then an operation would wait for years, or give up at once.
-
-    Attributes:
-        start_ms: what it began with: the wall clock's time for the very first, and then what was
-            noted in the ledger.
-    """
-
-    start_ms: int = field(default_factory=now_ms)
-    _began: float = field(default_factory=time.monotonic)
-
-    def now_ms(self) -> int:
-        """The time, in milliseconds since about 1970."""
-        return self.start_ms + int((time.monotonic() - self._began) * 1000)
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from claims import Claims
+from clock import Clock
 from deletion import Ways
 from entries import Held
-from errors import IconikRefused, IconikUnavailable, TokenRejected
 from iconik import Iconik
+from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
 from interrupted import CARRIED_OUT_AFTER_MS, tell_failures, unverified, verified
 from outcomes import Outcome
 from records import DELETED, Listed
 from sight import Look
-from turn import Clock
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 
 import requests
 
+from clock import now_ms
 from database import connect
 from entries import Operation
 from ledger import Ledger
 from outcomes import report
-from turn import now_ms
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a-secret-of-the-simulator-s-own-0123456789"  # noqa: S105 - opens nothing but a simulator

@@ -16,21 +16,21 @@ import deletion
 import freshness
 from bucket.confirm import Confirmation
 from claims import Claims
+from clock import Step
 from custody import Safe
 from custom_action import Action, CustomAction
 from database import connect, writing
 from deletion import Ways
 from endings import Endings
 from entries import Deletion, Held, Operation
-from errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from freshness import Reading
 from iconik import Iconik
+from iconik_http.errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from ledger import Ledger
 from paging import Map
 from proving import Removal
 from records import ACTIVE, DELETED, File, FileSet, Format, Job, Listed, Storage
 from remove import look_to_remove, note_purge
-from schedule import Step
 from sight import Look, Patience
 from storages import Checked
 from tables import assets, executors

@@ -8,7 +8,7 @@ import pytest
 
 from add import hint, look_to_add
 from entries import Held, Memo
-from errors import IconikUnavailable
+from iconik_http.errors import IconikUnavailable
 from outcomes import Outcome
 from reasons import NO_REASON, Cause, Reason
 from records import File, Format, Listed

@@ -12,7 +12,7 @@ import pytest
 import bounded
 import freshness
 from bounded import BoundedAdapter
-from errors import IconikUnavailable, TooLate
+from iconik_http.errors import IconikUnavailable, TooLate
 from settings import Settings
 from tests.fake_iconik import CLICK_TOKEN, NoPacer
 from tests.makers import FOR_EVER

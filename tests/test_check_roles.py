@@ -10,9 +10,10 @@ from responses import RequestsMock
 
 import check_roles
 from check_roles import PROBES
-from errors import IconikUnavailable, TokenRejected
 from iconik import Iconik
-from settings import UUID, Settings
+from iconik_http.errors import IconikUnavailable, TokenRejected
+from records import UUID
+from settings import Settings
 from simulator.harness import ROOT
 from tests.fake_iconik import API, NoPacer
 from tests.test_iconik import CALLS

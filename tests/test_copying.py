@@ -11,7 +11,7 @@ from claims import Claims
 from copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow, take_up
 from custom_action import Action
 from entries import Held
-from errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
+from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from reasons import Cause, Reason
 from records import Job
 from tables import assets

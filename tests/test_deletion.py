@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from deletion import Done, Ways, delete, purge
-from errors import (
+from iconik_http.errors import (
     IconikError,
     IconikRefused,
     IconikUnavailable,

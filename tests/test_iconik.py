@@ -7,8 +7,14 @@ import pytest
 from requests import ReadTimeout
 from responses import RequestsMock, matchers
 
-from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik import Iconik
+from iconik_http.errors import (
+    IconikRefused,
+    IconikUnavailable,
+    NotFound,
+    NotPermitted,
+    TokenRejected,
+)
 from records import File, FileSet, Format, Job, Listed, Storage
 from tests.fake_iconik import API
 from tests.makers import FOR_EVER

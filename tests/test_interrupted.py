@@ -10,7 +10,7 @@ from bucket.confirm import Confirmation
 from claims import Claims
 from custody import Safe, judge
 from entries import Deletion, Held, Memo
-from errors import (
+from iconik_http.errors import (
     IconikError,
     IconikRefused,
     IconikUnavailable,

@@ -15,8 +15,8 @@ from responses import RequestsMock
 
 import meters
 import metric_files
-from errors import IconikRefused, IconikUnavailable
 from iconik import Iconik
+from iconik_http.errors import IconikRefused, IconikUnavailable
 from metrics import add_to, may_see
 from tallies import Standing, Tally
 from transport import Transport

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 import operation_job
 from claims import Claims
 from custom_action import CustomAction
-from errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from history import History
+from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from ledger import Ledger
 from operation_job import BY, OperationJob
 from outcomes import Outcome

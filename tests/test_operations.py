@@ -18,17 +18,18 @@ import operations
 import stop_request
 from bucket.confirm import Bucket
 from claims import Claims
+from clock import Clock
 from custom_action import CustomAction
 from deletion import Ways
 from entries import Memo
-from errors import (
+from errors import Stopped
+from iconik_http.errors import (
     IconikError,
     IconikRefused,
     IconikUnavailable,
     Incomplete,
     NotFound,
     NotPermitted,
-    Stopped,
     TokenRejected,
 )
 from operations import Operations, Run
@@ -56,7 +57,7 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
-from turn import Clock, Turn, begin_term
+from turn import Turn, begin_term
 from verification import Verification
 from worker_pool import WorkerPool
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from responses import RequestsMock, matchers
 
-from errors import IconikUnavailable, Incomplete, NotFound
+from iconik_http.errors import IconikUnavailable, Incomplete, NotFound
 from paging import PAGES_AT_ONCE, READINGS
 from tests.fake_iconik import API
 from transport import Transport

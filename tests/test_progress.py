@@ -9,10 +9,16 @@ import pytest
 import sqlalchemy as sa
 
 import progress
+from clock import Step
 from custom_action import CustomAction
-from errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted, TokenRejected
+from iconik_http.errors import (
+    IconikRefused,
+    IconikUnavailable,
+    NotFound,
+    NotPermitted,
+    TokenRejected,
+)
 from progress import Shown
-from schedule import Step
 from settings import Settings
 from tests.fake_iconik import NoPacer
 from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, endings, found

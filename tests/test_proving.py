@@ -9,7 +9,7 @@ import freshness
 from bucket.confirm import Confirmation
 from claims import Claims
 from custody import Safe, Verdict, judge
-from errors import IconikUnavailable
+from iconik_http.errors import IconikUnavailable
 from proving import MOST_READINGS, Proven, prove
 from sight import Sight
 from tests.makers import (

@@ -8,14 +8,8 @@ from bucket.confirm import Confirmation
 from claims import Claims
 from custody import Safe
 from entries import Held
-from errors import (
-    IconikError,
-    IconikUnavailable,
-    NotPermitted,
-    OperationFailed,
-    TokenRejected,
-    TooLate,
-)
+from errors import OperationFailed
+from iconik_http.errors import IconikError, IconikUnavailable, NotPermitted, TokenRejected, TooLate
 from outcomes import Outcome
 from reasons import NO_REASON, Cause, Reason
 from records import FileSet

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from errors import (
+from errors import Stopped
+from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,
     Incomplete,
     NotFound,
     NotPermitted,
-    Stopped,
     TokenRejected,
 )
 from paging import Map

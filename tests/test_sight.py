@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import pytest
 
 import freshness
-from errors import IconikRefused, IconikUnavailable, NotFound
+from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound
 from outcomes import Outcome
 from reasons import Reason
 from sight import Look, Patience, Sight, see, vanished

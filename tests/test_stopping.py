@@ -19,7 +19,8 @@ from custom_action import CustomAction
 from database import writing
 from deletion import Ways
 from entries import Memo, Operation
-from errors import IconikUnavailable, Stopped
+from errors import Stopped
+from iconik_http.errors import IconikUnavailable
 from ledger import Ledger
 from operations import Run
 from outcomes import Outcome, report

@@ -7,7 +7,13 @@ import pytest
 
 import freshness
 import storages
-from errors import IconikError, IconikUnavailable, NotOffered, NotPermitted, TokenRejected
+from iconik_http.errors import (
+    IconikError,
+    IconikUnavailable,
+    NotOffered,
+    NotPermitted,
+    TokenRejected,
+)
 from records import FileSet
 from storages import HOLDS, RENEWED_AFTER, Preflight, check
 from tests.makers import B2, LL, FakeIconik, a_click

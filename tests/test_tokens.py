@@ -4,10 +4,8 @@ import logging
 
 import pytest
 
-from errors import IconikRefused, TokenRejected
-from settings import Settings
-from tests.makers import a_click
-from tokens import OF_APPLICATION, OF_CLICK, Tokens, acting_as, of_operation
+from iconik_http.errors import IconikRefused, TokenRejected
+from tokens import OF_APPLICATION, OF_CLICK, Tokens, acting_as
 
 CALL = "read storage 1"
 
@@ -73,12 +71,3 @@ def test_it_is_known_when_that_of_the_application_has_taken_over() -> None:
     both.reject("one")
     both.current(CALL)
     assert acting_as.get() == OF_APPLICATION
-
-
-def test_an_operation_has_its_click_s_then_the_application_s(settings: Settings) -> None:
-    tokens = of_operation(a_click(auth_token="of the click"), settings)
-    for token in ("of the click", settings.iconik_token or ""):
-        assert tokens.current(CALL) == token
-        tokens.reject(token)
-    with pytest.raises(TokenRejected):
-        tokens.current(CALL)

@@ -10,18 +10,18 @@ from requests import PreparedRequest
 from responses import RequestsMock, matchers
 
 import freshness
-from errors import (
+from errors import Stopped
+from freshness import Reading
+from iconik_http.errors import (
     IconikError,
     IconikRefused,
     IconikUnavailable,
     NotFound,
     NotOffered,
     NotPermitted,
-    Stopped,
     TokenRejected,
     TooLate,
 )
-from freshness import Reading
 from settings import Settings
 from tests.fake_iconik import API, CLICK_TOKEN, NoPacer
 from tests.makers import FOR_EVER

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from clock import Clock, now_ms
 from errors import Stopped
 from tests.makers import a_database
-from turn import Clock, Turn, begin_term, keep_time, now_ms, time_kept
+from turn import Turn, begin_term, keep_time, time_kept
 
 NOW = 1_000_000
 

@@ -6,10 +6,17 @@ import pytest
 import sqlalchemy as sa
 
 from claims import Claims
+from clock import Clock
 from custody import Safe
 from deletion import Ways
 from entries import Deletion, Held, Memo
-from errors import IconikError, IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
+from iconik_http.errors import (
+    IconikError,
+    IconikRefused,
+    IconikUnavailable,
+    NotPermitted,
+    TokenRejected,
+)
 from interrupted import CARRIED_OUT_AFTER_MS
 from outcomes import Outcome
 from reasons import ACCEPTED, Reason
@@ -22,7 +29,6 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
-from turn import Clock
 from verification import FEW, FIRST_DUE_MS, MOST_FAILURES, Verification
 
 NOW = 1_000_000

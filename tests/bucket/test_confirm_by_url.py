@@ -14,7 +14,8 @@ import logs
 from bucket.confirm import Confirmation
 from bucket.confirmed import VALID_FOR
 from custody import Pair
-from errors import BucketUnavailable, IconikUnavailable, NotPermitted
+from errors import BucketUnavailable
+from iconik_http.errors import IconikUnavailable, NotPermitted
 from reasons import Reason
 from records import File
 from tests.bucket.conftest import (

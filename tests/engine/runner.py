@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 import leader as leader_module
+from clock import Step, now_ms
 from custom_action import CustomAction
 from endings import Endings
 from ledger import Ledger
-from schedule import Step
 from tables import operations
-from turn import Turn, now_ms
+from turn import Turn
 
 SECONDS = 120.0
 COLLECTION = "11111111-1111-4111-8111-111111111111"

@@ -13,16 +13,16 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 import leader as leader_module
+from clock import Step, now_ms
 from database import connect
 from errors import RetryError, Stopped
 from leader import KEEP, Leader, Term
 from ledger import Ledger
 from recorder import Recorder
-from schedule import Step
 from settings import Settings
 from tests.engine.runner import CLICK, Runner, has_ended, is_closed, let_pass, wait_until
 from tests.makers import finish
-from turn import Turn, begin_term, now_ms, time_kept
+from turn import Turn, begin_term, time_kept
 
 
 def test_an_interrupted_operation_is_carried_on_by_the_next_executor(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
+from clock import Step, now_ms
 from custom_action import CustomAction
 from database import connect
 from endings import Endings
@@ -15,10 +16,9 @@ from leader import Leader
 from ledger import Ledger
 from lock import POSTGRES_EXECUTOR, is_taken, only_one
 from recorder import Recorder
-from schedule import Step
 from settings import Settings
 from tallies import Tally
-from turn import Turn, begin_term, keep_time, now_ms, time_kept
+from turn import Turn, begin_term, keep_time, time_kept
 
 SECONDS = 120.0
 ASSET = "11111111-1111-4111-8111-111111111111"

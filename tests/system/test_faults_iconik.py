@@ -9,8 +9,8 @@ import pytest
 import requests
 
 import transport as transport_module
-from errors import IconikUnavailable
 from iconik import Iconik
+from iconik_http.errors import IconikUnavailable
 from simulator.harness import Simulator, wait_for
 from tests.fake_iconik import NoPacer
 from tests.makers import FOR_EVER

@@ -24,8 +24,8 @@ from responses import RequestsMock
 
 import plugin
 from database import connect, writing
-from errors import IconikRefused, IconikUnavailable
 from iconik import Iconik
+from iconik_http.errors import IconikRefused, IconikUnavailable
 from lock import only_one
 from recorder import Recorder
 from settings import Settings
