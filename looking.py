@@ -19,14 +19,13 @@ from claims import Claims
 from clock import Clock
 from custody import Safe
 from custom_action import CustomAction
-from deletion import Ways
+from deletion import Marked, Ways
 from entries import Held
 from iconik import MOST_COPIES_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from interrupted import give_back
 from outcomes import Outcome, given_up
 from proving import Removal
-from purging import Marked
 from reasons import EARLIER, Reason, reason_of
 from records import File
 from remove import look_to_remove, note_purge

@@ -16,10 +16,10 @@ import settings as environment
 from custom_action import SECRET_HEADER, Action, parse
 from errors import ClickError, RecordingError, SettingsError
 from gatekeeper import is_secret
+from job import Shown
 from leader import Leader
 from operations import Operations
 from pages import create_pages
-from progress import Shown
 from recorder import Recorder
 from settings import SHORT_SECRET, Settings
 from version import VERSION

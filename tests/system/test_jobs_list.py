@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from operation_job import BY
-from progress import INTERVAL
+from job import BY, INTERVAL
 from simulator.harness import wait_for
 from tests.system.desk import CLIP, EDITED, JOBS, PATIENCE, Desk
 

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-import operation_job
+import job as job_module
 from claims import Claims
 from custom_action import CustomAction
 from history import History
 from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
+from job import BY, OperationJob
 from ledger import Ledger
-from operation_job import BY, OperationJob
 from outcomes import Outcome
 from reasons import Reason
 from records import Job
@@ -239,7 +239,7 @@ def test_a_job_whose_making_was_not_answered_is_found_again(desk: Desk) -> None:
     assert desk.shown["progress_total"] == 2
     ((_, name, value, since_ms),) = desk.iconik.called("job_with_metadata")
     assert (name, value) == ("operation_id", desk.id)
-    assert since_ms == NOW - operation_job.CLOCK_LEEWAY_MS
+    assert since_ms == NOW - job_module.CLOCK_LEEWAY_MS
     desk.job().tell()
     assert len(desk.iconik.called("job_with_metadata")) == 1
 
@@ -248,16 +248,16 @@ def test_a_job_that_is_not_listed_yet_is_waited_for_before_another_is_made(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr("operation_job.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("job.time.monotonic", lambda: now[0])
     desk.iconik.problems["create_job"] = AWAY
     job = desk.job()
     with pytest.raises(IconikUnavailable):
         job.tell()
     desk.iconik.problems.clear()
-    now[0] = operation_job.LISTING_LAG - 1
+    now[0] = job_module.LISTING_LAG - 1
     assert not job.tell()
     assert not desk.job().tell()
-    now[0] = operation_job.LISTING_LAG
+    now[0] = job_module.LISTING_LAG
     assert job.tell()
     assert len(desk.iconik.own_jobs) == 1
 

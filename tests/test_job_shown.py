@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-import progress
+import job
 from clock import Step
 from custom_action import CustomAction
 from iconik_http.errors import (
@@ -18,7 +18,7 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from progress import Shown
+from job import Shown
 from settings import Settings
 from tests.fake_iconik import NoPacer
 from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, endings, found
@@ -71,7 +71,7 @@ class Bench:
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     with a_database(tmp_path) as engine:
         bench = Bench(engine)
-        monkeypatch.setattr(progress, "Iconik", lambda _: bench.iconik)
+        monkeypatch.setattr(job, "Iconik", lambda _: bench.iconik)
         yield bench
 
 
@@ -92,8 +92,8 @@ def test_between_two_requests_there_are_five_seconds_or_more(bench: Bench) -> No
     bench.iconik.problems["job"] = AWAY
     pauses += [step() or 0 for _ in range(12)]
     assert min(pauses) >= 5.0
-    assert pauses[11] == progress.LONGEST_INTERVAL
-    assert pauses[-1] == progress.LONGEST_OUTAGE_INTERVAL
+    assert pauses[11] == job.LONGEST_INTERVAL
+    assert pauses[-1] == job.LONGEST_OUTAGE_INTERVAL
 
 
 # What must not matter
@@ -118,12 +118,12 @@ def test_without_the_role_nothing_is_shown_and_the_log_says_so_once(
 def test_after_a_while_the_role_is_tried_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "REFUSED", 0.0)
+    monkeypatch.setattr(job, "REFUSED", 0.0)
     bench.iconik.problems["create_job"] = NO_ROLE
     bench.show()()
     bench.iconik.problems.clear()
     bench.click(CLICK)
-    monkeypatch.setattr("operation_job.LISTING_LAG", 0.0)
+    monkeypatch.setattr("job.LISTING_LAG", 0.0)
     bench.show()()
     assert bench.statuses == ["STARTED"]
 
@@ -155,7 +155,7 @@ def test_an_end_that_iconik_does_not_hear_at_once_is_told_again_soon(bench: Benc
     step()
     bench.iconik.problems["update_job"] = AWAY
     bench.end()
-    assert step() == progress.FIRST_FAREWELL_INTERVAL
+    assert step() == job.FIRST_FAREWELL_INTERVAL
     bench.iconik.problems.clear()
     assert step() is None
     assert bench.statuses == ["FINISHED"]
@@ -164,7 +164,7 @@ def test_an_end_that_iconik_does_not_hear_at_once_is_told_again_soon(bench: Benc
 def test_an_end_that_iconik_never_hears_holds_nothing_up_for_ever(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(progress, "FAREWELL", 0.0)
+    monkeypatch.setattr(job, "FAREWELL", 0.0)
     bench.iconik.problems["create_job"] = AWAY
     bench.end()
     step = bench.show()
