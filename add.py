@@ -5,9 +5,9 @@ from custody import presence, wanted_formats
 from custom_action import CustomAction
 from entries import Held
 from iconik import Iconik
+from iconik_http.records import Format, Listed
 from outcomes import Outcome
 from reasons import COPY_TO_LUCIDLINK_ENDED, NO_SOURCE, Reason
-from records import Format, Listed
 from sight import Look, Patience, Sight, see, vanished
 
 

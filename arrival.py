@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import reasons
 from checksums import checksum, compare
 from custody import is_whole
+from iconik_http.records import File
 from matching import Load, Shelf, by_file_set, media, name_of
 from reasons import Reason
-from records import File
 
 UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 

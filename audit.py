@@ -4,7 +4,7 @@ import logging
 
 import logs
 from entries import RECORDS_ALONE, Deletion, Held
-from tokens import acting_as
+from iconik_http.tokens import acting_as
 
 log = logging.getLogger(logs.AUDIT)
 

@@ -9,10 +9,10 @@ from errors import BucketUnavailable, OperationFailed
 from findings import Finding, note, ok, unknown, wrong
 from iconik import Iconik
 from iconik_http.errors import NotFound, NotPermitted
-from records import ACTIVE, File, Storage
+from iconik_http.records import ACTIVE, File, Storage
+from iconik_http.transport import Transport
 from settings import Settings
 from storage_choice import choose
-from transport import Transport
 
 BUCKET = "B2"
 BY_KEY = "B2 by application key"

@@ -15,7 +15,7 @@ from typing import Any
 from findings import Finding, note, ok, unknown, wrong
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
-from transport import Transport
+from iconik_http.transport import Transport
 
 TOKEN = "ICONIK_TOKEN"  # noqa: S105 - a variable's name
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import requests
 
-import bounded
 from action_url import Endpoint
 from custom_action import SECRET_HEADER
 from findings import Finding, note, ok, unknown, wrong
+from iconik_http import http_limits
 from settings import Settings
 from version import VERSION
 
@@ -50,7 +50,7 @@ class Service:
     def __init__(self, where: Endpoint) -> None:
         self._where = where
         self._session = requests.Session()
-        self._session.mount(where.text, bounded.BoundedAdapter())
+        self._session.mount(where.text, http_limits.BoundedAdapter())
         # Else a .netrc would add a password, and a proxy see what http sends.
         self._session.auth = lambda request: request
         self._session.trust_env = where.scheme == "https"
@@ -75,7 +75,7 @@ class Service:
                 allow_redirects=False,
                 stream=True,
             )
-            body = bounded.read(response)
+            body = http_limits.read(response)
         except requests.exceptions.SSLError as error:
             raise Unreachable(
                 f"{host} has no valid certificate ({_reason(error)}), so iconik sends no clicks: "

@@ -28,8 +28,8 @@ from command_line import (
 from findings import Finding, ok, unknown, wrong
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
+from iconik_http.transport import Transport
 from settings import Settings
-from transport import Transport
 
 PROGRAM = "check_setup.py"
 

@@ -7,7 +7,7 @@ algorithm; without one, two checksums of the same length may still be of differe
 import re
 from typing import Literal
 
-from records import File
+from iconik_http.records import File
 
 CHECKSUM = re.compile(r"(?:(?P<kind>[a-z0-9_-]+):)?(?P<digest>[0-9a-f]{8,128})", re.IGNORECASE)
 # A CRC-32, the shortest digest; words like 'none' and 'pending' are shorter.

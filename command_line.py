@@ -11,11 +11,11 @@ from action_url import Endpoint, endpoint
 from errors import PluginError, SettingsError
 from iconik import Iconik
 from iconik_http.errors import IconikError, TokenRejected
-from pacing import Pacer
+from iconik_http.pacing import Pacer
+from iconik_http.tokens import Tokens
+from iconik_http.transport import Transport
 from settings import Settings, split_formats
 from texts import plain
-from tokens import Tokens
-from transport import Transport
 from version import VERSION
 
 FAILED = 1

@@ -9,8 +9,8 @@ from entries import Held
 from followed import Copy
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
+from iconik_http.records import Job
 from reasons import NO_REASON, Reason, reason_of
-from records import Job
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from command_line import (
 from custom_action import CONTEXTS, SECRET_HEADER, TITLES, USUAL_CONTEXTS, check_path
 from errors import ClickError, OperationFailed
 from iconik import Iconik
-from records import Storage
+from iconik_http.records import Storage
 from settings import Settings
 from storage_choice import choose, shortcomings
 from texts import plain

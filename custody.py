@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 import reasons
 from checksums import checksum, compare
 from disputes import REMEDIES, Disputes, Doubt, Remedy
+from iconik_http.records import CLOSED, MISSING, UNFINISHED, File, Format
 from matching import Load, Shelf, by_file_set, media
 from reasons import Reason
-from records import CLOSED, MISSING, UNFINISHED, File, Format
 
 
 class Pair(NamedTuple):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
 from errors import ClickError, SettingsError
-from records import UUID
+from iconik_http.records import UUID
 from settings import split_formats
 
 Action = Literal["add", "remove"]

@@ -10,9 +10,9 @@ from itertools import combinations
 from typing import Literal, NamedTuple
 
 from checksums import Checksum, checksum, disagree
+from iconik_http.records import CLOSED, UNFINISHED, File
 from matching import Key, key
 from reasons import DISPUTED, WRITTEN_ANEW, Reason
-from records import CLOSED, UNFINISHED, File
 
 Remedy = Literal["none", "wait", "copy"]
 # The weakest first.

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from custody import Pair, Safe
 from custom_action import Action
+from iconik_http.records import ACTIVE, File
 from reasons import Reason
-from records import ACTIVE, File
 
 # What it was before there were times, ``true``, is read as this.
 SOME_TIME = 1

@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from freshness import Reading
 from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,
@@ -19,9 +18,10 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from paging import Map
-from records import UUID, File, FileSet, Format, Job, Listed, Storage
-from transport import Transport
+from iconik_http.paging import Map
+from iconik_http.reading import Reading
+from iconik_http.records import UUID, File, FileSet, Format, Job, Listed, Storage
+from iconik_http.transport import Transport
 
 ALL_VERSIONS = "include_all_versions"
 MOST_COPIES_A_CALL = 500
@@ -222,7 +222,7 @@ class Iconik:
     # Deletion
 
     # None of these is asked for again without an answer: by then it may no longer be right. Nor is
-    # any asked for after ``until``, a time of ``freshness.now``: then they raise ``TooLate``.
+    # any asked for after ``until``, a time of ``reading.now``: then they raise ``TooLate``.
 
     def delete_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:
         """Mark a file set deleted: DELETE files/v1/assets/{id}/file_sets/{id}/.

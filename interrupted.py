@@ -13,11 +13,11 @@ from custody import Unproven, Verdict
 from entries import Deletion, Held
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
+from iconik_http.records import ACTIVE, DELETED
 from leftovers import Left, Leftovers
 from outcomes import Outcome, proof_of
 from proving import Removal, judge_again, note, prove, standing_in
 from reasons import Reason, joined
-from records import ACTIVE, DELETED
 from sight import Look, Sight, vanished
 
 # So long after iconik has accepted a deletion it may take to carry it out, in milliseconds.

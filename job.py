@@ -21,12 +21,12 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
+from iconik_http.pacing import Pacer
+from iconik_http.tokens import Tokens
+from iconik_http.transport import Transport
 from ledger import Ledger
 from outcomes import report
-from pacing import Pacer
 from settings import Settings
-from tokens import Tokens
-from transport import Transport
 from turn import Turn
 
 log = logging.getLogger(__name__)

@@ -23,11 +23,11 @@ from deletion import Marked, Ways
 from entries import Held
 from iconik import MOST_COPIES_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
+from iconik_http.records import File
 from interrupted import give_back
 from outcomes import Outcome, given_up
 from proving import Removal
 from reasons import EARLIER, Reason, reason_of
-from records import File
 from remove import look_to_remove, note_purge
 from settings import Settings
 from sight import Look, Patience, see, vanished

@@ -17,7 +17,7 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from records import File
+from iconik_http.records import File
 
 # The names of the directories that a file lies in, from its storage's root.
 Place = tuple[str, ...]

@@ -24,20 +24,20 @@ from entries import Operation
 from errors import OperationFailed, StopRequested
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
+from iconik_http.pacing import Pacer
+from iconik_http.tokens import Tokens
+from iconik_http.transport import Transport, open_session
 from interrupted import give_back_left
 from ledger import Ledger
 from leftovers import Leftovers
 from looking import CONNECTIONS, Looks, Means
 from meters import MeasuredSession
 from outcomes import in_words
-from pacing import Pacer
 from reasons import ENDED, OUTAGE, Reason, reason_of
 from selection import Selection
 from settings import Settings
 from stop_request import StopRequest
 from storages import Preflight
-from tokens import Tokens
-from transport import Transport, open_session
 from turn import Turn
 from worker_pool import Share, WorkerPool
 

@@ -7,15 +7,15 @@ the bucket, which remembers its answers, is asked again about what they say by t
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-import freshness
 from bucket.confirm import Confirmation
 from claims import Claims
 from custody import Pair, Safe, Unproven, Verdict, judge, proven_by_size_alone
 from deletion import Ways
 from entries import Deletion
 from iconik import Iconik
+from iconik_http import reading
+from iconik_http.records import ACTIVE
 from reasons import ANOTHER_TWIN, NO_LONGER_HERE, NOT_NOTED
-from records import ACTIVE
 from shared_paths import guard_shared_paths
 from sight import Sight, see
 from storages import Checked
@@ -92,12 +92,12 @@ def prove(
         seen = see(removal.iconik, asset_id, deleted=deleted, is_thorough=True)
         if seen is None:
             return None
-        sight, ways, asked = view(seen), dict[str, str](), freshness.now()
+        sight, ways, asked = view(seen), dict[str, str](), reading.now()
         verdicts = {
             key: [_confirmed(removal, asset_id, each, ways) for each in _consistent(several, sight)]
             for key, several in judge_all(sight).items()
         }
-        if not ways or freshness.now() - asked < QUICK or readings == MOST_READINGS:
+        if not ways or reading.now() - asked < QUICK or readings == MOST_READINGS:
             # Last of all, as one that stays keeps those that share a file with it.
             guarded = guard_shared_paths(
                 verdicts, sight.files, removal.ll_storage_id, sight.formats

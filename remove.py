@@ -8,10 +8,10 @@ from custody import Safe, Unproven, Verdict, judge, wanted_formats
 from deletion import Done
 from entries import Held
 from iconik import Iconik
+from iconik_http.records import DELETED
 from interrupted import accept, restore, resume, tell_failures
 from outcomes import Outcome, proof_of
 from proving import Proven, Removal, note, prove
-from records import DELETED
 from shared_paths import unlisted
 from sight import Look, Patience, Sight, vanished
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from custom_action import CustomAction
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, NotFound, TokenRejected
-from paging import Map
+from iconik_http.paging import Map
+from iconik_http.records import Listed
 from reasons import NO_REASON, NOT_LISTED, OTHERS_LEFT_OUT, Reason, joined, reason_of
-from records import Listed
 
 # Of so few, the pages are listed side by side; of more, the collections are.
 FEW = 4

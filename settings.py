@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from errors import SettingsError
-from records import UUID
+from iconik_http.records import UUID
 
 DEFAULT_FORMATS = "ORIGINAL,PPRO_PROXY"
 DEFAULT_ICONIK_URL = "https://app.iconik.io"

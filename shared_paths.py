@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from custody import Safe, Unproven, Verdict
 from disputes import REMEDIES, Doubt, Remedy
+from iconik_http.records import File, Format
 from matching import Place, parts
 from reasons import SHARED
-from records import File, Format
 
 
 class _Shared(NamedTuple):

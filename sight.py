@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from freshness import Reading
 from iconik import Iconik
 from iconik_http.errors import Contradicted, NotFound
+from iconik_http.reading import Reading
+from iconik_http.records import DELETED, File, FileSet, Format
 from outcomes import Outcome
 from reasons import OTHER_COUNT, OTHER_STATUS, QUEUED_AND_LISTED, VANISHED, Reason
-from records import DELETED, File, FileSet, Format
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Sight:
 
     Attributes:
         contradictions: by file set id, in what iconik contradicts itself about it.
-        until: so long a deletion may rest on it, by ``freshness.now``.
+        until: so long a deletion may rest on it, by ``reading.now``.
     """
 
     formats: list[Format]
@@ -56,7 +56,7 @@ class Look:
         marked: the ids of file sets that are marked deleted, and whose files are still to be
             purged.
         failures: by file set id, the format's name and why its deletion failed.
-        until: so long what is marked may be purged, by ``freshness.now``.
+        until: so long what is marked may be purged, by ``reading.now``.
         is_overtaken: a newer click came in between, so who wants what must be asked anew.
     """
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from errors import OperationFailed
 from iconik import Iconik
 from iconik_http.errors import NotFound
-from records import UUID, Storage
+from iconik_http.records import UUID, Storage
 
 FILES = "FILES"
 

@@ -14,9 +14,9 @@ from deletion import Ways
 from entries import Held
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
+from iconik_http.records import DELETED, Listed
 from interrupted import CARRIED_OUT_AFTER_MS, tell_failures, unverified, verified
 from outcomes import Outcome
-from records import DELETED, Listed
 from sight import Look
 
 log = logging.getLogger(__name__)

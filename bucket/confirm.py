@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-import freshness
 import meters
 from bucket.confirmed import VALID_FOR, Confirmed
 from bucket.native import NativeApi
@@ -24,9 +23,10 @@ from bucket.signed_url import SignedUrls
 from bucket.versions import Version, difference, is_same_content, named
 from custody import Pair
 from errors import BucketUnavailable
+from iconik_http import reading
+from iconik_http.records import File, Storage
 from meters import Way
 from reasons import NO_REASON, NOT_CONFIRMED, Reason
-from records import File, Storage
 from settings import Settings
 
 # So many files of a file set are asked about before others have their turn.
@@ -141,7 +141,7 @@ class Bucket:
             return "key"
         if storage.id in self._offered or self._check == "required":
             return "signed URL"
-        now = freshness.now()
+        now = reading.now()
         is_offered = any(pair.twin.url for pair in pairs)
         if not is_offered and now < self._not_offered_until.get(storage.id, 0.0):
             return "records alone"
@@ -153,7 +153,7 @@ class Bucket:
 
     def _ask(self, storage: Storage, pairs: Sequence[Pair], offer: DownloadUrl) -> bool:
         """Have every twin confirmed; returns whether all were by checksum, too."""
-        asked = freshness.now()
+        asked = reading.now()
         facts = {_fact(storage, pair): pair for pair in pairs}
         if self._native:
             _check_places(storage, facts)

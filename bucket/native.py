@@ -18,7 +18,6 @@ from b2sdk.v3.exception import (
     Unauthorized,
 )
 
-import bounded
 from bucket.session import (
     USER_AGENT,
     BucketSession,
@@ -30,6 +29,7 @@ from bucket.session import (
     repeated,
 )
 from bucket.versions import Version, newest
+from iconik_http import http_limits
 
 # What B2 counts as one transaction.
 NAMES_A_REQUEST = 1_000
@@ -146,7 +146,7 @@ class _WholeAnswers(BucketSession):
         response = super().request(method, url, **options)
         problem = ""
         try:
-            body = bounded.read(response)
+            body = http_limits.read(response)
         except requests.RequestException as error:
             problem = network_problem(error)
         if problem:

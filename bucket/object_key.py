@@ -8,7 +8,7 @@ object that it reads must be the same one.
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from records import File, Storage
+from iconik_http.records import File, Storage
 
 # A storage of method B2 has ``bucket_name`` in its settings; one of method S3 has either.
 BUCKET_FIELDS = ("bucket_name", "bucket")

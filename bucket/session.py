@@ -15,9 +15,8 @@ from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate, SingleBucket
 from tenacity import Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-import answers
-import bounded
 import meters
+from iconik_http import answers, http_limits
 from meters import Way
 from reasons import Reason
 from settings import LOOPBACK
@@ -126,7 +125,7 @@ class BucketSession(requests.Session):
         # Else a .netrc would add a password.
         self.auth = lambda request: request
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = bounded.BoundedAdapter(pool_connections=4, pool_maxsize=CONNECTIONS)
+        adapter = http_limits.BoundedAdapter(pool_connections=4, pool_maxsize=CONNECTIONS)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
@@ -186,7 +185,7 @@ def repeated(work: Callable[[], Result]) -> Result:
 
 def network_problem(error: requests.RequestException) -> str:
     """What kept a request from being answered, without what it held."""
-    if isinstance(error, bounded.TooLong):
+    if isinstance(error, http_limits.TooLong):
         return "B2's answer has no end"
     if isinstance(error, requests.Timeout):
         return "B2 did not answer in time"

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import reasons
 from checksums import checksum
 from custody import Pair
+from iconik_http.records import File
 from reasons import Reason
-from records import File
 
 SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 # A large file that is still being uploaded; until then, readers get the version before.

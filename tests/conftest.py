@@ -13,12 +13,12 @@ from responses import RequestsMock
 
 import settings as settings_module
 from iconik import Iconik
+from iconik_http.tokens import Tokens
+from iconik_http.transport import Transport
 from ledger import Ledger
 from settings import Settings
 from tests.fake_iconik import CLICK_TOKEN, FakeActions, NoPacer
 from tests.makers import a_database, a_ledger
-from tokens import Tokens
-from transport import Transport
 
 # The same examples on every machine, and however slow it is.
 hypothesis.settings.register_profile(

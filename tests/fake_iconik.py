@@ -8,7 +8,7 @@ from typing import Any
 from requests import PreparedRequest
 from responses import RequestsMock
 
-from pacing import Pacer
+from iconik_http.pacing import Pacer
 
 API = "https://iconik.test/API/"
 CLICK_TOKEN = "token-of-the-click-0123456789"

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 import clicks
 import deletion
-import freshness
 from bucket.confirm import Confirmation
 from claims import Claims
 from clock import Step
@@ -23,13 +22,13 @@ from database import connect, writing
 from deletion import Ways
 from endings import Endings
 from entries import Deletion, Held, Operation
-from freshness import Reading
 from iconik import Iconik
 from iconik_http.errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
+from iconik_http.paging import Map
+from iconik_http.reading import Reading
+from iconik_http.records import ACTIVE, DELETED, File, FileSet, Format, Job, Listed, Storage
 from ledger import Ledger
-from paging import Map
 from proving import Removal
-from records import ACTIVE, DELETED, File, FileSet, Format, Job, Listed, Storage
 from remove import look_to_remove, note_purge
 from sight import Look, Patience
 from storages import Checked
@@ -364,13 +363,13 @@ class FakeIconik(Iconik):
     ) -> list[File]:
         self._answer("files", asset_id)
         if reading is not None:
-            reading.add(freshness.now())
+            reading.add(reading.now())
         return _known(self.known_files, asset_id)
 
     def file_sets(self, asset_id: str, reading: Reading | None = None) -> list[FileSet]:
         self._answer("file_sets", asset_id)
         if reading is not None:
-            reading.add(freshness.now())
+            reading.add(reading.now())
         files = {each.file_set_id: each for each in _known(self.known_files, asset_id)}
         statuses = {each: file.file_set_status or ACTIVE for each, file in files.items()}
         return [

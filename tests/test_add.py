@@ -9,9 +9,9 @@ import pytest
 from add import hint, look_to_add
 from entries import Held, Memo
 from iconik_http.errors import IconikUnavailable
+from iconik_http.records import File, Format, Listed
 from outcomes import Outcome
 from reasons import NO_REASON, Cause, Reason
-from records import File, Format, Listed
 from sight import Look, Patience
 from tests.makers import ASSET, LL, ORIGINAL, FakeIconik, a_click, a_format, on_b2, on_ll
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from arrival import in_units, shortfall
-from records import File
+from iconik_http.records import File
 from tests.makers import LL, ORIGINAL, a_file, on_b2, on_ll
 
 MD5, OTHER_MD5 = "md5:" + "a" * 32, "md5:" + "b" * 32

@@ -9,11 +9,11 @@ from responses import RequestsMock
 
 import check_bucket
 from iconik import Iconik
+from iconik_http.transport import Transport
 from settings import Settings
 from tests.bucket.conftest import HOST, signed, told_size
 from tests.bucket.test_native import AUTHORIZE, AUTHORIZED, LIST
 from tests.fake_iconik import API, B2_STORAGE, LL_STORAGE
-from transport import Transport
 
 ASSETS = [f"a55e7000-0000-4000-8000-{n:012}" for n in range(30)]
 FILE_ID = "f11e0000-0000-4000-8000-000000000001"

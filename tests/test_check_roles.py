@@ -12,13 +12,13 @@ import check_roles
 from check_roles import PROBES
 from iconik import Iconik
 from iconik_http.errors import IconikUnavailable, TokenRejected
-from records import UUID
+from iconik_http.records import UUID
+from iconik_http.tokens import Tokens
+from iconik_http.transport import Transport
 from settings import Settings
 from simulator.harness import ROOT
 from tests.fake_iconik import API, NoPacer
 from tests.test_iconik import CALLS
-from tokens import Tokens
-from transport import Transport
 
 USER = f"{API}users/v1/users/current/"
 TOKEN = f"{API}auth/v1/auth/token/"

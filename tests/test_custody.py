@@ -16,8 +16,8 @@ from custody import (
     proven_by_size_alone,
     wanted_formats,
 )
+from iconik_http.records import File
 from reasons import Reason
-from records import File
 from tests.makers import B2, LL, ORIGINAL, a_file, a_format, on_b2, on_ll
 
 LL_SET = f"set-{LL}-{ORIGINAL}"

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from custody import Safe, Unproven, judge
-from records import File
+from iconik_http.records import File
 from tests.makers import B2, LL, ORIGINAL, a_file
 
 # The last two are one name, in NFC and in NFD.

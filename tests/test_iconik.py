@@ -15,7 +15,7 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from records import File, FileSet, Format, Job, Listed, Storage
+from iconik_http.records import File, FileSet, Format, Job, Listed, Storage
 from tests.fake_iconik import API
 from tests.makers import FOR_EVER
 

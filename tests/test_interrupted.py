@@ -18,10 +18,10 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
+from iconik_http.records import File, Format
 from interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
 from outcomes import Outcome
 from reasons import NO_REASON, Reason
-from records import File, Format
 from remove import look_to_remove
 from sight import Look, Patience
 from tests.makers import (

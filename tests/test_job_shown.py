@@ -18,11 +18,11 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
+from iconik_http.transport import open_session
 from job import Shown
 from settings import Settings
 from tests.fake_iconik import NoPacer
 from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, endings, found
-from transport import open_session
 from turn import Turn
 
 pytestmark = pytest.mark.usefixtures("opened_later")

@@ -16,8 +16,8 @@ import audit
 import logs
 from custody import Safe
 from entries import Deletion, Held, Memo, Retry
+from iconik_http.tokens import Tokens
 from logs import OURS
-from tokens import Tokens
 
 PROOF = Safe("set-1", "set-2", by_checksum=True, size=18_000)
 DELETION = Deletion("ORIGINAL", PROOF, "key")

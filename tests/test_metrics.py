@@ -17,9 +17,9 @@ import meters
 import metric_files
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
+from iconik_http.transport import Transport
 from metrics import add_to, may_see
 from tallies import Standing, Tally
-from transport import Transport
 
 ASSET = "a55e7000-0000-4000-8000-000000000001"
 API = "https://iconik.test/API/"

@@ -12,7 +12,6 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-import freshness
 import looking
 import operations
 import stop_request
@@ -23,6 +22,7 @@ from custom_action import CustomAction
 from deletion import Ways
 from entries import Memo
 from errors import Stopped
+from iconik_http import reading
 from iconik_http.errors import (
     IconikError,
     IconikRefused,
@@ -32,11 +32,11 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
+from iconik_http.paging import Map
+from iconik_http.records import Format, Job, Listed, Storage
 from operations import Operations, Run
 from outcomes import Outcome, report
-from paging import Map
 from reasons import ACCEPTED, Reason
-from records import Format, Job, Listed, Storage
 from rivals import formats_left
 from settings import Settings
 from sight import Sight, see
@@ -335,7 +335,7 @@ def test_what_was_read_too_long_ago_is_read_again_before_it_is_deleted(
     def see_slowly(*arguments: Any, **options: Any) -> Sight | None:
         found = see(*arguments, **options)
         assert found
-        seen.append(replace(found, until=found.until if seen else freshness.now()))
+        seen.append(replace(found, until=found.until if seen else reading.now()))
         return seen[-1]
 
     monkeypatch.setattr("proving.see", see_slowly)
@@ -359,7 +359,7 @@ def test_one_that_was_read_too_long_ago_holds_up_no_other(
         assert found
         is_first = asset_id == "a1" and "a1" not in seen
         seen.append(asset_id)
-        return replace(found, until=freshness.now() if is_first else found.until)
+        return replace(found, until=reading.now() if is_first else found.until)
 
     monkeypatch.setattr("proving.see", see_slowly)
     assert bench.do(click)["counts"]["removed"] == 2
@@ -374,7 +374,7 @@ def test_one_that_was_read_too_long_ago_holds_up_no_other(
 def test_what_is_always_read_too_slowly_is_not_deleted_and_said_so(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(freshness, "HOLDS", -1.0)
+    monkeypatch.setattr(reading, "HOLDS", -1.0)
     bench.iconik.has(on_b2(), on_ll())
     bench.iconik.known_statuses[ASSET] = {on_ll().file_set_id: "ACTIVE"}
     told = bench.do(a_click("remove", asset_ids=(ASSET,)))

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-import freshness
 from bucket.confirm import Confirmation
 from claims import Claims
 from custody import Safe, Verdict, judge
+from iconik_http import reading
 from iconik_http.errors import IconikUnavailable
 from proving import MOST_READINGS, Proven, prove
 from sight import Sight
@@ -37,9 +37,9 @@ def iconik() -> FakeIconik:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time, by ``freshness.now``; nothing passes by itself."""
+    """The time, by ``reading.now``; nothing passes by itself."""
     clock = [1_000.0]
-    monkeypatch.setattr(freshness, "now", lambda: clock[0])
+    monkeypatch.setattr(reading, "now", lambda: clock[0])
     return clock
 
 
@@ -69,7 +69,7 @@ def test_records_are_read_again_after_a_bucket_that_took_its_time(
 
     found = proven(confirm)
     assert found
-    assert found.sight.until == clock[0] + freshness.HOLDS
+    assert found.sight.until == clock[0] + reading.HOLDS
     assert len(iconik.called("files")) == 2
 
 

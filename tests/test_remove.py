@@ -3,16 +3,16 @@
 import pytest
 import sqlalchemy as sa
 
-import freshness
 from bucket.confirm import Confirmation
 from claims import Claims
 from custody import Safe
 from entries import Held
 from errors import OperationFailed
+from iconik_http import reading
 from iconik_http.errors import IconikError, IconikUnavailable, NotPermitted, TokenRejected, TooLate
+from iconik_http.records import FileSet
 from outcomes import Outcome
 from reasons import NO_REASON, Cause, Reason
-from records import FileSet
 from remove import look_to_remove
 from sight import Look, Patience
 from storages import Checked
@@ -173,7 +173,7 @@ def test_nothing_is_deleted_once_the_check_of_the_storages_is_too_old(
     iconik: FakeIconik, held: Held, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
-    removal = a_removal(iconik, claims, preflight=lambda: a_check(until=freshness.now()))
+    removal = a_removal(iconik, claims, preflight=lambda: a_check(until=reading.now()))
     with pytest.raises(TooLate):
         look_to_remove(removal, held, Patience(NOW, SETTLE))
     assert deletions(iconik) == []

@@ -15,9 +15,9 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from paging import Map
+from iconik_http.paging import Map
+from iconik_http.records import Listed
 from reasons import Reason
-from records import Listed
 from selection import FEW, MOST_FAILURES, MOST_INCOMPLETE, Selection
 from tests.makers import FakeIconik, a_click
 from worker_pool import WorkerPool

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custody import Safe, Unproven, Verdict, judge
+from iconik_http.records import File
 from reasons import Reason
-from records import File
 from shared_paths import guard_shared_paths, unlisted
 from tests.makers import B2, LL, ORIGINAL, a_file, a_format, on_b2, on_ll
 

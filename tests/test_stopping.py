@@ -21,11 +21,11 @@ from deletion import Ways
 from entries import Memo, Operation
 from errors import Stopped
 from iconik_http.errors import IconikUnavailable
+from iconik_http.records import Job
 from ledger import Ledger
 from operations import Run
 from outcomes import Outcome, report
 from reasons import LEFT, NO_REASON, Reason
-from records import Job
 from settings import Settings
 from stop_request import StopRequest
 from tests.makers import (

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-import freshness
 import storages
+from iconik_http import reading
 from iconik_http.errors import (
     IconikError,
     IconikUnavailable,
@@ -14,7 +14,7 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from records import FileSet
+from iconik_http.records import FileSet
 from storages import HOLDS, RENEWED_AFTER, Preflight, check
 from tests.makers import B2, LL, FakeIconik, a_click
 
@@ -29,7 +29,7 @@ def iconik() -> FakeIconik:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     clock = [1_000.0]
-    monkeypatch.setattr(freshness, "now", lambda: clock[0])
+    monkeypatch.setattr(reading, "now", lambda: clock[0])
     return clock
 
 

@@ -8,12 +8,12 @@ import pytest
 import responses
 from responses import RequestsMock
 
-import freshness
 import meters
 from bucket.confirm import Bucket, Confirmation
 from custody import Pair
-from records import B2 as METHOD
-from records import File, Storage
+from iconik_http import reading
+from iconik_http.records import B2 as METHOD
+from iconik_http.records import File, Storage
 from settings import Settings
 from simulator.b2_keys import KEY, KEY_ID
 from tests.makers import B2, on_b2, on_ll
@@ -73,9 +73,9 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time by ``freshness.now``, as a list of one that a test may set."""
+    """The time by ``reading.now``, as a list of one that a test may set."""
     now = [START]
-    monkeypatch.setattr(freshness, "now", lambda: now[0])
+    monkeypatch.setattr(reading, "now", lambda: now[0])
     return now
 
 

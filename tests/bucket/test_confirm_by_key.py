@@ -9,7 +9,7 @@ import pytest
 from bucket.confirm import Confirmation
 from bucket.session import ATTEMPTS
 from errors import BucketUnavailable
-from records import File
+from iconik_http.records import File
 from tests.bucket.conftest import Library, Open, a_pair, a_storage, no_url
 
 Make = Callable[..., Library]

@@ -16,8 +16,8 @@ from bucket.confirmed import VALID_FOR
 from custody import Pair
 from errors import BucketUnavailable
 from iconik_http.errors import IconikUnavailable, NotPermitted
+from iconik_http.records import File
 from reasons import Reason
-from records import File
 from tests.bucket.conftest import (
     SIGNATURE,
     START,

@@ -11,10 +11,10 @@ import pytest
 import responses
 from responses import RequestsMock
 
-import bounded
 from bucket.native import NAMES_A_REQUEST, NativeApi
 from bucket.session import ATTEMPTS, NotConfirmed, Pace, Passing
 from bucket.versions import Version
+from iconik_http import http_limits
 from simulator.b2_keys import KEY, KEY_ID
 from tests.bucket.conftest import START
 from tests.simulator.desk import Desk
@@ -349,7 +349,7 @@ def test_an_answer_of_another_form_is_no_answer(
 def test_an_answer_without_an_end_is_given_up(
     native: NativeApi, b2: RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "LARGEST_ANSWER", 1_000)
+    monkeypatch.setattr(http_limits, "LARGEST_ANSWER", 1_000)
     b2.add(responses.POST, LIST, body="x" * 1_001)
     with pytest.raises(Passing, match="B2's answer has no end"):
         newest(native, ["a.mov"], "masters")
@@ -358,7 +358,7 @@ def test_an_answer_without_an_end_is_given_up(
 def test_an_answer_that_drips_in_is_given_up(
     desk: Desk, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "ANSWER_TIME", 0.0)
+    monkeypatch.setattr(http_limits, "ANSWER_TIME", 0.0)
     with pytest.raises(Passing, match="B2 did not answer in time"):
         newest(connect(), ["a.mov"])
 

@@ -7,9 +7,9 @@ import pytest
 import requests
 from responses import RequestsMock
 
-import bounded
 from bucket.session import ATTEMPTS, NotConfirmed, Pace, Passing
 from bucket.signed_url import SignedUrls, size_told
+from iconik_http import http_limits
 from tests.bucket.conftest import SIGNATURE, add, signed, told_size
 from tests.bucket.raw_server import RawServer
 
@@ -117,7 +117,7 @@ def test_trouble_that_stays_is_given_up(urls: SignedUrls, b2: RequestsMock) -> N
     [
         (requests.ConnectionError("x"), "the connection to B2 failed (ConnectionError)"),
         (requests.Timeout("x"), "B2 did not answer in time"),
-        (bounded.TooLong("x"), "B2's answer has no end"),
+        (http_limits.TooLong("x"), "B2's answer has no end"),
     ],
 )
 def test_no_answer_is_given_up_in_words(
@@ -227,7 +227,7 @@ def test_a_206_whose_byte_never_comes_is_asked_again(urls: SignedUrls, cut: byte
 def test_an_answer_that_drips_in_is_given_up(
     urls: SignedUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "ANSWER_TIME", 0.0)
+    monkeypatch.setattr(http_limits, "ANSWER_TIME", 0.0)
     with RawServer(*[A_BYTE % 1] * ATTEMPTS) as server, pytest.raises(Passing) as raised:
         urls.size(signed(host=server.host))
     assert raised.value.problem == "B2 did not answer in time"

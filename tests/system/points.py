@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from freshness import HOLDS
+from iconik_http.reading import HOLDS
 from simulator.harness import Service, Simulator, wait_for
 
 LONG_ENOUGH = "hang:60"

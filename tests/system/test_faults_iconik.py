@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import requests
 
-import transport as transport_module
 from iconik import Iconik
+from iconik_http import transport as transport_module
 from iconik_http.errors import IconikUnavailable
+from iconik_http.tokens import Tokens
+from iconik_http.transport import ATTEMPTS, REJECTIONS, Transport
 from simulator.harness import Simulator, wait_for
 from tests.fake_iconik import NoPacer
 from tests.makers import FOR_EVER
@@ -29,8 +31,6 @@ from tests.system.desk import (
     only_problem,
 )
 from tests.system.points import PURGE_MANY
-from tokens import Tokens
-from transport import ATTEMPTS, REJECTIONS, Transport
 
 ANY = "00000000-0000-4000-8000-000000000000"
 STORAGE = "files/v1/storages/*"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from freshness import HOLDS
+from iconik_http.reading import HOLDS
 from simulator.harness import wait_for
 from tests.system.desk import (
     BULK,

@@ -26,6 +26,8 @@ import plugin
 from database import connect, writing
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
+from iconik_http.tokens import Tokens
+from iconik_http.transport import Transport
 from lock import only_one
 from recorder import Recorder
 from settings import Settings
@@ -33,8 +35,6 @@ from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_f
 from tests.fake_iconik import NoPacer
 from tests.makers import FOR_EVER
 from tests.system.media import asset, files
-from tokens import Tokens
-from transport import Transport
 
 ID = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from iconik_http.errors import IconikRefused, TokenRejected
-from tokens import OF_APPLICATION, OF_CLICK, Tokens, acting_as
+from iconik_http.tokens import OF_APPLICATION, OF_CLICK, Tokens, acting_as
 
 CALL = "read storage 1"
 

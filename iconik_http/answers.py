@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-import bounded
+from iconik_http import http_limits
 from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted
 
 # iconik refuses a request for good by one of these with an error body of its own. Without that, the
@@ -120,7 +120,7 @@ def number(response: requests.Response, header: str) -> float | None:
 
 def network_problem(error: requests.RequestException) -> str:
     """What kept a request from being answered, without what it held."""
-    if isinstance(error, bounded.TooLong):
+    if isinstance(error, http_limits.TooLong):
         return "iconik's answer has no end"
     # The library's own text may hold the whole request, headers included.
     if isinstance(error, requests.Timeout):

@@ -9,15 +9,14 @@ from contextlib import suppress
 
 import pytest
 
-import bounded
-import freshness
-from bounded import BoundedAdapter
+from iconik_http import http_limits, reading
 from iconik_http.errors import IconikUnavailable, TooLate
+from iconik_http.http_limits import BoundedAdapter
+from iconik_http.tokens import Tokens
+from iconik_http.transport import Transport
 from settings import Settings
 from tests.fake_iconik import CLICK_TOKEN, NoPacer
 from tests.makers import FOR_EVER
-from tokens import Tokens
-from transport import Transport
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -31,7 +30,7 @@ Start = Callable[..., Transport]
 def start(settings: Settings) -> Iterator[Start]:
     """Start a server that sends these parts, one after the other, and a transport to it."""
     listener = socket.create_server(("127.0.0.1", 0))
-    listener.settimeout(bounded.ANSWER_TIME)
+    listener.settimeout(http_limits.ANSWER_TIME)
     transports: list[Transport] = []
     threads: list[threading.Thread] = []
 
@@ -77,7 +76,7 @@ def ask(transport: Transport) -> None:
 def test_an_answer_that_comes_byte_by_byte_is_given_up(
     start: Start, parts: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "ANSWER_TIME", 10 * INTERVAL)
+    monkeypatch.setattr(http_limits, "ANSWER_TIME", 10 * INTERVAL)
     transport = start(*parts, interval=INTERVAL)
     with pytest.raises(IconikUnavailable, match="could not delete thing 1: "):
         ask(transport)
@@ -86,7 +85,7 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up(
 def test_an_answer_that_is_there_too_late_is_not_read(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "ANSWER_TIME", 0.0)
+    monkeypatch.setattr(http_limits, "ANSWER_TIME", 0.0)
     with pytest.raises(IconikUnavailable, match="could not delete thing 1: "):
         ask(start(HEAD + b"\r\n{}"))
 
@@ -109,7 +108,7 @@ def with_length(body: bytes, *headers: bytes) -> bytes:
 def test_an_answer_that_does_not_end_is_given_up(
     start: Start, answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "LARGEST_ANSWER", 100_000)
+    monkeypatch.setattr(http_limits, "LARGEST_ANSWER", 100_000)
     with pytest.raises(IconikUnavailable, match="iconik's answer has no end"):
         ask(start(answer))
 
@@ -123,7 +122,7 @@ def test_no_way_to_iconik_is_without_a_bound(scheme: str) -> None:
     adapter = BoundedAdapter()
     for manager in (adapter.poolmanager, adapter.proxy_manager_for("http://proxy.test:3128")):
         pool = manager.connection_from_url(f"{scheme}://iconik.test")
-        assert pool.ConnectionCls.response_class is bounded._Answer
+        assert pool.ConnectionCls.response_class is http_limits._Answer
     adapter.close()
 
 
@@ -167,7 +166,7 @@ def test_a_process_that_is_suspended_right_before_it_deletes_sends_nothing(
 ) -> None:
     # The transport has looked once, and found that there is time.
     clock = Suspended(at=2)
-    monkeypatch.setattr(freshness, "now", clock.now)
+    monkeypatch.setattr(reading, "now", clock.now)
     with pytest.raises(TooLate):
         delete_before(settings, listener, until=15.0)
     connection, _ = listener.accept()
@@ -179,7 +178,7 @@ def test_a_process_that_is_suspended_right_before_it_deletes_sends_nothing(
 def test_a_process_that_is_suspended_between_head_and_body_sends_no_whole_request(
     settings: Settings, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(freshness, "now", Suspended(at=3).now)
+    monkeypatch.setattr(reading, "now", Suspended(at=3).now)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     transport = Transport(url, settings.iconik_id, Tokens(CLICK_TOKEN), NoPacer())
     with pytest.raises(TooLate):
@@ -196,5 +195,5 @@ def test_a_process_that_is_suspended_between_head_and_body_sends_no_whole_reques
 
 def test_requests_without_a_limit_are_sent_whenever(start: Start) -> None:
     transport = start(HEAD + b"\r\n{}")
-    with bounded.sent_before(0.0), bounded.sent_before(None):
+    with http_limits.sent_before(0.0), http_limits.sent_before(None):
         assert transport.object("GET", "things/1/", "read it", "can") == {}

@@ -7,9 +7,9 @@ import pytest
 from responses import RequestsMock, matchers
 
 from iconik_http.errors import IconikUnavailable, Incomplete, NotFound
-from paging import PAGES_AT_ONCE, READINGS
+from iconik_http.paging import PAGES_AT_ONCE, READINGS
+from iconik_http.transport import Transport
 from tests.fake_iconik import API
-from transport import Transport
 
 THINGS = f"{API}things/"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from records import File, Format, Job, Listed, Storage
+from iconik_http.records import File, Format, Job, Listed, Storage
 
 FILE = {
     "id": "f1",

@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-import freshness
+from iconik_http import reading
 
 # From the end of the request to the last byte of the answer, in seconds.
 ANSWER_TIME = 120.0
@@ -45,7 +45,7 @@ def sent_before(until: float | None) -> Iterator[None]:
     that a connection that had to be made, or a process that was suspended meanwhile, is noticed.
 
     Args:
-        until: by ``freshness.now``; None for no limit.
+        until: by ``reading.now``; None for no limit.
     """
     token = _until.set(until)
     try:
@@ -126,7 +126,7 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             self.connect()
         until = _until.get()
-        if until is not None and freshness.now() >= until:
+        if until is not None and reading.now() >= until:
             raise Expired
         super().send(data)
 

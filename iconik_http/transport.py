@@ -15,16 +15,13 @@ import requests
 from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-import answers
-import bounded
-import freshness
-import paging
-from answers import Passing
-from freshness import Reading
+from iconik_http import answers, http_limits, paging
+from iconik_http.answers import Passing
 from iconik_http.errors import IconikUnavailable, NotFound, TooLate
-from pacing import Pacer
-from paging import Map
-from tokens import Tokens
+from iconik_http.pacing import Pacer
+from iconik_http.paging import Map
+from iconik_http.reading import Reading
+from iconik_http.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +54,7 @@ def open_session(
     session.trust_env = url.startswith("https:")
     # Operations of several users share it, and a cookie may stand for one of them.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.mount(url, bounded.BoundedAdapter(pool_connections=1, pool_maxsize=connections))
+    session.mount(url, http_limits.BoundedAdapter(pool_connections=1, pool_maxsize=connections))
     return session
 
 
@@ -115,7 +112,7 @@ class Transport:
         """Delete something; that it is gone already (404) is success, too.
 
         Args:
-            until: for files: ask but once, and no later than this time of ``freshness.now``,
+            until: for files: ask but once, and no later than this time of ``reading.now``,
                 because what makes it right may be over by then.
 
         Returns:
@@ -295,14 +292,14 @@ class Transport:
             grows_old = until is not None or (reading is not None and reading.pages > 0)
             sent = self._pacer.wait(is_urgent=grows_old)
             self._check(until is not None)
-            connect, asked = min(CONNECT_TIMEOUT, self._timeout), freshness.now()
+            connect, asked = min(CONNECT_TIMEOUT, self._timeout), reading.now()
             if until is not None:
                 # Last of all, and nor may it take long to reach iconik.
                 connect = min(connect, until - asked)
                 if connect <= 0:
                     raise TooLate(call, TOO_LATE)
             try:
-                with bounded.sent_before(until):
+                with http_limits.sent_before(until):
                     response = self._session.request(
                         method,
                         url,
@@ -313,8 +310,8 @@ class Transport:
                         allow_redirects=False,
                         stream=True,
                     )
-                body = bounded.read(response)
-            except bounded.Expired:
+                body = http_limits.read(response)
+            except http_limits.Expired:
                 raise TooLate(call, TOO_LATE) from None
             except requests.RequestException as error:
                 raise Passing(answers.network_problem(error)) from None

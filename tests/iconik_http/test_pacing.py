@@ -8,7 +8,7 @@ from itertools import count, pairwise
 import pytest
 from pyrate_limiter import Limiter
 
-from pacing import ALLOWED, BURST, SLOWEST, WINDOW, Line, Pacer
+from iconik_http.pacing import ALLOWED, BURST, SLOWEST, WINDOW, Line, Pacer
 from simulator.harness import wait_for
 
 RATE = 48
@@ -32,8 +32,8 @@ class Time:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     time = Time()
-    monkeypatch.setattr("pacing.time.monotonic", time.monotonic)
-    monkeypatch.setattr("pacing.nap.sleep", time.sleep)
+    monkeypatch.setattr("iconik_http.pacing.time.monotonic", time.monotonic)
+    monkeypatch.setattr("iconik_http.pacing.nap.sleep", time.sleep)
     # It counts in the machine's own time.
     monkeypatch.setattr(Limiter, "try_acquire", lambda *_: True)
     return time
