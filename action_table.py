@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from action_url import Endpoint, Existing
-from texts import plain
+from b2_iconik.texts import plain
 
 HEADINGS = ("title", "context", "status", "formats", "put under", "B2 storage", "LucidLink storage")
 NOTHING = "-"

@@ -2,7 +2,7 @@
 
 import logging
 
-import logs
+from b2_iconik import logs
 from entries import RECORDS_ALONE, Deletion, Held
 from iconik_http.tokens import acting_as
 

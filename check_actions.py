@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import action_url
 from action_url import Endpoint, Existing
+from b2_iconik.errors import OperationFailed
+from b2_iconik.settings import Settings
 from custom_action import ACTIONS, SECRET_HEADER, TITLES, USUAL_CONTEXTS
-from errors import OperationFailed
 from findings import Finding, note, ok, unknown, wrong
 from iconik import Iconik
-from settings import Settings
 from storage_choice import choose, shortcomings
 
 CREATE = "run create_custom_actions.py"

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from b2_iconik.errors import BucketUnavailable, OperationFailed
+from b2_iconik.settings import Settings
 from bucket.confirm import Bucket
 from custody import Pair
-from errors import BucketUnavailable, OperationFailed
 from findings import Finding, note, ok, unknown, wrong
 from iconik import Iconik
 from iconik_http.errors import NotFound, NotPermitted
 from iconik_http.records import ACTIVE, File, Storage
 from iconik_http.transport import Transport
-from settings import Settings
 from storage_choice import choose
 
 BUCKET = "B2"

@@ -8,14 +8,14 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from b2_iconik.clock import now_ms
+from b2_iconik.settings import Settings
 from cipher import Cipher
-from clock import now_ms
 from database import connect
 from findings import Finding, ok, wrong
 from ledger import Ledger
 from lock import is_taken
 from schema import VERSION
-from settings import Settings
 from tables import executors, schema
 
 PATIENCE = 5.0

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import settings as environment
-from errors import SettingsError
+from b2_iconik import settings as environment
+from b2_iconik.errors import SettingsError
+from b2_iconik.settings import SHORT_SECRET, Settings
 from findings import Finding, note, ok, unknown, wrong
-from settings import SHORT_SECRET, Settings
 
 WHAT = "settings"
 # Good values for what is required, with which the rest can be looked at.

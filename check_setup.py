@@ -13,6 +13,7 @@ import check_database
 import check_roles
 import check_service
 import check_settings
+from b2_iconik.settings import Settings
 from command_line import (
     FAILED,
     INTERRUPTED,
@@ -29,7 +30,6 @@ from findings import Finding, ok, unknown, wrong
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.transport import Transport
-from settings import Settings
 
 PROGRAM = "check_setup.py"
 

@@ -6,17 +6,17 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-import settings as environment
 from action_url import Endpoint, endpoint
-from errors import PluginError, SettingsError
+from b2_iconik import settings as environment
+from b2_iconik.errors import PluginError, SettingsError
+from b2_iconik.settings import Settings, split_formats
+from b2_iconik.texts import plain
+from b2_iconik.version import VERSION
 from iconik import Iconik
 from iconik_http.errors import IconikError, TokenRejected
 from iconik_http.pacing import Pacer
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport
-from settings import Settings, split_formats
-from texts import plain
-from version import VERSION
 
 FAILED = 1
 MISUSED = 2

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import operations_view as view
-from clock import now_ms
+from b2_iconik.clock import now_ms
 from entries import Operation
 from history import Filters, History
 from reported import FIRST, Place, Reported

@@ -7,6 +7,9 @@ from typing import Any
 import action_url
 from action_table import overview
 from action_url import Endpoint, Existing
+from b2_iconik.errors import ClickError, OperationFailed
+from b2_iconik.settings import Settings
+from b2_iconik.texts import plain
 from command_line import (
     Parser,
     add_dry_run,
@@ -20,12 +23,9 @@ from command_line import (
     storage,
 )
 from custom_action import CONTEXTS, SECRET_HEADER, TITLES, USUAL_CONTEXTS, check_path
-from errors import ClickError, OperationFailed
 from iconik import Iconik
 from iconik_http.records import Storage
-from settings import Settings
 from storage_choice import choose, shortcomings
-from texts import plain
 
 DONE = ("created", "updated", "deleted")
 DRY = ("would create", "would update", "would delete")

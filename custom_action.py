@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
-from errors import ClickError, SettingsError
+from b2_iconik.errors import ClickError, SettingsError
+from b2_iconik.settings import split_formats
 from iconik_http.records import UUID
-from settings import split_formats
 
 Action = Literal["add", "remove"]
 ACTIONS: tuple[Action, ...] = get_args(Action)

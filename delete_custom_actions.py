@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import action_url
 from action_table import overview
 from action_url import Endpoint
+from b2_iconik.settings import Settings
 from command_line import Parser, add_dry_run, add_endpoint, add_formats, in_words, run, say
 from iconik import Iconik
-from settings import Settings
 
 PROGRAM = "delete_custom_actions.py"
 

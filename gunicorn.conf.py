@@ -13,12 +13,10 @@ from gunicorn.http import errors as http_errors
 from gunicorn.systemd import sd_notify
 from gunicorn.workers.base import Worker
 
-import logs
-import metric_files
-import settings
-from errors import SettingsError
+from b2_iconik import logs, metric_files, settings
+from b2_iconik.errors import SettingsError
+from b2_iconik.version import VERSION
 from recorder import look_at_database
-from version import VERSION
 
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
 

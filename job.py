@@ -10,7 +10,8 @@ import time
 import requests
 
 import job_texts
-from clock import Step, now_ms
+from b2_iconik.clock import Step, now_ms
+from b2_iconik.settings import Settings
 from custom_action import CustomAction
 from entries import Operation
 from iconik import Iconik
@@ -26,7 +27,6 @@ from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport
 from ledger import Ledger
 from outcomes import report
-from settings import Settings
 from turn import Turn
 
 log = logging.getLogger(__name__)

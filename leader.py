@@ -14,20 +14,20 @@ from functools import partial
 from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
-import logs
+from b2_iconik import logs
+from b2_iconik.clock import Clock, Step, now_ms
+from b2_iconik.errors import SettingsError, Stopped
+from b2_iconik.settings import Settings
 from cipher import Cipher
-from clock import Clock, Step, now_ms
 from custom_action import CustomAction
 from database import FileReplaced, connect
 from endings import Endings
 from entries import Operation
-from errors import SettingsError, Stopped
 from ledger import Ledger
 from lock import only_one
 from reasons import FAULT, UNREADABLE, Reason
 from recorder import brief
 from schedule import Schedule
-from settings import Settings
 from turn import Turn, begin_term, keep_time, time_kept
 
 log = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import action_url
 from action_table import as_json, overview
+from b2_iconik.settings import Settings
 from command_line import Parser, add_endpoint, concealed, run
 from iconik import Iconik
 from iconik_http.errors import IconikRefused
-from settings import Settings
 
 LONGEST_ERROR = 500
 PROGRAM = "list_custom_actions.py"

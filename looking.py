@@ -12,11 +12,13 @@ from datetime import timedelta
 
 import copying
 import deletion
-import logs
 from add import look_to_add
+from b2_iconik import logs
+from b2_iconik.clock import Clock
+from b2_iconik.settings import Settings
+from b2_iconik.worker_pool import Share
 from bucket.confirm import Bucket, Confirmation
 from claims import Claims
-from clock import Clock
 from custody import Safe
 from custom_action import CustomAction
 from deletion import Marked, Ways
@@ -29,11 +31,9 @@ from outcomes import Outcome, given_up
 from proving import Removal
 from reasons import EARLIER, Reason, reason_of
 from remove import look_to_remove, note_purge
-from settings import Settings
 from sight import Look, Patience, see, vanished
 from storages import Checked
 from verification import FEW, MOST, Verification
-from worker_pool import Share
 
 log = logging.getLogger(__name__)
 

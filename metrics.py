@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-import meters
+from b2_iconik import meters
 from custom_action import ACTIONS
 from reasons import expected
 from tallies import Standing, Tally

@@ -14,14 +14,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import copying
 from add import hint
+from b2_iconik.clock import Step, now_ms
+from b2_iconik.errors import OperationFailed, StopRequested
+from b2_iconik.meters import MeasuredSession
+from b2_iconik.settings import Settings
+from b2_iconik.worker_pool import Share, WorkerPool
 from bucket.confirm import Bucket
 from claims import Claims
-from clock import Step, now_ms
 from custom_action import CustomAction
 from deletion import Ways
 from endings import Endings
 from entries import Operation
-from errors import OperationFailed, StopRequested
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
 from iconik_http.pacing import Pacer
@@ -31,15 +34,12 @@ from interrupted import give_back_left
 from ledger import Ledger
 from leftovers import Leftovers
 from looking import CONNECTIONS, Looks, Means
-from meters import MeasuredSession
 from outcomes import in_words
 from reasons import ENDED, OUTAGE, Reason, reason_of
 from selection import Selection
-from settings import Settings
 from stop_request import StopRequest
 from storages import Preflight
 from turn import Turn
-from worker_pool import Share, WorkerPool
 
 log = logging.getLogger(__name__)
 

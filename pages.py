@@ -22,21 +22,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-import logs
 import operations_view as view
-from clock import now_ms
+from b2_iconik import logs
+from b2_iconik.clock import now_ms
+from b2_iconik.errors import RecordingError, RetryError
+from b2_iconik.settings import Settings
+from b2_iconik.texts import plain
 from contents import Asked, Contents
 from custom_action import ACTIONS
 from entries import Operation
-from errors import RecordingError, RetryError
 from gatekeeper import Refusal, name_of, refusal_of
 from history import STATES, Filters
 from ledger import Ledger
 from lock import is_taken
 from recorder import Recorder
 from retrying import try_again
-from settings import Settings
-from texts import plain
 
 log = logging.getLogger(__name__)
 

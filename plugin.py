@@ -10,19 +10,19 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
-import logs
 import metrics
-import settings as environment
+from b2_iconik import logs
+from b2_iconik import settings as environment
+from b2_iconik.errors import ClickError, RecordingError, SettingsError
+from b2_iconik.settings import SHORT_SECRET, Settings
+from b2_iconik.version import VERSION
 from custom_action import SECRET_HEADER, Action, parse
-from errors import ClickError, RecordingError, SettingsError
 from gatekeeper import is_secret
 from job import Shown
 from leader import Leader
 from operations import Operations
 from pages import create_pages
 from recorder import Recorder
-from settings import SHORT_SECRET, Settings
-from version import VERSION
 
 log = logging.getLogger(__name__)
 

@@ -16,16 +16,16 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
 import clicks
+from b2_iconik.clock import now_ms
+from b2_iconik.errors import RecordingError, RetryError, SettingsError
+from b2_iconik.settings import Settings
 from cipher import Cipher
-from clock import now_ms
 from custom_action import CustomAction
 from database import check_pages, connect, writing
 from deadline import Deadline
 from entries import Retry
-from errors import RecordingError, RetryError, SettingsError
 from ledger import Ledger
 from lock import is_taken
-from settings import Settings
 from tallies import Standing, standing
 
 log = logging.getLogger(__name__)

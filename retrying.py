@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.errors import RetryError
 from custom_action import CustomAction
 from entries import Operation, Retry, kind_and_id
-from errors import RetryError
 from ledger import Ledger
 from recorder import Recorder
 from rivals import opposites

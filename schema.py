@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from errors import SettingsError
+from b2_iconik.errors import SettingsError
 from tables import assets, executors, metadata, operations, schema, vanished
 
 # The columns that each version from the second on has added. They have defaults or may be empty, so

@@ -13,20 +13,20 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-import settings as environment
-from clock import now_ms
+from b2_iconik import settings as environment
+from b2_iconik.clock import now_ms
+from b2_iconik.errors import PluginError, RetryError, SettingsError
+from b2_iconik.settings import Settings
+from b2_iconik.texts import plain
+from b2_iconik.version import VERSION
 from contents import Contents
 from database import connect
-from errors import PluginError, RetryError, SettingsError
 from history import STATES, Filters, History
 from inspecting import Inspection
 from ledger import Ledger
 from operations_text import asset_in_full, in_full, json_parts, listed
 from recorder import Recorder
 from retrying import try_again
-from settings import Settings
-from texts import plain
-from version import VERSION
 from watching import Watch
 
 PATIENCE = 5.0

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from clock import Clock
+from b2_iconik.clock import Clock
+from b2_iconik.errors import Stopped
 from database import writing
-from errors import Stopped
 from tables import executors
 
 

@@ -8,8 +8,8 @@ listed, and all of them if one of those still has what it should not.
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from b2_iconik.clock import Clock
 from claims import Claims
-from clock import Clock
 from deletion import Ways
 from entries import Held
 from iconik import Iconik

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from b2_iconik.version import VERSION
 from benchmark import answers, thrift, waits
 from benchmark.figures import Figure, table, write
 from benchmark.growth import Runs
 from benchmark.pace import Paces
 from simulator.harness import stop_all
-from version import VERSION
 
 FAILED = 1
 

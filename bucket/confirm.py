@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-import meters
+from b2_iconik import meters
+from b2_iconik.errors import BucketUnavailable
+from b2_iconik.meters import Way
+from b2_iconik.settings import Settings
 from bucket.confirmed import VALID_FOR, Confirmed
 from bucket.native import NativeApi
 from bucket.object_key import Place, object_place, place_in_url
@@ -22,12 +25,9 @@ from bucket.session import CONNECTIONS, NotConfirmed, Pace, Passing, objection
 from bucket.signed_url import SignedUrls
 from bucket.versions import Version, difference, is_same_content, named
 from custody import Pair
-from errors import BucketUnavailable
 from iconik_http import reading
 from iconik_http.records import File, Storage
-from meters import Way
 from reasons import NO_REASON, NOT_CONFIRMED, Reason
-from settings import Settings
 
 # So many files of a file set are asked about before others have their turn.
 SIDE_BY_SIDE = 4 * CONNECTIONS

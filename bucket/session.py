@@ -15,12 +15,12 @@ from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate, SingleBucket
 from tenacity import Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-import meters
+from b2_iconik import meters
+from b2_iconik.meters import Way
+from b2_iconik.settings import LOOPBACK
+from b2_iconik.version import VERSION
 from iconik_http import answers, http_limits
-from meters import Way
 from reasons import Reason
-from settings import LOOPBACK
-from version import VERSION
 
 # B2 allows 500 for an account by default: https://www.backblaze.com/docs/cloud-storage-rate-limits
 REQUESTS_PER_SECOND = 400

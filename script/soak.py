@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from b2_iconik.version import VERSION  # noqa: E402 - from the checkout
 from simulator.crowd import (  # noqa: E402 - from the checkout
     DAMAGES,
     FORMATS,
@@ -23,7 +24,6 @@ from simulator.crowd import (  # noqa: E402 - from the checkout
     Tally,
 )
 from simulator.harness import Service, Simulator, stop_all  # noqa: E402 - from the checkout
-from version import VERSION  # noqa: E402 - from the checkout
 
 ASSETS = 12
 # So many things happen to one crowd before all must come right.

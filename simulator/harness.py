@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from clock import now_ms
+from b2_iconik.clock import now_ms
 from database import connect
 from entries import Operation
 from ledger import Ledger

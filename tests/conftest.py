@@ -11,12 +11,12 @@ import responses
 import sqlalchemy as sa
 from responses import RequestsMock
 
-import settings as settings_module
+from b2_iconik import settings as settings_module
+from b2_iconik.settings import Settings
 from iconik import Iconik
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport
 from ledger import Ledger
-from settings import Settings
 from tests.fake_iconik import CLICK_TOKEN, FakeActions, NoPacer
 from tests.makers import a_database, a_ledger
 

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 import clicks
 import deletion
+from b2_iconik.clock import Step
 from bucket.confirm import Confirmation
 from claims import Claims
-from clock import Step
 from custody import Safe
 from custom_action import Action, CustomAction
 from database import connect, writing

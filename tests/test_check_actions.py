@@ -7,8 +7,8 @@ import pytest
 import action_url
 import check_actions
 from action_url import endpoint
+from b2_iconik.settings import Settings
 from iconik import Iconik
-from settings import Settings
 from tests.fake_iconik import B2_STORAGE, LL_STORAGE, FakeActions
 
 WHERE = endpoint("https://plugin.test")

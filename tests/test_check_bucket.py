@@ -8,9 +8,9 @@ import pytest
 from responses import RequestsMock
 
 import check_bucket
+from b2_iconik.settings import Settings
 from iconik import Iconik
 from iconik_http.transport import Transport
-from settings import Settings
 from tests.bucket.conftest import HOST, signed, told_size
 from tests.bucket.test_native import AUTHORIZE, AUTHORIZED, LIST
 from tests.fake_iconik import API, B2_STORAGE, LL_STORAGE

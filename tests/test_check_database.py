@@ -11,13 +11,13 @@ import pytest
 
 import check_database
 import clicks
+from b2_iconik.settings import Settings
 from cipher import Cipher
 from custom_action import CustomAction
 from database import connect, writing
 from ledger import Ledger
 from lock import only_one
 from schema import VERSION
-from settings import Settings
 from tests.makers import a_click
 from turn import begin_term
 

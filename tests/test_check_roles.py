@@ -9,13 +9,13 @@ from requests import ConnectionError as NoConnection
 from responses import RequestsMock
 
 import check_roles
+from b2_iconik.settings import Settings
 from check_roles import PROBES
 from iconik import Iconik
 from iconik_http.errors import IconikUnavailable, TokenRejected
 from iconik_http.records import UUID
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport
-from settings import Settings
 from simulator.harness import ROOT
 from tests.fake_iconik import API, NoPacer
 from tests.test_iconik import CALLS

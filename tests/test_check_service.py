@@ -18,8 +18,8 @@ from responses import RequestsMock
 
 import check_service
 from action_url import endpoint
-from settings import Settings
-from version import VERSION
+from b2_iconik.settings import Settings
+from b2_iconik.version import VERSION
 
 HOST = "https://plugin.test"
 READY = {"message": "The B2 storage plugin for iconik is ready.", "version": VERSION}

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import clicks
+from b2_iconik.errors import Stopped
 from claims import GRACE_MS, SUPERSEDED, Claims
 from custom_action import CustomAction
 from database import writing
 from entries import Held, Memo, Operation, Retry
-from errors import Stopped
 from followed import Copy
 from outcomes import Outcome
 from reasons import NO_REASON, Reason

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from b2_iconik.errors import SettingsError
 from database import FileDamaged, FileReplaced, check_pages, connect, writing
-from errors import SettingsError
 
 PATIENCE = 0.1
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-import settings
+from b2_iconik import settings
 from simulator.harness import ROOT
 
 PAGES = sorted([ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")])

@@ -3,8 +3,8 @@
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.errors import Stopped
 from claims import Claims
-from errors import Stopped
 from history import History
 from ledger import Ledger
 from reasons import Cause, Reason

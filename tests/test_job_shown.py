@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 import job
-from clock import Step
+from b2_iconik.clock import Step
+from b2_iconik.settings import Settings
 from custom_action import CustomAction
 from iconik_http.errors import (
     IconikRefused,
@@ -20,7 +21,6 @@ from iconik_http.errors import (
 )
 from iconik_http.transport import open_session
 from job import Shown
-from settings import Settings
 from tests.fake_iconik import NoPacer
 from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, endings, found
 from turn import Turn

@@ -13,8 +13,7 @@ from prometheus_client import values
 from prometheus_client.parser import text_string_to_metric_families
 from responses import RequestsMock
 
-import meters
-import metric_files
+from b2_iconik import meters, metric_files
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
 from iconik_http.transport import Transport

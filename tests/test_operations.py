@@ -15,13 +15,15 @@ from sqlalchemy.exc import OperationalError
 import looking
 import operations
 import stop_request
+from b2_iconik.clock import Clock
+from b2_iconik.errors import Stopped
+from b2_iconik.settings import Settings
+from b2_iconik.worker_pool import WorkerPool
 from bucket.confirm import Bucket
 from claims import Claims
-from clock import Clock
 from custom_action import CustomAction
 from deletion import Ways
 from entries import Memo
-from errors import Stopped
 from iconik_http import reading
 from iconik_http.errors import (
     IconikError,
@@ -38,7 +40,6 @@ from operations import Operations, Run
 from outcomes import Outcome, report
 from reasons import ACCEPTED, Reason
 from rivals import formats_left
-from settings import Settings
 from sight import Sight, see
 from simulator.harness import wait_for
 from tests.makers import (
@@ -59,7 +60,6 @@ from tests.makers import (
 )
 from turn import Turn, begin_term
 from verification import Verification
-from worker_pool import WorkerPool
 
 BOUND = 60.0
 AWAY = IconikUnavailable("list the files", "iconik answered 503")

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 import contents
 import pages
+from b2_iconik.settings import Settings
 from claims import Claims
 from contents import ASSETS_A_PAGE
 from database import connect
@@ -29,7 +30,6 @@ from plugin import create_app
 from reasons import Cause, Reason
 from recorder import Recorder
 from remedies import REMEDIES
-from settings import Settings
 from tests.logged import logged_with
 from tests.makers import B2, LL, a_click, endings, found, half_done
 from turn import begin_term

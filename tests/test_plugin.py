@@ -11,15 +11,15 @@ from flask.testing import FlaskClient
 from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 from werkzeug.test import TestResponse
 
-import logs
 import plugin
+from b2_iconik import logs
+from b2_iconik.errors import RecordingError, SettingsError
+from b2_iconik.settings import Settings
+from b2_iconik.version import VERSION
 from custom_action import CustomAction
 from entries import Retry
-from errors import RecordingError, SettingsError
 from plugin import LARGEST_BODY, create_app
 from recorder import LastLook, Recorder
-from settings import Settings
-from version import VERSION
 
 B2 = "b2b2b2b2-0000-4000-8000-000000000000"
 LL = "11111111-0000-4000-8000-000000000000"

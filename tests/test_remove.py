@@ -3,11 +3,11 @@
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.errors import OperationFailed
 from bucket.confirm import Confirmation
 from claims import Claims
 from custody import Safe
 from entries import Held
-from errors import OperationFailed
 from iconik_http import reading
 from iconik_http.errors import IconikError, IconikUnavailable, NotPermitted, TokenRejected, TooLate
 from iconik_http.records import FileSet

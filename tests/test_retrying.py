@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.errors import RecordingError, RetryError
+from b2_iconik.settings import Settings
 from claims import Claims
 from custom_action import CustomAction
 from database import connect
 from entries import Operation, Retry
-from errors import RecordingError, RetryError
 from ledger import Ledger
 from outcomes import Outcome
 from reasons import Reason
 from recorder import LastLook, Recorder
 from retrying import try_again
-from settings import Settings
 from tests.makers import ASSET, a_click, a_ledger, endings
 from turn import begin_term
 

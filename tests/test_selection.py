@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from errors import Stopped
+from b2_iconik.errors import Stopped
+from b2_iconik.worker_pool import WorkerPool
 from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,
@@ -20,7 +21,6 @@ from iconik_http.records import Listed
 from reasons import Reason
 from selection import FEW, MOST_FAILURES, MOST_INCOMPLETE, Selection
 from tests.makers import FakeIconik, a_click
-from worker_pool import WorkerPool
 
 
 @pytest.fixture

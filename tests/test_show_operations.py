@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-import settings as settings_module
 import watching
+from b2_iconik import settings as settings_module
 from claims import Claims
 from custom_action import CustomAction
 from database import connect

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from clock import Clock, now_ms
-from errors import Stopped
+from b2_iconik.clock import Clock, now_ms
+from b2_iconik.errors import Stopped
 from tests.makers import a_database
 from turn import Turn, begin_term, keep_time, time_kept
 

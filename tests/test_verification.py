@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.clock import Clock
 from claims import Claims
-from clock import Clock
 from custody import Safe
 from deletion import Ways
 from entries import Deletion, Held, Memo

@@ -8,13 +8,13 @@ import pytest
 import responses
 from responses import RequestsMock
 
-import meters
+from b2_iconik import meters
+from b2_iconik.settings import Settings
 from bucket.confirm import Bucket, Confirmation
 from custody import Pair
 from iconik_http import reading
 from iconik_http.records import B2 as METHOD
 from iconik_http.records import File, Storage
-from settings import Settings
 from simulator.b2_keys import KEY, KEY_ID
 from tests.makers import B2, on_b2, on_ll
 from tests.simulator.conftest import desk, running

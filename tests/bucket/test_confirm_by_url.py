@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from responses import RequestsMock
 
-import logs
+from b2_iconik import logs
+from b2_iconik.errors import BucketUnavailable
 from bucket.confirm import Confirmation
 from bucket.confirmed import VALID_FOR
 from custody import Pair
-from errors import BucketUnavailable
 from iconik_http.errors import IconikUnavailable, NotPermitted
 from iconik_http.records import File
 from reasons import Reason

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.settings import Settings
 from database import connect
 from leader import Leader
 from ledger import Ledger
 from recorder import Recorder
-from settings import Settings
 from tests.engine.runner import COLLECTION, Runner
 
 

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 import leader as leader_module
-from clock import Step, now_ms
+from b2_iconik.clock import Step, now_ms
 from custom_action import CustomAction
 from endings import Endings
 from ledger import Ledger

@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 import leader as leader_module
-from clock import Step, now_ms
+from b2_iconik.clock import Step, now_ms
+from b2_iconik.errors import RetryError, Stopped
+from b2_iconik.settings import Settings
 from database import connect
-from errors import RetryError, Stopped
 from leader import KEEP, Leader, Term
 from ledger import Ledger
 from recorder import Recorder
-from settings import Settings
 from tests.engine.runner import CLICK, Runner, has_ended, is_closed, let_pass, wait_until
 from tests.makers import finish
 from turn import Turn, begin_term, time_kept

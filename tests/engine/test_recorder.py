@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 import recorder as recorder_module
+from b2_iconik.errors import RecordingError, SettingsError
+from b2_iconik.settings import Settings
 from database import connect
-from errors import RecordingError, SettingsError
 from leader import Leader
 from ledger import Ledger
 from recorder import Recorder
-from settings import Settings
 from tests.engine.runner import CLICK, COLLECTION, SECONDS, Runner, has_ended, wait_until
 
 

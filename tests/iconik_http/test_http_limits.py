@@ -9,12 +9,12 @@ from contextlib import suppress
 
 import pytest
 
+from b2_iconik.settings import Settings
 from iconik_http import http_limits, reading
 from iconik_http.errors import IconikUnavailable, TooLate
 from iconik_http.http_limits import BoundedAdapter
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport
-from settings import Settings
 from tests.fake_iconik import CLICK_TOKEN, NoPacer
 from tests.makers import FOR_EVER
 

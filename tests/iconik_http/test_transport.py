@@ -9,7 +9,8 @@ import requests
 from requests import PreparedRequest
 from responses import RequestsMock, matchers
 
-from errors import Stopped
+from b2_iconik.errors import Stopped
+from b2_iconik.settings import Settings
 from iconik_http import reading
 from iconik_http.errors import (
     IconikError,
@@ -24,7 +25,6 @@ from iconik_http.errors import (
 from iconik_http.reading import Reading
 from iconik_http.tokens import Tokens
 from iconik_http.transport import ATTEMPTS, LONGEST_WAIT, READ_TIMEOUT, REJECTIONS, Transport
-from settings import Settings
 from tests.fake_iconik import API, CLICK_TOKEN, NoPacer
 from tests.makers import FOR_EVER
 

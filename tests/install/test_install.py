@@ -11,13 +11,13 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
+from b2_iconik.version import VERSION
 from simulator.harness import ROOT, Simulator, stop_all, wait_for
 from tests.documented import documented
 from tests.install.machine import CHECKOUT, Machine, can_be_had
 from tests.nginx.certificate import make_certificate
 from tests.system.media import asset, files, unproven_deletions
 from tests.system.points import PURGE_MANY, hang_at
-from version import VERSION
 
 STATE = "/var/lib/b2-iconik-plugin"
 UNIT = "/etc/systemd/system/b2-iconik-plugin.service"

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 import recorder as recorder_module
+from b2_iconik.errors import RecordingError
+from b2_iconik.settings import Settings
 from database import POSTGRES_WRITING, SERVER_LIMITS, client_limits, connect, writing
-from errors import RecordingError
 from ledger import Ledger
 from plugin import create_app
 from recorder import Recorder
-from settings import Settings
 from tests.postgres.relay import Relay
 from tests.postgres.test_postgres import CLICK
 

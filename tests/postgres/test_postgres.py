@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from clock import Step, now_ms
+from b2_iconik.clock import Step, now_ms
+from b2_iconik.errors import Stopped
+from b2_iconik.settings import Settings
 from custom_action import CustomAction
 from database import connect
 from endings import Endings
-from errors import Stopped
 from leader import Leader
 from ledger import Ledger
 from lock import POSTGRES_EXECUTOR, is_taken, only_one
 from recorder import Recorder
-from settings import Settings
 from tallies import Tally
 from turn import Turn, begin_term, keep_time, time_kept
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from b2_iconik.version import VERSION
 from simulator.harness import SECRET, Service, Simulator, stop_all
-from version import VERSION
 
 pytestmark = pytest.mark.promise
 

@@ -10,11 +10,11 @@ import pytest
 import requests
 import sqlalchemy as sa
 
+from b2_iconik.version import VERSION
 from database import connect
 from ledger import Ledger
 from simulator.harness import SECRET, Process, stop_all
 from tables import schema
-from version import VERSION
 
 PATIENCE = 120.0
 

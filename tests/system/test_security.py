@@ -23,6 +23,7 @@ import requests
 from responses import RequestsMock
 
 import plugin
+from b2_iconik.settings import Settings
 from database import connect, writing
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
@@ -30,7 +31,6 @@ from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport
 from lock import only_one
 from recorder import Recorder
-from settings import Settings
 from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from tests.fake_iconik import NoPacer
 from tests.makers import FOR_EVER

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from b2_iconik.version import VERSION
 from simulator.harness import ROOT
-from version import VERSION
 
 
 def test_the_newest_changes_are_those_of_this_version() -> None:

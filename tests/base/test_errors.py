@@ -2,7 +2,7 @@
 
 import pytest
 
-from errors import ClickError, OperationFailed, Stopped
+from b2_iconik.errors import ClickError, OperationFailed, Stopped
 from iconik_http.errors import (
     Contradicted,
     IconikError,

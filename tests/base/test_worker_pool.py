@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-import logs
-from worker_pool import Share, WorkerPool
+from b2_iconik import logs
+from b2_iconik.worker_pool import Share, WorkerPool
 
 SECONDS = 60.0
 

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from texts import plain, plain_values
+from b2_iconik.texts import plain, plain_values
 
 NO_OPERATION = "-"
 # Set by whoever works on an operation, in each of its threads.

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import audit
-import logs
+from b2_iconik import logs
+from b2_iconik.logs import OURS
 from custody import Safe
 from entries import Deletion, Held, Memo, Retry
 from iconik_http.tokens import Tokens
-from logs import OURS
 
 PROOF = Safe("set-1", "set-2", by_checksum=True, size=18_000)
 DELETION = Deletion("ORIGINAL", PROOF, "key")
