@@ -1,13 +1,13 @@
 """What Add does with one asset: find out which formats must be copied to LucidLink."""
 
-from arrival import shortfall
-from custody import presence, wanted_formats
-from custom_action import CustomAction
-from entries import Held
+from b2_iconik.domain.arrival import shortfall
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.custody import presence, wanted_formats
+from b2_iconik.domain.operation import Held
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import COPY_TO_LUCIDLINK_ENDED, NO_SOURCE, Reason
 from iconik import Iconik
 from iconik_http.records import Format, Listed
-from outcomes import Outcome
-from reasons import COPY_TO_LUCIDLINK_ENDED, NO_SOURCE, Reason
 from sight import Look, Patience, Sight, see, vanished
 
 

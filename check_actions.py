@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import action_url
 from action_url import Endpoint, Existing
+from b2_iconik.domain.click import ACTIONS, SECRET_HEADER, TITLES, USUAL_CONTEXTS
 from b2_iconik.errors import OperationFailed
 from b2_iconik.settings import Settings
-from custom_action import ACTIONS, SECRET_HEADER, TITLES, USUAL_CONTEXTS
 from findings import Finding, note, ok, unknown, wrong
 from iconik import Iconik
 from storage_choice import choose, shortcomings

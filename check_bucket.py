@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from b2_iconik.domain.custody import Pair
 from b2_iconik.errors import BucketUnavailable, OperationFailed
 from b2_iconik.settings import Settings
 from bucket.confirm import Bucket
-from custody import Pair
 from findings import Finding, note, ok, unknown, wrong
 from iconik import Iconik
 from iconik_http.errors import NotFound, NotPermitted

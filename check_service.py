@@ -8,9 +8,9 @@ from typing import Any
 import requests
 
 from action_url import Endpoint
+from b2_iconik.domain.click import SECRET_HEADER
 from b2_iconik.settings import Settings
 from b2_iconik.version import VERSION
-from custom_action import SECRET_HEADER
 from findings import Finding, note, ok, unknown, wrong
 from iconik_http import http_limits
 

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from custom_action import CustomAction
+from b2_iconik.domain.click import CustomAction
 
 
 class Cipher:

@@ -26,10 +26,10 @@ from typing import Any
 import sqlalchemy as sa
 
 import leftovers
-from entries import SOME_TIME, Deletion, Held, Memo, Operation
+from b2_iconik.domain.operation import SOME_TIME, Deletion, Held, Memo, Operation
+from b2_iconik.domain.outcomes import Outcome, merged
+from b2_iconik.domain.reasons import TAKEN_BY_NEWER
 from followed import Followed
-from outcomes import Outcome, merged
-from reasons import TAKEN_BY_NEWER
 from rivals import Rivals, formats_left
 from tables import TOUCHING, assets, change_assets, operations
 from turn import writing_in_term

@@ -5,8 +5,8 @@ All within one transaction, that of the recorder.
 
 import sqlalchemy as sa
 
-from custom_action import CustomAction
-from entries import Retry
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Retry
 from tables import inherit_sight, insert_assets, is_expanded, jobs, operations
 
 # More would keep the next click waiting.

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 import operations_view as view
 from b2_iconik.clock import now_ms
-from entries import Operation
+from b2_iconik.domain.operation import Operation
 from history import Filters, History
 from reported import FIRST, Place, Reported
 

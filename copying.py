@@ -4,13 +4,13 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from b2_iconik.domain.operation import Held
+from b2_iconik.domain.reasons import NO_REASON, Reason, reason_of
 from claims import Claims
-from entries import Held
 from followed import Copy
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
 from iconik_http.records import Job
-from reasons import NO_REASON, Reason, reason_of
 
 log = logging.getLogger(__name__)
 

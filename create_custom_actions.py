@@ -7,6 +7,7 @@ from typing import Any
 import action_url
 from action_table import overview
 from action_url import Endpoint, Existing
+from b2_iconik.domain.click import CONTEXTS, SECRET_HEADER, TITLES, USUAL_CONTEXTS, check_path
 from b2_iconik.errors import ClickError, OperationFailed
 from b2_iconik.settings import Settings
 from b2_iconik.texts import plain
@@ -22,7 +23,6 @@ from command_line import (
     say,
     storage,
 )
-from custom_action import CONTEXTS, SECRET_HEADER, TITLES, USUAL_CONTEXTS, check_path
 from iconik import Iconik
 from iconik_http.records import Storage
 from storage_choice import choose, shortcomings

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from entries import Held
+from b2_iconik.domain.operation import Held
+from b2_iconik.domain.reasons import Reason, reason_of
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
-from reasons import Reason, reason_of
 from sight import Look
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from entries import Operation, read_operation
+from b2_iconik.domain.operation import Operation, read_operation
+from b2_iconik.domain.outcomes import report
+from b2_iconik.domain.reasons import Reason
 from ledger import Ledger
-from outcomes import report
-from reasons import Reason
 from tables import LET_GO, assets, copies, is_expanded, jobs, operations, titles, vanished
 from tallies import Tally, add, count
 from turn import writing_in_term

@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from entries import Held, Memo, Operation
-from reasons import Reason
+from b2_iconik.domain.operation import Held, Memo, Operation
+from b2_iconik.domain.reasons import Reason
 from tables import LET_GO, assets, change_assets, copies, insert_new, operations
 from turn import writing_in_term
 

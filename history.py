@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from entries import Operation, read_operation
-from reasons import Reason
+from b2_iconik.domain.operation import Operation, read_operation
+from b2_iconik.domain.reasons import Reason
 from rivals import Rivals
 from tables import assets, copies, executors, operations, titles, vanished
 

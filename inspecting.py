@@ -6,10 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 
 import operations_view as view
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.outcomes import TROUBLE
+from b2_iconik.domain.reasons import Cause
 from contents import Contents
-from entries import Operation
-from outcomes import TROUBLE
-from reasons import Cause
 from reported import Asset, Reported
 from tables import LET_GO
 

@@ -8,16 +8,16 @@ from dataclasses import replace
 
 import audit
 import deletion
-import reasons
-from custody import Unproven, Verdict
-from entries import Deletion, Held
+from b2_iconik.domain import reasons
+from b2_iconik.domain.custody import Unproven, Verdict
+from b2_iconik.domain.operation import Deletion, Held
+from b2_iconik.domain.outcomes import Outcome, proof_of
+from b2_iconik.domain.reasons import Reason, joined
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
 from iconik_http.records import ACTIVE, DELETED
 from leftovers import Left, Leftovers
-from outcomes import Outcome, proof_of
 from proving import Removal, judge_again, note, prove, standing_in
-from reasons import Reason, joined
 from sight import Look, Sight, vanished
 
 # So long after iconik has accepted a deletion it may take to carry it out, in milliseconds.

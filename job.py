@@ -11,9 +11,10 @@ import requests
 
 import job_texts
 from b2_iconik.clock import Step, now_ms
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.outcomes import report
 from b2_iconik.settings import Settings
-from custom_action import CustomAction
-from entries import Operation
 from iconik import Iconik
 from iconik_http.errors import (
     IconikRefused,
@@ -26,7 +27,6 @@ from iconik_http.pacing import Pacer
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport
 from ledger import Ledger
-from outcomes import report
 from turn import Turn
 
 log = logging.getLogger(__name__)

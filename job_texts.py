@@ -6,9 +6,9 @@ It is read by those who clicked: what is being done, to what, how far it is, and
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from custom_action import CustomAction
-from entries import Operation
-from outcomes import in_words, proofs_in_words
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.outcomes import in_words, proofs_in_words
 from tables import LET_GO
 
 Fields = dict[str, Any]

@@ -16,16 +16,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from b2_iconik import logs
 from b2_iconik.clock import Clock, Step, now_ms
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.reasons import FAULT, UNREADABLE, Reason
 from b2_iconik.errors import SettingsError, Stopped
 from b2_iconik.settings import Settings
 from cipher import Cipher
-from custom_action import CustomAction
 from database import FileReplaced, connect
 from endings import Endings
-from entries import Operation
 from ledger import Ledger
 from lock import only_one
-from reasons import FAULT, UNREADABLE, Reason
 from recorder import brief
 from schedule import Schedule
 from turn import Turn, begin_term, keep_time, time_kept

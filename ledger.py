@@ -5,10 +5,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.domain.operation import Memo, Operation, read_operation
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import Reason
 from database import writing
-from entries import Memo, Operation, read_operation
-from outcomes import Outcome
-from reasons import Reason
 from schema import adopt, bring_up_to_date
 from tables import (
     CHUNK,

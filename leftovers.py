@@ -11,9 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from entries import Held, Memo, Operation
-from outcomes import Outcome, merged
-from reasons import TAKEN_OVER
+from b2_iconik.domain.operation import Held, Memo, Operation
+from b2_iconik.domain.outcomes import Outcome, merged
+from b2_iconik.domain.reasons import TAKEN_OVER
 from tables import LET_GO, assets, change_assets, operations
 from turn import writing_in_term
 

@@ -15,21 +15,21 @@ import deletion
 from add import look_to_add
 from b2_iconik import logs
 from b2_iconik.clock import Clock
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.custody import Safe
+from b2_iconik.domain.operation import Held
+from b2_iconik.domain.outcomes import Outcome, given_up
+from b2_iconik.domain.reasons import EARLIER, Reason, reason_of
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import Share
 from bucket.confirm import Bucket, Confirmation
 from claims import Claims
-from custody import Safe
-from custom_action import CustomAction
 from deletion import Marked, Ways
-from entries import Held
 from iconik import MOST_COPIES_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from iconik_http.records import File
 from interrupted import give_back
-from outcomes import Outcome, given_up
 from proving import Removal
-from reasons import EARLIER, Reason, reason_of
 from remove import look_to_remove, note_purge
 from sight import Look, Patience, see, vanished
 from storages import Checked

@@ -15,8 +15,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from b2_iconik import meters
-from custom_action import ACTIONS
-from reasons import expected
+from b2_iconik.domain.click import ACTIONS
+from b2_iconik.domain.reasons import expected
 from tallies import Standing, Tally
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4

@@ -15,16 +15,18 @@ from sqlalchemy.exc import SQLAlchemyError
 import copying
 from add import hint
 from b2_iconik.clock import Step, now_ms
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.outcomes import in_words
+from b2_iconik.domain.reasons import ENDED, OUTAGE, Reason, reason_of
 from b2_iconik.errors import OperationFailed, StopRequested
 from b2_iconik.meters import MeasuredSession
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import Share, WorkerPool
 from bucket.confirm import Bucket
 from claims import Claims
-from custom_action import CustomAction
 from deletion import Ways
 from endings import Endings
-from entries import Operation
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
 from iconik_http.pacing import Pacer
@@ -34,8 +36,6 @@ from interrupted import give_back_left
 from ledger import Ledger
 from leftovers import Leftovers
 from looking import CONNECTIONS, Looks, Means
-from outcomes import in_words
-from reasons import ENDED, OUTAGE, Reason, reason_of
 from selection import Selection
 from stop_request import StopRequest
 from storages import Preflight

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from custom_action import TITLES
+from b2_iconik.domain.click import TITLES
+from b2_iconik.domain.outcomes import in_words, proofs_in_words
 from operations_view import bar, in_short, in_time
-from outcomes import in_words, proofs_in_words
 
 BAR = 24
 # A shorter one tells nothing.

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from custom_action import TITLES
-from entries import Operation
+from b2_iconik.domain.click import TITLES
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.outcomes import COUNTED, in_words, left_over, proofs_in_words, told_time
+from b2_iconik.domain.reasons import Reason
 from history import CopyJob
-from outcomes import COUNTED, in_words, left_over, proofs_in_words, told_time
-from reasons import Reason
 from remedies import what_to_do
 from reported import Asset
 from tables import LET_GO

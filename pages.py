@@ -25,12 +25,12 @@ from werkzeug.wrappers import Response as AnyResponse
 import operations_view as view
 from b2_iconik import logs
 from b2_iconik.clock import now_ms
+from b2_iconik.domain.click import ACTIONS
+from b2_iconik.domain.operation import Operation
 from b2_iconik.errors import RecordingError, RetryError
 from b2_iconik.settings import Settings
 from b2_iconik.texts import plain
 from contents import Asked, Contents
-from custom_action import ACTIONS
-from entries import Operation
 from gatekeeper import Refusal, name_of, refusal_of
 from history import STATES, Filters
 from ledger import Ledger

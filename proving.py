@@ -7,16 +7,16 @@ the bucket, which remembers its answers, is asked again about what they say by t
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from b2_iconik.domain.custody import Pair, Safe, Unproven, Verdict, judge, proven_by_size_alone
+from b2_iconik.domain.operation import Deletion
+from b2_iconik.domain.reasons import ANOTHER_TWIN, NO_LONGER_HERE, NOT_NOTED
+from b2_iconik.domain.shared_paths import guard_shared_paths
 from bucket.confirm import Confirmation
 from claims import Claims
-from custody import Pair, Safe, Unproven, Verdict, judge, proven_by_size_alone
 from deletion import Ways
-from entries import Deletion
 from iconik import Iconik
 from iconik_http import reading
 from iconik_http.records import ACTIVE
-from reasons import ANOTHER_TWIN, NO_LONGER_HERE, NOT_NOTED
-from shared_paths import guard_shared_paths
 from sight import Sight, see
 from storages import Checked
 

@@ -17,13 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import clicks
 from b2_iconik.clock import now_ms
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Retry
 from b2_iconik.errors import RecordingError, RetryError, SettingsError
 from b2_iconik.settings import Settings
 from cipher import Cipher
-from custom_action import CustomAction
 from database import check_pages, connect, writing
 from deadline import Deadline
-from entries import Retry
 from ledger import Ledger
 from lock import is_taken
 from tallies import Standing, standing

@@ -4,8 +4,8 @@ A reason says what happened; its cause says what helps. docs/troubleshooting.md 
 length.
 """
 
-from outcomes import TROUBLE
-from reasons import Cause
+from b2_iconik.domain.outcomes import TROUBLE
+from b2_iconik.domain.reasons import Cause
 
 USUAL = "Mend what the reason says, then try again."
 REMEDIES: dict[Cause, str] = {

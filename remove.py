@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 import deletion
-import reasons
-from custody import Safe, Unproven, Verdict, judge, wanted_formats
+from b2_iconik.domain import reasons
+from b2_iconik.domain.custody import Safe, Unproven, Verdict, judge, wanted_formats
+from b2_iconik.domain.operation import Held
+from b2_iconik.domain.outcomes import Outcome, proof_of
+from b2_iconik.domain.shared_paths import unlisted
 from deletion import Done
-from entries import Held
 from iconik import Iconik
 from iconik_http.records import DELETED
 from interrupted import accept, restore, resume, tell_failures
-from outcomes import Outcome, proof_of
 from proving import Proven, Removal, note, prove
-from shared_paths import unlisted
 from sight import Look, Patience, Sight, vanished
 
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from entries import Memo, Operation
-from outcomes import TROUBLE, Outcome
+from b2_iconik.domain.operation import Memo, Operation
+from b2_iconik.domain.outcomes import TROUBLE, Outcome
 from tables import assets
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Operation, Retry, kind_and_id
 from b2_iconik.errors import RetryError
-from custom_action import CustomAction
-from entries import Operation, Retry, kind_and_id
 from ledger import Ledger
 from recorder import Recorder
 from rivals import opposites

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from entries import Operation
+from b2_iconik.domain.operation import Operation
 from tables import LET_GO, TOUCHING, assets, is_expanded, operations
 
 # The same assets, as rows of other operations.

@@ -5,12 +5,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from custom_action import CustomAction
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.reasons import (
+    NO_REASON,
+    NOT_LISTED,
+    OTHERS_LEFT_OUT,
+    Reason,
+    joined,
+    reason_of,
+)
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, NotFound, TokenRejected
 from iconik_http.paging import Map
 from iconik_http.records import Listed
-from reasons import NO_REASON, NOT_LISTED, OTHERS_LEFT_OUT, Reason, joined, reason_of
 
 # Of so few, the pages are listed side by side; of more, the collections are.
 FEW = 4

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import OTHER_COUNT, OTHER_STATUS, QUEUED_AND_LISTED, VANISHED, Reason
 from iconik import Iconik
 from iconik_http.errors import Contradicted, NotFound
 from iconik_http.reading import Reading
 from iconik_http.records import DELETED, File, FileSet, Format
-from outcomes import Outcome
-from reasons import OTHER_COUNT, OTHER_STATUS, QUEUED_AND_LISTED, VANISHED, Reason
 
 
 @dataclass(frozen=True)

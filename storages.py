@@ -5,8 +5,8 @@ import threading
 from dataclasses import dataclass, field
 from itertools import islice
 
+from b2_iconik.domain.click import CustomAction
 from b2_iconik.errors import OperationFailed
-from custom_action import CustomAction
 from iconik import Iconik
 from iconik_http import reading
 from iconik_http.errors import IconikError, NotFound, TokenRejected

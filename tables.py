@@ -122,7 +122,7 @@ vanished = sa.Table(
     "plugin_vanished",
     metadata,
     sa.Column("number", _number, primary_key=True, autoincrement=False),
-    # Its kind and its id; see ``entries.kind_and_id``.
+    # Its kind and its id; see ``operation.kind_and_id``.
     sa.Column("what", sa.Text, primary_key=True),
     sa.Column("reason", Shown, nullable=False),
     sa.Column("cause", sa.Text),

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from entries import Memo, Operation
-from outcomes import Outcome, report
-from reasons import Cause
+from b2_iconik.domain.operation import Memo, Operation
+from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.reasons import Cause
 from tables import LET_GO, assets, insert_new, operations, tallies
 
 

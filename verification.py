@@ -9,14 +9,14 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from b2_iconik.clock import Clock
+from b2_iconik.domain.operation import Held
+from b2_iconik.domain.outcomes import Outcome
 from claims import Claims
 from deletion import Ways
-from entries import Held
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
 from iconik_http.records import DELETED, Listed
 from interrupted import CARRIED_OUT_AFTER_MS, tell_failures, unverified, verified
-from outcomes import Outcome
 from sight import Look
 
 log = logging.getLogger(__name__)

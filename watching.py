@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from time import sleep
 from typing import Any, TextIO
 
+from b2_iconik.domain.operation import Operation
 from contents import Contents
-from entries import Operation
 from history import Filters
 from operations_text import bar_line, line
 

@@ -15,6 +15,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from b2_iconik import meters
+from b2_iconik.domain.custody import Pair
+from b2_iconik.domain.reasons import NO_REASON, NOT_CONFIRMED, Reason
 from b2_iconik.errors import BucketUnavailable
 from b2_iconik.meters import Way
 from b2_iconik.settings import Settings
@@ -24,10 +26,8 @@ from bucket.object_key import Place, object_place, place_in_url
 from bucket.session import CONNECTIONS, NotConfirmed, Pace, Passing, objection
 from bucket.signed_url import SignedUrls
 from bucket.versions import Version, difference, is_same_content, named
-from custody import Pair
 from iconik_http import reading
 from iconik_http.records import File, Storage
-from reasons import NO_REASON, NOT_CONFIRMED, Reason
 
 # So many files of a file set are asked about before others have their turn.
 SIDE_BY_SIDE = 4 * CONNECTIONS

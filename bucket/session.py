@@ -16,11 +16,11 @@ from tenacity import Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
 from b2_iconik import meters
+from b2_iconik.domain.reasons import Reason
 from b2_iconik.meters import Way
 from b2_iconik.settings import LOOPBACK
 from b2_iconik.version import VERSION
 from iconik_http import answers, http_limits
-from reasons import Reason
 
 # B2 allows 500 for an account by default: https://www.backblaze.com/docs/cloud-storage-rate-limits
 REQUESTS_PER_SECOND = 400

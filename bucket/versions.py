@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import reasons
-from checksums import checksum
-from custody import Pair
+from b2_iconik.domain import reasons
+from b2_iconik.domain.checksums import checksum
+from b2_iconik.domain.custody import Pair
+from b2_iconik.domain.reasons import Reason
 from iconik_http.records import File
-from reasons import Reason
 
 SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 # A large file that is still being uploaded; until then, readers get the version before.

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import requests
 
 from b2_iconik.clock import now_ms
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.outcomes import report
 from database import connect
-from entries import Operation
 from ledger import Ledger
-from outcomes import report
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a-secret-of-the-simulator-s-own-0123456789"  # noqa: S105 - opens nothing but a simulator

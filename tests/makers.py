@@ -14,14 +14,14 @@ import sqlalchemy as sa
 import clicks
 import deletion
 from b2_iconik.clock import Step
+from b2_iconik.domain.click import Action, CustomAction
+from b2_iconik.domain.custody import Safe
+from b2_iconik.domain.operation import Deletion, Held, Operation
 from bucket.confirm import Confirmation
 from claims import Claims
-from custody import Safe
-from custom_action import Action, CustomAction
 from database import connect, writing
 from deletion import Ways
 from endings import Endings
-from entries import Deletion, Held, Operation
 from iconik import Iconik
 from iconik_http.errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from iconik_http.paging import Map

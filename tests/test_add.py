@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from add import hint, look_to_add
-from entries import Held, Memo
+from b2_iconik.domain.operation import Held, Memo
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import File, Format, Listed
-from outcomes import Outcome
-from reasons import NO_REASON, Cause, Reason
 from sight import Look, Patience
 from tests.makers import ASSET, LL, ORIGINAL, FakeIconik, a_click, a_format, on_b2, on_ll
 

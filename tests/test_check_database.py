@@ -11,9 +11,9 @@ import pytest
 
 import check_database
 import clicks
+from b2_iconik.domain.click import CustomAction
 from b2_iconik.settings import Settings
 from cipher import Cipher
-from custom_action import CustomAction
 from database import connect, writing
 from ledger import Ledger
 from lock import only_one

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import clicks
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Held, Memo, Operation, Retry
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import NO_REASON, Reason
 from b2_iconik.errors import Stopped
 from claims import GRACE_MS, SUPERSEDED, Claims
-from custom_action import CustomAction
 from database import writing
-from entries import Held, Memo, Operation, Retry
 from followed import Copy
-from outcomes import Outcome
-from reasons import NO_REASON, Reason
 from tables import LET_GO, assets
 from tests.makers import (
     a_click,

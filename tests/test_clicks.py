@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 import clicks
+from b2_iconik.domain.click import Action
 from claims import Claims
-from custom_action import Action
 from database import writing
 from ledger import Ledger
 from tests.makers import (

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.domain.click import Action
+from b2_iconik.domain.operation import Held
+from b2_iconik.domain.reasons import Cause, Reason
 from claims import Claims
 from copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow, take_up
-from custom_action import Action
-from entries import Held
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.records import Job
-from reasons import Cause, Reason
 from tables import assets
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, endings, expanded
 from turn import begin_term

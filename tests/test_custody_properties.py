@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from custody import Safe, Unproven, judge
+from b2_iconik.domain.custody import Safe, Unproven, judge
 from iconik_http.records import File
 from tests.makers import B2, LL, ORIGINAL, a_file
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from b2_iconik.domain.reasons import Reason
 from deletion import Done, Ways, delete, purge
 from iconik_http.errors import (
     IconikError,
@@ -17,7 +18,6 @@ from iconik_http.errors import (
     TokenRejected,
     TooLate,
 )
-from reasons import Reason
 from simulator.harness import wait_for
 from tests.makers import ASSET, FOR_EVER, FakeIconik, on_b2, on_ll
 

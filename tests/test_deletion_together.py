@@ -2,8 +2,8 @@
 
 import pytest
 
+from b2_iconik.domain.operation import Held, Memo
 from deletion import Marked
-from entries import Held, Memo
 from sight import Look
 
 

@@ -3,11 +3,11 @@
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.errors import Stopped
 from claims import Claims
 from history import History
 from ledger import Ledger
-from reasons import Cause, Reason
 from tests.makers import (
     a_click,
     a_term,

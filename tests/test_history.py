@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import Reason
 from claims import Claims
-from entries import Operation
 from history import Filters, History
-from outcomes import Outcome
-from reasons import Reason
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, endings, expanded, found
 from turn import begin_term
 

@@ -7,12 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 import contents
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.outcomes import Outcome, given_up, report
+from b2_iconik.domain.reasons import LEFT, NO_REASON, Reason
 from claims import Claims
-from entries import Operation
 from history import History
 from inspecting import Inspection
-from outcomes import Outcome, given_up, report
-from reasons import LEFT, NO_REASON, Reason
 from tests.makers import (
     a_click,
     a_database,

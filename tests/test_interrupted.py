@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.domain.custody import Safe, judge
+from b2_iconik.domain.operation import Deletion, Held, Memo
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import NO_REASON, Reason
 from bucket.confirm import Confirmation
 from claims import Claims
-from custody import Safe, judge
-from entries import Deletion, Held, Memo
 from iconik_http.errors import (
     IconikError,
     IconikRefused,
@@ -20,8 +22,6 @@ from iconik_http.errors import (
 )
 from iconik_http.records import File, Format
 from interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
-from outcomes import Outcome
-from reasons import NO_REASON, Reason
 from remove import look_to_remove
 from sight import Look, Patience
 from tests.makers import (

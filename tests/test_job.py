@@ -6,15 +6,15 @@ import pytest
 import sqlalchemy as sa
 
 import job as job_module
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import Reason
 from claims import Claims
-from custom_action import CustomAction
 from history import History
 from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from job import BY, OperationJob
 from ledger import Ledger
-from outcomes import Outcome
-from reasons import Reason
 from tests.makers import FakeIconik, a_click, a_ledger, a_term, clicked, endings, found
 
 pytestmark = pytest.mark.usefixtures("opened_later")

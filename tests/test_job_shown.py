@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 import job
 from b2_iconik.clock import Step
+from b2_iconik.domain.click import CustomAction
 from b2_iconik.settings import Settings
-from custom_action import CustomAction
 from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from entries import Memo
+from b2_iconik.domain.operation import Memo
+from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.reasons import Reason
 from job_texts import (
     LONGEST_MESSAGE,
     LONGEST_NAME,
@@ -14,8 +16,6 @@ from job_texts import (
     title,
     under_way,
 )
-from outcomes import Outcome, report
-from reasons import Reason
 from tests.makers import a_click, an_operation
 
 ASSETS = tuple(f"asset-{number}" for number in range(12))

@@ -5,10 +5,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.domain.operation import Memo
+from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from claims import Claims
-from entries import Memo
 from ledger import Ledger
-from reasons import NO_REASON, Cause, Reason
 from tables import CHUNK, assets, insert_new
 from tests.makers import (
     a_click,

@@ -16,14 +16,16 @@ import looking
 import operations
 import stop_request
 from b2_iconik.clock import Clock
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Memo
+from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.reasons import ACCEPTED, Reason
 from b2_iconik.errors import Stopped
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import WorkerPool
 from bucket.confirm import Bucket
 from claims import Claims
-from custom_action import CustomAction
 from deletion import Ways
-from entries import Memo
 from iconik_http import reading
 from iconik_http.errors import (
     IconikError,
@@ -37,8 +39,6 @@ from iconik_http.errors import (
 from iconik_http.paging import Map
 from iconik_http.records import Format, Job, Listed, Storage
 from operations import Operations, Run
-from outcomes import Outcome, report
-from reasons import ACCEPTED, Reason
 from rivals import formats_left
 from sight import Sight, see
 from simulator.harness import wait_for

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 import operations_view as view
-from entries import Memo, Operation
+from b2_iconik.domain.operation import Memo, Operation
+from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.reasons import LEFT, NO_REASON, NOT_COME_TO, Cause, Reason
 from history import CopyJob
 from operations_view import Moment
-from outcomes import Outcome, report
-from reasons import LEFT, NO_REASON, NOT_COME_TO, Cause, Reason
 from remedies import REMEDIES, USUAL
 from reported import Asset
 from tests.makers import an_operation, half_done

@@ -18,16 +18,16 @@ from werkzeug.test import TestResponse
 
 import contents
 import pages
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.settings import Settings
 from claims import Claims
 from contents import ASSETS_A_PAGE
 from database import connect
-from entries import Operation
 from ledger import Ledger
-from outcomes import Outcome
 from pages import OPERATIONS_A_PAGE
 from plugin import create_app
-from reasons import Cause, Reason
 from recorder import Recorder
 from remedies import REMEDIES
 from tests.logged import logged_with

@@ -13,11 +13,11 @@ from werkzeug.test import TestResponse
 
 import plugin
 from b2_iconik import logs
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Retry
 from b2_iconik.errors import RecordingError, SettingsError
 from b2_iconik.settings import Settings
 from b2_iconik.version import VERSION
-from custom_action import CustomAction
-from entries import Retry
 from plugin import LARGEST_BODY, create_app
 from recorder import LastLook, Recorder
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.domain.custody import Safe, Verdict, judge
 from bucket.confirm import Confirmation
 from claims import Claims
-from custody import Safe, Verdict, judge
 from iconik_http import reading
 from iconik_http.errors import IconikUnavailable
 from proving import MOST_READINGS, Proven, prove

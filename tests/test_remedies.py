@@ -2,8 +2,8 @@
 
 import pytest
 
-from outcomes import COUNTED
-from reasons import Cause
+from b2_iconik.domain.outcomes import COUNTED
+from b2_iconik.domain.reasons import Cause
 from remedies import REMEDIES, USUAL, what_to_do
 
 NOTHING_TO_DO = {Cause.NEWER_CLICK, Cause.UNVERIFIED, Cause.WAS_MISSING}

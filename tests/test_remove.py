@@ -3,16 +3,16 @@
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.domain.custody import Safe
+from b2_iconik.domain.operation import Held
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from b2_iconik.errors import OperationFailed
 from bucket.confirm import Confirmation
 from claims import Claims
-from custody import Safe
-from entries import Held
 from iconik_http import reading
 from iconik_http.errors import IconikError, IconikUnavailable, NotPermitted, TokenRejected, TooLate
 from iconik_http.records import FileSet
-from outcomes import Outcome
-from reasons import NO_REASON, Cause, Reason
 from remove import look_to_remove
 from sight import Look, Patience
 from storages import Checked

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import Reason
 from claims import Claims
-from entries import Operation
-from outcomes import Outcome
-from reasons import Reason
 from reported import FIRST, Place, Reported
 from tests.makers import a_click, a_database, a_term, endings, expanded, found, half_done
 from turn import begin_term

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Operation, Retry
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import Reason
 from b2_iconik.errors import RecordingError, RetryError
 from b2_iconik.settings import Settings
 from claims import Claims
-from custom_action import CustomAction
 from database import connect
-from entries import Operation, Retry
 from ledger import Ledger
-from outcomes import Outcome
-from reasons import Reason
 from recorder import LastLook, Recorder
 from retrying import try_again
 from tests.makers import ASSET, a_click, a_ledger, endings

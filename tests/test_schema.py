@@ -3,9 +3,9 @@
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.domain.operation import Operation
 from b2_iconik.errors import SettingsError, Stopped
 from endings import Endings
-from entries import Operation
 from ledger import Ledger
 from rivals import formats_left
 from schema import VERSION

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from b2_iconik.domain.reasons import Reason
 from b2_iconik.errors import Stopped
 from b2_iconik.worker_pool import WorkerPool
 from iconik_http.errors import (
@@ -18,7 +19,6 @@ from iconik_http.errors import (
 )
 from iconik_http.paging import Map
 from iconik_http.records import Listed
-from reasons import Reason
 from selection import FEW, MOST_FAILURES, MOST_INCOMPLETE, Selection
 from tests.makers import FakeIconik, a_click
 

@@ -15,13 +15,13 @@ import sqlalchemy as sa
 
 import watching
 from b2_iconik import settings as settings_module
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import Reason
 from claims import Claims
-from custom_action import CustomAction
 from database import connect
-from entries import Operation
 from ledger import Ledger
-from outcomes import Outcome
-from reasons import Reason
 from recorder import Recorder
 from show_operations import main
 from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, endings, expanded, found

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import Reason
 from iconik_http import reading
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound
-from outcomes import Outcome
-from reasons import Reason
 from sight import Look, Patience, Sight, see, vanished
 from tests.makers import ASSET, ORIGINAL, FakeIconik, a_format, on_b2, on_ll
 

@@ -13,21 +13,21 @@ import clicks
 import looking
 import operations
 import stop_request
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Memo, Operation
+from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.reasons import LEFT, NO_REASON, Reason
 from b2_iconik.errors import Stopped
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import WorkerPool
 from bucket.confirm import Bucket
 from claims import GRACE_MS, LEFT_AT_ONCE, Claims
-from custom_action import CustomAction
 from database import writing
 from deletion import Ways
-from entries import Memo, Operation
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import Job
 from ledger import Ledger
 from operations import Run
-from outcomes import Outcome, report
-from reasons import LEFT, NO_REASON, Reason
 from stop_request import StopRequest
 from tests.makers import (
     ASSET,

@@ -3,10 +3,10 @@
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.domain.operation import Held
+from b2_iconik.domain.outcomes import Outcome, given_up
+from b2_iconik.domain.reasons import STORAGE_CLOSED, UNFINISHED, Cause, Reason
 from claims import Claims
-from entries import Held
-from outcomes import Outcome, given_up
-from reasons import STORAGE_CLOSED, UNFINISHED, Cause, Reason
 from tables import operations
 from tallies import Standing, Tally, standing
 from tests.makers import a_click, a_ledger, a_term, clicked, endings, found, half_done

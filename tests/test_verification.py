@@ -6,10 +6,12 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.clock import Clock
+from b2_iconik.domain.custody import Safe
+from b2_iconik.domain.operation import Deletion, Held, Memo
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import ACCEPTED, Reason
 from claims import Claims
-from custody import Safe
 from deletion import Ways
-from entries import Deletion, Held, Memo
 from iconik_http.errors import (
     IconikError,
     IconikRefused,
@@ -18,8 +20,6 @@ from iconik_http.errors import (
     TokenRejected,
 )
 from interrupted import CARRIED_OUT_AFTER_MS
-from outcomes import Outcome
-from reasons import ACCEPTED, Reason
 from tests.makers import (
     FakeIconik,
     a_click,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from b2_iconik.domain.reasons import Cause, reason_of
 from b2_iconik.errors import ClickError, OperationFailed, Stopped
 from iconik_http.errors import (
     Contradicted,
@@ -14,7 +15,6 @@ from iconik_http.errors import (
     TokenRejected,
     TooLate,
 )
-from reasons import Cause, reason_of
 
 
 def test_a_click_error_names_the_field_and_the_problem() -> None:

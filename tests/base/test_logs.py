@@ -14,9 +14,9 @@ import pytest
 
 import audit
 from b2_iconik import logs
+from b2_iconik.domain.custody import Safe
+from b2_iconik.domain.operation import Deletion, Held, Memo, Retry
 from b2_iconik.logs import OURS
-from custody import Safe
-from entries import Deletion, Held, Memo, Retry
 from iconik_http.tokens import Tokens
 
 PROOF = Safe("set-1", "set-2", by_checksum=True, size=18_000)

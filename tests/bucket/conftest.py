@@ -9,9 +9,9 @@ import responses
 from responses import RequestsMock
 
 from b2_iconik import meters
+from b2_iconik.domain.custody import Pair
 from b2_iconik.settings import Settings
 from bucket.confirm import Bucket, Confirmation
-from custody import Pair
 from iconik_http import reading
 from iconik_http.records import B2 as METHOD
 from iconik_http.records import File, Storage

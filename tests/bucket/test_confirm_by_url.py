@@ -11,13 +11,13 @@ import pytest
 from responses import RequestsMock
 
 from b2_iconik import logs
+from b2_iconik.domain.custody import Pair
+from b2_iconik.domain.reasons import Reason
 from b2_iconik.errors import BucketUnavailable
 from bucket.confirm import Confirmation
 from bucket.confirmed import VALID_FOR
-from custody import Pair
 from iconik_http.errors import IconikUnavailable, NotPermitted
 from iconik_http.records import File
-from reasons import Reason
 from tests.bucket.conftest import (
     SIGNATURE,
     START,

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 import leader as leader_module
 from b2_iconik.clock import Step, now_ms
-from custom_action import CustomAction
+from b2_iconik.domain.click import CustomAction
 from endings import Endings
 from ledger import Ledger
 from tables import operations

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.domain.operation import Held, Memo
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import Reason
 from claims import Claims
 from database import connect
-from entries import Held, Memo
 from history import Filters, History
 from ledger import Ledger
-from outcomes import Outcome
-from reasons import Reason
 from reported import Reported
 from tests.makers import a_click, a_ledger, a_term, endings, expanded, found, half_done
 

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.clock import Step, now_ms
+from b2_iconik.domain.click import CustomAction
 from b2_iconik.errors import Stopped
 from b2_iconik.settings import Settings
-from custom_action import CustomAction
 from database import connect
 from endings import Endings
 from leader import Leader

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custody import Safe, Unproven, Verdict, judge
+from b2_iconik.domain.custody import Safe, Unproven, Verdict, judge
+from b2_iconik.domain.reasons import Reason
+from b2_iconik.domain.shared_paths import guard_shared_paths, unlisted
 from iconik_http.records import File
-from reasons import Reason
-from shared_paths import guard_shared_paths, unlisted
 from tests.makers import B2, LL, ORIGINAL, a_file, a_format, on_b2, on_ll
 
 PROXY = "format-proxy"

@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from custody import Safe, Unproven, Verdict
-from disputes import REMEDIES, Doubt, Remedy
+from b2_iconik.domain.custody import Safe, Unproven, Verdict
+from b2_iconik.domain.disputes import REMEDIES, Doubt, Remedy
+from b2_iconik.domain.matching import Place, parts
+from b2_iconik.domain.reasons import SHARED
 from iconik_http.records import File, Format
-from matching import Place, parts
-from reasons import SHARED
 
 
 class _Shared(NamedTuple):

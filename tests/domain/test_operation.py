@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from custody import Safe, judge
-from entries import Deletion, Memo
-from reasons import NO_REASON, Cause, Reason
+from b2_iconik.domain.custody import Safe, judge
+from b2_iconik.domain.operation import Deletion, Memo
+from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from tests.makers import B2, LL, ORIGINAL, on_b2, on_ll
 
 LL_SET = on_ll().file_set_id

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-import reasons
-from checksums import checksum, compare
-from disputes import REMEDIES, Disputes, Doubt, Remedy
+from b2_iconik.domain import reasons
+from b2_iconik.domain.checksums import checksum, compare
+from b2_iconik.domain.disputes import REMEDIES, Disputes, Doubt, Remedy
+from b2_iconik.domain.matching import Load, Shelf, by_file_set, media
+from b2_iconik.domain.reasons import Reason
 from iconik_http.records import CLOSED, MISSING, UNFINISHED, File, Format
-from matching import Load, Shelf, by_file_set, media
-from reasons import Reason
 
 
 class Pair(NamedTuple):

@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
-import reasons
-from reasons import (
+from b2_iconik.domain import reasons
+from b2_iconik.domain.reasons import (
     NO_REASON,
     NO_TWIN,
     OF_TROUBLE,

@@ -5,12 +5,12 @@ That a copy job has ended says nothing of what arrived: half a file looks finish
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import reasons
-from checksums import checksum, compare
-from custody import is_whole
+from b2_iconik.domain import reasons
+from b2_iconik.domain.checksums import checksum, compare
+from b2_iconik.domain.custody import is_whole
+from b2_iconik.domain.matching import Load, Shelf, by_file_set, media, name_of
+from b2_iconik.domain.reasons import Reason
 from iconik_http.records import File
-from matching import Load, Shelf, by_file_set, media, name_of
-from reasons import Reason
 
 UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 

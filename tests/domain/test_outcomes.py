@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from entries import Memo
-from outcomes import COUNTED, PROOFS, Outcome, in_words, merged, report
-from reasons import NO_REASON, NOT_RESTORED, UNFINISHED, Reason
+from b2_iconik.domain.operation import Memo
+from b2_iconik.domain.outcomes import COUNTED, PROOFS, Outcome, in_words, merged, report
+from b2_iconik.domain.reasons import NO_REASON, NOT_RESTORED, UNFINISHED, Reason
 from tests.makers import an_operation, half_done
 
 KEPT = Outcome("kept", Reason("clip.mov differs from its master"))

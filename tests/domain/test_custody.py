@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from custody import (
+from b2_iconik.domain.custody import (
     Presence,
     Safe,
     Unproven,
@@ -16,8 +16,8 @@ from custody import (
     proven_by_size_alone,
     wanted_formats,
 )
+from b2_iconik.domain.reasons import Reason
 from iconik_http.records import File
-from reasons import Reason
 from tests.makers import B2, LL, ORIGINAL, a_file, a_format, on_b2, on_ll
 
 LL_SET = f"set-{LL}-{ORIGINAL}"

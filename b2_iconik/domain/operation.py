@@ -6,10 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from custody import Pair, Safe
-from custom_action import Action
+from b2_iconik.domain.click import Action
+from b2_iconik.domain.custody import Pair, Safe
+from b2_iconik.domain.reasons import Reason
 from iconik_http.records import ACTIVE, File
-from reasons import Reason
 
 # What it was before there were times, ``true``, is read as this.
 SOME_TIME = 1

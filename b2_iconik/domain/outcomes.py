@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple
 
-from custom_action import TITLES
-from entries import Deletion, Memo, Operation
-from reasons import LEFT, NO_REASON, NOT_COME_TO, UNFINISHED, Cause, Reason, joined
+from b2_iconik.domain.click import TITLES
+from b2_iconik.domain.operation import Deletion, Memo, Operation
+from b2_iconik.domain.reasons import LEFT, NO_REASON, NOT_COME_TO, UNFINISHED, Cause, Reason, joined
 
 Kind = Literal[
     "copied",  # asked for, and seen to be on LucidLink

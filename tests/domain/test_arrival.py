@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from arrival import in_units, shortfall
+from b2_iconik.domain.arrival import in_units, shortfall
 from iconik_http.records import File
 from tests.makers import LL, ORIGINAL, a_file, on_b2, on_ll
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import Literal, NamedTuple
 
-from checksums import Checksum, checksum, disagree
+from b2_iconik.domain.checksums import Checksum, checksum, disagree
+from b2_iconik.domain.matching import Key, key
+from b2_iconik.domain.reasons import DISPUTED, WRITTEN_ANEW, Reason
 from iconik_http.records import CLOSED, UNFINISHED, File
-from matching import Key, key
-from reasons import DISPUTED, WRITTEN_ANEW, Reason
 
 Remedy = Literal["none", "wait", "copy"]
 # The weakest first.
