@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from b2_iconik.clock import now_ms
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.encryption import Cipher
+from b2_iconik.ledger.migrations import VERSION
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import executors, schema
 from b2_iconik.settings import Settings
-from cipher import Cipher
-from database import connect
 from findings import Finding, ok, wrong
-from ledger import Ledger
 from lock import is_taken
-from schema import VERSION
-from tables import executors, schema
 
 PATIENCE = 5.0
 DATABASE = "database"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from b2_iconik.domain.operation import Held
 from b2_iconik.domain.reasons import NO_REASON, Reason, reason_of
-from claims import Claims
-from followed import Copy
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.copies import Copy
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
 from iconik_http.records import Job

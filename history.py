@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import Operation, read_operation
 from b2_iconik.domain.reasons import Reason
-from rivals import Rivals
-from tables import assets, copies, executors, operations, titles, vanished
+from b2_iconik.ledger.precedence import Rivals
+from b2_iconik.ledger.tables import assets, copies, executors, operations, titles, vanished
 
 STATES = ("running", "finished", "finished with warnings", "failed", "stopped")
 

@@ -9,9 +9,9 @@ import operations_view as view
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import TROUBLE
 from b2_iconik.domain.reasons import Cause
+from b2_iconik.ledger.tables import LET_GO
 from contents import Contents
 from reported import Asset, Reported
-from tables import LET_GO
 
 Row = dict[str, Any]
 

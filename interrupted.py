@@ -13,10 +13,10 @@ from b2_iconik.domain.custody import Unproven, Verdict
 from b2_iconik.domain.operation import Deletion, Held
 from b2_iconik.domain.outcomes import Outcome, proof_of
 from b2_iconik.domain.reasons import Reason, joined
+from b2_iconik.ledger.leftovers import Left, Leftovers
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
 from iconik_http.records import ACTIVE, DELETED
-from leftovers import Left, Leftovers
 from proving import Removal, judge_again, note, prove, standing_in
 from sight import Look, Sight, vanished
 

@@ -14,6 +14,8 @@ from b2_iconik.clock import Step, now_ms
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.term import Turn
 from b2_iconik.settings import Settings
 from iconik import Iconik
 from iconik_http.errors import (
@@ -26,8 +28,6 @@ from iconik_http.errors import (
 from iconik_http.pacing import Pacer
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport
-from ledger import Ledger
-from turn import Turn
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import in_words, proofs_in_words
-from tables import LET_GO
+from b2_iconik.ledger.tables import LET_GO
 
 Fields = dict[str, Any]
 

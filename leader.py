@@ -1,7 +1,7 @@
 """The one process that runs operations: it takes them from the ledger, oldest first, to their end.
 
 Each process of the service waits for the lock. Whoever holds it begins a new term, which ends that
-of the holder before; see ``turn``.
+of the holder before; see ``term``.
 """
 
 import logging
@@ -20,15 +20,15 @@ from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.reasons import FAULT, UNREADABLE, Reason
 from b2_iconik.errors import SettingsError, Stopped
+from b2_iconik.ledger.completion import Endings
+from b2_iconik.ledger.database import FileReplaced, connect
+from b2_iconik.ledger.encryption import Cipher
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.term import Turn, begin_term, keep_time, time_kept
 from b2_iconik.settings import Settings
-from cipher import Cipher
-from database import FileReplaced, connect
-from endings import Endings
-from ledger import Ledger
 from lock import only_one
 from recorder import brief
 from schedule import Schedule
-from turn import Turn, begin_term, keep_time, time_kept
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from database import FileReplaced, check_file, connect, real_path
+from b2_iconik.ledger.database import FileReplaced, check_file, connect, real_path
 
 # Any constant will do, as long as no other program takes the same one.
 POSTGRES_EXECUTOR = 7_402_119_302

@@ -20,10 +20,10 @@ from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import Held
 from b2_iconik.domain.outcomes import Outcome, given_up
 from b2_iconik.domain.reasons import EARLIER, Reason, reason_of
+from b2_iconik.ledger.claims import Claims
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import Share
 from bucket.confirm import Bucket, Confirmation
-from claims import Claims
 from deletion import Marked, Ways
 from iconik import MOST_COPIES_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate

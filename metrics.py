@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from b2_iconik import meters
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.reasons import expected
-from tallies import Standing, Tally
+from b2_iconik.ledger.counters import Standing, Tally
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 # What proxies add to requests that they pass on.

@@ -20,26 +20,26 @@ from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import in_words
 from b2_iconik.domain.reasons import ENDED, OUTAGE, Reason, reason_of
 from b2_iconik.errors import OperationFailed, StopRequested
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.completion import Endings
+from b2_iconik.ledger.leftovers import Leftovers
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.stop_request import StopRequest
+from b2_iconik.ledger.term import Turn
 from b2_iconik.meters import MeasuredSession
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import Share, WorkerPool
 from bucket.confirm import Bucket
-from claims import Claims
 from deletion import Ways
-from endings import Endings
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
 from iconik_http.pacing import Pacer
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport, open_session
 from interrupted import give_back_left
-from ledger import Ledger
-from leftovers import Leftovers
 from looking import CONNECTIONS, Looks, Means
 from selection import Selection
-from stop_request import StopRequest
 from storages import Preflight
-from turn import Turn
 
 log = logging.getLogger(__name__)
 

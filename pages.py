@@ -28,12 +28,12 @@ from b2_iconik.clock import now_ms
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.operation import Operation
 from b2_iconik.errors import RecordingError, RetryError
+from b2_iconik.ledger.operations import Ledger
 from b2_iconik.settings import Settings
 from b2_iconik.texts import plain
 from contents import Asked, Contents
 from gatekeeper import Refusal, name_of, refusal_of
 from history import STATES, Filters
-from ledger import Ledger
 from lock import is_taken
 from recorder import Recorder
 from retrying import try_again

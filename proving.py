@@ -11,8 +11,8 @@ from b2_iconik.domain.custody import Pair, Safe, Unproven, Verdict, judge, prove
 from b2_iconik.domain.operation import Deletion
 from b2_iconik.domain.reasons import ANOTHER_TWIN, NO_LONGER_HERE, NOT_NOTED
 from b2_iconik.domain.shared_paths import guard_shared_paths
+from b2_iconik.ledger.claims import Claims
 from bucket.confirm import Confirmation
-from claims import Claims
 from deletion import Ways
 from iconik import Iconik
 from iconik_http import reading

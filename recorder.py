@@ -15,18 +15,18 @@ import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
-import clicks
 from b2_iconik.clock import now_ms
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Retry
 from b2_iconik.errors import RecordingError, RetryError, SettingsError
+from b2_iconik.ledger import intake
+from b2_iconik.ledger.counters import Standing, standing
+from b2_iconik.ledger.database import check_pages, connect, writing
+from b2_iconik.ledger.encryption import Cipher
+from b2_iconik.ledger.operations import Ledger
 from b2_iconik.settings import Settings
-from cipher import Cipher
-from database import check_pages, connect, writing
 from deadline import Deadline
-from ledger import Ledger
 from lock import is_taken
-from tallies import Standing, standing
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class Recorder:
             last_look: no other click comes between it and this one.
 
         Returns:
-            The operation's id, and whether it is a new one: see ``clicks.not_begun``.
+            The operation's id, and whether it is a new one: see ``intake.not_begun``.
 
         Raises:
             RecordingError: it is not written down.
@@ -150,11 +150,11 @@ class Recorder:
         with writing(self.prepare()) as connection:
             if last_look:
                 last_look(connection)
-            same = clicks.not_begun(connection, click.ll_storage_id, digest)
+            same = intake.not_begun(connection, click.ll_storage_id, digest)
             if same:
                 return same, False
             operation_id = str(uuid.uuid4())
-            clicks.record(
+            intake.record(
                 connection,
                 operation_id,
                 click,

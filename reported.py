@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import Memo, Operation
 from b2_iconik.domain.outcomes import TROUBLE, Outcome
-from tables import assets
+from b2_iconik.ledger.tables import assets
 
 
 class Place(NamedTuple):

@@ -16,14 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from b2_iconik import settings as environment
 from b2_iconik.clock import now_ms
 from b2_iconik.errors import PluginError, RetryError, SettingsError
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
 from b2_iconik.settings import Settings
 from b2_iconik.texts import plain
 from b2_iconik.version import VERSION
 from contents import Contents
-from database import connect
 from history import STATES, Filters, History
 from inspecting import Inspection
-from ledger import Ledger
 from operations_text import asset_in_full, in_full, json_parts, listed
 from recorder import Recorder
 from retrying import try_again

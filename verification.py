@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from b2_iconik.clock import Clock
 from b2_iconik.domain.operation import Held
 from b2_iconik.domain.outcomes import Outcome
-from claims import Claims
+from b2_iconik.ledger.claims import Claims
 from deletion import Ways
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected

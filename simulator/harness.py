@@ -19,8 +19,8 @@ import requests
 from b2_iconik.clock import now_ms
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
-from database import connect
-from ledger import Ledger
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a-secret-of-the-simulator-s-own-0123456789"  # noqa: S105 - opens nothing but a simulator

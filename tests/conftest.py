@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from responses import RequestsMock
 
 from b2_iconik import settings as settings_module
+from b2_iconik.ledger.operations import Ledger
 from b2_iconik.settings import Settings
 from iconik import Iconik
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport
-from ledger import Ledger
 from tests.fake_iconik import CLICK_TOKEN, FakeActions, NoPacer
 from tests.makers import a_database, a_ledger
 
@@ -149,7 +149,7 @@ def actions(http: RequestsMock) -> FakeActions:
 @pytest.fixture
 def opened_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a click is about is listed by the test, as with a collection."""
-    monkeypatch.setattr("clicks.KNOWN_AT_ONCE", 0)
+    monkeypatch.setattr("b2_iconik.ledger.intake.KNOWN_AT_ONCE", 0)
 
 
 @pytest.fixture

@@ -11,29 +11,29 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-import clicks
 import deletion
 from b2_iconik.clock import Step
 from b2_iconik.domain.click import Action, CustomAction
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import Deletion, Held, Operation
+from b2_iconik.ledger import intake
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.completion import Endings
+from b2_iconik.ledger.database import connect, writing
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import assets, executors
+from b2_iconik.ledger.term import begin_term
 from bucket.confirm import Confirmation
-from claims import Claims
-from database import connect, writing
 from deletion import Ways
-from endings import Endings
 from iconik import Iconik
 from iconik_http.errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from iconik_http.paging import Map
 from iconik_http.reading import Reading
 from iconik_http.records import ACTIVE, DELETED, File, FileSet, Format, Job, Listed, Storage
-from ledger import Ledger
 from proving import Removal
 from remove import look_to_remove, note_purge
 from sight import Look, Patience
 from storages import Checked
-from tables import assets, executors
-from turn import begin_term
 
 LL = "storage-ll"
 B2 = "storage-b2"
@@ -157,7 +157,7 @@ def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operatio
         number = connection.execute(
             sa.text("SELECT coalesce(max(number), 0) + 1 FROM plugin_operations")
         ).scalar_one()
-        clicks.record(
+        intake.record(
             connection,
             f"operation-{number}",
             click,
@@ -172,10 +172,10 @@ def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operatio
 def answered(engine: sa.Engine, what: CustomAction, name: str, digest: str = "same") -> str:
     """Click as the web side does; returns the id that it would answer."""
     with writing(engine) as connection:
-        same = clicks.not_begun(connection, what.ll_storage_id, digest)
+        same = intake.not_begun(connection, what.ll_storage_id, digest)
         if same:
             return same
-        clicks.record(connection, name, what, digest=digest, sealed="", key="key", now_ms=CLICKED)
+        intake.record(connection, name, what, digest=digest, sealed="", key="key", now_ms=CLICKED)
     return name
 
 

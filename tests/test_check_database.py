@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 import check_database
-import clicks
 from b2_iconik.domain.click import CustomAction
+from b2_iconik.ledger import intake
+from b2_iconik.ledger.database import connect, writing
+from b2_iconik.ledger.encryption import Cipher
+from b2_iconik.ledger.migrations import VERSION
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.term import begin_term
 from b2_iconik.settings import Settings
-from cipher import Cipher
-from database import connect, writing
-from ledger import Ledger
 from lock import only_one
-from schema import VERSION
 from tests.makers import a_click
-from turn import begin_term
 
 SECRET = "secret-of-the-database-0123456789"
 
@@ -61,7 +61,7 @@ def record(ledger: Ledger, settings: Settings, click: CustomAction) -> None:
     """Have an operation under way."""
     key = Cipher((settings.secret,)).fingerprints[0]
     with writing(ledger._engine) as connection:
-        clicks.record(connection, "1", click, digest=click.digest, sealed="", key=key, now_ms=1)
+        intake.record(connection, "1", click, digest=click.digest, sealed="", key=key, now_ms=1)
 
 
 def test_a_database_in_use_is_ok(own: Settings, ledger: Ledger, path: Path) -> None:

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from b2_iconik.domain.click import Action
 from b2_iconik.domain.operation import Held
 from b2_iconik.domain.reasons import Cause, Reason
-from claims import Claims
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.tables import assets
+from b2_iconik.ledger.term import begin_term
 from copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow, take_up
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.records import Job
-from tables import assets
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, endings, expanded
-from turn import begin_term
 
 TO_LL = Route(source_id=B2, target_id=LL)
 NOW = 1_000_000

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from claims import Claims
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.term import begin_term
 from history import Filters, History
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, endings, expanded, found
-from turn import begin_term
 
 NOW = 1_000_000
 UUID = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"

@@ -10,7 +10,8 @@ import contents
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, given_up, report
 from b2_iconik.domain.reasons import LEFT, NO_REASON, Reason
-from claims import Claims
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.term import begin_term
 from history import History
 from inspecting import Inspection
 from tests.makers import (
@@ -24,7 +25,6 @@ from tests.makers import (
     found,
     half_done,
 )
-from turn import begin_term
 
 NOW = 1_000_000
 BOTH = ("ORIGINAL", "PROXY")

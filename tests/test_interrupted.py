@@ -10,8 +10,8 @@ from b2_iconik.domain.custody import Safe, judge
 from b2_iconik.domain.operation import Deletion, Held, Memo
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Reason
+from b2_iconik.ledger.claims import Claims
 from bucket.confirm import Confirmation
-from claims import Claims
 from iconik_http.errors import (
     IconikError,
     IconikRefused,

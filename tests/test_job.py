@@ -9,12 +9,12 @@ import job as job_module
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from claims import Claims
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.operations import Ledger
 from history import History
 from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from job import BY, OperationJob
-from ledger import Ledger
 from tests.makers import FakeIconik, a_click, a_ledger, a_term, clicked, endings, found
 
 pytestmark = pytest.mark.usefixtures("opened_later")

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 import job
 from b2_iconik.clock import Step
 from b2_iconik.domain.click import CustomAction
+from b2_iconik.ledger.term import Turn
 from b2_iconik.settings import Settings
 from iconik_http.errors import (
     IconikRefused,
@@ -23,7 +24,6 @@ from iconik_http.transport import open_session
 from job import Shown
 from tests.fake_iconik import NoPacer
 from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, endings, found
-from turn import Turn
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 

@@ -14,17 +14,19 @@ from sqlalchemy.exc import OperationalError
 
 import looking
 import operations
-import stop_request
 from b2_iconik.clock import Clock
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Memo
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import ACCEPTED, Reason
 from b2_iconik.errors import Stopped
+from b2_iconik.ledger import stop_request
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.precedence import formats_left
+from b2_iconik.ledger.term import Turn, begin_term
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import WorkerPool
 from bucket.confirm import Bucket
-from claims import Claims
 from deletion import Ways
 from iconik_http import reading
 from iconik_http.errors import (
@@ -39,7 +41,6 @@ from iconik_http.errors import (
 from iconik_http.paging import Map
 from iconik_http.records import Format, Job, Listed, Storage
 from operations import Operations, Run
-from rivals import formats_left
 from sight import Sight, see
 from simulator.harness import wait_for
 from tests.makers import (
@@ -58,7 +59,6 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
-from turn import Turn, begin_term
 from verification import Verification
 
 BOUND = 60.0

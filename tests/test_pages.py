@@ -21,18 +21,18 @@ import pages
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.term import begin_term
 from b2_iconik.settings import Settings
-from claims import Claims
 from contents import ASSETS_A_PAGE
-from database import connect
-from ledger import Ledger
 from pages import OPERATIONS_A_PAGE
 from plugin import create_app
 from recorder import Recorder
 from remedies import REMEDIES
 from tests.logged import logged_with
 from tests.makers import B2, LL, a_click, endings, found, half_done
-from turn import begin_term
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 

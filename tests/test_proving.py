@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.domain.custody import Safe, Verdict, judge
+from b2_iconik.ledger.claims import Claims
 from bucket.confirm import Confirmation
-from claims import Claims
 from iconik_http import reading
 from iconik_http.errors import IconikUnavailable
 from proving import MOST_READINGS, Proven, prove

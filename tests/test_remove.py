@@ -8,8 +8,8 @@ from b2_iconik.domain.operation import Held
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from b2_iconik.errors import OperationFailed
+from b2_iconik.ledger.claims import Claims
 from bucket.confirm import Confirmation
-from claims import Claims
 from iconik_http import reading
 from iconik_http.errors import IconikError, IconikUnavailable, NotPermitted, TokenRejected, TooLate
 from iconik_http.records import FileSet

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from claims import Claims
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.term import begin_term
 from reported import FIRST, Place, Reported
 from tests.makers import a_click, a_database, a_term, endings, expanded, found, half_done
-from turn import begin_term
 
 NOW = 1_000_000
 KEPT = Outcome("kept", Reason("clip.mov differs"))

@@ -13,14 +13,14 @@ from b2_iconik.domain.operation import Operation, Retry
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.errors import RecordingError, RetryError
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.term import begin_term
 from b2_iconik.settings import Settings
-from claims import Claims
-from database import connect
-from ledger import Ledger
 from recorder import LastLook, Recorder
 from retrying import try_again
 from tests.makers import ASSET, a_click, a_ledger, endings
-from turn import begin_term
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 

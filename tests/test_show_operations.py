@@ -19,9 +19,9 @@ from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from claims import Claims
-from database import connect
-from ledger import Ledger
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
 from recorder import Recorder
 from show_operations import main
 from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, endings, expanded, found

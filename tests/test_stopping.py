@@ -9,26 +9,26 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-import clicks
 import looking
 import operations
-import stop_request
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Memo, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import LEFT, NO_REASON, Reason
 from b2_iconik.errors import Stopped
+from b2_iconik.ledger import intake, stop_request
+from b2_iconik.ledger.claims import GRACE_MS, LEFT_AT_ONCE, Claims
+from b2_iconik.ledger.database import writing
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.stop_request import StopRequest
+from b2_iconik.ledger.term import Turn, begin_term
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import WorkerPool
 from bucket.confirm import Bucket
-from claims import GRACE_MS, LEFT_AT_ONCE, Claims
-from database import writing
 from deletion import Ways
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import Job
-from ledger import Ledger
 from operations import Run
-from stop_request import StopRequest
 from tests.makers import (
     ASSET,
     B2,
@@ -48,7 +48,6 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
-from turn import Turn, begin_term
 from verification import Verification
 
 NOW = 1_000_000
@@ -134,10 +133,10 @@ def test_what_is_nowhere_is_not_stopped(engine: sa.Engine) -> None:
 def test_the_same_click_is_no_repetition_of_what_is_being_stopped(engine: sa.Engine) -> None:
     operation = clicked(engine, a_click("add", collection_ids=("c1",)))
     with writing(engine) as connection:
-        assert clicks.not_begun(connection, operation.ll_storage_id, "add") == operation.id
+        assert intake.not_begun(connection, operation.ll_storage_id, "add") == operation.id
     stop(engine)
     with writing(engine) as connection:
-        assert clicks.not_begun(connection, operation.ll_storage_id, "add") is None
+        assert intake.not_begun(connection, operation.ll_storage_id, "add") is None
 
 
 def test_a_request_is_seen_once_it_is_there(

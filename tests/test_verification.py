@@ -10,7 +10,7 @@ from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import Deletion, Held, Memo
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import ACCEPTED, Reason
-from claims import Claims
+from b2_iconik.ledger.claims import Claims
 from deletion import Ways
 from iconik_http.errors import (
     IconikError,

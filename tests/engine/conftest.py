@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
 from b2_iconik.settings import Settings
-from database import connect
 from leader import Leader
-from ledger import Ledger
 from recorder import Recorder
 from tests.engine.runner import COLLECTION, Runner
 

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 import leader as leader_module
 from b2_iconik.clock import Step, now_ms
 from b2_iconik.domain.click import CustomAction
-from endings import Endings
-from ledger import Ledger
-from tables import operations
-from turn import Turn
+from b2_iconik.ledger.completion import Endings
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import operations
+from b2_iconik.ledger.term import Turn
 
 SECONDS = 120.0
 COLLECTION = "11111111-1111-4111-8111-111111111111"

@@ -15,14 +15,14 @@ from sqlalchemy.exc import OperationalError
 import leader as leader_module
 from b2_iconik.clock import Step, now_ms
 from b2_iconik.errors import RetryError, Stopped
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.term import Turn, begin_term, time_kept
 from b2_iconik.settings import Settings
-from database import connect
 from leader import KEEP, Leader, Term
-from ledger import Ledger
 from recorder import Recorder
 from tests.engine.runner import CLICK, Runner, has_ended, is_closed, let_pass, wait_until
 from tests.makers import finish
-from turn import Turn, begin_term, time_kept
 
 
 def test_an_interrupted_operation_is_carried_on_by_the_next_executor(

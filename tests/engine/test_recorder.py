@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 import recorder as recorder_module
 from b2_iconik.errors import RecordingError, SettingsError
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
 from b2_iconik.settings import Settings
-from database import connect
 from leader import Leader
-from ledger import Ledger
 from recorder import Recorder
 from tests.engine.runner import CLICK, COLLECTION, SECONDS, Runner, has_ended, wait_until
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from b2_iconik.ledger.operations import Ledger
 from b2_iconik.settings import Settings
 from leader import Leader
-from ledger import Ledger
 from recorder import Recorder
 from tests.engine.runner import CLICK, Runner, has_ended, wait_until
 

@@ -2,10 +2,10 @@
 
 import sqlalchemy as sa
 
-from database import connect
-from ledger import Ledger
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.term import begin_term
 from tests.makers import a_click, clicked
-from turn import begin_term
 
 
 def test_a_click_that_dbos_holds_is_taken_over(database_url: str) -> None:

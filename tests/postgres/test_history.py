@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import Held, Memo
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from claims import Claims
-from database import connect
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
 from history import Filters, History
-from ledger import Ledger
 from reported import Reported
 from tests.makers import a_click, a_ledger, a_term, endings, expanded, found, half_done
 

@@ -11,9 +11,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import recorder as recorder_module
 from b2_iconik.errors import RecordingError
+from b2_iconik.ledger.database import (
+    POSTGRES_WRITING,
+    SERVER_LIMITS,
+    client_limits,
+    connect,
+    writing,
+)
+from b2_iconik.ledger.operations import Ledger
 from b2_iconik.settings import Settings
-from database import POSTGRES_WRITING, SERVER_LIMITS, client_limits, connect, writing
-from ledger import Ledger
 from plugin import create_app
 from recorder import Recorder
 from tests.postgres.relay import Relay

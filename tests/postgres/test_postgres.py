@@ -10,15 +10,15 @@ import sqlalchemy as sa
 from b2_iconik.clock import Step, now_ms
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.errors import Stopped
+from b2_iconik.ledger.completion import Endings
+from b2_iconik.ledger.counters import Tally
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.term import Turn, begin_term, keep_time, time_kept
 from b2_iconik.settings import Settings
-from database import connect
-from endings import Endings
 from leader import Leader
-from ledger import Ledger
 from lock import POSTGRES_EXECUTOR, is_taken, only_one
 from recorder import Recorder
-from tallies import Tally
-from turn import Turn, begin_term, keep_time, time_kept
 
 SECONDS = 120.0
 ASSET = "11111111-1111-4111-8111-111111111111"

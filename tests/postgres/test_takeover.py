@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from database import connect
+from b2_iconik.ledger.database import connect
 from lock import POSTGRES_EXECUTOR
 from simulator.harness import Service, Simulator, stop_all, wait_for
 from tests.postgres.conftest import Server

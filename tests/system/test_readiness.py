@@ -10,11 +10,11 @@ import pytest
 import requests
 import sqlalchemy as sa
 
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import schema
 from b2_iconik.version import VERSION
-from database import connect
-from ledger import Ledger
 from simulator.harness import SECRET, Process, stop_all
-from tables import schema
 
 PATIENCE = 120.0
 

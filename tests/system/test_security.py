@@ -23,8 +23,8 @@ import requests
 from responses import RequestsMock
 
 import plugin
+from b2_iconik.ledger.database import connect, writing
 from b2_iconik.settings import Settings
-from database import connect, writing
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
 from iconik_http.tokens import Tokens

@@ -5,13 +5,13 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import Operation
 from b2_iconik.errors import SettingsError, Stopped
-from endings import Endings
-from ledger import Ledger
-from rivals import formats_left
-from schema import VERSION
-from tables import metadata
+from b2_iconik.ledger.completion import Endings
+from b2_iconik.ledger.migrations import VERSION
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.precedence import formats_left
+from b2_iconik.ledger.tables import metadata
+from b2_iconik.ledger.term import begin_term, time_kept
 from tests.makers import a_click, clicked, finish, found
-from turn import begin_term, time_kept
 
 
 def change(engine: sa.Engine, *statements: str) -> None:

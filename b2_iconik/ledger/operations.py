@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import Memo, Operation, read_operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from database import writing
-from schema import adopt, bring_up_to_date
-from tables import (
+from b2_iconik.ledger.database import writing
+from b2_iconik.ledger.migrations import adopt, bring_up_to_date
+from b2_iconik.ledger.tables import (
     CHUNK,
     assets,
     health,
@@ -22,7 +22,7 @@ from tables import (
     titles,
     vanished,
 )
-from turn import writing_in_term
+from b2_iconik.ledger.term import writing_in_term
 
 
 class Ledger:
@@ -30,7 +30,7 @@ class Ledger:
 
     Args:
         engine: SQLAlchemy engine of a SQLite or PostgreSQL database.
-        term: that of the executor, from ``turn.begin_term``, where operations are run.
+        term: that of the executor, from ``term.begin_term``, where operations are run.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that are the
     executor's raise ``Stopped`` when another process has taken over.

@@ -6,9 +6,9 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import Held
 from b2_iconik.domain.outcomes import Outcome, given_up
 from b2_iconik.domain.reasons import STORAGE_CLOSED, UNFINISHED, Cause, Reason
-from claims import Claims
-from tables import operations
-from tallies import Standing, Tally, standing
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.counters import Standing, Tally, standing
+from b2_iconik.ledger.tables import operations
 from tests.makers import a_click, a_ledger, a_term, clicked, endings, found, half_done
 
 NOW = 1_000_000

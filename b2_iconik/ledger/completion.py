@@ -9,10 +9,19 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import Operation, read_operation
 from b2_iconik.domain.outcomes import report
 from b2_iconik.domain.reasons import Reason
-from ledger import Ledger
-from tables import LET_GO, assets, copies, is_expanded, jobs, operations, titles, vanished
-from tallies import Tally, add, count
-from turn import writing_in_term
+from b2_iconik.ledger.counters import Tally, add, count
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import (
+    LET_GO,
+    assets,
+    copies,
+    is_expanded,
+    jobs,
+    operations,
+    titles,
+    vanished,
+)
+from b2_iconik.ledger.term import writing_in_term
 
 
 class Endings:
@@ -20,7 +29,7 @@ class Endings:
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
-        term: that of the executor, from ``turn.begin_term``.
+        term: that of the executor, from ``term.begin_term``.
 
     Attributes:
         ledger: what it knows of operations.

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Retry
-from tables import inherit_sight, insert_assets, is_expanded, jobs, operations
+from b2_iconik.ledger.tables import inherit_sight, insert_assets, is_expanded, jobs, operations
 
 # More would keep the next click waiting.
 KNOWN_AT_ONCE = 500

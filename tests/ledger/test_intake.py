@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-import clicks
 from b2_iconik.domain.click import Action
-from claims import Claims
-from database import writing
-from ledger import Ledger
+from b2_iconik.ledger import intake
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.database import writing
+from b2_iconik.ledger.operations import Ledger
 from tests.makers import (
     B2,
     CLICKED,
@@ -34,7 +34,7 @@ def test_the_assets_of_a_click_are_known_with_it(engine: sa.Engine) -> None:
 @pytest.mark.parametrize(
     "selection",
     [
-        {"asset_ids": tuple(f"a{number}" for number in range(clicks.KNOWN_AT_ONCE + 1))},
+        {"asset_ids": tuple(f"a{number}" for number in range(intake.KNOWN_AT_ONCE + 1))},
         {"asset_ids": ("a1",), "collection_ids": ("c1",)},
         {"asset_ids": ("a1",), "saved_search_ids": ("s1",)},
     ],
@@ -57,7 +57,7 @@ def test_a_click_is_written_down(engine: sa.Engine) -> None:
 def test_what_was_not_committed_is_not_written_down(engine: sa.Engine, ledger: Ledger) -> None:
     def record_and_fail() -> None:
         with writing(engine) as connection:
-            clicks.record(
+            intake.record(
                 connection, "first", a_click(), digest="d", sealed="", key="key", now_ms=CLICKED
             )
             raise RuntimeError

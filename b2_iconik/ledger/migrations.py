@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2_iconik.errors import SettingsError
-from tables import assets, executors, metadata, operations, schema, vanished
+from b2_iconik.ledger.tables import assets, executors, metadata, operations, schema, vanished
 
 # The columns that each version from the second on has added. They have defaults or may be empty, so
 # that a row from before is a good one; what else a version changes would need more than this.

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import Held, Memo, Operation
 from b2_iconik.domain.reasons import Reason
-from tables import LET_GO, assets, change_assets, copies, insert_new, operations
-from turn import writing_in_term
+from b2_iconik.ledger.tables import LET_GO, assets, change_assets, copies, insert_new, operations
+from b2_iconik.ledger.term import writing_in_term
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Followed:
     Args:
         engine: SQLAlchemy engine of the ledger's database.
         operation: whose copies they are.
-        term: that of the executor, from ``turn.begin_term``.
+        term: that of the executor, from ``term.begin_term``.
 
     Attributes:
         untold: by job, how often iconik failed to tell what went wrong in it.

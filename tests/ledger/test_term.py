@@ -8,8 +8,8 @@ import pytest
 
 from b2_iconik.clock import Clock, now_ms
 from b2_iconik.errors import Stopped
+from b2_iconik.ledger.term import Turn, begin_term, keep_time, time_kept
 from tests.makers import a_database
-from turn import Turn, begin_term, keep_time, time_kept
 
 NOW = 1_000_000
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import Memo, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import Cause
-from tables import LET_GO, assets, insert_new, operations, tallies
+from b2_iconik.ledger.tables import LET_GO, assets, insert_new, operations, tallies
 
 
 class Tally(NamedTuple):

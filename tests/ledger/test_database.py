@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from b2_iconik.errors import SettingsError
-from database import FileDamaged, FileReplaced, check_pages, connect, writing
+from b2_iconik.ledger.database import FileDamaged, FileReplaced, check_pages, connect, writing
 
 PATIENCE = 0.1
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from b2_iconik.clock import Clock
 from b2_iconik.errors import Stopped
-from database import writing
-from tables import executors
+from b2_iconik.ledger.database import writing
+from b2_iconik.ledger.tables import executors
 
 
 def begin_term(engine: sa.Engine, began_ms: int) -> int:

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import Memo
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
-from claims import Claims
-from ledger import Ledger
-from tables import CHUNK, assets, insert_new
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import CHUNK, assets, insert_new
 from tests.makers import (
     a_click,
     a_term,

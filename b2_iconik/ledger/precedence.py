@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2_iconik.domain.operation import Operation
-from tables import LET_GO, TOUCHING, assets, is_expanded, operations
+from b2_iconik.ledger.tables import LET_GO, TOUCHING, assets, is_expanded, operations
 
 # The same assets, as rows of other operations.
 theirs = sa.alias(assets)

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import Held, Memo, Operation
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_OVER
-from tables import LET_GO, assets, change_assets, operations
-from turn import writing_in_term
+from b2_iconik.ledger.tables import LET_GO, assets, change_assets, operations
+from b2_iconik.ledger.term import writing_in_term
 
 
 def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[Any]) -> set[str]:
@@ -76,7 +76,7 @@ class Leftovers:
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
-        term: that of the executor, from ``turn.begin_term``.
+        term: that of the executor, from ``term.begin_term``.
 
     All methods raise what those of ``Claims`` do.
     """

@@ -12,16 +12,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-import clicks
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Held, Memo, Operation, Retry
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Reason
 from b2_iconik.errors import Stopped
-from claims import GRACE_MS, SUPERSEDED, Claims
-from database import writing
-from followed import Copy
-from tables import LET_GO, assets
+from b2_iconik.ledger import intake
+from b2_iconik.ledger.claims import GRACE_MS, SUPERSEDED, Claims
+from b2_iconik.ledger.copies import Copy
+from b2_iconik.ledger.database import writing
+from b2_iconik.ledger.tables import LET_GO, assets
+from b2_iconik.ledger.term import begin_term
 from tests.makers import (
     a_click,
     a_database,
@@ -33,7 +34,6 @@ from tests.makers import (
     found,
     half_done,
 )
-from turn import begin_term
 
 NOW = 1_000_000
 BOTH = ("ORIGINAL", "PROXY")
@@ -87,7 +87,7 @@ def test_assets_are_held_for_the_formats_of_the_click(engine: sa.Engine) -> None
 def test_of_what_is_taken_it_is_known_who_clicked_and_who_tried_again(engine: sa.Engine) -> None:
     click, retry = a_click(asset_ids=("a1",), user_id="ada"), Retry("operation-0", "ben")
     with writing(engine) as connection:
-        clicks.record(
+        intake.record(
             connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, retry=retry
         )
     (held,) = claims_of(engine, found(engine, "again")).take(1, NOW)
@@ -395,7 +395,7 @@ def test_an_unlisted_click_on_the_same_action_holds_up_nothing(engine: sa.Engine
     assert taken(older) == {"a1": ("ORIGINAL",)}
 
 
-@pytest.mark.parametrize("count", [2, clicks.KNOWN_AT_ONCE + 1])
+@pytest.mark.parametrize("count", [2, intake.KNOWN_AT_ONCE + 1])
 def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
     engine: sa.Engine, count: int
 ) -> None:
@@ -405,7 +405,7 @@ def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
     endings(engine).fail(before.number, "no token is good", NOW)
     click, retry = a_click(asset_ids=asset_ids), Retry(before.id, "ben")
     with writing(engine) as connection:
-        clicks.record(
+        intake.record(
             connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, retry=retry
         )
     again = found(engine, "again")
@@ -691,9 +691,9 @@ class Clicks(RuleBasedStateMachine):
         digest = f"{action} {formats} {click.asset_ids}"
         operation_id = f"operation-{len(self.all)}"
         with writing(self.engine) as connection:
-            again = clicks.not_begun(connection, click.ll_storage_id, digest)
+            again = intake.not_begun(connection, click.ll_storage_id, digest)
             if again is None:
-                clicks.record(
+                intake.record(
                     connection,
                     operation_id,
                     click,

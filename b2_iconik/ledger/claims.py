@@ -13,7 +13,7 @@ An asset of an operation is in one of these states:
 Before an operation touches an asset, it leaves to newer operations what they want, and waits for
 older ones that have the asset held, copying, settling or verifying. So a newer one always looks at
 what the older have left behind, and what it does is what lasts. Who may take over what is in
-``rivals``. While an older one has an asset, a newer one sees only whether it can see it at all.
+``precedence``. While an older one has an asset, a newer one sees only whether it can see it at all.
 
 Copies that an operation left behind when it was stopped, or failed, are followed by the next that
 is about the asset; which also looks for those that were asked for without an answer, and takes over
@@ -25,14 +25,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-import leftovers
 from b2_iconik.domain.operation import SOME_TIME, Deletion, Held, Memo, Operation
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_BY_NEWER
-from followed import Followed
-from rivals import Rivals, formats_left
-from tables import TOUCHING, assets, change_assets, operations
-from turn import writing_in_term
+from b2_iconik.ledger import leftovers
+from b2_iconik.ledger.copies import Followed
+from b2_iconik.ledger.precedence import Rivals, formats_left
+from b2_iconik.ledger.tables import TOUCHING, assets, change_assets, operations
+from b2_iconik.ledger.term import writing_in_term
 
 # A request of the killed process may still be on its way through iconik.
 GRACE_MS = 5_000
@@ -46,7 +46,7 @@ class Claims:
     Args:
         engine: SQLAlchemy engine of the ledger's database.
         operation: whose assets they are.
-        term: that of the executor, from ``turn.begin_term``.
+        term: that of the executor, from ``term.begin_term``.
 
     Attributes:
         copies: the copies that were asked for, and the assets that wait for them.

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 from cryptography.fernet import InvalidToken
 
-from cipher import Cipher
+from b2_iconik.ledger.encryption import Cipher
 from tests.makers import a_click
 
 OLD, NEW = "the-old-secret-0123456789", "the-new-secret-0123456789"

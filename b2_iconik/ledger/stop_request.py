@@ -2,7 +2,7 @@
 
 import time
 
-from ledger import Ledger
+from b2_iconik.ledger.operations import Ledger
 
 # Each look is a query, and there is one before each asset.
 INTERVAL = 0.25

@@ -5,9 +5,10 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.errors import Stopped
-from claims import Claims
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.term import begin_term
 from history import History
-from ledger import Ledger
 from tests.makers import (
     a_click,
     a_term,
@@ -17,7 +18,6 @@ from tests.makers import (
     finish,
     found,
 )
-from turn import begin_term
 
 NOW = 1_000_000
 
