@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from b2_iconik.clock import now_ms
+from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.migrations import VERSION
@@ -16,7 +17,6 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import executors, schema
 from b2_iconik.settings import Settings
 from findings import Finding, ok, wrong
-from lock import is_taken
 
 PATIENCE = 5.0
 DATABASE = "database"

@@ -14,9 +14,9 @@ from gunicorn.systemd import sd_notify
 from gunicorn.workers.base import Worker
 
 from b2_iconik import logs, metric_files, settings
+from b2_iconik.dispatch.recorder import look_at_database
 from b2_iconik.errors import SettingsError
 from b2_iconik.version import VERSION
-from recorder import look_at_database
 
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
 

@@ -25,6 +25,9 @@ from werkzeug.wrappers import Response as AnyResponse
 import operations_view as view
 from b2_iconik import logs
 from b2_iconik.clock import now_ms
+from b2_iconik.dispatch.leader_lock import is_taken
+from b2_iconik.dispatch.recorder import Recorder
+from b2_iconik.dispatch.retry import try_again
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.operation import Operation
 from b2_iconik.errors import RecordingError, RetryError
@@ -34,9 +37,6 @@ from b2_iconik.texts import plain
 from contents import Asked, Contents
 from gatekeeper import Refusal, name_of, refusal_of
 from history import STATES, Filters
-from lock import is_taken
-from recorder import Recorder
-from retrying import try_again
 
 log = logging.getLogger(__name__)
 

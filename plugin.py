@@ -13,16 +13,16 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 import metrics
 from b2_iconik import logs
 from b2_iconik import settings as environment
+from b2_iconik.dispatch.leader import Leader
+from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import SECRET_HEADER, Action, parse
 from b2_iconik.errors import ClickError, RecordingError, SettingsError
 from b2_iconik.settings import SHORT_SECRET, Settings
 from b2_iconik.version import VERSION
 from gatekeeper import is_secret
 from job import Shown
-from leader import Leader
 from operations import Operations
 from pages import create_pages
-from recorder import Recorder
 
 log = logging.getLogger(__name__)
 

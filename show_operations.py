@@ -15,6 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from b2_iconik import settings as environment
 from b2_iconik.clock import now_ms
+from b2_iconik.dispatch.recorder import Recorder
+from b2_iconik.dispatch.retry import try_again
 from b2_iconik.errors import PluginError, RetryError, SettingsError
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
@@ -25,8 +27,6 @@ from contents import Contents
 from history import STATES, Filters, History
 from inspecting import Inspection
 from operations_text import asset_in_full, in_full, json_parts, listed
-from recorder import Recorder
-from retrying import try_again
 from watching import Watch
 
 PATIENCE = 5.0

@@ -24,7 +24,7 @@ class Listed:
 
 
 class Library:
-    """All records. Take ``lock`` around whatever must not change half-way."""
+    """All records. Take ``leader_lock`` around whatever must not change half-way."""
 
     def __init__(self, storages: Iterable[Storage]) -> None:
         self.lock = RLock()

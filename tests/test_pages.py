@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 import contents
 import pages
+from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
@@ -29,7 +30,6 @@ from b2_iconik.settings import Settings
 from contents import ASSETS_A_PAGE
 from pages import OPERATIONS_A_PAGE
 from plugin import create_app
-from recorder import Recorder
 from remedies import REMEDIES
 from tests.logged import logged_with
 from tests.makers import B2, LL, a_click, endings, found, half_done

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 import watching
 from b2_iconik import settings as settings_module
+from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
@@ -22,7 +23,6 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from recorder import Recorder
 from show_operations import main
 from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, endings, expanded, found
 from tests.terminal import a_terminal, seen_on

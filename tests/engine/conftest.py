@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.dispatch.leader import Leader
+from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.settings import Settings
-from leader import Leader
-from recorder import Recorder
 from tests.engine.runner import COLLECTION, Runner
 
 
 @pytest.fixture(autouse=True)
 def patient_recorder(monkeypatch: pytest.MonkeyPatch) -> None:
     """No click is refused because this machine is slow: the first one makes all tables."""
-    monkeypatch.setattr("recorder.ANSWER_WITHIN", 60.0)
+    monkeypatch.setattr("b2_iconik.dispatch.recorder.ANSWER_WITHIN", 60.0)
 
 
 @pytest.fixture

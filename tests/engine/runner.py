@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-import leader as leader_module
 from b2_iconik.clock import Step, now_ms
+from b2_iconik.dispatch import leader as leader_module
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.ledger.completion import Endings
 from b2_iconik.ledger.operations import Ledger

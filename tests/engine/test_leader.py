@@ -12,15 +12,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-import leader as leader_module
 from b2_iconik.clock import Step, now_ms
+from b2_iconik.dispatch import leader as leader_module
+from b2_iconik.dispatch.leader import KEEP, Leader, Term
+from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.errors import RetryError, Stopped
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Turn, begin_term, time_kept
 from b2_iconik.settings import Settings
-from leader import KEEP, Leader, Term
-from recorder import Recorder
 from tests.engine.runner import CLICK, Runner, has_ended, is_closed, let_pass, wait_until
 from tests.makers import finish
 
@@ -163,7 +163,7 @@ def test_an_executor_that_fails_starts_again(
         return real(*arguments, **options)
 
     operation_id, _ = recorder.record(CLICK)
-    monkeypatch.setattr("leader.connect", fails_once)
+    monkeypatch.setattr("b2_iconik.dispatch.leader.connect", fails_once)
     start(Runner())
     wait_until(lambda: has_ended(ledger, operation_id))
     assert "the leader failed" in caplog.text

@@ -22,7 +22,7 @@ class Server(Protocol):
 @pytest.fixture(autouse=True)
 def patient_recorder(monkeypatch: pytest.MonkeyPatch) -> None:
     """No click is refused because this machine is slow: the first one makes all tables."""
-    monkeypatch.setattr("recorder.ANSWER_WITHIN", 60.0)
+    monkeypatch.setattr("b2_iconik.dispatch.recorder.ANSWER_WITHIN", 60.0)
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import check_database
+from b2_iconik.dispatch.leader import Leader
+from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.settings import Settings
-from leader import Leader
-from recorder import Recorder
 from tests.postgres.test_postgres import ASSET, end_at_once, wait_until
 
 

@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-import recorder as recorder_module
+from b2_iconik.dispatch import recorder as recorder_module
+from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.errors import RecordingError
 from b2_iconik.ledger.database import (
     POSTGRES_WRITING,
@@ -21,7 +22,6 @@ from b2_iconik.ledger.database import (
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.settings import Settings
 from plugin import create_app
-from recorder import Recorder
 from tests.postgres.relay import Relay
 from tests.postgres.test_postgres import CLICK
 

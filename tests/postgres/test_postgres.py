@@ -8,6 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.clock import Step, now_ms
+from b2_iconik.dispatch.leader import Leader
+from b2_iconik.dispatch.leader_lock import POSTGRES_EXECUTOR, is_taken, only_one
+from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.errors import Stopped
 from b2_iconik.ledger.completion import Endings
@@ -16,9 +19,6 @@ from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Turn, begin_term, keep_time, time_kept
 from b2_iconik.settings import Settings
-from leader import Leader
-from lock import POSTGRES_EXECUTOR, is_taken, only_one
-from recorder import Recorder
 
 SECONDS = 120.0
 ASSET = "11111111-1111-4111-8111-111111111111"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.dispatch.leader_lock import POSTGRES_EXECUTOR
 from b2_iconik.ledger.database import connect
-from lock import POSTGRES_EXECUTOR
 from simulator.harness import Service, Simulator, stop_all, wait_for
 from tests.postgres.conftest import Server
 from tests.system.media import asset, files, unproven_deletions

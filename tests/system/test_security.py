@@ -23,14 +23,14 @@ import requests
 from responses import RequestsMock
 
 import plugin
+from b2_iconik.dispatch.leader_lock import only_one
+from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.database import connect, writing
 from b2_iconik.settings import Settings
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport
-from lock import only_one
-from recorder import Recorder
 from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from tests.fake_iconik import NoPacer
 from tests.makers import FOR_EVER

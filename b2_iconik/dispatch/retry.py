@@ -6,13 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation, Retry, kind_and_id
 from b2_iconik.errors import RetryError
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import opposites
 from b2_iconik.ledger.tables import LET_GO, assets
-from recorder import Recorder
 
 # What came to nothing, and may come to something the next time.
 WORTH_TRYING = frozenset({"kept", "failed"})

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from deadline import Deadline
+from b2_iconik.dispatch.deadline import Deadline
 
 SECONDS = 120.0
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.dispatch.recorder import LastLook, Recorder
+from b2_iconik.dispatch.retry import try_again
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation, Retry
 from b2_iconik.domain.outcomes import Outcome
@@ -18,8 +20,6 @@ from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.settings import Settings
-from recorder import LastLook, Recorder
-from retrying import try_again
 from tests.makers import ASSET, a_click, a_ledger, endings
 
 pytestmark = pytest.mark.usefixtures("opened_later")

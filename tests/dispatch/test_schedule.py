@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from schedule import Schedule
+from b2_iconik.dispatch.schedule import Schedule
 from simulator.harness import wait_for
 
 SECONDS = 60.0

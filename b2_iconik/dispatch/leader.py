@@ -16,6 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from b2_iconik import logs
 from b2_iconik.clock import Clock, Step, now_ms
+from b2_iconik.dispatch.leader_lock import only_one
+from b2_iconik.dispatch.recorder import brief
+from b2_iconik.dispatch.schedule import Schedule
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.reasons import FAULT, UNREADABLE, Reason
@@ -26,9 +29,6 @@ from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Turn, begin_term, keep_time, time_kept
 from b2_iconik.settings import Settings
-from lock import only_one
-from recorder import brief
-from schedule import Schedule
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,8 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
 from b2_iconik.clock import now_ms
+from b2_iconik.dispatch.deadline import Deadline
+from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Retry
 from b2_iconik.errors import RecordingError, RetryError, SettingsError
@@ -25,8 +27,6 @@ from b2_iconik.ledger.database import check_pages, connect, writing
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.settings import Settings
-from deadline import Deadline
-from lock import is_taken
 
 log = logging.getLogger(__name__)
 
