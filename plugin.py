@@ -17,11 +17,11 @@ from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import SECRET_HEADER, Action, parse
 from b2_iconik.errors import ClickError, RecordingError, SettingsError
+from b2_iconik.operation.job import Shown
+from b2_iconik.operation.run import Operations
 from b2_iconik.settings import SHORT_SECRET, Settings
 from b2_iconik.version import VERSION
 from gatekeeper import is_secret
-from job import Shown
-from operations import Operations
 from pages import create_pages
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-import deletion
 from b2_iconik.clock import Step
 from b2_iconik.domain.click import Action, CustomAction
 from b2_iconik.domain.custody import Safe
@@ -23,17 +22,18 @@ from b2_iconik.ledger.database import connect, writing
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import assets, executors
 from b2_iconik.ledger.term import begin_term
+from b2_iconik.operation import deletion
+from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.proving import Removal
+from b2_iconik.operation.remove import look_to_remove, note_purge
+from b2_iconik.operation.snapshot import Look, Patience
+from b2_iconik.operation.storages import Checked
 from bucket.confirm import Confirmation
-from deletion import Ways
 from iconik import Iconik
 from iconik_http.errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from iconik_http.paging import Map
 from iconik_http.reading import Reading
 from iconik_http.records import ACTIVE, DELETED, File, FileSet, Format, Job, Listed, Storage
-from proving import Removal
-from remove import look_to_remove, note_purge
-from sight import Look, Patience
-from storages import Checked
 
 LL = "storage-ll"
 B2 = "storage-b2"

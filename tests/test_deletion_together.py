@@ -3,8 +3,8 @@
 import pytest
 
 from b2_iconik.domain.operation import Held, Memo
-from deletion import Marked
-from sight import Look
+from b2_iconik.operation.deletion import Marked
+from b2_iconik.operation.snapshot import Look
 
 
 def an_asset(name: str, file_sets: int) -> tuple[Held, Look]:
@@ -34,7 +34,7 @@ def test_what_is_left_is_told_once() -> None:
 
 def test_what_waits_for_others_that_do_not_come_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr("deletion.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("b2_iconik.operation.deletion.time.monotonic", lambda: now[0])
     marked, only = Marked(100, 2.0), an_asset("a", 1)
     marked.add(*only)
     now[0] += 1.5
@@ -46,7 +46,7 @@ def test_what_waits_for_others_that_do_not_come_is_overdue(monkeypatch: pytest.M
 
 def test_none_waits_for_long_where_others_come_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr("deletion.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("b2_iconik.operation.deletion.time.monotonic", lambda: now[0])
     marked, first, second = Marked(100, 2.0), an_asset("a", 1), an_asset("b", 1)
     assert marked.add(*first) == []
     now[0] += 2.5

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-import job
 from b2_iconik.clock import Step
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.ledger.term import Turn
+from b2_iconik.operation import job
+from b2_iconik.operation.job import Shown
 from b2_iconik.settings import Settings
 from iconik_http.errors import (
     IconikRefused,
@@ -21,7 +22,6 @@ from iconik_http.errors import (
     TokenRejected,
 )
 from iconik_http.transport import open_session
-from job import Shown
 from tests.fake_iconik import NoPacer
 from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, endings, found
 
@@ -123,7 +123,7 @@ def test_after_a_while_the_role_is_tried_again(
     bench.show()()
     bench.iconik.problems.clear()
     bench.click(CLICK)
-    monkeypatch.setattr("job.LISTING_LAG", 0.0)
+    monkeypatch.setattr("b2_iconik.operation.job.LISTING_LAG", 0.0)
     bench.show()()
     assert bench.statuses == ["STARTED"]
 

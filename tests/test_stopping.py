@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-import looking
-import operations
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Memo, Operation
 from b2_iconik.domain.outcomes import Outcome, report
@@ -22,13 +20,15 @@ from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.stop_request import StopRequest
 from b2_iconik.ledger.term import Turn, begin_term
+from b2_iconik.operation import batches, run
+from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.run import Run
+from b2_iconik.operation.verification import Verification
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import WorkerPool
 from bucket.confirm import Bucket
-from deletion import Ways
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import Job
-from operations import Run
 from tests.makers import (
     ASSET,
     B2,
@@ -48,7 +48,6 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
-from verification import Verification
 
 NOW = 1_000_000
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
@@ -95,10 +94,10 @@ def run(
     ) -> dict[str, Any]:
         waits = Waits(at_wait)
         time = SimpleNamespace(monotonic=waits.monotonic)
-        monkeypatch.setattr(operations, "time", time)
+        monkeypatch.setattr(run, "time", time)
         turn = Turn(engine, a_term(engine), waits)
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
-        pool = WorkerPool(looking.CONNECTIONS).share()
+        pool = WorkerPool(batches.CONNECTIONS).share()
         bucket = Bucket(settings)
         run = Run(operation.id, click, turn, iconik, settings, Ways(), bucket, pool)
         waits.bring_to_end(run.step)
@@ -477,7 +476,7 @@ def test_assets_are_no_longer_looked_at(
     counts = told["counts"]
     assert told["result"] == "stopped"
     # The first two batches were begun by then.
-    assert 1 <= counts["removed"] <= 3 * looking.FIRST_BATCH
+    assert 1 <= counts["removed"] <= 3 * batches.FIRST_BATCH
     assert counts["removed"] + counts["undone"] == 100
     # Each deletion that was begun was brought to its end.
     assert len(iconik.called("purge_file_set")) == len(iconik.called("delete_file_set"))
@@ -491,7 +490,7 @@ def test_assets_that_were_begun_but_not_looked_at_are_let_go_of(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # One after the other, so that the rest of the batch is still to be looked at.
-    monkeypatch.setattr(looking, "CONNECTIONS", 1)
+    monkeypatch.setattr(batches, "CONNECTIONS", 1)
     click = a_click("remove", asset_ids=("a1", "a2", "a3"))
     for asset_id in click.asset_ids:
         iconik.has(on_b2(), on_ll(file_set_id=f"ll-{asset_id}"), asset_id=asset_id)
@@ -540,7 +539,7 @@ def test_a_long_wait_ends_soon(
     run: Callable[..., dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(operations, "FIRST_WAIT", 30.0)
+    monkeypatch.setattr(run, "FIRST_WAIT", 30.0)
     iconik.has(on_b2())
     iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
     waited: list[int] = []

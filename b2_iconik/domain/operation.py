@@ -228,7 +228,7 @@ class Held:
 
 
 def read_operation(row: sa.Row[Any]) -> Operation:
-    """A row of ``operations`` as a value."""
+    """A row of ``run`` as a value."""
     return Operation(
         number=row.number,
         id=row.id,

@@ -167,7 +167,7 @@ titles = sa.Table(
     sa.Column("number", _number, primary_key=True, autoincrement=False),
     sa.Column("title", Shown, nullable=False),
 )
-# What has come of all operations that ever ended; those of ``operations`` are forgotten one day.
+# What has come of all operations that ever ended; those of ``run`` are forgotten one day.
 tallies = sa.Table(
     "plugin_tallies",
     metadata,

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-import audit
 from b2_iconik import logs
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import Deletion, Held, Memo, Retry
 from b2_iconik.logs import OURS
+from b2_iconik.operation import audit
 from iconik_http.tokens import Tokens
 
 PROOF = Safe("set-1", "set-2", by_checksum=True, size=18_000)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from job import BY, INTERVAL
+from b2_iconik.operation.job import BY, INTERVAL
 from simulator.harness import wait_for
 from tests.system.desk import CLIP, EDITED, JOBS, PATIENCE, Desk
 

@@ -6,9 +6,9 @@ from b2_iconik.domain.custody import presence, wanted_formats
 from b2_iconik.domain.operation import Held
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import COPY_TO_LUCIDLINK_ENDED, NO_SOURCE, Reason
+from b2_iconik.operation.snapshot import Look, Patience, Sight, see, vanished
 from iconik import Iconik
 from iconik_http.records import Format, Listed
-from sight import Look, Patience, Sight, see, vanished
 
 
 def look_to_add(iconik: Iconik, held: Held, ll_storage_id: str, patience: Patience) -> Look:

@@ -7,7 +7,7 @@ import pytest
 from b2_iconik.domain.operation import Memo
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import Reason
-from job_texts import (
+from b2_iconik.operation.job_texts import (
     LONGEST_MESSAGE,
     LONGEST_NAME,
     MOST_TIED,

@@ -9,13 +9,13 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from b2_iconik.errors import OperationFailed
 from b2_iconik.ledger.claims import Claims
+from b2_iconik.operation.remove import look_to_remove
+from b2_iconik.operation.snapshot import Look, Patience
+from b2_iconik.operation.storages import Checked
 from bucket.confirm import Confirmation
 from iconik_http import reading
 from iconik_http.errors import IconikError, IconikUnavailable, NotPermitted, TokenRejected, TooLate
 from iconik_http.records import FileSet
-from remove import look_to_remove
-from sight import Look, Patience
-from storages import Checked
 from tests.makers import (
     ASSET,
     LL,

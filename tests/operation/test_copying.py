@@ -13,7 +13,7 @@ from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
-from copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow, take_up
+from b2_iconik.operation.copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow, take_up
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, endings, expanded

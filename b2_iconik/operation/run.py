@@ -12,8 +12,6 @@ from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
-import copying
-from add import hint
 from b2_iconik.clock import Step, now_ms
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
@@ -27,19 +25,21 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.stop_request import StopRequest
 from b2_iconik.ledger.term import Turn
 from b2_iconik.meters import MeasuredSession
+from b2_iconik.operation import copying
+from b2_iconik.operation.add import hint
+from b2_iconik.operation.batches import CONNECTIONS, Looks, Means
+from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.interrupted import give_back_left
+from b2_iconik.operation.selection import Selection
+from b2_iconik.operation.storages import Preflight
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import Share, WorkerPool
 from bucket.confirm import Bucket
-from deletion import Ways
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
 from iconik_http.pacing import Pacer
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport, open_session
-from interrupted import give_back_left
-from looking import CONNECTIONS, Looks, Means
-from selection import Selection
-from storages import Preflight
 
 log = logging.getLogger(__name__)
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-import deletion
 from b2_iconik.domain import reasons
 from b2_iconik.domain.custody import Safe, Unproven, Verdict, judge, wanted_formats
 from b2_iconik.domain.operation import Held
 from b2_iconik.domain.outcomes import Outcome, proof_of
 from b2_iconik.domain.shared_paths import unlisted
-from deletion import Done
+from b2_iconik.operation import deletion
+from b2_iconik.operation.deletion import Done
+from b2_iconik.operation.interrupted import accept, restore, resume, tell_failures
+from b2_iconik.operation.proving import Proven, Removal, note, prove
+from b2_iconik.operation.snapshot import Look, Patience, Sight, vanished
 from iconik import Iconik
 from iconik_http.records import DELETED
-from interrupted import accept, restore, resume, tell_failures
-from proving import Proven, Removal, note, prove
-from sight import Look, Patience, Sight, vanished
 
 
 def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:

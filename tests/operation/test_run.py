@@ -12,8 +12,6 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-import looking
-import operations
 from b2_iconik.clock import Clock
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Memo
@@ -24,10 +22,14 @@ from b2_iconik.ledger import stop_request
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.precedence import formats_left
 from b2_iconik.ledger.term import Turn, begin_term
+from b2_iconik.operation import batches, run
+from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.run import Operations, Run
+from b2_iconik.operation.snapshot import Sight, see
+from b2_iconik.operation.verification import Verification
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import WorkerPool
 from bucket.confirm import Bucket
-from deletion import Ways
 from iconik_http import reading
 from iconik_http.errors import (
     IconikError,
@@ -40,8 +42,6 @@ from iconik_http.errors import (
 )
 from iconik_http.paging import Map
 from iconik_http.records import Format, Job, Listed, Storage
-from operations import Operations, Run
-from sight import Sight, see
 from simulator.harness import wait_for
 from tests.makers import (
     ASSET,
@@ -59,7 +59,6 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
-from verification import Verification
 
 BOUND = 60.0
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
@@ -105,14 +104,14 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     # Each wait is one wait, and what was asked a moment ago is seen.
-    monkeypatch.setattr(operations, "STOP_INTERVAL", 3600.0)
+    monkeypatch.setattr(run, "STOP_INTERVAL", 3600.0)
     monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
     # Nobody waits for an index.
     monkeypatch.setattr(Verification, "first_due_ms", lambda _: 0)
     with a_database(tmp_path) as engine:
         bench = Bench(engine)
         time = SimpleNamespace(monotonic=lambda: bench.stopping.monotonic())
-        monkeypatch.setattr(operations, "time", time)
+        monkeypatch.setattr(run, "time", time)
         yield bench
 
 
@@ -188,7 +187,7 @@ def test_waits_grow_while_nothing_moves_and_begin_anew_when_something_does(bench
     bench.stopping.at_wait = finish
     bench.do(ADD)
     assert bench.stopping.waits == sorted(bench.stopping.waits)
-    assert bench.stopping.waits[-1] == operations.LONGEST_WAIT
+    assert bench.stopping.waits[-1] == run.LONGEST_WAIT
 
 
 def test_a_file_that_is_being_written_is_looked_at_again_until_its_time_is_over(
@@ -309,8 +308,8 @@ def of_two_assets(bench: Bench) -> CustomAction:
 def test_what_is_marked_does_not_wait_for_a_slow_look_at_another(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looking, "PURGED_AFTER", 0.05)
-    monkeypatch.setattr(looking, "PURGE_INTERVAL", 0.02)
+    monkeypatch.setattr(batches, "PURGED_AFTER", 0.05)
+    monkeypatch.setattr(batches, "PURGE_INTERVAL", 0.02)
     purged_first: list[bool] = []
 
     def see_slowly(iconik: FakeIconik, asset_id: str, **options: Any) -> Sight | None:
@@ -319,7 +318,7 @@ def test_what_is_marked_does_not_wait_for_a_slow_look_at_another(
             purged_first.append(True)
         return see(iconik, asset_id, **options)
 
-    monkeypatch.setattr("proving.see", see_slowly)
+    monkeypatch.setattr("b2_iconik.operation.proving.see", see_slowly)
     assert bench.do(of_two_assets(bench))["counts"]["removed"] == 2
     assert purged_first
 
@@ -338,7 +337,7 @@ def test_what_was_read_too_long_ago_is_read_again_before_it_is_deleted(
         seen.append(replace(found, until=found.until if seen else reading.now()))
         return seen[-1]
 
-    monkeypatch.setattr("proving.see", see_slowly)
+    monkeypatch.setattr("b2_iconik.operation.proving.see", see_slowly)
     bench.iconik.has(on_b2(), on_ll())
     bench.iconik.known_statuses[ASSET] = {on_ll().file_set_id: "ACTIVE"}
     assert bench.do(a_click("remove", asset_ids=(ASSET,)))["counts"]["removed"] == 1
@@ -349,7 +348,7 @@ def test_what_was_read_too_long_ago_is_read_again_before_it_is_deleted(
 def test_one_that_was_read_too_long_ago_holds_up_no_other(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looking, "CONNECTIONS", 1)
+    monkeypatch.setattr(batches, "CONNECTIONS", 1)
     click = of_two_assets(bench)
     bench.iconik.known_statuses["a1"] = {"ll-a1": "ACTIVE"}
     seen: list[str] = []
@@ -361,7 +360,7 @@ def test_one_that_was_read_too_long_ago_holds_up_no_other(
         seen.append(asset_id)
         return replace(found, until=reading.now() if is_first else found.until)
 
-    monkeypatch.setattr("proving.see", see_slowly)
+    monkeypatch.setattr("b2_iconik.operation.proving.see", see_slowly)
     assert bench.do(click)["counts"]["removed"] == 2
     # Before it is seen whether iconik is away, which is asked once all of a batch were looked at.
     calls = bench.iconik.calls
@@ -468,7 +467,7 @@ def test_the_others_of_a_batch_do_not_find_out_for_themselves_that_iconik_is_awa
     bench.stopping.at_wait = lambda _: bench.iconik.problems.clear()
     assert bench.do(click)["counts"]["there"] == 50
     asked_in_vain = len(bench.iconik.called("formats")) - 50
-    assert asked_in_vain <= looking.CONNECTIONS
+    assert asked_in_vain <= batches.CONNECTIONS
 
 
 def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
@@ -510,9 +509,9 @@ def test_an_asset_whose_list_of_files_stays_incomplete_is_given_up_soon(
     bench.iconik.problems["files"] = Incomplete("list the files", lack)
     told = bench.do(a_click("remove", asset_ids=(ASSET,)))
     assert [each["reason"] for each in told["problems"]] == [
-        f"could not list the files: {lack}, {looking.MOST_INCOMPLETE} times over"
+        f"could not list the files: {lack}, {batches.MOST_INCOMPLETE} times over"
     ]
-    assert len(bench.iconik.called("files")) == looking.MOST_INCOMPLETE
+    assert len(bench.iconik.called("files")) == batches.MOST_INCOMPLETE
 
 
 def never_lists(bench: Bench, broken: str) -> None:
@@ -919,8 +918,8 @@ def test_a_restoration_without_an_answer_is_tried_again_for_each_asset(bench: Be
 def test_while_deletions_are_verified_no_second_verification_begins(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looking, "FIRST_BATCH", 1)
-    monkeypatch.setattr(looking, "LARGEST_BATCH", {"remove": 1})
+    monkeypatch.setattr(batches, "FIRST_BATCH", 1)
+    monkeypatch.setattr(batches, "LARGEST_BATCH", {"remove": 1})
     go_on, began = threading.Event(), list[int]()
     verify = Verification.run
 
@@ -954,7 +953,7 @@ def test_while_deletions_are_verified_no_second_verification_begins(
 
 def tidy(bench: Bench, monkeypatch: pytest.MonkeyPatch, *, has_token: bool = True) -> None:
     """See to what operations left that have ended, as the leader does now and then."""
-    monkeypatch.setattr(operations, "Iconik", lambda transport: bench.iconik)
+    monkeypatch.setattr(run, "Iconik", lambda transport: bench.iconik)
     Operations(replace(bench.settings, iconik_token="a-token" if has_token else None)).tidy(
         bench.turn()
     )
@@ -1021,7 +1020,7 @@ def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: B
 
     bench.stopping.at_wait = let_go
     assert bench.do(REMOVE)["counts"]["removed"] == 1
-    assert max(bench.stopping.waits) <= operations.LET_GO_INTERVAL
+    assert max(bench.stopping.waits) <= run.LET_GO_INTERVAL
 
 
 def held_by_an_older_one(bench: Bench) -> Callable[[], None]:
@@ -1158,7 +1157,7 @@ def test_only_some_problems_are_logged_one_by_one(
     for asset_id in assets:
         bench.iconik.has(on_ll(size=7), on_b2(size=8), asset_id=asset_id)
     bench.do(a_click("remove", asset_ids=assets))
-    assert caplog.text.count("kept asset-") == operations.PROBLEMS_LOGGED
+    assert caplog.text.count("kept asset-") == run.PROBLEMS_LOGGED
     assert "… and 5 more: see the report" in caplog.text
 
 
@@ -1312,7 +1311,7 @@ def test_each_request_minds_the_turn(bench: Bench, monkeypatch: pytest.MonkeyPat
     def make(*arguments: Any, session: object) -> None:
         raise Made(*arguments)
 
-    monkeypatch.setattr(operations, "Transport", make)
+    monkeypatch.setattr(run, "Transport", make)
     turn = bench.turn()
     with pytest.raises(Made) as made:
         Operations(bench.settings)(bench.click(ADD), ADD, turn)

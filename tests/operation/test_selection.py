@@ -8,6 +8,7 @@ import pytest
 
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.errors import Stopped
+from b2_iconik.operation.selection import FEW, MOST_FAILURES, MOST_INCOMPLETE, Selection
 from b2_iconik.worker_pool import WorkerPool
 from iconik_http.errors import (
     IconikRefused,
@@ -19,7 +20,6 @@ from iconik_http.errors import (
 )
 from iconik_http.paging import Map
 from iconik_http.records import Listed
-from selection import FEW, MOST_FAILURES, MOST_INCOMPLETE, Selection
 from tests.makers import FakeIconik, a_click
 
 
@@ -140,7 +140,7 @@ def test_what_is_kept_of_an_asset_is_not_lost_to_a_segment_of_it(iconik: FakeIco
 def test_a_search_that_may_have_more_results_than_iconik_lists_is_told(
     iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("selection.SEARCH_WINDOW", 2)
+    monkeypatch.setattr("b2_iconik.operation.selection.SEARCH_WINDOW", 2)
     iconik.contents = {"s1": [("assets", "a1"), ("assets", "a2")]}
     assets, gone = found(iconik, saved_search_ids=("s1",))
     assert assets == ["a1", "a2"]

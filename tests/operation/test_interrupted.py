@@ -11,6 +11,9 @@ from b2_iconik.domain.operation import Deletion, Held, Memo
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Reason
 from b2_iconik.ledger.claims import Claims
+from b2_iconik.operation.interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
+from b2_iconik.operation.remove import look_to_remove
+from b2_iconik.operation.snapshot import Look, Patience
 from bucket.confirm import Confirmation
 from iconik_http.errors import (
     IconikError,
@@ -21,9 +24,6 @@ from iconik_http.errors import (
     TokenRejected,
 )
 from iconik_http.records import File, Format
-from interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
-from remove import look_to_remove
-from sight import Look, Patience
 from tests.makers import (
     ASSET,
     B2,

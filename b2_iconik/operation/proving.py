@@ -12,13 +12,13 @@ from b2_iconik.domain.operation import Deletion
 from b2_iconik.domain.reasons import ANOTHER_TWIN, NO_LONGER_HERE, NOT_NOTED
 from b2_iconik.domain.shared_paths import guard_shared_paths
 from b2_iconik.ledger.claims import Claims
+from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.snapshot import Sight, see
+from b2_iconik.operation.storages import Checked
 from bucket.confirm import Confirmation
-from deletion import Ways
 from iconik import Iconik
 from iconik_http import reading
 from iconik_http.records import ACTIVE
-from sight import Sight, see
-from storages import Checked
 
 # The bucket answers at once what it has answered before; in seconds.
 QUICK = 0.5

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from add import hint, look_to_add
 from b2_iconik.domain.operation import Held, Memo
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
+from b2_iconik.operation.add import hint, look_to_add
+from b2_iconik.operation.snapshot import Look, Patience
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import File, Format, Listed
-from sight import Look, Patience
 from tests.makers import ASSET, LL, ORIGINAL, FakeIconik, a_click, a_format, on_b2, on_ll
 
 NOW = 1_000_000

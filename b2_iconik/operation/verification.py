@@ -12,12 +12,17 @@ from b2_iconik.clock import Clock
 from b2_iconik.domain.operation import Held
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger.claims import Claims
-from deletion import Ways
+from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.interrupted import (
+    CARRIED_OUT_AFTER_MS,
+    tell_failures,
+    unverified,
+    verified,
+)
+from b2_iconik.operation.snapshot import Look
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
 from iconik_http.records import DELETED, Listed
-from interrupted import CARRIED_OUT_AFTER_MS, tell_failures, unverified, verified
-from sight import Look
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-import copying
-import deletion
-from add import look_to_add
 from b2_iconik import logs
 from b2_iconik.clock import Clock
 from b2_iconik.domain.click import CustomAction
@@ -21,19 +18,21 @@ from b2_iconik.domain.operation import Held
 from b2_iconik.domain.outcomes import Outcome, given_up
 from b2_iconik.domain.reasons import EARLIER, Reason, reason_of
 from b2_iconik.ledger.claims import Claims
+from b2_iconik.operation import copying, deletion
+from b2_iconik.operation.add import look_to_add
+from b2_iconik.operation.deletion import Marked, Ways
+from b2_iconik.operation.interrupted import give_back
+from b2_iconik.operation.proving import Removal
+from b2_iconik.operation.remove import look_to_remove, note_purge
+from b2_iconik.operation.snapshot import Look, Patience, see, vanished
+from b2_iconik.operation.storages import Checked
+from b2_iconik.operation.verification import FEW, MOST, Verification
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import Share
 from bucket.confirm import Bucket, Confirmation
-from deletion import Marked, Ways
 from iconik import MOST_COPIES_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from iconik_http.records import File
-from interrupted import give_back
-from proving import Removal
-from remove import look_to_remove, note_purge
-from sight import Look, Patience, see, vanished
-from storages import Checked
-from verification import FEW, MOST, Verification
 
 log = logging.getLogger(__name__)
 

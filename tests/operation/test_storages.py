@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-import storages
+from b2_iconik.operation import storages
+from b2_iconik.operation.storages import HOLDS, RENEWED_AFTER, Preflight, check
 from iconik_http import reading
 from iconik_http.errors import (
     IconikError,
@@ -15,7 +16,6 @@ from iconik_http.errors import (
     TokenRejected,
 )
 from iconik_http.records import FileSet
-from storages import HOLDS, RENEWED_AFTER, Preflight, check
 from tests.makers import B2, LL, FakeIconik, a_click
 
 REMOVE = a_click("remove")

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-import job as job_module
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.operation import job as job_module
+from b2_iconik.operation.job import BY, OperationJob
 from history import History
 from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik_http.records import Job
-from job import BY, OperationJob
 from tests.makers import FakeIconik, a_click, a_ledger, a_term, clicked, endings, found
 
 pytestmark = pytest.mark.usefixtures("opened_later")
@@ -248,7 +248,7 @@ def test_a_job_that_is_not_listed_yet_is_waited_for_before_another_is_made(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr("job.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("b2_iconik.operation.job.time.monotonic", lambda: now[0])
     desk.iconik.problems["create_job"] = AWAY
     job = desk.job()
     with pytest.raises(IconikUnavailable):

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from b2_iconik.domain.operation import Held
 from b2_iconik.domain.reasons import Reason, reason_of
+from b2_iconik.operation.snapshot import Look
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
-from sight import Look
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,9 @@ from b2_iconik.domain.operation import Deletion, Held, Memo
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import ACCEPTED, Reason
 from b2_iconik.ledger.claims import Claims
-from deletion import Ways
+from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.interrupted import CARRIED_OUT_AFTER_MS
+from b2_iconik.operation.verification import FEW, FIRST_DUE_MS, MOST_FAILURES, Verification
 from iconik_http.errors import (
     IconikError,
     IconikRefused,
@@ -19,7 +21,6 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from interrupted import CARRIED_OUT_AFTER_MS
 from tests.makers import (
     FakeIconik,
     a_click,
@@ -29,7 +30,6 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
-from verification import FEW, FIRST_DUE_MS, MOST_FAILURES, Verification
 
 NOW = 1_000_000
 MANY = FEW + 2

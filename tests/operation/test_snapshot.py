@@ -6,9 +6,9 @@ import pytest
 
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
+from b2_iconik.operation.snapshot import Look, Patience, Sight, see, vanished
 from iconik_http import reading
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound
-from sight import Look, Patience, Sight, see, vanished
 from tests.makers import ASSET, ORIGINAL, FakeIconik, a_format, on_b2, on_ll
 
 LL_SET = on_ll().file_set_id

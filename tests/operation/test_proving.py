@@ -7,11 +7,11 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.custody import Safe, Verdict, judge
 from b2_iconik.ledger.claims import Claims
+from b2_iconik.operation.proving import MOST_READINGS, Proven, prove
+from b2_iconik.operation.snapshot import Sight
 from bucket.confirm import Confirmation
 from iconik_http import reading
 from iconik_http.errors import IconikUnavailable
-from proving import MOST_READINGS, Proven, prove
-from sight import Sight
 from tests.makers import (
     ASSET,
     B2,

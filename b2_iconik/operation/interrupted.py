@@ -6,19 +6,18 @@ iconik empties its delete queue by itself after a day, so a mark that nobody res
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-import audit
-import deletion
 from b2_iconik.domain import reasons
 from b2_iconik.domain.custody import Unproven, Verdict
 from b2_iconik.domain.operation import Deletion, Held
 from b2_iconik.domain.outcomes import Outcome, proof_of
 from b2_iconik.domain.reasons import Reason, joined
 from b2_iconik.ledger.leftovers import Left, Leftovers
+from b2_iconik.operation import audit, deletion
+from b2_iconik.operation.proving import Removal, judge_again, note, prove, standing_in
+from b2_iconik.operation.snapshot import Look, Sight, vanished
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
 from iconik_http.records import ACTIVE, DELETED
-from proving import Removal, judge_again, note, prove, standing_in
-from sight import Look, Sight, vanished
 
 # So long after iconik has accepted a deletion it may take to carry it out, in milliseconds.
 CARRIED_OUT_AFTER_MS = 60_000

@@ -9,13 +9,13 @@ import time
 
 import requests
 
-import job_texts
 from b2_iconik.clock import Step, now_ms
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Turn
+from b2_iconik.operation import job_texts
 from b2_iconik.settings import Settings
 from iconik import Iconik
 from iconik_http.errors import (

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from b2_iconik.domain.reasons import Reason
-from deletion import Done, Ways, delete, purge
+from b2_iconik.operation.deletion import Done, Ways, delete, purge
 from iconik_http.errors import (
     IconikError,
     IconikRefused,
