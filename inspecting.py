@@ -5,13 +5,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-import operations_view as view
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import TROUBLE
 from b2_iconik.domain.reasons import Cause
 from b2_iconik.ledger.tables import LET_GO
-from contents import Contents
-from reported import Asset, Reported
+from b2_iconik.report import view
+from b2_iconik.report.contents import Contents
+from b2_iconik.report.reported import Asset, Reported
 
 Row = dict[str, Any]
 
@@ -26,7 +26,7 @@ class Inspection:
         engine: SQLAlchemy engine of the ledger's database.
 
     A row is about one format of an asset, or a collection that could not be opened; it has the
-    columns of ``operations_view.COLUMNS``.
+    columns of ``view.COLUMNS``.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
     """

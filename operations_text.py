@@ -6,7 +6,7 @@ from typing import Any
 
 from b2_iconik.domain.click import TITLES
 from b2_iconik.domain.outcomes import in_words, proofs_in_words
-from operations_view import bar, in_short, in_time
+from b2_iconik.report.view import bar, in_short, in_time
 
 BAR = 24
 # A shorter one tells nothing.
@@ -17,7 +17,7 @@ def line(told: Mapping[str, Any]) -> str:
     """An operation on one line.
 
     Args:
-        told: from ``operations_view.summary``.
+        told: from ``view.summary``.
     """
     return (
         f"{told['operation_id']}  {told['recorded']}  {told['result']:<22}  {told['title']}  "

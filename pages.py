@@ -22,7 +22,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-import operations_view as view
 from b2_iconik import logs
 from b2_iconik.clock import now_ms
 from b2_iconik.dispatch.leader_lock import is_taken
@@ -32,11 +31,12 @@ from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.operation import Operation
 from b2_iconik.errors import RecordingError, RetryError
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.report import view
+from b2_iconik.report.contents import Asked, Contents
+from b2_iconik.report.history import STATES, Filters
 from b2_iconik.settings import Settings
 from b2_iconik.texts import plain
-from contents import Asked, Contents
 from gatekeeper import Refusal, name_of, refusal_of
-from history import STATES, Filters
 
 log = logging.getLogger(__name__)
 

@@ -20,11 +20,11 @@ from b2_iconik.dispatch.retry import try_again
 from b2_iconik.errors import PluginError, RetryError, SettingsError
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.report.contents import Contents
+from b2_iconik.report.history import STATES, Filters, History
 from b2_iconik.settings import Settings
 from b2_iconik.texts import plain
 from b2_iconik.version import VERSION
-from contents import Contents
-from history import STATES, Filters, History
 from inspecting import Inspection
 from operations_text import asset_in_full, in_full, json_parts, listed
 from watching import Watch

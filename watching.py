@@ -7,8 +7,8 @@ from time import sleep
 from typing import Any, TextIO
 
 from b2_iconik.domain.operation import Operation
-from contents import Contents
-from history import Filters
+from b2_iconik.report.contents import Contents
+from b2_iconik.report.history import Filters
 from operations_text import bar_line, line
 
 INTERVAL = 1.0

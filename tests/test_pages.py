@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-import contents
 import pages
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.operation import Operation
@@ -26,11 +25,12 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
+from b2_iconik.report import contents
+from b2_iconik.report.advice import REMEDIES
+from b2_iconik.report.contents import ASSETS_A_PAGE
 from b2_iconik.settings import Settings
-from contents import ASSETS_A_PAGE
 from pages import OPERATIONS_A_PAGE
 from plugin import create_app
-from remedies import REMEDIES
 from tests.logged import logged_with
 from tests.makers import B2, LL, a_click, endings, found, half_done
 

@@ -8,7 +8,7 @@ from b2_iconik.errors import Stopped
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
-from history import History
+from b2_iconik.report.history import History
 from tests.makers import (
     a_click,
     a_term,

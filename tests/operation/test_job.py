@@ -12,7 +12,7 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.operation import job as job_module
 from b2_iconik.operation.job import BY, OperationJob
-from history import History
+from b2_iconik.report.history import History
 from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from tests.makers import FakeIconik, a_click, a_ledger, a_term, clicked, endings, found

@@ -11,8 +11,8 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from history import Filters, History
-from reported import Reported
+from b2_iconik.report.history import Filters, History
+from b2_iconik.report.reported import Reported
 from tests.makers import a_click, a_ledger, a_term, endings, expanded, found, half_done
 
 NOW = 1_000_000

@@ -4,7 +4,7 @@ import pytest
 
 from b2_iconik.domain.outcomes import COUNTED
 from b2_iconik.domain.reasons import Cause
-from remedies import REMEDIES, USUAL, what_to_do
+from b2_iconik.report.advice import REMEDIES, USUAL, what_to_do
 
 NOTHING_TO_DO = {Cause.NEWER_CLICK, Cause.UNVERIFIED, Cause.WAS_MISSING}
 

@@ -12,7 +12,7 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import begin_term
-from reported import FIRST, Place, Reported
+from b2_iconik.report.reported import FIRST, Place, Reported
 from tests.makers import a_click, a_database, a_term, endings, expanded, found, half_done
 
 NOW = 1_000_000

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-import operations_view as view
 from b2_iconik.domain.operation import Memo, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import LEFT, NO_REASON, NOT_COME_TO, Cause, Reason
-from history import CopyJob
-from operations_view import Moment
-from remedies import REMEDIES, USUAL
-from reported import Asset
+from b2_iconik.report import view
+from b2_iconik.report.advice import REMEDIES, USUAL
+from b2_iconik.report.history import CopyJob
+from b2_iconik.report.reported import Asset
+from b2_iconik.report.view import Moment
 from tests.makers import an_operation, half_done
 
 NOW = 1_700_000_000_000

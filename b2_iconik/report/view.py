@@ -10,9 +10,9 @@ from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import COUNTED, in_words, left_over, proofs_in_words, told_time
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.tables import LET_GO
-from history import CopyJob
-from remedies import what_to_do
-from reported import Asset
+from b2_iconik.report.advice import what_to_do
+from b2_iconik.report.history import CopyJob
+from b2_iconik.report.reported import Asset
 
 # What a person can do about an outcome.
 HINTS: dict[str, str] = {

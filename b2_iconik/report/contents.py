@@ -9,11 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-import operations_view as view
 from b2_iconik.clock import now_ms
 from b2_iconik.domain.operation import Operation
-from history import Filters, History
-from reported import FIRST, Place, Reported
+from b2_iconik.report import view
+from b2_iconik.report.history import Filters, History
+from b2_iconik.report.reported import FIRST, Place, Reported
 
 ASSETS_A_PAGE = 50
 JOBS_SHOWN = 20

@@ -12,7 +12,7 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import begin_term
-from history import Filters, History
+from b2_iconik.report.history import Filters, History
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, endings, expanded, found
 
 NOW = 1_000_000
