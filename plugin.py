@@ -10,7 +10,6 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
-import metrics
 from b2_iconik import logs
 from b2_iconik import settings as environment
 from b2_iconik.dispatch.leader import Leader
@@ -21,8 +20,9 @@ from b2_iconik.operation.job import Shown
 from b2_iconik.operation.run import Operations
 from b2_iconik.settings import SHORT_SECRET, Settings
 from b2_iconik.version import VERSION
-from gatekeeper import is_secret
-from pages import create_pages
+from b2_iconik.web import metrics
+from b2_iconik.web.login import is_secret
+from b2_iconik.web.pages import create_pages
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-import pages
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
@@ -29,7 +28,8 @@ from b2_iconik.report import contents
 from b2_iconik.report.advice import REMEDIES
 from b2_iconik.report.contents import ASSETS_A_PAGE
 from b2_iconik.settings import Settings
-from pages import OPERATIONS_A_PAGE
+from b2_iconik.web import pages
+from b2_iconik.web.pages import OPERATIONS_A_PAGE
 from plugin import create_app
 from tests.logged import logged_with
 from tests.makers import B2, LL, a_click, endings, found, half_done

@@ -15,10 +15,10 @@ from responses import RequestsMock
 
 from b2_iconik import meters, metric_files
 from b2_iconik.ledger.counters import Standing, Tally
+from b2_iconik.web.metrics import add_to, may_see
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
 from iconik_http.transport import Transport
-from metrics import add_to, may_see
 
 ASSET = "a55e7000-0000-4000-8000-000000000001"
 API = "https://iconik.test/API/"

@@ -36,7 +36,7 @@ from b2_iconik.report.contents import Asked, Contents
 from b2_iconik.report.history import STATES, Filters
 from b2_iconik.settings import Settings
 from b2_iconik.texts import plain
-from gatekeeper import Refusal, name_of, refusal_of
+from b2_iconik.web.login import Refusal, name_of, refusal_of
 
 log = logging.getLogger(__name__)
 
