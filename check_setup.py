@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import action_url
-import check_actions
-import check_bucket
-import check_database
-import check_roles
-import check_service
-import check_settings
 from b2_iconik.settings import Settings
-from command_line import (
+from b2_iconik.setup import (
+    action_url,
+    check_actions,
+    check_bucket,
+    check_database,
+    check_roles,
+    check_service,
+    check_settings,
+)
+from b2_iconik.setup.command_line import (
     FAILED,
     INTERRUPTED,
     Parser,
@@ -26,7 +28,7 @@ from command_line import (
     storage,
     transport_to,
 )
-from findings import Finding, ok, unknown, wrong
+from b2_iconik.setup.findings import Finding, ok, unknown, wrong
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.transport import Transport

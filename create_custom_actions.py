@@ -4,14 +4,13 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-import action_url
-from action_table import overview
-from action_url import Endpoint, Existing
 from b2_iconik.domain.click import CONTEXTS, SECRET_HEADER, TITLES, USUAL_CONTEXTS, check_path
 from b2_iconik.errors import ClickError, OperationFailed
 from b2_iconik.settings import Settings
-from b2_iconik.texts import plain
-from command_line import (
+from b2_iconik.setup import action_url
+from b2_iconik.setup.action_table import overview
+from b2_iconik.setup.action_url import Endpoint, Existing
+from b2_iconik.setup.command_line import (
     Parser,
     add_dry_run,
     add_endpoint,
@@ -23,9 +22,10 @@ from command_line import (
     say,
     storage,
 )
+from b2_iconik.setup.storage_choice import choose, shortcomings
+from b2_iconik.texts import plain
 from iconik import Iconik
 from iconik_http.records import Storage
-from storage_choice import choose, shortcomings
 
 DONE = ("created", "updated", "deleted")
 DRY = ("would create", "would update", "would delete")

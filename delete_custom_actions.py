@@ -3,11 +3,19 @@
 import argparse
 from collections.abc import Sequence
 
-import action_url
-from action_table import overview
-from action_url import Endpoint
 from b2_iconik.settings import Settings
-from command_line import Parser, add_dry_run, add_endpoint, add_formats, in_words, run, say
+from b2_iconik.setup import action_url
+from b2_iconik.setup.action_table import overview
+from b2_iconik.setup.action_url import Endpoint
+from b2_iconik.setup.command_line import (
+    Parser,
+    add_dry_run,
+    add_endpoint,
+    add_formats,
+    in_words,
+    run,
+    say,
+)
 from iconik import Iconik
 
 PROGRAM = "delete_custom_actions.py"

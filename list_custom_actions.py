@@ -5,10 +5,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-import action_url
-from action_table import as_json, overview
 from b2_iconik.settings import Settings
-from command_line import Parser, add_endpoint, concealed, run
+from b2_iconik.setup import action_url
+from b2_iconik.setup.action_table import as_json, overview
+from b2_iconik.setup.command_line import Parser, add_endpoint, concealed, run
 from iconik import Iconik
 from iconik_http.errors import IconikRefused
 

@@ -12,7 +12,7 @@ import requests
 from responses import RequestsMock
 
 import create_custom_actions
-from command_line import in_words
+from b2_iconik.setup.command_line import in_words
 from create_custom_actions import main
 from iconik import Iconik
 from tests.fake_iconik import API, B2_STORAGE, LL_STORAGE, FakeActions

@@ -13,7 +13,7 @@ import requests
 import check_setup
 import create_custom_actions
 import list_custom_actions
-from findings import wrong as wrong_finding
+from b2_iconik.setup.findings import wrong as wrong_finding
 from simulator.b2_keys import KEY, KEY_ID
 from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from simulator.job_records import FINAL
@@ -285,7 +285,7 @@ def test_whatever_a_finding_says_secrets_are_left_out(
 ) -> None:
     said = f"it said\x1b {SECRET} and {bench.simulator.token}"
     telling = wrong_finding("data\nbase", said)
-    monkeypatch.setattr("check_database.check", lambda _: [telling])
+    monkeypatch.setattr("b2_iconik.setup.check_database.check", lambda _: [telling])
     _, found = check()
     assert (r"data\nbase", "wrong", r"it said\x1b *** and ***") in found
 
@@ -333,7 +333,7 @@ def test_an_interrupt_ends_it_quietly(
     def interrupt(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("check_database.check", interrupt)
+    monkeypatch.setattr("b2_iconik.setup.check_database.check", interrupt)
     assert check_setup.main([]) == 130
     assert capsys.readouterr().err == ""
 

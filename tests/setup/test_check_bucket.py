@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from responses import RequestsMock
 
-import check_bucket
 from b2_iconik.settings import Settings
+from b2_iconik.setup import check_bucket
 from iconik import Iconik
 from iconik_http.transport import Transport
 from tests.bucket.conftest import HOST, signed, told_size

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from action_url import Endpoint, Existing
+from b2_iconik.setup.action_url import Endpoint, Existing
 from b2_iconik.texts import plain
 
 HEADINGS = ("title", "context", "status", "formats", "put under", "B2 storage", "LucidLink storage")

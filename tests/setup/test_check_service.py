@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from responses import RequestsMock
 
-import check_service
-from action_url import endpoint
 from b2_iconik.settings import Settings
+from b2_iconik.setup import check_service
+from b2_iconik.setup.action_url import endpoint
 from b2_iconik.version import VERSION
 
 HOST = "https://plugin.test"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-import check_settings
-from findings import Finding
+from b2_iconik.setup import check_settings
+from b2_iconik.setup.findings import Finding
 
 pytestmark = pytest.mark.usefixtures("own_environment")
 

@@ -16,7 +16,7 @@ from b2_iconik.ledger.migrations import VERSION
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import executors, schema
 from b2_iconik.settings import Settings
-from findings import Finding, ok, wrong
+from b2_iconik.setup.findings import Finding, ok, wrong
 
 PATIENCE = 5.0
 DATABASE = "database"

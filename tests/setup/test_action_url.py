@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import action_url
-from action_url import Target, build, endpoint, ours, read
+from b2_iconik.setup import action_url
+from b2_iconik.setup.action_url import Target, build, endpoint, ours, read
 
 B2 = "b2b2b2b2-0000-4000-8000-000000000000"
 LL = "11111111-0000-4000-8000-000000000000"

@@ -7,7 +7,7 @@ from pathlib import Path
 from b2_iconik import settings as environment
 from b2_iconik.errors import SettingsError
 from b2_iconik.settings import SHORT_SECRET, Settings
-from findings import Finding, note, ok, unknown, wrong
+from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
 
 WHAT = "settings"
 # Good values for what is required, with which the rest can be looked at.

@@ -8,9 +8,9 @@ import pytest
 from requests import ConnectionError as NoConnection
 from responses import RequestsMock
 
-import check_roles
 from b2_iconik.settings import Settings
-from check_roles import PROBES
+from b2_iconik.setup import check_roles
+from b2_iconik.setup.check_roles import PROBES
 from iconik import Iconik
 from iconik_http.errors import IconikUnavailable, TokenRejected
 from iconik_http.records import UUID

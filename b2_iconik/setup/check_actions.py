@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-import action_url
-from action_url import Endpoint, Existing
 from b2_iconik.domain.click import ACTIONS, SECRET_HEADER, TITLES, USUAL_CONTEXTS
 from b2_iconik.errors import OperationFailed
 from b2_iconik.settings import Settings
-from findings import Finding, note, ok, unknown, wrong
+from b2_iconik.setup import action_url
+from b2_iconik.setup.action_url import Endpoint, Existing
+from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
+from b2_iconik.setup.storage_choice import choose, shortcomings
 from iconik import Iconik
-from storage_choice import choose, shortcomings
 
 CREATE = "run create_custom_actions.py"
 PRESENT = "custom actions"

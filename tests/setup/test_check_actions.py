@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-import action_url
-import check_actions
-from action_url import endpoint
 from b2_iconik.settings import Settings
+from b2_iconik.setup import action_url, check_actions
+from b2_iconik.setup.action_url import endpoint
 from iconik import Iconik
 from tests.fake_iconik import B2_STORAGE, LL_STORAGE, FakeActions
 

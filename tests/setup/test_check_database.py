@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import check_database
 from b2_iconik.dispatch.leader_lock import only_one
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.ledger import intake
@@ -19,6 +18,7 @@ from b2_iconik.ledger.migrations import VERSION
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.settings import Settings
+from b2_iconik.setup import check_database
 from tests.makers import a_click
 
 SECRET = "secret-of-the-database-0123456789"

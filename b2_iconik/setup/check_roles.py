@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from findings import Finding, note, ok, unknown, wrong
+from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.transport import Transport
