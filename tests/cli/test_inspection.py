@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.cli.inspection import Inspection
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, given_up, report
 from b2_iconik.domain.reasons import LEFT, NO_REASON, Reason
@@ -13,7 +14,6 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
 from b2_iconik.report.history import History
-from inspecting import Inspection
 from tests.makers import (
     a_click,
     a_database,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from operations_text import asset_in_full, in_full, json_parts
+from b2_iconik.cli.text import asset_in_full, in_full, json_parts
 
 TOLD: dict[str, Any] = {
     "title": "Add to LucidLink",

@@ -14,6 +14,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from b2_iconik import settings as environment
+from b2_iconik.cli.inspection import Inspection
+from b2_iconik.cli.text import asset_in_full, in_full, json_parts, listed
+from b2_iconik.cli.watch import Watch
 from b2_iconik.clock import now_ms
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
@@ -25,9 +28,6 @@ from b2_iconik.report.history import STATES, Filters, History
 from b2_iconik.settings import Settings
 from b2_iconik.texts import plain
 from b2_iconik.version import VERSION
-from inspecting import Inspection
-from operations_text import asset_in_full, in_full, json_parts, listed
-from watching import Watch
 
 PATIENCE = 5.0
 NEWEST = 50

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from time import sleep
 from typing import Any, TextIO
 
+from b2_iconik.cli.text import bar_line, line
 from b2_iconik.domain.operation import Operation
 from b2_iconik.report.contents import Contents
 from b2_iconik.report.history import Filters
-from operations_text import bar_line, line
 
 INTERVAL = 1.0
 MOST_WATCHED = 20

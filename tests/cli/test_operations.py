@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-import watching
 from b2_iconik import settings as settings_module
+from b2_iconik.cli import watch
+from b2_iconik.cli.operations import main
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
@@ -23,7 +24,6 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from show_operations import main
 from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, endings, expanded, found
 from tests.terminal import a_terminal, seen_on
 
@@ -198,7 +198,7 @@ def test_a_reader_that_has_gone_is_no_error(
 ) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    monkeypatch.setattr("show_operations.listed", lambda told: f"{told}\n" * count)
+    monkeypatch.setattr("b2_iconik.cli.operations.listed", lambda told: f"{told}\n" * count)
     with os.fdopen(writer, "w") as output:
         monkeypatch.setattr("sys.stdout", output)
         assert main(["list"]) == 128 + signal.SIGPIPE
@@ -340,7 +340,7 @@ def at_wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]],
     """Has something happen whenever somebody who watches waits."""
 
     def at_wait(happen: Callable[[], object]) -> None:
-        monkeypatch.setattr(watching, "sleep", lambda _: happen())
+        monkeypatch.setattr(watch, "sleep", lambda _: happen())
 
     return at_wait
 
