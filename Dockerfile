@@ -14,9 +14,8 @@ RUN useradd --user-group --uid 10001 --no-create-home --home-dir /nonexistent b2
 COPY --from=build /venv /venv
 WORKDIR /opt/b2-iconik-plugin
 COPY LICENSE *.py ./
-COPY bucket bucket/
-COPY static static/
-COPY templates templates/
+COPY b2_iconik b2_iconik/
+COPY iconik_http iconik_http/
 
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 STATE_DIRECTORY=/var/lib/b2-iconik-plugin
 USER 10001:10001

@@ -29,9 +29,8 @@ from b2_iconik.setup.command_line import (
     transport_to,
 )
 from b2_iconik.setup.findings import Finding, ok, unknown, wrong
-from iconik import Iconik
+from iconik import Iconik, Transport
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
-from iconik_http.transport import Transport
 
 PROGRAM = "check_setup.py"
 

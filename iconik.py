@@ -18,10 +18,15 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
+from iconik_http.expiry import Reading
+from iconik_http.pacing import Pacer
 from iconik_http.paging import Map
-from iconik_http.reading import Reading
 from iconik_http.records import UUID, File, FileSet, Format, Job, Listed, Storage
-from iconik_http.transport import Transport
+from iconik_http.tokens import Tokens, acting_as
+from iconik_http.transport import Transport, open_session
+
+# What is needed to make one, and to say whose token it used.
+__all__ = ["Iconik", "Map", "Pacer", "Tokens", "Transport", "acting_as", "open_session"]
 
 ALL_VERSIONS = "include_all_versions"
 MOST_COPIES_A_CALL = 500
@@ -222,7 +227,7 @@ class Iconik:
     # Deletion
 
     # None of these is asked for again without an answer: by then it may no longer be right. Nor is
-    # any asked for after ``until``, a time of ``reading.now``: then they raise ``TooLate``.
+    # any asked for after ``until``, a time of ``expiry.now``: then they raise ``TooLate``.
 
     def delete_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:
         """Mark a file set deleted: DELETE files/v1/assets/{id}/file_sets/{id}/.

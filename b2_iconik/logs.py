@@ -19,7 +19,8 @@ operation_id: ContextVar[str] = ContextVar("operation_id", default=NO_OPERATION)
 
 FORMAT = "%(asctime)s %(levelname)s [%(operation)s] %(message)s"
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
-OURS = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = (ROOT / "b2_iconik", ROOT / "iconik_http")
 # What servers say at INFO is worth a line: where they listen, and which processes come and go.
 SERVERS = ("werkzeug", "gunicorn.error")
 # The logger of deletions, which is heard at any level.
@@ -81,7 +82,9 @@ def _name_operation(record: logging.LogRecord) -> bool:
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    is_ours = Path(record.pathname).resolve().parent == OURS
+    path = Path(record.pathname).resolve()
+    # An environment in the checkout is below the root, too.
+    is_ours = path.parent == ROOT or any(each in path.parents for each in PACKAGES)
     return is_ours or record.levelno >= logging.WARNING or record.name in SERVERS
 
 

@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from iconik_http import reading
+from iconik_http import expiry
 
 # From the end of the request to the last byte of the answer, in seconds.
 ANSWER_TIME = 120.0
@@ -45,7 +45,7 @@ def sent_before(until: float | None) -> Iterator[None]:
     that a connection that had to be made, or a process that was suspended meanwhile, is noticed.
 
     Args:
-        until: by ``reading.now``; None for no limit.
+        until: by ``expiry.now``; None for no limit.
     """
     token = _until.set(until)
     try:
@@ -126,7 +126,7 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             self.connect()
         until = _until.get()
-        if until is not None and reading.now() >= until:
+        if until is not None and expiry.now() >= until:
             raise Expired
         super().send(data)
 

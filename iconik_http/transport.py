@@ -15,12 +15,12 @@ import requests
 from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from iconik_http import answers, http_limits, paging
+from iconik_http import answers, expiry, http_limits, paging
 from iconik_http.answers import Passing
 from iconik_http.errors import IconikUnavailable, NotFound, TooLate
+from iconik_http.expiry import Reading
 from iconik_http.pacing import Pacer
 from iconik_http.paging import Map
-from iconik_http.reading import Reading
 from iconik_http.tokens import Tokens
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class Transport:
         """Delete something; that it is gone already (404) is success, too.
 
         Args:
-            until: for files: ask but once, and no later than this time of ``reading.now``,
+            until: for files: ask but once, and no later than this time of ``expiry.now``,
                 because what makes it right may be over by then.
 
         Returns:
@@ -292,7 +292,7 @@ class Transport:
             grows_old = until is not None or (reading is not None and reading.pages > 0)
             sent = self._pacer.wait(is_urgent=grows_old)
             self._check(until is not None)
-            connect, asked = min(CONNECT_TIMEOUT, self._timeout), reading.now()
+            connect, asked = min(CONNECT_TIMEOUT, self._timeout), expiry.now()
             if until is not None:
                 # Last of all, and nor may it take long to reach iconik.
                 connect = min(connect, until - asked)

@@ -2,7 +2,7 @@
 
 import re
 
-from simulator.harness import ROOT
+from dev.harness import ROOT
 
 
 def documented(start: str, page: str = "docs/deployment.md") -> str:

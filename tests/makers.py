@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.clock import Step
 from b2_iconik.domain.click import Action, CustomAction
 from b2_iconik.domain.custody import Safe
@@ -28,11 +29,11 @@ from b2_iconik.operation.proving import Removal
 from b2_iconik.operation.remove import look_to_remove, note_purge
 from b2_iconik.operation.snapshot import Look, Patience
 from b2_iconik.operation.storages import Checked
-from bucket.confirm import Confirmation
 from iconik import Iconik
+from iconik_http import expiry
 from iconik_http.errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
+from iconik_http.expiry import Reading
 from iconik_http.paging import Map
-from iconik_http.reading import Reading
 from iconik_http.records import ACTIVE, DELETED, File, FileSet, Format, Job, Listed, Storage
 
 LL = "storage-ll"
@@ -363,13 +364,13 @@ class FakeIconik(Iconik):
     ) -> list[File]:
         self._answer("files", asset_id)
         if reading is not None:
-            reading.add(reading.now())
+            reading.add(expiry.now())
         return _known(self.known_files, asset_id)
 
     def file_sets(self, asset_id: str, reading: Reading | None = None) -> list[FileSet]:
         self._answer("file_sets", asset_id)
         if reading is not None:
-            reading.add(reading.now())
+            reading.add(expiry.now())
         files = {each.file_set_id: each for each in _known(self.known_files, asset_id)}
         statuses = {each: file.file_set_status or ACTIVE for each, file in files.items()}
         return [

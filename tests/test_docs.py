@@ -13,8 +13,9 @@ from typing import NamedTuple
 import pytest
 
 from b2_iconik import settings
-from simulator.harness import ROOT
+from dev.harness import ROOT
 
+PRODUCT = ("*.py", "iconik_http/*.py", "b2_iconik/**/*.py")
 PAGES = sorted([ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^([ ]*)```sh\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 
@@ -183,7 +184,11 @@ def test_every_script_in_a_command_is_there_and_takes_its_options(command: str) 
         if re.fullmatch(r"script/\w+|\w+\.py", word):
             text = (ROOT / word).read_text()
             options = re.findall(r"(?<= )--[a-z][a-z0-9_-]*", command)
-            places = ("command_line.py", "script/soak.py", "benchmark/__main__.py")
+            places = (
+                "b2_iconik/setup/command_line.py",
+                "dev/soak.py",
+                "dev/benchmark/__main__.py",
+            )
             shared = "".join((ROOT / each).read_text() for each in places)
             assert [each for each in options if each not in text + shared] == []
 
@@ -224,7 +229,7 @@ def test_the_example_of_settings_has_all_of_them() -> None:
 def literals() -> str:
     """All that our modules may say, but for what they fill in."""
     found = []
-    for module in sorted((*ROOT.glob("*.py"), *ROOT.glob("bucket/*.py"))):
+    for module in sorted(path for each in PRODUCT for path in ROOT.glob(each)):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(re.sub(r"%\(?\w*\)?s", "\n", node.value))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from simulator.harness import ROOT
+from dev.harness import ROOT
 
 # Directories with code that only developers run.
-FOR_DEVELOPERS = ("benchmark", "script", "simulator", "tests")
+FOR_DEVELOPERS = ("dev", "simulator", "tests")
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
 CODE = sorted(path for each in ("*.py", "[!.]*/**/*.py") for path in ROOT.glob(each))
 
@@ -88,7 +88,7 @@ def test_requirements_for_developers_declare_every_import_of_tests_and_scripts()
 def test_an_import_that_is_not_declared_is_found() -> None:
     names = declared("requirements.in")
     assert ("database.py", "sqlalchemy") in undeclared(
-        [ROOT / "database.py"], names - {"sqlalchemy"}
+        [ROOT / "b2_iconik" / "ledger" / "database.py"], names - {"sqlalchemy"}
     )
 
 

@@ -4,7 +4,7 @@ import logging
 
 from b2_iconik import logs
 from b2_iconik.domain.operation import RECORDS_ALONE, Deletion, Held
-from iconik_http.tokens import acting_as
+from iconik import acting_as
 
 log = logging.getLogger(logs.AUDIT)
 

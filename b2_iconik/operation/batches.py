@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from b2_iconik import logs
+from b2_iconik.bucket.confirm import Bucket, Confirmation
 from b2_iconik.clock import Clock
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.custody import Safe
@@ -29,7 +30,6 @@ from b2_iconik.operation.storages import Checked
 from b2_iconik.operation.verification import FEW, MOST, Verification
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import Share
-from bucket.confirm import Bucket, Confirmation
 from iconik import MOST_COPIES_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from iconik_http.records import File

@@ -104,7 +104,7 @@ def delete(
     """Delete file sets of an asset that were proven safe.
 
     Args:
-        until: how long the proof holds, by ``reading.now``.
+        until: how long the proof holds, by ``expiry.now``.
 
     Raises:
         IconikUnavailable: iconik didn't answer, or the proof is too old: what of it was done isn't
@@ -172,7 +172,7 @@ def purge(iconik: Iconik, ways: Ways, marked: Mapping[str, str], until: float) -
 
     Args:
         marked: the asset's id by file set id.
-        until: how long the proofs of all of them hold, by ``reading.now``.
+        until: how long the proofs of all of them hold, by ``expiry.now``.
 
     Raises:
         IconikUnavailable: iconik didn't answer, or a proof is too old: what of it was done isn't

@@ -17,7 +17,7 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Turn
 from b2_iconik.operation import job_texts
 from b2_iconik.settings import Settings
-from iconik import Iconik
+from iconik import Iconik, Pacer, Tokens, Transport
 from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,
@@ -25,9 +25,6 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from iconik_http.pacing import Pacer
-from iconik_http.tokens import Tokens
-from iconik_http.transport import Transport
 
 log = logging.getLogger(__name__)
 

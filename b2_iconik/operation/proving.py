@@ -7,6 +7,7 @@ the bucket, which remembers its answers, is asked again about what they say by t
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.domain.custody import Pair, Safe, Unproven, Verdict, judge, proven_by_size_alone
 from b2_iconik.domain.operation import Deletion
 from b2_iconik.domain.reasons import ANOTHER_TWIN, NO_LONGER_HERE, NOT_NOTED
@@ -15,9 +16,8 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.deletion import Ways
 from b2_iconik.operation.snapshot import Sight, see
 from b2_iconik.operation.storages import Checked
-from bucket.confirm import Confirmation
 from iconik import Iconik
-from iconik_http import reading
+from iconik_http import expiry
 from iconik_http.records import ACTIVE
 
 # The bucket answers at once what it has answered before; in seconds.
@@ -92,12 +92,12 @@ def prove(
         seen = see(removal.iconik, asset_id, deleted=deleted, is_thorough=True)
         if seen is None:
             return None
-        sight, ways, asked = view(seen), dict[str, str](), reading.now()
+        sight, ways, asked = view(seen), dict[str, str](), expiry.now()
         verdicts = {
             key: [_confirmed(removal, asset_id, each, ways) for each in _consistent(several, sight)]
             for key, several in judge_all(sight).items()
         }
-        if not ways or reading.now() - asked < QUICK or readings == MOST_READINGS:
+        if not ways or expiry.now() - asked < QUICK or readings == MOST_READINGS:
             # Last of all, as one that stays keeps those that share a file with it.
             guarded = guard_shared_paths(
                 verdicts, sight.files, removal.ll_storage_id, sight.formats

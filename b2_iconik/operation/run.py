@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from b2_iconik.bucket.confirm import Bucket
 from b2_iconik.clock import Step, now_ms
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
@@ -34,12 +35,8 @@ from b2_iconik.operation.selection import Selection
 from b2_iconik.operation.storages import Preflight
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import Share, WorkerPool
-from bucket.confirm import Bucket
-from iconik import Iconik
+from iconik import Iconik, Pacer, Tokens, Transport, open_session
 from iconik_http.errors import IconikRefused, IconikUnavailable
-from iconik_http.pacing import Pacer
-from iconik_http.tokens import Tokens
-from iconik_http.transport import Transport, open_session
 
 log = logging.getLogger(__name__)
 

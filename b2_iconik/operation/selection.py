@@ -14,9 +14,8 @@ from b2_iconik.domain.reasons import (
     joined,
     reason_of,
 )
-from iconik import Iconik
+from iconik import Iconik, Map
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, NotFound, TokenRejected
-from iconik_http.paging import Map
 from iconik_http.records import Listed
 
 # Of so few, the pages are listed side by side; of more, the collections are.

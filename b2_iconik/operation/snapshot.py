@@ -7,7 +7,7 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import OTHER_COUNT, OTHER_STATUS, QUEUED_AND_LISTED, VANISHED, Reason
 from iconik import Iconik
 from iconik_http.errors import Contradicted, NotFound
-from iconik_http.reading import Reading
+from iconik_http.expiry import Reading
 from iconik_http.records import DELETED, File, FileSet, Format
 
 
@@ -17,7 +17,7 @@ class Sight:
 
     Attributes:
         contradictions: by file set id, in what iconik contradicts itself about it.
-        until: so long a deletion may rest on it, by ``reading.now``.
+        until: so long a deletion may rest on it, by ``expiry.now``.
     """
 
     formats: list[Format]
@@ -56,7 +56,7 @@ class Look:
         marked: the ids of file sets that are marked deleted, and whose files are still to be
             purged.
         failures: by file set id, the format's name and why its deletion failed.
-        until: so long what is marked may be purged, by ``reading.now``.
+        until: so long what is marked may be purged, by ``expiry.now``.
         is_overtaken: a newer click came in between, so who wants what must be asked anew.
     """
 

@@ -8,7 +8,7 @@ from itertools import islice
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.errors import OperationFailed
 from iconik import Iconik
-from iconik_http import reading
+from iconik_http import expiry
 from iconik_http.errors import IconikError, NotFound, TokenRejected
 from iconik_http.records import Storage
 
@@ -30,7 +30,7 @@ class Checked:
     Attributes:
         obstacle: why nothing can be copied to B2, as the rest of a sentence; "" if it can.
         deleted: the ids of the file sets in iconik's delete queue; None if they aren't known.
-        until: so long this may be relied on, by ``reading.now``.
+        until: so long this may be relied on, by ``expiry.now``.
     """
 
     b2: Storage
@@ -65,7 +65,7 @@ class Preflight:
             OperationFailed, IconikError: as ``check``.
         """
         with self._lock:
-            now = reading.now()
+            now = expiry.now()
             if self._checked is None or now > self._checked.until - HOLDS + RENEWED_AFTER:
                 self._checked = None
                 self._checked = check(self._iconik, self._click)
@@ -79,7 +79,7 @@ def check(iconik: Iconik, click: CustomAction) -> Checked:
         OperationFailed: nothing can come of it; the message says what to change in iconik.
         IconikError: iconik gave no usable answer, or refused.
     """
-    until = reading.now() + HOLDS
+    until = expiry.now() + HOLDS
     b2 = _storage(iconik, "B2", click.b2_storage_id)
     ll = _storage(iconik, "LucidLink", click.ll_storage_id)
     # Whatever the set-up has seen: the URL of an action can be changed by hand, and with the two

@@ -3,16 +3,15 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from b2_iconik.bucket.confirm import Bucket
 from b2_iconik.domain.custody import Pair
 from b2_iconik.errors import BucketUnavailable, OperationFailed
 from b2_iconik.settings import Settings
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
 from b2_iconik.setup.storage_choice import choose
-from bucket.confirm import Bucket
-from iconik import Iconik
+from iconik import Iconik, Transport
 from iconik_http.errors import NotFound, NotPermitted
 from iconik_http.records import ACTIVE, File, Storage
-from iconik_http.transport import Transport
 
 BUCKET = "B2"
 BY_KEY = "B2 by application key"

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
-from iconik import Iconik
+from iconik import Iconik, Transport
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
-from iconik_http.transport import Transport
 
 TOKEN = "ICONIK_TOKEN"  # noqa: S105 - a variable's name
 

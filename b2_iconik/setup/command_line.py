@@ -12,11 +12,8 @@ from b2_iconik.settings import Settings, split_formats
 from b2_iconik.setup.action_url import Endpoint, endpoint
 from b2_iconik.texts import plain
 from b2_iconik.version import VERSION
-from iconik import Iconik
+from iconik import Iconik, Pacer, Tokens, Transport
 from iconik_http.errors import IconikError, TokenRejected
-from iconik_http.pacing import Pacer
-from iconik_http.tokens import Tokens
-from iconik_http.transport import Transport
 
 FAILED = 1
 MISUSED = 2
@@ -129,7 +126,7 @@ def run(program: str, options: argparse.Namespace, work: Work) -> int:
         return INTERRUPTED
     else:
         return 0
-    print(f"{program}: {problem}", file=sys.stderr)  # noqa: T201
+    print(f"{program}: {problem}", file=sys.stderr)
     return FAILED
 
 
@@ -181,7 +178,7 @@ def concealed(settings: Settings | None, text: str) -> str:
 
 def say(done: str, title: str, context: str) -> None:
     """Print a line about one custom action."""
-    print(f"{done}  {plain(title)}  {context}", flush=True)  # noqa: T201
+    print(f"{done}  {plain(title)}  {context}", flush=True)
 
 
 def in_words(names: Sequence[str]) -> str:

@@ -70,7 +70,13 @@ HEADERS = {
 
 def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     """The operations page, for an application to take up."""
-    pages = Blueprint("pages", __name__, static_folder="static", static_url_path="/static")
+    pages = Blueprint(
+        "pages",
+        __name__,
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/static",
+    )
     pages.record(_have_templates_without_gaps)
     pages.add_app_template_filter(view.in_time, "in_time")
     pages.add_app_template_filter(view.in_short, "in_short")

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from b2_iconik.version import VERSION
-from simulator.harness import ROOT
+from dev.harness import ROOT
 
 
 def test_the_newest_changes_are_those_of_this_version() -> None:
@@ -22,9 +22,8 @@ def test_the_newest_changes_are_those_of_this_version() -> None:
         "delete_custom_actions.py",
         "list_custom_actions.py",
         "check_setup.py",
-        "show_operations.py",
-        "script/demo.py",
-        "script/soak.py",
+        "dev/demo.py",
+        "dev/soak.py",
     ],
 )
 def test_every_script_tells_it(script: str) -> None:

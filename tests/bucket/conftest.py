@@ -9,10 +9,10 @@ import responses
 from responses import RequestsMock
 
 from b2_iconik import meters
+from b2_iconik.bucket.confirm import Bucket, Confirmation
 from b2_iconik.domain.custody import Pair
 from b2_iconik.settings import Settings
-from bucket.confirm import Bucket, Confirmation
-from iconik_http import reading
+from iconik_http import expiry
 from iconik_http.records import B2 as METHOD
 from iconik_http.records import File, Storage
 from simulator.b2_keys import KEY, KEY_ID
@@ -73,9 +73,9 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time by ``reading.now``, as a list of one that a test may set."""
+    """The time by ``expiry.now``, as a list of one that a test may set."""
     now = [START]
-    monkeypatch.setattr(reading, "now", lambda: now[0])
+    monkeypatch.setattr(expiry, "now", lambda: now[0])
     return now
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from b2_iconik.bucket.confirm import Confirmation
+from b2_iconik.bucket.session import ATTEMPTS
 from b2_iconik.errors import BucketUnavailable
-from bucket.confirm import Confirmation
-from bucket.session import ATTEMPTS
 from iconik_http.records import File
 from tests.bucket.conftest import Library, Open, a_pair, a_storage, no_url
 

@@ -11,11 +11,11 @@ import pytest
 from responses import RequestsMock
 
 from b2_iconik import logs
+from b2_iconik.bucket.confirm import Confirmation
+from b2_iconik.bucket.confirmed import VALID_FOR
 from b2_iconik.domain.custody import Pair
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.errors import BucketUnavailable
-from bucket.confirm import Confirmation
-from bucket.confirmed import VALID_FOR
 from iconik_http.errors import IconikUnavailable, NotPermitted
 from iconik_http.records import File
 from tests.bucket.conftest import (
@@ -369,7 +369,7 @@ def test_another_url_of_the_same_file_is_the_same_question(
 def test_every_file_of_a_sequence_is_asked_about_once(
     open_bucket: Open, b2: RequestsMock, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr("bucket.confirm.SIDE_BY_SIDE", 4)
+    monkeypatch.setattr("b2_iconik.bucket.confirm.SIDE_BY_SIDE", 4)
     pairs = frames(number)
     hold(b2, pairs)
     assert open_bucket().confirm(a_storage(), pairs, no_url) == CONFIRMED
@@ -379,7 +379,7 @@ def test_every_file_of_a_sequence_is_asked_about_once(
 def test_after_an_objection_the_rest_of_a_sequence_is_not_asked_about(
     open_bucket: Open, b2: RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bucket.confirm.SIDE_BY_SIDE", 4)
+    monkeypatch.setattr("b2_iconik.bucket.confirm.SIDE_BY_SIDE", 4)
     pairs = frames(9)
     hold(b2, pairs[1:])
     add(b2, pairs[0].twin.url, status=404)

@@ -2,8 +2,8 @@
 
 import pytest
 
-import bucket.confirmed
-from bucket.confirmed import VALID_FOR, Confirmed
+from b2_iconik.bucket import confirmed as confirmed_module
+from b2_iconik.bucket.confirmed import VALID_FOR, Confirmed
 from tests.bucket.conftest import START
 
 
@@ -34,7 +34,7 @@ def test_a_confirmation_is_valid_for_ten_minutes(
 
 
 def test_the_oldest_make_room(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket.confirmed, "MOST", 2)
+    monkeypatch.setattr(confirmed_module, "MOST", 2)
     confirmed = Confirmed()
     for fact in ("a", "b", "a", "c"):
         confirmed.add(fact, False, START)

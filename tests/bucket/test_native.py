@@ -11,9 +11,9 @@ import pytest
 import responses
 from responses import RequestsMock
 
-from bucket.native import NAMES_A_REQUEST, NativeApi
-from bucket.session import ATTEMPTS, NotConfirmed, Pace, Passing
-from bucket.versions import Version
+from b2_iconik.bucket.native import NAMES_A_REQUEST, NativeApi
+from b2_iconik.bucket.session import ATTEMPTS, NotConfirmed, Pace, Passing
+from b2_iconik.bucket.versions import Version
 from iconik_http import http_limits
 from simulator.b2_keys import KEY, KEY_ID
 from tests.bucket.conftest import START

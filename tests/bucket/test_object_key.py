@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bucket.object_key import Place, bucket_name, object_place, place_in_url
+from b2_iconik.bucket.object_key import Place, bucket_name, object_place, place_in_url
 from tests.bucket.conftest import a_storage, signed
 from tests.makers import on_b2
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from responses import RequestsMock
 
-from bucket.session import (
+from b2_iconik.bucket.session import (
     ATTEMPTS,
     LOGGERS_OF_URLS,
     LONGEST_WAIT,
@@ -19,7 +19,7 @@ from bucket.session import (
     Passing,
     objection,
 )
-from bucket.signed_url import SignedUrls
+from b2_iconik.bucket.signed_url import SignedUrls
 from tests.bucket.conftest import HOST, SIGNATURE, add, counted, signed, told_size
 from tests.bucket.raw_server import RawServer
 

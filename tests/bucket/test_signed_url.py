@@ -7,8 +7,8 @@ import pytest
 import requests
 from responses import RequestsMock
 
-from bucket.session import ATTEMPTS, NotConfirmed, Pace, Passing
-from bucket.signed_url import SignedUrls, size_told
+from b2_iconik.bucket.session import ATTEMPTS, NotConfirmed, Pace, Passing
+from b2_iconik.bucket.signed_url import SignedUrls, size_told
 from iconik_http import http_limits
 from tests.bucket.conftest import SIGNATURE, add, signed, told_size
 from tests.bucket.raw_server import RawServer

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bucket.versions import Version, difference, is_same_content, newest, sha1_of
+from b2_iconik.bucket.versions import Version, difference, is_same_content, newest, sha1_of
 from tests.bucket.conftest import a_pair
 from tests.makers import on_ll
 

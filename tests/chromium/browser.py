@@ -13,7 +13,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-from simulator.harness import SECRET
+from dev.harness import SECRET
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 # It asks for nothing but what the page asks for.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-from simulator.harness import Service, Simulator, stop_all
+from dev.harness import Service, Simulator, stop_all
 from tests.chromium.browser import complaints, is_installed, log_in, open_browser, prefer, resize
 
 

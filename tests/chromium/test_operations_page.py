@@ -12,7 +12,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from simulator.harness import Service, wait_for
+from dev.harness import Service, wait_for
 from tests.chromium.browser import complaints, open_browser, prefer, resize
 from tests.system.media import asset
 

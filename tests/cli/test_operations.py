@@ -208,7 +208,7 @@ def test_a_reader_that_has_gone_is_no_error(
 def test_nor_is_it_when_the_process_ends(failed: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, str(ROOT / "show_operations.py"), "list", "--json"]
+    command = [sys.executable, "-m", "b2_iconik.cli.operations", "list", "--json"]
     ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
     os.close(writer)
     assert ended.returncode == 128 + signal.SIGPIPE

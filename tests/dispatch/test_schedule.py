@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from b2_iconik.dispatch.schedule import Schedule
-from simulator.harness import wait_for
+from dev.harness import wait_for
 
 SECONDS = 60.0
 

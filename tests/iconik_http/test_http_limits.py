@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from b2_iconik.settings import Settings
-from iconik_http import http_limits, reading
+from iconik_http import expiry, http_limits
 from iconik_http.errors import IconikUnavailable, TooLate
 from iconik_http.http_limits import BoundedAdapter
 from iconik_http.tokens import Tokens
@@ -166,7 +166,7 @@ def test_a_process_that_is_suspended_right_before_it_deletes_sends_nothing(
 ) -> None:
     # The transport has looked once, and found that there is time.
     clock = Suspended(at=2)
-    monkeypatch.setattr(reading, "now", clock.now)
+    monkeypatch.setattr(expiry, "now", clock.now)
     with pytest.raises(TooLate):
         delete_before(settings, listener, until=15.0)
     connection, _ = listener.accept()
@@ -178,7 +178,7 @@ def test_a_process_that_is_suspended_right_before_it_deletes_sends_nothing(
 def test_a_process_that_is_suspended_between_head_and_body_sends_no_whole_request(
     settings: Settings, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "now", Suspended(at=3).now)
+    monkeypatch.setattr(expiry, "now", Suspended(at=3).now)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     transport = Transport(url, settings.iconik_id, Tokens(CLICK_TOKEN), NoPacer())
     with pytest.raises(TooLate):

@@ -8,8 +8,8 @@ from itertools import count, pairwise
 import pytest
 from pyrate_limiter import Limiter
 
+from dev.harness import wait_for
 from iconik_http.pacing import ALLOWED, BURST, SLOWEST, WINDOW, Line, Pacer
-from simulator.harness import wait_for
 
 RATE = 48
 START = 1_000.0

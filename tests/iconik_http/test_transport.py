@@ -11,7 +11,7 @@ from responses import RequestsMock, matchers
 
 from b2_iconik.errors import Stopped
 from b2_iconik.settings import Settings
-from iconik_http import reading
+from iconik_http import expiry
 from iconik_http.errors import (
     IconikError,
     IconikRefused,
@@ -22,7 +22,7 @@ from iconik_http.errors import (
     TokenRejected,
     TooLate,
 )
-from iconik_http.reading import Reading
+from iconik_http.expiry import Reading
 from iconik_http.tokens import Tokens
 from iconik_http.transport import ATTEMPTS, LONGEST_WAIT, READ_TIMEOUT, REJECTIONS, Transport
 from tests.fake_iconik import API, CLICK_TOKEN, NoPacer
@@ -135,7 +135,7 @@ def test_no_file_is_deleted_that_was_proven_too_long_ago(
     wait: str,
 ) -> None:
     now = [1_000.0]
-    monkeypatch.setattr(reading, "now", lambda: now[0])
+    monkeypatch.setattr(expiry, "now", lambda: now[0])
 
     def take_long(*_: object, **__: object) -> float:
         now[0] += 5.0
@@ -155,7 +155,7 @@ def test_no_file_is_deleted_that_was_proven_too_long_ago(
 def test_a_deletion_takes_no_longer_to_reach_iconik_than_its_proof_holds(
     transport: Transport, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "now", lambda: 1_000.0)
+    monkeypatch.setattr(expiry, "now", lambda: 1_000.0)
     http.delete(THING, status=204)
     transport.delete("things/1/", "delete it", "can", until=1_004.0)
     sent: Any = http.calls[0].request
@@ -170,7 +170,7 @@ def test_a_reading_is_as_old_as_its_first_page_is_since_it_was_asked_for(
     transport: Transport, pacer: NoPacer, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1_000.0]
-    monkeypatch.setattr(reading, "now", lambda: now[0])
+    monkeypatch.setattr(expiry, "now", lambda: now[0])
 
     def take_long(*_: object, **__: object) -> float:
         now[0] += 7.0
@@ -204,7 +204,7 @@ def test_a_list_that_is_read_again_is_as_old_as_its_last_reading(
     transport: Transport, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter([1_000.0, 1_001.0, 1_002.0, 1_003.0])
-    monkeypatch.setattr(reading, "now", lambda: next(times))
+    monkeypatch.setattr(expiry, "now", lambda: next(times))
     http.get(f"{API}others/", json={"objects": []})
     http.get(THINGS, json={"objects": [], "total": 1})
     http.get(THINGS, json={"objects": [], "total": 1})
@@ -495,7 +495,7 @@ def test_a_token_that_iconik_rejects_for_a_moment_is_kept(
 def test_a_deletion_that_is_asked_for_again_after_a_401_is_so_only_while_its_proof_holds(
     transport: Transport, http: RequestsMock, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "now", lambda: 1_000.0 + sum(waits))
+    monkeypatch.setattr(expiry, "now", lambda: 1_000.0 + sum(waits))
     answer = http.delete(THING, status=401)
     with pytest.raises(TooLate):
         transport.delete("things/1/", "delete it", "can", until=1_001.0)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from simulator.harness import ROOT
+from dev.harness import ROOT
 
 BASE = "docker.io/library/python:3.13-slim"
 IMAGE = "b2-iconik-plugin"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from simulator.harness import ROOT, Process, wait_for
+from dev.harness import ROOT, Process, wait_for
 
 CHECKOUT = "/opt/b2-iconik-plugin"
 NEEDED = ("systemd-nspawn", "unshare", "nsenter", "git")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulator.harness import ROOT, SECRET
+from dev.harness import ROOT, SECRET
 from tests.install.machine import CHECKOUT, Machine, can_be_had
 from tests.install.test_first_click import SUDO
 from tests.test_docs import BLOCK

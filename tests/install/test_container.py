@@ -16,7 +16,7 @@ import requests
 import yaml
 
 from b2_iconik import settings as environment
-from simulator.harness import ROOT, SECRET, Process, Simulator, stop_all, wait_for
+from dev.harness import ROOT, SECRET, Process, Simulator, stop_all, wait_for
 from tests.install.image import Engine, built, can_be_built
 from tests.system.media import asset
 
@@ -199,7 +199,7 @@ class TestImage:
         self, container: Container, simulator: Simulator
     ) -> None:
         operation_id = container.add(asset(simulator, "Harbour"))
-        shown = container.run("python", "show_operations.py", "list")
+        shown = container.run("python", "-m", "b2_iconik.cli.operations", "list")
         assert operation_id in shown.stdout, shown.stderr
 
     def test_it_stops_in_time_and_finishes_after_a_restart(
@@ -229,7 +229,7 @@ def test_the_dockerfile_copies_all_that_the_service_is_made_of() -> None:
         ["git", "ls-files"], cwd=ROOT, capture_output=True, check=True, text=True
     )
     directories = {name.split("/")[0] for name in listed.stdout.splitlines() if "/" in name}
-    others = {".ci", "benchmark", "deploy", "docs", "script", "simulator", "tests"}
+    others = {".ci", "deploy", "dev", "docs", "script", "simulator", "tests"}
     copied = {source for what in told("COPY") for source in what.split()[:-1]}
     assert directories - others <= copied
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.harness import ROOT, Process, stop_all, wait_for
+from dev.harness import ROOT, Process, stop_all, wait_for
 from tests.install.pips import build_wheel, sha256_of
 
 PYTHON = f"{sys.base_prefix}/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -37,7 +37,8 @@ class Checkout:
         (root / "script").mkdir()
         for name in ("environment", "operations"):
             shutil.copy(ROOT / "script" / name, root / "script")
-        (root / "show_operations.py").write_text(
+        (root / "b2_iconik" / "cli").mkdir(parents=True)
+        (root / "b2_iconik" / "cli" / "operations.py").write_text(
             "import os, sys; print(sys.prefix, os.getcwd(), sys.argv[1:])\n"
         )
         self.require(EMPTY)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulator.harness import ROOT, wait_for
+from dev.harness import ROOT, wait_for
 from tests.install.machine import Machine, can_be_had
 from tests.test_docs import BLOCK
 

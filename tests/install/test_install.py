@@ -12,7 +12,7 @@ import requests
 from dotenv import dotenv_values
 
 from b2_iconik.version import VERSION
-from simulator.harness import ROOT, Simulator, stop_all, wait_for
+from dev.harness import ROOT, Simulator, stop_all, wait_for
 from tests.documented import documented
 from tests.install.machine import CHECKOUT, Machine, can_be_had
 from tests.nginx.certificate import make_certificate

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from simulator.harness import ROOT, SECRET, Process, wait_for
+from dev.harness import ROOT, SECRET, Process, wait_for
 from tests.ports import free_port
 
 CHECKOUT = "/opt/b2-iconik-plugin"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.harness import ROOT
+from dev.harness import ROOT
 from tests.install.pips import NEWEST, OLDEST, Index, Pip, installed, pinned, python_with
 
 LOCK_FILES = ["requirements.txt", "requirements-dev.txt"]

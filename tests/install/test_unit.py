@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.harness import ROOT
+from dev.harness import ROOT
 
 UNIT = "b2-iconik-plugin.service"
 # Out of 10.

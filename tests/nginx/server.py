@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from simulator.harness import ROOT, Process
+from dev.harness import ROOT, Process
 from tests.nginx.certificate import make_certificate
 from tests.ports import free_port
 

@@ -15,7 +15,7 @@ import pytest
 import requests
 import urllib3
 
-from simulator.harness import SECRET, Process, Simulator, stop_all, wait_for
+from dev.harness import SECRET, Process, Simulator, stop_all, wait_for
 from tests.nginx.server import NGINX, start_nginx
 from tests.system.media import asset, files
 

@@ -8,6 +8,7 @@ import pytest
 
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.operation.deletion import Done, Ways, delete, purge
+from dev.harness import wait_for
 from iconik_http.errors import (
     IconikError,
     IconikRefused,
@@ -18,7 +19,6 @@ from iconik_http.errors import (
     TokenRejected,
     TooLate,
 )
-from simulator.harness import wait_for
 from tests.makers import ASSET, FOR_EVER, FakeIconik, on_b2, on_ll
 
 BOUND = 60.0

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.domain.custody import Safe, judge
 from b2_iconik.domain.operation import Deletion, Held, Memo
 from b2_iconik.domain.outcomes import Outcome
@@ -14,7 +15,6 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
 from b2_iconik.operation.remove import look_to_remove
 from b2_iconik.operation.snapshot import Look, Patience
-from bucket.confirm import Confirmation
 from iconik_http.errors import (
     IconikError,
     IconikRefused,

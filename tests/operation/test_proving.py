@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.domain.custody import Safe, Verdict, judge
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.proving import MOST_READINGS, Proven, prove
 from b2_iconik.operation.snapshot import Sight
-from bucket.confirm import Confirmation
-from iconik_http import reading
+from iconik_http import expiry
 from iconik_http.errors import IconikUnavailable
 from tests.makers import (
     ASSET,
@@ -37,9 +37,9 @@ def iconik() -> FakeIconik:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time, by ``reading.now``; nothing passes by itself."""
+    """The time, by ``expiry.now``; nothing passes by itself."""
     clock = [1_000.0]
-    monkeypatch.setattr(reading, "now", lambda: clock[0])
+    monkeypatch.setattr(expiry, "now", lambda: clock[0])
     return clock
 
 
@@ -69,7 +69,7 @@ def test_records_are_read_again_after_a_bucket_that_took_its_time(
 
     found = proven(confirm)
     assert found
-    assert found.sight.until == clock[0] + reading.HOLDS
+    assert found.sight.until == clock[0] + expiry.HOLDS
     assert len(iconik.called("files")) == 2
 
 

@@ -3,6 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import Held
 from b2_iconik.domain.outcomes import Outcome
@@ -12,8 +13,7 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.remove import look_to_remove
 from b2_iconik.operation.snapshot import Look, Patience
 from b2_iconik.operation.storages import Checked
-from bucket.confirm import Confirmation
-from iconik_http import reading
+from iconik_http import expiry
 from iconik_http.errors import IconikError, IconikUnavailable, NotPermitted, TokenRejected, TooLate
 from iconik_http.records import FileSet
 from tests.makers import (
@@ -173,7 +173,7 @@ def test_nothing_is_deleted_once_the_check_of_the_storages_is_too_old(
     iconik: FakeIconik, held: Held, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
-    removal = a_removal(iconik, claims, preflight=lambda: a_check(until=reading.now()))
+    removal = a_removal(iconik, claims, preflight=lambda: a_check(until=expiry.now()))
     with pytest.raises(TooLate):
         look_to_remove(removal, held, Patience(NOW, SETTLE))
     assert deletions(iconik) == []

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+from b2_iconik.bucket.confirm import Bucket
 from b2_iconik.clock import Clock
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Memo
@@ -22,15 +23,16 @@ from b2_iconik.ledger import stop_request
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.precedence import formats_left
 from b2_iconik.ledger.term import Turn, begin_term
-from b2_iconik.operation import batches, run
+from b2_iconik.operation import batches
+from b2_iconik.operation import run as run_module
 from b2_iconik.operation.deletion import Ways
 from b2_iconik.operation.run import Operations, Run
 from b2_iconik.operation.snapshot import Sight, see
 from b2_iconik.operation.verification import Verification
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import WorkerPool
-from bucket.confirm import Bucket
-from iconik_http import reading
+from dev.harness import wait_for
+from iconik_http import expiry
 from iconik_http.errors import (
     IconikError,
     IconikRefused,
@@ -42,7 +44,6 @@ from iconik_http.errors import (
 )
 from iconik_http.paging import Map
 from iconik_http.records import Format, Job, Listed, Storage
-from simulator.harness import wait_for
 from tests.makers import (
     ASSET,
     B2,
@@ -104,14 +105,14 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     # Each wait is one wait, and what was asked a moment ago is seen.
-    monkeypatch.setattr(run, "STOP_INTERVAL", 3600.0)
+    monkeypatch.setattr(run_module, "STOP_INTERVAL", 3600.0)
     monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
     # Nobody waits for an index.
     monkeypatch.setattr(Verification, "first_due_ms", lambda _: 0)
     with a_database(tmp_path) as engine:
         bench = Bench(engine)
         time = SimpleNamespace(monotonic=lambda: bench.stopping.monotonic())
-        monkeypatch.setattr(run, "time", time)
+        monkeypatch.setattr(run_module, "time", time)
         yield bench
 
 
@@ -187,7 +188,7 @@ def test_waits_grow_while_nothing_moves_and_begin_anew_when_something_does(bench
     bench.stopping.at_wait = finish
     bench.do(ADD)
     assert bench.stopping.waits == sorted(bench.stopping.waits)
-    assert bench.stopping.waits[-1] == run.LONGEST_WAIT
+    assert bench.stopping.waits[-1] == run_module.LONGEST_WAIT
 
 
 def test_a_file_that_is_being_written_is_looked_at_again_until_its_time_is_over(
@@ -334,7 +335,7 @@ def test_what_was_read_too_long_ago_is_read_again_before_it_is_deleted(
     def see_slowly(*arguments: Any, **options: Any) -> Sight | None:
         found = see(*arguments, **options)
         assert found
-        seen.append(replace(found, until=found.until if seen else reading.now()))
+        seen.append(replace(found, until=found.until if seen else expiry.now()))
         return seen[-1]
 
     monkeypatch.setattr("b2_iconik.operation.proving.see", see_slowly)
@@ -358,7 +359,7 @@ def test_one_that_was_read_too_long_ago_holds_up_no_other(
         assert found
         is_first = asset_id == "a1" and "a1" not in seen
         seen.append(asset_id)
-        return replace(found, until=reading.now() if is_first else found.until)
+        return replace(found, until=expiry.now() if is_first else found.until)
 
     monkeypatch.setattr("b2_iconik.operation.proving.see", see_slowly)
     assert bench.do(click)["counts"]["removed"] == 2
@@ -373,7 +374,7 @@ def test_one_that_was_read_too_long_ago_holds_up_no_other(
 def test_what_is_always_read_too_slowly_is_not_deleted_and_said_so(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "HOLDS", -1.0)
+    monkeypatch.setattr(expiry, "HOLDS", -1.0)
     bench.iconik.has(on_b2(), on_ll())
     bench.iconik.known_statuses[ASSET] = {on_ll().file_set_id: "ACTIVE"}
     told = bench.do(a_click("remove", asset_ids=(ASSET,)))
@@ -953,7 +954,7 @@ def test_while_deletions_are_verified_no_second_verification_begins(
 
 def tidy(bench: Bench, monkeypatch: pytest.MonkeyPatch, *, has_token: bool = True) -> None:
     """See to what operations left that have ended, as the leader does now and then."""
-    monkeypatch.setattr(run, "Iconik", lambda transport: bench.iconik)
+    monkeypatch.setattr(run_module, "Iconik", lambda transport: bench.iconik)
     Operations(replace(bench.settings, iconik_token="a-token" if has_token else None)).tidy(
         bench.turn()
     )
@@ -1020,7 +1021,7 @@ def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: B
 
     bench.stopping.at_wait = let_go
     assert bench.do(REMOVE)["counts"]["removed"] == 1
-    assert max(bench.stopping.waits) <= run.LET_GO_INTERVAL
+    assert max(bench.stopping.waits) <= run_module.LET_GO_INTERVAL
 
 
 def held_by_an_older_one(bench: Bench) -> Callable[[], None]:
@@ -1157,7 +1158,7 @@ def test_only_some_problems_are_logged_one_by_one(
     for asset_id in assets:
         bench.iconik.has(on_ll(size=7), on_b2(size=8), asset_id=asset_id)
     bench.do(a_click("remove", asset_ids=assets))
-    assert caplog.text.count("kept asset-") == run.PROBLEMS_LOGGED
+    assert caplog.text.count("kept asset-") == run_module.PROBLEMS_LOGGED
     assert "… and 5 more: see the report" in caplog.text
 
 
@@ -1311,7 +1312,7 @@ def test_each_request_minds_the_turn(bench: Bench, monkeypatch: pytest.MonkeyPat
     def make(*arguments: Any, session: object) -> None:
         raise Made(*arguments)
 
-    monkeypatch.setattr(run, "Transport", make)
+    monkeypatch.setattr(run_module, "Transport", make)
     turn = bench.turn()
     with pytest.raises(Made) as made:
         Operations(bench.settings)(bench.click(ADD), ADD, turn)

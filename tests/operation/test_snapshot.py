@@ -7,7 +7,7 @@ import pytest
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.operation.snapshot import Look, Patience, Sight, see, vanished
-from iconik_http import reading
+from iconik_http import expiry
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound
 from tests.makers import ASSET, ORIGINAL, FakeIconik, a_format, on_b2, on_ll
 
@@ -46,12 +46,12 @@ def test_file_set_statuses_that_files_lack_are_asked_for(iconik: FakeIconik) -> 
 def test_file_set_statuses_belong_to_the_reading_of_the_files(
     iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "now", lambda: 100.0)
+    monkeypatch.setattr(expiry, "now", lambda: 100.0)
     iconik.has(on_ll(file_set_status=None))
     iconik.known_statuses[ASSET] = {LL_SET: "ACTIVE"}
     found = see(iconik, ASSET)
     assert found
-    assert found.until == 100.0 + reading.HOLDS + reading.A_PAGE
+    assert found.until == 100.0 + expiry.HOLDS + expiry.A_PAGE
 
 
 def test_a_file_set_that_is_not_listed_is_of_no_known_status(

@@ -7,7 +7,7 @@ import pytest
 
 from b2_iconik.operation import storages
 from b2_iconik.operation.storages import HOLDS, RENEWED_AFTER, Preflight, check
-from iconik_http import reading
+from iconik_http import expiry
 from iconik_http.errors import (
     IconikError,
     IconikUnavailable,
@@ -29,7 +29,7 @@ def iconik() -> FakeIconik:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     clock = [1_000.0]
-    monkeypatch.setattr(reading, "now", lambda: clock[0])
+    monkeypatch.setattr(expiry, "now", lambda: clock[0])
     return clock
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
+from dev.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from tests.documented import documented
 from tests.postgres.conftest import Server, make_database
 from tests.system.media import asset, files

@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 import requests
 
-from simulator.harness import wait_for
+from dev.harness import wait_for
 from tests.nginx.server import NGINX, start_nginx
 from tests.postgres.conftest import Server, make_database
 from tests.system import test_repeated_clicks, test_rights

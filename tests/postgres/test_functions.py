@@ -13,7 +13,7 @@ import pytest
 import requests
 import yaml
 
-from simulator.harness import ROOT, SECRET, START, Process, Service, Simulator, stop_all, wait_for
+from dev.harness import ROOT, SECRET, START, Process, Service, Simulator, stop_all, wait_for
 from tests.ports import free_port
 from tests.postgres.conftest import Server, make_database
 from tests.system.media import asset, files, unproven_deletions
@@ -199,10 +199,10 @@ def uploaded(tmp_path: Path) -> Path:
 
 def test_what_is_uploaded_is_the_plugin_and_no_more(uploaded: Path, tmp_path: Path) -> None:
     names = {path.name for path in uploaded.iterdir()}
-    assert {"main.py", "plugin.py", "requirements.txt", "templates", "static"} <= names
+    assert {"main.py", "plugin.py", "requirements.txt"} <= names
     assert not names & {".env", ".git", "requirements-dev.txt"}
     directories = {path.name for path in uploaded.iterdir() if path.is_dir()}
-    assert directories == {"bucket", "static", "templates"}
+    assert directories == {"b2_iconik", "iconik_http"}
     ended = subprocess.run(
         [sys.executable, "-c", "import main, plugin; print(main.__file__); plugin.start()"],
         cwd=uploaded,

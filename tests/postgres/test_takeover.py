@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from b2_iconik.dispatch.leader_lock import POSTGRES_EXECUTOR
 from b2_iconik.ledger.database import connect
-from simulator.harness import Service, Simulator, stop_all, wait_for
+from dev.harness import Service, Simulator, stop_all, wait_for
 from tests.postgres.conftest import Server
 from tests.system.media import asset, files, unproven_deletions
 

@@ -15,7 +15,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from simulator.harness import ROOT, Process, Service, Simulator, stop_all, wait_for
+from dev.harness import ROOT, Process, Service, Simulator, stop_all, wait_for
 from tests.system.media import asset
 
 # Where script/test unpacks what Debian's package has.

@@ -11,12 +11,12 @@ from responses import RequestsMock
 from b2_iconik.settings import Settings
 from b2_iconik.setup import check_roles
 from b2_iconik.setup.check_roles import PROBES
+from dev.harness import ROOT
 from iconik import Iconik
 from iconik_http.errors import IconikUnavailable, TokenRejected
 from iconik_http.records import UUID
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport
-from simulator.harness import ROOT
 from tests.fake_iconik import API, NoPacer
 from tests.test_iconik import CALLS
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.harness import Service, Simulator, stop_all
+from dev.harness import Service, Simulator, stop_all
 from tests.system.desk import Desk
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import requests
 import sqlalchemy as sa
 
-from simulator.harness import ROOT, SECRET, Service, Simulator, wait_for
+from dev.harness import ROOT, SECRET, Service, Simulator, wait_for
 
 PATIENCE = 120.0
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from simulator.harness import ROOT
+from dev.harness import ROOT
 from tests.system.desk import Desk
 
 STORAGES = {"B2": "b2", "LL": "lucidlink", "OTHER": "other"}

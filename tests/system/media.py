@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from simulator.harness import Simulator
+from dev.harness import Simulator
 
 PROXY = "PPRO_PROXY"
 

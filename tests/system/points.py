@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from iconik_http.reading import HOLDS
-from simulator.harness import Service, Simulator, wait_for
+from dev.harness import Service, Simulator, wait_for
+from iconik_http.expiry import HOLDS
 
 LONG_ENOUGH = "hang:60"
 PURGE = "files/v1/assets/*/purge/"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.harness import Service, Simulator
+from dev.harness import Service, Simulator
 from tests.system.media import PROXY, asset, collection, files
 
 pytestmark = pytest.mark.promise

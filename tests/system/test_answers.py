@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from b2_iconik.version import VERSION
-from simulator.harness import SECRET, Service, Simulator, stop_all
+from dev.harness import SECRET, Service, Simulator, stop_all
 
 pytestmark = pytest.mark.promise
 

@@ -14,11 +14,11 @@ import check_setup
 import create_custom_actions
 import list_custom_actions
 from b2_iconik.setup.findings import wrong as wrong_finding
+from dev.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from simulator.b2_keys import KEY, KEY_ID
-from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from simulator.job_records import FINAL
+from tests.setup.test_check_roles import ONLY_FOR_SOME, PATHS
 from tests.system.media import asset, files
-from tests.test_check_roles import ONLY_FOR_SOME, PATHS
 
 OTHER_TOKEN = "token-of-few-roles"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from simulator.harness import ROOT, Service, Simulator, wait_for
+from dev.harness import ROOT, Service, Simulator, wait_for
 from tests.system.media import asset, files
 from tests.system.points import asked, database_of, open_database
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from simulator.harness import ROOT, Process, stop_all, wait_for
+from dev.harness import ROOT, Process, stop_all, wait_for
 
 
 class Demo(Process):
@@ -17,7 +17,7 @@ class Demo(Process):
 
     def __init__(self, directory: Path, *options: str) -> None:
         self._directory = directory
-        command = [sys.executable, "-u", str(ROOT / "script" / "demo.py"), *options]
+        command = [sys.executable, "-u", str(ROOT / "dev" / "demo.py"), *options]
         super().__init__(command, {"TMPDIR": str(directory)}, directory / "demo.log")
 
     def left(self) -> list[int]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from b2_iconik.operation.copying import LISTING_LAG_MS
-from simulator.harness import wait_for
+from dev.harness import wait_for
 from tests.system.desk import BULK, CLIP, FRAMES, PATIENCE, Desk, only_problem
 
 THOUGH = ", though a copy to B2 was asked for and ended"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.harness import wait_for
+from dev.harness import wait_for
 from tests.system.desk import CLIP, FILE_SET, PATIENCE, PURGE, ROLES, Desk, only_problem
 from tests.system.points import PURGE_MANY
 

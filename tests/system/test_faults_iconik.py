@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import requests
 
+from dev.harness import Simulator, wait_for
 from iconik import Iconik
 from iconik_http import transport as transport_module
 from iconik_http.errors import IconikUnavailable
 from iconik_http.tokens import Tokens
 from iconik_http.transport import ATTEMPTS, REJECTIONS, Transport
-from simulator.harness import Simulator, wait_for
 from tests.fake_iconik import NoPacer
 from tests.makers import FOR_EVER
 from tests.system.desk import (

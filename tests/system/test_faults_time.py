@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from iconik_http.reading import HOLDS
-from simulator.harness import wait_for
+from dev.harness import wait_for
+from iconik_http.expiry import HOLDS
 from tests.system.desk import (
     BULK,
     CLIP,

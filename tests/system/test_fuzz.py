@@ -15,7 +15,7 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulator.harness import SECRET, Service, Simulator, stop_all, wait_for
+from dev.harness import SECRET, Service, Simulator, stop_all, wait_for
 
 ID = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"

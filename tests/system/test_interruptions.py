@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.harness import Service, Simulator, wait_for
+from dev.harness import Service, Simulator, wait_for
 from tests.system.media import asset, collection, files, requests_seen, unproven_deletions
 
 pytestmark = pytest.mark.promise

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from b2_iconik.operation.job import BY, INTERVAL
-from simulator.harness import wait_for
+from dev.harness import wait_for
 from tests.system.desk import CLIP, EDITED, JOBS, PATIENCE, Desk
 
 JOB = "jobs/v1/jobs/*/"

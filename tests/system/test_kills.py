@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.harness import Service, Simulator, wait_for
+from dev.harness import Service, Simulator, wait_for
 from tests.system.desk import FILE_SET
 from tests.system.media import PROXY, asset, collection, files, unproven_deletions
 from tests.system.points import PURGE, allow, asked, database_of, hang_at, kill_at, refuse

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulator.harness import Service, Simulator
+from dev.harness import Service, Simulator
 from tests.system.media import asset
 from tests.system.points import stood_still
 

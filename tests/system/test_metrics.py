@@ -10,7 +10,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from b2_iconik.metric_files import PREFIX
-from simulator.harness import SECRET, Process, Service, Simulator, wait_for
+from dev.harness import SECRET, Process, Service, Simulator, wait_for
 from tests.system.media import asset
 
 CLICKS = 30

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from simulator.harness import Service, Simulator
+from dev.harness import Service, Simulator
 from tests.system.media import asset, files, unproven_deletions
 
 pytestmark = pytest.mark.promise

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from simulator.harness import SECRET
+from dev.harness import SECRET
 from tests.system.desk import CLIP, FRAMES, Desk, only_problem
 
 PATH = "projects/2026"

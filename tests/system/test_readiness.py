@@ -14,7 +14,7 @@ from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import schema
 from b2_iconik.version import VERSION
-from simulator.harness import SECRET, Process, stop_all
+from dev.harness import SECRET, Process, stop_all
 
 PATIENCE = 120.0
 

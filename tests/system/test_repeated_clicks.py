@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from b2_iconik.dispatch.leader_lock import is_taken, only_one
-from simulator.harness import wait_for
+from dev.harness import wait_for
 from tests.system.desk import CLIP, FORMATS, PATIENCE, Desk, only_problem
 
 ACTIONS = pytest.mark.parametrize("action", ["add", "remove"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.harness import Service, Simulator
+from dev.harness import Service, Simulator
 from tests.system.media import PROXY, collection, files, unproven_deletions
 
 MINUTES = 12 * 60

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from simulator.crowd import DAMAGES, FORMATS, MISCHIEF, MISHAPS, PEOPLE, Crowd
-from simulator.harness import Service, Simulator
+from dev.crowd import DAMAGES, FORMATS, MISCHIEF, MISHAPS, PEOPLE, Crowd
+from dev.harness import Service, Simulator
 
 ASSETS = 4
 STEPS = 14

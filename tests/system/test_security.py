@@ -27,11 +27,11 @@ from b2_iconik.dispatch.leader_lock import only_one
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.database import connect, writing
 from b2_iconik.settings import Settings
+from dev.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport
-from simulator.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from tests.fake_iconik import NoPacer
 from tests.makers import FOR_EVER
 from tests.system.media import asset, files

@@ -4,7 +4,7 @@ import uuid
 
 import requests
 
-from simulator.harness import SECRET, Service, Simulator
+from dev.harness import SECRET, Service, Simulator
 from tests.system.media import asset, files
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from simulator.harness import ROOT, SECRET, Process, Service, Simulator, wait_for
+from dev.harness import ROOT, SECRET, Process, Service, Simulator, wait_for
 from tests.system.media import asset, files
 from tests.system.points import database_of
 

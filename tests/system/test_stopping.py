@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from simulator.harness import ROOT, Service, Simulator, wait_for
+from dev.harness import ROOT, Service, Simulator, wait_for
 from tests.system.media import asset, collection, files, unproven_deletions
 from tests.system.points import PURGE_MANY, hang_at, kill_at
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from simulator.harness import ROOT, SECRET
+from dev.harness import ROOT, SECRET
 from tests.system.desk import CLIP, PATIENCE, Desk
 
 # A lone surrogate, commands to a terminal, ends of lines, and a mark that reverses the direction.

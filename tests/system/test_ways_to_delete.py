@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.harness import Service, Simulator, wait_for
+from dev.harness import Service, Simulator, wait_for
 from tests.system.desk import ROLES
 from tests.system.media import (
     PROXY,

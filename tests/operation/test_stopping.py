@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.bucket.confirm import Bucket
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Memo, Operation
 from b2_iconik.domain.outcomes import Outcome, report
@@ -20,13 +21,13 @@ from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.stop_request import StopRequest
 from b2_iconik.ledger.term import Turn, begin_term
-from b2_iconik.operation import batches, run
+from b2_iconik.operation import batches
+from b2_iconik.operation import run as run_module
 from b2_iconik.operation.deletion import Ways
 from b2_iconik.operation.run import Run
 from b2_iconik.operation.verification import Verification
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import WorkerPool
-from bucket.confirm import Bucket
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import Job
 from tests.makers import (
@@ -94,7 +95,7 @@ def run(
     ) -> dict[str, Any]:
         waits = Waits(at_wait)
         time = SimpleNamespace(monotonic=waits.monotonic)
-        monkeypatch.setattr(run, "time", time)
+        monkeypatch.setattr(run_module, "time", time)
         turn = Turn(engine, a_term(engine), waits)
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
         pool = WorkerPool(batches.CONNECTIONS).share()
@@ -539,7 +540,7 @@ def test_a_long_wait_ends_soon(
     run: Callable[..., dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(run, "FIRST_WAIT", 30.0)
+    monkeypatch.setattr(run_module, "FIRST_WAIT", 30.0)
     iconik.has(on_b2())
     iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
     waited: list[int] = []

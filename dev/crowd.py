@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from simulator.harness import Service, Simulator, wait_for
+from dev.harness import Service, Simulator, wait_for
 
 FORMATS = ("ORIGINAL", "PPRO_PROXY")
 # Where each asset lies at first, who clicks on it, and which of these may see it: Ada, Ben.

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Iterator
 
-from benchmark.bench import Bench, bench
-from benchmark.figures import Figure
+from dev.benchmark.bench import Bench, bench
+from dev.benchmark.figures import Figure
 
 LARGE = 10_000
 ALL = 5_000

@@ -15,18 +15,18 @@ from itertools import islice
 from typing import NamedTuple
 
 from b2_iconik import meters
+from b2_iconik.bucket.confirmed import VALID_FOR, Confirmed
+from b2_iconik.bucket.native import NativeApi
+from b2_iconik.bucket.object_key import Place, object_place, place_in_url
+from b2_iconik.bucket.session import CONNECTIONS, NotConfirmed, Pace, Passing, objection
+from b2_iconik.bucket.signed_url import SignedUrls
+from b2_iconik.bucket.versions import Version, difference, is_same_content, named
 from b2_iconik.domain.custody import Pair
 from b2_iconik.domain.reasons import NO_REASON, NOT_CONFIRMED, Reason
 from b2_iconik.errors import BucketUnavailable
 from b2_iconik.meters import Way
 from b2_iconik.settings import Settings
-from bucket.confirmed import VALID_FOR, Confirmed
-from bucket.native import NativeApi
-from bucket.object_key import Place, object_place, place_in_url
-from bucket.session import CONNECTIONS, NotConfirmed, Pace, Passing, objection
-from bucket.signed_url import SignedUrls
-from bucket.versions import Version, difference, is_same_content, named
-from iconik_http import reading
+from iconik_http import expiry
 from iconik_http.records import File, Storage
 
 # So many files of a file set are asked about before others have their turn.
@@ -141,7 +141,7 @@ class Bucket:
             return "key"
         if storage.id in self._offered or self._check == "required":
             return "signed URL"
-        now = reading.now()
+        now = expiry.now()
         is_offered = any(pair.twin.url for pair in pairs)
         if not is_offered and now < self._not_offered_until.get(storage.id, 0.0):
             return "records alone"
@@ -153,7 +153,7 @@ class Bucket:
 
     def _ask(self, storage: Storage, pairs: Sequence[Pair], offer: DownloadUrl) -> bool:
         """Have every twin confirmed; returns whether all were by checksum, too."""
-        asked = reading.now()
+        asked = expiry.now()
         facts = {_fact(storage, pair): pair for pair in pairs}
         if self._native:
             _check_places(storage, facts)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from math import ceil
 
-from benchmark.bench import FASTEST, FORMATS, UNLIMITED, bench
-from benchmark.figures import Figure
+from dev.benchmark.bench import FASTEST, FORMATS, UNLIMITED, bench
+from dev.benchmark.figures import Figure
 
 QUICK = ("--latency-ms", "5", *UNLIMITED)
 WITHOUT_PURGE = [

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from threading import Lock
 
-from iconik_http import reading
+from iconik_http import expiry
 
 VALID_FOR = 600.0  # seconds
 # Some 40 MB: 830 bytes each, measured with the names of camera cards. Beyond that, the oldest are
@@ -23,14 +23,14 @@ class Confirmed:
         """Whether a fact was confirmed by checksum; None if it was not confirmed lately."""
         with self._lock:
             asked, by_checksum = self._facts.get(fact, (-VALID_FOR, False))
-        return by_checksum if reading.now() - asked < VALID_FOR else None
+        return by_checksum if expiry.now() - asked < VALID_FOR else None
 
     def add(self, fact: Hashable, by_checksum: bool, asked: float) -> None:
         """Note that B2 confirmed a fact.
 
         Args:
             fact: all that the confirmation depends on.
-            asked: when B2 was asked, by ``reading.now``.
+            asked: when B2 was asked, by ``expiry.now``.
         """
         with self._lock:
             self._facts.pop(fact, None)

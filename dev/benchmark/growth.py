@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from benchmark.bench import FASTEST, UNLIMITED, Bench, bench
-from benchmark.figures import Figure
+from dev.benchmark.bench import FASTEST, UNLIMITED, Bench, bench
+from dev.benchmark.figures import Figure
 
 # Of two sizes, the time an asset takes in the larger, beside that in the smaller.
 GROWTH = 1.5

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import requests
 from urllib3.exceptions import HTTPError
 
-from bucket.session import BucketSession, NotConfirmed, Pace, Passing, repeated
+from b2_iconik.bucket.session import BucketSession, NotConfirmed, Pace, Passing, repeated
 
 # https://www.rfc-editor.org/rfc/rfc9110#field.content-range
 OF_A_BYTE = re.compile(r"bytes 0-0/([0-9]{1,18})")

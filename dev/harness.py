@@ -86,7 +86,7 @@ class Process:
         self.log = log
         self._offset = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output, _signals_later():
-            self._process = subprocess.Popen(  # noqa: S603 - our own programs
+            self._process = subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env={**os.environ, **environment},

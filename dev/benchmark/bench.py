@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from simulator.harness import Service, Simulator, wait_for
+from dev.harness import Service, Simulator, wait_for
 
 FORMATS = ("ORIGINAL", "PPRO_PROXY")
 FASTEST = {"ICONIK_REQUESTS_PER_SECOND": "1000"}

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from b2_iconik.version import VERSION  # noqa: E402 - from the checkout
-from simulator.crowd import (  # noqa: E402 - from the checkout
+from dev.crowd import (  # noqa: E402 - from the checkout
     DAMAGES,
     FORMATS,
     MISCHIEF,
@@ -23,7 +23,7 @@ from simulator.crowd import (  # noqa: E402 - from the checkout
     Crowd,
     Tally,
 )
-from simulator.harness import Service, Simulator, stop_all  # noqa: E402 - from the checkout
+from dev.harness import Service, Simulator, stop_all  # noqa: E402 - from the checkout
 
 ASSETS = 12
 # So many things happen to one crowd before all must come right.
@@ -51,7 +51,7 @@ class Soak:
     """One service and one simulator, and crowd after crowd."""
 
     def __init__(self, directory: Path, seed: int) -> None:
-        self._chance = random.Random(seed)  # noqa: S311 - no secret is made of it
+        self._chance = random.Random(seed)
         self._simulator = Simulator(directory, "--copy-seconds", "0.2", "--copies-at-once", "4")
         self._service = Service(directory, self._simulator)
         self.tally = Tally()

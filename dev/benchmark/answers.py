@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from benchmark.bench import Bench, bench, percentile
-from benchmark.figures import Figure
+from dev.benchmark.bench import Bench, bench, percentile
+from dev.benchmark.figures import Figure
 
 AT_ONCE = 50
 WARM_UP = 10

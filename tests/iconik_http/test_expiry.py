@@ -2,12 +2,12 @@
 
 import time
 
-from iconik_http import reading
-from iconik_http.reading import Reading
+from iconik_http import expiry
+from iconik_http.expiry import Reading
 
 
 def test_on_nothing_that_was_read_no_deletion_rests() -> None:
-    assert Reading().until < reading.now()
+    assert Reading().until < expiry.now()
 
 
 def test_a_reading_holds_for_five_seconds_from_its_beginning() -> None:
@@ -26,4 +26,4 @@ def test_a_long_list_holds_for_a_second_more_a_page() -> None:
 def test_the_clock_counts_the_time_that_the_machine_sleeps() -> None:
     here = getattr(time, "CLOCK_BOOTTIME", None) or time.CLOCK_MONOTONIC
     before = time.clock_gettime(here)
-    assert before <= reading.now() <= time.clock_gettime(here)
+    assert before <= expiry.now() <= time.clock_gettime(here)

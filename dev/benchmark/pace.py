@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import requests
 
-from benchmark.bench import FORMATS, UNLIMITED, Bench, bench
-from benchmark.figures import Figure
+from dev.benchmark.bench import FORMATS, UNLIMITED, Bench, bench
+from dev.benchmark.figures import Figure
 
 LIMIT = 50.0
 # Of the start and of the end, where a burst or the last few assets would be counted, seconds.

@@ -20,9 +20,16 @@ from typing import Any, NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = ("custody.py", "matching.py", "checksums.py")
+RULES = "b2_iconik/domain"
+MODULES = tuple(
+    f"{RULES}/{name}.py"
+    for name in ("custody", "matching", "checksums", "disputes", "shared_paths", "arrival")
+)
 # Quick ones first: the first that fails ends a run.
-TESTS = ("tests/test_custody.py", "tests/test_custody_properties.py")
+TESTS = tuple(
+    f"tests/domain/test_{name}.py"
+    for name in ("custody", "shared_paths", "arrival", "custody_properties")
+)
 EXPLAINED = ROOT / "docs" / "mutants.md"
 SLOW_TO_IMPORT = ("hypothesis", "requests", "responses", "sqlalchemy", "pyrate_limiter", "tenacity")
 OPTIONS = (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pygal
 from pygal.style import CleanStyle
 
-from benchmark.pace import LIMIT
+from dev.benchmark.pace import LIMIT
 
 
 def draw(by_second: Mapping[str, Sequence[int]], path: Path) -> None:

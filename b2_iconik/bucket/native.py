@@ -18,7 +18,7 @@ from b2sdk.v3.exception import (
     Unauthorized,
 )
 
-from bucket.session import (
+from b2_iconik.bucket.session import (
     USER_AGENT,
     BucketSession,
     NotConfirmed,
@@ -28,7 +28,7 @@ from bucket.session import (
     network_problem,
     repeated,
 )
-from bucket.versions import Version, newest
+from b2_iconik.bucket.versions import Version, newest
 from iconik_http import http_limits
 
 # What B2 counts as one transaction.

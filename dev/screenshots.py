@@ -10,7 +10,7 @@ sys.path.insert(0, str(ROOT))
 
 from selenium.webdriver.chrome.webdriver import WebDriver  # noqa: E402
 
-from simulator.harness import Service, Simulator, stop_all, wait_for  # noqa: E402
+from dev.harness import Service, Simulator, stop_all, wait_for  # noqa: E402
 from tests.chromium.browser import (  # noqa: E402 - from the checkout
     is_installed,
     log_in,

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from b2_iconik.version import VERSION
-from benchmark import answers, thrift, waits
-from benchmark.figures import Figure, table, write
-from benchmark.growth import Runs
-from benchmark.pace import Paces
-from simulator.harness import stop_all
+from dev.benchmark import answers, thrift, waits
+from dev.benchmark.figures import Figure, table, write
+from dev.benchmark.growth import Runs
+from dev.benchmark.pace import Paces
+from dev.harness import stop_all
 
 FAILED = 1
 
@@ -50,7 +50,7 @@ def main() -> int:
     if given.json:
         write(figures, given.json)
     if given.plot and paces.by_second:
-        from benchmark.plot import draw
+        from dev.benchmark.plot import draw
 
         draw(paces.by_second, given.plot)
     return 0

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from b2_iconik.cli.text import in_full  # noqa: E402 - from the checkout
 from b2_iconik.version import VERSION  # noqa: E402 - from the checkout
-from simulator.harness import SECRET, Service, Simulator, stop_all  # noqa: E402 - from the checkout
+from dev.harness import SECRET, Service, Simulator, stop_all  # noqa: E402 - from the checkout
 
 LONGEST = 60.0
 EDITED = "Interview Ben"

@@ -1,0 +1,4 @@
+"""What people are shown of operations; it only reads.
+
+It may import the ledger and the domain.
+"""

@@ -1,0 +1,1 @@
+"""What developers run: demonstration, soak, benchmark, mutants, screenshots, the tests' harness."""
