@@ -77,7 +77,7 @@ def _failure(
     if status not in FINAL or errors is None:
         reason = _without_token(response, response.reason or "")
         problem = f"iconik answered {status} {reason}".rstrip() + (f": {errors}" if errors else "")
-        return Passing(problem, number(response, "Retry-After"))
+        return Passing(problem, http_limits.number(response, "Retry-After"))
     if status == requests.codes.not_found:
         return NotFound(call, "iconik knows no such thing (404)")
     if status == requests.codes.forbidden:
@@ -110,12 +110,6 @@ def _in_words(response: requests.Response, errors: Any) -> str:
 def _without_token(response: requests.Response, text: str) -> str:
     """What iconik says may repeat the request, and what we tell of it is logged and kept."""
     return text.replace(response.request.headers["Auth-Token"], "***")
-
-
-def number(response: requests.Response, header: str) -> float | None:
-    """The whole number in a header; None where there is none."""
-    text = response.headers.get(header, "")
-    return float(text) if text.isascii() and text.isdigit() else None
 
 
 def network_problem(error: requests.RequestException) -> str:

@@ -144,3 +144,9 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 POOLS = {"http": _Pool, "https": _SecurePool}
+
+
+def number(response: requests.Response, header: str) -> float | None:
+    """The whole number in a header; None where there is none."""
+    text = response.headers.get(header, "")
+    return float(text) if text.isascii() and text.isdigit() else None

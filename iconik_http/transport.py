@@ -331,10 +331,10 @@ class Transport:
                 self._tokens.reject(token)
 
     def _keep_pace(self, response: requests.Response, sent: float) -> None:
-        left = answers.number(response, "RateLimit-Remaining")
+        left = http_limits.number(response, "RateLimit-Remaining")
         says_when = False
         if response.status_code == requests.codes.too_many_requests:
-            left, wait = -1, answers.number(response, "Retry-After")
+            left, wait = -1, http_limits.number(response, "Retry-After")
             says_when = wait is not None
             self._pacer.pause(min(wait or 0, LONGEST_WAIT))
         if left is not None:

@@ -13,10 +13,11 @@ from responses import RequestsMock
 
 from b2_iconik import settings as settings_module
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.meters import MeasuredSession
 from b2_iconik.settings import Settings
 from iconik import Iconik
 from iconik_http.tokens import Tokens
-from iconik_http.transport import Transport
+from iconik_http.transport import Transport, open_session
 from tests.fake_iconik import CLICK_TOKEN, FakeActions, NoPacer
 from tests.makers import a_database, a_ledger
 
@@ -129,7 +130,8 @@ def pacer() -> NoPacer:
 def transport(settings: Settings, pacer: NoPacer, http: RequestsMock) -> Iterator[Transport]:
     """A transport with a click's token and an application's."""
     tokens = Tokens(CLICK_TOKEN, settings.iconik_token or "")
-    made = Transport(settings.iconik_url, settings.iconik_id, tokens, pacer)
+    session = open_session(settings.iconik_url, settings.iconik_id, session=MeasuredSession())
+    made = Transport(settings.iconik_url, settings.iconik_id, tokens, pacer, session=session)
     yield made
     made.close()
 

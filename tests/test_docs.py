@@ -128,7 +128,7 @@ COMMANDS: dict[str, Run | Needs] = {
     "gcloud": CLOUD,
     "openssl rand -hex 32 | tr": CLOUD,
     "curl --user me 'https://plugin.example.com/operations": Run(
-        "tests/test_pages.py::test_the_list_is_the_same_as_json"
+        "tests/web/test_pages.py::test_the_list_is_the_same_as_json"
     ),
 }
 

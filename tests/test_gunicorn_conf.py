@@ -115,7 +115,6 @@ def gunicorn_log() -> Iterator[logging.Logger]:
     yield server
     root.handlers, level, server.handlers, server.propagate = before
     root.setLevel(level)
-    logging.getLogger("dbos").handlers = []
 
 
 @pytest.mark.usefixtures("own_environment")

@@ -7,7 +7,7 @@ import pytest
 from requests import ReadTimeout
 from responses import RequestsMock, matchers
 
-from iconik import Iconik
+from iconik import Iconik, Transport
 from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,
@@ -45,6 +45,14 @@ def test_closing_it_closes_the_connections(iconik: Iconik, monkeypatch: pytest.M
     monkeypatch.setattr("requests.Session.close", lambda _: closed.append(True))
     iconik.close()
     assert closed == [True]
+
+
+def test_what_is_not_known_is_asked_with_the_click_s_own_token_alone(
+    transport: Transport, http: RequestsMock
+) -> None:
+    http.get(f"{API}files/v1/storages/{STORAGE}/", status=401)
+    with pytest.raises(IconikRefused, match="click again"):
+        Iconik(transport).limited(lambda: False).storage(STORAGE)
 
 
 # Storages

@@ -87,7 +87,7 @@ def test_requirements_for_developers_declare_every_import_of_tests_and_scripts()
 
 def test_an_import_that_is_not_declared_is_found() -> None:
     names = declared("requirements.in")
-    assert ("database.py", "sqlalchemy") in undeclared(
+    assert ("b2_iconik/ledger/database.py", "sqlalchemy") in undeclared(
         [ROOT / "b2_iconik" / "ledger" / "database.py"], names - {"sqlalchemy"}
     )
 

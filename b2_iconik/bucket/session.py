@@ -20,7 +20,7 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.meters import Way
 from b2_iconik.settings import LOOPBACK
 from b2_iconik.version import VERSION
-from iconik_http import answers, http_limits
+from iconik_http import http_limits
 
 # B2 allows 500 for an account by default: https://www.backblaze.com/docs/cloud-storage-rate-limits
 REQUESTS_PER_SECOND = 400
@@ -162,7 +162,7 @@ class BucketSession(requests.Session):
         if problem:
             raise Passing(problem)
         if response.status_code in PASSING:
-            self._pace.pause(answers.number(response, "Retry-After") or 0.0)
+            self._pace.pause(http_limits.number(response, "Retry-After") or 0.0)
             response.close()
             raise Passing(f"B2 answered {status}")
         return response

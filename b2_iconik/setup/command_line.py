@@ -141,7 +141,7 @@ def transport_to(settings: Settings) -> Transport:
             "ICONIK_TOKEN", "is not set: it must be an application token (see .env.example)"
         )
     # That a token was rejected is said once, by the error that follows.
-    logging.getLogger("tokens").addHandler(logging.NullHandler())
+    logging.getLogger("iconik_http.tokens").addHandler(logging.NullHandler())
     pacer = Pacer(settings.requests_per_second)
     return Transport(
         settings.iconik_url, settings.iconik_id, Tokens("", settings.iconik_token), pacer

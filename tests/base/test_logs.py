@@ -15,9 +15,12 @@ import pytest
 from b2_iconik import logs
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import Deletion, Held, Memo, Retry
-from b2_iconik.logs import OURS
 from b2_iconik.operation import audit
 from iconik_http.tokens import Tokens
+
+OURS = Path(__file__).resolve().parents[2]
+MODULES = ("*.py", "iconik_http/*.py", "b2_iconik/**/*.py")
+ALL_MODULES = sorted(path for each in MODULES for path in OURS.glob(each))
 
 PROOF = Safe("set-1", "set-2", by_checksum=True, size=18_000)
 DELETION = Deletion("ORIGINAL", PROOF, "key")
@@ -35,14 +38,11 @@ def as_before() -> Iterator[None]:
     """Undo what ``configure`` does to the loggers of the whole process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    library = logging.getLogger("dbos")
-    of_library = library.handlers, library.propagate
     # Closed by ``configure`` otherwise, and they are pytest's.
     root.handlers = []
     yield
     root.handlers = handlers
     root.setLevel(level)
-    library.handlers, library.propagate = of_library
     logging.getLogger(logs.AUDIT).setLevel(logging.NOTSET)
     logs.operation_id.set("-")
 

@@ -27,7 +27,7 @@ from b2_iconik.ledger.operations import Ledger
 from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, endings, expanded, found
 from tests.terminal import a_terminal, seen_on
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.usefixtures("own_environment")
 
@@ -209,7 +209,14 @@ def test_nor_is_it_when_the_process_ends(failed: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "b2_iconik.cli.operations", "list", "--json"]
-    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    ended = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
     os.close(writer)
     assert ended.returncode == 128 + signal.SIGPIPE
     assert ended.stderr == b""

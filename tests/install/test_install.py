@@ -142,7 +142,7 @@ def test_gunicorn_takes_arguments_from_where_debian_has_them(installed: Installe
 
 
 def test_a_checkout_that_the_service_cannot_read_is_refused(installed: Installed) -> None:
-    module = installed.machine.path(f"{CHECKOUT}/worker.py")
+    module = installed.machine.path(f"{CHECKOUT}/b2_iconik/dispatch/leader.py")
     module.chmod(0o600)
     refused = installed.machine.run(INSTALL.format(CERTIFICATES))
     module.chmod(0o644)

@@ -296,7 +296,7 @@ def test_what_ends_every_purge_is_passed_on(
 def test_what_was_found_out_is_logged_once(
     iconik: FakeIconik, ways: Ways, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "deletion")
+    caplog.set_level("INFO", "b2_iconik.operation.deletion")
     for _ in range(2):
         purge(iconik, ways, TWO, FOR_EVER)
     (line,) = caplog.messages

@@ -1,0 +1,93 @@
+"""Imports point down: what each package may import, and what the root holds."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from dev.harness import ROOT
+
+# Beside its packages; any of these may import them, and they import none of these.
+BASE = frozenset(path.stem for path in (ROOT / "b2_iconik").glob("*.py"))
+# Of iconik's client, anybody may use what has no connection.
+VALUES = frozenset({"errors", "records", "expiry", "http_limits"})
+MAY_IMPORT: dict[str, set[str]] = {
+    "iconik_http": set(),
+    "iconik": {"iconik_http"},
+    "base": set(),
+    "domain": set(),
+    "bucket": {"domain"},
+    "ledger": {"domain"},
+    "dispatch": {"ledger", "domain"},
+    "report": {"ledger", "domain"},
+    "operation": {"ledger", "bucket", "domain", "iconik"},
+    "web": {"report", "dispatch", "ledger", "domain"},
+    "setup": {"report", "dispatch", "ledger", "bucket", "domain", "iconik"},
+    "cli": {"report", "dispatch", "ledger", "domain"},
+}
+PRODUCT = sorted([*ROOT.glob("b2_iconik/**/*.py"), *ROOT.glob("iconik_http/*.py")])
+SIMULATOR = sorted(ROOT.glob("simulator/*.py"))
+
+
+def package_of(module: str) -> str | None:
+    """The package of a module of ours, by its dotted name; None for what may always be imported."""
+    first, *rest = module.split(".")
+    if first == "iconik_http":
+        return None if rest and rest[0] in VALUES else first
+    if first == "iconik":
+        return first
+    if first != "b2_iconik" or not rest:
+        return None
+    return "base" if rest[0] in BASE else rest[0]
+
+
+def imports(path: Path) -> set[str]:
+    """The dotted names of all that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{each.name}" for each in node.names}
+    return found
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=name_of)
+def test_a_module_imports_nothing_from_above(path: Path) -> None:
+    mine = package_of(name_of(path)) or "iconik_http"
+    allowed = {mine, "base", *MAY_IMPORT[mine]}
+    if mine == "iconik_http":
+        allowed -= {"base"}
+    packages = {each: package_of(each) for each in imports(path)}
+    assert {
+        each for each, package in packages.items() if package and package not in allowed
+    } == set()
+
+
+@pytest.mark.parametrize("path", SIMULATOR, ids=name_of)
+def test_the_simulator_imports_nothing_of_the_plugin(path: Path) -> None:
+    ours = {"b2_iconik", "iconik_http", "iconik", "plugin", "dev"}
+    assert {each for each in imports(path) if each.split(".")[0] in ours} == set()
+
+
+@pytest.mark.parametrize("package", sorted({path.parent for path in PRODUCT}), ids=lambda p: p.name)
+def test_a_package_says_what_lives_there_and_imports_nothing(package: Path) -> None:
+    (docstring,) = ast.parse((package / "__init__.py").read_text()).body
+    assert isinstance(docstring, ast.Expr)
+
+
+def test_the_root_holds_the_entry_points_and_the_client() -> None:
+    assert {path.name for path in ROOT.glob("*.py")} == {
+        "plugin.py",
+        "main.py",
+        "gunicorn.conf.py",
+        "create_custom_actions.py",
+        "delete_custom_actions.py",
+        "list_custom_actions.py",
+        "check_setup.py",
+        "iconik.py",
+    }
