@@ -15,19 +15,19 @@ from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.clock import Step
 from b2_iconik.domain.click import Action, CustomAction
 from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import Deletion, Held, Operation
+from b2_iconik.domain.operation import ClaimedAsset, Deletion, Operation
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.ledger.completion import Endings
+from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.database import connect, writing
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import assets, executors
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation import deletion
-from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.proving import Removal
-from b2_iconik.operation.remove import look_to_remove, note_purge
-from b2_iconik.operation.snapshot import Look, Patience
+from b2_iconik.operation.remove import inspect_to_remove, note_purge
+from b2_iconik.operation.snapshot import Inspection, Patience
 from b2_iconik.operation.storages import Checked
 from iconik import Iconik
 from iconik_http import expiry
@@ -147,9 +147,9 @@ def a_ledger(engine: sa.Engine) -> Ledger:
     return Ledger(engine, a_term(engine))
 
 
-def endings(engine: sa.Engine) -> Endings:
+def completion(engine: sa.Engine) -> Completion:
     """The ends of operations, as whoever runs operations now makes them."""
-    return Endings(engine, a_term(engine))
+    return Completion(engine, a_term(engine))
 
 
 def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operation:
@@ -214,7 +214,7 @@ def finish(engine: sa.Engine, operation_id: str, now_ms: int = CLICKED) -> bool:
     """Do all that an operation of no assets does."""
     operation, ledger = found(engine, operation_id), a_ledger(engine)
     ledger.expand(operation.number, [], {})
-    return endings(engine).end(operation, now_ms)
+    return completion(engine).end(operation, now_ms)
 
 
 def found(engine: sa.Engine, operation_id: str) -> Operation:
@@ -266,15 +266,15 @@ def confirms(asset_id: str, safe: Safe) -> Confirmation:
 def a_removal(iconik: Iconik, claims: Claims, **fields: Any) -> Removal:
     """What a Remove works with, in front of storages that can do their part."""
     given: dict[str, Any] = {"preflight": a_check, "confirm": confirms, **fields}
-    return Removal(iconik, claims, Ways(), LL, B2, **given)
+    return Removal(iconik, claims, DeletionCapabilities(), LL, B2, **given)
 
 
-def look_and_purge(removal: Removal, held: Held, patience: Patience) -> Look:
+def look_and_purge(removal: Removal, held: ClaimedAsset, patience: Patience) -> Inspection:
     """Look at an asset that is to be removed, and purge what was only marked."""
-    found = look_to_remove(removal, held, patience)
+    found = inspect_to_remove(removal, held, patience)
     if found.marked:
         marked = dict.fromkeys(found.marked, held.asset_id)
-        done = deletion.purge(removal.iconik, removal.ways, marked, found.until)
+        done = deletion.purge(removal.iconik, removal.capabilities, marked, found.until)
         note_purge(removal, held, found, done, patience.now_ms)
     return found
 

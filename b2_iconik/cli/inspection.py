@@ -19,7 +19,7 @@ Row = dict[str, Any]
 DUE = ("waiting", "settling")
 
 
-class Inspection:
+class OperationDetails:
     """One operation, to be looked at; nothing is written.
 
     Args:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from b2_iconik import settings as environment
-from b2_iconik.cli.inspection import Inspection
+from b2_iconik.cli.inspection import OperationDetails
 from b2_iconik.cli.text import asset_in_full, in_full, json_parts, listed
 from b2_iconik.cli.watch import Watch
 from b2_iconik.clock import now_ms
@@ -84,7 +84,7 @@ def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
     operation = History(engine).operation(options.id)
     if operation is None:
         return _unknown(options.id)
-    inspection = Inspection(engine, operation)
+    inspection = OperationDetails(engine, operation)
     if options.asset:
         return _show_asset(options, inspection)
     told = inspection.in_full()
@@ -99,7 +99,7 @@ def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
     return 0
 
 
-def _show_asset(options: argparse.Namespace, inspection: Inspection) -> int:
+def _show_asset(options: argparse.Namespace, inspection: OperationDetails) -> int:
     told = inspection.asset(options.asset)
     if told is None:
         listed_yet = "is not about it, or hasn't listed it yet"

@@ -51,7 +51,7 @@ def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Itera
     """The lines in which a person reads how an operation stands.
 
     Args:
-        told: as ``Inspection.in_full`` or ``outcomes.report`` returns it.
+        told: as ``OperationDetails.in_full`` or ``outcomes.report`` returns it.
         rows: what is told of its assets.
     """
     yield f"{told['title']}, {told['result']}"
@@ -98,7 +98,7 @@ def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
     """The lines in which a person reads how an asset stands.
 
     Args:
-        told: as ``Inspection.asset`` returns it.
+        told: as ``OperationDetails.asset`` returns it.
     """
     yield f"Asset {told['asset_id']} of operation {told['operation_id']}"
     for row in told["report"]:

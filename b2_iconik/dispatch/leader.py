@@ -23,7 +23,7 @@ from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.reasons import FAULT, UNREADABLE, Reason
 from b2_iconik.errors import SettingsError, Stopped
-from b2_iconik.ledger.completion import Endings
+from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.database import FileReplaced, connect
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.operations import Ledger
@@ -130,7 +130,8 @@ class Leader:
             self._tidy_aside(turn)
             try:
                 self._run(
-                    Term(self._cipher, turn, self._begin, self._show, passes, jobs), still_only_one
+                    OpenOperations(self._cipher, turn, self._begin, self._show, passes, jobs),
+                    still_only_one,
                 )
             finally:
                 stopping.set()
@@ -139,7 +140,7 @@ class Leader:
         finally:
             database.dispose()
 
-    def _run(self, term: "Term", still_only_one: Callable[[], bool]) -> None:
+    def _run(self, term: "OpenOperations", still_only_one: Callable[[], bool]) -> None:
         watched = time.monotonic()
         while True:
             term.take_up()
@@ -190,7 +191,7 @@ class Leader:
         return now - self._steady_since >= STEADY_FOR
 
 
-class Term:
+class OpenOperations:
     """The open operations, in the hands of this process for as long as it leads."""
 
     def __init__(
@@ -202,7 +203,7 @@ class Term:
         passes: Schedule,
         jobs: Schedule,
     ) -> None:
-        self.endings = Endings(turn.engine, turn.term)
+        self.completion = Completion(turn.engine, turn.term)
         self._cipher = cipher
         self._turn = turn
         self._begin = begin
@@ -221,7 +222,7 @@ class Term:
         """
         with self._lock:
             known = set(self._active)
-        new = self.endings.ledger.open(known)
+        new = self.completion.ledger.open(known)
         fingerprints = self._cipher.fingerprints
         unreadable = [each for each in new if not each.ended_ms and each.key not in fingerprints]
         if unreadable:
@@ -242,19 +243,19 @@ class Term:
 
     def purge(self) -> None:
         """Forget operations that ended long ago."""
-        ids = self.endings.ended_before(now_ms() - KEEP // timedelta(milliseconds=1))
+        ids = self.completion.ended_before(now_ms() - KEEP // timedelta(milliseconds=1))
         for start in range(0, len(ids), PURGED_AT_ONCE):
-            self.endings.forget(ids[start : start + PURGED_AT_ONCE])
+            self.completion.forget(ids[start : start + PURGED_AT_ONCE])
         if ids:
             log.info("purged %s operations that ended over %s days ago", len(ids), KEEP.days)
 
     def _take_up(self, operation: Operation) -> None:
         try:
-            click = self._cipher.open(self.endings.ledger.sealed(operation.id))
+            click = self._cipher.open(self.completion.ledger.sealed(operation.id))
         except InvalidToken:
             log.error("the click of operation %s can't be read", operation.id)
             self._fail(operation.id, UNREADABLE)
-            self.endings.close(operation.id, now_ms())
+            self.completion.close(operation.id, now_ms())
             return
         begun = (operation.id, click, self._turn)
         steps = {self._passes: self._begin(*begun), self._jobs: self._show(*begun)}
@@ -299,14 +300,14 @@ class Term:
         with self._lock:
             rest = self._active[operation_id] - {schedule}
         if not rest:
-            self.endings.close(operation_id, now_ms())
+            self.completion.close(operation_id, now_ms())
         with self._lock:
             self._active[operation_id] = rest
             if not rest:
                 del self._active[operation_id]
 
     def _fail(self, operation_id: str, failure: Reason) -> None:
-        operation = self.endings.ledger.operation(operation_id)
+        operation = self.completion.ledger.operation(operation_id)
         if operation:
-            self.endings.fail(operation.number, failure, now_ms())
-            self.endings.sum_up(operation_id)
+            self.completion.fail(operation.number, failure, now_ms())
+            self.completion.sum_up(operation_id)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from b2_iconik.domain import reasons
 from b2_iconik.domain.checksums import checksum, compare
 from b2_iconik.domain.custody import is_whole
-from b2_iconik.domain.matching import Load, Shelf, by_file_set, media, name_of
+from b2_iconik.domain.matching import ReplicaSet, SourceSet, by_file_set, media, name_of
 from b2_iconik.domain.reasons import Reason
 from iconik_http.records import File
 
@@ -51,15 +51,21 @@ def in_units(size: int) -> str:
 
 
 def _differences(source: Sequence[File], copy: Sequence[File]) -> Iterator[Reason]:
-    load, shelf = Load("", source), Shelf(copy)
+    source_set, replica_set = SourceSet("", source), ReplicaSet(copy)
     names = {name_of(file) for file in copy}
-    for spot, arrived in zip(load.spots, shelf.twins(load), strict=True):
-        differences = [_difference(spot.file, each) for each in arrived]
+    for relative_file, arrived in zip(
+        source_set.relative_files, replica_set.twins(source_set), strict=True
+    ):
+        differences = [_difference(relative_file.file, each) for each in arrived]
         if differences and all(differences):
             yield differences[0]
         # Its frames may be listed one by one.
-        elif not arrived and spot.file.type == "FILE" and name_of(spot.file) not in names:
-            yield reasons.NOT_ARRIVED(name=spot.file.label)
+        elif (
+            not arrived
+            and relative_file.file.type == "FILE"
+            and name_of(relative_file.file) not in names
+        ):
+            yield reasons.NOT_ARRIVED(name=relative_file.file.label)
 
 
 def _difference(source: File, copy: File) -> Reason:

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 
 from b2_iconik.domain import reasons
 from b2_iconik.domain.checksums import checksum, compare
-from b2_iconik.domain.disputes import REMEDIES, Disputes, Doubt, Remedy
-from b2_iconik.domain.matching import Load, Shelf, by_file_set, media
+from b2_iconik.domain.disputes import REMEDIES, Disputes, Objection, Remedy
+from b2_iconik.domain.matching import ReplicaSet, SourceSet, by_file_set, media
 from b2_iconik.domain.reasons import Reason
 from iconik_http.records import CLOSED, MISSING, UNFINISHED, File, Format
 
@@ -132,18 +132,20 @@ def judge(
     if ll_storage_id == b2_storage_id:
         raise ValueError("a storage can't prove itself")
     files = list(files)
-    loads, shelves, sequences = [], {}, []
+    source_sets, shelves, sequences = [], {}, []
     for file_set_id, each in by_file_set(files).items():
         homes = {(file.storage_id, file.format_id) for file in each}
         is_deleted = all(file.is_deleted for file in each)
         is_active = all(file.is_active for file in each)
         if (ll_storage_id, format_id) in homes and format_id and not is_deleted:
-            loads.append(Load(file_set_id, each))
+            source_sets.append(SourceSet(file_set_id, each))
         elif homes == {(b2_storage_id, format_id)} and file_set_id and is_active:
-            shelves[file_set_id] = Shelf([file for file in each if file.type == "FILE"])
+            shelves[file_set_id] = ReplicaSet([file for file in each if file.type == "FILE"])
             sequences += [_one_record(file, "B2") for file in each if file.type == "SEQUENCE"]
     disputes = Disputes(files)
-    return [_judge_load(load, shelves, sequences, disputes) for load in loads]
+    return [
+        _judge_source_set(source_set, shelves, sequences, disputes) for source_set in source_sets
+    ]
 
 
 def proven_by_size_alone(safe: Safe) -> Unproven:
@@ -156,48 +158,52 @@ def proven_by_size_alone(safe: Safe) -> Unproven:
     return Unproven(safe.file_set_id, reasons.NO_CHECKSUM(name=label), "none")
 
 
-def _judge_load(
-    load: Load,
-    shelves: Mapping[str, Shelf],
-    sequences: Sequence[Doubt],
+def _judge_source_set(
+    source_set: SourceSet,
+    shelves: Mapping[str, ReplicaSet],
+    sequences: Sequence[Objection],
     disputes: Disputes,
 ) -> Verdict:
-    doubts = list(_doubts_of_itself(load, disputes))
-    if not doubts:
+    objections = list(_objections_of_itself(source_set, disputes))
+    if not objections:
         proofs = []
-        for twin_id, shelf in shelves.items():
-            twins = shelf.twins(load)
-            against = list(_doubts_of_twins(load, twins, disputes))
+        for twin_id, replica_set in shelves.items():
+            twins = replica_set.twins(source_set)
+            against = list(_objections_of_twins(source_set, twins, disputes))
             if not against:
-                proofs.append(_safe(load, twin_id, twins))
-            doubts += against
+                proofs.append(_safe(source_set, twin_id, twins))
+            objections += against
         if proofs:
             return next((each for each in proofs if each.by_checksum), proofs[0])
-        doubts = doubts or [_no_twin(spot.file) for spot in load.spots]
+        objections = objections or [
+            _no_twin(relative_file.file) for relative_file in source_set.relative_files
+        ]
     # What only a person can help is told first: no copy would settle it.
-    told = min(doubts, key=lambda doubt: (REMEDIES.index(doubt.remedy), doubt.reason))
+    told = min(
+        objections, key=lambda objection: (REMEDIES.index(objection.remedy), objection.reason)
+    )
     if told.remedy == "copy":
         told = min(sequences, default=told)
-        missing = [file.label for file in load.files if file.status == MISSING]
+        missing = [file.label for file in source_set.files if file.status == MISSING]
         if missing:
-            told = Doubt(reasons.LOST(reason=told.reason, name=min(missing)), "none")
-    return Unproven(load.file_set_id, *told)
+            told = Objection(reasons.LOST(reason=told.reason, name=min(missing)), "none")
+    return Unproven(source_set.file_set_id, *told)
 
 
-def _safe(load: Load, twin_id: str, twins: Sequence[Sequence[File]]) -> Safe:
+def _safe(source_set: SourceSet, twin_id: str, twins: Sequence[Sequence[File]]) -> Safe:
     pairs = tuple(
-        Pair(spot.file, each)
-        for spot, several in zip(load.spots, twins, strict=True)
+        Pair(relative_file.file, each)
+        for relative_file, several in zip(source_set.relative_files, twins, strict=True)
         for each in several
     )
     return Safe(
-        load.file_set_id,
+        source_set.file_set_id,
         twin_id,
         by_checksum=all(map(_is_same, pairs)),
-        size=sum(spot.file.size or 0 for spot in load.spots),
-        format_id=load.files[0].format_id,
+        size=sum(relative_file.file.size or 0 for relative_file in source_set.relative_files),
+        format_id=source_set.files[0].format_id,
         pairs=pairs,
-        was_missing=all(file.status == MISSING for file in load.files),
+        was_missing=all(file.status == MISSING for file in source_set.files),
     )
 
 
@@ -206,83 +212,85 @@ def _is_same(pair: Pair) -> bool:
     return pair.file.size == 0 or compare(checksum(pair.file), checksum(pair.twin)) == "same"
 
 
-def _doubts_of_itself(load: Load, disputes: Disputes) -> Iterator[Doubt]:
+def _objections_of_itself(source_set: SourceSet, disputes: Disputes) -> Iterator[Objection]:
     """Why the LucidLink side itself can't be judged."""
-    if not load.file_set_id:
-        yield Doubt(reasons.NO_FILE_SET, "none")
+    if not source_set.file_set_id:
+        yield Objection(reasons.NO_FILE_SET, "none")
         return
-    if load.is_mixed:
-        yield Doubt(reasons.MIXED_FILE_SET, "none")
-    if all(file.type == "DIRECTORY" for file in load.records):
-        yield Doubt(reasons.NO_FILE, "none")
+    if source_set.is_mixed:
+        yield Objection(reasons.MIXED_FILE_SET, "none")
+    if all(file.type == "DIRECTORY" for file in source_set.records):
+        yield Objection(reasons.NO_FILE, "none")
         return
-    has_content = _has_content(load.files)
-    for file in load.records:
+    has_content = _has_content(source_set.files)
+    for file in source_set.records:
         name = file.label
         if file.status in UNFINISHED:
-            yield Doubt(reasons.STILL_WRITTEN(name=name, status=file.status), "none")
+            yield Objection(reasons.STILL_WRITTEN(name=name, status=file.status), "none")
         elif file.type == "DIRECTORY":
-            if not load.holds(file):
-                yield Doubt(reasons.EMPTY_DIRECTORY(name=name), "none")
+            if not source_set.holds(file):
+                yield Objection(reasons.EMPTY_DIRECTORY(name=name), "none")
         elif file.type == "SEQUENCE":
             yield _one_record(file, "LucidLink")
         elif file.type != "FILE":
-            yield Doubt(
+            yield Objection(
                 reasons.NO_ORDINARY_FILE(name=name, type=file.type or "of unknown type"), "none"
             )
         elif file.status not in (CLOSED, MISSING):
-            yield Doubt(reasons.BAD_STATUS_HERE(name=name, status=_status(file)), "none")
+            yield Objection(reasons.BAD_STATUS_HERE(name=name, status=_status(file)), "none")
         elif not _has_size(file) or not has_content:
-            yield Doubt(reasons.BAD_SIZE_HERE(name=name, size=_bytes(file.size)), "none")
+            yield Objection(reasons.BAD_SIZE_HERE(name=name, size=_bytes(file.size)), "none")
         elif not file.original_name:
-            yield Doubt(reasons.NO_NAME, "none")
-        elif load.is_twice(file):
-            yield Doubt(reasons.TWICE(name=name), "none")
+            yield Objection(reasons.NO_NAME, "none")
+        elif source_set.is_twice(file):
+            yield Objection(reasons.TWICE(name=name), "none")
         else:
-            yield from disputes.doubts(file, "LucidLink")
+            yield from disputes.objections(file, "LucidLink")
 
 
-def _doubts_of_twins(
-    load: Load, twins: Sequence[Sequence[File]], disputes: Disputes
-) -> Iterator[Doubt]:
+def _objections_of_twins(
+    source_set: SourceSet, twins: Sequence[Sequence[File]], disputes: Disputes
+) -> Iterator[Objection]:
     """Why what lies on B2 does not prove the files on LucidLink."""
-    for spot, several in zip(load.spots, twins, strict=True):
+    for relative_file, several in zip(source_set.relative_files, twins, strict=True):
         if not several:
-            yield _no_twin(spot.file)
+            yield _no_twin(relative_file.file)
         for twin in several:
-            doubt = _doubt(spot.file, twin)
-            if doubt:
-                yield doubt
+            objection = _objection(relative_file.file, twin)
+            if objection:
+                yield objection
             else:
-                yield from disputes.doubts(twin, "B2")
+                yield from disputes.objections(twin, "B2")
 
 
-def _no_twin(file: File) -> Doubt:
-    return Doubt(reasons.NO_TWIN(name=file.label), "copy")
+def _no_twin(file: File) -> Objection:
+    return Objection(reasons.NO_TWIN(name=file.label), "copy")
 
 
-def _one_record(file: File, where: str) -> Doubt:
-    return Doubt(reasons.ONE_RECORD(name=file.label, where=where), "none")
+def _one_record(file: File, where: str) -> Objection:
+    return Objection(reasons.ONE_RECORD(name=file.label, where=where), "none")
 
 
-def _doubt(file: File, twin: File) -> Doubt | None:
+def _objection(file: File, twin: File) -> Objection | None:
     """Why a file on B2 does not prove one on LucidLink; None if it does."""
     name = file.label
     if twin.status in UNFINISHED:
-        return Doubt(reasons.UNFINISHED_TWIN(name=name, status=twin.status), "wait")
+        return Objection(reasons.UNFINISHED_TWIN(name=name, status=twin.status), "wait")
     if twin.status != CLOSED:
-        return Doubt(reasons.BAD_STATUS_THERE(name=name, status=_status(twin)), "copy")
+        return Objection(reasons.BAD_STATUS_THERE(name=name, status=_status(twin)), "copy")
     if not _has_size(twin) or twin.size == 0 != file.size:
-        return Doubt(reasons.BAD_SIZE_THERE(name=name, size=_bytes(twin.size)), "copy")
+        return Objection(reasons.BAD_SIZE_THERE(name=name, size=_bytes(twin.size)), "copy")
     if twin.size != file.size:
         here, there = _bytes(file.size), _bytes(twin.size)
-        return Doubt(reasons.DIFFERS(name=name, what="", here=here, there=there), "none")
+        return Objection(reasons.DIFFERS(name=name, what="", here=here, there=there), "none")
     found = compare(checksum(file), checksum(twin))
     here, there = str(file.checksum), str(twin.checksum)
     if found == "different":
-        return Doubt(reasons.DIFFERS(name=name, what="checksum ", here=here, there=there), "none")
+        return Objection(
+            reasons.DIFFERS(name=name, what="checksum ", here=here, there=there), "none"
+        )
     if found == "unclear":
-        return Doubt(reasons.UNCLEAR_CHECKSUMS(name=name, here=here, there=there), "none")
+        return Objection(reasons.UNCLEAR_CHECKSUMS(name=name, here=here, there=there), "none")
     return None
 
 

@@ -21,7 +21,7 @@ REMEDIES: tuple[Remedy, ...] = ("none", "wait", "copy")
 Fact = tuple[int | None, Checksum | None]
 
 
-class Doubt(NamedTuple):
+class Objection(NamedTuple):
     """Why something isn't proven safe.
 
     Attributes:
@@ -52,7 +52,7 @@ class Disputes:
             elif file.type == "FILE" and file.status == CLOSED and (file.size or 0) > 0:
                 self._told[key(file)].add(_fact(file))
 
-    def doubts(self, file: File, where: str) -> Iterator[Doubt]:
+    def objections(self, file: File, where: str) -> Iterator[Objection]:
         """Why a record may not tell all about what is in its place.
 
         Args:
@@ -65,9 +65,9 @@ class Disputes:
             size != other_size or disagree(digest, other_digest)
             for (size, digest), (other_size, other_digest) in combinations(facts, 2)
         ):
-            yield Doubt(DISPUTED(name=file.label, where=where), "none")
+            yield Objection(DISPUTED(name=file.label, where=where), "none")
         elif place in self._unfinished:
-            yield Doubt(WRITTEN_ANEW(name=file.label, where=where), "wait")
+            yield Objection(WRITTEN_ANEW(name=file.label, where=where), "wait")
 
 
 def _fact(file: File) -> Fact:

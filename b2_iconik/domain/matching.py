@@ -25,7 +25,7 @@ Place = tuple[str, ...]
 Key = tuple[str, Place, str]
 
 
-class Spot(NamedTuple):
+class RelativeFile(NamedTuple):
     """A file, and where it lies below the directory that its file set shares.
 
     Attributes:
@@ -40,7 +40,7 @@ class Spot(NamedTuple):
     alike: int
 
 
-class Load:
+class SourceSet:
     """A file set on LucidLink that is to be proven."""
 
     def __init__(self, file_set_id: str, records: Sequence[File]) -> None:
@@ -53,8 +53,8 @@ class Load:
         self._tree = _tree(places, 0)
         named = Counter((place_of(file), name_of(file)) for file in self.files)
         alike = Counter((key(file), name_of(file)) for file in self.files)
-        self.spots = [
-            Spot(
+        self.relative_files = [
+            RelativeFile(
                 file,
                 place_of(file)[len(self.top) :],
                 is_alone=named[place_of(file), name_of(file)] == 1,
@@ -73,7 +73,7 @@ class Load:
         return parts(f"{directory.directory_path}/{directory.name}") in self._tree
 
 
-class Shelf:
+class ReplicaSet:
     """The files of one file set on B2, to be looked up by place and name."""
 
     def __init__(self, files: Sequence[File]) -> None:
@@ -90,48 +90,63 @@ class Shelf:
         self._tree = _tree(places, len(self._top))
         self._below = {(place_of(file)[len(self._top) :], name_of(file)) for file in files}
 
-    def twins(self, load: Load) -> list[list[File]]:
+    def twins(self, source_set: SourceSet) -> list[list[File]]:
         """For each file what may stand for it here, all of which must prove it: none is a guess."""
-        tops = self._tops(load)
-        whole = [top for top in tops if all(self._at(top, spot) for spot in load.spots)]
+        tops = self._tops(source_set)
+        whole = [
+            top
+            for top in tops
+            if all(self._at(top, relative_file) for relative_file in source_set.relative_files)
+        ]
         meant = whole or tops[:1]
-        return [[each for top in meant for each in self._at(top, spot)] for spot in load.spots]
+        return [
+            [each for top in meant for each in self._at(top, relative_file)]
+            for relative_file in source_set.relative_files
+        ]
 
-    def _tops(self, load: Load) -> list[Place]:
+    def _tops(self, source_set: SourceSet) -> list[Place]:
         """The directories that may stand for the one that all the files lie in on LucidLink.
 
         A storage may keep its files below a directory of its own, so only what lies below the
         common directory of a file set has to agree. But for a part of what is here those are meant
         whose names agree best: a neighbouring one may well hold files of the same names and sizes.
         """
-        if self._below == {(spot.below, name_of(spot.file)) for spot in load.spots}:
+        if self._below == {
+            (relative_file.below, name_of(relative_file.file))
+            for relative_file in source_set.relative_files
+        }:
             return [self._top]
         tops: set[Place] = set()
-        for spot in sorted(load.spots, key=_depth):
-            depth = len(spot.below)
-            for place in self._places.get(name_of(spot.file), ()):
+        for relative_file in sorted(source_set.relative_files, key=_depth):
+            depth = len(relative_file.below)
+            for place in self._places.get(name_of(relative_file.file), ()):
                 cut = len(place) - depth
-                if cut >= 0 and place[cut:] == spot.below:
+                if cut >= 0 and place[cut:] == relative_file.below:
                     tops.add(place[:cut])
             # The deepest file leaves the fewest directories to choose from.
             if tops:
                 break
-        best = max((_agreement(place, load.top) for place in self._tree), default=0)
-        return sorted(top for top in tops if _agreement(top, load.top) >= best)
+        best = max((_agreement(place, source_set.top) for place in self._tree), default=0)
+        return sorted(top for top in tops if _agreement(top, source_set.top) >= best)
 
-    def _at(self, top: Place, spot: Spot) -> list[File]:
+    def _at(self, top: Place, relative_file: RelativeFile) -> list[File]:
         """What has a file's name and lies in its place, if that is below a directory."""
-        place, name = top + spot.below, name_of(spot.file)
-        exactly = self._by_stored_name.get((place, name, _composed(spot.file.name)), [])
+        place, name = top + relative_file.below, name_of(relative_file.file)
+        exactly = self._by_stored_name.get((place, name, _composed(relative_file.file.name)), [])
         # Files of one name in one place can only be told apart by their stored names, and where
         # these count as the same, too, there must be as many on both sides.
-        if exactly or not spot.is_alone:
-            return exactly if len(set(map(_as_written, exactly))) >= spot.alike else []
+        if exactly or not relative_file.is_alone:
+            return exactly if len(set(map(_as_written, exactly))) >= relative_file.alike else []
         return self._by_name.get((place, name), [])
 
 
-def _depth(spot: Spot) -> tuple[int, Place, str, str]:
-    return -len(spot.below), spot.below, name_of(spot.file), spot.file.name
+def _depth(relative_file: RelativeFile) -> tuple[int, Place, str, str]:
+    return (
+        -len(relative_file.below),
+        relative_file.below,
+        name_of(relative_file.file),
+        relative_file.file.name,
+    )
 
 
 def _alike(one: Place, other: Place) -> int:

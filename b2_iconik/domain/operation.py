@@ -148,7 +148,7 @@ def _file(file_set_id: str, format_id: str, stored: list[Any]) -> File:
 
 
 @dataclass
-class Memo:
+class AssetProgress:
     """What has to be remembered of an asset from one look to the next.
 
     Attributes:
@@ -183,7 +183,7 @@ class Memo:
 
     def as_json(self) -> dict[str, Any]:
         """What is stored: only what differs from an empty memo."""
-        empty = vars(Memo())
+        empty = vars(AssetProgress())
         stored = {name: value for name, value in vars(self).items() if value != empty[name]}
         if self.asked:
             stored["asked"] = {
@@ -195,7 +195,7 @@ class Memo:
         return stored
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Memo":
+    def from_json(cls, stored: Mapping[str, Any]) -> "AssetProgress":
         """Read what ``as_json`` made, be it that of an earlier version of this service."""
         known = dict(stored)
         # Of such an earlier version.
@@ -210,7 +210,7 @@ class Memo:
 
 
 @dataclass
-class Held:
+class ClaimedAsset:
     """An asset that an operation may touch now, for which of its formats, and who wanted that.
 
     Attributes:
@@ -220,7 +220,7 @@ class Held:
 
     asset_id: str
     formats: tuple[str, ...]
-    memo: Memo
+    memo: AssetProgress
     user_id: str | None = field(default=None, compare=False)
     retry: Retry | None = field(default=None, compare=False)
     outcomes: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple
 
 from b2_iconik.domain.click import TITLES
-from b2_iconik.domain.operation import Deletion, Memo, Operation
+from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
 from b2_iconik.domain.reasons import LEFT, NO_REASON, NOT_COME_TO, UNFINISHED, Cause, Reason, joined
 
 Kind = Literal[
@@ -111,7 +111,7 @@ def given_up(
 
 
 def left_over(
-    operation: Operation, memo: Memo, outcomes: Mapping[str, Outcome]
+    operation: Operation, memo: AssetProgress, outcomes: Mapping[str, Outcome]
 ) -> Iterator[tuple[str, str, Reason]]:
     """What an operation that has ended left of an asset, besides its outcomes.
 
@@ -133,7 +133,7 @@ def left_over(
 
 def report(
     operation: Operation,
-    assets: Iterable[tuple[str, Memo, Mapping[str, Outcome]]],
+    assets: Iterable[tuple[str, AssetProgress, Mapping[str, Outcome]]],
     gone: Mapping[str, str],
 ) -> dict[str, Any]:
     """The report of an operation, as JSON would hold it.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from b2_iconik.domain.custody import Safe, Unproven, Verdict
-from b2_iconik.domain.disputes import REMEDIES, Doubt, Remedy
+from b2_iconik.domain.disputes import REMEDIES, Objection, Remedy
 from b2_iconik.domain.matching import Place, parts
 from b2_iconik.domain.reasons import SHARED
 from iconik_http.records import File, Format
@@ -77,27 +77,27 @@ def guard_shared_paths(
         before = dict(found)
         for file_set_id, verdict in told.items():
             if isinstance(verdict, Safe):
-                doubt = _doubt(others.get(file_set_id, {}), told, before, names)
-                found[file_set_id] = Unproven(file_set_id, *doubt) if doubt else verdict
+                objection = _objection(others.get(file_set_id, {}), told, before, names)
+                found[file_set_id] = Unproven(file_set_id, *objection) if objection else verdict
     return {
         name: [found[each.file_set_id] if isinstance(each, Safe) else each for each in several]
         for name, several in verdicts.items()
     }
 
 
-def _doubt(
+def _objection(
     others: _Others,
     told: Mapping[str, Verdict],
     found: Mapping[str, Verdict],
     names: Mapping[str, str],
-) -> Doubt | None:
+) -> Objection | None:
     """Why a file set may not go, in view of the verdicts on others; None if it may.
 
     Args:
         told: the verdicts on file sets by themselves.
         found: those in view of each other, as far as they are known.
     """
-    doubts = []
+    objections = []
     for other_id, shared in others.items():
         other = found.get(other_id)
         if isinstance(other, Safe):
@@ -108,8 +108,8 @@ def _doubt(
         is_derived = isinstance(told.get(other_id), Safe)
         which = ", ".join(filter(None, (names.get(shared.other.format_id), other_id)))
         reason = SHARED(name=shared.file.label, which=which, why=why)
-        doubts.append((REMEDIES.index(remedy), is_derived, Doubt(reason, remedy)))
-    return min(doubts)[-1] if doubts else None
+        objections.append((REMEDIES.index(remedy), is_derived, Objection(reason, remedy)))
+    return min(objections)[-1] if objections else None
 
 
 def _others(files: Iterable[File]) -> dict[str, _Others]:

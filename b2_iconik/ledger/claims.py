@@ -25,12 +25,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import SOME_TIME, Deletion, Held, Memo, Operation
+from b2_iconik.domain.operation import SOME_TIME, AssetProgress, ClaimedAsset, Deletion, Operation
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_BY_NEWER
 from b2_iconik.ledger import leftovers
-from b2_iconik.ledger.copies import Followed
-from b2_iconik.ledger.precedence import Rivals, formats_left
+from b2_iconik.ledger.copies import Copies
+from b2_iconik.ledger.precedence import Precedence, formats_left
 from b2_iconik.ledger.tables import TOUCHING, assets, change_assets, operations
 from b2_iconik.ledger.term import writing_in_term
 
@@ -60,7 +60,7 @@ class Claims:
         self._term = term
         self._operation = operation
         self._number = operation.number
-        self.copies = Followed(engine, operation, term)
+        self.copies = Copies(engine, operation, term)
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -88,12 +88,12 @@ class Claims:
                 .values(state="settling", due_ms=now_ms + GRACE_MS)
             )
 
-    def take(self, limit: int, now_ms: int) -> list[Held]:
+    def take(self, limit: int, now_ms: int) -> list[ClaimedAsset]:
         """Hold the next assets, at most ``limit``; none if there are none, or all must wait."""
         with writing_in_term(self._engine, self._term) as connection:
             is_stopping = self._is_stopping(connection)
             takeable = self._takeable(connection, now_ms, is_stopping).limit(limit)
-            held: list[Held] = []
+            held: list[ClaimedAsset] = []
             # Assets that are all left to newer operations must not look like the last ones.
             while not held and (rows := connection.execute(takeable).all()):
                 if not is_stopping:
@@ -105,13 +105,13 @@ class Claims:
                 held = self._hold(connection, rows, is_stopping)
             return held
 
-    def contested(self, limit: int, now_ms: int) -> list[Held]:
+    def contested(self, limit: int, now_ms: int) -> list[ClaimedAsset]:
         """Assets that others have in hand, and that older operations keep if this can't see them.
 
         They are not held: there is nothing to be done with them but to look, and to note that.
         """
         with self._engine.connect() as connection:
-            others = Rivals(connection, self._operation)
+            others = Precedence(connection, self._operation)
             rows = connection.execute(
                 sa.select(assets)
                 .where(
@@ -126,7 +126,7 @@ class Claims:
             )
             return [self._held(row, self.formats) for row in rows]
 
-    def accepted(self, limit: int, now_ms: int) -> list[Held]:
+    def accepted(self, limit: int, now_ms: int) -> list[ClaimedAsset]:
         """The next assets whose accepted deletions are to be verified now, at most ``limit``."""
         due = sa.select(assets).where(
             self._mine, assets.c.state == "verifying", assets.c.due_ms <= now_ms
@@ -144,7 +144,7 @@ class Claims:
     def _takeable(
         self, connection: sa.Connection, now_ms: int, is_stopping: bool
     ) -> sa.Select[Any]:
-        others = Rivals(connection, self._operation)
+        others = Precedence(connection, self._operation)
         is_free = ~others.have_in_hand()
         # One that is to stop begins nothing: it only brings to an end what it has begun.
         if not is_stopping:
@@ -160,7 +160,7 @@ class Claims:
 
     def _hold(
         self, connection: sa.Connection, rows: Sequence[Any], is_stopping: bool
-    ) -> list[Held]:
+    ) -> list[ClaimedAsset]:
         """Hold those of some assets that aren't left to newer operations; done with the others."""
         left = formats_left(connection, self._operation, [row.asset_id for row in rows])
         held, changes = [], {}
@@ -182,12 +182,12 @@ class Claims:
         change_assets(connection, self._number, changes)
         return held
 
-    def _held(self, row: sa.Row[Any], formats: tuple[str, ...]) -> Held:
-        operation, memo = self._operation, Memo.from_json(row.memo)
+    def _held(self, row: sa.Row[Any], formats: tuple[str, ...]) -> ClaimedAsset:
+        operation, memo = self._operation, AssetProgress.from_json(row.memo)
         whose = (operation.user_id, operation.retry)
-        return Held(row.asset_id, formats, memo, *whose, row.outcomes, row.seen)
+        return ClaimedAsset(row.asset_id, formats, memo, *whose, row.outcomes, row.seen)
 
-    def may_delete(self, held: Held, deletions: Mapping[str, Deletion]) -> bool:
+    def may_delete(self, held: ClaimedAsset, deletions: Mapping[str, Deletion]) -> bool:
         """Note that deletions begin, unless a newer click or a stop has come in between.
 
         Args:
@@ -195,7 +195,7 @@ class Claims:
             deletions: by file set id.
         """
         with writing_in_term(self._engine, self._term, is_vital=True) as connection:
-            others = Rivals(connection, self._operation)
+            others = Precedence(connection, self._operation)
             this = sa.select(others.may_take_over()).where(
                 self._mine, assets.c.asset_id == held.asset_id
             )
@@ -244,7 +244,7 @@ class Claims:
         """Let go of some assets that are in hand."""
         states: dict[str, list[str]] = {}
         for row in rows:
-            memo = Memo.from_json(row.memo)
+            memo = AssetProgress.from_json(row.memo)
             if memo.deleting or memo.asking:
                 state = "settling" if row.state not in ("settling", "verifying") else ""
             else:
@@ -263,7 +263,7 @@ class Claims:
         return connection.execute(asked).scalar() is not None
 
     def note(
-        self, held: Held, state: str, outcomes: Mapping[str, Outcome], due_ms: int = 0
+        self, held: ClaimedAsset, state: str, outcomes: Mapping[str, Outcome], due_ms: int = 0
     ) -> None:
         """Note how an asset stands after a look at it, and let go of it.
 
@@ -277,7 +277,7 @@ class Claims:
 
     def note_all(
         self,
-        looked_at: Sequence[tuple[Held, Mapping[str, Outcome]]],
+        looked_at: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]],
         state: str,
         due_ms: int = 0,
     ) -> None:
@@ -285,7 +285,9 @@ class Claims:
         with writing_in_term(self._engine, self._term) as connection:
             self._note(connection, looked_at, state, due_ms)
 
-    def asking(self, wanted: Sequence[tuple[Held, Mapping[str, Outcome]]], now_ms: int) -> None:
+    def asking(
+        self, wanted: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]], now_ms: int
+    ) -> None:
         """Note of assets that are held that copies of them are about to be asked for.
 
         Args:
@@ -299,7 +301,7 @@ class Claims:
     def _note(
         self,
         connection: sa.Connection,
-        looked_at: Sequence[tuple[Held, Mapping[str, Outcome]]],
+        looked_at: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]],
         state: str,
         due_ms: int,
     ) -> None:

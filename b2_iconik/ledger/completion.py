@@ -24,7 +24,7 @@ from b2_iconik.ledger.tables import (
 from b2_iconik.ledger.term import writing_in_term
 
 
-class Endings:
+class Completion:
     """The ends of operations, behind methods that each are one transaction.
 
     Args:

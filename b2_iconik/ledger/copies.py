@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Held, Memo, Operation
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.tables import LET_GO, assets, change_assets, copies, insert_new, operations
 from b2_iconik.ledger.term import writing_in_term
@@ -26,7 +26,7 @@ class Copy:
     asked_ms: int
 
 
-class Followed:
+class Copies:
     """The copies of one operation, behind methods that each are one transaction.
 
     Args:
@@ -47,7 +47,7 @@ class Followed:
         self._number = operation.number
         self.untold: Counter[str] = Counter()
 
-    def begin(self, held: Sequence[Held], jobs: Mapping[str, str], now_ms: int) -> None:
+    def begin(self, held: Sequence[ClaimedAsset], jobs: Mapping[str, str], now_ms: int) -> None:
         """Note that copies of some assets are under way.
 
         Args:
@@ -119,7 +119,7 @@ class Followed:
             changes = {}
             for row in connection.execute(waiting).all():
                 problem = problems.get(row.asset_id, general)
-                memo = Memo.from_json(row.memo)
+                memo = AssetProgress.from_json(row.memo)
                 if problem and copy.format_name in memo.asked:
                     memo.asked[copy.format_name] = Reason.of(problem)
                     changes[row.asset_id] = {"memo": memo.as_json()}
@@ -182,14 +182,14 @@ class Followed:
         mine = set(self._operation.formats)
         for row in let_go.all():
             if mine.issuperset(row.formats):
-                known = replace(Memo.from_json(row.memo), asking=0).as_json()
+                known = replace(AssetProgress.from_json(row.memo), asking=0).as_json()
                 change_assets(connection, row.number, {row.asset_id: {"memo": known}})
             if mine.intersection(row.formats):
-                asked_ms = Memo.from_json(row.memo).asking
+                asked_ms = AssetProgress.from_json(row.memo).asking
                 asked[row.asset_id] = max(asked.get(row.asset_id, 0), asked_ms)
         changes = {}
         for asset_id, asked_ms in asked.items():
-            unknown = replace(Memo.from_json(memos[asset_id]), asking=asked_ms).as_json()
+            unknown = replace(AssetProgress.from_json(memos[asset_id]), asking=asked_ms).as_json()
             changes[asset_id] = {"state": "settling", "memo": unknown}
         change_assets(connection, self._number, changes)
         return set(asked)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Memo, Operation
+from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import Cause
 from b2_iconik.ledger.tables import LET_GO, assets, insert_new, operations, tallies
@@ -52,7 +52,7 @@ class Standing(NamedTuple):
 
 def count(
     operation: Operation,
-    outcomes: Iterable[tuple[str, Memo, Mapping[str, Outcome]]],
+    outcomes: Iterable[tuple[str, AssetProgress, Mapping[str, Outcome]]],
     gone: Mapping[str, str],
 ) -> Counter[Tally]:
     """Count what has come of an operation that ends now.
@@ -64,7 +64,7 @@ def count(
     """
     counts: Counter[Tally] = Counter()
 
-    def counted() -> Iterator[tuple[str, Memo, Mapping[str, Outcome]]]:
+    def counted() -> Iterator[tuple[str, AssetProgress, Mapping[str, Outcome]]]:
         for each in outcomes:
             for outcome in each[2].values():
                 label = outcome.reason.label

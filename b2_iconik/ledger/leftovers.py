@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Held, Memo, Operation
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_OVER
 from b2_iconik.ledger.tables import LET_GO, assets, change_assets, operations
@@ -43,9 +43,9 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
         )
         .order_by(assets.c.number)
     )
-    taken: dict[str, Memo] = {}
+    taken: dict[str, AssetProgress] = {}
     for row in left.all():
-        theirs = Memo.from_json(row.memo)
+        theirs = AssetProgress.from_json(row.memo)
         mine = {
             each: begun
             for each, begun in theirs.unfinished.items()
@@ -53,7 +53,9 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
         }
         if not mine:
             continue
-        taken.setdefault(row.asset_id, Memo.from_json(memos[row.asset_id])).deleting.update(mine)
+        taken.setdefault(
+            row.asset_id, AssetProgress.from_json(memos[row.asset_id])
+        ).deleting.update(mine)
         rest = {each: begun for each, begun in theirs.deleting.items() if each not in mine}
         told = {begun.name: Outcome("failed", TAKEN_OVER) for begun in mine.values()}
         _change(connection, row.number, row.asset_id, replace(theirs, deleting=rest), row, told)
@@ -68,7 +70,7 @@ class Left:
 
     number: int
     operation_id: str
-    held: Held
+    held: ClaimedAsset
 
 
 class Leftovers:
@@ -124,15 +126,15 @@ class Leftovers:
             _change(connection, left.number, left.held.asset_id, left.held.memo, row, outcomes)
 
 
-def _held(row: sa.Row[Any]) -> Held:
-    return Held(row.asset_id, (), Memo.from_json(row.memo), outcomes=row.outcomes)
+def _held(row: sa.Row[Any]) -> ClaimedAsset:
+    return ClaimedAsset(row.asset_id, (), AssetProgress.from_json(row.memo), outcomes=row.outcomes)
 
 
 def _change(
     connection: sa.Connection,
     number: int,
     asset_id: str,
-    memo: Memo,
+    memo: AssetProgress,
     row: sa.Row[Any],
     outcomes: Mapping[str, Outcome],
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Memo, Operation, read_operation
+from b2_iconik.domain.operation import AssetProgress, Operation, read_operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.database import writing
@@ -119,7 +119,9 @@ class Ledger:
             hints: by asset, what its memo is to begin with, if it is new.
         """
         ids = list(asset_ids)
-        begun = {each: Memo(hint=dict(hint)) for each, hint in (hints or {}).items() if hint}
+        begun = {
+            each: AssetProgress(hint=dict(hint)) for each, hint in (hints or {}).items() if hint
+        }
         # Many short transactions: clicks are recorded in between. Nobody takes an asset before
         # the last has made the operation an expanded one.
         for start in range(0, len(ids), CHUNK):
@@ -143,7 +145,7 @@ class Ledger:
                 .values(expanded=operations.c.clicks)
             )
 
-    def outcomes(self, number: int) -> Iterator[tuple[str, Memo, dict[str, Outcome]]]:
+    def outcomes(self, number: int) -> Iterator[tuple[str, AssetProgress, dict[str, Outcome]]]:
         """Asset id, memo and outcomes by format of every asset of an operation."""
         with self._engine.connect() as connection:
             rows = connection.execute(
@@ -153,7 +155,7 @@ class Ledger:
             )
             for row in rows:
                 found = {name: Outcome.read(each) for name, each in row.outcomes.items()}
-                yield row.asset_id, Memo.from_json(row.memo), found
+                yield row.asset_id, AssetProgress.from_json(row.memo), found
 
     def gone(self, number: int) -> dict[str, Reason]:
         """By collection, saved search or playlist of an operation, why it could not be listed."""

@@ -19,7 +19,7 @@ from b2_iconik.ledger.tables import LET_GO, TOUCHING, assets, is_expanded, opera
 theirs = sa.alias(assets)
 
 
-class Rivals:
+class Precedence:
     """The other running operations that are about formats of one, on the same storage.
 
     Args:

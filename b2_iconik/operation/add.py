@@ -3,15 +3,17 @@
 from b2_iconik.domain.arrival import shortfall
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.custody import presence, wanted_formats
-from b2_iconik.domain.operation import Held
+from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import COPY_TO_LUCIDLINK_ENDED, NO_SOURCE, Reason
-from b2_iconik.operation.snapshot import Look, Patience, Sight, see, vanished
+from b2_iconik.operation.snapshot import Inspection, Patience, Snapshot, see, vanished
 from iconik import Iconik
 from iconik_http.records import Format, Listed
 
 
-def look_to_add(iconik: Iconik, held: Held, ll_storage_id: str, patience: Patience) -> Look:
+def inspect_to_add(
+    iconik: Iconik, held: ClaimedAsset, ll_storage_id: str, patience: Patience
+) -> Inspection:
     """Look at an asset that is to be on LucidLink.
 
     Args:
@@ -27,19 +29,19 @@ def look_to_add(iconik: Iconik, held: Held, ll_storage_id: str, patience: Patien
         # Once: what comes of it, and what the hint didn't tell, is looked at afterwards.
         memo.hint = {}
         memo.formats = hinted if len(hinted) == len(held.formats) else {}
-        return Look(copies=list(hinted))
+        return Inspection(copies=list(hinted))
     # Once copies are under way, only files are news.
     known = [Format(each, name) for name, each in memo.formats.items()]
-    sight = see(iconik, held.asset_id, known)
-    if sight is None:
+    snapshot = see(iconik, held.asset_id, known)
+    if snapshot is None:
         return vanished(held.formats)
     held.seen = True
-    look = Look()
+    look = Inspection()
     for name in held.formats:
-        _look_at_format(name, sight, held, ll_storage_id, patience, look)
+        _inspect_format(name, snapshot, held, ll_storage_id, patience, look)
     if look.copies:
         held.memo.unfinished_ms = None
-        newest = {name: wanted_formats(sight.formats, name)[:1] for name in held.formats}
+        newest = {name: wanted_formats(snapshot.formats, name)[:1] for name in held.formats}
         held.memo.formats = {name: each.id for name, some in newest.items() for each in some}
     elif look.is_unfinished and held.memo.unfinished_ms is None:
         held.memo.unfinished_ms = patience.now_ms
@@ -65,24 +67,29 @@ def hint(listed: Listed, click: CustomAction) -> dict[str, str]:
     return found
 
 
-def _look_at_format(
-    name: str, sight: Sight, held: Held, ll_storage_id: str, patience: Patience, look: Look
+def _inspect_format(
+    name: str,
+    snapshot: Snapshot,
+    held: ClaimedAsset,
+    ll_storage_id: str,
+    patience: Patience,
+    look: Inspection,
 ) -> None:
-    formats = wanted_formats(sight.formats, name)
+    formats = wanted_formats(snapshot.formats, name)
     if not formats:
         look.outcomes[name] = Outcome("without")
         return
     # Of an asset with versions, an editor wants the newest.
-    found = presence(formats[0].id, sight.files, ll_storage_id)
+    found = presence(formats[0].id, snapshot.files, ll_storage_id)
     said = held.memo.asked.get(name)
     cause = said.cause if said else None
     if found.state == "there" and said is None:
         # Whatever its size: an editor may have changed it since it was copied.
         look.outcomes[name] = Outcome("there")
     elif found.state == "there":
-        problem = shortfall(formats[0].id, sight.files, ll_storage_id)
+        problem = shortfall(formats[0].id, snapshot.files, ll_storage_id)
         if problem:
-            look.doubts[name] = Outcome(
+            look.objections[name] = Outcome(
                 "failed", Reason(problem + _told(said), cause or problem.cause)
             )
         else:
@@ -92,7 +99,7 @@ def _look_at_format(
     elif said is not None:
         state = "is not finished" if found.state == "unfinished" else "is not there"
         ended = COPY_TO_LUCIDLINK_ENDED(cause, state=state, told=_told(said))
-        look.doubts[name] = Outcome("failed", ended)
+        look.objections[name] = Outcome("failed", ended)
     elif not found.has_source:
         look.outcomes[name] = Outcome("failed", NO_SOURCE)
     else:

@@ -3,13 +3,13 @@
 import logging
 
 from b2_iconik import logs
-from b2_iconik.domain.operation import RECORDS_ALONE, Deletion, Held
+from b2_iconik.domain.operation import RECORDS_ALONE, ClaimedAsset, Deletion
 from iconik import acting_as
 
 log = logging.getLogger(logs.AUDIT)
 
 
-def deleted(held: Held, file_set_id: str, deletion: Deletion) -> None:
+def deleted(held: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
     """Log that iconik has accepted the deletion of a file set from LucidLink, right after that.
 
     At least once: after a kill between the deletion and its note in the ledger, again.
@@ -56,7 +56,7 @@ def deleted(held: Held, file_set_id: str, deletion: Deletion) -> None:
     )
 
 
-def still_there(held: Held, file_set_id: str) -> None:
+def still_there(held: ClaimedAsset, file_set_id: str) -> None:
     """Log that a file set is still there, though its deletion was accepted and logged."""
     log.warning(
         "audit: not deleted: file set %s of asset %s, though iconik accepted it",

@@ -15,17 +15,17 @@ from b2_iconik.bucket.confirm import Bucket, Confirmation
 from b2_iconik.clock import Clock
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import Held
+from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, given_up
 from b2_iconik.domain.reasons import EARLIER, Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation import copying, deletion
-from b2_iconik.operation.add import look_to_add
-from b2_iconik.operation.deletion import Marked, Ways
+from b2_iconik.operation.add import inspect_to_add
+from b2_iconik.operation.deletion import DeletionCapabilities, Marked
 from b2_iconik.operation.interrupted import give_back
 from b2_iconik.operation.proving import Removal
-from b2_iconik.operation.remove import look_to_remove, note_purge
-from b2_iconik.operation.snapshot import Look, Patience, see, vanished
+from b2_iconik.operation.remove import inspect_to_remove, note_purge
+from b2_iconik.operation.snapshot import Inspection, Patience, see, vanished
 from b2_iconik.operation.storages import Checked
 from b2_iconik.operation.verification import FEW, MOST, Verification
 from b2_iconik.settings import Settings
@@ -62,10 +62,10 @@ class Batch:
         unanswered: those that iconik didn't answer about, or that it was asked about too late.
     """
 
-    held: list[Held] = field(default_factory=list)
-    looks: list[Future[Look]] = field(default_factory=list)
+    held: list[ClaimedAsset] = field(default_factory=list)
+    looks: list[Future[Inspection]] = field(default_factory=list)
     marked: Marked = field(default_factory=lambda: Marked(PURGED_AT_ONCE, PURGED_AFTER))
-    unanswered: list[tuple[Held, IconikUnavailable]] = field(default_factory=list)
+    unanswered: list[tuple[ClaimedAsset, IconikUnavailable]] = field(default_factory=list)
 
     @property
     def is_cut_short(self) -> bool:
@@ -74,7 +74,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Means:
+class Context:
     """What an operation is carried out with.
 
     Attributes:
@@ -88,7 +88,7 @@ class Means:
 
     click: CustomAction
     iconik: Iconik
-    ways: Ways
+    capabilities: DeletionCapabilities
     claims: Claims
     route: copying.Route
     settings: Settings
@@ -101,32 +101,32 @@ class Means:
     others_wait: Callable[[], bool] = lambda: False
 
 
-class Looks:
+class AssetInspector:
     """The looks at the assets of one operation.
 
     Args:
         means: what it is carried out with.
     """
 
-    def __init__(self, means: Means) -> None:
-        self._means = means
-        self._iconik = means.iconik
-        self._claims = means.claims
-        self._clock = means.clock
-        self._pool = means.pool
-        click = means.click
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._iconik = context.iconik
+        self._claims = context.claims
+        self._clock = context.clock
+        self._pool = context.pool
+        click = context.click
         self._removal = Removal(
-            means.iconik,
-            means.claims,
-            means.ways,
+            context.iconik,
+            context.claims,
+            context.capabilities,
             click.ll_storage_id,
             click.b2_storage_id,
-            means.preflight,
+            context.preflight,
             self._confirm,
-            means.settings.require_checksum,
+            context.settings.require_checksum,
         )
         self._verification = Verification(
-            means.iconik, means.claims, means.ways, means.clock, means.pool.map
+            context.iconik, context.claims, context.capabilities, context.clock, context.pool.map
         )
         self._has_put_off = False
 
@@ -145,7 +145,7 @@ class Looks:
 
     def _see_contested(self) -> None:
         """See whether this click can see what others have in hand: else an older one keeps it."""
-        while not self._means.is_to_stop() and (
+        while not self._context.is_to_stop() and (
             held := self._claims.contested(CONNECTIONS, self._clock.now_ms())
         ):
             batch = Batch(held)
@@ -154,14 +154,14 @@ class Looks:
             ]
             self._finish(batch)
 
-    def _glance(self, held: Held) -> Look:
+    def _glance(self, held: ClaimedAsset) -> Inspection:
         if see(self._iconik_for(held), held.asset_id) is None:
             return vanished(held.formats)
         held.seen = True
         # It is for others to let go of first.
-        return Look(is_overtaken=True)
+        return Inspection(is_overtaken=True)
 
-    def _iconik_for(self, held: Held) -> Iconik:
+    def _iconik_for(self, held: ClaimedAsset) -> Iconik:
         """iconik with no more rights than the click's own token had for an asset."""
         return self._iconik.limited(lambda: held.seen)
 
@@ -170,11 +170,11 @@ class Looks:
         batch = self._begin(size)
         has_moved = bool(batch.held)
         while batch.held:
-            size = min(2 * size, LARGEST_BATCH[self._means.click.action])
+            size = min(2 * size, LARGEST_BATCH[self._context.click.action])
             # While the last ones are looked at, and copies asked for, others are begun.
             self._await(batch, batch.looks[:-CONNECTIONS])
-            is_interrupted = away or batch.is_cut_short or self._means.is_to_stop()
-            goes_on = not (is_interrupted or self._means.others_wait())
+            is_interrupted = away or batch.is_cut_short or self._context.is_to_stop()
+            goes_on = not (is_interrupted or self._context.others_wait())
             following = self._begin(size) if goes_on else Batch()
             try:
                 self._finish(batch)
@@ -199,7 +199,7 @@ class Looks:
         batch.looks = [self._pool.submit(self._look_at, each, batch) for each in batch.held]
         return batch
 
-    def _await(self, batch: Batch, looks: list[Future[Look]]) -> None:
+    def _await(self, batch: Batch, looks: list[Future[Inspection]]) -> None:
         """Wait for looks, but keep nothing marked waiting for them: its proof grows old."""
         while wait(looks, PURGE_INTERVAL).not_done:
             self._purge(batch.marked.overdue(), batch)
@@ -211,11 +211,11 @@ class Looks:
         pairs = zip(batch.held, looks, strict=True)
         wanted = [(held, look) for held, look in pairs if look.copies]
         try:
-            if wanted and self._means.is_to_stop():
+            if wanted and self._context.is_to_stop():
                 for held, look in wanted:
                     self._let_go(held, 0, look.outcomes)
             elif wanted:
-                now, route = self._clock.now_ms(), self._means.route
+                now, route = self._clock.now_ms(), self._context.route
                 self._claims.asking([(held, look.outcomes) for held, look in wanted], now)
                 copies = [(held, look.copies) for held, look in wanted]
                 copying.ask(self._iconik, self._claims, route, copies, now)
@@ -223,11 +223,16 @@ class Looks:
             if batch.unanswered:
                 self._put_off(batch.unanswered)
 
-    def _look_at(self, held: Held, batch: Batch, how: Callable[[Held], Look] | None = None) -> Look:
+    def _look_at(
+        self,
+        held: ClaimedAsset,
+        batch: Batch,
+        how: Callable[[ClaimedAsset], Inspection] | None = None,
+    ) -> Inspection:
         """Look at an asset, do what can be done at once, and note how it stands."""
-        self._means.check()
-        look = Look(is_overtaken=True)
-        if self._means.is_to_stop():
+        self._context.check()
+        look = Inspection(is_overtaken=True)
+        if self._context.is_to_stop():
             # It stays held, until ``Claims.leave`` lets go of it.
             return look
         # While iconik is away, the others of a batch needn't find out for themselves.
@@ -241,7 +246,7 @@ class Looks:
             except TokenRejected:
                 raise
             except IconikRefused as refusal:
-                look = Look(self._give_up(held, reason_of(refusal)))
+                look = Inspection(self._give_up(held, reason_of(refusal)))
         if look.is_being_copied:
             return look
         if look.marked:
@@ -250,12 +255,12 @@ class Looks:
             self._note(held, look, is_few=len(batch.held) <= FEW)
         return look
 
-    def _purge(self, marked: list[tuple[Held, Look]], batch: Batch) -> None:
+    def _purge(self, marked: list[tuple[ClaimedAsset, Inspection]], batch: Batch) -> None:
         """Purge what is marked deleted, and note how the assets stand."""
         file_sets = {each: held.asset_id for held, look in marked for each in look.marked}
         try:
             until = min((look.until for _, look in marked), default=0.0)
-            done = deletion.purge(self._iconik, self._means.ways, file_sets, until)
+            done = deletion.purge(self._iconik, self._context.capabilities, file_sets, until)
         except IconikUnavailable as error:
             for held, look in marked:
                 # It is looked at again first.
@@ -271,7 +276,7 @@ class Looks:
                 continue
             self._note(held, look, is_few=len(batch.held) <= FEW)
 
-    def _note(self, held: Held, look: Look, *, is_few: bool) -> None:
+    def _note(self, held: ClaimedAsset, look: Inspection, *, is_few: bool) -> None:
         if look.copies:
             # Noted with those of the others of the batch, when they are asked for.
             return
@@ -287,19 +292,19 @@ class Looks:
         else:
             self._claims.note(held, "done", look.outcomes)
 
-    def _give_up(self, held: Held, reason: Reason) -> dict[str, Outcome]:
+    def _give_up(self, held: ClaimedAsset, reason: Reason) -> dict[str, Outcome]:
         """Restore what is marked deleted of an asset that is given up; returns its outcomes."""
         restored, _ = give_back(self._iconik, held, reason)
         return {**given_up(held.formats, held.memo.unfinished, reason), **restored}
 
-    def _put_off(self, unanswered: list[tuple[Held, IconikUnavailable]]) -> None:
+    def _put_off(self, unanswered: list[tuple[ClaimedAsset, IconikUnavailable]]) -> None:
         """Look later at assets that iconik did not answer about, unless it is away altogether.
 
         Raises:
             IconikUnavailable: it is away altogether.
         """
         try:
-            self._iconik.storage(self._means.click.ll_storage_id)
+            self._iconik.storage(self._context.click.ll_storage_id)
         except IconikUnavailable:
             for held, _ in unanswered:
                 self._let_go(held, 0)
@@ -321,30 +326,30 @@ class Looks:
                 self._claims.note(held, "done", self._give_up(held, reason))
 
     def _let_go(
-        self, held: Held, due_ms: int, outcomes: Mapping[str, Outcome] | None = None
+        self, held: ClaimedAsset, due_ms: int, outcomes: Mapping[str, Outcome] | None = None
     ) -> None:
         """Have an asset looked at again, by others first if nothing of ours is under way for it."""
         memo = held.memo
         is_touched = memo.asked or memo.asking or memo.deleting or memo.unfinished_ms
         self._claims.note(held, "settling" if is_touched else "waiting", outcomes or {}, due_ms)
 
-    def _look(self, held: Held) -> Look:
+    def _look(self, held: ClaimedAsset) -> Inspection:
         if held.memo.asking and self._take_up(held):
-            return Look(is_being_copied=True)
+            return Inspection(is_being_copied=True)
         look = self._look_once(held)
-        if look.doubts:
+        if look.objections:
             if look.marked:
                 # Other copies may take days.
                 file_sets = dict.fromkeys(look.marked, held.asset_id)
-                ways = self._means.ways
-                done = deletion.purge(self._iconik, ways, file_sets, look.until)
+                capabilities = self._context.capabilities
+                done = deletion.purge(self._iconik, capabilities, file_sets, look.until)
                 note_purge(self._removal, held, look, done, self._clock.now_ms())
             self._claims.note(held, "held", look.outcomes)
             if self._take_up(held):
-                return Look(is_being_copied=True)
+                return Inspection(is_being_copied=True)
             # A copy may have ended since the look.
             look = self._look_once(held)
-            look.outcomes.update(look.doubts)
+            look.outcomes.update(look.objections)
         return look
 
     def _confirm(self, asset_id: str, safe: Safe) -> Confirmation:
@@ -353,29 +358,29 @@ class Looks:
         def download_url(file: File) -> str:
             return self._iconik.download_url(asset_id, file.id)
 
-        return self._means.bucket.confirm(self._means.preflight().b2, safe.pairs, download_url)
+        return self._context.bucket.confirm(self._context.preflight().b2, safe.pairs, download_url)
 
-    def _take_up(self, held: Held) -> bool:
+    def _take_up(self, held: ClaimedAsset) -> bool:
         iconik = self._iconik_for(held)
         return copying.take_up(iconik, self._claims, held, self._clock.now_ms())
 
-    def _look_once(self, held: Held) -> Look:
+    def _look_once(self, held: ClaimedAsset) -> Inspection:
         patience = Patience(
-            self._clock.now_ms(), self._means.settings.settle_time // timedelta(milliseconds=1)
+            self._clock.now_ms(), self._context.settings.settle_time // timedelta(milliseconds=1)
         )
-        if self._means.click.action == "remove":
+        if self._context.click.action == "remove":
             removal = replace(self._removal, iconik=self._iconik_for(held))
-            return look_to_remove(removal, held, patience)
+            return inspect_to_remove(removal, held, patience)
         return self._look_to_add(held, patience)
 
-    def _look_to_add(self, held: Held, patience: Patience) -> Look:
+    def _look_to_add(self, held: ClaimedAsset, patience: Patience) -> Inspection:
         """Look at an asset that is to be on LucidLink, with what an earlier Remove left there."""
         iconik = self._iconik_for(held)
         restored, _ = give_back(iconik, held, EARLIER)
         # A copy beside a file set that iconik is going to purge would be purged with it.
         stuck = {begun.name for begun in held.memo.unfinished.values()}
         wanted = replace(held, formats=tuple(each for each in held.formats if each not in stuck))
-        look = look_to_add(iconik, wanted, self._means.click.ll_storage_id, patience)
+        look = inspect_to_add(iconik, wanted, self._context.click.ll_storage_id, patience)
         held.seen = wanted.seen
         for name, outcome in restored.items():
             if name in stuck:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from b2_iconik.domain.operation import Held
+from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.reasons import NO_REASON, Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.copies import Copy
@@ -33,7 +33,7 @@ def ask(
     iconik: Iconik,
     claims: Claims,
     route: Route,
-    wanted: Sequence[tuple[Held, list[str]]],
+    wanted: Sequence[tuple[ClaimedAsset, list[str]]],
     now_ms: int,
 ) -> None:
     """Ask for the copies of some assets, and note that they are under way.
@@ -62,7 +62,7 @@ def ask(
         claims.copies.begin([each for each, _ in wanted], jobs, now_ms)
 
 
-def take_up(iconik: Iconik, claims: Claims, held: Held, now_ms: int) -> bool:
+def take_up(iconik: Iconik, claims: Claims, held: ClaimedAsset, now_ms: int) -> bool:
     """Follow the copies of an asset that are under way for iconik, but unknown to the operation.
 
     They may have been asked for without an answer, or by somebody else. To ask again instead would
@@ -94,7 +94,7 @@ def take_up(iconik: Iconik, claims: Claims, held: Held, now_ms: int) -> bool:
     return bool(running)
 
 
-def _calls(held: Sequence[Held]) -> Iterator[Sequence[Held]]:
+def _calls(held: Sequence[ClaimedAsset]) -> Iterator[Sequence[ClaimedAsset]]:
     """Assets that copies can be asked for by one request, which depends on who has seen them."""
     for seen in (True, False):
         alike = [each for each in held if each.seen is seen]
@@ -102,7 +102,9 @@ def _calls(held: Sequence[Held]) -> Iterator[Sequence[Held]]:
             yield alike[start : start + MOST_COPIES_A_CALL]
 
 
-def _ask_once(iconik: Iconik, route: Route, name: str, held: Sequence[Held]) -> tuple[str, Reason]:
+def _ask_once(
+    iconik: Iconik, route: Route, name: str, held: Sequence[ClaimedAsset]
+) -> tuple[str, Reason]:
     """The job's id, or "" and iconik's refusal."""
     asset_ids = [each.asset_id for each in held]
     own = iconik.limited(lambda: all(each.seen for each in held))

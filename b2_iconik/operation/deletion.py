@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from b2_iconik.domain.operation import Held
+from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.reasons import Reason, reason_of
-from b2_iconik.operation.snapshot import Look
+from b2_iconik.operation.snapshot import Inspection
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
 
@@ -49,7 +49,7 @@ class Way:
         """Whether it is known not to be there."""
         return self._is_offered is False
 
-    def doubt(self, ids: Iterable[str]) -> None:
+    def objection(self, ids: Iterable[str]) -> None:
         """Remember that nothing came of it for these, and that another way is to show why."""
         self._doubted.update(ids)
 
@@ -81,14 +81,14 @@ class Done:
     refusals: dict[str, Reason] = field(default_factory=dict)
 
 
-class Ways:
+class DeletionCapabilities:
     """The ways to delete that are not always there, as one operation has found them.
 
     Args:
         known: those that another has found: iconik is the same for all, their tokens may not be.
     """
 
-    def __init__(self, known: "Ways | None" = None) -> None:
+    def __init__(self, known: "DeletionCapabilities | None" = None) -> None:
         if known is None:
             self.bulk_deletion = Way("this iconik does not delete several file sets at once")
             self.bulk_purge = Way("this iconik does not purge many file sets at once")
@@ -99,7 +99,11 @@ class Ways:
 
 
 def delete(
-    iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str], until: float
+    iconik: Iconik,
+    capabilities: DeletionCapabilities,
+    asset_id: str,
+    file_set_ids: Sequence[str],
+    until: float,
 ) -> Done:
     """Delete file sets of an asset that were proven safe.
 
@@ -111,20 +115,24 @@ def delete(
             known.
         TokenRejected: iconik accepts no token any more.
     """
-    if ways.bulk_deletion.is_doubted(file_set_ids):
+    if capabilities.bulk_deletion.is_doubted(file_set_ids):
         # The proof was too old by the time that it was answered. It would be so again.
-        return _mark_one_by_one(iconik, ways, asset_id, file_set_ids, until)
-    with ways.bulk_deletion.trying() as is_offered:
+        return _mark_one_by_one(iconik, capabilities, asset_id, file_set_ids, until)
+    with capabilities.bulk_deletion.trying() as is_offered:
         if is_offered:
-            refusals = _delete_at_once(iconik, ways, asset_id, file_set_ids, until)
+            refusals = _delete_at_once(iconik, capabilities, asset_id, file_set_ids, until)
             if refusals is not None:
                 return Done(refusals=refusals)
         # By these it is found out why the bulk deletion found nothing.
-        return _mark_one_by_one(iconik, ways, asset_id, file_set_ids, until)
+        return _mark_one_by_one(iconik, capabilities, asset_id, file_set_ids, until)
 
 
 def _delete_at_once(
-    iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str], until: float
+    iconik: Iconik,
+    capabilities: DeletionCapabilities,
+    asset_id: str,
+    file_set_ids: Sequence[str],
+    until: float,
 ) -> dict[str, Reason] | None:
     """Refusals by id, or None if the file sets are to be deleted one by one."""
     try:
@@ -132,23 +140,30 @@ def _delete_at_once(
     except TokenRejected:
         raise
     except NotOffered as refusal:
-        ways.bulk_deletion.found(False, refusal)
+        capabilities.bulk_deletion.found(False, refusal)
         return None
     except NotFound:
-        ways.bulk_deletion.doubt(file_set_ids)
+        capabilities.bulk_deletion.objection(file_set_ids)
         return None
     except IconikRefused as refusal:
         if len(file_set_ids) == 1 or isinstance(refusal, NotPermitted):
             return dict.fromkeys(file_set_ids, reason_of(refusal))
         # It refuses all for the sake of one. What it wouldn't delete so, no other way must.
-        each = [_delete_at_once(iconik, ways, asset_id, [one], until) or {} for one in file_set_ids]
+        each = [
+            _delete_at_once(iconik, capabilities, asset_id, [one], until) or {}
+            for one in file_set_ids
+        ]
         return {one: refusal for some in each for one, refusal in some.items()}
-    ways.bulk_deletion.found(True)
+    capabilities.bulk_deletion.found(True)
     return {}
 
 
 def _mark_one_by_one(
-    iconik: Iconik, ways: Ways, asset_id: str, file_set_ids: Sequence[str], until: float
+    iconik: Iconik,
+    capabilities: DeletionCapabilities,
+    asset_id: str,
+    file_set_ids: Sequence[str],
+    until: float,
 ) -> Done:
     done = Done()
     for each in file_set_ids:
@@ -161,13 +176,15 @@ def _mark_one_by_one(
             continue
         if was_there:
             done.marked.append(each)
-            ways.bulk_deletion.found(False, "it answered 404")
+            capabilities.bulk_deletion.found(False, "it answered 404")
         else:
             done.unknown.add(each)
     return done
 
 
-def purge(iconik: Iconik, ways: Ways, marked: Mapping[str, str], until: float) -> Done:
+def purge(
+    iconik: Iconik, capabilities: DeletionCapabilities, marked: Mapping[str, str], until: float
+) -> Done:
     """Remove the files of file sets that are marked deleted.
 
     Args:
@@ -180,28 +197,37 @@ def purge(iconik: Iconik, ways: Ways, marked: Mapping[str, str], until: float) -
         TokenRejected: iconik accepts no token any more.
     """
     if len(marked) > 1:
-        with ways.bulk_purge.trying() as is_offered, ways.permitted_purge.trying() as is_permitted:
-            if is_offered and is_permitted and _purge_at_once(iconik, ways, list(marked), until):
+        with (
+            capabilities.bulk_purge.trying() as is_offered,
+            capabilities.permitted_purge.trying() as is_permitted,
+        ):
+            if (
+                is_offered
+                and is_permitted
+                and _purge_at_once(iconik, capabilities, list(marked), until)
+            ):
                 return Done()
     return purge_one_by_one(iconik, marked, until)
 
 
-def _purge_at_once(iconik: Iconik, ways: Ways, file_set_ids: Sequence[str], until: float) -> bool:
+def _purge_at_once(
+    iconik: Iconik, capabilities: DeletionCapabilities, file_set_ids: Sequence[str], until: float
+) -> bool:
     try:
         iconik.purge_file_sets(file_set_ids, until=until)
     except TokenRejected:
         raise
     except (NotFound, NotOffered) as refusal:
-        ways.bulk_purge.found(False, refusal)
+        capabilities.bulk_purge.found(False, refusal)
         return False
     except NotPermitted as refusal:
-        ways.permitted_purge.found(False, refusal)
+        capabilities.permitted_purge.found(False, refusal)
         return False
     except IconikRefused as refusal:
         log.warning("%s; purging them one by one", refusal)
         return False
-    ways.bulk_purge.found(True)
-    ways.permitted_purge.found(True)
+    capabilities.bulk_purge.found(True)
+    capabilities.permitted_purge.found(True)
     return True
 
 
@@ -234,10 +260,10 @@ class Marked:
         self._most = most
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._waiting: list[tuple[Held, Look]] = []
+        self._waiting: list[tuple[ClaimedAsset, Inspection]] = []
         self._since = 0.0
 
-    def add(self, held: Held, look: Look) -> list[tuple[Held, Look]]:
+    def add(self, held: ClaimedAsset, look: Inspection) -> list[tuple[ClaimedAsset, Inspection]]:
         """Put an asset to the others; returns all of them if they are to be purged now."""
         with self._lock:
             if not self._waiting:
@@ -248,14 +274,14 @@ class Marked:
                 return []
         return self.rest()
 
-    def overdue(self) -> list[tuple[Held, Look]]:
+    def overdue(self) -> list[tuple[ClaimedAsset, Inspection]]:
         """All of them, if the first has waited for long enough; none otherwise."""
         with self._lock:
             if time.monotonic() - self._since < self._seconds:
                 return []
         return self.rest()
 
-    def rest(self) -> list[tuple[Held, Look]]:
+    def rest(self) -> list[tuple[ClaimedAsset, Inspection]]:
         """All that are left, to be purged."""
         with self._lock:
             rest, self._waiting = self._waiting, []

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from b2_iconik.domain import reasons
 from b2_iconik.domain.custody import Unproven, Verdict
-from b2_iconik.domain.operation import Deletion, Held
+from b2_iconik.domain.operation import ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome, proof_of
 from b2_iconik.domain.reasons import Reason, joined
 from b2_iconik.ledger.leftovers import Left, Leftovers
 from b2_iconik.operation import audit, deletion
 from b2_iconik.operation.proving import Removal, judge_again, note, prove, standing_in
-from b2_iconik.operation.snapshot import Look, Sight, vanished
+from b2_iconik.operation.snapshot import Inspection, Snapshot, vanished
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
 from iconik_http.records import ACTIVE, DELETED
@@ -23,7 +23,7 @@ from iconik_http.records import ACTIVE, DELETED
 CARRIED_OUT_AFTER_MS = 60_000
 
 
-def resume(removal: Removal, held: Held, now_ms: int) -> Look:
+def resume(removal: Removal, held: ClaimedAsset, now_ms: int) -> Inspection:
     """Finish what was begun with an asset, or restore it.
 
     A file set that isn't deleted is left to be proven like any other. One that is marked deleted is
@@ -32,7 +32,7 @@ def resume(removal: Removal, held: Held, now_ms: int) -> Look:
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
-    look = Look()
+    look = Inspection()
     if not held.memo.deleting:
         return look
     statuses = _statuses(removal.iconik, held.asset_id)
@@ -56,15 +56,20 @@ def _statuses(iconik: Iconik, asset_id: str) -> Mapping[str, str]:
 
 
 def _finish(
-    removal: Removal, held: Held, file_set_id: str, begun: Deletion, look: Look, now_ms: int
+    removal: Removal,
+    held: ClaimedAsset,
+    file_set_id: str,
+    begun: Deletion,
+    look: Inspection,
+    now_ms: int,
 ) -> bool:
     """Purge a file set that is marked deleted, or restore it; False if the asset is gone."""
 
-    def judge_all(sight: Sight) -> Mapping[str, list[Verdict]]:
-        return {begun.name: [judge_again(file_set_id, begun, sight, removal.storages)]}
+    def judge_all(snapshot: Snapshot) -> Mapping[str, list[Verdict]]:
+        return {begun.name: [judge_again(file_set_id, begun, snapshot, removal.storages)]}
 
-    def as_before(sight: Sight) -> Sight:
-        return standing_in(file_set_id, begun, sight)
+    def as_before(snapshot: Snapshot) -> Snapshot:
+        return standing_in(file_set_id, begun, snapshot)
 
     proven = prove(removal, held.asset_id, judge_all, as_before)
     if proven is None:
@@ -75,7 +80,7 @@ def _finish(
         reason = verdict.reason + ", seen after its file set was marked deleted"
         look.failures |= restore(removal.iconik, held, {file_set_id: reason})
         return True
-    marked, until = {file_set_id: held.asset_id}, proven.sight.until
+    marked, until = {file_set_id: held.asset_id}, proven.snapshot.until
     done = deletion.purge_one_by_one(removal.iconik, marked, until)
     if done.refusals:
         look.failures |= restore(removal.iconik, held, done.refusals)
@@ -89,7 +94,7 @@ def _finish(
     return True
 
 
-def accept(held: Held, file_set_id: str, now_ms: int, *, is_doubted: bool) -> None:
+def accept(held: ClaimedAsset, file_set_id: str, now_ms: int, *, is_doubted: bool) -> None:
     """Note in an asset's memo that iconik has accepted a deletion; that it's done is yet unseen."""
     begun = held.memo.deleting[file_set_id]
     audit.deleted(held, file_set_id, begun)
@@ -104,7 +109,7 @@ def accept(held: Held, file_set_id: str, now_ms: int, *, is_doubted: bool) -> No
 
 
 def verified(
-    held: Held, file_set_id: str, begun: Deletion, status: str | None, now_ms: int
+    held: ClaimedAsset, file_set_id: str, begun: Deletion, status: str | None, now_ms: int
 ) -> dict[str, tuple[str, Reason]]:
     """Compare an accepted deletion with what iconik lists now; the memo takes it up.
 
@@ -125,7 +130,9 @@ def verified(
     return {file_set_id: (begun.name, reasons.STILL_THERE(file_set_id=file_set_id))}
 
 
-def restore(iconik: Iconik, held: Held, why: Mapping[str, Reason]) -> dict[str, tuple[str, Reason]]:
+def restore(
+    iconik: Iconik, held: ClaimedAsset, why: Mapping[str, Reason]
+) -> dict[str, tuple[str, Reason]]:
     """Restore file sets that are marked deleted, and that must not be purged.
 
     Args:
@@ -146,7 +153,7 @@ def restore(iconik: Iconik, held: Held, why: Mapping[str, Reason]) -> dict[str, 
     return told
 
 
-def _restore(iconik: Iconik, held: Held, file_set_id: str, reason: Reason) -> Reason:
+def _restore(iconik: Iconik, held: ClaimedAsset, file_set_id: str, reason: Reason) -> Reason:
     """What is to be told of a file set that was to be restored."""
     try:
         iconik.restore_file_set(held.asset_id, file_set_id)
@@ -172,7 +179,9 @@ def _is_active(iconik: Iconik, asset_id: str, file_set_id: str) -> bool:
         return False
 
 
-def give_back(iconik: Iconik, held: Held, reason: Reason) -> tuple[dict[str, Outcome], bool]:
+def give_back(
+    iconik: Iconik, held: ClaimedAsset, reason: Reason
+) -> tuple[dict[str, Outcome], bool]:
     """Restore all that is marked deleted of an asset, as far as iconik can be reached.
 
     Args:
@@ -181,7 +190,7 @@ def give_back(iconik: Iconik, held: Held, reason: Reason) -> tuple[dict[str, Out
     Returns:
         By format name, what is to be told of it; and whether iconik could be reached.
     """
-    look, is_reached = Look(), True
+    look, is_reached = Inspection(), True
     for file_set_id in held.memo.unfinished:
         try:
             look.failures |= restore(iconik, held, {file_set_id: reason})
@@ -206,7 +215,7 @@ def give_back_left(
             return
 
 
-def unverified(held: Held) -> dict[str, Outcome]:
+def unverified(held: ClaimedAsset) -> dict[str, Outcome]:
     """What is told of accepted deletions of which nothing more can be seen."""
     return {
         each.name: Outcome("removed", reasons.ACCEPTED, *held.outcomes[each.name][2:3])
@@ -215,11 +224,11 @@ def unverified(held: Held) -> dict[str, Outcome]:
     }
 
 
-def tell_failures(look: Look) -> None:
+def tell_failures(look: Inspection) -> None:
     """Tell of failed deletions, in place of what came of other versions of the same format."""
     for name in {name for name, _ in look.failures.values()}:
         look.outcomes[name] = Outcome(
             "failed", joined(reason for each, reason in look.failures.values() if each == name)
         )
-        if name in look.doubts:
-            look.doubts[name] = look.outcomes[name]
+        if name in look.objections:
+            look.objections[name] = look.outcomes[name]

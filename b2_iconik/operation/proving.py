@@ -13,8 +13,8 @@ from b2_iconik.domain.operation import Deletion
 from b2_iconik.domain.reasons import ANOTHER_TWIN, NO_LONGER_HERE, NOT_NOTED
 from b2_iconik.domain.shared_paths import guard_shared_paths
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation.deletion import Ways
-from b2_iconik.operation.snapshot import Sight, see
+from b2_iconik.operation.deletion import DeletionCapabilities
+from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.storages import Checked
 from iconik import Iconik
 from iconik_http import expiry
@@ -41,7 +41,7 @@ class Removal:
 
     iconik: Iconik
     claims: Claims
-    ways: Ways
+    capabilities: DeletionCapabilities
     ll_storage_id: str
     b2_storage_id: str
     preflight: Callable[[], Checked]
@@ -64,16 +64,16 @@ class Proven:
         ways: by file set id, how the bucket confirmed it.
     """
 
-    sight: Sight
+    snapshot: Snapshot
     verdicts: Mapping[str, list[Verdict]]
-    ways: Mapping[str, str] = field(default_factory=dict)
+    capabilities: Mapping[str, str] = field(default_factory=dict)
 
 
 def prove(
     removal: Removal,
     asset_id: str,
-    judge_all: Callable[[Sight], Mapping[str, list[Verdict]]],
-    view: Callable[[Sight], Sight] = lambda sight: sight,
+    judge_all: Callable[[Snapshot], Mapping[str, list[Verdict]]],
+    view: Callable[[Snapshot], Snapshot] = lambda snapshot: snapshot,
 ) -> Proven | None:
     """Read an asset and judge it; None if iconik no longer knows it.
 
@@ -92,30 +92,35 @@ def prove(
         seen = see(removal.iconik, asset_id, deleted=deleted, is_thorough=True)
         if seen is None:
             return None
-        sight, ways, asked = view(seen), dict[str, str](), expiry.now()
+        snapshot, capabilities, asked = view(seen), dict[str, str](), expiry.now()
         verdicts = {
-            key: [_confirmed(removal, asset_id, each, ways) for each in _consistent(several, sight)]
-            for key, several in judge_all(sight).items()
+            key: [
+                _confirmed(removal, asset_id, each, capabilities)
+                for each in _consistent(several, snapshot)
+            ]
+            for key, several in judge_all(snapshot).items()
         }
-        if not ways or expiry.now() - asked < QUICK or readings == MOST_READINGS:
+        if not capabilities or expiry.now() - asked < QUICK or readings == MOST_READINGS:
             # Last of all, as one that stays keeps those that share a file with it.
             guarded = guard_shared_paths(
-                verdicts, sight.files, removal.ll_storage_id, sight.formats
+                verdicts, snapshot.files, removal.ll_storage_id, snapshot.formats
             )
-            return Proven(sight, guarded, ways)
+            return Proven(snapshot, guarded, capabilities)
 
 
-def _consistent(verdicts: Iterable[Verdict], sight: Sight) -> list[Verdict]:
+def _consistent(verdicts: Iterable[Verdict], snapshot: Snapshot) -> list[Verdict]:
     """Let what iconik says in two ways count against the deletion."""
     found: list[Verdict] = []
     for each in verdicts:
         ids = (each.file_set_id, each.twin_id) if isinstance(each, Safe) else ()
-        against = [sight.contradictions[one] for one in ids if one in sight.contradictions]
+        against = [snapshot.contradictions[one] for one in ids if one in snapshot.contradictions]
         found.append(Unproven(each.file_set_id, against[0], "none") if against else each)
     return found
 
 
-def _confirmed(removal: Removal, asset_id: str, verdict: Verdict, ways: dict[str, str]) -> Verdict:
+def _confirmed(
+    removal: Removal, asset_id: str, verdict: Verdict, capabilities: dict[str, str]
+) -> Verdict:
     if isinstance(verdict, Unproven):
         return verdict
     said = removal.confirm(asset_id, verdict)
@@ -124,26 +129,26 @@ def _confirmed(removal: Removal, asset_id: str, verdict: Verdict, ways: dict[str
     proven = replace(verdict, by_checksum=verdict.by_checksum or said.by_checksum)
     if removal.require_checksum and not proven.by_checksum:
         return proven_by_size_alone(proven)
-    ways[verdict.file_set_id] = said.way
+    capabilities[verdict.file_set_id] = said.way
     return proven
 
 
-def standing_in(file_set_id: str, deletion: Deletion, sight: Sight) -> Sight:
+def standing_in(file_set_id: str, deletion: Deletion, snapshot: Snapshot) -> Snapshot:
     """An asset as if a file set of it weren't marked deleted.
 
     Where iconik no longer lists its files, those that were proven stand in for them.
     """
     files = [
         replace(file, file_set_status=ACTIVE) if file.file_set_id == file_set_id else file
-        for file in sight.files
+        for file in snapshot.files
     ]
     if deletion.proof and not any(file.file_set_id == file_set_id for file in files):
         files += dict.fromkeys(pair.file for pair in deletion.proof.pairs)
-    return replace(sight, files=files)
+    return replace(snapshot, files=files)
 
 
 def judge_again(
-    file_set_id: str, deletion: Deletion, sight: Sight, storages: tuple[str, str]
+    file_set_id: str, deletion: Deletion, snapshot: Snapshot, storages: tuple[str, str]
 ) -> Verdict:
     """Judge a file set that is marked deleted as if it weren't: would the same proof hold now?
 
@@ -152,7 +157,7 @@ def judge_again(
     Args:
         sight: as ``standing_in`` shows it.
     """
-    files, proof = sight.files, deletion.proof
+    files, proof = snapshot.files, deletion.proof
     if not any(file.file_set_id == file_set_id for file in files):
         return Unproven(file_set_id, NOT_NOTED, "none")
     format_ids = {file.format_id for file in files if file.file_set_id == file_set_id}
@@ -178,4 +183,4 @@ def _facts(pairs: Iterable[Pair]) -> set[tuple[str, str, str, str, int | None, s
 
 def note(name: str, proof: Safe, proven: Proven) -> Deletion:
     """The note of a deletion that is about to begin."""
-    return Deletion(name, proof, proven.ways.get(proof.file_set_id, ""))
+    return Deletion(name, proof, proven.capabilities.get(proof.file_set_id, ""))

@@ -4,28 +4,29 @@ from collections.abc import Mapping, Sequence
 
 from b2_iconik.domain import reasons
 from b2_iconik.domain.custody import Safe, Unproven, Verdict, judge, wanted_formats
-from b2_iconik.domain.operation import Held
+from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, proof_of
 from b2_iconik.domain.shared_paths import unlisted
 from b2_iconik.operation import deletion
 from b2_iconik.operation.deletion import Done
 from b2_iconik.operation.interrupted import accept, restore, resume, tell_failures
 from b2_iconik.operation.proving import Proven, Removal, note, prove
-from b2_iconik.operation.snapshot import Look, Patience, Sight, vanished
+from b2_iconik.operation.snapshot import Inspection, Patience, Snapshot, vanished
 from iconik import Iconik
 from iconik_http.records import DELETED
 
 
-def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:
+def inspect_to_remove(removal: Removal, held: ClaimedAsset, patience: Patience) -> Inspection:
     """Look at an asset that is to leave LucidLink, and delete what is proven safe at once.
 
     Between the reading that proves a file set and its deletion lie a note in the ledger and the
-    deletions of the asset's other proven file sets. What is not asked for within ``Sight.until``,
-    or what iconik doesn't answer, is not asked for before everything was read again. So an edit
-    that slips in between must be made and noticed by iconik within that moment.
+    deletions of the asset's other proven file sets. What is not requested within
+    ``Snapshot.until``, or what iconik does not answer, is requested only after everything was read
+    again. So an edit slips in only if it is made, and iconik notices it, within that moment.
 
-    What is only marked deleted then is in ``Look.marked``: its files are to be purged soon, and
-    ``note_purge`` to be told. What iconik has accepted is in ``Memo.accepted``, until it is seen.
+    What is only marked deleted then is in ``Inspection.marked``: its files are to be purged soon,
+    and ``note_purge`` to be told. What iconik has accepted is in ``AssetProgress.accepted``, until
+    it is seen.
 
     Args:
         held: the asset; its memo takes up what is being deleted, and since when something is
@@ -40,14 +41,14 @@ def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:
         return look
     checked = removal.preflight()
     proven = prove(
-        removal, held.asset_id, lambda sight: _judge(held.formats, sight, removal.storages)
+        removal, held.asset_id, lambda snapshot: _judge(held.formats, snapshot, removal.storages)
     )
     if proven is None:
         return vanished(held.formats)
     held.seen = True
     absent = []
     for name in held.formats:
-        if not wanted_formats(proven.sight.formats, name):
+        if not wanted_formats(proven.snapshot.formats, name):
             look.outcomes.setdefault(name, Outcome("without"))
         elif proven.verdicts[name]:
             _weigh(name, proven, held, patience, checked.obstacle, look)
@@ -57,22 +58,22 @@ def look_to_remove(removal: Removal, held: Held, patience: Patience) -> Look:
         held.memo.unfinished_ms = None
     elif look.is_unfinished and held.memo.unfinished_ms is None:
         held.memo.unfinished_ms = patience.now_ms
-    look.until = min(proven.sight.until, checked.until)
+    look.until = min(proven.snapshot.until, checked.until)
     _delete(removal, held, proven, patience.now_ms, look)
     if absent:
-        _tell_absent(removal.iconik, held, absent, proven.sight, removal.ll_storage_id, look)
+        _tell_absent(removal.iconik, held, absent, proven.snapshot, removal.ll_storage_id, look)
     tell_failures(look)
     return look
 
 
 def _judge(
-    names: Sequence[str], sight: Sight, storages: tuple[str, str]
+    names: Sequence[str], snapshot: Snapshot, storages: tuple[str, str]
 ) -> Mapping[str, list[Verdict]]:
     return {
         name: [
             each
-            for one in wanted_formats(sight.formats, name)
-            for each in judge(one.id, sight.files, *storages)
+            for one in wanted_formats(snapshot.formats, name)
+            for each in judge(one.id, snapshot.files, *storages)
         ]
         for name in names
     }
@@ -81,48 +82,53 @@ def _judge(
 def _weigh(
     name: str,
     proven: Proven,
-    held: Held,
+    held: ClaimedAsset,
     patience: Patience,
     obstacle: str,
-    look: Look,
+    look: Inspection,
 ) -> None:
     """Decide what becomes of a format that is on LucidLink: deleted, copied first, or kept."""
-    doubts = [each for each in proven.verdicts[name] if isinstance(each, Unproven)]
+    objections = [each for each in proven.verdicts[name] if isinstance(each, Unproven)]
     safe = [each for each in proven.verdicts[name] if isinstance(each, Safe)]
     said = held.memo.asked.get(name)
-    if not doubts:
+    if not objections:
         proof = proof_of(note(name, each, proven).strength for each in safe)
         reason = (
             reasons.ALREADY_MISSING if all(each.was_missing for each in safe) else reasons.NO_REASON
         )
         look.outcomes[name] = Outcome("removed", reason, proof)
-    elif any(each.remedy == "none" for each in doubts):
-        reason = next(each.reason for each in doubts if each.remedy == "none")
+    elif any(each.remedy == "none" for each in objections):
+        reason = next(each.reason for each in objections if each.remedy == "none")
         look.outcomes[name] = Outcome("kept", reason)
-    elif any(each.remedy == "wait" for each in doubts) and not patience.is_over(
+    elif any(each.remedy == "wait" for each in objections) and not patience.is_over(
         held.memo.unfinished_ms
     ):
         look.is_unfinished = True
     elif said is None and obstacle:
-        closed = reasons.STORAGE_CLOSED(reason=doubts[0].reason, obstacle=obstacle)
+        closed = reasons.STORAGE_CLOSED(reason=objections[0].reason, obstacle=obstacle)
         look.outcomes[name] = Outcome("kept", closed)
     elif said is None:
         look.copies.append(name)
     else:
         told = f": {said}" if said else ""
-        reason = reasons.COPY_TO_B2_ENDED(said.cause, reason=doubts[0].reason, told=told)
-        look.doubts[name] = Outcome("kept", reason)
+        reason = reasons.COPY_TO_B2_ENDED(said.cause, reason=objections[0].reason, told=told)
+        look.objections[name] = Outcome("kept", reason)
 
 
 def _tell_absent(
-    iconik: Iconik, held: Held, names: Sequence[str], sight: Sight, ll_storage_id: str, look: Look
+    iconik: Iconik,
+    held: ClaimedAsset,
+    names: Sequence[str],
+    snapshot: Snapshot,
+    ll_storage_id: str,
+    look: Inspection,
 ) -> None:
     """Tell formats that are not on LucidLink from those whose file set there lists no file.
 
     Nor is a format absent for certain while the asset has files there of a format that no list
     names.
     """
-    strange = unlisted(sight.formats, sight.files, ll_storage_id)
+    strange = unlisted(snapshot.formats, snapshot.files, ll_storage_id)
     there = {
         each.format_id
         for each in iconik.file_sets(held.asset_id)
@@ -131,7 +137,7 @@ def _tell_absent(
         and each.id not in held.memo.deleting
     }
     for name in names:
-        if any(each.id in there for each in wanted_formats(sight.formats, name)):
+        if any(each.id in there for each in wanted_formats(snapshot.formats, name)):
             look.outcomes[name] = Outcome("kept", reasons.NO_FILE)
         elif strange:
             look.outcomes[name] = Outcome("kept", reasons.OF_NO_FORMAT(name=strange[0].label))
@@ -139,7 +145,9 @@ def _tell_absent(
             look.outcomes[name] = Outcome("absent")
 
 
-def _delete(removal: Removal, held: Held, proven: Proven, now_ms: int, look: Look) -> None:
+def _delete(
+    removal: Removal, held: ClaimedAsset, proven: Proven, now_ms: int, look: Inspection
+) -> None:
     """Delete what was proven safe, but for files that can be purged with those of other assets."""
     deletions = {
         each.file_set_id: note(name, each, proven)
@@ -157,7 +165,9 @@ def _delete(removal: Removal, held: Held, proven: Proven, now_ms: int, look: Loo
     for file_set_id in deletions:
         # It was restored just now, or it would not have been proven.
         look.failures.pop(file_set_id, None)
-    done = deletion.delete(removal.iconik, removal.ways, held.asset_id, list(deletions), look.until)
+    done = deletion.delete(
+        removal.iconik, removal.capabilities, held.asset_id, list(deletions), look.until
+    )
     look.marked = done.marked
     for file_set_id, each in deletions.items():
         if file_set_id in done.refusals:
@@ -167,7 +177,9 @@ def _delete(removal: Removal, held: Held, proven: Proven, now_ms: int, look: Loo
             accept(held, file_set_id, now_ms, is_doubted=file_set_id in done.unknown)
 
 
-def note_purge(removal: Removal, held: Held, look: Look, done: Done, now_ms: int) -> None:
+def note_purge(
+    removal: Removal, held: ClaimedAsset, look: Inspection, done: Done, now_ms: int
+) -> None:
     """Note in an asset's memo and in its outcomes what came of the purge of its file sets.
 
     What iconik refused to purge is restored.

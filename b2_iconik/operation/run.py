@@ -20,7 +20,7 @@ from b2_iconik.domain.outcomes import in_words
 from b2_iconik.domain.reasons import ENDED, OUTAGE, Reason, reason_of
 from b2_iconik.errors import OperationFailed, StopRequested
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.ledger.completion import Endings
+from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.stop_request import StopRequest
@@ -28,8 +28,8 @@ from b2_iconik.ledger.term import Turn
 from b2_iconik.meters import MeasuredSession
 from b2_iconik.operation import copying
 from b2_iconik.operation.add import hint
-from b2_iconik.operation.batches import CONNECTIONS, Looks, Means
-from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.batches import CONNECTIONS, AssetInspector, Context
+from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.interrupted import give_back_left
 from b2_iconik.operation.selection import Selection
 from b2_iconik.operation.storages import Preflight
@@ -59,13 +59,13 @@ class Operations:
             settings.iconik_url, settings.iconik_id, CONNECTIONS, MeasuredSession()
         )
         self._pool = WorkerPool(CONNECTIONS)
-        self._ways = Ways()
+        self._capabilities = DeletionCapabilities()
         self._bucket = Bucket(settings)
 
     def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> Step:
         """The steps of an operation; see ``leader.Begin``."""
         tokens = Tokens(click.auth_token, self._settings.iconik_token or "")
-        ways = Ways(self._ways)
+        capabilities = DeletionCapabilities(self._capabilities)
         iconik = Iconik(self._transport(tokens, turn))
         run: Run | None = None
 
@@ -78,7 +78,7 @@ class Operations:
                     turn,
                     iconik,
                     self._settings,
-                    ways,
+                    capabilities,
                     self._bucket,
                     self._pool.share(),
                 )
@@ -123,7 +123,7 @@ class Operations:
         iconik = Iconik(self._transport(Tokens("", settings.iconik_token), turn))
         give_back_left(iconik, leftovers, left, ENDED)
         for operation_id in {each.operation_id for each in left}:
-            Endings(turn.engine, turn.term).sum_up(operation_id)
+            Completion(turn.engine, turn.term).sum_up(operation_id)
 
 
 class Run:
@@ -136,7 +136,7 @@ class Run:
         turn: Turn,
         iconik: Iconik,
         settings: Settings,
-        ways: Ways,
+        capabilities: DeletionCapabilities,
         bucket: Bucket,
         pool: Share,
     ) -> None:
@@ -149,7 +149,7 @@ class Run:
         b2, ll = click.b2_storage_id, click.ll_storage_id
         is_add = click.action == "add"
         self._ledger = Ledger(turn.engine, turn.term)
-        self._endings = Endings(turn.engine, turn.term)
+        self._completion = Completion(turn.engine, turn.term)
         self._number = self._operation().number
         self._claims = Claims(turn.engine, self._operation(), turn.term)
         self._stop = StopRequest(self._ledger, self._number)
@@ -157,10 +157,10 @@ class Run:
         self._leftovers = Leftovers(turn.engine, turn.term)
         self._preflight = Preflight(iconik, click)
         self._is_checked = False
-        means = Means(
+        context = Context(
             click,
             iconik,
-            ways,
+            capabilities,
             self._claims,
             copying.Route(b2, ll, click.path) if is_add else copying.Route(ll, b2),
             settings,
@@ -172,7 +172,7 @@ class Run:
             pool,
             turn.others_wait,
         )
-        self._looks = Looks(means)
+        self._looks = AssetInspector(context)
         self._selection = Selection(
             click,
             iconik,
@@ -215,7 +215,7 @@ class Run:
         operation = self._operation()
         if operation.ended_ms is not None or self._has_ended_by_stop(operation):
             return True
-        return self._endings.end(self._operation(), now_ms())
+        return self._completion.end(self._operation(), now_ms())
 
     def _has_ended_by_stop(self, operation: Operation) -> bool:
         """Whether the operation was to stop, and nothing keeps it from that."""
@@ -225,7 +225,7 @@ class Run:
             log.info("%s is being stopped by %s", self._click.title, operation.stop_by)
         self._is_stopping = True
         self._claims.leave()
-        return self._endings.end(operation, now_ms())
+        return self._completion.end(operation, now_ms())
 
     def _rest(self, *, has_moved: bool) -> float:
         """Wait for the next pass, until somebody asks to stop, or until others are out of the way.
@@ -322,10 +322,10 @@ class Run:
 
     def _fail(self, failure: Reason) -> None:
         give_back_left(self._iconik, self._leftovers, self._leftovers.of(self._number), ENDED)
-        self._endings.fail(self._number, failure, now_ms())
+        self._completion.fail(self._number, failure, now_ms())
 
     def _report(self) -> None:
-        told = self._endings.sum_up(self._id)
+        told = self._completion.sum_up(self._id)
         for problem in told["problems"][:PROBLEMS_LOGGED]:
             log.warning("%(kind)s %(asset_id)s %(format)s: %(reason)s", problem)
         if len(told["problems"]) > PROBLEMS_LOGGED:

@@ -12,7 +12,7 @@ from iconik_http.records import DELETED, File, FileSet, Format
 
 
 @dataclass(frozen=True)
-class Sight:
+class Snapshot:
     """An asset's formats, and its files on all storages; each file's file set status is known.
 
     Attributes:
@@ -44,7 +44,7 @@ class Patience:
 
 
 @dataclass
-class Look:
+class Inspection:
     """What a look at an asset led to.
 
     Attributes:
@@ -61,7 +61,7 @@ class Look:
     """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-    doubts: dict[str, Outcome] = field(default_factory=dict)
+    objections: dict[str, Outcome] = field(default_factory=dict)
     copies: list[str] = field(default_factory=list)
     is_unfinished: bool = False
     is_being_copied: bool = False
@@ -78,7 +78,7 @@ def see(
     deleted: Collection[str] | None = (),
     *,
     is_thorough: bool = False,
-) -> Sight | None:
+) -> Snapshot | None:
     """Look at an asset; None if iconik knows it no more.
 
     Args:
@@ -99,7 +99,7 @@ def see(
         if not iconik.asset_exists(asset_id):
             return None
     if not formats:
-        return Sight([], [])
+        return Snapshot([], [])
     try:
         files = iconik.files(asset_id, reading, signed=is_thorough)
     except NotFound as refusal:
@@ -126,7 +126,7 @@ def see(
             )
             for file in files
         ]
-    return Sight(formats, files, contradictions, reading.until)
+    return Snapshot(formats, files, contradictions, reading.until)
 
 
 def _contradictions(
@@ -145,6 +145,6 @@ def _contradictions(
             yield each.id, OTHER_COUNT(file_set_id=each.id, **count)
 
 
-def vanished(formats: Iterable[str]) -> Look:
+def vanished(formats: Iterable[str]) -> Inspection:
     """What a look at an asset leads to that iconik knows no more."""
-    return Look({name: Outcome("vanished", VANISHED) for name in formats})
+    return Inspection({name: Outcome("vanished", VANISHED) for name in formats})

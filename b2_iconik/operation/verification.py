@@ -9,17 +9,17 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from b2_iconik.clock import Clock
-from b2_iconik.domain.operation import Held
+from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.interrupted import (
     CARRIED_OUT_AFTER_MS,
     tell_failures,
     unverified,
     verified,
 )
-from b2_iconik.operation.snapshot import Look
+from b2_iconik.operation.snapshot import Inspection
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
 from iconik_http.records import DELETED, Listed
@@ -43,13 +43,13 @@ class Verification:
         self,
         iconik: Iconik,
         claims: Claims,
-        ways: Ways,
+        capabilities: DeletionCapabilities,
         clock: Clock,
         side_by_side: Callable[..., Iterable[bool]] = map,
     ) -> None:
         self._iconik = iconik
         self._claims = claims
-        self._search = ways.search
+        self._search = capabilities.search
         self._clock = clock
         self._side_by_side = side_by_side
 
@@ -75,7 +75,7 @@ class Verification:
             has_moved = self._verify(held) or has_moved
         return has_moved
 
-    def _verify(self, held: Sequence[Held]) -> bool:
+    def _verify(self, held: Sequence[ClaimedAsset]) -> bool:
         seen = self._seen_gone(held) if len(held) > FEW else set[str]()
         self._done([(each, {}) for each in held if each.asset_id in seen])
         rest = [each for each in held if each.asset_id not in seen]
@@ -91,13 +91,13 @@ class Verification:
             self._put_off(others)
         return bool(seen) or any(is_gone)
 
-    def _is_to_be_listed(self, held: Held) -> bool:
+    def _is_to_be_listed(self, held: ClaimedAsset) -> bool:
         return any(
             each.is_doubted or self._clock.now_ms() - each.accepted_ms >= CARRIED_OUT_AFTER_MS
             for each in held.memo.accepted.values()
         )
 
-    def _seen_gone(self, held: Iterable[Held]) -> set[str]:
+    def _seen_gone(self, held: Iterable[ClaimedAsset]) -> set[str]:
         """The ids of those assets that the search index shows without their deleted file sets."""
         with self._search.trying() as is_offered:
             if not is_offered:
@@ -119,7 +119,7 @@ class Verification:
                 each.id for each in found if each.id in by_id and _is_gone(by_id[each.id], each)
             }
 
-    def _list(self, held: Held) -> bool:
+    def _list(self, held: ClaimedAsset) -> bool:
         """List the file sets of an asset, and note what that shows; whether all of it is gone."""
         try:
             file_sets = self._iconik.file_sets(held.asset_id)
@@ -137,7 +137,7 @@ class Verification:
             self._done([(held, unverified(held))])
             return True
         statuses = {each.id: each.status for each in file_sets}
-        look = Look()
+        look = Inspection()
         for file_set_id, begun in held.memo.accepted.items():
             status = statuses.get(file_set_id)
             look.failures |= verified(held, file_set_id, begun, status, self._clock.now_ms())
@@ -148,13 +148,13 @@ class Verification:
         self._done([(held, look.outcomes)])
         return not look.failures
 
-    def _done(self, held: Sequence[tuple[Held, Mapping[str, Outcome]]]) -> None:
+    def _done(self, held: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]]) -> None:
         for each, _ in held:
             each.memo.deleting = each.memo.unfinished
         if held:
             self._claims.note_all(held, "done")
 
-    def _put_off(self, held: Sequence[Held]) -> None:
+    def _put_off(self, held: Sequence[ClaimedAsset]) -> None:
         """Verify some later, ever more rarely."""
         now = self._clock.now_ms()
         for each in held:
@@ -163,7 +163,7 @@ class Verification:
             self._claims.note(each, "verifying", {}, self._together(now + wait))
 
 
-def _is_gone(held: Held, listed: Listed) -> bool:
+def _is_gone(held: ClaimedAsset, listed: Listed) -> bool:
     """Whether an index shows the twins of deleted file sets, and those themselves no more.
 
     An index that shows none of the two tells nothing.

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import Operation, read_operation
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.ledger.precedence import Rivals
+from b2_iconik.ledger.precedence import Precedence
 from b2_iconik.ledger.tables import assets, copies, executors, operations, titles, vanished
 
 STATES = ("running", "finished", "finished with warnings", "failed", "stopped")
@@ -155,7 +155,7 @@ class History:
     def is_newer_unlisted(self, operation: Operation) -> bool:
         """Whether nobody knows yet which assets a newer click on the opposite is about."""
         with self._engine.connect() as connection:
-            return Rivals(connection, operation).is_any_unknown
+            return Precedence(connection, operation).is_any_unknown
 
     def clock(self) -> int:
         """What time it was for operations when it was last noted."""

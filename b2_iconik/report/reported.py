@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Memo, Operation
+from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import TROUBLE, Outcome
 from b2_iconik.ledger.tables import assets
 
@@ -41,7 +41,7 @@ class Asset:
     asset_id: str
     state: str
     due_ms: int
-    memo: Memo
+    memo: AssetProgress
     outcomes: Mapping[str, Outcome]
     is_problem: bool = False
 
@@ -135,7 +135,7 @@ class Reported:
                     row.asset_id,
                     row.state,
                     row.due_ms,
-                    Memo.from_json(row.memo),
+                    AssetProgress.from_json(row.memo),
                     {name: Outcome.read(each) for name, each in row.outcomes.items()},
                     after.is_problem,
                 )

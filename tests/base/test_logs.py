@@ -14,7 +14,7 @@ import pytest
 
 from b2_iconik import logs
 from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import Deletion, Held, Memo, Retry
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Retry
 from b2_iconik.operation import audit
 from iconik_http.tokens import Tokens
 
@@ -145,7 +145,7 @@ def test_a_thread_names_an_operation_only_as_long_as_it_works_on_it(
 @pytest.mark.parametrize("level", ["DEBUG", "WARNING", "ERROR"])
 def test_deletions_are_heard_at_any_level(level: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(level)
-    audit.deleted(Held("asset-1", (), Memo(), "ada"), "set-1", DELETION)
+    audit.deleted(ClaimedAsset("asset-1", (), AssetProgress(), "ada"), "set-1", DELETION)
     assert "INFO [-] audit: deleted ORIGINAL of asset asset-1" in capsys.readouterr().err
 
 
@@ -184,7 +184,11 @@ def test_a_line_of_json_has_the_trace_of_an_error(capsys: pytest.CaptureFixture[
 
 def test_of_a_deletion_json_says_odd_names_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", "json")
-    audit.deleted(Held("asset-1", (), Memo(), "ada"), "set-1", replace(DELETION, name="A\x1b[2J"))
+    audit.deleted(
+        ClaimedAsset("asset-1", (), AssetProgress(), "ada"),
+        "set-1",
+        replace(DELETION, name="A\x1b[2J"),
+    )
     (line,) = said(capsys)
     assert (line["format"], line["bytes"]) == (r"A\x1b[2J", 18_000)
 
@@ -203,7 +207,7 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
     logs.configure("INFO", "json")
     Tokens("token", "").current("delete it")
     with logs.about("1b9d"):
-        audit.deleted(Held("asset-1", (), Memo(), "ada"), "set-1", DELETION)
+        audit.deleted(ClaimedAsset("asset-1", (), AssetProgress(), "ada"), "set-1", DELETION)
     (line,) = said(capsys)
     del line["time"]
     assert line == {
@@ -233,7 +237,7 @@ def test_of_a_deletion_that_was_proven_before_an_interruption_that_is_said(
 ) -> None:
     logs.configure("INFO", "json")
     Tokens("", "token").current("delete it")
-    audit.deleted(Held("asset-1", (), Memo()), "set-1", Deletion("ORIGINAL"))
+    audit.deleted(ClaimedAsset("asset-1", (), AssetProgress()), "set-1", Deletion("ORIGINAL"))
     (line,) = said(capsys)
     assert line["message"].endswith(
         "file set set-1, of unknown size, clicked by user unknown, with ICONIK_TOKEN, proven "
@@ -247,7 +251,7 @@ def test_of_a_deletion_that_was_tried_again_it_is_said_who_did_that(
 ) -> None:
     logs.configure("INFO", "json")
     retry = Retry("1b9d", "ben on the operations page")
-    audit.deleted(Held("asset-1", (), Memo(), "ada", retry), "set-1", DELETION)
+    audit.deleted(ClaimedAsset("asset-1", (), AssetProgress(), "ada", retry), "set-1", DELETION)
     (line,) = said(capsys)
     assert (
         "clicked by user ada, tried again by ben on the operations page (retry of 1b9d), "

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.cli.inspection import Inspection
+from b2_iconik.cli.inspection import OperationDetails
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, given_up, report
 from b2_iconik.domain.reasons import LEFT, NO_REASON, Reason
@@ -20,7 +20,7 @@ from tests.makers import (
     a_ledger,
     a_term,
     clicked,
-    endings,
+    completion,
     expanded,
     found,
     half_done,
@@ -44,8 +44,8 @@ def begun(engine: sa.Engine, *asset_ids: str) -> tuple[Operation, Claims]:
     return operation, Claims(engine, operation, a_term(engine))
 
 
-def inspect(engine: sa.Engine, operation: Operation) -> Inspection:
-    return Inspection(engine, found(engine, operation.id))
+def inspect(engine: sa.Engine, operation: Operation) -> OperationDetails:
+    return OperationDetails(engine, found(engine, operation.id))
 
 
 def said(rows: Iterator[Mapping[str, object]]) -> list[tuple[object, ...]]:
@@ -93,7 +93,7 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
         asked, "copying", {"ORIGINAL": Outcome("vanished", Reason("iconik knows it no more"))}
     )
     claims.may_delete(deleting, half_done({"set-2": "ORIGINAL"}))
-    endings(engine).fail(operation.number, "no token is good any more", NOW)
+    completion(engine).fail(operation.number, "no token is good any more", NOW)
     of_report = report(
         found(engine, operation.id),
         ledger.outcomes(operation.number),

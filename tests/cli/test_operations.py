@@ -24,7 +24,7 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, endings, expanded, found
+from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, completion, expanded, found
 from tests.terminal import a_terminal, seen_on
 
 ROOT = Path(__file__).parents[2]
@@ -47,8 +47,8 @@ def failed(database: sa.Engine) -> str:
     operation = clicked(database, a_click("remove", asset_ids=(ASSET,)))
     ledger = a_ledger(database)
     ledger.expand(operation.number, [ASSET], {"collection c": "iconik knows it no more"})
-    endings(database).fail(operation.number, "no token is good any more", 1000)
-    endings(database).sum_up(operation.id)
+    completion(database).fail(operation.number, "no token is good any more", 1000)
+    completion(database).sum_up(operation.id)
     return operation.id
 
 
@@ -141,7 +141,7 @@ def test_what_iconik_says_tells_a_terminal_nothing(
     database: sa.Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operation = clicked(database, a_click())
-    endings(database).fail(operation.number, "bad\x1b[2J\nclip é", 1)
+    completion(database).fail(operation.number, "bad\x1b[2J\nclip é", 1)
     main(["show", operation.id])
     assert "  failure     bad\\x1b[2J\\nclip é\n" in capsys.readouterr().out
 
@@ -301,8 +301,8 @@ def kept(database: sa.Engine, recorder: Recorder) -> str:
     first, second = claims.take(2, 0)
     claims.note(first, "done", {"ORIGINAL": Outcome("removed")})
     claims.note(second, "done", {"ORIGINAL": Outcome("kept", Reason("it differs"))})
-    endings(database).end(operation, 1)
-    endings(database).sum_up(operation.id)
+    completion(database).end(operation, 1)
+    completion(database).sum_up(operation.id)
     return operation_id
 
 
@@ -360,8 +360,8 @@ def done_one_by_one(engine: sa.Engine, operation: Operation) -> Callable[[], Non
         for held in claims.take(1, 0):
             claims.note(held, "done", {"ORIGINAL": Outcome("there")})
             return
-        endings(engine).end(operation, 1)
-        endings(engine).sum_up(operation.id)
+        completion(engine).end(operation, 1)
+        completion(engine).sum_up(operation.id)
 
     return get_on
 

@@ -20,7 +20,7 @@ from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.settings import Settings
-from tests.makers import ASSET, a_click, a_ledger, endings
+from tests.makers import ASSET, a_click, a_ledger, completion
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -84,7 +84,7 @@ def ended(
     for held in claims.take(len(outcomes), NOW):
         held.seen = True
         claims.note(held, "done", outcomes[held.asset_id])
-    assert endings(engine).end(operation, NOW)
+    assert completion(engine).end(operation, NOW)
     return operation_id
 
 
@@ -118,7 +118,7 @@ def test_what_a_stop_left_undone_is_tried_again(engine: sa.Engine, recorder: Rec
     claims.note(claims.take(1, NOW)[0], "done", DONE)
     ledger.ask_to_stop(first, "Ada", NOW)
     claims.leave()
-    endings(engine).end(operation_of(ledger, first), NOW)
+    completion(engine).end(operation_of(ledger, first), NOW)
     second, _ = try_again(recorder, first, "Ada")
     assert recorder.click_of(second).asset_ids == ("a2",)
 
@@ -127,7 +127,7 @@ def test_where_nothing_was_listed_the_whole_selection_is_tried_again(
     recorder: Recorder, engine: sa.Engine
 ) -> None:
     first, _ = recorder.record(CLICK)
-    endings(engine).fail(1, "no token is good", NOW)
+    completion(engine).fail(1, "no token is good", NOW)
     second, _ = try_again(recorder, first, "Ada")
     assert recorder.click_of(second) == CLICK
 
@@ -191,7 +191,7 @@ OPENED = replace(CLICK, asset_ids=(), collection_ids=("c1",), context="COLLECTIO
 def failed_unlisted(recorder: Recorder, engine: sa.Engine, click: CustomAction) -> str:
     """The first operation, which failed before its assets were listed; returns its id."""
     operation_id, _ = recorder.record(click)
-    endings(engine).fail(1, "no token is good", NOW)
+    completion(engine).fail(1, "no token is good", NOW)
     return operation_id
 
 

@@ -5,16 +5,16 @@ import json
 import pytest
 
 from b2_iconik.domain.custody import Safe, judge
-from b2_iconik.domain.operation import Deletion, Memo
+from b2_iconik.domain.operation import AssetProgress, Deletion
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from tests.makers import B2, LL, ORIGINAL, on_b2, on_ll
 
 LL_SET = on_ll().file_set_id
 
 
-def stored(memo: Memo) -> Memo:
+def stored(memo: AssetProgress) -> AssetProgress:
     """A memo after it was stored."""
-    return Memo.from_json(json.loads(json.dumps(memo.as_json())))
+    return AssetProgress.from_json(json.loads(json.dumps(memo.as_json())))
 
 
 def a_proof() -> Safe:
@@ -34,12 +34,14 @@ def a_proof() -> Safe:
     ],
 )
 def test_a_deletion_is_read_as_it_was_stored(begun: Deletion) -> None:
-    memo = Memo(deleting={LL_SET: begun}, asked={"PROXY": NO_REASON})
+    memo = AssetProgress(deleting={LL_SET: begun}, asked={"PROXY": NO_REASON})
     assert stored(memo) == memo
 
 
 def test_a_proof_is_read_with_all_of_its_files() -> None:
-    begun = stored(Memo(deleting={LL_SET: Deletion("ORIGINAL", a_proof())})).deleting[LL_SET]
+    begun = stored(AssetProgress(deleting={LL_SET: Deletion("ORIGINAL", a_proof())})).deleting[
+        LL_SET
+    ]
     assert begun.proof
     assert begun.proof.pairs == a_proof().pairs
     assert begun.proof.size == a_proof().size
@@ -48,25 +50,31 @@ def test_a_proof_is_read_with_all_of_its_files() -> None:
 def test_no_signed_url_is_stored() -> None:
     (safe,) = judge(ORIGINAL, [on_ll(url="https://s3cret"), on_b2(url="https://s3cret")], LL, B2)
     assert isinstance(safe, Safe)
-    assert "s3cret" not in json.dumps(Memo(deleting={LL_SET: Deletion("A", safe)}).as_json())
+    assert "s3cret" not in json.dumps(
+        AssetProgress(deleting={LL_SET: Deletion("A", safe)}).as_json()
+    )
 
 
 def test_what_an_earlier_version_stored_is_read() -> None:
     earlier = {"deleting": {LL_SET: "ORIGINAL"}, "versions": {LL_SET: ORIGINAL}, "failures": 2}
-    assert Memo.from_json(earlier) == Memo(deleting={LL_SET: Deletion("ORIGINAL")}, failures=2)
+    assert AssetProgress.from_json(earlier) == AssetProgress(
+        deleting={LL_SET: Deletion("ORIGINAL")}, failures=2
+    )
 
 
 def test_what_an_earlier_version_stored_of_copies_is_read() -> None:
-    asked = Memo.from_json({"asked": {"ORIGINAL": "no space left"}}).asked["ORIGINAL"]
+    asked = AssetProgress.from_json({"asked": {"ORIGINAL": "no space left"}}).asked["ORIGINAL"]
     assert (asked, asked.cause) == ("no space left", None)
 
 
 def test_why_a_copy_was_refused_is_read_as_it_was_stored() -> None:
     refused = Reason("no role", Cause.NOT_PERMITTED)
-    assert stored(Memo(asked={"PROXY": refused})).asked["PROXY"].cause == Cause.NOT_PERMITTED
+    assert (
+        stored(AssetProgress(asked={"PROXY": refused})).asked["PROXY"].cause == Cause.NOT_PERMITTED
+    )
 
 
 def test_deletions_are_told_apart_by_whether_iconik_accepted_them() -> None:
     accepted, unfinished = Deletion("ORIGINAL", accepted_ms=1), Deletion("ORIGINAL")
-    memo = Memo(deleting={"a": accepted, "b": unfinished})
+    memo = AssetProgress(deleting={"a": accepted, "b": unfinished})
     assert (memo.accepted, memo.unfinished) == ({"a": accepted}, {"b": unfinished})

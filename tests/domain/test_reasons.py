@@ -1,7 +1,5 @@
 """Reasons: a sentence for people, and a cause that programs go by."""
 
-import pickle
-
 import pytest
 
 from b2_iconik.domain import reasons
@@ -63,10 +61,6 @@ def test_reasons_without_a_cause_have_none_together() -> None:
 @pytest.mark.parametrize("reason", [WITHOUT_TWIN, Reason("why"), NO_REASON])
 def test_what_is_stored_is_read_again(reason: Reason) -> None:
     assert Reason.read(str(reason), reason.stored).cause == reason.cause
-
-
-def test_a_reason_can_be_pickled() -> None:
-    assert pickle.loads(pickle.dumps(WITHOUT_TWIN)).cause == Cause.BAD_TWIN  # noqa: S301
 
 
 def test_a_text_is_a_reason_without_a_cause() -> None:

@@ -78,20 +78,20 @@ def test_two_file_sets_of_one_format_that_share_a_file_go_together() -> None:
 
 
 def test_two_file_sets_of_one_format_that_share_a_file_stay_together() -> None:
-    doubt = Unproven("second", Reason("why"), "none")
-    verdicts: dict[str, list[Verdict]] = {"ORIGINAL": [safe("mine"), doubt]}
+    objection = Unproven("second", Reason("why"), "none")
+    verdicts: dict[str, list[Verdict]] = {"ORIGINAL": [safe("mine"), objection]}
     found = guard_shared_paths(verdicts, [mine(), on_ll(file_set_id="second")], LL)
     assert [type(each) for each in found["ORIGINAL"]] == [Unproven, Unproven]
-    assert found["ORIGINAL"][1] == doubt
+    assert found["ORIGINAL"][1] == objection
 
 
 @pytest.mark.parametrize("remedy", ["none", "wait", "copy"])
 def test_a_file_set_needs_what_the_other_one_needs(remedy: Any) -> None:
-    doubt = Unproven("other", Reason("why"), remedy)
+    objection = Unproven("other", Reason("why"), remedy)
     reason = f"{ALSO} (PROXY, other), which is not proven safe"
-    assert guarded(mine(), other(), ORIGINAL=safe("mine"), PROXY=doubt) == [
+    assert guarded(mine(), other(), ORIGINAL=safe("mine"), PROXY=objection) == [
         Unproven("mine", Reason(reason), remedy),
-        doubt,
+        objection,
     ]
 
 
@@ -159,8 +159,8 @@ def test_the_cause_is_told_and_not_another_that_is_kept_for_it() -> None:
 
 
 def test_what_is_not_proven_is_told_as_it_was() -> None:
-    doubt = Unproven("mine", Reason("why"), "copy")
-    assert guarded(mine(), other(), ORIGINAL=doubt) == [doubt]
+    objection = Unproven("mine", Reason("why"), "copy")
+    assert guarded(mine(), other(), ORIGINAL=objection) == [objection]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from b2_iconik.clock import Step, now_ms
 from b2_iconik.dispatch import leader as leader_module
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.ledger.completion import Endings
+from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import operations
 from b2_iconik.ledger.term import Turn
@@ -51,7 +51,7 @@ class Runner:
             assert operation
             if operation.ended_ms is None:
                 ledger.expand(operation.number, [], {})
-                Endings(turn.engine, turn.term).end(operation, now_ms())
+                Completion(turn.engine, turn.term).end(operation, now_ms())
             return None
 
         return step

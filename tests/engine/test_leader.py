@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from b2_iconik.clock import Step, now_ms
 from b2_iconik.dispatch import leader as leader_module
-from b2_iconik.dispatch.leader import KEEP, Leader, Term
+from b2_iconik.dispatch.leader import KEEP, Leader, OpenOperations
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.errors import RetryError, Stopped
 from b2_iconik.ledger.database import connect
@@ -198,13 +198,13 @@ def test_while_nothing_runs_no_time_is_noted(
 ) -> None:
     monkeypatch.setattr(leader_module, "WATCH_INTERVAL", 0.0)
     watched: list[None] = []
-    real = Term.keep_time
+    real = OpenOperations.keep_time
 
-    def keep_time(term: Term) -> None:
+    def keep_time(term: OpenOperations) -> None:
         real(term)
         watched.append(None)
 
-    monkeypatch.setattr(Term, "keep_time", keep_time)
+    monkeypatch.setattr(OpenOperations, "keep_time", keep_time)
     operation_id, _ = recorder.record(CLICK)
     start(Runner())
     wait_until(lambda: is_closed(database, operation_id))
@@ -470,13 +470,13 @@ def test_what_ended_of_late_is_kept_however_often_old_ones_are_looked_for(
     monkeypatch.setattr(leader_module, "PURGE_INTERVAL", 0.0)
     monkeypatch.setattr(leader_module, "STEADY_FOR", 0.0)
     looks: list[None] = []
-    real = Term.purge
+    real = OpenOperations.purge
 
-    def purge(term: Term) -> None:
+    def purge(term: OpenOperations) -> None:
         real(term)
         looks.append(None)
 
-    monkeypatch.setattr(Term, "purge", purge)
+    monkeypatch.setattr(OpenOperations, "purge", purge)
     recent, _ = recorder.record(CLICK)
     start(Runner())
     wait_until(lambda: has_ended(ledger, recent))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Held, Memo, Operation, Retry
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation, Retry
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Reason
 from b2_iconik.errors import Stopped
@@ -29,7 +29,7 @@ from tests.makers import (
     a_ledger,
     a_term,
     clicked,
-    endings,
+    completion,
     expanded,
     found,
     half_done,
@@ -63,7 +63,7 @@ def taken(claims: Claims, now_ms: int = NOW, limit: int = 100) -> dict[str, tupl
     return {held.asset_id: held.formats for held in claims.take(limit, now_ms)}
 
 
-def stands(engine: sa.Engine, number: int, asset_id: str = "a1") -> tuple[str, Memo, Any]:
+def stands(engine: sa.Engine, number: int, asset_id: str = "a1") -> tuple[str, AssetProgress, Any]:
     """State, memo and outcomes of an asset of an operation."""
     with engine.connect() as connection:
         state = connection.execute(
@@ -81,7 +81,10 @@ def stands(engine: sa.Engine, number: int, asset_id: str = "a1") -> tuple[str, M
 
 def test_assets_are_held_for_the_formats_of_the_click(engine: sa.Engine) -> None:
     claims, _ = clicked_for(engine, ["a1", "a2"], formats=BOTH)
-    assert claims.take(10, NOW) == [Held("a1", BOTH, Memo()), Held("a2", BOTH, Memo())]
+    assert claims.take(10, NOW) == [
+        ClaimedAsset("a1", BOTH, AssetProgress()),
+        ClaimedAsset("a2", BOTH, AssetProgress()),
+    ]
 
 
 def test_of_what_is_taken_it_is_known_who_clicked_and_who_tried_again(engine: sa.Engine) -> None:
@@ -111,7 +114,7 @@ def test_what_is_done_is_not_taken_again(engine: sa.Engine) -> None:
     (held,) = claims.take(1, NOW)
     claims.note(held, "done", {"ORIGINAL": REMOVED})
     assert taken(claims) == {}
-    assert stands(engine, operation.number) == ("done", Memo(), {"ORIGINAL": REMOVED})
+    assert stands(engine, operation.number) == ("done", AssetProgress(), {"ORIGINAL": REMOVED})
 
 
 def test_a_memo_is_what_it_was_when_it_is_taken_again(engine: sa.Engine) -> None:
@@ -121,7 +124,9 @@ def test_a_memo_is_what_it_was_when_it_is_taken_again(engine: sa.Engine) -> None
     held.memo.unfinished_ms = 5
     claims.note(held, "settling", {})
     assert claims.take(1, NOW) == [
-        Held("a1", ("ORIGINAL",), Memo({"ORIGINAL": Reason("no space left")}, 5, {}))
+        ClaimedAsset(
+            "a1", ("ORIGINAL",), AssetProgress({"ORIGINAL": Reason("no space left")}, 5, {})
+        )
     ]
 
 
@@ -149,14 +154,14 @@ def test_a_later_look_at_other_formats_leaves_the_outcome_of_one(engine: sa.Engi
     ids=["recover", "take", "may_delete", "note", "copies.begin", "copies.ended"],
 )
 def test_whoever_is_late_leaves_everything_to_the_process_that_took_over(
-    engine: sa.Engine, write: Callable[[Claims, Held], object]
+    engine: sa.Engine, write: Callable[[Claims, ClaimedAsset], object]
 ) -> None:
     claims, operation = clicked_for(engine)
     (held,) = claims.take(1, NOW)
     begin_term(engine, NOW)
     with pytest.raises(Stopped):
         write(claims, held)
-    assert stands(engine, operation.number) == ("held", Memo(), {})
+    assert stands(engine, operation.number) == ("held", AssetProgress(), {})
 
 
 # Newer clicks
@@ -166,7 +171,7 @@ def test_an_older_operation_leaves_an_asset_to_a_newer_one(engine: sa.Engine) ->
     older, operation = clicked_for(engine, ["a1", "a2"], action="add")
     newer, _ = clicked_for(engine, ["a1"], action="remove")
     assert taken(older) == {"a2": ("ORIGINAL",)}
-    assert stands(engine, operation.number) == ("done", Memo(), {"ORIGINAL": SUPERSEDED})
+    assert stands(engine, operation.number) == ("done", AssetProgress(), {"ORIGINAL": SUPERSEDED})
     assert taken(newer) == {"a1": ("ORIGINAL",)}
 
 
@@ -204,7 +209,7 @@ def test_an_older_operation_waits_until_it_is_known_what_a_newer_one_wants(
 def test_an_older_operation_does_not_wait_for_one_that_came_to_nothing(engine: sa.Engine) -> None:
     older, _ = clicked_for(engine)
     newer = clicked(engine, a_click("remove"))
-    endings(engine).fail(newer.number, "no token is good", NOW)
+    completion(engine).fail(newer.number, "no token is good", NOW)
     assert taken(older) == {"a1": ("ORIGINAL",)}
 
 
@@ -304,7 +309,7 @@ def test_an_asset_that_a_newer_operation_never_saw_stays_with_the_older(
         (held,) = newer.take(1, NOW)
         newer.note(held, "done", {"ORIGINAL": Outcome("failed", Reason("no (403)"))})
     elif end == "operation":
-        endings(engine).fail(operation.number, "no (403)", NOW)
+        completion(engine).fail(operation.number, "no (403)", NOW)
     else:
         newer.leave()
     assert taken(older) == {"a1": ("ORIGINAL",)}
@@ -402,7 +407,7 @@ def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
     asset_ids = tuple(f"a{number}" for number in range(count))
     _, before = unseen_for(engine, ["a0", "a1", "b"])
     put(engine, before.number, seen=assets.c.asset_id == "a1")
-    endings(engine).fail(before.number, "no token is good", NOW)
+    completion(engine).fail(before.number, "no token is good", NOW)
     click, retry = a_click(asset_ids=asset_ids), Retry(before.id, "ben")
     with writing(engine) as connection:
         intake.record(
@@ -423,7 +428,7 @@ def test_a_deletion_is_noted_before_it_begins(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, action="remove")
     (held,) = claims.take(1, NOW)
     assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
-    noted = Memo(deleting=half_done({"set-1": "ORIGINAL"}))
+    noted = AssetProgress(deleting=half_done({"set-1": "ORIGINAL"}))
     assert stands(engine, operation.number)[1] == held.memo == noted
 
 
@@ -437,7 +442,7 @@ def test_nothing_is_deleted_once_a_newer_click_may_want_it(
     if is_known:
         a_ledger(engine).expand(newer.number, ["a1"], {})
     assert not claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
-    assert held.memo == stands(engine, operation.number)[1] == Memo()
+    assert held.memo == stands(engine, operation.number)[1] == AssetProgress()
 
 
 def test_a_newer_click_for_another_format_stops_no_deletion(engine: sa.Engine) -> None:
@@ -458,7 +463,7 @@ def test_a_deletion_that_has_begun_is_brought_to_its_end_whoever_is_newer(
     older.recover(NOW)
     assert taken(newer, NOW + GRACE_MS) == {}
     assert older.take(1, NOW + GRACE_MS) == [
-        Held("a1", (), Memo(deleting=half_done({"set-1": "ORIGINAL"})))
+        ClaimedAsset("a1", (), AssetProgress(deleting=half_done({"set-1": "ORIGINAL"})))
     ]
 
 
@@ -598,7 +603,7 @@ class Hands:
         self.id = operation_id
         self.click = click
         self.claims = claims
-        self.held: list[Held] = []
+        self.held: list[ClaimedAsset] = []
 
 
 class Clicks(RuleBasedStateMachine):
@@ -658,7 +663,7 @@ class Clicks(RuleBasedStateMachine):
             ).first()
         return row is not None and (row.seen or row.state not in LET_GO)
 
-    def act(self, hands: Hands, held: Held, formats: Sequence[str]) -> None:
+    def act(self, hands: Hands, held: ClaimedAsset, formats: Sequence[str]) -> None:
         """Note that an operation changed something: never after a newer one on the opposite did."""
         number = self.all.index(hands)
         for name in formats:
@@ -816,8 +821,8 @@ class Clicks(RuleBasedStateMachine):
         hands = data.draw(st.sampled_from(self.running()))
         if is_lost == 5:
             hands.held.clear()
-            endings(self.engine).fail(self.operation(hands).number, "no token is good", self.now)
-        elif endings(self.engine).end(self.operation(hands), self.now):
+            completion(self.engine).fail(self.operation(hands).number, "no token is good", self.now)
+        elif completion(self.engine).end(self.operation(hands), self.now):
             assert not hands.held
 
     @invariant()
@@ -849,7 +854,7 @@ class Clicks(RuleBasedStateMachine):
             hands.claims.note(held, "done", {})
         for copy in hands.claims.copies.under_way():
             hands.claims.copies.ended(copy, {}, "")
-        endings(self.engine).end(self.operation(hands), self.now)
+        completion(self.engine).end(self.operation(hands), self.now)
 
 
 TestClicks = pytest.mark.full(Clicks.TestCase)

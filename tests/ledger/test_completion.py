@@ -13,7 +13,7 @@ from tests.makers import (
     a_click,
     a_term,
     answered,
-    endings,
+    completion,
     expanded,
     finish,
     found,
@@ -32,11 +32,11 @@ def test_an_operation_whose_assets_are_not_listed_yet_does_not_end(
     engine: sa.Engine, ledger: Ledger
 ) -> None:
     answered(engine, a_click(), "first")
-    assert not endings(engine).end(found(engine, "first"), NOW)
+    assert not completion(engine).end(found(engine, "first"), NOW)
 
 
 def test_an_operation_with_an_asset_left_does_not_end(engine: sa.Engine, ledger: Ledger) -> None:
-    assert not endings(engine).end(expanded(engine, a_click()), NOW)
+    assert not completion(engine).end(expanded(engine, a_click()), NOW)
 
 
 def test_an_operation_that_came_to_nothing_lets_go_of_its_assets(
@@ -44,7 +44,7 @@ def test_an_operation_that_came_to_nothing_lets_go_of_its_assets(
 ) -> None:
     expanded(engine, a_click())
     Claims(engine, found(engine, "operation-1"), a_term(engine)).take(1, NOW)
-    endings(engine).fail(1, "no token is good", NOW)
+    completion(engine).fail(1, "no token is good", NOW)
     operation = found(engine, "operation-1")
     assert (operation.failure, operation.ended_ms) == ("no token is good", NOW)
     assert (ledger.progress(1), ledger.running()) == ({"done": 1}, [])
@@ -55,7 +55,7 @@ def test_why_an_operation_came_to_nothing_is_known_afterwards(
     engine: sa.Engine, ledger: Ledger, cause: Cause | None
 ) -> None:
     expanded(engine, a_click())
-    endings(engine).fail(1, Reason("no role", cause), NOW)
+    completion(engine).fail(1, Reason("no role", cause), NOW)
     failure = found(engine, "operation-1").failure
     assert failure is not None
     assert failure.cause == cause
@@ -63,7 +63,7 @@ def test_why_an_operation_came_to_nothing_is_known_afterwards(
 
 def test_a_process_whose_turn_is_over_ends_no_operation(engine: sa.Engine) -> None:
     expanded(engine, a_click())
-    late = endings(engine)
+    late = completion(engine)
     begin_term(engine, NOW)
     with pytest.raises(Stopped):
         late.fail(1, "no token is good", NOW)
@@ -76,9 +76,9 @@ def test_a_process_whose_turn_is_over_ends_no_operation(engine: sa.Engine) -> No
 def test_operations_that_ended_long_ago_are_forgotten(engine: sa.Engine, ledger: Ledger) -> None:
     expanded(engine, a_click())
     ledger.expand(1, [], {"collection c1": "gone"})
-    endings(engine).fail(1, "no token is good", NOW)
-    assert endings(engine).ended_before(NOW + 1) == ["operation-1"]
-    endings(engine).forget(["operation-1"])
+    completion(engine).fail(1, "no token is good", NOW)
+    assert completion(engine).ended_before(NOW + 1) == ["operation-1"]
+    completion(engine).forget(["operation-1"])
     assert (ledger.newest(9), list(ledger.outcomes(1)), ledger.gone(1)) == ([], [], {})
 
 
@@ -89,7 +89,7 @@ def test_the_title_of_an_operation_is_replaced_and_forgotten_with_it(
     ledger.note_title(1, "Add to LucidLink: 1 collection (Rushes)")
     ledger.note_title(1, "Add to LucidLink: 12 assets (Rushes)")
     assert History(engine).titles([1]) == {1: "Add to LucidLink: 12 assets (Rushes)"}
-    endings(engine).forget(["operation-1"])
+    completion(engine).forget(["operation-1"])
     assert History(engine).titles([1]) == {}
 
 
@@ -97,12 +97,12 @@ def test_operations_that_run_or_ended_of_late_are_kept(engine: sa.Engine, ledger
     answered(engine, a_click(), "first", digest="one")
     finish(engine, "first")
     answered(engine, a_click(), "second", digest="two")
-    assert endings(engine).ended_before(NOW) == []
+    assert completion(engine).ended_before(NOW) == []
 
 
 def test_what_a_running_operation_must_still_see_is_kept(engine: sa.Engine, ledger: Ledger) -> None:
     for number in (1, 2, 3):
         answered(engine, a_click(), f"operation-{number}", digest=str(number))
-    endings(engine).fail(1, "no token is good", NOW)
-    endings(engine).fail(3, "no token is good", NOW)
-    assert endings(engine).ended_before(NOW + 1) == ["operation-1"]
+    completion(engine).fail(1, "no token is good", NOW)
+    completion(engine).fail(3, "no token is good", NOW)
+    assert completion(engine).ended_before(NOW + 1) == ["operation-1"]

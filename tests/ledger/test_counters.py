@@ -3,13 +3,13 @@
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Held
+from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, given_up
 from b2_iconik.domain.reasons import STORAGE_CLOSED, UNFINISHED, Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.counters import Standing, Tally, standing
 from b2_iconik.ledger.tables import operations
-from tests.makers import a_click, a_ledger, a_term, clicked, endings, found, half_done
+from tests.makers import a_click, a_ledger, a_term, clicked, completion, found, half_done
 
 NOW = 1_000_000
 ASSETS = ["asset-1", "asset-2", "asset-3"]
@@ -31,7 +31,7 @@ def conclude(engine: sa.Engine, operation_id: str, *outcomes: Outcome) -> None:
 
 
 def end(engine: sa.Engine, operation_id: str) -> bool:
-    return endings(engine).end(found(engine, operation_id), NOW)
+    return completion(engine).end(found(engine, operation_id), NOW)
 
 
 def test_before_the_first_click_there_is_nothing(engine: sa.Engine) -> None:
@@ -77,7 +77,7 @@ def test_counts_add_up_and_are_kept_when_operations_are_forgotten(engine: sa.Eng
         operation_id = begin(engine)
         conclude(engine, operation_id, *[Outcome("removed")] * 3)
         end(engine, operation_id)
-        endings(engine).forget([operation_id])
+        completion(engine).forget([operation_id])
     assert standing(engine).ended == {
         Tally("operation", "remove", "finished"): 2,
         Tally("format", "remove", "removed"): 6,
@@ -97,7 +97,7 @@ def test_what_does_not_end_counts_nothing(engine: sa.Engine) -> None:
 def test_a_failed_operation_counts_as_failed_with_what_it_had_done(engine: sa.Engine) -> None:
     operation_id = begin(engine)
     conclude(engine, operation_id, Outcome("removed"))
-    endings(engine).fail(found(engine, operation_id).number, "no token is good", NOW)
+    completion(engine).fail(found(engine, operation_id).number, "no token is good", NOW)
     assert standing(engine).ended == {
         Tally("operation", "remove", "failed"): 1,
         Tally("format", "remove", "removed"): 1,
@@ -105,7 +105,7 @@ def test_a_failed_operation_counts_as_failed_with_what_it_had_done(engine: sa.En
 
 
 @pytest.fixture
-def half_deleted(engine: sa.Engine) -> tuple[Claims, Held]:
+def half_deleted(engine: sa.Engine) -> tuple[Claims, ClaimedAsset]:
     """An asset whose deletion has begun, in the hands of a Remove."""
     claims = Claims(engine, found(engine, begin(engine)), a_term(engine))
     (held,) = claims.take(1, NOW)
@@ -123,18 +123,18 @@ FAILED_HALFWAY = {
 def test_a_deletion_that_had_begun_when_its_operation_failed_is_counted(
     engine: sa.Engine,
 ) -> None:
-    endings(engine).fail(1, "no token is good", NOW)
+    completion(engine).fail(1, "no token is good", NOW)
     assert standing(engine).ended == FAILED_HALFWAY
 
 
 def test_a_deletion_that_was_given_up_before_its_operation_failed_is_counted_once(
-    engine: sa.Engine, half_deleted: tuple[Claims, Held]
+    engine: sa.Engine, half_deleted: tuple[Claims, ClaimedAsset]
 ) -> None:
     claims, held = half_deleted
     claims.note(
         held, "done", given_up(held.formats, held.memo.deleting, Reason("iconik answered 400"))
     )
-    endings(engine).fail(1, "no token is good", NOW)
+    completion(engine).fail(1, "no token is good", NOW)
     assert standing(engine).ended == FAILED_HALFWAY
 
 
@@ -155,7 +155,7 @@ def test_a_deletion_that_was_given_up_before_its_operation_failed_is_counted_onc
 )
 def test_a_deletion_that_was_not_finished_is_counted_as_its_report_counts_it(
     engine: sa.Engine,
-    half_deleted: tuple[Claims, Held],
+    half_deleted: tuple[Claims, ClaimedAsset],
     outcome: Outcome,
     counted: dict[tuple[str, str], int],
 ) -> None:
@@ -165,7 +165,7 @@ def test_a_deletion_that_was_not_finished_is_counted_as_its_report_counts_it(
     assert end(engine, "operation-1")
     ended = {each[2:]: times for each, times in standing(engine).ended.items()}
     assert ended == {("finished with warnings", ""): 1, ("absent", ""): 2, **counted}
-    assert endings(engine).sum_up("operation-1")["counts"]["failed"] == 1
+    assert completion(engine).sum_up("operation-1")["counts"]["failed"] == 1
 
 
 def test_an_operation_that_fails_after_its_end_is_not_counted_again(engine: sa.Engine) -> None:
@@ -173,5 +173,5 @@ def test_an_operation_that_fails_after_its_end_is_not_counted_again(engine: sa.E
     conclude(engine, operation_id, *[Outcome("removed")] * 3)
     end(engine, operation_id)
     before = standing(engine).ended
-    endings(engine).fail(found(engine, operation_id).number, "a fault", NOW)
+    completion(engine).fail(found(engine, operation_id).number, "a fault", NOW)
     assert standing(engine).ended == before

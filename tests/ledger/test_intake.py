@@ -19,7 +19,7 @@ from tests.makers import (
     a_term,
     an_operation,
     answered,
-    endings,
+    completion,
     finish,
     found,
 )
@@ -77,7 +77,7 @@ def test_later_clicks_have_higher_numbers(engine: sa.Engine, ledger: Ledger) -> 
 def test_a_number_is_never_given_twice(engine: sa.Engine, ledger: Ledger) -> None:
     answered(engine, a_click(), "first")
     finish(engine, "first")
-    endings(engine).forget(["first"])
+    completion(engine).forget(["first"])
     answered(engine, a_click(), "second")
     assert found(engine, "second").number == 2
 

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import Operation
 from b2_iconik.errors import SettingsError, Stopped
-from b2_iconik.ledger.completion import Endings
+from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.migrations import VERSION
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import formats_left
@@ -201,7 +201,7 @@ def test_who_runs_operations_with_dbos_ends_nothing_any_more(engine: sa.Engine) 
     as_with_dbos(engine, operation_1="PENDING")
     Ledger(engine).create()
     with pytest.raises(Stopped):
-        Endings(engine, term).fail(1, "it was interrupted by a fault", 1)
+        Completion(engine, term).fail(1, "it was interrupted by a fault", 1)
 
 
 def test_a_click_that_another_host_records_with_dbos_meanwhile_is_taken_over(

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Memo
+from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
@@ -82,8 +82,8 @@ def test_creating_what_is_there_changes_nothing(engine: sa.Engine, ledger: Ledge
 
 
 def test_a_memo_is_stored_without_what_is_empty() -> None:
-    assert Memo().as_json() == {}
-    assert Memo(asked={"ORIGINAL": NO_REASON}, unfinished_ms=0).as_json() == {
+    assert AssetProgress().as_json() == {}
+    assert AssetProgress(asked={"ORIGINAL": NO_REASON}, unfinished_ms=0).as_json() == {
         "asked": {"ORIGINAL": ""},
         "unfinished_ms": 0,
     }

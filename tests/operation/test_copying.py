@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import Held
+from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import assets
@@ -16,7 +16,7 @@ from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation.copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow, take_up
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.records import Job
-from tests.makers import B2, LL, FakeIconik, a_click, a_database, endings, expanded
+from tests.makers import B2, LL, FakeIconik, a_click, a_database, completion, expanded
 
 TO_LL = Route(source_id=B2, target_id=LL)
 NOW = 1_000_000
@@ -46,7 +46,7 @@ def claims(engine: sa.Engine) -> Claims:
     return claims_on(engine)
 
 
-def asked(claims: Claims, iconik: FakeIconik, *names: str) -> list[Held]:
+def asked(claims: Claims, iconik: FakeIconik, *names: str) -> list[ClaimedAsset]:
     """Ask for copies of some formats of all assets."""
     held = claims.take(10_000, NOW)
     ask(iconik, claims, TO_LL, [(each, list(names)) for each in held], NOW)
@@ -176,7 +176,7 @@ def test_a_remove_looks_as_long_for_the_copy_of_an_add_that_failed(
     engine: sa.Engine, iconik: FakeIconik
 ) -> None:
     unanswered(engine)
-    endings(engine).fail(1, "no token is good", NOW)
+    completion(engine).fail(1, "no token is good", NOW)
     claims = Claims(engine, expanded(engine, a_click("remove")), term=1)
     (held,) = claims.take(1, NOW)
     assert take_up(iconik, claims, held, NOW + LISTING_LAG_MS - 1)

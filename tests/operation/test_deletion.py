@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.operation.deletion import Done, Ways, delete, purge
+from b2_iconik.operation.deletion import DeletionCapabilities, Done, delete, purge
 from dev.harness import wait_for
 from iconik_http.errors import (
     IconikError,
@@ -40,8 +40,8 @@ def newer(iconik: FakeIconik) -> FakeIconik:
 
 
 @pytest.fixture
-def ways() -> Ways:
-    return Ways()
+def capabilities() -> DeletionCapabilities:
+    return DeletionCapabilities()
 
 
 def names(iconik: FakeIconik) -> list[str]:
@@ -52,68 +52,72 @@ def names(iconik: FakeIconik) -> list[str]:
 
 
 def test_where_iconik_can_file_sets_are_deleted_by_one_request(
-    newer: FakeIconik, ways: Ways
+    newer: FakeIconik, capabilities: DeletionCapabilities
 ) -> None:
-    assert delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER) == Done()
+    assert delete(newer, capabilities, ASSET, ["s1", "s2"], FOR_EVER) == Done()
     assert newer.calls == [("delete_file_sets", ASSET, ["s1", "s2"])]
 
 
-def test_where_iconik_cannot_they_are_marked_one_by_one(iconik: FakeIconik, ways: Ways) -> None:
-    assert delete(iconik, ways, ASSET, ["s1", "s2"], FOR_EVER) == Done(["s1", "s2"])
+def test_where_iconik_cannot_they_are_marked_one_by_one(
+    iconik: FakeIconik, capabilities: DeletionCapabilities
+) -> None:
+    assert delete(iconik, capabilities, ASSET, ["s1", "s2"], FOR_EVER) == Done(["s1", "s2"])
     assert names(iconik) == ["delete_file_set", "delete_file_set"]
 
 
 @pytest.mark.parametrize("answer", [NotOffered, NotFound])
 def test_that_iconik_cannot_is_found_out_once(
-    newer: FakeIconik, ways: Ways, answer: type[IconikError]
+    newer: FakeIconik, capabilities: DeletionCapabilities, answer: type[IconikError]
 ) -> None:
     newer.problems["delete_file_sets"] = answer("delete them", "no such thing")
     for _ in range(3):
-        delete(newer, ways, ASSET, ["s1"], FOR_EVER)
+        delete(newer, capabilities, ASSET, ["s1"], FOR_EVER)
     assert len(newer.called("delete_file_sets")) == 1
 
 
 def test_where_finding_out_takes_longer_than_a_proof_holds_the_next_look_goes_on_with_it(
-    newer: FakeIconik, ways: Ways
+    newer: FakeIconik, capabilities: DeletionCapabilities
 ) -> None:
     newer.problems["delete_file_sets"] = NotFound("delete them", "no such thing")
     newer.problems["delete_file_set"] = TooLate("delete it", "it had to wait")
     with pytest.raises(TooLate):
-        delete(newer, ways, ASSET, ["s1"], FOR_EVER)
+        delete(newer, capabilities, ASSET, ["s1"], FOR_EVER)
     del newer.problems["delete_file_set"]
-    assert delete(newer, ways, ASSET, ["s1"], FOR_EVER) == Done(["s1"])
+    assert delete(newer, capabilities, ASSET, ["s1"], FOR_EVER) == Done(["s1"])
     # Since then it is known, for others too.
-    delete(newer, ways, ASSET, ["s2"], FOR_EVER)
+    delete(newer, capabilities, ASSET, ["s2"], FOR_EVER)
     assert len(newer.called("delete_file_sets")) == 1
 
 
 def test_that_nothing_was_found_does_not_mean_that_iconik_cannot(
-    newer: FakeIconik, ways: Ways, monkeypatch: pytest.MonkeyPatch
+    newer: FakeIconik, capabilities: DeletionCapabilities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newer.problems["delete_file_sets"] = NotFound("delete them", "no such thing")
     monkeypatch.setattr(newer, "delete_file_set", lambda *_, until: False)
-    assert delete(newer, ways, ASSET, ["s1"], FOR_EVER) == Done(unknown={"s1"})
+    assert delete(newer, capabilities, ASSET, ["s1"], FOR_EVER) == Done(unknown={"s1"})
     newer.problems.clear()
-    assert delete(newer, ways, ASSET, ["s2"], FOR_EVER) == Done()
+    assert delete(newer, capabilities, ASSET, ["s2"], FOR_EVER) == Done()
 
 
-def test_what_worked_once_is_tried_again(newer: FakeIconik, ways: Ways) -> None:
-    delete(newer, ways, ASSET, ["s1"], FOR_EVER)
+def test_what_worked_once_is_tried_again(
+    newer: FakeIconik, capabilities: DeletionCapabilities
+) -> None:
+    delete(newer, capabilities, ASSET, ["s1"], FOR_EVER)
     newer.problems["delete_file_sets"] = NotFound("delete them", "no such thing")
-    delete(newer, ways, ASSET, ["s1"], FOR_EVER)
+    delete(newer, capabilities, ASSET, ["s1"], FOR_EVER)
     newer.problems.clear()
-    assert delete(newer, ways, ASSET, ["s2"], FOR_EVER) == Done()
+    assert delete(newer, capabilities, ASSET, ["s2"], FOR_EVER) == Done()
 
 
 def test_while_it_is_not_known_one_thread_at_a_time_finds_out(
-    newer: FakeIconik, ways: Ways
+    newer: FakeIconik, capabilities: DeletionCapabilities
 ) -> None:
     newer.problems["delete_file_sets"] = NotOffered("delete them", "no (405)")
     begin = threading.Barrier(8)
 
     def one(number: int) -> None:
         begin.wait(10)
-        delete(newer, ways, ASSET, [f"s{number}"], FOR_EVER)
+        delete(newer, capabilities, ASSET, [f"s{number}"], FOR_EVER)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one, range(8)))
@@ -136,7 +140,7 @@ class Line:
 
 
 def test_once_it_is_known_those_who_waited_to_find_out_go_on_side_by_side(
-    newer: FakeIconik, ways: Ways, monkeypatch: pytest.MonkeyPatch
+    newer: FakeIconik, capabilities: DeletionCapabilities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line, others = Line(), threading.Barrier(4)
     asked: list[None] = []
@@ -148,47 +152,50 @@ def test_once_it_is_known_those_who_waited_to_find_out_go_on_side_by_side(
         else:
             wait_for("the others", lambda: len(line.came) == 5, BOUND)
 
-    monkeypatch.setattr(ways.bulk_deletion, "_lock", line)
+    monkeypatch.setattr(capabilities.bulk_deletion, "_lock", line)
     monkeypatch.setattr(newer, "delete_file_sets", answer)
     with ThreadPoolExecutor(5) as pool:
         done = [
-            pool.submit(delete, newer, ways, ASSET, [f"s{number}"], FOR_EVER) for number in range(5)
+            pool.submit(delete, newer, capabilities, ASSET, [f"s{number}"], FOR_EVER)
+            for number in range(5)
         ]
         assert [each.result(2 * BOUND) for each in done] == [Done()] * 5
 
 
 def test_what_iconik_would_not_delete_at_once_is_not_deleted_another_way(
-    newer: FakeIconik, ways: Ways
+    newer: FakeIconik, capabilities: DeletionCapabilities
 ) -> None:
     newer.problems["delete_file_sets"] = IconikRefused("delete them", "s1 is the last copy (400)")
-    done = delete(newer, ways, ASSET, ["s1"], FOR_EVER)
+    done = delete(newer, capabilities, ASSET, ["s1"], FOR_EVER)
     assert (done.marked, list(done.refusals)) == ([], ["s1"])
     assert not newer.called("delete_file_set", "purge_file_set")
 
 
 def test_one_refused_file_set_does_not_keep_the_others(
-    newer: FakeIconik, ways: Ways, monkeypatch: pytest.MonkeyPatch
+    newer: FakeIconik, capabilities: DeletionCapabilities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def delete_file_sets(_: str, file_set_ids: list[str], *, until: float) -> None:
         if "s1" in file_set_ids:
             raise IconikRefused("delete them", "s1 is the last copy (400)")
 
     monkeypatch.setattr(newer, "delete_file_sets", delete_file_sets)
-    done = delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER)
+    done = delete(newer, capabilities, ASSET, ["s1", "s2"], FOR_EVER)
     assert (done.marked, list(done.refusals)) == ([], ["s1"])
 
 
-def test_a_missing_role_is_told_of_each(newer: FakeIconik, ways: Ways) -> None:
+def test_a_missing_role_is_told_of_each(
+    newer: FakeIconik, capabilities: DeletionCapabilities
+) -> None:
     newer.problems["delete_file_sets"] = NotPermitted("delete them", "it needs can_delete_files")
     told = "could not delete them: it needs can_delete_files"
-    assert delete(newer, ways, ASSET, ["s1", "s2"], FOR_EVER) == Done(
+    assert delete(newer, capabilities, ASSET, ["s1", "s2"], FOR_EVER) == Done(
         refusals={"s1": Reason(told), "s2": Reason(told)}
     )
     assert not newer.called("delete_file_set")
 
 
 def test_a_refusal_to_mark_one_does_not_keep_the_others(
-    iconik: FakeIconik, ways: Ways, monkeypatch: pytest.MonkeyPatch
+    iconik: FakeIconik, capabilities: DeletionCapabilities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def delete_file_set(_: str, file_set_id: str, *, until: float) -> bool:
         if file_set_id == "s1":
@@ -197,35 +204,37 @@ def test_a_refusal_to_mark_one_does_not_keep_the_others(
 
     monkeypatch.setattr(iconik, "delete_file_set", delete_file_set)
     refusals = {"s1": Reason("could not delete s1: no (400)")}
-    assert delete(iconik, ways, ASSET, ["s1", "s2"], FOR_EVER) == Done(["s2"], refusals=refusals)
+    assert delete(iconik, capabilities, ASSET, ["s1", "s2"], FOR_EVER) == Done(
+        ["s2"], refusals=refusals
+    )
 
 
 @pytest.mark.parametrize("call", ["delete_file_sets", "delete_file_set"])
 @pytest.mark.parametrize("problem", [IconikUnavailable, TokenRejected])
 def test_what_ends_everything_is_passed_on(
-    iconik: FakeIconik, ways: Ways, call: str, problem: type[IconikError]
+    iconik: FakeIconik, capabilities: DeletionCapabilities, call: str, problem: type[IconikError]
 ) -> None:
     iconik.deletes_at_once = call == "delete_file_sets"
     iconik.problems[call] = problem("delete", "no")
     with pytest.raises(problem):
-        delete(iconik, ways, ASSET, ["s1"], FOR_EVER)
+        delete(iconik, capabilities, ASSET, ["s1"], FOR_EVER)
 
 
 @pytest.mark.parametrize("deletes_at_once", [True, False])
 def test_what_was_proven_long_ago_is_not_deleted(
-    iconik: FakeIconik, ways: Ways, deletes_at_once: bool
+    iconik: FakeIconik, capabilities: DeletionCapabilities, deletes_at_once: bool
 ) -> None:
     iconik.deletes_at_once = deletes_at_once
     with pytest.raises(TooLate):
-        delete(iconik, ways, ASSET, ["s1"], time.monotonic())
+        delete(iconik, capabilities, ASSET, ["s1"], time.monotonic())
     assert names(iconik) == []
 
 
 def test_what_iconik_does_not_know_is_neither_marked_nor_refused(
-    iconik: FakeIconik, ways: Ways
+    iconik: FakeIconik, capabilities: DeletionCapabilities
 ) -> None:
     iconik.unknown.add("s1")
-    assert delete(iconik, ways, ASSET, ["s1", "s2"], FOR_EVER) == Done(["s2"], {"s1"})
+    assert delete(iconik, capabilities, ASSET, ["s1", "s2"], FOR_EVER) == Done(["s2"], {"s1"})
 
 
 # Purging
@@ -233,51 +242,57 @@ def test_what_iconik_does_not_know_is_neither_marked_nor_refused(
 TWO = {"s1": "a1", "s2": "a2"}
 
 
-def test_file_sets_of_many_assets_are_purged_by_one_request(iconik: FakeIconik, ways: Ways) -> None:
+def test_file_sets_of_many_assets_are_purged_by_one_request(
+    iconik: FakeIconik, capabilities: DeletionCapabilities
+) -> None:
     iconik.purges_at_once = True
-    assert purge(iconik, ways, TWO, FOR_EVER) == Done()
+    assert purge(iconik, capabilities, TWO, FOR_EVER) == Done()
     assert iconik.calls == [("purge_file_sets", ["s1", "s2"])]
 
 
-def test_a_single_one_is_purged_by_itself(iconik: FakeIconik, ways: Ways) -> None:
+def test_a_single_one_is_purged_by_itself(
+    iconik: FakeIconik, capabilities: DeletionCapabilities
+) -> None:
     iconik.purges_at_once = True
-    purge(iconik, ways, {"s1": "a1"}, FOR_EVER)
+    purge(iconik, capabilities, {"s1": "a1"}, FOR_EVER)
     assert iconik.calls == [("purge_file_set", "a1", "s1")]
 
 
 @pytest.mark.parametrize("answer", [NotOffered, NotFound, NotPermitted])
 def test_that_many_cannot_be_purged_at_once_is_found_out_once(
-    iconik: FakeIconik, ways: Ways, answer: type[IconikError]
+    iconik: FakeIconik, capabilities: DeletionCapabilities, answer: type[IconikError]
 ) -> None:
     iconik.purges_at_once = True
     iconik.problems["purge_file_sets"] = answer("purge them", "no")
     for _ in range(2):
-        assert purge(iconik, ways, TWO, FOR_EVER) == Done()
+        assert purge(iconik, capabilities, TWO, FOR_EVER) == Done()
     assert len(iconik.called("purge_file_sets")) == 1
     assert len(iconik.called("purge_file_set")) == 4
 
 
 def test_many_that_are_refused_are_purged_one_by_one_and_the_next_are_tried_again(
-    iconik: FakeIconik, ways: Ways
+    iconik: FakeIconik, capabilities: DeletionCapabilities
 ) -> None:
     iconik.purges_at_once = True
     iconik.problems["purge_file_sets"] = IconikRefused("purge them", NO)
     for _ in range(2):
-        assert purge(iconik, ways, TWO, FOR_EVER) == Done()
+        assert purge(iconik, capabilities, TWO, FOR_EVER) == Done()
     assert len(iconik.called("purge_file_sets")) == 2
 
 
-def test_a_purge_of_what_iconik_does_not_know_is_told(iconik: FakeIconik, ways: Ways) -> None:
+def test_a_purge_of_what_iconik_does_not_know_is_told(
+    iconik: FakeIconik, capabilities: DeletionCapabilities
+) -> None:
     iconik.unknown.add("s1")
-    assert purge(iconik, ways, TWO, FOR_EVER) == Done(unknown={"s1"})
+    assert purge(iconik, capabilities, TWO, FOR_EVER) == Done(unknown={"s1"})
 
 
 def test_a_refused_purge_is_told_of_the_file_set_that_it_was_about(
-    iconik: FakeIconik, ways: Ways
+    iconik: FakeIconik, capabilities: DeletionCapabilities
 ) -> None:
     iconik.problems["purge_file_set"] = IconikRefused("purge it", NO)
     told = "could not purge it: no (400)"
-    assert purge(iconik, ways, TWO, FOR_EVER) == Done(
+    assert purge(iconik, capabilities, TWO, FOR_EVER) == Done(
         refusals={"s1": Reason(told), "s2": Reason(told)}
     )
 
@@ -285,36 +300,42 @@ def test_a_refused_purge_is_told_of_the_file_set_that_it_was_about(
 @pytest.mark.parametrize("call", ["purge_file_sets", "purge_file_set"])
 @pytest.mark.parametrize("problem", [IconikUnavailable, TokenRejected])
 def test_what_ends_every_purge_is_passed_on(
-    iconik: FakeIconik, ways: Ways, call: str, problem: type[IconikError]
+    iconik: FakeIconik, capabilities: DeletionCapabilities, call: str, problem: type[IconikError]
 ) -> None:
     iconik.purges_at_once = True
     iconik.problems[call] = problem("purge", "no")
     with pytest.raises(problem):
-        purge(iconik, ways, TWO if call == "purge_file_sets" else {"s1": "a1"}, FOR_EVER)
+        purge(iconik, capabilities, TWO if call == "purge_file_sets" else {"s1": "a1"}, FOR_EVER)
 
 
 def test_what_was_found_out_is_logged_once(
-    iconik: FakeIconik, ways: Ways, caplog: pytest.LogCaptureFixture
+    iconik: FakeIconik, capabilities: DeletionCapabilities, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "b2_iconik.operation.deletion")
     for _ in range(2):
-        purge(iconik, ways, TWO, FOR_EVER)
+        purge(iconik, capabilities, TWO, FOR_EVER)
     (line,) = caplog.messages
     assert line.startswith("this token may not purge many file sets at once: ")
 
 
-def test_what_one_token_may_not_another_may(iconik: FakeIconik, ways: Ways) -> None:
+def test_what_one_token_may_not_another_may(
+    iconik: FakeIconik, capabilities: DeletionCapabilities
+) -> None:
     iconik.purges_at_once = True
     iconik.problems["purge_file_sets"] = NotPermitted("purge them", "it needs can_purge_files")
-    purge(iconik, Ways(ways), TWO, FOR_EVER)
+    purge(iconik, DeletionCapabilities(capabilities), TWO, FOR_EVER)
     iconik.problems.clear()
     iconik.calls.clear()
-    purge(iconik, Ways(ways), TWO, FOR_EVER)
+    purge(iconik, DeletionCapabilities(capabilities), TWO, FOR_EVER)
     assert names(iconik) == ["purge_file_sets"]
 
 
-def test_what_iconik_does_not_have_all_operations_know(iconik: FakeIconik, ways: Ways) -> None:
+def test_what_iconik_does_not_have_all_operations_know(
+    iconik: FakeIconik, capabilities: DeletionCapabilities
+) -> None:
     for _ in range(2):
-        delete(iconik, Ways(ways), ASSET, ["s1"], FOR_EVER)
+        delete(iconik, DeletionCapabilities(capabilities), ASSET, ["s1"], FOR_EVER)
     iconik.deletes_at_once = True
-    assert delete(iconik, Ways(ways), ASSET, ["s1"], FOR_EVER) == Done(["s1"])
+    assert delete(iconik, DeletionCapabilities(capabilities), ASSET, ["s1"], FOR_EVER) == Done(
+        ["s1"]
+    )

@@ -2,15 +2,15 @@
 
 import pytest
 
-from b2_iconik.domain.operation import Held, Memo
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.operation.deletion import Marked
-from b2_iconik.operation.snapshot import Look
+from b2_iconik.operation.snapshot import Inspection
 
 
-def an_asset(name: str, file_sets: int) -> tuple[Held, Look]:
+def an_asset(name: str, file_sets: int) -> tuple[ClaimedAsset, Inspection]:
     """An asset with file sets that are marked deleted."""
     marked = [f"{name}-{n}" for n in range(file_sets)]
-    return Held(name, ("ORIGINAL",), Memo()), Look(marked=marked)
+    return ClaimedAsset(name, ("ORIGINAL",), AssetProgress()), Inspection(marked=marked)
 
 
 def test_few_wait_for_more() -> None:

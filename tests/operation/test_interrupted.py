@@ -8,13 +8,13 @@ import sqlalchemy as sa
 
 from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.domain.custody import Safe, judge
-from b2_iconik.domain.operation import Deletion, Held, Memo
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
-from b2_iconik.operation.remove import look_to_remove
-from b2_iconik.operation.snapshot import Look, Patience
+from b2_iconik.operation.remove import inspect_to_remove
+from b2_iconik.operation.snapshot import Inspection, Patience
 from iconik_http.errors import (
     IconikError,
     IconikRefused,
@@ -70,7 +70,7 @@ def iconik() -> FakeIconik:
 
 
 @pytest.fixture
-def held(claims: Claims) -> Held:
+def held(claims: Claims) -> ClaimedAsset:
     (held,) = claims.take(1, NOW)
     return held
 
@@ -88,7 +88,7 @@ def noted(*files: File) -> Deletion:
     return Deletion.from_json(files[0].file_set_id, begun.as_json())
 
 
-def marked(iconik: FakeIconik, *files: File, memo: Memo | None = None) -> Held:
+def marked(iconik: FakeIconik, *files: File, memo: AssetProgress | None = None) -> ClaimedAsset:
     """An asset whose only file set on LucidLink was marked deleted and then forgotten of.
 
     Args:
@@ -96,7 +96,9 @@ def marked(iconik: FakeIconik, *files: File, memo: Memo | None = None) -> Held:
     """
     iconik.has(*files)
     iconik.known_statuses[ASSET] = {LL_SET: "DELETED"}
-    return Held(ASSET, (), memo or Memo(deleting={LL_SET: noted(on_ll(), on_b2())}))
+    return ClaimedAsset(
+        ASSET, (), memo or AssetProgress(deleting={LL_SET: noted(on_ll(), on_b2())})
+    )
 
 
 def purges(iconik: FakeIconik) -> int:
@@ -127,7 +129,7 @@ def test_several_files_that_are_no_longer_listed_are_proven_by_their_twins(
     iconik: FakeIconik, claims: Claims
 ) -> None:
     frames = [side(f"{n}.dpx") for side in (on_ll, on_b2) for n in range(3)]
-    held = marked(iconik, *frames[3:], memo=Memo(deleting={LL_SET: noted(*frames)}))
+    held = marked(iconik, *frames[3:], memo=AssetProgress(deleting={LL_SET: noted(*frames)}))
     assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
 
 
@@ -150,7 +152,9 @@ def test_the_bucket_is_asked_again_with_what_was_proven(iconik: FakeIconik, clai
 def test_a_deletion_of_an_earlier_version_is_finished_where_its_files_are_listed(
     iconik: FakeIconik, claims: Claims
 ) -> None:
-    memo = Memo.from_json({"deleting": {LL_SET: "ORIGINAL"}, "versions": {LL_SET: ORIGINAL}})
+    memo = AssetProgress.from_json(
+        {"deleting": {LL_SET: "ORIGINAL"}, "versions": {LL_SET: ORIGINAL}}
+    )
     held = marked(iconik, on_ll(**MARKED), on_b2(), memo=memo)
     assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
 
@@ -174,20 +178,20 @@ def test_a_purge_of_what_iconik_does_not_know_is_doubted(
 
 
 def test_a_deletion_that_was_finished_is_noted_before_anything_else_is_done(
-    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
     iconik.has(on_ll(**MARKED), on_b2())
     away = {"formats": IconikUnavailable("list the formats", "no answer")}
     iconik.before["purge_file_set"] = lambda: iconik.problems.update(away)
     with pytest.raises(IconikUnavailable):
-        look_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+        inspect_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
     ((_, memo, outcomes),) = a_ledger(engine).outcomes(1)
     assert (list(memo.accepted), outcomes) == ([LL_SET], {"ORIGINAL": REMOVED})
 
 
 def test_what_was_removed_before_the_interruption_counts_as_removed(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
     iconik.has(on_ll(**MARKED), on_b2())
@@ -199,7 +203,7 @@ def test_what_was_removed_before_the_interruption_counts_as_removed(
 
 
 @pytest.mark.parametrize(
-    ("files", "doubt"),
+    ("files", "objection"),
     [
         (
             [on_ll(size=7, **MARKED), on_b2()],
@@ -226,13 +230,13 @@ def test_what_was_removed_before_the_interruption_counts_as_removed(
     ],
 )
 def test_what_is_no_longer_proven_is_restored(
-    iconik: FakeIconik, claims: Claims, files: list[File], doubt: str
+    iconik: FakeIconik, claims: Claims, files: list[File], objection: str
 ) -> None:
     held = marked(iconik, *files)
     found = resume(a_removal(iconik, claims), held, NOW)
-    assert found.outcomes == {"ORIGINAL": restored(doubt)}
+    assert found.outcomes == {"ORIGINAL": restored(objection)}
     assert iconik.called("restore_file_set") == [("restore_file_set", ASSET, LL_SET)]
-    assert (purges(iconik), held.memo) == (0, Memo())
+    assert (purges(iconik), held.memo) == (0, AssetProgress())
 
 
 def test_what_the_bucket_objects_to_by_now_is_restored(iconik: FakeIconik, claims: Claims) -> None:
@@ -248,7 +252,7 @@ def test_what_the_bucket_objects_to_by_now_is_restored(iconik: FakeIconik, claim
 def test_what_an_earlier_version_noted_without_proof_is_restored_where_nothing_is_listed(
     iconik: FakeIconik, claims: Claims
 ) -> None:
-    held = marked(iconik, on_b2(), memo=Memo.from_json({"deleting": {LL_SET: "ORIGINAL"}}))
+    held = marked(iconik, on_b2(), memo=AssetProgress.from_json({"deleting": {LL_SET: "ORIGINAL"}}))
     reason = "iconik no longer lists its files, and what proved them safe was not noted"
     assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": restored(reason)}
 
@@ -266,7 +270,7 @@ def test_another_version_on_b2_is_no_ground_for_a_purge(iconik: FakeIconik, clai
     iconik.has(on_b2(), formats=BOTH_VERSIONS)
     iconik.known_statuses[ASSET] = {OLD_SET: "DELETED"}
     begun = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES))
-    held = Held(ASSET, (), Memo(deleting={OLD_SET: begun}))
+    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={OLD_SET: begun}))
     found = resume(a_removal(iconik, claims), held, NOW)
     assert found.outcomes == {"ORIGINAL": restored("clip.mov has no twin on B2", OLD_SET)}
 
@@ -304,7 +308,7 @@ def test_what_somebody_else_has_restored_meanwhile_needs_no_restoration(
     )
     found = resume(a_removal(iconik, claims), held, NOW)
     assert found.outcomes == {"ORIGINAL": restored("clip.mov has no twin on B2")}
-    assert held.memo == Memo()
+    assert held.memo == AssetProgress()
 
 
 def test_what_can_not_be_restored_any_more_is_told(iconik: FakeIconik, claims: Claims) -> None:
@@ -314,14 +318,14 @@ def test_what_can_not_be_restored_any_more_is_told(iconik: FakeIconik, claims: C
     assert outcome.reason.endswith(
         f"file set {LL_SET} can't be restored, because iconik no longer knows it (404)"
     )
-    assert held.memo == Memo()
+    assert held.memo == AssetProgress()
 
 
 # Where nothing is to be finished
 
 
 def test_nothing_is_done_with_an_asset_that_is_gone(iconik: FakeIconik, claims: Claims) -> None:
-    held = Held(ASSET, (), Memo(deleting={LL_SET: noted(on_ll(), on_b2())}))
+    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: noted(on_ll(), on_b2())}))
     gone = Outcome("vanished", Reason("iconik knows the asset no more"))
     assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": gone}
     assert not iconik.called("purge_file_set", "restore_file_set")
@@ -333,16 +337,16 @@ def test_what_is_not_deleted_is_never_purged_without_a_new_proof(
 ) -> None:
     held = marked(iconik, on_ll(file_set_status=status), on_b2())
     iconik.known_statuses[ASSET] = {LL_SET: status}
-    assert resume(a_removal(iconik, claims), held, NOW) == Look()
-    assert (purges(iconik), held.memo) == (0, Memo())
+    assert resume(a_removal(iconik, claims), held, NOW) == Inspection()
+    assert (purges(iconik), held.memo) == (0, AssetProgress())
 
 
 def test_a_deletion_that_never_began_is_proven_anew(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
     iconik.has(on_ll(), on_b2(status="MISSING"))
-    found = look_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    found = inspect_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
     assert (found.copies, purges(iconik)) == (["ORIGINAL"], 0)
 
 
@@ -353,7 +357,7 @@ EDITED = restored(
 )
 
 
-def edited_after_its_mark(iconik: FakeIconik, held: Held, *others: File) -> None:
+def edited_after_its_mark(iconik: FakeIconik, held: ClaimedAsset, *others: File) -> None:
     """Have the older of two versions edited after it was marked deleted."""
     files = [on_ll(**OLD_FILES, **MARKED, size=7), on_b2(**OLD_FILES)]
     iconik.has(*files, *others, formats=BOTH_VERSIONS)
@@ -372,7 +376,7 @@ def edited_after_its_mark(iconik: FakeIconik, held: Held, *others: File) -> None
     ids=["removed", "kept", "copied first", "waited for", "absent"],
 )
 def test_what_was_restored_is_told_whatever_becomes_of_another_version(
-    iconik: FakeIconik, held: Held, claims: Claims, others: list[File]
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, others: list[File]
 ) -> None:
     edited_after_its_mark(iconik, held, *others)
     found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
@@ -380,31 +384,31 @@ def test_what_was_restored_is_told_whatever_becomes_of_another_version(
 
 
 def test_what_was_restored_is_told_though_another_version_is_doubted(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     edited_after_its_mark(iconik, held, on_ll())
     iconik.known_files[ASSET][0] = replace(iconik.known_files[ASSET][0], size=1000)
     held.memo.deleting[OLD_SET] = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES, id="another"))
     held.memo.asked["ORIGINAL"] = NO_REASON
     iconik.before["restore_file_set"] = lambda: iconik.known_files[ASSET].pop(0)
-    found = look_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
-    assert found.doubts == {
+    found = inspect_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    assert found.objections == {
         "ORIGINAL": restored("clip.mov on B2 is no longer the file that proved it safe", OLD_SET)
     }
 
 
 def test_what_was_restored_is_told_though_a_newer_click_comes_in_between(
-    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     edited_after_its_mark(iconik, held, on_ll(), on_b2())
     iconik.before["files"] = lambda: clicked(engine, a_click("add"))
-    found = look_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    found = inspect_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
     assert (found.is_overtaken, found.outcomes["ORIGINAL"]) == (True, EDITED)
 
 
 @pytest.mark.parametrize("order", [(OLD_SET, LL_SET), (LL_SET, OLD_SET)])
 def test_what_was_restored_is_told_where_another_version_was_purged(
-    iconik: FakeIconik, held: Held, claims: Claims, order: Sequence[str]
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, order: Sequence[str]
 ) -> None:
     edited_after_its_mark(iconik, held, on_ll(**MARKED), on_b2())
     both = {**held.memo.deleting, LL_SET: noted(on_ll(), on_b2())}
@@ -415,7 +419,9 @@ def test_what_was_restored_is_told_where_another_version_was_purged(
     assert list(held.memo.deleting) == [LL_SET]
 
 
-def test_each_that_was_restored_is_told(iconik: FakeIconik, held: Held, claims: Claims) -> None:
+def test_each_that_was_restored_is_told(
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+) -> None:
     edited_after_its_mark(iconik, held, on_ll(**MARKED))
     held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
     (outcome,) = resume(a_removal(iconik, claims), held, NOW).outcomes.values()
@@ -424,7 +430,7 @@ def test_each_that_was_restored_is_told(iconik: FakeIconik, held: Held, claims: 
 
 
 def test_what_is_proven_anew_right_after_it_was_restored_is_no_failure(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     edited_after_its_mark(iconik, held)
     put_back = [on_ll(**OLD_FILES), on_b2(**OLD_FILES)]
@@ -434,7 +440,7 @@ def test_what_is_proven_anew_right_after_it_was_restored_is_no_failure(
 
 
 def test_a_refused_purge_is_told_beside_what_was_restored(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     edited_after_its_mark(iconik, held, on_ll(), on_b2())
     iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
@@ -450,35 +456,35 @@ ACCEPTED = Deletion("ORIGINAL", accepted_ms=NOW)
 
 @pytest.mark.parametrize("status", [None, "DELETED", "ARCHIVED"])
 def test_what_is_no_longer_active_is_done(status: str | None) -> None:
-    held = Held(ASSET, (), Memo(deleting={LL_SET: ACCEPTED}))
+    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: ACCEPTED}))
     assert verified(held, LL_SET, ACCEPTED, status, NOW) == {}
-    assert held.memo == Memo()
+    assert held.memo == AssetProgress()
 
 
 def test_what_is_active_for_less_than_a_minute_may_still_be_carried_out() -> None:
-    held = Held(ASSET, (), Memo(deleting={LL_SET: ACCEPTED}))
+    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: ACCEPTED}))
     assert verified(held, LL_SET, ACCEPTED, "ACTIVE", NOW + CARRIED_OUT_AFTER_MS - 1) == {}
     assert held.memo.accepted == {LL_SET: replace(ACCEPTED, is_doubted=True)}
 
 
 def test_what_is_still_active_after_a_minute_has_failed(caplog: pytest.LogCaptureFixture) -> None:
-    held = Held(ASSET, (), Memo(deleting={LL_SET: ACCEPTED}))
+    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: ACCEPTED}))
     assert verified(held, LL_SET, ACCEPTED, "ACTIVE", NOW + CARRIED_OUT_AFTER_MS) == {
         LL_SET: ("ORIGINAL", f"iconik accepted the deletion, but file set {LL_SET} is still there")
     }
-    assert held.memo == Memo()
+    assert held.memo == AssetProgress()
     assert caplog.messages == [
         f"audit: not deleted: file set {LL_SET} of asset {ASSET}, though iconik accepted it"
     ]
 
 
 def test_a_later_look_tells_what_is_still_there(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2(status="OPEN"))
     held.memo.deleting[LL_SET] = ACCEPTED
     now = Patience(NOW + CARRIED_OUT_AFTER_MS, SETTLE)
-    found = look_to_remove(a_removal(iconik, claims), held, now)
+    found = inspect_to_remove(a_removal(iconik, claims), held, now)
     assert found.outcomes["ORIGINAL"].kind == "failed"
     assert "is still there" in found.outcomes["ORIGINAL"].reason
 
@@ -488,20 +494,24 @@ def test_a_later_look_tells_what_is_still_there(
 
 def test_all_that_is_marked_deleted_is_given_back(iconik: FakeIconik) -> None:
     iconik.has(on_ll(**MARKED), on_ll(**OLD_FILES, **MARKED))
-    held = Held(ASSET, (), Memo(deleting={LL_SET: Deletion("ORIGINAL"), OLD_SET: ACCEPTED}))
+    held = ClaimedAsset(
+        ASSET, (), AssetProgress(deleting={LL_SET: Deletion("ORIGINAL"), OLD_SET: ACCEPTED})
+    )
     told = f"it is over: file set {LL_SET} was restored"
     assert give_back(iconik, held, Reason("it is over")) == (
         {"ORIGINAL": Outcome("failed", Reason(told))},
         True,
     )
-    assert held.memo == Memo(deleting={OLD_SET: ACCEPTED})
+    assert held.memo == AssetProgress(deleting={OLD_SET: ACCEPTED})
 
 
 def test_what_iconik_gives_no_answer_to_is_not_tried_again(iconik: FakeIconik) -> None:
     iconik.has(on_ll(**MARKED))
     iconik.problems["restore_file_set"] = AWAY
-    held = Held(
-        ASSET, (), Memo(deleting={LL_SET: ACCEPTED, "a": Deletion("A"), "b": Deletion("B")})
+    held = ClaimedAsset(
+        ASSET,
+        (),
+        AssetProgress(deleting={LL_SET: ACCEPTED, "a": Deletion("A"), "b": Deletion("B")}),
     )
     assert give_back(iconik, held, Reason("it is over")) == ({}, False)
     assert len(iconik.called("restore_file_set")) == 1
@@ -514,7 +524,7 @@ def test_that_file_sets_can_not_be_listed_does_not_hide_a_refusal(
     iconik.has(on_ll(**MARKED), formats=[a_format()])
     iconik.problems["restore_file_set"] = IconikRefused("restore it", "no (409)")
     iconik.problems["file_sets"] = problem("list them", "no")
-    held = Held(ASSET, (), Memo(deleting={LL_SET: Deletion("ORIGINAL")}))
+    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: Deletion("ORIGINAL")}))
     outcomes, _ = give_back(iconik, held, Reason("it is over"))
     assert outcomes["ORIGINAL"].reason == (
         f"it is over: could not restore it: no (409); restore file set {LL_SET} from iconik's "
@@ -526,6 +536,6 @@ def test_a_token_that_is_rejected_meanwhile_ends_the_restoration(iconik: FakeIco
     iconik.has(on_ll(**MARKED))
     iconik.problems["restore_file_set"] = IconikRefused("restore it", "no (409)")
     iconik.problems["file_sets"] = TokenRejected("list them", "no token is good (401)")
-    held = Held(ASSET, (), Memo(deleting={LL_SET: Deletion("ORIGINAL")}))
+    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: Deletion("ORIGINAL")}))
     assert give_back(iconik, held, Reason("it is over")) == ({}, False)
     assert list(held.memo.unfinished) == [LL_SET]

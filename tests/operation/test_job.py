@@ -15,7 +15,7 @@ from b2_iconik.operation.job import BY, OperationJob
 from b2_iconik.report.history import History
 from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik_http.records import Job
-from tests.makers import FakeIconik, a_click, a_ledger, a_term, clicked, endings, found
+from tests.makers import FakeIconik, a_click, a_ledger, a_term, clicked, completion, found
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -49,7 +49,7 @@ class Desk:
             claims.note(held, "done", {"ORIGINAL": outcome})
 
     def end(self) -> None:
-        assert endings(self.engine).end(found(self.engine, self.id), NOW)
+        assert completion(self.engine).end(found(self.engine, self.id), NOW)
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -278,7 +278,7 @@ def test_an_operation_that_is_forgotten_has_no_job(desk: Desk) -> None:
     number = found(desk.engine, desk.id).number
     job = desk.job()
     job.tell()
-    endings(desk.engine).forget([desk.id])
+    completion(desk.engine).forget([desk.id])
     assert desk.ledger.job(number) is None
     with pytest.raises(NotFound):
         job.tell()

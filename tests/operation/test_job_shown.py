@@ -23,7 +23,16 @@ from iconik_http.errors import (
 )
 from iconik_http.transport import open_session
 from tests.fake_iconik import NoPacer
-from tests.makers import FakeIconik, a_click, a_database, a_ledger, a_term, clicked, endings, found
+from tests.makers import (
+    FakeIconik,
+    a_click,
+    a_database,
+    a_ledger,
+    a_term,
+    clicked,
+    completion,
+    found,
+)
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -54,7 +63,7 @@ class Bench:
         """Do all that the operation does."""
         operation = found(self.engine, self.id)
         self.ledger.expand(operation.number, [], {})
-        assert endings(self.engine).end(found(self.engine, self.id), NOW)
+        assert completion(self.engine).end(found(self.engine, self.id), NOW)
 
     def show(self, click: CustomAction = CLICK) -> Step:
         """The steps that show the operation."""

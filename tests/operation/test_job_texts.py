@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.domain.operation import Memo
+from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.operation.job_texts import (
@@ -95,7 +95,9 @@ def test_under_way_it_says_how_far() -> None:
 
 def told(*outcomes: Outcome, **operation: Any) -> dict[str, Any]:
     """A report about as many assets as outcomes."""
-    assets = [(f"asset-{n}", Memo(), {"ORIGINAL": each}) for n, each in enumerate(outcomes)]
+    assets = [
+        (f"asset-{n}", AssetProgress(), {"ORIGINAL": each}) for n, each in enumerate(outcomes)
+    ]
     return report(an_operation(is_expanded=True, ended_ms=1, **operation), assets, {})
 
 
@@ -141,7 +143,7 @@ def test_a_failure_says_why() -> None:
 
 
 def test_a_stop_says_who_stopped_it_and_what_was_done() -> None:
-    left: list[tuple[str, Memo, dict[str, Outcome]]] = [("asset-9", Memo(), {})]
+    left: list[tuple[str, AssetProgress, dict[str, Outcome]]] = [("asset-9", AssetProgress(), {})]
     stopped = report(an_operation(is_expanded=True, ended_ms=2, stop_ms=1, stop_by="Ada"), left, {})
     fields = ended(stopped)
     assert fields["status"] == "ABORTED"

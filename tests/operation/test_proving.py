@@ -9,7 +9,7 @@ from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.domain.custody import Safe, Verdict, judge
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.proving import MOST_READINGS, Proven, prove
-from b2_iconik.operation.snapshot import Sight
+from b2_iconik.operation.snapshot import Snapshot
 from iconik_http import expiry
 from iconik_http.errors import IconikUnavailable
 from tests.makers import (
@@ -54,8 +54,8 @@ def proven(engine: sa.Engine, iconik: FakeIconik) -> Callable[..., Proven | None
     return proven
 
 
-def judge_original(sight: Sight) -> dict[str, list[Verdict]]:
-    return {"ORIGINAL": judge(ORIGINAL, sight.files, LL, B2)}
+def judge_original(snapshot: Snapshot) -> dict[str, list[Verdict]]:
+    return {"ORIGINAL": judge(ORIGINAL, snapshot.files, LL, B2)}
 
 
 def test_records_are_read_again_after_a_bucket_that_took_its_time(
@@ -69,7 +69,7 @@ def test_records_are_read_again_after_a_bucket_that_took_its_time(
 
     found = proven(confirm)
     assert found
-    assert found.sight.until == clock[0] + expiry.HOLDS
+    assert found.snapshot.until == clock[0] + expiry.HOLDS
     assert len(iconik.called("files")) == 2
 
 

@@ -5,13 +5,13 @@ import sqlalchemy as sa
 
 from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import Held
+from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from b2_iconik.errors import OperationFailed
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation.remove import look_to_remove
-from b2_iconik.operation.snapshot import Look, Patience
+from b2_iconik.operation.remove import inspect_to_remove
+from b2_iconik.operation.snapshot import Inspection, Patience
 from b2_iconik.operation.storages import Checked
 from iconik_http import expiry
 from iconik_http.errors import IconikError, IconikUnavailable, NotPermitted, TokenRejected, TooLate
@@ -56,12 +56,12 @@ def iconik() -> FakeIconik:
 
 
 @pytest.fixture
-def held(claims: Claims) -> Held:
+def held(claims: Claims) -> ClaimedAsset:
     (held,) = claims.take(1, NOW)
     return held
 
 
-def look(iconik: FakeIconik, held: Held, claims: Claims, now: int = NOW) -> Look:
+def look(iconik: FakeIconik, held: ClaimedAsset, claims: Claims, now: int = NOW) -> Inspection:
     """Look, and purge what it only marked."""
     return look_and_purge(a_removal(iconik, claims), held, Patience(now, SETTLE))
 
@@ -74,7 +74,7 @@ def deletions(iconik: FakeIconik) -> list[tuple[str, ...]]:
 
 
 def test_what_is_proven_safe_is_deleted_by_its_id_and_purged(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed", NO_REASON, "size")
@@ -82,7 +82,7 @@ def test_what_is_proven_safe_is_deleted_by_its_id_and_purged(
 
 
 def test_what_iconik_has_accepted_is_still_to_be_verified(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     look(iconik, held, claims)
@@ -93,7 +93,7 @@ def test_what_iconik_has_accepted_is_still_to_be_verified(
 
 
 def test_what_iconik_does_not_know_when_it_is_deleted_is_doubted(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.unknown.add(LL_SET)
@@ -103,14 +103,14 @@ def test_what_iconik_does_not_know_when_it_is_deleted_is_doubted(
 
 
 def test_a_format_that_the_asset_lacks_is_told(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     assert look(iconik, held, claims).outcomes["PROXY"] == Outcome("without")
 
 
 def test_a_format_that_is_not_on_lucidlink_is_told(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_b2())
     assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("absent")
@@ -119,7 +119,7 @@ def test_a_format_that_is_not_on_lucidlink_is_told(
 
 @pytest.mark.parametrize("status", ["ACTIVE", "ARCHIVED"])
 def test_a_file_set_on_lucidlink_without_files_is_kept(
-    iconik: FakeIconik, held: Held, claims: Claims, status: str
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, status: str
 ) -> None:
     iconik.has(on_b2())
     iconik.known_statuses[ASSET] = {"empty-set": status}
@@ -139,7 +139,7 @@ def test_a_file_set_on_lucidlink_without_files_is_kept(
 )
 def test_another_file_set_does_not_hide_that_a_format_is_absent(
     iconik: FakeIconik,
-    held: Held,
+    held: ClaimedAsset,
     claims: Claims,
     monkeypatch: pytest.MonkeyPatch,
     other: FileSet,
@@ -150,7 +150,7 @@ def test_another_file_set_does_not_hide_that_a_format_is_absent(
 
 
 def test_that_a_format_is_not_absent_takes_no_request(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     look(iconik, held, claims)
@@ -158,39 +158,43 @@ def test_that_a_format_is_not_absent_takes_no_request(
 
 
 def test_storages_that_can_not_do_their_part_any_more_end_everything(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     def preflight() -> Checked:
         raise OperationFailed("the B2 storage 'Masters' is INACTIVE")
 
     iconik.has(on_ll(), on_b2())
     with pytest.raises(OperationFailed):
-        look_to_remove(a_removal(iconik, claims, preflight=preflight), held, Patience(NOW, SETTLE))
+        inspect_to_remove(
+            a_removal(iconik, claims, preflight=preflight), held, Patience(NOW, SETTLE)
+        )
     assert deletions(iconik) == []
 
 
 def test_nothing_is_deleted_once_the_check_of_the_storages_is_too_old(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     removal = a_removal(iconik, claims, preflight=lambda: a_check(until=expiry.now()))
     with pytest.raises(TooLate):
-        look_to_remove(removal, held, Patience(NOW, SETTLE))
+        inspect_to_remove(removal, held, Patience(NOW, SETTLE))
     assert deletions(iconik) == []
 
 
 def test_a_contradiction_of_iconik_counts_against_the_deletion(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     removal = a_removal(iconik, claims, preflight=lambda: a_check(deleted=frozenset({B2_SET})))
-    found = look_to_remove(removal, held, Patience(NOW, SETTLE))
+    found = inspect_to_remove(removal, held, Patience(NOW, SETTLE))
     reason = f"file set {B2_SET} is in iconik's delete queue, though its files are listed as ACTIVE"
     assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason(f"{reason} ones"))
     assert (found.copies, deletions(iconik)) == ([], [])
 
 
-def test_what_the_bucket_objects_to_is_kept(iconik: FakeIconik, held: Held, claims: Claims) -> None:
+def test_what_the_bucket_objects_to_is_kept(
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+) -> None:
     asked: list[tuple[str, str]] = []
 
     def confirm(asset_id: str, proof: Safe) -> Confirmation:
@@ -199,32 +203,32 @@ def test_what_the_bucket_objects_to_is_kept(iconik: FakeIconik, held: Held, clai
 
     iconik.has(on_ll(), on_b2())
     removal = a_removal(iconik, claims, confirm=confirm)
-    found = look_to_remove(removal, held, Patience(NOW, SETTLE))
+    found = inspect_to_remove(removal, held, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason("clip.mov is not in the bucket"))
     assert (asked, deletions(iconik)) == ([(ASSET, B2_SET)], [])
 
 
 def test_how_the_bucket_confirmed_a_proof_is_noted(
-    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.problems["delete_file_set"] = IconikUnavailable("delete", "no answer")
     removal = a_removal(iconik, claims, confirm=lambda asset_id, safe: Confirmation("key"))
     with pytest.raises(IconikUnavailable):
-        look_to_remove(removal, held, Patience(NOW, SETTLE))
+        inspect_to_remove(removal, held, Patience(NOW, SETTLE))
     ((_, memo, _),) = a_ledger(engine).outcomes(1)
     assert memo.deleting[LL_SET].way == "key"
 
 
 def test_an_asset_that_iconik_knows_no_more_is_told(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     gone = Outcome("vanished", Reason("iconik knows the asset no more"))
     assert look(iconik, held, claims).outcomes == {"ORIGINAL": gone, "PROXY": gone}
 
 
 def test_what_differs_from_its_master_is_kept_and_never_copied(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(size=5), on_b2())
     found = look(iconik, held, claims)
@@ -233,7 +237,9 @@ def test_what_differs_from_its_master_is_kept_and_never_copied(
     assert (found.copies, deletions(iconik)) == ([], [])
 
 
-def test_what_is_not_on_b2_is_copied_first(iconik: FakeIconik, held: Held, claims: Claims) -> None:
+def test_what_is_not_on_b2_is_copied_first(
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+) -> None:
     held.memo.unfinished_ms = 5
     iconik.has(on_ll())
     found = look(iconik, held, claims)
@@ -243,30 +249,30 @@ def test_what_is_not_on_b2_is_copied_first(iconik: FakeIconik, held: Held, claim
 
 @pytest.mark.parametrize(("said", "told"), [("", ""), ("no space left", ": no space left")])
 def test_what_a_copy_did_not_bring_to_b2_is_kept(
-    iconik: FakeIconik, held: Held, claims: Claims, said: str, told: str
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, said: str, told: str
 ) -> None:
     held.memo.asked["ORIGINAL"] = Reason(said)
     iconik.has(on_ll())
     reason = f"clip.mov has no twin on B2, though a copy to B2 was asked for and ended{told}"
-    assert look(iconik, held, claims).doubts["ORIGINAL"] == Outcome("kept", Reason(reason))
+    assert look(iconik, held, claims).objections["ORIGINAL"] == Outcome("kept", Reason(reason))
 
 
 @pytest.mark.parametrize("why", [Cause.NOT_PERMITTED, None])
 def test_why_iconik_refused_a_copy_explains_more_than_that_it_failed(
-    iconik: FakeIconik, held: Held, claims: Claims, why: Cause | None
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, why: Cause | None
 ) -> None:
     held.memo.asked["ORIGINAL"] = Reason("no", why)
     iconik.has(on_ll())
-    found = look(iconik, held, claims).doubts["ORIGINAL"]
+    found = look(iconik, held, claims).objections["ORIGINAL"]
     assert found.reason.cause == (why or Cause.COPY_FAILED)
 
 
 def test_where_nothing_can_be_copied_no_copy_is_asked_for(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll())
     removal = a_removal(iconik, claims, preflight=lambda: a_check(obstacle="B2 is read-only"))
-    found = look_to_remove(removal, held, Patience(NOW, SETTLE))
+    found = inspect_to_remove(removal, held, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == Outcome(
         "kept", Reason("clip.mov has no twin on B2, and B2 is read-only")
     )
@@ -274,7 +280,7 @@ def test_where_nothing_can_be_copied_no_copy_is_asked_for(
 
 
 def test_what_is_being_written_on_b2_is_waited_for(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2(status="OPEN"))
     found = look(iconik, held, claims)
@@ -283,7 +289,7 @@ def test_what_is_being_written_on_b2_is_waited_for(
 
 
 def test_how_long_it_was_waited_is_not_forgotten(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     held.memo.unfinished_ms = NOW - 1
     iconik.has(on_ll(), on_b2(status="OPEN"))
@@ -292,14 +298,16 @@ def test_how_long_it_was_waited_is_not_forgotten(
 
 
 def test_what_is_never_finished_on_b2_is_copied_once(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     held.memo.unfinished_ms = NOW - SETTLE
     iconik.has(on_ll(), on_b2(status="OPEN"))
     assert look(iconik, held, claims).copies == ["ORIGINAL"]
 
 
-def test_formats_are_proven_one_by_one(iconik: FakeIconik, held: Held, claims: Claims) -> None:
+def test_formats_are_proven_one_by_one(
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+) -> None:
     files = [on_ll(), on_b2(), on_ll(**PROXY), on_b2(**PROXY, size=5)]
     iconik.has(*files, formats=[a_format(), a_format("PROXY")])
     outcomes = look(iconik, held, claims).outcomes
@@ -311,7 +319,7 @@ def test_formats_are_proven_one_by_one(iconik: FakeIconik, held: Held, claims: C
 
 
 def test_every_version_of_a_format_must_be_safe(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     old = {"format_id": "format-old", "directory_path": "old"}
     iconik.has(
@@ -323,7 +331,7 @@ def test_every_version_of_a_format_must_be_safe(
 
 
 def test_a_file_of_a_format_that_no_list_names_is_not_passed_over(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_b2(), on_ll("old.mov", format_id="format-lost"))
     outcome = look(iconik, held, claims).outcomes["ORIGINAL"]
@@ -332,7 +340,7 @@ def test_a_file_of_a_format_that_no_list_names_is_not_passed_over(
 
 
 def test_file_set_statuses_are_asked_for_where_files_lack_them(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(file_set_status=None), on_b2(file_set_status=None))
     iconik.known_statuses[ASSET] = {LL_SET: "ACTIVE", B2_SET: "DELETED"}
@@ -344,7 +352,7 @@ def test_file_set_statuses_are_asked_for_where_files_lack_them(
 
 
 def test_a_newer_click_that_nobody_has_looked_into_yet_stops_a_deletion(
-    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.before["files"] = lambda: clicked(engine, a_click("add"))
@@ -353,7 +361,7 @@ def test_a_newer_click_that_nobody_has_looked_into_yet_stops_a_deletion(
 
 
 def test_what_was_not_deleted_after_all_is_not_reported_as_removed(
-    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.before["files"] = lambda: clicked(engine, a_click("add"))
@@ -361,7 +369,7 @@ def test_what_was_not_deleted_after_all_is_not_reported_as_removed(
 
 
 def test_a_newer_click_for_the_asset_stops_a_deletion(
-    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.before["files"] = lambda: expanded(engine, a_click("add"))
@@ -370,7 +378,7 @@ def test_a_newer_click_for_the_asset_stops_a_deletion(
 
 
 def test_a_newer_click_for_another_asset_is_in_nobodys_way(
-    engine: sa.Engine, iconik: FakeIconik, held: Held, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.before["files"] = lambda: expanded(engine, a_click("add"), ["asset-2"])
@@ -382,7 +390,7 @@ def test_a_newer_click_for_another_asset_is_in_nobodys_way(
 
 
 def test_a_refused_deletion_is_told_of_the_format_that_it_was_about(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2(), formats=[a_format(), a_format("PROXY")])
     iconik.problems["delete_file_set"] = NotPermitted("delete it", "it needs can_delete_files")
@@ -394,7 +402,7 @@ def test_a_refused_deletion_is_told_of_the_format_that_it_was_about(
 
 
 def test_what_iconik_refuses_to_purge_is_restored(
-    iconik: FakeIconik, held: Held, claims: Claims
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.problems["purge_file_set"] = NotPermitted("purge it", "it needs can_delete_files")
@@ -406,7 +414,7 @@ def test_what_iconik_refuses_to_purge_is_restored(
 
 @pytest.mark.parametrize("at", ["delete_file_set", "purge_file_set"])
 def test_a_rejected_token_ends_everything_and_what_was_begun_is_remembered(
-    iconik: FakeIconik, held: Held, claims: Claims, at: str
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, at: str
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.problems[at] = TokenRejected("delete it", "no token is good (401)")
@@ -417,7 +425,7 @@ def test_a_rejected_token_ends_everything_and_what_was_begun_is_remembered(
 
 @pytest.mark.parametrize("at", ["formats", "files"])
 def test_nothing_is_deleted_where_iconik_gives_no_answer(
-    iconik: FakeIconik, held: Held, claims: Claims, at: str
+    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, at: str
 ) -> None:
     problem: IconikError = IconikUnavailable("look", "no answer")
     iconik.has(on_ll(), on_b2())

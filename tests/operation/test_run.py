@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from b2_iconik.bucket.confirm import Bucket
 from b2_iconik.clock import Clock
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Memo
+from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import ACCEPTED, Reason
 from b2_iconik.errors import Stopped
@@ -25,9 +25,9 @@ from b2_iconik.ledger.precedence import formats_left
 from b2_iconik.ledger.term import Turn, begin_term
 from b2_iconik.operation import batches
 from b2_iconik.operation import run as run_module
-from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.run import Operations, Run
-from b2_iconik.operation.snapshot import Sight, see
+from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.verification import Verification
 from b2_iconik.settings import Settings
 from b2_iconik.worker_pool import WorkerPool
@@ -82,7 +82,16 @@ class Bench:
         """Run an operation to its end; returns its report."""
         turn, bucket = self.turn(), Bucket(self.settings)
         pool = WorkerPool(4).share()
-        run = Run(operation_id, click, turn, self.iconik, self.settings, Ways(), bucket, pool)
+        run = Run(
+            operation_id,
+            click,
+            turn,
+            self.iconik,
+            self.settings,
+            DeletionCapabilities(),
+            bucket,
+            pool,
+        )
         self.stopping.bring_to_end(run.step)
         operation, ledger = found(self.engine, operation_id), a_ledger(self.engine)
         number = operation.number
@@ -313,7 +322,7 @@ def test_what_is_marked_does_not_wait_for_a_slow_look_at_another(
     monkeypatch.setattr(batches, "PURGE_INTERVAL", 0.02)
     purged_first: list[bool] = []
 
-    def see_slowly(iconik: FakeIconik, asset_id: str, **options: Any) -> Sight | None:
+    def see_slowly(iconik: FakeIconik, asset_id: str, **options: Any) -> Snapshot | None:
         if asset_id == "a2":
             wait_for("the purge", lambda: iconik.called("purge_file_set"), BOUND)
             purged_first.append(True)
@@ -330,9 +339,9 @@ def test_what_was_read_too_long_ago_is_read_again_before_it_is_deleted(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, deletes_at_once: bool
 ) -> None:
     bench.iconik.deletes_at_once = deletes_at_once
-    seen: list[Sight] = []
+    seen: list[Snapshot] = []
 
-    def see_slowly(*arguments: Any, **options: Any) -> Sight | None:
+    def see_slowly(*arguments: Any, **options: Any) -> Snapshot | None:
         found = see(*arguments, **options)
         assert found
         seen.append(replace(found, until=found.until if seen else expiry.now()))
@@ -354,7 +363,7 @@ def test_one_that_was_read_too_long_ago_holds_up_no_other(
     bench.iconik.known_statuses["a1"] = {"ll-a1": "ACTIVE"}
     seen: list[str] = []
 
-    def see_slowly(iconik: FakeIconik, asset_id: str, **options: Any) -> Sight | None:
+    def see_slowly(iconik: FakeIconik, asset_id: str, **options: Any) -> Snapshot | None:
         found = see(iconik, asset_id, **options)
         assert found
         is_first = asset_id == "a1" and "a1" not in seen
@@ -816,7 +825,7 @@ def marked_by_a_failed_one(bench: Bench, *, is_restored: bool = False) -> None:
     bench.iconik.calls.clear()
 
 
-def left(bench: Bench, number: int) -> Memo:
+def left(bench: Bench, number: int) -> AssetProgress:
     ((_, memo, _),) = a_ledger(bench.engine).outcomes(number)
     return memo
 
@@ -831,7 +840,7 @@ def test_what_a_failing_operation_has_marked_is_restored(bench: Bench) -> None:
         f"the operation ended before its deletion was finished: file set {LL_SET} was restored"
     )
     assert bench.iconik.known_statuses[ASSET] == {LL_SET: "ACTIVE"}
-    assert left(bench, 1) == Memo()
+    assert left(bench, 1) == AssetProgress()
 
 
 def test_what_a_failed_operation_has_left_marked_is_finished_by_the_next_remove(
@@ -841,7 +850,7 @@ def test_what_a_failed_operation_has_left_marked_is_finished_by_the_next_remove(
     assert list(left(bench, 1).unfinished) == [LL_SET]
     assert bench.do(REMOVE)["counts"]["removed"] == 1
     assert bench.iconik.called("purge_file_set") == [("purge_file_set", ASSET, LL_SET)]
-    assert (left(bench, 1), left(bench, 2)) == (Memo(), Memo())
+    assert (left(bench, 1), left(bench, 2)) == (AssetProgress(), AssetProgress())
     (problem,) = bench.report(1)["problems"]
     assert problem["reason"] == "its deletion was not finished, and is left to a newer click"
 
@@ -901,7 +910,7 @@ def test_an_accepted_deletion_of_a_failing_operation_is_told_to_be_unverified(
     bench.iconik.problems["file_sets"] = TokenRejected("list it", "no token is good (401)")
     told = bench.do(REMOVE)
     ((_, memo, outcomes),) = a_ledger(bench.engine).outcomes(1)
-    assert (told["result"], memo) == ("failed", Memo())
+    assert (told["result"], memo) == ("failed", AssetProgress())
     proof = "size, by records alone"
     assert outcomes == {"ORIGINAL": Outcome("removed", ACCEPTED, proof)}
 
@@ -967,7 +976,7 @@ def test_the_leader_restores_what_ended_operations_have_left_marked(
     tidy(bench, monkeypatch)
     (problem,) = bench.report(1)["problems"]
     assert problem["reason"].endswith(f"file set {LL_SET} was restored")
-    assert left(bench, 1) == Memo()
+    assert left(bench, 1) == AssetProgress()
     bench.iconik.calls.clear()
     tidy(bench, monkeypatch)
     assert bench.iconik.calls == []
@@ -991,7 +1000,7 @@ def test_the_leader_tries_again_later_what_iconik_did_not_answer(
     assert list(left(bench, 1).unfinished) == [LL_SET]
     bench.iconik.problems.clear()
     tidy(bench, monkeypatch)
-    assert left(bench, 1) == Memo()
+    assert left(bench, 1) == AssetProgress()
 
 
 def test_a_leader_without_a_token_says_what_it_needs(

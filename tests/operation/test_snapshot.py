@@ -6,7 +6,7 @@ import pytest
 
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.operation.snapshot import Look, Patience, Sight, see, vanished
+from b2_iconik.operation.snapshot import Inspection, Patience, Snapshot, see, vanished
 from iconik_http import expiry
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound
 from tests.makers import ASSET, ORIGINAL, FakeIconik, a_format, on_b2, on_ll
@@ -21,7 +21,7 @@ def iconik() -> FakeIconik:
 
 def test_two_requests_show_an_asset(iconik: FakeIconik) -> None:
     iconik.has(on_ll(), on_b2())
-    assert see(iconik, ASSET) == Sight([a_format()], [on_ll(), on_b2()])
+    assert see(iconik, ASSET) == Snapshot([a_format()], [on_ll(), on_b2()])
     assert iconik.calls == [("formats", ASSET), ("files", ASSET)]
 
 
@@ -29,7 +29,7 @@ def test_formats_of_older_versions_are_seen_where_they_are_wanted(iconik: FakeIc
     iconik.has(on_ll())
     iconik.older_formats[ASSET] = [a_format(id="v1")]
     found = [see(iconik, ASSET, is_thorough=wanted) for wanted in (False, True)]
-    assert [[each.id for each in sight.formats] for sight in found if sight] == [
+    assert [[each.id for each in snapshot.formats] for snapshot in found if snapshot] == [
         [ORIGINAL],
         [ORIGINAL, "v1"],
     ]
@@ -59,19 +59,19 @@ def test_a_file_set_that_is_not_listed_is_of_no_known_status(
 ) -> None:
     iconik.has(on_ll(file_set_status=None))
     monkeypatch.setattr(iconik, "file_sets", lambda *_: [])
-    assert see(iconik, ASSET) == Sight([a_format()], [on_ll(file_set_status=None)])
+    assert see(iconik, ASSET) == Snapshot([a_format()], [on_ll(file_set_status=None)])
 
 
 def test_an_asset_without_formats_has_nothing_more_to_be_asked_for(iconik: FakeIconik) -> None:
     iconik.known_formats[ASSET] = []
-    assert see(iconik, ASSET) == Sight([], [])
+    assert see(iconik, ASSET) == Snapshot([], [])
     assert iconik.calls == [("formats", ASSET)]
 
 
 def test_an_asset_whose_formats_are_not_found_may_exist(iconik: FakeIconik) -> None:
     iconik.known_formats[ASSET] = []
     iconik.problems["formats"] = NotFound("list the formats", "iconik knows no such object")
-    assert see(iconik, ASSET) == Sight([], [])
+    assert see(iconik, ASSET) == Snapshot([], [])
 
 
 def test_an_asset_that_is_not_found_at_all_is_gone(iconik: FakeIconik) -> None:
@@ -159,7 +159,7 @@ def test_an_asset_is_never_taken_for_gone_because_iconik_is_away(
 
 def test_all_formats_of_a_vanished_asset_have_vanished() -> None:
     gone = Outcome("vanished", Reason("iconik knows the asset no more"))
-    assert vanished(["ORIGINAL", "PROXY"]) == Look({"ORIGINAL": gone, "PROXY": gone})
+    assert vanished(["ORIGINAL", "PROXY"]) == Inspection({"ORIGINAL": gone, "PROXY": gone})
 
 
 @pytest.mark.parametrize(("since", "over"), [(None, False), (41, False), (40, True), (0, True)])
@@ -169,5 +169,5 @@ def test_patience_is_over_once_the_time_has_passed(since: int | None, over: bool
 
 def test_formats_that_are_known_are_not_asked_for(iconik: FakeIconik) -> None:
     iconik.has(on_ll())
-    assert see(iconik, ASSET, [a_format()]) == Sight([a_format()], [on_ll()])
+    assert see(iconik, ASSET, [a_format()]) == Snapshot([a_format()], [on_ll()])
     assert iconik.calls == [("files", ASSET)]

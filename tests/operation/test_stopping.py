@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from b2_iconik.bucket.confirm import Bucket
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Memo, Operation
+from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import LEFT, NO_REASON, Reason
 from b2_iconik.errors import Stopped
@@ -23,7 +23,7 @@ from b2_iconik.ledger.stop_request import StopRequest
 from b2_iconik.ledger.term import Turn, begin_term
 from b2_iconik.operation import batches
 from b2_iconik.operation import run as run_module
-from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.run import Run
 from b2_iconik.operation.verification import Verification
 from b2_iconik.settings import Settings
@@ -42,7 +42,7 @@ from tests.makers import (
     a_term,
     an_operation,
     clicked,
-    endings,
+    completion,
     expanded,
     found,
     half_done,
@@ -54,7 +54,7 @@ NOW = 1_000_000
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
 ADD = a_click("add", asset_ids=(ASSET,))
 REMOVE = a_click("remove", asset_ids=(ASSET,))
-COPYING = Memo(asked={"ORIGINAL": NO_REASON})
+COPYING = AssetProgress(asked={"ORIGINAL": NO_REASON})
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def run(
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
         pool = WorkerPool(batches.CONNECTIONS).share()
         bucket = Bucket(settings)
-        run = Run(operation.id, click, turn, iconik, settings, Ways(), bucket, pool)
+        run = Run(operation.id, click, turn, iconik, settings, DeletionCapabilities(), bucket, pool)
         waits.bring_to_end(run.step)
         now, ledger = found(engine, operation.id), a_ledger(engine)
         return report(now, ledger.outcomes(now.number), ledger.gone(now.number))
@@ -121,7 +121,7 @@ def test_the_first_who_asks_is_named(engine: sa.Engine) -> None:
 
 def test_what_has_ended_is_not_stopped(engine: sa.Engine) -> None:
     operation = clicked(engine, ADD)
-    endings(engine).fail(operation.number, "no token is good", NOW)
+    completion(engine).fail(operation.number, "no token is good", NOW)
     assert not stop(engine)
     assert found(engine, "operation-1").stop_ms is None
 
@@ -163,7 +163,7 @@ def test_what_was_not_begun_is_let_go_of(engine: sa.Engine) -> None:
     stop(engine)
     claims.leave()
     assert states(engine) == {"done": 2}
-    assert endings(engine).end(found(engine, operation.id), NOW)
+    assert completion(engine).end(found(engine, operation.id), NOW)
 
 
 def test_copies_under_way_are_left_to_iconik(engine: sa.Engine) -> None:
@@ -174,15 +174,15 @@ def test_copies_under_way_are_left_to_iconik(engine: sa.Engine) -> None:
     stop(engine)
     claims.leave()
     assert states(engine) == {"left": 1}
-    assert endings(engine).end(found(engine, operation.id), NOW)
+    assert completion(engine).end(found(engine, operation.id), NOW)
 
 
 @pytest.mark.parametrize(
-    "memo", [Memo(deleting=half_done({"set-1": "ORIGINAL"})), Memo(asking=True)]
+    "memo", [AssetProgress(deleting=half_done({"set-1": "ORIGINAL"})), AssetProgress(asking=True)]
 )
 @pytest.mark.parametrize("state", ["held", "copying", "settling"])
 def test_what_must_be_seen_to_its_end_is_not_let_go_of(
-    engine: sa.Engine, memo: Memo, state: str
+    engine: sa.Engine, memo: AssetProgress, state: str
 ) -> None:
     operation = expanded(engine, REMOVE)
     claims = claims_of(engine, operation)
@@ -191,7 +191,7 @@ def test_what_must_be_seen_to_its_end_is_not_let_go_of(
     claims.note(held, state, {})
     stop(engine)
     claims.leave()
-    assert not endings(engine).end(found(engine, operation.id), NOW)
+    assert not completion(engine).end(found(engine, operation.id), NOW)
     (again,) = claims.take(1, NOW)
     assert (again.asset_id, again.formats, again.memo) == (ASSET, (), memo)
 
@@ -236,7 +236,7 @@ def test_no_deletion_begins_any_more(engine: sa.Engine) -> None:
     (held,) = claims.take(1, NOW)
     stop(engine)
     assert not claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
-    assert held.memo == Memo()
+    assert held.memo == AssetProgress()
 
 
 def test_what_a_newer_click_took_over_is_told_so_all_the_same(engine: sa.Engine) -> None:
@@ -253,8 +253,8 @@ def test_what_a_newer_click_took_over_is_told_so_all_the_same(engine: sa.Engine)
 def test_it_does_not_end_as_usual_once_a_stop_is_asked_for(engine: sa.Engine) -> None:
     operation = expanded(engine, ADD, [])
     stop(engine)
-    assert not endings(engine).end(operation, NOW)
-    assert endings(engine).end(found(engine, operation.id), NOW)
+    assert not completion(engine).end(operation, NOW)
+    assert completion(engine).end(found(engine, operation.id), NOW)
 
 
 # What is left behind
@@ -267,7 +267,7 @@ def left_behind(engine: sa.Engine, action: Any = "add") -> None:
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     stop(engine, operation.id)
     claims.leave()
-    assert endings(engine).end(found(engine, operation.id), NOW)
+    assert completion(engine).end(found(engine, operation.id), NOW)
 
 
 def test_the_next_operation_follows_a_copy_that_was_left(engine: sa.Engine) -> None:
@@ -301,7 +301,7 @@ def test_all_that_a_copy_was_left_for_waits_for_it_however_few_are_taken_at_once
     older.copies.begin(older.take(9, NOW), {"job-1": "ORIGINAL"}, NOW)
     stop(engine)
     older.leave()
-    assert endings(engine).end(found(engine, "operation-1"), NOW)
+    assert completion(engine).end(found(engine, "operation-1"), NOW)
     claims = claims_of(engine, expanded(engine, REMOVE, three))
     assert claims.take(1, NOW) == []
     assert a_ledger(engine).progress(2) == {"copying": 3}
@@ -321,7 +321,7 @@ def test_a_copy_of_something_else_is_not_waited_for(
 def test_a_copy_that_a_failed_operation_left_is_followed_too(engine: sa.Engine) -> None:
     claims = claims_of(engine, expanded(engine, ADD))
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
-    endings(engine).fail(1, "no token is good", NOW)
+    completion(engine).fail(1, "no token is good", NOW)
     newer = claims_of(engine, expanded(engine, REMOVE))
     assert newer.take(1, NOW) == []
     assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
@@ -334,7 +334,7 @@ def test_a_copy_that_was_left_when_the_operation_fails_in_the_end_is_followed_to
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     stop(engine)
     claims.leave()
-    endings(engine).fail(1, "no token is good", NOW)
+    completion(engine).fail(1, "no token is good", NOW)
     newer = claims_of(engine, expanded(engine, REMOVE))
     assert newer.take(1, NOW) == []
     assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
@@ -348,7 +348,7 @@ def failed_unanswered(
     held = claims.take(1, NOW)
     claims.asking([(each, {}) for each in held], NOW)
     claims.copies.begin(held, jobs or {}, NOW)
-    endings(engine).fail(1, "no token is good", NOW)
+    completion(engine).fail(1, "no token is good", NOW)
 
 
 def test_a_request_for_copies_that_a_failed_operation_had_no_answer_to_is_minded(
@@ -388,7 +388,7 @@ def test_a_copy_that_was_left_beside_such_a_request_is_followed_too(engine: sa.E
     (held,) = claims.take(1, NOW)
     held.memo.asking = 0
     claims.note(held, "done", {})
-    assert endings(engine).end(found(engine, "operation-1"), NOW)
+    assert completion(engine).end(found(engine, "operation-1"), NOW)
     newer = claims_of(engine, expanded(engine, REMOVE))
     assert newer.take(1, NOW) == []
     assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
@@ -427,7 +427,7 @@ def test_it_is_minded_by_the_next_for_each_format(engine: sa.Engine) -> None:
 def test_it_is_minded_by_the_next_but_one_if_the_next_fails_first(engine: sa.Engine) -> None:
     failed_unanswered(engine)
     claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
-    endings(engine).fail(2, "no token is good", NOW)
+    completion(engine).fail(2, "no token is good", NOW)
     (held,) = claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
     assert held.memo.asking
 
@@ -625,7 +625,7 @@ def test_when_it_looks_again_and_what_it_waits_for_can_be_read(
 
 def test_a_stop_that_came_when_all_was_done_has_stopped_nothing() -> None:
     operation = an_operation(is_expanded=True, ended_ms=NOW, stop_ms=NOW, stop_by="Ada")
-    told = report(operation, [(ASSET, Memo(), {"ORIGINAL": Outcome("removed")})], {})
+    told = report(operation, [(ASSET, AssetProgress(), {"ORIGINAL": Outcome("removed")})], {})
     assert told["result"] == "finished"
 
 
@@ -639,16 +639,16 @@ def test_an_asset_is_undone_if_one_of_its_formats_is() -> None:
     operation = an_operation(
         formats=("ORIGINAL", "PROXY"), ended_ms=NOW, stop_ms=NOW, is_expanded=True
     )
-    told = report(operation, [(ASSET, Memo(), {"ORIGINAL": Outcome("removed")})], {})
+    told = report(operation, [(ASSET, AssetProgress(), {"ORIGINAL": Outcome("removed")})], {})
     assert (told["result"], told["counts"]["undone"]) == ("stopped", 1)
 
 
 def test_the_sum_of_an_operation_that_is_nowhere_is_a_fault(engine: sa.Engine) -> None:
     with pytest.raises(LookupError, match="unknown is not in the ledger"):
-        endings(engine).sum_up("unknown")
+        completion(engine).sum_up("unknown")
 
 
 def test_the_sum_of_a_running_operation_is_not_kept(engine: sa.Engine) -> None:
     operation = expanded(engine, a_click("remove", b2_storage_id=B2, ll_storage_id=LL))
-    assert endings(engine).sum_up(operation.id)["result"] == "running"
+    assert completion(engine).sum_up(operation.id)["result"] == "running"
     assert found(engine, operation.id).result is None

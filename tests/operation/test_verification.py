@@ -7,11 +7,11 @@ import sqlalchemy as sa
 
 from b2_iconik.clock import Clock
 from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import Deletion, Held, Memo
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import ACCEPTED, Reason
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation.deletion import Ways
+from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.interrupted import CARRIED_OUT_AFTER_MS
 from b2_iconik.operation.verification import FEW, FIRST_DUE_MS, MOST_FAILURES, Verification
 from iconik_http.errors import (
@@ -43,7 +43,7 @@ class Bench:
         self.engine = engine
         self.iconik = FakeIconik()
         self.now = NOW
-        self.ways = Ways()
+        self.capabilities = DeletionCapabilities()
         monkeypatch.setattr(Clock, "now_ms", lambda _: self.now)
 
     def accepted(
@@ -65,7 +65,7 @@ class Bench:
             files.append(on_ll(file_set_id=f"ll-{asset_id}"))
         self.iconik.has(*files, asset_id=asset_id)
 
-    def note(self, held: Held, outcome: Outcome, **fields: Any) -> None:
+    def note(self, held: ClaimedAsset, outcome: Outcome, **fields: Any) -> None:
         proof = Safe(f"ll-{held.asset_id}", f"b2-{held.asset_id}", False, 1000, "format-original")
         given: dict[str, Any] = {"proof": proof, "accepted_ms": NOW, **fields}
         held.memo.deleting[f"ll-{held.asset_id}"] = Deletion("ORIGINAL", **given)
@@ -73,7 +73,7 @@ class Bench:
 
     def verify(self, least: int = 1) -> bool:
         clock = Clock()
-        return Verification(self.iconik, self.claims, self.ways, clock).run(least)
+        return Verification(self.iconik, self.claims, self.capabilities, clock).run(least)
 
     def states(self) -> dict[str, int]:
         return a_ledger(self.engine).progress(1)
@@ -81,7 +81,7 @@ class Bench:
     def outcomes(self) -> dict[str, Outcome]:
         return {each: told["ORIGINAL"] for each, _, told in a_ledger(self.engine).outcomes(1)}
 
-    def memos(self) -> dict[str, Memo]:
+    def memos(self) -> dict[str, AssetProgress]:
         return {each: memo for each, memo, _ in a_ledger(self.engine).outcomes(1)}
 
     def searches(self) -> int:
@@ -107,7 +107,7 @@ def test_few_assets_are_listed_at_once(bench: Bench) -> None:
     assert bench.verify()
     assert (bench.states(), bench.searches(), bench.listed()) == ({"done": FEW}, 0, FEW)
     assert set(bench.outcomes().values()) == {REMOVED}
-    assert set(map(str, bench.memos().values())) == {str(Memo())}
+    assert set(map(str, bench.memos().values())) == {str(AssetProgress())}
 
 
 def test_what_is_still_there_is_listed_again_ever_more_rarely_until_a_minute_is_over(
@@ -232,7 +232,8 @@ def test_what_iconik_accepts_within_two_seconds_is_verified_together(bench: Benc
     for now in (NOW + 1, NOW + FIRST_DUE_MS - 1, NOW + FIRST_DUE_MS, NOW + FIRST_DUE_MS + 1):
         bench.now = now
         due.append(
-            Verification(bench.iconik, bench.claims, bench.ways, Clock()).first_due_ms() - NOW
+            Verification(bench.iconik, bench.claims, bench.capabilities, Clock()).first_due_ms()
+            - NOW
         )
     assert due == [each * FIRST_DUE_MS for each in (2, 2, 2, 3)]
 
@@ -316,4 +317,4 @@ def test_what_could_not_be_restored_is_not_forgotten(bench: Bench) -> None:
     held.memo.deleting["stuck"] = stuck
     bench.claims.note(held, "verifying", {})
     bench.verify()
-    assert bench.memos() == {"a000": Memo(deleting={"stuck": stuck})}
+    assert bench.memos() == {"a000": AssetProgress(deleting={"stuck": stuck})}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Held, Memo
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
@@ -13,7 +13,7 @@ from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report.history import Filters, History
 from b2_iconik.report.reported import Reported
-from tests.makers import a_click, a_ledger, a_term, endings, expanded, found, half_done
+from tests.makers import a_click, a_ledger, a_term, completion, expanded, found, half_done
 
 NOW = 1_000_000
 
@@ -39,12 +39,12 @@ def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
     assert [each.asset_id for each in reported.page(operation, 9, show="kept")] == ["a1"]
     assert [each.asset_id for each in reported.page(operation, 9, show="undone")] == ["a2", "b"]
     assert history.progress([operation.number]) == {operation.number: {"done": 3}}
-    assert endings(engine).end(found(engine, operation.id), NOW)
+    assert completion(engine).end(found(engine, operation.id), NOW)
     over = found(engine, operation.id)
     (first,) = reported.page(over, 1)
     others = reported.page(over, 9, after=first.place)
     assert [each.asset_id for each in (first, *others)] == ["a1", "a2", "b"]
-    claims.note(Held("a2", (), Memo()), "done", {"PROXY": removed})
+    claims.note(ClaimedAsset("a2", (), AssetProgress()), "done", {"PROXY": removed})
     assert [each.asset_id for each in reported.every(over, 1)] == ["a1", "b", "a2"]
 
 
@@ -52,7 +52,7 @@ def test_half_done_deletions_are_found_among_what_failed(engine: sa.Engine) -> N
     operation = expanded(engine, a_click("remove"), ["a1", "a2"])
     claims = Claims(engine, operation, a_term(engine))
     assert claims.may_delete(claims.take(1, NOW)[0], half_done({"set-1": "ORIGINAL"}))
-    endings(engine).fail(operation.number, "no token is good", NOW)
+    completion(engine).fail(operation.number, "no token is good", NOW)
     (half,) = Reported(engine).page(found(engine, operation.id), 9, show="failed")
     assert half.memo.deleting == half_done({"set-1": "ORIGINAL"})
 
@@ -68,8 +68,8 @@ def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:
     ]
     assert ledger.ask_to_stop(operation.id, "Ada", NOW)
     claims.leave()
-    assert endings(engine).end(found(engine, operation.id), NOW)
-    assert endings(engine).sum_up(operation.id)["result"] == "stopped"
+    assert completion(engine).end(found(engine, operation.id), NOW)
+    assert completion(engine).sum_up(operation.id)["result"] == "stopped"
     for text in ("u-g", "ADA", "a1", operation.id):
         found_ids = [each.id for each in history.operations(Filters("stopped", "add", text), 9)]
         assert found_ids == [operation.id]

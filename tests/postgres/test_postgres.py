@@ -13,7 +13,7 @@ from b2_iconik.dispatch.leader_lock import POSTGRES_EXECUTOR, is_taken, only_one
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.errors import Stopped
-from b2_iconik.ledger.completion import Endings
+from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.counters import Tally
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
@@ -52,7 +52,7 @@ def end_at_once(operation_id: str, click: CustomAction, turn: Turn) -> Step:
         operation = ledger.operation(operation_id)
         assert operation
         ledger.expand(operation.number, [ASSET], {})
-        Endings(turn.engine, turn.term).fail(operation.number, "this is only a test", now_ms())
+        Completion(turn.engine, turn.term).fail(operation.number, "this is only a test", now_ms())
 
     return step
 
@@ -86,16 +86,16 @@ def test_a_click_that_has_not_begun_is_recorded_once_and_run(
 def test_the_job_of_an_operation_is_noted(settings: Settings, recorder: Recorder) -> None:
     operation_id, _ = recorder.record(CLICK)
     engine = connect(settings.database_url, 5)
-    endings = Endings(engine, begin_term(engine, now_ms()))
-    ledger = endings.ledger
+    completion = Completion(engine, begin_term(engine, now_ms()))
+    ledger = completion.ledger
     operation = ledger.operation(operation_id)
     assert operation
     assert ledger.job(operation.number) is None
     for noted in ("", "job-1", "job-1"):
         ledger.note_job(operation.number, noted)
         assert ledger.job(operation.number) == noted
-    endings.fail(operation.number, "this is only a test", now_ms())
-    endings.forget([operation_id])
+    completion.fail(operation.number, "this is only a test", now_ms())
+    completion.forget([operation_id])
     assert ledger.job(operation.number) is None
     engine.dispose()
 

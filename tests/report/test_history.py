@@ -13,7 +13,7 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.report.history import Filters, History
-from tests.makers import a_click, a_database, a_ledger, a_term, clicked, endings, expanded, found
+from tests.makers import a_click, a_database, a_ledger, a_term, clicked, completion, expanded, found
 
 NOW = 1_000_000
 UUID = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
@@ -41,15 +41,15 @@ def ended(
     claims = Claims(engine, operation, a_term(engine))
     for held in claims.take(len(outcomes), NOW):
         claims.note(held, "done", outcomes[held.asset_id])
-    endings(engine).end(operation, NOW)
-    endings(engine).sum_up(operation.id)
+    completion(engine).end(operation, NOW)
+    completion(engine).sum_up(operation.id)
     return found(engine, operation.id)
 
 
 def failed(engine: sa.Engine, failure: str = "no token is good any more") -> Operation:
     operation = clicked(engine, a_click())
-    endings(engine).fail(operation.number, failure, NOW)
-    endings(engine).sum_up(operation.id)
+    completion(engine).fail(operation.number, failure, NOW)
+    completion(engine).sum_up(operation.id)
     return operation
 
 
@@ -58,8 +58,8 @@ def stopped(engine: sa.Engine, by: str = "Ada") -> Operation:
     ledger = a_ledger(engine)
     ledger.ask_to_stop(operation.id, by, NOW)
     Claims(engine, operation, a_term(engine)).leave()
-    endings(engine).end(found(engine, operation.id), NOW)
-    endings(engine).sum_up(operation.id)
+    completion(engine).end(found(engine, operation.id), NOW)
+    completion(engine).sum_up(operation.id)
     return operation
 
 
@@ -107,7 +107,7 @@ def test_one_that_ended_just_now_is_found_by_its_true_result(
     operation = expanded(engine, a_click("remove"), ["a1"])
     claims = Claims(engine, operation, a_term(engine))
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": outcome})
-    endings(engine).end(operation, NOW)
+    completion(engine).end(operation, NOW)
     assert listed(history, state=state) == [1]
 
 
@@ -117,7 +117,7 @@ def test_one_that_was_stopped_just_now_is_found_as_stopped(
     operation = expanded(engine, a_click(), ["s1"])
     a_ledger(engine).ask_to_stop(operation.id, "Ada", NOW)
     Claims(engine, operation, a_term(engine)).leave()
-    endings(engine).end(found(engine, operation.id), NOW)
+    completion(engine).end(found(engine, operation.id), NOW)
     assert listed(history, state="stopped") == [1]
     assert listed(history, state="finished") == []
 

@@ -13,7 +13,7 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.report.reported import FIRST, Place, Reported
-from tests.makers import a_click, a_database, a_term, endings, expanded, found, half_done
+from tests.makers import a_click, a_database, a_term, completion, expanded, found, half_done
 
 NOW = 1_000_000
 KEPT = Outcome("kept", Reason("clip.mov differs"))
@@ -40,8 +40,8 @@ def ended(
     claims = Claims(engine, operation, a_term(engine))
     for held in claims.take(len(outcomes), NOW):
         claims.note(held, "done", outcomes[held.asset_id])
-    endings(engine).end(operation, NOW)
-    endings(engine).sum_up(operation.id)
+    completion(engine).end(operation, NOW)
+    completion(engine).sum_up(operation.id)
     return found(engine, operation.id)
 
 
@@ -100,7 +100,7 @@ def test_assets_with_a_problem_come_first_however_long_a_page_is(
     claims = Claims(engine, operation, a_term(engine))
     for held in claims.take(9, NOW):
         claims.note(held, "done", TROUBLED[held.asset_id])
-    endings(engine).fail(operation.number, "no token is good", NOW)
+    completion(engine).fail(operation.number, "no token is good", NOW)
     operation = found(engine, operation.id)
     ids = ["a2", "a4", "a5", "a6", "a1", "a3"]
     pages = in_pages(reported, operation, limit)
@@ -137,11 +137,11 @@ def test_half_done_deletions_are_found_among_what_failed(
     claims.note(third, "done", {"ORIGINAL": REMOVED})
     assert [each.asset_id for each in reported.page(operation, 9, show="failed")] == ["a2"]
     if failure:
-        endings(engine).fail(operation.number, failure, NOW)
+        completion(engine).fail(operation.number, failure, NOW)
     else:
         claims.note(first, "done", {"ORIGINAL": REMOVED})
-        assert endings(engine).end(operation, NOW)
-    endings(engine).sum_up(operation.id)
+        assert completion(engine).end(operation, NOW)
+    completion(engine).sum_up(operation.id)
     ended = found(engine, operation.id)
     assert [each.asset_id for each in reported.page(ended, 9, show="failed")] == ["a1", "a2"]
     assert [each.is_problem for each in reported.page(ended, 9)] == [True, True, False]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.domain.operation import Memo, Operation
+from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import LEFT, NO_REASON, NOT_COME_TO, Cause, Reason
 from b2_iconik.report import view
@@ -181,8 +181,8 @@ def test_when_it_looks_again_is_told(looks_ms: int | None, seconds: int) -> None
     assert told["looks_again_in_seconds"] == seconds
 
 
-def an_asset(state: str = "done", memo: Memo | None = None, **outcomes: Outcome) -> Asset:
-    return Asset("a1", state, 0, memo or Memo(), outcomes)
+def an_asset(state: str = "done", memo: AssetProgress | None = None, **outcomes: Outcome) -> Asset:
+    return Asset("a1", state, 0, memo or AssetProgress(), outcomes)
 
 
 def rows(operation: Operation, asset: Asset) -> list[tuple[str, str, str]]:
@@ -204,14 +204,14 @@ def test_each_format_of_an_asset_has_a_row() -> None:
 def test_what_was_not_come_to_is_undone() -> None:
     operation = running(ended_ms=NOW)
     assert rows(operation, an_asset()) == [("ORIGINAL", "undone", NOT_COME_TO)]
-    left = an_asset("left", Memo(asked={"ORIGINAL": NO_REASON}))
+    left = an_asset("left", AssetProgress(asked={"ORIGINAL": NO_REASON}))
     assert rows(operation, left) == [("ORIGINAL", "undone", LEFT)]
 
 
 @pytest.mark.parametrize("failure", ["no token is good", None])
 def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | None) -> None:
     operation = running(ended_ms=NOW, failure=failure, formats=("ORIGINAL", "PROXY"))
-    memo = Memo(deleting=half_done({"set-1": "ORIGINAL"}))
+    memo = AssetProgress(deleting=half_done({"set-1": "ORIGINAL"}))
     asset = an_asset(memo=memo, PROXY=Outcome("superseded", Reason("a newer click took over")))
     problems = report(operation, [("a1", memo, asset.outcomes)], {})["problems"]
     (half, left) = view.asset_rows(operation, [asset])

@@ -32,7 +32,7 @@ from b2_iconik.web import pages
 from b2_iconik.web.pages import OPERATIONS_A_PAGE
 from plugin import create_app
 from tests.logged import logged_with
-from tests.makers import B2, LL, a_click, endings, found, half_done
+from tests.makers import B2, LL, a_click, completion, found, half_done
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -107,8 +107,8 @@ class Page:
         operation, claims = self.begun(list(outcomes), **fields)
         for held in claims.take(1000, NOW):
             claims.note(held, "done", outcomes[held.asset_id])
-        assert endings(self.engine).end(operation, NOW)
-        endings(self.engine).sum_up(operation.id)
+        assert completion(self.engine).end(operation, NOW)
+        completion(self.engine).sum_up(operation.id)
         return operation.id
 
 
@@ -365,7 +365,7 @@ def test_when_it_looks_again_is_shown(page: Page, monkeypatch: pytest.MonkeyPatc
 
 def test_an_operation_that_failed_says_why_and_offers_to_try_again(page: Page) -> None:
     operation, _ = page.begun()
-    endings(page.engine).fail(operation.number, "no token is good any more", NOW)
+    completion(page.engine).fail(operation.number, "no token is good any more", NOW)
     shown = page.text(f"/operations/{operation.id}")
     assert "It could not be brought to its end: no token is good any more" in shown
     assert "Mend what the reason says, then try again." in shown
@@ -378,12 +378,12 @@ def test_a_half_done_deletion_is_told_on_the_page_and_in_its_csv(page: Page, fai
     (first, second) = claims.take(2, NOW)
     assert claims.may_delete(first, half_done({"set-1": "ORIGINAL"}))
     if failure:
-        endings(page.engine).fail(operation.number, failure, NOW)
+        completion(page.engine).fail(operation.number, failure, NOW)
     else:
         claims.note(first, "done", {})
         claims.note(second, "done", {})
-        assert endings(page.engine).end(operation, NOW)
-    endings(page.engine).sum_up(operation.id)
+        assert completion(page.engine).end(operation, NOW)
+    completion(page.engine).sum_up(operation.id)
     path = f"/operations/{operation.id}"
     unfinished = "its deletion was not finished: file set set-1 may be in iconik's delete queue"
     assert f"a1 ORIGINAL failed {unfinished}" in page.text(path)
@@ -398,12 +398,12 @@ def test_the_page_follows_until_the_report_is_noted(page: Page) -> None:
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": KEPT})
     path = f"/operations/{operation.id}"
     assert 'data-every="2"' in page.get(path).text
-    endings(page.engine).end(operation, NOW)
+    completion(page.engine).end(operation, NOW)
     # As it is for a moment after its end.
     assert 'data-every="2"' in page.get(path).text
     assert page.json(path)["result"] == "finished with warnings"
     assert page.json()["operations"][0]["result"] == "finished with warnings"
-    endings(page.engine).sum_up(operation.id)
+    completion(page.engine).sum_up(operation.id)
     assert 'data-every="0"' in page.get(path).text
 
 
@@ -470,8 +470,8 @@ def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) 
 def test_collections_that_could_not_be_opened_can_be_tried_again(page: Page) -> None:
     operation = found(page.engine, page.click())
     page.ledger.expand(operation.number, [], {"collection c1": "no", "collection c2": "no"})
-    endings(page.engine).end(found(page.engine, operation.id), NOW)
-    endings(page.engine).sum_up(operation.id)
+    completion(page.engine).end(found(page.engine, operation.id), NOW)
+    completion(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
     assert "Try again what is left" in shown
     assert "2 not opened" in shown
@@ -547,8 +547,8 @@ def test_that_it_will_stop_is_said_no_more_once_it_has(page: Page) -> None:
     operation, claims = page.begun()
     path = page.press("stop", operation.id).location
     claims.leave()
-    endings(page.engine).end(found(page.engine, operation.id), NOW)
-    endings(page.engine).sum_up(operation.id)
+    completion(page.engine).end(found(page.engine, operation.id), NOW)
+    completion(page.engine).sum_up(operation.id)
     assert "It will stop at its next safe point." not in page.text(path)
 
 
@@ -561,8 +561,8 @@ def test_a_stopped_operation_says_who_stopped_it(page: Page) -> None:
     operation, claims = page.begun()
     page.press("stop", operation.id)
     claims.leave()
-    endings(page.engine).end(found(page.engine, operation.id), NOW)
-    endings(page.engine).sum_up(operation.id)
+    completion(page.engine).end(found(page.engine, operation.id), NOW)
+    completion(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
     assert "Stopped by ada on the operations page." in shown
     assert "2 undone" in shown
@@ -572,8 +572,8 @@ def test_a_stop_that_came_too_late_is_told(page: Page) -> None:
     operation, claims = page.begun(["a1"])
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": REMOVED})
     page.press("stop", operation.id)
-    endings(page.engine).end(found(page.engine, operation.id), NOW)
-    endings(page.engine).sum_up(operation.id)
+    completion(page.engine).end(found(page.engine, operation.id), NOW)
+    completion(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
     assert "but everything had been done" in shown
 
@@ -609,7 +609,7 @@ def test_how_long_it_runs_is_told(page: Page, monkeypatch: pytest.MonkeyPatch) -
     operation, _ = page.begun()
     monkeypatch.setattr(contents, "now_ms", lambda: operation.recorded_ms + 6_000)
     assert "0 of 2 assets · running for 6 s" in page.text(f"/operations/{operation.id}")
-    endings(page.engine).fail(
+    completion(page.engine).fail(
         operation.number, "no token is good any more", operation.recorded_ms + 9_000
     )
     assert "Ended 20" in page.text(f"/operations/{operation.id}")
