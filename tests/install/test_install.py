@@ -327,7 +327,7 @@ def test_a_backup_that_is_restored_has_what_was_under_way_and_it_goes_on(
         for step in (
             "systemctl stop b2-iconik-plugin",
             f"rm -f {STATE}",
-            "install -m 600",
+            "install -m 600 -o b2-iconik-plugin -g b2-iconik-plugin /var/backups/",
             "systemctl start b2-iconik-plugin",
         )
     ]
