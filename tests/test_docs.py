@@ -16,7 +16,7 @@ from b2_iconik import settings
 from dev.harness import ROOT
 
 PRODUCT = ("*.py", "iconik_http/*.py", "b2_iconik/**/*.py")
-PAGES = sorted([ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^([ ]*)```sh\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 
 
@@ -59,8 +59,6 @@ COMMANDS: dict[str, Run | Needs] = {
     "script/demo": CI,
     "script/test": CI,
     "script/test --all": CI,
-    "script/soak --minutes 2": CI,
-    "script/benchmark --quick": CI,
     "cp .env.example .env": FILLED_IN,
     "chmod 600 .env": FILLED_IN,
     "script/server -b localhost:8000": SERVER,
@@ -68,19 +66,17 @@ COMMANDS: dict[str, Run | Needs] = {
     ".venv/bin/python check_setup.py": Run("tests/system/test_check_setup.py::"),
     "script/operations list": WALK,
     "script/operations show": Run("tests/install/test_install.py::"),
+    # CONTRIBUTING.md
+    "git clone": Needs("this repository's address"),
+    "cd b2-iconik-plugin": Needs("a clone"),
+    "script/soak --minutes 2": CI,
+    "script/benchmark --quick": CI,
+    # docs/safety.md
+    "b2 key create": Needs("an account at Backblaze"),
+    # docs/first-click.md, docs/troubleshooting.md
     "sudo git clone": NETWORK,
     "cd /opt/b2-iconik-plugin": INSTALL,
     "sudo script/install --nginx plugin.example.com": NETWORK,
-    "sudo useradd": BY_HAND,
-    "sudo PYTHON=/usr/bin/python3 script/environment": BY_HAND,
-    "sudo install -m 600 -o b2-iconik-plugin -g b2-iconik-plugin .env.example .env": BY_HAND,
-    "echo DATABASE_URL=sqlite:////var/lib/b2-iconik-plugin/": BY_HAND,
-    "sudo cp b2-iconik-plugin.service": BY_HAND,
-    "sudo systemctl daemon-reload": BY_HAND,
-    "sudo systemctl enable --now b2-iconik-plugin": BY_HAND,
-    "systemctl status b2-iconik-plugin": BY_HAND,
-    "b2 key create": Needs("an account at Backblaze"),
-    # docs/first-click.md, docs/troubleshooting.md
     "sudo apt-get": NETWORK,
     "sudo certbot": NETWORK,
     "sudo nano .env": Needs("a person who types"),
@@ -106,6 +102,14 @@ COMMANDS: dict[str, Run | Needs] = {
     "find /var/tmp/b2": WALK,
     "sudo journalctl -u b2-iconik-plugin": NETWORK,
     # docs/deployment.md
+    "sudo useradd": BY_HAND,
+    "sudo PYTHON=/usr/bin/python3 script/environment": BY_HAND,
+    "sudo install -m 600 -o b2-iconik-plugin -g b2-iconik-plugin .env.example .env": BY_HAND,
+    "echo DATABASE_URL=sqlite:////var/lib/b2-iconik-plugin/": BY_HAND,
+    "sudo cp b2-iconik-plugin.service": BY_HAND,
+    "sudo systemctl daemon-reload": BY_HAND,
+    "sudo systemctl enable --now b2-iconik-plugin": BY_HAND,
+    "systemctl status b2-iconik-plugin": BY_HAND,
     "sudo git pull": NETWORK,
     "sudo script/install --yes": INSTALL,
     "sudo curl --silent --unix-socket": Run(
@@ -197,6 +201,24 @@ def test_every_script_in_a_command_is_there_and_takes_its_options(command: str) 
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     named = re.findall(r"`((?:docs|deploy|script|tests|simulator)/[\w./-]+)`", page.read_text())
     assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called in links, as GitHub makes it."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    lost = []
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            lost.append(link)
+    assert lost == []
 
 
 def test_the_example_of_settings_can_be_filled_in(

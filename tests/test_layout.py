@@ -89,5 +89,6 @@ def test_the_root_holds_the_entry_points_and_the_client() -> None:
         "delete_custom_actions.py",
         "list_custom_actions.py",
         "check_setup.py",
+        "show_operations.py",
         "iconik.py",
     }

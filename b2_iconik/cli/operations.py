@@ -204,7 +204,3 @@ def _positive(text: str) -> int:
     if not 0 < number <= 1000:
         raise argparse.ArgumentTypeError("it must be from 1 to 1000")
     return number
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -22,6 +22,7 @@ def test_the_newest_changes_are_those_of_this_version() -> None:
         "delete_custom_actions.py",
         "list_custom_actions.py",
         "check_setup.py",
+        "show_operations.py",
         "dev/demo.py",
         "dev/soak.py",
     ],

@@ -1,4 +1,4 @@
-"""The README's steps by hand to a service of systemd's, on a machine with a real systemd."""
+"""The steps by hand in docs/deployment.md, on a machine with a real systemd."""
 
 import os
 import re
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine on which all the steps were taken, and .env filled in between."""
     machine = Machine(tmp_path_factory.mktemp("by-hand"))
-    page = (ROOT / "README.md").read_text()
+    page = (ROOT / "docs" / "deployment.md").read_text()
     section = page.split("\nBy hand: ")[1].split("\n## ")[0]
     prepare, start = (block[2] for block in BLOCK.finditer(section))
     prepared = machine.run(f"set -e; {SUDO}{prepare}")

@@ -199,7 +199,7 @@ class TestImage:
         self, container: Container, simulator: Simulator
     ) -> None:
         operation_id = container.add(asset(simulator, "Harbour"))
-        shown = container.run("python", "-m", "b2_iconik.cli.operations", "list")
+        shown = container.run("python", "show_operations.py", "list")
         assert operation_id in shown.stdout, shown.stderr
 
     def test_it_stops_in_time_and_finishes_after_a_restart(

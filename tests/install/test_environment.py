@@ -37,8 +37,7 @@ class Checkout:
         (root / "script").mkdir()
         for name in ("environment", "operations"):
             shutil.copy(ROOT / "script" / name, root / "script")
-        (root / "b2_iconik" / "cli").mkdir(parents=True)
-        (root / "b2_iconik" / "cli" / "operations.py").write_text(
+        (root / "show_operations.py").write_text(
             "import os, sys; print(sys.prefix, os.getcwd(), sys.argv[1:])\n"
         )
         self.require(EMPTY)

@@ -293,9 +293,10 @@ def test_when_all_of_it_is_killed_it_comes_back_and_goes_on(installed: Installed
     assert installed.report(operation_id)["counts"]["copied"] == 1
 
 
-def test_prometheus_has_an_address_of_its_own_with_the_readmes_lines(installed: Installed) -> None:
+def test_prometheus_has_an_address_of_its_own_with_the_pages_lines(installed: Installed) -> None:
     machine = installed.machine
-    (lines,) = re.findall(r"```ini\n(.+?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    (lines,) = re.findall(r"```ini\n(.+?)```", page, re.DOTALL)
     edited = machine.path(f"{UNIT}.d/override.conf")
     edited.parent.mkdir()
     edited.write_text(lines)
@@ -326,7 +327,7 @@ def test_a_backup_that_is_restored_has_what_was_under_way_and_it_goes_on(
         for step in (
             "systemctl stop b2-iconik-plugin",
             f"rm -f {STATE}",
-            "install -m 600",
+            "install -m 600 -o b2-iconik-plugin -g b2-iconik-plugin /var/backups/",
             "systemctl start b2-iconik-plugin",
         )
     ]

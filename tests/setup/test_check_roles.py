@@ -176,11 +176,11 @@ def test_a_token_that_ends_meanwhile_ends_it(
         roles(iconik, transport)
 
 
-def test_every_role_that_the_readme_lists_is_asked_for() -> None:
+def test_every_role_that_the_documents_list_is_asked_for() -> None:
     (listed,) = re.findall(
-        r"\nThe token that acts for the plugin needs these roles in iconik: (.+?)\n\n",
-        (ROOT / "README.md").read_text(),
-        re.DOTALL,
+        r"^\| role \| .+?\n\n",
+        (ROOT / "docs" / "safety.md").read_text() + "\n",
+        re.DOTALL | re.MULTILINE,
     )
     asked_for = [probe.role for probe in PROBES]
     assert sorted(asked_for) == sorted(re.findall(r"\bcan_\w+", listed))
