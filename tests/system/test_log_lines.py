@@ -81,6 +81,10 @@ def test_every_line_from_the_first_on_is_json_and_shows_no_secret(
     service.process.stop()
     seen = lines(service)
     assert "Starting gunicorn" in seen[0]["message"]
-    assert {line["logger"] for line in seen} >= {"gunicorn.error", "plugin", "b2_iconik.operation.run"}
+    assert {line["logger"] for line in seen} >= {
+        "gunicorn.error",
+        "plugin",
+        "b2_iconik.operation.run",
+    }
     for secret in (simulator.token, service.environment["BZ_SHARED_SECRET"]):
         assert secret not in service.log()
