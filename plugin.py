@@ -190,7 +190,7 @@ def start() -> Flask:
     app = create_app(settings, recorder)
     operations = Operations(settings)
     show = Shown(settings, operations.pacer, operations.session)
-    leader = Leader(settings, operations, show, operations.tidy)
+    leader = Leader(settings, operations.begin, show, operations.tidy)
     app.extensions["leader"] = leader
     leader.start()
     return app

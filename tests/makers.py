@@ -21,7 +21,7 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.database import connect, writing
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.tables import assets, executors
+from b2_iconik.ledger.tables import assets, terms
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation import deletion
 from b2_iconik.operation.deletion import DeletionCapabilities
@@ -138,7 +138,7 @@ def a_database(directory: Path) -> Iterator[sa.Engine]:
 def a_term(engine: sa.Engine) -> int:
     """The term of whoever runs operations now, begun if nobody does."""
     with engine.connect() as connection:
-        term = connection.execute(sa.select(sa.func.max(executors.c.term))).scalar()
+        term = connection.execute(sa.select(sa.func.max(terms.c.term))).scalar()
     return term or begin_term(engine, 0)
 
 

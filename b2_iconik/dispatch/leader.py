@@ -27,7 +27,7 @@ from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.database import FileReplaced, connect
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.term import Turn, begin_term, keep_time, time_kept
+from b2_iconik.ledger.term import Leadership, begin_term, keep_time, time_kept
 from b2_iconik.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -41,12 +41,12 @@ LOCK_INTERVAL = 1.0
 WORK_INTERVAL = 0.25
 RESTART_INTERVAL = 1.0
 COMPLAIN_INTERVAL = 60.0
-PURGE_INTERVAL = 3600.0
+FORGET_INTERVAL = 3600.0
 TIDY_INTERVAL = 600.0
 WATCH_INTERVAL = 3.0
 DATABASE_WAIT = 5.0
 KEEP = timedelta(days=30)
-PURGED_AT_ONCE = 500
+FORGOTTEN_AT_ONCE = 500
 # Seconds that the wall clock is to go on evenly before anything is forgotten by it, and by how many
 # it may differ from that.
 STEADY_FOR = 300.0
@@ -54,9 +54,9 @@ LEAP = 60.0
 LEFT_BEHIND = "what ended operations left could not be restored"
 
 # Makes the steps of an operation; the last one has ended it.
-Begin = Callable[[str, CustomAction, Turn], Step]
+Begin = Callable[[str, CustomAction, Leadership], Step]
 # Makes the steps that show an operation in iconik, the last one how it ended; None for none.
-Show = Callable[[str, CustomAction, Turn], Step | None]
+Show = Callable[[str, CustomAction, Leadership], Step | None]
 
 
 class Leader:
@@ -73,14 +73,14 @@ class Leader:
         settings: Settings,
         begin: Begin,
         show: Show = lambda *_: None,
-        tidy: Callable[[Turn], None] = lambda turn: None,
+        tidy: Callable[[Leadership], None] = lambda turn: None,
     ) -> None:
         self._begin = begin
         self._show = show
         self._tidy = tidy
         self._settings = settings
         self._cipher = Cipher(settings.secrets)
-        self._purged = float("-inf")
+        self._forgot = float("-inf")
         # By how much the wall clock is ahead of the monotonic one, and since when it is that.
         self._ahead = float("inf")
         self._steady_since = 0.0
@@ -125,7 +125,7 @@ class Leader:
             Ledger(database).create()
             term, clock = begin_term(database, now_ms()), Clock(time_kept(database))
             passes, jobs = Schedule(PASSES_AT_ONCE, "pass"), Schedule(JOBS_AT_ONCE, "job")
-            turn = Turn(database, term, stopping, clock, passes.is_behind)
+            turn = Leadership(database, term, stopping, clock, passes.is_behind)
             log.info("this process runs the operations now")
             self._tidy_aside(turn)
             try:
@@ -140,12 +140,12 @@ class Leader:
         finally:
             database.dispose()
 
-    def _run(self, term: "OpenOperations", still_only_one: Callable[[], bool]) -> None:
+    def _run(self, operations: "OpenOperations", still_only_one: Callable[[], bool]) -> None:
         watched = time.monotonic()
         while True:
-            term.take_up()
-            if self._is_time_to_purge():
-                term.purge()
+            operations.take_up()
+            if self._is_time_to_forget():
+                operations.forget_old()
             if self._stopping.wait(WORK_INTERVAL):
                 return
             if not still_only_one():
@@ -153,9 +153,9 @@ class Leader:
                 raise Stopped
             if time.monotonic() - watched > WATCH_INTERVAL:
                 watched = time.monotonic()
-                term.keep_time()
+                operations.keep_time()
 
-    def _tidy_aside(self, turn: Turn) -> None:
+    def _tidy_aside(self, turn: Leadership) -> None:
         """Tidy now and then, in a thread of its own: iconik may take its time."""
 
         def tidy() -> None:
@@ -173,11 +173,11 @@ class Leader:
 
         threading.Thread(target=tidy, name="tidy", daemon=True).start()
 
-    def _is_time_to_purge(self) -> bool:
+    def _is_time_to_forget(self) -> bool:
         """Whether it is, once each time."""
-        if not self._has_steady_clock() or time.monotonic() - self._purged < PURGE_INTERVAL:
+        if not self._has_steady_clock() or time.monotonic() - self._forgot < FORGET_INTERVAL:
             return False
-        self._purged = time.monotonic()
+        self._forgot = time.monotonic()
         return True
 
     def _has_steady_clock(self) -> bool:
@@ -197,7 +197,7 @@ class OpenOperations:
     def __init__(
         self,
         cipher: Cipher,
-        turn: Turn,
+        turn: Leadership,
         begin: Begin,
         show: Show,
         passes: Schedule,
@@ -241,11 +241,11 @@ class OpenOperations:
         if self._active:
             keep_time(self._turn.engine, self._turn.term, self._turn.clock.now_ms())
 
-    def purge(self) -> None:
+    def forget_old(self) -> None:
         """Forget operations that ended long ago."""
         ids = self.completion.ended_before(now_ms() - KEEP // timedelta(milliseconds=1))
-        for start in range(0, len(ids), PURGED_AT_ONCE):
-            self.completion.forget(ids[start : start + PURGED_AT_ONCE])
+        for start in range(0, len(ids), FORGOTTEN_AT_ONCE):
+            self.completion.forget(ids[start : start + FORGOTTEN_AT_ONCE])
         if ids:
             log.info("purged %s operations that ended over %s days ago", len(ids), KEEP.days)
 

@@ -182,7 +182,7 @@ class Recorder:
             log.error("the metrics lack the operations: %s", brief(error))
             return None
 
-    def has_executor(self) -> bool:
+    def has_leader(self) -> bool:
         """Whether some process runs the operations, as far as that can be seen."""
         try:
             return is_taken(self._settings.database_url)

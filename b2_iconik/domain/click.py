@@ -40,7 +40,7 @@ class CustomAction:
     Attributes:
         action: what is to be done.
         b2_storage_id, ll_storage_id: the Backblaze B2 and the LucidLink storage.
-        formats: names of the formats it is about; empty for those of the service's settings.
+        formats: names of the formats it is about; those of the settings if the URL names none.
         context: where in iconik the click was made, one of ``CONTEXTS``.
         asset_ids, collection_ids, saved_search_ids, playlist_ids: the selection; at least one has
             an id.

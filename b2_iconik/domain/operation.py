@@ -172,7 +172,7 @@ class AssetProgress:
     failures: int = 0
 
     @property
-    def unfinished(self) -> dict[str, Deletion]:
+    def unaccepted(self) -> dict[str, Deletion]:
         """The deletions whose end iconik has not accepted yet, by file set id."""
         return {each: begun for each, begun in self.deleting.items() if not begun.accepted_ms}
 
@@ -228,7 +228,7 @@ class ClaimedAsset:
 
 
 def read_operation(row: sa.Row[Any]) -> Operation:
-    """A row of ``run`` as a value."""
+    """A row of ``operations`` as a value."""
     return Operation(
         number=row.number,
         id=row.id,

@@ -120,7 +120,7 @@ def left_over(
         unless its outcome tells it, and 'undone' for other formats without an outcome.
     """
     names = set()
-    for file_set_id, begun in memo.unfinished.items():
+    for file_set_id, begun in memo.unaccepted.items():
         names.add(begun.name)
         told = outcomes[begun.name].reason if begun.name in outcomes else NO_REASON
         # There it may be told why, and what to do.

@@ -187,7 +187,7 @@ class Claims:
         whose = (operation.user_id, operation.retry)
         return ClaimedAsset(row.asset_id, formats, memo, *whose, row.outcomes, row.seen)
 
-    def may_delete(self, held: ClaimedAsset, deletions: Mapping[str, Deletion]) -> bool:
+    def begin_deletions(self, held: ClaimedAsset, deletions: Mapping[str, Deletion]) -> bool:
         """Note that deletions begin, unless a newer click or a stop has come in between.
 
         Args:

@@ -48,7 +48,7 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
         theirs = AssetProgress.from_json(row.memo)
         mine = {
             each: begun
-            for each, begun in theirs.unfinished.items()
+            for each, begun in theirs.unaccepted.items()
             if begun.name in operation.formats
         }
         if not mine:

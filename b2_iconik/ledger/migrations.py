@@ -5,12 +5,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2_iconik.errors import SettingsError
-from b2_iconik.ledger.tables import assets, executors, metadata, operations, schema, vanished
+from b2_iconik.ledger.tables import assets, metadata, operations, schema, terms, vanished
 
 # The columns that each version from the second on has added. They have defaults or may be empty, so
 # that a row from before is a good one; what else a version changes would need more than this.
 ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
-    (executors.c.clock_ms,),
+    (terms.c.clock_ms,),
     (
         operations.c.stop_by,
         operations.c.stop_ms,
@@ -114,9 +114,9 @@ def _leave_dbos(connection: sa.Connection) -> None:
         .values(closed_ms=operations.c.ended_ms)
     )
     adopt(connection)
-    clock = connection.execute(sa.select(sa.func.max(executors.c.clock_ms))).scalar()
+    clock = connection.execute(sa.select(sa.func.max(terms.c.clock_ms))).scalar()
     if clock is not None:
-        connection.execute(sa.insert(executors).values(began_ms=clock, clock_ms=clock))
+        connection.execute(sa.insert(terms).values(began_ms=clock, clock_ms=clock))
 
 
 def _table_of_dbos(connection: sa.Connection, name: str) -> sa.TableClause | None:

@@ -129,7 +129,7 @@ vanished = sa.Table(
 )
 
 
-executors = sa.Table(
+terms = sa.Table(
     "plugin_executors",
     metadata,
     sa.Column("term", _number, primary_key=True, autoincrement=True),

@@ -10,18 +10,16 @@ import sqlalchemy as sa
 from b2_iconik.clock import Clock
 from b2_iconik.errors import Stopped
 from b2_iconik.ledger.database import writing
-from b2_iconik.ledger.tables import executors
+from b2_iconik.ledger.tables import terms
 
 
 def begin_term(engine: sa.Engine, began_ms: int) -> int:
     """Begin to run operations; ends the term of whoever ran them before. Returns its number."""
     with writing(engine) as connection:
-        kept = connection.execute(sa.select(sa.func.max(executors.c.clock_ms))).scalar()
-        connection.execute(
-            sa.insert(executors).values(began_ms=began_ms, clock_ms=kept or began_ms)
-        )
+        kept = connection.execute(sa.select(sa.func.max(terms.c.clock_ms))).scalar()
+        connection.execute(sa.insert(terms).values(began_ms=began_ms, clock_ms=kept or began_ms))
         term = _newest_term(connection)
-        connection.execute(sa.delete(executors).where(executors.c.term < term))
+        connection.execute(sa.delete(terms).where(terms.c.term < term))
         return term
 
 
@@ -45,24 +43,24 @@ def writing_in_term(
 
 
 def _newest_term(connection: sa.Connection) -> int:
-    return connection.execute(sa.select(sa.func.max(executors.c.term))).scalar() or 0
+    return connection.execute(sa.select(sa.func.max(terms.c.term))).scalar() or 0
 
 
 def time_kept(engine: sa.Engine) -> int:
     """How far the clock of operations had come when it was last noted, in milliseconds."""
     with engine.connect() as connection:
-        kept = connection.execute(sa.select(sa.func.max(executors.c.clock_ms)))
+        kept = connection.execute(sa.select(sa.func.max(terms.c.clock_ms)))
         return int(kept.scalar_one())
 
 
 def keep_time(engine: sa.Engine, term: int, clock_ms: int) -> None:
     """Note how far the clock of operations has come; raises ``Stopped`` as ``writing_in_term``."""
     with writing_in_term(engine, term) as connection:
-        connection.execute(sa.update(executors).values(clock_ms=clock_ms))
+        connection.execute(sa.update(terms).values(clock_ms=clock_ms))
 
 
 @dataclass(frozen=True)
-class Turn:
+class Leadership:
     """What whoever runs operations works with.
 
     Attributes:

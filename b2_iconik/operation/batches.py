@@ -295,7 +295,7 @@ class AssetInspector:
     def _give_up(self, held: ClaimedAsset, reason: Reason) -> dict[str, Outcome]:
         """Restore what is marked deleted of an asset that is given up; returns its outcomes."""
         restored, _ = give_back(self._iconik, held, reason)
-        return {**given_up(held.formats, held.memo.unfinished, reason), **restored}
+        return {**given_up(held.formats, held.memo.unaccepted, reason), **restored}
 
     def _put_off(self, unanswered: list[tuple[ClaimedAsset, IconikUnavailable]]) -> None:
         """Look later at assets that iconik did not answer about, unless it is away altogether.
@@ -378,7 +378,7 @@ class AssetInspector:
         iconik = self._iconik_for(held)
         restored, _ = give_back(iconik, held, EARLIER)
         # A copy beside a file set that iconik is going to purge would be purged with it.
-        stuck = {begun.name for begun in held.memo.unfinished.values()}
+        stuck = {begun.name for begun in held.memo.unaccepted.values()}
         wanted = replace(held, formats=tuple(each for each in held.formats if each not in stuck))
         look = inspect_to_add(iconik, wanted, self._context.click.ll_storage_id, patience)
         held.seen = wanted.seen

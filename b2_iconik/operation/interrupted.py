@@ -13,7 +13,7 @@ from b2_iconik.domain.outcomes import Outcome, proof_of
 from b2_iconik.domain.reasons import Reason, joined
 from b2_iconik.ledger.leftovers import Left, Leftovers
 from b2_iconik.operation import audit, deletion
-from b2_iconik.operation.proving import Removal, judge_again, note, prove, standing_in
+from b2_iconik.operation.proving import Removal, deletion_of, judge_again, prove, standing_in
 from b2_iconik.operation.snapshot import Inspection, Snapshot, vanished
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
@@ -38,7 +38,7 @@ def resume(removal: Removal, held: ClaimedAsset, now_ms: int) -> Inspection:
     statuses = _statuses(removal.iconik, held.asset_id)
     for file_set_id, begun in held.memo.accepted.items():
         look.failures |= verified(held, file_set_id, begun, statuses.get(file_set_id), now_ms)
-    for file_set_id, begun in held.memo.unfinished.items():
+    for file_set_id, begun in held.memo.unaccepted.items():
         status = statuses.get(file_set_id)
         if status not in (None, DELETED):
             del held.memo.deleting[file_set_id]
@@ -85,7 +85,7 @@ def _finish(
     if done.refusals:
         look.failures |= restore(removal.iconik, held, done.refusals)
         return True
-    held.memo.deleting[file_set_id] = note(begun.name, verdict, proven)
+    held.memo.deleting[file_set_id] = deletion_of(begun.name, verdict, proven)
     begun = held.memo.deleting[file_set_id]
     look.outcomes[begun.name] = Outcome("removed", reasons.NO_REASON, proof_of([begun.strength]))
     accept(held, file_set_id, now_ms, is_doubted=bool(done.unknown))
@@ -191,7 +191,7 @@ def give_back(
         By format name, what is to be told of it; and whether iconik could be reached.
     """
     look, is_reached = Inspection(), True
-    for file_set_id in held.memo.unfinished:
+    for file_set_id in held.memo.unaccepted:
         try:
             look.failures |= restore(iconik, held, {file_set_id: reason})
         except (IconikUnavailable, TokenRejected):
@@ -208,7 +208,7 @@ def give_back_left(
     for each in left:
         held = each.held
         told = unverified(held)
-        held.memo.deleting = held.memo.unfinished
+        held.memo.deleting = held.memo.unaccepted
         restored, is_reached = give_back(iconik, held, reason)
         leftovers.note(each, {**told, **restored})
         if not is_reached:

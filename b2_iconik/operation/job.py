@@ -14,7 +14,7 @@ from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.term import Turn
+from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import job_texts
 from b2_iconik.settings import Settings
 from iconik import Iconik, Pacer, Tokens, Transport
@@ -200,7 +200,7 @@ class Shown:
         # By user, when a token of theirs was found to lack the role.
         self._refused: dict[str | None, float] = {}
 
-    def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> Step | None:
+    def __call__(self, operation_id: str, click: CustomAction, turn: Leadership) -> Step | None:
         """The steps that show an operation; None where its user may not have that."""
         refused = self._refused.get(click.user_id)
         if refused is not None and time.monotonic() - refused < REFUSED:

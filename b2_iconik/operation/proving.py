@@ -31,7 +31,7 @@ class Removal:
 
     Attributes:
         claims: asked whether a newer click has come in between.
-        ways: by which ways this iconik deletes.
+        capabilities: by which ways this iconik deletes.
         ll_storage_id, b2_storage_id: the two storages.
         preflight: tells how the storages stand; raises ``OperationFailed`` if they can't be used.
         confirm: asks the bucket, given the asset's id and the proof; asked before a deletion
@@ -59,14 +59,14 @@ class Proven:
     """An asset as it was read, and what was judged of it.
 
     Attributes:
-        sight: what was read last.
+        snapshot: what was read last.
         verdicts: as the judge gave them, but for what the bucket objects to.
-        ways: by file set id, how the bucket confirmed it.
+        confirmed_by: by file set id, the way in which B2 confirmed it.
     """
 
     snapshot: Snapshot
     verdicts: Mapping[str, list[Verdict]]
-    capabilities: Mapping[str, str] = field(default_factory=dict)
+    confirmed_by: Mapping[str, str] = field(default_factory=dict)
 
 
 def prove(
@@ -92,20 +92,20 @@ def prove(
         seen = see(removal.iconik, asset_id, deleted=deleted, is_thorough=True)
         if seen is None:
             return None
-        snapshot, capabilities, asked = view(seen), dict[str, str](), expiry.now()
+        snapshot, confirmed_by, asked = view(seen), dict[str, str](), expiry.now()
         verdicts = {
             key: [
-                _confirmed(removal, asset_id, each, capabilities)
+                _confirmed(removal, asset_id, each, confirmed_by)
                 for each in _consistent(several, snapshot)
             ]
             for key, several in judge_all(snapshot).items()
         }
-        if not capabilities or expiry.now() - asked < QUICK or readings == MOST_READINGS:
+        if not confirmed_by or expiry.now() - asked < QUICK or readings == MOST_READINGS:
             # Last of all, as one that stays keeps those that share a file with it.
             guarded = guard_shared_paths(
                 verdicts, snapshot.files, removal.ll_storage_id, snapshot.formats
             )
-            return Proven(snapshot, guarded, capabilities)
+            return Proven(snapshot, guarded, confirmed_by)
 
 
 def _consistent(verdicts: Iterable[Verdict], snapshot: Snapshot) -> list[Verdict]:
@@ -119,7 +119,7 @@ def _consistent(verdicts: Iterable[Verdict], snapshot: Snapshot) -> list[Verdict
 
 
 def _confirmed(
-    removal: Removal, asset_id: str, verdict: Verdict, capabilities: dict[str, str]
+    removal: Removal, asset_id: str, verdict: Verdict, confirmed_by: dict[str, str]
 ) -> Verdict:
     if isinstance(verdict, Unproven):
         return verdict
@@ -129,7 +129,7 @@ def _confirmed(
     proven = replace(verdict, by_checksum=verdict.by_checksum or said.by_checksum)
     if removal.require_checksum and not proven.by_checksum:
         return proven_by_size_alone(proven)
-    capabilities[verdict.file_set_id] = said.way
+    confirmed_by[verdict.file_set_id] = said.way
     return proven
 
 
@@ -181,6 +181,6 @@ def _facts(pairs: Iterable[Pair]) -> set[tuple[str, str, str, str, int | None, s
     }
 
 
-def note(name: str, proof: Safe, proven: Proven) -> Deletion:
-    """The note of a deletion that is about to begin."""
-    return Deletion(name, proof, proven.capabilities.get(proof.file_set_id, ""))
+def deletion_of(name: str, proof: Safe, proven: Proven) -> Deletion:
+    """A deletion that is about to begin, with its proof."""
+    return Deletion(name, proof, proven.confirmed_by.get(proof.file_set_id, ""))

@@ -10,7 +10,7 @@ from b2_iconik.domain.shared_paths import unlisted
 from b2_iconik.operation import deletion
 from b2_iconik.operation.deletion import Done
 from b2_iconik.operation.interrupted import accept, restore, resume, tell_failures
-from b2_iconik.operation.proving import Proven, Removal, note, prove
+from b2_iconik.operation.proving import Proven, Removal, deletion_of, prove
 from b2_iconik.operation.snapshot import Inspection, Patience, Snapshot, vanished
 from iconik import Iconik
 from iconik_http.records import DELETED
@@ -92,7 +92,7 @@ def _weigh(
     safe = [each for each in proven.verdicts[name] if isinstance(each, Safe)]
     said = held.memo.asked.get(name)
     if not objections:
-        proof = proof_of(note(name, each, proven).strength for each in safe)
+        proof = proof_of(deletion_of(name, each, proven).strength for each in safe)
         reason = (
             reasons.ALREADY_MISSING if all(each.was_missing for each in safe) else reasons.NO_REASON
         )
@@ -150,14 +150,14 @@ def _delete(
 ) -> None:
     """Delete what was proven safe, but for files that can be purged with those of other assets."""
     deletions = {
-        each.file_set_id: note(name, each, proven)
+        each.file_set_id: deletion_of(name, each, proven)
         for name, several in proven.verdicts.items()
         for each in several
         if isinstance(each, Safe)
     }
     if not deletions:
         return
-    if not removal.claims.may_delete(held, deletions):
+    if not removal.claims.begin_deletions(held, deletions):
         look.is_overtaken = True
         for each in deletions.values():
             look.outcomes.pop(each.name, None)

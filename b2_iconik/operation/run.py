@@ -24,7 +24,7 @@ from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.stop_request import StopRequest
-from b2_iconik.ledger.term import Turn
+from b2_iconik.ledger.term import Leadership
 from b2_iconik.meters import MeasuredSession
 from b2_iconik.operation import copying
 from b2_iconik.operation.add import hint
@@ -62,7 +62,7 @@ class Operations:
         self._capabilities = DeletionCapabilities()
         self._bucket = Bucket(settings)
 
-    def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> Step:
+    def begin(self, operation_id: str, click: CustomAction, turn: Leadership) -> Step:
         """The steps of an operation; see ``leader.Begin``."""
         tokens = Tokens(click.auth_token, self._settings.iconik_token or "")
         capabilities = DeletionCapabilities(self._capabilities)
@@ -91,7 +91,7 @@ class Operations:
 
         return step
 
-    def _transport(self, tokens: Tokens, turn: Turn) -> Transport:
+    def _transport(self, tokens: Tokens, turn: Leadership) -> Transport:
         settings = self._settings
         return Transport(
             settings.iconik_url,
@@ -102,7 +102,7 @@ class Operations:
             session=self.session,
         )
 
-    def tidy(self, turn: Turn) -> None:
+    def tidy(self, turn: Leadership) -> None:
         """Restore what operations that have ended left marked deleted.
 
         Raises:
@@ -133,7 +133,7 @@ class Run:
         self,
         operation_id: str,
         click: CustomAction,
-        turn: Turn,
+        turn: Leadership,
         iconik: Iconik,
         settings: Settings,
         capabilities: DeletionCapabilities,

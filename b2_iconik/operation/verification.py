@@ -150,7 +150,7 @@ class Verification:
 
     def _done(self, held: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]]) -> None:
         for each, _ in held:
-            each.memo.deleting = each.memo.unfinished
+            each.memo.deleting = each.memo.unaccepted
         if held:
             self._claims.note_all(held, "done")
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import Operation, read_operation
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.precedence import Precedence
-from b2_iconik.ledger.tables import assets, copies, executors, operations, titles, vanished
+from b2_iconik.ledger.tables import assets, copies, operations, terms, titles, vanished
 
 STATES = ("running", "finished", "finished with warnings", "failed", "stopped")
 
@@ -160,7 +160,7 @@ class History:
     def clock(self) -> int:
         """What time it was for operations when it was last noted."""
         with self._engine.connect() as connection:
-            return connection.execute(sa.select(sa.func.max(executors.c.clock_ms))).scalar() or 0
+            return connection.execute(sa.select(sa.func.max(terms.c.clock_ms))).scalar() or 0
 
 
 def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:

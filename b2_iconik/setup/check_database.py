@@ -14,7 +14,7 @@ from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.migrations import VERSION
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.tables import executors, schema
+from b2_iconik.ledger.tables import schema, terms
 from b2_iconik.settings import Settings
 from b2_iconik.setup.findings import Finding, ok, wrong
 
@@ -98,7 +98,7 @@ def _executor(engine: sa.Engine, settings: Settings) -> Finding:
     if not has_lock or not is_taken(settings.database_url):
         return wrong(EXECUTOR, "no process runs them: start the service, or see its log")
     with engine.connect() as connection:
-        began_ms = connection.execute(sa.select(sa.func.max(executors.c.began_ms))).scalar()
+        began_ms = connection.execute(sa.select(sa.func.max(terms.c.began_ms))).scalar()
     if began_ms is None:
         return ok(EXECUTOR, "a process is about to run them")
     since = datetime.fromtimestamp(began_ms / 1000, timezone.utc)

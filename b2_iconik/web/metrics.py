@@ -37,7 +37,7 @@ class Source(Protocol):
         """How it stands; None if that can't be read."""
         ...
 
-    def has_executor(self) -> bool:
+    def has_leader(self) -> bool:
         """Whether some process runs them."""
         ...
 
@@ -122,7 +122,7 @@ class _OfLedger(Collector):
         yield GaugeMetricFamily(
             "b2_iconik_executor_present",
             "Whether a process runs the operations.",
-            value=self._source.has_executor(),
+            value=self._source.has_leader(),
         )
         if standing:
             yield from _of(standing)

@@ -86,13 +86,13 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
     ledger.expand(operation.number, [], {"collection c": "no such", "collection b": "no such"})
     done, given, asked, deleting, _ = claims.take(5, NOW)
     claims.note(done, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
-    claims.may_delete(given, half_done({"set-1": "ORIGINAL"}))
+    claims.begin_deletions(given, half_done({"set-1": "ORIGINAL"}))
     claims.note(given, "done", given_up(BOTH, given.memo.deleting, Reason("iconik answered 400")))
     asked.memo.asked["PROXY"] = NO_REASON
     claims.note(
         asked, "copying", {"ORIGINAL": Outcome("vanished", Reason("iconik knows it no more"))}
     )
-    claims.may_delete(deleting, half_done({"set-2": "ORIGINAL"}))
+    claims.begin_deletions(deleting, half_done({"set-2": "ORIGINAL"}))
     completion(engine).fail(operation.number, "no token is good any more", NOW)
     of_report = report(
         found(engine, operation.id),

@@ -77,4 +77,4 @@ def test_why_a_copy_was_refused_is_read_as_it_was_stored() -> None:
 def test_deletions_are_told_apart_by_whether_iconik_accepted_them() -> None:
     accepted, unfinished = Deletion("ORIGINAL", accepted_ms=1), Deletion("ORIGINAL")
     memo = AssetProgress(deleting={"a": accepted, "b": unfinished})
-    assert (memo.accepted, memo.unfinished) == ({"a": accepted}, {"b": unfinished})
+    assert (memo.accepted, memo.unaccepted) == ({"a": accepted}, {"b": unfinished})

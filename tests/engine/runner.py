@@ -13,7 +13,7 @@ from b2_iconik.domain.click import CustomAction
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import operations
-from b2_iconik.ledger.term import Turn
+from b2_iconik.ledger.term import Leadership
 
 SECONDS = 120.0
 COLLECTION = "11111111-1111-4111-8111-111111111111"
@@ -37,7 +37,7 @@ class Runner:
         self.hold = False
         self.error: Exception | None = None
 
-    def __call__(self, operation_id: str, click: CustomAction, turn: Turn) -> Step:
+    def __call__(self, operation_id: str, click: CustomAction, turn: Leadership) -> Step:
         self.calls.append((operation_id, click))
 
         def step() -> float | None:

@@ -19,7 +19,7 @@ from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.errors import RetryError, Stopped
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.term import Turn, begin_term, time_kept
+from b2_iconik.ledger.term import Leadership, begin_term, time_kept
 from b2_iconik.settings import Settings
 from tests.engine.runner import CLICK, Runner, has_ended, is_closed, let_pass, wait_until
 from tests.makers import finish
@@ -116,7 +116,7 @@ def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
     leap: timedelta,
 ) -> None:
     monkeypatch.setattr(leader_module, "STEADY_FOR", 1.0)
-    monkeypatch.setattr(leader_module, "PURGE_INTERVAL", 0.0)
+    monkeypatch.setattr(leader_module, "FORGET_INTERVAL", 0.0)
     looks: list[timedelta] = []
     now = time.time
 
@@ -218,12 +218,12 @@ def test_while_nothing_runs_no_time_is_noted(
 @pytest.fixture
 def tidying(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[Callable[[Turn], None]], Leader]]:
+) -> Iterator[Callable[[Callable[[Leadership], None]], Leader]]:
     """Starts an executor that tidies without a pause; it is stopped with the test."""
     monkeypatch.setattr(leader_module, "TIDY_INTERVAL", 0.01)
     started: list[Leader] = []
 
-    def tidying(tidy: Callable[[Turn], None]) -> Leader:
+    def tidying(tidy: Callable[[Leadership], None]) -> Leader:
         started.append(Leader(settings, Runner(), tidy=tidy))
         started[0].start()
         return started[0]
@@ -233,9 +233,9 @@ def tidying(
 
 
 def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
-    tidying: Callable[[Callable[[Turn], None]], Leader],
+    tidying: Callable[[Callable[[Leadership], None]], Leader],
 ) -> None:
-    turns: list[Turn] = []
+    turns: list[Leadership] = []
     executor = tidying(turns.append)
     wait_until(lambda: len(turns) > 2)
     assert not turns[0].stopping.is_set()
@@ -247,13 +247,13 @@ def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
     "error", [OperationalError("SELECT", {}, Exception("disk I/O error")), ValueError("a fault")]
 )
 def test_what_can_not_be_tidied_is_logged_and_tried_again(
-    tidying: Callable[[Callable[[Turn], None]], Leader],
+    tidying: Callable[[Callable[[Leadership], None]], Leader],
     caplog: pytest.LogCaptureFixture,
     error: Exception,
 ) -> None:
-    turns: list[Turn] = []
+    turns: list[Leadership] = []
 
-    def tidy(turn: Turn) -> None:
+    def tidy(turn: Leadership) -> None:
         turns.append(turn)
         raise error
 
@@ -265,12 +265,12 @@ def test_what_can_not_be_tidied_is_logged_and_tried_again(
 
 
 def test_a_failure_after_the_end_of_a_turn_is_no_news(
-    tidying: Callable[[Callable[[Turn], None]], Leader], caplog: pytest.LogCaptureFixture
+    tidying: Callable[[Callable[[Leadership], None]], Leader], caplog: pytest.LogCaptureFixture
 ) -> None:
-    turns: list[Turn] = []
+    turns: list[Leadership] = []
     ended: list[None] = []
 
-    def tidy(turn: Turn) -> None:
+    def tidy(turn: Leadership) -> None:
         turns.append(turn)
         turn.stopping.wait(10)
         ended.append(None)
@@ -284,11 +284,11 @@ def test_a_failure_after_the_end_of_a_turn_is_no_news(
 
 
 def test_who_is_told_to_stop_while_it_tidies_does_so(
-    tidying: Callable[[Callable[[Turn], None]], Leader],
+    tidying: Callable[[Callable[[Leadership], None]], Leader],
 ) -> None:
-    turns: list[Turn] = []
+    turns: list[Leadership] = []
 
-    def tidy(turn: Turn) -> None:
+    def tidy(turn: Leadership) -> None:
         turns.append(turn)
         raise Stopped
 
@@ -456,7 +456,7 @@ def test_an_old_operation_is_forgotten_while_others_run(
     recorder.record(CLICK)
     wait_until(lambda: len(runner.calls) == 2)
     let_pass(monkeypatch, KEEP + timedelta(days=1))
-    monkeypatch.setattr(leader_module, "PURGE_INTERVAL", 0.0)
+    monkeypatch.setattr(leader_module, "FORGET_INTERVAL", 0.0)
     monkeypatch.setattr(leader_module, "STEADY_FOR", 0.0)
     wait_until(lambda: ledger.operation(old) is None)
 
@@ -467,16 +467,16 @@ def test_what_ended_of_late_is_kept_however_often_old_ones_are_looked_for(
     start: Callable[[Runner], Leader],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(leader_module, "PURGE_INTERVAL", 0.0)
+    monkeypatch.setattr(leader_module, "FORGET_INTERVAL", 0.0)
     monkeypatch.setattr(leader_module, "STEADY_FOR", 0.0)
     looks: list[None] = []
-    real = OpenOperations.purge
+    real = OpenOperations.forget_old
 
-    def purge(term: OpenOperations) -> None:
+    def forget_old(term: OpenOperations) -> None:
         real(term)
         looks.append(None)
 
-    monkeypatch.setattr(OpenOperations, "purge", purge)
+    monkeypatch.setattr(OpenOperations, "forget_old", forget_old)
     recent, _ = recorder.record(CLICK)
     start(Runner())
     wait_until(lambda: has_ended(ledger, recent))

@@ -24,9 +24,9 @@ def test_the_metrics_are_told_how_it_stands(
     told = recorder.standing()
     assert told is not None
     assert told.running == {CLICK.action: 1}
-    assert not recorder.has_executor()
+    assert not recorder.has_leader()
     start(Runner())
-    wait_until(recorder.has_executor)
+    wait_until(recorder.has_leader)
 
 
 def test_the_metrics_are_told_nothing_of_a_database_that_is_not_there(
@@ -35,7 +35,7 @@ def test_the_metrics_are_told_nothing_of_a_database_that_is_not_there(
     place = f"sqlite:///{tmp_path}/missing/operations.sqlite"
     recorder = Recorder(Settings(iconik_id=COLLECTION, secret="s" * 32, database_url=place))
     assert recorder.standing() is None
-    assert not recorder.has_executor()
+    assert not recorder.has_leader()
     assert "the metrics lack the operations" in caplog.text
     assert "can't see whether a process runs the operations" in caplog.text
 

@@ -146,12 +146,12 @@ def test_a_later_look_at_other_formats_leaves_the_outcome_of_one(engine: sa.Engi
     [
         lambda claims, _: claims.recover(NOW),
         lambda claims, _: claims.take(1, NOW),
-        lambda claims, held: claims.may_delete(held, half_done({"set-1": "ORIGINAL"})),
+        lambda claims, held: claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"})),
         lambda claims, held: claims.note(held, "done", {}),
         lambda claims, held: claims.copies.begin([held], {}, NOW),
         lambda claims, _: claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {}, ""),
     ],
-    ids=["recover", "take", "may_delete", "note", "copies.begin", "copies.ended"],
+    ids=["recover", "take", "begin_deletions", "note", "copies.begin", "copies.ended"],
 )
 def test_whoever_is_late_leaves_everything_to_the_process_that_took_over(
     engine: sa.Engine, write: Callable[[Claims, ClaimedAsset], object]
@@ -321,12 +321,12 @@ def test_nothing_is_deleted_while_a_newer_operation_may_still_take_it_over(
     older, _ = clicked_for(engine, action="remove")
     (held,) = older.take(1, NOW)
     newer, _ = unseen_for(engine, action="add")
-    assert not older.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+    assert not older.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
     older.note(held, "settling", {})
     (contested,) = newer.contested(9, NOW)
     newer.note(contested, "done", {})
     (held,) = older.take(1, NOW)
-    assert older.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+    assert older.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
 
 
 def test_what_has_been_seen_is_known_when_it_is_taken_again(engine: sa.Engine) -> None:
@@ -335,7 +335,7 @@ def test_what_has_been_seen_is_known_when_it_is_taken_again(engine: sa.Engine) -
     assert not any(each.seen for each in (deleted, noted, copied))
     for each in (deleted, noted, copied):
         each.seen = True
-    assert claims.may_delete(deleted, half_done({"set-1": "ORIGINAL"}))
+    assert claims.begin_deletions(deleted, half_done({"set-1": "ORIGINAL"}))
     claims.note(noted, "settling", {})
     claims.copies.begin([copied], {}, NOW)
     claims.recover(NOW)
@@ -427,7 +427,7 @@ def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
 def test_a_deletion_is_noted_before_it_begins(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, action="remove")
     (held,) = claims.take(1, NOW)
-    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
     noted = AssetProgress(deleting=half_done({"set-1": "ORIGINAL"}))
     assert stands(engine, operation.number)[1] == held.memo == noted
 
@@ -441,7 +441,7 @@ def test_nothing_is_deleted_once_a_newer_click_may_want_it(
     newer = clicked(engine, a_click("add"))
     if is_known:
         a_ledger(engine).expand(newer.number, ["a1"], {})
-    assert not claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+    assert not claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
     assert held.memo == stands(engine, operation.number)[1] == AssetProgress()
 
 
@@ -449,8 +449,8 @@ def test_a_newer_click_for_another_format_stops_no_deletion(engine: sa.Engine) -
     claims, _ = clicked_for(engine, action="remove", formats=BOTH)
     (held,) = claims.take(1, NOW)
     clicked_for(engine, action="add", formats=("PROXY",))
-    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
-    assert not claims.may_delete(held, half_done({"set-1": "ORIGINAL", "set-2": "PROXY"}))
+    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
+    assert not claims.begin_deletions(held, half_done({"set-1": "ORIGINAL", "set-2": "PROXY"}))
 
 
 def test_a_deletion_that_has_begun_is_brought_to_its_end_whoever_is_newer(
@@ -458,7 +458,7 @@ def test_a_deletion_that_has_begun_is_brought_to_its_end_whoever_is_newer(
 ) -> None:
     older, _ = clicked_for(engine, action="remove")
     (held,) = older.take(1, NOW)
-    older.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+    older.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
     newer, _ = clicked_for(engine, action="add")
     older.recover(NOW)
     assert taken(newer, NOW + GRACE_MS) == {}
@@ -756,7 +756,7 @@ class Clicks(RuleBasedStateMachine):
         held = hands.held[-1]
         held.seen = True
         formats = held.formats[: data.draw(st.integers(1, 2))]
-        if hands.claims.may_delete(held, half_done({f"set-{name}": name for name in formats})):
+        if hands.claims.begin_deletions(held, half_done({f"set-{name}": name for name in formats})):
             assert not self.wanted_by_newer(hands, held.asset_id, formats)
             self.act(hands, held, formats)
 
@@ -891,7 +891,7 @@ def test_what_cannot_be_undone_is_on_disk_before_it_is_done(
     claims, _ = clicked_for(engine, action="remove")
     (held,) = claims.take(1, NOW)
     waits_for_disk.clear()
-    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
     claims.asking([(held, {})], NOW)
     assert waits_for_disk == [True, True]
 

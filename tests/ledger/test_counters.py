@@ -109,7 +109,7 @@ def half_deleted(engine: sa.Engine) -> tuple[Claims, ClaimedAsset]:
     """An asset whose deletion has begun, in the hands of a Remove."""
     claims = Claims(engine, found(engine, begin(engine)), a_term(engine))
     (held,) = claims.take(1, NOW)
-    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL", "set-2": "ORIGINAL"}))
+    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL", "set-2": "ORIGINAL"}))
     return claims, held
 
 

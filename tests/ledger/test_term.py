@@ -8,32 +8,32 @@ import pytest
 
 from b2_iconik.clock import Clock, now_ms
 from b2_iconik.errors import Stopped
-from b2_iconik.ledger.term import Turn, begin_term, keep_time, time_kept
+from b2_iconik.ledger.term import Leadership, begin_term, keep_time, time_kept
 from tests.makers import a_database
 
 NOW = 1_000_000
 
 
 @pytest.fixture
-def turn(tmp_path: Path) -> Iterator[Turn]:
+def turn(tmp_path: Path) -> Iterator[Leadership]:
     with a_database(tmp_path) as engine:
-        yield Turn(engine, begin_term(engine, 0), threading.Event())
+        yield Leadership(engine, begin_term(engine, 0), threading.Event())
 
 
 @pytest.mark.parametrize("deletes", [False, True])
-def test_a_turn_lets_every_request_pass(turn: Turn, deletes: bool) -> None:
+def test_a_turn_lets_every_request_pass(turn: Leadership, deletes: bool) -> None:
     turn.check(deletes)
 
 
 @pytest.mark.parametrize("deletes", [False, True])
-def test_a_process_that_is_told_to_stop_sends_nothing_more(turn: Turn, deletes: bool) -> None:
+def test_a_process_that_is_told_to_stop_sends_nothing_more(turn: Leadership, deletes: bool) -> None:
     turn.stopping.set()
     with pytest.raises(Stopped):
         turn.check(deletes)
 
 
 def test_a_process_that_was_asleep_while_another_took_over_deletes_nothing_more(
-    turn: Turn,
+    turn: Leadership,
 ) -> None:
     begin_term(turn.engine, 0)
     turn.check(False)
@@ -60,11 +60,11 @@ def test_the_clock_of_the_first_turn_begins_with_the_wall_clock(tmp_path: Path) 
         assert time_kept(engine) == NOW
 
 
-def test_the_clock_goes_on_from_turn_to_turn(turn: Turn) -> None:
+def test_the_clock_goes_on_from_turn_to_turn(turn: Leadership) -> None:
     keep_time(turn.engine, begin_term(turn.engine, 0), NOW + 5)
     begin_term(turn.engine, 9 * NOW)
     assert time_kept(turn.engine) == NOW + 5
 
 
-def test_turns_are_numbered_upwards(turn: Turn) -> None:
+def test_turns_are_numbered_upwards(turn: Leadership) -> None:
     assert [begin_term(turn.engine, NOW) for _ in range(3)] == [2, 3, 4]

@@ -295,7 +295,7 @@ def test_a_restoration_that_iconik_refuses_is_told_with_what_to_do(
         f"it: it needs can_write_files; restore file set {LL_SET} from iconik's delete queue "
         "before iconik empties it"
     )
-    assert list(held.memo.unfinished) == [LL_SET]
+    assert list(held.memo.unaccepted) == [LL_SET]
 
 
 def test_what_somebody_else_has_restored_meanwhile_needs_no_restoration(
@@ -538,4 +538,4 @@ def test_a_token_that_is_rejected_meanwhile_ends_the_restoration(iconik: FakeIco
     iconik.problems["file_sets"] = TokenRejected("list them", "no token is good (401)")
     held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: Deletion("ORIGINAL")}))
     assert give_back(iconik, held, Reason("it is over")) == ({}, False)
-    assert list(held.memo.unfinished) == [LL_SET]
+    assert list(held.memo.unaccepted) == [LL_SET]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from b2_iconik.clock import Step
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.ledger.term import Turn
+from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import job
 from b2_iconik.operation.job import Shown
 from b2_iconik.settings import Settings
@@ -50,7 +50,7 @@ class Bench:
         self.engine = engine
         self.iconik = FakeIconik()
         self.iconik.titles = {ASSET: "beach"}
-        self.turn = Turn(engine, a_term(engine), threading.Event())
+        self.turn = Leadership(engine, a_term(engine), threading.Event())
         self.ledger = a_ledger(engine)
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
         self.shown = Shown(settings, NoPacer(), open_session("https://iconik.test", ASSET))

@@ -420,7 +420,7 @@ def test_a_rejected_token_ends_everything_and_what_was_begun_is_remembered(
     iconik.problems[at] = TokenRejected("delete it", "no token is good (401)")
     with pytest.raises(TokenRejected):
         look(iconik, held, claims)
-    assert list(held.memo.unfinished) == [LL_SET]
+    assert list(held.memo.unaccepted) == [LL_SET]
 
 
 @pytest.mark.parametrize("at", ["formats", "files"])

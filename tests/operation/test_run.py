@@ -22,7 +22,7 @@ from b2_iconik.errors import Stopped
 from b2_iconik.ledger import stop_request
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.precedence import formats_left
-from b2_iconik.ledger.term import Turn, begin_term
+from b2_iconik.ledger.term import Leadership, begin_term
 from b2_iconik.operation import batches
 from b2_iconik.operation import run as run_module
 from b2_iconik.operation.deletion import DeletionCapabilities
@@ -97,9 +97,9 @@ class Bench:
         number = operation.number
         return report(operation, ledger.outcomes(number), ledger.gone(number))
 
-    def turn(self) -> Turn:
+    def turn(self) -> Leadership:
         """The turn of this process, which nobody ends."""
-        return Turn(self.engine, self.term, self.stopping)
+        return Leadership(self.engine, self.term, self.stopping)
 
     def do(self, click: CustomAction) -> dict[str, Any]:
         """Click, and run."""
@@ -847,7 +847,7 @@ def test_what_a_failed_operation_has_left_marked_is_finished_by_the_next_remove(
     bench: Bench,
 ) -> None:
     marked_by_a_failed_one(bench)
-    assert list(left(bench, 1).unfinished) == [LL_SET]
+    assert list(left(bench, 1).unaccepted) == [LL_SET]
     assert bench.do(REMOVE)["counts"]["removed"] == 1
     assert bench.iconik.called("purge_file_set") == [("purge_file_set", ASSET, LL_SET)]
     assert (left(bench, 1), left(bench, 2)) == (AssetProgress(), AssetProgress())
@@ -900,7 +900,7 @@ def test_what_was_left_of_another_format_or_storage_is_left_alone(bench: Bench) 
     bench.iconik.has(on_b2(), formats=[a_format("PROXY")])
     bench.do(a_click("remove", asset_ids=(ASSET,), formats=("PROXY",)))
     bench.do(a_click("add", asset_ids=(ASSET,), ll_storage_id="another-storage"))
-    assert list(left(bench, 1).unfinished) == [LL_SET]
+    assert list(left(bench, 1).unaccepted) == [LL_SET]
 
 
 def test_an_accepted_deletion_of_a_failing_operation_is_told_to_be_unverified(
@@ -997,7 +997,7 @@ def test_the_leader_tries_again_later_what_iconik_did_not_answer(
     marked_by_a_failed_one(bench)
     bench.iconik.problems["restore_file_set"] = AWAY
     tidy(bench, monkeypatch)
-    assert list(left(bench, 1).unfinished) == [LL_SET]
+    assert list(left(bench, 1).unaccepted) == [LL_SET]
     bench.iconik.problems.clear()
     tidy(bench, monkeypatch)
     assert left(bench, 1) == AssetProgress()
@@ -1009,7 +1009,7 @@ def test_a_leader_without_a_token_says_what_it_needs(
     marked_by_a_failed_one(bench)
     tidy(bench, monkeypatch, has_token=False)
     assert "set ICONIK_TOKEN to have them restored, or click again" in caplog.messages[-1]
-    assert list(left(bench, 1).unfinished) == [LL_SET]
+    assert list(left(bench, 1).unaccepted) == [LL_SET]
 
 
 def test_an_unknown_storage_is_named(bench: Bench) -> None:
@@ -1189,7 +1189,7 @@ def test_after_the_database_has_failed_an_operation_begins_anew(
         return None
 
     monkeypatch.setattr(Run, "step", step)
-    made = Operations(bench.settings)(bench.click(ADD), ADD, bench.turn())
+    made = Operations(bench.settings).begin(bench.click(ADD), ADD, bench.turn())
     with pytest.raises(OperationalError):
         made()
     assert [made(), made()] == [None, None]
@@ -1324,7 +1324,7 @@ def test_each_request_minds_the_turn(bench: Bench, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(run_module, "Transport", make)
     turn = bench.turn()
     with pytest.raises(Made) as made:
-        Operations(bench.settings)(bench.click(ADD), ADD, turn)
+        Operations(bench.settings).begin(bench.click(ADD), ADD, turn)
     assert turn.check in made.value.args
 
 

@@ -20,7 +20,7 @@ from b2_iconik.ledger.claims import GRACE_MS, LEFT_AT_ONCE, Claims
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.stop_request import StopRequest
-from b2_iconik.ledger.term import Turn, begin_term
+from b2_iconik.ledger.term import Leadership, begin_term
 from b2_iconik.operation import batches
 from b2_iconik.operation import run as run_module
 from b2_iconik.operation.deletion import DeletionCapabilities
@@ -96,7 +96,7 @@ def run(
         waits = Waits(at_wait)
         time = SimpleNamespace(monotonic=waits.monotonic)
         monkeypatch.setattr(run_module, "time", time)
-        turn = Turn(engine, a_term(engine), waits)
+        turn = Leadership(engine, a_term(engine), waits)
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
         pool = WorkerPool(batches.CONNECTIONS).share()
         bucket = Bucket(settings)
@@ -201,7 +201,7 @@ def test_what_must_be_seen_to_its_end_does_not_wait_for_a_newer_click_to_be_list
 ) -> None:
     claims = claims_of(engine, expanded(engine, REMOVE))
     (held,) = claims.take(1, NOW)
-    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
     claims.note(held, "settling", {})
     clicked(engine, a_click("add", collection_ids=("c1",)))
     assert claims.take(1, NOW) == []
@@ -215,7 +215,7 @@ def test_after_a_kill_a_deletion_is_given_time_before_it_is_looked_at(engine: sa
     operation = expanded(engine, REMOVE)
     claims = claims_of(engine, operation)
     (held,) = claims.take(1, NOW)
-    assert claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
     stop(engine)
     claims.recover(NOW)
     claims.leave()
@@ -235,7 +235,7 @@ def test_no_deletion_begins_any_more(engine: sa.Engine) -> None:
     claims = claims_of(engine, expanded(engine, REMOVE))
     (held,) = claims.take(1, NOW)
     stop(engine)
-    assert not claims.may_delete(held, half_done({"set-1": "ORIGINAL"}))
+    assert not claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
     assert held.memo == AssetProgress()
 
 

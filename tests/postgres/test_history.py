@@ -51,7 +51,7 @@ def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
 def test_half_done_deletions_are_found_among_what_failed(engine: sa.Engine) -> None:
     operation = expanded(engine, a_click("remove"), ["a1", "a2"])
     claims = Claims(engine, operation, a_term(engine))
-    assert claims.may_delete(claims.take(1, NOW)[0], half_done({"set-1": "ORIGINAL"}))
+    assert claims.begin_deletions(claims.take(1, NOW)[0], half_done({"set-1": "ORIGINAL"}))
     completion(engine).fail(operation.number, "no token is good", NOW)
     (half,) = Reported(engine).page(found(engine, operation.id), 9, show="failed")
     assert half.memo.deleting == half_done({"set-1": "ORIGINAL"})

@@ -17,7 +17,7 @@ from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.counters import Tally
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.term import Turn, begin_term, keep_time, time_kept
+from b2_iconik.ledger.term import Leadership, begin_term, keep_time, time_kept
 from b2_iconik.settings import Settings
 
 SECONDS = 120.0
@@ -44,7 +44,7 @@ def recorder(settings: Settings) -> Iterator[Recorder]:
     recorder.close()
 
 
-def end_at_once(operation_id: str, click: CustomAction, turn: Turn) -> Step:
+def end_at_once(operation_id: str, click: CustomAction, turn: Leadership) -> Step:
     """Steps that end an operation as soon as it is about anything."""
 
     def step() -> None:
@@ -107,7 +107,7 @@ def test_a_process_that_was_overtaken_notes_nothing_more(database_url: str) -> N
     with pytest.raises(Stopped):
         keep_time(engine, late, 1)
     with pytest.raises(Stopped):
-        Turn(engine, late, threading.Event()).check(True)
+        Leadership(engine, late, threading.Event()).check(True)
     keep_time(engine, newest, 2)
     assert time_kept(engine) == 2
     engine.dispose()

@@ -132,7 +132,7 @@ def test_half_done_deletions_are_found_among_what_failed(
     operation = expanded(engine, a_click("remove"), ["a1", "a2", "a3"])
     claims = Claims(engine, operation, a_term(engine))
     first, second, third = claims.take(3, NOW)
-    assert claims.may_delete(first, half_done({"set-1": "ORIGINAL"}))
+    assert claims.begin_deletions(first, half_done({"set-1": "ORIGINAL"}))
     claims.note(second, "done", {"ORIGINAL": Outcome("failed", Reason("no"))})
     claims.note(third, "done", {"ORIGINAL": REMOVED})
     assert [each.asset_id for each in reported.page(operation, 9, show="failed")] == ["a2"]

@@ -35,7 +35,7 @@ class Source:
     def standing(self) -> Standing | None:
         return self.now
 
-    def has_executor(self) -> bool:
+    def has_leader(self) -> bool:
         return self.is_led
 
 

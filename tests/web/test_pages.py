@@ -376,7 +376,7 @@ def test_an_operation_that_failed_says_why_and_offers_to_try_again(page: Page) -
 def test_a_half_done_deletion_is_told_on_the_page_and_in_its_csv(page: Page, failure: str) -> None:
     operation, claims = page.begun(["a1", "a2"])
     (first, second) = claims.take(2, NOW)
-    assert claims.may_delete(first, half_done({"set-1": "ORIGINAL"}))
+    assert claims.begin_deletions(first, half_done({"set-1": "ORIGINAL"}))
     if failure:
         completion(page.engine).fail(operation.number, failure, NOW)
     else:
