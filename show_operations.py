@@ -1,6 +1,6 @@
 """Shows, stops and retries operations: what script/operations runs."""
 
-from b2_iconik.cli.operations import main
-
 if __name__ == "__main__":
+    from b2_iconik.cli.operations import main
+
     raise SystemExit(main())

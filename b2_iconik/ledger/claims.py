@@ -135,6 +135,14 @@ class Claims:
             rows = connection.execute(due.order_by(assets.c.due_ms).limit(limit))
             return [self._held(row, self._operation.formats) for row in rows]
 
+    def next_verification_ms(self, now_ms: int) -> int | None:
+        """When the next accepted deletion is to be verified, if any is later than now."""
+        due = sa.select(sa.func.min(assets.c.due_ms)).where(
+            self._mine, assets.c.state == "verifying", assets.c.due_ms > now_ms
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(due).scalar()
+
     def is_any_free(self, now_ms: int) -> bool:
         """Whether there is an asset that need not wait."""
         with self._engine.connect() as connection:

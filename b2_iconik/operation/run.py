@@ -246,8 +246,12 @@ class Run:
         if self._pause > STOP_INTERVAL:
             outage = str(self._outage) if self._outage else None
             self._ledger.will_look(self._number, now_ms() + int(self._pause * 1000), outage)
-        self._due = time.monotonic() + self._pause
-        return min(self._pause, self._interval)
+        wait, now = self._pause, self._clock.now_ms()
+        verification_ms = self._claims.next_verification_ms(now)
+        if verification_ms is not None:
+            wait = min(wait, (verification_ms - now) / 1000)
+        self._due = time.monotonic() + wait
+        return min(wait, self._interval)
 
     def _may_go_on(self) -> bool:
         """Whether an asset can be taken, or be seen whether it is to be."""

@@ -155,11 +155,12 @@ class Verification:
             self._claims.note_all(held, "done")
 
     def _put_off(self, held: Sequence[ClaimedAsset]) -> None:
-        """Verify some later, ever more rarely."""
+        """Verify some later, ever more rarely; and when iconik has had its time to do it."""
         now = self._clock.now_ms()
         for each in held:
             age = now - min(one.accepted_ms for one in each.memo.accepted.values())
-            wait = min(max(age, FIRST_DUE_MS), CARRIED_OUT_AFTER_MS)
+            left = CARRIED_OUT_AFTER_MS - age
+            wait = min(max(age, FIRST_DUE_MS), left if left > 0 else CARRIED_OUT_AFTER_MS)
             self._claims.note(each, "verifying", {}, self._together(now + wait))
 
 

@@ -34,13 +34,15 @@ class Runner:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, CustomAction]] = []
+        self.steps = 0
         self.hold = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     def __call__(self, operation_id: str, click: CustomAction, turn: Leadership) -> Step:
         self.calls.append((operation_id, click))
 
         def step() -> float | None:
+            self.steps += 1
             turn.check(deletes=False)
             if self.error:
                 raise self.error

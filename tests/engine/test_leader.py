@@ -483,3 +483,15 @@ def test_what_ended_of_late_is_kept_however_often_old_ones_are_looked_for(
     seen = len(looks)
     wait_until(lambda: len(looks) > seen + 1)
     assert ledger.operation(recent)
+
+
+def test_a_step_that_finds_its_term_over_leaves_the_operation_open(
+    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
+) -> None:
+    runner = Runner()
+    runner.error = Stopped()
+    operation_id, _ = recorder.record(CLICK)
+    leader = start(runner)
+    wait_until(lambda: runner.steps)
+    leader.stop()
+    assert not is_closed(database, operation_id)

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
-from dev.harness import ROOT, Service, Simulator, wait_for
+from dev.harness import ROOT, WORKERS, Service, Simulator, wait_for
 from tests.system.media import asset, files
 from tests.system.points import asked, database_of, open_database
 
@@ -291,6 +292,13 @@ def test_a_file_with_a_second_hard_link_is_refused(
     tmp_path: Path, simulator: Simulator, service: Service
 ) -> None:
     path = Path(database_of(service))
+
+    def users() -> list[int]:
+        opened = {each: psutil.Process(each).open_files() for each in service.workers()}
+        return [each for each, files in opened.items() if path in [Path(f.path) for f in files]]
+
+    # A worker that opens it later is refused, too, and ends the whole service.
+    wait_for("both workers", lambda: len(users()) == WORKERS, SECONDS)
     other = tmp_path / "hard.sqlite"
     other.hardlink_to(path)
     ended = subprocess.run(
