@@ -27,7 +27,7 @@ worker_class = "gthread"
 threads = 8
 # All connections together must be fewer than the 1,024 files that a process may have open.
 worker_connections = 500
-# A worker whose loop hasn't come round for so long is replaced.
+# A worker whose loop has been blocked for this long is replaced.
 timeout = 60
 # Operations let go within a second or two, and lose nothing where they don't.
 graceful_timeout = 10
@@ -35,7 +35,7 @@ keepalive = 5
 limit_request_line = 4094
 limit_request_fields = 50
 limit_request_field_size = 8190
-# A worker's beat is a file: in memory it can't be held up by a disk.
+# A worker's heartbeat is a file. In memory, a disk can't delay it.
 control_socket_disable = True
 
 
@@ -89,7 +89,7 @@ def on_starting(server: Arbiter) -> None:
         # Each worker has metrics of its own then, and whichever is asked tells of itself.
         os.environ.pop(metric_files.VARIABLE, None)
         logging.getLogger("gunicorn.error").error("no directory for metrics: %s", error.strerror)
-    # Once for all workers: what they only read then takes memory but once, and they start sooner.
+    # Loaded once for all workers: they share the memory that they only read, and start sooner.
     importlib.import_module("plugin")
     gc.freeze()
     # Gunicorn would tell as soon as it listens, before any worker could answer.

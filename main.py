@@ -30,7 +30,7 @@ def iconik_handler(request: Request) -> Response:
 
 
 def check(environment: Mapping[str, str]) -> None:
-    """See that the plugin can work where it is.
+    """Check that the plugin can work in its environment.
 
     Raises:
         SystemExit: it can't; the one line says why.
@@ -52,7 +52,7 @@ def _service() -> Flask:
         try:
             app: Flask = plugin.app
         except SystemExit:
-            # A thread's end would be noticed by nobody.
+            # Nobody would notice the end of a thread.
             os._exit(plugin.NO_USE_TO_TRY_AGAIN)
     return app
 

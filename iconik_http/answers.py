@@ -20,7 +20,7 @@ class Passing(Exception):
 
     Args:
         problem: what came back, as the rest of a sentence.
-        retry_after: seconds that iconik wants nobody to ask for, if it said so.
+        retry_after: seconds for which iconik wants no further requests, if it said so.
     """
 
     def __init__(self, problem: str, retry_after: float | None = None) -> None:
@@ -69,7 +69,7 @@ def refuse_errors(response: requests.Response, answer: Any, call: str) -> None:
 def _failure(
     response: requests.Response, body: bytes, call: str, role: str, *, is_newer: bool
 ) -> Exception:
-    """What an answer that is no success stands for."""
+    """The error that an unsuccessful answer stands for."""
     status, errors = response.status_code, _errors(response, body)
     problem = f"iconik answered {status}: {errors or 'it gives no reason'}"
     if is_newer and status in NOT_OFFERED and errors is None:

@@ -27,7 +27,7 @@ class Incomplete(IconikUnavailable):
 
 
 class TooLate(IconikUnavailable):
-    """It was not asked of iconik: what made it right was so long ago that it may no longer be."""
+    """The request was not sent: what justified it is too old to rely on."""
 
 
 class IconikRefused(IconikError):
@@ -59,8 +59,8 @@ class NotPermitted(IconikRefused):
 
 
 class TokenExpired(IconikRefused):
-    """The click's own token is good no more (401), and no other may take its place for this."""
+    """The click's own token is no longer valid (401), and no other may replace it for this."""
 
 
 class TokenRejected(IconikRefused):
-    """No token at hand is good any more (401)."""
+    """No available token is valid any more (401)."""

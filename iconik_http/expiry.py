@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 # Seconds from when it was asked for: what iconik answers may be as old as that.
 HOLDS = 5.0
-# So much more for each further page of a long list: image sequences have thousands of files.
+# The extra time for each further page of a long list: image sequences have thousands of files.
 A_PAGE = 1.0
 
 # Unlike Python's monotonic clock it goes on while the machine sleeps (Linux: clock_gettime(2); on
@@ -14,7 +14,7 @@ CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now() -> float:
-    """Seconds since some moment, by a clock that nobody sets and that never stands still."""
+    """Seconds since some moment, by a clock that is never set and never stops."""
     return time.clock_gettime(CLOCK)
 
 
@@ -41,5 +41,5 @@ class Reading:
 
     @property
     def until(self) -> float:
-        """So long a deletion may rest on it, by ``now``; of nothing none may."""
+        """How long a deletion may rely on it, by ``now``; without any reading, not at all."""
         return 0.0 if self.began is None else self.began + HOLDS + A_PAGE * (self.pages - 1)

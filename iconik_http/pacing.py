@@ -18,11 +18,11 @@ WINDOW = 20.0
 ALLOWED = 1_000
 # What may be sent at once after a pause, in seconds of the pace: a small click waits for nothing.
 BURST = 1.5
-# Left to be free, as nobody knows to a request how many iconik has counted.
+# Kept free, because the exact number of requests that iconik has counted is not known.
 MARGIN = 15
 # Of what others leave, so much is taken: then two that both do so end up with equal shares.
 FAIR = 0.97
-# So many seconds ahead it is seen whether the limit would be met.
+# How many seconds to look ahead for the limit.
 AHEAD = (0.2, 1.0, 2.5, 5.0, 10.0, WINDOW)
 # Over so many seconds it is seen whether others ask more and more, and for so many more at least
 # they are taken to go on like that.
@@ -56,7 +56,7 @@ class Others:
             self._heard.popleft()
 
     def ahead(self, now: float, seconds: float) -> float:
-        """How many of theirs will count in so many seconds, if they go on as they do."""
+        """How many requests of others will count after some seconds, at their current rate."""
         # After a window without an answer nothing is known.
         if not self._heard or now - self._heard[-1][0] > WINDOW:
             return 0.0
@@ -70,7 +70,7 @@ class Others:
 
 
 class Line:
-    """Who is next, one at a time: whoever is urgent goes before all who aren't."""
+    """A queue that lets requests through one at a time, urgent ones first."""
 
     def __init__(self) -> None:
         lock = threading.Lock()
@@ -114,7 +114,7 @@ class Pacer:
         # It would empty the bucket in a thread, which complains if there is nothing left to empty.
         buckets = SingleBucketFactory(self._bucket, schedule_leak=False)
         self._limiter = Limiter(buckets, buffer_ms=2)
-        # Held by whoever is next, also while it sleeps: so none has planned for long ahead.
+        # The next request holds it, even while it sleeps, so that no request plans far ahead.
         self._line = Line()
         self._lock = threading.Lock()
         self._next = 0.0

@@ -24,7 +24,7 @@ Ask = Callable[[str, Mapping[str, str] | None], Any]
 
 PAGE = 100
 PAGES_AT_ONCE = 32
-# So often a list is read that changes each time, or is never complete.
+# How many times a list is read if it changes each time, or is never complete.
 READINGS = 3
 # Stands for a page that a list has named, and no longer has.
 GONE: Page = {"objects": []}

@@ -34,7 +34,7 @@ class Tokens:
         """The token to use now.
 
         Args:
-            call: what iconik is to be asked, for the message.
+            call: the intended request, for the message.
             is_known: whether it is about what the click's own token has read before, or about
                 nothing of a user's: only then another may take its place.
 
@@ -60,7 +60,7 @@ class Tokens:
         return token
 
     def reject(self, token: str) -> None:
-        """Use a token no more."""
+        """Stop using a token."""
         with self._lock:
             if token in self._left:
                 self._left.remove(token)

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 ATTEMPTS = 4
-# iconik may reject a good token for a moment: it is given up after so many 401s to one request.
+# iconik may briefly reject a valid token. It is given up after this many 401s to one request.
 REJECTIONS = 4
 # Seconds between the first two of them; doubled each time.
 FIRST_WAIT = 0.5
@@ -267,7 +267,7 @@ class Transport:
                 is_newer,
             )
         except Passing as passing:
-            # Whoever asks again, and whatever, does so no sooner than iconik wants.
+            # No further request, of any kind, is sent sooner than iconik wants.
             if passing.retry_after:
                 nap.sleep(min(passing.retry_after, LONGEST_WAIT))
             raise IconikUnavailable(call, passing.problem) from None

@@ -29,7 +29,7 @@ from b2_iconik.settings import Settings
 from iconik_http import expiry
 from iconik_http.records import File, Storage
 
-# So many files of a file set are asked about before others have their turn.
+# How many files of a file set are checked before other file sets get their share.
 SIDE_BY_SIDE = 4 * CONNECTIONS
 DownloadUrl = Callable[[File], str]
 SET_KEY = "set B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY"
@@ -87,7 +87,7 @@ class Bucket:
             if settings.b2_key_id and settings.b2_key
             else None
         )
-        # Its tasks wait for nothing that it runs, so it can't come to a standstill.
+        # Its tasks wait for nothing that it runs, so it can't deadlock.
         self._pool = ThreadPoolExecutor(CONNECTIONS, "bucket")
         self._confirmed = Confirmed()
         # Storages for which iconik has offered a signed URL, and until when it is not asked again
@@ -212,7 +212,7 @@ def _ask_by_key(native: NativeApi, facts: Facts) -> Answers:
 
 
 def _check_places(storage: Storage, facts: Facts) -> None:
-    """See that each object is the one that iconik's signed URL reads, where there is a URL."""
+    """Check that each object is the one that iconik's signed URL reads, if there is a URL."""
     for fact, (_, twin) in facts.items():
         with _about(named(twin)):
             if not fact.place.bucket:
@@ -230,7 +230,7 @@ def _check_places(storage: Storage, facts: Facts) -> None:
 
 @contextmanager
 def _about(name: str) -> Iterator[None]:
-    """Have what is raised name a file."""
+    """Add a file's name to any error that is raised."""
     try:
         yield
     except NotConfirmed as error:

@@ -26,7 +26,7 @@ class Confirmed:
         return by_checksum if expiry.now() - asked < VALID_FOR else None
 
     def add(self, fact: Hashable, by_checksum: bool, asked: float) -> None:
-        """Note that B2 confirmed a fact.
+        """Record that B2 confirmed a fact.
 
         Args:
             fact: all that the confirmation depends on.

@@ -139,7 +139,7 @@ def _read(work: Callable[[], Result]) -> Result:
 
 
 class _WholeAnswers(BucketSession):
-    """A session whose answers are read within their bounds, as b2sdk knows none."""
+    """A session that limits the size and time of answers, because b2sdk doesn't."""
 
     def request(self, method: Any, url: Any, *_: Any, **options: Any) -> requests.Response:
         """Send a request, and read the answer."""

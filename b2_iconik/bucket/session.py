@@ -29,7 +29,7 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 ATTEMPTS = 4
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0
-# Between two attempts. Where B2 asks for a longer pause, nobody waits for it: the asset is put off.
+# Between two attempts. If B2 asks for a longer pause, the asset is postponed instead of waiting.
 LONGEST_WAIT = 20.0
 B2_HOST = re.compile(r"([a-z0-9-]{1,63}\.)+backblazeb2\.com")
 USER_AGENT = f"b2-iconik-plugin/{VERSION}"
@@ -75,7 +75,7 @@ class Passing(B2Error):  # type: ignore[misc] # b2sdk has no types
 
 
 class Pace:
-    """Has all threads keep to B2's rate limit, and to the pauses that it asks for."""
+    """Keeps all threads within B2's rate limit, and the pauses that it asks for."""
 
     def __init__(self) -> None:
         self._bucket = InMemoryBucket([Rate(REQUESTS_PER_SECOND, Duration.SECOND)])
@@ -109,7 +109,7 @@ class BucketSession(requests.Session):
     """A pool of connections to B2.
 
     Args:
-        way: by which B2 is asked, for the metrics.
+        way: how B2 is asked, for the metrics.
         pace: shared by all sessions.
     """
 
@@ -169,10 +169,10 @@ class BucketSession(requests.Session):
 
 
 def repeated(work: Callable[[], Result]) -> Result:
-    """What some work returns that asks B2, done again while it fails for a passing reason.
+    """Run some work that asks B2, and repeat it while it fails with ``Passing``.
 
     Raises:
-        Passing: it failed each time.
+        Passing: every attempt failed.
     """
     retrying = Retrying(
         retry=retry_if_exception_type(Passing),
@@ -184,7 +184,7 @@ def repeated(work: Callable[[], Result]) -> Result:
 
 
 def network_problem(error: requests.RequestException) -> str:
-    """What kept a request from being answered, without what it held."""
+    """Why a request had no answer, without the contents of the request."""
     if isinstance(error, http_limits.TooLong):
         return "B2's answer has no end"
     if isinstance(error, requests.Timeout):

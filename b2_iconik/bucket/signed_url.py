@@ -1,6 +1,6 @@
 """The size of an object, asked of B2 through the URL that iconik signed for reading it.
 
-Such a URL is valid for GET alone. So one byte is asked for, and the answer tells the size of all.
+Such a URL is valid only for GET. So one byte is requested, and the answer tells the whole size.
 """
 
 import re
@@ -59,8 +59,8 @@ def size_told(status: int, headers: Mapping[str, str]) -> int | None:
     Returns:
         Bytes; None if there is no such object.
 
-    A 200 is no proof: B2 heeds Range, so whoever answers with the whole object, or says so, is not
-    B2. The Content-Length of such an answer may as well be that of a page which asks to log in.
+    A 200 is no proof: B2 honors Range, so a server that answers with the whole object, or says so,
+    is not B2. The Content-Length of such an answer may as well be that of a login page.
 
     Raises:
         NotConfirmed: the head tells no size.

@@ -1,4 +1,4 @@
-"""How one operation stands and what came of its assets, read for the shell bit by bit."""
+"""The state of one operation and the outcomes of its assets, read piece by piece for the shell."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from b2_iconik.report.reported import Asset, Reported
 
 Row = dict[str, Any]
 
-# The states of an asset that is to be looked at when it is due.
+# The states of an asset that must be inspected when it is due.
 DUE = ("waiting", "settling")
 
 
@@ -41,7 +41,7 @@ class OperationDetails:
         return self._contents.in_full(self._operation)
 
     def rows(self) -> Iterator[Row]:
-        """What came of every asset, and of what could not be opened; problems come first."""
+        """The outcomes of every asset, and of what could not be opened; problems come first."""
         return self._contents.rows(self._operation)
 
     def problems(self) -> Iterator[Row]:

@@ -43,12 +43,12 @@ def bar_line(told: Mapping[str, Any], width: int) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """A line as it is, or so much of it as there is room for."""
+    """A line, cut off if it is too long."""
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The lines in which a person reads how an operation stands.
+    """The state of an operation as lines for a person.
 
     Args:
         told: as ``OperationDetails.in_full`` or ``outcomes.report`` returns it.
@@ -95,7 +95,7 @@ def _under_way(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
-    """The lines in which a person reads how an asset stands.
+    """The state of an asset as lines for a person.
 
     Args:
         told: as ``OperationDetails.asset`` returns it.
@@ -112,7 +112,7 @@ def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def row_line(row: Mapping[str, Any]) -> str:
-    """What came of a format of an asset, on one line."""
+    """The outcome of a format of an asset, on one line."""
     what = " ".join(filter(None, (row["asset_id"], row["format"])))
     return _item(row["kind"], _why(what, row["reason"]))
 

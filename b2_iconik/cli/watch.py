@@ -13,7 +13,7 @@ from b2_iconik.report.history import Filters
 
 INTERVAL = 1.0
 MOST_WATCHED = 20
-# Up so many lines, and clear what is below.
+# Move up a number of lines, and clear what is below.
 BACK = "\x1b[{}F\x1b[J"
 
 

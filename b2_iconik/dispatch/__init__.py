@@ -1,4 +1,4 @@
-"""The way from an answered click to the one process that runs it.
+"""The path of a click from its answer to the one process that runs it.
 
 It may import the ledger and the domain.
 """

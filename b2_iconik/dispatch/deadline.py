@@ -1,4 +1,4 @@
-"""Waiting for something no longer than one wants to, whatever it hangs at."""
+"""Waiting for something for a limited time, even if it hangs."""
 
 import threading
 from collections.abc import Callable
@@ -10,10 +10,10 @@ Result = TypeVar("Result")
 
 
 class Deadline:
-    """A moment after which nobody waits any more.
+    """A time limit for some work.
 
     Args:
-        seconds: how far it is away.
+        seconds: the time until the deadline.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -21,19 +21,19 @@ class Deadline:
         self._is_over = threading.Event()
 
     def check(self) -> None:
-        """Whoever works in vain may stop here.
+        """Let work stop here that nobody waits for any more.
 
         Raises:
-            TimeoutError: it is over, and nobody waits.
+            TimeoutError: the deadline has passed.
         """
         if self._is_over.is_set():
             raise TimeoutError("nobody waits for this any more")
 
     def wait_for(self, work: Callable[[], Result]) -> Result:
-        """Do something in a thread of its own; returns what it returns, and raises what it raises.
+        """Run some work in its own thread. Returns its result, or raises its exception.
 
         Raises:
-            TimeoutError: it goes on, but nobody waits any more.
+            TimeoutError: the deadline has passed. The work goes on, but nobody waits for it.
         """
         future: Future[Result] = Future()
 
@@ -43,7 +43,7 @@ class Deadline:
             except BaseException as error:  # noqa: BLE001 - whoever waits gets it
                 future.set_exception(error)
 
-        # A daemon, so that this process can end while it hangs.
+        # A daemon thread, so that this process can end while the work hangs.
         threading.Thread(target=run, name="deadline", daemon=True).start()
         try:
             return future.result(self._seconds)

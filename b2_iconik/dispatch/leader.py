@@ -1,7 +1,7 @@
 """The one process that runs operations: it takes them from the ledger, oldest first, to their end.
 
-Each process of the service waits for the lock. Whoever holds it begins a new term, which ends that
-of the holder before; see ``term``.
+Each process of the service waits for the lock. The process that gets it begins a new term, which
+ends the term of the previous holder; see ``term``.
 """
 
 import logging
@@ -32,7 +32,7 @@ from b2_iconik.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Passes of operations, and looks at their jobs in iconik, that run at once.
+# How many passes of operations, and updates of their jobs in iconik, run at once.
 PASSES_AT_ONCE = 8
 JOBS_AT_ONCE = 4
 STOP_WITHIN = 10.0
@@ -47,15 +47,15 @@ WATCH_INTERVAL = 3.0
 DATABASE_WAIT = 5.0
 KEEP = timedelta(days=30)
 FORGOTTEN_AT_ONCE = 500
-# Seconds that the wall clock is to go on evenly before anything is forgotten by it, and by how many
-# it may differ from that.
+# In seconds: how long the wall clock must run evenly before old operations are forgotten by it, and
+# how far it may deviate meanwhile.
 STEADY_FOR = 300.0
 LEAP = 60.0
 LEFT_BEHIND = "what ended operations left could not be restored"
 
-# Makes the steps of an operation; the last one has ended it.
+# Makes the steps of an operation. The last step ends it.
 Begin = Callable[[str, CustomAction, Leadership], Step]
-# Makes the steps that show an operation in iconik, the last one how it ended; None for none.
+# Makes the steps that show an operation in iconik. The last step shows how it ended. None for none.
 Show = Callable[[str, CustomAction, Leadership], Step | None]
 
 
@@ -65,7 +65,7 @@ class Leader:
     Args:
         begin: makes the steps of an operation.
         show: makes the steps that show it in iconik.
-        tidy: sees to what operations left that have ended; called now and then.
+        tidy: cleans up what ended operations left behind; called now and then.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Leader:
         self._settings = settings
         self._cipher = Cipher(settings.secrets)
         self._forgot = float("-inf")
-        # By how much the wall clock is ahead of the monotonic one, and since when it is that.
+        # By how much the wall clock is ahead of the monotonic clock, and since when.
         self._ahead = float("inf")
         self._steady_since = 0.0
         self._stopping = threading.Event()
@@ -93,7 +93,7 @@ class Leader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let go of everything, leaving operations to be carried on by another process."""
+        """Release everything, so that another process can continue the operations."""
         self._stopping.set()
         if self._thread:
             self._thread.join()
@@ -156,7 +156,7 @@ class Leader:
                 operations.keep_time()
 
     def _tidy_aside(self, turn: Leadership) -> None:
-        """Tidy now and then, in a thread of its own: iconik may take its time."""
+        """Tidy now and then, in a separate thread, because iconik may be slow."""
 
         def tidy() -> None:
             while not turn.stopping.is_set():
@@ -174,16 +174,16 @@ class Leader:
         threading.Thread(target=tidy, name="tidy", daemon=True).start()
 
     def _is_time_to_forget(self) -> bool:
-        """Whether it is, once each time."""
+        """Whether a purge is due. Returns True once per interval."""
         if not self._has_steady_clock() or time.monotonic() - self._forgot < FORGET_INTERVAL:
             return False
         self._forgot = time.monotonic()
         return True
 
     def _has_steady_clock(self) -> bool:
-        """Whether the wall clock has gone on evenly for a while.
+        """Whether the wall clock has run evenly for a while.
 
-        By one that is wrong, and is set right soon, all reports would be taken for old ones.
+        If the clock is wrong and is corrected soon after, all reports would seem to be old.
         """
         now, ahead = time.monotonic(), time.time() - time.monotonic()
         if abs(ahead - self._ahead) > LEAP:
@@ -192,7 +192,7 @@ class Leader:
 
 
 class OpenOperations:
-    """The open operations, in the hands of this process for as long as it leads."""
+    """The open operations, which this process runs for as long as it leads."""
 
     def __init__(
         self,
@@ -211,11 +211,11 @@ class OpenOperations:
         self._passes = passes
         self._jobs = jobs
         self._lock = threading.Lock()
-        # By the id of each operation in hand, what of it goes on.
+        # By the id of each active operation, the schedules that still run its steps.
         self._active: dict[str, set[Schedule]] = {}
 
     def take_up(self) -> None:
-        """Begin all open operations that are not in hand yet, oldest first.
+        """Begin all open operations that are not active yet, oldest first.
 
         Raises:
             SettingsError: another host's secret is needed to read some.
@@ -237,7 +237,7 @@ class OpenOperations:
                 self._take_up(operation)
 
     def keep_time(self) -> None:
-        """Note how far the clock of operations has come, while any is in hand."""
+        """Record the time of the clock of operations, while any operation is active."""
         if self._active:
             keep_time(self._turn.engine, self._turn.term, self._turn.clock.now_ms())
 
@@ -266,7 +266,7 @@ class OpenOperations:
                 schedule.add(operation.id, partial(self._step, operation.id, schedule, step))
 
     def _step(self, operation_id: str, schedule: Schedule, step: Step) -> float | None:
-        """A step that ends with the term, and that no fault of our own ends in silence."""
+        """Run a step, which ends with the term. Unexpected errors don't end it silently."""
         with logs.about(operation_id):
             try:
                 seconds = self._try(operation_id, schedule, step)
@@ -287,7 +287,7 @@ class OpenOperations:
         except Exception as error:
             name = type(error).__name__
             if schedule is self._jobs:
-                # A courtesy: whatever it meets must not matter to the operation.
+                # The job is a courtesy: its failures must not affect the operation.
                 log.warning("iconik's jobs list no longer shows it: %s", name)
             else:
                 log.exception("operation %s met a fault of the plugin's own", operation_id)
@@ -295,7 +295,7 @@ class OpenOperations:
             return None
 
     def _end(self, operation_id: str, schedule: Schedule) -> None:
-        """Close an operation once all that goes on of it has ended."""
+        """Close an operation once all its tasks have ended."""
         self._jobs.hasten(operation_id)
         with self._lock:
             rest = self._active[operation_id] - {schedule}

@@ -1,4 +1,4 @@
-"""The lock that makes one process of all the executor: a file's, or a PostgreSQL session's."""
+"""The lock that makes a single process the executor: a file lock, or a PostgreSQL advisory lock."""
 
 import fcntl
 import os
@@ -18,17 +18,17 @@ PATIENCE = 5.0
 
 @contextmanager
 def only_one(database_url: str) -> Iterator[Callable[[], bool] | None]:
-    """Be the only process that runs operations, or None if another is.
+    """Become the only process that runs operations.
 
-    Yields a function that tells whether it still is the only one.
+    Yields a function that tells whether this process still is the only one; None if another is.
     """
     url = sa.make_url(database_url)
     if url.get_backend_name() == "sqlite":
-        # Whichever link leads to the file, there is one lock.
+        # There must be one lock, whichever link leads to the file.
         database = real_path(url)
         descriptor = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            # Whoever can read it can lock it.
+            # Any user who can read the file can lock it.
             os.fchmod(descriptor, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -51,7 +51,7 @@ def only_one(database_url: str) -> Iterator[Callable[[], bool] | None]:
 
 
 def _is_same_file(descriptor: int, path: str) -> bool:
-    """Whether the lock file is the one that is locked: another could be locked by another."""
+    """Whether the lock file is still the locked one: another process could lock a new file."""
     try:
         return os.path.samestat(os.fstat(descriptor), Path(path).stat())
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def _is_there(database: str) -> bool:
 
 
 def _is_alive(connection: sa.Connection) -> bool:
-    """Whether the session that holds the advisory lock still is there."""
+    """Whether the session that holds the advisory lock still exists."""
     try:
         connection.execute(sa.select(1))
     except SQLAlchemyError:

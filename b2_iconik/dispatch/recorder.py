@@ -1,6 +1,6 @@
-"""Writes clicks down as operations, durably, before they are answered.
+"""Records clicks as operations, durably, before they are answered.
 
-It only records, and answers. ``leader.py`` runs operations.
+It only records and answers. ``leader.py`` runs operations.
 """
 
 import hmac
@@ -33,20 +33,21 @@ log = logging.getLogger(__name__)
 WEB_PATIENCE = 5.0
 # iconik waits about ten seconds for an answer.
 ANSWER_WITHIN = 8.0
-# To see whether a SQLite file is damaged, it is read whole: at most so many bytes, which takes a
-# second or two, and not again for so many seconds, and for so many times as long as it took.
+# To check whether a SQLite file is damaged, the whole file is read. These limit its size in bytes,
+# which takes a second or two to read, and set the pause until the next check: in seconds, and as a
+# multiple of the time that the check took.
 LARGEST_READ = 512 * 1024 * 1024
 READ_INTERVAL = 10.0
 READ_RARELY = 100
 
-# Reads within the transaction that records, and raises what is to keep a click from being recorded.
+# Reads within the transaction that records, and raises an error if a click must not be recorded.
 LastLook = Callable[[sa.Connection], None]
 
 
 def look_at_database(settings: Settings) -> None:
-    """See that the database is this service's, before there are processes that use it.
+    """Check that the database is this service's, before any process uses it.
 
-    That it can't be used now is not minded: it is tried again by each of them.
+    It is no error if the database can't be used now: each process tries again.
 
     Raises:
         SettingsError: it is not this service's, or that of a newer version.
@@ -56,12 +57,12 @@ def look_at_database(settings: Settings) -> None:
         try:
             Ledger(engine).create()
         finally:
-            # Its connections are not to be those of processes that are forked later.
+            # Processes that are forked later must not share its connections.
             engine.dispose()
 
 
 class Recorder:
-    """Writes clicks down, before they are answered."""
+    """Records clicks before they are answered."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -77,7 +78,7 @@ class Recorder:
             SQLAlchemyError, OSError: the database can't be used now.
             SettingsError: it is not this service's, or that of a newer version.
         """
-        # Whoever clicks must not wait for all those who clicked before, each with their patience.
+        # A click must not wait for all clicks before it, one timeout after the other.
         if not self._lock.acquire(timeout=WEB_PATIENCE):
             raise TimeoutError("the database is still being opened")
         try:
@@ -103,17 +104,17 @@ class Recorder:
     def record(
         self, click: CustomAction, retry: Retry | None = None, last_look: LastLook | None = None
     ) -> tuple[str, bool]:
-        """Write a click down as an operation, durably.
+        """Record a click as an operation, durably.
 
         Args:
-            retry: which operation is tried again, where nobody clicked in iconik.
-            last_look: no other click comes between it and this one.
+            retry: which operation is retried, if nobody clicked in iconik.
+            last_look: a last check, in the same transaction: no other click comes in between.
 
         Returns:
             The operation's id, and whether it is a new one: see ``intake.not_begun``.
 
         Raises:
-            RecordingError: it is not written down.
+            RecordingError: the click is not recorded.
             PluginError: what ``last_look`` raises.
         """
         deadline = Deadline(ANSWER_WITHIN)
@@ -164,8 +165,8 @@ class Recorder:
                 now_ms=now_ms(),
                 retry=retry,
             )
-            # What was answered with a refusal is not to be done after all; unless it is the very
-            # last step that the disk takes so long over.
+            # A click that was answered with a refusal must not be carried out after all. This can
+            # still happen if the disk is slow in the very last step.
             deadline.check()
         return operation_id, True
 
@@ -175,7 +176,7 @@ class Recorder:
             self._engine.dispose()
 
     def standing(self) -> Standing | None:
-        """How it stands with all operations; None if that can't be read."""
+        """The state of all operations; None if it can't be read."""
         try:
             return standing(self.prepare())
         except (SQLAlchemyError, OSError, SettingsError) as error:
@@ -191,18 +192,18 @@ class Recorder:
             return False
 
     def check(self) -> str | None:
-        """What keeps operations from being recorded or run, if anything does."""
+        """What prevents operations from being recorded or run; None if nothing does."""
         try:
             if not Deadline(ANSWER_WITHIN).wait_for(self._try):
                 return "no process runs the operations"
         except (SQLAlchemyError, OSError, SettingsError) as error:
-            # Anybody may ask, and the error may name hosts and paths.
+            # The answer is public, and the error may name hosts and paths.
             log.error("operations can't be recorded: %s", brief(error))
             return "operations can't be recorded; the log says why"
         return None
 
     def _try(self) -> bool:
-        """Write something; returns whether some process runs the operations."""
+        """Write a test value. Returns whether some process runs the operations."""
         Ledger(self.prepare()).try_writing(now_ms())
         began = time.monotonic()
         if began >= self._read_next:

@@ -1,4 +1,4 @@
-"""Trying an operation again: recorded like a click, with what the click said that began it."""
+"""Retries operations: a retry is recorded like a click, with the data of the original click."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,31 +14,31 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import opposites
 from b2_iconik.ledger.tables import LET_GO, assets
 
-# What came to nothing, and may come to something the next time.
+# Outcomes that may change on the next attempt.
 WORTH_TRYING = frozenset({"kept", "failed"})
 
 
 def try_again(
     recorder: Recorder, operation_id: str, by: str, *, everything: bool = False
 ) -> tuple[str, bool]:
-    """Record a new operation that does again what an ended one was to do.
+    """Record a new operation that retries an ended one.
 
-    It has the storages, formats and token of the click, and is the newest of all: so it takes over
-    from what was clicked since. That is why, unless everything is to be done again, it leaves out
-    the assets that the opposite was clicked for since then; and it must be known which those are,
-    so nothing is opened anew once the opposite was clicked for whatever it was.
+    It has the storages, formats and token of the original click. It is the newest operation, so it
+    takes over from all later clicks. Therefore, unless ``everything`` is set, it leaves out the
+    assets for which the opposite action was clicked since. Those assets must be known. So no
+    collection is opened again once the opposite action was clicked for any assets.
 
     Args:
-        by: who asks for it.
-        everything: its whole selection, and not only the assets of which something was kept, failed
-            or undone, and the collections that could not be opened.
+        by: who requests the retry.
+        everything: whether to retry the whole selection, and not only the assets of which something
+            was kept, failed or undone, and the collections that could not be opened.
 
     Returns:
-        The operation's id, and whether it is a new one: if the same runs already, it is that.
+        The operation's id, and whether it is new. It isn't if the same operation already runs.
 
     Raises:
-        RetryError: it can't be; the message says why.
-        RecordingError: it is not written down.
+        RetryError: the operation can't be retried; the message says why.
+        RecordingError: the retry is not recorded.
         SQLAlchemyError, OSError: the database can't be used now.
     """
     engine = recorder.prepare()
@@ -52,7 +52,7 @@ def try_again(
         return recorder.record(click, retry)
     with engine.connect() as connection:
         since = opposites(connection, operation)
-    # Where its assets were never listed, all of it is undone.
+    # If its assets were never listed, all of it is undone.
     undone = _undone(engine, operation, click) if operation.is_expanded else click
     left = _left_of(engine, undone, since)
 
@@ -64,7 +64,7 @@ def try_again(
 
 
 def _undone(engine: sa.Engine, operation: Operation, click: CustomAction) -> CustomAction:
-    """A click on what an operation has not done, though it listed its assets."""
+    """A click on what an expanded operation has left undone."""
     ledger = Ledger(engine)
     undone = [
         asset_id
@@ -86,7 +86,7 @@ def _undone(engine: sa.Engine, operation: Operation, click: CustomAction) -> Cus
 
 
 def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any]]) -> CustomAction:
-    """A click on what was undone, without what the opposite was clicked for since."""
+    """A click on what was undone, without assets for which the opposite was clicked since."""
     if since and not undone.tells_assets:
         raise RetryError(
             "the opposite was clicked since, and it isn't known which of that is in the "
@@ -100,7 +100,7 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
         )
     of_opposites = sa.and_(
         assets.c.number.in_(_numbers(since)),
-        # One that could not see it has left it.
+        # An operation that could not see the asset has left it.
         sa.or_(assets.c.seen, assets.c.state.not_in(LET_GO)),
     )
     with engine.connect() as connection:

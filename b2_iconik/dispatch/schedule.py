@@ -1,4 +1,4 @@
-"""Threads that run steps when they are due; what waits for its next step holds no thread."""
+"""Threads that run steps when they are due. A task that waits for its next step uses no thread."""
 
 import heapq
 import threading
@@ -12,14 +12,14 @@ class Schedule:
 
     Args:
         threads: how many steps may run at once.
-        name: of the threads.
+        name: the name of the threads.
     """
 
     def __init__(self, threads: int, name: str) -> None:
         self._condition = threading.Condition()
         self._queue: list[tuple[float, str]] = []
         self._steps: dict[str, Step] = {}
-        # When the next step of each task that waits is due.
+        # When the next step of each waiting task is due.
         self._due: dict[str, float] = {}
         self._hastened: set[str] = set()
         self._is_over = False
@@ -36,7 +36,7 @@ class Schedule:
             self._await(task, 0.0)
 
     def hasten(self, task: str) -> None:
-        """Have the next step of a task run at once, if the task has not ended."""
+        """Run the next step of a task at once, if the task has not ended."""
         with self._condition:
             if task in self._due:
                 self._await(task, 0.0)
@@ -50,7 +50,7 @@ class Schedule:
             return any(due <= now for due in self._due.values())
 
     def stop(self, seconds: float) -> None:
-        """Begin no further step, and wait so long for those that run."""
+        """Begin no further steps, and wait for those that run, for at most some seconds."""
         with self._condition:
             self._is_over = True
             self._condition.notify_all()
@@ -64,7 +64,7 @@ class Schedule:
         self._condition.notify()
 
     def _next(self) -> str | None:
-        """The next task that is due, once one is; None when all is over."""
+        """Wait for the next due task, and return it; None once the schedule is stopped."""
         while not self._is_over:
             wait = None
             if self._queue:
@@ -72,7 +72,7 @@ class Schedule:
                 wait = due - time.monotonic()
                 if wait <= 0:
                     heapq.heappop(self._queue)
-                    # Another entry has taken the place of one that was hastened.
+                    # A newer entry replaces this one if the task was hastened.
                     if self._due.get(task) == due:
                         del self._due[task]
                         return task

@@ -1,6 +1,6 @@
-"""What a copy has brought, held against its source. Pure: no I/O.
+"""Compares a copy with its source. Pure: no I/O.
 
-That a copy job has ended says nothing of what arrived: half a file looks finished, too.
+An ended copy job does not prove what arrived: half a file looks finished, too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,15 +24,15 @@ def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
         storage_id: the storage that it was copied to.
 
     Returns:
-        The first file that isn't as its source, and how it differs; empty if some whole file set
-        on the storage is as its source is, or there is none to hold it against.
+        The first file that differs from its source, and how. Empty if some complete file set on the
+        storage matches its source, or there is no source to compare it with.
     """
     mine = [file for file in media(files) if file.format_id == format_id and file.is_active]
     sets = by_file_set(mine).values()
     copies = [each for each in sets if each[0].storage_id == storage_id and is_whole(each)]
     sources = [each for each in sets if each[0].storage_id != storage_id and is_whole(each)]
     found = [sorted(_differences(source, copy)) for source in sources for copy in copies]
-    # The source that it was copied from is the one that it is most like.
+    # Assume that it was copied from the source that it resembles most.
     fewest = min(found, key=lambda each: (len(each), each), default=[])
     if not fewest:
         return reasons.NO_REASON
@@ -69,7 +69,7 @@ def _differences(source: Sequence[File], copy: Sequence[File]) -> Iterator[Reaso
 
 
 def _difference(source: File, copy: File) -> Reason:
-    """How a file differs from what it was copied from; empty if it doesn't, as far as is known."""
+    """How a file differs from its source; empty if no difference is known."""
     some, whole = copy.size or 0, source.size or 0
     if some < whole:
         part, all_of_it = _told_apart(some, whole)

@@ -1,4 +1,4 @@
-"""Checksums as iconik shows them, and what a comparison of two says. Pure: no I/O.
+"""Checksums as iconik shows them, and their comparison. Pure: no I/O.
 
 iconik documents neither their algorithm nor their notation. Only a prefix (``md5:…``) names the
 algorithm; without one, two checksums of the same length may still be of different algorithms.
@@ -12,7 +12,7 @@ from iconik_http.records import File
 CHECKSUM = re.compile(r"(?:(?P<kind>[a-z0-9_-]+):)?(?P<digest>[0-9a-f]{8,128})", re.IGNORECASE)
 # A CRC-32, the shortest digest; words like 'none' and 'pending' are shorter.
 SHORTEST = 8
-# How Backblaze B2 begins a SHA-1 that a client has claimed and nobody has checked.
+# Backblaze B2's prefix for a SHA-1 that a client has given and B2 has not verified.
 UNVERIFIED = "unverified:"
 
 # Kind and digest.

@@ -15,13 +15,13 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 TITLES: dict[Action, str] = {"add": "Add to LucidLink", "remove": "Remove from LucidLink"}
 SECRET_HEADER = "x-bz-secret"  # noqa: S105 - a header's name
 CONTEXTS = ("ASSET", "COLLECTION", "BULK", "SAVED_SEARCH", "PLAYLIST")
-# Where people want our actions; saved searches and playlists are for those who ask for them.
+# Where the actions are offered by default; saved searches and playlists are optional.
 USUAL_CONTEXTS = CONTEXTS[:3]
 LONGEST_TOKEN = 8192
-# File systems take names of 255 bytes; the directories and the file below need some room, too.
+# File systems limit names to 255 bytes; a path must leave room for the directories and file below.
 LONGEST_NAME = 255
 LONGEST_PATH = 500
-# What Windows, where a filespace may be mounted as well, has in no name.
+# Characters that Windows, where a filespace may also be mounted, allows in no name.
 NOT_IN_NAMES = frozenset('<>:"|?*\\')
 
 
@@ -82,7 +82,7 @@ class CustomAction:
 
     @property
     def tells_assets(self) -> bool:
-        """Whether it tells by itself which assets it is about, and nothing is to be opened."""
+        """Whether the click itself names all its assets, so that nothing must be opened."""
         return not (self.collection_ids or self.saved_search_ids or self.playlist_ids)
 
     @property

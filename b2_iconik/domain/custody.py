@@ -1,7 +1,7 @@
 """What must be copied, what is proven safe to delete, and why not. Pure: no I/O.
 
 The rule: a file set on LucidLink may go only if one file set of the same format on B2 holds a twin
-of every one of its files. Whatever iconik doesn't say, or says in two ways, counts against the
+of every one of its files. Any missing or contradictory information from iconik counts against the
 deletion.
 """
 
@@ -18,7 +18,7 @@ from iconik_http.records import CLOSED, MISSING, UNFINISHED, File, Format
 
 
 class Pair(NamedTuple):
-    """A file on LucidLink, and what proves it on B2."""
+    """A file on LucidLink, and the twin on B2 that proves it."""
 
     file: File
     twin: File
@@ -69,7 +69,7 @@ Verdict = Safe | Unproven
 
 @dataclass(frozen=True)
 class Presence:
-    """How a format of an asset stands on a storage.
+    """The state of a format of an asset on a storage.
 
     Attributes:
         state: 'there', 'unfinished' (a copy is under way), or 'lacking'.
@@ -87,7 +87,7 @@ def wanted_formats(formats: Iterable[Format], name: str) -> list[Format]:
 
 
 def presence(format_id: str, files: Iterable[File], storage_id: str) -> Presence:
-    """Tell how a format of an asset stands on a storage.
+    """Determine the state of a format of an asset on a storage.
 
     Args:
         format_id: the format.
@@ -178,7 +178,7 @@ def _judge_source_set(
         objections = objections or [
             _no_twin(relative_file.file) for relative_file in source_set.relative_files
         ]
-    # What only a person can help is told first: no copy would settle it.
+    # What needs a person is reported first: no copy would resolve it.
     told = min(
         objections, key=lambda objection: (REMEDIES.index(objection.remedy), objection.reason)
     )

@@ -1,7 +1,7 @@
-"""What iconik's records tell of one place, where they don't tell the same. Pure: no I/O.
+"""Finds records of iconik that contradict each other about one path. Pure: no I/O.
 
-Formats, versions and file sets of an asset may refer to one file. One record alone then isn't all
-that iconik knows of it.
+Formats, versions and file sets of an asset may refer to the same file. A single record is then not
+all that iconik knows about the file.
 """
 
 from collections import defaultdict

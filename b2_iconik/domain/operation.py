@@ -1,4 +1,4 @@
-"""What the ledger tells of operations and their assets, as values."""
+"""Operations and their assets, as values read from the ledger."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -149,7 +149,7 @@ def _file(file_set_id: str, format_id: str, stored: list[Any]) -> File:
 
 @dataclass
 class AssetProgress:
-    """What has to be remembered of an asset from one look to the next.
+    """What must be remembered about an asset from one inspection to the next.
 
     Attributes:
         asked: by format, what was said of the copy that was asked for; "" for nothing bad.
@@ -211,7 +211,7 @@ class AssetProgress:
 
 @dataclass
 class ClaimedAsset:
-    """An asset that an operation may touch now, for which of its formats, and who wanted that.
+    """An asset that an operation has claimed, with the formats to process and who requested them.
 
     Attributes:
         outcomes: by format name, what was known before, as ``outcomes.Outcome.stored``.

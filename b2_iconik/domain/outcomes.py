@@ -1,4 +1,4 @@
-"""What came of each asset and format, and the report that is made of it. Pure."""
+"""The outcomes of assets and formats, and the report made from them. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ TROUBLE = frozenset({"kept", "failed", "vanished"})
 
 
 class Outcome(NamedTuple):
-    """What came of one format of one asset.
+    """The outcome of one format of one asset.
 
     Attributes:
         reason: why, where that needs saying.
@@ -80,10 +80,10 @@ def proof_of(proofs: Iterable[tuple[bool, bool]]) -> str:
 def merged(
     before: Mapping[str, Sequence[str]], now: Mapping[str, Outcome]
 ) -> dict[str, tuple[str, ...]]:
-    """The outcomes by format after another look.
+    """The outcomes by format after another inspection.
 
-    What was done stays done: neither a later look that finds it so already nor a newer click that
-    takes over must hide it.
+    What was done stays done. Neither a later inspection that finds it done already, nor a newer
+    click that takes over, may hide it.
     """
     both = {name: tuple(outcome) for name, outcome in before.items()}
     for name, outcome in now.items():
@@ -169,7 +169,7 @@ def report(
         failed = {name for name, outcome in outcomes.items() if outcome.kind == "failed"}
         counts["failed"] += len({name for name, kind, _ in left if kind == "failed"} - failed)
         counts["undone"] += any(kind == "undone" for _, kind, _ in left)
-        # That it came to nothing for most of its assets is one thing, and not many.
+        # If it had no effect on most of its assets, that is one problem, not many.
         problems += [
             _problem(asset_id, *each) for each in left if each[2].cause != Cause.NOT_STARTED
         ]

@@ -1,4 +1,4 @@
-"""Why something came to nothing: a cause, which programs go by, and a sentence, for people. Pure.
+"""Why something was not done: a cause, for programs, and a sentence, for people. Pure.
 
 Every sentence of a report is built here. Metrics, advice and decisions depend on its cause alone.
 """
@@ -184,7 +184,7 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-# What stands on LucidLink and on B2
+# The state of files on LucidLink and on B2
 
 STILL_WRITTEN = Cause.BEING_WRITTEN("{name} is still being written on LucidLink ({status})")
 WRITTEN_ANEW = Cause.BEING_WRITTEN("{name} is being written anew on {where}")
@@ -217,7 +217,7 @@ SHARED = Cause.SHARED_FILE("{name} also belongs to another file set on LucidLink
 LOST = Cause.LOST("{reason}, and nothing can be copied: {name} is MISSING on LucidLink")
 ALREADY_MISSING = Cause.WAS_MISSING("its files were already missing from LucidLink")()
 
-# What iconik says in two ways, or not at all
+# Contradictory or missing information from iconik
 
 NO_FILE_SET = Cause.UNCLEAR_RECORDS("iconik doesn't say which file set it belongs to")()
 MIXED_FILE_SET = Cause.UNCLEAR_RECORDS(

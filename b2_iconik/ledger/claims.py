@@ -1,22 +1,23 @@
-"""Which operation may touch which asset: the newest click wins, and nobody is in anybody's way.
+"""Which operation may touch which asset: the newest click wins, and operations don't interfere.
 
 An asset of an operation is in one of these states:
 
 ``waiting``    nothing of this operation is under way for it
-``held``       it is being looked at, or deleted from, right now
-``copying``    copies of it were asked for and haven't ended
+``held``       it is claimed: being inspected, or deleted from, right now
+``copying``    copies of it were requested and haven't ended
 ``settling``   its copies have ended, but iconik's records aren't final yet
-``verifying``  iconik has accepted its deletions, and whether they are done is still to be seen
+``verifying``  iconik has accepted its deletions, which must still be verified
 ``done``       its outcome is known, or the operation has ended without one
-``left``       as done, but copies of it were asked for that nobody follows any more
+``left``       like ``done``, but no operation follows its requested copies any more
 
 Before an operation touches an asset, it leaves to newer operations what they want, and waits for
-older ones that have the asset held, copying, settling or verifying. So a newer one always looks at
-what the older have left behind, and what it does is what lasts. Who may take over what is in
-``precedence``. While an older one has an asset, a newer one sees only whether it can see it at all.
+older ones for which the asset is held, copying, settling or verifying. So a newer operation always
+inspects what the older ones have left behind, and its result lasts. ``precedence`` defines which
+operation may take over an asset. While an older operation has an asset, a newer one only checks
+whether it can see the asset at all.
 
-Copies that an operation left behind when it was stopped, or failed, are followed by the next that
-is about the asset; which also looks for those that were asked for without an answer, and takes over
+When an operation is stopped or fails, the next operation on the asset follows the copies that it
+left behind. That operation also looks for copies whose requests had no answer, and takes over
 deletions that have begun.
 """
 
@@ -41,15 +42,15 @@ SUPERSEDED = Outcome("superseded", TAKEN_BY_NEWER)
 
 
 class Claims:
-    """The assets of one operation, behind methods that each are one transaction.
+    """The assets of one operation. Each method is one transaction.
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
-        operation: whose assets they are.
-        term: that of the executor, from ``term.begin_term``.
+        operation: the operation.
+        term: the executor's term, from ``term.begin_term``.
 
     Attributes:
-        copies: the copies that were asked for, and the assets that wait for them.
+        copies: the requested copies, and the assets that wait for them.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that write
     raise ``Stopped`` when another process has taken over.
@@ -69,11 +70,11 @@ class Claims:
 
     @property
     def is_add(self) -> bool:
-        """Whether the operation is to bring the assets to LucidLink, and not to remove them."""
+        """Whether the operation adds the assets to LucidLink, rather than removing them."""
         return self._operation.action == "add"
 
     def recover(self, now_ms: int) -> None:
-        """Take up what a killed process had in hand, to be looked at again before anyone else."""
+        """Have what a killed process had claimed inspected again, ahead of other operations."""
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
                 sa.update(assets)
@@ -89,7 +90,7 @@ class Claims:
             )
 
     def take(self, limit: int, now_ms: int) -> list[ClaimedAsset]:
-        """Hold the next assets, at most ``limit``; none if there are none, or all must wait."""
+        """Claim the next assets, at most ``limit``; none if there are none, or all must wait."""
         with writing_in_term(self._engine, self._term) as connection:
             is_stopping = self._is_stopping(connection)
             takeable = self._takeable(connection, now_ms, is_stopping).limit(limit)
@@ -97,7 +98,7 @@ class Claims:
             # Assets that are all left to newer operations must not look like the last ones.
             while not held and (rows := connection.execute(takeable).all()):
                 if not is_stopping:
-                    # What is taken over stands otherwise than in these rows then.
+                    # The rows of the assets that are taken over are out of date then.
                     taken = leftovers.take_over(connection, self._operation, rows)
                     rows = [row for row in rows if row.asset_id not in taken]
                     followed = self.copies.take_over(connection, rows)
@@ -106,9 +107,9 @@ class Claims:
             return held
 
     def contested(self, limit: int, now_ms: int) -> list[ClaimedAsset]:
-        """Assets that others have in hand, and that older operations keep if this can't see them.
+        """Assets claimed by older operations, which keep them if this operation can't see them.
 
-        They are not held: there is nothing to be done with them but to look, and to note that.
+        They are not claimed: this operation only checks whether it can see them, and records that.
         """
         with self._engine.connect() as connection:
             others = Precedence(connection, self._operation)
@@ -127,7 +128,7 @@ class Claims:
             return [self._held(row, self.formats) for row in rows]
 
     def accepted(self, limit: int, now_ms: int) -> list[ClaimedAsset]:
-        """The next assets whose accepted deletions are to be verified now, at most ``limit``."""
+        """The next assets whose accepted deletions must be verified now, at most ``limit``."""
         due = sa.select(assets).where(
             self._mine, assets.c.state == "verifying", assets.c.due_ms <= now_ms
         )
@@ -154,7 +155,7 @@ class Claims:
     ) -> sa.Select[Any]:
         others = Precedence(connection, self._operation)
         is_free = ~others.have_in_hand()
-        # One that is to stop begins nothing: it only brings to an end what it has begun.
+        # An operation that must stop begins nothing. It only finishes what it has begun.
         if not is_stopping:
             is_known = sa.false() if others.is_any_unknown else ~others.may_take_over()
             is_free = sa.and_(is_free, is_known)
@@ -169,15 +170,15 @@ class Claims:
     def _hold(
         self, connection: sa.Connection, rows: Sequence[Any], is_stopping: bool
     ) -> list[ClaimedAsset]:
-        """Hold those of some assets that aren't left to newer operations; done with the others."""
+        """Claim the assets that aren't left to newer operations, and mark the others as done."""
         left = formats_left(connection, self._operation, [row.asset_id for row in rows])
         held, changes = [], {}
         for row in rows:
             formats = () if is_stopping else left[row.asset_id]
             asset = self._held(row, formats)
-            # A deletion that has begun is brought to its end whoever is newer: half of it
-            # would leave the newer operation a file set that vanishes under its hands. And a
-            # copy that may be under way is followed: it would undo what the newer one does.
+            # A deletion that has begun is finished even if a newer operation exists: otherwise a
+            # file set would vanish while the newer operation works on it. A copy that may be
+            # under way is followed, because it would undo what the newer operation does.
             is_held = bool(formats or asset.memo.deleting or asset.memo.asking)
             if is_held:
                 held.append(asset)
@@ -196,11 +197,11 @@ class Claims:
         return ClaimedAsset(row.asset_id, formats, memo, *whose, row.outcomes, row.seen)
 
     def begin_deletions(self, held: ClaimedAsset, deletions: Mapping[str, Deletion]) -> bool:
-        """Note that deletions begin, unless a newer click or a stop has come in between.
+        """Record that deletions begin, unless a newer click or a stop has come in between.
 
         Args:
-            held: the asset; its memo takes up the deletions.
-            deletions: by file set id.
+            held: the asset. The deletions are stored in its progress.
+            deletions: the deletions, by file set id.
         """
         with writing_in_term(self._engine, self._term, is_vital=True) as connection:
             others = Precedence(connection, self._operation)
@@ -220,10 +221,10 @@ class Claims:
             return True
 
     def leave(self) -> None:
-        """Let go of all assets, to stop: but for those where something must be seen to its end.
+        """Release all assets in order to stop, except those with something that must be finished.
 
-        That is a deletion that may have begun, and copies of which it isn't known whether iconik
-        was asked for them. What copies are under way goes on in iconik.
+        These are deletions that may have begun, and copies that iconik may or may not have been
+        asked for. Copies that are under way continue in iconik.
         """
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
@@ -249,7 +250,7 @@ class Claims:
                 self._leave(connection, rows)
 
     def _leave(self, connection: sa.Connection, rows: Sequence[Any]) -> None:
-        """Let go of some assets that are in hand."""
+        """Release some claimed assets."""
         states: dict[str, list[str]] = {}
         for row in rows:
             memo = AssetProgress.from_json(row.memo)
@@ -273,13 +274,13 @@ class Claims:
     def note(
         self, held: ClaimedAsset, state: str, outcomes: Mapping[str, Outcome], due_ms: int = 0
     ) -> None:
-        """Note how an asset stands after a look at it, and let go of it.
+        """Record the state of an asset after an inspection, and release it.
 
         Args:
-            held: the asset, with its memo as it is now.
-            state: what it is in from now on.
+            held: the asset, with its current progress.
+            state: its new state.
             outcomes: what is known now, by format name; those of other formats stay.
-            due_ms: when to look at it again, if it is to be looked at again.
+            due_ms: when to inspect it again, if it must be inspected again.
         """
         self.note_all([(held, outcomes)], state, due_ms)
 
@@ -289,17 +290,17 @@ class Claims:
         state: str,
         due_ms: int = 0,
     ) -> None:
-        """Note the same of several assets, each with what is known of it now; see ``note``."""
+        """Record the same state for several assets, each with its own outcomes; see ``note``."""
         with writing_in_term(self._engine, self._term) as connection:
             self._note(connection, looked_at, state, due_ms)
 
     def asking(
         self, wanted: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]], now_ms: int
     ) -> None:
-        """Note of assets that are held that copies of them are about to be asked for.
+        """Record that copies of claimed assets are about to be requested.
 
         Args:
-            wanted: the assets, and what is known now by format name.
+            wanted: the assets, and what is known now, by format name.
         """
         with writing_in_term(self._engine, self._term, is_vital=True) as connection:
             for held, _ in wanted:

@@ -25,14 +25,14 @@ from b2_iconik.ledger.term import writing_in_term
 
 
 class Completion:
-    """The ends of operations, behind methods that each are one transaction.
+    """The ends of operations. Each method is one transaction.
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
-        term: that of the executor, from ``term.begin_term``.
+        term: the executor's term, from ``term.begin_term``.
 
     Attributes:
-        ledger: what it knows of operations.
+        ledger: the operations.
 
     All methods raise what those of ``Ledger`` do.
     """
@@ -45,7 +45,7 @@ class Completion:
     def end(self, operation: Operation, now_ms: int) -> bool:
         """End an operation, if nothing is left to do.
 
-        One that was to stop ends even so, once its assets are let go of; see ``Claims.leave``.
+        An operation that was asked to stop ends once its assets are released; see ``Claims.leave``.
         """
         open_assets = sa.select(assets.c.asset_id).where(
             assets.c.number == operation.number, assets.c.state.not_in(LET_GO)
@@ -64,7 +64,7 @@ class Completion:
             done = connection.execute(
                 sa.update(operations)
                 .where(operations.c.number == operation.number, is_ready, ~open_assets.exists())
-                # At once: nobody is to take it for one that went well meanwhile.
+                # At once, so that nobody takes it for a successful operation in the meantime.
                 .values(ended_ms=now_ms, result=_result(counts))
             )
             if done.rowcount == 1:
@@ -72,12 +72,12 @@ class Completion:
             return done.rowcount == 1
 
     def fail(self, number: int, failure: str, now_ms: int) -> None:
-        """End an operation that came to nothing as a whole, and let go of its assets."""
+        """End an operation that failed as a whole, and release its assets."""
         why = Reason.of(failure)
         found = sa.select(operations).where(operations.c.number == number)
         with self._engine.connect() as connection:
             operation = read_operation(connection.execute(found).one())
-        # What had ended was counted then.
+        # An operation that had ended was counted then.
         has_ended = operation.ended_ms is not None
         counts = {} if has_ended else self._count(replace(operation, failure=why))
         is_left = assets.c.state.in_(("copying", "left"))
@@ -95,7 +95,7 @@ class Completion:
             )
 
     def sum_up(self, operation_id: str) -> dict[str, Any]:
-        """Make the report of an operation, and note its result and counts for lists of many.
+        """Make the report of an operation, and store its result and counts for lists.
 
         Returns:
             The report, see ``outcomes.report``.
@@ -118,15 +118,15 @@ class Completion:
         return told
 
     def close(self, operation_id: str, now_ms: int) -> None:
-        """Note that nothing is left to do for an operation that has ended."""
+        """Record that nothing is left to do for an operation that has ended."""
         ended = sa.and_(operations.c.id == operation_id, operations.c.ended_ms.is_not(None))
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(sa.update(operations).where(ended).values(closed_ms=now_ms))
 
     def ended_before(self, moment_ms: int) -> list[str]:
-        """The ids of the operations that ended before a time, and that no other one still minds.
+        """The ids of the operations that ended before a time, and that no other still depends on.
 
-        An older one that still runs must see that a newer click took over, be it long ago.
+        An older operation that still runs must see that a newer click took over, however long ago.
         """
         oldest = sa.select(sa.func.min(operations.c.number)).where(operations.c.ended_ms.is_(None))
         with self._engine.connect() as connection:
@@ -152,5 +152,5 @@ class Completion:
 
 
 def _result(counts: Mapping[Tally, int]) -> str:
-    """The result of an operation, from what is counted of it."""
+    """The result of an operation, from its counts."""
     return next(each.outcome for each in counts if each.what == "operation")

@@ -1,7 +1,7 @@
-"""Copies that an operation has asked for, or follows, and the assets that wait for their end.
+"""Copies that an operation has requested, or follows, and the assets that wait for their end.
 
-Copies are asked for many at once, and so the assets of a batch wait together: they are looked at
-again when the last job of their batch has ended, well or not.
+Many copies are requested at once, so the assets of a batch wait together. They are inspected again
+when the last job of their batch has ended, successfully or not.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from b2_iconik.ledger.term import writing_in_term
 
 @dataclass(frozen=True)
 class Copy:
-    """A bulk copy that was asked for, and has not been seen to end."""
+    """A bulk copy that was requested, and is not known to have ended."""
 
     job_id: str
     format_name: str
@@ -27,15 +27,15 @@ class Copy:
 
 
 class Copies:
-    """The copies of one operation, behind methods that each are one transaction.
+    """The copies of one operation. Each method is one transaction.
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
-        operation: whose copies they are.
-        term: that of the executor, from ``term.begin_term``.
+        operation: the operation.
+        term: the executor's term, from ``term.begin_term``.
 
     Attributes:
-        untold: by job, how often iconik failed to tell what went wrong in it.
+        untold: by job, how many times iconik failed to tell what went wrong in it.
 
     All methods raise what those of ``Claims`` do.
     """
@@ -48,11 +48,11 @@ class Copies:
         self.untold: Counter[str] = Counter()
 
     def begin(self, held: Sequence[ClaimedAsset], jobs: Mapping[str, str], now_ms: int) -> None:
-        """Note that copies of some assets are under way.
+        """Record that copies of some assets are under way.
 
         Args:
-            held: the assets, their memos saying what was asked for.
-            jobs: the format's name by the id of the job that copies it.
+            held: the assets. Their progress tells what was requested.
+            jobs: the format's name, by the id of the job that copies it.
         """
         with writing_in_term(self._engine, self._term) as connection:
             batch = self._next_batch(connection)
@@ -85,7 +85,7 @@ class Copies:
         )
 
     def under_way(self) -> list[Copy]:
-        """The copies that have not been seen to end."""
+        """The copies that are not known to have ended."""
         with self._engine.connect() as connection:
             rows = connection.execute(
                 sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
@@ -93,7 +93,7 @@ class Copies:
             return [Copy(row.job_id, row.format_name, row.asked_ms) for row in rows]
 
     def known(self, job_ids: Collection[str]) -> set[str]:
-        """Those of some jobs that are, or were, followed for this operation."""
+        """The ids of the given jobs that are, or were, followed for this operation."""
         with self._engine.connect() as connection:
             rows = connection.execute(
                 sa.select(copies.c.job_id).where(
@@ -103,7 +103,7 @@ class Copies:
             return {row.job_id for row in rows}
 
     def ended(self, copy: Copy, problems: Mapping[str, str], general: str) -> None:
-        """Note that a copy ended; when the last of its batch has, its assets are looked at again.
+        """Record that a copy ended. After the last of its batch, the assets are inspected again.
 
         Args:
             problems: by asset id, what iconik said went wrong.
@@ -127,7 +127,7 @@ class Copies:
             self._settle(connection, batch)
 
     def _settle(self, connection: sa.Connection, batch: int) -> None:
-        """Have the assets of a batch looked at again, unless copies of it are under way."""
+        """Have the assets of a batch inspected again, unless copies of it are under way."""
         under_way = sa.select(copies.c.job_id).where(
             copies.c.number == self._number, copies.c.batch == batch, ~copies.c.ended
         )
@@ -141,11 +141,11 @@ class Copies:
     def take_over(self, connection: sa.Connection, rows: Sequence[Any]) -> set[str]:
         """Follow the copies of some assets that an operation left behind, or may have left behind.
 
-        What this operation does would else be undone by a copy that ends later. An asset that was
-        looked at already is beyond that.
+        Otherwise, a copy that ends later would undo what this operation does. It is too late for
+        this once an asset was inspected.
 
         Returns:
-            The ids of the assets that stand otherwise than in ``rows`` now.
+            The ids of the assets for which ``rows`` is now out of date.
         """
         new = {row.asset_id: row.memo for row in rows if row.state == "waiting"}
         if not new:
@@ -156,16 +156,16 @@ class Copies:
     def _take_over_doubts(
         self, connection: sa.Connection, memos: Mapping[str, Mapping[str, Any]]
     ) -> set[str]:
-        """Note of some assets that it isn't known whether iconik was asked for copies of them.
+        """Record which assets iconik may or may not have been asked to copy.
 
-        Whoever let go of them without knowing needn't mind it any more, unless that may have been
-        about other formats, too.
+        The operation that released them in doubt no longer has to care, unless the doubt may
+        concern other formats, too.
 
         Args:
-            memos: theirs, by id.
+            memos: the progress of the assets, by id.
 
         Returns:
-            The ids of those that this is so with.
+            The ids of the assets in doubt.
         """
         let_go = connection.execute(
             sa.select(assets.c.number, assets.c.asset_id, assets.c.memo, operations.c.formats)
@@ -173,7 +173,7 @@ class Copies:
             .where(
                 assets.c.asset_id.in_(list(memos)),
                 assets.c.state.in_(LET_GO),
-                # Where it is known, the key is not in the text.
+                # If it is known, the key is not in the text.
                 sa.cast(assets.c.memo, sa.Text).contains('"asking"'),
                 operations.c.ll_storage_id == self._operation.ll_storage_id,
             )
@@ -205,11 +205,11 @@ class Copies:
             )
             .where(
                 assets.c.asset_id.in_(new),
-                # Also one that is done with, but was looked at for a request without an answer.
+                # This includes an asset that is done, but was checked for an unanswered request.
                 assets.c.state.in_(LET_GO),
                 operations.c.ll_storage_id == self._operation.ll_storage_id,
                 ~copies.c.ended,
-                # "" where it isn't known which format a job is about.
+                # "" if it isn't known which format a job copies.
                 copies.c.format_name.in_((*self._operation.formats, "")),
             )
         ).all()
@@ -225,9 +225,9 @@ class Copies:
         return followed
 
     def _join(self, connection: sa.Connection, batch: int, job_ids: Collection[str]) -> None:
-        """Have all that waits for some jobs wait together, whichever batch it was in.
+        """Put all assets that wait for some jobs into one batch, whichever batch they were in.
 
-        A job may be of more assets than were taken at once, and so be followed already.
+        A job may copy more assets than were claimed at once, and so may already be followed.
         """
         theirs = connection.execute(
             sa.select(copies.c.batch).where(

@@ -1,7 +1,7 @@
-"""How often what has come of operations and of their assets, since the database was made.
+"""Counts the results of operations and of their assets since the database was created.
 
-Counted in the transaction that ends an operation, so that each counts once, whatever is killed
-when; and kept when the operation is forgotten. A few dozen rows in all.
+Results are counted in the transaction that ends an operation. So each counts exactly once, even if
+a process is killed. Counts are kept when the operation is forgotten. They take a few dozen rows.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from b2_iconik.ledger.tables import LET_GO, assets, insert_new, operations, tall
 
 
 class Tally(NamedTuple):
-    """What is counted.
+    """The key of a counter.
 
     Attributes:
         what: 'operation'; 'format' for a format of an asset; 'unopened' for a collection or saved
@@ -35,12 +35,12 @@ class Tally(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How it stands with all operations.
+    """The state of all operations.
 
     Attributes:
-        ended: how often each has come.
+        ended: the counts of results.
         running: operations that haven't ended, by action.
-        pending: assets that aren't done with, by action and state.
+        pending: assets that aren't done, by action and state.
         oldest_ms: when the oldest running operation was clicked, in milliseconds since 1970.
     """
 
@@ -55,11 +55,11 @@ def count(
     outcomes: Iterable[tuple[str, AssetProgress, Mapping[str, Outcome]]],
     gone: Mapping[str, str],
 ) -> Counter[Tally]:
-    """Count what has come of an operation that ends now.
+    """Count the results of an operation that ends now.
 
     Args:
-        operation: as it is now, without its end.
-        outcomes: asset id, memo, and outcomes by format.
+        operation: the operation before its end is recorded.
+        outcomes: asset id, progress, and outcomes by format.
         gone: by collection, saved search or playlist, why it could not be listed.
     """
     counts: Counter[Tally] = Counter()
@@ -72,7 +72,7 @@ def count(
             yield each
 
     told = report(replace(operation, ended_ms=operation.recorded_ms), counted(), gone)
-    # Deletions that had begun and were not finished may be no outcomes, but are told.
+    # Unfinished deletions may have no outcomes, but the report lists them.
     halves = told["counts"]["failed"] - sum(
         times for tally, times in counts.items() if tally.outcome == "failed"
     )
@@ -85,7 +85,7 @@ def count(
 
 
 def add(connection: sa.Connection, counts: Mapping[Tally, int]) -> None:
-    """Add counts to those before, in a transaction of ``writing``."""
+    """Add counts to the stored ones, in a transaction of ``writing``."""
     for tally, number in counts.items():
         here = [tallies.c[name] == value for name, value in tally._asdict().items()]
         connection.execute(insert_new(connection, tallies).values(**tally._asdict(), times=0))
@@ -93,7 +93,7 @@ def add(connection: sa.Connection, counts: Mapping[Tally, int]) -> None:
 
 
 def standing(engine: sa.Engine) -> Standing:
-    """How it stands now: a few short readings, however many assets there are.
+    """The current state: a few short queries, however many assets there are.
 
     Raises:
         SQLAlchemyError: the database fails.

@@ -20,8 +20,8 @@ from b2_iconik.errors import SettingsError
 # Any constant will do, as long as no other program takes the same one.
 POSTGRES_WRITING = 7_402_119_301
 TURNS = "turns to write"
-# So that the server soon lets go of what a host held that is gone, or a process that is frozen: the
-# executor's lock, and the turn to write. In milliseconds, and seconds for tcp_keepalives.
+# These make the server soon release the locks of a lost host or a frozen process: the executor's
+# lock, and the lock for writing. In milliseconds, but in seconds for tcp_keepalives.
 # https://www.postgresql.org/docs/current/runtime-config-connection.html
 SERVER_LIMITS = {
     "idle_in_transaction_session_timeout": 30_000,
@@ -40,7 +40,7 @@ class FileReplaced(SQLAlchemyError):
 
 
 class FileDamaged(SQLAlchemyError):
-    """The SQLite file is no sound database any more; the message says what to do."""
+    """The SQLite file is damaged; the message says what to do."""
 
 
 def connect(url: str, patience: float, *, is_all_vital: bool = True) -> sa.Engine:
@@ -48,10 +48,10 @@ def connect(url: str, patience: float, *, is_all_vital: bool = True) -> sa.Engin
 
     Args:
         url: SQLAlchemy URL of a SQLite file or a PostgreSQL database.
-        patience: seconds to wait for another process to let go of it.
-        is_all_vital: whether whatever is written outlasts a power cut, and before what others have
-            to write: so it is with clicks. To wait for the disk each time takes the turn to write
-            from those. See ``writing``.
+        patience: seconds to wait for another process to release it.
+        is_all_vital: whether everything written must survive a power cut, and takes precedence over
+            what others write. This is so for clicks. Waiting for the disk each time delays other
+            writers. See ``writing``.
 
     Raises:
         OSError: the SQLite file can't be created.
@@ -91,10 +91,10 @@ def real_path(url: sa.URL) -> str:
 
 
 def check_file(path: str) -> None:
-    """See that a SQLite file is still the one that was opened.
+    """Check that a SQLite file is still the one that was opened.
 
-    SQLite would go on with a file that has no name any more, or put a journal to a file that is not
-    its own. So nothing opens another one before the service is started anew.
+    SQLite would go on with a file that was deleted, or would put a journal next to a different
+    file. So nothing opens another file until the service is restarted.
 
     Raises:
         FileReplaced: it isn't.
@@ -114,10 +114,10 @@ def check_file(path: str) -> None:
 
 
 def check_pages(url: str, largest: int) -> None:
-    """Read a SQLite file whole, and see that it is a sound database.
+    """Read a whole SQLite file, and check that it is not damaged.
 
     Args:
-        largest: of how many bytes a file may be to be read.
+        largest: the size in bytes up to which a file is read.
 
     Raises:
         FileDamaged: it isn't.
@@ -128,7 +128,7 @@ def check_pages(url: str, largest: int) -> None:
     path = real_path(parsed)
     if Path(path).stat().st_size > largest:
         return
-    # A connection of its own: others may not read again what they have read before.
+    # This needs its own connection: others may not read again what they have cached.
     with closing(sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True)) as connection:
         try:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -152,7 +152,7 @@ def _connect_to_postgres(url: sa.URL, patience: float) -> sa.Engine:
     def limit(connection: Any, _: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute(statement)
-        # Else the pool would roll it back.
+        # Otherwise, the pool would roll it back.
         connection.commit()
 
     return engine
@@ -161,7 +161,7 @@ def _connect_to_postgres(url: sa.URL, patience: float) -> sa.Engine:
 def client_limits(url: sa.URL, patience: float) -> dict[str, int]:
     """How long to wait for a PostgreSQL server that is gone, or never answers a connection.
 
-    What the URL says itself is left as it is.
+    Parameters in the URL take precedence.
     https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
     """
     limits = {
@@ -175,7 +175,7 @@ def client_limits(url: sa.URL, patience: float) -> dict[str, int]:
 
 
 def _make_private(path: str) -> None:
-    """Have a SQLite file and its journals readable by their owner alone, whatever they were."""
+    """Make a SQLite file and its journals readable by their owner alone."""
     # New journals get the file's own mode from SQLite.
     Path(path).touch(mode=0o600)
     if Path(path).stat().st_nlink > 1:
@@ -185,15 +185,15 @@ def _make_private(path: str) -> None:
             "journal for each name, and two services would destroy it: remove one of the names",
         )
     for suffix in ("", "-wal", "-shm"):
-        # Another process may just have taken a journal away.
+        # Another process may have just removed a journal.
         with suppress(FileNotFoundError):
             Path(path + suffix).chmod(0o600)
 
 
 def _write_ahead(engine: sa.Engine, patience: float) -> None:
-    """Have readers and the writer not wait for each other; the file remembers it.
+    """Set write-ahead logging, so that readers and the writer don't block each other.
 
-    SQLite does not wait by itself for another process that is just doing the same.
+    The file keeps this mode. SQLite doesn't wait by itself for another process that sets it, too.
     """
     for attempt in Retrying(
         retry=retry_if_exception_type(OperationalError),
@@ -207,12 +207,12 @@ def _write_ahead(engine: sa.Engine, patience: float) -> None:
 
 @contextmanager
 def writing(engine: sa.Engine, *, is_vital: bool = False) -> Iterator[sa.Connection]:
-    """A transaction that no other writer of this service runs beside.
+    """A transaction that excludes all other writers of this service.
 
     Args:
-        is_vital: whether it must outlast a power cut, because what is done next can't be undone. Of
-            others the last few may be lost in one, where the database was opened so; never one
-            that came before a vital one, of whatever process.
+        is_vital: whether it must survive a power cut, because the next action can't be undone. If
+            the database was opened that way, a power cut may lose the last few other transactions,
+            but never one that came before a vital one, whichever process wrote it.
     """
     turns: _Turns | None = engine.get_execution_options().get(TURNS)
     if turns is None:
@@ -228,21 +228,22 @@ def writing(engine: sa.Engine, *, is_vital: bool = False) -> Iterator[sa.Connect
     ):
         turns.begin(connection, deadline)
         yield connection
-        # Last of all: what is written to a file that nobody finds any more is lost.
+        # This comes last: what is written to a deleted file is lost.
         check_file(turns.path)
 
 
 @dataclass(frozen=True)
 class _Turns:
-    """How the threads of a process take turns to write to SQLite, and with other processes.
+    """Lets the threads of a process, and other processes, take turns to write to SQLite.
 
-    SQLite looks whether it can write ever more rarely, up to ten times a second, so who has waited
-    for long loses to who comes anew. So of a process but one waits for it.
+    SQLite retries a blocked write at growing intervals, in the end only ten times a second. So a
+    writer that has waited long loses to a new one. Therefore only one thread of each process waits
+    for SQLite.
 
     Attributes:
         path: the real path of the file.
         patience: seconds to wait.
-        is_eager: whether to look all the time, and so to be first.
+        is_eager: whether to retry all the time, and so to come first.
     """
 
     path: str
@@ -252,7 +253,7 @@ class _Turns:
 
     @contextmanager
     def next(self) -> Iterator[float]:
-        """Be the only one of this process; yields until when to wait for others."""
+        """Be the only writer of this process; yields the deadline for waiting for others."""
         deadline = time.monotonic() + self.patience
         if not self.lock.acquire(timeout=self.patience):
             raise PoolTimeout(f"no turn to write for {self.patience:g} s")

@@ -1,4 +1,4 @@
-"""How clicks lie in the database: encrypted, for each holds a token."""
+"""Encrypts clicks for the database, because each holds a token."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ class Cipher:
         secrets: the shared secrets, the current one first; older ones still decrypt.
 
     Attributes:
-        fingerprints: tell the secrets' keys apart without giving anything of them away.
+        fingerprints: identify the secrets' keys without revealing anything about them.
     """
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
@@ -35,7 +35,7 @@ class Cipher:
         """Decrypt a click; raises ``cryptography.fernet.InvalidToken`` for another secret's."""
         told = self._fernet.decrypt(sealed)
         if not told.startswith(b"{"):
-            # An earlier version of this service pickled it. Nobody else has the key.
+            # An earlier version of this service pickled it. This is safe: nobody else has the key.
             return CustomAction(**pickle.loads(told)["args"][0])  # noqa: S301
         fields: dict[str, Any] = json.loads(told)
         lists = {name: tuple(each) for name, each in fields.items() if isinstance(each, list)}

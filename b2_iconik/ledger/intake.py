@@ -1,6 +1,6 @@
-"""Clicks as they become operations: which one is another's repetition, and how one is written down.
+"""Turns clicks into operations: detects repeated clicks, and records new ones.
 
-All within one transaction, that of the recorder.
+All of it runs in one transaction, the recorder's.
 """
 
 import sqlalchemy as sa
@@ -14,16 +14,16 @@ KNOWN_AT_ONCE = 500
 
 
 def not_begun(connection: sa.Connection, ll_storage_id: str, digest: str) -> str | None:
-    """The newest operation, if a click is the same and nothing of it has begun.
+    """The newest operation, if a click repeats it and it has not begun.
 
-    What has begun may have lost its token, or be aborted in iconik, without this service knowing
-    it yet; and then the click would be lost with it. An operation that does the same again finds
-    little left to do.
+    An operation that has begun may have lost its token, or been aborted in iconik, without this
+    service knowing that yet. Then the click would be lost with it. A second operation does no harm:
+    it finds little left to do.
 
     Args:
         connection: from ``writing``.
         ll_storage_id: the click's LucidLink storage.
-        digest: equal for clicks of the same user that ask for the same, with the same token.
+        digest: equal for clicks of the same user that request the same, with the same token.
     """
     newest = connection.execute(
         sa.select(
@@ -56,9 +56,10 @@ def record(
     now_ms: int,
     retry: Retry | None = None,
 ) -> None:
-    """Write down a new operation, the newest of all, in a transaction of ``writing``.
+    """Record a new operation, the newest of all, in a transaction of ``writing``.
 
-    A few assets are written down with it: then older operations needn't wait to know them.
+    If the click selects only a few assets, they are recorded with it, so that older operations
+    know them at once.
 
     Args:
         sealed: the click, encrypted by ``Cipher.seal``.

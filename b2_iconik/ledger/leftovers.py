@@ -1,8 +1,8 @@
-"""Deletions that an operation began and left unfinished: who takes them over.
+"""Deletions that an operation began and left unfinished, and how others take them over.
 
 An operation that fails, or gives up an asset, first tries to restore what it has marked deleted.
-What it can't restore stays in its memos. The next operation on the asset takes that over, in the
-transaction that holds the asset; until one comes, the leader tries to restore it.
+What it can't restore stays in the asset's progress. The next operation on the asset takes that
+over, in the transaction that claims the asset. Until then, the leader tries to restore it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,15 @@ from b2_iconik.ledger.term import writing_in_term
 
 
 def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[Any]) -> set[str]:
-    """Take over unfinished deletions of some assets that other operations have let go of.
+    """Take over unfinished deletions of some assets that other operations have released.
 
     Args:
         connection: from ``writing_in_term``.
-        operation: takes over those of its formats, on the same storage.
-        rows: of ``assets``; only those that wait, so were not looked at yet, are considered.
+        operation: takes over the deletions of its formats, on the same storage.
+        rows: of ``assets``. Only waiting assets, which were not inspected yet, are considered.
 
     Returns:
-        The ids of the assets whose memos hold more than in ``rows`` now.
+        The ids of the assets whose progress now holds more than in ``rows``.
     """
     memos = {row.asset_id: row.memo for row in rows if row.state == "waiting"}
     if not memos:
@@ -66,7 +66,7 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
 
 @dataclass(frozen=True)
 class Left:
-    """What an operation has left of an asset."""
+    """The unfinished deletions of one asset that an operation left behind."""
 
     number: int
     operation_id: str
@@ -74,11 +74,11 @@ class Left:
 
 
 class Leftovers:
-    """The deletions that were left unfinished, behind methods that each are one transaction.
+    """The deletions that were left unfinished. Each method is one transaction.
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
-        term: that of the executor, from ``term.begin_term``.
+        term: the executor's term, from ``term.begin_term``.
 
     All methods raise what those of ``Claims`` do.
     """
@@ -88,11 +88,11 @@ class Leftovers:
         self._term = term
 
     def of(self, number: int) -> list[Left]:
-        """Those of an operation, whichever state its assets are in."""
+        """The leftovers of one operation, whichever states its assets are in."""
         return self._list(assets.c.number == number, _memo_has_deletion())
 
     def of_ended(self) -> list[Left]:
-        """Those of all operations that have ended, of assets that no running operation is about."""
+        """The leftovers of ended operations, for assets that no running operation covers."""
         theirs, running = sa.alias(assets), sa.alias(operations)
         is_in_hand = (
             sa.select(theirs.c.asset_id)
@@ -116,7 +116,7 @@ class Leftovers:
             ]
 
     def note(self, left: Left, outcomes: Mapping[str, Outcome]) -> None:
-        """Note what became of it: the memo as it is now, and outcomes by format name."""
+        """Record the result: the current progress, and outcomes by format name."""
         with writing_in_term(self._engine, self._term) as connection:
             row = connection.execute(
                 sa.select(assets.c.outcomes).where(
@@ -147,5 +147,5 @@ def _has_deletion() -> sa.ColumnElement[bool]:
 
 
 def _memo_has_deletion() -> sa.ColumnElement[bool]:
-    # Where there is none, the key is not in the text.
+    # If there is none, the key is not in the text.
     return sa.cast(assets.c.memo, sa.Text).contains('"deleting"')

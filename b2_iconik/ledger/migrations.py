@@ -1,4 +1,4 @@
-"""Which tables a database has, and how those of an older version of this service become today's."""
+"""Detects the tables of a database, and migrates those of an older version of this service."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from b2_iconik.errors import SettingsError
 from b2_iconik.ledger.tables import assets, metadata, operations, schema, terms, vanished
 
-# The columns that each version from the second on has added. They have defaults or may be empty, so
-# that a row from before is a good one; what else a version changes would need more than this.
+# The columns that each version since the second has added. They have defaults or may be empty, so
+# that older rows stay valid. Any other kind of change would need more than this.
 ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
     (terms.c.clock_ms,),
     (
@@ -21,9 +21,9 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
         operations.c.looks_ms,
         operations.c.outage,
     ),
-    # And a version that stores another kind of memo, which an older one can't read.
+    # This version also stores another kind of progress, which an older one can't read.
     (assets.c.seen,),
-    # And a version that runs operations without DBOS, and stores the causes of outcomes.
+    # This version also runs operations without DBOS, and stores the causes of outcomes.
     (
         operations.c.sealed,
         operations.c.closed_ms,
@@ -32,21 +32,21 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
     ),
 )
 VERSION = len(ADDED) + 1
-# No version from this one on needs what is in them; a process of an older one may still look there.
+# No version since this one needs their contents, but a process of an older one may still read them.
 EMPTIED = ("plugin_tokens", "plugin_refusals")
-# Up to this version a library, DBOS, held the clicks, and when they had been brought to their end.
+# Up to this version a library, DBOS, stored the clicks, and when they had ended.
 LAST_WITH_DBOS = 4
 UNDONE = ("ENQUEUED", "PENDING", "DELAYED")
 
 
 def bring_up_to_date(connection: sa.Connection) -> None:
-    """Create the tables, or what they lack since an older version.
+    """Create the tables, or add what they lack since an older version.
 
     Args:
         connection: from ``writing``.
 
     Raises:
-        SettingsError: they are those of a newer version, or were made by somebody else.
+        SettingsError: the tables are those of a newer version, or of another program.
     """
     metadata.create_all(connection)
     version = connection.execute(sa.select(sa.func.max(schema.c.version))).scalar() or 1
@@ -100,9 +100,9 @@ def adopt(connection: sa.Connection) -> None:
 
 
 def _leave_dbos(connection: sa.Connection) -> None:
-    """Make the operations of a version with DBOS this version's, and end the term of its leader.
+    """Take over the operations of a version with DBOS, and end the term of its leader.
 
-    That leader would take operations that DBOS does not know for lost, and end them.
+    That leader would consider operations that DBOS does not know lost, and would end them.
     """
     statuses = _table_of_dbos(connection, "status")
     undone: sa.Select[Any] | tuple[str, ...] = ()

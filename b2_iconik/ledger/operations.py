@@ -1,4 +1,4 @@
-"""What this service has taken on: its operations, in the order of their clicks."""
+"""The operations of this service, in the order of their clicks."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
@@ -26,11 +26,11 @@ from b2_iconik.ledger.term import writing_in_term
 
 
 class Ledger:
-    """The operations, behind methods that each are one transaction.
+    """The operations. Each method is one transaction.
 
     Args:
         engine: SQLAlchemy engine of a SQLite or PostgreSQL database.
-        term: that of the executor, from ``term.begin_term``, where operations are run.
+        term: the executor's term, from ``term.begin_term``, in the process that runs operations.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that are the
     executor's raise ``Stopped`` when another process has taken over.
@@ -41,16 +41,16 @@ class Ledger:
         self._term = term
 
     def create(self) -> None:
-        """Create what is missing of the tables.
+        """Create missing tables and columns.
 
         Raises:
-            SettingsError: they are not this service's, or those of a newer version.
+            SettingsError: the tables are not this service's, or those of a newer version.
         """
         with writing(self._engine) as connection:
             bring_up_to_date(connection)
 
     def try_writing(self, now_ms: int) -> None:
-        """Write something that is of no use, to see that the disk takes it."""
+        """Write a test value, to check that the disk accepts it."""
         with writing(self._engine) as connection:
             connection.execute(sa.delete(health))
             connection.execute(sa.insert(health).values(checked_ms=now_ms))
@@ -73,7 +73,7 @@ class Ledger:
         """The operations for which something is left to do, oldest first.
 
         Args:
-            known: the ids of those that are left out.
+            known: the ids of operations to leave out.
         """
         is_open = operations.c.closed_ms.is_(None)
         with self._engine.connect() as connection:
@@ -103,7 +103,7 @@ class Ledger:
             rows = connection.execute(sa.select(operations).where(condition).order_by(order))
             return [read_operation(row) for row in rows]
 
-    # What an operation is about
+    # The subject of an operation
 
     def expand(
         self,
@@ -112,18 +112,18 @@ class Ledger:
         gone: Mapping[str, str],
         hints: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Note which assets an operation is about.
+        """Record which assets an operation covers.
 
         Args:
             gone: by collection, saved search or playlist, why it could not be listed.
-            hints: by asset, what its memo is to begin with, if it is new.
+            hints: by asset, the initial hint in its progress, if the asset is new.
         """
         ids = list(asset_ids)
         begun = {
             each: AssetProgress(hint=dict(hint)) for each, hint in (hints or {}).items() if hint
         }
-        # Many short transactions: clicks are recorded in between. Nobody takes an asset before
-        # the last has made the operation an expanded one.
+        # Many short transactions, so that clicks are recorded in between. Nobody claims an asset
+        # before the last of them marks the operation as expanded.
         for start in range(0, len(ids), CHUNK):
             some = ids[start : start + CHUNK]
             memos = {each: begun[each].as_json() if each in begun else {} for each in some}
@@ -146,7 +146,7 @@ class Ledger:
             )
 
     def outcomes(self, number: int) -> Iterator[tuple[str, AssetProgress, dict[str, Outcome]]]:
-        """Asset id, memo and outcomes by format of every asset of an operation."""
+        """Asset id, progress and outcomes by format of every asset of an operation."""
         with self._engine.connect() as connection:
             rows = connection.execute(
                 sa.select(assets.c.asset_id, assets.c.memo, assets.c.outcomes)
@@ -183,36 +183,36 @@ class Ledger:
     def job(self, number: int) -> str | None:
         """The id of the job that shows an operation in iconik.
 
-        "" if iconik was asked for one and it isn't known whether it heard; None if it wasn't.
+        "" if a job was requested but its id isn't known; None if none was requested.
         """
         with self._engine.connect() as connection:
             found = sa.select(jobs.c.job_id).where(jobs.c.number == number)
             return connection.execute(found).scalar()
 
     def note_job(self, number: int, job_id: str) -> None:
-        """Note which job shows an operation in iconik; "" before iconik is asked for one."""
+        """Record which job shows an operation in iconik; "" before the job is requested."""
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(insert_new(connection, jobs).values(number=number, job_id=""))
             connection.execute(sa.update(jobs).where(jobs.c.number == number).values(job_id=job_id))
 
     def note_title(self, number: int, title: str) -> None:
-        """Note what an operation is called, in place of what it was called before."""
+        """Record the title of an operation, replacing an earlier one."""
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(insert_new(connection, titles).values(number=number, title=title))
             connection.execute(
                 sa.update(titles).where(titles.c.number == number).values(title=title)
             )
 
-    # What is to come of it
+    # The future of an operation
 
     def ask_to_stop(self, operation_id: str, by: str, now_ms: int) -> bool:
-        """Ask an operation to begin nothing more, and to end; any process may.
+        """Ask an operation to begin nothing more, and to end. Any process may do this.
 
         Args:
             by: who asks, as the rest of 'stopped by'.
 
         Returns:
-            Whether it will: one that has ended, or that is nowhere, won't.
+            Whether it will stop. An operation that has ended, or doesn't exist, won't.
         """
         running = sa.and_(operations.c.id == operation_id, operations.c.ended_ms.is_(None))
         with writing(self._engine) as connection:
@@ -230,7 +230,7 @@ class Ledger:
             return connection.execute(asked).scalar() is not None
 
     def will_look(self, number: int, looks_ms: int, outage: str | None) -> None:
-        """Note when an operation looks at iconik again, and what iconik fails at, if it does."""
+        """Record when an operation asks iconik again, and how iconik fails, if it does."""
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
                 sa.update(operations)

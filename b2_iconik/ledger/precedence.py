@@ -1,10 +1,10 @@
-"""The newest click wins: what other operations leave of an asset to one, asset by asset.
+"""The newest click wins: which formats of an asset other operations leave to an operation.
 
-Only an operation on the opposite takes an asset over from an older one, and only once it has seen
-it, with its own click's token: so a click without rights takes nothing away. Clicks on the same
-action take nothing from each other; they touch an asset one after the other.
+Only an operation with the opposite action takes over an asset from an older one, and only after it
+has seen the asset with its own click's token. So a click without rights takes nothing away. Clicks
+on the same action take nothing from each other. They touch an asset one after the other.
 
-All of it is read inside the transaction that acts on it, so that there is one order for all.
+Precedence is always read in the transaction that acts on it, so that all operations see one order.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ theirs = sa.alias(assets)
 
 
 class Precedence:
-    """The other running operations that are about formats of one, on the same storage.
+    """The other running operations that share formats with an operation, on the same storage.
 
     Args:
-        connection: of the transaction that acts on it.
-        operation: the one.
+        connection: of the transaction that acts on the result.
+        operation: the operation.
 
-    Methods that return a condition have it about an asset of the operation, as a row of ``assets``.
+    Methods that return a condition apply it to an asset of the operation, as a row of ``assets``.
     """
 
     def __init__(self, connection: sa.Connection, operation: Operation) -> None:
@@ -48,25 +48,25 @@ class Precedence:
         newer = [row for row in opposites if row.number > number]
         self._newer = [row.number for row in newer]
         self._older = [row.number for row in opposites if row.number < number]
-        # A newer one on the opposite never keeps it waiting: it takes over, or leaves it alone.
+        # A newer operation with the opposite action never blocks it: it takes over or does nothing.
         self._first = [row.number for row in rivals if row.number < number or row.action == action]
         self.is_any_unknown = any(not row.is_expanded for row in newer)
 
     def have_in_hand(self) -> sa.ColumnElement[bool]:
-        """Whether an asset is in the hands of one that comes first."""
+        """Whether an operation that comes first has claimed an asset."""
         return _is_with(self._first, theirs.c.state.in_(TOUCHING))
 
     def may_take_over(self) -> sa.ColumnElement[bool]:
-        """Whether a newer one may still take an asset over: it has neither seen nor left it."""
+        """Whether a newer operation may still take over an asset it has neither seen nor left."""
         return _is_with(self._newer, ~theirs.c.seen, theirs.c.state.not_in(LET_GO))
 
     def may_lose(self) -> sa.ColumnElement[bool]:
-        """Whether an older one is to leave an asset to this operation, if this one can see it."""
+        """Whether an older operation must leave an asset to this one, if this one can see it."""
         return _is_with(self._older, theirs.c.state.not_in(LET_GO))
 
 
 def _is_with(numbers: Sequence[int], *how: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    """Whether one of some operations has an asset in some way."""
+    """Whether one of some operations has an asset that meets some conditions."""
     if not numbers:
         return sa.false()
     of_them = (theirs.c.asset_id == assets.c.asset_id, theirs.c.number.in_(numbers))
@@ -76,7 +76,7 @@ def _is_with(numbers: Sequence[int], *how: sa.ColumnElement[bool]) -> sa.ColumnE
 def formats_left(
     connection: sa.Connection, operation: Operation, asset_ids: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
-    """By asset, those of an operation's formats that no newer one took over, ended or not."""
+    """By asset, the operation's formats that no newer operation, ended or not, took over."""
     taken: dict[str, set[str]] = {asset_id: set() for asset_id in asset_ids}
     rows = connection.execute(
         sa.select(assets.c.asset_id, operations.c.formats)
@@ -96,7 +96,7 @@ def formats_left(
 
 
 def opposites(connection: sa.Connection, operation: Operation) -> list[sa.Row[Any]]:
-    """The newer operations that do the opposite of one, for whichever assets, ended or not.
+    """The newer operations with the opposite action, for any assets, ended or not.
 
     Returns:
         Their numbers, formats, is_expanded, and ended_ms.

@@ -1,19 +1,19 @@
-"""Whether somebody has asked a running operation to stop, as those who carry it out see it."""
+"""Whether somebody has asked a running operation to stop, for the code that runs it."""
 
 import time
 
 from b2_iconik.ledger.operations import Ledger
 
-# Each look is a query, and there is one before each asset.
+# Each check is a query, and there is one before each asset.
 INTERVAL = 0.25
 
 
 class StopRequest:
-    """The wish that an operation stop, from when somebody has it.
+    """A request to stop an operation.
 
     Args:
-        ledger: where any process may have written it down.
-        number: the operation's.
+        ledger: where any process may have recorded the request.
+        number: the operation's number.
     """
 
     def __init__(self, ledger: Ledger, number: int) -> None:
@@ -23,7 +23,7 @@ class StopRequest:
         self._looked = float("-inf")
 
     def is_there(self) -> bool:
-        """Whether it is there, as of a moment ago."""
+        """Whether the request exists, as of a moment ago."""
         now = time.monotonic()
         if not self._is_there and now - self._looked >= INTERVAL:
             self._looked = now

@@ -11,14 +11,14 @@ from b2_iconik.texts import plain, plain_values
 # Rows written in one transaction.
 CHUNK = 2_000
 
-# The states of an asset that its operation has in hand, and those that are none of its business any
-# more; see ``claims``.
+# The states of an asset that its operation has claimed, and those of an asset that it is done with;
+# see ``claims``.
 TOUCHING = ("held", "copying", "settling", "verifying")
 LET_GO = ("done", "left")
 
 
 class Shown(sa.types.TypeDecorator[str]):
-    """Text for people. Whatever came from outside is escaped here, once, so no reader has to."""
+    """Text for people. Anything from outside is escaped here, once, so that no reader has to."""
 
     impl = sa.Text
     cache_ok = True
@@ -57,28 +57,28 @@ operations = sa.Table(
     # The click, encrypted, and the fingerprint of the key.
     sa.Column("sealed", sa.Text),
     sa.Column("key", sa.Text, nullable=False),
-    # An older version counted how often it was clicked, and for how many of those it was expanded.
+    # An older version counted the clicks, and for how many of them the operation was expanded.
     sa.Column("clicks", sa.Integer, nullable=False, default=1),
     sa.Column("expanded", sa.Integer, nullable=False),
     sa.Column("recorded_ms", sa.BigInteger, nullable=False),
     sa.Column("ended_ms", sa.BigInteger),
-    # When all that belongs to it had been done, its job in iconik included.
+    # When everything was done, including its job in iconik.
     sa.Column("closed_ms", sa.BigInteger),
     sa.Column("failure", Shown),
     # Who asked to stop it, and when.
     sa.Column("stop_by", Shown),
     sa.Column("stop_ms", sa.BigInteger),
-    # The operation it tries again, and who asked for that.
+    # The operation that it retries, and who requested that.
     sa.Column("retry_of", sa.Text),
     sa.Column("retry_by", Shown),
-    # Of its report, once it has ended.
+    # From its report, once it has ended.
     sa.Column("result", sa.Text),
     sa.Column("counts", sa.JSON),
-    # When it looks again, and what iconik failed at, if it waits for that.
+    # When it asks iconik again, and how iconik failed, if it waits for that.
     sa.Column("looks_ms", sa.BigInteger),
     sa.Column("outage", Shown),
     sa.Column("failure_cause", sa.Text),
-    # Of all that were ever clicked, few are running; and those are looked for all the time.
+    # Few operations are running, and they are queried all the time.
     sa.Index(
         "plugin_operations_running",
         "number",
@@ -103,7 +103,7 @@ assets = sa.Table(
     sa.Column("batch", sa.Integer),
     sa.Column("memo", sa.JSON, nullable=False),
     sa.Column("outcomes", ShownJson, nullable=False),
-    # Whether the click's own token has read it. What an older version noted counts as seen.
+    # Whether the click's own token has read it. Rows of an older version count as seen.
     sa.Column("seen", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Index("plugin_assets_by_asset", "asset_id"),
     sa.Index("plugin_assets_by_state", "number", "state", "due_ms"),
@@ -134,17 +134,17 @@ terms = sa.Table(
     metadata,
     sa.Column("term", _number, primary_key=True, autoincrement=True),
     sa.Column("began_ms", sa.BigInteger, nullable=False),
-    # How far the clock of operations has come.
+    # The time of the clock of operations.
     sa.Column("clock_ms", sa.BigInteger, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
-# Which version of this service the tables are of.
+# The version of the tables.
 schema = sa.Table(
     "plugin_schema",
     metadata,
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
 )
-# What is written here only shows that something can be written.
+# Values written here only show that writing works.
 health = sa.Table(
     "plugin_health",
     metadata,
@@ -157,7 +157,7 @@ jobs = sa.Table(
     "plugin_jobs",
     metadata,
     sa.Column("number", _number, primary_key=True, autoincrement=False),
-    # Empty from before iconik is asked for it until its answer is there.
+    # Empty from before the job is requested until iconik has answered.
     sa.Column("job_id", sa.Text, nullable=False),
 )
 # The title of that job, which names some of what was selected.
@@ -167,7 +167,7 @@ titles = sa.Table(
     sa.Column("number", _number, primary_key=True, autoincrement=False),
     sa.Column("title", Shown, nullable=False),
 )
-# What has come of all operations that ever ended; those of ``run`` are forgotten one day.
+# The results of all operations that ever ended; those in ``run`` are forgotten one day.
 tallies = sa.Table(
     "plugin_tallies",
     metadata,
@@ -184,7 +184,7 @@ is_expanded = operations.c.expanded >= operations.c.clicks
 
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
-    """An INSERT into a table that passes over rows that are there already."""
+    """An INSERT into a table that skips rows that exist already."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     return dialect.insert(table).on_conflict_do_nothing()
 
@@ -192,14 +192,14 @@ def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
 def insert_assets(
     connection: sa.Connection, number: int, memos: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Note that an operation is about some assets, with their memos, unless it is noted already."""
+    """Record that an operation covers some assets, with their progress; existing rows stay."""
     new = {"number": number, "state": "waiting", "due_ms": 0, "outcomes": {}, "seen": False}
     rows = [{**new, "asset_id": each, "memo": memo} for each, memo in memos.items()]
     connection.execute(insert_new(connection, assets), rows)
 
 
 def inherit_sight(connection: sa.Connection, number: int) -> None:
-    """Note that an operation has seen what the one has that it tries again: their token is one."""
+    """Record that an operation has seen what the retried one has: they share a token."""
     retry_of = sa.select(operations.c.retry_of).where(operations.c.number == number)
     of = operations.c.id == retry_of.scalar_subquery()
     before = sa.select(operations.c.number).where(of).scalar_subquery()
@@ -213,7 +213,7 @@ def change_assets(
 ) -> None:
     """Change assets of an operation: by id, new values by column, of the same columns for all."""
     if changes:
-        # In one go, as clicks wait meanwhile.
+        # In one call, because clicks wait meanwhile.
         one = sa.update(assets).where(
             assets.c.number == number, assets.c.asset_id == sa.bindparam("this")
         )

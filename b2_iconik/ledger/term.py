@@ -1,4 +1,4 @@
-"""A process's turn at running operations, of which there is one at a time: its term, its clock."""
+"""A process's term of running operations, and its clock. There is one term at a time."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from b2_iconik.ledger.tables import terms
 
 
 def begin_term(engine: sa.Engine, began_ms: int) -> int:
-    """Begin to run operations; ends the term of whoever ran them before. Returns its number."""
+    """Begin a term, which ends that of the previous process. Returns the number of the new term."""
     with writing(engine) as connection:
         kept = connection.execute(sa.select(sa.func.max(terms.c.clock_ms))).scalar()
         connection.execute(sa.insert(terms).values(began_ms=began_ms, clock_ms=kept or began_ms))
@@ -27,14 +27,15 @@ def begin_term(engine: sa.Engine, began_ms: int) -> int:
 def writing_in_term(
     engine: sa.Engine, term: int, *, is_vital: bool = False
 ) -> Iterator[sa.Connection]:
-    """A transaction of the process whose turn it is to run operations.
+    """A transaction of the process that runs operations in the current term.
 
     Args:
         term: from ``begin_term``.
         is_vital: as in ``database.writing``.
 
     Raises:
-        Stopped: another process has taken over; one that is late undoes nothing of its work.
+        Stopped: another process has taken over. So a late process can't undo the work of the new
+            one.
     """
     with writing(engine, is_vital=is_vital) as connection:
         if _newest_term(connection) != term:
@@ -47,27 +48,27 @@ def _newest_term(connection: sa.Connection) -> int:
 
 
 def time_kept(engine: sa.Engine) -> int:
-    """How far the clock of operations had come when it was last noted, in milliseconds."""
+    """The last recorded time of the clock of operations, in milliseconds."""
     with engine.connect() as connection:
         kept = connection.execute(sa.select(sa.func.max(terms.c.clock_ms)))
         return int(kept.scalar_one())
 
 
 def keep_time(engine: sa.Engine, term: int, clock_ms: int) -> None:
-    """Note how far the clock of operations has come; raises ``Stopped`` as ``writing_in_term``."""
+    """Record the time of the clock of operations; raises ``Stopped`` like ``writing_in_term``."""
     with writing_in_term(engine, term) as connection:
         connection.execute(sa.update(terms).values(clock_ms=clock_ms))
 
 
 @dataclass(frozen=True)
 class Leadership:
-    """What whoever runs operations works with.
+    """The term in which this process runs operations.
 
     Attributes:
         engine: the ledger's database.
-        term: the turn's number, from ``begin_term``; a higher one ends it.
-        stopping: set when it is over.
-        clock: what time it is for operations.
+        term: the number of the term, from ``begin_term``; a higher one ends it.
+        stopping: set when the term is over.
+        clock: the clock of operations.
         others_wait: whether another operation waits for a thread.
     """
 
@@ -78,14 +79,14 @@ class Leadership:
     others_wait: Callable[[], bool] = lambda: False
 
     def check(self, deletes: bool) -> None:
-        """See that it isn't over, right before a request to iconik, each repetition included.
+        """Check that the term isn't over, right before each request to iconik and each retry.
 
         Args:
-            deletes: whether the request deletes files. Then the ledger is asked, too: a process
-                that was held up for long doesn't know yet that another has taken over.
+            deletes: whether the request deletes files. If so, the ledger is checked, too: a process
+                that was suspended doesn't know yet that another has taken over.
 
         Raises:
-            Stopped: it is over.
+            Stopped: the term is over.
         """
         if self.stopping.is_set():
             raise Stopped

@@ -1,4 +1,4 @@
-"""What Add does with one asset: find out which formats must be copied to LucidLink."""
+"""What Add does with one asset: find the formats that must be copied to LucidLink."""
 
 from b2_iconik.domain.arrival import shortfall
 from b2_iconik.domain.click import CustomAction
@@ -14,10 +14,11 @@ from iconik_http.records import Format, Listed
 def inspect_to_add(
     iconik: Iconik, held: ClaimedAsset, ll_storage_id: str, patience: Patience
 ) -> Inspection:
-    """Look at an asset that is to be on LucidLink.
+    """Inspect an asset that should be on LucidLink.
 
     Args:
-        held: the asset; its memo takes up its formats, and since when something is unfinished.
+        held: the asset. Its formats, and the time since when something is unfinished, are stored
+            in its progress.
         ll_storage_id: the LucidLink storage.
 
     Raises:
@@ -26,11 +27,11 @@ def inspect_to_add(
     memo = held.memo
     hinted = {name: memo.hint[name] for name in held.formats if name in memo.hint}
     if hinted:
-        # Once: what comes of it, and what the hint didn't tell, is looked at afterwards.
+        # The hint is used once. The next inspection checks its result and all that it left open.
         memo.hint = {}
         memo.formats = hinted if len(hinted) == len(held.formats) else {}
         return Inspection(copies=list(hinted))
-    # Once copies are under way, only files are news.
+    # Once copies are under way, only the files can change.
     known = [Format(each, name) for name, each in memo.formats.items()]
     snapshot = see(iconik, held.asset_id, known)
     if snapshot is None:
@@ -49,13 +50,13 @@ def inspect_to_add(
 
 
 def hint(listed: Listed, click: CustomAction) -> dict[str, str]:
-    """Which formats of an asset can be asked to be copied to LucidLink without a look at it.
+    """The formats of an asset whose copies can be requested without inspecting it.
 
     Args:
-        listed: what a listing shows of the asset, which may be out of date.
+        listed: the asset as a listing shows it, which may be out of date.
 
     Returns:
-        The formats' ids by name, of those that seem to be whole elsewhere, and not on LucidLink.
+        Format ids by name, for formats that seem to be complete elsewhere and not on LucidLink.
     """
     formats, files = listed.formats, listed.files
     found = {}
@@ -79,12 +80,12 @@ def _inspect_format(
     if not formats:
         look.outcomes[name] = Outcome("without")
         return
-    # Of an asset with versions, an editor wants the newest.
+    # If an asset has versions, an editor wants the newest.
     found = presence(formats[0].id, snapshot.files, ll_storage_id)
     said = held.memo.asked.get(name)
     cause = said.cause if said else None
     if found.state == "there" and said is None:
-        # Whatever its size: an editor may have changed it since it was copied.
+        # The size doesn't matter: an editor may have changed the file since it was copied.
         look.outcomes[name] = Outcome("there")
     elif found.state == "there":
         problem = shortfall(formats[0].id, snapshot.files, ll_storage_id)
@@ -107,5 +108,5 @@ def _inspect_format(
 
 
 def _told(said: str | None) -> str:
-    """What iconik said of a copy, as the end of a sentence."""
+    """What iconik said about a copy, as the end of a sentence."""
     return f": {said}" if said else ""

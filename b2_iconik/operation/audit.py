@@ -1,4 +1,4 @@
-"""The line that is logged of each deletion: who had what deleted, and what proved it safe."""
+"""The audit log line of each deletion: who requested it, what was deleted, what proved it safe."""
 
 import logging
 
@@ -10,13 +10,14 @@ log = logging.getLogger(logs.AUDIT)
 
 
 def deleted(held: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
-    """Log that iconik has accepted the deletion of a file set from LucidLink, right after that.
+    """Log a deletion of a file set from LucidLink, right after iconik has accepted it.
 
-    At least once: after a kill between the deletion and its note in the ledger, again.
+    Each deletion is logged at least once. It is logged again if this process is killed between
+    the deletion and its record in the ledger.
 
     Args:
         held: the asset.
-        deletion: without a proof where an earlier version of this service began it.
+        deletion: has no proof if an earlier version of this service began it.
     """
     proof, format_name = deletion.proof, deletion.name
     size = f"{proof.size:,} bytes" if proof else "of unknown size"
@@ -57,7 +58,7 @@ def deleted(held: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
 
 
 def still_there(held: ClaimedAsset, file_set_id: str) -> None:
-    """Log that a file set is still there, though its deletion was accepted and logged."""
+    """Log that a file set is still there although its deletion was accepted and logged."""
     log.warning(
         "audit: not deleted: file set %s of asset %s, though iconik accepted it",
         file_set_id,

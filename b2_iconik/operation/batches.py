@@ -1,7 +1,7 @@
-"""Looks at the assets of an operation, many side by side, and does at once what can be done.
+"""Inspects the assets of an operation in parallel, and does at once what can be done.
 
-Assets are looked at in batches, so that their copies are asked for together, and what is marked
-deleted is purged together.
+Assets are inspected in batches. The copies of a batch are requested together, and the file sets
+that it marks deleted are purged together.
 """
 
 import logging
@@ -36,30 +36,31 @@ from iconik_http.records import File
 
 log = logging.getLogger(__name__)
 
-# As many as fill iconik's limit where it takes 300 ms to answer, and some more.
+# Slightly more than needed to reach iconik's rate limit when each answer takes 300 ms.
 CONNECTIONS = 24
 PURGED_AT_ONCE = 25
 PURGED_AFTER = 2.0
 PURGE_INTERVAL = 0.5
-# Small batches first, so that the first copies are asked for soon.
+# The first batches are small, so that the first copies are requested soon.
 FIRST_BATCH = 8
-# Add asks for so many copies at once; Remove keeps no more from a newer click while it deletes.
+# Add requests at most this many copies at once. Remove withholds at most this many assets from a
+# newer click while it deletes.
 LARGEST_BATCH = {"add": MOST_COPIES_A_CALL, "remove": 100}
 SOONEST_LOOK_MS = 1_000
 LATEST_LOOK_MS = 60_000
-# So often iconik may give no usable answer about one asset, while it answers about others.
+# How many times iconik may give no usable answer about one asset while it answers about others.
 MOST_FAILURES = 10
-# Each of these has read the list several times already.
+# Lower, because each of these failures has already read the list several times.
 MOST_INCOMPLETE = 3
 LATEST_RETRY_MS = 300_000
 
 
 @dataclass
 class Batch:
-    """Assets that are looked at together, so that copies of them can be asked for together.
+    """Assets that are inspected together, so that their copies can be requested together.
 
     Attributes:
-        unanswered: those that iconik didn't answer about, or that it was asked about too late.
+        unanswered: assets that iconik didn't answer about, or whose requests came too late.
     """
 
     held: list[ClaimedAsset] = field(default_factory=list)
@@ -69,19 +70,19 @@ class Batch:
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether iconik may be away, so that others of it had better wait."""
+        """Whether iconik may be unavailable, so that the rest of the batch should wait."""
         return any(not isinstance(error, TooLate) for _, error in self.unanswered)
 
 
 @dataclass(frozen=True)
 class Context:
-    """What an operation is carried out with.
+    """The dependencies of a running operation.
 
     Attributes:
-        preflight: tells how the storages stand; raises ``OperationFailed`` if they can't be used.
+        preflight: returns the checked storages; raises ``OperationFailed`` if they can't be used.
         bucket: B2 itself.
-        check: raises ``Stopped`` when this process is to stop.
-        is_to_stop: whether somebody wants the operation to stop, and nothing was done about it yet.
+        check: raises ``Stopped`` when this process must stop.
+        is_to_stop: whether a stop of the operation was requested and is not yet handled.
         pool: threads for requests.
         others_wait: whether another operation waits for this one to pause.
     """
@@ -102,10 +103,10 @@ class Context:
 
 
 class AssetInspector:
-    """The looks at the assets of one operation.
+    """Inspects the assets of one operation.
 
     Args:
-        means: what it is carried out with.
+        context: the dependencies of the operation.
     """
 
     def __init__(self, context: Context) -> None:
@@ -131,12 +132,12 @@ class AssetInspector:
         self._has_put_off = False
 
     def look_at_all(self) -> bool:
-        """Look at all assets that can be looked at now. Returns whether there were any.
+        """Inspect all assets that can be inspected now. Returns whether there were any.
 
         Raises:
-            IconikUnavailable: iconik is away.
-            IconikRefused: it accepts no token any more.
-            OperationFailed: the storages can't do their part any more.
+            IconikUnavailable: iconik is unavailable.
+            IconikRefused: iconik no longer accepts any token.
+            OperationFailed: the storages can no longer be used.
         """
         with self._pool, logs.pool(1) as aside:
             self._see_contested()
@@ -144,7 +145,7 @@ class AssetInspector:
             return self._verification.run() or has_moved
 
     def _see_contested(self) -> None:
-        """See whether this click can see what others have in hand: else an older one keeps it."""
+        """Check which contested assets this click can see: older operations keep the others."""
         while not self._context.is_to_stop() and (
             held := self._claims.contested(CONNECTIONS, self._clock.now_ms())
         ):
@@ -158,11 +159,11 @@ class AssetInspector:
         if see(self._iconik_for(held), held.asset_id) is None:
             return vanished(held.formats)
         held.seen = True
-        # It is for others to let go of first.
+        # Others must release it first.
         return Inspection(is_overtaken=True)
 
     def _iconik_for(self, held: ClaimedAsset) -> Iconik:
-        """iconik with no more rights than the click's own token had for an asset."""
+        """An ``Iconik`` with no more rights than the click's own token had for an asset."""
         return self._iconik.limited(lambda: held.seen)
 
     def _look_at_batches(self, aside: ThreadPoolExecutor) -> bool:
@@ -171,7 +172,8 @@ class AssetInspector:
         has_moved = bool(batch.held)
         while batch.held:
             size = min(2 * size, LARGEST_BATCH[self._context.click.action])
-            # While the last ones are looked at, and copies asked for, others are begun.
+            # The next batch begins while the last assets of this one are inspected and its copies
+            # are requested.
             self._await(batch, batch.looks[:-CONNECTIONS])
             is_interrupted = away or batch.is_cut_short or self._context.is_to_stop()
             goes_on = not (is_interrupted or self._context.others_wait())
@@ -189,7 +191,7 @@ class AssetInspector:
     def _verify_aside(
         self, aside: ThreadPoolExecutor, verifying: Future[bool] | None
     ) -> Future[bool]:
-        """Verify what is due, unless that is under way; nothing marked waits for it."""
+        """Verify what is due, unless that is under way; marked file sets don't wait for it."""
         if verifying is None or verifying.done():
             return aside.submit(self._verification.run, MOST)
         return verifying
@@ -200,7 +202,7 @@ class AssetInspector:
         return batch
 
     def _await(self, batch: Batch, looks: list[Future[Inspection]]) -> None:
-        """Wait for looks, but keep nothing marked waiting for them: its proof grows old."""
+        """Wait for inspections, but purge marked file sets in time: their proofs expire."""
         while wait(looks, PURGE_INTERVAL).not_done:
             self._purge(batch.marked.overdue(), batch)
 
@@ -229,13 +231,13 @@ class AssetInspector:
         batch: Batch,
         how: Callable[[ClaimedAsset], Inspection] | None = None,
     ) -> Inspection:
-        """Look at an asset, do what can be done at once, and note how it stands."""
+        """Inspect an asset, do what can be done at once, and record its state."""
         self._context.check()
         look = Inspection(is_overtaken=True)
         if self._context.is_to_stop():
-            # It stays held, until ``Claims.leave`` lets go of it.
+            # It stays claimed until ``Claims.leave`` releases it.
             return look
-        # While iconik is away, the others of a batch needn't find out for themselves.
+        # While iconik is unavailable, the rest of the batch need not find that out by itself.
         if not batch.is_cut_short:
             try:
                 look = (how or self._look)(held)
@@ -256,14 +258,14 @@ class AssetInspector:
         return look
 
     def _purge(self, marked: list[tuple[ClaimedAsset, Inspection]], batch: Batch) -> None:
-        """Purge what is marked deleted, and note how the assets stand."""
+        """Purge what is marked deleted, and record the states of the assets."""
         file_sets = {each: held.asset_id for held, look in marked for each in look.marked}
         try:
             until = min((look.until for _, look in marked), default=0.0)
             done = deletion.purge(self._iconik, self._context.capabilities, file_sets, until)
         except IconikUnavailable as error:
             for held, look in marked:
-                # It is looked at again first.
+                # The asset is inspected again first.
                 look.copies.clear()
                 batch.unanswered.append((held, error))
             return
@@ -278,7 +280,7 @@ class AssetInspector:
 
     def _note(self, held: ClaimedAsset, look: Inspection, *, is_few: bool) -> None:
         if look.copies:
-            # Noted with those of the others of the batch, when they are asked for.
+            # Recorded with the others of the batch, when the copies are requested.
             return
         if look.is_unfinished:
             age = self._clock.now_ms() - (held.memo.unfinished_ms or self._clock.now_ms())
@@ -293,15 +295,15 @@ class AssetInspector:
             self._claims.note(held, "done", look.outcomes)
 
     def _give_up(self, held: ClaimedAsset, reason: Reason) -> dict[str, Outcome]:
-        """Restore what is marked deleted of an asset that is given up; returns its outcomes."""
+        """Restore the marked file sets of an asset that is given up. Returns its outcomes."""
         restored, _ = give_back(self._iconik, held, reason)
         return {**given_up(held.formats, held.memo.unaccepted, reason), **restored}
 
     def _put_off(self, unanswered: list[tuple[ClaimedAsset, IconikUnavailable]]) -> None:
-        """Look later at assets that iconik did not answer about, unless it is away altogether.
+        """Postpone assets that iconik did not answer about, unless iconik is entirely unavailable.
 
         Raises:
-            IconikUnavailable: it is away altogether.
+            IconikUnavailable: iconik is entirely unavailable.
         """
         try:
             self._iconik.storage(self._context.click.ll_storage_id)
@@ -309,7 +311,7 @@ class AssetInspector:
             for held, _ in unanswered:
                 self._let_go(held, 0)
             raise
-        # A line for each would be thousands while iconik is half away; the report names them.
+        # One line per asset would be thousands during a partial outage; the report names them.
         level = logging.DEBUG if self._has_put_off else logging.WARNING
         more = f" (and so for {len(unanswered) - 1} more)" if len(unanswered) > 1 else ""
         log.log(level, "%s%s; the others go on", unanswered[0][1], more)
@@ -328,7 +330,7 @@ class AssetInspector:
     def _let_go(
         self, held: ClaimedAsset, due_ms: int, outcomes: Mapping[str, Outcome] | None = None
     ) -> None:
-        """Have an asset looked at again, by others first if nothing of ours is under way for it."""
+        """Inspect an asset again later, after other operations if nothing is under way for it."""
         memo = held.memo
         is_touched = memo.asked or memo.asking or memo.deleting or memo.unfinished_ms
         self._claims.note(held, "settling" if is_touched else "waiting", outcomes or {}, due_ms)
@@ -339,7 +341,7 @@ class AssetInspector:
         look = self._look_once(held)
         if look.objections:
             if look.marked:
-                # Other copies may take days.
+                # The copies of other formats may take days.
                 file_sets = dict.fromkeys(look.marked, held.asset_id)
                 capabilities = self._context.capabilities
                 done = deletion.purge(self._iconik, capabilities, file_sets, look.until)
@@ -347,13 +349,13 @@ class AssetInspector:
             self._claims.note(held, "held", look.outcomes)
             if self._take_up(held):
                 return Inspection(is_being_copied=True)
-            # A copy may have ended since the look.
+            # A copy may have ended since the inspection.
             look = self._look_once(held)
             look.outcomes.update(look.objections)
         return look
 
     def _confirm(self, asset_id: str, safe: Safe) -> Confirmation:
-        """Have B2 confirm what proves a file set."""
+        """Have B2 confirm the proof of a file set."""
 
         def download_url(file: File) -> str:
             return self._iconik.download_url(asset_id, file.id)
@@ -374,10 +376,10 @@ class AssetInspector:
         return self._look_to_add(held, patience)
 
     def _look_to_add(self, held: ClaimedAsset, patience: Patience) -> Inspection:
-        """Look at an asset that is to be on LucidLink, with what an earlier Remove left there."""
+        """Inspect an asset that should be on LucidLink, and what an earlier Remove left there."""
         iconik = self._iconik_for(held)
         restored, _ = give_back(iconik, held, EARLIER)
-        # A copy beside a file set that iconik is going to purge would be purged with it.
+        # A copy next to a file set that iconik is about to purge would be purged with it.
         stuck = {begun.name for begun in held.memo.unaccepted.values()}
         wanted = replace(held, formats=tuple(each for each in held.formats if each not in stuck))
         look = inspect_to_add(iconik, wanted, self._context.click.ll_storage_id, patience)

@@ -1,4 +1,4 @@
-"""Copies: asked for in bulk, then followed to their end, which proves nothing but that it came."""
+"""Copies: requested in bulk, then followed to their end. An ended job does not prove a copy."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,15 +14,15 @@ from iconik_http.records import Job
 
 log = logging.getLogger(__name__)
 
-# A job that was just made may not be in iconik's listings yet.
+# iconik's listings may not show a new job yet.
 LISTING_LAG_MS = 60_000
-# So often iconik may fail to tell what went wrong with a job that has ended.
+# How many times iconik may fail to tell what went wrong with a job that has ended.
 MOST_UNTOLD = 10
 
 
 @dataclass(frozen=True)
 class Route:
-    """Where copies go: the ids of the storages to copy from and to, and the directory there."""
+    """Where copies go: the ids of the source and target storages, and the target directory."""
 
     source_id: str
     target_id: str
@@ -36,14 +36,14 @@ def ask(
     wanted: Sequence[tuple[ClaimedAsset, list[str]]],
     now_ms: int,
 ) -> None:
-    """Ask for the copies of some assets, and note that they are under way.
+    """Request the copies of some assets, and record that they are under way.
 
     Args:
         wanted: assets, with the names of the formats to copy.
 
     Raises:
-        IconikUnavailable: not everything could be asked for; what could is noted.
-        TokenRejected: iconik accepts no token any more.
+        IconikUnavailable: some copies could not be requested; the others are recorded.
+        TokenRejected: iconik no longer accepts any token.
     """
     jobs: dict[str, str] = {}
     try:
@@ -63,24 +63,25 @@ def ask(
 
 
 def take_up(iconik: Iconik, claims: Claims, held: ClaimedAsset, now_ms: int) -> bool:
-    """Follow the copies of an asset that are under way for iconik, but unknown to the operation.
+    """Follow copies of an asset that iconik has under way but the operation doesn't know.
 
-    They may have been asked for without an answer, or by somebody else. To ask again instead would
-    find the asset being copied already, and tell nothing of when that comes to its end.
+    Their request may have had no answer, or somebody else may have made it. Another request would
+    only be told that the asset is already being copied, and not when that copy ends.
 
     Returns:
-        Whether there are any, or it isn't known yet: then the asset is looked at again later.
+        Whether there are any, or whether that isn't known yet. The asset is then inspected again
+        later.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
     jobs = [job for job in iconik.transfers(held.asset_id) if not job.ended]
-    # What was followed once, and has not ended, was given up.
+    # A copy that was followed once and has not ended was given up.
     known = claims.copies.known({each.id for each in jobs} | {each.parent_id for each in jobs})
     running = [job for job in jobs if not {job.id, job.parent_id} & known]
     listed_ms = held.memo.asking + LISTING_LAG_MS
-    # An Add that still wants the copies asks again, and follows those. Whatever else comes next for
-    # the asset would be undone by them.
+    # An Add that still wants the copies requests them again, and follows those. Anything else done
+    # next with the asset would be undone by the copies.
     is_wanted = claims.is_add and held.formats
     if not running and not is_wanted and now_ms < listed_ms:
         claims.note(held, "settling", {}, listed_ms)
@@ -89,13 +90,13 @@ def take_up(iconik: Iconik, claims: Claims, held: ClaimedAsset, now_ms: int) -> 
     if running:
         log.debug("asset %s is being copied already: %s jobs", held.asset_id, len(running))
         held.memo.unfinished_ms = None
-        # Which format each is about isn't said.
+        # iconik doesn't say which format each job copies.
         claims.copies.begin([held], dict.fromkeys((job.id for job in running), ""), now_ms)
     return bool(running)
 
 
 def _calls(held: Sequence[ClaimedAsset]) -> Iterator[Sequence[ClaimedAsset]]:
-    """Assets that copies can be asked for by one request, which depends on who has seen them."""
+    """Groups of assets for one copy request each; ``seen`` is the same throughout a group."""
     for seen in (True, False):
         alike = [each for each in held if each.seen is seen]
         for start in range(0, len(alike), MOST_COPIES_A_CALL):
@@ -120,14 +121,14 @@ def _ask_once(
 
 
 def follow(iconik: Iconik, claims: Claims, now_ms: int, timeout_ms: int) -> bool:
-    """See which copies have ended, and note it. Returns whether any has.
+    """Find the copies that have ended, and record that. Returns whether any has.
 
     Args:
         timeout_ms: how long a copy may take before it is given up.
 
     Raises:
-        IconikUnavailable: iconik gave no usable answer, and so none is seen to have ended.
-        IconikRefused: it refused.
+        IconikUnavailable: iconik gave no usable answer, so no copy is known to have ended.
+        IconikRefused: iconik refused.
     """
     copies = claims.copies.under_way()
     has_ended, unanswered = False, None
@@ -139,7 +140,7 @@ def follow(iconik: Iconik, claims: Claims, now_ms: int, timeout_ms: int) -> bool
             try:
                 end = _end(iconik, claims, copy, job, now_ms, timeout_ms)
             except IconikUnavailable as error:
-                # The others may have ended.
+                # Other copies may have ended.
                 unanswered = unanswered or error
                 continue
             if end is not None:
@@ -153,7 +154,7 @@ def follow(iconik: Iconik, claims: Claims, now_ms: int, timeout_ms: int) -> bool
 def _end(
     iconik: Iconik, claims: Claims, copy: Copy, job: Job | None, now_ms: int, timeout_ms: int
 ) -> tuple[Mapping[str, str], str] | None:
-    """What went wrong with a copy, by asset and for all; None while it is under way."""
+    """What went wrong with a copy, by asset and for all assets; None while it is under way."""
     if job is None and now_ms - copy.asked_ms > LISTING_LAG_MS:
         job = iconik.job(copy.job_id)
         if job is None:
@@ -170,11 +171,11 @@ def _end(
 
 
 def _told_of(iconik: Iconik, claims: Claims, job: Job) -> dict[str, str]:
-    """What went wrong in a job that has ended, by asset, as far as iconik tells."""
+    """What went wrong in an ended job, by asset, as far as iconik tells."""
     try:
         children = iconik.failed_children(job.id)
     except IconikUnavailable:
-        # It told of the job itself, so it isn't away.
+        # iconik answered about the job itself, so it is available.
         claims.copies.untold[job.id] += 1
         if claims.copies.untold[job.id] < MOST_UNTOLD:
             raise

@@ -1,7 +1,7 @@
-"""How file sets that were proven safe leave LucidLink: by the cheapest way this iconik offers.
+"""Deletes file sets that were proven safe from LucidLink, in the cheapest way this iconik offers.
 
-Newer iconiks delete several file sets of an asset at once, files included. Others mark each one
-deleted, and then purge many at once, whatever assets they are of; and any can purge one by one.
+A newer iconik deletes several file sets of an asset at once, files included. Others mark each file
+set deleted, and then purge many at once, across assets. Every iconik can purge one by one.
 """
 
 import logging
@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 
 
 class Way:
-    """A call that may be there or not: found out once, and remembered.
+    """A call that iconik may not offer: found out once, and remembered.
 
     Args:
-        lacking: what to say in the log where it isn't there.
+        lacking: the log message for when iconik doesn't offer it.
     """
 
     def __init__(self, lacking: str) -> None:
@@ -35,30 +35,30 @@ class Way:
 
     @contextmanager
     def trying(self) -> Iterator[bool]:
-        """Whether to try it. While that isn't known, one thread at a time finds out."""
+        """Yields whether to try the call. While that isn't known, one thread at a time tries it."""
         with ExitStack() as finding_out:
             if self._is_offered is None:
                 finding_out.enter_context(self._lock)
             if self._is_offered is not None:
-                # Whoever had the lock has found out.
+                # The previous holder of the lock has found out.
                 finding_out.close()
             yield self._is_offered is not False
 
     @property
     def is_lacking(self) -> bool:
-        """Whether it is known not to be there."""
+        """Whether iconik is known not to offer the call."""
         return self._is_offered is False
 
     def objection(self, ids: Iterable[str]) -> None:
-        """Remember that nothing came of it for these, and that another way is to show why."""
+        """Remember ids for which the call had no effect, until another way shows why."""
         self._doubted.update(ids)
 
     def is_doubted(self, ids: Iterable[str]) -> bool:
-        """Whether another way is still to show why nothing came of it for one of these."""
+        """Whether another way must still show why the call had no effect for one of these ids."""
         return not self._doubted.isdisjoint(ids)
 
     def found(self, is_offered: bool, why: object = "") -> None:
-        """Remember whether it is offered; the first finding stands."""
+        """Remember whether iconik offers the call. The first finding stands."""
         if self._is_offered is None:
             self._is_offered = is_offered
             self._doubted.clear()
@@ -68,12 +68,13 @@ class Way:
 
 @dataclass
 class Done:
-    """What iconik answered to a deletion. What is in none of these it has accepted.
+    """iconik's answer to a deletion. It has accepted every file set that is in none of these.
 
     Attributes:
-        marked: ids of file sets that are only marked deleted, their files still there.
-        unknown: ids of file sets that iconik said it doesn't know (404): gone, or not.
-        refusals: iconik's, by file set id.
+        marked: ids of file sets that are only marked deleted; their files are still there.
+        unknown: ids of file sets that iconik said it doesn't know (404). They may or may not be
+            gone.
+        refusals: iconik's refusals, by file set id.
     """
 
     marked: list[str] = field(default_factory=list)
@@ -82,10 +83,10 @@ class Done:
 
 
 class DeletionCapabilities:
-    """The ways to delete that are not always there, as one operation has found them.
+    """The optional ways to delete, as far as one operation has found out about them.
 
     Args:
-        known: those that another has found: iconik is the same for all, their tokens may not be.
+        known: findings to share. All operations use the same iconik, but not the same token.
     """
 
     def __init__(self, known: "DeletionCapabilities | None" = None) -> None:
@@ -111,19 +112,19 @@ def delete(
         until: how long the proof holds, by ``expiry.now``.
 
     Raises:
-        IconikUnavailable: iconik didn't answer, or the proof is too old: what of it was done isn't
-            known.
-        TokenRejected: iconik accepts no token any more.
+        IconikUnavailable: iconik didn't answer, or the proof is too old. It isn't known which file
+            sets were deleted.
+        TokenRejected: iconik no longer accepts any token.
     """
     if capabilities.bulk_deletion.is_doubted(file_set_ids):
-        # The proof was too old by the time that it was answered. It would be so again.
+        # The proof had expired by the time iconik answered. It would expire again.
         return _mark_one_by_one(iconik, capabilities, asset_id, file_set_ids, until)
     with capabilities.bulk_deletion.trying() as is_offered:
         if is_offered:
             refusals = _delete_at_once(iconik, capabilities, asset_id, file_set_ids, until)
             if refusals is not None:
                 return Done(refusals=refusals)
-        # By these it is found out why the bulk deletion found nothing.
+        # These requests show why the bulk deletion found nothing.
         return _mark_one_by_one(iconik, capabilities, asset_id, file_set_ids, until)
 
 
@@ -134,7 +135,7 @@ def _delete_at_once(
     file_set_ids: Sequence[str],
     until: float,
 ) -> dict[str, Reason] | None:
-    """Refusals by id, or None if the file sets are to be deleted one by one."""
+    """Refusals by id, or None if the file sets must be deleted one by one."""
     try:
         iconik.delete_file_sets(asset_id, file_set_ids, until=until)
     except TokenRejected:
@@ -148,7 +149,8 @@ def _delete_at_once(
     except IconikRefused as refusal:
         if len(file_set_ids) == 1 or isinstance(refusal, NotPermitted):
             return dict.fromkeys(file_set_ids, reason_of(refusal))
-        # It refuses all for the sake of one. What it wouldn't delete so, no other way must.
+        # One file set makes iconik refuse them all. What it refuses here must not be deleted in
+        # any other way.
         each = [
             _delete_at_once(iconik, capabilities, asset_id, [one], until) or {}
             for one in file_set_ids
@@ -192,9 +194,9 @@ def purge(
         until: how long the proofs of all of them hold, by ``expiry.now``.
 
     Raises:
-        IconikUnavailable: iconik didn't answer, or a proof is too old: what of it was done isn't
-            known.
-        TokenRejected: iconik accepts no token any more.
+        IconikUnavailable: iconik didn't answer, or a proof is too old. It isn't known which file
+            sets were purged.
+        TokenRejected: iconik no longer accepts any token.
     """
     if len(marked) > 1:
         with (
@@ -232,7 +234,7 @@ def _purge_at_once(
 
 
 def purge_one_by_one(iconik: Iconik, marked: Mapping[str, str], until: float) -> Done:
-    """Remove the files of file sets that are marked deleted, by a request each; see ``purge``."""
+    """Remove the files of file sets that are marked deleted, one request each; see ``purge``."""
     done = Done()
     for file_set_id, asset_id in marked.items():
         try:
@@ -246,14 +248,14 @@ def purge_one_by_one(iconik: Iconik, marked: Mapping[str, str], until: float) ->
 
 
 class Marked:
-    """Assets with file sets that are marked deleted, and whose files are soon to be purged.
+    """Assets whose file sets are marked deleted, and will be purged soon.
 
-    The more are gathered, the fewer requests, and the longer the moment between the proof and the
-    end of the files.
+    Gathering more of them needs fewer requests, but leaves more time between the proof and the
+    purge.
 
     Args:
-        most: how many file sets are gathered.
-        seconds: how long the first of them waits for more, while there are more to come.
+        most: how many file sets to gather.
+        seconds: how long the first of them waits for more.
     """
 
     def __init__(self, most: int, seconds: float) -> None:
@@ -264,7 +266,7 @@ class Marked:
         self._since = 0.0
 
     def add(self, held: ClaimedAsset, look: Inspection) -> list[tuple[ClaimedAsset, Inspection]]:
-        """Put an asset to the others; returns all of them if they are to be purged now."""
+        """Add an asset. Returns all gathered assets if they must be purged now."""
         with self._lock:
             if not self._waiting:
                 self._since = time.monotonic()
@@ -275,14 +277,14 @@ class Marked:
         return self.rest()
 
     def overdue(self) -> list[tuple[ClaimedAsset, Inspection]]:
-        """All of them, if the first has waited for long enough; none otherwise."""
+        """All gathered assets, if the first has waited long enough; none otherwise."""
         with self._lock:
             if time.monotonic() - self._since < self._seconds:
                 return []
         return self.rest()
 
     def rest(self) -> list[tuple[ClaimedAsset, Inspection]]:
-        """All that are left, to be purged."""
+        """All remaining assets, to be purged."""
         with self._lock:
             rest, self._waiting = self._waiting, []
             return rest

@@ -1,6 +1,6 @@
-"""Deletions that were interrupted: finished where the same proof still holds, restored elsewhere.
+"""Interrupted deletions: finished if the same proof still holds, restored otherwise.
 
-iconik empties its delete queue by itself after a day, so a mark that nobody resolves is a deletion.
+iconik empties its delete queue by itself after a day, so an unresolved mark becomes a deletion.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,15 +19,15 @@ from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, TokenRejected
 from iconik_http.records import ACTIVE, DELETED
 
-# So long after iconik has accepted a deletion it may take to carry it out, in milliseconds.
+# How long iconik may take to carry out a deletion that it has accepted, in milliseconds.
 CARRIED_OUT_AFTER_MS = 60_000
 
 
 def resume(removal: Removal, held: ClaimedAsset, now_ms: int) -> Inspection:
-    """Finish what was begun with an asset, or restore it.
+    """Finish the deletions that were begun for an asset, or restore its file sets.
 
-    A file set that isn't deleted is left to be proven like any other. One that is marked deleted is
-    purged only if the proof that was stored with it holds again, the bucket's answer included.
+    A file set that isn't deleted must be proven like any other. A file set that is marked deleted
+    is purged only if the proof stored with it holds again, including the bucket's answer.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
@@ -63,7 +63,7 @@ def _finish(
     look: Inspection,
     now_ms: int,
 ) -> bool:
-    """Purge a file set that is marked deleted, or restore it; False if the asset is gone."""
+    """Purge or restore a file set that is marked deleted. Returns False if the asset is gone."""
 
     def judge_all(snapshot: Snapshot) -> Mapping[str, list[Verdict]]:
         return {begun.name: [judge_again(file_set_id, begun, snapshot, removal.storages)]}
@@ -89,13 +89,13 @@ def _finish(
     begun = held.memo.deleting[file_set_id]
     look.outcomes[begun.name] = Outcome("removed", reasons.NO_REASON, proof_of([begun.strength]))
     accept(held, file_set_id, now_ms, is_doubted=bool(done.unknown))
-    # What comes next may be interrupted, too, and would find nothing that tells of this one.
+    # The next deletion may be interrupted, too. Without this, nothing would record this one.
     removal.claims.note(held, "held", {begun.name: look.outcomes[begun.name]})
     return True
 
 
 def accept(held: ClaimedAsset, file_set_id: str, now_ms: int, *, is_doubted: bool) -> None:
-    """Note in an asset's memo that iconik has accepted a deletion; that it's done is yet unseen."""
+    """Record in an asset's progress that iconik has accepted a deletion, still to be verified."""
     begun = held.memo.deleting[file_set_id]
     audit.deleted(held, file_set_id, begun)
     held.memo.deleting[file_set_id] = replace(
@@ -104,20 +104,21 @@ def accept(held: ClaimedAsset, file_set_id: str, now_ms: int, *, is_doubted: boo
         accepted_ms=max(now_ms, 1),
         is_doubted=is_doubted,
     )
-    # However often its proofs were too old: it gets on.
+    # However often its proofs had expired, the asset has moved on.
     held.memo.failures = 0
 
 
 def verified(
     held: ClaimedAsset, file_set_id: str, begun: Deletion, status: str | None, now_ms: int
 ) -> dict[str, tuple[str, Reason]]:
-    """Compare an accepted deletion with what iconik lists now; the memo takes it up.
+    """Compare an accepted deletion with what iconik lists now, and update the asset's progress.
 
     Args:
-        status: of the file set; None if it is no longer listed.
+        status: the file set's status; None if it is no longer listed.
 
     Returns:
-        By file set id, the format's name and what failed; empty if it is done, or may still be.
+        By file set id, the format's name and what failed. Empty if the deletion is done, or may
+        still be carried out.
     """
     if status != ACTIVE:
         del held.memo.deleting[file_set_id]
@@ -133,18 +134,18 @@ def verified(
 def restore(
     iconik: Iconik, held: ClaimedAsset, why: Mapping[str, Reason]
 ) -> dict[str, tuple[str, Reason]]:
-    """Restore file sets that are marked deleted, and that must not be purged.
+    """Restore file sets that are marked deleted but must not be purged.
 
     Args:
-        held: the asset; its memo keeps only what could not be restored.
-        why: by file set id.
+        held: the asset. Its progress keeps only what could not be restored.
+        why: the reasons, by file set id.
 
     Returns:
-        By file set id, the format's name and what is to be told.
+        By file set id, the format's name and what to report.
 
     Raises:
         IconikUnavailable: iconik gave no usable answer.
-        TokenRejected: iconik accepts no token any more.
+        TokenRejected: iconik no longer accepts any token.
     """
     told = {}
     for file_set_id, reason in why.items():
@@ -154,7 +155,7 @@ def restore(
 
 
 def _restore(iconik: Iconik, held: ClaimedAsset, file_set_id: str, reason: Reason) -> Reason:
-    """What is to be told of a file set that was to be restored."""
+    """Restore one file set. Returns what to report about it."""
     try:
         iconik.restore_file_set(held.asset_id, file_set_id)
     except NotFound:
@@ -182,13 +183,13 @@ def _is_active(iconik: Iconik, asset_id: str, file_set_id: str) -> bool:
 def give_back(
     iconik: Iconik, held: ClaimedAsset, reason: Reason
 ) -> tuple[dict[str, Outcome], bool]:
-    """Restore all that is marked deleted of an asset, as far as iconik can be reached.
+    """Restore all file sets of an asset that are marked deleted, as far as iconik can be reached.
 
     Args:
-        reason: why, as the beginning of what is told.
+        reason: why, as the beginning of what is reported.
 
     Returns:
-        By format name, what is to be told of it; and whether iconik could be reached.
+        Outcomes to report, by format name; and whether iconik could be reached.
     """
     look, is_reached = Inspection(), True
     for file_set_id in held.memo.unaccepted:
@@ -204,7 +205,7 @@ def give_back(
 def give_back_left(
     iconik: Iconik, leftovers: Leftovers, left: Iterable[Left], reason: Reason
 ) -> None:
-    """Restore what operations have left marked deleted, until iconik can't be reached."""
+    """Restore what operations left marked deleted. Stops when iconik can't be reached."""
     for each in left:
         held = each.held
         told = unverified(held)
@@ -216,7 +217,7 @@ def give_back_left(
 
 
 def unverified(held: ClaimedAsset) -> dict[str, Outcome]:
-    """What is told of accepted deletions of which nothing more can be seen."""
+    """Outcomes to report for accepted deletions that can't be verified."""
     return {
         each.name: Outcome("removed", reasons.ACCEPTED, *held.outcomes[each.name][2:3])
         for each in held.memo.accepted.values()
@@ -225,7 +226,7 @@ def unverified(held: ClaimedAsset) -> dict[str, Outcome]:
 
 
 def tell_failures(look: Inspection) -> None:
-    """Tell of failed deletions, in place of what came of other versions of the same format."""
+    """Report failed deletions instead of the outcomes of other versions of the same format."""
     for name in {name for name, _ in look.failures.values()}:
         look.outcomes[name] = Outcome(
             "failed", joined(reason for each, reason in look.failures.values() if each == name)

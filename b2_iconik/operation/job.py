@@ -1,7 +1,7 @@
-"""The job that shows an operation in iconik's own jobs list, and when somebody aborts it there.
+"""The job that shows an operation in iconik's own jobs list, and can be aborted there.
 
-It is a courtesy: iconik is asked rarely, each time but once, and whatever that meets neither stops
-nor delays the work.
+It is a courtesy. Requests are rare and are not repeated, and their failures neither stop nor delay
+the operation.
 """
 
 import logging
@@ -28,7 +28,7 @@ from iconik_http.errors import (
 
 log = logging.getLogger(__name__)
 
-# A job that was just made may not be in iconik's listings yet; in seconds.
+# In seconds. iconik's listings may not show a new job yet.
 LISTING_LAG = 60.0
 # iconik's clock may differ from ours.
 CLOCK_LEEWAY_MS = 600_000
@@ -42,24 +42,24 @@ LONGEST_INTERVAL = 15.0
 # While iconik gives no usable answer.
 LONGEST_OUTAGE_INTERVAL = 60.0
 TIMEOUT = 10.0
-# So long the end is tried to be told.
+# How long to try to report the end of an operation.
 FAREWELL = 300.0
 FIRST_FAREWELL_INTERVAL = 1.0
-# So long nobody is asked for a user again, whose token lacks the role.
+# How long to make no requests for a user whose token lacks the role.
 REFUSED = 600.0
 
 
 class OperationJob:
     """The job of one operation.
 
-    Its id is in the ledger. Before iconik is asked for one, that is noted, too; where its answer is
-    lost, or this process before it could note it, the job is looked for by the operation's id in
-    its metadata. If iconik lists it later than after a minute, another is made, and that one stays
-    in the list as it is: the only way to a stray.
+    The ledger stores its id, and before that, that a job was requested. If iconik's answer is lost,
+    or this process ends before it stores the id, the job is found by the operation's id in its
+    metadata. If iconik takes longer than a minute to list the job, a second one is made, and the
+    first stays in the list unchanged. Only this can leave a stray job.
 
     Attributes:
         has_ended: the operation has ended.
-        is_told: the job says how.
+        is_told: the job shows how it ended.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class OperationJob:
         self._ledger = ledger
         self._iconik = iconik
         self._job_id: str | None = None
-        # It may be made already, by the process before this one.
+        # The previous process may have made the job already.
         self._asked = time.monotonic()
         self._told: job_texts.Fields = {}
         self._title = ""
@@ -80,13 +80,13 @@ class OperationJob:
         self.is_told = False
 
     def tell(self) -> bool:
-        """Have the job say how the operation stands, and mind whether somebody has aborted it.
+        """Update the job, and stop the operation if somebody has aborted the job.
 
         Returns:
-            Whether there was anything to tell.
+            Whether there was anything to update.
 
         Raises:
-            NotFound: somebody has taken the job off the list.
+            NotFound: somebody has removed the job from the list.
             IconikError: iconik gave no usable answer, or refused.
         """
         operation = self._ledger.operation(self._id)
@@ -110,13 +110,13 @@ class OperationJob:
         return bool(news)
 
     def _keep_title(self, operation: Operation, title: str) -> None:
-        """Have it at hand for whoever looks at the operation without iconik."""
+        """Store the title, so that operations can be shown without iconik."""
         if title != self._title:
             self._ledger.note_title(operation.number, title)
             self._title = title
 
     def _find(self, operation: Operation) -> str | None:
-        """The job that was noted, or that an unanswered request has made; None if there is none."""
+        """The job in the ledger, or one that an unanswered request made; None if there is none."""
         noted = self._ledger.job(operation.number)
         if noted != "":
             return noted
@@ -127,7 +127,7 @@ class OperationJob:
         return found
 
     def _make(self, operation: Operation, fields: job_texts.Fields) -> bool:
-        """Make the job, unless iconik may have made it already. Returns whether it was made."""
+        """Create the job, unless iconik may have created it already. Returns whether it did."""
         is_asked = self._ledger.job(operation.number) == ""
         if is_asked and time.monotonic() - self._asked < LISTING_LAG:
             return False
@@ -144,7 +144,7 @@ class OperationJob:
         self.is_told = "status" in fields
 
     def _fields(self, operation: Operation) -> job_texts.Fields:
-        """All that the job is to say now."""
+        """All fields that the job should have now."""
         states = self._ledger.progress(operation.number)
         total = sum(states.values()) if operation.is_expanded else None
         selected = self._click.collection_ids + self._click.asset_ids
@@ -166,15 +166,15 @@ class OperationJob:
         return job_texts.ended(report(operation, outcomes, self._ledger.gone(operation.number)))
 
     def _found(self, operation: Operation) -> tuple[str, ...]:
-        """Some of the assets that a saved search or a playlist has."""
+        """Some of the assets of a saved search or a playlist."""
         self._some = self._some or self._ledger.some_assets(operation.number, job_texts.MOST_TIED)
         return tuple(self._some)
 
     def _name(self, object_id: str) -> str:
-        """The title of a collection or an asset, asked for once; "" where iconik won't say."""
+        """The title of a collection or an asset, requested once; "" if iconik refuses it."""
         if object_id not in self._names:
             is_collection = object_id in self._click.collection_ids
-            # Not with the application's token: the user may not see it.
+            # Not with the application's token: the user may not be allowed to see the object.
             iconik = self._iconik.limited(lambda: False)
             ask = iconik.collection_title if is_collection else iconik.asset_title
             try:
@@ -190,18 +190,18 @@ class Shown:
     """Makes the steps that show operations in iconik; see ``leader.Show``.
 
     Args:
-        pacer, session: those of all requests to iconik.
+        pacer, session: shared by all requests to iconik.
     """
 
     def __init__(self, settings: Settings, pacer: Pacer, session: requests.Session) -> None:
         self._settings = settings
         self._pacer = pacer
         self._session = session
-        # By user, when a token of theirs was found to lack the role.
+        # By user: when their token was found to lack the role.
         self._refused: dict[str | None, float] = {}
 
     def __call__(self, operation_id: str, click: CustomAction, turn: Leadership) -> Step | None:
-        """The steps that show an operation; None where its user may not have that."""
+        """The steps that show an operation; None if its user lacks the role for that."""
         refused = self._refused.get(click.user_id)
         if refused is not None and time.monotonic() - refused < REFUSED:
             return None
@@ -228,7 +228,7 @@ class Shown:
                 log.debug("iconik's jobs list must wait: %s", error)
                 pause = min(pause * 2, LONGEST_OUTAGE_INTERVAL)
             except NotFound:
-                # Somebody took it off the list.
+                # Somebody removed it from the list.
                 return None
             except NotPermitted as error:
                 self._refuse(click, error)

@@ -1,6 +1,6 @@
-"""What an operation's job in iconik's list says: fields of JobSchema. Pure.
+"""The texts of an operation's job in iconik's list, as fields of JobSchema. Pure.
 
-It is read by those who clicked: what is being done, to what, how far it is, and what came of it.
+The users who clicked read them: what is being done, to what, how far it is, and the result.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,9 +32,9 @@ def title(click: CustomAction, total: int | None, names: Sequence[str], others: 
     """The title: 'Remove from LucidLink: 12 assets (beach, pier, market and 9 more)'.
 
     Args:
-        total: how many assets it is about; None while that isn't known.
-        names: titles of what was selected, or of some of it.
-        others: how much more was selected.
+        total: how many assets the operation covers; None while that isn't known.
+        names: titles of selected objects, or of some of them.
+        others: how many more objects were selected.
     """
     what = click.selection if total is None else in_words({"assets": total})
     shown = ", ".join(_short(each) for each in names)
@@ -43,10 +43,10 @@ def title(click: CustomAction, total: int | None, names: Sequence[str], others: 
 
 
 def tie(click: CustomAction, asset_ids: Sequence[str]) -> Fields:
-    """What the job is about: the collections and assets that were selected, or some of them.
+    """The objects that the job is linked to: the selected collections and assets, or some of them.
 
     Args:
-        asset_ids: to tie it to where neither was selected, but a saved search or a playlist.
+        asset_ids: assets to link if only a saved search or a playlist was selected.
     """
     subjects = [(each, "collections") for each in click.collection_ids]
     subjects += [(each, "assets") for each in click.asset_ids]
@@ -58,7 +58,7 @@ def tie(click: CustomAction, asset_ids: Sequence[str]) -> Fields:
 
 
 def under_way(operation: Operation, states: Mapping[str, int]) -> Fields:
-    """How far an operation is.
+    """The progress of an operation.
 
     Args:
         states: how many of its assets are in each state.
@@ -66,7 +66,7 @@ def under_way(operation: Operation, states: Mapping[str, int]) -> Fields:
     if not operation.is_expanded:
         return {"message": f"finding the assets of {operation.selection}"}
     total, done = sum(states.values()), sum(states.get(each, 0) for each in LET_GO)
-    # Which are in hand changes all the time, and says little.
+    # The number of assets being inspected changes all the time, and says little.
     doing = f", {states['copying']} being copied" if states.get("copying") else ""
     return {
         "progress_total": total,
@@ -76,10 +76,10 @@ def under_way(operation: Operation, states: Mapping[str, int]) -> Fields:
 
 
 def ended(told: Mapping[str, Any]) -> Fields:
-    """What came of an operation.
+    """The result of an operation.
 
     Args:
-        told: its report, as ``outcomes.report`` returns it.
+        told: its report, from ``outcomes.report``.
     """
     status, in_all = ENDINGS[told["result"]], in_words(told["counts"])
     assets = told["counts"]["assets"]

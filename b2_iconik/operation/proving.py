@@ -1,7 +1,7 @@
-"""Proving that file sets may go: what iconik lists, judged, and confirmed by the bucket.
+"""Proves that file sets may be deleted: judges what iconik lists, and has the bucket confirm it.
 
-iconik's records are read last. The bucket may take seconds to answer: then they are read again, and
-the bucket, which remembers its answers, is asked again about what they say by then.
+iconik's records are always read last. If the bucket takes seconds to answer, they are read again,
+and the bucket, which caches its answers, is asked again about the new records.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,23 +20,23 @@ from iconik import Iconik
 from iconik_http import expiry
 from iconik_http.records import ACTIVE
 
-# The bucket answers at once what it has answered before; in seconds.
+# In seconds. The bucket answers from its cache in less.
 QUICK = 0.5
 MOST_READINGS = 3
 
 
 @dataclass(frozen=True)
 class Removal:
-    """What an operation removes with.
+    """The dependencies of a Remove operation.
 
     Attributes:
-        claims: asked whether a newer click has come in between.
-        capabilities: by which ways this iconik deletes.
+        claims: tell whether a newer click has come in between.
+        capabilities: the ways to delete that this iconik offers.
         ll_storage_id, b2_storage_id: the two storages.
-        preflight: tells how the storages stand; raises ``OperationFailed`` if they can't be used.
-        confirm: asks the bucket, given the asset's id and the proof; asked before a deletion
-            begins, and again before one that was interrupted goes on.
-        require_checksum: whether a file set that is proven by size alone stays.
+        preflight: returns the checked storages; raises ``OperationFailed`` if they can't be used.
+        confirm: asks the bucket, given the asset's id and the proof. It is called before a deletion
+            begins, and again before an interrupted one continues.
+        require_checksum: whether to keep a file set that is proven by size alone.
     """
 
     iconik: Iconik
@@ -56,12 +56,12 @@ class Removal:
 
 @dataclass(frozen=True)
 class Proven:
-    """An asset as it was read, and what was judged of it.
+    """An asset as it was read, and the verdicts on its file sets.
 
     Attributes:
-        snapshot: what was read last.
-        verdicts: as the judge gave them, but for what the bucket objects to.
-        confirmed_by: by file set id, the way in which B2 confirmed it.
+        snapshot: the last reading.
+        verdicts: the judge's verdicts, minus those that the bucket objected to.
+        confirmed_by: by file set id, how the bucket confirmed it.
     """
 
     snapshot: Snapshot
@@ -75,15 +75,15 @@ def prove(
     judge_all: Callable[[Snapshot], Mapping[str, list[Verdict]]],
     view: Callable[[Snapshot], Snapshot] = lambda snapshot: snapshot,
 ) -> Proven | None:
-    """Read an asset and judge it; None if iconik no longer knows it.
+    """Read an asset and judge it. Returns None if iconik no longer knows it.
 
     Args:
-        judge_all: judges what was read, by format name; may be called several times.
-        view: how to look at what was read.
+        judge_all: judges a snapshot, by format name. It may be called several times.
+        view: transforms a snapshot before it is judged.
 
     Raises:
         IconikError: iconik or B2 gave no usable answer, or refused.
-        OperationFailed: the storages can't do their part any more.
+        OperationFailed: the storages can no longer be used.
     """
     readings = 0
     while True:
@@ -101,7 +101,7 @@ def prove(
             for key, several in judge_all(snapshot).items()
         }
         if not confirmed_by or expiry.now() - asked < QUICK or readings == MOST_READINGS:
-            # Last of all, as one that stays keeps those that share a file with it.
+            # This comes last: a file set that stays keeps all file sets that share a file with it.
             guarded = guard_shared_paths(
                 verdicts, snapshot.files, removal.ll_storage_id, snapshot.formats
             )
@@ -109,7 +109,7 @@ def prove(
 
 
 def _consistent(verdicts: Iterable[Verdict], snapshot: Snapshot) -> list[Verdict]:
-    """Let what iconik says in two ways count against the deletion."""
+    """Treat contradictions in iconik's answers as objections to the deletion."""
     found: list[Verdict] = []
     for each in verdicts:
         ids = (each.file_set_id, each.twin_id) if isinstance(each, Safe) else ()
@@ -134,9 +134,9 @@ def _confirmed(
 
 
 def standing_in(file_set_id: str, deletion: Deletion, snapshot: Snapshot) -> Snapshot:
-    """An asset as if a file set of it weren't marked deleted.
+    """The snapshot of an asset as if one of its file sets weren't marked deleted.
 
-    Where iconik no longer lists its files, those that were proven stand in for them.
+    If iconik no longer lists the files of the file set, the proven files stand in for them.
     """
     files = [
         replace(file, file_set_status=ACTIVE) if file.file_set_id == file_set_id else file
@@ -152,10 +152,10 @@ def judge_again(
 ) -> Verdict:
     """Judge a file set that is marked deleted as if it weren't: would the same proof hold now?
 
-    What proves its files must be the very files that did.
+    Its files must be proven by the same twins as before.
 
     Args:
-        sight: as ``standing_in`` shows it.
+        snapshot: from ``standing_in``.
     """
     files, proof = snapshot.files, deletion.proof
     if not any(file.file_set_id == file_set_id for file in files):
@@ -174,7 +174,7 @@ def judge_again(
 
 
 def _facts(pairs: Iterable[Pair]) -> set[tuple[str, str, str, str, int | None, str | None]]:
-    """What must stay the same of the files that prove a file set."""
+    """The facts about the twins of a file set that must not have changed."""
     return {
         (one.file_set_id, one.id, one.name, one.directory_path, one.size, one.checksum)
         for one in (pair.twin for pair in pairs)

@@ -1,4 +1,4 @@
-"""What Remove does with one asset: prove its files safe on B2, and delete those that are."""
+"""What Remove does with one asset: prove files safe on B2, and delete those that are."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,24 +17,24 @@ from iconik_http.records import DELETED
 
 
 def inspect_to_remove(removal: Removal, held: ClaimedAsset, patience: Patience) -> Inspection:
-    """Look at an asset that is to leave LucidLink, and delete what is proven safe at once.
+    """Inspect an asset that should leave LucidLink, and delete what is proven safe at once.
 
-    Between the reading that proves a file set and its deletion lie a note in the ledger and the
-    deletions of the asset's other proven file sets. What is not requested within
-    ``Snapshot.until``, or what iconik does not answer, is requested only after everything was read
-    again. So an edit slips in only if it is made, and iconik notices it, within that moment.
+    Only a record in the ledger and the deletions of the asset's other proven file sets come between
+    the reading that proves a file set and its deletion. If a deletion is not requested within
+    ``Snapshot.until``, or iconik does not answer it, it is requested only after everything was read
+    again. So an edit is missed only if it is made, and iconik notices it, within that time.
 
-    What is only marked deleted then is in ``Inspection.marked``: its files are to be purged soon,
-    and ``note_purge`` to be told. What iconik has accepted is in ``AssetProgress.accepted``, until
-    it is seen.
+    File sets that are only marked deleted are then in ``Inspection.marked``. The caller must purge
+    their files soon, and then call ``note_purge``. Accepted deletions are in
+    ``AssetProgress.accepted`` until they are verified.
 
     Args:
-        held: the asset; its memo takes up what is being deleted, and since when something is
-            unfinished.
+        held: the asset. What is being deleted, and the time since when something is unfinished,
+            are stored in its progress.
 
     Raises:
         IconikError: iconik or B2 gave no usable answer, or refused.
-        OperationFailed: the storages can't do their part any more.
+        OperationFailed: the storages can no longer be used.
     """
     look = resume(removal, held, patience.now_ms)
     if not held.formats:
@@ -87,7 +87,7 @@ def _weigh(
     obstacle: str,
     look: Inspection,
 ) -> None:
-    """Decide what becomes of a format that is on LucidLink: deleted, copied first, or kept."""
+    """Decide whether to delete, copy first, or keep a format that is on LucidLink."""
     objections = [each for each in proven.verdicts[name] if isinstance(each, Unproven)]
     safe = [each for each in proven.verdicts[name] if isinstance(each, Safe)]
     said = held.memo.asked.get(name)
@@ -123,10 +123,10 @@ def _tell_absent(
     ll_storage_id: str,
     look: Inspection,
 ) -> None:
-    """Tell formats that are not on LucidLink from those whose file set there lists no file.
+    """Distinguish formats that are not on LucidLink from those whose file set there lists no file.
 
-    Nor is a format absent for certain while the asset has files there of a format that no list
-    names.
+    A format is not certainly absent, either, while the asset has files there of a format that no
+    list names.
     """
     strange = unlisted(snapshot.formats, snapshot.files, ll_storage_id)
     there = {
@@ -148,7 +148,7 @@ def _tell_absent(
 def _delete(
     removal: Removal, held: ClaimedAsset, proven: Proven, now_ms: int, look: Inspection
 ) -> None:
-    """Delete what was proven safe, but for files that can be purged with those of other assets."""
+    """Delete what was proven safe, except files that can be purged with those of other assets."""
     deletions = {
         each.file_set_id: deletion_of(name, each, proven)
         for name, several in proven.verdicts.items()
@@ -163,7 +163,7 @@ def _delete(
             look.outcomes.pop(each.name, None)
         return
     for file_set_id in deletions:
-        # It was restored just now, or it would not have been proven.
+        # It has just been restored, or it would not have been proven.
         look.failures.pop(file_set_id, None)
     done = deletion.delete(
         removal.iconik, removal.capabilities, held.asset_id, list(deletions), look.until
@@ -180,14 +180,14 @@ def _delete(
 def note_purge(
     removal: Removal, held: ClaimedAsset, look: Inspection, done: Done, now_ms: int
 ) -> None:
-    """Note in an asset's memo and in its outcomes what came of the purge of its file sets.
+    """Record the result of a purge in an asset's progress and outcomes.
 
-    What iconik refused to purge is restored.
+    File sets that iconik refused to purge are restored.
 
     Args:
         held: the asset.
-        look: that led to the purge.
-        done: what iconik answered.
+        look: the inspection that led to the purge.
+        done: iconik's answer.
 
     Raises:
         IconikUnavailable: iconik gave no usable answer to a restoration.

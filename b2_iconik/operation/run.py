@@ -2,8 +2,9 @@
 
     expand ▶ look ▶ copy ▶ wait ▶ (prove ▶ delete) ▶ report
 
-An operation is a loop of passes, each of which looks at iconik afresh and does what is missing. It
-can be killed anywhere and be run again from the top: what must not be forgotten is in the ledger.
+An operation is a loop of passes. Each pass reads iconik again and does what is missing. An
+operation can be killed at any point and run again from the top: the ledger stores what must not be
+lost.
 """
 
 import logging
@@ -42,9 +43,9 @@ log = logging.getLogger(__name__)
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
-# While nothing moves, so often it is seen whether somebody has asked to stop.
+# How often to check for a stop request while nothing moves.
 STOP_INTERVAL = 2.0
-# While other operations are in the way, so often it is seen whether they have let go.
+# How often to check whether other operations have released the assets that they block.
 LET_GO_INTERVAL = 1.0
 PROBLEMS_LOGGED = 20
 
@@ -85,7 +86,7 @@ class Operations:
             try:
                 return run.step()
             except SQLAlchemyError:
-                # What it knows may not be what the ledger holds.
+                # Its state may differ from the ledger's.
                 run = None
                 raise
 
@@ -103,10 +104,10 @@ class Operations:
         )
 
     def tidy(self, turn: Leadership) -> None:
-        """Restore what operations that have ended left marked deleted.
+        """Restore what ended operations left marked deleted.
 
         Raises:
-            Stopped: the turn is over.
+            Stopped: the term is over.
             SQLAlchemyError: the database failed.
         """
         leftovers, settings = Leftovers(turn.engine, turn.term), self._settings
@@ -127,7 +128,7 @@ class Operations:
 
 
 class Run:
-    """One operation, in the hands of this process."""
+    """One operation that this process runs."""
 
     def __init__(
         self,
@@ -184,16 +185,17 @@ class Run:
         self._heard_ms = self._clock.now_ms()
         self._has_begun = False
         self._pause = FIRST_WAIT
-        # The next pass, by the monotonic clock; and how often it is seen whether it is earlier.
+        # When the next pass is due, by the monotonic clock, and how often to check whether it must
+        # come earlier.
         self._due = 0.0
         self._interval = STOP_INTERVAL
         self._is_blocked = False
 
     def step(self) -> float | None:
-        """Do what can be done now, if anything may have moved since the last time.
+        """Do what can be done now, if anything may have changed since the last step.
 
         Returns:
-            The seconds until there may be more to do; None once the operation has ended.
+            The seconds until the next step; None once the operation has ended.
         """
         self._check_stopping()
         rest = self._due - time.monotonic()
@@ -211,14 +213,14 @@ class Run:
         return None
 
     def _has_ended(self) -> bool:
-        """Whether nothing is left to do, and the ledger knows that."""
+        """Whether nothing is left to do. The ledger then records that."""
         operation = self._operation()
         if operation.ended_ms is not None or self._has_ended_by_stop(operation):
             return True
         return self._completion.end(self._operation(), now_ms())
 
     def _has_ended_by_stop(self, operation: Operation) -> bool:
-        """Whether the operation was to stop, and nothing keeps it from that."""
+        """Whether the operation was asked to stop, and nothing prevents that."""
         if operation.stop_ms is None:
             return False
         if not self._is_stopping:
@@ -228,12 +230,12 @@ class Run:
         return self._completion.end(operation, now_ms())
 
     def _rest(self, *, has_moved: bool) -> float:
-        """Wait for the next pass, until somebody asks to stop, or until others are out of the way.
+        """Plan the next pass. A stop request, or an asset that others release, brings it forward.
 
-        Others are watched in the ledger alone: iconik is asked about copies no more often for it.
+        Others are watched only in the ledger, so this causes no more requests to iconik.
 
         Returns:
-            The seconds until that is to be seen.
+            The seconds until the next check.
         """
         if has_moved:
             self._pause = FIRST_WAIT
@@ -254,12 +256,12 @@ class Run:
         return min(wait, self._interval)
 
     def _may_go_on(self) -> bool:
-        """Whether an asset can be taken, or be seen whether it is to be."""
+        """Whether an asset can be claimed, or must be checked for a claim."""
         now_ms = self._clock.now_ms()
         return self._claims.is_any_free(now_ms) or bool(self._claims.contested(1, now_ms))
 
     def _is_to_stop(self) -> bool:
-        """Whether somebody has asked to stop, and nothing was done about it yet."""
+        """Whether a stop was requested and is not yet handled."""
         return not self._is_stopping and self._stop.is_there()
 
     def _check_stop(self) -> None:
@@ -268,7 +270,7 @@ class Run:
             raise StopRequested
 
     def _try_pass(self) -> bool:
-        """One pass, whatever it meets. Returns whether anything has moved."""
+        """Do one pass, and handle its failures. Returns whether anything has moved."""
         try:
             has_moved = self._pass()
         except IconikUnavailable as error:
@@ -291,7 +293,7 @@ class Run:
         return has_moved
 
     def _pass(self) -> bool:
-        """One pass over all that can be done now. Returns whether anything was."""
+        """Do all that can be done now. Returns whether anything was done."""
         if not self._is_checked and not self._is_stopping:
             self._preflight()
             self._is_checked = True
@@ -303,7 +305,7 @@ class Run:
             return has_moved
         has_ended = self._follow()
         if has_ended:
-            # It may have taken days.
+            # The copies may have taken days.
             self._preflight.forget()
         return has_ended or has_moved
 

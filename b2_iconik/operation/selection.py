@@ -1,4 +1,4 @@
-"""Which assets a click is about: collections, saved searches and playlists, to any depth."""
+"""The assets that a click selects: collections, saved searches and playlists, to any depth."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,33 +18,34 @@ from iconik import Iconik, Map
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, NotFound, TokenRejected
 from iconik_http.records import Listed
 
-# Of so few, the pages are listed side by side; of more, the collections are.
+# Up to this many, the pages of each are listed in parallel; otherwise the collections are.
 FEW = 4
-# So often iconik may fail to list one collection, while it answers otherwise: with the waits in
-# between some ten minutes, about as long as it is asked about one asset.
+# How many times iconik may fail to list one collection while it answers other requests. With the
+# waits in between this takes about ten minutes, about as long as the attempts for one asset.
 MOST_FAILURES = 25
-# So often a list may be incomplete. It comes with what it holds, so nothing waits for it for long.
+# How many times a list may be incomplete. This is lower because an incomplete list still comes with
+# its contents, and nothing should wait long for the rest.
 MOST_INCOMPLETE = 5
-# A search of iconik's shows no more than so many results, and may tell that as their total.
+# An iconik search shows at most this many results, and may give this number as their total.
 SEARCH_WINDOW = 10_000
-# Of the types of what is left out, so many are named, so much of each.
+# How many types of left-out objects are named, and how many characters of each type.
 MOST_TYPES, LONGEST_TYPE = 5, 40
 
 Kind = Literal["collection", "saved search", "playlist"]
 Which = tuple[Kind, str]
-# What is kept of what a listing shows of an asset.
+# The part of a listed asset that is kept.
 Hint = Mapping[str, str]
 
 
 @dataclass
 class _Contents:
-    """What was listed of one of them.
+    """What was listed of one collection, saved search or playlist.
 
     Attributes:
-        listed: how many objects that is in all.
-        others: of what types, and how often, those are that are neither asset nor collection.
-        problem: why it could not be opened, or not to its end.
-        unanswered: iconik's failure; it is to be tried again.
+        listed: how many objects were listed in all.
+        others: the number of objects that are neither assets nor collections, by type.
+        problem: why it could not be opened, or not be listed to its end.
+        unanswered: iconik's failure, if the listing must be tried again.
     """
 
     assets: dict[str, Hint] = field(default_factory=dict)
@@ -55,7 +56,7 @@ class _Contents:
     unanswered: IconikUnavailable | None = None
 
     def add(self, found: Listed, hint: Callable[[Listed], Hint]) -> None:
-        """Take up one object of the listing."""
+        """Add one listed object."""
         self.listed += 1
         if found.kind == "asset":
             kept = {} if found.is_segment else hint(found)
@@ -67,12 +68,12 @@ class _Contents:
 
 
 class Selection:
-    """What a click is about; it remembers what iconik failed to list the times before.
+    """The assets that a click selects. It counts how often iconik failed to list something.
 
     Args:
         check: called before each collection; may raise to stop.
-        hint: what to keep of what a listing shows of an asset.
-        side_by_side: as ``map``, and may do its calls at once. They make no further such calls.
+        hint: returns what to keep of a listed asset.
+        side_by_side: like ``map``, but may run its calls in parallel. Calls are not nested.
     """
 
     def __init__(
@@ -88,19 +89,19 @@ class Selection:
         self._check = check
         self._hint = hint
         self._side_by_side = side_by_side
-        # How often in a row.
+        # How many times in a row.
         self._failures: Counter[Which] = Counter()
 
     def expand(self) -> tuple[dict[str, Hint], dict[str, Reason]]:
-        """List its assets, each once; collections and pages side by side.
+        """List the selected assets, each once. Collections and pages are listed in parallel.
 
         Returns:
             What was kept, by asset id; and by the name of a collection, saved search or playlist,
-            why it could not be opened or not be listed to its end, or what of it was left out.
+            why it could not be opened or not be listed to its end, or what was left out.
 
         Raises:
-            IconikUnavailable: iconik is away, or failed at something that is to be tried again.
-            TokenRejected: iconik accepts no token any more.
+            IconikUnavailable: iconik is unavailable, or a failed listing must be tried again.
+            TokenRejected: iconik no longer accepts any token.
         """
         click = self._click
         assets: dict[str, Hint] = {each: {} for each in click.asset_ids}
@@ -132,19 +133,19 @@ class Selection:
 
     def _open(self, which: Which, pages: Map) -> _Contents:
         self._check()
-        # What is in it is the user's to see, and not the application's.
+        # Its contents must be visible to the user, not only to the application.
         own = self._iconik.limited(lambda: False)
         contents = _open(*which, own, pages, self._hint)
         if contents.unanswered:
-            # Where iconik is away altogether, that isn't this one's fault.
+            # This raises if iconik is entirely unavailable, so that no failure is counted here.
             self._iconik.storage(self._click.ll_storage_id)
         return contents
 
     def _count(self, opened: Sequence[tuple[Which, _Contents]]) -> None:
-        """Count what iconik failed to list, and give up what it failed at too often.
+        """Count the failed listings, and give up those that failed too often.
 
         Raises:
-            IconikUnavailable: something is to be tried again.
+            IconikUnavailable: a listing must be tried again.
         """
         again = None
         for which, contents in opened:
@@ -171,7 +172,7 @@ def _open(
     pages: Map,
     hint: Callable[[Listed], Hint],
 ) -> _Contents:
-    """What is directly in a collection or saved search, as far as iconik lists it."""
+    """The direct contents of a collection, search or playlist, as far as iconik lists them."""
     contents = _Contents()
     lists: dict[Kind, Callable[[str, Map], Iterator[Listed]]] = {
         "collection": iconik.collection_contents,
@@ -201,7 +202,7 @@ def _open(
 
 
 def _done(contents: _Contents) -> str:
-    """What was done of something that was not listed to its end."""
+    """How much was done of a listing that is incomplete."""
     usable = len(contents.assets) + len(contents.collections)
     if not usable:
         return "nothing in it was done"
@@ -209,7 +210,7 @@ def _done(contents: _Contents) -> str:
 
 
 def _left_out(contents: _Contents) -> Reason:
-    """What was listed, and is neither asset nor collection; empty for nothing."""
+    """The listed objects that are neither assets nor collections; empty if there are none."""
     count = contents.others.total()
     if not count:
         return NO_REASON

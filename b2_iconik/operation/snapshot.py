@@ -1,4 +1,4 @@
-"""One asset as iconik's files API shows it now, and what a look at it led to."""
+"""One asset as iconik's files API shows it now, and the result of an inspection."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,8 +16,8 @@ class Snapshot:
     """An asset's formats, and its files on all storages; each file's file set status is known.
 
     Attributes:
-        contradictions: by file set id, in what iconik contradicts itself about it.
-        until: so long a deletion may rest on it, by ``expiry.now``.
+        contradictions: by file set id, how iconik contradicts itself about it.
+        until: how long a deletion may rely on this snapshot, by ``expiry.now``.
     """
 
     formats: list[Format]
@@ -28,7 +28,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Patience:
-    """What time it is, and how long to wait for files that are still being written.
+    """The current time, and how long to wait for files that are still being written.
 
     Attributes:
         now_ms: milliseconds since 1970.
@@ -39,25 +39,25 @@ class Patience:
     settle_ms: int
 
     def is_over(self, since_ms: int | None) -> bool:
-        """Whether what was first seen at a time has had its time."""
+        """Whether something that was first seen at ``since_ms`` has had enough time."""
         return since_ms is not None and self.now_ms - since_ms >= self.settle_ms
 
 
 @dataclass
 class Inspection:
-    """What a look at an asset led to.
+    """The result of an inspection of an asset.
 
     Attributes:
-        outcomes: by format name, what is known now.
-        doubts: outcomes that hold only if no copy is under way: one has ended, without its file.
-        copies: names of the formats whose copies must be asked for.
-        is_unfinished: something is being written, so the asset must be looked at again later.
-        is_being_copied: copies of it that nobody had noted are under way, and are followed now.
-        marked: the ids of file sets that are marked deleted, and whose files are still to be
-            purged.
+        outcomes: the outcomes known now, by format name.
+        objections: outcomes that hold only if no copy is under way, because a copy has ended
+            without its file.
+        copies: names of the formats whose copies must be requested.
+        is_unfinished: something is being written, so the asset must be inspected again later.
+        is_being_copied: unrecorded copies of the asset are under way, and are followed now.
+        marked: the ids of file sets that are marked deleted, and whose files must still be purged.
         failures: by file set id, the format's name and why its deletion failed.
-        until: so long what is marked may be purged, by ``expiry.now``.
-        is_overtaken: a newer click came in between, so who wants what must be asked anew.
+        until: how long the marked file sets may be purged, by ``expiry.now``.
+        is_overtaken: a newer click came in between, so the claims must be read again.
     """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -79,14 +79,15 @@ def see(
     *,
     is_thorough: bool = False,
 ) -> Snapshot | None:
-    """Look at an asset; None if iconik knows it no more.
+    """Read an asset. Returns None if iconik no longer knows it.
+
+    This usually takes two requests, or one if the formats are known.
 
     Args:
-        known: its formats, if they need not be asked for again. Two requests otherwise, as a rule.
-        deleted: ids of the file sets in iconik's delete queue; None if that isn't known: then the
-            asset's file sets are asked for, too.
-        is_thorough: whether older versions are asked for, too, and each file comes with a
-            signed URL.
+        known: its formats, if they need not be requested again.
+        deleted: ids of the file sets in iconik's delete queue. If None, they are unknown, and the
+            asset's file sets are requested, too.
+        is_thorough: whether to request older versions, too, and a signed URL for each file.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
@@ -95,7 +96,7 @@ def see(
     try:
         formats = formats or iconik.formats(asset_id, all_versions=is_thorough)
     except NotFound:
-        # The same answer may stand for an asset that has none yet.
+        # iconik may give the same answer for an asset that has no formats yet.
         if not iconik.asset_exists(asset_id):
             return None
     if not formats:
@@ -105,7 +106,7 @@ def see(
     except NotFound as refusal:
         if not iconik.asset_exists(asset_id):
             return None
-        # That it has none would be a bold conclusion.
+        # It would be rash to conclude that the asset has no files.
         raise Contradicted(
             refusal.call, "iconik knows no such thing (404), though it knows the asset"
         ) from None
@@ -132,7 +133,7 @@ def see(
 def _contradictions(
     file_sets: Iterable[FileSet], files: list[File]
 ) -> Iterator[tuple[str, Reason]]:
-    """By file set id, in what a list of file sets contradicts the list of their files."""
+    """By file set id, how a list of file sets contradicts the list of their files."""
     for each in file_sets:
         listed = [file for file in files if file.file_set_id == each.id]
         statuses = {file.file_set_status for file in listed if file.file_set_status}
@@ -146,5 +147,5 @@ def _contradictions(
 
 
 def vanished(formats: Iterable[str]) -> Inspection:
-    """What a look at an asset leads to that iconik knows no more."""
+    """The inspection of an asset that iconik no longer knows."""
     return Inspection({name: Outcome("vanished", VANISHED) for name in formats})

@@ -1,4 +1,4 @@
-"""Whether the two storages can do their part, seen before anything is asked of them."""
+"""Checks that the two storages can be used, before anything is requested of them."""
 
 import logging
 import threading
@@ -14,23 +14,23 @@ from iconik_http.records import Storage
 
 log = logging.getLogger(__name__)
 
-# Seconds after which the storages are checked again; and those that a check holds, which leaves
-# time for a look that began in between.
+# In seconds: when the storages are checked again, and how long a check is valid. The difference
+# leaves time for an inspection that began in between.
 RENEWED_AFTER = 30.0
 HOLDS = 60.0
-# A longer delete queue is not read to its end: each page takes a request.
+# A longer delete queue is not read to its end, because each page takes a request.
 MOST_QUEUED = 2_000
 ANOTHER = "create the custom actions again with another storage"
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The two storages of an operation, which can do their part.
+    """The two storages of an operation, which can be used.
 
     Attributes:
         obstacle: why nothing can be copied to B2, as the rest of a sentence; "" if it can.
         deleted: the ids of the file sets in iconik's delete queue; None if they aren't known.
-        until: so long this may be relied on, by ``expiry.now``.
+        until: how long this check is valid, by ``expiry.now``.
     """
 
     b2: Storage
@@ -41,10 +41,10 @@ class Checked:
 
 
 class Preflight:
-    """Whether the storages of an operation can do their part, seen again every half minute.
+    """Checks the storages of an operation, again every half minute.
 
-    A storage may be switched off, or two be exchanged, while a copy runs for days. All looks of an
-    operation share what was seen.
+    A storage may be switched off, or the two may be exchanged, while a copy runs for days. All
+    inspections of an operation share the result.
     """
 
     def __init__(self, iconik: Iconik, click: CustomAction) -> None:
@@ -54,12 +54,12 @@ class Preflight:
         self._checked: Checked | None = None
 
     def forget(self) -> None:
-        """Look again the next time, however soon that is."""
+        """Check again on the next call, however soon it comes."""
         with self._lock:
             self._checked = None
 
     def __call__(self) -> Checked:
-        """What was seen less than half a minute ago, or is seen now.
+        """The result of a check less than half a minute ago, or of a new one.
 
         Raises:
             OperationFailed, IconikError: as ``check``.
@@ -73,17 +73,17 @@ class Preflight:
 
 
 def check(iconik: Iconik, click: CustomAction) -> Checked:
-    """See that an operation can come to something.
+    """Check that an operation can have any effect.
 
     Raises:
-        OperationFailed: nothing can come of it; the message says what to change in iconik.
+        OperationFailed: it can't; the message says what to change in iconik.
         IconikError: iconik gave no usable answer, or refused.
     """
     until = expiry.now() + HOLDS
     b2 = _storage(iconik, "B2", click.b2_storage_id)
     ll = _storage(iconik, "LucidLink", click.ll_storage_id)
-    # Whatever the set-up has seen: the URL of an action can be changed by hand, and with the two
-    # exchanged the masters would be deleted.
+    # This repeats the check of the setup scripts: the URL of an action can be changed by hand, and
+    # if the two storages were exchanged, the masters would be deleted.
     if ll.is_b2:
         raise OperationFailed(_of_another_method("LucidLink", ll))
     if click.action == "remove" and not b2.is_b2:
@@ -109,7 +109,7 @@ def check(iconik: Iconik, click: CustomAction) -> Checked:
 
 
 def _deleted(iconik: Iconik) -> frozenset[str] | None:
-    """The ids of the file sets in the delete queue; None if iconik doesn't tell all of them."""
+    """The ids of the file sets in the delete queue; None if iconik doesn't list all of them."""
     try:
         queued = list(islice(iconik.deleted_file_sets(), MOST_QUEUED + 1))
     except TokenRejected:

@@ -1,8 +1,9 @@
-"""Whether the deletions that iconik has accepted were carried out.
+"""Verifies that iconik has carried out the deletions that it accepted.
 
-One search covers a hundred assets, but its index lags: it is asked again for a while, and then an
-asset's own list of file sets decides. Where the search shows no files, a few of many assets are
-listed, and all of them if one of those still has what it should not.
+One search covers a hundred assets, but its index lags. So the search is repeated for a while, and
+then an asset's own list of file sets decides. If the search shows no files, the file sets of a
+sample of the assets are listed. If one of the sample still has a deleted file set, those of all
+assets are.
 """
 
 import logging
@@ -26,12 +27,12 @@ from iconik_http.records import DELETED, Listed
 
 log = logging.getLogger(__name__)
 
-# So few assets are listed at once, each by itself: nobody waits for an index.
+# Up to this many assets are listed one by one at once, without waiting for the index.
 FEW = 3
-# As many as one search shows.
+# How many assets one search shows.
 MOST = 100
 FIRST_DUE_MS = 2_000
-# One of so many is listed where the search shows no files.
+# If the search shows no files, one in this many assets is listed.
 SAMPLED = 50
 MOST_FAILURES = 10
 
@@ -54,21 +55,21 @@ class Verification:
         self._side_by_side = side_by_side
 
     def first_due_ms(self) -> int:
-        """When to verify what iconik accepts now, by the clock of operations."""
+        """When to verify a deletion that iconik accepts now, by the clock of operations."""
         return self._together(self._clock.now_ms() + FIRST_DUE_MS)
 
     def _together(self, due_ms: int) -> int:
-        """A time at which others are due, too: the more assets, the fewer requests each."""
+        """Round a time, so that assets are due together: more at once need fewer requests each."""
         return -(-due_ms // FIRST_DUE_MS) * FIRST_DUE_MS
 
     def run(self, least: int = 1) -> bool:
-        """Verify what is due. Returns whether anything is known now.
+        """Verify what is due. Returns whether any result is known now.
 
         Args:
-            least: how many assets must be due: the more, the fewer requests each.
+            least: how many assets must be due; more at once need fewer requests each.
 
         Raises:
-            TokenRejected: iconik accepts no token any more.
+            TokenRejected: iconik no longer accepts any token.
         """
         has_moved = False
         while len(held := self._claims.accepted(MOST, self._clock.now_ms())) >= least:
@@ -98,7 +99,7 @@ class Verification:
         )
 
     def _seen_gone(self, held: Iterable[ClaimedAsset]) -> set[str]:
-        """The ids of those assets that the search index shows without their deleted file sets."""
+        """The ids of the assets that the search index shows without their deleted file sets."""
         with self._search.trying() as is_offered:
             if not is_offered:
                 return set()
@@ -120,7 +121,7 @@ class Verification:
             }
 
     def _list(self, held: ClaimedAsset) -> bool:
-        """List the file sets of an asset, and note what that shows; whether all of it is gone."""
+        """List the file sets of an asset, and record the result. Returns whether all are gone."""
         try:
             file_sets = self._iconik.file_sets(held.asset_id)
         except TokenRejected:
@@ -155,7 +156,7 @@ class Verification:
             self._claims.note_all(held, "done")
 
     def _put_off(self, held: Sequence[ClaimedAsset]) -> None:
-        """Verify some later, ever more rarely; and when iconik has had its time to do it."""
+        """Verify some assets later: at growing intervals, and once iconik has had its time."""
         now = self._clock.now_ms()
         for each in held:
             age = now - min(one.accepted_ms for one in each.memo.accepted.values())
@@ -165,9 +166,9 @@ class Verification:
 
 
 def _is_gone(held: ClaimedAsset, listed: Listed) -> bool:
-    """Whether an index shows the twins of deleted file sets, and those themselves no more.
+    """Whether an index shows the twins of deleted file sets, but no longer the file sets.
 
-    An index that shows none of the two tells nothing.
+    An index that shows neither proves nothing.
     """
     shown = {file.file_set_id for file in listed.files if file.file_set_status != DELETED}
     return all(

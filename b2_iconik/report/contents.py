@@ -50,7 +50,7 @@ class Contents:
     def listed(
         self, filters: Filters, limit: int, before: int | None
     ) -> tuple[list[dict[str, Any]], int | None]:
-        """The newest operations, and the number behind which there are more; None for no more."""
+        """The newest operations, and the number after which more follow; None if none do."""
         found = self.history.operations(filters, limit + 1, before)
         shown = found[:limit]
         return self.summaries(shown), shown[-1].number if len(found) > limit else None

@@ -48,7 +48,7 @@ class CopyJob:
 
 
 class History:
-    """Operations to look at; nothing is written.
+    """Operations, for reading only.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
     """
@@ -153,7 +153,7 @@ class History:
             return connection.execute(due).scalar()
 
     def is_newer_unlisted(self, operation: Operation) -> bool:
-        """Whether nobody knows yet which assets a newer click on the opposite is about."""
+        """Whether the assets of a newer click on the opposite action aren't known yet."""
         with self._engine.connect() as connection:
             return Precedence(connection, operation).is_any_unknown
 

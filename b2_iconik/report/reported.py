@@ -29,11 +29,11 @@ FIRST = Place(True, "")
 
 @dataclass(frozen=True)
 class Asset:
-    """An asset of an operation, as it stands.
+    """The state of an asset of an operation.
 
     Attributes:
         state: see ``claims``.
-        due_ms: when it is to be looked at again, by the clock of operations.
+        due_ms: when it must be inspected again, by the clock of operations.
         outcomes: what is known, by format name.
         is_problem: whether something of it was kept, failed, vanished or undone.
     """
@@ -52,7 +52,7 @@ class Asset:
 
 
 class Reported:
-    """What came of the assets of operations; nothing is written.
+    """The outcomes of the assets of operations, for reading only.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
     """
@@ -150,7 +150,7 @@ class Reported:
         if "undone" in kinds:
             outcomes = sa.select(sa.func.count()).select_from(each).scalar_subquery()
             is_there.append(outcomes < len(operation.formats))
-        # A deletion that was not finished; a memo holds only what isn't empty.
+        # A deletion that was not finished; stored progress holds only what isn't empty.
         if "failed" in kinds and operation.ended_ms is not None:
             deleting = (
                 sa.func.json_type(assets.c.memo, "$.deleting")
@@ -179,7 +179,7 @@ class Reported:
 
 
 def _troubles(operation: Operation) -> frozenset[str]:
-    """Which outcomes of an operation are problems; none where it is known that it has none."""
+    """Which outcomes of an operation are problems; none if it is known to have none."""
     troubles = TROUBLE if operation.ended_ms is None else TROUBLE | {"undone"}
     if operation.counts is None:
         return troubles

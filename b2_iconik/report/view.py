@@ -61,7 +61,7 @@ class Moment:
         unopened: how many collections, saved searches and playlists could not be opened.
         due_ms: when the first asset that settles is due, by the clock of operations.
         title: what it is called.
-        is_newer_unlisted: whether nobody knows yet which assets a newer click is about.
+        is_newer_unlisted: whether the assets of a newer click aren't known yet.
     """
 
     now_ms: int
@@ -77,7 +77,7 @@ class Moment:
 
 
 def result_of(operation: Operation) -> str:
-    """How an operation stands, in the words of a report's ``result``."""
+    """The state of an operation, in the words of a report's ``result``."""
     if operation.failure:
         return "failed"
     if operation.ended_ms is None:
@@ -227,7 +227,7 @@ def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, An
 
 
 def in_short(told: Mapping[str, Any]) -> str:
-    """What has come of an operation, in a few words.
+    """The result of an operation, in a few words.
 
     Args:
         told: from ``summary`` or ``in_full``.

@@ -31,10 +31,10 @@ ALWAYS = (
 
 
 class Source(Protocol):
-    """Who knows how it stands with the operations."""
+    """Knows the state of the operations."""
 
     def standing(self) -> Standing | None:
-        """How it stands; None if that can't be read."""
+        """The state; None if it can't be read."""
         ...
 
     def has_leader(self) -> bool:
@@ -72,7 +72,7 @@ def add_to(app: Flask, networks: Sequence[IPv4Network | IPv6Network], source: So
 def may_see(
     networks: Sequence[IPv4Network | IPv6Network], address: str | None, headers: Iterable[str]
 ) -> bool:
-    """Whether the metrics may be shown to whoever asks.
+    """Whether the metrics may be shown to the client that asks.
 
     Whatever a proxy passes on comes from anywhere, whatever its headers say.
 

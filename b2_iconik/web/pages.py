@@ -1,4 +1,4 @@
-"""The operations page: what was clicked, what became of it, and two buttons."""
+"""The operations page: the clicks, their results, and two buttons."""
 
 import logging
 from collections.abc import Collection
