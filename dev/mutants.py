@@ -200,10 +200,13 @@ def start(mutant: Mutant) -> int:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nowhere, descriptor)
-        module = ModuleType(Path(mutant.module).stem)
+        name = ".".join(Path(mutant.module).with_suffix("").parts)
+        package = importlib.import_module(name.rpartition(".")[0])
+        module = ModuleType(name)
         module.__file__ = str(ROOT / mutant.module)
         # First, for what it defines may look for it there.
-        sys.modules[module.__name__] = module
+        sys.modules[name] = module
+        setattr(package, name.rpartition(".")[2], module)
         exec(compile(mutant.source, mutant.module, "exec"), module.__dict__)  # noqa: S102
         os._exit(pytest.main([*OPTIONS, *TESTS]))
     except BaseException:  # noqa: BLE001 - it can't even be imported
