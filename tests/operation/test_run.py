@@ -1160,6 +1160,22 @@ def test_an_operation_that_had_ended_is_only_reported_again(bench: Bench) -> Non
     assert not bench.iconik.calls
 
 
+def test_no_rest_is_longer_than_until_the_next_deletion_is_to_be_verified(bench: Bench) -> None:
+    bench.iconik.has(on_b2(), on_ll())
+    bench.iconik.deletes_at_once = True
+    bench.iconik.undeletable = {on_ll().file_set_id}
+
+    def stop(wait: int) -> None:
+        if wait == 10:
+            bench.stopping.set()
+
+    bench.stopping.at_wait = stop
+    with pytest.raises(Stopped):
+        bench.do(REMOVE)
+    # It is verified after two seconds, together with what is due in the two after that.
+    assert 2.0 <= max(bench.stopping.waits) <= 4.0
+
+
 def test_only_some_problems_are_logged_one_by_one(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
