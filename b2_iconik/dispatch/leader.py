@@ -174,7 +174,7 @@ class Leader:
         threading.Thread(target=tidy, name="tidy", daemon=True).start()
 
     def _is_time_to_forget(self) -> bool:
-        """Whether a purge is due. Returns True once per interval."""
+        """Whether to forget old operations now. Returns True once per interval."""
         if not self._has_steady_clock() or time.monotonic() - self._forgot < FORGET_INTERVAL:
             return False
         self._forgot = time.monotonic()
@@ -277,6 +277,10 @@ class OpenOperations:
             except SQLAlchemyError as error:
                 log.error("the database failed (%s); trying again", type(error).__name__)
                 return DATABASE_WAIT
+            except Exception:
+                # Not even its failure could be recorded. The thread is needed for other operations.
+                log.exception("operation %s can't be continued before a restart", operation_id)
+                return None
             return seconds
 
     def _try(self, operation_id: str, schedule: Schedule, step: Step) -> float | None:

@@ -495,3 +495,25 @@ def test_a_step_that_finds_its_term_over_leaves_the_operation_open(
     wait_until(lambda: runner.steps)
     leader.stop()
     assert not is_closed(database, operation_id)
+
+
+def test_an_operation_whose_failure_can_not_be_recorded_takes_no_thread_from_others(
+    recorder: Recorder,
+    database: sa.Engine,
+    start: Callable[[Runner], Leader],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def sum_up(*_: object) -> None:
+        raise KeyError("report")
+
+    monkeypatch.setattr(leader_module, "PASSES_AT_ONCE", 1)
+    monkeypatch.setattr("b2_iconik.ledger.completion.Completion.sum_up", sum_up)
+    runner = Runner()
+    runner.error = ValueError("a fault")
+    failed, _ = recorder.record(CLICK)
+    start(runner)
+    wait_until(lambda: f"operation {failed} can't be continued" in caplog.text)
+    runner.error = None
+    other, _ = recorder.record(CLICK)
+    wait_until(lambda: is_closed(database, other))
