@@ -1,6 +1,6 @@
 """Add and Remove, from a selection to a report.
 
-    expand ▶ look ▶ copy ▶ wait ▶ (prove ▶ delete) ▶ report
+    select ▶ inspect ▶ copy ▶ wait ▶ (prove ▶ delete) ▶ report
 
 An operation is a loop of passes. Each pass reads iconik again and does what is missing. An
 operation can be killed at any point and run again from the top: the ledger stores what must not be
@@ -145,6 +145,7 @@ class Run:
         self._click = click
         self._iconik = iconik
         self._turn = turn
+        self._pool = pool
         self._clock = turn.clock
         self._timeout_ms = settings.copy_timeout // timedelta(milliseconds=1)
         b2, ll = click.b2_storage_id, click.ll_storage_id
@@ -310,7 +311,9 @@ class Run:
         return has_ended or has_moved
 
     def _expand(self, operation: Operation) -> None:
-        hints, gone = self._selection.expand()
+        # If one list fails, no other is still being read when the next pass begins.
+        with self._pool:
+            hints, gone = self._selection.expand()
         self._ledger.expand(operation.number, hints, gone, hints)
         log.info("%s is about %s", self._click.title, in_words({"assets": len(hints)}))
 
