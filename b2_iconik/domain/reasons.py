@@ -131,10 +131,9 @@ _CAUSES: tuple[tuple[type[Exception], Cause], ...] = (
 
 
 def reason_of(error: Exception) -> Reason:
-    """What an error says, with its cause; None for one whose cause makes no difference."""
-    return Reason(
-        str(error), next((cause for kind, cause in _CAUSES if isinstance(error, kind)), None)
-    )
+    """What an error says, with its cause if that makes a difference."""
+    causes = (cause for kind, cause in _CAUSES if isinstance(error, kind))
+    return Reason(str(error), next(causes, None))
 
 
 class Sentence(NamedTuple):

@@ -1,4 +1,4 @@
-"""Who may see the operations page, and whose buttons are pressed."""
+"""Who may see the operations page, and whether a form was sent from it."""
 
 import hmac
 import logging
