@@ -3,12 +3,13 @@
 import logging
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import IO, Any
 
 from flask import Flask, Response, jsonify, request
 from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
+from werkzeug.wsgi import get_input_stream
 
 from b2_iconik import logs
 from b2_iconik import settings as environment
@@ -28,6 +29,14 @@ log = logging.getLogger(__name__)
 
 # About 100,000 ids.
 LARGEST_BODY = 4 * 1024 * 1024
+# More than the proxy passes on.
+LARGEST_DISCARDED = 2 * LARGEST_BODY
+REFUSED_UNREAD = {
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+}
 READ_AT_ONCE = 65_536
 RETRY_AFTER = 5
 # Where a worker ends with this, Gunicorn ends, too, instead of starting others for ever.
@@ -97,6 +106,14 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
         # The server's threads are used again for other requests.
         logs.operation_id.set("-")
 
+    @app.after_request
+    def discard_body(answer: Response) -> Response:
+        # A proxy that is still sending when the connection closes answers 502 instead.
+        if answer.status_code in REFUSED_UNREAD:
+            body = get_input_stream(request.environ)
+            answer.call_on_close(lambda: _discard(body))
+        return answer
+
     @app.errorhandler(ClickError)
     def refuse(error: ClickError) -> Response:
         log.warning("refused a click: %s", error)
@@ -141,17 +158,18 @@ def _body() -> bytes:
         body = request.get_data()
         if len(body) > LARGEST_BODY:
             raise RequestEntityTooLarge
-    except RequestEntityTooLarge:
-        # To close the connection on a client that is still sending would lose it the answer.
-        with suppress(OSError, ParseException):
-            for _ in range(LARGEST_BODY // READ_AT_ONCE):
-                if not request.environ["wsgi.input"].read(READ_AT_ONCE):
-                    break
-        raise
     except (ClientDisconnected, ParseException):
         # The server's error, in the log, would show what was sent.
         raise ClickError("body", "was not sent in whole, or in broken chunks") from None
     return body
+
+
+def _discard(body: IO[bytes]) -> None:
+    """Read the rest of a body, unless it is far too large."""
+    with suppress(OSError, ClientDisconnected, ParseException):
+        for _ in range(LARGEST_DISCARDED // READ_AT_ONCE):
+            if not body.read(READ_AT_ONCE):
+                break
 
 
 def _unauthorized(what: str) -> Response:

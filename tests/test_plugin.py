@@ -443,14 +443,29 @@ def test_a_body_of_four_megabytes_is_the_largest(
     assert message(answer)
 
 
-@pytest.mark.parametrize(("size", "is_read"), [(LARGEST_BODY + 1, True), (LARGEST_BODY * 3, False)])
-def test_a_body_that_is_too_large_is_read_to_its_end_only_if_that_is_near(
-    client: FlaskClient, headers: dict[str, str], recorder: FakeRecorder, size: int, is_read: bool
+@pytest.mark.parametrize(
+    ("secret", "path", "status"),
+    [("wrong", "/add", 401), (None, "/add", 413), (None, "/ad", 404), (None, "/healthz", 405)],
+)
+@pytest.mark.parametrize(
+    ("size", "is_read"), [(LARGEST_BODY + 1_000_000, True), (LARGEST_BODY * 3, False)]
+)
+def test_the_body_of_a_refused_request_is_read_to_its_end_only_if_that_is_near(
+    client: FlaskClient,
+    headers: dict[str, str],
+    recorder: FakeRecorder,
+    secret: str | None,
+    path: str,
+    status: int,
+    size: int,
+    is_read: bool,
 ) -> None:
     sent = io.BytesIO(padded(size))
     overrides = {"wsgi.input": sent, "CONTENT_LENGTH": str(size)}
-    answer = client.post(f"/add?{QUERY}", headers=headers, environ_overrides=overrides)
-    assert answer.status_code == 413
+    given = {**headers, "x-bz-secret": secret or headers["x-bz-secret"]}
+    answer = client.post(f"{path}?{QUERY}", headers=given, environ_overrides=overrides)
+    answer.close()
+    assert answer.status_code == status
     assert (sent.tell() == size) is is_read
     assert recorder.recorded == []
 

@@ -178,7 +178,7 @@ def test_waits_between_attempts_are_bounded(
 # No log has a URL
 
 
-@pytest.mark.parametrize("name", ["urllib3", *LOGGERS_OF_URLS, "requests", "root"])
+@pytest.mark.parametrize("name", ["urllib3", *LOGGERS_OF_URLS, "requests"])
 def test_no_log_of_any_level_has_the_url(
     urls: SignedUrls, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:

@@ -562,6 +562,7 @@ def test_a_newer_click_that_iconik_never_lists_holds_up_no_older_one(bench: Benc
 def test_assets_that_iconik_does_not_answer_about_take_one_line_however_many_and_often(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "b2_iconik")  # the default; at DEBUG every one takes a line
     clock = [1_000_000]
     monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
     bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
