@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import Cause
-from b2_iconik.ledger.tables import LET_GO, assets, insert_new, operations, tallies
+from b2_iconik.ledger.tables import assets, insert_new, operations, tallies
 
 
 class Tally(NamedTuple):
@@ -110,7 +110,7 @@ def standing(engine: sa.Engine) -> Standing:
         pending = connection.execute(
             sa.select(operations.c.action, assets.c.state, sa.func.count())
             .join(assets, assets.c.number == operations.c.number)
-            .where(is_running, assets.c.state.not_in(LET_GO))
+            .where(is_running, assets.c.state != "done")
             .group_by(operations.c.action, assets.c.state)
         )
         return Standing(

@@ -146,8 +146,8 @@ class History:
 
     def next_due(self, number: int) -> int | None:
         """When the first asset that settles is due, by the clock of operations."""
-        due = sa.select(sa.func.min(assets.c.due_ms)).where(
-            assets.c.number == number, assets.c.state == "settling"
+        due = sa.select(sa.func.min(assets.c.not_before_ms)).where(
+            assets.c.number == number, assets.c.state == "recheck"
         )
         with self._engine.connect() as connection:
             return connection.execute(due).scalar()

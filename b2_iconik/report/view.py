@@ -9,7 +9,6 @@ from b2_iconik.domain.click import TITLES
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import COUNTED, in_words, left_over, proofs_in_words, told_time
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.ledger.tables import LET_GO
 from b2_iconik.report.advice import what_to_do
 from b2_iconik.report.history import CopyJob
 from b2_iconik.report.reported import Asset
@@ -38,13 +37,12 @@ FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 HEADINGS = (*COLUMNS[:-1], "what to do")
 # Of an asset whose outcome isn't known yet.
 UNDER_WAY: dict[str, str] = {
-    "waiting": "waits for its turn",
-    "held": "is being looked at",
+    "queued": "waits for its turn",
+    "claimed": "is being looked at",
     "copying": "its copy is under way in iconik",
-    "settling": "will be looked at again soon",
+    "recheck": "will be looked at again soon",
     "verifying": "its deletion is being verified",
     "done": "will be told of at the end",
-    "left": "is let go of",
 }
 
 
@@ -59,7 +57,7 @@ class Moment:
         kinds: how many formats of assets have which outcome.
         copies_under_way, copies: how many copy jobs there are.
         unopened: how many collections, saved searches and playlists could not be opened.
-        due_ms: when the first asset that settles is due, by the clock of operations.
+        not_before_ms: when the first asset that settles is due, by the clock of operations.
         title: what it is called.
         is_newer_unlisted: whether the assets of a newer click aren't known yet.
     """
@@ -71,7 +69,7 @@ class Moment:
     copies_under_way: int
     copies: int
     unopened: int = 0
-    due_ms: int | None = None
+    not_before_ms: int | None = None
     title: str | None = None
     is_newer_unlisted: bool = False
 
@@ -101,7 +99,7 @@ def summary(
         title: what it is called; as its action, if not given.
     """
     counts = dict(operation.counts) if operation.counts else None
-    done = sum(progress.get(state, 0) for state in LET_GO)
+    done = progress.get("done", 0)
     return {
         "operation_id": operation.id,
         "title": title or TITLES[operation.action],
@@ -130,7 +128,7 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         counted = {name: moment.kinds.get(name, 0) for name in COUNTED}
         told["counts"] = {"assets": told["assets"], **counted}
     is_running = operation.ended_ms is None
-    looks_ms = max(operation.looks_ms or 0, moment.now_ms)
+    next_check_ms = max(operation.next_check_ms or 0, moment.now_ms)
     return {
         **told,
         # Else there is more to come: its counts are noted right after its end.
@@ -141,8 +139,8 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         "b2_storage_id": operation.b2_storage_id,
         "ll_storage_id": operation.ll_storage_id,
         "waits_for": list(_waits(operation, moment)) if is_running else [],
-        "looks_again": told_time(looks_ms) if is_running else None,
-        "looks_again_in_seconds": (looks_ms - moment.now_ms) // 1000 if is_running else None,
+        "looks_again": told_time(next_check_ms) if is_running else None,
+        "looks_again_in_seconds": (next_check_ms - moment.now_ms) // 1000 if is_running else None,
         "proofs": proofs_in_words(told["counts"]),
         "copy_jobs": moment.copies,
         "copy_jobs_under_way": moment.copies_under_way,
@@ -170,18 +168,18 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
     if moment.is_newer_unlisted and not operation.stop_ms:
         yield "a newer click, whose assets iconik has yet to list: some may be the same"
         # Until then, none of its own is begun.
-        states |= {"settling": 0, "waiting": 0}
-    if states.get("settling"):
-        wait = (moment.due_ms or 0) - moment.clock_ms
+        states |= {"recheck": 0, "queued": 0}
+    if states.get("recheck"):
+        wait = (moment.not_before_ms or 0) - moment.clock_ms
         when = f"in {in_time(wait // 1000)}" if wait >= 1000 else "next"
-        assets = _many(states["settling"], "asset")
+        assets = _many(states["recheck"], "asset")
         yield f"the files of {assets} that are still being written or moved: looked at again {when}"
     if states.get("verifying"):
         yield f"iconik to carry out the deletions of {_many(states['verifying'], 'asset')}"
-    if states.get("held"):
-        yield f"iconik's answers about {_many(states['held'], 'asset')}"
-    if states.get("waiting"):
-        assets = _many(states["waiting"], "asset")
+    if states.get("claimed"):
+        yield f"iconik's answers about {_many(states['claimed'], 'asset')}"
+    if states.get("queued"):
+        assets = _many(states["queued"], "asset")
         yield f"{assets} whose turn is still to come, or that another operation has in hand"
 
 
@@ -201,7 +199,7 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
                 if name not in asset.outcomes
             ]
         else:
-            rows += left_over(operation, asset.memo, asset.outcomes)
+            rows += left_over(operation, asset.progress, asset.outcomes)
         for name, kind, reason in sorted(rows, key=lambda row: places[row[0]]):
             yield _row(asset.asset_id, name, kind, reason)
 

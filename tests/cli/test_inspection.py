@@ -1,6 +1,7 @@
 """How an operation stands, and what came of its assets, as the shell is told of it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from b2_iconik.cli.inspection import OperationDetails
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, given_up, report
-from b2_iconik.domain.reasons import LEFT, NO_REASON, Reason
+from b2_iconik.domain.reasons import LEFT, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
@@ -87,8 +88,10 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
     done, given, asked, deleting, _ = claims.take(5, NOW)
     claims.note(done, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
     claims.begin_deletions(given, half_done({"set-1": "ORIGINAL"}))
-    claims.note(given, "done", given_up(BOTH, given.memo.deleting, Reason("iconik answered 400")))
-    asked.memo.asked["PROXY"] = NO_REASON
+    claims.note(
+        given, "done", given_up(BOTH, given.progress.deletions, Reason("iconik answered 400"))
+    )
+    asked.progress = asked.progress.with_copy_results({"PROXY": None})
     claims.note(
         asked, "copying", {"ORIGINAL": Outcome("vanished", Reason("iconik knows it no more"))}
     )
@@ -112,7 +115,7 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
 def test_what_waits_for_a_newer_click_to_be_listed_says_so(engine: sa.Engine) -> None:
     operation, claims = begun(engine, "a1")
     (held,) = claims.take(1, NOW)
-    claims.note(held, "settling", {})
+    claims.note(held, "recheck", {})
     newer = clicked(engine, a_click("add", collection_ids=("c1",)))
     (told,) = inspect(engine, operation).in_full()["waits_for"]
     assert told.startswith("a newer click, whose assets iconik has yet to list")
@@ -147,8 +150,8 @@ def test_an_asset_has_all_its_formats(engine: sa.Engine) -> None:
 def test_an_asset_that_is_not_done_says_what_it_waits_for_and_how_long(engine: sa.Engine) -> None:
     operation, claims = begun(engine, "a1")
     (held,) = claims.take(1, NOW)
-    held.memo.failures = 2
-    claims.note(held, "settling", {}, due_ms=History(engine).clock() + 9_999)
+    held.progress = replace(held.progress, failures=2)
+    claims.note(held, "recheck", {}, not_before_ms=History(engine).clock() + 9_999)
     told = inspect(engine, operation).asset("a1")
     assert told
     assert told["waits_for"] == "will be looked at again soon"

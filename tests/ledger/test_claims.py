@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation, Retry
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.domain.reasons import NO_REASON, Reason
+from b2_iconik.domain.reasons import Reason
 from b2_iconik.errors import Stopped
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.claims import GRACE_MS, SUPERSEDED, Claims
 from b2_iconik.ledger.copies import Copy
 from b2_iconik.ledger.database import writing
-from b2_iconik.ledger.tables import LET_GO, assets
+from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
 from tests.makers import (
     a_click,
@@ -64,15 +65,15 @@ def taken(claims: Claims, now_ms: int = NOW, limit: int = 100) -> dict[str, tupl
 
 
 def stands(engine: sa.Engine, number: int, asset_id: str = "a1") -> tuple[str, AssetProgress, Any]:
-    """State, memo and outcomes of an asset of an operation."""
+    """State, progress and outcomes of an asset of an operation."""
     with engine.connect() as connection:
         state = connection.execute(
             sa.text("SELECT state FROM plugin_assets WHERE number = :n AND asset_id = :a"),
             {"n": number, "a": asset_id},
         ).scalar_one()
-    for found_id, memo, outcomes in a_ledger(engine).outcomes(number):
+    for found_id, progress, outcomes in a_ledger(engine).outcomes(number):
         if found_id == asset_id:
-            return state, memo, outcomes
+            return state, progress, outcomes
     raise AssertionError(asset_id)
 
 
@@ -105,7 +106,7 @@ def test_no_more_are_held_than_asked_for(engine: sa.Engine) -> None:
 def test_an_asset_waits_until_it_is_due(engine: sa.Engine) -> None:
     claims, _ = clicked_for(engine)
     (held,) = claims.take(1, NOW)
-    claims.note(held, "settling", {}, due_ms=NOW + 1)
+    claims.note(held, "recheck", {}, not_before_ms=NOW + 1)
     assert (taken(claims, NOW), taken(claims, NOW + 1)) == ({}, {"a1": ("ORIGINAL",)})
 
 
@@ -120,12 +121,14 @@ def test_what_is_done_is_not_taken_again(engine: sa.Engine) -> None:
 def test_a_memo_is_what_it_was_when_it_is_taken_again(engine: sa.Engine) -> None:
     claims, _ = clicked_for(engine)
     (held,) = claims.take(1, NOW)
-    held.memo.asked["ORIGINAL"] = Reason("no space left")
-    held.memo.unfinished_ms = 5
-    claims.note(held, "settling", {})
+    failed = {"ORIGINAL": Reason("no space left")}
+    held.progress = AssetProgress(failed, unfinished_ms=5)
+    claims.note(held, "recheck", {})
     assert claims.take(1, NOW) == [
         ClaimedAsset(
-            "a1", ("ORIGINAL",), AssetProgress({"ORIGINAL": Reason("no space left")}, 5, {})
+            "a1",
+            ("ORIGINAL",),
+            AssetProgress({"ORIGINAL": Reason("no space left")}, unfinished_ms=5),
         )
     ]
 
@@ -133,7 +136,7 @@ def test_a_memo_is_what_it_was_when_it_is_taken_again(engine: sa.Engine) -> None
 def test_a_later_look_at_other_formats_leaves_the_outcome_of_one(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, formats=BOTH)
     (held,) = claims.take(1, NOW)
-    claims.note(held, "settling", {"ORIGINAL": REMOVED})
+    claims.note(held, "recheck", {"ORIGINAL": REMOVED})
     claims.note(held, "done", {"PROXY": Outcome("kept", Reason("why"))})
     assert stands(engine, operation.number)[2] == {
         "ORIGINAL": REMOVED,
@@ -161,7 +164,7 @@ def test_whoever_is_late_leaves_everything_to_the_process_that_took_over(
     begin_term(engine, NOW)
     with pytest.raises(Stopped):
         write(claims, held)
-    assert stands(engine, operation.number) == ("held", AssetProgress(), {})
+    assert stands(engine, operation.number) == ("claimed", AssetProgress(), {})
 
 
 # Newer clicks
@@ -213,21 +216,21 @@ def test_an_older_operation_does_not_wait_for_one_that_came_to_nothing(engine: s
     assert taken(older) == {"a1": ("ORIGINAL",)}
 
 
-@pytest.mark.parametrize("state", ["held", "settling", "copying"])
+@pytest.mark.parametrize("state", ["claimed", "recheck", "copying"])
 def test_a_newer_operation_waits_for_an_older_one_that_touches_an_asset(
     engine: sa.Engine, state: str
 ) -> None:
     older, _ = clicked_for(engine)
     (held,) = older.take(1, NOW)
-    if state == "settling":
-        older.note(held, "settling", {}, NOW + 9)
+    if state == "recheck":
+        older.note(held, "recheck", {}, NOW + 9)
     if state == "copying":
         older.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
     newer, _ = clicked_for(engine, ["a1", "a2"], action="remove")
     assert taken(newer) == {"a2": ("ORIGINAL",)}
 
 
-@pytest.mark.parametrize("state", ["done", "waiting"])
+@pytest.mark.parametrize("state", ["done", "queued"])
 def test_a_newer_operation_goes_on_once_the_older_has_let_go(engine: sa.Engine, state: str) -> None:
     older, _ = clicked_for(engine)
     (held,) = older.take(1, NOW)
@@ -255,7 +258,7 @@ def test_no_asset_is_free_until_it_is_known_what_a_newer_click_wants(engine: sa.
 def test_what_was_done_is_not_hidden_by_a_newer_click(engine: sa.Engine) -> None:
     older, operation = clicked_for(engine, action="remove", formats=BOTH)
     (held,) = older.take(1, NOW)
-    older.note(held, "settling", {"ORIGINAL": REMOVED})
+    older.note(held, "recheck", {"ORIGINAL": REMOVED})
     clicked_for(engine, action="add", formats=BOTH)
     assert taken(older) == {}
     outcomes = stands(engine, operation.number)[2]
@@ -291,7 +294,7 @@ def test_an_older_operation_waits_until_a_newer_one_has_seen_an_asset(engine: sa
     older, operation = clicked_for(engine, ["a1", "a2"])
     newer, _ = unseen_for(engine, action="remove")
     assert taken(older) == {"a2": ("ORIGINAL",)}
-    assert stands(engine, operation.number)[0] == "waiting"
+    assert stands(engine, operation.number)[0] == "queued"
     (held,) = newer.take(1, NOW)
     held.seen = True
     newer.note(held, "done", {})
@@ -322,7 +325,7 @@ def test_nothing_is_deleted_while_a_newer_operation_may_still_take_it_over(
     (held,) = older.take(1, NOW)
     newer, _ = unseen_for(engine, action="add")
     assert not older.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
-    older.note(held, "settling", {})
+    older.note(held, "recheck", {})
     (contested,) = newer.contested(9, NOW)
     newer.note(contested, "done", {})
     (held,) = older.take(1, NOW)
@@ -336,7 +339,7 @@ def test_what_has_been_seen_is_known_when_it_is_taken_again(engine: sa.Engine) -
     for each in (deleted, noted, copied):
         each.seen = True
     assert claims.begin_deletions(deleted, half_done({"set-1": "ORIGINAL"}))
-    claims.note(noted, "settling", {})
+    claims.note(noted, "recheck", {})
     claims.copies.begin([copied], {}, NOW)
     claims.recover(NOW)
     assert [each.seen for each in claims.take(3, NOW + GRACE_MS)] == [True] * 3
@@ -347,7 +350,7 @@ def test_what_others_have_in_hand_is_to_be_seen_if_an_older_opposite_is_about_it
     engine: sa.Engine, hands: str
 ) -> None:
     opposite, same = (unseen_for(engine, action=each)[1].number for each in ("remove", "add"))
-    put(engine, opposite if hands == "opposite" else same, state="held")
+    put(engine, opposite if hands == "opposite" else same, state="claimed")
     newer, _ = unseen_for(engine, ["a1", "a2"], action="add")
     assert [each.asset_id for each in newer.contested(9, NOW)] == ["a1"]
     assert newer.contested(9, -1) == []
@@ -366,7 +369,7 @@ def test_what_has_been_seen_need_not_be_seen_again(engine: sa.Engine) -> None:
     newer, _ = unseen_for(engine, action="remove")
     (contested,) = newer.contested(9, NOW)
     contested.seen = True
-    newer.note(contested, "waiting", {})
+    newer.note(contested, "queued", {})
     assert newer.contested(9, NOW) == []
 
 
@@ -387,7 +390,7 @@ def test_an_older_operation_waits_for_a_newer_one_on_the_same_action_that_was_fa
     newer, _ = clicked_for(engine)
     (held,) = newer.take(1, NOW)
     assert taken(older) == {}
-    newer.note(held, "settling", {})
+    newer.note(held, "recheck", {})
     assert taken(older) == {}
     (held,) = newer.take(1, NOW)
     newer.note(held, "done", {})
@@ -428,8 +431,8 @@ def test_a_deletion_is_noted_before_it_begins(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, action="remove")
     (held,) = claims.take(1, NOW)
     assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
-    noted = AssetProgress(deleting=half_done({"set-1": "ORIGINAL"}))
-    assert stands(engine, operation.number)[1] == held.memo == noted
+    noted = AssetProgress(deletions=half_done({"set-1": "ORIGINAL"}))
+    assert stands(engine, operation.number)[1] == held.progress == noted
 
 
 @pytest.mark.parametrize("is_known", [True, False])
@@ -442,7 +445,7 @@ def test_nothing_is_deleted_once_a_newer_click_may_want_it(
     if is_known:
         a_ledger(engine).expand(newer.number, ["a1"], {})
     assert not claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
-    assert held.memo == stands(engine, operation.number)[1] == AssetProgress()
+    assert held.progress == stands(engine, operation.number)[1] == AssetProgress()
 
 
 def test_a_newer_click_for_another_format_stops_no_deletion(engine: sa.Engine) -> None:
@@ -463,7 +466,7 @@ def test_a_deletion_that_has_begun_is_brought_to_its_end_whoever_is_newer(
     older.recover(NOW)
     assert taken(newer, NOW + GRACE_MS) == {}
     assert older.take(1, NOW + GRACE_MS) == [
-        ClaimedAsset("a1", (), AssetProgress(deleting=half_done({"set-1": "ORIGINAL"})))
+        ClaimedAsset("a1", (), AssetProgress(deletions=half_done({"set-1": "ORIGINAL"})))
     ]
 
 
@@ -487,7 +490,7 @@ def test_what_a_killed_process_had_in_hand_is_looked_at_again(engine: sa.Engine)
     claims.recover(NOW)
     assert taken(claims, NOW) == {}
     assert taken(claims, NOW + GRACE_MS) == {"a1": ("ORIGINAL",)}
-    assert stands(engine, operation.number)[0] == "held"
+    assert stands(engine, operation.number)[0] == "claimed"
 
 
 def test_what_a_killed_process_had_in_hand_is_looked_at_before_anyone_else_may(
@@ -517,8 +520,8 @@ def test_what_was_to_be_looked_at_late_is_looked_at_soon_by_the_next_process(
 ) -> None:
     claims, _ = clicked_for(engine, ["a1", "a2"])
     late, soon = claims.take(2, NOW)
-    claims.note(late, "settling", {}, due_ms=NOW + 10 * GRACE_MS)
-    claims.note(soon, "settling", {}, due_ms=NOW)
+    claims.note(late, "recheck", {}, not_before_ms=NOW + 10 * GRACE_MS)
+    claims.note(soon, "recheck", {}, not_before_ms=NOW)
     claims.recover(NOW)
     assert taken(claims, NOW) == {"a2": ("ORIGINAL",)}
     assert taken(claims, NOW + GRACE_MS) == {"a1": ("ORIGINAL",)}
@@ -538,7 +541,7 @@ def test_copies_are_known_until_they_have_ended(engine: sa.Engine) -> None:
     assert stands(engine, operation.number)[0] == "copying"
     claims.copies.ended(second, {}, "")
     assert claims.copies.under_way() == []
-    assert stands(engine, operation.number)[0] == "settling"
+    assert stands(engine, operation.number)[0] == "recheck"
 
 
 def test_a_copy_that_ends_is_of_no_other_batch(engine: sa.Engine) -> None:
@@ -547,33 +550,33 @@ def test_a_copy_that_ends_is_of_no_other_batch(engine: sa.Engine) -> None:
         claims.copies.begin([held], {job_id: "ORIGINAL"}, NOW)
     claims.copies.ended(claims.copies.under_way()[0], {}, "")
     states = [stands(engine, operation.number, each)[0] for each in ("a1", "a2")]
-    assert states == ["settling", "copying"]
+    assert states == ["recheck", "copying"]
 
 
 def test_what_went_wrong_is_remembered_asset_by_asset(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, ["a1", "a2", "a3"])
     several = claims.take(3, NOW)
     for held in several[:2]:
-        held.memo.asked["ORIGINAL"] = NO_REASON
+        held.progress = held.progress.with_copy_results({"ORIGINAL": None})
     claims.copies.begin(several, {"job-1": "ORIGINAL"}, NOW)
     claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {"a1": "no space"}, "it failed")
-    asked = [stands(engine, operation.number, each)[1].asked for each in ("a1", "a2", "a3")]
+    asked = [stands(engine, operation.number, each)[1].copy_results for each in ("a1", "a2", "a3")]
     assert asked == [{"ORIGINAL": "no space"}, {"ORIGINAL": "it failed"}, {}]
 
 
 def test_a_copy_that_went_well_leaves_what_was_said(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine)
     (held,) = claims.take(1, NOW)
-    held.memo.asked["ORIGINAL"] = NO_REASON
+    held.progress = held.progress.with_copy_results({"ORIGINAL": None})
     claims.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
     claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {}, "")
-    assert stands(engine, operation.number)[1].asked == {"ORIGINAL": ""}
+    assert stands(engine, operation.number)[1].copy_results == {"ORIGINAL": None}
 
 
 def test_an_asset_of_which_no_copy_began_is_looked_at_again(engine: sa.Engine) -> None:
     claims, _ = clicked_for(engine)
     (held,) = claims.take(1, NOW)
-    held.memo.asked["ORIGINAL"] = Reason("iconik refused")
+    held.progress = held.progress.with_copy_results({"ORIGINAL": Reason("iconik refused")})
     claims.copies.begin([held], {}, NOW)
     assert claims.take(1, NOW) == [held]
 
@@ -661,7 +664,7 @@ class Clicks(RuleBasedStateMachine):
                     assets.c.asset_id == asset_id,
                 )
             ).first()
-        return row is not None and (row.seen or row.state not in LET_GO)
+        return row is not None and (row.seen or row.state != "done")
 
     def act(self, hands: Hands, held: ClaimedAsset, formats: Sequence[str]) -> None:
         """Note that an operation changed something: never after a newer one on the opposite did."""
@@ -747,7 +750,7 @@ class Clicks(RuleBasedStateMachine):
     def see_contested(self, hands: Hands, *, may: bool) -> None:
         for held in hands.claims.contested(1, self.now):
             held.seen = may
-            hands.claims.note(held, "waiting" if may else "done", {})
+            hands.claims.note(held, "queued" if may else "done", {})
 
     @precondition(lambda self: self.busy())
     @rule(data=st.data())
@@ -765,16 +768,16 @@ class Clicks(RuleBasedStateMachine):
         data=st.data(),
         is_deleted=st.booleans(),
         is_seen=st.booleans(),
-        state=st.sampled_from(["done", "settling", "waiting"]),
+        state=st.sampled_from(["done", "recheck", "queued"]),
     )
     def note(self, data: st.DataObject, is_deleted: bool, is_seen: bool, state: str) -> None:
         hands = data.draw(st.sampled_from(self.busy()))
         held = hands.held.pop()
         held.seen = held.seen or is_seen
         if is_deleted:
-            held.memo.deleting.clear()
-        is_touched = held.memo.deleting or held.memo.asked
-        hands.claims.note(held, "settling" if is_touched and state == "waiting" else state, {})
+            held.progress = replace(held.progress, deletions={})
+        is_touched = held.progress.deletions or held.progress.copy_results
+        hands.claims.note(held, "recheck" if is_touched and state == "queued" else state, {})
 
     @precondition(lambda self: self.busy())
     @rule(data=st.data(), has_job=st.booleans())
@@ -784,7 +787,7 @@ class Clicks(RuleBasedStateMachine):
         held.seen = True
         self.act(hands, held, held.formats)
         self.jobs += 1
-        held.memo.asked["ORIGINAL"] = NO_REASON
+        held.progress = held.progress.with_copy_results({"ORIGINAL": None})
         jobs = {f"job-{self.jobs}": "ORIGINAL"} if has_job else {}
         hands.claims.copies.begin([held], jobs, self.now)
 
@@ -831,7 +834,7 @@ class Clicks(RuleBasedStateMachine):
             (held.asset_id, name)
             for hands in self.all
             for held in hands.held
-            for name in {*held.formats, *held.memo.deleting.values()}
+            for name in {*held.formats, *held.progress.deletions.values()}
         ]
         assert len(in_hand) == len(set(in_hand))
 
@@ -850,7 +853,7 @@ class Clicks(RuleBasedStateMachine):
         self.take_some(hands, 2)
         while hands.held:
             held = hands.held.pop()
-            held.memo.deleting.clear()
+            held.progress = replace(held.progress, deletions={})
             hands.claims.note(held, "done", {})
         for copy in hands.claims.copies.under_way():
             hands.claims.copies.ended(copy, {}, "")
@@ -892,7 +895,7 @@ def test_what_cannot_be_undone_is_on_disk_before_it_is_done(
     (held,) = claims.take(1, NOW)
     waits_for_disk.clear()
     assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
-    claims.asking([(held, {})], NOW)
+    claims.begin_copies([(held, {})], NOW)
     assert waits_for_disk == [True, True]
 
 

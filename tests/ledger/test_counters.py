@@ -43,7 +43,7 @@ def test_what_runs_is_counted_by_action_and_state_of_its_assets(engine: sa.Engin
     clicked(engine, a_click("add"), NOW + 1)
     now = standing(engine)
     assert now.running == {"remove": 1, "add": 1}
-    assert now.pending == {("remove", "waiting"): 2}
+    assert now.pending == {("remove", "queued"): 2}
     assert now.oldest_ms == NOW
     assert now.ended == {}
 
@@ -89,7 +89,7 @@ def test_what_does_not_end_counts_nothing(engine: sa.Engine) -> None:
     assert not end(engine, operation_id)
     conclude(engine, operation_id, *[Outcome("removed")] * 3)
     with engine.begin() as connection:
-        connection.execute(sa.update(operations).values(clicks=2))
+        connection.execute(sa.update(operations).values(request_count=2))
     assert not end(engine, operation_id)
     assert standing(engine).ended == {}
 
@@ -132,7 +132,7 @@ def test_a_deletion_that_was_given_up_before_its_operation_failed_is_counted_onc
 ) -> None:
     claims, held = half_deleted
     claims.note(
-        held, "done", given_up(held.formats, held.memo.deleting, Reason("iconik answered 400"))
+        held, "done", given_up(held.formats, held.progress.deletions, Reason("iconik answered 400"))
     )
     completion(engine).fail(1, "no token is good", NOW)
     assert standing(engine).ended == FAILED_HALFWAY

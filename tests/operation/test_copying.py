@@ -1,6 +1,6 @@
 """How copies are asked for, and followed to their end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import ClaimedAsset
+from b2_iconik.domain.operation import LISTING_LAG_MS, ClaimedAsset
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.operation.copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow, take_up
+from b2_iconik.operation.copying import MOST_UNTOLD, Route, ask, follow, take_up
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, completion, expanded
@@ -53,9 +53,9 @@ def asked(claims: Claims, iconik: FakeIconik, *names: str) -> list[ClaimedAsset]
     return held
 
 
-def said(claims: Claims) -> list[dict[str, Reason]]:
+def said(claims: Claims) -> list[Mapping[str, Reason | None]]:
     """What is remembered of the copies of the assets that can be looked at again."""
-    return [held.memo.asked for held in claims.take(10_000, NOW)]
+    return [held.progress.copy_results for held in claims.take(10_000, NOW)]
 
 
 # Asking
@@ -85,7 +85,10 @@ def test_each_format_is_asked_for_of_those_that_need_it(
         ("ORIGINAL", ["a0001"]),
         ("PROXY", ["a0000", "a0001"]),
     ]
-    assert (first.memo.asked, second.memo.asked) == ({"PROXY": ""}, {"PROXY": "", "ORIGINAL": ""})
+    assert (first.progress.copy_results, second.progress.copy_results) == (
+        {"PROXY": None},
+        {"PROXY": None, "ORIGINAL": None},
+    )
 
 
 def test_an_asset_is_not_looked_at_while_its_copies_are_under_way(
@@ -104,7 +107,9 @@ def test_a_refusal_is_remembered(iconik: FakeIconik, claims: Claims) -> None:
 def test_the_cause_of_a_refusal_is_remembered(iconik: FakeIconik, claims: Claims) -> None:
     iconik.problems["copy_to_storage"] = NotPermitted("copy", "it needs a role")
     asked(claims, iconik, "ORIGINAL")
-    assert said(claims)[0]["ORIGINAL"].cause == Cause.NOT_PERMITTED
+    refused = said(claims)[0]["ORIGINAL"]
+    assert refused is not None
+    assert refused.cause == Cause.NOT_PERMITTED
 
 
 @pytest.mark.parametrize("problem", [IconikUnavailable, TokenRejected])
@@ -133,7 +138,7 @@ def test_what_was_asked_for_is_not_forgotten_when_iconik_goes_away(
         asked(claims, iconik, *BOTH)
     (copy,) = claims.copies.under_way()
     claims.copies.ended(copy, {}, "")
-    assert said(claims) == [{"ORIGINAL": ""}]
+    assert said(claims) == [{"ORIGINAL": None}]
 
 
 # Asking without an answer
@@ -143,7 +148,7 @@ def unanswered(engine: sa.Engine, action: Action = "add") -> Claims:
     """An operation whose request for the copy of its asset had no answer."""
     claims = Claims(engine, expanded(engine, a_click(action)), term=1)
     held = claims.take(1, NOW)
-    claims.asking([(each, {}) for each in held], NOW)
+    claims.begin_copies([(each, {}) for each in held], NOW)
     claims.copies.begin(held, {}, NOW)
     return claims
 
@@ -206,7 +211,7 @@ def test_when_a_copy_was_asked_for_may_be_unknown(engine: sa.Engine, iconik: Fak
     with engine.begin() as connection:
         # As it once was stored.
         connection.execute(
-            sa.update(assets).where(assets.c.number == 1).values(memo={"asking": True})
+            sa.update(assets).where(assets.c.number == 1).values(progress={"asking": True})
         )
     (held,) = claims.take(1, NOW)
     assert not take_up(iconik, claims, held, NOW)
@@ -235,7 +240,7 @@ def test_a_copy_that_finished_is_over(iconik: FakeIconik, claims: Claims) -> Non
     asked(claims, iconik, "ORIGINAL")
     iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
     assert follow_at(iconik, claims)
-    assert (claims.copies.under_way(), said(claims)) == ([], [{"ORIGINAL": ""}])
+    assert (claims.copies.under_way(), said(claims)) == ([], [{"ORIGINAL": None}])
 
 
 @pytest.mark.parametrize(
@@ -356,4 +361,4 @@ def test_a_job_whose_failures_iconik_never_tells_has_ended_all_the_same(
         with pytest.raises(IconikUnavailable):
             follow_at(iconik, claims)
     assert follow_at(iconik, claims)
-    assert said(claims) == [{"ORIGINAL": "its job ended FAILED"}, {"ORIGINAL": ""}]
+    assert said(claims) == [{"ORIGINAL": "its job ended FAILED"}, {"ORIGINAL": None}]

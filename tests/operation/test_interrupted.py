@@ -12,9 +12,10 @@ from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Reason
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation.interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
-from b2_iconik.operation.remove import inspect_to_remove
-from b2_iconik.operation.snapshot import Inspection, Patience
+from b2_iconik.operation.decisions import Inspection
+from b2_iconik.operation.execution import inspect_to_remove
+from b2_iconik.operation.interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verify
+from b2_iconik.operation.snapshot import Patience
 from iconik_http.errors import (
     IconikError,
     IconikRefused,
@@ -88,7 +89,7 @@ def noted(*files: File) -> Deletion:
     return Deletion.from_json(files[0].file_set_id, begun.as_json())
 
 
-def marked(iconik: FakeIconik, *files: File, memo: AssetProgress | None = None) -> ClaimedAsset:
+def marked(iconik: FakeIconik, *files: File, progress: AssetProgress | None = None) -> ClaimedAsset:
     """An asset whose only file set on LucidLink was marked deleted and then forgotten of.
 
     Args:
@@ -97,7 +98,7 @@ def marked(iconik: FakeIconik, *files: File, memo: AssetProgress | None = None) 
     iconik.has(*files)
     iconik.known_statuses[ASSET] = {LL_SET: "DELETED"}
     return ClaimedAsset(
-        ASSET, (), memo or AssetProgress(deleting={LL_SET: noted(on_ll(), on_b2())})
+        ASSET, (), progress or AssetProgress(deletions={LL_SET: noted(on_ll(), on_b2())})
     )
 
 
@@ -122,14 +123,14 @@ def test_a_deletion_whose_proof_holds_is_finished(
     if not is_told:
         iconik.known_statuses[ASSET] = {}
     assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
-    assert (purges(iconik), list(held.memo.accepted)) == (1, [LL_SET])
+    assert (purges(iconik), list(held.progress.accepted)) == (1, [LL_SET])
 
 
 def test_several_files_that_are_no_longer_listed_are_proven_by_their_twins(
     iconik: FakeIconik, claims: Claims
 ) -> None:
     frames = [side(f"{n}.dpx") for side in (on_ll, on_b2) for n in range(3)]
-    held = marked(iconik, *frames[3:], memo=AssetProgress(deleting={LL_SET: noted(*frames)}))
+    held = marked(iconik, *frames[3:], progress=AssetProgress(deletions={LL_SET: noted(*frames)}))
     assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
 
 
@@ -142,7 +143,7 @@ def test_the_bucket_is_asked_again_with_what_was_proven(iconik: FakeIconik, clai
 
     held = marked(iconik, on_b2(checksum="a" * 32))
     before = [on_ll(checksum="a" * 32), on_b2(checksum="a" * 32)]
-    held.memo.deleting[LL_SET] = noted(*before)
+    held.progress = held.progress.with_deletions({LL_SET: noted(*before)})
     resume(a_removal(iconik, claims, confirm=confirm), held, NOW)
     assert [(proof, proof.pairs) for proof in asked] == [
         (proof_of(*before), proof_of(*before).pairs)
@@ -152,10 +153,10 @@ def test_the_bucket_is_asked_again_with_what_was_proven(iconik: FakeIconik, clai
 def test_a_deletion_of_an_earlier_version_is_finished_where_its_files_are_listed(
     iconik: FakeIconik, claims: Claims
 ) -> None:
-    memo = AssetProgress.from_json(
+    progress = AssetProgress.from_json(
         {"deleting": {LL_SET: "ORIGINAL"}, "versions": {LL_SET: ORIGINAL}}
     )
-    held = marked(iconik, on_ll(**MARKED), on_b2(), memo=memo)
+    held = marked(iconik, on_ll(**MARKED), on_b2(), progress=progress)
     assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
 
 
@@ -163,9 +164,9 @@ def test_an_asset_of_which_deletions_get_on_is_given_up_no_sooner(
     iconik: FakeIconik, claims: Claims
 ) -> None:
     held = marked(iconik, on_ll(**MARKED), on_b2())
-    held.memo.failures = 9
+    held.progress = replace(held.progress, failures=9)
     resume(a_removal(iconik, claims), held, NOW)
-    assert held.memo.failures == 0
+    assert held.progress.failures == 0
 
 
 def test_a_purge_of_what_iconik_does_not_know_is_doubted(
@@ -174,26 +175,26 @@ def test_a_purge_of_what_iconik_does_not_know_is_doubted(
     held = marked(iconik, on_b2())
     iconik.unknown.add(LL_SET)
     resume(a_removal(iconik, claims), held, NOW)
-    assert held.memo.accepted[LL_SET].is_doubted
+    assert held.progress.accepted[LL_SET].is_doubted
 
 
 def test_a_deletion_that_was_finished_is_noted_before_anything_else_is_done(
     engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
-    held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
+    held.progress = held.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
     iconik.has(on_ll(**MARKED), on_b2())
     away = {"formats": IconikUnavailable("list the formats", "no answer")}
     iconik.before["purge_file_set"] = lambda: iconik.problems.update(away)
     with pytest.raises(IconikUnavailable):
         inspect_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
-    ((_, memo, outcomes),) = a_ledger(engine).outcomes(1)
-    assert (list(memo.accepted), outcomes) == ([LL_SET], {"ORIGINAL": REMOVED})
+    ((_, progress, outcomes),) = a_ledger(engine).outcomes(1)
+    assert (list(progress.accepted), outcomes) == ([LL_SET], {"ORIGINAL": REMOVED})
 
 
 def test_what_was_removed_before_the_interruption_counts_as_removed(
     iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
-    held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
+    held.progress = held.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
     iconik.has(on_ll(**MARKED), on_b2())
     found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == REMOVED
@@ -236,7 +237,7 @@ def test_what_is_no_longer_proven_is_restored(
     found = resume(a_removal(iconik, claims), held, NOW)
     assert found.outcomes == {"ORIGINAL": restored(objection)}
     assert iconik.called("restore_file_set") == [("restore_file_set", ASSET, LL_SET)]
-    assert (purges(iconik), held.memo) == (0, AssetProgress())
+    assert (purges(iconik), held.progress) == (0, AssetProgress())
 
 
 def test_what_the_bucket_objects_to_by_now_is_restored(iconik: FakeIconik, claims: Claims) -> None:
@@ -252,7 +253,9 @@ def test_what_the_bucket_objects_to_by_now_is_restored(iconik: FakeIconik, claim
 def test_what_an_earlier_version_noted_without_proof_is_restored_where_nothing_is_listed(
     iconik: FakeIconik, claims: Claims
 ) -> None:
-    held = marked(iconik, on_b2(), memo=AssetProgress.from_json({"deleting": {LL_SET: "ORIGINAL"}}))
+    held = marked(
+        iconik, on_b2(), progress=AssetProgress.from_json({"deleting": {LL_SET: "ORIGINAL"}})
+    )
     reason = "iconik no longer lists its files, and what proved them safe was not noted"
     assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": restored(reason)}
 
@@ -270,7 +273,7 @@ def test_another_version_on_b2_is_no_ground_for_a_purge(iconik: FakeIconik, clai
     iconik.has(on_b2(), formats=BOTH_VERSIONS)
     iconik.known_statuses[ASSET] = {OLD_SET: "DELETED"}
     begun = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES))
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={OLD_SET: begun}))
+    held = ClaimedAsset(ASSET, (), AssetProgress(deletions={OLD_SET: begun}))
     found = resume(a_removal(iconik, claims), held, NOW)
     assert found.outcomes == {"ORIGINAL": restored("clip.mov has no twin on B2", OLD_SET)}
 
@@ -295,7 +298,7 @@ def test_a_restoration_that_iconik_refuses_is_told_with_what_to_do(
         f"it: it needs can_write_files; restore file set {LL_SET} from iconik's delete queue "
         "before iconik empties it"
     )
-    assert list(held.memo.unaccepted) == [LL_SET]
+    assert list(held.progress.unaccepted) == [LL_SET]
 
 
 def test_what_somebody_else_has_restored_meanwhile_needs_no_restoration(
@@ -308,7 +311,7 @@ def test_what_somebody_else_has_restored_meanwhile_needs_no_restoration(
     )
     found = resume(a_removal(iconik, claims), held, NOW)
     assert found.outcomes == {"ORIGINAL": restored("clip.mov has no twin on B2")}
-    assert held.memo == AssetProgress()
+    assert held.progress == AssetProgress()
 
 
 def test_what_can_not_be_restored_any_more_is_told(iconik: FakeIconik, claims: Claims) -> None:
@@ -318,14 +321,14 @@ def test_what_can_not_be_restored_any_more_is_told(iconik: FakeIconik, claims: C
     assert outcome.reason.endswith(
         f"file set {LL_SET} can't be restored, because iconik no longer knows it (404)"
     )
-    assert held.memo == AssetProgress()
+    assert held.progress == AssetProgress()
 
 
 # Where nothing is to be finished
 
 
 def test_nothing_is_done_with_an_asset_that_is_gone(iconik: FakeIconik, claims: Claims) -> None:
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: noted(on_ll(), on_b2())}))
+    held = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: noted(on_ll(), on_b2())}))
     gone = Outcome("vanished", Reason("iconik knows the asset no more"))
     assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": gone}
     assert not iconik.called("purge_file_set", "restore_file_set")
@@ -338,16 +341,16 @@ def test_what_is_not_deleted_is_never_purged_without_a_new_proof(
     held = marked(iconik, on_ll(file_set_status=status), on_b2())
     iconik.known_statuses[ASSET] = {LL_SET: status}
     assert resume(a_removal(iconik, claims), held, NOW) == Inspection()
-    assert (purges(iconik), held.memo) == (0, AssetProgress())
+    assert (purges(iconik), held.progress) == (0, AssetProgress())
 
 
 def test_a_deletion_that_never_began_is_proven_anew(
     iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
-    held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
+    held.progress = held.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
     iconik.has(on_ll(), on_b2(status="MISSING"))
     found = inspect_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
-    assert (found.copies, purges(iconik)) == (["ORIGINAL"], 0)
+    assert (found.copies, purges(iconik)) == (("ORIGINAL",), 0)
 
 
 # Deletions that failed, of an asset with two versions
@@ -361,7 +364,9 @@ def edited_after_its_mark(iconik: FakeIconik, held: ClaimedAsset, *others: File)
     """Have the older of two versions edited after it was marked deleted."""
     files = [on_ll(**OLD_FILES, **MARKED, size=7), on_b2(**OLD_FILES)]
     iconik.has(*files, *others, formats=BOTH_VERSIONS)
-    held.memo.deleting[OLD_SET] = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES))
+    held.progress = held.progress.with_deletions(
+        {OLD_SET: noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES))}
+    )
 
 
 @pytest.mark.parametrize(
@@ -388,11 +393,13 @@ def test_what_was_restored_is_told_though_another_version_is_doubted(
 ) -> None:
     edited_after_its_mark(iconik, held, on_ll())
     iconik.known_files[ASSET][0] = replace(iconik.known_files[ASSET][0], size=1000)
-    held.memo.deleting[OLD_SET] = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES, id="another"))
-    held.memo.asked["ORIGINAL"] = NO_REASON
+    held.progress = held.progress.with_deletions(
+        {OLD_SET: noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES, id="another"))}
+    )
+    held.progress = held.progress.with_copy_results({"ORIGINAL": None})
     iconik.before["restore_file_set"] = lambda: iconik.known_files[ASSET].pop(0)
     found = inspect_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
-    assert found.objections == {
+    assert found.unless_copied == {
         "ORIGINAL": restored("clip.mov on B2 is no longer the file that proved it safe", OLD_SET)
     }
 
@@ -411,19 +418,19 @@ def test_what_was_restored_is_told_where_another_version_was_purged(
     iconik: FakeIconik, held: ClaimedAsset, claims: Claims, order: Sequence[str]
 ) -> None:
     edited_after_its_mark(iconik, held, on_ll(**MARKED), on_b2())
-    both = {**held.memo.deleting, LL_SET: noted(on_ll(), on_b2())}
-    held.memo.deleting = {each: both[each] for each in order}
+    both = {**held.progress.deletions, LL_SET: noted(on_ll(), on_b2())}
+    held.progress = replace(held.progress, deletions={each: both[each] for each in order})
     found = resume(a_removal(iconik, claims), held, NOW)
     assert found.outcomes["ORIGINAL"] == EDITED
     assert iconik.called("purge_file_set") == [("purge_file_set", ASSET, LL_SET)]
-    assert list(held.memo.deleting) == [LL_SET]
+    assert list(held.progress.deletions) == [LL_SET]
 
 
 def test_each_that_was_restored_is_told(
     iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     edited_after_its_mark(iconik, held, on_ll(**MARKED))
-    held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
+    held.progress = held.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
     (outcome,) = resume(a_removal(iconik, claims), held, NOW).outcomes.values()
     other = restored("clip.mov has no twin on B2")
     assert outcome == Outcome("failed", Reason(f"{EDITED.reason}; {other.reason}"))
@@ -454,25 +461,30 @@ def test_a_refused_purge_is_told_beside_what_was_restored(
 ACCEPTED = Deletion("ORIGINAL", accepted_ms=NOW)
 
 
+def listed(status: str | None) -> dict[str, str]:
+    """The statuses that iconik lists; None if it no longer lists the file set."""
+    return {} if status is None else {LL_SET: status}
+
+
 @pytest.mark.parametrize("status", [None, "DELETED", "ARCHIVED"])
 def test_what_is_no_longer_active_is_done(status: str | None) -> None:
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: ACCEPTED}))
-    assert verified(held, LL_SET, ACCEPTED, status, NOW) == {}
-    assert held.memo == AssetProgress()
+    held = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: ACCEPTED}))
+    assert verify(held, listed(status), NOW) == {}
+    assert held.progress == AssetProgress()
 
 
 def test_what_is_active_for_less_than_a_minute_may_still_be_carried_out() -> None:
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: ACCEPTED}))
-    assert verified(held, LL_SET, ACCEPTED, "ACTIVE", NOW + CARRIED_OUT_AFTER_MS - 1) == {}
-    assert held.memo.accepted == {LL_SET: replace(ACCEPTED, is_doubted=True)}
+    held = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: ACCEPTED}))
+    assert verify(held, listed("ACTIVE"), NOW + CARRIED_OUT_AFTER_MS - 1) == {}
+    assert held.progress.accepted == {LL_SET: replace(ACCEPTED, is_doubted=True)}
 
 
 def test_what_is_still_active_after_a_minute_has_failed(caplog: pytest.LogCaptureFixture) -> None:
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: ACCEPTED}))
-    assert verified(held, LL_SET, ACCEPTED, "ACTIVE", NOW + CARRIED_OUT_AFTER_MS) == {
+    held = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: ACCEPTED}))
+    assert verify(held, listed("ACTIVE"), NOW + CARRIED_OUT_AFTER_MS) == {
         LL_SET: ("ORIGINAL", f"iconik accepted the deletion, but file set {LL_SET} is still there")
     }
-    assert held.memo == AssetProgress()
+    assert held.progress == AssetProgress()
     assert caplog.messages == [
         f"audit: not deleted: file set {LL_SET} of asset {ASSET}, though iconik accepted it"
     ]
@@ -482,7 +494,7 @@ def test_a_later_look_tells_what_is_still_there(
     iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2(status="OPEN"))
-    held.memo.deleting[LL_SET] = ACCEPTED
+    held.progress = held.progress.with_deletions({LL_SET: ACCEPTED})
     now = Patience(NOW + CARRIED_OUT_AFTER_MS, SETTLE)
     found = inspect_to_remove(a_removal(iconik, claims), held, now)
     assert found.outcomes["ORIGINAL"].kind == "failed"
@@ -495,14 +507,14 @@ def test_a_later_look_tells_what_is_still_there(
 def test_all_that_is_marked_deleted_is_given_back(iconik: FakeIconik) -> None:
     iconik.has(on_ll(**MARKED), on_ll(**OLD_FILES, **MARKED))
     held = ClaimedAsset(
-        ASSET, (), AssetProgress(deleting={LL_SET: Deletion("ORIGINAL"), OLD_SET: ACCEPTED})
+        ASSET, (), AssetProgress(deletions={LL_SET: Deletion("ORIGINAL"), OLD_SET: ACCEPTED})
     )
     told = f"it is over: file set {LL_SET} was restored"
     assert give_back(iconik, held, Reason("it is over")) == (
         {"ORIGINAL": Outcome("failed", Reason(told))},
         True,
     )
-    assert held.memo == AssetProgress(deleting={OLD_SET: ACCEPTED})
+    assert held.progress == AssetProgress(deletions={OLD_SET: ACCEPTED})
 
 
 def test_what_iconik_gives_no_answer_to_is_not_tried_again(iconik: FakeIconik) -> None:
@@ -511,7 +523,7 @@ def test_what_iconik_gives_no_answer_to_is_not_tried_again(iconik: FakeIconik) -
     held = ClaimedAsset(
         ASSET,
         (),
-        AssetProgress(deleting={LL_SET: ACCEPTED, "a": Deletion("A"), "b": Deletion("B")}),
+        AssetProgress(deletions={LL_SET: ACCEPTED, "a": Deletion("A"), "b": Deletion("B")}),
     )
     assert give_back(iconik, held, Reason("it is over")) == ({}, False)
     assert len(iconik.called("restore_file_set")) == 1
@@ -524,7 +536,7 @@ def test_that_file_sets_can_not_be_listed_does_not_hide_a_refusal(
     iconik.has(on_ll(**MARKED), formats=[a_format()])
     iconik.problems["restore_file_set"] = IconikRefused("restore it", "no (409)")
     iconik.problems["file_sets"] = problem("list them", "no")
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: Deletion("ORIGINAL")}))
+    held = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: Deletion("ORIGINAL")}))
     outcomes, _ = give_back(iconik, held, Reason("it is over"))
     assert outcomes["ORIGINAL"].reason == (
         f"it is over: could not restore it: no (409); restore file set {LL_SET} from iconik's "
@@ -536,6 +548,6 @@ def test_a_token_that_is_rejected_meanwhile_ends_the_restoration(iconik: FakeIco
     iconik.has(on_ll(**MARKED))
     iconik.problems["restore_file_set"] = IconikRefused("restore it", "no (409)")
     iconik.problems["file_sets"] = TokenRejected("list them", "no token is good (401)")
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: Deletion("ORIGINAL")}))
+    held = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: Deletion("ORIGINAL")}))
     assert give_back(iconik, held, Reason("it is over")) == ({}, False)
-    assert list(held.memo.unaccepted) == [LL_SET]
+    assert list(held.progress.unaccepted) == [LL_SET]

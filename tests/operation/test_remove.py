@@ -1,5 +1,7 @@
 """What Remove does with one asset, in front of an iconik in memory."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
@@ -10,8 +12,9 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from b2_iconik.errors import OperationFailed
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation.remove import inspect_to_remove
-from b2_iconik.operation.snapshot import Inspection, Patience
+from b2_iconik.operation.decisions import Inspection
+from b2_iconik.operation.execution import inspect_to_remove
+from b2_iconik.operation.snapshot import Patience
 from b2_iconik.operation.storages import Checked
 from iconik_http import expiry
 from iconik_http.errors import IconikError, IconikUnavailable, NotPermitted, TokenRejected, TooLate
@@ -86,7 +89,7 @@ def test_what_iconik_has_accepted_is_still_to_be_verified(
 ) -> None:
     iconik.has(on_ll(), on_b2())
     look(iconik, held, claims)
-    (accepted,) = held.memo.accepted.values()
+    (accepted,) = held.progress.accepted.values()
     assert (accepted.name, accepted.accepted_ms, accepted.is_doubted) == ("ORIGINAL", NOW, False)
     assert accepted.proof
     assert (accepted.proof.twin_id, accepted.proof.pairs) == (B2_SET, ())
@@ -98,7 +101,7 @@ def test_what_iconik_does_not_know_when_it_is_deleted_is_doubted(
     iconik.has(on_ll(), on_b2())
     iconik.unknown.add(LL_SET)
     look(iconik, held, claims)
-    assert held.memo.accepted[LL_SET].is_doubted
+    assert held.progress.accepted[LL_SET].is_doubted
     assert iconik.called("purge_file_set") == []
 
 
@@ -189,7 +192,7 @@ def test_a_contradiction_of_iconik_counts_against_the_deletion(
     found = inspect_to_remove(removal, held, Patience(NOW, SETTLE))
     reason = f"file set {B2_SET} is in iconik's delete queue, though its files are listed as ACTIVE"
     assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason(f"{reason} ones"))
-    assert (found.copies, deletions(iconik)) == ([], [])
+    assert (found.copies, deletions(iconik)) == ((), [])
 
 
 def test_what_the_bucket_objects_to_is_kept(
@@ -216,8 +219,8 @@ def test_how_the_bucket_confirmed_a_proof_is_noted(
     removal = a_removal(iconik, claims, confirm=lambda asset_id, safe: Confirmation("key"))
     with pytest.raises(IconikUnavailable):
         inspect_to_remove(removal, held, Patience(NOW, SETTLE))
-    ((_, memo, _),) = a_ledger(engine).outcomes(1)
-    assert memo.deleting[LL_SET].way == "key"
+    ((_, progress, _),) = a_ledger(engine).outcomes(1)
+    assert progress.deletions[LL_SET].way == "key"
 
 
 def test_an_asset_that_iconik_knows_no_more_is_told(
@@ -234,36 +237,36 @@ def test_what_differs_from_its_master_is_kept_and_never_copied(
     found = look(iconik, held, claims)
     assert found.outcomes["ORIGINAL"].kind == "kept"
     assert "differs from its master" in found.outcomes["ORIGINAL"].reason
-    assert (found.copies, deletions(iconik)) == ([], [])
+    assert (found.copies, deletions(iconik)) == ((), [])
 
 
 def test_what_is_not_on_b2_is_copied_first(
     iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
-    held.memo.unfinished_ms = 5
+    held.progress = replace(held.progress, unfinished_ms=5)
     iconik.has(on_ll())
     found = look(iconik, held, claims)
-    assert (found.copies, found.outcomes.get("ORIGINAL")) == (["ORIGINAL"], None)
-    assert held.memo.unfinished_ms is None
+    assert (found.copies, found.outcomes.get("ORIGINAL")) == (("ORIGINAL",), None)
+    assert held.progress.unfinished_ms is None
 
 
 @pytest.mark.parametrize(("said", "told"), [("", ""), ("no space left", ": no space left")])
 def test_what_a_copy_did_not_bring_to_b2_is_kept(
     iconik: FakeIconik, held: ClaimedAsset, claims: Claims, said: str, told: str
 ) -> None:
-    held.memo.asked["ORIGINAL"] = Reason(said)
+    held.progress = held.progress.with_copy_results({"ORIGINAL": Reason(said)})
     iconik.has(on_ll())
     reason = f"clip.mov has no twin on B2, though a copy to B2 was asked for and ended{told}"
-    assert look(iconik, held, claims).objections["ORIGINAL"] == Outcome("kept", Reason(reason))
+    assert look(iconik, held, claims).unless_copied["ORIGINAL"] == Outcome("kept", Reason(reason))
 
 
 @pytest.mark.parametrize("why", [Cause.NOT_PERMITTED, None])
 def test_why_iconik_refused_a_copy_explains_more_than_that_it_failed(
     iconik: FakeIconik, held: ClaimedAsset, claims: Claims, why: Cause | None
 ) -> None:
-    held.memo.asked["ORIGINAL"] = Reason("no", why)
+    held.progress = held.progress.with_copy_results({"ORIGINAL": Reason("no", why)})
     iconik.has(on_ll())
-    found = look(iconik, held, claims).objections["ORIGINAL"]
+    found = look(iconik, held, claims).unless_copied["ORIGINAL"]
     assert found.reason.cause == (why or Cause.COPY_FAILED)
 
 
@@ -276,7 +279,7 @@ def test_where_nothing_can_be_copied_no_copy_is_asked_for(
     assert found.outcomes["ORIGINAL"] == Outcome(
         "kept", Reason("clip.mov has no twin on B2, and B2 is read-only")
     )
-    assert found.copies == []
+    assert found.copies == ()
 
 
 def test_what_is_being_written_on_b2_is_waited_for(
@@ -284,25 +287,25 @@ def test_what_is_being_written_on_b2_is_waited_for(
 ) -> None:
     iconik.has(on_ll(), on_b2(status="OPEN"))
     found = look(iconik, held, claims)
-    assert (found.is_unfinished, found.copies, deletions(iconik)) == (True, [], [])
-    assert held.memo.unfinished_ms == NOW
+    assert (found.is_unfinished, found.copies, deletions(iconik)) == (True, (), [])
+    assert held.progress.unfinished_ms == NOW
 
 
 def test_how_long_it_was_waited_is_not_forgotten(
     iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
-    held.memo.unfinished_ms = NOW - 1
+    held.progress = replace(held.progress, unfinished_ms=NOW - 1)
     iconik.has(on_ll(), on_b2(status="OPEN"))
     assert look(iconik, held, claims).is_unfinished
-    assert held.memo.unfinished_ms == NOW - 1
+    assert held.progress.unfinished_ms == NOW - 1
 
 
 def test_what_is_never_finished_on_b2_is_copied_once(
     iconik: FakeIconik, held: ClaimedAsset, claims: Claims
 ) -> None:
-    held.memo.unfinished_ms = NOW - SETTLE
+    held.progress = replace(held.progress, unfinished_ms=NOW - SETTLE)
     iconik.has(on_ll(), on_b2(status="OPEN"))
-    assert look(iconik, held, claims).copies == ["ORIGINAL"]
+    assert look(iconik, held, claims).copies == ("ORIGINAL",)
 
 
 def test_formats_are_proven_one_by_one(
@@ -344,7 +347,7 @@ def test_file_set_statuses_are_asked_for_where_files_lack_them(
 ) -> None:
     iconik.has(on_ll(file_set_status=None), on_b2(file_set_status=None))
     iconik.known_statuses[ASSET] = {LL_SET: "ACTIVE", B2_SET: "DELETED"}
-    assert look(iconik, held, claims).copies == ["ORIGINAL"]
+    assert look(iconik, held, claims).copies == ("ORIGINAL",)
     assert deletions(iconik) == []
 
 
@@ -398,7 +401,7 @@ def test_a_refused_deletion_is_told_of_the_format_that_it_was_about(
         "ORIGINAL": Outcome("failed", Reason("could not delete it: it needs can_delete_files")),
         "PROXY": Outcome("absent"),
     }
-    assert held.memo.deleting == {}
+    assert held.progress.deletions == {}
 
 
 def test_what_iconik_refuses_to_purge_is_restored(
@@ -409,7 +412,7 @@ def test_what_iconik_refuses_to_purge_is_restored(
     reason = f"could not purge it: it needs can_delete_files: file set {LL_SET} was restored"
     assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("failed", Reason(reason))
     assert iconik.called("restore_file_set") == [("restore_file_set", ASSET, LL_SET)]
-    assert held.memo.deleting == {}
+    assert held.progress.deletions == {}
 
 
 @pytest.mark.parametrize("at", ["delete_file_set", "purge_file_set"])
@@ -420,7 +423,7 @@ def test_a_rejected_token_ends_everything_and_what_was_begun_is_remembered(
     iconik.problems[at] = TokenRejected("delete it", "no token is good (401)")
     with pytest.raises(TokenRejected):
         look(iconik, held, claims)
-    assert list(held.memo.unaccepted) == [LL_SET]
+    assert list(held.progress.unaccepted) == [LL_SET]
 
 
 @pytest.mark.parametrize("at", ["formats", "files"])

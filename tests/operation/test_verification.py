@@ -68,7 +68,9 @@ class Bench:
     def note(self, held: ClaimedAsset, outcome: Outcome, **fields: Any) -> None:
         proof = Safe(f"ll-{held.asset_id}", f"b2-{held.asset_id}", False, 1000, "format-original")
         given: dict[str, Any] = {"proof": proof, "accepted_ms": NOW, **fields}
-        held.memo.deleting[f"ll-{held.asset_id}"] = Deletion("ORIGINAL", **given)
+        held.progress = held.progress.with_deletions(
+            {f"ll-{held.asset_id}": Deletion("ORIGINAL", **given)}
+        )
         self.claims.note(held, "verifying", {"ORIGINAL": outcome})
 
     def verify(self, least: int = 1) -> bool:
@@ -81,8 +83,8 @@ class Bench:
     def outcomes(self) -> dict[str, Outcome]:
         return {each: told["ORIGINAL"] for each, _, told in a_ledger(self.engine).outcomes(1)}
 
-    def memos(self) -> dict[str, AssetProgress]:
-        return {each: memo for each, memo, _ in a_ledger(self.engine).outcomes(1)}
+    def progress_by_id(self) -> dict[str, AssetProgress]:
+        return {each: progress for each, progress, _ in a_ledger(self.engine).outcomes(1)}
 
     def searches(self) -> int:
         return len(self.iconik.called("search_assets"))
@@ -107,7 +109,7 @@ def test_few_assets_are_listed_at_once(bench: Bench) -> None:
     assert bench.verify()
     assert (bench.states(), bench.searches(), bench.listed()) == ({"done": FEW}, 0, FEW)
     assert set(bench.outcomes().values()) == {REMOVED}
-    assert set(map(str, bench.memos().values())) == {str(AssetProgress())}
+    assert set(map(str, bench.progress_by_id().values())) == {str(AssetProgress())}
 
 
 def test_what_is_still_there_is_listed_again_ever_more_rarely_until_a_minute_is_over(
@@ -314,7 +316,7 @@ def test_what_could_not_be_restored_is_not_forgotten(bench: Bench) -> None:
     stuck = Deletion("PROXY")
     bench.accepted(1)
     (held,) = bench.claims.accepted(1, NOW)
-    held.memo.deleting["stuck"] = stuck
+    held.progress = held.progress.with_deletions({"stuck": stuck})
     bench.claims.note(held, "verifying", {})
     bench.verify()
-    assert bench.memos() == {"a000": AssetProgress(deleting={"stuck": stuck})}
+    assert bench.progress_by_id() == {"a000": AssetProgress(deletions={"stuck": stuck})}

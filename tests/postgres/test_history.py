@@ -54,7 +54,7 @@ def test_half_done_deletions_are_found_among_what_failed(engine: sa.Engine) -> N
     assert claims.begin_deletions(claims.take(1, NOW)[0], half_done({"set-1": "ORIGINAL"}))
     completion(engine).fail(operation.number, "no token is good", NOW)
     (half,) = Reported(engine).page(found(engine, operation.id), 9, show="failed")
-    assert half.memo.deleting == half_done({"set-1": "ORIGINAL"})
+    assert half.progress.deletions == half_done({"set-1": "ORIGINAL"})
 
 
 def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:

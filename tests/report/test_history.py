@@ -164,8 +164,8 @@ def test_progress_is_told_of_several_at_once(engine: sa.Engine, history: History
     claims = Claims(engine, first, a_term(engine))
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": REMOVED})
     assert history.progress([first.number, second.number]) == {
-        1: {"done": 1, "waiting": 1},
-        2: {"waiting": 2},
+        1: {"done": 1, "queued": 1},
+        2: {"queued": 2},
     }
     assert history.progress([]) == {}
 
@@ -189,7 +189,7 @@ def test_when_the_next_look_is_due_is_known(engine: sa.Engine, history: History)
     claims = Claims(engine, operation, a_term(engine))
     assert history.next_due(operation.number) is None
     for number, held in enumerate(claims.take(2, NOW)):
-        claims.note(held, "settling", {}, NOW + number)
+        claims.note(held, "recheck", {}, NOW + number)
     assert history.next_due(operation.number) == NOW
     assert history.clock() == NOW
 
