@@ -270,13 +270,13 @@ def a_removal(iconik: Iconik, claims: Claims, **fields: Any) -> Removal:
     return Removal(iconik, claims, DeletionCapabilities(), LL, B2, **given)
 
 
-def look_and_purge(removal: Removal, held: ClaimedAsset, patience: Patience) -> Inspection:
+def inspect_and_purge(removal: Removal, claimed: ClaimedAsset, patience: Patience) -> Inspection:
     """Look at an asset that is to be removed, and purge what was only marked."""
-    found = inspect_to_remove(removal, held, patience)
+    found = inspect_to_remove(removal, claimed, patience)
     if found.marked:
-        marked = dict.fromkeys(found.marked, held.asset_id)
+        marked = dict.fromkeys(found.marked, claimed.asset_id)
         done = deletion.purge(removal.iconik, removal.capabilities, marked, found.until)
-        return note_purge(removal, held, found, done, patience.now_ms)
+        return note_purge(removal, claimed, found, done, patience.now_ms)
     return found
 
 

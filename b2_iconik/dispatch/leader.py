@@ -143,7 +143,7 @@ class Leader:
     def _run(self, operations: "OpenOperations", still_only_one: Callable[[], bool]) -> None:
         watched = time.monotonic()
         while True:
-            operations.take_up()
+            operations.follow_unrecorded()
             if self._is_time_to_forget():
                 operations.forget_old()
             if self._stopping.wait(WORK_INTERVAL):
@@ -214,7 +214,7 @@ class OpenOperations:
         # By the id of each active operation, the schedules that still run its steps.
         self._active: dict[str, set[Schedule]] = {}
 
-    def take_up(self) -> None:
+    def follow_unrecorded(self) -> None:
         """Begin all open operations that are not active yet, oldest first.
 
         Raises:

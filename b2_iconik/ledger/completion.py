@@ -18,7 +18,7 @@ from b2_iconik.ledger.tables import (
     jobs,
     operations,
     titles,
-    vanished,
+    unlisted,
 )
 from b2_iconik.ledger.term import writing_in_term
 
@@ -139,7 +139,7 @@ class Completion:
         """Forget operations and all that belongs to them."""
         with writing_in_term(self._engine, self._term) as connection:
             numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
-            for table in (assets, copies, vanished, jobs, titles, operations):
+            for table in (assets, copies, unlisted, jobs, titles, operations):
                 connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
 
     def _count(self, operation: Operation) -> Mapping[Tally, int]:

@@ -23,7 +23,7 @@ class Copy:
 
     job_id: str
     format_name: str
-    asked_ms: int
+    requested_ms: int
 
 
 class Copies:
@@ -71,7 +71,12 @@ class Copies:
         return (connection.execute(last).scalar() or 0) + 1
 
     def _add_copy(
-        self, connection: sa.Connection, job_id: str, batch: int, format_name: str, asked_ms: int
+        self,
+        connection: sa.Connection,
+        job_id: str,
+        batch: int,
+        format_name: str,
+        requested_ms: int,
     ) -> None:
         connection.execute(
             insert_new(connection, copies).values(
@@ -79,7 +84,7 @@ class Copies:
                 job_id=job_id,
                 batch=batch,
                 format_name=format_name,
-                asked_ms=asked_ms,
+                requested_ms=requested_ms,
                 ended=False,
             )
         )
@@ -90,7 +95,7 @@ class Copies:
             rows = connection.execute(
                 sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
             )
-            return [Copy(row.job_id, row.format_name, row.asked_ms) for row in rows]
+            return [Copy(row.job_id, row.format_name, row.requested_ms) for row in rows]
 
     def known(self, job_ids: Collection[str]) -> set[str]:
         """The ids of the given jobs that are, or were, followed for this operation."""
@@ -199,7 +204,9 @@ class Copies:
     def _take_over_copies(self, connection: sa.Connection, new: Sequence[str]) -> set[str]:
         """Follow the copies of some new assets that an operation left behind; returns which."""
         left = connection.execute(
-            sa.select(assets.c.asset_id, copies.c.job_id, copies.c.format_name, copies.c.asked_ms)
+            sa.select(
+                assets.c.asset_id, copies.c.job_id, copies.c.format_name, copies.c.requested_ms
+            )
             .join(operations, operations.c.number == assets.c.number)
             .join(
                 copies,
@@ -219,7 +226,7 @@ class Copies:
         if followed:
             batch = self._next_batch(connection)
             for row in {row.job_id: row for row in left}.values():
-                self._add_copy(connection, row.job_id, batch, row.format_name, row.asked_ms)
+                self._add_copy(connection, row.job_id, batch, row.format_name, row.requested_ms)
             self._join(connection, batch, {row.job_id for row in left})
             change = {"state": "copying", "batch": batch}
             change_assets(connection, self._number, dict.fromkeys(followed, change))

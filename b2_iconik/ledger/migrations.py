@@ -13,7 +13,7 @@ from b2_iconik.ledger.tables import (
     operations,
     schema,
     terms,
-    vanished,
+    unlisted,
 )
 
 # The columns that each version since the second has added. They have defaults or may be empty, so
@@ -37,7 +37,7 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
         operations.c.sealed,
         operations.c.closed_ms,
         operations.c.failure_cause,
-        vanished.c.cause,
+        unlisted.c.cause,
     ),
     # This version only has other states, and other words for progress.
     (),

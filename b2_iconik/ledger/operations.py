@@ -20,7 +20,7 @@ from b2_iconik.ledger.tables import (
     jobs,
     operations,
     titles,
-    vanished,
+    unlisted,
 )
 from b2_iconik.ledger.term import writing_in_term
 
@@ -130,11 +130,11 @@ class Ledger:
             with writing_in_term(self._engine, self._term) as connection:
                 insert_assets(connection, number, progress_by_id)
         with writing_in_term(self._engine, self._term) as connection:
-            connection.execute(sa.delete(vanished).where(vanished.c.number == number))
+            connection.execute(sa.delete(unlisted).where(unlisted.c.number == number))
             for what, told in gone.items():
                 reason = Reason.of(told)
                 connection.execute(
-                    sa.insert(vanished).values(
+                    sa.insert(unlisted).values(
                         number=number, what=what, reason=reason, cause=reason.stored
                     )
                 )
@@ -160,7 +160,7 @@ class Ledger:
     def gone(self, number: int) -> dict[str, Reason]:
         """By collection, saved search or playlist of an operation, why it could not be listed."""
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(vanished).where(vanished.c.number == number))
+            rows = connection.execute(sa.select(unlisted).where(unlisted.c.number == number))
             return {row.what: Reason.read(row.reason, row.cause) for row in rows}
 
     def progress(self, number: int) -> dict[str, int]:

@@ -113,10 +113,10 @@ copies = sa.Table(
     sa.Column("job_id", sa.Text, primary_key=True),
     sa.Column("batch", sa.Integer, nullable=False),
     sa.Column("format_name", sa.Text, nullable=False),
-    sa.Column("asked_ms", sa.BigInteger, nullable=False),
+    sa.Column("asked_ms", sa.BigInteger, key="requested_ms", nullable=False),
     sa.Column("ended", sa.Boolean, nullable=False),
 )
-vanished = sa.Table(
+unlisted = sa.Table(
     "plugin_vanished",
     metadata,
     sa.Column("number", _number, primary_key=True, autoincrement=False),
@@ -166,7 +166,7 @@ titles = sa.Table(
     sa.Column("title", Shown, nullable=False),
 )
 # The results of all operations that ever ended; those in ``run`` are forgotten one day.
-tallies = sa.Table(
+counters = sa.Table(
     "plugin_tallies",
     metadata,
     # 'operation', 'format' for a format of an asset, or 'unopened' for a collection or search.

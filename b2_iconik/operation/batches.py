@@ -23,7 +23,7 @@ from b2_iconik.operation import copying, deletion
 from b2_iconik.operation.decisions import Inspection, vanished
 from b2_iconik.operation.deletion import DeletionCapabilities, Marked
 from b2_iconik.operation.execution import inspect_to_add, inspect_to_remove, note_purge
-from b2_iconik.operation.interrupted import give_back
+from b2_iconik.operation.interrupted import restore_all
 from b2_iconik.operation.proving import Removal
 from b2_iconik.operation.snapshot import Patience, see
 from b2_iconik.operation.storages import Checked
@@ -307,7 +307,7 @@ class AssetInspector:
 
     def _give_up(self, asset: ClaimedAsset, reason: Reason) -> dict[str, Outcome]:
         """Restore the marked file sets of an asset that is given up. Returns its outcomes."""
-        restored, _ = give_back(self._iconik, asset, reason)
+        restored, _ = restore_all(self._iconik, asset, reason)
         return {**given_up(asset.formats, asset.progress.unaccepted, reason), **restored}
 
     def _put_off(self, unanswered: list[tuple[ClaimedAsset, IconikUnavailable]]) -> None:
@@ -380,7 +380,7 @@ class AssetInspector:
 
     def _follow_unknown_copies(self, asset: ClaimedAsset) -> bool:
         iconik = self._iconik_for(asset)
-        return copying.take_up(iconik, self._claims, asset, self._clock.now_ms())
+        return copying.follow_unrecorded(iconik, self._claims, asset, self._clock.now_ms())
 
     def _confirm(self, asset_id: str, safe: Safe) -> Confirmation:
         """Have B2 confirm the proof of a file set."""

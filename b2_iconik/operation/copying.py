@@ -60,7 +60,7 @@ def ask(
         claims.copies.begin([each for each, _ in wanted], jobs, now_ms)
 
 
-def take_up(iconik: Iconik, claims: Claims, asset: ClaimedAsset, now_ms: int) -> bool:
+def follow_unrecorded(iconik: Iconik, claims: Claims, asset: ClaimedAsset, now_ms: int) -> bool:
     """Follow copies of an asset that iconik has under way but the operation doesn't know.
 
     Their request may have had no answer, or somebody else may have made it. Another request would
@@ -153,7 +153,7 @@ def _end(
     iconik: Iconik, claims: Claims, copy: Copy, job: Job | None, now_ms: int, timeout_ms: int
 ) -> tuple[Mapping[str, str], str] | None:
     """What went wrong with a copy, by asset and for all assets; None while it is under way."""
-    if job is None and now_ms - copy.asked_ms > LISTING_LAG_MS:
+    if job is None and now_ms - copy.requested_ms > LISTING_LAG_MS:
         job = iconik.job(copy.job_id)
         if job is None:
             return {}, f"iconik no longer knows its job {copy.job_id}"
@@ -162,7 +162,7 @@ def _end(
             return {}, ""
         general = f"its job ended {job.status}" + (f" ({job.message})" if job.message else "")
         return _told_of(iconik, claims, job), general
-    if now_ms - copy.asked_ms > timeout_ms:
+    if now_ms - copy.requested_ms > timeout_ms:
         status = job.status if job else "unknown"
         return {}, f"gave up waiting: job {copy.job_id} still is {status}"
     return None

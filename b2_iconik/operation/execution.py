@@ -19,7 +19,7 @@ from b2_iconik.operation.decisions import (
     vanished,
 )
 from b2_iconik.operation.deletion import Done
-from b2_iconik.operation.interrupted import accept, give_back, restore, resume
+from b2_iconik.operation.interrupted import accept, restore, restore_all, resume
 from b2_iconik.operation.proving import Removal, prove
 from b2_iconik.operation.snapshot import Patience, see
 from iconik import Iconik
@@ -38,7 +38,7 @@ def inspect_to_add(
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
-    restored, _ = give_back(iconik, asset, EARLIER)
+    restored, _ = restore_all(iconik, asset, EARLIER)
     # A copy next to a file set that iconik is about to purge would be purged with it.
     stuck = {each.name for each in asset.progress.unaccepted.values()}
     formats = tuple(name for name in asset.formats if name not in stuck)

@@ -176,7 +176,7 @@ def _is_active(iconik: Iconik, asset_id: str, file_set_id: str) -> bool:
         return False
 
 
-def give_back(
+def restore_all(
     iconik: Iconik, asset: ClaimedAsset, reason: Reason
 ) -> tuple[dict[str, Outcome], bool]:
     """Restore all file sets of an asset that are marked deleted, as far as iconik can be reached.
@@ -198,7 +198,7 @@ def give_back(
     return dict(inspection.outcomes), is_reached
 
 
-def give_back_left(
+def restore_leftovers(
     iconik: Iconik, leftovers: Leftovers, left: Iterable[Left], reason: Reason
 ) -> None:
     """Restore what operations left marked deleted. Stops when iconik can't be reached."""
@@ -206,7 +206,7 @@ def give_back_left(
         asset = each.asset
         told = unverified(asset)
         asset.progress = replace(asset.progress, deletions=asset.progress.unaccepted)
-        restored, is_reached = give_back(iconik, asset, reason)
+        restored, is_reached = restore_all(iconik, asset, reason)
         leftovers.note(each, {**told, **restored})
         if not is_reached:
             return

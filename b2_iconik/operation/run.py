@@ -32,7 +32,7 @@ from b2_iconik.operation import copying
 from b2_iconik.operation.add import hint
 from b2_iconik.operation.batches import CONNECTIONS, AssetInspector, Context
 from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.interrupted import give_back_left
+from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.selection import Selection
 from b2_iconik.operation.storages import Preflight
 from b2_iconik.settings import Settings
@@ -131,7 +131,7 @@ class Operations:
             )
             return
         iconik = self.iconik("", leadership)
-        give_back_left(iconik, leftovers, left, ENDED)
+        restore_leftovers(iconik, leftovers, left, ENDED)
         for operation_id in {each.operation_id for each in left}:
             Completion(leadership.engine, leadership.term).sum_up(operation_id)
 
@@ -339,7 +339,7 @@ class Run:
         return operation
 
     def _fail(self, failure: Reason) -> None:
-        give_back_left(self._iconik, self._leftovers, self._leftovers.of(self._number), ENDED)
+        restore_leftovers(self._iconik, self._leftovers, self._leftovers.of(self._number), ENDED)
         self._completion.fail(self._number, failure, now_ms())
 
     def _report(self) -> None:

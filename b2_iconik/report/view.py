@@ -219,8 +219,8 @@ def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, An
     """A row for each copy job: as ``CopyJob``, but with how long it has been followed."""
     for copy in copies:
         row = asdict(copy)
-        asked_ms = row.pop("asked_ms")
-        seconds = None if copy.ended else max(0, clock_ms - asked_ms) // 1000
+        requested_ms = row.pop("requested_ms")
+        seconds = None if copy.ended else max(0, clock_ms - requested_ms) // 1000
         yield {**row, "followed_seconds": seconds}
 
 

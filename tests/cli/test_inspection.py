@@ -62,8 +62,8 @@ def test_every_format_of_every_asset_has_a_row_and_so_has_what_could_not_be_open
 ) -> None:
     operation, claims = begun(engine, "a1", "a2")
     a_ledger(engine).expand(operation.number, ["a1", "a2"], {"collection c": "no such"})
-    (held,) = claims.take(1, NOW)
-    claims.note(held, "done", {"ORIGINAL": REMOVED, "PROXY": Outcome("absent")})
+    (claimed,) = claims.take(1, NOW)
+    claims.note(claimed, "done", {"ORIGINAL": REMOVED, "PROXY": Outcome("absent")})
     assert said(inspect(engine, operation).rows()) == [
         ("collection c", None, "failed"),
         ("a1", "ORIGINAL", "removed"),
@@ -114,8 +114,8 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
 
 def test_what_waits_for_a_newer_click_to_be_listed_says_so(engine: sa.Engine) -> None:
     operation, claims = begun(engine, "a1")
-    (held,) = claims.take(1, NOW)
-    claims.note(held, "recheck", {})
+    (claimed,) = claims.take(1, NOW)
+    claims.note(claimed, "recheck", {})
     newer = clicked(engine, a_click("add", collection_ids=("c1",)))
     (told,) = inspect(engine, operation).in_full()["waits_for"]
     assert told.startswith("a newer click, whose assets iconik has yet to list")
@@ -129,8 +129,8 @@ def test_what_waits_for_a_newer_click_to_be_listed_says_so(engine: sa.Engine) ->
 
 def test_an_asset_has_all_its_formats(engine: sa.Engine) -> None:
     operation, claims = begun(engine, "a1", "a10")
-    (held, _) = claims.take(2, NOW)
-    claims.note(held, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
+    (claimed, _) = claims.take(2, NOW)
+    claims.note(claimed, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
     told = inspect(engine, operation).asset("A1")
     assert told
     told["report"] = [without_remedy(each) for each in told["report"]]
@@ -149,9 +149,9 @@ def test_an_asset_has_all_its_formats(engine: sa.Engine) -> None:
 
 def test_an_asset_that_is_not_done_says_what_it_waits_for_and_how_long(engine: sa.Engine) -> None:
     operation, claims = begun(engine, "a1")
-    (held,) = claims.take(1, NOW)
-    held.progress = replace(held.progress, failures=2)
-    claims.note(held, "recheck", {}, not_before_ms=History(engine).clock() + 9_999)
+    (claimed,) = claims.take(1, NOW)
+    claimed.progress = replace(claimed.progress, failures=2)
+    claims.note(claimed, "recheck", {}, not_before_ms=History(engine).clock() + 9_999)
     told = inspect(engine, operation).asset("a1")
     assert told
     assert told["waits_for"] == "will be looked at again soon"

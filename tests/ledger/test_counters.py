@@ -26,8 +26,8 @@ def begin(engine: sa.Engine) -> str:
 def conclude(engine: sa.Engine, operation_id: str, *outcomes: Outcome) -> None:
     """Have so many of its assets come to an outcome."""
     claims = Claims(engine, found(engine, operation_id), a_term(engine))
-    for held, outcome in zip(claims.take(len(outcomes), NOW), outcomes, strict=True):
-        claims.note(held, "done", {"ORIGINAL": outcome})
+    for claimed, outcome in zip(claims.take(len(outcomes), NOW), outcomes, strict=True):
+        claims.note(claimed, "done", {"ORIGINAL": outcome})
 
 
 def end(engine: sa.Engine, operation_id: str) -> bool:
@@ -108,9 +108,9 @@ def test_a_failed_operation_counts_as_failed_with_what_it_had_done(engine: sa.En
 def half_deleted(engine: sa.Engine) -> tuple[Claims, ClaimedAsset]:
     """An asset whose deletion has begun, in the hands of a Remove."""
     claims = Claims(engine, found(engine, begin(engine)), a_term(engine))
-    (held,) = claims.take(1, NOW)
-    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL", "set-2": "ORIGINAL"}))
-    return claims, held
+    (claimed,) = claims.take(1, NOW)
+    assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL", "set-2": "ORIGINAL"}))
+    return claims, claimed
 
 
 FAILED_HALFWAY = {
@@ -130,9 +130,11 @@ def test_a_deletion_that_had_begun_when_its_operation_failed_is_counted(
 def test_a_deletion_that_was_given_up_before_its_operation_failed_is_counted_once(
     engine: sa.Engine, half_deleted: tuple[Claims, ClaimedAsset]
 ) -> None:
-    claims, held = half_deleted
+    claims, claimed = half_deleted
     claims.note(
-        held, "done", given_up(held.formats, held.progress.deletions, Reason("iconik answered 400"))
+        claimed,
+        "done",
+        given_up(claimed.formats, claimed.progress.deletions, Reason("iconik answered 400")),
     )
     completion(engine).fail(1, "no token is good", NOW)
     assert standing(engine).ended == FAILED_HALFWAY
@@ -159,8 +161,8 @@ def test_a_deletion_that_was_not_finished_is_counted_as_its_report_counts_it(
     outcome: Outcome,
     counted: dict[tuple[str, str], int],
 ) -> None:
-    claims, held = half_deleted
-    claims.note(held, "done", {"ORIGINAL": outcome})
+    claims, claimed = half_deleted
+    claims.note(claimed, "done", {"ORIGINAL": outcome})
     conclude(engine, "operation-1", Outcome("absent"), Outcome("absent"))
     assert end(engine, "operation-1")
     ended = {each[2:]: times for each, times in standing(engine).ended.items()}

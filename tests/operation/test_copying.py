@@ -13,7 +13,7 @@ from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.operation.copying import MOST_UNTOLD, Route, ask, follow, take_up
+from b2_iconik.operation.copying import MOST_UNTOLD, Route, ask, follow, follow_unrecorded
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, completion, expanded
@@ -48,14 +48,14 @@ def claims(engine: sa.Engine) -> Claims:
 
 def asked(claims: Claims, iconik: FakeIconik, *names: str) -> list[ClaimedAsset]:
     """Ask for copies of some formats of all assets."""
-    held = claims.take(10_000, NOW)
-    ask(iconik, claims, TO_LL, [(each, list(names)) for each in held], NOW)
-    return held
+    claimed = claims.take(10_000, NOW)
+    ask(iconik, claims, TO_LL, [(each, list(names)) for each in claimed], NOW)
+    return claimed
 
 
 def said(claims: Claims) -> list[Mapping[str, Reason | None]]:
     """What is remembered of the copies of the assets that can be looked at again."""
-    return [held.progress.copy_results for held in claims.take(10_000, NOW)]
+    return [claimed.progress.copy_results for claimed in claims.take(10_000, NOW)]
 
 
 # Asking
@@ -147,9 +147,9 @@ def test_what_was_asked_for_is_not_forgotten_when_iconik_goes_away(
 def unanswered(engine: sa.Engine, action: Action = "add") -> Claims:
     """An operation whose request for the copy of its asset had no answer."""
     claims = Claims(engine, expanded(engine, a_click(action)), term=1)
-    held = claims.take(1, NOW)
-    claims.begin_copies([(each, {}) for each in held], NOW)
-    claims.copies.begin(held, {}, NOW)
+    claimed = claims.take(1, NOW)
+    claims.begin_copies([(each, {}) for each in claimed], NOW)
+    claims.copies.begin(claimed, {}, NOW)
     return claims
 
 
@@ -158,22 +158,22 @@ def test_a_copy_that_nobody_wants_any_more_is_looked_for_until_it_would_be_liste
 ) -> None:
     older = unanswered(engine)
     newer = Claims(engine, expanded(engine, a_click("remove")), term=1)
-    (held,) = older.take(1, NOW)
-    assert take_up(iconik, older, held, NOW + LISTING_LAG_MS - 1)
+    (claimed,) = older.take(1, NOW)
+    assert follow_unrecorded(iconik, older, claimed, NOW + LISTING_LAG_MS - 1)
     for claims in (older, newer):
         assert claims.take(1, NOW + LISTING_LAG_MS - 1) == []
-    (held,) = older.take(1, NOW + LISTING_LAG_MS)
-    assert not take_up(iconik, older, held, NOW + LISTING_LAG_MS)
+    (claimed,) = older.take(1, NOW + LISTING_LAG_MS)
+    assert not follow_unrecorded(iconik, older, claimed, NOW + LISTING_LAG_MS)
 
 
 def test_a_copy_that_is_listed_late_is_followed(engine: sa.Engine, iconik: FakeIconik) -> None:
     claims = unanswered(engine)
     expanded(engine, a_click("remove"))
-    (held,) = claims.take(1, NOW)
-    assert take_up(iconik, claims, held, NOW)
-    iconik.known_transfers[held.asset_id] = [Job("job-1", "READY")]
-    (held,) = claims.take(1, NOW + LISTING_LAG_MS)
-    assert take_up(iconik, claims, held, NOW + LISTING_LAG_MS)
+    (claimed,) = claims.take(1, NOW)
+    assert follow_unrecorded(iconik, claims, claimed, NOW)
+    iconik.known_transfers[claimed.asset_id] = [Job("job-1", "READY")]
+    (claimed,) = claims.take(1, NOW + LISTING_LAG_MS)
+    assert follow_unrecorded(iconik, claims, claimed, NOW + LISTING_LAG_MS)
     assert [copy.job_id for copy in claims.copies.under_way()] == ["job-1"]
 
 
@@ -183,8 +183,8 @@ def test_a_remove_looks_as_long_for_the_copy_of_an_add_that_failed(
     unanswered(engine)
     completion(engine).fail(1, "no token is good", NOW)
     claims = Claims(engine, expanded(engine, a_click("remove")), term=1)
-    (held,) = claims.take(1, NOW)
-    assert take_up(iconik, claims, held, NOW + LISTING_LAG_MS - 1)
+    (claimed,) = claims.take(1, NOW)
+    assert follow_unrecorded(iconik, claims, claimed, NOW + LISTING_LAG_MS - 1)
 
 
 @pytest.mark.parametrize("action", ["add", "remove"])
@@ -192,8 +192,8 @@ def test_whoever_still_wants_a_copy_asks_again_at_once(
     engine: sa.Engine, iconik: FakeIconik, action: Action
 ) -> None:
     claims = unanswered(engine, action)
-    (held,) = claims.take(1, NOW)
-    assert not take_up(iconik, claims, held, NOW)
+    (claimed,) = claims.take(1, NOW)
+    assert not follow_unrecorded(iconik, claims, claimed, NOW)
 
 
 def test_a_copy_to_b2_that_nobody_wants_any_more_holds_up_nobody(
@@ -201,8 +201,8 @@ def test_a_copy_to_b2_that_nobody_wants_any_more_holds_up_nobody(
 ) -> None:
     claims = unanswered(engine, "remove")
     expanded(engine, a_click("add"))
-    (held,) = claims.take(1, NOW)
-    assert not take_up(iconik, claims, held, NOW)
+    (claimed,) = claims.take(1, NOW)
+    assert not follow_unrecorded(iconik, claims, claimed, NOW)
 
 
 def test_when_a_copy_was_asked_for_may_be_unknown(engine: sa.Engine, iconik: FakeIconik) -> None:
@@ -213,8 +213,8 @@ def test_when_a_copy_was_asked_for_may_be_unknown(engine: sa.Engine, iconik: Fak
         connection.execute(
             sa.update(assets).where(assets.c.number == 1).values(progress={"asking": True})
         )
-    (held,) = claims.take(1, NOW)
-    assert not take_up(iconik, claims, held, NOW)
+    (claimed,) = claims.take(1, NOW)
+    assert not follow_unrecorded(iconik, claims, claimed, NOW)
 
 
 # Following
@@ -310,8 +310,8 @@ def test_a_job_that_is_not_listed_in_time_is_given_up(iconik: FakeIconik, claims
 
 def test_many_jobs_are_followed_in_few_requests(engine: sa.Engine, iconik: FakeIconik) -> None:
     claims = claims_on(engine, assets=101)
-    for held in claims.take(101, NOW):
-        ask(iconik, claims, TO_LL, [(held, ["ORIGINAL"])], NOW)
+    for claimed in claims.take(101, NOW):
+        ask(iconik, claims, TO_LL, [(claimed, ["ORIGINAL"])], NOW)
     follow_at(iconik, claims)
     assert [len(call[1]) for call in iconik.called("jobs")] == [100, 1]
 
@@ -324,8 +324,8 @@ UNTOLD = IconikUnavailable("list the failed copies of job job-1", "iconik answer
 def two_ended(iconik: FakeIconik, engine: sa.Engine) -> Claims:
     """Two copies that have ended, of which iconik doesn't tell what went wrong with the first."""
     claims = claims_on(engine, assets=2)
-    for held in claims.take(2, NOW):
-        ask(iconik, claims, TO_LL, [(held, ["ORIGINAL"])], NOW)
+    for claimed in claims.take(2, NOW):
+        ask(iconik, claims, TO_LL, [(claimed, ["ORIGINAL"])], NOW)
     iconik.known_jobs = {"job-1": Job("job-1", "FAILED"), "job-2": Job("job-2", "FINISHED")}
     iconik.problems["failed_children"] = UNTOLD
     return claims

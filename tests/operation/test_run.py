@@ -1037,12 +1037,12 @@ def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: B
     bench.iconik.has(on_b2(), on_ll())
     older = found(bench.engine, bench.click(ADD))
     a_ledger(bench.engine).expand(older.number, [ASSET], {})
-    (held,) = Claims(bench.engine, older, bench.term).take(1, 0)
+    (claimed,) = Claims(bench.engine, older, bench.term).take(1, 0)
 
     def let_go(wait: int) -> None:
         assert not bench.iconik.called("delete_file_set")
         if wait == 8:
-            Claims(bench.engine, older, bench.term).note(held, "done", {})
+            Claims(bench.engine, older, bench.term).note(claimed, "done", {})
 
     bench.stopping.at_wait = let_go
     assert bench.do(REMOVE)["counts"]["removed"] == 1
@@ -1061,8 +1061,8 @@ def held_by_an_older_one(bench: Bench) -> Callable[[], None]:
     older = found(bench.engine, bench.click(REMOVE))
     a_ledger(bench.engine).expand(older.number, [ASSET], {})
     claims = Claims(bench.engine, older, bench.term)
-    (held,) = claims.take(1, 0)
-    return lambda: claims.note(held, "done", {})
+    (claimed,) = claims.take(1, 0)
+    return lambda: claims.note(claimed, "done", {})
 
 
 @pytest.mark.parametrize("problem", [None, NotPermitted("list the files", "no (403)")])
@@ -1128,7 +1128,7 @@ def test_what_an_older_one_is_about_is_seen_at_once_though_another_has_it_in_han
     same = found(bench.engine, bench.click(ADD))
     a_ledger(bench.engine).expand(same.number, [ASSET], {})
     claims = Claims(bench.engine, same, bench.term)
-    (held,) = claims.take(1, 0)
+    (claimed,) = claims.take(1, 0)
     bench.iconik.has(on_b2(), on_ll())
     looks: list[int] = []
 
@@ -1138,7 +1138,7 @@ def test_what_an_older_one_is_about_is_seen_at_once_though_another_has_it_in_han
         if wait == 100:
             a_ledger(bench.engine).expand(older.number, [ASSET], {})
         if wait == 102:
-            claims.note(held, "done", {})
+            claims.note(claimed, "done", {})
 
     bench.stopping.at_wait = go_on
     bench.do(ADD)
