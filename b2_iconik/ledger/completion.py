@@ -28,7 +28,7 @@ class Completion:
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
-        term: the executor's term, from ``term.begin_term``.
+        term: the leader's term, from ``term.begin_term``.
 
     Attributes:
         ledger: the operations.

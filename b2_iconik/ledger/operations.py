@@ -30,10 +30,10 @@ class Ledger:
 
     Args:
         engine: SQLAlchemy engine of a SQLite or PostgreSQL database.
-        term: the executor's term, from ``term.begin_term``, in the process that runs operations.
+        term: the leader's term, from ``term.begin_term``, in the process that runs operations.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that are the
-    executor's raise ``Stopped`` when another process has taken over.
+    leader's raise ``Stopped`` when another process has taken over.
     """
 
     def __init__(self, engine: sa.Engine, term: int = 0) -> None:

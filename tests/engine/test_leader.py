@@ -31,9 +31,9 @@ def test_an_interrupted_operation_is_carried_on_by_the_next_executor(
     first, second = Runner(), Runner()
     first.hold = True
     operation_id, _ = recorder.record(CLICK)
-    executor = start(first)
+    leader = start(first)
     wait_until(lambda: first.calls)
-    executor.stop()
+    leader.stop()
     assert not has_ended(ledger, operation_id)
     start(second)
     wait_until(lambda: has_ended(ledger, operation_id))
@@ -45,13 +45,13 @@ def test_two_executors_never_run_at_once(
 ) -> None:
     first, second = Runner(), Runner()
     first.hold = True
-    executor = start(first)
+    leader = start(first)
     recorder.record(CLICK)
     wait_until(lambda: first.calls)
     start(second)
     assert recorder.check() is None
     assert not second.calls
-    executor.stop()
+    leader.stop()
     wait_until(lambda: second.calls)
 
 
@@ -126,9 +126,9 @@ def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
         return now() + len(looks) * leap.total_seconds()
 
     operation_id, _ = recorder.record(CLICK)
-    executor = start(Runner())
+    leader = start(Runner())
     wait_until(lambda: has_ended(ledger, operation_id))
-    executor.stop()
+    leader.stop()
     let_pass(monkeypatch, KEEP + timedelta(days=1))
     monkeypatch.setattr(
         leader_module, "time", SimpleNamespace(time=leaping, monotonic=time.monotonic)
@@ -236,10 +236,10 @@ def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
     tidying: Callable[[Callable[[Leadership], None]], Leader],
 ) -> None:
     leaderships: list[Leadership] = []
-    executor = tidying(leaderships.append)
+    leader = tidying(leaderships.append)
     wait_until(lambda: len(leaderships) > 2)
     assert not leaderships[0].stopping.is_set()
-    executor.stop()
+    leader.stop()
     assert leaderships[0].stopping.is_set()
 
 
@@ -276,9 +276,9 @@ def test_a_failure_after_the_end_of_a_turn_is_no_news(
         ended.append(None)
         raise OperationalError("SELECT", {}, Exception("disk I/O error"))
 
-    executor = tidying(tidy)
+    leader = tidying(tidy)
     wait_until(lambda: leaderships)
-    executor.stop()
+    leader.stop()
     wait_until(lambda: ended)
     assert "could not be restored" not in caplog.text
 
@@ -292,9 +292,9 @@ def test_who_is_told_to_stop_while_it_tidies_does_so(
         leaderships.append(leadership)
         raise Stopped
 
-    executor = tidying(tidy)
+    leader = tidying(tidy)
     wait_until(lambda: leaderships)
-    executor.stop()
+    leader.stop()
     assert len(leaderships) == 1
 
 
