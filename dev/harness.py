@@ -321,7 +321,7 @@ class Service:
 
     def job(self, operation_id: str) -> str:
         """The id of the job that shows an operation in iconik; "" while that is not known."""
-        return self._ledger.job(self.operation(operation_id).number) or ""
+        return self.operation(operation_id).job_id or ""
 
     def ask_to_stop(self, operation_id: str, by: str) -> bool:
         """Ask an operation to stop, from this process; see ``Ledger.ask_to_stop``."""

@@ -24,7 +24,7 @@ from b2_iconik.errors import PluginError, RetryError, SettingsError
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report.contents import Contents
-from b2_iconik.report.history import STATES, Filters, History
+from b2_iconik.report.history import STATES, Filters
 from b2_iconik.settings import Settings
 from b2_iconik.texts import plain
 from b2_iconik.version import VERSION
@@ -81,7 +81,7 @@ def _list(options: argparse.Namespace, settings: Settings, engine: sa.Engine) ->
 
 
 def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
-    operation = History(engine).operation(options.id)
+    operation = Ledger(engine).operation(options.id)
     if operation is None:
         return _unknown(options.id)
     inspection = OperationDetails(engine, operation)
@@ -113,7 +113,7 @@ def _show_asset(options: argparse.Namespace, inspection: OperationDetails) -> in
 
 def _watch(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> int:
     contents = Contents(engine)
-    if options.id and contents.history.operation(options.id) is None:
+    if options.id and contents.operation(options.id) is None:
         return _unknown(options.id)
     Watch(contents, sys.stdout, options.id, as_json=options.json).run()
     return _show(options, settings, engine) if options.id and not options.json else 0

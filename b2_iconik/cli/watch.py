@@ -68,7 +68,7 @@ class Watch:
         else:
             known = list(self._seen)
             running = self._contents.history.operations(Filters("running"), MOST_WATCHED)
-        again = (self._contents.history.operation(each) for each in known)
+        again = (self._contents.operation(each) for each in known)
         return [*running, *(each for each in again if each)]
 
     def _draw(self, told: list[dict[str, Any]]) -> None:

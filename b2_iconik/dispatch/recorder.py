@@ -204,7 +204,7 @@ class Recorder:
 
     def _try(self) -> bool:
         """Write a test value. Returns whether some process runs the operations."""
-        Ledger(self.prepare()).try_writing(now_ms())
+        Ledger(self.prepare()).try_writing()
         began = time.monotonic()
         if began >= self._read_next:
             check_pages(self._settings.database_url, LARGEST_READ)

@@ -60,6 +60,8 @@ class Operation:
         result, counts: of its report; the counts are None until that is made, right after its end.
         next_check_ms: when it looks at iconik again, where that is not at once.
         outage: what iconik gave no usable answer to, while it waits for iconik.
+        job_id: the job that shows it in iconik; "" if it was requested and its id isn't known.
+        title: that job's title, which names some of what was selected.
     """
 
     number: int
@@ -83,6 +85,8 @@ class Operation:
     counts: Mapping[str, int] | None = None
     next_check_ms: int | None = None
     outage: str | None = None
+    job_id: str | None = None
+    title: str | None = None
 
     @property
     def retry(self) -> Retry | None:
@@ -297,4 +301,6 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         counts=row.counts,
         next_check_ms=row.next_check_ms,
         outage=row.outage,
+        job_id=row.job_id,
+        title=row.title,
     )

@@ -71,7 +71,6 @@ class OperationJob:
         # The previous process may have made the job already.
         self._asked = time.monotonic()
         self._told: job_texts.Fields = {}
-        self._title = ""
         self._names: dict[str, str] = {}
         self._some: list[str] = []
         self.has_ended = False
@@ -92,7 +91,9 @@ class OperationJob:
             raise NotFound(f"show operation {self._id}", "it is forgotten")
         self.has_ended = operation.ended_ms is not None
         fields = self._fields(operation)
-        self._keep_title(operation, fields["title"])
+        if fields["title"] != operation.title:
+            # Kept, so that operations can be shown without iconik.
+            self._ledger.note_title(operation.number, fields["title"])
         self._job_id = self._job_id or self._find(operation)
         if self._job_id is None:
             return self._make(operation, fields)
@@ -107,17 +108,10 @@ class OperationJob:
             self._ledger.ask_to_stop(self._id, BY, now_ms())
         return bool(news)
 
-    def _keep_title(self, operation: Operation, title: str) -> None:
-        """Store the title, so that operations can be shown without iconik."""
-        if title != self._title:
-            self._ledger.note_title(operation.number, title)
-            self._title = title
-
     def _find(self, operation: Operation) -> str | None:
         """The job in the ledger, or one that an unanswered request made; None if there is none."""
-        noted = self._ledger.job(operation.number)
-        if noted != "":
-            return noted
+        if operation.job_id != "":
+            return operation.job_id
         since_ms = operation.recorded_ms - CLOCK_LEEWAY_MS
         found = self._iconik.job_with_metadata(job_texts.OPERATION, self._id, since_ms)
         if found:
@@ -126,8 +120,7 @@ class OperationJob:
 
     def _make(self, operation: Operation, fields: job_texts.Fields) -> bool:
         """Create the job, unless iconik may have created it already. Returns whether it did."""
-        is_asked = self._ledger.job(operation.number) == ""
-        if is_asked and time.monotonic() - self._asked < LISTING_LAG:
+        if operation.job_id == "" and time.monotonic() - self._asked < LISTING_LAG:
             return False
         self._ledger.note_job(operation.number, "")
         self._asked = time.monotonic()

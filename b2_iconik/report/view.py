@@ -58,7 +58,6 @@ class Moment:
         copies_under_way, copies: how many copy jobs there are.
         unopened: how many collections, saved searches and playlists could not be opened.
         not_before_ms: when the first asset that settles is due, by the clock of operations.
-        title: what it is called.
         is_newer_unlisted: whether the assets of a newer click aren't known yet.
     """
 
@@ -70,7 +69,6 @@ class Moment:
     copies: int
     unopened: int = 0
     not_before_ms: int | None = None
-    title: str | None = None
     is_newer_unlisted: bool = False
 
 
@@ -84,25 +82,17 @@ def result_of(operation: Operation) -> str:
     return operation.result or "ended"
 
 
-def untitled(operation: Operation) -> str:
-    """The title of an operation whose job has none yet, or that is shown in no jobs list."""
-    return f"{TITLES[operation.action]}: {operation.selection}"
-
-
-def summary(
-    operation: Operation, progress: Mapping[str, int], now_ms: int, title: str | None = None
-) -> dict[str, Any]:
+def summary(operation: Operation, progress: Mapping[str, int], now_ms: int) -> dict[str, Any]:
     """One operation in a list, as JSON would hold it.
 
     Args:
         progress: how many of its assets are in each state.
-        title: what it is called; as its action, if not given.
     """
     counts = dict(operation.counts) if operation.counts else None
     done = progress.get("done", 0)
     return {
         "operation_id": operation.id,
-        "title": title or TITLES[operation.action],
+        "title": operation.title or f"{TITLES[operation.action]}: {operation.selection}",
         "action": operation.action,
         "result": result_of(operation),
         "user_id": operation.user_id,
@@ -123,7 +113,7 @@ def summary(
 
 def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
     """One operation by itself, as JSON would hold it, but for its assets and copies."""
-    told = summary(operation, moment.progress, moment.now_ms, moment.title)
+    told = summary(operation, moment.progress, moment.now_ms)
     if told["counts"] is None:
         counted = {name: moment.kinds.get(name, 0) for name in COUNTED}
         told["counts"] = {"assets": told["assets"], **counted}

@@ -8,7 +8,6 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from b2_iconik.clock import now_ms
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.encryption import Cipher
@@ -74,7 +73,7 @@ def _look_into(engine: sa.Engine, settings: Settings, shown: str) -> Iterator[Fi
         yield wrong(DATABASE, f"{shown} is of version {version}, this checkout of {VERSION}: {do}")
         return
     ledger = Ledger(engine)
-    ledger.try_writing(now_ms())
+    ledger.try_writing()
     yield ok(DATABASE, f"{shown} can be read and written, and is of this version ({VERSION})")
     yield _executor(engine, settings)
     keys = Cipher(settings.secrets).fingerprints

@@ -207,7 +207,7 @@ def _have_templates_without_gaps(state: BlueprintSetupState) -> None:
 
 def _operation(there: Contents, operation_id: Any) -> Operation:
     """The operation of an address; ends the request where there is none."""
-    operation = there.history.operation(str(operation_id))
+    operation = there.operation(str(operation_id))
     if operation is None:
         abort(404, "There is no such operation, or it ended so long ago that it was forgotten.")
     return operation

@@ -131,7 +131,7 @@ def test_health_is_bad_while_nothing_can_be_written(
     wait_until(lambda: recorder.check() is None)
     with database.begin() as connection:
         connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON plugin_health "
+            "CREATE TRIGGER full BEFORE UPDATE ON plugin_schema "
             "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
         )
     assert recorder.check() == "operations can't be recorded; the log says why"

@@ -19,6 +19,7 @@ from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership, begin_term, keep_time, time_kept
 from b2_iconik.settings import Settings
+from tests.makers import found
 
 SECONDS = 120.0
 ASSET = "11111111-1111-4111-8111-111111111111"
@@ -88,15 +89,14 @@ def test_the_job_of_an_operation_is_noted(settings: Settings, recorder: Recorder
     engine = connect(settings.database_url, 5)
     completion = Completion(engine, begin_term(engine, now_ms()))
     ledger = completion.ledger
-    operation = ledger.operation(operation_id)
-    assert operation
-    assert ledger.job(operation.number) is None
+    operation = found(engine, operation_id)
+    assert operation.job_id is None
     for noted in ("", "job-1", "job-1"):
         ledger.note_job(operation.number, noted)
-        assert ledger.job(operation.number) == noted
+        assert found(engine, operation_id).job_id == noted
     completion.fail(operation.number, "this is only a test", now_ms())
     completion.forget([operation_id])
-    assert ledger.job(operation.number) is None
+    assert ledger.operation(operation_id) is None
     engine.dispose()
 
 

@@ -61,10 +61,8 @@ def test_a_running_operation_tells_how_far_it_is() -> None:
 
 def test_an_operation_has_the_title_of_its_job_where_that_is_known() -> None:
     title = "Add to LucidLink: 12 assets (Rushes)"
-    assert view.summary(running(), {}, NOW, title)["title"] == title
-    assert view.summary(running(), {}, NOW)["title"] == "Add to LucidLink"
-    assert view.in_full(running(), moment(title=title))["title"] == title
-    assert view.untitled(running()) == "Add to LucidLink: 1 asset"
+    assert view.summary(running(title=title), {}, NOW)["title"] == title
+    assert view.summary(running(), {}, NOW)["title"] == "Add to LucidLink: 1 asset"
 
 
 def test_an_operation_that_was_not_begun_says_so() -> None:
