@@ -98,7 +98,7 @@ def _inspect_format(
     elif found.state == "unfinished" and not patience.is_over(held.memo.unfinished_ms):
         look.is_unfinished = True
     elif said is not None:
-        state = "is not finished" if found.state == "unfinished" else "is not there"
+        state = "is incomplete" if found.state == "unfinished" else "is not there"
         ended = COPY_TO_LUCIDLINK_ENDED(cause, state=state, told=_told(said))
         look.objections[name] = Outcome("failed", ended)
     elif not found.has_source:

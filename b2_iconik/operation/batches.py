@@ -313,8 +313,8 @@ class AssetInspector:
             raise
         # One line per asset would be thousands during a partial outage; the report names them.
         level = logging.DEBUG if self._has_put_off else logging.WARNING
-        more = f" (and so for {len(unanswered) - 1} more)" if len(unanswered) > 1 else ""
-        log.log(level, "%s%s; the others go on", unanswered[0][1], more)
+        more = f" (and {len(unanswered) - 1} more like this)" if len(unanswered) > 1 else ""
+        log.log(level, "%s%s; other assets continue", unanswered[0][1], more)
         self._has_put_off = True
         for held, error in unanswered:
             held.memo.failures += 1
@@ -324,7 +324,7 @@ class AssetInspector:
                     held, self._clock.now_ms() + min(2**held.memo.failures * 1000, LATEST_RETRY_MS)
                 )
             else:
-                reason = reason_of(error) + f", {most} times over"
+                reason = reason_of(error) + f" ({most} attempts)"
                 self._claims.note(held, "done", self._give_up(held, reason))
 
     def _let_go(

@@ -88,7 +88,7 @@ def take_up(iconik: Iconik, claims: Claims, held: ClaimedAsset, now_ms: int) -> 
         return True
     held.memo.asking = 0
     if running:
-        log.debug("asset %s is being copied already: %s jobs", held.asset_id, len(running))
+        log.debug("asset %s is already being copied; jobs: %s", held.asset_id, len(running))
         held.memo.unfinished_ms = None
         # iconik doesn't say which format each job copies.
         claims.copies.begin([held], dict.fromkeys((job.id for job in running), ""), now_ms)
@@ -116,7 +116,7 @@ def _ask_once(
     except IconikRefused as refusal:
         log.warning("%s", refusal)
         return "", reason_of(refusal)
-    log.debug("asked for copies of %s of %s assets: job %s", name, len(held), job_id)
+    log.debug("requested copies of %s; assets: %s; job %s", name, len(held), job_id)
     return job_id, NO_REASON
 
 
@@ -158,15 +158,15 @@ def _end(
     if job is None and now_ms - copy.asked_ms > LISTING_LAG_MS:
         job = iconik.job(copy.job_id)
         if job is None:
-            return {}, f"iconik no longer knows its job {copy.job_id}"
+            return {}, f"job {copy.job_id} no longer exists in iconik"
     if job is not None and job.ended:
         if job.status == "FINISHED":
             return {}, ""
-        general = f"its job ended {job.status}" + (f" ({job.message})" if job.message else "")
+        general = f"job status {job.status}" + (f" ({job.message})" if job.message else "")
         return _told_of(iconik, claims, job), general
     if now_ms - copy.asked_ms > timeout_ms:
         status = job.status if job else "unknown"
-        return {}, f"gave up waiting: job {copy.job_id} still is {status}"
+        return {}, f"gave up waiting: job {copy.job_id} is still {status}"
     return None
 
 

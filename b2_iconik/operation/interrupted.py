@@ -77,7 +77,7 @@ def _finish(
     held.seen = True
     (verdict,) = proven.verdicts[begun.name]
     if isinstance(verdict, Unproven):
-        reason = verdict.reason + ", seen after its file set was marked deleted"
+        reason = verdict.reason + ", found after its file set was marked deleted"
         look.failures |= restore(removal.iconik, held, {file_set_id: reason})
         return True
     marked, until = {file_set_id: held.asset_id}, proven.snapshot.until

@@ -134,7 +134,7 @@ class Verification:
             if held.memo.failures < MOST_FAILURES:
                 self._put_off([held])
                 return False
-            log.warning("%s; its deletion is not verified", error)
+            log.warning("%s; the deletion is not verified", error)
             self._done([(held, unverified(held))])
             return True
         statuses = {each.id: each.status for each in file_sets}

@@ -210,8 +210,7 @@ def test_a_master_in_the_delete_queue_proves_nothing_whatever_its_files_say(desk
     desk.simulator.control("PATCH", path, {"status": "DELETED", "status_in_files": "ACTIVE"})
     reason = only_problem(desk.do("remove", clip), "kept")
     assert reason == (
-        f"file set {master['id']} is in iconik's delete queue, though its files are listed as "
-        "ACTIVE ones"
+        f"file set {master['id']} is in iconik's delete queue, but iconik lists its files as ACTIVE"
     )
     assert desk.on_lucidlink(clip) == ["clip.mov"]
 
@@ -220,7 +219,7 @@ def test_that_the_files_of_an_asset_are_not_found_does_not_make_it_absent(desk: 
     clip = on_both(desk)
     desk.let("status:404", "GET", f"files/v1/assets/{clip}/files/", times=None)
     report = desk.do("remove", clip)
-    assert "though it knows the asset" in only_problem(report, "failed")
+    assert "although the asset exists" in only_problem(report, "failed")
     assert report["counts"]["absent"] == 0
 
 

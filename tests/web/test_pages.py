@@ -385,7 +385,7 @@ def test_a_half_done_deletion_is_told_on_the_page_and_in_its_csv(page: Page, fai
         assert completion(page.engine).end(operation, NOW)
     completion(page.engine).sum_up(operation.id)
     path = f"/operations/{operation.id}"
-    unfinished = "its deletion was not finished: file set set-1 may be in iconik's delete queue"
+    unfinished = "the deletion was not finished, and file set set-1 may be in iconik's delete queue"
     assert f"a1 ORIGINAL failed {unfinished}" in page.text(path)
     assert unfinished in page.get(f"{path}.csv").text
     (row,) = page.json(f"{path}?show=failed")["report"]
