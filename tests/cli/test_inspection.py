@@ -113,10 +113,10 @@ def test_what_waits_for_a_newer_click_to_be_listed_says_so(engine: sa.Engine) ->
     claims.note(held, "settling", {})
     newer = clicked(engine, a_click("add", collection_ids=("c1",)))
     (told,) = inspect(engine, operation).in_full()["waits_for"]
-    assert told.startswith("a newer click, whose assets iconik has yet to list")
+    assert told.startswith("iconik to list the assets of a newer click")
     a_ledger(engine).expand(newer.number, [], {})
     (told,) = inspect(engine, operation).in_full()["waits_for"]
-    assert told.startswith("the files of 1 asset")
+    assert told.startswith("files of 1 asset")
 
 
 # One asset
@@ -149,7 +149,7 @@ def test_an_asset_that_is_not_done_says_what_it_waits_for_and_how_long(engine: s
     claims.note(held, "settling", {}, due_ms=History(engine).clock() + 9_999)
     told = inspect(engine, operation).asset("a1")
     assert told
-    assert told["waits_for"] == "will be looked at again soon"
+    assert told["waits_for"] == "waiting for its next check"
     assert (told["looks_again_in_seconds"], told["failures"]) == (9, 2)
 
 
@@ -158,7 +158,7 @@ def test_an_asset_whose_copy_is_under_way_is_not_due(engine: sa.Engine) -> None:
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     told = inspect(engine, operation).asset("a1")
     assert told
-    assert told["waits_for"] == "its copy is under way in iconik"
+    assert told["waits_for"] == "being copied by iconik"
     assert told["looks_again_in_seconds"] is None
 
 
