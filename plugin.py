@@ -207,7 +207,7 @@ def start() -> Flask:
         raise SystemExit(NO_USE_TO_TRY_AGAIN) from None
     app = create_app(settings, recorder)
     operations = Operations(settings)
-    show = Shown(settings, operations.pacer, operations.session)
+    show = Shown(operations.iconik)
     leader = Leader(settings, operations.begin, show, operations.tidy)
     app.extensions["leader"] = leader
     leader.start()

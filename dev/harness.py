@@ -139,6 +139,14 @@ class Process:
                 self._process.wait(STOP)
         self.kill()
 
+    def suspend(self) -> None:
+        """Stop all its processes for a while, as a host does that is moved or out of memory."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Have them continue."""
+        os.killpg(self.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """End all its processes at once, as a power cut would."""
         with suppress(ProcessLookupError):

@@ -112,7 +112,7 @@ def play(stage: Stage) -> None:
     stage.clips("day 3 take", 60, "b2", rushes)
     running = stage.click_on_collection("add", ADA, rushes)
     stage.wait_for(running, "copying", 60)
-    wait_for("rest", lambda: stage.service.operation(running).looks_ms, LONGEST)
+    wait_for("rest", lambda: stage.service.operation(running).next_check_ms, LONGEST)
     stage.take("running", f"/{running}")
     stage.set(down=True)
     wait_for("outage", lambda: stage.service.operation(running).outage, LONGEST)

@@ -24,10 +24,11 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import assets, terms
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation import deletion
+from b2_iconik.operation.decisions import Inspection
 from b2_iconik.operation.deletion import DeletionCapabilities
+from b2_iconik.operation.execution import inspect_to_remove, note_purge
 from b2_iconik.operation.proving import Removal
-from b2_iconik.operation.remove import inspect_to_remove, note_purge
-from b2_iconik.operation.snapshot import Inspection, Patience
+from b2_iconik.operation.snapshot import Patience
 from b2_iconik.operation.storages import Checked
 from iconik import Iconik
 from iconik_http import expiry
@@ -269,13 +270,13 @@ def a_removal(iconik: Iconik, claims: Claims, **fields: Any) -> Removal:
     return Removal(iconik, claims, DeletionCapabilities(), LL, B2, **given)
 
 
-def look_and_purge(removal: Removal, held: ClaimedAsset, patience: Patience) -> Inspection:
+def inspect_and_purge(removal: Removal, claimed: ClaimedAsset, patience: Patience) -> Inspection:
     """Look at an asset that is to be removed, and purge what was only marked."""
-    found = inspect_to_remove(removal, held, patience)
+    found = inspect_to_remove(removal, claimed, patience)
     if found.marked:
-        marked = dict.fromkeys(found.marked, held.asset_id)
+        marked = dict.fromkeys(found.marked, claimed.asset_id)
         done = deletion.purge(removal.iconik, removal.capabilities, marked, found.until)
-        note_purge(removal, held, found, done, patience.now_ms)
+        return note_purge(removal, claimed, found, done, patience.now_ms)
     return found
 
 

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import TROUBLE
 from b2_iconik.domain.reasons import Cause
-from b2_iconik.ledger.tables import LET_GO
 from b2_iconik.report import view
 from b2_iconik.report.contents import Contents
 from b2_iconik.report.reported import Asset, Reported
@@ -16,7 +15,7 @@ from b2_iconik.report.reported import Asset, Reported
 Row = dict[str, Any]
 
 # The states of an asset that must be inspected when it is due.
-DUE = ("waiting", "settling")
+DUE = ("queued", "recheck")
 
 
 class OperationDetails:
@@ -56,13 +55,13 @@ class OperationDetails:
         return self._told(asset) if asset else None
 
     def _told(self, asset: Asset) -> dict[str, Any]:
-        is_open = self._operation.ended_ms is None and asset.state not in LET_GO
-        wait_ms = max(0, asset.due_ms - self._contents.history.clock())
+        is_open = self._operation.ended_ms is None and asset.state != "done"
+        wait_ms = max(0, asset.not_before_ms - self._contents.history.clock())
         return {
             "operation_id": self._operation.id,
             "asset_id": asset.asset_id,
             "report": list(view.asset_rows(self._operation, [asset])),
             "waits_for": view.UNDER_WAY[asset.state] if is_open else None,
             "looks_again_in_seconds": wait_ms // 1000 if is_open and asset.state in DUE else None,
-            "failures": asset.memo.failures,
+            "failures": asset.progress.failures,
         }

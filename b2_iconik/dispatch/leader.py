@@ -73,7 +73,7 @@ class Leader:
         settings: Settings,
         begin: Begin,
         show: Show = lambda *_: None,
-        tidy: Callable[[Leadership], None] = lambda turn: None,
+        tidy: Callable[[Leadership], None] = lambda leadership: None,
     ) -> None:
         self._begin = begin
         self._show = show
@@ -127,12 +127,12 @@ class Leader:
             Ledger(database).create()
             term, clock = begin_term(database, now_ms()), Clock(time_kept(database))
             passes, jobs = Schedule(PASSES_AT_ONCE, "pass"), Schedule(JOBS_AT_ONCE, "job")
-            turn = Leadership(database, term, stopping, clock, passes.is_behind)
+            leadership = Leadership(database, term, stopping, clock, passes.is_behind)
             log.info("this process now runs the operations")
-            self._tidy_aside(turn)
+            self._tidy_aside(leadership)
             try:
                 self._run(
-                    OpenOperations(self._cipher, turn, self._begin, self._show, passes, jobs),
+                    OpenOperations(self._cipher, leadership, self._begin, self._show, passes, jobs),
                     still_only_one,
                 )
             finally:
@@ -145,7 +145,7 @@ class Leader:
     def _run(self, operations: "OpenOperations", still_only_one: Callable[[], bool]) -> None:
         watched = time.monotonic()
         while True:
-            operations.take_up()
+            operations.follow_unrecorded()
             if self._is_time_to_forget():
                 operations.forget_old()
             if self._stopping.wait(WORK_INTERVAL):
@@ -157,21 +157,21 @@ class Leader:
                 watched = time.monotonic()
                 operations.keep_time()
 
-    def _tidy_aside(self, turn: Leadership) -> None:
+    def _tidy_aside(self, leadership: Leadership) -> None:
         """Tidy now and then, in a separate thread, because iconik may be slow."""
 
         def tidy() -> None:
-            while not turn.stopping.is_set():
+            while not leadership.stopping.is_set():
                 try:
-                    self._tidy(turn)
+                    self._tidy(leadership)
                 except Stopped:
                     return
                 except SQLAlchemyError as error:
-                    if not turn.stopping.is_set():
+                    if not leadership.stopping.is_set():
                         log.error(LEFT_BEHIND + ": %s", brief(error))
                 except Exception:
                     log.exception(LEFT_BEHIND)
-                turn.stopping.wait(TIDY_INTERVAL)
+                leadership.stopping.wait(TIDY_INTERVAL)
 
         threading.Thread(target=tidy, name="tidy", daemon=True).start()
 
@@ -199,15 +199,15 @@ class OpenOperations:
     def __init__(
         self,
         cipher: Cipher,
-        turn: Leadership,
+        leadership: Leadership,
         begin: Begin,
         show: Show,
         passes: Schedule,
         jobs: Schedule,
     ) -> None:
-        self.completion = Completion(turn.engine, turn.term)
+        self.completion = Completion(leadership.engine, leadership.term)
         self._cipher = cipher
-        self._turn = turn
+        self._leadership = leadership
         self._begin = begin
         self._show = show
         self._passes = passes
@@ -216,7 +216,7 @@ class OpenOperations:
         # By the id of each active operation, the schedules that still run its steps.
         self._active: dict[str, set[Schedule]] = {}
 
-    def take_up(self) -> None:
+    def follow_unrecorded(self) -> None:
         """Begin all open operations that are not active yet, oldest first.
 
         Raises:
@@ -241,7 +241,9 @@ class OpenOperations:
     def keep_time(self) -> None:
         """Record the time of the clock of operations, while any operation is active."""
         if self._active:
-            keep_time(self._turn.engine, self._turn.term, self._turn.clock.now_ms())
+            keep_time(
+                self._leadership.engine, self._leadership.term, self._leadership.clock.now_ms()
+            )
 
     def forget_old(self) -> None:
         """Forget operations that ended long ago."""
@@ -259,7 +261,7 @@ class OpenOperations:
             self._fail(operation.id, UNREADABLE)
             self.completion.close(operation.id, now_ms())
             return
-        begun = (operation.id, click, self._turn)
+        begun = (operation.id, click, self._leadership)
         steps = {self._passes: self._begin(*begun), self._jobs: self._show(*begun)}
         with self._lock:
             self._active[operation.id] = {each for each, step in steps.items() if step}

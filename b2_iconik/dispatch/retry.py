@@ -12,7 +12,7 @@ from b2_iconik.domain.operation import Operation, Retry, kind_and_id
 from b2_iconik.errors import RetryError
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import opposites
-from b2_iconik.ledger.tables import LET_GO, assets
+from b2_iconik.ledger.tables import assets
 
 # Outcomes that may change on the next attempt.
 WORTH_TRYING = frozenset({"kept", "failed"})
@@ -100,7 +100,7 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
     of_opposites = sa.and_(
         assets.c.number.in_(_numbers(since)),
         # An operation that could not see the asset has left it.
-        sa.or_(assets.c.seen, assets.c.state.not_in(LET_GO)),
+        sa.or_(assets.c.seen, assets.c.state != "done"),
     )
     with engine.connect() as connection:
         taken = set(connection.execute(sa.select(assets.c.asset_id).where(of_opposites)).scalars())

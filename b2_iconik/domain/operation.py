@@ -1,7 +1,7 @@
 """Operations and their assets, as values read from the ledger."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,8 +11,10 @@ from b2_iconik.domain.custody import Pair, Safe
 from b2_iconik.domain.reasons import Reason
 from iconik_http.records import ACTIVE, File
 
-# What it was before there were times, ``true``, is read as this.
-SOME_TIME = 1
+# iconik's lists may not show a new job yet.
+LISTING_LAG_MS = 60_000
+# What an earlier version called parts of an asset's progress.
+OLD_KEYS = {"asked": "copy_results", "deleting": "deletions"}
 # The way of a confirmation for which B2 was not asked.
 RECORDS_ALONE = "records alone"
 # What is stored of a file that proves a deletion, or is proven.
@@ -56,7 +58,7 @@ class Operation:
         stop_by, stop_ms: who asked to stop it, and when.
         retry_of, retry_by: the id of the operation that it tries again, and who asked for that.
         result, counts: of its report; the counts are None until that is made, right after its end.
-        looks_ms: when it looks at iconik again, where that is not at once.
+        next_check_ms: when it looks at iconik again, where that is not at once.
         outage: what iconik gave no usable answer to, while it waits for iconik.
     """
 
@@ -79,7 +81,7 @@ class Operation:
     retry_by: str | None = None
     result: str | None = None
     counts: Mapping[str, int] | None = None
-    looks_ms: int | None = None
+    next_check_ms: int | None = None
     outage: str | None = None
 
     @property
@@ -97,7 +99,7 @@ class Deletion:
         proof: what proved the file set safe, and after its deletion was accepted no pairs; None if
             an earlier version of this service noted the deletion.
         way: how the bucket confirmed the proof, as in ``bucket.confirm.Confirmation``.
-        accepted_ms: when iconik accepted its end, by the clock of operations; 0 before that.
+        accepted_ms: when iconik accepted it, by the clock of operations; None before that.
         is_doubted: whether iconik contradicted itself about it: then only a list of the asset's
             file sets shows whether it is done.
     """
@@ -105,8 +107,12 @@ class Deletion:
     name: str
     proof: Safe | None = None
     way: str = ""
-    accepted_ms: int = 0
+    accepted_ms: int | None = None
     is_doubted: bool = False
+
+    def accepted_for_ms(self, now_ms: int) -> int:
+        """How long ago iconik accepted it, in milliseconds; 0 if it has not."""
+        return 0 if self.accepted_ms is None else now_ms - self.accepted_ms
 
     @property
     def strength(self) -> tuple[bool, bool]:
@@ -115,7 +121,8 @@ class Deletion:
 
     def as_json(self) -> dict[str, Any]:
         """What is stored: only what differs from an empty one."""
-        stored = {name: value for name, value in vars(self).items() if value}
+        empty = vars(Deletion(""))
+        stored = {name: value for name, value in vars(self).items() if value != empty[name]}
         if self.proof:
             pairs = [[_stored(file) for file in pair] for pair in self.proof.pairs]
             stored["proof"] = {**vars(self.proof), "pairs": pairs}
@@ -147,66 +154,104 @@ def _file(file_set_id: str, format_id: str, stored: list[Any]) -> File:
     return File(file_set_id=file_set_id, format_id=format_id, file_set_status=ACTIVE, **told)
 
 
-@dataclass
+@dataclass(frozen=True)
 class AssetProgress:
     """What must be remembered about an asset from one inspection to the next.
 
     Attributes:
-        asked: by format, what was said of the copy that was asked for; "" for nothing bad.
+        copy_results: for each format whose copy was requested, what went wrong with it, as far as
+            that is known; None for nothing.
+        unanswered_until_ms: copies may have been requested without an answer. From this time on,
+            iconik's list of jobs shows them if it got the request. None if there is no such doubt.
         unfinished_ms: when an unfinished file was first seen, since the last copy; None for not.
-        deleting: by the id of a file set, its deletion, which may have begun and is not known to
-            have ended.
-        formats: by name, the id of each wanted format, once copies were asked for.
+        deletions: by file set id, the deletions that may have begun, and aren't known to have
+            ended.
+        formats: by name, the id of each wanted format, once copies were requested.
         hint: by name, the ids of formats that a listing said could be copied at once.
-        asking: when copies were about to be asked for, of which it isn't known whether iconik heard
-            it; ``SOME_TIME`` where it doesn't matter when, as with those to B2, and 0 for not.
-        failures: how often in a row iconik gave no usable answer about this asset.
+        failures: how many times in a row iconik gave no usable answer about this asset.
     """
 
-    asked: dict[str, Reason] = field(default_factory=dict)
+    copy_results: Mapping[str, Reason | None] = field(default_factory=dict)
+    unanswered_until_ms: int | None = None
     unfinished_ms: int | None = None
-    deleting: dict[str, Deletion] = field(default_factory=dict)
-    formats: dict[str, str] = field(default_factory=dict)
-    hint: dict[str, str] = field(default_factory=dict)
-    asking: int = 0
+    deletions: Mapping[str, Deletion] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
+    hint: Mapping[str, str] = field(default_factory=dict)
     failures: int = 0
 
     @property
     def unaccepted(self) -> dict[str, Deletion]:
-        """The deletions whose end iconik has not accepted yet, by file set id."""
-        return {each: begun for each, begun in self.deleting.items() if not begun.accepted_ms}
+        """The deletions that iconik has not accepted yet, by file set id."""
+        return {each: one for each, one in self.deletions.items() if one.accepted_ms is None}
 
     @property
     def accepted(self) -> dict[str, Deletion]:
-        """The deletions that iconik has accepted, and that were not seen done yet."""
-        return {each: begun for each, begun in self.deleting.items() if begun.accepted_ms}
+        """The deletions that iconik has accepted, still to be verified, by file set id."""
+        return {each: one for each, one in self.deletions.items() if one.accepted_ms is not None}
+
+    @property
+    def must_be_finished(self) -> bool:
+        """Whether even a newer click or a stop can't end the work on the asset.
+
+        A half-done deletion would end by itself later, and so would a copy that may be under way.
+        """
+        return bool(self.deletions) or self.unanswered_until_ms is not None
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether anything was begun, or is awaited, for the asset."""
+        is_awaited = bool(self.copy_results) or self.unfinished_ms is not None
+        return self.must_be_finished or is_awaited
+
+    def with_deletions(self, deletions: Mapping[str, Deletion]) -> "AssetProgress":
+        """The progress once some deletions have begun, or have advanced."""
+        return replace(self, deletions={**self.deletions, **deletions})
+
+    def without_deletions(self, file_set_ids: Iterable[str]) -> "AssetProgress":
+        """The progress once some deletions have ended, one way or the other."""
+        ended = set(file_set_ids)
+        rest = {each: one for each, one in self.deletions.items() if each not in ended}
+        return replace(self, deletions=rest)
+
+    def with_copy_results(self, results: Mapping[str, Reason | None]) -> "AssetProgress":
+        """The progress once copies were requested, or have failed."""
+        return replace(self, copy_results={**self.copy_results, **results})
 
     def as_json(self) -> dict[str, Any]:
-        """What is stored: only what differs from an empty memo."""
-        empty = vars(AssetProgress())
-        stored = {name: value for name, value in vars(self).items() if value != empty[name]}
-        if self.asked:
-            stored["asked"] = {
-                name: [said, said.stored] if said.cause else said
-                for name, said in self.asked.items()
+        """What is stored: only what differs from the progress of a new asset."""
+        new = vars(AssetProgress())
+        stored = {name: value for name, value in vars(self).items() if value != new[name]}
+        if self.copy_results:
+            stored["copy_results"] = {
+                name: problem and [problem, problem.stored]
+                for name, problem in self.copy_results.items()
             }
-        if self.deleting:
-            stored["deleting"] = {each: one.as_json() for each, one in self.deleting.items()}
+        if self.deletions:
+            stored["deletions"] = {each: one.as_json() for each, one in self.deletions.items()}
         return stored
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "AssetProgress":
-        """Read what ``as_json`` made, be it that of an earlier version of this service."""
-        known = dict(stored)
-        # Of such an earlier version.
+        """Read what ``as_json`` made, or what an earlier version of this service stored."""
+        known = {OLD_KEYS.get(name, name): value for name, value in stored.items()}
         known.pop("versions", None)
-        asked = {
-            name: Reason(said) if isinstance(said, str) else Reason.read(*said)
-            for name, said in known.pop("asked", {}).items()
+        results = {
+            name: _problem(problem) for name, problem in known.pop("copy_results", {}).items()
         }
-        deleting = known.pop("deleting", {})
-        begun = {each: Deletion.from_json(each, told) for each, told in deleting.items()}
-        return cls(**known, asked=asked, deleting=begun)
+        deletions = {
+            each: Deletion.from_json(each, one) for each, one in known.pop("deletions", {}).items()
+        }
+        since_ms = known.pop("asking", None)
+        if since_ms:
+            known["unanswered_until_ms"] = since_ms + LISTING_LAG_MS
+        return cls(**known, copy_results=results, deletions=deletions)
+
+
+def _problem(stored: str | Sequence[str] | None) -> Reason | None:
+    """What went wrong with a copy; an earlier version stored a sentence, "" for nothing."""
+    if not stored:
+        return None
+    return Reason(stored) if isinstance(stored, str) else Reason.read(*stored)
 
 
 @dataclass
@@ -214,13 +259,14 @@ class ClaimedAsset:
     """An asset that an operation has claimed, with the formats to process and who requested them.
 
     Attributes:
+        progress: what is known now, which the ledger may not have yet.
         outcomes: by format name, what was known before, as ``outcomes.Outcome.stored``.
         seen: whether the click's own token has read it.
     """
 
     asset_id: str
     formats: tuple[str, ...]
-    memo: AssetProgress
+    progress: AssetProgress
     user_id: str | None = field(default=None, compare=False)
     retry: Retry | None = field(default=None, compare=False)
     outcomes: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
@@ -239,7 +285,7 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         selection=row.selection,
         user_id=row.user_id,
         key=row.key,
-        is_expanded=row.expanded >= row.clicks,
+        is_expanded=row.expanded >= row.request_count,
         recorded_ms=row.recorded_ms,
         ended_ms=row.ended_ms,
         failure=Reason.read(row.failure, row.failure_cause) if row.failure else None,
@@ -249,6 +295,6 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         retry_by=row.retry_by,
         result=row.result,
         counts=row.counts,
-        looks_ms=row.looks_ms,
+        next_check_ms=row.next_check_ms,
         outage=row.outage,
     )

@@ -111,7 +111,7 @@ def given_up(
 
 
 def left_over(
-    operation: Operation, memo: AssetProgress, outcomes: Mapping[str, Outcome]
+    operation: Operation, progress: AssetProgress, outcomes: Mapping[str, Outcome]
 ) -> Iterator[tuple[str, str, Reason]]:
     """What an operation that has ended left of an asset, besides its outcomes.
 
@@ -120,7 +120,7 @@ def left_over(
         unless its outcome tells it, and 'undone' for other formats without an outcome.
     """
     names = set()
-    for file_set_id, begun in memo.unaccepted.items():
+    for file_set_id, begun in progress.unaccepted.items():
         names.add(begun.name)
         told = outcomes[begun.name].reason if begun.name in outcomes else NO_REASON
         # There it may be told why, and what to do.
@@ -128,7 +128,7 @@ def left_over(
             yield begun.name, "failed", UNFINISHED(file_set_id=file_set_id)
     for name in operation.formats:
         if name not in outcomes and name not in names:
-            yield name, "undone", LEFT if name in memo.asked else NOT_COME_TO
+            yield name, "undone", LEFT if name in progress.copy_results else NOT_COME_TO
 
 
 def report(
@@ -139,7 +139,7 @@ def report(
     """The report of an operation, as JSON would hold it.
 
     Args:
-        assets: asset id, memo, and outcomes by format.
+        assets: asset id, progress, and outcomes by format.
         gone: by collection, saved search or playlist, why it could not be listed.
 
     Returns:
@@ -156,14 +156,14 @@ def report(
     is_cut_short = bool(operation.failure or (operation.stop_ms and has_ended))
     counts: Counter[str] = Counter()
     problems: list[dict[str, str | None]] = []
-    for asset_id, memo, outcomes in assets:
+    for asset_id, progress, outcomes in assets:
         counts["assets"] += 1
         for name, (kind, reason, proof) in sorted(outcomes.items()):
             counts[kind] += 1
             counts.update(COUNTED_AS.get(proof, ()))
             if kind in TROUBLE:
                 problems.append(_problem(asset_id, name, kind, reason))
-        left = list(left_over(operation, memo, outcomes)) if has_ended else []
+        left = list(left_over(operation, progress, outcomes)) if has_ended else []
         if not is_cut_short:
             left = [each for each in left if each[1] == "failed"]
         failed = {name for name, outcome in outcomes.items() if outcome.kind == "failed"}

@@ -2,16 +2,15 @@
 
 An asset of an operation is in one of these states:
 
-``waiting``    nothing of this operation is under way for it
-``held``       it is claimed: being inspected, or deleted from, right now
+``queued``     nothing of this operation is under way for it
+``claimed``    it is being inspected, or deleted from, right now
 ``copying``    copies of it were requested and haven't ended
-``settling``   its copies have ended, but iconik's records aren't final yet
-``verifying``  iconik has accepted its deletions, which must still be verified
+``recheck``    something is under way for it, so it must be inspected again
+``verifying``  iconik has accepted its deletions; one search verifies those of many assets
 ``done``       its outcome is known, or the operation has ended without one
-``left``       like ``done``, but no operation follows its requested copies any more
 
 Before an operation touches an asset, it leaves to newer operations what they want, and waits for
-older ones for which the asset is held, copying, settling or verifying. So a newer operation always
+older ones that have begun something for it and are not done. So a newer operation always
 inspects what the older ones have left behind, and its result lasts. ``precedence`` defines which
 operation may take over an asset. While an older operation has an asset, a newer one only checks
 whether it can see the asset at all.
@@ -22,11 +21,18 @@ deletions that have begun.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import SOME_TIME, AssetProgress, ClaimedAsset, Deletion, Operation
+from b2_iconik.domain.operation import (
+    LISTING_LAG_MS,
+    AssetProgress,
+    ClaimedAsset,
+    Deletion,
+    Operation,
+)
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_BY_NEWER
 from b2_iconik.ledger import leftovers
@@ -47,7 +53,7 @@ class Claims:
     Args:
         engine: SQLAlchemy engine of the ledger's database.
         operation: the operation.
-        term: the executor's term, from ``term.begin_term``.
+        term: the leader's term, from ``term.begin_term``.
 
     Attributes:
         copies: the requested copies, and the assets that wait for them.
@@ -81,12 +87,14 @@ class Claims:
                 .where(
                     self._mine,
                     sa.or_(
-                        assets.c.state == "held",
+                        assets.c.state == "claimed",
                         # The clock may have been set back by what it went since its last note.
-                        sa.and_(assets.c.state == "settling", assets.c.due_ms > now_ms + GRACE_MS),
+                        sa.and_(
+                            assets.c.state == "recheck", assets.c.not_before_ms > now_ms + GRACE_MS
+                        ),
                     ),
                 )
-                .values(state="settling", due_ms=now_ms + GRACE_MS)
+                .values(state="recheck", not_before_ms=now_ms + GRACE_MS)
             )
 
     def take(self, limit: int, now_ms: int) -> list[ClaimedAsset]:
@@ -94,17 +102,17 @@ class Claims:
         with writing_in_term(self._engine, self._term) as connection:
             is_stopping = self._is_stopping(connection)
             takeable = self._takeable(connection, now_ms, is_stopping).limit(limit)
-            held: list[ClaimedAsset] = []
+            claimed: list[ClaimedAsset] = []
             # Assets that are all left to newer operations must not look like the last ones.
-            while not held and (rows := connection.execute(takeable).all()):
+            while not claimed and (rows := connection.execute(takeable).all()):
                 if not is_stopping:
                     # The rows of the assets that are taken over are out of date then.
                     taken = leftovers.take_over(connection, self._operation, rows)
                     rows = [row for row in rows if row.asset_id not in taken]
                     followed = self.copies.take_over(connection, rows)
                     rows = [row for row in rows if row.asset_id not in followed]
-                held = self._hold(connection, rows, is_stopping)
-            return held
+                claimed = self._claim(connection, rows, is_stopping)
+            return claimed
 
     def contested(self, limit: int, now_ms: int) -> list[ClaimedAsset]:
         """Assets claimed by older operations, which keep them if this operation can't see them.
@@ -117,29 +125,29 @@ class Claims:
                 sa.select(assets)
                 .where(
                     self._mine,
-                    assets.c.state == "waiting",
-                    assets.c.due_ms <= now_ms,
+                    assets.c.state == "queued",
+                    assets.c.not_before_ms <= now_ms,
                     ~assets.c.seen,
                     others.have_in_hand(),
                     others.may_lose(),
                 )
                 .limit(limit)
             )
-            return [self._held(row, self.formats) for row in rows]
+            return [self._claimed(row, self.formats) for row in rows]
 
     def accepted(self, limit: int, now_ms: int) -> list[ClaimedAsset]:
         """The next assets whose accepted deletions must be verified now, at most ``limit``."""
         due = sa.select(assets).where(
-            self._mine, assets.c.state == "verifying", assets.c.due_ms <= now_ms
+            self._mine, assets.c.state == "verifying", assets.c.not_before_ms <= now_ms
         )
         with self._engine.connect() as connection:
-            rows = connection.execute(due.order_by(assets.c.due_ms).limit(limit))
-            return [self._held(row, self._operation.formats) for row in rows]
+            rows = connection.execute(due.order_by(assets.c.not_before_ms).limit(limit))
+            return [self._claimed(row, self._operation.formats) for row in rows]
 
     def next_verification_ms(self, now_ms: int) -> int | None:
         """When the next accepted deletion is to be verified, if any is later than now."""
-        due = sa.select(sa.func.min(assets.c.due_ms)).where(
-            self._mine, assets.c.state == "verifying", assets.c.due_ms > now_ms
+        due = sa.select(sa.func.min(assets.c.not_before_ms)).where(
+            self._mine, assets.c.state == "verifying", assets.c.not_before_ms > now_ms
         )
         with self._engine.connect() as connection:
             return connection.execute(due).scalar()
@@ -159,65 +167,68 @@ class Claims:
         if not is_stopping:
             is_known = sa.false() if others.is_any_unknown else ~others.may_take_over()
             is_free = sa.and_(is_free, is_known)
-        columns = (assets.c.asset_id, assets.c.state, assets.c.memo, assets.c.outcomes)
+        columns = (assets.c.asset_id, assets.c.state, assets.c.progress, assets.c.outcomes)
         return sa.select(*columns, assets.c.seen).where(
             self._mine,
-            assets.c.state.in_(("waiting", "settling")),
-            assets.c.due_ms <= now_ms,
+            assets.c.state.in_(("queued", "recheck")),
+            assets.c.not_before_ms <= now_ms,
             is_free,
         )
 
-    def _hold(
+    def _claim(
         self, connection: sa.Connection, rows: Sequence[Any], is_stopping: bool
     ) -> list[ClaimedAsset]:
         """Claim the assets that aren't left to newer operations, and mark the others as done."""
         left = formats_left(connection, self._operation, [row.asset_id for row in rows])
-        held, changes = [], {}
+        claimed, changes = [], {}
         for row in rows:
             formats = () if is_stopping else left[row.asset_id]
-            asset = self._held(row, formats)
+            asset = self._claimed(row, formats)
             # A deletion that has begun is finished even if a newer operation exists: otherwise a
             # file set would vanish while the newer operation works on it. A copy that may be
             # under way is followed, because it would undo what the newer operation does.
-            is_held = bool(formats or asset.memo.deleting or asset.memo.asking)
-            if is_held:
-                held.append(asset)
+            is_claimed = bool(formats) or asset.progress.must_be_finished
+            if is_claimed:
+                claimed.append(asset)
             mine = set(left[row.asset_id])
             lost = {name: SUPERSEDED for name in self._operation.formats if name not in mine}
             changes[row.asset_id] = {
-                "state": "held" if is_held else "done",
+                "state": "claimed" if is_claimed else "done",
                 "outcomes": merged(row.outcomes, lost),
             }
         change_assets(connection, self._number, changes)
-        return held
+        return claimed
 
-    def _held(self, row: sa.Row[Any], formats: tuple[str, ...]) -> ClaimedAsset:
-        operation, memo = self._operation, AssetProgress.from_json(row.memo)
+    def _claimed(self, row: sa.Row[Any], formats: tuple[str, ...]) -> ClaimedAsset:
+        operation, progress = self._operation, AssetProgress.from_json(row.progress)
         whose = (operation.user_id, operation.retry)
-        return ClaimedAsset(row.asset_id, formats, memo, *whose, row.outcomes, row.seen)
+        return ClaimedAsset(row.asset_id, formats, progress, *whose, row.outcomes, row.seen)
 
-    def begin_deletions(self, held: ClaimedAsset, deletions: Mapping[str, Deletion]) -> bool:
+    def begin_deletions(self, asset: ClaimedAsset, deletions: Mapping[str, Deletion]) -> bool:
         """Record that deletions begin, unless a newer click or a stop has come in between.
 
         Args:
-            held: the asset. The deletions are stored in its progress.
+            asset: the asset. Its progress has the deletions once they are recorded.
             deletions: the deletions, by file set id.
+
+        Returns:
+            Whether they are recorded.
         """
         with writing_in_term(self._engine, self._term, is_vital=True) as connection:
             others = Precedence(connection, self._operation)
             this = sa.select(others.may_take_over()).where(
-                self._mine, assets.c.asset_id == held.asset_id
+                self._mine, assets.c.asset_id == asset.asset_id
             )
             if others.is_any_unknown or connection.execute(this).scalar():
                 return False
-            left = formats_left(connection, self._operation, [held.asset_id])
-            if not {each.name for each in deletions.values()} <= set(left[held.asset_id]):
+            left = formats_left(connection, self._operation, [asset.asset_id])
+            if not {each.name for each in deletions.values()} <= set(left[asset.asset_id]):
                 return False
             if self._is_stopping(connection):
                 return False
-            held.memo.deleting.update(deletions)
-            change = {"memo": held.memo.as_json(), "seen": held.seen}
-            change_assets(connection, self._number, {held.asset_id: change})
+            asset.progress = asset.progress.with_deletions(deletions)
+            change = {"progress": asset.progress.as_json(), "seen": asset.seen}
+            change_assets(connection, self._number, {asset.asset_id: change})
             return True
 
     def leave(self) -> None:
@@ -228,12 +239,10 @@ class Claims:
         """
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
-                sa.update(assets)
-                .where(self._mine, assets.c.state == "waiting")
-                .values(state="done")
+                sa.update(assets).where(self._mine, assets.c.state == "queued").values(state="done")
             )
         last = ""
-        touched = sa.select(assets.c.asset_id, assets.c.state, assets.c.memo).where(
+        touched = sa.select(assets.c.asset_id, assets.c.state, assets.c.progress).where(
             self._mine, assets.c.state.in_(TOUCHING)
         )
         # Many short transactions: clicks are recorded in between.
@@ -253,18 +262,18 @@ class Claims:
         """Release some claimed assets."""
         states: dict[str, list[str]] = {}
         for row in rows:
-            memo = AssetProgress.from_json(row.memo)
-            if memo.deleting or memo.asking:
-                state = "settling" if row.state not in ("settling", "verifying") else ""
+            progress = AssetProgress.from_json(row.progress)
+            if progress.must_be_finished:
+                state = "recheck" if row.state not in ("recheck", "verifying") else ""
             else:
-                state = "left" if row.state == "copying" else "done"
+                state = "done"
             states.setdefault(state, []).append(row.asset_id)
         states.pop("", None)
         for state, asset_ids in states.items():
             connection.execute(
                 sa.update(assets)
                 .where(self._mine, assets.c.asset_id.in_(asset_ids))
-                .values(state=state, due_ms=0)
+                .values(state=state, not_before_ms=0)
             )
 
     def _is_stopping(self, connection: sa.Connection) -> bool:
@@ -272,29 +281,33 @@ class Claims:
         return connection.execute(asked).scalar() is not None
 
     def note(
-        self, held: ClaimedAsset, state: str, outcomes: Mapping[str, Outcome], due_ms: int = 0
+        self,
+        asset: ClaimedAsset,
+        state: str,
+        outcomes: Mapping[str, Outcome],
+        not_before_ms: int = 0,
     ) -> None:
         """Record the state of an asset after an inspection, and release it.
 
         Args:
-            held: the asset, with its current progress.
+            asset: the asset, with its current progress.
             state: its new state.
             outcomes: what is known now, by format name; those of other formats stay.
-            due_ms: when to inspect it again, if it must be inspected again.
+            not_before_ms: when to inspect it again, if it must be inspected again.
         """
-        self.note_all([(held, outcomes)], state, due_ms)
+        self.note_all([(asset, outcomes)], state, not_before_ms)
 
     def note_all(
         self,
-        looked_at: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]],
+        inspected: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]],
         state: str,
-        due_ms: int = 0,
+        not_before_ms: int = 0,
     ) -> None:
         """Record the same state for several assets, each with its own outcomes; see ``note``."""
         with writing_in_term(self._engine, self._term) as connection:
-            self._note(connection, looked_at, state, due_ms)
+            self._note(connection, inspected, state, not_before_ms)
 
-    def asking(
+    def begin_copies(
         self, wanted: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]], now_ms: int
     ) -> None:
         """Record that copies of claimed assets are about to be requested.
@@ -302,19 +315,21 @@ class Claims:
         Args:
             wanted: the assets, and what is known now, by format name.
         """
+        # A copy to B2 that nobody knows of does no harm; one to LucidLink would undo a Remove.
+        until_ms = now_ms + LISTING_LAG_MS if self.is_add else now_ms
         with writing_in_term(self._engine, self._term, is_vital=True) as connection:
-            for held, _ in wanted:
-                held.memo.asking = now_ms if self.is_add else SOME_TIME
-            self._note(connection, wanted, "held", 0)
+            for asset, _ in wanted:
+                asset.progress = replace(asset.progress, unanswered_until_ms=until_ms)
+            self._note(connection, wanted, "claimed", 0)
 
     def _note(
         self,
         connection: sa.Connection,
-        looked_at: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]],
+        inspected: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]],
         state: str,
-        due_ms: int,
+        not_before_ms: int,
     ) -> None:
-        asset_ids = [held.asset_id for held, _ in looked_at]
+        asset_ids = [asset.asset_id for asset, _ in inspected]
         rows = connection.execute(
             sa.select(assets.c.asset_id, assets.c.outcomes).where(
                 self._mine, assets.c.asset_id.in_(asset_ids)
@@ -322,14 +337,14 @@ class Claims:
         )
         before = {row.asset_id: row.outcomes for row in rows}
         changes = {
-            held.asset_id: {
+            asset.asset_id: {
                 "state": state,
-                "due_ms": due_ms,
-                "memo": held.memo.as_json(),
-                "seen": held.seen,
-                "outcomes": merged(before[held.asset_id], outcomes),
+                "not_before_ms": not_before_ms,
+                "progress": asset.progress.as_json(),
+                "seen": asset.seen,
+                "outcomes": merged(before[asset.asset_id], outcomes),
             }
-            for held, outcomes in looked_at
+            for asset, outcomes in inspected
         }
         change_assets(connection, self._number, changes)
 

@@ -12,14 +12,13 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.counters import Tally, add, count
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import (
-    LET_GO,
     assets,
     copies,
     is_expanded,
     jobs,
     operations,
     titles,
-    vanished,
+    unlisted,
 )
 from b2_iconik.ledger.term import writing_in_term
 
@@ -29,7 +28,7 @@ class Completion:
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
-        term: the executor's term, from ``term.begin_term``.
+        term: the leader's term, from ``term.begin_term``.
 
     Attributes:
         ledger: the operations.
@@ -48,7 +47,7 @@ class Completion:
         An operation that was asked to stop ends once its assets are released; see ``Claims.leave``.
         """
         open_assets = sa.select(assets.c.asset_id).where(
-            assets.c.number == operation.number, assets.c.state.not_in(LET_GO)
+            assets.c.number == operation.number, assets.c.state != "done"
         )
         with self._engine.connect() as connection:
             if connection.execute(open_assets.limit(1)).first():
@@ -80,13 +79,10 @@ class Completion:
         # An operation that had ended was counted then.
         has_ended = operation.ended_ms is not None
         counts = {} if has_ended else self._count(replace(operation, failure=why))
-        is_left = assets.c.state.in_(("copying", "left"))
         with writing_in_term(self._engine, self._term) as connection:
             add(connection, counts)
             connection.execute(
-                sa.update(assets)
-                .where(assets.c.number == number)
-                .values(state=sa.case((is_left, "left"), else_="done"))
+                sa.update(assets).where(assets.c.number == number).values(state="done")
             )
             connection.execute(
                 sa.update(operations)
@@ -143,7 +139,7 @@ class Completion:
         """Forget operations and all that belongs to them."""
         with writing_in_term(self._engine, self._term) as connection:
             numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
-            for table in (assets, copies, vanished, jobs, titles, operations):
+            for table in (assets, copies, unlisted, jobs, titles, operations):
                 connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
 
     def _count(self, operation: Operation) -> Mapping[Tally, int]:

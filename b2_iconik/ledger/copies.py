@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.ledger.tables import LET_GO, assets, change_assets, copies, insert_new, operations
+from b2_iconik.ledger.tables import assets, change_assets, copies, insert_new, operations
 from b2_iconik.ledger.term import writing_in_term
 
 
@@ -23,7 +23,7 @@ class Copy:
 
     job_id: str
     format_name: str
-    asked_ms: int
+    requested_ms: int
 
 
 class Copies:
@@ -32,7 +32,7 @@ class Copies:
     Args:
         engine: SQLAlchemy engine of the ledger's database.
         operation: the operation.
-        term: the executor's term, from ``term.begin_term``.
+        term: the leader's term, from ``term.begin_term``.
 
     Attributes:
         untold: by job, how many times iconik failed to tell what went wrong in it.
@@ -47,11 +47,11 @@ class Copies:
         self._number = operation.number
         self.untold: Counter[str] = Counter()
 
-    def begin(self, held: Sequence[ClaimedAsset], jobs: Mapping[str, str], now_ms: int) -> None:
+    def begin(self, claimed: Sequence[ClaimedAsset], jobs: Mapping[str, str], now_ms: int) -> None:
         """Record that copies of some assets are under way.
 
         Args:
-            held: the assets. Their progress tells what was requested.
+            claimed: the assets. Their progress tells what was requested.
             jobs: the format's name, by the id of the job that copies it.
         """
         with writing_in_term(self._engine, self._term) as connection:
@@ -60,8 +60,8 @@ class Copies:
                 self._add_copy(connection, job_id, batch, format_name, now_ms)
             change = {"state": "copying", "batch": batch}
             changes = {
-                each.asset_id: {**change, "memo": each.memo.as_json(), "seen": each.seen}
-                for each in held
+                each.asset_id: {**change, "progress": each.progress.as_json(), "seen": each.seen}
+                for each in claimed
             }
             change_assets(connection, self._number, changes)
             self._settle(connection, batch)
@@ -71,7 +71,12 @@ class Copies:
         return (connection.execute(last).scalar() or 0) + 1
 
     def _add_copy(
-        self, connection: sa.Connection, job_id: str, batch: int, format_name: str, asked_ms: int
+        self,
+        connection: sa.Connection,
+        job_id: str,
+        batch: int,
+        format_name: str,
+        requested_ms: int,
     ) -> None:
         connection.execute(
             insert_new(connection, copies).values(
@@ -79,7 +84,7 @@ class Copies:
                 job_id=job_id,
                 batch=batch,
                 format_name=format_name,
-                asked_ms=asked_ms,
+                requested_ms=requested_ms,
                 ended=False,
             )
         )
@@ -90,7 +95,7 @@ class Copies:
             rows = connection.execute(
                 sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
             )
-            return [Copy(row.job_id, row.format_name, row.asked_ms) for row in rows]
+            return [Copy(row.job_id, row.format_name, row.requested_ms) for row in rows]
 
     def known(self, job_ids: Collection[str]) -> set[str]:
         """The ids of the given jobs that are, or were, followed for this operation."""
@@ -113,16 +118,16 @@ class Copies:
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(sa.update(copies).where(this).values(ended=True))
             batch = connection.execute(sa.select(copies.c.batch).where(this)).scalar_one()
-            waiting = sa.select(assets.c.asset_id, assets.c.memo).where(
+            waiting = sa.select(assets.c.asset_id, assets.c.progress).where(
                 self._mine, assets.c.batch == batch
             )
             changes = {}
             for row in connection.execute(waiting).all():
                 problem = problems.get(row.asset_id, general)
-                memo = AssetProgress.from_json(row.memo)
-                if problem and copy.format_name in memo.asked:
-                    memo.asked[copy.format_name] = Reason.of(problem)
-                    changes[row.asset_id] = {"memo": memo.as_json()}
+                progress = AssetProgress.from_json(row.progress)
+                if problem and copy.format_name in progress.copy_results:
+                    failed = progress.with_copy_results({copy.format_name: Reason.of(problem)})
+                    changes[row.asset_id] = {"progress": failed.as_json()}
             change_assets(connection, self._number, changes)
             self._settle(connection, batch)
 
@@ -135,7 +140,7 @@ class Copies:
             connection.execute(
                 sa.update(assets)
                 .where(self._mine, assets.c.batch == batch)
-                .values(state="settling", due_ms=0, batch=None)
+                .values(state="recheck", not_before_ms=0, batch=None)
             )
 
     def take_over(self, connection: sa.Connection, rows: Sequence[Any]) -> set[str]:
@@ -147,14 +152,14 @@ class Copies:
         Returns:
             The ids of the assets for which ``rows`` is now out of date.
         """
-        new = {row.asset_id: row.memo for row in rows if row.state == "waiting"}
+        new = {row.asset_id: row.progress for row in rows if row.state == "queued"}
         if not new:
             return set()
         doubtful = self._take_over_doubts(connection, new)
         return doubtful | self._take_over_copies(connection, list(new))
 
     def _take_over_doubts(
-        self, connection: sa.Connection, memos: Mapping[str, Mapping[str, Any]]
+        self, connection: sa.Connection, progress_by_id: Mapping[str, Mapping[str, Any]]
     ) -> set[str]:
         """Record which assets iconik may or may not have been asked to copy.
 
@@ -162,42 +167,46 @@ class Copies:
         concern other formats, too.
 
         Args:
-            memos: the progress of the assets, by id.
+            progress_by_id: the progress of the assets, by id.
 
         Returns:
             The ids of the assets in doubt.
         """
         let_go = connection.execute(
-            sa.select(assets.c.number, assets.c.asset_id, assets.c.memo, operations.c.formats)
+            sa.select(assets.c.number, assets.c.asset_id, assets.c.progress, operations.c.formats)
             .join(operations, operations.c.number == assets.c.number)
             .where(
-                assets.c.asset_id.in_(list(memos)),
-                assets.c.state.in_(LET_GO),
+                assets.c.asset_id.in_(list(progress_by_id)),
+                assets.c.state == "done",
                 # If it is known, the key is not in the text.
-                sa.cast(assets.c.memo, sa.Text).contains('"asking"'),
+                sa.cast(assets.c.progress, sa.Text).contains('"unanswered_until_ms"'),
                 operations.c.ll_storage_id == self._operation.ll_storage_id,
             )
         )
-        asked: dict[str, int] = {}
+        until: dict[str, int] = {}
         mine = set(self._operation.formats)
         for row in let_go.all():
+            theirs = AssetProgress.from_json(row.progress)
             if mine.issuperset(row.formats):
-                known = replace(AssetProgress.from_json(row.memo), asking=0).as_json()
-                change_assets(connection, row.number, {row.asset_id: {"memo": known}})
+                certain = replace(theirs, unanswered_until_ms=None).as_json()
+                change_assets(connection, row.number, {row.asset_id: {"progress": certain}})
             if mine.intersection(row.formats):
-                asked_ms = AssetProgress.from_json(row.memo).asking
-                asked[row.asset_id] = max(asked.get(row.asset_id, 0), asked_ms)
+                until_ms = theirs.unanswered_until_ms or 0
+                until[row.asset_id] = max(until.get(row.asset_id, 0), until_ms)
         changes = {}
-        for asset_id, asked_ms in asked.items():
-            unknown = replace(AssetProgress.from_json(memos[asset_id]), asking=asked_ms).as_json()
-            changes[asset_id] = {"state": "settling", "memo": unknown}
+        for asset_id, until_ms in until.items():
+            progress = AssetProgress.from_json(progress_by_id[asset_id])
+            doubtful = replace(progress, unanswered_until_ms=until_ms).as_json()
+            changes[asset_id] = {"state": "recheck", "progress": doubtful}
         change_assets(connection, self._number, changes)
-        return set(asked)
+        return set(until)
 
     def _take_over_copies(self, connection: sa.Connection, new: Sequence[str]) -> set[str]:
         """Follow the copies of some new assets that an operation left behind; returns which."""
         left = connection.execute(
-            sa.select(assets.c.asset_id, copies.c.job_id, copies.c.format_name, copies.c.asked_ms)
+            sa.select(
+                assets.c.asset_id, copies.c.job_id, copies.c.format_name, copies.c.requested_ms
+            )
             .join(operations, operations.c.number == assets.c.number)
             .join(
                 copies,
@@ -206,7 +215,7 @@ class Copies:
             .where(
                 assets.c.asset_id.in_(new),
                 # This includes an asset that is done, but was checked for an unanswered request.
-                assets.c.state.in_(LET_GO),
+                assets.c.state == "done",
                 operations.c.ll_storage_id == self._operation.ll_storage_id,
                 ~copies.c.ended,
                 # "" if it isn't known which format a job copies.
@@ -217,7 +226,7 @@ class Copies:
         if followed:
             batch = self._next_batch(connection)
             for row in {row.job_id: row for row in left}.values():
-                self._add_copy(connection, row.job_id, batch, row.format_name, row.asked_ms)
+                self._add_copy(connection, row.job_id, batch, row.format_name, row.requested_ms)
             self._join(connection, batch, {row.job_id for row in left})
             change = {"state": "copying", "batch": batch}
             change_assets(connection, self._number, dict.fromkeys(followed, change))

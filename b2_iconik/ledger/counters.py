@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import Cause
-from b2_iconik.ledger.tables import LET_GO, assets, insert_new, operations, tallies
+from b2_iconik.ledger.tables import assets, counters, insert_new, operations
 
 
 class Tally(NamedTuple):
@@ -87,9 +87,9 @@ def count(
 def add(connection: sa.Connection, counts: Mapping[Tally, int]) -> None:
     """Add counts to the stored ones, in a transaction of ``writing``."""
     for tally, number in counts.items():
-        here = [tallies.c[name] == value for name, value in tally._asdict().items()]
-        connection.execute(insert_new(connection, tallies).values(**tally._asdict(), times=0))
-        connection.execute(sa.update(tallies).where(*here).values(times=tallies.c.times + number))
+        here = [counters.c[name] == value for name, value in tally._asdict().items()]
+        connection.execute(insert_new(connection, counters).values(**tally._asdict(), times=0))
+        connection.execute(sa.update(counters).where(*here).values(times=counters.c.times + number))
 
 
 def standing(engine: sa.Engine) -> Standing:
@@ -100,7 +100,7 @@ def standing(engine: sa.Engine) -> Standing:
     """
     is_running = operations.c.ended_ms.is_(None)
     with engine.connect() as connection:
-        ended = connection.execute(sa.select(tallies))
+        ended = connection.execute(sa.select(counters))
         counts = {Tally(row.what, row.action, row.outcome, row.reason): row.times for row in ended}
         running = connection.execute(
             sa.select(operations.c.action, sa.func.count(), sa.func.min(operations.c.recorded_ms))
@@ -110,7 +110,7 @@ def standing(engine: sa.Engine) -> Standing:
         pending = connection.execute(
             sa.select(operations.c.action, assets.c.state, sa.func.count())
             .join(assets, assets.c.number == operations.c.number)
-            .where(is_running, assets.c.state.not_in(LET_GO))
+            .where(is_running, assets.c.state != "done")
             .group_by(operations.c.action, assets.c.state)
         )
         return Standing(

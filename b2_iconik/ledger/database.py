@@ -20,11 +20,11 @@ from b2_iconik.errors import SettingsError
 # Any constant will do, as long as no other program takes the same one.
 POSTGRES_WRITING = 7_402_119_301
 TURNS = "turns to write"
-# These make the server soon release the locks of a lost host or a frozen process: the executor's
+# These make the server soon release the locks of a lost host or a frozen process: the leader's
 # lock, and the lock for writing. In milliseconds, but in seconds for tcp_keepalives.
 # https://www.postgresql.org/docs/current/runtime-config-connection.html
 SERVER_LIMITS = {
-    "idle_in_transaction_session_timeout": 30_000,
+    "idle_in_transaction_session_timeout": 15_000,
     "tcp_keepalives_idle": 5,
     "tcp_keepalives_interval": 5,
     "tcp_keepalives_count": 3,

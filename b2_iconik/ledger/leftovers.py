@@ -6,7 +6,7 @@ over, in the transaction that claims the asset. Until then, the leader tries to 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_OVER
-from b2_iconik.ledger.tables import LET_GO, assets, change_assets, operations
+from b2_iconik.ledger.tables import assets, change_assets, operations
 from b2_iconik.ledger.term import writing_in_term
 
 
@@ -29,14 +29,14 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
     Returns:
         The ids of the assets whose progress now holds more than in ``rows``.
     """
-    memos = {row.asset_id: row.memo for row in rows if row.state == "waiting"}
-    if not memos:
+    progress_by_id = {row.asset_id: row.progress for row in rows if row.state == "queued"}
+    if not progress_by_id:
         return set()
     left = connection.execute(
         sa.select(assets)
         .join(operations, operations.c.number == assets.c.number)
         .where(
-            assets.c.asset_id.in_(list(memos)),
+            assets.c.asset_id.in_(list(progress_by_id)),
             assets.c.number != operation.number,
             operations.c.ll_storage_id == operation.ll_storage_id,
             _has_deletion(),
@@ -45,7 +45,7 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
     )
     taken: dict[str, AssetProgress] = {}
     for row in left.all():
-        theirs = AssetProgress.from_json(row.memo)
+        theirs = AssetProgress.from_json(row.progress)
         mine = {
             each: begun
             for each, begun in theirs.unaccepted.items()
@@ -53,13 +53,11 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
         }
         if not mine:
             continue
-        taken.setdefault(
-            row.asset_id, AssetProgress.from_json(memos[row.asset_id])
-        ).deleting.update(mine)
-        rest = {each: begun for each, begun in theirs.deleting.items() if each not in mine}
+        before = taken.get(row.asset_id) or AssetProgress.from_json(progress_by_id[row.asset_id])
+        taken[row.asset_id] = before.with_deletions(mine)
         told = {begun.name: Outcome("failed", TAKEN_OVER) for begun in mine.values()}
-        _change(connection, row.number, row.asset_id, replace(theirs, deleting=rest), row, told)
-    changes = {each: {"memo": memo.as_json()} for each, memo in taken.items()}
+        _change(connection, row.number, row.asset_id, theirs.without_deletions(mine), row, told)
+    changes = {each: {"progress": progress.as_json()} for each, progress in taken.items()}
     change_assets(connection, operation.number, changes)
     return set(taken)
 
@@ -70,7 +68,7 @@ class Left:
 
     number: int
     operation_id: str
-    held: ClaimedAsset
+    asset: ClaimedAsset
 
 
 class Leftovers:
@@ -78,7 +76,7 @@ class Leftovers:
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
-        term: the executor's term, from ``term.begin_term``.
+        term: the leader's term, from ``term.begin_term``.
 
     All methods raise what those of ``Claims`` do.
     """
@@ -89,7 +87,7 @@ class Leftovers:
 
     def of(self, number: int) -> list[Left]:
         """The leftovers of one operation, whichever states its assets are in."""
-        return self._list(assets.c.number == number, _memo_has_deletion())
+        return self._list(assets.c.number == number, _progress_has_deletion())
 
     def of_ended(self) -> list[Left]:
         """The leftovers of ended operations, for assets that no running operation covers."""
@@ -110,9 +108,9 @@ class Leftovers:
         )
         with self._engine.connect() as connection:
             return [
-                Left(row.number, row.id, held)
+                Left(row.number, row.id, asset)
                 for row in connection.execute(chosen)
-                if (held := _held(row)).memo.deleting
+                if (asset := _asset(row)).progress.deletions
             ]
 
     def note(self, left: Left, outcomes: Mapping[str, Outcome]) -> None:
@@ -120,32 +118,36 @@ class Leftovers:
         with writing_in_term(self._engine, self._term) as connection:
             row = connection.execute(
                 sa.select(assets.c.outcomes).where(
-                    assets.c.number == left.number, assets.c.asset_id == left.held.asset_id
+                    assets.c.number == left.number, assets.c.asset_id == left.asset.asset_id
                 )
             ).one()
-            _change(connection, left.number, left.held.asset_id, left.held.memo, row, outcomes)
+            _change(
+                connection, left.number, left.asset.asset_id, left.asset.progress, row, outcomes
+            )
 
 
-def _held(row: sa.Row[Any]) -> ClaimedAsset:
-    return ClaimedAsset(row.asset_id, (), AssetProgress.from_json(row.memo), outcomes=row.outcomes)
+def _asset(row: sa.Row[Any]) -> ClaimedAsset:
+    return ClaimedAsset(
+        row.asset_id, (), AssetProgress.from_json(row.progress), outcomes=row.outcomes
+    )
 
 
 def _change(
     connection: sa.Connection,
     number: int,
     asset_id: str,
-    memo: AssetProgress,
+    progress: AssetProgress,
     row: sa.Row[Any],
     outcomes: Mapping[str, Outcome],
 ) -> None:
-    change = {"memo": memo.as_json(), "outcomes": merged(row.outcomes, outcomes)}
+    change = {"progress": progress.as_json(), "outcomes": merged(row.outcomes, outcomes)}
     change_assets(connection, number, {asset_id: change})
 
 
 def _has_deletion() -> sa.ColumnElement[bool]:
-    return sa.and_(assets.c.state.in_(LET_GO), _memo_has_deletion())
+    return sa.and_(assets.c.state == "done", _progress_has_deletion())
 
 
-def _memo_has_deletion() -> sa.ColumnElement[bool]:
+def _progress_has_deletion() -> sa.ColumnElement[bool]:
     # If there is none, the key is not in the text.
-    return sa.cast(assets.c.memo, sa.Text).contains('"deleting"')
+    return sa.cast(assets.c.progress, sa.Text).contains('"deletions"')

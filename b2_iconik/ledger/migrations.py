@@ -4,8 +4,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.errors import SettingsError
-from b2_iconik.ledger.tables import assets, metadata, operations, schema, terms, vanished
+from b2_iconik.ledger.tables import (
+    assets,
+    change_assets,
+    metadata,
+    operations,
+    schema,
+    terms,
+    unlisted,
+)
 
 # The columns that each version since the second has added. They have defaults or may be empty, so
 # that older rows stay valid. Any other kind of change would need more than this.
@@ -18,7 +27,7 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
         operations.c.retry_by,
         operations.c.result,
         operations.c.counts,
-        operations.c.looks_ms,
+        operations.c.next_check_ms,
         operations.c.outage,
     ),
     # This version also stores another kind of progress, which an older one can't read.
@@ -28,14 +37,21 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
         operations.c.sealed,
         operations.c.closed_ms,
         operations.c.failure_cause,
-        vanished.c.cause,
+        unlisted.c.cause,
     ),
+    # This version only has other states, and other words for progress.
+    (),
 )
 VERSION = len(ADDED) + 1
 # No version since this one needs their contents, but a process of an older one may still read them.
 EMPTIED = ("plugin_tokens", "plugin_refusals")
+# The states of assets up to version 5, and what they are called now.
+RENAMED_STATES = {"waiting": "queued", "held": "claimed", "settling": "recheck", "left": "done"}
+# The parts of progress that are searched for as text, as version 5 called them.
+SEARCHED_KEYS = ('"deleting"', '"asking"')
 # Up to this version a library, DBOS, stored the clicks, and when they had ended.
 LAST_WITH_DBOS = 4
+LAST_WITH_OLD_STATES = 5
 UNDONE = ("ENQUEUED", "PENDING", "DELAYED")
 
 
@@ -76,6 +92,11 @@ def bring_up_to_date(connection: sa.Connection) -> None:
             connection.execute(sa.delete(sa.table(name)))
     if version <= LAST_WITH_DBOS:
         _leave_dbos(connection)
+    if version <= LAST_WITH_OLD_STATES:
+        _rename_states(connection)
+        _rewrite_progress(connection)
+    if version < VERSION:
+        _end_term(connection)
     connection.execute(sa.delete(schema))
     connection.execute(sa.insert(schema).values(version=VERSION))
 
@@ -94,16 +115,42 @@ def adopt(connection: sa.Connection) -> None:
         .where(operations.c.sealed.is_(None))
         .values(sealed=sa.select(inputs.c.inputs).where(is_its).scalar_subquery())
     )
+    _rename_states(connection)
     adopted = sa.select(operations.c.id).where(operations.c.sealed.is_not(None))
     for table in (inputs, statuses):
         connection.execute(sa.delete(table).where(table.c.workflow_uuid.in_(adopted)))
 
 
-def _leave_dbos(connection: sa.Connection) -> None:
-    """Take over the operations of a version with DBOS, and end the term of its leader.
+def _rename_states(connection: sa.Connection) -> None:
+    """Give the states of assets the names that they have today."""
+    for old, new in RENAMED_STATES.items():
+        connection.execute(sa.update(assets).where(assets.c.state == old).values(state=new))
 
-    That leader would consider operations that DBOS does not know lost, and would end them.
+
+def _rewrite_progress(connection: sa.Connection) -> None:
+    """Store progress with today's keys, where it is searched for as text."""
+    text = sa.cast(assets.c.progress, sa.Text)
+    chosen = sa.select(assets.c.number, assets.c.asset_id, assets.c.progress).where(
+        sa.or_(*(text.contains(key) for key in SEARCHED_KEYS))
+    )
+    for row in connection.execute(chosen).all():
+        progress = AssetProgress.from_json(row.progress).as_json()
+        change_assets(connection, row.number, {row.asset_id: {"progress": progress}})
+
+
+def _end_term(connection: sa.Connection) -> None:
+    """End the term of a leader of an older version, which another host may still run.
+
+    It would not understand what this version stores. With DBOS, it would consider the operations
+    that DBOS does not know lost, and would end them.
     """
+    clock = connection.execute(sa.select(sa.func.max(terms.c.clock_ms))).scalar()
+    if clock is not None:
+        connection.execute(sa.insert(terms).values(began_ms=clock, clock_ms=clock))
+
+
+def _leave_dbos(connection: sa.Connection) -> None:
+    """Take over the operations of a version with DBOS."""
     statuses = _table_of_dbos(connection, "status")
     undone: sa.Select[Any] | tuple[str, ...] = ()
     if statuses is not None:
@@ -114,9 +161,6 @@ def _leave_dbos(connection: sa.Connection) -> None:
         .values(closed_ms=operations.c.ended_ms)
     )
     adopt(connection)
-    clock = connection.execute(sa.select(sa.func.max(terms.c.clock_ms))).scalar()
-    if clock is not None:
-        connection.execute(sa.insert(terms).values(began_ms=clock, clock_ms=clock))
 
 
 def _table_of_dbos(connection: sa.Connection, name: str) -> sa.TableClause | None:

@@ -20,7 +20,7 @@ from b2_iconik.ledger.tables import (
     jobs,
     operations,
     titles,
-    vanished,
+    unlisted,
 )
 from b2_iconik.ledger.term import writing_in_term
 
@@ -30,10 +30,10 @@ class Ledger:
 
     Args:
         engine: SQLAlchemy engine of a SQLite or PostgreSQL database.
-        term: the executor's term, from ``term.begin_term``, in the process that runs operations.
+        term: the leader's term, from ``term.begin_term``, in the process that runs operations.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that are the
-    executor's raise ``Stopped`` when another process has taken over.
+    leader's raise ``Stopped`` when another process has taken over.
     """
 
     def __init__(self, engine: sa.Engine, term: int = 0) -> None:
@@ -126,15 +126,15 @@ class Ledger:
         # before the last of them marks the operation as expanded.
         for start in range(0, len(ids), CHUNK):
             some = ids[start : start + CHUNK]
-            memos = {each: begun[each].as_json() if each in begun else {} for each in some}
+            progress_by_id = {each: begun[each].as_json() if each in begun else {} for each in some}
             with writing_in_term(self._engine, self._term) as connection:
-                insert_assets(connection, number, memos)
+                insert_assets(connection, number, progress_by_id)
         with writing_in_term(self._engine, self._term) as connection:
-            connection.execute(sa.delete(vanished).where(vanished.c.number == number))
+            connection.execute(sa.delete(unlisted).where(unlisted.c.number == number))
             for what, told in gone.items():
                 reason = Reason.of(told)
                 connection.execute(
-                    sa.insert(vanished).values(
+                    sa.insert(unlisted).values(
                         number=number, what=what, reason=reason, cause=reason.stored
                     )
                 )
@@ -142,25 +142,25 @@ class Ledger:
             connection.execute(
                 sa.update(operations)
                 .where(operations.c.number == number)
-                .values(expanded=operations.c.clicks)
+                .values(expanded=operations.c.request_count)
             )
 
     def outcomes(self, number: int) -> Iterator[tuple[str, AssetProgress, dict[str, Outcome]]]:
         """Asset id, progress and outcomes by format of every asset of an operation."""
         with self._engine.connect() as connection:
             rows = connection.execute(
-                sa.select(assets.c.asset_id, assets.c.memo, assets.c.outcomes)
+                sa.select(assets.c.asset_id, assets.c.progress, assets.c.outcomes)
                 .where(assets.c.number == number)
                 .order_by(assets.c.asset_id)
             )
             for row in rows:
                 found = {name: Outcome.read(each) for name, each in row.outcomes.items()}
-                yield row.asset_id, AssetProgress.from_json(row.memo), found
+                yield row.asset_id, AssetProgress.from_json(row.progress), found
 
     def gone(self, number: int) -> dict[str, Reason]:
         """By collection, saved search or playlist of an operation, why it could not be listed."""
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(vanished).where(vanished.c.number == number))
+            rows = connection.execute(sa.select(unlisted).where(unlisted.c.number == number))
             return {row.what: Reason.read(row.reason, row.cause) for row in rows}
 
     def progress(self, number: int) -> dict[str, int]:
@@ -229,11 +229,11 @@ class Ledger:
             asked = sa.select(operations.c.stop_ms).where(operations.c.number == number)
             return connection.execute(asked).scalar() is not None
 
-    def will_look(self, number: int, looks_ms: int, outage: str | None) -> None:
+    def will_look(self, number: int, next_check_ms: int, outage: str | None) -> None:
         """Record when an operation asks iconik again, and how iconik fails, if it does."""
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
                 sa.update(operations)
                 .where(operations.c.number == number)
-                .values(looks_ms=looks_ms, outage=outage)
+                .values(next_check_ms=next_check_ms, outage=outage)
             )

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2_iconik.domain.operation import Operation
-from b2_iconik.ledger.tables import LET_GO, TOUCHING, assets, is_expanded, operations
+from b2_iconik.ledger.tables import TOUCHING, assets, is_expanded, operations
 
 # The same assets, as rows of other operations.
 theirs = sa.alias(assets)
@@ -58,11 +58,11 @@ class Precedence:
 
     def may_take_over(self) -> sa.ColumnElement[bool]:
         """Whether a newer operation may still take over an asset it has neither seen nor left."""
-        return _is_with(self._newer, ~theirs.c.seen, theirs.c.state.not_in(LET_GO))
+        return _is_with(self._newer, ~theirs.c.seen, theirs.c.state != "done")
 
     def may_lose(self) -> sa.ColumnElement[bool]:
         """Whether an older operation must leave an asset to this one, if this one can see it."""
-        return _is_with(self._older, theirs.c.state.not_in(LET_GO))
+        return _is_with(self._older, theirs.c.state != "done")
 
 
 def _is_with(numbers: Sequence[int], *how: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

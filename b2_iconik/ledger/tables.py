@@ -11,10 +11,8 @@ from b2_iconik.texts import plain, plain_values
 # Rows written in one transaction.
 CHUNK = 2_000
 
-# The states of an asset that its operation has claimed, and those of an asset that it is done with;
-# see ``claims``.
-TOUCHING = ("held", "copying", "settling", "verifying")
-LET_GO = ("done", "left")
+# The states of an asset for which its operation has begun something; see ``claims``.
+TOUCHING = ("claimed", "copying", "recheck", "verifying")
 
 
 class Shown(sa.types.TypeDecorator[str]):
@@ -58,7 +56,7 @@ operations = sa.Table(
     sa.Column("sealed", sa.Text),
     sa.Column("key", sa.Text, nullable=False),
     # An older version counted the clicks, and for how many of them the operation was expanded.
-    sa.Column("clicks", sa.Integer, nullable=False, default=1),
+    sa.Column("clicks", sa.Integer, key="request_count", nullable=False, default=1),
     sa.Column("expanded", sa.Integer, nullable=False),
     sa.Column("recorded_ms", sa.BigInteger, nullable=False),
     sa.Column("ended_ms", sa.BigInteger),
@@ -75,7 +73,7 @@ operations = sa.Table(
     sa.Column("result", sa.Text),
     sa.Column("counts", sa.JSON),
     # When it asks iconik again, and how iconik failed, if it waits for that.
-    sa.Column("looks_ms", sa.BigInteger),
+    sa.Column("looks_ms", sa.BigInteger, key="next_check_ms"),
     sa.Column("outage", Shown),
     sa.Column("failure_cause", sa.Text),
     # Few operations are running, and they are queried all the time.
@@ -99,14 +97,14 @@ assets = sa.Table(
     sa.Column("number", _number, primary_key=True, autoincrement=False),
     sa.Column("asset_id", sa.Text, primary_key=True),
     sa.Column("state", sa.Text, nullable=False),
-    sa.Column("due_ms", sa.BigInteger, nullable=False),
+    sa.Column("due_ms", sa.BigInteger, key="not_before_ms", nullable=False),
     sa.Column("batch", sa.Integer),
-    sa.Column("memo", sa.JSON, nullable=False),
+    sa.Column("memo", sa.JSON, key="progress", nullable=False),
     sa.Column("outcomes", ShownJson, nullable=False),
     # Whether the click's own token has read it. Rows of an older version count as seen.
     sa.Column("seen", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Index("plugin_assets_by_asset", "asset_id"),
-    sa.Index("plugin_assets_by_state", "number", "state", "due_ms"),
+    sa.Index("plugin_assets_by_state", "number", "state", "not_before_ms"),
 )
 copies = sa.Table(
     "plugin_copies",
@@ -115,10 +113,10 @@ copies = sa.Table(
     sa.Column("job_id", sa.Text, primary_key=True),
     sa.Column("batch", sa.Integer, nullable=False),
     sa.Column("format_name", sa.Text, nullable=False),
-    sa.Column("asked_ms", sa.BigInteger, nullable=False),
+    sa.Column("asked_ms", sa.BigInteger, key="requested_ms", nullable=False),
     sa.Column("ended", sa.Boolean, nullable=False),
 )
-vanished = sa.Table(
+unlisted = sa.Table(
     "plugin_vanished",
     metadata,
     sa.Column("number", _number, primary_key=True, autoincrement=False),
@@ -168,7 +166,7 @@ titles = sa.Table(
     sa.Column("title", Shown, nullable=False),
 )
 # The results of all operations that ever ended; those in ``run`` are forgotten one day.
-tallies = sa.Table(
+counters = sa.Table(
     "plugin_tallies",
     metadata,
     # 'operation', 'format' for a format of an asset, or 'unopened' for a collection or search.
@@ -180,7 +178,7 @@ tallies = sa.Table(
 )
 
 # Whether the assets of an operation are known.
-is_expanded = operations.c.expanded >= operations.c.clicks
+is_expanded = operations.c.expanded >= operations.c.request_count
 
 
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
@@ -190,11 +188,13 @@ def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
 
 
 def insert_assets(
-    connection: sa.Connection, number: int, memos: Mapping[str, Mapping[str, Any]]
+    connection: sa.Connection, number: int, progress_by_id: Mapping[str, Mapping[str, Any]]
 ) -> None:
     """Record that an operation covers some assets, with their progress; existing rows stay."""
-    new = {"number": number, "state": "waiting", "due_ms": 0, "outcomes": {}, "seen": False}
-    rows = [{**new, "asset_id": each, "memo": memo} for each, memo in memos.items()]
+    new = {"number": number, "state": "queued", "not_before_ms": 0, "outcomes": {}, "seen": False}
+    rows = [
+        {**new, "asset_id": each, "progress": progress} for each, progress in progress_by_id.items()
+    ]
     connection.execute(insert_new(connection, assets), rows)
 
 

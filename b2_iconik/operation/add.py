@@ -1,52 +1,14 @@
-"""What Add does with one asset: find the formats that must be copied to LucidLink."""
+"""What Add decides about an asset: which formats must be copied to LucidLink. Pure."""
 
 from b2_iconik.domain.arrival import shortfall
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.custody import presence, wanted_formats
-from b2_iconik.domain.operation import ClaimedAsset
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import COPY_TO_LUCIDLINK_ENDED, NO_SOURCE, Reason
-from b2_iconik.operation.snapshot import Inspection, Patience, Snapshot, see, vanished
-from iconik import Iconik
-from iconik_http.records import Format, Listed
-
-
-def inspect_to_add(
-    iconik: Iconik, held: ClaimedAsset, ll_storage_id: str, patience: Patience
-) -> Inspection:
-    """Inspect an asset that should be on LucidLink.
-
-    Args:
-        held: the asset. Its formats, and the time since when something is unfinished, are stored
-            in its progress.
-        ll_storage_id: the LucidLink storage.
-
-    Raises:
-        IconikError: iconik gave no usable answer, or refused.
-    """
-    memo = held.memo
-    hinted = {name: memo.hint[name] for name in held.formats if name in memo.hint}
-    if hinted:
-        # The hint is used once. The next inspection checks its result and all that it left open.
-        memo.hint = {}
-        memo.formats = hinted if len(hinted) == len(held.formats) else {}
-        return Inspection(copies=list(hinted))
-    # Once copies are under way, only the files can change.
-    known = [Format(each, name) for name, each in memo.formats.items()]
-    snapshot = see(iconik, held.asset_id, known)
-    if snapshot is None:
-        return vanished(held.formats)
-    held.seen = True
-    look = Inspection()
-    for name in held.formats:
-        _inspect_format(name, snapshot, held, ll_storage_id, patience, look)
-    if look.copies:
-        held.memo.unfinished_ms = None
-        newest = {name: wanted_formats(snapshot.formats, name)[:1] for name in held.formats}
-        held.memo.formats = {name: each.id for name, some in newest.items() for each in some}
-    elif look.is_unfinished and held.memo.unfinished_ms is None:
-        held.memo.unfinished_ms = patience.now_ms
-    return look
+from b2_iconik.operation.decisions import Decision
+from b2_iconik.operation.snapshot import Patience, Snapshot
+from iconik_http.records import Listed
 
 
 def hint(listed: Listed, click: CustomAction) -> dict[str, str]:
@@ -68,45 +30,59 @@ def hint(listed: Listed, click: CustomAction) -> dict[str, str]:
     return found
 
 
-def _inspect_format(
+def decide(
+    asset: ClaimedAsset, snapshot: Snapshot, ll_storage_id: str, patience: Patience
+) -> dict[str, Decision]:
+    """Decide what to do with each format of an asset, by format name."""
+    return {
+        name: _decide(name, snapshot, asset.progress, ll_storage_id, patience)
+        for name in asset.formats
+    }
+
+
+def newest_formats(asset: ClaimedAsset, snapshot: Snapshot) -> dict[str, str]:
+    """The id of each wanted format that an asset has, by name: of several versions, the newest."""
+    newest = {name: wanted_formats(snapshot.formats, name)[:1] for name in asset.formats}
+    return {name: each.id for name, some in newest.items() for each in some}
+
+
+def _decide(
     name: str,
     snapshot: Snapshot,
-    held: ClaimedAsset,
+    progress: AssetProgress,
     ll_storage_id: str,
     patience: Patience,
-    look: Inspection,
-) -> None:
+) -> Decision:
     formats = wanted_formats(snapshot.formats, name)
     if not formats:
-        look.outcomes[name] = Outcome("without")
-        return
+        return Decision(Outcome("without"))
     # If an asset has versions, an editor wants the newest.
     found = presence(formats[0].id, snapshot.files, ll_storage_id)
-    said = held.memo.asked.get(name)
-    cause = said.cause if said else None
-    if found.state == "there" and said is None:
+    was_requested = name in progress.copy_results
+    problem = progress.copy_results.get(name)
+    if found.state == "there" and not was_requested:
         # The size doesn't matter: an editor may have changed the file since it was copied.
-        look.outcomes[name] = Outcome("there")
-    elif found.state == "there":
-        problem = shortfall(formats[0].id, snapshot.files, ll_storage_id)
-        if problem:
-            look.objections[name] = Outcome(
-                "failed", Reason(problem + _told(said), cause or problem.cause)
-            )
-        else:
-            look.outcomes[name] = Outcome("copied")
-    elif found.state == "unfinished" and not patience.is_over(held.memo.unfinished_ms):
-        look.is_unfinished = True
-    elif said is not None:
+        return Decision(Outcome("there"))
+    if found.state == "there":
+        lack = shortfall(formats[0].id, snapshot.files, ll_storage_id)
+        if not lack:
+            return Decision(Outcome("copied"))
+        cause = problem.cause if problem and problem.cause else lack.cause
+        failed = Outcome("failed", Reason(lack + _told(problem), cause))
+        return Decision(failed, unless_copied=True)
+    if found.state == "unfinished" and not patience.is_over(progress.unfinished_ms):
+        return Decision(wait=True)
+    if was_requested:
         state = "is incomplete" if found.state == "unfinished" else "is not there"
-        ended = COPY_TO_LUCIDLINK_ENDED(cause, state=state, told=_told(said))
-        look.objections[name] = Outcome("failed", ended)
-    elif not found.has_source:
-        look.outcomes[name] = Outcome("failed", NO_SOURCE)
-    else:
-        look.copies.append(name)
+        ended = COPY_TO_LUCIDLINK_ENDED(
+            problem.cause if problem else None, state=state, told=_told(problem)
+        )
+        return Decision(Outcome("failed", ended), unless_copied=True)
+    if not found.has_source:
+        return Decision(Outcome("failed", NO_SOURCE))
+    return Decision(copy=True)
 
 
-def _told(said: str | None) -> str:
+def _told(problem: str | None) -> str:
     """What iconik said about a copy, as the end of a sentence."""
-    return f": {said}" if said else ""
+    return f": {problem}" if problem else ""

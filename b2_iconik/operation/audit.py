@@ -9,14 +9,14 @@ from iconik import acting_as
 log = logging.getLogger(logs.AUDIT)
 
 
-def deleted(held: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
+def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
     """Log a deletion of a file set from LucidLink, right after iconik has accepted it.
 
     Each deletion is logged at least once. It is logged again if this process is killed between
     the deletion and its record in the ledger.
 
     Args:
-        held: the asset.
+        asset: the asset.
         deletion: has no proof if an earlier version of this service began it.
     """
     proof, format_name = deletion.proof, deletion.name
@@ -26,26 +26,26 @@ def deleted(held: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
     if proof:
         asked = RECORDS_ALONE if deletion.way == RECORDS_ALONE else f"B2 asked by {deletion.way}"
         proven = f"by {how} of file set {proof.twin_id} on B2 ({asked})"
-    retry = held.retry
+    retry = asset.retry
     again = f", retried by {retry.by} (retry of {retry.of})" if retry else ""
     log.info(
         "audit: deleted %s of asset %s: file set %s, %s, clicked by user %s%s, with %s, proven %s",
         format_name,
-        held.asset_id,
+        asset.asset_id,
         file_set_id,
         size,
-        held.user_id or "unknown",
+        asset.user_id or "unknown",
         again,
         acting_as.get(),
         proven,
         extra={
             "details": {
                 "event": "deleted",
-                "user_id": held.user_id,
+                "user_id": asset.user_id,
                 "token": acting_as.get(),
                 "retry_of": retry.of if retry else None,
                 "retried_by": retry.by if retry else None,
-                "asset_id": held.asset_id,
+                "asset_id": asset.asset_id,
                 "format": format_name,
                 "file_set_id": file_set_id,
                 "bytes": proof.size if proof else None,
@@ -57,16 +57,16 @@ def deleted(held: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
     )
 
 
-def still_there(held: ClaimedAsset, file_set_id: str) -> None:
+def still_there(asset: ClaimedAsset, file_set_id: str) -> None:
     """Log that a file set is still there although its deletion was accepted and logged."""
     log.warning(
         "audit: not deleted: file set %s of asset %s, although iconik accepted the deletion",
         file_set_id,
-        held.asset_id,
+        asset.asset_id,
         extra={
             "details": {
                 "event": "not deleted",
-                "asset_id": held.asset_id,
+                "asset_id": asset.asset_id,
                 "file_set_id": file_set_id,
             }
         },

@@ -5,7 +5,7 @@ that it marks deleted are purged together.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,15 +17,15 @@ from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, given_up
-from b2_iconik.domain.reasons import EARLIER, Reason, reason_of
+from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation import copying, deletion
-from b2_iconik.operation.add import inspect_to_add
+from b2_iconik.operation.decisions import Inspection, vanished
 from b2_iconik.operation.deletion import DeletionCapabilities, Marked
-from b2_iconik.operation.interrupted import give_back
+from b2_iconik.operation.execution import inspect_to_add, inspect_to_remove, note_purge
+from b2_iconik.operation.interrupted import restore_all
 from b2_iconik.operation.proving import Removal
-from b2_iconik.operation.remove import inspect_to_remove, note_purge
-from b2_iconik.operation.snapshot import Inspection, Patience, see, vanished
+from b2_iconik.operation.snapshot import Patience, see
 from b2_iconik.operation.storages import Checked
 from b2_iconik.operation.verification import FEW, MOST, Verification
 from b2_iconik.settings import Settings
@@ -46,8 +46,8 @@ FIRST_BATCH = 8
 # Add requests at most this many copies at once. Remove withholds at most this many assets from a
 # newer click while it deletes.
 LARGEST_BATCH = {"add": MOST_COPIES_A_CALL, "remove": 100}
-SOONEST_LOOK_MS = 1_000
-LATEST_LOOK_MS = 60_000
+SOONEST_RECHECK_MS = 1_000
+LATEST_RECHECK_MS = 60_000
 # How many times iconik may give no usable answer about one asset while it answers about others.
 MOST_FAILURES = 10
 # Lower, because each of these failures has already read the list several times.
@@ -60,12 +60,14 @@ class Batch:
     """Assets that are inspected together, so that their copies can be requested together.
 
     Attributes:
+        purged: the inspections after the purge of what they had marked, by asset id.
         unanswered: assets that iconik didn't answer about, or whose requests came too late.
     """
 
-    held: list[ClaimedAsset] = field(default_factory=list)
-    looks: list[Future[Inspection]] = field(default_factory=list)
+    assets: list[ClaimedAsset] = field(default_factory=list)
+    inspections: list[Future[Inspection]] = field(default_factory=list)
     marked: Marked = field(default_factory=lambda: Marked(PURGED_AT_ONCE, PURGED_AFTER))
+    purged: dict[str, Inspection] = field(default_factory=dict)
     unanswered: list[tuple[ClaimedAsset, IconikUnavailable]] = field(default_factory=list)
 
     @property
@@ -131,7 +133,7 @@ class AssetInspector:
         )
         self._has_put_off = False
 
-    def look_at_all(self) -> bool:
+    def inspect_all(self) -> bool:
         """Inspect all assets that can be inspected now. Returns whether there were any.
 
         Raises:
@@ -141,40 +143,40 @@ class AssetInspector:
         """
         with self._pool, logs.pool(1) as aside:
             self._see_contested()
-            has_moved = self._look_at_batches(aside)
+            has_moved = self._inspect_batches(aside)
             return self._verification.run() or has_moved
 
     def _see_contested(self) -> None:
         """Check which contested assets this click can see: older operations keep the others."""
         while not self._context.is_to_stop() and (
-            held := self._claims.contested(CONNECTIONS, self._clock.now_ms())
+            contested := self._claims.contested(CONNECTIONS, self._clock.now_ms())
         ):
-            batch = Batch(held)
-            batch.looks = [
-                self._pool.submit(self._look_at, each, batch, self._glance) for each in held
+            batch = Batch(contested)
+            batch.inspections = [
+                self._pool.submit(self._process, each, batch, self._glance) for each in contested
             ]
             self._finish(batch)
 
-    def _glance(self, held: ClaimedAsset) -> Inspection:
-        if see(self._iconik_for(held), held.asset_id) is None:
-            return vanished(held.formats)
-        held.seen = True
+    def _glance(self, asset: ClaimedAsset) -> Inspection:
+        if see(self._iconik_for(asset), asset.asset_id) is None:
+            return vanished(asset.formats)
+        asset.seen = True
         # Others must release it first.
         return Inspection(is_overtaken=True)
 
-    def _iconik_for(self, held: ClaimedAsset) -> Iconik:
+    def _iconik_for(self, asset: ClaimedAsset) -> Iconik:
         """An ``Iconik`` with no more rights than the click's own token had for an asset."""
-        return self._iconik.limited(lambda: held.seen)
+        return self._iconik.limited(lambda: asset.seen)
 
-    def _look_at_batches(self, aside: ThreadPoolExecutor) -> bool:
+    def _inspect_batches(self, aside: ThreadPoolExecutor) -> bool:
         size, away, verifying = FIRST_BATCH, None, None
         batch = self._begin(size)
-        has_moved = bool(batch.held)
-        while batch.held:
+        has_moved = bool(batch.assets)
+        while batch.assets:
             size = min(2 * size, LARGEST_BATCH[self._context.click.action])
             # The next batch begins while the last assets of this one are inspected and its copies
             # are requested.
-            self._await(batch, batch.looks[:-CONNECTIONS])
+            self._await(batch, batch.inspections[:-CONNECTIONS])
             is_interrupted = away or batch.is_cut_short or self._context.is_to_stop()
             goes_on = not (is_interrupted or self._context.others_wait())
             following = self._begin(size) if goes_on else Batch()
@@ -198,106 +200,115 @@ class AssetInspector:
 
     def _begin(self, size: int) -> Batch:
         batch = Batch(self._claims.take(size, self._clock.now_ms()))
-        batch.looks = [self._pool.submit(self._look_at, each, batch) for each in batch.held]
+        batch.inspections = [
+            self._pool.submit(self._process, each, batch, self._inspect) for each in batch.assets
+        ]
         return batch
 
-    def _await(self, batch: Batch, looks: list[Future[Inspection]]) -> None:
+    def _await(self, batch: Batch, inspections: list[Future[Inspection]]) -> None:
         """Wait for inspections, but purge marked file sets in time: their proofs expire."""
-        while wait(looks, PURGE_INTERVAL).not_done:
+        while wait(inspections, PURGE_INTERVAL).not_done:
             self._purge(batch.marked.overdue(), batch)
 
     def _finish(self, batch: Batch) -> None:
-        self._await(batch, batch.looks)
-        looks = [each.result() for each in batch.looks]
+        self._await(batch, batch.inspections)
+        inspections = [each.result() for each in batch.inspections]
         self._purge(batch.marked.rest(), batch)
-        pairs = zip(batch.held, looks, strict=True)
-        wanted = [(held, look) for held, look in pairs if look.copies]
+        unanswered = {asset.asset_id for asset, _ in batch.unanswered}
+        wanted = [
+            (asset, batch.purged.get(asset.asset_id, inspection))
+            for asset, inspection in zip(batch.assets, inspections, strict=True)
+            if inspection.copies and asset.asset_id not in unanswered
+        ]
         try:
             if wanted and self._context.is_to_stop():
-                for held, look in wanted:
-                    self._let_go(held, 0, look.outcomes)
+                for asset, inspection in wanted:
+                    self._let_go(asset, 0, inspection.outcomes)
             elif wanted:
-                now, route = self._clock.now_ms(), self._context.route
-                self._claims.asking([(held, look.outcomes) for held, look in wanted], now)
-                copies = [(held, look.copies) for held, look in wanted]
-                copying.ask(self._iconik, self._claims, route, copies, now)
+                self._request_copies(wanted)
         finally:
             if batch.unanswered:
                 self._put_off(batch.unanswered)
 
-    def _look_at(
-        self,
-        held: ClaimedAsset,
-        batch: Batch,
-        how: Callable[[ClaimedAsset], Inspection] | None = None,
+    def _request_copies(self, wanted: Sequence[tuple[ClaimedAsset, Inspection]]) -> None:
+        now, route = self._clock.now_ms(), self._context.route
+        known = [(asset, inspection.outcomes) for asset, inspection in wanted]
+        self._claims.begin_copies(known, now)
+        copies = [(asset, inspection.copies) for asset, inspection in wanted]
+        copying.ask(self._iconik, self._claims, route, copies, now)
+
+    def _process(
+        self, asset: ClaimedAsset, batch: Batch, inspect: Callable[[ClaimedAsset], Inspection]
     ) -> Inspection:
         """Inspect an asset, do what can be done at once, and record its state."""
         self._context.check()
-        look = Inspection(is_overtaken=True)
+        # It stays claimed until ``Claims.leave`` releases it.
+        inspection = Inspection(is_overtaken=True)
         if self._context.is_to_stop():
-            # It stays claimed until ``Claims.leave`` releases it.
-            return look
+            return inspection
         # While iconik is unavailable, the rest of the batch need not find that out by itself.
         if not batch.is_cut_short:
             try:
-                look = (how or self._look)(held)
-                held.memo.failures = 0
+                inspection = inspect(asset)
+                asset.progress = replace(asset.progress, failures=0)
             except IconikUnavailable as error:
-                batch.unanswered.append((held, error))
-                return look
+                batch.unanswered.append((asset, error))
+                return inspection
             except TokenRejected:
                 raise
             except IconikRefused as refusal:
-                look = Inspection(self._give_up(held, reason_of(refusal)))
-        if look.is_being_copied:
-            return look
-        if look.marked:
-            self._purge(batch.marked.add(held, look), batch)
+                inspection = Inspection(self._give_up(asset, reason_of(refusal)))
+        if inspection.is_being_copied:
+            return inspection
+        if inspection.marked:
+            self._purge(batch.marked.add(asset, inspection), batch)
         else:
-            self._note(held, look, is_few=len(batch.held) <= FEW)
-        return look
+            self._note(asset, inspection, is_few=len(batch.assets) <= FEW)
+        return inspection
 
     def _purge(self, marked: list[tuple[ClaimedAsset, Inspection]], batch: Batch) -> None:
-        """Purge what is marked deleted, and record the states of the assets."""
-        file_sets = {each: held.asset_id for held, look in marked for each in look.marked}
+        """Purge what is marked deleted, and record the states of the assets.
+
+        An asset that iconik gave no usable answer about is inspected again before its copies are
+        requested.
+        """
+        file_sets = {each: asset.asset_id for asset, found in marked for each in found.marked}
         try:
-            until = min((look.until for _, look in marked), default=0.0)
+            until = min((found.until for _, found in marked), default=0.0)
             done = deletion.purge(self._iconik, self._context.capabilities, file_sets, until)
         except IconikUnavailable as error:
-            for held, look in marked:
-                # The asset is inspected again first.
-                look.copies.clear()
-                batch.unanswered.append((held, error))
+            batch.unanswered += [(asset, error) for asset, _ in marked]
             return
-        for held, look in marked:
+        for asset, found in marked:
             try:
-                note_purge(self._removal, held, look, done, self._clock.now_ms())
+                purged = note_purge(self._removal, asset, found, done, self._clock.now_ms())
             except IconikUnavailable as error:
-                look.copies.clear()
-                batch.unanswered.append((held, error))
+                batch.unanswered.append((asset, error))
                 continue
-            self._note(held, look, is_few=len(batch.held) <= FEW)
+            batch.purged[asset.asset_id] = purged
+            self._note(asset, purged, is_few=len(batch.assets) <= FEW)
 
-    def _note(self, held: ClaimedAsset, look: Inspection, *, is_few: bool) -> None:
-        if look.copies:
+    def _note(self, asset: ClaimedAsset, inspection: Inspection, *, is_few: bool) -> None:
+        if inspection.copies:
             # Recorded with the others of the batch, when the copies are requested.
             return
-        if look.is_unfinished:
-            age = self._clock.now_ms() - (held.memo.unfinished_ms or self._clock.now_ms())
-            due = self._clock.now_ms() + min(max(age // 2, SOONEST_LOOK_MS), LATEST_LOOK_MS)
-            self._claims.note(held, "settling", look.outcomes, due)
-        elif look.is_overtaken:
-            self._let_go(held, 0, look.outcomes)
-        elif held.memo.accepted:
-            due = 0 if is_few else self._verification.first_due_ms()
-            self._claims.note(held, "verifying", look.outcomes, due)
+        now_ms, outcomes = self._clock.now_ms(), inspection.outcomes
+        if inspection.is_unfinished:
+            age = now_ms - (asset.progress.unfinished_ms or now_ms)
+            wait_ms = min(max(age // 2, SOONEST_RECHECK_MS), LATEST_RECHECK_MS)
+            self._claims.note(asset, "recheck", outcomes, now_ms + wait_ms)
+        elif inspection.is_overtaken:
+            self._let_go(asset, 0, outcomes)
+        elif asset.progress.accepted:
+            not_before_ms = 0 if is_few else self._verification.first_due_ms()
+            self._claims.note(asset, "verifying", outcomes, not_before_ms)
         else:
-            self._claims.note(held, "done", look.outcomes)
+            self._claims.note(asset, "done", outcomes)
 
-    def _give_up(self, held: ClaimedAsset, reason: Reason) -> dict[str, Outcome]:
+    def _give_up(self, asset: ClaimedAsset, reason: Reason) -> dict[str, Outcome]:
         """Restore the marked file sets of an asset that is given up. Returns its outcomes."""
-        restored, _ = give_back(self._iconik, held, reason)
-        return {**given_up(held.formats, held.memo.unaccepted, reason), **restored}
+        restored, _ = restore_all(self._iconik, asset, reason)
+        return {**given_up(asset.formats, asset.progress.unaccepted, reason), **restored}
 
     def _put_off(self, unanswered: list[tuple[ClaimedAsset, IconikUnavailable]]) -> None:
         """Postpone assets that iconik did not answer about, unless iconik is entirely unavailable.
@@ -308,51 +319,68 @@ class AssetInspector:
         try:
             self._iconik.storage(self._context.click.ll_storage_id)
         except IconikUnavailable:
-            for held, _ in unanswered:
-                self._let_go(held, 0)
+            for asset, _ in unanswered:
+                self._let_go(asset, 0)
             raise
         # One line per asset would be thousands during a partial outage; the report names them.
         level = logging.DEBUG if self._has_put_off else logging.WARNING
         more = f" (and {len(unanswered) - 1} more like this)" if len(unanswered) > 1 else ""
         log.log(level, "%s%s; other assets continue", unanswered[0][1], more)
         self._has_put_off = True
-        for held, error in unanswered:
-            held.memo.failures += 1
+        for asset, error in unanswered:
+            failures = asset.progress.failures + 1
+            asset.progress = replace(asset.progress, failures=failures)
             most = MOST_INCOMPLETE if isinstance(error, Incomplete) else MOST_FAILURES
-            if held.memo.failures < most:
-                self._let_go(
-                    held, self._clock.now_ms() + min(2**held.memo.failures * 1000, LATEST_RETRY_MS)
-                )
+            if failures < most:
+                wait_ms = min(2**failures * 1000, LATEST_RETRY_MS)
+                self._let_go(asset, self._clock.now_ms() + wait_ms)
             else:
                 reason = reason_of(error) + f" ({most} attempts)"
-                self._claims.note(held, "done", self._give_up(held, reason))
+                self._claims.note(asset, "done", self._give_up(asset, reason))
 
     def _let_go(
-        self, held: ClaimedAsset, due_ms: int, outcomes: Mapping[str, Outcome] | None = None
+        self,
+        asset: ClaimedAsset,
+        not_before_ms: int,
+        outcomes: Mapping[str, Outcome] | None = None,
     ) -> None:
         """Inspect an asset again later, after other operations if nothing is under way for it."""
-        memo = held.memo
-        is_touched = memo.asked or memo.asking or memo.deleting or memo.unfinished_ms
-        self._claims.note(held, "settling" if is_touched else "waiting", outcomes or {}, due_ms)
+        state = "recheck" if asset.progress.is_touched else "queued"
+        self._claims.note(asset, state, outcomes or {}, not_before_ms)
 
-    def _look(self, held: ClaimedAsset) -> Inspection:
-        if held.memo.asking and self._take_up(held):
+    def _inspect(self, asset: ClaimedAsset) -> Inspection:
+        """Inspect an asset, twice if a copy seems to have ended without its file."""
+        is_in_doubt = asset.progress.unanswered_until_ms is not None
+        if is_in_doubt and self._follow_unknown_copies(asset):
             return Inspection(is_being_copied=True)
-        look = self._look_once(held)
-        if look.objections:
-            if look.marked:
-                # The copies of other formats may take days.
-                file_sets = dict.fromkeys(look.marked, held.asset_id)
-                capabilities = self._context.capabilities
-                done = deletion.purge(self._iconik, capabilities, file_sets, look.until)
-                note_purge(self._removal, held, look, done, self._clock.now_ms())
-            self._claims.note(held, "held", look.outcomes)
-            if self._take_up(held):
-                return Inspection(is_being_copied=True)
-            # A copy may have ended since the inspection.
-            look = self._look_once(held)
-            look.outcomes.update(look.objections)
-        return look
+        inspection = self._inspect_once(asset)
+        if not inspection.unless_copied:
+            return inspection
+        if inspection.marked:
+            # The copies of other formats may take days.
+            file_sets = dict.fromkeys(inspection.marked, asset.asset_id)
+            capabilities, until = self._context.capabilities, inspection.until
+            done = deletion.purge(self._iconik, capabilities, file_sets, until)
+            now_ms = self._clock.now_ms()
+            inspection = note_purge(self._removal, asset, inspection, done, now_ms)
+        self._claims.note(asset, "claimed", inspection.outcomes)
+        if self._follow_unknown_copies(asset):
+            return Inspection(is_being_copied=True)
+        # A copy may have ended since the inspection.
+        inspection = self._inspect_once(asset)
+        return inspection.with_outcomes(inspection.unless_copied)
+
+    def _inspect_once(self, asset: ClaimedAsset) -> Inspection:
+        settle_ms = self._context.settings.settle_time // timedelta(milliseconds=1)
+        patience, iconik = Patience(self._clock.now_ms(), settle_ms), self._iconik_for(asset)
+        click = self._context.click
+        if click.action == "remove":
+            return inspect_to_remove(replace(self._removal, iconik=iconik), asset, patience)
+        return inspect_to_add(iconik, asset, click.ll_storage_id, patience)
+
+    def _follow_unknown_copies(self, asset: ClaimedAsset) -> bool:
+        iconik = self._iconik_for(asset)
+        return copying.follow_unrecorded(iconik, self._claims, asset, self._clock.now_ms())
 
     def _confirm(self, asset_id: str, safe: Safe) -> Confirmation:
         """Have B2 confirm the proof of a file set."""
@@ -361,32 +389,3 @@ class AssetInspector:
             return self._iconik.download_url(asset_id, file.id)
 
         return self._context.bucket.confirm(self._context.preflight().b2, safe.pairs, download_url)
-
-    def _take_up(self, held: ClaimedAsset) -> bool:
-        iconik = self._iconik_for(held)
-        return copying.take_up(iconik, self._claims, held, self._clock.now_ms())
-
-    def _look_once(self, held: ClaimedAsset) -> Inspection:
-        patience = Patience(
-            self._clock.now_ms(), self._context.settings.settle_time // timedelta(milliseconds=1)
-        )
-        if self._context.click.action == "remove":
-            removal = replace(self._removal, iconik=self._iconik_for(held))
-            return inspect_to_remove(removal, held, patience)
-        return self._look_to_add(held, patience)
-
-    def _look_to_add(self, held: ClaimedAsset, patience: Patience) -> Inspection:
-        """Inspect an asset that should be on LucidLink, and what an earlier Remove left there."""
-        iconik = self._iconik_for(held)
-        restored, _ = give_back(iconik, held, EARLIER)
-        # A copy next to a file set that iconik is about to purge would be purged with it.
-        stuck = {begun.name for begun in held.memo.unaccepted.values()}
-        wanted = replace(held, formats=tuple(each for each in held.formats if each not in stuck))
-        look = inspect_to_add(iconik, wanted, self._context.click.ll_storage_id, patience)
-        held.seen = wanted.seen
-        for name, outcome in restored.items():
-            if name in stuck:
-                look.outcomes[name] = outcome
-            elif look.outcomes.get(name, outcome).kind == "there":
-                look.outcomes[name] = Outcome("there", outcome.reason)
-        return look

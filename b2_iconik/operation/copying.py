@@ -1,11 +1,11 @@
 """Copies: requested in bulk, then followed to their end. An ended job does not prove a copy."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from b2_iconik.domain.operation import ClaimedAsset
-from b2_iconik.domain.reasons import NO_REASON, Reason, reason_of
+from b2_iconik.domain.operation import LISTING_LAG_MS, ClaimedAsset
+from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.copies import Copy
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
@@ -14,8 +14,6 @@ from iconik_http.records import Job
 
 log = logging.getLogger(__name__)
 
-# iconik's listings may not show a new job yet.
-LISTING_LAG_MS = 60_000
 # How many times iconik may fail to tell what went wrong with a job that has ended.
 MOST_UNTOLD = 10
 
@@ -33,7 +31,7 @@ def ask(
     iconik: Iconik,
     claims: Claims,
     route: Route,
-    wanted: Sequence[tuple[ClaimedAsset, list[str]]],
+    wanted: Sequence[tuple[ClaimedAsset, Collection[str]]],
     now_ms: int,
 ) -> None:
     """Request the copies of some assets, and record that they are under way.
@@ -49,20 +47,20 @@ def ask(
     try:
         # In the order of the click: masters first.
         for name in claims.formats:
-            held = [each for each, names in wanted if name in names]
-            for some in _calls(held):
+            assets = [each for each, names in wanted if name in names]
+            for some in _calls(assets):
                 job_id, refusal = _ask_once(iconik, route, name, some)
                 if job_id:
                     jobs[job_id] = name
                 for each in some:
-                    each.memo.asked[name] = refusal
+                    each.progress = each.progress.with_copy_results({name: refusal})
         for each, _ in wanted:
-            each.memo.asking = 0
+            each.progress = replace(each.progress, unanswered_until_ms=None)
     finally:
         claims.copies.begin([each for each, _ in wanted], jobs, now_ms)
 
 
-def take_up(iconik: Iconik, claims: Claims, held: ClaimedAsset, now_ms: int) -> bool:
+def follow_unrecorded(iconik: Iconik, claims: Claims, asset: ClaimedAsset, now_ms: int) -> bool:
     """Follow copies of an asset that iconik has under way but the operation doesn't know.
 
     Their request may have had no answer, or somebody else may have made it. Another request would
@@ -75,40 +73,40 @@ def take_up(iconik: Iconik, claims: Claims, held: ClaimedAsset, now_ms: int) -> 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
-    jobs = [job for job in iconik.transfers(held.asset_id) if not job.ended]
+    jobs = [job for job in iconik.transfers(asset.asset_id) if not job.ended]
     # A copy that was followed once and has not ended was given up.
     known = claims.copies.known({each.id for each in jobs} | {each.parent_id for each in jobs})
     running = [job for job in jobs if not {job.id, job.parent_id} & known]
-    listed_ms = held.memo.asking + LISTING_LAG_MS
+    until_ms = asset.progress.unanswered_until_ms or 0
     # An Add that still wants the copies requests them again, and follows those. Anything else done
     # next with the asset would be undone by the copies.
-    is_wanted = claims.is_add and held.formats
-    if not running and not is_wanted and now_ms < listed_ms:
-        claims.note(held, "settling", {}, listed_ms)
+    is_wanted = claims.is_add and asset.formats
+    if not running and not is_wanted and now_ms < until_ms:
+        claims.note(asset, "recheck", {}, until_ms)
         return True
-    held.memo.asking = 0
+    asset.progress = replace(asset.progress, unanswered_until_ms=None)
     if running:
-        log.debug("asset %s is already being copied; jobs: %s", held.asset_id, len(running))
-        held.memo.unfinished_ms = None
+        log.debug("asset %s is already being copied; jobs: %s", asset.asset_id, len(running))
+        asset.progress = replace(asset.progress, unfinished_ms=None)
         # iconik doesn't say which format each job copies.
-        claims.copies.begin([held], dict.fromkeys((job.id for job in running), ""), now_ms)
+        claims.copies.begin([asset], dict.fromkeys((job.id for job in running), ""), now_ms)
     return bool(running)
 
 
-def _calls(held: Sequence[ClaimedAsset]) -> Iterator[Sequence[ClaimedAsset]]:
+def _calls(assets: Sequence[ClaimedAsset]) -> Iterator[Sequence[ClaimedAsset]]:
     """Groups of assets for one copy request each; ``seen`` is the same throughout a group."""
     for seen in (True, False):
-        alike = [each for each in held if each.seen is seen]
+        alike = [each for each in assets if each.seen is seen]
         for start in range(0, len(alike), MOST_COPIES_A_CALL):
             yield alike[start : start + MOST_COPIES_A_CALL]
 
 
 def _ask_once(
-    iconik: Iconik, route: Route, name: str, held: Sequence[ClaimedAsset]
-) -> tuple[str, Reason]:
+    iconik: Iconik, route: Route, name: str, assets: Sequence[ClaimedAsset]
+) -> tuple[str, Reason | None]:
     """The job's id, or "" and iconik's refusal."""
-    asset_ids = [each.asset_id for each in held]
-    own = iconik.limited(lambda: all(each.seen for each in held))
+    asset_ids = [each.asset_id for each in assets]
+    own = iconik.limited(lambda: all(each.seen for each in assets))
     try:
         job_id = own.copy_to_storage(route.target_id, name, asset_ids, route.source_id, route.path)
     except TokenRejected:
@@ -116,8 +114,8 @@ def _ask_once(
     except IconikRefused as refusal:
         log.warning("%s", refusal)
         return "", reason_of(refusal)
-    log.debug("requested copies of %s; assets: %s; job %s", name, len(held), job_id)
-    return job_id, NO_REASON
+    log.debug("requested copies of %s; assets: %s; job %s", name, len(assets), job_id)
+    return job_id, None
 
 
 def follow(iconik: Iconik, claims: Claims, now_ms: int, timeout_ms: int) -> bool:
@@ -155,7 +153,7 @@ def _end(
     iconik: Iconik, claims: Claims, copy: Copy, job: Job | None, now_ms: int, timeout_ms: int
 ) -> tuple[Mapping[str, str], str] | None:
     """What went wrong with a copy, by asset and for all assets; None while it is under way."""
-    if job is None and now_ms - copy.asked_ms > LISTING_LAG_MS:
+    if job is None and now_ms - copy.requested_ms > LISTING_LAG_MS:
         job = iconik.job(copy.job_id)
         if job is None:
             return {}, f"job {copy.job_id} no longer exists in iconik"
@@ -164,7 +162,7 @@ def _end(
             return {}, ""
         general = f"job status {job.status}" + (f" ({job.message})" if job.message else "")
         return _told_of(iconik, claims, job), general
-    if now_ms - copy.asked_ms > timeout_ms:
+    if now_ms - copy.requested_ms > timeout_ms:
         status = job.status if job else "unknown"
         return {}, f"gave up waiting: job {copy.job_id} is still {status}"
     return None

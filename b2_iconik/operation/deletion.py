@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.reasons import Reason, reason_of
-from b2_iconik.operation.snapshot import Inspection
+from b2_iconik.operation.decisions import Inspection
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
 
@@ -265,13 +265,15 @@ class Marked:
         self._waiting: list[tuple[ClaimedAsset, Inspection]] = []
         self._since = 0.0
 
-    def add(self, held: ClaimedAsset, look: Inspection) -> list[tuple[ClaimedAsset, Inspection]]:
+    def add(
+        self, asset: ClaimedAsset, inspection: Inspection
+    ) -> list[tuple[ClaimedAsset, Inspection]]:
         """Add an asset. Returns all gathered assets if they must be purged now."""
         with self._lock:
             if not self._waiting:
                 self._since = time.monotonic()
-            self._waiting.append((held, look))
-            is_enough = sum(len(look.marked) for _, look in self._waiting) >= self._most
+            self._waiting.append((asset, inspection))
+            is_enough = sum(len(inspection.marked) for _, inspection in self._waiting) >= self._most
             if not is_enough and time.monotonic() - self._since < self._seconds:
                 return []
         return self.rest()

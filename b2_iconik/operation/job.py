@@ -6,8 +6,7 @@ the operation.
 
 import logging
 import time
-
-import requests
+from collections.abc import Callable
 
 from b2_iconik.clock import Step, now_ms
 from b2_iconik.domain.click import CustomAction
@@ -16,8 +15,7 @@ from b2_iconik.domain.outcomes import report
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import job_texts
-from b2_iconik.settings import Settings
-from iconik import Iconik, Pacer, Tokens, Transport
+from iconik import Iconik
 from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,
@@ -190,34 +188,24 @@ class Shown:
     """Makes the steps that show operations in iconik; see ``leader.Show``.
 
     Args:
-        pacer, session: shared by all requests to iconik.
+        connect: returns an ``Iconik``; see ``Operations.iconik``.
     """
 
-    def __init__(self, settings: Settings, pacer: Pacer, session: requests.Session) -> None:
-        self._settings = settings
-        self._pacer = pacer
-        self._session = session
+    def __init__(self, connect: Callable[..., Iconik]) -> None:
+        self._connect = connect
         # By user: when their token was found to lack the role.
         self._refused: dict[str | None, float] = {}
 
-    def __call__(self, operation_id: str, click: CustomAction, turn: Leadership) -> Step | None:
+    def __call__(
+        self, operation_id: str, click: CustomAction, leadership: Leadership
+    ) -> Step | None:
         """The steps that show an operation; None if its user lacks the role for that."""
         refused = self._refused.get(click.user_id)
         if refused is not None and time.monotonic() - refused < REFUSED:
             return None
-        settings = self._settings
-        transport = Transport(
-            settings.iconik_url,
-            settings.iconik_id,
-            Tokens(click.auth_token, settings.iconik_token or ""),
-            self._pacer,
-            turn.check,
-            session=self._session,
-            timeout=TIMEOUT,
-            attempts=1,
-        )
-        ledger = Ledger(turn.engine, turn.term)
-        job = OperationJob(operation_id, click, ledger, Iconik(transport))
+        iconik = self._connect(click.auth_token, leadership, timeout=TIMEOUT, attempts=1)
+        ledger = Ledger(leadership.engine, leadership.term)
+        job = OperationJob(operation_id, click, ledger, iconik)
         pause, farewell = INTERVAL, 0.0
 
         def step() -> float | None:

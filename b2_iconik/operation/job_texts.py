@@ -9,7 +9,6 @@ from typing import Any
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import in_words, proofs_in_words
-from b2_iconik.ledger.tables import LET_GO
 
 Fields = dict[str, Any]
 
@@ -65,7 +64,7 @@ def under_way(operation: Operation, states: Mapping[str, int]) -> Fields:
     """
     if not operation.is_expanded:
         return {"message": f"listing the assets of the selection: {operation.selection}"}
-    total, done = sum(states.values()), sum(states.get(each, 0) for each in LET_GO)
+    total, done = sum(states.values()), states.get("done", 0)
     # The number of assets being inspected changes all the time, and says little.
     doing = f", {states['copying']} being copied" if states.get("copying") else ""
     return {

@@ -1,74 +1,22 @@
-"""What Remove does with one asset: prove files safe on B2, and delete those that are."""
+"""What Remove decides about an asset: what to delete, to copy first, or to keep. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from b2_iconik.domain import reasons
 from b2_iconik.domain.custody import Safe, Unproven, Verdict, judge, wanted_formats
-from b2_iconik.domain.operation import ClaimedAsset
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, proof_of
 from b2_iconik.domain.shared_paths import unlisted
-from b2_iconik.operation import deletion
-from b2_iconik.operation.deletion import Done
-from b2_iconik.operation.interrupted import accept, restore, resume, tell_failures
-from b2_iconik.operation.proving import Proven, Removal, deletion_of, prove
-from b2_iconik.operation.snapshot import Inspection, Patience, Snapshot, vanished
-from iconik import Iconik
-from iconik_http.records import DELETED
+from b2_iconik.operation.decisions import Decision
+from b2_iconik.operation.proving import Proven, deletion_of
+from b2_iconik.operation.snapshot import Patience, Snapshot
+from iconik_http.records import DELETED, FileSet
 
 
-def inspect_to_remove(removal: Removal, held: ClaimedAsset, patience: Patience) -> Inspection:
-    """Inspect an asset that should leave LucidLink, and delete what is proven safe at once.
-
-    Only a record in the ledger and the deletions of the asset's other proven file sets come between
-    the reading that proves a file set and its deletion. If a deletion is not requested within
-    ``Snapshot.until``, or iconik does not answer it, it is requested only after everything was read
-    again. So an edit is missed only if it is made, and iconik notices it, within that time.
-
-    File sets that are only marked deleted are then in ``Inspection.marked``. The caller must purge
-    their files soon, and then call ``note_purge``. Accepted deletions are in
-    ``AssetProgress.accepted`` until they are verified.
-
-    Args:
-        held: the asset. What is being deleted, and the time since when something is unfinished,
-            are stored in its progress.
-
-    Raises:
-        IconikError: iconik or B2 gave no usable answer, or refused.
-        OperationFailed: the storages can no longer be used.
-    """
-    look = resume(removal, held, patience.now_ms)
-    if not held.formats:
-        return look
-    checked = removal.preflight()
-    proven = prove(
-        removal, held.asset_id, lambda snapshot: _judge(held.formats, snapshot, removal.storages)
-    )
-    if proven is None:
-        return vanished(held.formats)
-    held.seen = True
-    absent = []
-    for name in held.formats:
-        if not wanted_formats(proven.snapshot.formats, name):
-            look.outcomes.setdefault(name, Outcome("without"))
-        elif proven.verdicts[name]:
-            _weigh(name, proven, held, patience, checked.obstacle, look)
-        elif name not in look.outcomes:
-            absent.append(name)
-    if look.copies:
-        held.memo.unfinished_ms = None
-    elif look.is_unfinished and held.memo.unfinished_ms is None:
-        held.memo.unfinished_ms = patience.now_ms
-    look.until = min(proven.snapshot.until, checked.until)
-    _delete(removal, held, proven, patience.now_ms, look)
-    if absent:
-        _tell_absent(removal.iconik, held, absent, proven.snapshot, removal.ll_storage_id, look)
-    tell_failures(look)
-    return look
-
-
-def _judge(
+def judge_formats(
     names: Sequence[str], snapshot: Snapshot, storages: tuple[str, str]
 ) -> Mapping[str, list[Verdict]]:
+    """Judge the file sets of some formats, by format name."""
     return {
         name: [
             each
@@ -79,51 +27,73 @@ def _judge(
     }
 
 
-def _weigh(
-    name: str,
+def decide(
+    asset: ClaimedAsset,
     proven: Proven,
-    held: ClaimedAsset,
     patience: Patience,
     obstacle: str,
-    look: Inspection,
-) -> None:
-    """Decide whether to delete, copy first, or keep a format that is on LucidLink."""
+    known: Container[str] = (),
+) -> dict[str, Decision]:
+    """Decide what to do with each format of an asset, by format name.
+
+    Args:
+        obstacle: why nothing can be copied to B2; "" if it can.
+        known: the formats whose outcome is known already, and stays if nothing of them is left.
+    """
+    decisions = {}
+    for name in asset.formats:
+        if proven.verdicts[name]:
+            decisions[name] = _weigh(name, proven, asset.progress, patience, obstacle)
+        elif name in known:
+            continue
+        elif wanted_formats(proven.snapshot.formats, name):
+            decisions[name] = Decision(is_absent=True)
+        else:
+            decisions[name] = Decision(Outcome("without"))
+    return decisions
+
+
+def _weigh(
+    name: str, proven: Proven, progress: AssetProgress, patience: Patience, obstacle: str
+) -> Decision:
+    """Decide about a format that is on LucidLink: each file set that is proven safe is deleted."""
     objections = [each for each in proven.verdicts[name] if isinstance(each, Unproven)]
     safe = [each for each in proven.verdicts[name] if isinstance(each, Safe)]
-    said = held.memo.asked.get(name)
+    deletions = {each.file_set_id: deletion_of(name, each, proven) for each in safe}
     if not objections:
-        proof = proof_of(deletion_of(name, each, proven).strength for each in safe)
-        reason = (
-            reasons.ALREADY_MISSING if all(each.was_missing for each in safe) else reasons.NO_REASON
+        proof = proof_of(each.strength for each in deletions.values())
+        was_missing = all(each.was_missing for each in safe)
+        reason = reasons.ALREADY_MISSING if was_missing else reasons.NO_REASON
+        return Decision(Outcome("removed", reason, proof), deletions)
+    final = [each.reason for each in objections if each.remedy == "none"]
+    if final:
+        return Decision(Outcome("kept", final[0]), deletions)
+    is_waiting = any(each.remedy == "wait" for each in objections)
+    if is_waiting and not patience.is_over(progress.unfinished_ms):
+        return Decision(wait=True, deletions=deletions)
+    reason = objections[0].reason
+    if name in progress.copy_results:
+        problem = progress.copy_results[name]
+        ended = reasons.COPY_TO_B2_ENDED(
+            problem.cause if problem else None,
+            reason=reason,
+            told=f": {problem}" if problem else "",
         )
-        look.outcomes[name] = Outcome("removed", reason, proof)
-    elif any(each.remedy == "none" for each in objections):
-        reason = next(each.reason for each in objections if each.remedy == "none")
-        look.outcomes[name] = Outcome("kept", reason)
-    elif any(each.remedy == "wait" for each in objections) and not patience.is_over(
-        held.memo.unfinished_ms
-    ):
-        look.is_unfinished = True
-    elif said is None and obstacle:
-        closed = reasons.STORAGE_CLOSED(reason=objections[0].reason, obstacle=obstacle)
-        look.outcomes[name] = Outcome("kept", closed)
-    elif said is None:
-        look.copies.append(name)
-    else:
-        told = f": {said}" if said else ""
-        reason = reasons.COPY_TO_B2_ENDED(said.cause, reason=objections[0].reason, told=told)
-        look.objections[name] = Outcome("kept", reason)
+        return Decision(Outcome("kept", ended), deletions, unless_copied=True)
+    if obstacle:
+        closed = reasons.STORAGE_CLOSED(reason=reason, obstacle=obstacle)
+        return Decision(Outcome("kept", closed), deletions)
+    return Decision(copy=True, deletions=deletions)
 
 
-def _tell_absent(
-    iconik: Iconik,
-    held: ClaimedAsset,
-    names: Sequence[str],
+def absence(
+    names: Iterable[str],
     snapshot: Snapshot,
+    file_sets: Iterable[FileSet],
+    progress: AssetProgress,
     ll_storage_id: str,
-    look: Inspection,
-) -> None:
-    """Distinguish formats that are not on LucidLink from those whose file set there lists no file.
+) -> dict[str, Outcome]:
+    """Tell formats that are not on LucidLink from those whose file set there lists no file.
 
     A format is not certainly absent, either, while the asset has files there of a format that no
     list names.
@@ -131,71 +101,17 @@ def _tell_absent(
     strange = unlisted(snapshot.formats, snapshot.files, ll_storage_id)
     there = {
         each.format_id
-        for each in iconik.file_sets(held.asset_id)
+        for each in file_sets
         if each.storage_id == ll_storage_id
         and each.status != DELETED
-        and each.id not in held.memo.deleting
+        and each.id not in progress.deletions
     }
+    outcomes = {}
     for name in names:
         if any(each.id in there for each in wanted_formats(snapshot.formats, name)):
-            look.outcomes[name] = Outcome("kept", reasons.NO_FILE)
+            outcomes[name] = Outcome("kept", reasons.NO_FILE)
         elif strange:
-            look.outcomes[name] = Outcome("kept", reasons.OF_NO_FORMAT(name=strange[0].label))
+            outcomes[name] = Outcome("kept", reasons.OF_NO_FORMAT(name=strange[0].label))
         else:
-            look.outcomes[name] = Outcome("absent")
-
-
-def _delete(
-    removal: Removal, held: ClaimedAsset, proven: Proven, now_ms: int, look: Inspection
-) -> None:
-    """Delete what was proven safe, except files that can be purged with those of other assets."""
-    deletions = {
-        each.file_set_id: deletion_of(name, each, proven)
-        for name, several in proven.verdicts.items()
-        for each in several
-        if isinstance(each, Safe)
-    }
-    if not deletions:
-        return
-    if not removal.claims.begin_deletions(held, deletions):
-        look.is_overtaken = True
-        for each in deletions.values():
-            look.outcomes.pop(each.name, None)
-        return
-    for file_set_id in deletions:
-        # It has just been restored, or it would not have been proven.
-        look.failures.pop(file_set_id, None)
-    done = deletion.delete(
-        removal.iconik, removal.capabilities, held.asset_id, list(deletions), look.until
-    )
-    look.marked = done.marked
-    for file_set_id, each in deletions.items():
-        if file_set_id in done.refusals:
-            del held.memo.deleting[file_set_id]
-            look.failures[file_set_id] = (each.name, done.refusals[file_set_id])
-        elif file_set_id not in done.marked:
-            accept(held, file_set_id, now_ms, is_doubted=file_set_id in done.unknown)
-
-
-def note_purge(
-    removal: Removal, held: ClaimedAsset, look: Inspection, done: Done, now_ms: int
-) -> None:
-    """Record the result of a purge in an asset's progress and outcomes.
-
-    File sets that iconik refused to purge are restored.
-
-    Args:
-        held: the asset.
-        look: the inspection that led to the purge.
-        done: iconik's answer.
-
-    Raises:
-        IconikUnavailable: iconik gave no usable answer to a restoration.
-    """
-    marked, look.marked = look.marked, []
-    refusals = {each: done.refusals[each] for each in marked if each in done.refusals}
-    for file_set_id in marked:
-        if file_set_id not in refusals:
-            accept(held, file_set_id, now_ms, is_doubted=file_set_id in done.unknown)
-    look.failures |= restore(removal.iconik, held, refusals)
-    tell_failures(look)
+            outcomes[name] = Outcome("absent")
+    return outcomes

@@ -10,6 +10,7 @@ lost.
 import logging
 import time
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -31,7 +32,7 @@ from b2_iconik.operation import copying
 from b2_iconik.operation.add import hint
 from b2_iconik.operation.batches import CONNECTIONS, AssetInspector, Context
 from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.interrupted import give_back_left
+from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.selection import Selection
 from b2_iconik.operation.storages import Preflight
 from b2_iconik.settings import Settings
@@ -55,19 +56,18 @@ class Operations:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.pacer = Pacer(settings.requests_per_second)
-        self.session = open_session(
+        self._pacer = Pacer(settings.requests_per_second)
+        self._session = open_session(
             settings.iconik_url, settings.iconik_id, CONNECTIONS, MeasuredSession()
         )
         self._pool = WorkerPool(CONNECTIONS)
         self._capabilities = DeletionCapabilities()
         self._bucket = Bucket(settings)
 
-    def begin(self, operation_id: str, click: CustomAction, turn: Leadership) -> Step:
+    def begin(self, operation_id: str, click: CustomAction, leadership: Leadership) -> Step:
         """The steps of an operation; see ``leader.Begin``."""
-        tokens = Tokens(click.auth_token, self._settings.iconik_token or "")
         capabilities = DeletionCapabilities(self._capabilities)
-        iconik = Iconik(self._transport(tokens, turn))
+        iconik = self.iconik(click.auth_token, leadership)
         run: Run | None = None
 
         def step() -> float | None:
@@ -76,7 +76,7 @@ class Operations:
                 run = Run(
                     operation_id,
                     click,
-                    turn,
+                    leadership,
                     iconik,
                     self._settings,
                     capabilities,
@@ -92,25 +92,34 @@ class Operations:
 
         return step
 
-    def _transport(self, tokens: Tokens, turn: Leadership) -> Transport:
+    def iconik(self, token: str, leadership: Leadership, **limits: Any) -> Iconik:
+        """An ``Iconik`` for the clicks of one user.
+
+        Args:
+            token: the click's token; "" for that of the application alone.
+            limits: how long and how often to try a request, as in ``Transport``.
+        """
         settings = self._settings
-        return Transport(
-            settings.iconik_url,
-            settings.iconik_id,
-            tokens,
-            self.pacer,
-            turn.check,
-            session=self.session,
+        return Iconik(
+            Transport(
+                settings.iconik_url,
+                settings.iconik_id,
+                Tokens(token, settings.iconik_token or ""),
+                self._pacer,
+                leadership.check,
+                session=self._session,
+                **limits,
+            )
         )
 
-    def tidy(self, turn: Leadership) -> None:
+    def tidy(self, leadership: Leadership) -> None:
         """Restore what ended operations left marked deleted.
 
         Raises:
             Stopped: the term is over.
             SQLAlchemyError: the database failed.
         """
-        leftovers, settings = Leftovers(turn.engine, turn.term), self._settings
+        leftovers, settings = Leftovers(leadership.engine, leadership.term), self._settings
         left = leftovers.of_ended()
         if not left:
             return
@@ -121,10 +130,10 @@ class Operations:
                 len(left),
             )
             return
-        iconik = Iconik(self._transport(Tokens("", settings.iconik_token), turn))
-        give_back_left(iconik, leftovers, left, ENDED)
+        iconik = self.iconik("", leadership)
+        restore_leftovers(iconik, leftovers, left, ENDED)
         for operation_id in {each.operation_id for each in left}:
-            Completion(turn.engine, turn.term).sum_up(operation_id)
+            Completion(leadership.engine, leadership.term).sum_up(operation_id)
 
 
 class Run:
@@ -134,7 +143,7 @@ class Run:
         self,
         operation_id: str,
         click: CustomAction,
-        turn: Leadership,
+        leadership: Leadership,
         iconik: Iconik,
         settings: Settings,
         capabilities: DeletionCapabilities,
@@ -144,19 +153,19 @@ class Run:
         self._id = operation_id
         self._click = click
         self._iconik = iconik
-        self._turn = turn
+        self._leadership = leadership
         self._pool = pool
-        self._clock = turn.clock
+        self._clock = leadership.clock
         self._timeout_ms = settings.copy_timeout // timedelta(milliseconds=1)
         b2, ll = click.b2_storage_id, click.ll_storage_id
         is_add = click.action == "add"
-        self._ledger = Ledger(turn.engine, turn.term)
-        self._completion = Completion(turn.engine, turn.term)
+        self._ledger = Ledger(leadership.engine, leadership.term)
+        self._completion = Completion(leadership.engine, leadership.term)
         self._number = self._operation().number
-        self._claims = Claims(turn.engine, self._operation(), turn.term)
+        self._claims = Claims(leadership.engine, self._operation(), leadership.term)
         self._stop = StopRequest(self._ledger, self._number)
         self._is_stopping = False
-        self._leftovers = Leftovers(turn.engine, turn.term)
+        self._leftovers = Leftovers(leadership.engine, leadership.term)
         self._preflight = Preflight(iconik, click)
         self._is_checked = False
         context = Context(
@@ -166,15 +175,15 @@ class Run:
             self._claims,
             copying.Route(b2, ll, click.path) if is_add else copying.Route(ll, b2),
             settings,
-            turn.clock,
+            leadership.clock,
             self._preflight,
             bucket,
             self._check_stopping,
             self._is_to_stop,
             pool,
-            turn.others_wait,
+            leadership.others_wait,
         )
-        self._looks = AssetInspector(context)
+        self._inspector = AssetInspector(context)
         self._selection = Selection(
             click,
             iconik,
@@ -243,7 +252,7 @@ class Run:
             return 0.0
         self._preflight.forget()
         self._pause = min(self._pause * 1.5, LONGEST_WAIT)
-        is_waiting = bool(self._ledger.progress(self._number).get("waiting"))
+        is_waiting = bool(self._ledger.progress(self._number).get("queued"))
         self._is_blocked = not self._outage and is_waiting
         self._interval = LET_GO_INTERVAL if self._is_blocked else STOP_INTERVAL
         if self._pause > STOP_INTERVAL:
@@ -301,7 +310,7 @@ class Run:
         operation = self._operation()
         if not operation.is_expanded and not self._is_stopping:
             self._expand(operation)
-        has_moved = self._looks.look_at_all()
+        has_moved = self._inspector.inspect_all()
         if self._is_stopping or self._is_to_stop():
             return has_moved
         has_ended = self._follow()
@@ -321,7 +330,7 @@ class Run:
         return copying.follow(self._iconik, self._claims, self._clock.now_ms(), self._timeout_ms)
 
     def _check_stopping(self) -> None:
-        self._turn.check(deletes=False)
+        self._leadership.check(deletes=False)
 
     def _operation(self) -> Operation:
         operation = self._ledger.operation(self._id)
@@ -330,7 +339,7 @@ class Run:
         return operation
 
     def _fail(self, failure: Reason) -> None:
-        give_back_left(self._iconik, self._leftovers, self._leftovers.of(self._number), ENDED)
+        restore_leftovers(self._iconik, self._leftovers, self._leftovers.of(self._number), ENDED)
         self._completion.fail(self._number, failure, now_ms())
 
     def _report(self) -> None:

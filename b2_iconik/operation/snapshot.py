@@ -1,10 +1,9 @@
-"""One asset as iconik's files API shows it now, and the result of an inspection."""
+"""One asset as iconik's files API shows it now."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.domain.reasons import OTHER_COUNT, OTHER_STATUS, QUEUED_AND_LISTED, VANISHED, Reason
+from b2_iconik.domain.reasons import OTHER_COUNT, OTHER_STATUS, QUEUED_AND_LISTED, Reason
 from iconik import Iconik
 from iconik_http.errors import Contradicted, NotFound
 from iconik_http.expiry import Reading
@@ -41,34 +40,6 @@ class Patience:
     def is_over(self, since_ms: int | None) -> bool:
         """Whether something that was first seen at ``since_ms`` has had enough time."""
         return since_ms is not None and self.now_ms - since_ms >= self.settle_ms
-
-
-@dataclass
-class Inspection:
-    """The result of an inspection of an asset.
-
-    Attributes:
-        outcomes: the outcomes known now, by format name.
-        objections: outcomes that hold only if no copy is under way, because a copy has ended
-            without its file.
-        copies: names of the formats whose copies must be requested.
-        is_unfinished: something is being written, so the asset must be inspected again later.
-        is_being_copied: unrecorded copies of the asset are under way, and are followed now.
-        marked: the ids of file sets that are marked deleted, and whose files must still be purged.
-        failures: by file set id, the format's name and why its deletion failed.
-        until: how long the marked file sets may be purged, by ``expiry.now``.
-        is_overtaken: a newer click came in between, so the claims must be read again.
-    """
-
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    objections: dict[str, Outcome] = field(default_factory=dict)
-    copies: list[str] = field(default_factory=list)
-    is_unfinished: bool = False
-    is_being_copied: bool = False
-    is_overtaken: bool = False
-    marked: list[str] = field(default_factory=list)
-    failures: dict[str, tuple[str, Reason]] = field(default_factory=dict)
-    until: float = 0.0
 
 
 def see(
@@ -142,8 +113,3 @@ def _contradictions(
         if each.file_count is not None and listed and not fewest <= each.file_count <= len(listed):
             count = {"count": each.file_count, "listed": len(listed)}
             yield each.id, OTHER_COUNT(file_set_id=each.id, **count)
-
-
-def vanished(formats: Iterable[str]) -> Inspection:
-    """The inspection of an asset that iconik no longer knows."""
-    return Inspection({name: Outcome("vanished", VANISHED) for name in formats})

@@ -8,19 +8,19 @@ assets are.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from b2_iconik.clock import Clock
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger.claims import Claims
+from b2_iconik.operation.decisions import Inspection
 from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.interrupted import (
     CARRIED_OUT_AFTER_MS,
-    tell_failures,
     unverified,
-    verified,
+    verify,
 )
-from b2_iconik.operation.snapshot import Inspection
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
 from iconik_http.records import DELETED, Listed
@@ -58,9 +58,9 @@ class Verification:
         """When to verify a deletion that iconik accepts now, by the clock of operations."""
         return self._together(self._clock.now_ms() + FIRST_DUE_MS)
 
-    def _together(self, due_ms: int) -> int:
+    def _together(self, not_before_ms: int) -> int:
         """Round a time, so that assets are due together: more at once need fewer requests each."""
-        return -(-due_ms // FIRST_DUE_MS) * FIRST_DUE_MS
+        return -(-not_before_ms // FIRST_DUE_MS) * FIRST_DUE_MS
 
     def run(self, least: int = 1) -> bool:
         """Verify what is due. Returns whether any result is known now.
@@ -72,15 +72,15 @@ class Verification:
             TokenRejected: iconik no longer accepts any token.
         """
         has_moved = False
-        while len(held := self._claims.accepted(MOST, self._clock.now_ms())) >= least:
-            has_moved = self._verify(held) or has_moved
+        while len(assets := self._claims.accepted(MOST, self._clock.now_ms())) >= least:
+            has_moved = self._verify(assets) or has_moved
         return has_moved
 
-    def _verify(self, held: Sequence[ClaimedAsset]) -> bool:
-        seen = self._seen_gone(held) if len(held) > FEW else set[str]()
-        self._done([(each, {}) for each in held if each.asset_id in seen])
-        rest = [each for each in held if each.asset_id not in seen]
-        alone = [each for each in rest if len(held) <= FEW or self._is_to_be_listed(each)]
+    def _verify(self, assets: Sequence[ClaimedAsset]) -> bool:
+        seen = self._seen_gone(assets) if len(assets) > FEW else set[str]()
+        self._done([(each, {}) for each in assets if each.asset_id in seen])
+        rest = [each for each in assets if each.asset_id not in seen]
+        alone = [each for each in rest if len(assets) <= FEW or self._is_to_be_listed(each)]
         others = [each for each in rest if each not in alone]
         samples = self._search.is_lacking and not alone
         sample = others[: 1 + len(others) // SAMPLED] if samples else []
@@ -92,18 +92,18 @@ class Verification:
             self._put_off(others)
         return bool(seen) or any(is_gone)
 
-    def _is_to_be_listed(self, held: ClaimedAsset) -> bool:
+    def _is_to_be_listed(self, asset: ClaimedAsset) -> bool:
         return any(
-            each.is_doubted or self._clock.now_ms() - each.accepted_ms >= CARRIED_OUT_AFTER_MS
-            for each in held.memo.accepted.values()
+            each.is_doubted or each.accepted_for_ms(self._clock.now_ms()) >= CARRIED_OUT_AFTER_MS
+            for each in asset.progress.accepted.values()
         )
 
-    def _seen_gone(self, held: Iterable[ClaimedAsset]) -> set[str]:
+    def _seen_gone(self, assets: Iterable[ClaimedAsset]) -> set[str]:
         """The ids of the assets that the search index shows without their deleted file sets."""
         with self._search.trying() as is_offered:
             if not is_offered:
                 return set()
-            by_id = {each.asset_id: each for each in held if not self._is_to_be_listed(each)}
+            by_id = {each.asset_id: each for each in assets if not self._is_to_be_listed(each)}
             try:
                 found = self._iconik.search_assets(list(by_id)) if by_id else []
             except TokenRejected:
@@ -120,52 +120,49 @@ class Verification:
                 each.id for each in found if each.id in by_id and _is_gone(by_id[each.id], each)
             }
 
-    def _list(self, held: ClaimedAsset) -> bool:
+    def _list(self, asset: ClaimedAsset) -> bool:
         """List the file sets of an asset, and record the result. Returns whether all are gone."""
         try:
-            file_sets = self._iconik.file_sets(held.asset_id)
+            file_sets = self._iconik.file_sets(asset.asset_id)
         except TokenRejected:
             raise
         except IconikRefused:
-            self._done([(held, unverified(held))])
+            self._done([(asset, unverified(asset))])
             return True
         except IconikUnavailable as error:
-            held.memo.failures += 1
-            if held.memo.failures < MOST_FAILURES:
-                self._put_off([held])
+            times = asset.progress.failures + 1
+            asset.progress = replace(asset.progress, failures=times)
+            if times < MOST_FAILURES:
+                self._put_off([asset])
                 return False
             log.warning("%s; the deletion is not verified", error)
-            self._done([(held, unverified(held))])
+            self._done([(asset, unverified(asset))])
             return True
         statuses = {each.id: each.status for each in file_sets}
-        look = Inspection()
-        for file_set_id, begun in held.memo.accepted.items():
-            status = statuses.get(file_set_id)
-            look.failures |= verified(held, file_set_id, begun, status, self._clock.now_ms())
-        if held.memo.accepted:
-            self._put_off([held])
+        failures = verify(asset, statuses, self._clock.now_ms())
+        if asset.progress.accepted:
+            self._put_off([asset])
             return False
-        tell_failures(look)
-        self._done([(held, look.outcomes)])
-        return not look.failures
+        self._done([(asset, Inspection().with_failures(failures).outcomes)])
+        return not failures
 
-    def _done(self, held: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]]) -> None:
-        for each, _ in held:
-            each.memo.deleting = each.memo.unaccepted
-        if held:
-            self._claims.note_all(held, "done")
+    def _done(self, assets: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]]) -> None:
+        for each, _ in assets:
+            each.progress = replace(each.progress, deletions=each.progress.unaccepted)
+        if assets:
+            self._claims.note_all(assets, "done")
 
-    def _put_off(self, held: Sequence[ClaimedAsset]) -> None:
+    def _put_off(self, assets: Sequence[ClaimedAsset]) -> None:
         """Verify some assets later: at growing intervals, and once iconik has had its time."""
         now = self._clock.now_ms()
-        for each in held:
-            age = now - min(one.accepted_ms for one in each.memo.accepted.values())
+        for each in assets:
+            age = max(one.accepted_for_ms(now) for one in each.progress.accepted.values())
             left = CARRIED_OUT_AFTER_MS - age
             wait = min(max(age, FIRST_DUE_MS), left if left > 0 else CARRIED_OUT_AFTER_MS)
             self._claims.note(each, "verifying", {}, self._together(now + wait))
 
 
-def _is_gone(held: ClaimedAsset, listed: Listed) -> bool:
+def _is_gone(asset: ClaimedAsset, listed: Listed) -> bool:
     """Whether an index shows the twins of deleted file sets, but no longer the file sets.
 
     An index that shows neither proves nothing.
@@ -173,5 +170,5 @@ def _is_gone(held: ClaimedAsset, listed: Listed) -> bool:
     shown = {file.file_set_id for file in listed.files if file.file_set_status != DELETED}
     return all(
         file_set_id not in shown and begun.proof is not None and begun.proof.twin_id in shown
-        for file_set_id, begun in held.memo.accepted.items()
+        for file_set_id, begun in asset.progress.accepted.items()
     )

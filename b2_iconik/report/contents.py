@@ -82,7 +82,7 @@ class Contents:
             copies_under_way=under_way,
             copies=copies,
             unopened=there.unopened_in_all(number),
-            due_ms=there.next_due(number),
+            not_before_ms=there.next_due(number),
             title=there.titles([number]).get(number) or view.untitled(operation),
             is_newer_unlisted=there.is_newer_unlisted(operation),
         )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import Operation, read_operation
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.precedence import Precedence
-from b2_iconik.ledger.tables import assets, copies, operations, terms, titles, vanished
+from b2_iconik.ledger.tables import assets, copies, operations, terms, titles, unlisted
 
 STATES = ("running", "finished", "finished with warnings", "failed", "stopped")
 
@@ -42,7 +42,7 @@ class CopyJob:
 
     job_id: str
     format_name: str
-    asked_ms: int
+    requested_ms: int
     ended: bool
     assets: int
 
@@ -105,14 +105,14 @@ class History:
 
     def unopened(self, number: int, limit: int | None = None) -> list[tuple[str, Reason]]:
         """The collections and searches of an operation that could not be opened, and why."""
-        rows = sa.select(vanished).where(vanished.c.number == number).order_by(vanished.c.what)
+        rows = sa.select(unlisted).where(unlisted.c.number == number).order_by(unlisted.c.what)
         with self._engine.connect() as connection:
             found = connection.execute(rows.limit(limit))
             return [(row.what, Reason.read(row.reason, row.cause)) for row in found]
 
     def unopened_in_all(self, number: int) -> int:
         """How many those are."""
-        counted = sa.select(sa.func.count()).where(vanished.c.number == number)
+        counted = sa.select(sa.func.count()).where(unlisted.c.number == number)
         with self._engine.connect() as connection:
             return int(connection.execute(counted).scalar_one())
 
@@ -127,12 +127,12 @@ class History:
         chosen = (
             sa.select(copies, sa.case((copies.c.ended, 0), else_=waiting).label("assets"))
             .where(copies.c.number == number)
-            .order_by(copies.c.ended, copies.c.asked_ms.desc(), copies.c.job_id)
+            .order_by(copies.c.ended, copies.c.requested_ms.desc(), copies.c.job_id)
             .limit(limit)
         )
         with self._engine.connect() as connection:
             return [
-                CopyJob(row.job_id, row.format_name, row.asked_ms, row.ended, row.assets)
+                CopyJob(row.job_id, row.format_name, row.requested_ms, row.ended, row.assets)
                 for row in connection.execute(chosen)
             ]
 
@@ -146,8 +146,8 @@ class History:
 
     def next_due(self, number: int) -> int | None:
         """When the first asset that settles is due, by the clock of operations."""
-        due = sa.select(sa.func.min(assets.c.due_ms)).where(
-            assets.c.number == number, assets.c.state == "settling"
+        due = sa.select(sa.func.min(assets.c.not_before_ms)).where(
+            assets.c.number == number, assets.c.state == "recheck"
         )
         with self._engine.connect() as connection:
             return connection.execute(due).scalar()

@@ -33,15 +33,15 @@ class Asset:
 
     Attributes:
         state: see ``claims``.
-        due_ms: when it must be inspected again, by the clock of operations.
+        not_before_ms: when it must be inspected again, by the clock of operations.
         outcomes: what is known, by format name.
         is_problem: whether something of it was kept, failed, vanished or undone.
     """
 
     asset_id: str
     state: str
-    due_ms: int
-    memo: AssetProgress
+    not_before_ms: int
+    progress: AssetProgress
     outcomes: Mapping[str, Outcome]
     is_problem: bool = False
 
@@ -134,8 +134,8 @@ class Reported:
                 Asset(
                     row.asset_id,
                     row.state,
-                    row.due_ms,
-                    AssetProgress.from_json(row.memo),
+                    row.not_before_ms,
+                    AssetProgress.from_json(row.progress),
                     {name: Outcome.read(each) for name, each in row.outcomes.items()},
                     after.is_problem,
                 )
@@ -153,9 +153,9 @@ class Reported:
         # A deletion that was not finished; stored progress holds only what isn't empty.
         if "failed" in kinds and operation.ended_ms is not None:
             deleting = (
-                sa.func.json_type(assets.c.memo, "$.deleting")
+                sa.func.json_type(assets.c.progress, "$.deletions")
                 if self._is_sqlite
-                else assets.c.memo.op("->")(sa.literal_column("'deleting'"))
+                else assets.c.progress.op("->")(sa.literal_column("'deletions'"))
             )
             is_there.append(deleting.is_not(None))
         return sa.or_(*is_there)

@@ -9,7 +9,6 @@ from b2_iconik.domain.click import TITLES
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import COUNTED, in_words, left_over, proofs_in_words, told_time
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.ledger.tables import LET_GO
 from b2_iconik.report.advice import what_to_do
 from b2_iconik.report.history import CopyJob
 from b2_iconik.report.reported import Asset
@@ -40,13 +39,12 @@ FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 HEADINGS = (*COLUMNS[:-1], "what to do")
 # Of an asset whose outcome isn't known yet.
 UNDER_WAY: dict[str, str] = {
-    "waiting": "waiting for its turn",
-    "held": "being checked",
+    "queued": "waiting for its turn",
+    "claimed": "being checked",
     "copying": "being copied by iconik",
-    "settling": "waiting for its next check",
+    "recheck": "waiting for its next check",
     "verifying": "waiting until its deletion is verified",
     "done": "its outcome follows when the operation ends",
-    "left": "left to iconik",
 }
 
 
@@ -61,7 +59,7 @@ class Moment:
         kinds: how many formats of assets have which outcome.
         copies_under_way, copies: how many copy jobs there are.
         unopened: how many collections, saved searches and playlists could not be opened.
-        due_ms: when the first asset that settles is due, by the clock of operations.
+        not_before_ms: when the first asset that settles is due, by the clock of operations.
         title: what it is called.
         is_newer_unlisted: whether the assets of a newer click aren't known yet.
     """
@@ -73,7 +71,7 @@ class Moment:
     copies_under_way: int
     copies: int
     unopened: int = 0
-    due_ms: int | None = None
+    not_before_ms: int | None = None
     title: str | None = None
     is_newer_unlisted: bool = False
 
@@ -103,7 +101,7 @@ def summary(
         title: what it is called; as its action, if not given.
     """
     counts = dict(operation.counts) if operation.counts else None
-    done = sum(progress.get(state, 0) for state in LET_GO)
+    done = progress.get("done", 0)
     return {
         "operation_id": operation.id,
         "title": title or TITLES[operation.action],
@@ -132,7 +130,7 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         counted = {name: moment.kinds.get(name, 0) for name in COUNTED}
         told["counts"] = {"assets": told["assets"], **counted}
     is_running = operation.ended_ms is None
-    looks_ms = max(operation.looks_ms or 0, moment.now_ms)
+    next_check_ms = max(operation.next_check_ms or 0, moment.now_ms)
     return {
         **told,
         # Else there is more to come: its counts are noted right after its end.
@@ -143,8 +141,8 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         "b2_storage_id": operation.b2_storage_id,
         "ll_storage_id": operation.ll_storage_id,
         "waits_for": list(_waits(operation, moment)) if is_running else [],
-        "looks_again": told_time(looks_ms) if is_running else None,
-        "looks_again_in_seconds": (looks_ms - moment.now_ms) // 1000 if is_running else None,
+        "looks_again": told_time(next_check_ms) if is_running else None,
+        "looks_again_in_seconds": (next_check_ms - moment.now_ms) // 1000 if is_running else None,
         "proofs": proofs_in_words(told["counts"]),
         "copy_jobs": moment.copies,
         "copy_jobs_under_way": moment.copies_under_way,
@@ -172,19 +170,19 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
     if moment.is_newer_unlisted and not operation.stop_ms:
         yield "iconik to list the assets of a newer click: some may be the same"
         # Until then, none of its own is begun.
-        states |= {"settling": 0, "waiting": 0}
-    if states.get("settling"):
-        wait = (moment.due_ms or 0) - moment.clock_ms
+        states |= {"recheck": 0, "queued": 0}
+    if states.get("recheck"):
+        wait = (moment.not_before_ms or 0) - moment.clock_ms
         when = f"in {in_time(wait // 1000)}" if wait >= 1000 else "now"
-        assets = _many(states["settling"], "asset")
+        assets = _many(states["recheck"], "asset")
         yield f"files of {assets} that are still being written or moved: next check {when}"
     if states.get("verifying"):
         assets = _many(states["verifying"], "asset")
         yield f"iconik to finish deleting the LucidLink files of {assets}"
-    if states.get("held"):
-        yield f"iconik's answers about {_many(states['held'], 'asset')}"
-    if states.get("waiting"):
-        assets = _many(states["waiting"], "asset")
+    if states.get("claimed"):
+        yield f"iconik's answers about {_many(states['claimed'], 'asset')}"
+    if states.get("queued"):
+        assets = _many(states["queued"], "asset")
         yield f"{assets} not started yet, or in use by another operation"
 
 
@@ -204,7 +202,7 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
                 if name not in asset.outcomes
             ]
         else:
-            rows += left_over(operation, asset.memo, asset.outcomes)
+            rows += left_over(operation, asset.progress, asset.outcomes)
         for name, kind, reason in sorted(rows, key=lambda row: places[row[0]]):
             yield _row(asset.asset_id, name, kind, reason)
 
@@ -224,8 +222,8 @@ def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, An
     """A row for each copy job: as ``CopyJob``, but with how long it has been followed."""
     for copy in copies:
         row = asdict(copy)
-        asked_ms = row.pop("asked_ms")
-        seconds = None if copy.ended else max(0, clock_ms - asked_ms) // 1000
+        requested_ms = row.pop("requested_ms")
+        seconds = None if copy.ended else max(0, clock_ms - requested_ms) // 1000
         yield {**row, "followed_seconds": seconds}
 
 

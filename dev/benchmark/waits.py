@@ -46,4 +46,4 @@ def _first_copy(here: Bench) -> float:
 
 def _all_asked(here: Bench, operation_id: str) -> bool:
     progress = here.service.progress(operation_id)
-    return bool(progress) and not {"waiting", "held"} & set(progress)
+    return bool(progress) and not {"queued", "claimed"} & set(progress)

@@ -1,6 +1,7 @@
 """How an operation stands, and what came of its assets, as the shell is told of it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from b2_iconik.cli.inspection import OperationDetails
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, given_up, report
-from b2_iconik.domain.reasons import LEFT, NO_REASON, Reason
+from b2_iconik.domain.reasons import LEFT, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
@@ -61,8 +62,8 @@ def test_every_format_of_every_asset_has_a_row_and_so_has_what_could_not_be_open
 ) -> None:
     operation, claims = begun(engine, "a1", "a2")
     a_ledger(engine).expand(operation.number, ["a1", "a2"], {"collection c": "no such"})
-    (held,) = claims.take(1, NOW)
-    claims.note(held, "done", {"ORIGINAL": REMOVED, "PROXY": Outcome("absent")})
+    (claimed,) = claims.take(1, NOW)
+    claims.note(claimed, "done", {"ORIGINAL": REMOVED, "PROXY": Outcome("absent")})
     assert said(inspect(engine, operation).rows()) == [
         ("collection c", None, "failed"),
         ("a1", "ORIGINAL", "removed"),
@@ -87,8 +88,10 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
     done, given, asked, deleting, _ = claims.take(5, NOW)
     claims.note(done, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
     claims.begin_deletions(given, half_done({"set-1": "ORIGINAL"}))
-    claims.note(given, "done", given_up(BOTH, given.memo.deleting, Reason("iconik answered 400")))
-    asked.memo.asked["PROXY"] = NO_REASON
+    claims.note(
+        given, "done", given_up(BOTH, given.progress.deletions, Reason("iconik answered 400"))
+    )
+    asked.progress = asked.progress.with_copy_results({"PROXY": None})
     claims.note(
         asked, "copying", {"ORIGINAL": Outcome("vanished", Reason("iconik knows it no more"))}
     )
@@ -109,8 +112,8 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
 
 def test_what_waits_for_a_newer_click_to_be_listed_says_so(engine: sa.Engine) -> None:
     operation, claims = begun(engine, "a1")
-    (held,) = claims.take(1, NOW)
-    claims.note(held, "settling", {})
+    (claimed,) = claims.take(1, NOW)
+    claims.note(claimed, "recheck", {})
     newer = clicked(engine, a_click("add", collection_ids=("c1",)))
     (told,) = inspect(engine, operation).in_full()["waits_for"]
     assert told.startswith("iconik to list the assets of a newer click")
@@ -124,8 +127,8 @@ def test_what_waits_for_a_newer_click_to_be_listed_says_so(engine: sa.Engine) ->
 
 def test_an_asset_has_all_its_formats(engine: sa.Engine) -> None:
     operation, claims = begun(engine, "a1", "a10")
-    (held, _) = claims.take(2, NOW)
-    claims.note(held, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
+    (claimed, _) = claims.take(2, NOW)
+    claims.note(claimed, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
     told = inspect(engine, operation).asset("A1")
     assert told
     told["report"] = [without_remedy(each) for each in told["report"]]
@@ -144,9 +147,9 @@ def test_an_asset_has_all_its_formats(engine: sa.Engine) -> None:
 
 def test_an_asset_that_is_not_done_says_what_it_waits_for_and_how_long(engine: sa.Engine) -> None:
     operation, claims = begun(engine, "a1")
-    (held,) = claims.take(1, NOW)
-    held.memo.failures = 2
-    claims.note(held, "settling", {}, due_ms=History(engine).clock() + 9_999)
+    (claimed,) = claims.take(1, NOW)
+    claimed.progress = replace(claimed.progress, failures=2)
+    claims.note(claimed, "recheck", {}, not_before_ms=History(engine).clock() + 9_999)
     told = inspect(engine, operation).asset("a1")
     assert told
     assert told["waits_for"] == "waiting for its next check"

@@ -81,9 +81,9 @@ def ended(
     operation = operation_of(ledger, operation_id)
     ledger.expand(operation.number, outcomes, gone or {})
     claims = Claims(engine, operation, term)
-    for held in claims.take(len(outcomes), NOW):
-        held.seen = True
-        claims.note(held, "done", outcomes[held.asset_id])
+    for claimed in claims.take(len(outcomes), NOW):
+        claimed.seen = True
+        claims.note(claimed, "done", outcomes[claimed.asset_id])
     assert completion(engine).end(operation, NOW)
     return operation_id
 

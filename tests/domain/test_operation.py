@@ -5,16 +5,16 @@ import json
 import pytest
 
 from b2_iconik.domain.custody import Safe, judge
-from b2_iconik.domain.operation import AssetProgress, Deletion
-from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
+from b2_iconik.domain.operation import LISTING_LAG_MS, AssetProgress, Deletion
+from b2_iconik.domain.reasons import Cause, Reason
 from tests.makers import B2, LL, ORIGINAL, on_b2, on_ll
 
 LL_SET = on_ll().file_set_id
 
 
-def stored(memo: AssetProgress) -> AssetProgress:
-    """A memo after it was stored."""
-    return AssetProgress.from_json(json.loads(json.dumps(memo.as_json())))
+def stored(progress: AssetProgress) -> AssetProgress:
+    """A progress after it was stored."""
+    return AssetProgress.from_json(json.loads(json.dumps(progress.as_json())))
 
 
 def a_proof() -> Safe:
@@ -34,12 +34,12 @@ def a_proof() -> Safe:
     ],
 )
 def test_a_deletion_is_read_as_it_was_stored(begun: Deletion) -> None:
-    memo = AssetProgress(deleting={LL_SET: begun}, asked={"PROXY": NO_REASON})
-    assert stored(memo) == memo
+    progress = AssetProgress(deletions={LL_SET: begun}, copy_results={"PROXY": None})
+    assert stored(progress) == progress
 
 
 def test_a_proof_is_read_with_all_of_its_files() -> None:
-    begun = stored(AssetProgress(deleting={LL_SET: Deletion("ORIGINAL", a_proof())})).deleting[
+    begun = stored(AssetProgress(deletions={LL_SET: Deletion("ORIGINAL", a_proof())})).deletions[
         LL_SET
     ]
     assert begun.proof
@@ -51,30 +51,32 @@ def test_no_signed_url_is_stored() -> None:
     (safe,) = judge(ORIGINAL, [on_ll(url="https://s3cret"), on_b2(url="https://s3cret")], LL, B2)
     assert isinstance(safe, Safe)
     assert "s3cret" not in json.dumps(
-        AssetProgress(deleting={LL_SET: Deletion("A", safe)}).as_json()
+        AssetProgress(deletions={LL_SET: Deletion("A", safe)}).as_json()
     )
 
 
 def test_what_an_earlier_version_stored_is_read() -> None:
     earlier = {"deleting": {LL_SET: "ORIGINAL"}, "versions": {LL_SET: ORIGINAL}, "failures": 2}
     assert AssetProgress.from_json(earlier) == AssetProgress(
-        deleting={LL_SET: Deletion("ORIGINAL")}, failures=2
+        deletions={LL_SET: Deletion("ORIGINAL")}, failures=2
     )
 
 
 def test_what_an_earlier_version_stored_of_copies_is_read() -> None:
-    asked = AssetProgress.from_json({"asked": {"ORIGINAL": "no space left"}}).asked["ORIGINAL"]
-    assert (asked, asked.cause) == ("no space left", None)
+    earlier = {"asked": {"ORIGINAL": "no space left", "PROXY": ""}, "asking": True}
+    progress = AssetProgress.from_json(earlier)
+    assert progress.copy_results == {"ORIGINAL": Reason("no space left"), "PROXY": None}
+    assert progress.unanswered_until_ms == 1 + LISTING_LAG_MS
 
 
 def test_why_a_copy_was_refused_is_read_as_it_was_stored() -> None:
     refused = Reason("no role", Cause.NOT_PERMITTED)
-    assert (
-        stored(AssetProgress(asked={"PROXY": refused})).asked["PROXY"].cause == Cause.NOT_PERMITTED
-    )
+    read = stored(AssetProgress(copy_results={"PROXY": refused})).copy_results["PROXY"]
+    assert read is not None
+    assert read.cause == Cause.NOT_PERMITTED
 
 
 def test_deletions_are_told_apart_by_whether_iconik_accepted_them() -> None:
     accepted, unfinished = Deletion("ORIGINAL", accepted_ms=1), Deletion("ORIGINAL")
-    memo = AssetProgress(deleting={"a": accepted, "b": unfinished})
-    assert (memo.accepted, memo.unaccepted) == ({"a": accepted}, {"b": unfinished})
+    progress = AssetProgress(deletions={"a": accepted, "b": unfinished})
+    assert (progress.accepted, progress.unaccepted) == ({"a": accepted}, {"b": unfinished})

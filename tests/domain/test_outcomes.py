@@ -6,7 +6,7 @@ import pytest
 
 from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.domain.outcomes import COUNTED, PROOFS, Outcome, in_words, merged, report
-from b2_iconik.domain.reasons import NO_REASON, NOT_RESTORED, UNFINISHED, Reason
+from b2_iconik.domain.reasons import NOT_RESTORED, UNFINISHED, Reason
 from tests.makers import an_operation, half_done
 
 KEPT = Outcome("kept", Reason("clip.mov differs from its master"))
@@ -17,8 +17,10 @@ def told(*assets: Asset, gone: dict[str, str] | None = None, **operation: Any) -
     return report(an_operation(**{"ended_ms": 1, **operation}), assets, gone or {})
 
 
-def an_asset(asset_id: str = "a1", memo: AssetProgress | None = None, **outcomes: Outcome) -> Asset:
-    return asset_id, memo or AssetProgress(), outcomes
+def an_asset(
+    asset_id: str = "a1", progress: AssetProgress | None = None, **outcomes: Outcome
+) -> Asset:
+    return asset_id, progress or AssetProgress(), outcomes
 
 
 def problem(reason: str, kind: str = "kept") -> dict[str, str]:
@@ -156,7 +158,7 @@ def test_an_operation_that_goes_on_has_left_nothing_undone() -> None:
 
 
 def test_a_failed_operation_tells_of_half_done_deletions() -> None:
-    half = an_asset(memo=AssetProgress(deleting=half_done({"set-1": "ORIGINAL"})))
+    half = an_asset(progress=AssetProgress(deletions=half_done({"set-1": "ORIGINAL"})))
     (found,) = told(half, failure="no token is good")["problems"]
     assert found["kind"] == "failed"
     assert "file set set-1 may be in iconik's delete queue" in found["reason"]
@@ -164,15 +166,17 @@ def test_a_failed_operation_tells_of_half_done_deletions() -> None:
 
 def test_a_half_done_deletion_counts_as_failed_and_not_as_undone() -> None:
     half = an_asset(
-        memo=AssetProgress(deleting=half_done({"set-1": "ORIGINAL", "set-2": "ORIGINAL"}))
+        progress=AssetProgress(deletions=half_done({"set-1": "ORIGINAL", "set-2": "ORIGINAL"}))
     )
     counts = told(half, failure="no token is good")["counts"]
     assert {name: count for name, count in counts.items() if count} == {"assets": 1, "failed": 1}
 
 
 def test_a_half_done_deletion_is_told_though_a_newer_click_took_over() -> None:
-    memo = AssetProgress(deleting=half_done({"set-1": "ORIGINAL"}))
-    left = an_asset(memo=memo, ORIGINAL=Outcome("superseded", Reason("a newer click took over")))
+    progress = AssetProgress(deletions=half_done({"set-1": "ORIGINAL"}))
+    left = an_asset(
+        progress=progress, ORIGINAL=Outcome("superseded", Reason("a newer click took over"))
+    )
     (found,) = told(left, failure="no token is good")["problems"]
     assert "file set set-1 may be in iconik's delete queue" in found["reason"]
 
@@ -192,7 +196,7 @@ def test_a_half_done_deletion_is_told_however_its_operation_ended(
     operation: dict[str, Any], result: str, kind: Any
 ) -> None:
     half = an_asset(
-        memo=AssetProgress(deleting=half_done({"set-1": "ORIGINAL"})),
+        progress=AssetProgress(deletions=half_done({"set-1": "ORIGINAL"})),
         ORIGINAL=Outcome(kind, Reason("why")),
     )
     found = told(half, **operation)
@@ -204,7 +208,9 @@ def test_a_half_done_deletion_that_its_outcome_tells_is_not_told_again() -> None
     reason = NOT_RESTORED(reason="why", refusal="no (403)", file_set_id="set-1")
     failed = Outcome("failed", reason)
     found = told(
-        an_asset(memo=AssetProgress(deleting=half_done({"set-1": "ORIGINAL"})), ORIGINAL=failed)
+        an_asset(
+            progress=AssetProgress(deletions=half_done({"set-1": "ORIGINAL"})), ORIGINAL=failed
+        )
     )
     assert (found["problems"], found["counts"]["failed"]) == ([problem(reason, "failed")], 1)
 
@@ -212,7 +218,9 @@ def test_a_half_done_deletion_that_its_outcome_tells_is_not_told_again() -> None
 def test_a_half_done_deletion_of_a_format_that_failed_otherwise_is_told_and_counted_once() -> None:
     failed = Outcome("failed", Reason("could not delete file set set-1 of asset a1: no (403)"))
     found = told(
-        an_asset(memo=AssetProgress(deleting=half_done({"set-1": "ORIGINAL"})), ORIGINAL=failed)
+        an_asset(
+            progress=AssetProgress(deletions=half_done({"set-1": "ORIGINAL"})), ORIGINAL=failed
+        )
     )
     reasons = [each["reason"] for each in found["problems"]]
     assert (reasons, found["counts"]["failed"]) == (
@@ -222,12 +230,12 @@ def test_a_half_done_deletion_of_a_format_that_failed_otherwise_is_told_and_coun
 
 
 def test_an_operation_that_ended_by_itself_tells_of_no_copy_that_it_left() -> None:
-    assert told(an_asset(memo=AssetProgress(asked={"ORIGINAL": NO_REASON})))["problems"] == []
+    assert told(an_asset(progress=AssetProgress(copy_results={"ORIGINAL": None})))["problems"] == []
 
 
 def test_an_operation_that_goes_on_may_yet_end_its_deletions() -> None:
     assert told(
-        an_asset(memo=AssetProgress(deleting=half_done({"set-1": "ORIGINAL"}))), ended_ms=None
+        an_asset(progress=AssetProgress(deletions=half_done({"set-1": "ORIGINAL"}))), ended_ms=None
     ) == told(an_asset(), ended_ms=None)
 
 

@@ -38,22 +38,22 @@ class Runner:
         self.hold = False
         self.error: BaseException | None = None
 
-    def __call__(self, operation_id: str, click: CustomAction, turn: Leadership) -> Step:
+    def __call__(self, operation_id: str, click: CustomAction, leadership: Leadership) -> Step:
         self.calls.append((operation_id, click))
 
         def step() -> float | None:
             self.steps += 1
-            turn.check(deletes=False)
+            leadership.check(deletes=False)
             if self.error:
                 raise self.error
             if self.hold:
                 return 0.02
-            ledger = Ledger(turn.engine, turn.term)
+            ledger = Ledger(leadership.engine, leadership.term)
             operation = ledger.operation(operation_id)
             assert operation
             if operation.ended_ms is None:
                 ledger.expand(operation.number, [], {})
-                Completion(turn.engine, turn.term).end(operation, now_ms())
+                Completion(leadership.engine, leadership.term).end(operation, now_ms())
             return None
 
         return step

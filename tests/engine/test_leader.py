@@ -31,9 +31,9 @@ def test_an_interrupted_operation_is_carried_on_by_the_next_executor(
     first, second = Runner(), Runner()
     first.hold = True
     operation_id, _ = recorder.record(CLICK)
-    executor = start(first)
+    leader = start(first)
     wait_until(lambda: first.calls)
-    executor.stop()
+    leader.stop()
     assert not has_ended(ledger, operation_id)
     start(second)
     wait_until(lambda: has_ended(ledger, operation_id))
@@ -45,13 +45,13 @@ def test_two_executors_never_run_at_once(
 ) -> None:
     first, second = Runner(), Runner()
     first.hold = True
-    executor = start(first)
+    leader = start(first)
     recorder.record(CLICK)
     wait_until(lambda: first.calls)
     start(second)
     assert recorder.check() is None
     assert not second.calls
-    executor.stop()
+    leader.stop()
     wait_until(lambda: second.calls)
 
 
@@ -126,9 +126,9 @@ def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
         return now() + len(looks) * leap.total_seconds()
 
     operation_id, _ = recorder.record(CLICK)
-    executor = start(Runner())
+    leader = start(Runner())
     wait_until(lambda: has_ended(ledger, operation_id))
-    executor.stop()
+    leader.stop()
     let_pass(monkeypatch, KEEP + timedelta(days=1))
     monkeypatch.setattr(
         leader_module, "time", SimpleNamespace(time=leaping, monotonic=time.monotonic)
@@ -235,12 +235,12 @@ def tidying(
 def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
     tidying: Callable[[Callable[[Leadership], None]], Leader],
 ) -> None:
-    turns: list[Leadership] = []
-    executor = tidying(turns.append)
-    wait_until(lambda: len(turns) > 2)
-    assert not turns[0].stopping.is_set()
-    executor.stop()
-    assert turns[0].stopping.is_set()
+    leaderships: list[Leadership] = []
+    leader = tidying(leaderships.append)
+    wait_until(lambda: len(leaderships) > 2)
+    assert not leaderships[0].stopping.is_set()
+    leader.stop()
+    assert leaderships[0].stopping.is_set()
 
 
 @pytest.mark.parametrize(
@@ -251,14 +251,14 @@ def test_what_can_not_be_tidied_is_logged_and_tried_again(
     caplog: pytest.LogCaptureFixture,
     error: Exception,
 ) -> None:
-    turns: list[Leadership] = []
+    leaderships: list[Leadership] = []
 
-    def tidy(turn: Leadership) -> None:
-        turns.append(turn)
+    def tidy(leadership: Leadership) -> None:
+        leaderships.append(leadership)
         raise error
 
     tidying(tidy)
-    wait_until(lambda: len(turns) > 2)
+    wait_until(lambda: len(leaderships) > 2)
     assert "file sets left marked deleted by ended operations could not be restored" in caplog.text
     # Where the database fails, a trace tells nothing that its own words don't.
     assert ("Traceback" in caplog.text) is isinstance(error, ValueError)
@@ -267,18 +267,18 @@ def test_what_can_not_be_tidied_is_logged_and_tried_again(
 def test_a_failure_after_the_end_of_a_turn_is_no_news(
     tidying: Callable[[Callable[[Leadership], None]], Leader], caplog: pytest.LogCaptureFixture
 ) -> None:
-    turns: list[Leadership] = []
+    leaderships: list[Leadership] = []
     ended: list[None] = []
 
-    def tidy(turn: Leadership) -> None:
-        turns.append(turn)
-        turn.stopping.wait(10)
+    def tidy(leadership: Leadership) -> None:
+        leaderships.append(leadership)
+        leadership.stopping.wait(10)
         ended.append(None)
         raise OperationalError("SELECT", {}, Exception("disk I/O error"))
 
-    executor = tidying(tidy)
-    wait_until(lambda: turns)
-    executor.stop()
+    leader = tidying(tidy)
+    wait_until(lambda: leaderships)
+    leader.stop()
     wait_until(lambda: ended)
     assert "could not be restored" not in caplog.text
 
@@ -286,16 +286,16 @@ def test_a_failure_after_the_end_of_a_turn_is_no_news(
 def test_who_is_told_to_stop_while_it_tidies_does_so(
     tidying: Callable[[Callable[[Leadership], None]], Leader],
 ) -> None:
-    turns: list[Leadership] = []
+    leaderships: list[Leadership] = []
 
-    def tidy(turn: Leadership) -> None:
-        turns.append(turn)
+    def tidy(leadership: Leadership) -> None:
+        leaderships.append(leadership)
         raise Stopped
 
-    executor = tidying(tidy)
-    wait_until(lambda: turns)
-    executor.stop()
-    assert len(turns) == 1
+    leader = tidying(tidy)
+    wait_until(lambda: leaderships)
+    leader.stop()
+    assert len(leaderships) == 1
 
 
 def test_a_recorded_click_is_run_with_all_it_said(

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation, Retry
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.domain.reasons import NO_REASON, Reason
+from b2_iconik.domain.reasons import Reason
 from b2_iconik.errors import Stopped
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.claims import GRACE_MS, SUPERSEDED, Claims
 from b2_iconik.ledger.copies import Copy
 from b2_iconik.ledger.database import writing
-from b2_iconik.ledger.tables import LET_GO, assets
+from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
 from tests.makers import (
     a_click,
@@ -60,19 +61,19 @@ def clicked_for(
 
 
 def taken(claims: Claims, now_ms: int = NOW, limit: int = 100) -> dict[str, tuple[str, ...]]:
-    return {held.asset_id: held.formats for held in claims.take(limit, now_ms)}
+    return {claimed.asset_id: claimed.formats for claimed in claims.take(limit, now_ms)}
 
 
 def stands(engine: sa.Engine, number: int, asset_id: str = "a1") -> tuple[str, AssetProgress, Any]:
-    """State, memo and outcomes of an asset of an operation."""
+    """State, progress and outcomes of an asset of an operation."""
     with engine.connect() as connection:
         state = connection.execute(
             sa.text("SELECT state FROM plugin_assets WHERE number = :n AND asset_id = :a"),
             {"n": number, "a": asset_id},
         ).scalar_one()
-    for found_id, memo, outcomes in a_ledger(engine).outcomes(number):
+    for found_id, progress, outcomes in a_ledger(engine).outcomes(number):
         if found_id == asset_id:
-            return state, memo, outcomes
+            return state, progress, outcomes
     raise AssertionError(asset_id)
 
 
@@ -93,8 +94,8 @@ def test_of_what_is_taken_it_is_known_who_clicked_and_who_tried_again(engine: sa
         intake.record(
             connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, retry=retry
         )
-    (held,) = claims_of(engine, found(engine, "again")).take(1, NOW)
-    assert (held.user_id, held.retry) == ("ada", retry)
+    (claimed,) = claims_of(engine, found(engine, "again")).take(1, NOW)
+    assert (claimed.user_id, claimed.retry) == ("ada", retry)
 
 
 def test_no_more_are_held_than_asked_for(engine: sa.Engine) -> None:
@@ -104,37 +105,39 @@ def test_no_more_are_held_than_asked_for(engine: sa.Engine) -> None:
 
 def test_an_asset_waits_until_it_is_due(engine: sa.Engine) -> None:
     claims, _ = clicked_for(engine)
-    (held,) = claims.take(1, NOW)
-    claims.note(held, "settling", {}, due_ms=NOW + 1)
+    (claimed,) = claims.take(1, NOW)
+    claims.note(claimed, "recheck", {}, not_before_ms=NOW + 1)
     assert (taken(claims, NOW), taken(claims, NOW + 1)) == ({}, {"a1": ("ORIGINAL",)})
 
 
 def test_what_is_done_is_not_taken_again(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine)
-    (held,) = claims.take(1, NOW)
-    claims.note(held, "done", {"ORIGINAL": REMOVED})
+    (claimed,) = claims.take(1, NOW)
+    claims.note(claimed, "done", {"ORIGINAL": REMOVED})
     assert taken(claims) == {}
     assert stands(engine, operation.number) == ("done", AssetProgress(), {"ORIGINAL": REMOVED})
 
 
 def test_a_memo_is_what_it_was_when_it_is_taken_again(engine: sa.Engine) -> None:
     claims, _ = clicked_for(engine)
-    (held,) = claims.take(1, NOW)
-    held.memo.asked["ORIGINAL"] = Reason("no space left")
-    held.memo.unfinished_ms = 5
-    claims.note(held, "settling", {})
+    (claimed,) = claims.take(1, NOW)
+    failed = {"ORIGINAL": Reason("no space left")}
+    claimed.progress = AssetProgress(failed, unfinished_ms=5)
+    claims.note(claimed, "recheck", {})
     assert claims.take(1, NOW) == [
         ClaimedAsset(
-            "a1", ("ORIGINAL",), AssetProgress({"ORIGINAL": Reason("no space left")}, 5, {})
+            "a1",
+            ("ORIGINAL",),
+            AssetProgress({"ORIGINAL": Reason("no space left")}, unfinished_ms=5),
         )
     ]
 
 
 def test_a_later_look_at_other_formats_leaves_the_outcome_of_one(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, formats=BOTH)
-    (held,) = claims.take(1, NOW)
-    claims.note(held, "settling", {"ORIGINAL": REMOVED})
-    claims.note(held, "done", {"PROXY": Outcome("kept", Reason("why"))})
+    (claimed,) = claims.take(1, NOW)
+    claims.note(claimed, "recheck", {"ORIGINAL": REMOVED})
+    claims.note(claimed, "done", {"PROXY": Outcome("kept", Reason("why"))})
     assert stands(engine, operation.number)[2] == {
         "ORIGINAL": REMOVED,
         "PROXY": Outcome("kept", Reason("why")),
@@ -146,9 +149,9 @@ def test_a_later_look_at_other_formats_leaves_the_outcome_of_one(engine: sa.Engi
     [
         lambda claims, _: claims.recover(NOW),
         lambda claims, _: claims.take(1, NOW),
-        lambda claims, held: claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"})),
-        lambda claims, held: claims.note(held, "done", {}),
-        lambda claims, held: claims.copies.begin([held], {}, NOW),
+        lambda claims, claimed: claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"})),
+        lambda claims, claimed: claims.note(claimed, "done", {}),
+        lambda claims, claimed: claims.copies.begin([claimed], {}, NOW),
         lambda claims, _: claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {}, ""),
     ],
     ids=["recover", "take", "begin_deletions", "note", "copies.begin", "copies.ended"],
@@ -157,11 +160,11 @@ def test_whoever_is_late_leaves_everything_to_the_process_that_took_over(
     engine: sa.Engine, write: Callable[[Claims, ClaimedAsset], object]
 ) -> None:
     claims, operation = clicked_for(engine)
-    (held,) = claims.take(1, NOW)
+    (claimed,) = claims.take(1, NOW)
     begin_term(engine, NOW)
     with pytest.raises(Stopped):
-        write(claims, held)
-    assert stands(engine, operation.number) == ("held", AssetProgress(), {})
+        write(claims, claimed)
+    assert stands(engine, operation.number) == ("claimed", AssetProgress(), {})
 
 
 # Newer clicks
@@ -213,35 +216,35 @@ def test_an_older_operation_does_not_wait_for_one_that_came_to_nothing(engine: s
     assert taken(older) == {"a1": ("ORIGINAL",)}
 
 
-@pytest.mark.parametrize("state", ["held", "settling", "copying"])
+@pytest.mark.parametrize("state", ["claimed", "recheck", "copying"])
 def test_a_newer_operation_waits_for_an_older_one_that_touches_an_asset(
     engine: sa.Engine, state: str
 ) -> None:
     older, _ = clicked_for(engine)
-    (held,) = older.take(1, NOW)
-    if state == "settling":
-        older.note(held, "settling", {}, NOW + 9)
+    (claimed,) = older.take(1, NOW)
+    if state == "recheck":
+        older.note(claimed, "recheck", {}, NOW + 9)
     if state == "copying":
-        older.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
+        older.copies.begin([claimed], {"job-1": "ORIGINAL"}, NOW)
     newer, _ = clicked_for(engine, ["a1", "a2"], action="remove")
     assert taken(newer) == {"a2": ("ORIGINAL",)}
 
 
-@pytest.mark.parametrize("state", ["done", "waiting"])
+@pytest.mark.parametrize("state", ["done", "queued"])
 def test_a_newer_operation_goes_on_once_the_older_has_let_go(engine: sa.Engine, state: str) -> None:
     older, _ = clicked_for(engine)
-    (held,) = older.take(1, NOW)
+    (claimed,) = older.take(1, NOW)
     newer, _ = clicked_for(engine, action="remove")
-    older.note(held, state, {})
+    older.note(claimed, state, {})
     assert taken(newer) == {"a1": ("ORIGINAL",)}
 
 
 def test_whether_an_asset_is_free_is_seen_without_taking_it(engine: sa.Engine) -> None:
     older, _ = clicked_for(engine)
-    (held,) = older.take(1, NOW)
+    (claimed,) = older.take(1, NOW)
     newer, _ = clicked_for(engine, action="remove")
     assert not newer.is_any_free(NOW)
-    older.note(held, "done", {})
+    older.note(claimed, "done", {})
     assert newer.is_any_free(NOW)
     assert taken(newer) == {"a1": ("ORIGINAL",)}
 
@@ -254,8 +257,8 @@ def test_no_asset_is_free_until_it_is_known_what_a_newer_click_wants(engine: sa.
 
 def test_what_was_done_is_not_hidden_by_a_newer_click(engine: sa.Engine) -> None:
     older, operation = clicked_for(engine, action="remove", formats=BOTH)
-    (held,) = older.take(1, NOW)
-    older.note(held, "settling", {"ORIGINAL": REMOVED})
+    (claimed,) = older.take(1, NOW)
+    older.note(claimed, "recheck", {"ORIGINAL": REMOVED})
     clicked_for(engine, action="add", formats=BOTH)
     assert taken(older) == {}
     outcomes = stands(engine, operation.number)[2]
@@ -291,10 +294,10 @@ def test_an_older_operation_waits_until_a_newer_one_has_seen_an_asset(engine: sa
     older, operation = clicked_for(engine, ["a1", "a2"])
     newer, _ = unseen_for(engine, action="remove")
     assert taken(older) == {"a2": ("ORIGINAL",)}
-    assert stands(engine, operation.number)[0] == "waiting"
-    (held,) = newer.take(1, NOW)
-    held.seen = True
-    newer.note(held, "done", {})
+    assert stands(engine, operation.number)[0] == "queued"
+    (claimed,) = newer.take(1, NOW)
+    claimed.seen = True
+    newer.note(claimed, "done", {})
     assert taken(older) == {}
     assert stands(engine, operation.number)[2] == {"ORIGINAL": SUPERSEDED}
 
@@ -306,8 +309,8 @@ def test_an_asset_that_a_newer_operation_never_saw_stays_with_the_older(
     older, _ = clicked_for(engine)
     newer, operation = unseen_for(engine, action="remove")
     if end == "asset":
-        (held,) = newer.take(1, NOW)
-        newer.note(held, "done", {"ORIGINAL": Outcome("failed", Reason("no (403)"))})
+        (claimed,) = newer.take(1, NOW)
+        newer.note(claimed, "done", {"ORIGINAL": Outcome("failed", Reason("no (403)"))})
     elif end == "operation":
         completion(engine).fail(operation.number, "no (403)", NOW)
     else:
@@ -319,14 +322,14 @@ def test_nothing_is_deleted_while_a_newer_operation_may_still_take_it_over(
     engine: sa.Engine,
 ) -> None:
     older, _ = clicked_for(engine, action="remove")
-    (held,) = older.take(1, NOW)
+    (claimed,) = older.take(1, NOW)
     newer, _ = unseen_for(engine, action="add")
-    assert not older.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
-    older.note(held, "settling", {})
+    assert not older.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
+    older.note(claimed, "recheck", {})
     (contested,) = newer.contested(9, NOW)
     newer.note(contested, "done", {})
-    (held,) = older.take(1, NOW)
-    assert older.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
+    (claimed,) = older.take(1, NOW)
+    assert older.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
 
 
 def test_what_has_been_seen_is_known_when_it_is_taken_again(engine: sa.Engine) -> None:
@@ -336,7 +339,7 @@ def test_what_has_been_seen_is_known_when_it_is_taken_again(engine: sa.Engine) -
     for each in (deleted, noted, copied):
         each.seen = True
     assert claims.begin_deletions(deleted, half_done({"set-1": "ORIGINAL"}))
-    claims.note(noted, "settling", {})
+    claims.note(noted, "recheck", {})
     claims.copies.begin([copied], {}, NOW)
     claims.recover(NOW)
     assert [each.seen for each in claims.take(3, NOW + GRACE_MS)] == [True] * 3
@@ -347,7 +350,7 @@ def test_what_others_have_in_hand_is_to_be_seen_if_an_older_opposite_is_about_it
     engine: sa.Engine, hands: str
 ) -> None:
     opposite, same = (unseen_for(engine, action=each)[1].number for each in ("remove", "add"))
-    put(engine, opposite if hands == "opposite" else same, state="held")
+    put(engine, opposite if hands == "opposite" else same, state="claimed")
     newer, _ = unseen_for(engine, ["a1", "a2"], action="add")
     assert [each.asset_id for each in newer.contested(9, NOW)] == ["a1"]
     assert newer.contested(9, -1) == []
@@ -366,7 +369,7 @@ def test_what_has_been_seen_need_not_be_seen_again(engine: sa.Engine) -> None:
     newer, _ = unseen_for(engine, action="remove")
     (contested,) = newer.contested(9, NOW)
     contested.seen = True
-    newer.note(contested, "waiting", {})
+    newer.note(contested, "queued", {})
     assert newer.contested(9, NOW) == []
 
 
@@ -385,12 +388,12 @@ def test_an_older_operation_waits_for_a_newer_one_on_the_same_action_that_was_fa
 ) -> None:
     older, _ = clicked_for(engine)
     newer, _ = clicked_for(engine)
-    (held,) = newer.take(1, NOW)
+    (claimed,) = newer.take(1, NOW)
     assert taken(older) == {}
-    newer.note(held, "settling", {})
+    newer.note(claimed, "recheck", {})
     assert taken(older) == {}
-    (held,) = newer.take(1, NOW)
-    newer.note(held, "done", {})
+    (claimed,) = newer.take(1, NOW)
+    newer.note(claimed, "done", {})
     assert taken(older) == {"a1": ("ORIGINAL",)}
 
 
@@ -416,9 +419,9 @@ def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
     again = found(engine, "again")
     if not again.is_expanded:
         a_ledger(engine).expand(again.number, asset_ids, {})
-    held = claims_of(engine, again).take(count, NOW)
-    assert len(held) == count
-    assert [each.asset_id for each in held if each.seen] == ["a1"]
+    claimed = claims_of(engine, again).take(count, NOW)
+    assert len(claimed) == count
+    assert [each.asset_id for each in claimed if each.seen] == ["a1"]
 
 
 # Deletions
@@ -426,10 +429,10 @@ def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
 
 def test_a_deletion_is_noted_before_it_begins(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, action="remove")
-    (held,) = claims.take(1, NOW)
-    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
-    noted = AssetProgress(deleting=half_done({"set-1": "ORIGINAL"}))
-    assert stands(engine, operation.number)[1] == held.memo == noted
+    (claimed,) = claims.take(1, NOW)
+    assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
+    noted = AssetProgress(deletions=half_done({"set-1": "ORIGINAL"}))
+    assert stands(engine, operation.number)[1] == claimed.progress == noted
 
 
 @pytest.mark.parametrize("is_known", [True, False])
@@ -437,40 +440,40 @@ def test_nothing_is_deleted_once_a_newer_click_may_want_it(
     engine: sa.Engine, is_known: bool
 ) -> None:
     claims, operation = clicked_for(engine, action="remove")
-    (held,) = claims.take(1, NOW)
+    (claimed,) = claims.take(1, NOW)
     newer = clicked(engine, a_click("add"))
     if is_known:
         a_ledger(engine).expand(newer.number, ["a1"], {})
-    assert not claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
-    assert held.memo == stands(engine, operation.number)[1] == AssetProgress()
+    assert not claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
+    assert claimed.progress == stands(engine, operation.number)[1] == AssetProgress()
 
 
 def test_a_newer_click_for_another_format_stops_no_deletion(engine: sa.Engine) -> None:
     claims, _ = clicked_for(engine, action="remove", formats=BOTH)
-    (held,) = claims.take(1, NOW)
+    (claimed,) = claims.take(1, NOW)
     clicked_for(engine, action="add", formats=("PROXY",))
-    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
-    assert not claims.begin_deletions(held, half_done({"set-1": "ORIGINAL", "set-2": "PROXY"}))
+    assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
+    assert not claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL", "set-2": "PROXY"}))
 
 
 def test_a_deletion_that_has_begun_is_brought_to_its_end_whoever_is_newer(
     engine: sa.Engine,
 ) -> None:
     older, _ = clicked_for(engine, action="remove")
-    (held,) = older.take(1, NOW)
-    older.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
+    (claimed,) = older.take(1, NOW)
+    older.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
     newer, _ = clicked_for(engine, action="add")
     older.recover(NOW)
     assert taken(newer, NOW + GRACE_MS) == {}
     assert older.take(1, NOW + GRACE_MS) == [
-        ClaimedAsset("a1", (), AssetProgress(deleting=half_done({"set-1": "ORIGINAL"})))
+        ClaimedAsset("a1", (), AssetProgress(deletions=half_done({"set-1": "ORIGINAL"})))
     ]
 
 
 def test_accepted_deletions_are_verified_when_they_are_due(engine: sa.Engine) -> None:
     claims, _ = clicked_for(engine, ["a1", "a2", "a3"], action="remove")
-    for due, held in enumerate(claims.take(3, NOW)):
-        claims.note(held, "verifying", {"ORIGINAL": REMOVED}, NOW - due)
+    for due, claimed in enumerate(claims.take(3, NOW)):
+        claims.note(claimed, "verifying", {"ORIGINAL": REMOVED}, NOW - due)
     assert [each.asset_id for each in claims.accepted(2, NOW)] == ["a3", "a2"]
     assert [each.asset_id for each in claims.accepted(9, NOW - 1)] == ["a3", "a2"]
     (first, *_) = claims.accepted(9, NOW)
@@ -487,7 +490,7 @@ def test_what_a_killed_process_had_in_hand_is_looked_at_again(engine: sa.Engine)
     claims.recover(NOW)
     assert taken(claims, NOW) == {}
     assert taken(claims, NOW + GRACE_MS) == {"a1": ("ORIGINAL",)}
-    assert stands(engine, operation.number)[0] == "held"
+    assert stands(engine, operation.number)[0] == "claimed"
 
 
 def test_what_a_killed_process_had_in_hand_is_looked_at_before_anyone_else_may(
@@ -517,8 +520,8 @@ def test_what_was_to_be_looked_at_late_is_looked_at_soon_by_the_next_process(
 ) -> None:
     claims, _ = clicked_for(engine, ["a1", "a2"])
     late, soon = claims.take(2, NOW)
-    claims.note(late, "settling", {}, due_ms=NOW + 10 * GRACE_MS)
-    claims.note(soon, "settling", {}, due_ms=NOW)
+    claims.note(late, "recheck", {}, not_before_ms=NOW + 10 * GRACE_MS)
+    claims.note(soon, "recheck", {}, not_before_ms=NOW)
     claims.recover(NOW)
     assert taken(claims, NOW) == {"a2": ("ORIGINAL",)}
     assert taken(claims, NOW + GRACE_MS) == {"a1": ("ORIGINAL",)}
@@ -529,8 +532,8 @@ def test_what_was_to_be_looked_at_late_is_looked_at_soon_by_the_next_process(
 
 def test_copies_are_known_until_they_have_ended(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, formats=BOTH)
-    (held,) = claims.take(1, NOW)
-    claims.copies.begin([held], {"job-1": "ORIGINAL", "job-2": "PROXY"}, NOW)
+    (claimed,) = claims.take(1, NOW)
+    claims.copies.begin([claimed], {"job-1": "ORIGINAL", "job-2": "PROXY"}, NOW)
     first, second = claims.copies.under_way()
     assert (first, second) == (Copy("job-1", "ORIGINAL", NOW), Copy("job-2", "PROXY", NOW))
     claims.copies.ended(first, {}, "")
@@ -538,44 +541,44 @@ def test_copies_are_known_until_they_have_ended(engine: sa.Engine) -> None:
     assert stands(engine, operation.number)[0] == "copying"
     claims.copies.ended(second, {}, "")
     assert claims.copies.under_way() == []
-    assert stands(engine, operation.number)[0] == "settling"
+    assert stands(engine, operation.number)[0] == "recheck"
 
 
 def test_a_copy_that_ends_is_of_no_other_batch(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, ["a1", "a2"])
-    for held, job_id in zip(claims.take(2, NOW), ["job-1", "job-2"], strict=True):
-        claims.copies.begin([held], {job_id: "ORIGINAL"}, NOW)
+    for claimed, job_id in zip(claims.take(2, NOW), ["job-1", "job-2"], strict=True):
+        claims.copies.begin([claimed], {job_id: "ORIGINAL"}, NOW)
     claims.copies.ended(claims.copies.under_way()[0], {}, "")
     states = [stands(engine, operation.number, each)[0] for each in ("a1", "a2")]
-    assert states == ["settling", "copying"]
+    assert states == ["recheck", "copying"]
 
 
 def test_what_went_wrong_is_remembered_asset_by_asset(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine, ["a1", "a2", "a3"])
     several = claims.take(3, NOW)
-    for held in several[:2]:
-        held.memo.asked["ORIGINAL"] = NO_REASON
+    for claimed in several[:2]:
+        claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     claims.copies.begin(several, {"job-1": "ORIGINAL"}, NOW)
     claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {"a1": "no space"}, "it failed")
-    asked = [stands(engine, operation.number, each)[1].asked for each in ("a1", "a2", "a3")]
+    asked = [stands(engine, operation.number, each)[1].copy_results for each in ("a1", "a2", "a3")]
     assert asked == [{"ORIGINAL": "no space"}, {"ORIGINAL": "it failed"}, {}]
 
 
 def test_a_copy_that_went_well_leaves_what_was_said(engine: sa.Engine) -> None:
     claims, operation = clicked_for(engine)
-    (held,) = claims.take(1, NOW)
-    held.memo.asked["ORIGINAL"] = NO_REASON
-    claims.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
+    (claimed,) = claims.take(1, NOW)
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
+    claims.copies.begin([claimed], {"job-1": "ORIGINAL"}, NOW)
     claims.copies.ended(Copy("job-1", "ORIGINAL", NOW), {}, "")
-    assert stands(engine, operation.number)[1].asked == {"ORIGINAL": ""}
+    assert stands(engine, operation.number)[1].copy_results == {"ORIGINAL": None}
 
 
 def test_an_asset_of_which_no_copy_began_is_looked_at_again(engine: sa.Engine) -> None:
     claims, _ = clicked_for(engine)
-    (held,) = claims.take(1, NOW)
-    held.memo.asked["ORIGINAL"] = Reason("iconik refused")
-    claims.copies.begin([held], {}, NOW)
-    assert claims.take(1, NOW) == [held]
+    (claimed,) = claims.take(1, NOW)
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": Reason("iconik refused")})
+    claims.copies.begin([claimed], {}, NOW)
+    assert claims.take(1, NOW) == [claimed]
 
 
 def test_an_asset_whose_job_was_followed_to_its_end_before_is_looked_at_again(
@@ -603,7 +606,7 @@ class Hands:
         self.id = operation_id
         self.click = click
         self.claims = claims
-        self.held: list[ClaimedAsset] = []
+        self.claimed: list[ClaimedAsset] = []
 
 
 class Clicks(RuleBasedStateMachine):
@@ -661,19 +664,19 @@ class Clicks(RuleBasedStateMachine):
                     assets.c.asset_id == asset_id,
                 )
             ).first()
-        return row is not None and (row.seen or row.state not in LET_GO)
+        return row is not None and (row.seen or row.state != "done")
 
-    def act(self, hands: Hands, held: ClaimedAsset, formats: Sequence[str]) -> None:
+    def act(self, hands: Hands, claimed: ClaimedAsset, formats: Sequence[str]) -> None:
         """Note that an operation changed something: never after a newer one on the opposite did."""
         number = self.all.index(hands)
         for name in formats:
-            key = (held.asset_id, name)
+            key = (claimed.asset_id, name)
             last = self.acted.get(key, -1)
             assert last <= number or self.all[last].click.action == hands.click.action
             self.acted[key] = max(last, number)
 
     def busy(self) -> list[Hands]:
-        return [hands for hands in self.all if hands.held]
+        return [hands for hands in self.all if hands.claimed]
 
     def ready(self) -> list[Hands]:
         now = self.operations()
@@ -729,14 +732,14 @@ class Clicks(RuleBasedStateMachine):
 
     def take_some(self, hands: Hands, limit: int) -> None:
         unexpanded = self.unexpanded()
-        for held in hands.claims.take(limit, self.now):
-            assert not self.wanted_by_newer(hands, held.asset_id, held.formats)
+        for claimed in hands.claims.take(limit, self.now):
+            assert not self.wanted_by_newer(hands, claimed.asset_id, claimed.formats)
             assert all(
                 newer not in unexpanded
                 for newer in self.newer_rivals(hands, hands.click.formats)
                 if newer.click.action != hands.click.action
             )
-            hands.held.append(held)
+            hands.claimed.append(claimed)
 
     @precondition(lambda self: self.ready())
     @rule(data=st.data(), may=st.booleans())
@@ -745,48 +748,50 @@ class Clicks(RuleBasedStateMachine):
         self.see_contested(data.draw(st.sampled_from(self.ready())), may=may)
 
     def see_contested(self, hands: Hands, *, may: bool) -> None:
-        for held in hands.claims.contested(1, self.now):
-            held.seen = may
-            hands.claims.note(held, "waiting" if may else "done", {})
+        for claimed in hands.claims.contested(1, self.now):
+            claimed.seen = may
+            hands.claims.note(claimed, "queued" if may else "done", {})
 
     @precondition(lambda self: self.busy())
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
         hands = data.draw(st.sampled_from(self.busy()))
-        held = hands.held[-1]
-        held.seen = True
-        formats = held.formats[: data.draw(st.integers(1, 2))]
-        if hands.claims.begin_deletions(held, half_done({f"set-{name}": name for name in formats})):
-            assert not self.wanted_by_newer(hands, held.asset_id, formats)
-            self.act(hands, held, formats)
+        claimed = hands.claimed[-1]
+        claimed.seen = True
+        formats = claimed.formats[: data.draw(st.integers(1, 2))]
+        if hands.claims.begin_deletions(
+            claimed, half_done({f"set-{name}": name for name in formats})
+        ):
+            assert not self.wanted_by_newer(hands, claimed.asset_id, formats)
+            self.act(hands, claimed, formats)
 
     @precondition(lambda self: self.busy())
     @rule(
         data=st.data(),
         is_deleted=st.booleans(),
         is_seen=st.booleans(),
-        state=st.sampled_from(["done", "settling", "waiting"]),
+        state=st.sampled_from(["done", "recheck", "queued"]),
     )
     def note(self, data: st.DataObject, is_deleted: bool, is_seen: bool, state: str) -> None:
         hands = data.draw(st.sampled_from(self.busy()))
-        held = hands.held.pop()
-        held.seen = held.seen or is_seen
+        claimed = hands.claimed.pop()
+        claimed.seen = claimed.seen or is_seen
         if is_deleted:
-            held.memo.deleting.clear()
-        is_touched = held.memo.deleting or held.memo.asked
-        hands.claims.note(held, "settling" if is_touched and state == "waiting" else state, {})
+            claimed.progress = replace(claimed.progress, deletions={})
+        is_touched = claimed.progress.deletions or claimed.progress.copy_results
+        hands.claims.note(claimed, "recheck" if is_touched and state == "queued" else state, {})
 
     @precondition(lambda self: self.busy())
     @rule(data=st.data(), has_job=st.booleans())
     def copy(self, data: st.DataObject, has_job: bool) -> None:
         hands = data.draw(st.sampled_from(self.busy()))
-        held = hands.held.pop()
-        held.seen = True
-        self.act(hands, held, held.formats)
+        claimed = hands.claimed.pop()
+        claimed.seen = True
+        self.act(hands, claimed, claimed.formats)
         self.jobs += 1
-        held.memo.asked["ORIGINAL"] = NO_REASON
+        claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
         jobs = {f"job-{self.jobs}": "ORIGINAL"} if has_job else {}
-        hands.claims.copies.begin([held], jobs, self.now)
+        hands.claims.copies.begin([claimed], jobs, self.now)
 
     @precondition(lambda self: self.running())
     @rule(data=st.data())
@@ -800,7 +805,7 @@ class Clicks(RuleBasedStateMachine):
         self.term = begin_term(self.engine, self.now)
         self.ledger = a_ledger(self.engine)
         for hands in self.all:
-            hands.held.clear()
+            hands.claimed.clear()
             hands.claims = Claims(self.engine, self.operation(hands), self.term)
         for hands in self.running():
             hands.claims.recover(self.now)
@@ -812,7 +817,7 @@ class Clicks(RuleBasedStateMachine):
         hands = data.draw(st.sampled_from(self.running()))
         assert self.ledger.ask_to_stop(hands.id, "Ada", self.now)
         # What it has in hand is held by this process alone.
-        hands.held.clear()
+        hands.claimed.clear()
         hands.claims.leave()
 
     @precondition(lambda self: self.running())
@@ -820,18 +825,18 @@ class Clicks(RuleBasedStateMachine):
     def end(self, data: st.DataObject, is_lost: int) -> None:
         hands = data.draw(st.sampled_from(self.running()))
         if is_lost == 5:
-            hands.held.clear()
+            hands.claimed.clear()
             completion(self.engine).fail(self.operation(hands).number, "no token is good", self.now)
         elif completion(self.engine).end(self.operation(hands), self.now):
-            assert not hands.held
+            assert not hands.claimed
 
     @invariant()
     def no_two_have_the_same_in_hand(self) -> None:
         in_hand = [
-            (held.asset_id, name)
+            (claimed.asset_id, name)
             for hands in self.all
-            for held in hands.held
-            for name in {*held.formats, *held.memo.deleting.values()}
+            for claimed in hands.claimed
+            for name in {*claimed.formats, *claimed.progress.deletions.values()}
         ]
         assert len(in_hand) == len(set(in_hand))
 
@@ -848,10 +853,10 @@ class Clicks(RuleBasedStateMachine):
             self.expand_one(hands)
         self.see_contested(hands, may=True)
         self.take_some(hands, 2)
-        while hands.held:
-            held = hands.held.pop()
-            held.memo.deleting.clear()
-            hands.claims.note(held, "done", {})
+        while hands.claimed:
+            claimed = hands.claimed.pop()
+            claimed.progress = replace(claimed.progress, deletions={})
+            hands.claims.note(claimed, "done", {})
         for copy in hands.claims.copies.under_way():
             hands.claims.copies.ended(copy, {}, "")
         completion(self.engine).end(self.operation(hands), self.now)
@@ -889,10 +894,10 @@ def test_what_cannot_be_undone_is_on_disk_before_it_is_done(
     engine: sa.Engine, waits_for_disk: list[bool]
 ) -> None:
     claims, _ = clicked_for(engine, action="remove")
-    (held,) = claims.take(1, NOW)
+    (claimed,) = claims.take(1, NOW)
     waits_for_disk.clear()
-    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
-    claims.asking([(held, {})], NOW)
+    assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
+    claims.begin_copies([(claimed, {})], NOW)
     assert waits_for_disk == [True, True]
 
 
@@ -900,7 +905,7 @@ def test_what_can_be_found_out_again_does_not_wait_for_the_disk(
     engine: sa.Engine, waits_for_disk: list[bool]
 ) -> None:
     claims, _ = clicked_for(engine, action="remove")
-    (held,) = claims.take(1, NOW)
-    claims.note(held, "done", {"ORIGINAL": REMOVED})
+    (claimed,) = claims.take(1, NOW)
+    claims.note(claimed, "done", {"ORIGINAL": REMOVED})
     assert waits_for_disk
     assert not any(waits_for_disk)

@@ -28,8 +28,8 @@ def begin(engine: sa.Engine) -> str:
 def conclude(engine: sa.Engine, operation_id: str, *outcomes: Outcome) -> None:
     """Have so many of its assets come to an outcome."""
     claims = Claims(engine, found(engine, operation_id), a_term(engine))
-    for held, outcome in zip(claims.take(len(outcomes), NOW), outcomes, strict=True):
-        claims.note(held, "done", {"ORIGINAL": outcome})
+    for claimed, outcome in zip(claims.take(len(outcomes), NOW), outcomes, strict=True):
+        claims.note(claimed, "done", {"ORIGINAL": outcome})
 
 
 def end(engine: sa.Engine, operation_id: str) -> bool:
@@ -45,7 +45,7 @@ def test_what_runs_is_counted_by_action_and_state_of_its_assets(engine: sa.Engin
     clicked(engine, a_click("add"), NOW + 1)
     now = standing(engine)
     assert now.running == {"remove": 1, "add": 1}
-    assert now.pending == {("remove", "waiting"): 2}
+    assert now.pending == {("remove", "queued"): 2}
     assert now.oldest_ms == NOW
     assert now.ended == {}
 
@@ -91,7 +91,7 @@ def test_what_does_not_end_counts_nothing(engine: sa.Engine) -> None:
     assert not end(engine, operation_id)
     conclude(engine, operation_id, *[Outcome("removed")] * 3)
     with engine.begin() as connection:
-        connection.execute(sa.update(operations).values(clicks=2))
+        connection.execute(sa.update(operations).values(request_count=2))
     assert not end(engine, operation_id)
     assert standing(engine).ended == {}
 
@@ -110,9 +110,9 @@ def test_a_failed_operation_counts_as_failed_with_what_it_had_done(engine: sa.En
 def half_deleted(engine: sa.Engine) -> tuple[Claims, ClaimedAsset]:
     """An asset whose deletion has begun, in the hands of a Remove."""
     claims = Claims(engine, found(engine, begin(engine)), a_term(engine))
-    (held,) = claims.take(1, NOW)
-    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL", "set-2": "ORIGINAL"}))
-    return claims, held
+    (claimed,) = claims.take(1, NOW)
+    assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL", "set-2": "ORIGINAL"}))
+    return claims, claimed
 
 
 FAILED_HALFWAY = {
@@ -132,9 +132,11 @@ def test_a_deletion_that_had_begun_when_its_operation_failed_is_counted(
 def test_a_deletion_that_was_given_up_before_its_operation_failed_is_counted_once(
     engine: sa.Engine, half_deleted: tuple[Claims, ClaimedAsset]
 ) -> None:
-    claims, held = half_deleted
+    claims, claimed = half_deleted
     claims.note(
-        held, "done", given_up(held.formats, held.memo.deleting, Reason("iconik answered 400"))
+        claimed,
+        "done",
+        given_up(claimed.formats, claimed.progress.deletions, Reason("iconik answered 400")),
     )
     completion(engine).fail(1, "no token is good", NOW)
     assert standing(engine).ended == FAILED_HALFWAY
@@ -161,8 +163,8 @@ def test_a_deletion_that_was_not_finished_is_counted_as_its_report_counts_it(
     outcome: Outcome,
     counted: dict[tuple[str, str], int],
 ) -> None:
-    claims, held = half_deleted
-    claims.note(held, "done", {"ORIGINAL": outcome})
+    claims, claimed = half_deleted
+    claims.note(claimed, "done", {"ORIGINAL": outcome})
     conclude(engine, "operation-1", Outcome("absent"), Outcome("absent"))
     assert end(engine, "operation-1")
     ended = {each[2:]: times for each, times in standing(engine).ended.items()}

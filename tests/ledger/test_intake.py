@@ -28,7 +28,7 @@ from tests.makers import (
 def test_the_assets_of_a_click_are_known_with_it(engine: sa.Engine) -> None:
     answered(engine, a_click(asset_ids=("a1", "a2")), "first")
     claims = Claims(engine, found(engine, "first"), a_term(engine))
-    assert {held.asset_id for held in claims.take(9, CLICKED)} == {"a1", "a2"}
+    assert {claimed.asset_id for claimed in claims.take(9, CLICKED)} == {"a1", "a2"}
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,15 @@
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.operation import Deletion, Operation
 from b2_iconik.errors import SettingsError, Stopped
 from b2_iconik.ledger.completion import Completion
+from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.migrations import VERSION
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import formats_left
 from b2_iconik.ledger.tables import metadata
-from b2_iconik.ledger.term import begin_term, time_kept
+from b2_iconik.ledger.term import begin_term, time_kept, writing_in_term
 from tests.makers import a_click, clicked, finish, found
 
 
@@ -99,6 +100,44 @@ def test_what_an_older_version_has_noted_counts_as_seen(engine: sa.Engine) -> No
     Ledger(engine).create()
     with engine.connect() as connection:
         assert formats_left(connection, older, ["a1"]) == {"a1": ()}
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [("waiting", "queued"), ("held", "claimed"), ("settling", "recheck"), ("left", "done")],
+)
+def test_the_states_of_an_older_version_get_todays_names(
+    engine: sa.Engine, before: str, now: str
+) -> None:
+    operation = clicked(engine, a_click(asset_ids=("a1",)))
+    change(
+        engine,
+        f"UPDATE plugin_assets SET state = '{before}'",  # noqa: S608 - of this test
+        "UPDATE plugin_schema SET version = 5",
+    )
+    ledger = Ledger(engine)
+    ledger.create()
+    assert ledger.progress(operation.number) == {now: 1}
+
+
+def test_a_half_done_deletion_of_an_older_version_is_found(engine: sa.Engine) -> None:
+    operation = clicked(engine, a_click("remove", asset_ids=("a1",)))
+    change(
+        engine,
+        """UPDATE plugin_assets SET state = 'left', memo = '{"deleting": {"set-1": "ORIGINAL"}}'""",
+        "UPDATE plugin_schema SET version = 5",
+    )
+    Ledger(engine).create()
+    (left,) = Leftovers(engine, begin_term(engine, 1_000)).of(operation.number)
+    assert left.asset.progress.deletions == {"set-1": Deletion("ORIGINAL")}
+
+
+def test_the_term_of_a_leader_of_an_older_version_ends(engine: sa.Engine) -> None:
+    term = begin_term(engine, 1_000)
+    change(engine, "UPDATE plugin_schema SET version = 5")
+    Ledger(engine).create()
+    with pytest.raises(Stopped), writing_in_term(engine, term):
+        pass
 
 
 @pytest.mark.parametrize("table", ["plugin_tokens", "plugin_refusals"])

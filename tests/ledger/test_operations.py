@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2_iconik.domain.operation import AssetProgress
-from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
+from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import CHUNK, assets, insert_new
@@ -35,12 +35,12 @@ def test_assets_are_listed_once(engine: sa.Engine, ledger: Ledger) -> None:
     expanded(engine, a_click(), ["a1", "a2"])
     ledger.expand(1, ["a2", "a3"], {})
     assert [each[0] for each in ledger.outcomes(1)] == ["a1", "a2", "a3"]
-    assert ledger.progress(1) == {"waiting": 3}
+    assert ledger.progress(1) == {"queued": 3}
 
 
 def test_any_number_of_assets_is_listed(engine: sa.Engine, ledger: Ledger) -> None:
     expanded(engine, a_click(), [f"a{number}" for number in range(2 * CHUNK + 1)])
-    assert ledger.progress(1) == {"waiting": 2 * CHUNK + 1}
+    assert ledger.progress(1) == {"queued": 2 * CHUNK + 1}
 
 
 def test_an_older_version_s_operation_that_was_clicked_again_is_listed_again(
@@ -52,7 +52,7 @@ def test_an_older_version_s_operation_that_was_clicked_again_is_listed_again(
     assert not found(engine, "operation-1").is_expanded
     ledger.expand(1, ["a1", "a2"], {})
     assert found(engine, "operation-1").is_expanded
-    assert ledger.progress(1) == {"waiting": 2}
+    assert ledger.progress(1) == {"queued": 2}
 
 
 def test_what_could_not_be_listed_is_known_as_of_the_last_time(
@@ -78,13 +78,13 @@ def test_why_something_could_not_be_listed_is_known_afterwards(
 def test_creating_what_is_there_changes_nothing(engine: sa.Engine, ledger: Ledger) -> None:
     expanded(engine, a_click())
     ledger.create()
-    assert ledger.progress(1) == {"waiting": 1}
+    assert ledger.progress(1) == {"queued": 1}
 
 
 def test_a_memo_is_stored_without_what_is_empty() -> None:
     assert AssetProgress().as_json() == {}
-    assert AssetProgress(asked={"ORIGINAL": NO_REASON}, unfinished_ms=0).as_json() == {
-        "asked": {"ORIGINAL": ""},
+    assert AssetProgress(copy_results={"ORIGINAL": None}, unfinished_ms=0).as_json() == {
+        "copy_results": {"ORIGINAL": None},
         "unfinished_ms": 0,
     }
 

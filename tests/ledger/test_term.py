@@ -1,4 +1,4 @@
-"""A turn at running operations that is over."""
+"""A leadership at running operations that is over."""
 
 import threading
 from collections.abc import Iterator
@@ -15,30 +15,32 @@ NOW = 1_000_000
 
 
 @pytest.fixture
-def turn(tmp_path: Path) -> Iterator[Leadership]:
+def leadership(tmp_path: Path) -> Iterator[Leadership]:
     with a_database(tmp_path) as engine:
         yield Leadership(engine, begin_term(engine, 0), threading.Event())
 
 
 @pytest.mark.parametrize("deletes", [False, True])
-def test_a_turn_lets_every_request_pass(turn: Leadership, deletes: bool) -> None:
-    turn.check(deletes)
+def test_a_turn_lets_every_request_pass(leadership: Leadership, deletes: bool) -> None:
+    leadership.check(deletes)
 
 
 @pytest.mark.parametrize("deletes", [False, True])
-def test_a_process_that_is_told_to_stop_sends_nothing_more(turn: Leadership, deletes: bool) -> None:
-    turn.stopping.set()
+def test_a_process_that_is_told_to_stop_sends_nothing_more(
+    leadership: Leadership, deletes: bool
+) -> None:
+    leadership.stopping.set()
     with pytest.raises(Stopped):
-        turn.check(deletes)
+        leadership.check(deletes)
 
 
 def test_a_process_that_was_asleep_while_another_took_over_deletes_nothing_more(
-    turn: Leadership,
+    leadership: Leadership,
 ) -> None:
-    begin_term(turn.engine, 0)
-    turn.check(False)
+    begin_term(leadership.engine, 0)
+    leadership.check(False)
     with pytest.raises(Stopped):
-        turn.check(True)
+        leadership.check(True)
 
 
 def test_the_clock_goes_on_where_it_was_and_does_not_jump_with_the_wall_clock(
@@ -60,11 +62,11 @@ def test_the_clock_of_the_first_turn_begins_with_the_wall_clock(tmp_path: Path) 
         assert time_kept(engine) == NOW
 
 
-def test_the_clock_goes_on_from_turn_to_turn(turn: Leadership) -> None:
-    keep_time(turn.engine, begin_term(turn.engine, 0), NOW + 5)
-    begin_term(turn.engine, 9 * NOW)
-    assert time_kept(turn.engine) == NOW + 5
+def test_the_clock_goes_on_from_turn_to_turn(leadership: Leadership) -> None:
+    keep_time(leadership.engine, begin_term(leadership.engine, 0), NOW + 5)
+    begin_term(leadership.engine, 9 * NOW)
+    assert time_kept(leadership.engine) == NOW + 5
 
 
-def test_turns_are_numbered_upwards(turn: Leadership) -> None:
-    assert [begin_term(turn.engine, NOW) for _ in range(3)] == [2, 3, 4]
+def test_turns_are_numbered_upwards(leadership: Leadership) -> None:
+    assert [begin_term(leadership.engine, NOW) for _ in range(3)] == [2, 3, 4]

@@ -1,16 +1,18 @@
 """What Add does with one asset, in front of an iconik in memory."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
-from b2_iconik.operation.add import hint, inspect_to_add
-from b2_iconik.operation.snapshot import Inspection, Patience
+from b2_iconik.domain.reasons import Cause, Reason
+from b2_iconik.operation.add import hint
+from b2_iconik.operation.decisions import Inspection
+from b2_iconik.operation.execution import inspect_to_add
+from b2_iconik.operation.snapshot import Patience
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import File, Format, Listed
 from tests.makers import ASSET, LL, ORIGINAL, FakeIconik, a_click, a_format, on_b2, on_ll
@@ -26,114 +28,118 @@ def iconik() -> FakeIconik:
 
 
 @pytest.fixture
-def held() -> ClaimedAsset:
+def claimed() -> ClaimedAsset:
     return ClaimedAsset(ASSET, ("ORIGINAL",), AssetProgress())
 
 
-def look(iconik: FakeIconik, held: ClaimedAsset) -> Inspection:
-    return inspect_to_add(iconik, held, LL, Patience(NOW, SETTLE))
+def look(iconik: FakeIconik, claimed: ClaimedAsset) -> Inspection:
+    return inspect_to_add(iconik, claimed, LL, Patience(NOW, SETTLE))
 
 
-def test_what_is_lacking_is_copied(iconik: FakeIconik, held: ClaimedAsset) -> None:
-    held.memo.unfinished_ms = 5
+def test_what_is_lacking_is_copied(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
+    claimed.progress = replace(claimed.progress, unfinished_ms=5)
     iconik.has(on_b2())
-    assert look(iconik, held) == Inspection(copies=["ORIGINAL"])
-    assert held.memo.unfinished_ms is None
+    assert look(iconik, claimed) == Inspection(copies=("ORIGINAL",))
+    assert claimed.progress.unfinished_ms is None
 
 
-def test_what_is_there_needs_no_copy(iconik: FakeIconik, held: ClaimedAsset) -> None:
+def test_what_is_there_needs_no_copy(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
     iconik.has(on_b2(), on_ll())
-    assert look(iconik, held) == Inspection({"ORIGINAL": Outcome("there")})
+    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("there")})
 
 
-def test_what_a_copy_brought_is_told(iconik: FakeIconik, held: ClaimedAsset) -> None:
-    held.memo.asked["ORIGINAL"] = NO_REASON
+def test_what_a_copy_brought_is_told(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     iconik.has(on_b2(), on_ll())
-    assert look(iconik, held) == Inspection({"ORIGINAL": Outcome("copied")})
+    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("copied")})
 
 
 def test_a_copy_of_which_a_part_has_arrived_has_failed(
-    iconik: FakeIconik, held: ClaimedAsset
+    iconik: FakeIconik, claimed: ClaimedAsset
 ) -> None:
-    held.memo.asked["ORIGINAL"] = NO_REASON
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     iconik.has(on_b2(size=200_000), on_ll(size=100_000))
     reason = "clip.mov: 100 KB of 200 KB arrived on LucidLink"
-    assert look(iconik, held) == Inspection(
-        objections={"ORIGINAL": Outcome("failed", Reason(reason))}
+    assert look(iconik, claimed) == Inspection(
+        unless_copied={"ORIGINAL": Outcome("failed", Reason(reason))}
     )
 
 
 def test_what_iconik_said_of_a_copy_is_told_with_what_arrived(
-    iconik: FakeIconik, held: ClaimedAsset
+    iconik: FakeIconik, claimed: ClaimedAsset
 ) -> None:
-    held.memo.asked["ORIGINAL"] = Reason("no space left")
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": Reason("no space left")})
     iconik.has(on_b2(size=2000), on_ll(size=1000))
     reason = "clip.mov: 1 KB of 2 KB arrived on LucidLink: no space left"
-    assert look(iconik, held).objections == {"ORIGINAL": Outcome("failed", Reason(reason))}
+    assert look(iconik, claimed).unless_copied == {"ORIGINAL": Outcome("failed", Reason(reason))}
 
 
-def test_what_was_there_before_may_have_been_edited(iconik: FakeIconik, held: ClaimedAsset) -> None:
+def test_what_was_there_before_may_have_been_edited(
+    iconik: FakeIconik, claimed: ClaimedAsset
+) -> None:
     iconik.has(on_b2(size=2000), on_ll(size=1000))
-    assert look(iconik, held) == Inspection({"ORIGINAL": Outcome("there")})
+    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("there")})
 
 
 def test_a_format_that_the_asset_lacks_is_not_asked_for(
-    iconik: FakeIconik, held: ClaimedAsset
+    iconik: FakeIconik, claimed: ClaimedAsset
 ) -> None:
     iconik.has(on_b2(), formats=[a_format("PROXY")])
-    assert look(iconik, held) == Inspection({"ORIGINAL": Outcome("without")})
+    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("without")})
 
 
-def test_an_asset_that_iconik_knows_no_more_is_told(iconik: FakeIconik, held: ClaimedAsset) -> None:
-    assert look(iconik, held).outcomes["ORIGINAL"].kind == "vanished"
+def test_an_asset_that_iconik_knows_no_more_is_told(
+    iconik: FakeIconik, claimed: ClaimedAsset
+) -> None:
+    assert look(iconik, claimed).outcomes["ORIGINAL"].kind == "vanished"
 
 
 @pytest.mark.parametrize("files", [[], [on_b2(status="MISSING")], [on_b2(size=0)]])
 def test_no_copy_is_asked_for_that_is_bound_to_fail(
-    iconik: FakeIconik, held: ClaimedAsset, files: list[File]
+    iconik: FakeIconik, claimed: ClaimedAsset, files: list[File]
 ) -> None:
     iconik.has(*files)
-    assert look(iconik, held) == Inspection({"ORIGINAL": Outcome("failed", Reason(NO_SOURCE))})
+    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("failed", Reason(NO_SOURCE))})
 
 
-def test_what_is_being_written_is_waited_for(iconik: FakeIconik, held: ClaimedAsset) -> None:
+def test_what_is_being_written_is_waited_for(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
     iconik.has(on_b2(), on_ll(status="OPEN"))
-    assert look(iconik, held) == Inspection(is_unfinished=True)
-    assert held.memo.unfinished_ms == NOW
+    assert look(iconik, claimed) == Inspection(is_unfinished=True)
+    assert claimed.progress.unfinished_ms == NOW
 
 
-def test_how_long_it_was_waited_is_not_forgotten(iconik: FakeIconik, held: ClaimedAsset) -> None:
-    held.memo.unfinished_ms = NOW - 1
+def test_how_long_it_was_waited_is_not_forgotten(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
+    claimed.progress = replace(claimed.progress, unfinished_ms=NOW - 1)
     iconik.has(on_b2(), on_ll(status="OPEN"))
-    look(iconik, held)
-    assert held.memo.unfinished_ms == NOW - 1
+    look(iconik, claimed)
+    assert claimed.progress.unfinished_ms == NOW - 1
 
 
-def test_what_is_never_finished_is_copied_once(iconik: FakeIconik, held: ClaimedAsset) -> None:
-    held.memo.unfinished_ms = NOW - SETTLE
+def test_what_is_never_finished_is_copied_once(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
+    claimed.progress = replace(claimed.progress, unfinished_ms=NOW - SETTLE)
     iconik.has(on_b2(), on_ll(status="OPEN"))
-    assert look(iconik, held) == Inspection(copies=["ORIGINAL"])
+    assert look(iconik, claimed) == Inspection(copies=("ORIGINAL",))
 
 
-def test_what_a_copy_never_finished_has_failed(iconik: FakeIconik, held: ClaimedAsset) -> None:
-    held.memo.asked["ORIGINAL"] = NO_REASON
-    held.memo.unfinished_ms = NOW - SETTLE
+def test_what_a_copy_never_finished_has_failed(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
+    claimed.progress = replace(claimed.progress, unfinished_ms=NOW - SETTLE)
     iconik.has(on_b2(), on_ll(status="OPEN"))
     reason = "the copy to LucidLink has ended, but the file is incomplete"
-    assert look(iconik, held) == Inspection(
-        objections={"ORIGINAL": Outcome("failed", Reason(reason))}
+    assert look(iconik, claimed) == Inspection(
+        unless_copied={"ORIGINAL": Outcome("failed", Reason(reason))}
     )
 
 
 @pytest.mark.parametrize(("said", "told"), [("", ""), ("no space left", ": no space left")])
 def test_what_a_copy_did_not_bring_has_failed(
-    iconik: FakeIconik, held: ClaimedAsset, said: str, told: str
+    iconik: FakeIconik, claimed: ClaimedAsset, said: str, told: str
 ) -> None:
-    held.memo.asked["ORIGINAL"] = Reason(said)
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": Reason(said)})
     iconik.has(on_b2())
     reason = f"the copy to LucidLink has ended, but the file is not there{told}"
-    assert look(iconik, held) == Inspection(
-        objections={"ORIGINAL": Outcome("failed", Reason(reason))}
+    assert look(iconik, claimed) == Inspection(
+        unless_copied={"ORIGINAL": Outcome("failed", Reason(reason))}
     )
 
 
@@ -143,62 +149,62 @@ def test_what_a_copy_did_not_bring_has_failed(
 )
 @pytest.mark.parametrize("why", [Cause.NOT_PERMITTED, None])
 def test_why_iconik_refused_a_copy_explains_more_than_what_came_of_it(
-    iconik: FakeIconik, held: ClaimedAsset, files: list[File], usual: Cause, why: Cause | None
+    iconik: FakeIconik, claimed: ClaimedAsset, files: list[File], usual: Cause, why: Cause | None
 ) -> None:
-    held.memo.asked["ORIGINAL"] = Reason("no", why)
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": Reason("no", why)})
     iconik.has(*files)
-    assert look(iconik, held).objections["ORIGINAL"].reason.cause == (why or usual)
+    assert look(iconik, claimed).unless_copied["ORIGINAL"].reason.cause == (why or usual)
 
 
-def test_of_versions_the_newest_is_wanted(iconik: FakeIconik, held: ClaimedAsset) -> None:
+def test_of_versions_the_newest_is_wanted(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
     new = a_format(id="new", date_created="2024-06-01")
     iconik.has(
         *(on_ll(), on_b2(), on_b2("v2.mov", format_id="new")),
         formats=[a_format(date_created="2024-01-01"), new],
     )
-    assert look(iconik, held) == Inspection(copies=["ORIGINAL"])
+    assert look(iconik, claimed) == Inspection(copies=("ORIGINAL",))
 
 
 def test_formats_are_looked_at_one_by_one(iconik: FakeIconik) -> None:
-    held = ClaimedAsset(ASSET, ("ORIGINAL", "PROXY"), AssetProgress())
+    claimed = ClaimedAsset(ASSET, ("ORIGINAL", "PROXY"), AssetProgress())
     proxy = on_b2("proxy.mov", format_id="format-proxy")
     iconik.has(on_ll(), on_b2(), proxy, formats=[a_format(), a_format("PROXY")])
-    assert look(iconik, held) == Inspection({"ORIGINAL": Outcome("there")}, copies=["PROXY"])
+    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("there")}, copies=("PROXY",))
 
 
 def test_nothing_is_decided_where_iconik_gives_no_answer(
-    iconik: FakeIconik, held: ClaimedAsset
+    iconik: FakeIconik, claimed: ClaimedAsset
 ) -> None:
     iconik.problems["formats"] = IconikUnavailable("look", "no answer")
     with pytest.raises(IconikUnavailable):
-        look(iconik, held)
+        look(iconik, claimed)
 
 
-def test_formats_are_asked_for_once(iconik: FakeIconik, held: ClaimedAsset) -> None:
+def test_formats_are_asked_for_once(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
     iconik.has(on_b2())
-    look(iconik, held)
-    held.memo.asked["ORIGINAL"] = NO_REASON
+    look(iconik, claimed)
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     iconik.has(on_b2(), on_ll())
-    assert look(iconik, held) == Inspection({"ORIGINAL": Outcome("copied")})
+    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("copied")})
     assert len(iconik.called("formats")) == 1
 
 
 def test_an_asset_that_vanished_while_it_was_copied_is_told(
-    iconik: FakeIconik, held: ClaimedAsset
+    iconik: FakeIconik, claimed: ClaimedAsset
 ) -> None:
     iconik.has(on_b2())
-    look(iconik, held)
+    look(iconik, claimed)
     del iconik.known_formats[ASSET], iconik.known_files[ASSET]
-    assert look(iconik, held).outcomes["ORIGINAL"].kind == "vanished"
+    assert look(iconik, claimed).outcomes["ORIGINAL"].kind == "vanished"
 
 
 def test_only_files_are_news_once_copies_were_asked_for(
-    iconik: FakeIconik, held: ClaimedAsset
+    iconik: FakeIconik, claimed: ClaimedAsset
 ) -> None:
     iconik.has(on_b2())
-    look(iconik, held)
+    look(iconik, claimed)
     iconik.calls.clear()
-    look(iconik, held)
+    look(iconik, claimed)
     assert iconik.calls == [("files", ASSET)]
 
 
@@ -255,29 +261,29 @@ def test_a_listed_format_that_is_deleted_is_none() -> None:
 
 
 def test_what_a_listing_told_is_copied_without_a_look(iconik: FakeIconik) -> None:
-    held = ClaimedAsset(ASSET, ("ORIGINAL",), AssetProgress(hint={"ORIGINAL": ORIGINAL}))
-    assert look(iconik, held).copies == ["ORIGINAL"]
+    claimed = ClaimedAsset(ASSET, ("ORIGINAL",), AssetProgress(hint={"ORIGINAL": ORIGINAL}))
+    assert look(iconik, claimed).copies == ("ORIGINAL",)
     assert iconik.calls == []
-    assert held.memo.hint == {}
+    assert claimed.progress.hint == {}
 
 
 def test_after_the_copies_that_a_listing_told_of_only_files_are_news(iconik: FakeIconik) -> None:
-    held = ClaimedAsset(ASSET, ("ORIGINAL",), AssetProgress(hint={"ORIGINAL": ORIGINAL}))
-    look(iconik, held)
-    held.memo.asked["ORIGINAL"] = NO_REASON
+    claimed = ClaimedAsset(ASSET, ("ORIGINAL",), AssetProgress(hint={"ORIGINAL": ORIGINAL}))
+    look(iconik, claimed)
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     iconik.has(on_b2(), on_ll())
-    assert look(iconik, held).outcomes == {"ORIGINAL": Outcome("copied")}
+    assert look(iconik, claimed).outcomes == {"ORIGINAL": Outcome("copied")}
     assert iconik.calls == [("files", ASSET)]
 
 
 def test_what_a_listing_did_not_tell_is_looked_at_after_what_it_told(iconik: FakeIconik) -> None:
-    held = ClaimedAsset(ASSET, ("ORIGINAL", "PROXY"), AssetProgress(hint={"ORIGINAL": ORIGINAL}))
-    look(iconik, held)
-    held.memo.asked["ORIGINAL"] = NO_REASON
+    claimed = ClaimedAsset(ASSET, ("ORIGINAL", "PROXY"), AssetProgress(hint={"ORIGINAL": ORIGINAL}))
+    look(iconik, claimed)
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     proxy = a_format("PROXY")
     iconik.has(
         on_b2(), on_ll(), on_b2("proxy.mov", format_id=proxy.id), formats=[a_format(), proxy]
     )
-    found = look(iconik, held)
+    found = look(iconik, claimed)
     assert found.outcomes == {"ORIGINAL": Outcome("copied")}
-    assert found.copies == ["PROXY"]
+    assert found.copies == ("PROXY",)

@@ -1,6 +1,6 @@
 """How copies are asked for, and followed to their end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import ClaimedAsset
+from b2_iconik.domain.operation import LISTING_LAG_MS, ClaimedAsset
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.operation.copying import LISTING_LAG_MS, MOST_UNTOLD, Route, ask, follow, take_up
+from b2_iconik.operation.copying import MOST_UNTOLD, Route, ask, follow, follow_unrecorded
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, completion, expanded
@@ -48,14 +48,14 @@ def claims(engine: sa.Engine) -> Claims:
 
 def asked(claims: Claims, iconik: FakeIconik, *names: str) -> list[ClaimedAsset]:
     """Ask for copies of some formats of all assets."""
-    held = claims.take(10_000, NOW)
-    ask(iconik, claims, TO_LL, [(each, list(names)) for each in held], NOW)
-    return held
+    claimed = claims.take(10_000, NOW)
+    ask(iconik, claims, TO_LL, [(each, list(names)) for each in claimed], NOW)
+    return claimed
 
 
-def said(claims: Claims) -> list[dict[str, Reason]]:
+def said(claims: Claims) -> list[Mapping[str, Reason | None]]:
     """What is remembered of the copies of the assets that can be looked at again."""
-    return [held.memo.asked for held in claims.take(10_000, NOW)]
+    return [claimed.progress.copy_results for claimed in claims.take(10_000, NOW)]
 
 
 # Asking
@@ -85,7 +85,10 @@ def test_each_format_is_asked_for_of_those_that_need_it(
         ("ORIGINAL", ["a0001"]),
         ("PROXY", ["a0000", "a0001"]),
     ]
-    assert (first.memo.asked, second.memo.asked) == ({"PROXY": ""}, {"PROXY": "", "ORIGINAL": ""})
+    assert (first.progress.copy_results, second.progress.copy_results) == (
+        {"PROXY": None},
+        {"PROXY": None, "ORIGINAL": None},
+    )
 
 
 def test_an_asset_is_not_looked_at_while_its_copies_are_under_way(
@@ -104,7 +107,9 @@ def test_a_refusal_is_remembered(iconik: FakeIconik, claims: Claims) -> None:
 def test_the_cause_of_a_refusal_is_remembered(iconik: FakeIconik, claims: Claims) -> None:
     iconik.problems["copy_to_storage"] = NotPermitted("copy", "it needs a role")
     asked(claims, iconik, "ORIGINAL")
-    assert said(claims)[0]["ORIGINAL"].cause == Cause.NOT_PERMITTED
+    refused = said(claims)[0]["ORIGINAL"]
+    assert refused is not None
+    assert refused.cause == Cause.NOT_PERMITTED
 
 
 @pytest.mark.parametrize("problem", [IconikUnavailable, TokenRejected])
@@ -133,7 +138,7 @@ def test_what_was_asked_for_is_not_forgotten_when_iconik_goes_away(
         asked(claims, iconik, *BOTH)
     (copy,) = claims.copies.under_way()
     claims.copies.ended(copy, {}, "")
-    assert said(claims) == [{"ORIGINAL": ""}]
+    assert said(claims) == [{"ORIGINAL": None}]
 
 
 # Asking without an answer
@@ -142,9 +147,9 @@ def test_what_was_asked_for_is_not_forgotten_when_iconik_goes_away(
 def unanswered(engine: sa.Engine, action: Action = "add") -> Claims:
     """An operation whose request for the copy of its asset had no answer."""
     claims = Claims(engine, expanded(engine, a_click(action)), term=1)
-    held = claims.take(1, NOW)
-    claims.asking([(each, {}) for each in held], NOW)
-    claims.copies.begin(held, {}, NOW)
+    claimed = claims.take(1, NOW)
+    claims.begin_copies([(each, {}) for each in claimed], NOW)
+    claims.copies.begin(claimed, {}, NOW)
     return claims
 
 
@@ -153,22 +158,22 @@ def test_a_copy_that_nobody_wants_any_more_is_looked_for_until_it_would_be_liste
 ) -> None:
     older = unanswered(engine)
     newer = Claims(engine, expanded(engine, a_click("remove")), term=1)
-    (held,) = older.take(1, NOW)
-    assert take_up(iconik, older, held, NOW + LISTING_LAG_MS - 1)
+    (claimed,) = older.take(1, NOW)
+    assert follow_unrecorded(iconik, older, claimed, NOW + LISTING_LAG_MS - 1)
     for claims in (older, newer):
         assert claims.take(1, NOW + LISTING_LAG_MS - 1) == []
-    (held,) = older.take(1, NOW + LISTING_LAG_MS)
-    assert not take_up(iconik, older, held, NOW + LISTING_LAG_MS)
+    (claimed,) = older.take(1, NOW + LISTING_LAG_MS)
+    assert not follow_unrecorded(iconik, older, claimed, NOW + LISTING_LAG_MS)
 
 
 def test_a_copy_that_is_listed_late_is_followed(engine: sa.Engine, iconik: FakeIconik) -> None:
     claims = unanswered(engine)
     expanded(engine, a_click("remove"))
-    (held,) = claims.take(1, NOW)
-    assert take_up(iconik, claims, held, NOW)
-    iconik.known_transfers[held.asset_id] = [Job("job-1", "READY")]
-    (held,) = claims.take(1, NOW + LISTING_LAG_MS)
-    assert take_up(iconik, claims, held, NOW + LISTING_LAG_MS)
+    (claimed,) = claims.take(1, NOW)
+    assert follow_unrecorded(iconik, claims, claimed, NOW)
+    iconik.known_transfers[claimed.asset_id] = [Job("job-1", "READY")]
+    (claimed,) = claims.take(1, NOW + LISTING_LAG_MS)
+    assert follow_unrecorded(iconik, claims, claimed, NOW + LISTING_LAG_MS)
     assert [copy.job_id for copy in claims.copies.under_way()] == ["job-1"]
 
 
@@ -178,8 +183,8 @@ def test_a_remove_looks_as_long_for_the_copy_of_an_add_that_failed(
     unanswered(engine)
     completion(engine).fail(1, "no token is good", NOW)
     claims = Claims(engine, expanded(engine, a_click("remove")), term=1)
-    (held,) = claims.take(1, NOW)
-    assert take_up(iconik, claims, held, NOW + LISTING_LAG_MS - 1)
+    (claimed,) = claims.take(1, NOW)
+    assert follow_unrecorded(iconik, claims, claimed, NOW + LISTING_LAG_MS - 1)
 
 
 @pytest.mark.parametrize("action", ["add", "remove"])
@@ -187,8 +192,8 @@ def test_whoever_still_wants_a_copy_asks_again_at_once(
     engine: sa.Engine, iconik: FakeIconik, action: Action
 ) -> None:
     claims = unanswered(engine, action)
-    (held,) = claims.take(1, NOW)
-    assert not take_up(iconik, claims, held, NOW)
+    (claimed,) = claims.take(1, NOW)
+    assert not follow_unrecorded(iconik, claims, claimed, NOW)
 
 
 def test_a_copy_to_b2_that_nobody_wants_any_more_holds_up_nobody(
@@ -196,8 +201,8 @@ def test_a_copy_to_b2_that_nobody_wants_any_more_holds_up_nobody(
 ) -> None:
     claims = unanswered(engine, "remove")
     expanded(engine, a_click("add"))
-    (held,) = claims.take(1, NOW)
-    assert not take_up(iconik, claims, held, NOW)
+    (claimed,) = claims.take(1, NOW)
+    assert not follow_unrecorded(iconik, claims, claimed, NOW)
 
 
 def test_when_a_copy_was_asked_for_may_be_unknown(engine: sa.Engine, iconik: FakeIconik) -> None:
@@ -206,10 +211,10 @@ def test_when_a_copy_was_asked_for_may_be_unknown(engine: sa.Engine, iconik: Fak
     with engine.begin() as connection:
         # As it once was stored.
         connection.execute(
-            sa.update(assets).where(assets.c.number == 1).values(memo={"asking": True})
+            sa.update(assets).where(assets.c.number == 1).values(progress={"asking": True})
         )
-    (held,) = claims.take(1, NOW)
-    assert not take_up(iconik, claims, held, NOW)
+    (claimed,) = claims.take(1, NOW)
+    assert not follow_unrecorded(iconik, claims, claimed, NOW)
 
 
 # Following
@@ -235,7 +240,7 @@ def test_a_copy_that_finished_is_over(iconik: FakeIconik, claims: Claims) -> Non
     asked(claims, iconik, "ORIGINAL")
     iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
     assert follow_at(iconik, claims)
-    assert (claims.copies.under_way(), said(claims)) == ([], [{"ORIGINAL": ""}])
+    assert (claims.copies.under_way(), said(claims)) == ([], [{"ORIGINAL": None}])
 
 
 @pytest.mark.parametrize(
@@ -305,8 +310,8 @@ def test_a_job_that_is_not_listed_in_time_is_given_up(iconik: FakeIconik, claims
 
 def test_many_jobs_are_followed_in_few_requests(engine: sa.Engine, iconik: FakeIconik) -> None:
     claims = claims_on(engine, assets=101)
-    for held in claims.take(101, NOW):
-        ask(iconik, claims, TO_LL, [(held, ["ORIGINAL"])], NOW)
+    for claimed in claims.take(101, NOW):
+        ask(iconik, claims, TO_LL, [(claimed, ["ORIGINAL"])], NOW)
     follow_at(iconik, claims)
     assert [len(call[1]) for call in iconik.called("jobs")] == [100, 1]
 
@@ -319,8 +324,8 @@ UNTOLD = IconikUnavailable("list the failed copies of job job-1", "iconik answer
 def two_ended(iconik: FakeIconik, engine: sa.Engine) -> Claims:
     """Two copies that have ended, of which iconik doesn't tell what went wrong with the first."""
     claims = claims_on(engine, assets=2)
-    for held in claims.take(2, NOW):
-        ask(iconik, claims, TO_LL, [(held, ["ORIGINAL"])], NOW)
+    for claimed in claims.take(2, NOW):
+        ask(iconik, claims, TO_LL, [(claimed, ["ORIGINAL"])], NOW)
     iconik.known_jobs = {"job-1": Job("job-1", "FAILED"), "job-2": Job("job-2", "FINISHED")}
     iconik.problems["failed_children"] = UNTOLD
     return claims
@@ -356,4 +361,4 @@ def test_a_job_whose_failures_iconik_never_tells_has_ended_all_the_same(
         with pytest.raises(IconikUnavailable):
             follow_at(iconik, claims)
     assert follow_at(iconik, claims)
-    assert said(claims) == [{"ORIGINAL": "job status FAILED"}, {"ORIGINAL": ""}]
+    assert said(claims) == [{"ORIGINAL": "job status FAILED"}, {"ORIGINAL": None}]

@@ -3,13 +3,13 @@
 import pytest
 
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
+from b2_iconik.operation.decisions import Inspection
 from b2_iconik.operation.deletion import Marked
-from b2_iconik.operation.snapshot import Inspection
 
 
 def an_asset(name: str, file_sets: int) -> tuple[ClaimedAsset, Inspection]:
     """An asset with file sets that are marked deleted."""
-    marked = [f"{name}-{n}" for n in range(file_sets)]
+    marked = tuple(f"{name}-{n}" for n in range(file_sets))
     return ClaimedAsset(name, ("ORIGINAL",), AssetProgress()), Inspection(marked=marked)
 
 

@@ -12,9 +12,10 @@ from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Reason
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation.interrupted import CARRIED_OUT_AFTER_MS, give_back, resume, verified
-from b2_iconik.operation.remove import inspect_to_remove
-from b2_iconik.operation.snapshot import Inspection, Patience
+from b2_iconik.operation.decisions import Inspection
+from b2_iconik.operation.execution import inspect_to_remove
+from b2_iconik.operation.interrupted import CARRIED_OUT_AFTER_MS, restore_all, resume, verify
+from b2_iconik.operation.snapshot import Patience
 from iconik_http.errors import (
     IconikError,
     IconikRefused,
@@ -38,7 +39,7 @@ from tests.makers import (
     a_term,
     clicked,
     expanded,
-    look_and_purge,
+    inspect_and_purge,
     on_b2,
     on_ll,
 )
@@ -70,9 +71,9 @@ def iconik() -> FakeIconik:
 
 
 @pytest.fixture
-def held(claims: Claims) -> ClaimedAsset:
-    (held,) = claims.take(1, NOW)
-    return held
+def claimed(claims: Claims) -> ClaimedAsset:
+    (claimed,) = claims.take(1, NOW)
+    return claimed
 
 
 def proof_of(*files: File) -> Safe:
@@ -88,7 +89,7 @@ def noted(*files: File) -> Deletion:
     return Deletion.from_json(files[0].file_set_id, begun.as_json())
 
 
-def marked(iconik: FakeIconik, *files: File, memo: AssetProgress | None = None) -> ClaimedAsset:
+def marked(iconik: FakeIconik, *files: File, progress: AssetProgress | None = None) -> ClaimedAsset:
     """An asset whose only file set on LucidLink was marked deleted and then forgotten of.
 
     Args:
@@ -97,7 +98,7 @@ def marked(iconik: FakeIconik, *files: File, memo: AssetProgress | None = None) 
     iconik.has(*files)
     iconik.known_statuses[ASSET] = {LL_SET: "DELETED"}
     return ClaimedAsset(
-        ASSET, (), memo or AssetProgress(deleting={LL_SET: noted(on_ll(), on_b2())})
+        ASSET, (), progress or AssetProgress(deletions={LL_SET: noted(on_ll(), on_b2())})
     )
 
 
@@ -118,19 +119,21 @@ def restored(reason: str, file_set_id: str = LL_SET) -> Outcome:
 def test_a_deletion_whose_proof_holds_is_finished(
     iconik: FakeIconik, claims: Claims, files: list[File], is_told: bool
 ) -> None:
-    held = marked(iconik, *files)
+    claimed = marked(iconik, *files)
     if not is_told:
         iconik.known_statuses[ASSET] = {}
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
-    assert (purges(iconik), list(held.memo.accepted)) == (1, [LL_SET])
+    assert resume(a_removal(iconik, claims), claimed, NOW).outcomes == {"ORIGINAL": REMOVED}
+    assert (purges(iconik), list(claimed.progress.accepted)) == (1, [LL_SET])
 
 
 def test_several_files_that_are_no_longer_listed_are_proven_by_their_twins(
     iconik: FakeIconik, claims: Claims
 ) -> None:
     frames = [side(f"{n}.dpx") for side in (on_ll, on_b2) for n in range(3)]
-    held = marked(iconik, *frames[3:], memo=AssetProgress(deleting={LL_SET: noted(*frames)}))
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
+    claimed = marked(
+        iconik, *frames[3:], progress=AssetProgress(deletions={LL_SET: noted(*frames)})
+    )
+    assert resume(a_removal(iconik, claims), claimed, NOW).outcomes == {"ORIGINAL": REMOVED}
 
 
 def test_the_bucket_is_asked_again_with_what_was_proven(iconik: FakeIconik, claims: Claims) -> None:
@@ -140,10 +143,10 @@ def test_the_bucket_is_asked_again_with_what_was_proven(iconik: FakeIconik, clai
         asked.append(proof)
         return Confirmation("key")
 
-    held = marked(iconik, on_b2(checksum="a" * 32))
+    claimed = marked(iconik, on_b2(checksum="a" * 32))
     before = [on_ll(checksum="a" * 32), on_b2(checksum="a" * 32)]
-    held.memo.deleting[LL_SET] = noted(*before)
-    resume(a_removal(iconik, claims, confirm=confirm), held, NOW)
+    claimed.progress = claimed.progress.with_deletions({LL_SET: noted(*before)})
+    resume(a_removal(iconik, claims, confirm=confirm), claimed, NOW)
     assert [(proof, proof.pairs) for proof in asked] == [
         (proof_of(*before), proof_of(*before).pairs)
     ]
@@ -152,50 +155,50 @@ def test_the_bucket_is_asked_again_with_what_was_proven(iconik: FakeIconik, clai
 def test_a_deletion_of_an_earlier_version_is_finished_where_its_files_are_listed(
     iconik: FakeIconik, claims: Claims
 ) -> None:
-    memo = AssetProgress.from_json(
+    progress = AssetProgress.from_json(
         {"deleting": {LL_SET: "ORIGINAL"}, "versions": {LL_SET: ORIGINAL}}
     )
-    held = marked(iconik, on_ll(**MARKED), on_b2(), memo=memo)
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
+    claimed = marked(iconik, on_ll(**MARKED), on_b2(), progress=progress)
+    assert resume(a_removal(iconik, claims), claimed, NOW).outcomes == {"ORIGINAL": REMOVED}
 
 
 def test_an_asset_of_which_deletions_get_on_is_given_up_no_sooner(
     iconik: FakeIconik, claims: Claims
 ) -> None:
-    held = marked(iconik, on_ll(**MARKED), on_b2())
-    held.memo.failures = 9
-    resume(a_removal(iconik, claims), held, NOW)
-    assert held.memo.failures == 0
+    claimed = marked(iconik, on_ll(**MARKED), on_b2())
+    claimed.progress = replace(claimed.progress, failures=9)
+    resume(a_removal(iconik, claims), claimed, NOW)
+    assert claimed.progress.failures == 0
 
 
 def test_a_purge_of_what_iconik_does_not_know_is_doubted(
     iconik: FakeIconik, claims: Claims
 ) -> None:
-    held = marked(iconik, on_b2())
+    claimed = marked(iconik, on_b2())
     iconik.unknown.add(LL_SET)
-    resume(a_removal(iconik, claims), held, NOW)
-    assert held.memo.accepted[LL_SET].is_doubted
+    resume(a_removal(iconik, claims), claimed, NOW)
+    assert claimed.progress.accepted[LL_SET].is_doubted
 
 
 def test_a_deletion_that_was_finished_is_noted_before_anything_else_is_done(
-    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
-    held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
+    claimed.progress = claimed.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
     iconik.has(on_ll(**MARKED), on_b2())
     away = {"formats": IconikUnavailable("list the formats", "no answer")}
     iconik.before["purge_file_set"] = lambda: iconik.problems.update(away)
     with pytest.raises(IconikUnavailable):
-        inspect_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
-    ((_, memo, outcomes),) = a_ledger(engine).outcomes(1)
-    assert (list(memo.accepted), outcomes) == ([LL_SET], {"ORIGINAL": REMOVED})
+        inspect_to_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
+    ((_, progress, outcomes),) = a_ledger(engine).outcomes(1)
+    assert (list(progress.accepted), outcomes) == ([LL_SET], {"ORIGINAL": REMOVED})
 
 
 def test_what_was_removed_before_the_interruption_counts_as_removed(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
-    held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
+    claimed.progress = claimed.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
     iconik.has(on_ll(**MARKED), on_b2())
-    found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    found = inspect_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == REMOVED
 
 
@@ -232,18 +235,18 @@ def test_what_was_removed_before_the_interruption_counts_as_removed(
 def test_what_is_no_longer_proven_is_restored(
     iconik: FakeIconik, claims: Claims, files: list[File], objection: str
 ) -> None:
-    held = marked(iconik, *files)
-    found = resume(a_removal(iconik, claims), held, NOW)
+    claimed = marked(iconik, *files)
+    found = resume(a_removal(iconik, claims), claimed, NOW)
     assert found.outcomes == {"ORIGINAL": restored(objection)}
     assert iconik.called("restore_file_set") == [("restore_file_set", ASSET, LL_SET)]
-    assert (purges(iconik), held.memo) == (0, AssetProgress())
+    assert (purges(iconik), claimed.progress) == (0, AssetProgress())
 
 
 def test_what_the_bucket_objects_to_by_now_is_restored(iconik: FakeIconik, claims: Claims) -> None:
-    held = marked(iconik, on_b2())
+    claimed = marked(iconik, on_b2())
     objection = Confirmation("key", Reason("clip.mov is 7 bytes in the bucket"))
     removal = a_removal(iconik, claims, confirm=lambda asset_id, safe: objection)
-    assert resume(removal, held, NOW).outcomes == {
+    assert resume(removal, claimed, NOW).outcomes == {
         "ORIGINAL": restored("clip.mov is 7 bytes in the bucket")
     }
     assert purges(iconik) == 0
@@ -252,83 +255,87 @@ def test_what_the_bucket_objects_to_by_now_is_restored(iconik: FakeIconik, claim
 def test_what_an_earlier_version_noted_without_proof_is_restored_where_nothing_is_listed(
     iconik: FakeIconik, claims: Claims
 ) -> None:
-    held = marked(iconik, on_b2(), memo=AssetProgress.from_json({"deleting": {LL_SET: "ORIGINAL"}}))
+    claimed = marked(
+        iconik, on_b2(), progress=AssetProgress.from_json({"deleting": {LL_SET: "ORIGINAL"}})
+    )
     reason = "iconik no longer lists its files, and the proof that they are safe was not recorded"
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": restored(reason)}
+    assert resume(a_removal(iconik, claims), claimed, NOW).outcomes == {
+        "ORIGINAL": restored(reason)
+    }
 
 
 def test_a_purge_is_proven_by_the_files_of_its_own_file_set(
     iconik: FakeIconik, claims: Claims
 ) -> None:
     edited = on_ll(file_set_id="another-set", size=7, directory_path="elsewhere")
-    held = marked(iconik, edited, on_ll(**MARKED), on_b2())
+    claimed = marked(iconik, edited, on_ll(**MARKED), on_b2())
     iconik.known_statuses[ASSET]["another-set"] = "ACTIVE"
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": REMOVED}
+    assert resume(a_removal(iconik, claims), claimed, NOW).outcomes == {"ORIGINAL": REMOVED}
 
 
 def test_another_version_on_b2_is_no_ground_for_a_purge(iconik: FakeIconik, claims: Claims) -> None:
     iconik.has(on_b2(), formats=BOTH_VERSIONS)
     iconik.known_statuses[ASSET] = {OLD_SET: "DELETED"}
     begun = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES))
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={OLD_SET: begun}))
-    found = resume(a_removal(iconik, claims), held, NOW)
+    claimed = ClaimedAsset(ASSET, (), AssetProgress(deletions={OLD_SET: begun}))
+    found = resume(a_removal(iconik, claims), claimed, NOW)
     assert found.outcomes == {"ORIGINAL": restored("clip.mov has no matching file on B2", OLD_SET)}
 
 
 def test_a_refused_purge_is_restored(iconik: FakeIconik, claims: Claims) -> None:
-    held = marked(iconik, on_ll(**MARKED), on_b2())
+    claimed = marked(iconik, on_ll(**MARKED), on_b2())
     iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
     failed = Outcome(
         "failed", Reason(f"could not purge it: no (409), so file set {LL_SET} was restored")
     )
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": failed}
+    assert resume(a_removal(iconik, claims), claimed, NOW).outcomes == {"ORIGINAL": failed}
 
 
 def test_a_restoration_that_iconik_refuses_is_told_with_what_to_do(
     iconik: FakeIconik, claims: Claims
 ) -> None:
-    held = marked(iconik, on_ll(**MARKED))
+    claimed = marked(iconik, on_ll(**MARKED))
     iconik.problems["restore_file_set"] = NotPermitted("restore it", "it needs can_write_files")
-    (outcome,) = resume(a_removal(iconik, claims), held, NOW).outcomes.values()
+    (outcome,) = resume(a_removal(iconik, claims), claimed, NOW).outcomes.values()
     assert outcome.reason == (
         "clip.mov has no matching file on B2, found after its file set was marked deleted; could "
         f"not restore it: it needs can_write_files; restore file set {LL_SET} "
         "from iconik's delete queue "
         "before iconik empties it"
     )
-    assert list(held.memo.unaccepted) == [LL_SET]
+    assert list(claimed.progress.unaccepted) == [LL_SET]
 
 
 def test_what_somebody_else_has_restored_meanwhile_needs_no_restoration(
     iconik: FakeIconik, claims: Claims
 ) -> None:
-    held = marked(iconik, on_ll(**MARKED))
+    claimed = marked(iconik, on_ll(**MARKED))
     iconik.problems["restore_file_set"] = IconikRefused("restore it", "it is not deleted (400)")
     iconik.before["restore_file_set"] = lambda: iconik.known_statuses[ASSET].update(
         {LL_SET: "ACTIVE"}
     )
-    found = resume(a_removal(iconik, claims), held, NOW)
+    found = resume(a_removal(iconik, claims), claimed, NOW)
     assert found.outcomes == {"ORIGINAL": restored("clip.mov has no matching file on B2")}
-    assert held.memo == AssetProgress()
+    assert claimed.progress == AssetProgress()
 
 
 def test_what_can_not_be_restored_any_more_is_told(iconik: FakeIconik, claims: Claims) -> None:
-    held = marked(iconik, on_ll(**MARKED))
+    claimed = marked(iconik, on_ll(**MARKED))
     iconik.problems["restore_file_set"] = NotFound("restore it", "no such thing (404)")
-    (outcome,) = resume(a_removal(iconik, claims), held, NOW).outcomes.values()
+    (outcome,) = resume(a_removal(iconik, claims), claimed, NOW).outcomes.values()
     assert outcome.reason.endswith(
         f"file set {LL_SET} cannot be restored: it no longer exists in iconik (404)"
     )
-    assert held.memo == AssetProgress()
+    assert claimed.progress == AssetProgress()
 
 
 # Where nothing is to be finished
 
 
 def test_nothing_is_done_with_an_asset_that_is_gone(iconik: FakeIconik, claims: Claims) -> None:
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: noted(on_ll(), on_b2())}))
+    claimed = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: noted(on_ll(), on_b2())}))
     gone = Outcome("vanished", Reason("the asset no longer exists in iconik"))
-    assert resume(a_removal(iconik, claims), held, NOW).outcomes == {"ORIGINAL": gone}
+    assert resume(a_removal(iconik, claims), claimed, NOW).outcomes == {"ORIGINAL": gone}
     assert not iconik.called("purge_file_set", "restore_file_set")
 
 
@@ -336,19 +343,19 @@ def test_nothing_is_done_with_an_asset_that_is_gone(iconik: FakeIconik, claims: 
 def test_what_is_not_deleted_is_never_purged_without_a_new_proof(
     iconik: FakeIconik, claims: Claims, status: str
 ) -> None:
-    held = marked(iconik, on_ll(file_set_status=status), on_b2())
+    claimed = marked(iconik, on_ll(file_set_status=status), on_b2())
     iconik.known_statuses[ASSET] = {LL_SET: status}
-    assert resume(a_removal(iconik, claims), held, NOW) == Inspection()
-    assert (purges(iconik), held.memo) == (0, AssetProgress())
+    assert resume(a_removal(iconik, claims), claimed, NOW) == Inspection()
+    assert (purges(iconik), claimed.progress) == (0, AssetProgress())
 
 
 def test_a_deletion_that_never_began_is_proven_anew(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
-    held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
+    claimed.progress = claimed.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
     iconik.has(on_ll(), on_b2(status="MISSING"))
-    found = inspect_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
-    assert (found.copies, purges(iconik)) == (["ORIGINAL"], 0)
+    found = inspect_to_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
+    assert (found.copies, purges(iconik)) == (("ORIGINAL",), 0)
 
 
 # Deletions that failed, of an asset with two versions
@@ -358,11 +365,13 @@ EDITED = restored(
 )
 
 
-def edited_after_its_mark(iconik: FakeIconik, held: ClaimedAsset, *others: File) -> None:
+def edited_after_its_mark(iconik: FakeIconik, claimed: ClaimedAsset, *others: File) -> None:
     """Have the older of two versions edited after it was marked deleted."""
     files = [on_ll(**OLD_FILES, **MARKED, size=7), on_b2(**OLD_FILES)]
     iconik.has(*files, *others, formats=BOTH_VERSIONS)
-    held.memo.deleting[OLD_SET] = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES))
+    claimed.progress = claimed.progress.with_deletions(
+        {OLD_SET: noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES))}
+    )
 
 
 @pytest.mark.parametrize(
@@ -377,75 +386,77 @@ def edited_after_its_mark(iconik: FakeIconik, held: ClaimedAsset, *others: File)
     ids=["removed", "kept", "copied first", "waited for", "absent"],
 )
 def test_what_was_restored_is_told_whatever_becomes_of_another_version(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, others: list[File]
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, others: list[File]
 ) -> None:
-    edited_after_its_mark(iconik, held, *others)
-    found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    edited_after_its_mark(iconik, claimed, *others)
+    found = inspect_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == EDITED
 
 
 def test_what_was_restored_is_told_though_another_version_is_doubted(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
-    edited_after_its_mark(iconik, held, on_ll())
+    edited_after_its_mark(iconik, claimed, on_ll())
     iconik.known_files[ASSET][0] = replace(iconik.known_files[ASSET][0], size=1000)
-    held.memo.deleting[OLD_SET] = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES, id="another"))
-    held.memo.asked["ORIGINAL"] = NO_REASON
+    claimed.progress = claimed.progress.with_deletions(
+        {OLD_SET: noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES, id="another"))}
+    )
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     iconik.before["restore_file_set"] = lambda: iconik.known_files[ASSET].pop(0)
-    found = inspect_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
-    assert found.objections == {
+    found = inspect_to_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
+    assert found.unless_copied == {
         "ORIGINAL": restored("the file on B2 that proved clip.mov safe has changed", OLD_SET)
     }
 
 
 def test_what_was_restored_is_told_though_a_newer_click_comes_in_between(
-    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
-    edited_after_its_mark(iconik, held, on_ll(), on_b2())
+    edited_after_its_mark(iconik, claimed, on_ll(), on_b2())
     iconik.before["files"] = lambda: clicked(engine, a_click("add"))
-    found = inspect_to_remove(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    found = inspect_to_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     assert (found.is_overtaken, found.outcomes["ORIGINAL"]) == (True, EDITED)
 
 
 @pytest.mark.parametrize("order", [(OLD_SET, LL_SET), (LL_SET, OLD_SET)])
 def test_what_was_restored_is_told_where_another_version_was_purged(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, order: Sequence[str]
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, order: Sequence[str]
 ) -> None:
-    edited_after_its_mark(iconik, held, on_ll(**MARKED), on_b2())
-    both = {**held.memo.deleting, LL_SET: noted(on_ll(), on_b2())}
-    held.memo.deleting = {each: both[each] for each in order}
-    found = resume(a_removal(iconik, claims), held, NOW)
+    edited_after_its_mark(iconik, claimed, on_ll(**MARKED), on_b2())
+    both = {**claimed.progress.deletions, LL_SET: noted(on_ll(), on_b2())}
+    claimed.progress = replace(claimed.progress, deletions={each: both[each] for each in order})
+    found = resume(a_removal(iconik, claims), claimed, NOW)
     assert found.outcomes["ORIGINAL"] == EDITED
     assert iconik.called("purge_file_set") == [("purge_file_set", ASSET, LL_SET)]
-    assert list(held.memo.deleting) == [LL_SET]
+    assert list(claimed.progress.deletions) == [LL_SET]
 
 
 def test_each_that_was_restored_is_told(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
-    edited_after_its_mark(iconik, held, on_ll(**MARKED))
-    held.memo.deleting[LL_SET] = noted(on_ll(), on_b2())
-    (outcome,) = resume(a_removal(iconik, claims), held, NOW).outcomes.values()
+    edited_after_its_mark(iconik, claimed, on_ll(**MARKED))
+    claimed.progress = claimed.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
+    (outcome,) = resume(a_removal(iconik, claims), claimed, NOW).outcomes.values()
     other = restored("clip.mov has no matching file on B2")
     assert outcome == Outcome("failed", Reason(f"{EDITED.reason}; {other.reason}"))
 
 
 def test_what_is_proven_anew_right_after_it_was_restored_is_no_failure(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
-    edited_after_its_mark(iconik, held)
+    edited_after_its_mark(iconik, claimed)
     put_back = [on_ll(**OLD_FILES), on_b2(**OLD_FILES)]
     iconik.before["restore_file_set"] = lambda: iconik.has(*put_back, formats=BOTH_VERSIONS)
-    found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    found = inspect_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == REMOVED
 
 
 def test_a_refused_purge_is_told_beside_what_was_restored(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
-    edited_after_its_mark(iconik, held, on_ll(), on_b2())
+    edited_after_its_mark(iconik, claimed, on_ll(), on_b2())
     iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
-    found = look_and_purge(a_removal(iconik, claims), held, Patience(NOW, SETTLE))
+    found = inspect_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     told = f"could not purge it: no (409), so file set {LL_SET} was restored"
     assert found.outcomes["ORIGINAL"] == Outcome("failed", Reason(f"{EDITED.reason}; {told}"))
 
@@ -455,25 +466,30 @@ def test_a_refused_purge_is_told_beside_what_was_restored(
 ACCEPTED = Deletion("ORIGINAL", accepted_ms=NOW)
 
 
+def listed(status: str | None) -> dict[str, str]:
+    """The statuses that iconik lists; None if it no longer lists the file set."""
+    return {} if status is None else {LL_SET: status}
+
+
 @pytest.mark.parametrize("status", [None, "DELETED", "ARCHIVED"])
 def test_what_is_no_longer_active_is_done(status: str | None) -> None:
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: ACCEPTED}))
-    assert verified(held, LL_SET, ACCEPTED, status, NOW) == {}
-    assert held.memo == AssetProgress()
+    claimed = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: ACCEPTED}))
+    assert verify(claimed, listed(status), NOW) == {}
+    assert claimed.progress == AssetProgress()
 
 
 def test_what_is_active_for_less_than_a_minute_may_still_be_carried_out() -> None:
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: ACCEPTED}))
-    assert verified(held, LL_SET, ACCEPTED, "ACTIVE", NOW + CARRIED_OUT_AFTER_MS - 1) == {}
-    assert held.memo.accepted == {LL_SET: replace(ACCEPTED, is_doubted=True)}
+    claimed = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: ACCEPTED}))
+    assert verify(claimed, listed("ACTIVE"), NOW + CARRIED_OUT_AFTER_MS - 1) == {}
+    assert claimed.progress.accepted == {LL_SET: replace(ACCEPTED, is_doubted=True)}
 
 
 def test_what_is_still_active_after_a_minute_has_failed(caplog: pytest.LogCaptureFixture) -> None:
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: ACCEPTED}))
-    assert verified(held, LL_SET, ACCEPTED, "ACTIVE", NOW + CARRIED_OUT_AFTER_MS) == {
+    claimed = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: ACCEPTED}))
+    assert verify(claimed, listed("ACTIVE"), NOW + CARRIED_OUT_AFTER_MS) == {
         LL_SET: ("ORIGINAL", f"iconik accepted the deletion, but file set {LL_SET} is still there")
     }
-    assert held.memo == AssetProgress()
+    assert claimed.progress == AssetProgress()
     assert caplog.messages == [
         f"audit: not deleted: file set {LL_SET} of asset {ASSET}, although "
         "iconik accepted the deletion"
@@ -481,12 +497,12 @@ def test_what_is_still_active_after_a_minute_has_failed(caplog: pytest.LogCaptur
 
 
 def test_a_later_look_tells_what_is_still_there(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2(status="OPEN"))
-    held.memo.deleting[LL_SET] = ACCEPTED
+    claimed.progress = claimed.progress.with_deletions({LL_SET: ACCEPTED})
     now = Patience(NOW + CARRIED_OUT_AFTER_MS, SETTLE)
-    found = inspect_to_remove(a_removal(iconik, claims), held, now)
+    found = inspect_to_remove(a_removal(iconik, claims), claimed, now)
     assert found.outcomes["ORIGINAL"].kind == "failed"
     assert "is still there" in found.outcomes["ORIGINAL"].reason
 
@@ -496,26 +512,26 @@ def test_a_later_look_tells_what_is_still_there(
 
 def test_all_that_is_marked_deleted_is_given_back(iconik: FakeIconik) -> None:
     iconik.has(on_ll(**MARKED), on_ll(**OLD_FILES, **MARKED))
-    held = ClaimedAsset(
-        ASSET, (), AssetProgress(deleting={LL_SET: Deletion("ORIGINAL"), OLD_SET: ACCEPTED})
+    claimed = ClaimedAsset(
+        ASSET, (), AssetProgress(deletions={LL_SET: Deletion("ORIGINAL"), OLD_SET: ACCEPTED})
     )
     told = f"it is over, so file set {LL_SET} was restored"
-    assert give_back(iconik, held, Reason("it is over")) == (
+    assert restore_all(iconik, claimed, Reason("it is over")) == (
         {"ORIGINAL": Outcome("failed", Reason(told))},
         True,
     )
-    assert held.memo == AssetProgress(deleting={OLD_SET: ACCEPTED})
+    assert claimed.progress == AssetProgress(deletions={OLD_SET: ACCEPTED})
 
 
 def test_what_iconik_gives_no_answer_to_is_not_tried_again(iconik: FakeIconik) -> None:
     iconik.has(on_ll(**MARKED))
     iconik.problems["restore_file_set"] = AWAY
-    held = ClaimedAsset(
+    claimed = ClaimedAsset(
         ASSET,
         (),
-        AssetProgress(deleting={LL_SET: ACCEPTED, "a": Deletion("A"), "b": Deletion("B")}),
+        AssetProgress(deletions={LL_SET: ACCEPTED, "a": Deletion("A"), "b": Deletion("B")}),
     )
-    assert give_back(iconik, held, Reason("it is over")) == ({}, False)
+    assert restore_all(iconik, claimed, Reason("it is over")) == ({}, False)
     assert len(iconik.called("restore_file_set")) == 1
 
 
@@ -526,8 +542,8 @@ def test_that_file_sets_can_not_be_listed_does_not_hide_a_refusal(
     iconik.has(on_ll(**MARKED), formats=[a_format()])
     iconik.problems["restore_file_set"] = IconikRefused("restore it", "no (409)")
     iconik.problems["file_sets"] = problem("list them", "no")
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: Deletion("ORIGINAL")}))
-    outcomes, _ = give_back(iconik, held, Reason("it is over"))
+    claimed = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: Deletion("ORIGINAL")}))
+    outcomes, _ = restore_all(iconik, claimed, Reason("it is over"))
     assert outcomes["ORIGINAL"].reason == (
         f"it is over; could not restore it: no (409); restore file set {LL_SET} from iconik's "
         "delete queue before iconik empties it"
@@ -538,6 +554,6 @@ def test_a_token_that_is_rejected_meanwhile_ends_the_restoration(iconik: FakeIco
     iconik.has(on_ll(**MARKED))
     iconik.problems["restore_file_set"] = IconikRefused("restore it", "no (409)")
     iconik.problems["file_sets"] = TokenRejected("list them", "no token is good (401)")
-    held = ClaimedAsset(ASSET, (), AssetProgress(deleting={LL_SET: Deletion("ORIGINAL")}))
-    assert give_back(iconik, held, Reason("it is over")) == ({}, False)
-    assert list(held.memo.unaccepted) == [LL_SET]
+    claimed = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: Deletion("ORIGINAL")}))
+    assert restore_all(iconik, claimed, Reason("it is over")) == ({}, False)
+    assert list(claimed.progress.unaccepted) == [LL_SET]

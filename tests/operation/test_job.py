@@ -45,8 +45,8 @@ class Desk:
 
     def conclude(self, number: int, outcome: Outcome) -> None:
         claims = Claims(self.engine, found(self.engine, self.id), a_term(self.engine))
-        for held in claims.take(number, NOW):
-            claims.note(held, "done", {"ORIGINAL": outcome})
+        for claimed in claims.take(number, NOW):
+            claims.note(claimed, "done", {"ORIGINAL": outcome})
 
     def end(self) -> None:
         assert completion(self.engine).end(found(self.engine, self.id), NOW)

@@ -13,7 +13,6 @@ from b2_iconik.domain.click import CustomAction
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import job
 from b2_iconik.operation.job import Shown
-from b2_iconik.settings import Settings
 from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,
@@ -21,8 +20,6 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from iconik_http.transport import open_session
-from tests.fake_iconik import NoPacer
 from tests.makers import (
     FakeIconik,
     a_click,
@@ -50,10 +47,9 @@ class Bench:
         self.engine = engine
         self.iconik = FakeIconik()
         self.iconik.titles = {ASSET: "beach"}
-        self.turn = Leadership(engine, a_term(engine), threading.Event())
+        self.leadership = Leadership(engine, a_term(engine), threading.Event())
         self.ledger = a_ledger(engine)
-        settings = Settings(iconik_id=ASSET, secret="s" * 32)
-        self.shown = Shown(settings, NoPacer(), open_session("https://iconik.test", ASSET))
+        self.shown = Shown(lambda *_, **__: self.iconik)
         self.click(CLICK)
 
     def click(self, click: CustomAction) -> None:
@@ -67,7 +63,7 @@ class Bench:
 
     def show(self, click: CustomAction = CLICK) -> Step:
         """The steps that show the operation."""
-        step = self.shown(self.id, click, self.turn)
+        step = self.shown(self.id, click, self.leadership)
         assert step
         return step
 
@@ -77,11 +73,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def bench(tmp_path: Path) -> Iterator[Bench]:
     with a_database(tmp_path) as engine:
-        bench = Bench(engine)
-        monkeypatch.setattr(job, "Iconik", lambda _: bench.iconik)
-        yield bench
+        yield Bench(engine)
 
 
 def test_an_operation_is_shown_from_its_beginning_to_its_end(bench: Bench) -> None:
@@ -116,7 +110,7 @@ def test_without_the_role_nothing_is_shown_and_the_log_says_so_once(
     for user in ("ada", "ada", "ben"):
         click = a_click("remove", asset_ids=(ASSET,), user_id=user)
         bench.click(click)
-        steps.append(bench.shown(bench.id, click, bench.turn))
+        steps.append(bench.shown(bench.id, click, bench.leadership))
         if steps[-1]:
             assert steps[-1]() is None
     assert caplog.text.count("operations are not shown in iconik's jobs list: could not") == 1

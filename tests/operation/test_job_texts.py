@@ -84,14 +84,14 @@ def test_before_the_assets_are_known_it_says_so() -> None:
 
 
 def test_under_way_it_says_how_far() -> None:
-    states = {"done": 3, "left": 1, "copying": 7, "held": 1}
+    states = {"done": 4, "copying": 7, "claimed": 1}
     assert under_way(an_operation(is_expanded=True), states) == {
         "progress_total": 12,
         "progress_processed": 4,
         "message": "4 of 12 assets done, 7 being copied",
     }
     assert (
-        under_way(an_operation(is_expanded=True), {"waiting": 2})["message"] == "0 of 2 assets done"
+        under_way(an_operation(is_expanded=True), {"queued": 2})["message"] == "0 of 2 assets done"
     )
 
 

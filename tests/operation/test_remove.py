@@ -1,5 +1,7 @@
 """What Remove does with one asset, in front of an iconik in memory."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
@@ -10,8 +12,9 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from b2_iconik.errors import OperationFailed
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation.remove import inspect_to_remove
-from b2_iconik.operation.snapshot import Inspection, Patience
+from b2_iconik.operation.decisions import Inspection
+from b2_iconik.operation.execution import inspect_to_remove
+from b2_iconik.operation.snapshot import Patience
 from b2_iconik.operation.storages import Checked
 from iconik_http import expiry
 from iconik_http.errors import IconikError, IconikUnavailable, NotPermitted, TokenRejected, TooLate
@@ -29,7 +32,7 @@ from tests.makers import (
     a_term,
     clicked,
     expanded,
-    look_and_purge,
+    inspect_and_purge,
     on_b2,
     on_ll,
 )
@@ -56,14 +59,14 @@ def iconik() -> FakeIconik:
 
 
 @pytest.fixture
-def held(claims: Claims) -> ClaimedAsset:
-    (held,) = claims.take(1, NOW)
-    return held
+def claimed(claims: Claims) -> ClaimedAsset:
+    (claimed,) = claims.take(1, NOW)
+    return claimed
 
 
-def look(iconik: FakeIconik, held: ClaimedAsset, claims: Claims, now: int = NOW) -> Inspection:
+def look(iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, now: int = NOW) -> Inspection:
     """Look, and purge what it only marked."""
-    return look_and_purge(a_removal(iconik, claims), held, Patience(now, SETTLE))
+    return inspect_and_purge(a_removal(iconik, claims), claimed, Patience(now, SETTLE))
 
 
 def deletions(iconik: FakeIconik) -> list[tuple[str, ...]]:
@@ -74,57 +77,59 @@ def deletions(iconik: FakeIconik) -> list[tuple[str, ...]]:
 
 
 def test_what_is_proven_safe_is_deleted_by_its_id_and_purged(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
-    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("removed", NO_REASON, "size")
+    assert look(iconik, claimed, claims).outcomes["ORIGINAL"] == Outcome(
+        "removed", NO_REASON, "size"
+    )
     assert deletions(iconik) == DELETION
 
 
 def test_what_iconik_has_accepted_is_still_to_be_verified(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
-    look(iconik, held, claims)
-    (accepted,) = held.memo.accepted.values()
+    look(iconik, claimed, claims)
+    (accepted,) = claimed.progress.accepted.values()
     assert (accepted.name, accepted.accepted_ms, accepted.is_doubted) == ("ORIGINAL", NOW, False)
     assert accepted.proof
     assert (accepted.proof.twin_id, accepted.proof.pairs) == (B2_SET, ())
 
 
 def test_what_iconik_does_not_know_when_it_is_deleted_is_doubted(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.unknown.add(LL_SET)
-    look(iconik, held, claims)
-    assert held.memo.accepted[LL_SET].is_doubted
+    look(iconik, claimed, claims)
+    assert claimed.progress.accepted[LL_SET].is_doubted
     assert iconik.called("purge_file_set") == []
 
 
 def test_a_format_that_the_asset_lacks_is_told(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
-    assert look(iconik, held, claims).outcomes["PROXY"] == Outcome("without")
+    assert look(iconik, claimed, claims).outcomes["PROXY"] == Outcome("without")
 
 
 def test_a_format_that_is_not_on_lucidlink_is_told(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_b2())
-    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("absent")
+    assert look(iconik, claimed, claims).outcomes["ORIGINAL"] == Outcome("absent")
     assert deletions(iconik) == []
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "ARCHIVED"])
 def test_a_file_set_on_lucidlink_without_files_is_kept(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, status: str
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, status: str
 ) -> None:
     iconik.has(on_b2())
     iconik.known_statuses[ASSET] = {"empty-set": status}
     kept = Outcome("kept", Reason("iconik lists a file set on LucidLink, but no file in it"))
-    assert look(iconik, held, claims).outcomes["ORIGINAL"] == kept
+    assert look(iconik, claimed, claims).outcomes["ORIGINAL"] == kept
     assert iconik.called("file_sets") == [("file_sets", ASSET)]
 
 
@@ -139,26 +144,26 @@ def test_a_file_set_on_lucidlink_without_files_is_kept(
 )
 def test_another_file_set_does_not_hide_that_a_format_is_absent(
     iconik: FakeIconik,
-    held: ClaimedAsset,
+    claimed: ClaimedAsset,
     claims: Claims,
     monkeypatch: pytest.MonkeyPatch,
     other: FileSet,
 ) -> None:
     iconik.has(on_b2())
     monkeypatch.setattr(iconik, "file_sets", lambda *_: [other])
-    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("absent")
+    assert look(iconik, claimed, claims).outcomes["ORIGINAL"] == Outcome("absent")
 
 
 def test_that_a_format_is_not_absent_takes_no_request(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
-    look(iconik, held, claims)
+    look(iconik, claimed, claims)
     assert iconik.called("file_sets") == []
 
 
 def test_storages_that_can_not_do_their_part_any_more_end_everything(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     def preflight() -> Checked:
         raise OperationFailed("the B2 storage 'Masters' is INACTIVE")
@@ -166,34 +171,34 @@ def test_storages_that_can_not_do_their_part_any_more_end_everything(
     iconik.has(on_ll(), on_b2())
     with pytest.raises(OperationFailed):
         inspect_to_remove(
-            a_removal(iconik, claims, preflight=preflight), held, Patience(NOW, SETTLE)
+            a_removal(iconik, claims, preflight=preflight), claimed, Patience(NOW, SETTLE)
         )
     assert deletions(iconik) == []
 
 
 def test_nothing_is_deleted_once_the_check_of_the_storages_is_too_old(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     removal = a_removal(iconik, claims, preflight=lambda: a_check(until=expiry.now()))
     with pytest.raises(TooLate):
-        inspect_to_remove(removal, held, Patience(NOW, SETTLE))
+        inspect_to_remove(removal, claimed, Patience(NOW, SETTLE))
     assert deletions(iconik) == []
 
 
 def test_a_contradiction_of_iconik_counts_against_the_deletion(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     removal = a_removal(iconik, claims, preflight=lambda: a_check(deleted=frozenset({B2_SET})))
-    found = inspect_to_remove(removal, held, Patience(NOW, SETTLE))
+    found = inspect_to_remove(removal, claimed, Patience(NOW, SETTLE))
     reason = f"file set {B2_SET} is in iconik's delete queue, but iconik lists its files as ACTIVE"
     assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason(reason))
-    assert (found.copies, deletions(iconik)) == ([], [])
+    assert (found.copies, deletions(iconik)) == ((), [])
 
 
 def test_what_the_bucket_objects_to_is_kept(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     asked: list[tuple[str, str]] = []
 
@@ -203,116 +208,118 @@ def test_what_the_bucket_objects_to_is_kept(
 
     iconik.has(on_ll(), on_b2())
     removal = a_removal(iconik, claims, confirm=confirm)
-    found = inspect_to_remove(removal, held, Patience(NOW, SETTLE))
+    found = inspect_to_remove(removal, claimed, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason("clip.mov is not in the bucket"))
     assert (asked, deletions(iconik)) == ([(ASSET, B2_SET)], [])
 
 
 def test_how_the_bucket_confirmed_a_proof_is_noted(
-    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.problems["delete_file_set"] = IconikUnavailable("delete", "no answer")
     removal = a_removal(iconik, claims, confirm=lambda asset_id, safe: Confirmation("key"))
     with pytest.raises(IconikUnavailable):
-        inspect_to_remove(removal, held, Patience(NOW, SETTLE))
-    ((_, memo, _),) = a_ledger(engine).outcomes(1)
-    assert memo.deleting[LL_SET].way == "key"
+        inspect_to_remove(removal, claimed, Patience(NOW, SETTLE))
+    ((_, progress, _),) = a_ledger(engine).outcomes(1)
+    assert progress.deletions[LL_SET].way == "key"
 
 
 def test_an_asset_that_iconik_knows_no_more_is_told(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     gone = Outcome("vanished", Reason("the asset no longer exists in iconik"))
-    assert look(iconik, held, claims).outcomes == {"ORIGINAL": gone, "PROXY": gone}
+    assert look(iconik, claimed, claims).outcomes == {"ORIGINAL": gone, "PROXY": gone}
 
 
 def test_what_differs_from_its_master_is_kept_and_never_copied(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(size=5), on_b2())
-    found = look(iconik, held, claims)
+    found = look(iconik, claimed, claims)
     assert found.outcomes["ORIGINAL"].kind == "kept"
     assert "differs from its master" in found.outcomes["ORIGINAL"].reason
-    assert (found.copies, deletions(iconik)) == ([], [])
+    assert (found.copies, deletions(iconik)) == ((), [])
 
 
 def test_what_is_not_on_b2_is_copied_first(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
-    held.memo.unfinished_ms = 5
+    claimed.progress = replace(claimed.progress, unfinished_ms=5)
     iconik.has(on_ll())
-    found = look(iconik, held, claims)
-    assert (found.copies, found.outcomes.get("ORIGINAL")) == (["ORIGINAL"], None)
-    assert held.memo.unfinished_ms is None
+    found = look(iconik, claimed, claims)
+    assert (found.copies, found.outcomes.get("ORIGINAL")) == (("ORIGINAL",), None)
+    assert claimed.progress.unfinished_ms is None
 
 
 @pytest.mark.parametrize(("said", "told"), [("", ""), ("no space left", ": no space left")])
 def test_what_a_copy_did_not_bring_to_b2_is_kept(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, said: str, told: str
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, said: str, told: str
 ) -> None:
-    held.memo.asked["ORIGINAL"] = Reason(said)
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": Reason(said)})
     iconik.has(on_ll())
     reason = (
         f"clip.mov has no matching file on B2, although the requested copy to B2 has ended{told}"
     )
-    assert look(iconik, held, claims).objections["ORIGINAL"] == Outcome("kept", Reason(reason))
+    assert look(iconik, claimed, claims).unless_copied["ORIGINAL"] == Outcome(
+        "kept", Reason(reason)
+    )
 
 
 @pytest.mark.parametrize("why", [Cause.NOT_PERMITTED, None])
 def test_why_iconik_refused_a_copy_explains_more_than_that_it_failed(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, why: Cause | None
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, why: Cause | None
 ) -> None:
-    held.memo.asked["ORIGINAL"] = Reason("no", why)
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": Reason("no", why)})
     iconik.has(on_ll())
-    found = look(iconik, held, claims).objections["ORIGINAL"]
+    found = look(iconik, claimed, claims).unless_copied["ORIGINAL"]
     assert found.reason.cause == (why or Cause.COPY_FAILED)
 
 
 def test_where_nothing_can_be_copied_no_copy_is_asked_for(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll())
     removal = a_removal(iconik, claims, preflight=lambda: a_check(obstacle="B2 is read-only"))
-    found = inspect_to_remove(removal, held, Patience(NOW, SETTLE))
+    found = inspect_to_remove(removal, claimed, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == Outcome(
         "kept", Reason("clip.mov has no matching file on B2, and B2 is read-only")
     )
-    assert found.copies == []
+    assert found.copies == ()
 
 
 def test_what_is_being_written_on_b2_is_waited_for(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2(status="OPEN"))
-    found = look(iconik, held, claims)
-    assert (found.is_unfinished, found.copies, deletions(iconik)) == (True, [], [])
-    assert held.memo.unfinished_ms == NOW
+    found = look(iconik, claimed, claims)
+    assert (found.is_unfinished, found.copies, deletions(iconik)) == (True, (), [])
+    assert claimed.progress.unfinished_ms == NOW
 
 
 def test_how_long_it_was_waited_is_not_forgotten(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
-    held.memo.unfinished_ms = NOW - 1
+    claimed.progress = replace(claimed.progress, unfinished_ms=NOW - 1)
     iconik.has(on_ll(), on_b2(status="OPEN"))
-    assert look(iconik, held, claims).is_unfinished
-    assert held.memo.unfinished_ms == NOW - 1
+    assert look(iconik, claimed, claims).is_unfinished
+    assert claimed.progress.unfinished_ms == NOW - 1
 
 
 def test_what_is_never_finished_on_b2_is_copied_once(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
-    held.memo.unfinished_ms = NOW - SETTLE
+    claimed.progress = replace(claimed.progress, unfinished_ms=NOW - SETTLE)
     iconik.has(on_ll(), on_b2(status="OPEN"))
-    assert look(iconik, held, claims).copies == ["ORIGINAL"]
+    assert look(iconik, claimed, claims).copies == ("ORIGINAL",)
 
 
 def test_formats_are_proven_one_by_one(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     files = [on_ll(), on_b2(), on_ll(**PROXY), on_b2(**PROXY, size=5)]
     iconik.has(*files, formats=[a_format(), a_format("PROXY")])
-    outcomes = look(iconik, held, claims).outcomes
+    outcomes = look(iconik, claimed, claims).outcomes
     assert {name: each.kind for name, each in outcomes.items()} == {
         "ORIGINAL": "removed",
         "PROXY": "kept",
@@ -321,32 +328,32 @@ def test_formats_are_proven_one_by_one(
 
 
 def test_every_version_of_a_format_must_be_safe(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     old = {"format_id": "format-old", "directory_path": "old"}
     iconik.has(
         *(on_ll(), on_b2(), on_ll(**old, size=5), on_b2(**old)),
         formats=[a_format(), a_format(id="format-old")],
     )
-    assert look(iconik, held, claims).outcomes["ORIGINAL"].kind == "kept"
+    assert look(iconik, claimed, claims).outcomes["ORIGINAL"].kind == "kept"
     assert deletions(iconik) == DELETION
 
 
 def test_a_file_of_a_format_that_no_list_names_is_not_passed_over(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_b2(), on_ll("old.mov", format_id="format-lost"))
-    outcome = look(iconik, held, claims).outcomes["ORIGINAL"]
+    outcome = look(iconik, claimed, claims).outcomes["ORIGINAL"]
     assert outcome.kind == "kept"
     assert outcome.reason.startswith("old.mov is on LucidLink, but iconik does not list its format")
 
 
 def test_file_set_statuses_are_asked_for_where_files_lack_them(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(file_set_status=None), on_b2(file_set_status=None))
     iconik.known_statuses[ASSET] = {LL_SET: "ACTIVE", B2_SET: "DELETED"}
-    assert look(iconik, held, claims).copies == ["ORIGINAL"]
+    assert look(iconik, claimed, claims).copies == ("ORIGINAL",)
     assert deletions(iconik) == []
 
 
@@ -354,37 +361,37 @@ def test_file_set_statuses_are_asked_for_where_files_lack_them(
 
 
 def test_a_newer_click_that_nobody_has_looked_into_yet_stops_a_deletion(
-    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.before["files"] = lambda: clicked(engine, a_click("add"))
-    found = look(iconik, held, claims)
+    found = look(iconik, claimed, claims)
     assert (found.is_overtaken, deletions(iconik)) == (True, [])
 
 
 def test_what_was_not_deleted_after_all_is_not_reported_as_removed(
-    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.before["files"] = lambda: clicked(engine, a_click("add"))
-    assert look(iconik, held, claims).outcomes == {"PROXY": Outcome("without")}
+    assert look(iconik, claimed, claims).outcomes == {"PROXY": Outcome("without")}
 
 
 def test_a_newer_click_for_the_asset_stops_a_deletion(
-    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.before["files"] = lambda: expanded(engine, a_click("add"))
-    assert look(iconik, held, claims).is_overtaken
+    assert look(iconik, claimed, claims).is_overtaken
     assert deletions(iconik) == []
 
 
 def test_a_newer_click_for_another_asset_is_in_nobodys_way(
-    engine: sa.Engine, iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    engine: sa.Engine, iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.before["files"] = lambda: expanded(engine, a_click("add"), ["asset-2"])
-    look(iconik, held, claims)
+    look(iconik, claimed, claims)
     assert deletions(iconik) == DELETION
 
 
@@ -392,46 +399,46 @@ def test_a_newer_click_for_another_asset_is_in_nobodys_way(
 
 
 def test_a_refused_deletion_is_told_of_the_format_that_it_was_about(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2(), formats=[a_format(), a_format("PROXY")])
     iconik.problems["delete_file_set"] = NotPermitted("delete it", "it needs can_delete_files")
-    assert look(iconik, held, claims).outcomes == {
+    assert look(iconik, claimed, claims).outcomes == {
         "ORIGINAL": Outcome("failed", Reason("could not delete it: it needs can_delete_files")),
         "PROXY": Outcome("absent"),
     }
-    assert held.memo.deleting == {}
+    assert claimed.progress.deletions == {}
 
 
 def test_what_iconik_refuses_to_purge_is_restored(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.problems["purge_file_set"] = NotPermitted("purge it", "it needs can_delete_files")
     reason = f"could not purge it: it needs can_delete_files, so file set {LL_SET} was restored"
-    assert look(iconik, held, claims).outcomes["ORIGINAL"] == Outcome("failed", Reason(reason))
+    assert look(iconik, claimed, claims).outcomes["ORIGINAL"] == Outcome("failed", Reason(reason))
     assert iconik.called("restore_file_set") == [("restore_file_set", ASSET, LL_SET)]
-    assert held.memo.deleting == {}
+    assert claimed.progress.deletions == {}
 
 
 @pytest.mark.parametrize("at", ["delete_file_set", "purge_file_set"])
 def test_a_rejected_token_ends_everything_and_what_was_begun_is_remembered(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, at: str
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, at: str
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.problems[at] = TokenRejected("delete it", "no token is good (401)")
     with pytest.raises(TokenRejected):
-        look(iconik, held, claims)
-    assert list(held.memo.unaccepted) == [LL_SET]
+        look(iconik, claimed, claims)
+    assert list(claimed.progress.unaccepted) == [LL_SET]
 
 
 @pytest.mark.parametrize("at", ["formats", "files"])
 def test_nothing_is_deleted_where_iconik_gives_no_answer(
-    iconik: FakeIconik, held: ClaimedAsset, claims: Claims, at: str
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, at: str
 ) -> None:
     problem: IconikError = IconikUnavailable("look", "no answer")
     iconik.has(on_ll(), on_b2())
     iconik.problems[at] = problem
     with pytest.raises(IconikUnavailable):
-        look(iconik, held, claims)
+        look(iconik, claimed, claims)
     assert deletions(iconik) == []

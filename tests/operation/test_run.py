@@ -80,12 +80,12 @@ class Bench:
 
     def run(self, operation_id: str, click: CustomAction) -> dict[str, Any]:
         """Run an operation to its end; returns its report."""
-        turn, bucket = self.turn(), Bucket(self.settings)
+        leadership, bucket = self.leadership(), Bucket(self.settings)
         pool = WorkerPool(4).share()
         run = Run(
             operation_id,
             click,
-            turn,
+            leadership,
             self.iconik,
             self.settings,
             DeletionCapabilities(),
@@ -97,8 +97,8 @@ class Bench:
         number = operation.number
         return report(operation, ledger.outcomes(number), ledger.gone(number))
 
-    def turn(self) -> Leadership:
-        """The turn of this process, which nobody ends."""
+    def leadership(self) -> Leadership:
+        """The leadership of this process, which nobody ends."""
         return Leadership(self.engine, self.term, self.stopping)
 
     def do(self, click: CustomAction) -> dict[str, Any]:
@@ -426,6 +426,21 @@ def test_what_must_be_copied_waits_where_the_purge_of_the_same_asset_was_not_ans
     assert len(bench.iconik.called("copy_to_storage")) == 1
 
 
+def test_a_refused_purge_is_recorded_before_another_format_is_copied(bench: Bench) -> None:
+    formats = [Format("format-original", "ORIGINAL"), Format("format-proxy", "PROXY")]
+    proxy = {"format_id": "format-proxy", "directory_path": "proxies"}
+    bench.iconik.has(on_b2(), on_ll(), on_ll("proxy.mov", **proxy), formats=formats)
+    bench.iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    recorded: list[Any] = []
+    bench.iconik.before["copy_to_storage"] = lambda: recorded.extend(
+        a_ledger(bench.engine).outcomes(1)
+    )
+    bench.do(a_click("remove", asset_ids=(ASSET,), formats=("ORIGINAL", "PROXY")))
+    (_, _, outcomes) = recorded[0]
+    assert outcomes["ORIGINAL"].kind == "failed"
+
+
 def test_a_remove_on_a_newer_iconik_deletes_both_formats_by_one_request(bench: Bench) -> None:
     bench.iconik.deletes_at_once = True
     bench.iconik.has(on_b2(), on_ll())
@@ -463,7 +478,7 @@ def test_an_asset_that_was_in_hand_when_iconik_went_away_stays_out_of_others_han
 
     bench.stopping.at_wait = look
     assert bench.run(operation_id, REMOVE)["counts"]["removed"] == 1
-    assert states[0] == {"settling": 1}
+    assert states[0] == {"recheck": 1}
 
 
 def test_the_others_of_a_batch_do_not_find_out_for_themselves_that_iconik_is_away(
@@ -833,8 +848,8 @@ def marked_by_a_failed_one(bench: Bench, *, is_restored: bool = False) -> None:
 
 
 def left(bench: Bench, number: int) -> AssetProgress:
-    ((_, memo, _),) = a_ledger(bench.engine).outcomes(number)
-    return memo
+    ((_, progress, _),) = a_ledger(bench.engine).outcomes(number)
+    return progress
 
 
 LL_SET = on_ll().file_set_id
@@ -878,9 +893,9 @@ def test_what_a_failed_remove_has_left_marked_is_restored_by_an_add(bench: Bench
     assert bench.iconik.called("restore_file_set", "copy_to_storage") == [
         ("restore_file_set", ASSET, LL_SET)
     ]
-    ((_, memo, outcomes),) = a_ledger(bench.engine).outcomes(2)
+    ((_, progress, outcomes),) = a_ledger(bench.engine).outcomes(2)
     told = f"an earlier operation marked it deleted, so file set {LL_SET} was restored"
-    assert (memo.deleting, outcomes) == ({}, {"ORIGINAL": Outcome("there", Reason(told))})
+    assert (progress.deletions, outcomes) == ({}, {"ORIGINAL": Outcome("there", Reason(told))})
 
 
 def test_beside_a_file_set_that_can_not_be_restored_nothing_is_copied(bench: Bench) -> None:
@@ -916,8 +931,8 @@ def test_an_accepted_deletion_of_a_failing_operation_is_told_to_be_unverified(
     bench.iconik.has(on_ll(), on_b2())
     bench.iconik.problems["file_sets"] = TokenRejected("list it", "no token is good (401)")
     told = bench.do(REMOVE)
-    ((_, memo, outcomes),) = a_ledger(bench.engine).outcomes(1)
-    assert (told["result"], memo) == ("failed", AssetProgress())
+    ((_, progress, outcomes),) = a_ledger(bench.engine).outcomes(1)
+    assert (told["result"], progress) == ("failed", AssetProgress())
     proof = "size, by records alone"
     assert outcomes == {"ORIGINAL": Outcome("removed", ACCEPTED, proof)}
 
@@ -972,7 +987,7 @@ def tidy(bench: Bench, monkeypatch: pytest.MonkeyPatch, *, has_token: bool = Tru
     """See to what operations left that have ended, as the leader does now and then."""
     monkeypatch.setattr(run_module, "Iconik", lambda transport: bench.iconik)
     Operations(replace(bench.settings, iconik_token="a-token" if has_token else None)).tidy(
-        bench.turn()
+        bench.leadership()
     )
 
 
@@ -1031,12 +1046,12 @@ def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: B
     bench.iconik.has(on_b2(), on_ll())
     older = found(bench.engine, bench.click(ADD))
     a_ledger(bench.engine).expand(older.number, [ASSET], {})
-    (held,) = Claims(bench.engine, older, bench.term).take(1, 0)
+    (claimed,) = Claims(bench.engine, older, bench.term).take(1, 0)
 
     def let_go(wait: int) -> None:
         assert not bench.iconik.called("delete_file_set")
         if wait == 8:
-            Claims(bench.engine, older, bench.term).note(held, "done", {})
+            Claims(bench.engine, older, bench.term).note(claimed, "done", {})
 
     bench.stopping.at_wait = let_go
     assert bench.do(REMOVE)["counts"]["removed"] == 1
@@ -1055,8 +1070,8 @@ def held_by_an_older_one(bench: Bench) -> Callable[[], None]:
     older = found(bench.engine, bench.click(REMOVE))
     a_ledger(bench.engine).expand(older.number, [ASSET], {})
     claims = Claims(bench.engine, older, bench.term)
-    (held,) = claims.take(1, 0)
-    return lambda: claims.note(held, "done", {})
+    (claimed,) = claims.take(1, 0)
+    return lambda: claims.note(claimed, "done", {})
 
 
 @pytest.mark.parametrize("problem", [None, NotPermitted("list the files", "no (403)")])
@@ -1122,7 +1137,7 @@ def test_what_an_older_one_is_about_is_seen_at_once_though_another_has_it_in_han
     same = found(bench.engine, bench.click(ADD))
     a_ledger(bench.engine).expand(same.number, [ASSET], {})
     claims = Claims(bench.engine, same, bench.term)
-    (held,) = claims.take(1, 0)
+    (claimed,) = claims.take(1, 0)
     bench.iconik.has(on_b2(), on_ll())
     looks: list[int] = []
 
@@ -1132,7 +1147,7 @@ def test_what_an_older_one_is_about_is_seen_at_once_though_another_has_it_in_han
         if wait == 100:
             a_ledger(bench.engine).expand(older.number, [ASSET], {})
         if wait == 102:
-            claims.note(held, "done", {})
+            claims.note(claimed, "done", {})
 
     bench.stopping.at_wait = go_on
     bench.do(ADD)
@@ -1215,7 +1230,7 @@ def test_after_the_database_has_failed_an_operation_begins_anew(
         return None
 
     monkeypatch.setattr(Run, "step", step)
-    made = Operations(bench.settings).begin(bench.click(ADD), ADD, bench.turn())
+    made = Operations(bench.settings).begin(bench.click(ADD), ADD, bench.leadership())
     with pytest.raises(OperationalError):
         made()
     assert [made(), made()] == [None, None]
@@ -1235,7 +1250,7 @@ def killed_while_it_asks(bench: Bench) -> str:
         bench.run(operation_id, ADD)
     # As it is where the process doesn't get to note anything more.
     with bench.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE plugin_assets SET state = 'settling', due_ms = 0")
+        connection.exec_driver_sql("UPDATE plugin_assets SET state = 'recheck', due_ms = 0")
     return operation_id
 
 
@@ -1348,10 +1363,10 @@ def test_each_request_minds_the_turn(bench: Bench, monkeypatch: pytest.MonkeyPat
         raise Made(*arguments)
 
     monkeypatch.setattr(run_module, "Transport", make)
-    turn = bench.turn()
+    leadership = bench.leadership()
     with pytest.raises(Made) as made:
-        Operations(bench.settings).begin(bench.click(ADD), ADD, turn)
-    assert turn.check in made.value.args
+        Operations(bench.settings).begin(bench.click(ADD), ADD, leadership)
+    assert leadership.check in made.value.args
 
 
 def test_an_executor_whose_turn_is_over_deletes_nothing_more(bench: Bench) -> None:

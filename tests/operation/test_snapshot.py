@@ -6,7 +6,8 @@ import pytest
 
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.operation.snapshot import Inspection, Patience, Snapshot, see, vanished
+from b2_iconik.operation.decisions import Inspection, vanished
+from b2_iconik.operation.snapshot import Patience, Snapshot, see
 from iconik_http import expiry
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound
 from tests.makers import ASSET, ORIGINAL, FakeIconik, a_format, on_b2, on_ll

@@ -13,7 +13,7 @@ from b2_iconik.bucket.confirm import Bucket
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
-from b2_iconik.domain.reasons import LEFT, NO_REASON, Reason
+from b2_iconik.domain.reasons import LEFT, Reason
 from b2_iconik.errors import Stopped
 from b2_iconik.ledger import intake, stop_request
 from b2_iconik.ledger.claims import GRACE_MS, LEFT_AT_ONCE, Claims
@@ -54,7 +54,7 @@ NOW = 1_000_000
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
 ADD = a_click("add", asset_ids=(ASSET,))
 REMOVE = a_click("remove", asset_ids=(ASSET,))
-COPYING = AssetProgress(asked={"ORIGINAL": NO_REASON})
+COPYING = AssetProgress(copy_results={"ORIGINAL": None})
 
 
 @pytest.fixture
@@ -96,11 +96,13 @@ def run(
         waits = Waits(at_wait)
         time = SimpleNamespace(monotonic=waits.monotonic)
         monkeypatch.setattr(run_module, "time", time)
-        turn = Leadership(engine, a_term(engine), waits)
+        leadership = Leadership(engine, a_term(engine), waits)
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
         pool = WorkerPool(batches.CONNECTIONS).share()
         bucket = Bucket(settings)
-        run = Run(operation.id, click, turn, iconik, settings, DeletionCapabilities(), bucket, pool)
+        run = Run(
+            operation.id, click, leadership, iconik, settings, DeletionCapabilities(), bucket, pool
+        )
         waits.bring_to_end(run.step)
         now, ledger = found(engine, operation.id), a_ledger(engine)
         return report(now, ledger.outcomes(now.number), ledger.gone(now.number))
@@ -169,53 +171,57 @@ def test_what_was_not_begun_is_let_go_of(engine: sa.Engine) -> None:
 def test_copies_under_way_are_left_to_iconik(engine: sa.Engine) -> None:
     operation = expanded(engine, ADD)
     claims = claims_of(engine, operation)
-    (held,) = claims.take(1, NOW)
-    claims.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
+    (claimed,) = claims.take(1, NOW)
+    claims.copies.begin([claimed], {"job-1": "ORIGINAL"}, NOW)
     stop(engine)
     claims.leave()
-    assert states(engine) == {"left": 1}
+    assert states(engine) == {"done": 1}
     assert completion(engine).end(found(engine, operation.id), NOW)
 
 
 @pytest.mark.parametrize(
-    "memo", [AssetProgress(deleting=half_done({"set-1": "ORIGINAL"})), AssetProgress(asking=True)]
+    "progress",
+    [
+        AssetProgress(deletions=half_done({"set-1": "ORIGINAL"})),
+        AssetProgress(unanswered_until_ms=NOW),
+    ],
 )
-@pytest.mark.parametrize("state", ["held", "copying", "settling"])
+@pytest.mark.parametrize("state", ["claimed", "copying", "recheck"])
 def test_what_must_be_seen_to_its_end_is_not_let_go_of(
-    engine: sa.Engine, memo: AssetProgress, state: str
+    engine: sa.Engine, progress: AssetProgress, state: str
 ) -> None:
     operation = expanded(engine, REMOVE)
     claims = claims_of(engine, operation)
-    (held,) = claims.take(1, NOW)
-    vars(held.memo).update(vars(memo))
-    claims.note(held, state, {})
+    (claimed,) = claims.take(1, NOW)
+    vars(claimed.progress).update(vars(progress))
+    claims.note(claimed, state, {})
     stop(engine)
     claims.leave()
     assert not completion(engine).end(found(engine, operation.id), NOW)
     (again,) = claims.take(1, NOW)
-    assert (again.asset_id, again.formats, again.memo) == (ASSET, (), memo)
+    assert (again.asset_id, again.formats, again.progress) == (ASSET, (), progress)
 
 
 def test_what_must_be_seen_to_its_end_does_not_wait_for_a_newer_click_to_be_listed(
     engine: sa.Engine,
 ) -> None:
     claims = claims_of(engine, expanded(engine, REMOVE))
-    (held,) = claims.take(1, NOW)
-    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
-    claims.note(held, "settling", {})
+    (claimed,) = claims.take(1, NOW)
+    assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
+    claims.note(claimed, "recheck", {})
     clicked(engine, a_click("add", collection_ids=("c1",)))
     assert claims.take(1, NOW) == []
     stop(engine)
     claims.leave()
     (again,) = claims.take(1, NOW)
-    assert (again.formats, again.memo.deleting) == ((), half_done({"set-1": "ORIGINAL"}))
+    assert (again.formats, again.progress.deletions) == ((), half_done({"set-1": "ORIGINAL"}))
 
 
 def test_after_a_kill_a_deletion_is_given_time_before_it_is_looked_at(engine: sa.Engine) -> None:
     operation = expanded(engine, REMOVE)
     claims = claims_of(engine, operation)
-    (held,) = claims.take(1, NOW)
-    assert claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
+    (claimed,) = claims.take(1, NOW)
+    assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
     stop(engine)
     claims.recover(NOW)
     claims.leave()
@@ -228,21 +234,21 @@ def test_any_number_of_assets_is_let_go_of(engine: sa.Engine) -> None:
     claims = claims_of(engine, operation)
     claims.copies.begin(claims.take(LEFT_AT_ONCE + 1, NOW), {"job-1": "ORIGINAL"}, NOW)
     claims.leave()
-    assert states(engine) == {"done": 1, "left": LEFT_AT_ONCE + 1}
+    assert states(engine) == {"done": LEFT_AT_ONCE + 2}
 
 
 def test_no_deletion_begins_any_more(engine: sa.Engine) -> None:
     claims = claims_of(engine, expanded(engine, REMOVE))
-    (held,) = claims.take(1, NOW)
+    (claimed,) = claims.take(1, NOW)
     stop(engine)
-    assert not claims.begin_deletions(held, half_done({"set-1": "ORIGINAL"}))
-    assert held.memo == AssetProgress()
+    assert not claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
+    assert claimed.progress == AssetProgress()
 
 
 def test_what_a_newer_click_took_over_is_told_so_all_the_same(engine: sa.Engine) -> None:
     claims = claims_of(engine, expanded(engine, REMOVE))
-    (held,) = claims.take(1, NOW)
-    claims.note(held, "settling", {})
+    (claimed,) = claims.take(1, NOW)
+    claims.note(claimed, "recheck", {})
     expanded(engine, ADD)
     stop(engine)
     assert claims.take(1, NOW) == []
@@ -273,11 +279,11 @@ def left_behind(engine: sa.Engine, action: Any = "add") -> None:
 def test_the_next_operation_follows_a_copy_that_was_left(engine: sa.Engine) -> None:
     left_behind(engine)
     claims = claims_of(engine, expanded(engine, REMOVE, [ASSET, "another"]))
-    assert [held.asset_id for held in claims.take(9, NOW)] == ["another"]
+    assert [claimed.asset_id for claimed in claims.take(9, NOW)] == ["another"]
     (copy,) = claims.copies.under_way()
-    assert (copy.job_id, copy.format_name, copy.asked_ms) == ("job-1", "ORIGINAL", NOW)
+    assert (copy.job_id, copy.format_name, copy.requested_ms) == ("job-1", "ORIGINAL", NOW)
     claims.copies.ended(copy, {}, "")
-    assert [held.asset_id for held in claims.take(9, NOW)] == [ASSET]
+    assert [claimed.asset_id for claimed in claims.take(9, NOW)] == [ASSET]
 
 
 def test_a_copy_that_was_left_is_followed_once(engine: sa.Engine) -> None:
@@ -286,9 +292,9 @@ def test_a_copy_that_was_left_is_followed_once(engine: sa.Engine) -> None:
     assert claims.take(1, NOW) == []
     (copy,) = claims.copies.under_way()
     claims.copies.ended(copy, {}, "")
-    (held,) = claims.take(1, NOW)
+    (claimed,) = claims.take(1, NOW)
     # As when a newer click came in between.
-    claims.note(held, "waiting", {})
+    claims.note(claimed, "queued", {})
     assert len(claims.take(1, NOW)) == 1
     assert claims.copies.under_way() == []
 
@@ -307,7 +313,7 @@ def test_all_that_a_copy_was_left_for_waits_for_it_however_few_are_taken_at_once
     assert a_ledger(engine).progress(2) == {"copying": 3}
     (copy,) = claims.copies.under_way()
     claims.copies.ended(copy, {}, "")
-    assert {held.asset_id for held in claims.take(9, NOW)} == set(three)
+    assert {claimed.asset_id for claimed in claims.take(9, NOW)} == set(three)
 
 
 @pytest.mark.parametrize("other", [{"formats": ("EDIT_PROXY",)}, {"ll_storage_id": "another"}])
@@ -345,9 +351,9 @@ def failed_unanswered(
 ) -> None:
     """An operation that failed after a request for copies that had no answer, but for some jobs."""
     claims = claims_of(engine, expanded(engine, click))
-    held = claims.take(1, NOW)
-    claims.asking([(each, {}) for each in held], NOW)
-    claims.copies.begin(held, jobs or {}, NOW)
+    claimed = claims.take(1, NOW)
+    claims.begin_copies([(each, {}) for each in claimed], NOW)
+    claims.copies.begin(claimed, jobs or {}, NOW)
     completion(engine).fail(1, "no token is good", NOW)
 
 
@@ -374,20 +380,20 @@ def test_it_is_minded_besides_the_copies_that_are_followed(engine: sa.Engine) ->
     assert claims.take(1, NOW) == []
     (copy,) = claims.copies.under_way()
     claims.copies.ended(copy, {}, "")
-    (held,) = claims.take(1, NOW)
-    assert held.memo.asking
+    (claimed,) = claims.take(1, NOW)
+    assert claimed.progress.unanswered_until_ms
 
 
 def test_a_copy_that_was_left_beside_such_a_request_is_followed_too(engine: sa.Engine) -> None:
     claims = claims_of(engine, expanded(engine, ADD))
-    (held,) = claims.take(1, NOW)
-    claims.asking([(held, {})], NOW)
-    claims.copies.begin([held], {"job-1": "ORIGINAL"}, NOW)
+    (claimed,) = claims.take(1, NOW)
+    claims.begin_copies([(claimed, {})], NOW)
+    claims.copies.begin([claimed], {"job-1": "ORIGINAL"}, NOW)
     stop(engine)
     claims.leave()
-    (held,) = claims.take(1, NOW)
-    held.memo.asking = 0
-    claims.note(held, "done", {})
+    (claimed,) = claims.take(1, NOW)
+    claimed.progress = replace(claimed.progress, unanswered_until_ms=None)
+    claims.note(claimed, "done", {})
     assert completion(engine).end(found(engine, "operation-1"), NOW)
     newer = claims_of(engine, expanded(engine, REMOVE))
     assert newer.take(1, NOW) == []
@@ -401,18 +407,18 @@ def test_it_is_minded_even_after_a_kill(engine: sa.Engine) -> None:
     begin_term(engine, NOW)
     claims = claims_of(engine, operation)
     claims.recover(NOW)
-    (held,) = claims.take(1, NOW + GRACE_MS)
-    assert held.memo.asking
+    (claimed,) = claims.take(1, NOW + GRACE_MS)
+    assert claimed.progress.unanswered_until_ms
 
 
 def test_it_is_minded_by_the_next_alone(engine: sa.Engine) -> None:
     failed_unanswered(engine)
     claims = claims_of(engine, expanded(engine, REMOVE))
-    (held,) = claims.take(1, NOW)
-    held.memo.asking = False
-    claims.note(held, "done", {})
-    (held,) = claims_of(engine, expanded(engine, ADD)).take(1, NOW)
-    assert not held.memo.asking
+    (claimed,) = claims.take(1, NOW)
+    claimed.progress = replace(claimed.progress, unanswered_until_ms=None)
+    claims.note(claimed, "done", {})
+    (claimed,) = claims_of(engine, expanded(engine, ADD)).take(1, NOW)
+    assert not claimed.progress.unanswered_until_ms
 
 
 def test_it_is_minded_by_the_next_for_each_format(engine: sa.Engine) -> None:
@@ -420,25 +426,25 @@ def test_it_is_minded_by_the_next_for_each_format(engine: sa.Engine) -> None:
     failed_unanswered(engine, click=replace(ADD, formats=both))
     for name in both:
         claims = claims_of(engine, expanded(engine, replace(REMOVE, formats=(name,))))
-        (held,) = claims.take(1, NOW)
-        assert held.memo.asking
+        (claimed,) = claims.take(1, NOW)
+        assert claimed.progress.unanswered_until_ms
 
 
 def test_it_is_minded_by_the_next_but_one_if_the_next_fails_first(engine: sa.Engine) -> None:
     failed_unanswered(engine)
     claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
     completion(engine).fail(2, "no token is good", NOW)
-    (held,) = claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
-    assert held.memo.asking
+    (claimed,) = claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
+    assert claimed.progress.unanswered_until_ms
 
 
 def test_what_was_given_up_with_such_a_request_is_minded_too(engine: sa.Engine) -> None:
     claims = claims_of(engine, expanded(engine, ADD))
-    (held,) = claims.take(1, NOW)
-    held.memo.asking = True
-    claims.note(held, "done", {"ORIGINAL": Outcome("failed", Reason("iconik answered 503"))})
-    (held,) = claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
-    assert held.memo.asking
+    (claimed,) = claims.take(1, NOW)
+    claimed.progress = replace(claimed.progress, unanswered_until_ms=NOW)
+    claims.note(claimed, "done", {"ORIGINAL": Outcome("failed", Reason("iconik answered 503"))})
+    (claimed,) = claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
+    assert claimed.progress.unanswered_until_ms
 
 
 @pytest.mark.parametrize("other", [{"formats": ("EDIT_PROXY",)}, {"ll_storage_id": "another"}])
@@ -446,8 +452,8 @@ def test_a_request_for_something_else_is_not_minded(
     engine: sa.Engine, other: dict[str, Any]
 ) -> None:
     failed_unanswered(engine)
-    (held,) = claims_of(engine, expanded(engine, a_click("remove", **other))).take(1, NOW)
-    assert not held.memo.asking
+    (claimed,) = claims_of(engine, expanded(engine, a_click("remove", **other))).take(1, NOW)
+    assert not claimed.progress.unanswered_until_ms
 
 
 # Running
@@ -616,7 +622,7 @@ def test_when_it_looks_again_and_what_it_waits_for_can_be_read(
 
     run(clicked(engine, ADD), ADD, at_wait)
     assert seen[0].outage == "could not list the files: iconik answered 503"
-    assert seen[0].looks_ms is not None
+    assert seen[0].next_check_ms is not None
     assert found(engine, "operation-1").outage is None
 
 

@@ -53,8 +53,8 @@ class Bench:
         names = [f"a{each:03}" for each in range(number)]
         operation = expanded(self.engine, a_click("remove"), names)
         self.claims = Claims(self.engine, operation, a_term(self.engine))
-        held = self.claims.take(number, NOW)
-        for each in held:
+        claimed = self.claims.take(number, NOW)
+        for each in claimed:
             self.has(each.asset_id, gone=gone)
             self.note(each, outcome, **fields)
         return names
@@ -65,11 +65,15 @@ class Bench:
             files.append(on_ll(file_set_id=f"ll-{asset_id}"))
         self.iconik.has(*files, asset_id=asset_id)
 
-    def note(self, held: ClaimedAsset, outcome: Outcome, **fields: Any) -> None:
-        proof = Safe(f"ll-{held.asset_id}", f"b2-{held.asset_id}", False, 1000, "format-original")
+    def note(self, claimed: ClaimedAsset, outcome: Outcome, **fields: Any) -> None:
+        proof = Safe(
+            f"ll-{claimed.asset_id}", f"b2-{claimed.asset_id}", False, 1000, "format-original"
+        )
         given: dict[str, Any] = {"proof": proof, "accepted_ms": NOW, **fields}
-        held.memo.deleting[f"ll-{held.asset_id}"] = Deletion("ORIGINAL", **given)
-        self.claims.note(held, "verifying", {"ORIGINAL": outcome})
+        claimed.progress = claimed.progress.with_deletions(
+            {f"ll-{claimed.asset_id}": Deletion("ORIGINAL", **given)}
+        )
+        self.claims.note(claimed, "verifying", {"ORIGINAL": outcome})
 
     def verify(self, least: int = 1) -> bool:
         clock = Clock()
@@ -81,8 +85,8 @@ class Bench:
     def outcomes(self) -> dict[str, Outcome]:
         return {each: told["ORIGINAL"] for each, _, told in a_ledger(self.engine).outcomes(1)}
 
-    def memos(self) -> dict[str, AssetProgress]:
-        return {each: memo for each, memo, _ in a_ledger(self.engine).outcomes(1)}
+    def progress_by_id(self) -> dict[str, AssetProgress]:
+        return {each: progress for each, progress, _ in a_ledger(self.engine).outcomes(1)}
 
     def searches(self) -> int:
         return len(self.iconik.called("search_assets"))
@@ -107,7 +111,7 @@ def test_few_assets_are_listed_at_once(bench: Bench) -> None:
     assert bench.verify()
     assert (bench.states(), bench.searches(), bench.listed()) == ({"done": FEW}, 0, FEW)
     assert set(bench.outcomes().values()) == {REMOVED}
-    assert set(map(str, bench.memos().values())) == {str(AssetProgress())}
+    assert set(map(str, bench.progress_by_id().values())) == {str(AssetProgress())}
 
 
 def test_what_is_still_there_is_listed_again_ever_more_rarely_until_a_minute_is_over(
@@ -248,8 +252,8 @@ def test_until_enough_are_due_nothing_is_asked(bench: Bench) -> None:
 def test_what_is_not_due_is_left_alone(bench: Bench) -> None:
     bench.accepted(1)
     bench.now -= 1
-    (held,) = bench.claims.accepted(1, NOW)
-    bench.claims.note(held, "verifying", {}, NOW)
+    (claimed,) = bench.claims.accepted(1, NOW)
+    bench.claims.note(claimed, "verifying", {}, NOW)
     assert not bench.verify()
 
 
@@ -313,8 +317,8 @@ def test_what_became_of_another_version_stays(bench: Bench, fate: str) -> None:
 def test_what_could_not_be_restored_is_not_forgotten(bench: Bench) -> None:
     stuck = Deletion("PROXY")
     bench.accepted(1)
-    (held,) = bench.claims.accepted(1, NOW)
-    held.memo.deleting["stuck"] = stuck
-    bench.claims.note(held, "verifying", {})
+    (claimed,) = bench.claims.accepted(1, NOW)
+    claimed.progress = claimed.progress.with_deletions({"stuck": stuck})
+    bench.claims.note(claimed, "verifying", {})
     bench.verify()
-    assert bench.memos() == {"a000": AssetProgress(deleting={"stuck": stuck})}
+    assert bench.progress_by_id() == {"a000": AssetProgress(deletions={"stuck": stuck})}

@@ -17,8 +17,8 @@ def test_a_database_in_use_is_ok(database_url: str, tmp_path: Path) -> None:
     recorder.open()
     idle = [each.detail for each in check_database.check(settings) if each.state == "wrong"]
     assert idle == ["no process is running them: start the service, or see its log"]
-    executor = Leader(settings, end_at_once)
-    executor.start()
+    leader = Leader(settings, end_at_once)
+    leader.start()
     wait_until(lambda: all(each.state == "ok" for each in check_database.check(settings)))
-    executor.stop()
+    leader.stop()
     recorder.close()

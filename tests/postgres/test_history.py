@@ -32,8 +32,8 @@ def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
     claims = Claims(engine, operation, a_term(engine))
     removed, kept = Outcome("removed"), Outcome("kept", Reason("it differs"))
     outcomes = {"a1": {"ORIGINAL": removed, "PROXY": kept}, "a2": {"ORIGINAL": removed}, "b": {}}
-    for held in claims.take(9, NOW):
-        claims.note(held, "done", outcomes[held.asset_id])
+    for claimed in claims.take(9, NOW):
+        claims.note(claimed, "done", outcomes[claimed.asset_id])
     history, reported = History(engine), Reported(engine)
     assert reported.kinds(operation.number) == {"removed": 2, "kept": 1}
     assert [each.asset_id for each in reported.page(operation, 9, show="kept")] == ["a1"]
@@ -54,7 +54,7 @@ def test_half_done_deletions_are_found_among_what_failed(engine: sa.Engine) -> N
     assert claims.begin_deletions(claims.take(1, NOW)[0], half_done({"set-1": "ORIGINAL"}))
     completion(engine).fail(operation.number, "no token is good", NOW)
     (half,) = Reported(engine).page(found(engine, operation.id), 9, show="failed")
-    assert half.memo.deleting == half_done({"set-1": "ORIGINAL"})
+    assert half.progress.deletions == half_done({"set-1": "ORIGINAL"})
 
 
 def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from b2_iconik.clock import Step, now_ms
 from b2_iconik.dispatch.leader import Leader
-from b2_iconik.dispatch.leader_lock import POSTGRES_EXECUTOR, is_taken, only_one
+from b2_iconik.dispatch.leader_lock import POSTGRES_LEADER, is_taken, only_one
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.errors import Stopped
@@ -72,10 +72,10 @@ def test_a_click_that_has_not_begun_is_recorded_once_and_run(
     assert recorder.record(CLICK) == (operation_id, False)
     engine = connect(settings.database_url, 5)
     ledger = Ledger(engine)
-    executor = Leader(settings, end_at_once)
-    executor.start()
+    leader = Leader(settings, end_at_once)
+    leader.start()
     wait_until(lambda: not ledger.running())
-    executor.stop()
+    leader.stop()
     told = recorder.standing()
     assert told is not None
     assert told.ended[Tally("operation", "remove", "failed")] >= 1
@@ -133,7 +133,7 @@ def test_an_executor_notices_that_the_server_ended_its_session(database_url: str
                     "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
                     "AND ((classid::bigint << 32) | objid::bigint) = :key"
                 ),
-                {"key": POSTGRES_EXECUTOR},
+                {"key": POSTGRES_LEADER},
             )
         assert not still_mine()
     engine.dispose()

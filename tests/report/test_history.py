@@ -39,8 +39,8 @@ def ended(
     """An operation that has ended, with these outcomes by asset and format."""
     operation = expanded(engine, a_click(**{"action": "remove", **click}), list(outcomes))
     claims = Claims(engine, operation, a_term(engine))
-    for held in claims.take(len(outcomes), NOW):
-        claims.note(held, "done", outcomes[held.asset_id])
+    for claimed in claims.take(len(outcomes), NOW):
+        claims.note(claimed, "done", outcomes[claimed.asset_id])
     completion(engine).end(operation, NOW)
     completion(engine).sum_up(operation.id)
     return found(engine, operation.id)
@@ -164,8 +164,8 @@ def test_progress_is_told_of_several_at_once(engine: sa.Engine, history: History
     claims = Claims(engine, first, a_term(engine))
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": REMOVED})
     assert history.progress([first.number, second.number]) == {
-        1: {"done": 1, "waiting": 1},
-        2: {"waiting": 2},
+        1: {"done": 1, "queued": 1},
+        2: {"queued": 2},
     }
     assert history.progress([]) == {}
 
@@ -188,8 +188,8 @@ def test_when_the_next_look_is_due_is_known(engine: sa.Engine, history: History)
     operation = expanded(engine, a_click(), ["a1", "a2"])
     claims = Claims(engine, operation, a_term(engine))
     assert history.next_due(operation.number) is None
-    for number, held in enumerate(claims.take(2, NOW)):
-        claims.note(held, "settling", {}, NOW + number)
+    for number, claimed in enumerate(claims.take(2, NOW)):
+        claims.note(claimed, "recheck", {}, NOW + number)
     assert history.next_due(operation.number) == NOW
     assert history.clock() == NOW
 

@@ -38,8 +38,8 @@ def ended(
     """An operation that has ended, with these outcomes by asset and format."""
     operation = expanded(engine, a_click(**{"action": "remove", **click}), list(outcomes))
     claims = Claims(engine, operation, a_term(engine))
-    for held in claims.take(len(outcomes), NOW):
-        claims.note(held, "done", outcomes[held.asset_id])
+    for claimed in claims.take(len(outcomes), NOW):
+        claims.note(claimed, "done", outcomes[claimed.asset_id])
     completion(engine).end(operation, NOW)
     completion(engine).sum_up(operation.id)
     return found(engine, operation.id)
@@ -98,8 +98,8 @@ def test_assets_with_a_problem_come_first_however_long_a_page_is(
 ) -> None:
     operation = expanded(engine, a_click("remove"), list(TROUBLED))
     claims = Claims(engine, operation, a_term(engine))
-    for held in claims.take(9, NOW):
-        claims.note(held, "done", TROUBLED[held.asset_id])
+    for claimed in claims.take(9, NOW):
+        claims.note(claimed, "done", TROUBLED[claimed.asset_id])
     completion(engine).fail(operation.number, "no token is good", NOW)
     operation = found(engine, operation.id)
     ids = ["a2", "a4", "a5", "a6", "a1", "a3"]

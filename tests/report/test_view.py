@@ -9,7 +9,7 @@ import pytest
 
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
-from b2_iconik.domain.reasons import LEFT, NO_REASON, NOT_COME_TO, Cause, Reason
+from b2_iconik.domain.reasons import LEFT, NOT_COME_TO, Cause, Reason
 from b2_iconik.report import view
 from b2_iconik.report.advice import REMEDIES, USUAL
 from b2_iconik.report.history import CopyJob
@@ -54,7 +54,7 @@ def test_a_result_is_told_in_the_words_of_the_report(fields: dict[str, Any], res
 
 
 def test_a_running_operation_tells_how_far_it_is() -> None:
-    told = view.summary(running(), {"done": 3, "left": 1, "waiting": 6}, NOW)
+    told = view.summary(running(), {"done": 4, "queued": 6}, NOW)
     assert (told["assets"], told["assets_done"], told["took_seconds"]) == (10, 4, 300)
     assert view.in_short(told) == "4 of 10 assets"
 
@@ -126,8 +126,8 @@ def waits(operation: Operation, **fields: Any) -> list[str]:
 
 
 def test_what_it_waits_for_is_said_in_sentences() -> None:
-    states = {"copying": 40, "settling": 1, "held": 2, "waiting": 1_234}
-    assert waits(running(), progress=states, copies_under_way=1, due_ms=NOW + 90_000) == [
+    states = {"copying": 40, "recheck": 1, "claimed": 2, "queued": 1_234}
+    assert waits(running(), progress=states, copies_under_way=1, not_before_ms=NOW + 90_000) == [
         "1 copy job in iconik, for 40 assets",
         "files of 1 asset that are still being written or moved: next check in 1 min 30 s",
         "iconik's answers about 2 assets",
@@ -136,7 +136,7 @@ def test_what_it_waits_for_is_said_in_sentences() -> None:
 
 
 def test_what_is_due_is_looked_at_next() -> None:
-    (line,) = waits(running(), progress={"settling": 1}, due_ms=NOW)
+    (line,) = waits(running(), progress={"recheck": 1}, not_before_ms=NOW)
     assert line.endswith("next check now")
 
 
@@ -149,7 +149,7 @@ def test_deletions_that_iconik_is_still_to_carry_out_are_waited_for() -> None:
 
 
 def test_what_waits_until_a_newer_click_is_listed_waits_for_nothing_else() -> None:
-    states = {"copying": 1, "settling": 1, "waiting": 1}
+    states = {"copying": 1, "recheck": 1, "queued": 1}
     lines = waits(running(), progress=states, copies_under_way=1, is_newer_unlisted=True)
     assert lines == ["1 copy job in iconik, for 1 asset", UNLISTED]
 
@@ -171,18 +171,22 @@ def test_one_that_is_to_stop_waits_for_its_safe_point() -> None:
 
 
 def test_what_has_ended_waits_for_nothing() -> None:
-    told = view.in_full(running(ended_ms=NOW, outage="x"), moment(progress={"left": 1}))
+    told = view.in_full(running(ended_ms=NOW, outage="x"), moment(progress={"done": 1}))
     assert (told["waits_for"], told["looks_again"]) == ([], None)
 
 
-@pytest.mark.parametrize(("looks_ms", "seconds"), [(NOW + 20_500, 20), (NOW - 5, 0), (None, 0)])
-def test_when_it_looks_again_is_told(looks_ms: int | None, seconds: int) -> None:
-    told = view.in_full(running(looks_ms=looks_ms), moment())
+@pytest.mark.parametrize(
+    ("next_check_ms", "seconds"), [(NOW + 20_500, 20), (NOW - 5, 0), (None, 0)]
+)
+def test_when_it_looks_again_is_told(next_check_ms: int | None, seconds: int) -> None:
+    told = view.in_full(running(next_check_ms=next_check_ms), moment())
     assert told["looks_again_in_seconds"] == seconds
 
 
-def an_asset(state: str = "done", memo: AssetProgress | None = None, **outcomes: Outcome) -> Asset:
-    return Asset("a1", state, 0, memo or AssetProgress(), outcomes)
+def an_asset(
+    state: str = "done", progress: AssetProgress | None = None, **outcomes: Outcome
+) -> Asset:
+    return Asset("a1", state, 0, progress or AssetProgress(), outcomes)
 
 
 def rows(operation: Operation, asset: Asset) -> list[tuple[str, str, str]]:
@@ -204,16 +208,18 @@ def test_each_format_of_an_asset_has_a_row() -> None:
 def test_what_was_not_come_to_is_undone() -> None:
     operation = running(ended_ms=NOW)
     assert rows(operation, an_asset()) == [("ORIGINAL", "undone", NOT_COME_TO)]
-    left = an_asset("left", AssetProgress(asked={"ORIGINAL": NO_REASON}))
+    left = an_asset("done", AssetProgress(copy_results={"ORIGINAL": None}))
     assert rows(operation, left) == [("ORIGINAL", "undone", LEFT)]
 
 
 @pytest.mark.parametrize("failure", ["no token is good", None])
 def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | None) -> None:
     operation = running(ended_ms=NOW, failure=failure, formats=("ORIGINAL", "PROXY"))
-    memo = AssetProgress(deleting=half_done({"set-1": "ORIGINAL"}))
-    asset = an_asset(memo=memo, PROXY=Outcome("superseded", Reason("a newer click took over")))
-    problems = report(operation, [("a1", memo, asset.outcomes)], {})["problems"]
+    progress = AssetProgress(deletions=half_done({"set-1": "ORIGINAL"}))
+    asset = an_asset(
+        progress=progress, PROXY=Outcome("superseded", Reason("a newer click took over"))
+    )
+    problems = report(operation, [("a1", progress, asset.outcomes)], {})["problems"]
     (half, left) = view.asset_rows(operation, [asset])
     assert {**problems[0], "what_to_do": REMEDIES[Cause.HALF_DELETED]} == half
     assert (half["kind"], left["kind"]) == ("failed", "superseded")

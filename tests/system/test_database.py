@@ -157,11 +157,11 @@ def leap(offset: Path, seconds: int) -> None:
     new.replace(offset)
 
 
-def memo(service: Service, asset_id: str) -> str:
+def progress(service: Service, asset_id: str) -> str:
     """What is remembered of an asset."""
     with open_database(service) as connection:
         found = connection.execute(
-            "SELECT memo FROM plugin_assets WHERE asset_id = ?", (asset_id,)
+            "SELECT progress FROM plugin_assets WHERE asset_id = ?", (asset_id,)
         ).fetchone()
     return str(found)
 
@@ -180,7 +180,7 @@ def test_a_clock_that_jumps_neither_ends_an_operation_nor_holds_it_up(
     clip = asset(simulator, "unfinished")
     unfinished = str(service.click("add", "ORIGINAL", asset_ids=[clip]).json()["operation_id"])
     # From the first look on, patience with it is counted.
-    wait_for("look", lambda: "unfinished_ms" in memo(service, clip), SECONDS)
+    wait_for("look", lambda: "unfinished_ms" in progress(service, clip), SECONDS)
     before = begun(simulator, service)
     looks = f"{clip}/files/"
     seen = len(asked(simulator, "GET", looks))

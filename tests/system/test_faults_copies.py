@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.operation.copying import LISTING_LAG_MS
+from b2_iconik.domain.operation import LISTING_LAG_MS
 from dev.harness import wait_for
 from tests.system.desk import BULK, CLIP, FRAMES, PATIENCE, Desk, only_problem
 

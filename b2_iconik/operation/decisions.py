@@ -1,0 +1,107 @@
+"""What is decided about the formats of an asset, and what an inspection has come to. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from b2_iconik.domain.operation import AssetProgress, Deletion
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import VANISHED, Reason, joined
+
+# By file set id, the format's name and why its deletion failed.
+Failures = Mapping[str, tuple[str, Reason]]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do with one format of an asset.
+
+    Attributes:
+        outcome: what to report, once the deletions are done; None while that is open.
+        deletions: the file sets to delete, by id.
+        copy: whether to request a copy.
+        wait: whether something is being written, so that the asset must be inspected again later.
+        unless_copied: whether the outcome holds only if no copy is under way, because a copy has
+            ended without its file.
+        is_absent: whether no file of the format is listed, so that its file sets must be.
+    """
+
+    outcome: Outcome | None = None
+    deletions: Mapping[str, Deletion] = field(default_factory=dict)
+    copy: bool = False
+    wait: bool = False
+    unless_copied: bool = False
+    is_absent: bool = False
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The result of an inspection of an asset.
+
+    Attributes:
+        outcomes: the outcomes known now, by format name.
+        unless_copied: outcomes that hold only if no copy is under way, by format name.
+        copies: names of the formats whose copies must be requested.
+        is_unfinished: something is being written, so the asset must be inspected again later.
+        is_being_copied: unrecorded copies of the asset are under way, and are followed now.
+        is_overtaken: a newer click came in between, so the claims must be read again.
+        marked: the ids of file sets that are marked deleted, and whose files must still be purged.
+        failures: the deletions that failed.
+        until: how long the marked file sets may be purged, by ``expiry.now``.
+    """
+
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    unless_copied: Mapping[str, Outcome] = field(default_factory=dict)
+    copies: tuple[str, ...] = ()
+    is_unfinished: bool = False
+    is_being_copied: bool = False
+    is_overtaken: bool = False
+    marked: tuple[str, ...] = ()
+    failures: Failures = field(default_factory=dict)
+    until: float = 0.0
+
+    def with_outcomes(self, outcomes: Mapping[str, Outcome]) -> "Inspection":
+        """The inspection with more outcomes, which replace those of the same formats."""
+        return replace(self, outcomes={**self.outcomes, **outcomes})
+
+    def with_failures(self, failures: Failures) -> "Inspection":
+        """The inspection with more failed deletions.
+
+        They are reported instead of the outcomes of other versions of the same formats.
+        """
+        every = {**self.failures, **failures}
+        told = {
+            name: Outcome("failed", joined(why for each, why in every.values() if each == name))
+            for name in {name for name, _ in every.values()}
+        }
+        unless_copied = {
+            name: told.get(name, outcome) for name, outcome in self.unless_copied.items()
+        }
+        return replace(self.with_outcomes(told), failures=every, unless_copied=unless_copied)
+
+
+def inspection_of(decisions: Mapping[str, Decision]) -> Inspection:
+    """What the decisions about the formats of an asset come to, before anything is done."""
+    outcomes, unless_copied = dict[str, Outcome](), dict[str, Outcome]()
+    for name, each in decisions.items():
+        if each.outcome:
+            (unless_copied if each.unless_copied else outcomes)[name] = each.outcome
+    return Inspection(
+        outcomes,
+        unless_copied,
+        copies=tuple(name for name, each in decisions.items() if each.copy),
+        is_unfinished=any(each.wait for each in decisions.values()),
+    )
+
+
+def progress_after(progress: AssetProgress, inspection: Inspection, now_ms: int) -> AssetProgress:
+    """The progress of an asset, with the time since when something of it is unfinished."""
+    if inspection.copies:
+        return replace(progress, unfinished_ms=None)
+    if inspection.is_unfinished and progress.unfinished_ms is None:
+        return replace(progress, unfinished_ms=now_ms)
+    return progress
+
+
+def vanished(formats: Iterable[str]) -> Inspection:
+    """The inspection of an asset that iconik no longer knows."""
+    return Inspection({name: Outcome("vanished", VANISHED) for name in formats})
