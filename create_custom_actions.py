@@ -1,4 +1,4 @@
-"""Create the custom actions in iconik, or bring them up to date where they exist."""
+"""Create the custom actions in iconik, or update those that exist."""
 
 import argparse
 from collections.abc import Sequence
@@ -59,14 +59,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--path",
         type=_path,
         metavar="DIR",
-        help="directory of the LucidLink storage that Add is to have its copies put under",
+        help="directory of the LucidLink storage into which Add puts copies",
     )
     parser.add_argument(
         "--context",
         action="append",
         choices=CONTEXTS,
         default=[],
-        help=f"create them in one more context than {in_words(USUAL_CONTEXTS)}; may be given again",
+        help=f"another context besides {in_words(USUAL_CONTEXTS)}; may be repeated",
     )
     add_dry_run(parser)
     add_insecure(parser)

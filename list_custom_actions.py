@@ -1,4 +1,4 @@
-"""List the plugin's custom actions in iconik, and how the last click on each of them went."""
+"""List the plugin's custom actions in iconik, and the result of the last click on each."""
 
 import argparse
 import json

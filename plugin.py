@@ -66,7 +66,7 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
             raise ClickError("auth_token", "is missing, and the service has no ICONIK_TOKEN")
         operation_id, is_new = recorder.record(posted)
         logs.operation_id.set(operation_id)
-        event = "accepted" if is_new else "accepted before, and not begun yet"
+        event = "accepted" if is_new else "already accepted, not started yet"
         log.info(
             "%s %s: %s, formats %s, clicked by user %s",
             posted.title,
@@ -135,8 +135,8 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
 
     @app.errorhandler(Exception)
     def admit(error: Exception) -> Response:
-        log.error("a request met a fault of the plugin's own", exc_info=error)
-        message = "The plugin has met a fault of its own; its log has the details."
+        log.error("internal error in the plugin while handling a request", exc_info=error)
+        message = "Internal error in the plugin. See the service's log."
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, message)
 
     return app
@@ -160,7 +160,7 @@ def _body() -> bytes:
             raise RequestEntityTooLarge
     except (ClientDisconnected, ParseException):
         # The server's error, in the log, would show what was sent.
-        raise ClickError("body", "was not sent in whole, or in broken chunks") from None
+        raise ClickError("body", "was incomplete, or had malformed chunks") from None
     return body
 
 
@@ -196,9 +196,9 @@ def start() -> Flask:
     except SettingsError as error:
         raise SystemExit(f"b2-iconik-plugin: {error}") from None
     logs.configure(settings.log_level, settings.log_format)
-    log.info("this is version %s", VERSION)
+    log.info("version %s starts", VERSION)
     if len(settings.secret) < SHORT_SECRET:
-        log.warning("BZ_SHARED_SECRET has under %s characters: take a longer one", SHORT_SECRET)
+        log.warning("BZ_SHARED_SECRET has fewer than %s characters: use a longer one", SHORT_SECRET)
     recorder = Recorder(settings)
     try:
         recorder.open()

@@ -117,7 +117,7 @@ class Bucket:
             BucketUnavailable: B2 gave no usable answer. The message names the file.
         """
         if not pairs:
-            raise ValueError("no twin, so nothing could be confirmed")
+            raise ValueError("no file on B2 to confirm")
         way = self._way(storage, pairs, download_url)
         if way == "records alone":
             meters.confirmed(way, "not_asked")
@@ -192,7 +192,7 @@ class Bucket:
         with _about(named(twin)):
             if not url:
                 do = f"{SET_KEY}, or B2_CHECK=auto" if self._check == "required" else SET_KEY
-                raise NotConfirmed(f"iconik offers no signed URL of it; {do}")
+                raise NotConfirmed(f"iconik offers no signed URL for it: {do}")
             size = self._signed_urls.size(url)
         return None if size is None else Version(size)
 
@@ -217,14 +217,14 @@ def _check_places(storage: Storage, facts: Facts) -> None:
         with _about(named(twin)):
             if not fact.place.bucket:
                 raise NotConfirmed(
-                    f"the settings of storage '{storage.name}' name no bucket in which the "
-                    "application key could look"
+                    f"the settings of storage '{storage.name}' name no bucket for the application "
+                    "key"
                 )
             read = place_in_url(twin.url) if twin.url and not objection(twin.url) else None
             if read and not read.is_same(fact.place):
                 raise NotConfirmed(
-                    f"iconik's signed URL reads '{read}', but by the storage's path and the "
-                    f"record it should be '{fact.place}'"
+                    f"iconik's signed URL reads '{read}', but the storage's path and the file's "
+                    f"record give '{fact.place}'"
                 )
 
 

@@ -92,7 +92,7 @@ class Pace:
         """
         left = self._resumes - time.monotonic()
         if left > LONGEST_WAIT:
-            raise Passing(f"B2 has asked for a pause, of which {left:.0f} seconds are left")
+            raise Passing(f"B2 asked for a pause, which ends in {left:.0f} s")
         if left > 0:
             nap.sleep(left)
         self._limiter.try_acquire("B2")
@@ -186,7 +186,7 @@ def repeated(work: Callable[[], Result]) -> Result:
 def network_problem(error: requests.RequestException) -> str:
     """Why a request had no answer, without the contents of the request."""
     if isinstance(error, http_limits.TooLong):
-        return "B2's answer has no end"
+        return "B2's answer is too long"
     if isinstance(error, requests.Timeout):
         return "B2 did not answer in time"
     return f"the connection to B2 failed ({type(error).__name__})"

@@ -1,4 +1,4 @@
-"""Show, stop and retry the operations that the service has taken on, from the shell."""
+"""Show, stop and retry the service's operations from the shell."""
 
 import argparse
 import getpass
@@ -31,7 +31,7 @@ from b2_iconik.version import VERSION
 
 PATIENCE = 5.0
 NEWEST = 50
-ID = "the operation's id, as it was answered to the click"
+ID = "id of the operation, as shown by list"
 INTERRUPTED = 130
 # As the shell says it of a program that a closed pipe has ended.
 UNHEARD = 141
@@ -53,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error))
     # To look must not create one, perhaps as another user than the service's.
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
-        return _complain(f"there is no database {url.database}: has the service been started?")
+        return _complain(
+            f"database {url.database} does not exist: start the service once, which creates it"
+        )
     engine = connect(url.render_as_string(hide_password=False), PATIENCE)
     try:
         status = int(options.do(options, settings, engine))
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PluginError as error:
         return _complain(str(error))
     except SQLAlchemyError as error:
-        return _complain(f"the database can't be used ({type(error).__name__})")
+        return _complain(f"the database cannot be used ({type(error).__name__})")
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -102,7 +104,7 @@ def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
 def _show_asset(options: argparse.Namespace, inspection: OperationDetails) -> int:
     told = inspection.asset(options.asset)
     if told is None:
-        listed_yet = "is not about it, or hasn't listed it yet"
+        listed_yet = "does not include it, or has not listed it yet"
         return _complain(f"asset {options.asset}: operation {options.id} {listed_yet}")
     if options.json:
         print(json.dumps(told, indent=2))
@@ -123,8 +125,11 @@ def _stop(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
     if Ledger(engine).operation(options.id) is None:
         return _unknown(options.id)
     if not Ledger(engine).ask_to_stop(options.id, _by(), now_ms()):
-        return _complain(f"operation {options.id} has ended")
-    told = {"operation_id": options.id, "message": "It will stop at its next safe point."}
+        return _complain(f"operation {options.id} has already ended")
+    told = {
+        "operation_id": options.id,
+        "message": "The operation will stop at its next safe point.",
+    }
     print(json.dumps(told) if options.json else told["message"])
     return 0
 
@@ -134,10 +139,10 @@ def _retry(options: argparse.Namespace, settings: Settings, _: sa.Engine) -> int
     try:
         new_id, is_new = try_again(recorder, options.id, _by(), everything=options.everything)
     except RetryError as error:
-        return _complain(f"that can't be tried again: {error}")
+        return _complain(f"operation {options.id} cannot be retried: {error}")
     finally:
         recorder.close()
-    message = "Recorded as" if is_new else "The same was clicked before, and has not begun yet:"
+    message = "Recorded as" if is_new else "The same operation was already waiting to start:"
     told: dict[str, Any] = {"operation_id": new_id, "is_new": is_new}
     print(json.dumps(told) if options.json else f"{message} {new_id}")
     return 0
@@ -153,7 +158,7 @@ def _by() -> str:
 
 
 def _unknown(operation_id: str) -> int:
-    return _complain(f"there is no operation {operation_id}")
+    return _complain(f"operation {operation_id} does not exist")
 
 
 def _complain(problem: str) -> int:
@@ -165,26 +170,30 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="script/operations", description=__doc__)
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="the newest operations, a line each")
-    listing.add_argument("--state", choices=STATES, default="", help="only those")
-    listing.add_argument("--action", choices=("add", "remove"), default="", help="only those")
+    listing = commands.add_parser("list", help="list the newest operations, one per line")
+    listing.add_argument("--state", choices=STATES, default="", help="only this state")
+    listing.add_argument("--action", choices=("add", "remove"), default="", help="only this action")
     listing.add_argument(
-        "--text", default="", help="only those of an asset, or a user, or with words of a failure"
+        "--text", default="", help="search in titles, failures, and ids of assets and users"
     )
     listing.add_argument(
-        "--limit", type=_positive, default=NEWEST, metavar="N", help=f"so many; {NEWEST} if not set"
+        "--limit",
+        type=_positive,
+        default=NEWEST,
+        metavar="N",
+        help=f"at most N (default: {NEWEST})",
     )
-    showing = commands.add_parser("show", help="how one operation stands, and what it couldn't do")
+    showing = commands.add_parser("show", help="show one operation and its problems")
     showing.add_argument("id", help=ID)
     assets = showing.add_mutually_exclusive_group()
-    assets.add_argument("asset", nargs="?", help="what came of this asset, by its id")
-    assets.add_argument("--all", action="store_true", help="what came of every asset")
-    watching = commands.add_parser("watch", help="follow one operation, or all that run")
+    assets.add_argument("asset", nargs="?", help="show only the asset with this id")
+    assets.add_argument("--all", action="store_true", help="show the outcome of every asset")
+    watching = commands.add_parser("watch", help="follow one operation, or all running ones")
     watching.add_argument("id", nargs="?", help="the operation's id")
     watching.set_defaults(asset=None, all=False)
-    stopping = commands.add_parser("stop", help="have one begin nothing more, and end")
-    retrying = commands.add_parser("retry", help="try again what one has kept, failed or left")
-    retrying.add_argument("--everything", action="store_true", help="do all of it again")
+    stopping = commands.add_parser("stop", help="stop an operation at its next safe point")
+    retrying = commands.add_parser("retry", help="retry the unfinished assets of an operation")
+    retrying.add_argument("--everything", action="store_true", help="retry all of its assets")
     for command in (stopping, retrying):
         command.add_argument("id", help=ID)
     for command, do in (
@@ -202,5 +211,5 @@ def _parser() -> argparse.ArgumentParser:
 def _positive(text: str) -> int:
     number = int(text)
     if not 0 < number <= 1000:
-        raise argparse.ArgumentTypeError("it must be from 1 to 1000")
+        raise argparse.ArgumentTypeError("must be from 1 to 1000")
     return number

@@ -76,7 +76,7 @@ class Watch:
         columns, rows = shutil.get_terminal_size()
         # What takes a second row, or scrolls away, could not be drawn over the next time.
         lines = [bar_line(each, columns - 1) for each in told[-max(1, rows - 1) :]] or [
-            "Nothing runs."
+            "No operation is running."
         ]
         self._output.write(back + "\n".join(lines) + "\n")
         self._output.flush()

@@ -17,7 +17,7 @@ Kind = Literal[
     "absent",  # was not on LucidLink
     "kept",  # not proven safe on B2: left on LucidLink
     "failed",  # could not be done
-    "vanished",  # iconik knows the asset no more
+    "vanished",  # the asset no longer exists in iconik
     "superseded",  # left to a newer click
 ]
 COUNTED: tuple[Kind, ...] = (

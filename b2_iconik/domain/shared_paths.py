@@ -103,7 +103,7 @@ def _objection(
         if isinstance(other, Safe):
             continue
         remedy: Remedy = other.remedy if other else "none"
-        why = "which is not proven safe" if other else "which this click is not about"
+        why = "which is not proven safe" if other else "which this click does not include"
         # One that is kept for a third one's sake explains less.
         is_derived = isinstance(told.get(other_id), Safe)
         which = ", ".join(filter(None, (names.get(shared.other.format_id), other_id)))

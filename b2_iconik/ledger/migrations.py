@@ -69,8 +69,8 @@ def bring_up_to_date(connection: sa.Connection) -> None:
     if version > VERSION:
         raise SettingsError(
             "DATABASE_URL",
-            f"is a database of a newer version of this service ({version}; this one "
-            f"knows {VERSION}): run that one, or give this one another database",
+            f"is a database of a newer version of this service (schema {version}, this one knows "
+            f"{VERSION}): run the newer version, or give this one a different database",
         )
     for columns in ADDED[version - 1 :]:
         for column in columns:
@@ -82,8 +82,8 @@ def bring_up_to_date(connection: sa.Connection) -> None:
         if lacking:
             raise SettingsError(
                 "DATABASE_URL",
-                f"is a database whose table {table.name} lacks "
-                f"{', '.join(sorted(lacking))}: it was not made by this service; give it another",
+                f"is a database whose table {table.name} lacks {', '.join(sorted(lacking))}: "
+                "another program created it; give this service its own database",
             )
         for index in table.indexes:
             index.create(connection, checkfirst=True)

@@ -324,8 +324,8 @@ class AssetInspector:
             raise
         # One line per asset would be thousands during a partial outage; the report names them.
         level = logging.DEBUG if self._has_put_off else logging.WARNING
-        more = f" (and so for {len(unanswered) - 1} more)" if len(unanswered) > 1 else ""
-        log.log(level, "%s%s; the others go on", unanswered[0][1], more)
+        more = f" (and {len(unanswered) - 1} more like this)" if len(unanswered) > 1 else ""
+        log.log(level, "%s%s; other assets continue", unanswered[0][1], more)
         self._has_put_off = True
         for asset, error in unanswered:
             failures = asset.progress.failures + 1
@@ -335,7 +335,7 @@ class AssetInspector:
                 wait_ms = min(2**failures * 1000, LATEST_RETRY_MS)
                 self._let_go(asset, self._clock.now_ms() + wait_ms)
             else:
-                reason = reason_of(error) + f", {most} times over"
+                reason = reason_of(error) + f" ({most} attempts)"
                 self._claims.note(asset, "done", self._give_up(asset, reason))
 
     def _let_go(

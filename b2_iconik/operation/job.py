@@ -31,7 +31,7 @@ LISTING_LAG = 60.0
 # iconik's clock may differ from ours.
 CLOCK_LEEWAY_MS = 600_000
 ABORTED = frozenset({"ABORT_PENDING", "ABORTED"})
-BY = "somebody who aborted its job in iconik"
+BY = "a user who aborted the job in iconik"
 
 
 # Seconds; the shortest and the longest time between two requests while an operation runs.
@@ -88,7 +88,7 @@ class OperationJob:
         """
         operation = self._ledger.operation(self._id)
         if operation is None:
-            raise NotFound(f"show operation {self._id}", "it is forgotten")
+            raise NotFound(f"show operation {self._id}", "the operation is no longer stored")
         self.has_ended = operation.ended_ms is not None
         fields = self._fields(operation)
         if fields["title"] != operation.title:
@@ -102,7 +102,7 @@ class OperationJob:
             self._iconik.update_job(self._job_id, news) if news else self._iconik.job(self._job_id)
         )
         if job is None:
-            raise NotFound(f"look at job {self._job_id}", "iconik knows no such job")
+            raise NotFound(f"look at job {self._job_id}", "no such job in iconik")
         self._note(fields)
         if job.status in ABORTED and operation.stop_ms is None:
             self._ledger.ask_to_stop(self._id, BY, now_ms())
@@ -206,7 +206,7 @@ class Shown:
             try:
                 pause = INTERVAL if job.tell() else min(pause * 1.5, LONGEST_INTERVAL)
             except IconikUnavailable as error:
-                log.debug("iconik's jobs list must wait: %s", error)
+                log.debug("the update of iconik's jobs list is postponed: %s", error)
                 pause = min(pause * 2, LONGEST_OUTAGE_INTERVAL)
             except NotFound:
                 # Somebody removed it from the list.
@@ -215,14 +215,14 @@ class Shown:
                 self._refuse(click, error)
                 return None
             except IconikRefused as error:
-                log.warning("iconik's jobs list no longer shows it: %s", error)
+                log.warning("the operation's job in iconik is no longer updated: %s", error)
                 return None
             if job.has_ended and not farewell:
                 pause, farewell = FIRST_FAREWELL_INTERVAL, time.monotonic() + FAREWELL
             if job.is_told:
                 return None
             if farewell and time.monotonic() > farewell:
-                log.warning("iconik's jobs list doesn't show that it has ended")
+                log.warning("the end of the operation could not be shown in iconik's jobs list")
                 return None
             return pause
 

@@ -135,7 +135,7 @@ class Verification:
             if times < MOST_FAILURES:
                 self._put_off([asset])
                 return False
-            log.warning("%s; its deletion is not verified", error)
+            log.warning("%s; the deletion is not verified", error)
             self._done([(asset, unverified(asset))])
             return True
         statuses = {each.id: each.status for each in file_sets}

@@ -84,7 +84,7 @@ def endpoint(text: str) -> Endpoint:
     Raises:
         ValueError: it is no plain http or https address. The message does not repeat it.
     """
-    problem = "must be an address like https://plugin.example.com, without query or password"
+    problem = "must be an address like https://plugin.example.com, without a query or password"
     # urlsplit would drop line breaks and tabs without a word.
     if not (text.isascii() and text.isprintable()) or NOT_IN_ENDPOINT & set(text):
         raise ValueError(problem)

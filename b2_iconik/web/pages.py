@@ -45,10 +45,10 @@ LONGEST_TEXT = 200
 SHOWN = ("kept", "failed", "vanished", "undone", "removed", "copied", "there", "absent", "without",
          "superseded")  # fmt: skip
 NOTICES = {
-    "stopping": "It will stop at its next safe point.",
-    "ended": "It had ended already.",
-    "retried": "This operation tries again what was left.",
-    "same": "The same was clicked before, and has not begun yet: this is it.",
+    "stopping": "The operation will stop at its next safe point.",
+    "ended": "The operation had already ended.",
+    "retried": "This operation is the retry.",
+    "same": "The same operation was already waiting to start. This is it.",
 }
 # They are about what runs.
 PASSING = ("stopping", "same")
@@ -159,7 +159,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         by = f"{name_of(request)} on the operations page"
         is_stopping = Ledger(recorder.prepare()).ask_to_stop(operation.id, by, now_ms())
         with logs.about(operation.id):
-            log.info("%s asked to stop operation %s", by, operation.id)
+            log.info("%s requested a stop of operation %s", by, operation.id)
         return _done(operation.id, "stopping" if is_stopping else "ended")
 
     @pages.post("/operations/<uuid:operation_id>/retry")
@@ -169,12 +169,12 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         everything = request.form.get("what") == "everything"
         new_id, is_new = try_again(recorder, operation.id, by, everything=everything)
         with logs.about(new_id):
-            log.info("%s tries operation %s again, as %s", by, operation.id, new_id)
+            log.info("%s retried operation %s as %s", by, operation.id, new_id)
         return _done(new_id, "retried" if is_new else "same")
 
     @pages.errorhandler(RetryError)
     def not_again(error: RetryError) -> Response:
-        message = f"That can't be tried again: {error}."
+        message = f"This operation cannot be retried: {error}."
         return _refused(Refusal(HTTPStatus.CONFLICT, message))
 
     @pages.errorhandler(RecordingError)
@@ -184,8 +184,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     @pages.errorhandler(SQLAlchemyError)
     @pages.errorhandler(OSError)
     def no_database(error: Exception) -> Response:
-        log.error("the operations page can't read the database (%s)", type(error).__name__)
-        message = "The database can't be read now; the log says why."
+        log.error("the operations page cannot read the database (%s)", type(error).__name__)
+        message = "The database cannot be read. See the service's log."
         return _refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, message, 5))
 
     @pages.errorhandler(HTTPException)
@@ -209,7 +209,7 @@ def _operation(there: Contents, operation_id: Any) -> Operation:
     """The operation of an address; ends the request where there is none."""
     operation = there.operation(str(operation_id))
     if operation is None:
-        abort(404, "There is no such operation, or it ended so long ago that it was forgotten.")
+        abort(404, "This operation does not exist, or is no longer stored.")
     return operation
 
 

@@ -366,7 +366,7 @@ def test_a_directory_that_leads_elsewhere_is_refused(path: str) -> None:
 
 def test_a_directory_of_the_machine_is_refused_saying_what_it_counts_from() -> None:
     body = {"context": "ASSET", "asset_ids": [ASSET]}
-    assert "counts from the storage's root" in str(refusal(body, [*QUERY, ("path", "/mnt/x")]))
+    assert "is relative to the storage's root" in str(refusal(body, [*QUERY, ("path", "/mnt/x")]))
 
 
 @pytest.mark.parametrize(

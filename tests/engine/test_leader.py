@@ -259,7 +259,7 @@ def test_what_can_not_be_tidied_is_logged_and_tried_again(
 
     tidying(tidy)
     wait_until(lambda: len(leaderships) > 2)
-    assert "what ended operations left could not be restored" in caplog.text
+    assert "file sets left marked deleted by ended operations could not be restored" in caplog.text
     # Where the database fails, a trace tells nothing that its own words don't.
     assert ("Traceback" in caplog.text) is isinstance(error, ValueError)
 
@@ -319,7 +319,7 @@ def test_a_fault_of_our_own_ends_in_a_report(
     wait_until(lambda: has_ended(ledger, operation_id))
     operation = ledger.operation(operation_id)
     assert operation
-    assert operation.failure == "a fault of the plugin's own (KeyError), see its log"
+    assert operation.failure == "internal error in the plugin (KeyError): see the service's log"
 
 
 def test_what_the_database_refuses_for_a_while_is_tried_again(
@@ -353,7 +353,7 @@ def test_a_click_that_can_not_be_read_is_told_of(
     wait_until(lambda: is_closed(database, operation_id))
     operation = ledger.operation(operation_id)
     assert operation
-    assert operation.failure == "its click can't be read any more; click again"
+    assert operation.failure == "the stored click cannot be read: click again in iconik"
     assert not runner.calls
     with pytest.raises(RetryError):
         recorder.click_of(operation_id)
@@ -423,7 +423,7 @@ def test_a_fault_in_what_shows_an_operation_does_not_matter_to_it(
     leader.start()
     wait_until(lambda: is_closed(database, operation_id))
     leader.stop()
-    assert "iconik's jobs list no longer shows it: ZeroDivisionError" in caplog.text
+    assert "the operation's job in iconik is no longer updated: ZeroDivisionError" in caplog.text
     operation = ledger.operation(operation_id)
     assert operation
     assert operation.failure is None
@@ -513,7 +513,7 @@ def test_an_operation_whose_failure_can_not_be_recorded_takes_no_thread_from_oth
     runner.error = ValueError("a fault")
     failed, _ = recorder.record(CLICK)
     start(runner)
-    wait_until(lambda: f"operation {failed} can't be continued" in caplog.text)
+    wait_until(lambda: f"operation {failed} cannot continue" in caplog.text)
     runner.error = None
     other, _ = recorder.record(CLICK)
     wait_until(lambda: is_closed(database, other))

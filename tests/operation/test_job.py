@@ -71,7 +71,7 @@ def test_the_job_is_made_with_all_that_is_known(desk: Desk) -> None:
         "type": "CUSTOM",
         "status": "STARTED",
         "title": "Remove from LucidLink: 2 assets (beach, pier)",
-        "message": "finding the assets of 2 assets",
+        "message": "listing the assets of the selection: 2 assets",
         "related_objects": [
             {"object_id": "asset-1", "object_type": "assets"},
             {"object_id": "asset-2", "object_type": "assets"},

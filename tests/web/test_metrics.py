@@ -299,6 +299,6 @@ def test_a_process_that_gets_no_room_works_without_metrics_of_its_own(
 ) -> None:
     monkeypatch.setenv(metric_files.VARIABLE, str(tmp_path / "gone"))
     assert client.post("/add").status_code == 401
-    assert "this process is not in the metrics: No such file or directory" in caplog.text
+    assert "the metrics do not include this process: No such file or directory" in caplog.text
     assert scrape(client)["b2_iconik_clicks_total{add,401}"] == 1
     assert os.environ[metric_files.VARIABLE]
