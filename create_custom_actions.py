@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from b2_iconik.common.errors import ClickError, OperationFailed
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.texts import plain
 from b2_iconik.domain.click import CONTEXTS, SECRET_HEADER, TITLES, USUAL_CONTEXTS, check_path
-from b2_iconik.errors import ClickError, OperationFailed
-from b2_iconik.settings import Settings
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_table import overview
 from b2_iconik.setup.action_url import Endpoint, Existing
@@ -23,7 +24,6 @@ from b2_iconik.setup.command_line import (
     storage,
 )
 from b2_iconik.setup.storage_choice import choose, shortcomings
-from b2_iconik.texts import plain
 from iconik import Iconik
 from iconik_http.records import Storage
 

@@ -13,10 +13,10 @@ from gunicorn.http import errors as http_errors
 from gunicorn.systemd import sd_notify
 from gunicorn.workers.base import Worker
 
-from b2_iconik import logs, metric_files, settings
+from b2_iconik.common import logs, metric_files, settings
+from b2_iconik.common.errors import SettingsError
+from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.recorder import look_at_database
-from b2_iconik.errors import SettingsError
-from b2_iconik.version import VERSION
 
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_table import as_json, overview
 from b2_iconik.setup.command_line import Parser, add_endpoint, concealed, run

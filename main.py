@@ -13,8 +13,8 @@ from flask import Flask, Request
 from werkzeug.wrappers import Response
 
 import plugin
-from b2_iconik import settings
-from b2_iconik.errors import SettingsError
+from b2_iconik.common import settings
+from b2_iconik.common.errors import SettingsError
 
 # Set by Cloud Run, which functions of the second generation run on.
 ON_CLOUD_RUN = "K_SERVICE"

@@ -11,16 +11,16 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
-from b2_iconik import logs
-from b2_iconik import settings as environment
+from b2_iconik.common import logs
+from b2_iconik.common import settings as environment
+from b2_iconik.common.errors import ClickError, RecordingError, SettingsError
+from b2_iconik.common.settings import SHORT_SECRET, Settings
+from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import SECRET_HEADER, Action, parse
-from b2_iconik.errors import ClickError, RecordingError, SettingsError
 from b2_iconik.operation.job import Shown
 from b2_iconik.operation.run import Operations
-from b2_iconik.settings import SHORT_SECRET, Settings
-from b2_iconik.version import VERSION
 from b2_iconik.web import metrics
 from b2_iconik.web.login import is_secret
 from b2_iconik.web.pages import create_pages

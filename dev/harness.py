@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from b2_iconik.clock import now_ms
+from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
 from b2_iconik.ledger.database import connect

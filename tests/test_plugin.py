@@ -12,13 +12,13 @@ from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 from werkzeug.test import TestResponse
 
 import plugin
-from b2_iconik import logs
+from b2_iconik.common import logs
+from b2_iconik.common.errors import RecordingError, SettingsError
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.recorder import LastLook, Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Retry
-from b2_iconik.errors import RecordingError, SettingsError
-from b2_iconik.settings import Settings
-from b2_iconik.version import VERSION
 from plugin import LARGEST_BODY, create_app
 
 B2 = "b2b2b2b2-0000-4000-8000-000000000000"

@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-from b2_iconik import meters
 from b2_iconik.bucket.confirmed import VALID_FOR, Confirmed
 from b2_iconik.bucket.native import NativeApi
 from b2_iconik.bucket.object_key import Place, object_place, place_in_url
 from b2_iconik.bucket.session import CONNECTIONS, NotConfirmed, Pace, Passing, objection
 from b2_iconik.bucket.signed_url import SignedUrls
 from b2_iconik.bucket.versions import Version, difference, is_same_content, named
+from b2_iconik.common import meters
+from b2_iconik.common.errors import BucketUnavailable
+from b2_iconik.common.meters import Way
+from b2_iconik.common.settings import Settings
 from b2_iconik.domain.custody import Pair
 from b2_iconik.domain.reasons import NO_REASON, NOT_CONFIRMED, Reason
-from b2_iconik.errors import BucketUnavailable
-from b2_iconik.meters import Way
-from b2_iconik.settings import Settings
 from iconik_http import expiry
 from iconik_http.records import File, Storage
 

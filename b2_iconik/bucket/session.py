@@ -15,11 +15,11 @@ from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate, SingleBucket
 from tenacity import Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from b2_iconik import meters
+from b2_iconik.common import meters
+from b2_iconik.common.meters import Way
+from b2_iconik.common.settings import LOOPBACK
+from b2_iconik.common.version import VERSION
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.meters import Way
-from b2_iconik.settings import LOOPBACK
-from b2_iconik.version import VERSION
 from iconik_http import http_limits
 
 # B2 allows 500 for an account by default: https://www.backblaze.com/docs/cloud-storage-rate-limits

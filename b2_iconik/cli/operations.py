@@ -13,21 +13,21 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from b2_iconik import settings as environment
 from b2_iconik.cli.inspection import OperationDetails
 from b2_iconik.cli.text import asset_in_full, in_full, json_parts, listed
 from b2_iconik.cli.watch import Watch
-from b2_iconik.clock import now_ms
+from b2_iconik.common import settings as environment
+from b2_iconik.common.clock import now_ms
+from b2_iconik.common.errors import PluginError, RetryError, SettingsError
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.texts import plain
+from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
-from b2_iconik.errors import PluginError, RetryError, SettingsError
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report.contents import Contents
 from b2_iconik.report.history import STATES, Filters
-from b2_iconik.settings import Settings
-from b2_iconik.texts import plain
-from b2_iconik.version import VERSION
 
 PATIENCE = 5.0
 NEWEST = 50

@@ -14,21 +14,21 @@ from functools import partial
 from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
-from b2_iconik import logs
-from b2_iconik.clock import Clock, Step, now_ms
+from b2_iconik.common import logs
+from b2_iconik.common.clock import Clock, Step, now_ms
+from b2_iconik.common.errors import SettingsError, Stopped
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader_lock import only_one
 from b2_iconik.dispatch.recorder import brief
 from b2_iconik.dispatch.schedule import Schedule
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.reasons import FAULT, UNREADABLE, Reason
-from b2_iconik.errors import SettingsError, Stopped
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.database import FileReplaced, connect
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership, begin_term, keep_time, time_kept
-from b2_iconik.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -15,18 +15,18 @@ import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
-from b2_iconik.clock import now_ms
+from b2_iconik.common.clock import now_ms
+from b2_iconik.common.errors import RecordingError, RetryError, SettingsError
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.deadline import Deadline
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Retry
-from b2_iconik.errors import RecordingError, RetryError, SettingsError
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.counters import Standing, standing
 from b2_iconik.ledger.database import check_pages, connect, writing
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.settings import Settings
 
 log = logging.getLogger(__name__)
 

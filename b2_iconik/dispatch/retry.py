@@ -6,10 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.common.errors import RetryError
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation, Retry, kind_and_id
-from b2_iconik.errors import RetryError
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import opposites
 from b2_iconik.ledger.tables import assets

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
-from b2_iconik.errors import ClickError, SettingsError
-from b2_iconik.settings import split_formats
+from b2_iconik.common.errors import ClickError, SettingsError
+from b2_iconik.common.settings import split_formats
 from iconik_http.records import UUID
 
 Action = Literal["add", "remove"]

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed, wait_random
 
-from b2_iconik.errors import SettingsError
+from b2_iconik.common.errors import SettingsError
 
 # Any constant will do, as long as no other program takes the same one.
 POSTGRES_WRITING = 7_402_119_301

@@ -4,8 +4,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.common.errors import SettingsError
 from b2_iconik.domain.operation import AssetProgress
-from b2_iconik.errors import SettingsError
 from b2_iconik.ledger.tables import (
     assets,
     change_assets,

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from b2_iconik.texts import plain, plain_values
+from b2_iconik.common.texts import plain, plain_values
 
 # Rows written in one transaction.
 CHUNK = 2_000

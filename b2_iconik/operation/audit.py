@@ -2,7 +2,7 @@
 
 import logging
 
-from b2_iconik import logs
+from b2_iconik.common import logs
 from b2_iconik.domain.operation import RECORDS_ALONE, ClaimedAsset, Deletion
 from iconik import acting_as
 

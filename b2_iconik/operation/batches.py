@@ -10,9 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from b2_iconik import logs
 from b2_iconik.bucket.confirm import Bucket, Confirmation
-from b2_iconik.clock import Clock
+from b2_iconik.common import logs
+from b2_iconik.common.clock import Clock
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.worker_pool import Share
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import ClaimedAsset
@@ -28,8 +30,6 @@ from b2_iconik.operation.proving import Removal
 from b2_iconik.operation.snapshot import Patience, see
 from b2_iconik.operation.storages import Checked
 from b2_iconik.operation.verification import FEW, MOST, Verification
-from b2_iconik.settings import Settings
-from b2_iconik.worker_pool import Share
 from iconik import MOST_COPIES_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from iconik_http.records import File

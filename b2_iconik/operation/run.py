@@ -15,19 +15,21 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from b2_iconik.bucket.confirm import Bucket
-from b2_iconik.clock import Step, now_ms
+from b2_iconik.common.clock import Step, now_ms
+from b2_iconik.common.errors import OperationFailed, StopRequested
+from b2_iconik.common.meters import MeasuredSession
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.worker_pool import Share, WorkerPool
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import in_words
 from b2_iconik.domain.reasons import ENDED, OUTAGE, Reason, reason_of
-from b2_iconik.errors import OperationFailed, StopRequested
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.stop_request import StopRequest
 from b2_iconik.ledger.term import Leadership
-from b2_iconik.meters import MeasuredSession
 from b2_iconik.operation import copying
 from b2_iconik.operation.add import hint
 from b2_iconik.operation.batches import CONNECTIONS, AssetInspector, Context
@@ -35,8 +37,6 @@ from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.selection import Selection
 from b2_iconik.operation.storages import Preflight
-from b2_iconik.settings import Settings
-from b2_iconik.worker_pool import Share, WorkerPool
 from iconik import Iconik, Pacer, Tokens, Transport, open_session
 from iconik_http.errors import IconikRefused, IconikUnavailable
 

@@ -5,8 +5,8 @@ import threading
 from dataclasses import dataclass, field
 from itertools import islice
 
+from b2_iconik.common.errors import OperationFailed
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.errors import OperationFailed
 from iconik import Iconik
 from iconik_http import expiry
 from iconik_http.errors import IconikError, NotFound, TokenRejected

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.clock import now_ms
+from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import Operation
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view

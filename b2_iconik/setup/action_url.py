@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+from b2_iconik.common.settings import LOOPBACK
 from b2_iconik.domain.click import ACTIONS, Action
-from b2_iconik.settings import LOOPBACK
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # What no URL has unencoded, though urlsplit lets it pass; with ? and #, which begin other parts.

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from b2_iconik.common.errors import OperationFailed
+from b2_iconik.common.settings import Settings
 from b2_iconik.domain.click import ACTIONS, SECRET_HEADER, TITLES, USUAL_CONTEXTS
-from b2_iconik.errors import OperationFailed
-from b2_iconik.settings import Settings
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_url import Endpoint, Existing
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from b2_iconik.bucket.confirm import Bucket
+from b2_iconik.common.errors import BucketUnavailable, OperationFailed
+from b2_iconik.common.settings import Settings
 from b2_iconik.domain.custody import Pair
-from b2_iconik.errors import BucketUnavailable, OperationFailed
-from b2_iconik.settings import Settings
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
 from b2_iconik.setup.storage_choice import choose
 from iconik import Iconik, Transport

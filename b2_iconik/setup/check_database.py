@@ -8,13 +8,13 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.migrations import VERSION
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import schema, terms
-from b2_iconik.settings import Settings
 from b2_iconik.setup.findings import Finding, ok, wrong
 
 PATIENCE = 5.0

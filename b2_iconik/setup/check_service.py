@@ -7,11 +7,11 @@ from typing import Any
 
 import requests
 
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.version import VERSION
 from b2_iconik.domain.click import SECRET_HEADER
-from b2_iconik.settings import Settings
 from b2_iconik.setup.action_url import Endpoint
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
-from b2_iconik.version import VERSION
 from iconik_http import http_limits
 
 ENDPOINT = "endpoint"

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from b2_iconik import settings as environment
-from b2_iconik.errors import SettingsError
-from b2_iconik.settings import SHORT_SECRET, Settings
+from b2_iconik.common import settings as environment
+from b2_iconik.common.errors import SettingsError
+from b2_iconik.common.settings import SHORT_SECRET, Settings
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
 
 WHAT = "settings"

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from b2_iconik import settings as environment
-from b2_iconik.errors import PluginError, SettingsError
-from b2_iconik.settings import Settings, split_formats
+from b2_iconik.common import settings as environment
+from b2_iconik.common.errors import PluginError, SettingsError
+from b2_iconik.common.settings import Settings, split_formats
+from b2_iconik.common.texts import plain
+from b2_iconik.common.version import VERSION
 from b2_iconik.setup.action_url import Endpoint, endpoint
-from b2_iconik.texts import plain
-from b2_iconik.version import VERSION
 from iconik import Iconik, Pacer, Tokens, Transport
 from iconik_http.errors import IconikError, TokenRejected
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from b2_iconik.errors import OperationFailed
+from b2_iconik.common.errors import OperationFailed
 from iconik import Iconik
 from iconik_http.errors import NotFound
 from iconik_http.records import UUID, Storage

@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from b2_iconik import meters
+from b2_iconik.common import meters
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.reasons import expected
 from b2_iconik.ledger.counters import Standing, Tally

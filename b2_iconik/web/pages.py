@@ -22,20 +22,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from b2_iconik import logs
-from b2_iconik.clock import now_ms
+from b2_iconik.common import logs
+from b2_iconik.common.clock import now_ms
+from b2_iconik.common.errors import RecordingError, RetryError
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.texts import plain
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.operation import Operation
-from b2_iconik.errors import RecordingError, RetryError
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
 from b2_iconik.report.contents import Asked, Contents
 from b2_iconik.report.history import STATES, Filters
-from b2_iconik.settings import Settings
-from b2_iconik.texts import plain
 from b2_iconik.web.login import Refusal, name_of, refusal_of
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import pytest
 
 from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.bucket.session import ATTEMPTS
-from b2_iconik.errors import BucketUnavailable
+from b2_iconik.common.errors import BucketUnavailable
 from iconik_http.records import File
 from tests.bucket.conftest import Library, Open, a_pair, a_storage, no_url
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from responses import RequestsMock
 
-from b2_iconik import logs
 from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.bucket.confirmed import VALID_FOR
+from b2_iconik.common import logs
+from b2_iconik.common.errors import BucketUnavailable
 from b2_iconik.domain.custody import Pair
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.errors import BucketUnavailable
 from iconik_http.errors import IconikUnavailable, NotPermitted
 from iconik_http.records import File
 from tests.bucket.conftest import (

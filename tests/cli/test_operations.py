@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik import settings as settings_module
 from b2_iconik.cli import watch
 from b2_iconik.cli.operations import main
+from b2_iconik.common import settings as settings_module
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.common.errors import RecordingError, RetryError
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import LastLook, Recorder
 from b2_iconik.dispatch.retry import try_again
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation, Retry
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.errors import RecordingError, RetryError
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.settings import Settings
 from tests.makers import ASSET, a_click, a_ledger, completion
 
 pytestmark = pytest.mark.usefixtures("opened_later")

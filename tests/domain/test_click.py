@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
+from b2_iconik.common.errors import ClickError
 from b2_iconik.domain.click import LONGEST_NAME, LONGEST_PATH, LONGEST_TOKEN, CustomAction, parse
-from b2_iconik.errors import ClickError
 
 B2 = "b2b2b2b2-0000-4000-8000-00000000000a"
 LL = "11111111-0000-4000-8000-00000000000b"

@@ -12,15 +12,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from b2_iconik.clock import Step, now_ms
+from b2_iconik.common.clock import Step, now_ms
+from b2_iconik.common.errors import RetryError, Stopped
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch import leader as leader_module
 from b2_iconik.dispatch.leader import KEEP, Leader, OpenOperations
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.errors import RetryError, Stopped
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership, begin_term, time_kept
-from b2_iconik.settings import Settings
 from tests.engine.runner import CLICK, Runner, has_ended, is_closed, let_pass, wait_until
 from tests.makers import finish
 

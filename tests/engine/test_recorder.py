@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.common.errors import RecordingError, SettingsError
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch import recorder as recorder_module
 from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.errors import RecordingError, SettingsError
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.settings import Settings
 from tests.engine.runner import CLICK, COLLECTION, SECONDS, Runner, has_ended, wait_until
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.settings import Settings
 from tests.engine.runner import CLICK, Runner, has_ended, wait_until
 
 

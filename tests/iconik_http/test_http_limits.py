@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
 from iconik_http import expiry, http_limits
 from iconik_http.errors import IconikUnavailable, TooLate
 from iconik_http.http_limits import BoundedAdapter

@@ -9,8 +9,8 @@ import requests
 from requests import PreparedRequest
 from responses import RequestsMock, matchers
 
-from b2_iconik.errors import Stopped
-from b2_iconik.settings import Settings
+from b2_iconik.common.errors import Stopped
+from b2_iconik.common.settings import Settings
 from iconik_http import expiry
 from iconik_http.errors import (
     IconikError,

@@ -11,7 +11,7 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
-from b2_iconik.version import VERSION
+from b2_iconik.common.version import VERSION
 from dev.harness import ROOT, Simulator, stop_all, wait_for
 from tests.documented import documented
 from tests.install.machine import CHECKOUT, Machine, can_be_had

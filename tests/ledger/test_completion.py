@@ -3,8 +3,8 @@
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.common.errors import Stopped
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.errors import Stopped
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from b2_iconik.errors import SettingsError
+from b2_iconik.common.errors import SettingsError
 from b2_iconik.ledger.database import FileDamaged, FileReplaced, check_pages, connect, writing
 
 PATIENCE = 0.1

@@ -3,8 +3,8 @@
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.common.errors import SettingsError, Stopped
 from b2_iconik.domain.operation import Deletion, Operation
-from b2_iconik.errors import SettingsError, Stopped
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.migrations import VERSION

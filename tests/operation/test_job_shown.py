@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.clock import Step
+from b2_iconik.common.clock import Step
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import job

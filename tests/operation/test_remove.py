@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.bucket.confirm import Confirmation
+from b2_iconik.common.errors import OperationFailed
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
-from b2_iconik.errors import OperationFailed
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.decisions import Inspection
 from b2_iconik.operation.execution import inspect_to_remove

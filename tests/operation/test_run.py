@@ -13,12 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from b2_iconik.bucket.confirm import Bucket
-from b2_iconik.clock import Clock
+from b2_iconik.common.clock import Clock
+from b2_iconik.common.errors import Stopped
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.worker_pool import WorkerPool
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import ACCEPTED, Reason
-from b2_iconik.errors import Stopped
 from b2_iconik.ledger import stop_request
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.precedence import formats_left
@@ -29,8 +31,6 @@ from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.run import Operations, Run
 from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.verification import Verification
-from b2_iconik.settings import Settings
-from b2_iconik.worker_pool import WorkerPool
 from dev.harness import wait_for
 from iconik_http import expiry
 from iconik_http.errors import (

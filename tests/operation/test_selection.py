@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from b2_iconik.common.errors import Stopped
+from b2_iconik.common.worker_pool import WorkerPool
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.errors import Stopped
 from b2_iconik.operation.selection import FEW, MOST_FAILURES, MOST_INCOMPLETE, Selection
-from b2_iconik.worker_pool import WorkerPool
 from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,

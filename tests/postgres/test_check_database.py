@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.settings import Settings
 from b2_iconik.setup import check_database
 from tests.postgres.test_postgres import ASSET, end_at_once, wait_until
 

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.clock import Step, now_ms
+from b2_iconik.common.clock import Step, now_ms
+from b2_iconik.common.errors import Stopped
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.leader_lock import POSTGRES_LEADER, is_taken, only_one
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.errors import Stopped
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.counters import Tally
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership, begin_term, keep_time, time_kept
-from b2_iconik.settings import Settings
 from tests.makers import found
 
 SECONDS = 120.0

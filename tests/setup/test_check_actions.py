@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
 from b2_iconik.setup import action_url, check_actions
 from b2_iconik.setup.action_url import endpoint
 from iconik import Iconik

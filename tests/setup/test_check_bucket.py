@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from responses import RequestsMock
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
 from b2_iconik.setup import check_bucket
 from iconik import Iconik
 from iconik_http.transport import Transport

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader_lock import only_one
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.ledger import intake
@@ -17,7 +18,6 @@ from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.migrations import VERSION
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.settings import Settings
 from b2_iconik.setup import check_database
 from tests.makers import a_click
 

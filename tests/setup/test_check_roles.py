@@ -8,7 +8,7 @@ import pytest
 from requests import ConnectionError as NoConnection
 from responses import RequestsMock
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
 from b2_iconik.setup import check_roles
 from b2_iconik.setup.check_roles import PROBES
 from dev.harness import ROOT

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from responses import RequestsMock
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.version import VERSION
 from b2_iconik.setup import check_service
 from b2_iconik.setup.action_url import endpoint
-from b2_iconik.version import VERSION
 
 HOST = "https://plugin.test"
 READY = {"message": "The B2 storage plugin for iconik is ready.", "version": VERSION}

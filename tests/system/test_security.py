@@ -23,10 +23,10 @@ import requests
 from responses import RequestsMock
 
 import plugin
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader_lock import only_one
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.database import connect, writing
-from b2_iconik.settings import Settings
 from dev.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable

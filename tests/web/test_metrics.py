@@ -13,7 +13,7 @@ from prometheus_client import values
 from prometheus_client.parser import text_string_to_metric_families
 from responses import RequestsMock
 
-from b2_iconik import meters, metric_files
+from b2_iconik.common import meters, metric_files
 from b2_iconik.ledger.counters import Standing, Tally
 from b2_iconik.web.metrics import add_to, may_see
 from iconik import Iconik

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
@@ -27,7 +28,6 @@ from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
 from b2_iconik.report.advice import REMEDIES
 from b2_iconik.report.contents import ASSETS_A_PAGE
-from b2_iconik.settings import Settings
 from b2_iconik.web import pages
 from b2_iconik.web.pages import OPERATIONS_A_PAGE
 from plugin import create_app

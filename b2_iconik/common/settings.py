@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from b2_iconik.errors import SettingsError
+from b2_iconik.common.errors import SettingsError
 from iconik_http.records import UUID
 
 DEFAULT_FORMATS = "ORIGINAL,PPRO_PROXY"

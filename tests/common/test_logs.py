@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik import logs
+from b2_iconik.common import logs
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Retry
 from b2_iconik.operation import audit

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import requests
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
-from b2_iconik import metric_files
+from b2_iconik.common import metric_files
 
 log = logging.getLogger(__name__)
 
