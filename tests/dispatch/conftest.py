@@ -11,7 +11,7 @@ from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from tests.engine.runner import COLLECTION, Runner
+from tests.dispatch.runner import COLLECTION, Runner
 
 
 @pytest.fixture(autouse=True)

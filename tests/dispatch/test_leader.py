@@ -21,7 +21,7 @@ from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership, begin_term, time_kept
-from tests.engine.runner import CLICK, Runner, has_ended, is_closed, let_pass, wait_until
+from tests.dispatch.runner import CLICK, Runner, has_ended, is_closed, let_pass, wait_until
 from tests.makers import finish
 
 

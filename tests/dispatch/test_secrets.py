@@ -8,7 +8,7 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.operations import Ledger
-from tests.engine.runner import CLICK, Runner, has_ended, wait_until
+from tests.dispatch.runner import CLICK, Runner, has_ended, wait_until
 
 
 def test_nothing_is_run_with_another_secret_while_operations_wait(

@@ -14,7 +14,7 @@ from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from tests.engine.runner import CLICK, COLLECTION, SECONDS, Runner, has_ended, wait_until
+from tests.dispatch.runner import CLICK, COLLECTION, SECONDS, Runner, has_ended, wait_until
 
 
 def test_the_metrics_are_told_how_it_stands(
