@@ -36,7 +36,7 @@ from b2_iconik.operation.batches import CONNECTIONS, AssetInspector, Context
 from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.selection import Selection
-from b2_iconik.operation.storages import Preflight
+from b2_iconik.operation.storages import Preflight, StorageRecords
 from iconik import Iconik, Pacer, Tokens, Transport, open_session
 from iconik_http.errors import IconikRefused, IconikUnavailable
 
@@ -63,6 +63,7 @@ class Operations:
         self._pool = WorkerPool(CONNECTIONS)
         self._capabilities = DeletionCapabilities()
         self._bucket = Bucket(settings)
+        self._records = StorageRecords()
 
     def begin(self, operation_id: str, click: CustomAction, leadership: Leadership) -> Step:
         """The steps of an operation; see ``leader.Begin``."""
@@ -82,6 +83,7 @@ class Operations:
                     capabilities,
                     self._bucket,
                     self._pool.share(),
+                    self._records,
                 )
             try:
                 return run.step()
@@ -149,6 +151,7 @@ class Run:
         capabilities: DeletionCapabilities,
         bucket: Bucket,
         pool: Share,
+        records: StorageRecords,
     ) -> None:
         self._id = operation_id
         self._click = click
@@ -166,7 +169,7 @@ class Run:
         self._stop = StopRequest(self._ledger, self._number)
         self._is_stopping = False
         self._leftovers = Leftovers(leadership.engine, leadership.term)
-        self._preflight = Preflight(iconik, click)
+        self._preflight = Preflight(iconik, click, records)
         self._is_checked = False
         context = Context(
             click,
@@ -250,7 +253,6 @@ class Run:
         if has_moved:
             self._pause = FIRST_WAIT
             return 0.0
-        self._preflight.forget()
         self._pause = min(self._pause * 1.5, LONGEST_WAIT)
         is_waiting = bool(self._ledger.progress(self._number).get("queued"))
         self._is_blocked = not self._outage and is_waiting
@@ -313,11 +315,7 @@ class Run:
         has_moved = self._inspector.inspect_all()
         if self._is_stopping or self._is_to_stop():
             return has_moved
-        has_ended = self._follow()
-        if has_ended:
-            # The copies may have taken days.
-            self._preflight.forget()
-        return has_ended or has_moved
+        return self._follow() or has_moved
 
     def _expand(self, operation: Operation) -> None:
         # If one list fails, no other is still being read when the next pass begins.

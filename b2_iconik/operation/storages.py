@@ -14,10 +14,10 @@ from iconik_http.records import Storage
 
 log = logging.getLogger(__name__)
 
-# In seconds: when the storages are checked again, and how long a check is valid. The difference
+# In seconds: when the storages are read again, and how long a reading is valid. The difference
 # leaves time for an inspection that began in between.
-RENEWED_AFTER = 30.0
-HOLDS = 60.0
+RENEWED_AFTER = 60.0
+HOLDS = 90.0
 # A longer delete queue is not read to its end, because each page takes a request.
 MOST_QUEUED = 2_000
 ANOTHER = "create the custom actions again with a different storage"
@@ -40,26 +40,45 @@ class Checked:
     until: float = field(default=0.0, compare=False)
 
 
+class StorageRecords:
+    """iconik's records of storages, which all operations share for a minute."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # By storage id: the record, and when it was requested, by ``expiry.now``.
+        self._read: dict[str, tuple[Storage, float]] = {}
+
+    def get(self, iconik: Iconik, storage_id: str) -> tuple[Storage, float]:
+        """The record of a storage, and when it was requested, by ``expiry.now``.
+
+        Raises:
+            IconikError: iconik gave no usable answer, or refused.
+        """
+        # Operations that begin together would all request the same record.
+        with self._lock:
+            now = expiry.now()
+            known = self._read.get(storage_id)
+            if known is None or now - known[1] > RENEWED_AFTER:
+                known = self._read[storage_id] = (iconik.storage(storage_id), now)
+            return known
+
+
 class Preflight:
-    """Checks the storages of an operation, again every half minute.
+    """Checks the storages of an operation, again every minute.
 
     A storage may be switched off, or the two may be exchanged, while a copy runs for days. All
     inspections of an operation share the result.
     """
 
-    def __init__(self, iconik: Iconik, click: CustomAction) -> None:
+    def __init__(self, iconik: Iconik, click: CustomAction, records: StorageRecords) -> None:
         self._iconik = iconik
         self._click = click
+        self._records = records
         self._lock = threading.Lock()
         self._checked: Checked | None = None
 
-    def forget(self) -> None:
-        """Check again on the next call, however soon it comes."""
-        with self._lock:
-            self._checked = None
-
     def __call__(self) -> Checked:
-        """The result of a check less than half a minute ago, or of a new one.
+        """The result of a check less than a minute ago, or of a new one.
 
         Raises:
             OperationFailed, IconikError: as ``check``.
@@ -68,20 +87,19 @@ class Preflight:
             now = expiry.now()
             if self._checked is None or now > self._checked.until - HOLDS + RENEWED_AFTER:
                 self._checked = None
-                self._checked = check(self._iconik, self._click)
+                self._checked = check(self._iconik, self._click, self._records)
             return self._checked
 
 
-def check(iconik: Iconik, click: CustomAction) -> Checked:
+def check(iconik: Iconik, click: CustomAction, records: StorageRecords) -> Checked:
     """Check that an operation can have any effect.
 
     Raises:
         OperationFailed: it can't; the message says what to change in iconik.
         IconikError: iconik gave no usable answer, or refused.
     """
-    until = expiry.now() + HOLDS
-    b2 = _storage(iconik, "B2", click.b2_storage_id)
-    ll = _storage(iconik, "LucidLink", click.ll_storage_id)
+    b2, b2_read = _storage(iconik, records, "B2", click.b2_storage_id)
+    ll, ll_read = _storage(iconik, records, "LucidLink", click.ll_storage_id)
     # This repeats the check of the setup scripts: the URL of an action can be changed by hand, and
     # if the two storages were exchanged, the masters would be deleted.
     if ll.is_b2:
@@ -105,7 +123,7 @@ def check(iconik: Iconik, click: CustomAction) -> Checked:
             f"'{ll.name}' and writing to '{b2.name}'"
         )
     deleted = _deleted(iconik) if click.action == "remove" else None
-    return Checked(b2, ll, obstacle, deleted, until)
+    return Checked(b2, ll, obstacle, deleted, min(b2_read, ll_read) + HOLDS)
 
 
 def _deleted(iconik: Iconik) -> frozenset[str] | None:
@@ -125,9 +143,11 @@ def _deleted(iconik: Iconik) -> frozenset[str] | None:
     return frozenset(each.id for each in queued)
 
 
-def _storage(iconik: Iconik, kind: str, storage_id: str) -> Storage:
+def _storage(
+    iconik: Iconik, records: StorageRecords, kind: str, storage_id: str
+) -> tuple[Storage, float]:
     try:
-        storage = iconik.storage(storage_id)
+        storage, read = records.get(iconik, storage_id)
     except NotFound:
         raise OperationFailed(
             f"storage {storage_id}, the custom action's {kind} storage, does not exist in iconik: "
@@ -143,7 +163,7 @@ def _storage(iconik: Iconik, kind: str, storage_id: str) -> Storage:
             f"the {kind} storage '{storage.name}' is INACTIVE: activate it in iconik's storage "
             f"settings, or {ANOTHER}"
         )
-    return storage
+    return storage, read
 
 
 def _of_another_method(kind: str, storage: Storage) -> str:

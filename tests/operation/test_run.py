@@ -30,6 +30,7 @@ from b2_iconik.operation import run as run_module
 from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.run import Operations, Run
 from b2_iconik.operation.snapshot import Snapshot, see
+from b2_iconik.operation.storages import StorageRecords
 from b2_iconik.operation.verification import Verification
 from dev.harness import wait_for
 from iconik_http import expiry
@@ -91,6 +92,7 @@ class Bench:
             DeletionCapabilities(),
             bucket,
             pool,
+            StorageRecords(),
         )
         self.stopping.bring_to_end(run.step)
         operation, ledger = found(self.engine, operation_id), a_ledger(self.engine)

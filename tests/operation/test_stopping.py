@@ -27,6 +27,7 @@ from b2_iconik.operation import batches
 from b2_iconik.operation import run as run_module
 from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.run import Run
+from b2_iconik.operation.storages import StorageRecords
 from b2_iconik.operation.verification import Verification
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import Job
@@ -100,9 +101,8 @@ def run(
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
         pool = WorkerPool(batches.CONNECTIONS).share()
         bucket = Bucket(settings)
-        run = Run(
-            operation.id, click, leadership, iconik, settings, DeletionCapabilities(), bucket, pool
-        )
+        shared = (settings, DeletionCapabilities(), bucket, pool, StorageRecords())
+        run = Run(operation.id, click, leadership, iconik, *shared)
         waits.bring_to_end(run.step)
         now, ledger = found(engine, operation.id), a_ledger(engine)
         return report(now, ledger.outcomes(now.number), ledger.gone(now.number))
