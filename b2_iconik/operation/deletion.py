@@ -119,13 +119,14 @@ def delete(
     if capabilities.bulk_deletion.is_doubted(file_set_ids):
         # The proof had expired by the time iconik answered. It would expire again.
         return _mark_one_by_one(iconik, capabilities, asset_id, file_set_ids, until)
+    done = Done()
     with capabilities.bulk_deletion.trying() as is_offered:
         if is_offered:
-            refusals = _delete_at_once(iconik, capabilities, asset_id, file_set_ids, until)
-            if refusals is not None:
-                return Done(refusals=refusals)
+            done = _delete_at_once(iconik, capabilities, asset_id, file_set_ids, until)
+            file_set_ids = [each for each in file_set_ids if each in done.unknown]
         # These requests show why the bulk deletion found nothing.
-        return _mark_one_by_one(iconik, capabilities, asset_id, file_set_ids, until)
+        rest = _mark_one_by_one(iconik, capabilities, asset_id, file_set_ids, until)
+    return Done(rest.marked, rest.unknown, done.refusals | rest.refusals)
 
 
 def _delete_at_once(
@@ -134,30 +135,31 @@ def _delete_at_once(
     asset_id: str,
     file_set_ids: Sequence[str],
     until: float,
-) -> dict[str, Reason] | None:
-    """Refusals by id, or None if the file sets must be deleted one by one."""
+) -> Done:
+    """Delete file sets by one request. Those that are then unknown must be deleted one by one."""
     try:
         iconik.delete_file_sets(asset_id, file_set_ids, until=until)
     except TokenRejected:
         raise
     except NotOffered as refusal:
         capabilities.bulk_deletion.found(False, refusal)
-        return None
+        return Done(unknown=set(file_set_ids))
     except NotFound:
         capabilities.bulk_deletion.objection(file_set_ids)
-        return None
+        return Done(unknown=set(file_set_ids))
     except IconikRefused as refusal:
         if len(file_set_ids) == 1 or isinstance(refusal, NotPermitted):
-            return dict.fromkeys(file_set_ids, reason_of(refusal))
+            return Done(refusals=dict.fromkeys(file_set_ids, reason_of(refusal)))
         # One file set makes iconik refuse them all. What it refuses here must not be deleted in
         # any other way.
-        each = [
-            _delete_at_once(iconik, capabilities, asset_id, [one], until) or {}
-            for one in file_set_ids
-        ]
-        return {one: refusal for some in each for one, refusal in some.items()}
+        done = Done()
+        for one in file_set_ids:
+            alone = _delete_at_once(iconik, capabilities, asset_id, [one], until)
+            done.unknown |= alone.unknown
+            done.refusals |= alone.refusals
+        return done
     capabilities.bulk_deletion.found(True)
-    return {}
+    return Done()
 
 
 def _mark_one_by_one(

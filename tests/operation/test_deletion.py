@@ -183,6 +183,19 @@ def test_one_refused_file_set_does_not_keep_the_others(
     assert (done.marked, list(done.refusals)) == ([], ["s1"])
 
 
+def test_a_file_set_that_is_unknown_after_a_refusal_of_both_is_marked_by_itself(
+    newer: FakeIconik, capabilities: DeletionCapabilities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete_file_sets(_: str, file_set_ids: list[str], *, until: float) -> None:
+        if "s1" in file_set_ids:
+            raise IconikRefused("delete them", "s1 is the last copy (400)")
+        raise NotFound("delete them", "not found (404)")
+
+    monkeypatch.setattr(newer, "delete_file_sets", delete_file_sets)
+    done = delete(newer, capabilities, ASSET, ["s1", "s2"], FOR_EVER)
+    assert (done.marked, list(done.refusals)) == (["s2"], ["s1"])
+
+
 def test_a_missing_role_is_told_of_each(
     newer: FakeIconik, capabilities: DeletionCapabilities
 ) -> None:
