@@ -1,5 +1,5 @@
 """The plugin: Add to LucidLink and Remove from LucidLink, from the click to the report.
 
-Any of its packages may import the modules beside them: settings, errors, logs, texts, clock, meters
-and threads.
+Each package in it may import the modules in this directory: settings, errors, logs, texts, clock,
+meters, and the worker pool.
 """
