@@ -1,4 +1,4 @@
-"""HTTP besides ``plugin.py``: the operations page, its login, and the metrics.
+"""The other HTTP pages besides ``plugin.py``: the operations page, its login, and the metrics.
 
-It may import the reports, dispatch, the ledger and the domain.
+The package may import the reports, dispatch, the ledger and the domain.
 """
