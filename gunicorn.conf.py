@@ -35,7 +35,7 @@ keepalive = 5
 limit_request_line = 4094
 limit_request_fields = 50
 limit_request_field_size = 8190
-# Nothing here uses gunicornc, so there is no control socket to protect.
+# gunicornc is not used, so no control socket is needed.
 control_socket_disable = True
 
 

@@ -204,7 +204,10 @@ class Iconik:
         return [FileSet.from_json(each) for each in found]
 
     def deleted_file_sets(self) -> Iterator[FileSet]:
-        """List the unpurged file sets of all assets: GET files/v1/delete_queue/file_sets/."""
+        """List the deleted, unpurged file sets: GET files/v1/delete_queue/file_sets/.
+
+        The list covers all assets.
+        """
         path, call = "files/v1/delete_queue/file_sets/", "list the delete queue"
         return map(FileSet.from_json, self._http.pages(path, call, "can_read_files"))
 
@@ -365,7 +368,10 @@ class Iconik:
             return None
 
     def transfers(self, asset_id: str) -> list[Job]:
-        """List all copies of an asset: GET jobs/v1/jobs/?object_id=…&type=TRANSFER."""
+        """List the copies of an asset: GET jobs/v1/jobs/?object_id=…&type=TRANSFER.
+
+        The list includes ended copies.
+        """
         params = {"object_id": _id(asset_id), "type": "TRANSFER", "facets": "false"}
         found = self._http.whole(
             "jobs/v1/jobs/", f"list the copies of asset {asset_id}", "can_read_jobs", params

@@ -22,8 +22,8 @@ class Clock:
     once.
 
     Attributes:
-        start_ms: the time at which this process starts: the wall clock's time on the very first
-            start, later the time stored in the ledger.
+        start_ms: the time at which it starts: the wall clock's time for the very first clock, later
+            the time stored in the ledger.
     """
 
     start_ms: int = field(default_factory=now_ms)

@@ -27,7 +27,7 @@ KINDS = (
 )
 PEOPLE = ("Ada", "Ben")
 ODD_STATUSES = (302, 401, 409, 423, 425, 499, 520, 522, 524, 529)
-# Faults of iconik's requests. Each of them passes.
+# Temporary faults of requests to iconik.
 MISCHIEF = (
     {"fault": "status:503"},
     {"fault": "status:500", "times": 3},
@@ -287,7 +287,7 @@ class Crowd:
             other.execute("ROLLBACK")
 
     def let_pass(self, requests: int, seconds: float = 5.0) -> None:
-        """Wait for a number of requests, the end of all operations, or the end of some seconds."""
+        """Wait for a number of requests, the end of all operations, or a timeout."""
         before = self._requests()
 
         def has_passed() -> bool:

@@ -156,7 +156,7 @@ def mutants(module: str) -> Iterator[Mutant]:
 def _pieces(node: ast.AST, place: str) -> Iterator[tuple[str, ast.AST, str, int | None]]:
     """Yield every node that has an effect, by its position in its parent."""
     for field, value in ast.iter_fields(node):
-        # Types and decorators decide nothing.
+        # Types, decorators and docstrings decide nothing.
         if field in ("annotation", "returns", "decorator_list", "bases", "type_params"):
             continue
         for at, child in enumerate(value if isinstance(value, list) else [value]):

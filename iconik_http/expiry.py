@@ -20,7 +20,7 @@ def now() -> float:
 
 @dataclass
 class Reading:
-    """Several requests whose answers are used together. It is as old as its first request.
+    """A series of requests whose answers are used together. Its age counts from the first one.
 
     Attributes:
         began: when the first page was requested, by ``now``; None before that.
@@ -41,5 +41,5 @@ class Reading:
 
     @property
     def until(self) -> float:
-        """Until when a deletion may rely on it, by ``now``; 0.0, which is past, without a page."""
+        """Until when a deletion may rely on it, by ``now``; 0.0, long past, if there is no page."""
         return 0.0 if self.began is None else self.began + HOLDS + A_PAGE * (self.pages - 1)

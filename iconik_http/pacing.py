@@ -20,7 +20,7 @@ ALLOWED = 1_000
 BURST = 1.5
 # Requests kept free as a safety margin: our count may differ slightly from iconik's.
 MARGIN = 15
-# The share to use of what other programs leave. Below 1, two plugins converge to equal shares.
+# The share to use of what other programs leave. Two programs that do so converge to equal shares.
 FAIR = 0.97
 # How far to look ahead for the limit, in seconds.
 AHEAD = (0.2, 1.0, 2.5, 5.0, 10.0, WINDOW)

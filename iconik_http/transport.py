@@ -272,7 +272,7 @@ class Transport:
                 is_newer,
             )
         except Passing as passing:
-            # Delay all further requests of this thread until iconik accepts them.
+            # Wait, so that this thread sends no further request earlier than iconik wants.
             if passing.retry_after:
                 nap.sleep(min(passing.retry_after, LONGEST_WAIT))
             raise IconikUnavailable(call, passing.problem) from None

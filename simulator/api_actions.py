@@ -1,4 +1,4 @@
-"""iconik's jobs and custom actions APIs, through which a program shows users something."""
+"""iconik's jobs and custom actions APIs: the entries that programs add for users."""
 
 import time
 from collections.abc import Mapping

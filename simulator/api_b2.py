@@ -21,7 +21,7 @@ from simulator.records import Json, Storage
 
 DEFAULT_COUNT = 100
 MOST_COUNT = 1000
-"""Names in one answer. B2 allows more, and bills every 1,000 as one transaction."""
+"""The maximum of names in one answer. B2 allows more, and bills every 1,000 as one transaction."""
 
 PART_SIZE = 100_000_000
 MARKER_TYPES = {"hide": "application/x-bz-hide-marker"}

@@ -27,10 +27,10 @@ SECRETS = ("App-ID", "Auth-Token", "x-bz-secret")
 
 RETRY_AFTER = 1
 TRICKLE = 0.05
-"""Seconds between two bytes of an answer that trickles."""
+"""The seconds between two bytes of an answer that trickles."""
 
 SEND_BUFFER = 1 << 14
-"""Bytes. What waits in the buffers of a connection counts as sent; the fewer, the better."""
+"""In bytes. Data in the buffers of a connection counts as sent, so a low limit is more accurate."""
 
 
 @dataclass

@@ -15,7 +15,7 @@ from simulator.refusals import Refusal
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 Check = Callable[[Any], str | None]
-"""Tells what is wrong with a value; None if nothing."""
+"""Returns what is wrong with a value; None if it is valid."""
 
 
 def is_id(value: object) -> bool:

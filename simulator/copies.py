@@ -34,7 +34,7 @@ from simulator.transfers import (
 FAILURES = ("FAILED", "ABORTED", "DISCARDED")
 
 Copied = tuple[File, int, str | None]
-"""The record of a file that was copied, its real size, and its checksum."""
+"""The record of a copied file, its real size, and its checksum."""
 
 
 class Copies:

@@ -30,7 +30,7 @@ class Deletion:
     Attributes:
         step: 'delete' or 'purge'.
         proven: whether nothing could be lost by it.
-        permitted: whether the requesting token may see the asset.
+        permitted: whether the requesting token had the right to it.
     """
 
     time: str

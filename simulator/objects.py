@@ -17,17 +17,17 @@ from simulator.library import Library
 from simulator.records import Storage
 
 LARGE = 100_000_000
-"""Bytes. Larger objects count as large files without a whole-file SHA-1; none is ever computed."""
+"""In bytes. Larger objects count as large files without a SHA-1, which is never computed."""
 
 SHA1_KINDS = ("small", "large", "none", "unverified")
-"""How B2 states the SHA-1 of an object.
+"""How B2 reports the SHA-1 of an object.
 
 small: ``contentSha1``. large: ``large_file_sha1`` in the file info. none: not at all.
 unverified: ``contentSha1`` with the prefix ``unverified:``.
 """
 
 OLDEST = 1_000_000_000_000_000_000
-"""Nanoseconds since 1970; file ids need a positive time."""
+"""In nanoseconds since 1970. File ids need a positive time."""
 
 
 @dataclass(frozen=True)

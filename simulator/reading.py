@@ -7,7 +7,7 @@ from werkzeug.http import parse_range_header
 from werkzeug.wrappers import Request, Response
 
 BLOCK = 1 << 14
-"""Bytes read at a time. Small, so that a client that stops reading is sent little."""
+"""In bytes, read at a time. Small, so that little is sent to a client that stops reading."""
 
 TYPE = "application/octet-stream"
 

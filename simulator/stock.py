@@ -27,7 +27,7 @@ FILE_FIELDS = {
 }
 BUCKET_FIELDS = {"gone", "hidden", "size", "replaced", "sha1"}
 WITHOUT_FILE = frozenset({"OPEN", "AWAITED", "MISSING", "FAILED", "DELETED"})
-"""Statuses of records that get no real file unless one is asked for."""
+"""Statuses of records without a real file, unless one is requested."""
 EMPTY = frozenset({"OPEN", "AWAITED"})
 """Statuses of records that have no size and no checksum yet."""
 

@@ -2,5 +2,5 @@
 
 The rest of the plugin uses ``confirm``. The package may import settings, errors, iconik's record
 types, the domain's pairs and checksums, and the modules that limit, time and count requests. It
-imports no iconik client, no database and no Flask, and sends B2 no data of iconik's.
+imports no iconik client, no database and no Flask, and sends B2 nothing that belongs to iconik.
 """

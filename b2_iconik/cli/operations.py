@@ -47,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, 1 after a failure, 130 when interrupted, or 141 if the reader closed the
         pipe.
     """
-    # Undecodable bytes of an argument can't match anything in the database, but could break
-    # queries.
+    # Escape undecodable bytes. The database contains none, and they can't be encoded for a query.
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args([plain(each) for each in given])
     try:

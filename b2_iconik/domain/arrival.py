@@ -32,7 +32,7 @@ def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
     copies = [each for each in sets if each[0].storage_id == storage_id and is_whole(each)]
     sources = [each for each in sets if each[0].storage_id != storage_id and is_whole(each)]
     found = [sorted(_differences(source, copy)) for source in sources for copy in copies]
-    # iconik doesn't report which source was copied. Assume the one with the fewest differences.
+    # Assume that the copy was made from the source with the fewest differences.
     fewest = min(found, key=lambda each: (len(each), each), default=[])
     if not fewest:
         return reasons.NO_REASON

@@ -47,5 +47,5 @@ def compare(one: Checksum | None, other: Checksum | None) -> Comparison:
 
 
 def disagree(one: Checksum | None, other: Checksum | None) -> bool:
-    """Return whether two checksums differ that may use the same algorithm."""
+    """Return whether two checksums, possibly of the same algorithm, differ."""
     return compare(one, other) in ("different", "unclear")

@@ -82,14 +82,14 @@ class CustomAction:
 
     @property
     def tells_assets(self) -> bool:
-        """Whether the click itself lists all its assets, so that no collection must be read."""
+        """Whether the click itself names all its assets, so that nothing must be listed."""
         return not (self.collection_ids or self.saved_search_ids or self.playlist_ids)
 
     @property
     def digest(self) -> str:
         """A hash that is equal for identical clicks of the same user with the same token.
 
-        Anyone who guesses the token can verify the guess with this hash. Store it only with a key.
+        Anyone who guesses the token can verify the guess with this hash. Store only an HMAC of it.
         """
         same = {
             "user_id": self.user_id,

@@ -25,7 +25,7 @@ STORED = (
 
 
 def kind_and_id(what: str) -> tuple[str, str]:
-    """Split a key of the unlisted selections, such as 'collection <id>', into kind and id."""
+    """Split the key of a selection that could not be listed, such as 'collection <id>'."""
     kind, _, object_id = what.rpartition(" ")
     return kind, object_id
 
@@ -118,7 +118,7 @@ class Deletion:
 
     @property
     def strength(self) -> tuple[bool, bool]:
-        """Whether a checksum proved it, and whether B2 confirmed it; see ``outcomes.proof_of``."""
+        """Whether a checksum proved it, and whether B2 was asked; see ``outcomes.proof_of``."""
         return bool(self.proof and self.proof.by_checksum), self.way not in ("", RECORDS_ALONE)
 
     def as_json(self) -> dict[str, Any]:

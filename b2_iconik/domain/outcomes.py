@@ -71,10 +71,10 @@ def proof_of(proofs: Iterable[tuple[bool, bool]]) -> str:
     """Return what proved a format safe: the weakest proof among its file sets.
 
     Args:
-        proofs: for each file set, whether it was proven by checksum, and whether B2 confirmed it.
+        proofs: for each file set, whether it was proven by checksum, and whether B2 was asked.
 
     Returns:
-        'checksum' or 'size', followed by ``BY_RECORDS`` if B2 did not confirm every file set.
+        'checksum' or 'size', followed by ``BY_RECORDS`` if B2 was not asked about every file set.
     """
     by_checksum, asked = (all(each) for each in zip(*proofs, strict=True))
     return f"{'checksum' if by_checksum else 'size'}{'' if asked else BY_RECORDS}"

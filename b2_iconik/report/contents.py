@@ -38,7 +38,7 @@ class Asked:
 
 
 class Contents:
-    """All contents, with a method for each page.
+    """The contents of all pages, with a method for each.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` if the database fails.
     """

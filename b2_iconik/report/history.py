@@ -20,8 +20,8 @@ class Filters:
     Attributes:
         state: one of ``STATES``. An operation that is stopping counts as running.
         action: 'add' or 'remove'.
-        text: the start of the id of an operation or user; the id of an asset; or a part of a title,
-            of a failure, or of the name of a user who stopped or retried it.
+        text: the id of an operation or user, or its start; the id of an asset; or a part of a
+            title, of a failure, or of the name of a user who stopped or retried it.
     """
 
     state: str = ""
@@ -147,7 +147,7 @@ class History:
             return int(row[0] or 0), int(row[1])
 
     def next_due(self, number: int) -> int | None:
-        """Return when the first unsettled asset is due, by the clock of operations."""
+        """Return when the first asset to recheck is due, by the clock of operations."""
         due = sa.select(sa.func.min(assets.c.not_before_ms)).where(
             assets.c.number == number, assets.c.state == "recheck"
         )

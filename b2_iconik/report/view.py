@@ -57,7 +57,7 @@ class Moment:
         kinds: the number of formats of assets with each outcome.
         copies_under_way, copies: the number of running copy jobs, and of all copy jobs.
         unopened: the number of collections, saved searches and playlists that could not be listed.
-        not_before_ms: when the first unsettled asset is due, by the clock of operations.
+        not_before_ms: when the first asset to recheck is due, by the clock of operations.
         title: the operation's title.
         is_newer_unlisted: whether a newer click has assets that aren't known yet.
     """

@@ -147,7 +147,7 @@ def read(where: Endpoint, url: object) -> Target | None:
 
 
 def ours(where: Endpoint, actions: Iterable[Mapping[str, Any]]) -> list[Existing]:
-    """Return the custom actions that lead to exactly this service. All others belong to others.
+    """Return the custom actions that lead to exactly this service; no others are ours.
 
     Args:
         where: the service.

@@ -1,4 +1,4 @@
-"""Check that the database is usable, has the right version, and has a process that leads."""
+"""Check that the database is usable, has this version, and has a process that runs operations."""
 
 import os
 from collections.abc import Iterator

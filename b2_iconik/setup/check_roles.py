@@ -86,7 +86,7 @@ PROBES = (
         lambda iconik, _, new_id: iconik.restore_file_set(new_id(), new_id()),
         is_common=False,
     ),
-    # With the id of nothing: iconik might apply an empty list to the whole delete queue.
+    # The id is of no file set. Without an id, iconik might purge the whole delete queue.
     Probe(
         "can_purge_files",
         "remove files from LucidLink faster, many at once",

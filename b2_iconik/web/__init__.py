@@ -1,4 +1,4 @@
-"""The other HTTP pages besides ``plugin.py``: the operations page, its login, and the metrics.
+"""HTTP routes besides those of ``plugin.py``: the operations page, its login, and the metrics.
 
 The package may import the reports, dispatch, the ledger and the domain.
 """

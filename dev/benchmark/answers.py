@@ -12,7 +12,7 @@ from dev.benchmark.figures import Figure
 
 AT_ONCE = 50
 WARM_UP = 10
-# In seconds, between clicks: about as many clicks as iconik's limit allows, at six requests each.
+# In seconds, between clicks: slightly more than iconik's limit allows, at six requests per click.
 BREATH = 0.1
 # In seconds: the time until the work on earlier clicks is done.
 REST = 3.0
