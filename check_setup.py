@@ -1,4 +1,4 @@
-"""Tell what is still wrong with a set-up, and what to do about it. Changes nothing."""
+"""Show what is wrong with a set-up, and what to do about it. Changes nothing."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
 from b2_iconik.setup import (
     action_url,
     check_actions,
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             option,
             type=storage,
             metavar="STORAGE",
-            help=f"id or name of the {what} storage; without it, that of the custom actions",
+            help=f"id or name of the {what} storage (default: that of the custom actions)",
         )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_insecure(parser)
@@ -90,7 +90,7 @@ def _show(options: argparse.Namespace) -> int:
 
 def _examine(options: argparse.Namespace, settings: Settings | None) -> Iterator[Finding]:
     if settings is None:
-        yield unknown("all else", "is looked at when the settings are right")
+        yield unknown("everything else", "is checked when the settings are right")
         return
     yield from check_database.check(settings)
     yield from check_service.check(options.endpoint, settings)
@@ -102,7 +102,7 @@ def _examine(options: argparse.Namespace, settings: Settings | None) -> Iterator
     except TokenRejected as error:
         yield wrong(check_roles.TOKEN, explained(settings, error))
     except IconikUnavailable as error:
-        do = f"see ICONIK_URL ({settings.iconik_url}), and the way out of this machine"
+        do = f"check ICONIK_URL ({settings.iconik_url}), and this machine's outgoing connections"
         yield wrong("iconik", f"{explained(settings, error)}: {do}")
     except IconikRefused as error:
         yield wrong("iconik", explained(settings, error))
@@ -122,7 +122,7 @@ def _ask_iconik(
     try:
         actions = iconik.custom_actions()
     except NotPermitted as error:
-        yield unknown("custom actions", f"can't be listed without {error.role}")
+        yield unknown("custom actions", f"cannot be listed without {error.role}")
     else:
         yield from check_actions.check_actions(options.endpoint, actions, settings)
     ours = action_url.ours(options.endpoint, actions) if options.endpoint else []
@@ -132,7 +132,7 @@ def _ask_iconik(
         named = {b2} if b2 else {each.target.b2_storage_id for each in ours}
         yield from check_bucket.check(iconik, http, settings, named)
     except NotPermitted as error:
-        yield unknown("storages", f"can't be looked at without {error.role}")
+        yield unknown("storages", f"cannot be checked without {error.role}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""Create the custom actions in iconik, or bring them up to date where they exist."""
+"""Create the custom actions in iconik, or update those that exist."""
 
 import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from b2_iconik.common.errors import ClickError, OperationFailed
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.texts import plain
 from b2_iconik.domain.click import CONTEXTS, SECRET_HEADER, TITLES, USUAL_CONTEXTS, check_path
-from b2_iconik.errors import ClickError, OperationFailed
-from b2_iconik.settings import Settings
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_table import overview
 from b2_iconik.setup.action_url import Endpoint, Existing
@@ -23,7 +24,6 @@ from b2_iconik.setup.command_line import (
     storage,
 )
 from b2_iconik.setup.storage_choice import choose, shortcomings
-from b2_iconik.texts import plain
 from iconik import Iconik
 from iconik_http.records import Storage
 
@@ -59,14 +59,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--path",
         type=_path,
         metavar="DIR",
-        help="directory of the LucidLink storage that Add is to have its copies put under",
+        help="directory of the LucidLink storage into which Add puts copies",
     )
     parser.add_argument(
         "--context",
         action="append",
         choices=CONTEXTS,
         default=[],
-        help=f"create them in one more context than {in_words(USUAL_CONTEXTS)}; may be given again",
+        help=f"another context besides {in_words(USUAL_CONTEXTS)}; may be repeated",
     )
     add_dry_run(parser)
     add_insecure(parser)

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_table import overview
 from b2_iconik.setup.action_url import Endpoint

@@ -13,10 +13,10 @@ from gunicorn.http import errors as http_errors
 from gunicorn.systemd import sd_notify
 from gunicorn.workers.base import Worker
 
-from b2_iconik import logs, metric_files, settings
+from b2_iconik.common import logs, metric_files, settings
+from b2_iconik.common.errors import SettingsError
+from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.recorder import look_at_database
-from b2_iconik.errors import SettingsError
-from b2_iconik.version import VERSION
 
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
 
@@ -82,7 +82,9 @@ def on_starting(server: Arbiter) -> None:
     except SettingsError as error:
         raise SystemExit(f"b2-iconik-plugin: {error}") from None
     if server.cfg.preload_app:
-        raise SystemExit("b2-iconik-plugin: --preload is not possible: each worker runs its own")
+        raise SystemExit(
+            "b2-iconik-plugin: --preload is not supported: each worker must build its own service"
+        )
     try:
         os.environ[metric_files.VARIABLE] = str(metric_files.prepare())
     except OSError as error:
@@ -107,7 +109,7 @@ def on_exit(server: Arbiter) -> None:
 def post_worker_init(worker: Worker) -> None:
     """Notify systemd that the service is ready: a worker has built it, and is about to answer."""
     os.environ.update(_held_back)
-    sd_notify(f"READY=1\nSTATUS=version {VERSION} answers", worker.log, unset_environment=True)
+    sd_notify(f"READY=1\nSTATUS=version {VERSION} is ready", worker.log, unset_environment=True)
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:

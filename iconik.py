@@ -105,7 +105,7 @@ class Iconik:
             "preferred_original_storage_id": source_id,
             **({"file_path": path} if path else {}),
         }
-        call = f"copy {format_name} of {len(asset_ids)} assets to storage {storage_id}"
+        call = f"copy {format_name} of {_many(asset_ids, 'asset')} to storage {storage_id}"
         path = f"files/v1/storages/{_id(storage_id)}/bulk/"
         answer = self._http.object("POST", path, call, "can_write_transfers", json=body, once=True)
         job_id = answer.get("job_id")
@@ -225,7 +225,7 @@ class Iconik:
             },
         }
         query = "per_page=100&generate_signed_url=false&save_search_history=false"
-        call = f"search for {len(asset_ids)} assets"
+        call = f"search for {_many(asset_ids, 'asset')}"
         answer = self._http.object(
             "POST", f"search/v1/search/?{query}", call, "can_search", json=body
         )
@@ -268,7 +268,7 @@ class Iconik:
         """Purge the files of deleted file sets: POST files/v1/delete_queue/file_sets/purge/."""
         self._http.delete_many(
             "files/v1/delete_queue/file_sets/purge/",
-            f"purge {len(file_set_ids)} file sets",
+            f"purge {_many(file_set_ids, 'file set')}",
             "can_purge_files",
             [_id(each) for each in file_set_ids],
             until=until,
@@ -286,7 +286,7 @@ class Iconik:
         """
         self._http.delete_many(
             f"files/v1/assets/{_id(asset_id)}/file_sets/bulk/",
-            f"delete {len(file_set_ids)} file sets of asset {asset_id}",
+            f"delete {_many(file_set_ids, 'file set')} of asset {asset_id}",
             "can_delete_files",
             [_id(each) for each in file_set_ids],
             {"immediately": "true", "do_not_delete_last_copy": "true"},
@@ -347,7 +347,7 @@ class Iconik:
         """Read up to 100 jobs by id, omitting those not found: GET jobs/v1/jobs/?ids=…."""
         params = {"ids": ",".join(map(_id, job_ids)), "facets": "false"}
         listed = self._http.pages(
-            "jobs/v1/jobs/", f"follow {len(job_ids)} jobs", "can_read_jobs", params
+            "jobs/v1/jobs/", f"follow {_many(job_ids, 'job')}", "can_read_jobs", params
         )
         found: dict[str, Job] = {}
         # The jobs that a partial list lacks count as not found.
@@ -494,8 +494,12 @@ def _listed(
         yield Listed(listed.object_type, object_id.lower(), record)
 
 
+def _many(ids: Sequence[str], what: str) -> str:
+    return f"{len(ids)} {what}{'' if len(ids) == 1 else 's'}"
+
+
 def _id(value: str) -> str:
     """Check that an id is safe in a path, whatever its source: deleting '..' deletes the asset."""
     if not UUID.fullmatch(value):
-        raise IconikRefused(f"use the id {value[:80]!r}", "it is not one of iconik's")
+        raise IconikRefused(f"use the id {value[:80]!r}", "it is not an iconik id")
     return value

@@ -1,11 +1,11 @@
-"""List the plugin's custom actions in iconik, and how the last click on each of them went."""
+"""List the plugin's custom actions in iconik, and the result of the last click on each."""
 
 import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_table import as_json, overview
 from b2_iconik.setup.command_line import Parser, add_endpoint, concealed, run

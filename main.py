@@ -14,8 +14,8 @@ from flask import Flask, Request
 from werkzeug.wrappers import Response
 
 import plugin
-from b2_iconik import settings
-from b2_iconik.errors import SettingsError
+from b2_iconik.common import settings
+from b2_iconik.common.errors import SettingsError
 
 # Set by Cloud Run, which runs functions of the second generation.
 ON_CLOUD_RUN = "K_SERVICE"
@@ -45,8 +45,8 @@ def check(environment: Mapping[str, str]) -> None:
         raise SystemExit(f"b2-iconik-plugin: {error}") from None
     if ON_CLOUD_RUN in environment and not told.database_url.startswith("postgresql"):
         raise SystemExit(
-            "b2-iconik-plugin: DATABASE_URL must be a postgresql:// address: a function's files "
-            "are in memory, and operations would be lost with it"
+            "b2-iconik-plugin: DATABASE_URL must be a postgresql:// address: a function keeps its "
+            "files in memory, so operations would be lost with it"
         )
 
 

@@ -11,16 +11,16 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
-from b2_iconik import logs
-from b2_iconik import settings as environment
+from b2_iconik.common import logs
+from b2_iconik.common import settings as environment
+from b2_iconik.common.errors import ClickError, RecordingError, SettingsError
+from b2_iconik.common.settings import SHORT_SECRET, Settings
+from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import SECRET_HEADER, Action, parse
-from b2_iconik.errors import ClickError, RecordingError, SettingsError
 from b2_iconik.operation.job import Shown
 from b2_iconik.operation.run import Operations
-from b2_iconik.settings import SHORT_SECRET, Settings
-from b2_iconik.version import VERSION
 from b2_iconik.web import metrics
 from b2_iconik.web.login import is_secret
 from b2_iconik.web.pages import create_pages
@@ -66,7 +66,7 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
             raise ClickError("auth_token", "is missing, and the service has no ICONIK_TOKEN")
         operation_id, is_new = recorder.record(posted)
         logs.operation_id.set(operation_id)
-        event = "accepted" if is_new else "accepted before, and not begun yet"
+        event = "accepted" if is_new else "already accepted, not started yet"
         log.info(
             "%s %s: %s, formats %s, clicked by user %s",
             posted.title,
@@ -136,8 +136,8 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
 
     @app.errorhandler(Exception)
     def admit(error: Exception) -> Response:
-        log.error("a request met a fault of the plugin's own", exc_info=error)
-        message = "The plugin has met a fault of its own; its log has the details."
+        log.error("internal error in the plugin while handling a request", exc_info=error)
+        message = "Internal error in the plugin. See the service's log."
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, message)
 
     return app
@@ -161,7 +161,7 @@ def _body() -> bytes:
             raise RequestEntityTooLarge
     except (ClientDisconnected, ParseException):
         # Don't chain the server's error: in the log, it would show the body.
-        raise ClickError("body", "was not sent in whole, or in broken chunks") from None
+        raise ClickError("body", "was incomplete, or had malformed chunks") from None
     return body
 
 
@@ -197,9 +197,9 @@ def start() -> Flask:
     except SettingsError as error:
         raise SystemExit(f"b2-iconik-plugin: {error}") from None
     logs.configure(settings.log_level, settings.log_format)
-    log.info("this is version %s", VERSION)
+    log.info("version %s starts", VERSION)
     if len(settings.secret) < SHORT_SECRET:
-        log.warning("BZ_SHARED_SECRET has under %s characters: take a longer one", SHORT_SECRET)
+        log.warning("BZ_SHARED_SECRET has fewer than %s characters: use a longer one", SHORT_SECRET)
     recorder = Recorder(settings)
     try:
         recorder.open()

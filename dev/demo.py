@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from b2_iconik.cli.text import in_full  # noqa: E402 - from the checkout
-from b2_iconik.version import VERSION  # noqa: E402 - from the checkout
+from b2_iconik.common.version import VERSION  # noqa: E402 - from the checkout
 from dev.harness import SECRET, Service, Simulator, stop_all  # noqa: E402 - from the checkout
 
 LONGEST = 60.0

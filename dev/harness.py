@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from b2_iconik.clock import now_ms
+from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
 from b2_iconik.ledger.database import connect
@@ -147,6 +147,14 @@ class Process:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP)
         self.kill()
+
+    def suspend(self) -> None:
+        """Suspend all its processes, like a host that is migrated or out of memory."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let its processes continue."""
+        os.killpg(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """Kill all its processes at once, like a power failure."""
@@ -322,7 +330,7 @@ class Service:
 
     def job(self, operation_id: str) -> str:
         """Return the id of the job that shows an operation in iconik; "" while that is unknown."""
-        return self._ledger.job(self.operation(operation_id).number) or ""
+        return self.operation(operation_id).job_id or ""
 
     def ask_to_stop(self, operation_id: str, by: str) -> bool:
         """Request the stop of an operation, from this process; see ``Ledger.ask_to_stop``."""

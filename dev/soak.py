@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from b2_iconik.version import VERSION  # noqa: E402 - from the checkout
+from b2_iconik.common.version import VERSION  # noqa: E402 - from the checkout
 from dev.crowd import (  # noqa: E402 - from the checkout
     DAMAGES,
     FORMATS,

@@ -54,7 +54,7 @@ def read(
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise Passing("iconik's answer is no JSON") from None
+        raise Passing("iconik's answer is not JSON") from None
 
 
 def refuse_errors(response: requests.Response, answer: Any, call: str) -> None:
@@ -74,7 +74,7 @@ def _failure(
 ) -> Exception:
     """Return the error that an unsuccessful answer stands for."""
     status, errors = response.status_code, _errors(response, body)
-    problem = f"iconik answered {status}: {errors or 'it gives no reason'}"
+    problem = f"iconik answered {status}: {errors or 'no reason given'}"
     if is_newer and status in NOT_OFFERED and errors is None:
         return NotOffered(call, problem)
     if status not in FINAL or errors is None:
@@ -82,9 +82,9 @@ def _failure(
         problem = f"iconik answered {status} {reason}".rstrip() + (f": {errors}" if errors else "")
         return Passing(problem, http_limits.number(response, "Retry-After"))
     if status == requests.codes.not_found:
-        return NotFound(call, "iconik knows no such thing (404)")
+        return NotFound(call, "iconik found no such object (404)")
     if status == requests.codes.forbidden:
-        problem = f"iconik does not permit it (403, it needs {role}): {errors}"
+        problem = f"iconik does not permit this (403, requires {role}): {errors}"
         return NotPermitted(call, problem, role)
     return NotOffered(call, problem) if status in NOT_OFFERED else IconikRefused(call, problem)
 
@@ -119,7 +119,7 @@ def _without_token(response: requests.Response, text: str) -> str:
 def network_problem(error: requests.RequestException) -> str:
     """Describe why a request had no answer, without the contents of the request."""
     if isinstance(error, http_limits.TooLong):
-        return "iconik's answer has no end"
+        return "iconik's answer is too long"
     # The library's own message may contain the whole request, headers included.
     if isinstance(error, requests.Timeout):
         return "iconik did not answer in time"

@@ -78,10 +78,10 @@ class _Tally:
         """
         lack, is_last = self._lack(), reading == READINGS
         if lack and is_last:
-            raise Incomplete(call, f"it could not be read completely: {lack}")
+            raise Incomplete(call, f"the list is incomplete: {lack}")
         has_moved = self._can_move and len(self._totals) > 1
         if has_moved and is_last:
-            log.warning("could not %s in one state: it changes all the time", call)
+            log.warning("could not %s consistently, because the list keeps changing", call)
         return is_last or not (lack or has_moved)
 
     def _lack(self) -> str:
@@ -179,7 +179,7 @@ def _pages(
     seen: set[str] = set()
     while following := _next(page, root, call):
         if following in seen:
-            raise IconikUnavailable(call, "iconik's pages go round in a circle")
+            raise IconikUnavailable(call, "iconik's pages form a loop")
         seen.add(following)
         try:
             page = _page(ask(following, None), call)
@@ -209,7 +209,7 @@ def _is_numbered(first: Page) -> bool:
 def _page(answer: Any, call: str) -> Page:
     objects = answer.get("objects") if isinstance(answer, dict) else None
     if not isinstance(objects, list) or not all(isinstance(each, dict) for each in objects):
-        raise IconikUnavailable(call, "iconik's answer is no list")
+        raise IconikUnavailable(call, "iconik's answer is not a list")
     return dict(answer)
 
 

@@ -46,15 +46,15 @@ class Tokens:
             if not self._left:
                 raise TokenRejected(
                     call,
-                    "iconik accepts no token any more (401): click again, and set ICONIK_TOKEN "
-                    "to an application token to have long operations outlive the click's own",
+                    "iconik no longer accepts any token (401): set ICONIK_TOKEN to an application "
+                    "token, so that operations can outlive the click's token; then click again",
                 )
             token = self._left[0]
         if token != self._own and not is_known:
             raise TokenExpired(
                 call,
-                "the click's token has expired (401), and ICONIK_TOKEN goes on only with what that "
-                "token has read before: click again",
+                "the click's token has expired (401), and ICONIK_TOKEN may only continue with what "
+                "that token has already read: click again",
             )
         acting_as.set(self._owners[token])
         return token
@@ -64,4 +64,4 @@ class Tokens:
         with self._lock:
             if token in self._left:
                 self._left.remove(token)
-                log.warning("iconik rejected a token (401); %s left", len(self._left))
+                log.warning("iconik rejected a token (401); tokens left: %s", len(self._left))

@@ -33,7 +33,7 @@ REJECTIONS = 4
 # In seconds, between the first two of these 401s; doubled each time.
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 20.0
-TOO_LATE = "it had to wait for so long that all must be read again"
+TOO_LATE = "the request was delayed until its proof expired"
 
 
 def open_session(
@@ -184,7 +184,7 @@ class Transport:
             method, self._api + path, call, role, json=json, once=once, is_newer=is_newer
         )
         if not isinstance(answer, dict):
-            raise IconikUnavailable(call, "iconik's answer is no JSON object")
+            raise IconikUnavailable(call, "iconik's answer is not a JSON object")
         return answer
 
     def pages(

@@ -27,9 +27,9 @@ show_and_do() { # show_and_do STEPS: calls the function STEPS to show, asks, and
     "$1"
   fi
   [ -z "$dry_run" ] || exit 0
-  [ "$(id -u)" = 0 ] || complain "only root can do that: sudo $program"
+  [ "$(id -u)" = 0 ] || complain "this needs root: sudo $program"
   if [ -z "$yes" ]; then
-    printf 'Do that? [y/N] '
+    printf 'Run these commands? [y/N] '
     read -r answer || answer=
     case $answer in [yY]*) ;; *) echo "Nothing was done." && exit 1 ;; esac
   fi

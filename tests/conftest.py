@@ -11,10 +11,10 @@ import responses
 import sqlalchemy as sa
 from responses import RequestsMock
 
-from b2_iconik import settings as settings_module
+from b2_iconik.common import settings as settings_module
+from b2_iconik.common.meters import MeasuredSession
+from b2_iconik.common.settings import Settings
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.meters import MeasuredSession
-from b2_iconik.settings import Settings
 from iconik import Iconik
 from iconik_http.tokens import Tokens
 from iconik_http.transport import Transport, open_session

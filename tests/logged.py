@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from b2_iconik import logs
+from b2_iconik.common import logs
 
 
 def logged_with(caplog: pytest.LogCaptureFixture, words: str) -> list[str]:

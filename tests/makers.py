@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from b2_iconik.bucket.confirm import Confirmation
-from b2_iconik.clock import Step
+from b2_iconik.common.clock import Step
 from b2_iconik.domain.click import Action, CustomAction
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import ClaimedAsset, Deletion, Operation

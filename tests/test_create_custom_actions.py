@@ -262,7 +262,7 @@ def test_a_table_tells_what_there_is(
     main(options("--path", "projects/2026", "--formats", "B,A"))
     heading, *rows = shown(capsys)
     assert heading == [
-        "title", "context", "status", "formats", "put under", "B2 storage", "LucidLink storage",
+        "title", "context", "status", "formats", "directory", "B2 storage", "LucidLink storage",
     ]  # fmt: skip
     suffix = " (B and A)"
     assert rows == [
@@ -332,7 +332,7 @@ def test_a_name_that_two_storages_have_is_no_choice(
 ) -> None:
     actions.storages[UNKNOWN] = {**actions.storages[LL_STORAGE], "id": UNKNOWN}
     line = failed(capsys, options(ll=name))
-    assert f"--ll_storage_id: 2 storages are called '{name}', so give the id of one: " in line
+    assert f"--ll_storage_id: 2 storages are named '{name}', so give the id of one: " in line
     assert UNKNOWN in line
     assert LL_STORAGE in line
     assert "Masters" not in line
@@ -344,7 +344,7 @@ def test_an_unknown_name_is_told_with_what_there_is(
 ) -> None:
     line = failed(capsys, options(b2="Mastres"))
     assert (
-        "--b2_storage_id: iconik knows no storage 'Mastres'; there is: 'Filespace' (FILE , "
+        "--b2_storage_id: iconik has no storage 'Mastres'; available: 'Filespace' (FILE , "
         f"{LL_STORAGE}); 'Masters' (B2 , {B2_STORAGE})" in line
     )
     assert actions.changes == []
@@ -354,27 +354,36 @@ def test_that_no_storage_can_be_seen_is_told(
     actions: FakeActions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     actions.storages.clear()
-    assert "there is: none that the token may see" in failed(capsys, options(b2="Masters"))
+    assert "available: none that the token may see" in failed(capsys, options(b2="Masters"))
 
 
 @pytest.mark.parametrize(
     ("storage", "change", "told"),
     [
-        (B2_STORAGE, {"purpose": "PROXIES"}, "'Masters' is for PROXIES: take one for FILES"),
-        (LL_STORAGE, {"purpose": "ARCHIVE"}, "'Filespace' is for ARCHIVE: take one for FILES"),
+        (
+            B2_STORAGE,
+            {"purpose": "PROXIES"},
+            "the purpose of 'Masters' is PROXIES: choose one for FILES",
+        ),
+        (
+            LL_STORAGE,
+            {"purpose": "ARCHIVE"},
+            "the purpose of 'Filespace' is ARCHIVE: choose one for FILES",
+        ),
         (B2_STORAGE, {"status": "INACTIVE"}, "'Masters' is INACTIVE: activate it"),
         (LL_STORAGE, {"status": "INACTIVE"}, "'Filespace' is INACTIVE: activate it"),
         (B2_STORAGE, {"method": "S3"}, "'Masters' is not on Backblaze B2: its method is S3"),
         (B2_STORAGE, {"method": None}, "'Masters' is not on Backblaze B2: its method is unknown"),
-        (LL_STORAGE, {"method": "B2"}, "'Filespace' is on Backblaze B2, too"),
-        (LL_STORAGE, THROUGH_S3, "'Filespace' is on Backblaze B2, too"),
-        (B2_STORAGE, {"settings": {"read": False}}, "'Masters' does not allow to read"),
-        (B2_STORAGE, {"settings": {"write": False}}, "'Masters' does not allow to write"),
-        (LL_STORAGE, {"settings": {"read": False}}, "'Filespace' does not allow to read"),
+        (LL_STORAGE, {"method": "B2"}, "'Filespace' is also on Backblaze B2"),
+        (LL_STORAGE, THROUGH_S3, "'Filespace' is also on Backblaze B2"),
+        (B2_STORAGE, {"settings": {"read": False}}, "'Masters' does not allow read access"),
+        (B2_STORAGE, {"settings": {"write": False}}, "'Masters' does not allow write access"),
+        (LL_STORAGE, {"settings": {"read": False}}, "'Filespace' does not allow read access"),
         (
             LL_STORAGE,
             {"settings": {"write": False, "delete": False}},
-            "'Filespace' does not allow to write and delete: allow it in iconik's storage settings",
+            "'Filespace' does not allow write and delete access: allow it in "
+            "iconik's storage settings",
         ),
     ],
 )
@@ -395,7 +404,9 @@ def test_all_that_is_wrong_with_the_storages_is_told_at_once(
 ) -> None:
     for storage in actions.storages.values():
         storage["purpose"] = "PROXIES"
-    assert "'Masters' is for PROXIES: take one for FILES; 'Filespace' is for" in failed(capsys)
+    assert "the purpose of 'Masters' is PROXIES: choose one for FILES; the purpose of" in failed(
+        capsys
+    )
 
 
 def test_masters_may_be_joined_through_s3(actions: FakeActions) -> None:
@@ -407,7 +418,7 @@ def test_masters_that_are_joined_through_s3_are_no_filespace(
     actions: FakeActions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     actions.storages[B2_STORAGE] |= THROUGH_S3
-    told = "the two storages are the wrong way round: 'Masters' is the one on Backblaze B2"
+    told = "the two storages are swapped: 'Masters' is the one on Backblaze B2"
     assert told in failed(capsys, options(b2=LL_STORAGE, ll=B2_STORAGE))
 
 
@@ -423,7 +434,7 @@ def test_masters_need_not_be_deletable(actions: FakeActions) -> None:
 def test_one_storage_for_both_is_refused(
     actions: FakeActions, capsys: pytest.CaptureFixture[str], ll: str
 ) -> None:
-    assert "'Masters' can't be both storages" in failed(capsys, options(ll=ll))
+    assert "'Masters' cannot be both storages" in failed(capsys, options(ll=ll))
     assert actions.changes == []
 
 
@@ -554,7 +565,7 @@ def test_an_unknown_storage_is_named_before_anything_is_created(
     actions: FakeActions, capsys: pytest.CaptureFixture[str], changed: Any, option: str
 ) -> None:
     line = failed(capsys, options(**changed))
-    assert f"{option}: iconik knows no storage {UNKNOWN}; there is: 'Filespace' (FILE " in line
+    assert f"{option}: iconik has no storage {UNKNOWN}; available: 'Filespace' (FILE " in line
     assert actions.changes == []
 
 
@@ -562,7 +573,7 @@ def test_storages_the_wrong_way_round_are_refused(
     actions: FakeActions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = failed(capsys, options(b2=LL_STORAGE, ll=B2_STORAGE))
-    assert "the wrong way round: 'Masters' is the one on Backblaze B2" in line
+    assert "the two storages are swapped: 'Masters' is the one on Backblaze B2" in line
     assert actions.changes == []
 
 
@@ -576,7 +587,7 @@ STORAGE = f"{API}files/v1/storages/{B2_STORAGE}/"
         ({"status": 403, "json": {"errors": ["No"]}}, "can_read_storages"),
         ({"status": 400, "json": {"errors": ["no\nsuch\x1bthing"]}}, r"no\nsuch\x1bthing"),
         ({"status": 500}, "iconik answered 500"),
-        ({"body": "<html>"}, "no JSON"),
+        ({"body": "<html>"}, "not JSON"),
         ({"body": requests.ConnectionError("Auth-Token")}, "the connection to iconik failed"),
         ({"body": requests.ReadTimeout()}, "did not answer in time"),
     ],

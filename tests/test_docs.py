@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from b2_iconik import settings
+from b2_iconik.common import settings
 from dev.harness import ROOT
 
 PRODUCT = ("*.py", "iconik_http/*.py", "b2_iconik/**/*.py")

@@ -15,7 +15,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.http.errors import InvalidHeader, InvalidRequestLine, UnsupportedTransferCoding
 
-from b2_iconik import metric_files
+from b2_iconik.common import metric_files
 
 CONFIGURATION = Path(__file__).parent.parent / "gunicorn.conf.py"
 

@@ -275,7 +275,7 @@ def test_a_list_of_an_asset_that_ends_early_is_no_evidence(
     iconik: Iconik, http: RequestsMock, what: str
 ) -> None:
     http.get(re.compile(re.escape(ASSET_FILES)), json={**listing({"id": "1"}), "total": 2})
-    with pytest.raises(IconikUnavailable, match="could not be read completely: 1 of 2 objects"):
+    with pytest.raises(IconikUnavailable, match="the list is incomplete: 1 of 2 objects"):
         getattr(iconik, what)(ASSET)
 
 
@@ -386,7 +386,7 @@ def test_many_file_sets_are_purged_at_once(iconik: Iconik, http: RequestsMock) -
 def test_what_would_lead_to_the_asset_itself_is_no_id(
     iconik: Iconik, http: RequestsMock, call: str, bad: str
 ) -> None:
-    with pytest.raises(IconikRefused, match="not one of iconik's"):
+    with pytest.raises(IconikRefused, match="not an iconik id"):
         getattr(iconik, call)(ASSET, bad, until=FOR_EVER)
     assert len(http.calls) == 0
 

@@ -12,13 +12,13 @@ from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 from werkzeug.test import TestResponse
 
 import plugin
-from b2_iconik import logs
+from b2_iconik.common import logs
+from b2_iconik.common.errors import RecordingError, SettingsError
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.recorder import LastLook, Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Retry
-from b2_iconik.errors import RecordingError, SettingsError
-from b2_iconik.settings import Settings
-from b2_iconik.version import VERSION
 from plugin import LARGEST_BODY, create_app
 
 B2 = "b2b2b2b2-0000-4000-8000-000000000000"
@@ -164,7 +164,7 @@ def test_a_repeated_click_is_answered_with_the_operation_that_has_not_begun(
     caplog.set_level(logging.INFO)
     recorder.is_new = False
     assert post().get_json()["operation_id"] == "operation-1"
-    assert "accepted before, and not begun yet" in caplog.messages[0]
+    assert "already accepted, not started yet" in caplog.messages[0]
 
 
 def test_a_click_of_nobody_we_know_is_logged_so(post: Any, caplog: Any) -> None:
@@ -496,7 +496,7 @@ def test_a_body_that_is_not_sent_in_whole_is_refused_and_not_shown(
     overrides = {"wsgi.input": Broken(problem), "wsgi.input_terminated": True}
     answer = client.post(f"/add?{QUERY}", headers=headers, environ_overrides=overrides)
     assert answer.status_code == 400
-    assert message(answer) == "body: was not sent in whole, or in broken chunks"
+    assert message(answer) == "body: was incomplete, or had malformed chunks"
     assert TOKEN not in caplog.text
     assert recorder.recorded == []
 
@@ -621,7 +621,7 @@ def test_a_fault_of_ours_is_answered_without_a_trace_and_logged_with_it(
     recorder.problem = ZeroDivisionError("deep inside")
     answer = post()
     assert answer.status_code == 500
-    assert message(answer) == "The plugin has met a fault of its own; its log has the details."
+    assert message(answer) == "Internal error in the plugin. See the service's log."
     assert "deep inside" not in answer.text
     assert "ZeroDivisionError: deep inside" in caplog.text
 

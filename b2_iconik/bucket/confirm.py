@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-from b2_iconik import meters
 from b2_iconik.bucket.confirmed import VALID_FOR, Confirmed
 from b2_iconik.bucket.native import NativeApi
 from b2_iconik.bucket.object_key import Place, object_place, place_in_url
 from b2_iconik.bucket.session import CONNECTIONS, NotConfirmed, Pace, Passing, objection
 from b2_iconik.bucket.signed_url import SignedUrls
 from b2_iconik.bucket.versions import Version, difference, is_same_content, named
+from b2_iconik.common import meters
+from b2_iconik.common.errors import BucketUnavailable
+from b2_iconik.common.meters import Way
+from b2_iconik.common.settings import Settings
 from b2_iconik.domain.custody import Pair
 from b2_iconik.domain.reasons import NO_REASON, NOT_CONFIRMED, Reason
-from b2_iconik.errors import BucketUnavailable
-from b2_iconik.meters import Way
-from b2_iconik.settings import Settings
 from iconik_http import expiry
 from iconik_http.records import File, Storage
 
@@ -118,7 +118,7 @@ class Bucket:
             ValueError: ``pairs`` is empty.
         """
         if not pairs:
-            raise ValueError("no twin, so nothing could be confirmed")
+            raise ValueError("no file on B2 to confirm")
         way = self._way(storage, pairs, download_url)
         if way == "records alone":
             meters.confirmed(way, "not_asked")
@@ -193,7 +193,7 @@ class Bucket:
         with _about(named(twin)):
             if not url:
                 do = f"{SET_KEY}, or B2_CHECK=auto" if self._check == "required" else SET_KEY
-                raise NotConfirmed(f"iconik offers no signed URL of it; {do}")
+                raise NotConfirmed(f"iconik offers no signed URL for it: {do}")
             size = self._signed_urls.size(url)
         return None if size is None else Version(size)
 
@@ -218,14 +218,14 @@ def _check_places(storage: Storage, facts: Facts) -> None:
         with _about(named(twin)):
             if not fact.place.bucket:
                 raise NotConfirmed(
-                    f"the settings of storage '{storage.name}' name no bucket in which the "
-                    "application key could look"
+                    f"the settings of storage '{storage.name}' name no bucket for the application "
+                    "key"
                 )
             read = place_in_url(twin.url) if twin.url and not objection(twin.url) else None
             if read and not read.is_same(fact.place):
                 raise NotConfirmed(
-                    f"iconik's signed URL reads '{read}', but by the storage's path and the "
-                    f"record it should be '{fact.place}'"
+                    f"iconik's signed URL reads '{read}', but the storage's path and the file's "
+                    f"record give '{fact.place}'"
                 )
 
 

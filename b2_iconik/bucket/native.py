@@ -120,14 +120,16 @@ class NativeApi:
             reason = (
                 f"B2 does not accept the application key for bucket '{bucket}': {CORRECT}, and "
             )
-            raise NotConfirmed(f"{reason}give it listFiles") from None
+            raise NotConfirmed(f"{reason}give the key listFiles") from None
         except RestrictedBucket:
             reason = f"the application key does not allow bucket '{bucket}'"
             raise NotConfirmed(f"{reason}: {CORRECT}, or unset both") from None
         except NonExistentBucket:
             raise NotConfirmed(f"the application key's account has no bucket '{bucket}'") from None
         except B2Error as error:
-            raise NotConfirmed(f"B2 refuses to list the bucket ({type(error).__name__})") from None
+            raise NotConfirmed(
+                f"B2 refused to list bucket '{bucket}' ({type(error).__name__})"
+            ) from None
 
 
 def _read(work: Callable[[], Result]) -> Result:

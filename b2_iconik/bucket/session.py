@@ -15,11 +15,11 @@ from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate, SingleBucket
 from tenacity import Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from b2_iconik import meters
+from b2_iconik.common import meters
+from b2_iconik.common.meters import Way
+from b2_iconik.common.settings import LOOPBACK
+from b2_iconik.common.version import VERSION
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.meters import Way
-from b2_iconik.settings import LOOPBACK
-from b2_iconik.version import VERSION
 from iconik_http import http_limits
 
 # By default, B2 allows an account 500: https://www.backblaze.com/docs/cloud-storage-rate-limits
@@ -92,7 +92,7 @@ class Pace:
         """
         left = self._resumes - time.monotonic()
         if left > LONGEST_WAIT:
-            raise Passing(f"B2 has asked for a pause, of which {left:.0f} seconds are left")
+            raise Passing(f"B2 asked for a pause, which ends in {left:.0f} s")
         if left > 0:
             nap.sleep(left)
         self._limiter.try_acquire("B2")
@@ -187,7 +187,7 @@ def repeated(work: Callable[[], Result]) -> Result:
 def network_problem(error: requests.RequestException) -> str:
     """Describe why a request had no answer, without the contents of the request."""
     if isinstance(error, http_limits.TooLong):
-        return "B2's answer has no end"
+        return "B2's answer is too long"
     if isinstance(error, requests.Timeout):
         return "B2 did not answer in time"
     return f"the connection to B2 failed ({type(error).__name__})"

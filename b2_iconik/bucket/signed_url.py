@@ -49,7 +49,7 @@ class SignedUrls:
         with self._session.request("GET", url, headers=ASKED) as response:
             size = size_told(response.status_code, response.headers)
             if size and not _has_byte(response):
-                raise Passing("B2's answer broke off")
+                raise Passing("B2's answer was cut off")
             return size
 
 
@@ -75,7 +75,9 @@ def size_told(status: int, headers: Mapping[str, str]) -> int | None:
         return None
     if status in (requests.codes.unauthorized, requests.codes.forbidden):
         raise NotConfirmed(f"B2 does not accept iconik's signed URL ({status})")
-    raise NotConfirmed(f"B2 does not tell the object's size ({status} to a request for one byte)")
+    raise NotConfirmed(
+        f"B2 does not give the object's size (it answered {status} to a request for one byte)"
+    )
 
 
 def _has_byte(response: requests.Response) -> bool:

@@ -1,4 +1,4 @@
-"""Show, stop and retry the operations that the service has taken on, from the shell."""
+"""Show, stop and retry the service's operations from the shell."""
 
 import argparse
 import getpass
@@ -13,25 +13,25 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from b2_iconik import settings as environment
 from b2_iconik.cli.inspection import OperationDetails
 from b2_iconik.cli.text import asset_in_full, in_full, json_parts, listed
 from b2_iconik.cli.watch import Watch
-from b2_iconik.clock import now_ms
+from b2_iconik.common import settings as environment
+from b2_iconik.common.clock import now_ms
+from b2_iconik.common.errors import PluginError, RetryError, SettingsError
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.texts import plain
+from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
-from b2_iconik.errors import PluginError, RetryError, SettingsError
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report.contents import Contents
-from b2_iconik.report.history import STATES, Filters, History
-from b2_iconik.settings import Settings
-from b2_iconik.texts import plain
-from b2_iconik.version import VERSION
+from b2_iconik.report.history import STATES, Filters
 
 PATIENCE = 5.0
 NEWEST = 50
-ID = "the operation's id, as it was answered to the click"
+ID = "id of the operation, as shown by list"
 INTERRUPTED = 130
 # The shell's exit status for a program that ends because its pipe was closed.
 UNHEARD = 141
@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error))
     # Don't create a database, perhaps with a different owner than the service's user.
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
-        return _complain(f"there is no database {url.database}: has the service been started?")
+        return _complain(
+            f"database {url.database} does not exist: start the service once, which creates it"
+        )
     engine = connect(url.render_as_string(hide_password=False), PATIENCE)
     try:
         status = int(options.do(options, settings, engine))
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PluginError as error:
         return _complain(str(error))
     except SQLAlchemyError as error:
-        return _complain(f"the database can't be used ({type(error).__name__})")
+        return _complain(f"the database cannot be used ({type(error).__name__})")
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -85,7 +87,7 @@ def _list(options: argparse.Namespace, settings: Settings, engine: sa.Engine) ->
 
 
 def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
-    operation = History(engine).operation(options.id)
+    operation = Ledger(engine).operation(options.id)
     if operation is None:
         return _unknown(options.id)
     inspection = OperationDetails(engine, operation)
@@ -106,7 +108,7 @@ def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
 def _show_asset(options: argparse.Namespace, inspection: OperationDetails) -> int:
     told = inspection.asset(options.asset)
     if told is None:
-        listed_yet = "is not about it, or hasn't listed it yet"
+        listed_yet = "does not include it, or has not listed it yet"
         return _complain(f"asset {options.asset}: operation {options.id} {listed_yet}")
     if options.json:
         print(json.dumps(told, indent=2))
@@ -117,7 +119,7 @@ def _show_asset(options: argparse.Namespace, inspection: OperationDetails) -> in
 
 def _watch(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> int:
     contents = Contents(engine)
-    if options.id and contents.history.operation(options.id) is None:
+    if options.id and contents.operation(options.id) is None:
         return _unknown(options.id)
     Watch(contents, sys.stdout, options.id, as_json=options.json).run()
     return _show(options, settings, engine) if options.id and not options.json else 0
@@ -127,8 +129,11 @@ def _stop(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
     if Ledger(engine).operation(options.id) is None:
         return _unknown(options.id)
     if not Ledger(engine).ask_to_stop(options.id, _by(), now_ms()):
-        return _complain(f"operation {options.id} has ended")
-    told = {"operation_id": options.id, "message": "It will stop at its next safe point."}
+        return _complain(f"operation {options.id} has already ended")
+    told = {
+        "operation_id": options.id,
+        "message": "The operation will stop at its next safe point.",
+    }
     print(json.dumps(told) if options.json else told["message"])
     return 0
 
@@ -138,10 +143,10 @@ def _retry(options: argparse.Namespace, settings: Settings, _: sa.Engine) -> int
     try:
         new_id, is_new = try_again(recorder, options.id, _by(), everything=options.everything)
     except RetryError as error:
-        return _complain(f"that can't be tried again: {error}")
+        return _complain(f"operation {options.id} cannot be retried: {error}")
     finally:
         recorder.close()
-    message = "Recorded as" if is_new else "The same was clicked before, and has not begun yet:"
+    message = "Recorded as" if is_new else "The same operation was already waiting to start:"
     told: dict[str, Any] = {"operation_id": new_id, "is_new": is_new}
     print(json.dumps(told) if options.json else f"{message} {new_id}")
     return 0
@@ -157,7 +162,7 @@ def _by() -> str:
 
 
 def _unknown(operation_id: str) -> int:
-    return _complain(f"there is no operation {operation_id}")
+    return _complain(f"operation {operation_id} does not exist")
 
 
 def _complain(problem: str) -> int:
@@ -169,26 +174,30 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="script/operations", description=__doc__)
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="the newest operations, a line each")
-    listing.add_argument("--state", choices=STATES, default="", help="only those")
-    listing.add_argument("--action", choices=("add", "remove"), default="", help="only those")
+    listing = commands.add_parser("list", help="list the newest operations, one per line")
+    listing.add_argument("--state", choices=STATES, default="", help="only this state")
+    listing.add_argument("--action", choices=("add", "remove"), default="", help="only this action")
     listing.add_argument(
-        "--text", default="", help="only those of an asset, or a user, or with words of a failure"
+        "--text", default="", help="search in titles, failures, and ids of assets and users"
     )
     listing.add_argument(
-        "--limit", type=_positive, default=NEWEST, metavar="N", help=f"so many; {NEWEST} if not set"
+        "--limit",
+        type=_positive,
+        default=NEWEST,
+        metavar="N",
+        help=f"at most N (default: {NEWEST})",
     )
-    showing = commands.add_parser("show", help="how one operation stands, and what it couldn't do")
+    showing = commands.add_parser("show", help="show one operation and its problems")
     showing.add_argument("id", help=ID)
     assets = showing.add_mutually_exclusive_group()
-    assets.add_argument("asset", nargs="?", help="what came of this asset, by its id")
-    assets.add_argument("--all", action="store_true", help="what came of every asset")
-    watching = commands.add_parser("watch", help="follow one operation, or all that run")
+    assets.add_argument("asset", nargs="?", help="show only the asset with this id")
+    assets.add_argument("--all", action="store_true", help="show the outcome of every asset")
+    watching = commands.add_parser("watch", help="follow one operation, or all running ones")
     watching.add_argument("id", nargs="?", help="the operation's id")
     watching.set_defaults(asset=None, all=False)
-    stopping = commands.add_parser("stop", help="have one begin nothing more, and end")
-    retrying = commands.add_parser("retry", help="try again what one has kept, failed or left")
-    retrying.add_argument("--everything", action="store_true", help="do all of it again")
+    stopping = commands.add_parser("stop", help="stop an operation at its next safe point")
+    retrying = commands.add_parser("retry", help="retry the unfinished assets of an operation")
+    retrying.add_argument("--everything", action="store_true", help="retry all of its assets")
     for command in (stopping, retrying):
         command.add_argument("id", help=ID)
     for command, do in (
@@ -206,5 +215,5 @@ def _parser() -> argparse.ArgumentParser:
 def _positive(text: str) -> int:
     number = int(text)
     if not 0 < number <= 1000:
-        raise argparse.ArgumentTypeError("it must be from 1 to 1000")
+        raise argparse.ArgumentTypeError("must be from 1 to 1000")
     return number

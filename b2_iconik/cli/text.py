@@ -60,7 +60,7 @@ def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Itera
     yield _item("clicked by", f"user {told['user_id'] or 'unknown'}")
     yield _item("selection", f"{told['selection']}, formats {', '.join(told['formats'])}")
     yield _item("recorded", f"{told['recorded']}, ended {told['ended'] or 'not yet'}")
-    yield _item("in all", in_words(told["counts"]))
+    yield _item("total", in_words(told["counts"]))
     proofs = proofs_in_words(told["counts"])
     if proofs:
         yield _item("proven", proofs)
@@ -82,7 +82,7 @@ def _under_way(told: Mapping[str, Any]) -> Iterator[str]:
     for each in told.get("waits_for", ()):
         yield _item("waits for", each)
     if told.get("looks_again_in_seconds") is not None:
-        yield _item("looks next", _when(told["looks_again_in_seconds"]))
+        yield _item("next check", _when(told["looks_again_in_seconds"]))
     jobs = told.get("copies", ())
     for job in jobs:
         how = "ended"
@@ -107,9 +107,11 @@ def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
         if row["what_to_do"]:
             yield _item("", row["what_to_do"])
     if told["looks_again_in_seconds"] is not None:
-        yield _item("looks next", _when(told["looks_again_in_seconds"]))
+        yield _item("next check", _when(told["looks_again_in_seconds"]))
     if told["failures"]:
-        yield _item("no answer", f"iconik gave no usable one, {told['failures']} times in a row")
+        number = told["failures"]
+        times = "once" if number == 1 else f"{number:,} times in a row"
+        yield _item("no answer", f"iconik gave no usable answer {times}")
 
 
 def row_line(row: Mapping[str, Any]) -> str:
@@ -145,4 +147,4 @@ def _why(what: str, reason: str) -> str:
 
 
 def _when(seconds: int) -> str:
-    return f"in {in_time(seconds)}" if seconds else "at once"
+    return f"in {in_time(seconds)}" if seconds else "now"

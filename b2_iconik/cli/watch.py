@@ -68,7 +68,7 @@ class Watch:
         else:
             known = list(self._seen)
             running = self._contents.history.operations(Filters("running"), MOST_WATCHED)
-        again = (self._contents.history.operation(each) for each in known)
+        again = (self._contents.operation(each) for each in known)
         return [*running, *(each for each in again if each)]
 
     def _draw(self, told: list[dict[str, Any]]) -> None:
@@ -76,7 +76,7 @@ class Watch:
         columns, rows = shutil.get_terminal_size()
         # Lines that wrap or scroll away could not be overwritten by the next update.
         lines = [bar_line(each, columns - 1) for each in told[-max(1, rows - 1) :]] or [
-            "Nothing runs."
+            "No operation is running."
         ]
         self._output.write(back + "\n".join(lines) + "\n")
         self._output.flush()

@@ -27,7 +27,7 @@ class Deadline:
             TimeoutError: the deadline has passed.
         """
         if self._is_over.is_set():
-            raise TimeoutError("nobody waits for this any more")
+            raise TimeoutError("nothing waits for this any longer")
 
     def wait_for(self, work: Callable[[], Result]) -> Result:
         """Run some work in its own thread. Returns its result, or raises its exception.
@@ -51,4 +51,4 @@ class Deadline:
             if future.done():
                 raise
             self._is_over.set()
-            raise TimeoutError(f"it takes longer than {self._seconds:g} seconds") from None
+            raise TimeoutError(f"timeout after {self._seconds:g} s") from None

@@ -14,21 +14,21 @@ from functools import partial
 from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
-from b2_iconik import logs
-from b2_iconik.clock import Clock, Step, now_ms
+from b2_iconik.common import logs
+from b2_iconik.common.clock import Clock, Step, now_ms
+from b2_iconik.common.errors import SettingsError, Stopped
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader_lock import only_one
 from b2_iconik.dispatch.recorder import brief
 from b2_iconik.dispatch.schedule import Schedule
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.reasons import FAULT, UNREADABLE, Reason
-from b2_iconik.errors import SettingsError, Stopped
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.database import FileReplaced, connect
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership, begin_term, keep_time, time_kept
-from b2_iconik.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ FORGOTTEN_AT_ONCE = 500
 # how far it may deviate meanwhile.
 STEADY_FOR = 300.0
 LEAP = 60.0
-LEFT_BEHIND = "what ended operations left could not be restored"
+LEFT_BEHIND = "file sets left marked deleted by ended operations could not be restored"
 
 # Makes the steps of an operation. The last step ends it.
 Begin = Callable[[str, CustomAction, Leadership], Step]
@@ -108,12 +108,14 @@ class Leader:
                 log.error("%s", error)
                 self._stopping.wait(COMPLAIN_INTERVAL)
             except Stopped:
-                log.warning("another process may run the operations: this one stops, and waits")
+                log.warning(
+                    "another process may be running the operations: this one stops, and waits"
+                )
             except SQLAlchemyError as error:
-                log.error("the leader failed, and will start again: %s", brief(error))
+                log.error("the leader failed, and will restart: %s", brief(error))
                 self._stopping.wait(RESTART_INTERVAL)
             except Exception:
-                log.exception("the leader failed, and will start again")
+                log.exception("the leader failed, and will restart")
                 self._stopping.wait(RESTART_INTERVAL)
             self._stopping.wait(LOCK_INTERVAL)
 
@@ -126,7 +128,7 @@ class Leader:
             term, clock = begin_term(database, now_ms()), Clock(time_kept(database))
             passes, jobs = Schedule(PASSES_AT_ONCE, "pass"), Schedule(JOBS_AT_ONCE, "job")
             leadership = Leadership(database, term, stopping, clock, passes.is_behind)
-            log.info("this process runs the operations now")
+            log.info("this process now runs the operations")
             self._tidy_aside(leadership)
             try:
                 self._run(
@@ -149,7 +151,7 @@ class Leader:
             if self._stopping.wait(WORK_INTERVAL):
                 return
             if not still_only_one():
-                log.warning("the lock that lets but one process run operations is lost")
+                log.warning("the lock that allows only one process to run operations is lost")
                 raise Stopped
             if time.monotonic() - watched > WATCH_INTERVAL:
                 watched = time.monotonic()
@@ -228,9 +230,9 @@ class OpenOperations:
         if unreadable:
             # Another host may be able to read them. Newer clicks must not overtake them meanwhile.
             raise SettingsError(
-                f"{len(unreadable)} running operations",
-                "were recorded with another BZ_SHARED_SECRET: set "
-                "BZ_SHARED_SECRET_PREVIOUS to it; until then none is run",
+                "BZ_SHARED_SECRET",
+                f"is not the one that running operations were recorded with ({len(unreadable)}): "
+                "set BZ_SHARED_SECRET_PREVIOUS to the old one; until then, no operation runs",
             )
         for operation in new:
             with logs.about(operation.id):
@@ -249,13 +251,13 @@ class OpenOperations:
         for start in range(0, len(ids), FORGOTTEN_AT_ONCE):
             self.completion.forget(ids[start : start + FORGOTTEN_AT_ONCE])
         if ids:
-            log.info("purged %s operations that ended over %s days ago", len(ids), KEEP.days)
+            log.info("purged operations that ended over %s days ago: %s", KEEP.days, len(ids))
 
     def _take_up(self, operation: Operation) -> None:
         try:
             click = self._cipher.open(self.completion.ledger.sealed(operation.id))
         except InvalidToken:
-            log.error("the click of operation %s can't be read", operation.id)
+            log.error("the stored click of operation %s cannot be read", operation.id)
             self._fail(operation.id, UNREADABLE)
             self.completion.close(operation.id, now_ms())
             return
@@ -281,7 +283,9 @@ class OpenOperations:
                 return DATABASE_WAIT
             except Exception:
                 # Not even its failure could be recorded. The thread is needed for other operations.
-                log.exception("operation %s can't be continued before a restart", operation_id)
+                log.exception(
+                    "operation %s cannot continue until the service restarts", operation_id
+                )
                 return None
             return seconds
 
@@ -294,9 +298,11 @@ class OpenOperations:
             name = type(error).__name__
             if schedule is self._jobs:
                 # The job is a courtesy: its failures must not affect the operation.
-                log.warning("iconik's jobs list no longer shows it: %s", name)
+                log.warning("the operation's job in iconik is no longer updated: %s", name)
             else:
-                log.exception("operation %s met a fault of the plugin's own", operation_id)
+                log.exception(
+                    "internal error in the plugin while running operation %s", operation_id
+                )
                 self._fail(operation_id, FAULT(error=name))
             return None
 

@@ -1,4 +1,4 @@
-"""The lock that makes a single process the executor: a file lock, or a PostgreSQL advisory lock."""
+"""The lock that makes a single process the leader: a file lock, or a PostgreSQL advisory lock."""
 
 import fcntl
 import os
@@ -12,13 +12,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from b2_iconik.ledger.database import FileReplaced, check_file, connect, real_path
 
 # Any constant will do, as long as no other program takes the same one.
-POSTGRES_EXECUTOR = 7_402_119_302
+POSTGRES_LEADER = 7_402_119_302
 PATIENCE = 5.0
+# In milliseconds. The leader uses the lock's session every second, unless its host is suspended.
+LONGEST_SILENCE_MS = 15_000
+# PostgreSQL 14 and later have this setting.
+END_SILENT_SESSION = (
+    sa.select(sa.func.set_config(sa.column("name"), str(LONGEST_SILENCE_MS), False))
+    .select_from(sa.table("pg_settings", sa.column("name")))
+    .where(sa.column("name") == "idle_session_timeout")
+)
 
 
 @contextmanager
 def only_one(database_url: str) -> Iterator[Callable[[], bool] | None]:
-    """Become the only process that runs operations.
+    """Become the leader, the only process that runs operations.
 
     Yields a function that tells whether this process still is the only one; None if another is.
     """
@@ -41,8 +49,9 @@ def only_one(database_url: str) -> Iterator[Callable[[], bool] | None]:
     engine = connect(database_url, PATIENCE)
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            lock = sa.select(sa.func.pg_try_advisory_lock(POSTGRES_EXECUTOR))
+            lock = sa.select(sa.func.pg_try_advisory_lock(POSTGRES_LEADER))
             if connection.execute(lock).scalar():
+                connection.execute(END_SILENT_SESSION)
                 yield lambda: _is_alive(connection)
             else:
                 yield None
@@ -77,6 +86,6 @@ def _is_alive(connection: sa.Connection) -> bool:
 
 
 def is_taken(database_url: str) -> bool:
-    """Whether some process is the executor now."""
+    """Whether some process is the leader now."""
     with only_one(database_url) as mine:
         return mine is None

@@ -15,18 +15,18 @@ import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
-from b2_iconik.clock import now_ms
+from b2_iconik.common.clock import now_ms
+from b2_iconik.common.errors import RecordingError, RetryError, SettingsError
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.deadline import Deadline
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Retry
-from b2_iconik.errors import RecordingError, RetryError, SettingsError
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.counters import Standing, standing
 from b2_iconik.ledger.database import check_pages, connect, writing
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Recorder:
         try:
             self.prepare()
         except (SQLAlchemyError, OSError) as error:
-            log.error("the database can't be opened yet: %s", brief(error))
+            log.error("the database cannot be opened yet: %s", brief(error))
 
     def record(
         self, click: CustomAction, retry: Retry | None = None, last_look: LastLook | None = None
@@ -135,8 +135,8 @@ class Recorder:
             return self._cipher.open(Ledger(self.prepare()).sealed(operation_id))
         except InvalidToken:
             raise RetryError(
-                "its click can't be read any more: it was recorded with another BZ_SHARED_SECRET, "
-                "or is forgotten; click again in iconik"
+                "its click cannot be read: it was recorded with a different BZ_SHARED_SECRET, or "
+                "is no longer stored; click again in iconik"
             ) from None
 
     def _record(
@@ -180,7 +180,7 @@ class Recorder:
         try:
             return standing(self.prepare())
         except (SQLAlchemyError, OSError, SettingsError) as error:
-            log.error("the metrics lack the operations: %s", brief(error))
+            log.error("the metrics of operations cannot be read: %s", brief(error))
             return None
 
     def has_leader(self) -> bool:
@@ -188,23 +188,25 @@ class Recorder:
         try:
             return is_taken(self._settings.database_url)
         except (SQLAlchemyError, OSError) as error:
-            log.error("can't see whether a process runs the operations: %s", brief(error))
+            log.error(
+                "cannot find out whether a process is running the operations: %s", brief(error)
+            )
             return False
 
     def check(self) -> str | None:
         """What prevents operations from being recorded or run; None if nothing does."""
         try:
             if not Deadline(ANSWER_WITHIN).wait_for(self._try):
-                return "no process runs the operations"
+                return "no process is running the operations"
         except (SQLAlchemyError, OSError, SettingsError) as error:
             # The answer is public, and the error may name hosts and paths.
-            log.error("operations can't be recorded: %s", brief(error))
-            return "operations can't be recorded; the log says why"
+            log.error("operations cannot be recorded: %s", brief(error))
+            return "operations cannot be recorded; see the service's log"
         return None
 
     def _try(self) -> bool:
         """Write a test value. Returns whether some process runs the operations."""
-        Ledger(self.prepare()).try_writing(now_ms())
+        Ledger(self.prepare()).try_writing()
         began = time.monotonic()
         if began >= self._read_next:
             check_pages(self._settings.database_url, LARGEST_READ)

@@ -6,10 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.common.errors import RetryError
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation, Retry, kind_and_id
-from b2_iconik.errors import RetryError
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import opposites
 from b2_iconik.ledger.tables import assets
@@ -44,9 +44,9 @@ def try_again(
     engine = recorder.prepare()
     operation = Ledger(engine).operation(operation_id)
     if operation is None:
-        raise RetryError(f"there is no operation {operation_id}")
+        raise RetryError("it does not exist")
     if operation.ended_ms is None:
-        raise RetryError("it hasn't ended: wait for its end, or stop it first")
+        raise RetryError("it is still running: wait for its end, or stop it first")
     click, retry = recorder.click_of(operation_id), Retry(operation.id, by)
     if everything:
         return recorder.record(click, retry)
@@ -58,7 +58,7 @@ def try_again(
 
     def last_look(connection: sa.Connection) -> None:
         if _numbers(opposites(connection, operation)) != _numbers(since):
-            raise RetryError("the opposite was clicked just now: try again")
+            raise RetryError("the opposite action was clicked just now: try again")
 
     return recorder.record(left, retry, last_look)
 
@@ -89,14 +89,13 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
     """A click on what was undone, without assets for which the opposite was clicked since."""
     if since and not undone.tells_assets:
         raise RetryError(
-            "the opposite was clicked since, and it isn't known which of that is in the "
-            "collections, saved searches and playlists that were not listed: click in iconik "
-            "instead"
+            "the opposite action was clicked since then, possibly for assets in the collections, "
+            "saved searches and playlists that were not listed: click in iconik instead"
         )
     if any(row.ended_ms is None and not row.is_expanded for row in since):
         raise RetryError(
-            "the opposite was clicked since, and which assets that is about isn't known yet: "
-            "try again in a minute"
+            "the opposite action was clicked since then, and its assets are not known yet: try "
+            "again in a minute"
         )
     of_opposites = sa.and_(
         assets.c.number.in_(_numbers(since)),
@@ -107,8 +106,8 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
         taken = set(connection.execute(sa.select(assets.c.asset_id).where(of_opposites)).scalars())
     left = replace(undone, asset_ids=tuple(each for each in undone.asset_ids if each not in taken))
     if not left.selection:
-        also = ", or was clicked for the opposite since" if taken else ""
-        raise RetryError(f"nothing is left to try again: all of it was done{also}")
+        also = " or the opposite action was clicked since then" if taken else ""
+        raise RetryError(f"nothing is left to retry: all of it was done{also}")
     return left
 
 

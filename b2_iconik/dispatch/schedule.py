@@ -4,7 +4,7 @@ import heapq
 import threading
 import time
 
-from b2_iconik.clock import Step
+from b2_iconik.common.clock import Step
 
 
 class Schedule:

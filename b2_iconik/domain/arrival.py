@@ -81,7 +81,7 @@ def _difference(source: File, copy: File) -> Reason:
     if found not in ("different", "unclear"):
         return reasons.NO_REASON
     told = reasons.ARRIVED_OTHERWISE(name=source.label, here=copy.checksum, there=source.checksum)
-    return told if found == "different" else told + ", if both are of one algorithm"
+    return told if found == "different" else told + ", if both use the same algorithm"
 
 
 def _told_apart(one: int, other: int) -> tuple[str, str]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
-from b2_iconik.errors import ClickError, SettingsError
-from b2_iconik.settings import split_formats
+from b2_iconik.common.errors import ClickError, SettingsError
+from b2_iconik.common.settings import split_formats
 from iconik_http.records import UUID
 
 Action = Literal["add", "remove"]
@@ -122,7 +122,7 @@ def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> 
     b2_storage_id = _storage_id(query, "b2_storage_id")
     ll_storage_id = _storage_id(query, "ll_storage_id")
     if b2_storage_id == ll_storage_id:
-        raise ClickError("ll_storage_id", "must be another storage than b2_storage_id")
+        raise ClickError("ll_storage_id", "must differ from b2_storage_id")
     wanted = _formats(query, formats)
     posted = _object(body)
     context = posted.get("context")
@@ -145,7 +145,7 @@ def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> 
     if not click.selection:
         raise ClickError(
             "asset_ids",
-            "nothing is selected: collection_ids, saved_search_ids and playlist_ids are empty, too",
+            "nothing is selected: collection_ids, saved_search_ids and playlist_ids are also empty",
         )
     return click
 
@@ -160,16 +160,20 @@ def check_path(text: str) -> str:
         ClickError: the path leaves the storage's root, or has a name that some systems forbid.
     """
     if len(text.encode(errors="replace")) > LONGEST_PATH:
-        raise ClickError("path", f"must be of at most {LONGEST_PATH} bytes")
+        raise ClickError("path", f"must have at most {LONGEST_PATH} bytes")
     if text.startswith("/"):
-        raise ClickError("path", "must not begin with a slash: it counts from the storage's root")
+        raise ClickError(
+            "path", "must not begin with a slash: it is relative to the storage's root"
+        )
     if not text.isprintable() or NOT_IN_NAMES & set(text):
-        raise ClickError("path", f"must have no {' '.join(sorted(NOT_IN_NAMES))} and be printable")
+        raise ClickError("path", f"must be printable, without {' '.join(sorted(NOT_IN_NAMES))}")
     names = text.removesuffix("/").split("/")
     if not all(names):
         raise ClickError("path", "must name a directory, like projects/2026")
     if any(name != name.strip() or name.endswith(".") for name in names):
-        raise ClickError("path", "must have no name like '..', or with a space or a dot at its end")
+        raise ClickError(
+            "path", "must not have a name like '..', or one that ends with a space or a dot"
+        )
     if any(len(name.encode()) > LONGEST_NAME for name in names):
         raise ClickError("path", f"must have names of at most {LONGEST_NAME} bytes")
     return "/".join(names)
@@ -183,7 +187,7 @@ def _path(query: Query) -> str:
 def _storage_id(query: Query, name: str) -> str:
     storage_id = _at_most_once(query, name)
     if storage_id is None:
-        raise ClickError(name, "must be in the action's URL")
+        raise ClickError(name, "is missing from the action's URL")
     if not UUID.fullmatch(storage_id):
         raise ClickError(name, "must be the UUID of a storage")
     return storage_id.lower()
@@ -244,5 +248,5 @@ def _auth_token(posted: dict[str, Any]) -> str:
     if not isinstance(token, str) or not (token.isascii() and token.isprintable()):
         raise ClickError("auth_token", "must be printable ASCII text")
     if len(token) > LONGEST_TOKEN or token != token.strip():
-        raise ClickError("auth_token", "is not a token of iconik's")
+        raise ClickError("auth_token", "is not an iconik token")
     return token

@@ -62,6 +62,8 @@ class Operation:
         next_check_ms: when it next reads from iconik; None for at once.
         outage: the request that iconik gave no usable answer to, while the operation waits for
             iconik.
+        job_id: the job that shows it in iconik; "" if the job was requested and its id is unknown.
+        title: the title of that job, which names some of the selection.
     """
 
     number: int
@@ -85,6 +87,8 @@ class Operation:
     counts: Mapping[str, int] | None = None
     next_check_ms: int | None = None
     outage: str | None = None
+    job_id: str | None = None
+    title: str | None = None
 
     @property
     def retry(self) -> Retry | None:
@@ -300,4 +304,6 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         counts=row.counts,
         next_check_ms=row.next_check_ms,
         outage=row.outage,
+        job_id=row.job_id,
+        title=row.title,
     )

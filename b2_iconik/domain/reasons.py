@@ -192,58 +192,57 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
 # The state of files on LucidLink and on B2
 
 STILL_WRITTEN = Cause.BEING_WRITTEN("{name} is still being written on LucidLink ({status})")
-WRITTEN_ANEW = Cause.BEING_WRITTEN("{name} is being written anew on {where}")
-NO_ORDINARY_FILE = Cause.BAD_FILE("{name} is no ordinary file but {type}")
+WRITTEN_ANEW = Cause.BEING_WRITTEN("{name} is being overwritten on {where}")
+NO_ORDINARY_FILE = Cause.BAD_FILE("{name} is not a regular file but {type}")
 BAD_STATUS_HERE = Cause.BAD_FILE("{name} is {status} on LucidLink")
 BAD_SIZE_HERE = Cause.BAD_FILE("{name} has {size} on LucidLink")
-NO_LONGER_HERE = Cause.BAD_FILE("it is no longer on LucidLink")()
+NO_LONGER_HERE = Cause.BAD_FILE("its files are no longer on LucidLink")()
 OF_NO_FORMAT = Cause.BAD_FILE(
-    "{name} is on LucidLink, but iconik does not list the format that it belongs to: see in iconik "
-    "whether it is this one"
+    "{name} is on LucidLink, but iconik does not list its format: check in iconik whether the file "
+    "belongs to this one"
 )
-NO_TWIN = Cause.BAD_TWIN("{name} has no twin on B2")
-UNFINISHED_TWIN = Cause.BAD_TWIN("{name} isn't finished on B2 ({status})")
+NO_TWIN = Cause.BAD_TWIN("{name} has no matching file on B2")
+UNFINISHED_TWIN = Cause.BAD_TWIN("{name} is incomplete on B2 ({status})")
 BAD_STATUS_THERE = Cause.BAD_TWIN("{name} is {status} on B2")
 BAD_SIZE_THERE = Cause.BAD_TWIN("{name} has {size} on B2")
-ANOTHER_TWIN = Cause.BAD_TWIN("{name} on B2 is no longer the file that proved it safe")
+ANOTHER_TWIN = Cause.BAD_TWIN("the file on B2 that proved {name} safe has changed")
 DIFFERS = Cause.DIFFERS("{name} differs from its master: {what}{here} on LucidLink, {there} on B2")
 UNCLEAR_CHECKSUMS = Cause.CHECKSUMS(
-    "the checksums of {name} cannot be compared, as their algorithms are not known: checksum "
+    "the checksums of {name} cannot be compared because their algorithms are unknown: checksum "
     "{here} on LucidLink, {there} on B2"
 )
 NO_CHECKSUM = Cause.CHECKSUMS(
-    "{name} has no checksum on both sides to compare, and REQUIRE_CHECKSUM is set"
+    "REQUIRE_CHECKSUM is set, but iconik has no comparable checksums of {name} on LucidLink and B2"
 )
 ONE_RECORD = Cause.SEQUENCE(
-    "{name} on {where} is an image sequence in a single record, which can't prove each of its "
-    "frames"
+    "{name} on {where} is an image sequence in a single record, which cannot prove that every "
+    "frame is there"
 )
 SHARED = Cause.SHARED_FILE("{name} also belongs to another file set on LucidLink ({which}), {why}")
-LOST = Cause.LOST("{reason}, and nothing can be copied: {name} is MISSING on LucidLink")
+LOST = Cause.LOST("{reason}, and there is nothing to copy: {name} is MISSING on LucidLink")
 ALREADY_MISSING = Cause.WAS_MISSING("its files were already missing from LucidLink")()
 
 # Contradictory or missing information from iconik
 
-NO_FILE_SET = Cause.UNCLEAR_RECORDS("iconik doesn't say which file set it belongs to")()
+NO_FILE_SET = Cause.UNCLEAR_RECORDS("iconik does not say which file set its files belong to")()
 MIXED_FILE_SET = Cause.UNCLEAR_RECORDS(
-    "iconik lists files of other formats or storages in it, too"
+    "iconik also lists files of other formats or storages in its file set"
 )()
-NO_FILE = Cause.UNCLEAR_RECORDS("iconik lists no file of it on LucidLink")()
-EMPTY_DIRECTORY = Cause.UNCLEAR_RECORDS("iconik lists no file in its directory {name} on LucidLink")
-NO_NAME = Cause.UNCLEAR_RECORDS("iconik doesn't say the name of one of its files on LucidLink")()
+NO_FILE = Cause.UNCLEAR_RECORDS("iconik lists a file set on LucidLink, but no file in it")()
+EMPTY_DIRECTORY = Cause.UNCLEAR_RECORDS("iconik lists no file in directory {name} on LucidLink")
+NO_NAME = Cause.UNCLEAR_RECORDS("iconik does not name one of its files on LucidLink")()
 TWICE = Cause.UNCLEAR_RECORDS("iconik lists {name} twice on LucidLink")
 DISPUTED = Cause.UNCLEAR_RECORDS(
-    "iconik lists {name} on {where} more than once, and each time as another file"
+    "iconik lists {name} on {where} more than once, with different sizes or checksums"
 )
 QUEUED_AND_LISTED = Cause.UNCLEAR_RECORDS(
-    "file set {file_set_id} is in iconik's delete queue, though its files are listed as {status} "
-    "ones"
+    "file set {file_set_id} is in iconik's delete queue, but iconik lists its files as {status}"
 )
 OTHER_STATUS = Cause.UNCLEAR_RECORDS(
-    "iconik lists file set {file_set_id} as {status}, and its files as {told} ones"
+    "iconik lists file set {file_set_id} as {status}, but its files as {told}"
 )
 OTHER_COUNT = Cause.UNCLEAR_RECORDS(
-    "iconik counts {count:,} files in file set {file_set_id}, and lists {listed:,}"
+    "iconik reports a file count of {count:,} for file set {file_set_id}, but lists {listed:,}"
 )
 
 # What B2 says
@@ -262,61 +261,57 @@ NOT_CONFIRMED = Cause.NOT_CONFIRMED("{name} is not confirmed by B2: {problem}")
 # Copies
 
 STORAGE_CLOSED = Cause.STORAGE_CLOSED("{reason}, and {obstacle}")
-COPY_TO_B2_ENDED = Cause.COPY_FAILED("{reason}, though a copy to B2 was asked for and ended{told}")
+COPY_TO_B2_ENDED = Cause.COPY_FAILED("{reason}, although the requested copy to B2 has ended{told}")
 COPY_TO_LUCIDLINK_ENDED = Cause.COPY_FAILED(
-    "the copy to LucidLink ended, but the file {state}{told}"
+    "the copy to LucidLink has ended, but the file {state}{told}"
 )
 NOT_ARRIVED = Cause.BAD_COPY("{name} did not arrive on LucidLink")
 ARRIVED_IN_PART = Cause.BAD_COPY("{name}: {here} of {there} arrived on LucidLink")
 ARRIVED_LARGER = Cause.BAD_COPY(
-    "{name} arrived on LucidLink with {here}, and has {there} at its source"
+    "{name} arrived on LucidLink with {here}, but its source has {there}"
 )
 ARRIVED_OTHERWISE = Cause.BAD_COPY(
-    "{name} arrived on LucidLink with another checksum: {here}, and {there} at its source"
+    "{name} arrived on LucidLink with a different checksum: {here}, but its source has {there}"
 )
-NO_SOURCE = Cause.NO_SOURCE(
-    "no storage has complete files of it that could be copied to LucidLink"
-)()
+NO_SOURCE = Cause.NO_SOURCE("no storage has a complete set of its files to copy to LucidLink")()
 LEFT = Cause.LEFT_TO_ICONIK(
-    "its copy was asked for, and is left to iconik, whose jobs list shows what becomes of it"
+    "the requested copy may still be running in iconik: see its result in iconik's jobs list"
 )()
 
 # Deletions
 
-ACCEPTED = Cause.UNVERIFIED(
-    "iconik accepted the deletion; that it was carried out could not be verified"
-)()
+ACCEPTED = Cause.UNVERIFIED("iconik accepted the deletion, but the plugin could not verify it")()
 STILL_THERE = Cause.NOT_DELETED(
     "iconik accepted the deletion, but file set {file_set_id} is still there"
 )
 UNFINISHED = Cause.HALF_DELETED(
-    "its deletion was not finished: file set {file_set_id} may be in iconik's delete queue: "
+    "the deletion was not finished, and file set {file_set_id} may be in iconik's delete queue: "
     "restore it there before iconik empties the queue, or click again"
 )
-TAKEN_OVER = Cause.RESTORED("its deletion was not finished, and is left to a newer click")()
-RESTORED = Cause.RESTORED("{reason}: file set {file_set_id} was restored")
+TAKEN_OVER = Cause.RESTORED("the deletion was not finished, and a newer click takes over")()
+RESTORED = Cause.RESTORED("{reason}, so file set {file_set_id} was restored")
 CANT_BE_RESTORED = Cause.NOT_RESTORED(
-    "{reason}: file set {file_set_id} can't be restored, because iconik no longer knows it (404)"
+    "{reason}, but file set {file_set_id} cannot be restored: it no longer exists in iconik (404)"
 )
 NOT_RESTORED = Cause.HALF_DELETED(
-    "{reason}: {refusal}; restore file set {file_set_id} from iconik's delete queue before iconik "
+    "{reason}; {refusal}; restore file set {file_set_id} from iconik's delete queue before iconik "
     "empties it"
 )
 NOT_NOTED = Cause.RESTORED(
-    "iconik no longer lists its files, and what proved them safe was not noted"
+    "iconik no longer lists its files, and the proof that they are safe was not recorded"
 )()
 EARLIER = Cause.RESTORED("an earlier operation marked it deleted")()
-ENDED = Cause.RESTORED("the operation ended before its deletion was finished")()
+ENDED = Cause.RESTORED("the operation ended before the deletion was finished")()
 
 # Clicks and operations
 
 TAKEN_BY_NEWER = Cause.NEWER_CLICK("a newer click took over")()
-VANISHED = Cause.VANISHED("iconik knows the asset no more")()
-NOT_COME_TO = Cause.NOT_STARTED("not started: the operation ended before")()
+VANISHED = Cause.VANISHED("the asset no longer exists in iconik")()
+NOT_COME_TO = Cause.NOT_STARTED("not started before the operation ended")()
 OUTAGE = Cause.NO_ANSWER("iconik gave no usable answer for too long: {error}")
-UNREADABLE = Cause.FAULT("its click can't be read any more; click again")()
-FAULT = Cause.FAULT("a fault of the plugin's own ({error}), see its log")
+UNREADABLE = Cause.FAULT("the stored click cannot be read: click again in iconik")()
+FAULT = Cause.FAULT("internal error in the plugin ({error}): see the service's log")
 NOT_LISTED = Cause.NO_ANSWER(
-    "{error}, {times} times over, so {done}: click again when iconik lists it"
+    "{error} ({times} attempts), so {done}: click again when iconik can list it"
 )
-OTHERS_LEFT_OUT = Cause.LEFT_OUT("{count:,} of the {listed:,} results {are} left out: {types}")
+OTHERS_LEFT_OUT = Cause.LEFT_OUT("{count:,} of {listed:,} results {are} left out: {types}")

@@ -106,7 +106,7 @@ def _objection(
         if isinstance(other, Safe):
             continue
         remedy: Remedy = other.remedy if other else "none"
-        why = "which is not proven safe" if other else "which this click is not about"
+        why = "which is not proven safe" if other else "which this click does not include"
         # A file set that is kept only because of a third one explains less.
         is_derived = isinstance(told.get(other_id), Safe)
         which = ", ".join(filter(None, (names.get(shared.other.format_id), other_id)))

@@ -53,7 +53,7 @@ class Claims:
     Args:
         engine: SQLAlchemy engine of the ledger's database.
         operation: the operation.
-        term: the executor's term, from ``term.begin_term``.
+        term: the leader's term, from ``term.begin_term``.
 
     Attributes:
         copies: the requested copies, and the assets that wait for them.

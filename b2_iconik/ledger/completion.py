@@ -15,9 +15,7 @@ from b2_iconik.ledger.tables import (
     assets,
     copies,
     is_expanded,
-    jobs,
     operations,
-    titles,
     unlisted,
 )
 from b2_iconik.ledger.term import writing_in_term
@@ -28,7 +26,7 @@ class Completion:
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
-        term: the executor's term, from ``term.begin_term``.
+        term: the leader's term, from ``term.begin_term``.
 
     Attributes:
         ledger: the operations.
@@ -139,7 +137,7 @@ class Completion:
         """Forget operations and all that belongs to them."""
         with writing_in_term(self._engine, self._term) as connection:
             numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
-            for table in (assets, copies, unlisted, jobs, titles, operations):
+            for table in (assets, copies, unlisted, operations):
                 connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
 
     def _count(self, operation: Operation) -> Mapping[Tally, int]:

@@ -32,7 +32,7 @@ class Copies:
     Args:
         engine: SQLAlchemy engine of the ledger's database.
         operation: the operation.
-        term: the executor's term, from ``term.begin_term``.
+        term: the leader's term, from ``term.begin_term``.
 
     Attributes:
         untold: by job, how many times iconik failed to tell what went wrong in it.

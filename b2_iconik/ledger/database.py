@@ -15,16 +15,16 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed, wait_random
 
-from b2_iconik.errors import SettingsError
+from b2_iconik.common.errors import SettingsError
 
 # Any constant will do, as long as no other program takes the same one.
 POSTGRES_WRITING = 7_402_119_301
 TURNS = "turns to write"
-# These make the server soon release the locks of a lost host or a frozen process: the executor's
+# These make the server soon release the locks of a lost host or a frozen process: the leader's
 # lock, and the lock for writing. In milliseconds, but in seconds for tcp_keepalives.
 # https://www.postgresql.org/docs/current/runtime-config-connection.html
 SERVER_LIMITS = {
-    "idle_in_transaction_session_timeout": 30_000,
+    "idle_in_transaction_session_timeout": 15_000,
     "tcp_keepalives_idle": 5,
     "tcp_keepalives_interval": 5,
     "tcp_keepalives_count": 3,
@@ -108,8 +108,8 @@ def check_file(path: str) -> None:
     except FileNotFoundError:
         pass
     raise FileReplaced(
-        f"the database file was deleted or replaced while the service runs: put {path} back as it "
-        "was, or stop the service, and start it when the file is there that it is to use"
+        f"the database file was deleted or replaced while the service was running: put {path} back "
+        "as it was, or stop the service, put the right file in place, and start the service"
     )
 
 
@@ -136,8 +136,8 @@ def check_pages(url: str, largest: int) -> None:
             found = str(error)
     if found != "ok":
         raise FileDamaged(
-            f"the database file is damaged ({' '.join(found.split())}): stop the service, and put "
-            f"a backup in place of {path}"
+            f"the database file is damaged ({' '.join(found.split())}): stop the service, and "
+            f"replace {path} with a backup"
         )
 
 
@@ -181,8 +181,8 @@ def _make_private(path: str) -> None:
     if Path(path).stat().st_nlink > 1:
         raise SettingsError(
             "DATABASE_URL",
-            f"is a file that has a second name (a hard link): {path}; SQLite keeps a "
-            "journal for each name, and two services would destroy it: remove one of the names",
+            f"is a file with a second name (a hard link): {path}; SQLite keeps a journal for each "
+            "name, so two services would destroy the file: remove one of the names",
         )
     for suffix in ("", "-wal", "-shm"):
         # Another process may have just removed a journal.
@@ -256,7 +256,7 @@ class _Turns:
         """Be the only writer of this process; yields the deadline for waiting for others."""
         deadline = time.monotonic() + self.patience
         if not self.lock.acquire(timeout=self.patience):
-            raise PoolTimeout(f"no turn to write for {self.patience:g} s")
+            raise PoolTimeout(f"could not start writing within {self.patience:g} s")
         try:
             yield deadline
         finally:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Retry
-from b2_iconik.ledger.tables import inherit_sight, insert_assets, is_expanded, jobs, operations
+from b2_iconik.ledger.tables import inherit_sight, insert_assets, is_expanded, operations
 
 # More would keep the next click waiting.
 KNOWN_AT_ONCE = 500
@@ -34,10 +34,9 @@ def not_begun(connection: sa.Connection, ll_storage_id: str, digest: str) -> str
                 operations.c.stop_ms.is_(None),
                 ~is_expanded,
                 # Once it is shown in iconik, it can be aborted there.
-                jobs.c.number.is_(None),
+                operations.c.job_id.is_(None),
             ).label("is_same"),
         )
-        .outerjoin(jobs, jobs.c.number == operations.c.number)
         .where(operations.c.ll_storage_id == ll_storage_id)
         .order_by(operations.c.number.desc())
         .limit(1)

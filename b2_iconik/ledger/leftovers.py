@@ -76,7 +76,7 @@ class Leftovers:
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
-        term: the executor's term, from ``term.begin_term``.
+        term: the leader's term, from ``term.begin_term``.
 
     All methods raise what those of ``Claims`` do.
     """

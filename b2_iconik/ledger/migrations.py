@@ -4,8 +4,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.common.errors import SettingsError
 from b2_iconik.domain.operation import AssetProgress
-from b2_iconik.errors import SettingsError
 from b2_iconik.ledger.tables import (
     assets,
     change_assets,
@@ -39,12 +39,12 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
         operations.c.failure_cause,
         unlisted.c.cause,
     ),
-    # This version only has other states, and other words for progress.
-    (),
+    # This version also has other states, and other words for progress.
+    (operations.c.job_id, operations.c.title),
 )
 VERSION = len(ADDED) + 1
 # No version since this one needs their contents, but a process of an older one may still read them.
-EMPTIED = ("plugin_tokens", "plugin_refusals")
+EMPTIED = ("plugin_tokens", "plugin_refusals", "plugin_jobs", "plugin_titles", "plugin_health")
 # The states of assets up to version 5, and what they are called now.
 RENAMED_STATES = {"waiting": "queued", "held": "claimed", "settling": "recheck", "left": "done"}
 # The parts of progress that are searched for as text, as version 5 called them.
@@ -69,8 +69,8 @@ def bring_up_to_date(connection: sa.Connection) -> None:
     if version > VERSION:
         raise SettingsError(
             "DATABASE_URL",
-            f"is a database of a newer version of this service ({version}; this one "
-            f"knows {VERSION}): run that one, or give this one another database",
+            f"is a database of a newer version of this service (schema {version}, this one knows "
+            f"{VERSION}): run the newer version, or give this one a different database",
         )
     for columns in ADDED[version - 1 :]:
         for column in columns:
@@ -82,11 +82,13 @@ def bring_up_to_date(connection: sa.Connection) -> None:
         if lacking:
             raise SettingsError(
                 "DATABASE_URL",
-                f"is a database whose table {table.name} lacks "
-                f"{', '.join(sorted(lacking))}: it was not made by this service; give it another",
+                f"is a database whose table {table.name} lacks {', '.join(sorted(lacking))}: "
+                "another program created it; give this service its own database",
             )
         for index in table.indexes:
             index.create(connection, checkfirst=True)
+    for name, moved in (("plugin_jobs", "job_id"), ("plugin_titles", "title")):
+        _move(connection, name, moved)
     for name in EMPTIED:
         if sa.inspect(connection).has_table(name):
             connection.execute(sa.delete(sa.table(name)))
@@ -119,6 +121,18 @@ def adopt(connection: sa.Connection) -> None:
     adopted = sa.select(operations.c.id).where(operations.c.sealed.is_not(None))
     for table in (inputs, statuses):
         connection.execute(sa.delete(table).where(table.c.workflow_uuid.in_(adopted)))
+
+
+def _move(connection: sa.Connection, name: str, column: str) -> None:
+    """Move a column from a table that older versions had to the operations, if it is there."""
+    if sa.inspect(connection).has_table(name):
+        old = sa.table(name, sa.column("number"), sa.column(column))
+        moved = sa.select(old.c[column]).where(old.c.number == operations.c.number)
+        connection.execute(
+            sa.update(operations)
+            .where(operations.c.number.in_(sa.select(old.c.number)))
+            .values({column: moved.scalar_subquery()})
+        )
 
 
 def _rename_states(connection: sa.Connection) -> None:

@@ -13,13 +13,10 @@ from b2_iconik.ledger.migrations import adopt, bring_up_to_date
 from b2_iconik.ledger.tables import (
     CHUNK,
     assets,
-    health,
     inherit_sight,
     insert_assets,
-    insert_new,
-    jobs,
     operations,
-    titles,
+    schema,
     unlisted,
 )
 from b2_iconik.ledger.term import writing_in_term
@@ -30,10 +27,10 @@ class Ledger:
 
     Args:
         engine: SQLAlchemy engine of a SQLite or PostgreSQL database.
-        term: the executor's term, from ``term.begin_term``, in the process that runs operations.
+        term: the leader's term, from ``term.begin_term``, in the process that runs operations.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that are the
-    executor's raise ``Stopped`` when another process has taken over.
+    leader's raise ``Stopped`` when another process has taken over.
     """
 
     def __init__(self, engine: sa.Engine, term: int = 0) -> None:
@@ -49,11 +46,10 @@ class Ledger:
         with writing(self._engine) as connection:
             bring_up_to_date(connection)
 
-    def try_writing(self, now_ms: int) -> None:
-        """Write a test value, to check that the disk accepts it."""
+    def try_writing(self) -> None:
+        """Write a value that is there already, to check that the disk accepts it."""
         with writing(self._engine) as connection:
-            connection.execute(sa.delete(health))
-            connection.execute(sa.insert(health).values(checked_ms=now_ms))
+            connection.execute(sa.update(schema).values(version=schema.c.version))
 
     def operation(self, operation_id: str) -> Operation | None:
         """One operation by its id."""
@@ -180,27 +176,18 @@ class Ledger:
             rows = connection.execute(ids.order_by(assets.c.asset_id).limit(limit))
             return [row.asset_id for row in rows]
 
-    def job(self, number: int) -> str | None:
-        """The id of the job that shows an operation in iconik.
-
-        "" if a job was requested but its id isn't known; None if none was requested.
-        """
-        with self._engine.connect() as connection:
-            found = sa.select(jobs.c.job_id).where(jobs.c.number == number)
-            return connection.execute(found).scalar()
-
     def note_job(self, number: int, job_id: str) -> None:
         """Record which job shows an operation in iconik; "" before the job is requested."""
-        with writing_in_term(self._engine, self._term) as connection:
-            connection.execute(insert_new(connection, jobs).values(number=number, job_id=""))
-            connection.execute(sa.update(jobs).where(jobs.c.number == number).values(job_id=job_id))
+        self._change(number, job_id=job_id)
 
     def note_title(self, number: int, title: str) -> None:
         """Record the title of an operation, replacing an earlier one."""
+        self._change(number, title=title)
+
+    def _change(self, number: int, **values: Any) -> None:
         with writing_in_term(self._engine, self._term) as connection:
-            connection.execute(insert_new(connection, titles).values(number=number, title=title))
             connection.execute(
-                sa.update(titles).where(titles.c.number == number).values(title=title)
+                sa.update(operations).where(operations.c.number == number).values(**values)
             )
 
     # The future of an operation
@@ -231,9 +218,4 @@ class Ledger:
 
     def will_look(self, number: int, next_check_ms: int, outage: str | None) -> None:
         """Record when an operation asks iconik again, and how iconik fails, if it does."""
-        with writing_in_term(self._engine, self._term) as connection:
-            connection.execute(
-                sa.update(operations)
-                .where(operations.c.number == number)
-                .values(next_check_ms=next_check_ms, outage=outage)
-            )
+        self._change(number, next_check_ms=next_check_ms, outage=outage)

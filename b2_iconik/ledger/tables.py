@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from b2_iconik.texts import plain, plain_values
+from b2_iconik.common.texts import plain, plain_values
 
 # Rows written in one transaction.
 CHUNK = 2_000
@@ -76,6 +76,10 @@ operations = sa.Table(
     sa.Column("looks_ms", sa.BigInteger, key="next_check_ms"),
     sa.Column("outage", Shown),
     sa.Column("failure_cause", sa.Text),
+    # The job that shows it in iconik's jobs list, and the job's title, which names some of what was
+    # selected. The id is empty from before the job is requested until iconik has answered.
+    sa.Column("job_id", sa.Text),
+    sa.Column("title", Shown),
     # Few operations are running, and they are queried all the time.
     sa.Index(
         "plugin_operations_running",
@@ -141,29 +145,6 @@ schema = sa.Table(
     "plugin_schema",
     metadata,
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-)
-# Values written here only show that writing works.
-health = sa.Table(
-    "plugin_health",
-    metadata,
-    sa.Column("checked_ms", sa.BigInteger, nullable=False),
-)
-
-
-# The job that shows an operation in iconik's jobs list.
-jobs = sa.Table(
-    "plugin_jobs",
-    metadata,
-    sa.Column("number", _number, primary_key=True, autoincrement=False),
-    # Empty from before the job is requested until iconik has answered.
-    sa.Column("job_id", sa.Text, nullable=False),
-)
-# The title of that job, which names some of what was selected.
-titles = sa.Table(
-    "plugin_titles",
-    metadata,
-    sa.Column("number", _number, primary_key=True, autoincrement=False),
-    sa.Column("title", Shown, nullable=False),
 )
 # The results of all operations that ever ended; those in ``run`` are forgotten one day.
 counters = sa.Table(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from b2_iconik.clock import Clock
-from b2_iconik.errors import Stopped
+from b2_iconik.common.clock import Clock
+from b2_iconik.common.errors import Stopped
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.tables import terms
 

@@ -73,7 +73,7 @@ def _decide(
     if found.state == "unfinished" and not patience.is_over(progress.unfinished_ms):
         return Decision(wait=True)
     if was_requested:
-        state = "is not finished" if found.state == "unfinished" else "is not there"
+        state = "is incomplete" if found.state == "unfinished" else "is not there"
         ended = COPY_TO_LUCIDLINK_ENDED(
             problem.cause if problem else None, state=state, told=_told(problem)
         )

@@ -2,7 +2,7 @@
 
 import logging
 
-from b2_iconik import logs
+from b2_iconik.common import logs
 from b2_iconik.domain.operation import RECORDS_ALONE, ClaimedAsset, Deletion
 from iconik import acting_as
 
@@ -27,7 +27,7 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
         asked = RECORDS_ALONE if deletion.way == RECORDS_ALONE else f"B2 asked by {deletion.way}"
         proven = f"by {how} of file set {proof.twin_id} on B2 ({asked})"
     retry = asset.retry
-    again = f", tried again by {retry.by} (retry of {retry.of})" if retry else ""
+    again = f", retried by {retry.by} (retry of {retry.of})" if retry else ""
     log.info(
         "audit: deleted %s of asset %s: file set %s, %s, clicked by user %s%s, with %s, proven %s",
         format_name,
@@ -60,7 +60,7 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
 def still_there(asset: ClaimedAsset, file_set_id: str) -> None:
     """Log that a file set is still there although its deletion was accepted and logged."""
     log.warning(
-        "audit: not deleted: file set %s of asset %s, though iconik accepted it",
+        "audit: not deleted: file set %s of asset %s, although iconik accepted the deletion",
         file_set_id,
         asset.asset_id,
         extra={

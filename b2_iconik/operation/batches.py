@@ -10,9 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from b2_iconik import logs
 from b2_iconik.bucket.confirm import Bucket, Confirmation
-from b2_iconik.clock import Clock
+from b2_iconik.common import logs
+from b2_iconik.common.clock import Clock
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.worker_pool import Share
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import ClaimedAsset
@@ -28,8 +30,6 @@ from b2_iconik.operation.proving import Removal
 from b2_iconik.operation.snapshot import Patience, see
 from b2_iconik.operation.storages import Checked
 from b2_iconik.operation.verification import FEW, MOST, Verification
-from b2_iconik.settings import Settings
-from b2_iconik.worker_pool import Share
 from iconik import MOST_COPIES_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from iconik_http.records import File
@@ -324,8 +324,8 @@ class AssetInspector:
             raise
         # One line per asset would be thousands during a partial outage; the report names them.
         level = logging.DEBUG if self._has_put_off else logging.WARNING
-        more = f" (and so for {len(unanswered) - 1} more)" if len(unanswered) > 1 else ""
-        log.log(level, "%s%s; the others go on", unanswered[0][1], more)
+        more = f" (and {len(unanswered) - 1} more like this)" if len(unanswered) > 1 else ""
+        log.log(level, "%s%s; other assets continue", unanswered[0][1], more)
         self._has_put_off = True
         for asset, error in unanswered:
             failures = asset.progress.failures + 1
@@ -335,7 +335,7 @@ class AssetInspector:
                 wait_ms = min(2**failures * 1000, LATEST_RETRY_MS)
                 self._let_go(asset, self._clock.now_ms() + wait_ms)
             else:
-                reason = reason_of(error) + f", {most} times over"
+                reason = reason_of(error) + f" ({most} attempts)"
                 self._claims.note(asset, "done", self._give_up(asset, reason))
 
     def _let_go(

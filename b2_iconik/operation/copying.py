@@ -86,7 +86,7 @@ def follow_unrecorded(iconik: Iconik, claims: Claims, asset: ClaimedAsset, now_m
         return True
     asset.progress = replace(asset.progress, unanswered_until_ms=None)
     if running:
-        log.debug("asset %s is being copied already: %s jobs", asset.asset_id, len(running))
+        log.debug("asset %s is already being copied; jobs: %s", asset.asset_id, len(running))
         asset.progress = replace(asset.progress, unfinished_ms=None)
         # iconik doesn't say which format each job copies.
         claims.copies.begin([asset], dict.fromkeys((job.id for job in running), ""), now_ms)
@@ -114,7 +114,7 @@ def _ask_once(
     except IconikRefused as refusal:
         log.warning("%s", refusal)
         return "", reason_of(refusal)
-    log.debug("asked for copies of %s of %s assets: job %s", name, len(assets), job_id)
+    log.debug("requested copies of %s; assets: %s; job %s", name, len(assets), job_id)
     return job_id, None
 
 
@@ -156,15 +156,15 @@ def _end(
     if job is None and now_ms - copy.requested_ms > LISTING_LAG_MS:
         job = iconik.job(copy.job_id)
         if job is None:
-            return {}, f"iconik no longer knows its job {copy.job_id}"
+            return {}, f"job {copy.job_id} no longer exists in iconik"
     if job is not None and job.ended:
         if job.status == "FINISHED":
             return {}, ""
-        general = f"its job ended {job.status}" + (f" ({job.message})" if job.message else "")
+        general = f"job status {job.status}" + (f" ({job.message})" if job.message else "")
         return _told_of(iconik, claims, job), general
     if now_ms - copy.requested_ms > timeout_ms:
         status = job.status if job else "unknown"
-        return {}, f"gave up waiting: job {copy.job_id} still is {status}"
+        return {}, f"gave up waiting: job {copy.job_id} is still {status}"
     return None
 
 

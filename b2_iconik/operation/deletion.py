@@ -91,12 +91,12 @@ class DeletionCapabilities:
 
     def __init__(self, known: "DeletionCapabilities | None" = None) -> None:
         if known is None:
-            self.bulk_deletion = Way("this iconik does not delete several file sets at once")
-            self.bulk_purge = Way("this iconik does not purge many file sets at once")
+            self.bulk_deletion = Way("this iconik cannot delete several file sets at once")
+            self.bulk_purge = Way("this iconik cannot purge several file sets at once")
         else:
             self.bulk_deletion, self.bulk_purge = known.bulk_deletion, known.bulk_purge
-        self.permitted_purge = Way("this token may not purge many file sets at once")
-        self.search = Way("the search index doesn't show whether file sets are gone")
+        self.permitted_purge = Way("this token may not purge several file sets at once")
+        self.search = Way("the search index does not show whether file sets are gone")
 
 
 def delete(

@@ -73,7 +73,7 @@ def _finish(
     asset.seen = True
     (verdict,) = proven.verdicts[begun.name]
     if isinstance(verdict, Unproven):
-        reason = verdict.reason + ", seen after its file set was marked deleted"
+        reason = verdict.reason + ", found after its file set was marked deleted"
         return Inspection(failures=restore(removal.iconik, asset, {file_set_id: reason}))
     marked, until = {file_set_id: asset.asset_id}, proven.snapshot.until
     done = deletion.purge_one_by_one(removal.iconik, marked, until)

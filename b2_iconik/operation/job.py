@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from b2_iconik.clock import Step, now_ms
+from b2_iconik.common.clock import Step, now_ms
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
@@ -31,7 +31,7 @@ LISTING_LAG = 60.0
 # iconik's clock may differ from ours.
 CLOCK_LEEWAY_MS = 600_000
 ABORTED = frozenset({"ABORT_PENDING", "ABORTED"})
-BY = "somebody who aborted its job in iconik"
+BY = "a user who aborted the job in iconik"
 
 
 # Seconds; the shortest and the longest time between two requests while an operation runs.
@@ -71,7 +71,6 @@ class OperationJob:
         # The previous process may have made the job already.
         self._asked = time.monotonic()
         self._told: job_texts.Fields = {}
-        self._title = ""
         self._names: dict[str, str] = {}
         self._some: list[str] = []
         self.has_ended = False
@@ -89,10 +88,12 @@ class OperationJob:
         """
         operation = self._ledger.operation(self._id)
         if operation is None:
-            raise NotFound(f"show operation {self._id}", "it is forgotten")
+            raise NotFound(f"show operation {self._id}", "the operation is no longer stored")
         self.has_ended = operation.ended_ms is not None
         fields = self._fields(operation)
-        self._keep_title(operation, fields["title"])
+        if fields["title"] != operation.title:
+            # Kept, so that operations can be shown without iconik.
+            self._ledger.note_title(operation.number, fields["title"])
         self._job_id = self._job_id or self._find(operation)
         if self._job_id is None:
             return self._make(operation, fields)
@@ -101,23 +102,16 @@ class OperationJob:
             self._iconik.update_job(self._job_id, news) if news else self._iconik.job(self._job_id)
         )
         if job is None:
-            raise NotFound(f"look at job {self._job_id}", "iconik knows no such job")
+            raise NotFound(f"look at job {self._job_id}", "no such job in iconik")
         self._note(fields)
         if job.status in ABORTED and operation.stop_ms is None:
             self._ledger.ask_to_stop(self._id, BY, now_ms())
         return bool(news)
 
-    def _keep_title(self, operation: Operation, title: str) -> None:
-        """Store the title, so that operations can be shown without iconik."""
-        if title != self._title:
-            self._ledger.note_title(operation.number, title)
-            self._title = title
-
     def _find(self, operation: Operation) -> str | None:
         """The job in the ledger, or one that an unanswered request made; None if there is none."""
-        noted = self._ledger.job(operation.number)
-        if noted != "":
-            return noted
+        if operation.job_id != "":
+            return operation.job_id
         since_ms = operation.recorded_ms - CLOCK_LEEWAY_MS
         found = self._iconik.job_with_metadata(job_texts.OPERATION, self._id, since_ms)
         if found:
@@ -126,8 +120,7 @@ class OperationJob:
 
     def _make(self, operation: Operation, fields: job_texts.Fields) -> bool:
         """Create the job, unless iconik may have created it already. Returns whether it did."""
-        is_asked = self._ledger.job(operation.number) == ""
-        if is_asked and time.monotonic() - self._asked < LISTING_LAG:
+        if operation.job_id == "" and time.monotonic() - self._asked < LISTING_LAG:
             return False
         self._ledger.note_job(operation.number, "")
         self._asked = time.monotonic()
@@ -213,7 +206,7 @@ class Shown:
             try:
                 pause = INTERVAL if job.tell() else min(pause * 1.5, LONGEST_INTERVAL)
             except IconikUnavailable as error:
-                log.debug("iconik's jobs list must wait: %s", error)
+                log.debug("the update of iconik's jobs list is postponed: %s", error)
                 pause = min(pause * 2, LONGEST_OUTAGE_INTERVAL)
             except NotFound:
                 # Somebody removed it from the list.
@@ -222,14 +215,14 @@ class Shown:
                 self._refuse(click, error)
                 return None
             except IconikRefused as error:
-                log.warning("iconik's jobs list no longer shows it: %s", error)
+                log.warning("the operation's job in iconik is no longer updated: %s", error)
                 return None
             if job.has_ended and not farewell:
                 pause, farewell = FIRST_FAREWELL_INTERVAL, time.monotonic() + FAREWELL
             if job.is_told:
                 return None
             if farewell and time.monotonic() > farewell:
-                log.warning("iconik's jobs list doesn't show that it has ended")
+                log.warning("the end of the operation could not be shown in iconik's jobs list")
                 return None
             return pause
 

@@ -63,7 +63,7 @@ def under_way(operation: Operation, states: Mapping[str, int]) -> Fields:
         states: how many of its assets are in each state.
     """
     if not operation.is_expanded:
-        return {"message": f"finding the assets of {operation.selection}"}
+        return {"message": f"listing the assets of the selection: {operation.selection}"}
     total, done = sum(states.values()), states.get("done", 0)
     # The number of assets being inspected changes all the time, and says little.
     doing = f", {states['copying']} being copied" if states.get("copying") else ""
@@ -88,9 +88,9 @@ def ended(told: Mapping[str, Any]) -> Fields:
     if status == "ABORTED":
         return {**fields, "message": f"stopped by {told['stopped_by']}: {in_all}"}
     proofs = proofs_in_words(told["counts"])
-    in_all = f"{in_all}. Proven: {proofs}" if proofs else in_all
+    in_all = f"{in_all}. Proven safe: {proofs}" if proofs else in_all
     warnings = _warnings(told["problems"])
-    return {**fields, "message": _cut(f"{warnings}. In all: {in_all}") if warnings else in_all}
+    return {**fields, "message": _cut(f"{warnings}. Total: {in_all}") if warnings else in_all}
 
 
 def _warnings(problems: Sequence[Mapping[str, Any]]) -> str:

@@ -15,19 +15,21 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from b2_iconik.bucket.confirm import Bucket
-from b2_iconik.clock import Step, now_ms
+from b2_iconik.common.clock import Step, now_ms
+from b2_iconik.common.errors import OperationFailed, StopRequested
+from b2_iconik.common.meters import MeasuredSession
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.worker_pool import Share, WorkerPool
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import in_words
 from b2_iconik.domain.reasons import ENDED, OUTAGE, Reason, reason_of
-from b2_iconik.errors import OperationFailed, StopRequested
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.stop_request import StopRequest
 from b2_iconik.ledger.term import Leadership
-from b2_iconik.meters import MeasuredSession
 from b2_iconik.operation import copying
 from b2_iconik.operation.add import hint
 from b2_iconik.operation.batches import CONNECTIONS, AssetInspector, Context
@@ -35,8 +37,6 @@ from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.selection import Selection
 from b2_iconik.operation.storages import Preflight
-from b2_iconik.settings import Settings
-from b2_iconik.worker_pool import Share, WorkerPool
 from iconik import Iconik, Pacer, Tokens, Transport, open_session
 from iconik_http.errors import IconikRefused, IconikUnavailable
 
@@ -125,7 +125,7 @@ class Operations:
             return
         if not settings.iconik_token:
             log.warning(
-                "%s assets have file sets that ended operations left in iconik's delete queue: set "
+                "ended operations left file sets in iconik's delete queue (assets: %s): set "
                 "ICONIK_TOKEN to have them restored, or click again",
                 len(left),
             )
@@ -212,7 +212,7 @@ class Run:
         if rest > 0 and not self._is_to_stop() and not (self._is_blocked and self._may_go_on()):
             return min(rest, self._interval)
         if not self._has_begun:
-            log.info("%s begins: %s", self._click.title, self._click.selection)
+            log.info("%s starts: %s", self._click.title, self._click.selection)
             self._claims.recover(self._clock.now_ms())
             self._has_begun = True
         if not self._has_ended():
@@ -234,7 +234,7 @@ class Run:
         if operation.stop_ms is None:
             return False
         if not self._is_stopping:
-            log.info("%s is being stopped by %s", self._click.title, operation.stop_by)
+            log.info("%s: stop requested by %s", self._click.title, operation.stop_by)
         self._is_stopping = True
         self._claims.leave()
         return self._completion.end(operation, now_ms())
@@ -285,7 +285,7 @@ class Run:
             has_moved = self._pass()
         except IconikUnavailable as error:
             if self._outage is None:
-                log.warning("%s; going on when iconik is back", error)
+                log.warning("%s; continuing when iconik is back", error)
             self._outage = error
             if self._clock.now_ms() - self._heard_ms > self._timeout_ms:
                 self._fail(OUTAGE(error=error))
@@ -324,7 +324,7 @@ class Run:
         with self._pool:
             hints, gone = self._selection.expand()
         self._ledger.expand(operation.number, hints, gone, hints)
-        log.info("%s is about %s", self._click.title, in_words({"assets": len(hints)}))
+        log.info("%s covers %s", self._click.title, in_words({"assets": len(hints)}))
 
     def _follow(self) -> bool:
         return copying.follow(self._iconik, self._claims, self._clock.now_ms(), self._timeout_ms)

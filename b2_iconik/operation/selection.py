@@ -183,7 +183,7 @@ def _open(
         for found in lists[kind](object_id, pages):
             contents.add(found, hint)
     except NotFound:
-        contents.problem = Reason(f"iconik knows the {kind} no more")
+        contents.problem = Reason(f"the {kind} no longer exists in iconik")
     except TokenRejected:
         raise
     except IconikUnavailable as error:
@@ -195,8 +195,8 @@ def _open(
     else:
         if contents.listed == SEARCH_WINDOW:
             contents.problem = Reason(
-                f"iconik lists no more than {SEARCH_WINDOW:,} results of a search, so there may be "
-                "more than these: make several smaller ones of it"
+                f"iconik lists at most {SEARCH_WINDOW:,} results of a search, so some may be "
+                "missing: split it into several smaller searches"
             )
     return contents
 
@@ -205,8 +205,8 @@ def _done(contents: _Contents) -> str:
     """How much was done of a listing that is incomplete."""
     usable = len(contents.assets) + len(contents.collections)
     if not usable:
-        return "nothing in it was done"
-    return f"only {usable:,} of the assets and collections in it were listed, and done"
+        return "nothing in it was processed"
+    return f"only {usable:,} of its assets and collections could be processed"
 
 
 def _left_out(contents: _Contents) -> Reason:
@@ -215,7 +215,7 @@ def _left_out(contents: _Contents) -> Reason:
     if not count:
         return NO_REASON
     types = [
-        f"{times:,} {each[:LONGEST_TYPE] if each.isprintable() else 'of an odd type'}"
+        f"{each[:LONGEST_TYPE] if each.isprintable() else 'unknown type'} ({times:,})"
         for each, times in contents.others.most_common(MOST_TYPES)
     ]
     more = ", …" if len(contents.others) > MOST_TYPES else ""

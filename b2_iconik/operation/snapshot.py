@@ -78,9 +78,7 @@ def see(
         if not iconik.asset_exists(asset_id):
             return None
         # It would be rash to conclude that the asset has no files.
-        raise Contradicted(
-            refusal.call, "iconik knows no such thing (404), though it knows the asset"
-        ) from None
+        raise Contradicted(refusal.call, "iconik answered 404, although the asset exists") from None
     contradictions = {
         file.file_set_id: QUEUED_AND_LISTED(
             file_set_id=file.file_set_id, status=file.file_set_status

@@ -5,8 +5,8 @@ import threading
 from dataclasses import dataclass, field
 from itertools import islice
 
+from b2_iconik.common.errors import OperationFailed
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.errors import OperationFailed
 from iconik import Iconik
 from iconik_http import expiry
 from iconik_http.errors import IconikError, NotFound, TokenRejected
@@ -20,7 +20,7 @@ RENEWED_AFTER = 30.0
 HOLDS = 60.0
 # A longer delete queue is not read to its end, because each page takes a request.
 MOST_QUEUED = 2_000
-ANOTHER = "create the custom actions again with another storage"
+ANOTHER = "create the custom actions again with a different storage"
 
 
 @dataclass(frozen=True)
@@ -90,19 +90,19 @@ def check(iconik: Iconik, click: CustomAction) -> Checked:
         raise OperationFailed(_of_another_method("B2", b2))
     if click.action == "add" and not (b2.allows("read") and ll.allows("write")):
         raise OperationFailed(
-            "nothing can be copied to LucidLink: in iconik's storage settings, allow to read "
-            f"'{b2.name}' and to write '{ll.name}'"
+            "nothing can be copied to LucidLink: in iconik's storage settings, allow reading "
+            f"from '{b2.name}' and writing to '{ll.name}'"
         )
     if click.action == "remove" and not ll.allows("delete"):
         raise OperationFailed(
-            "nothing can be deleted from LucidLink: in iconik's storage settings, allow to delete "
-            f"on '{ll.name}'"
+            "nothing can be deleted from LucidLink: in iconik's storage settings, allow deleting "
+            f"from '{ll.name}'"
         )
     obstacle = ""
     if not (ll.allows("read") and b2.allows("write")):
         obstacle = (
-            "nothing can be copied there: in iconik's storage settings, allow to read "
-            f"'{ll.name}' and to write '{b2.name}'"
+            "nothing can be copied there: in iconik's storage settings, allow reading from "
+            f"'{ll.name}' and writing to '{b2.name}'"
         )
     deleted = _deleted(iconik) if click.action == "remove" else None
     return Checked(b2, ll, obstacle, deleted, until)
@@ -115,10 +115,12 @@ def _deleted(iconik: Iconik) -> frozenset[str] | None:
     except TokenRejected:
         raise
     except IconikError as error:
-        log.info("each asset's file sets are listed, too: %s", error)
+        log.info(
+            "the delete queue cannot be listed, so the file sets of each asset are read: %s", error
+        )
         return None
     if len(queued) > MOST_QUEUED:
-        log.info("each asset's file sets are listed, too: iconik's delete queue is too long")
+        log.info("the delete queue is too long, so the file sets of each asset are read")
         return None
     return frozenset(each.id for each in queued)
 
@@ -128,12 +130,12 @@ def _storage(iconik: Iconik, kind: str, storage_id: str) -> Storage:
         storage = iconik.storage(storage_id)
     except NotFound:
         raise OperationFailed(
-            f"iconik knows no storage {storage_id}, which the custom action gives as its {kind} "
-            "storage: create the custom actions again with the right ids"
+            f"storage {storage_id}, the custom action's {kind} storage, does not exist in iconik: "
+            "create the custom actions again with the right ids"
         ) from None
     if storage.purpose not in ("", "FILES"):
         raise OperationFailed(
-            f"the {kind} storage '{storage.name}' is for {storage.purpose}, not for FILES: "
+            f"the purpose of the {kind} storage '{storage.name}' is {storage.purpose}, not FILES: "
             f"{ANOTHER}"
         )
     if storage.status == "INACTIVE":
@@ -147,6 +149,6 @@ def _storage(iconik: Iconik, kind: str, storage_id: str) -> Storage:
 def _of_another_method(kind: str, storage: Storage) -> str:
     method = storage.method or "unknown"
     return (
-        f"the custom action gives '{storage.name}' as its {kind} storage, but its method is "
+        f"the custom action names '{storage.name}' as its {kind} storage, but its method is "
         f"{method}: create the custom actions again with the right ids"
     )

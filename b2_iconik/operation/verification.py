@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from b2_iconik.clock import Clock
+from b2_iconik.common.clock import Clock
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger.claims import Claims
@@ -135,7 +135,7 @@ class Verification:
             if times < MOST_FAILURES:
                 self._put_off([asset])
                 return False
-            log.warning("%s; its deletion is not verified", error)
+            log.warning("%s; the deletion is not verified", error)
             self._done([(asset, unverified(asset))])
             return True
         statuses = {each.id: each.status for each in file_sets}

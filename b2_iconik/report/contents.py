@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.clock import now_ms
+from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import Operation
+from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
 from b2_iconik.report.history import Filters, History
 from b2_iconik.report.reported import FIRST, Place, Reported
@@ -45,6 +46,7 @@ class Contents:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.history = History(engine)
+        self.operation = Ledger(engine).operation
         self._reported = Reported(engine)
 
     def listed(
@@ -58,16 +60,7 @@ class Contents:
     def summaries(self, operations: Sequence[Operation]) -> list[dict[str, Any]]:
         """Return a summary of each operation."""
         progress = self.history.progress(each.number for each in operations)
-        titles = self.history.titles(each.number for each in operations)
-        return [
-            view.summary(
-                each,
-                progress[each.number],
-                now_ms(),
-                titles.get(each.number) or view.untitled(each),
-            )
-            for each in operations
-        ]
+        return [view.summary(each, progress[each.number], now_ms()) for each in operations]
 
     def in_full(self, operation: Operation) -> dict[str, Any]:
         """Return one operation with its copy jobs, but without its assets."""
@@ -83,7 +76,6 @@ class Contents:
             copies=copies,
             unopened=there.unopened_in_all(number),
             not_before_ms=there.next_due(number),
-            title=there.titles([number]).get(number) or view.untitled(operation),
             is_newer_unlisted=there.is_newer_unlisted(operation),
         )
         jobs = there.copies(number, JOBS_SHOWN)

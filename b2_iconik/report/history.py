@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import Operation, read_operation
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.precedence import Precedence
-from b2_iconik.ledger.tables import assets, copies, operations, terms, titles, unlisted
+from b2_iconik.ledger.tables import assets, copies, operations, terms, unlisted
 
 STATES = ("running", "finished", "finished with warnings", "failed", "stopped")
 
@@ -72,19 +72,6 @@ class History:
         with self._engine.connect() as connection:
             rows = connection.execute(chosen.order_by(operations.c.number.desc()).limit(limit))
             return [read_operation(row) for row in rows]
-
-    def operation(self, operation_id: str) -> Operation | None:
-        """Return the operation with an id; None if there is none."""
-        found = sa.select(operations).where(operations.c.id == operation_id)
-        with self._engine.connect() as connection:
-            row = connection.execute(found).first()
-        return read_operation(row) if row else None
-
-    def titles(self, numbers: Iterable[int]) -> dict[int, str]:
-        """Return by operation the title of its job in iconik's jobs list, if known."""
-        named = sa.select(titles).where(titles.c.number.in_(list(numbers)))
-        with self._engine.connect() as connection:
-            return {row.number: row.title for row in connection.execute(named)}
 
     def running(self) -> int:
         """Return the number of operations that haven't ended."""
@@ -178,7 +165,6 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
     if filters.text:
         text = filters.text.lower()
         about = sa.select(assets.c.number).where(assets.c.asset_id == text)
-        title = sa.func.lower(titles.c.title).contains(text, autoescape=True)
         yield sa.or_(
             operations.c.id.startswith(text, autoescape=True),
             sa.func.lower(operations.c.user_id).startswith(text, autoescape=True),
@@ -188,8 +174,8 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
                     operations.c.failure,
                     operations.c.stop_by,
                     operations.c.retry_by,
+                    operations.c.title,
                 )
             ),
             operations.c.number.in_(about),
-            operations.c.number.in_(sa.select(titles.c.number).where(title)),
         )

@@ -15,20 +15,22 @@ from b2_iconik.report.reported import Asset
 
 # The advice on each kind of outcome.
 HINTS: dict[str, str] = {
-    "kept": "Still on LucidLink, for it isn't proven safe on B2. Mend what the reason says, then "
+    "kept": "Still on LucidLink, because it is not proven safe on B2. Fix the problem described in "
+    "the reason, then try again.",
+    "failed": "Could not be done. Fix the problem described in the reason, then try again.",
+    "unopened": "These collections, saved searches and playlists could not be listed completely, "
+    "so some of their assets were not processed. Fix the problem described in the reason, then "
     "try again.",
-    "failed": "Could not be done. Mend what the reason says, then try again.",
-    "unopened": "These collections, saved searches and playlists could not be listed, or not to "
-    "their end, so what is missing was not done. Mend what the reason says, then try again.",
-    "vanished": "iconik knows these assets no more, so nothing was done. If that is wrong, restore "
-    "them in iconik, and click again there.",
-    "undone": "Not started before the end, or left to iconik. Try again when you want it done.",
-    "superseded": "A newer click asked for something else, and it won.",
-    "without": "These assets lack the format, so there was nothing to do.",
-    "there": "It was on LucidLink already.",
-    "absent": "It was not on LucidLink any more.",
-    "copied": "It is on LucidLink now.",
-    "removed": "It was proven safe on B2, and deleted from LucidLink.",
+    "vanished": "These assets no longer exist in iconik, so nothing was done. If that is wrong, "
+    "restore them in iconik, and click again there.",
+    "undone": "Not started before the operation ended, or left to iconik, which may still be "
+    "copying it. To have it done, try again.",
+    "superseded": "A newer click on these assets took over.",
+    "without": "These assets do not have the format, so there was nothing to do.",
+    "there": "Already on LucidLink.",
+    "absent": "Not on LucidLink.",
+    "copied": "Copied to LucidLink.",
+    "removed": "Proven safe on B2, and deleted from LucidLink.",
 }
 COLUMNS = ("asset_id", "format", "kind", "reason", "what_to_do")
 # Where a spreadsheet may find a formula. Locales with a decimal comma separate cells by semicolons.
@@ -37,12 +39,12 @@ FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 HEADINGS = (*COLUMNS[:-1], "what to do")
 # The states of an asset whose outcome isn't known yet.
 UNDER_WAY: dict[str, str] = {
-    "queued": "waits for its turn",
-    "claimed": "is being looked at",
-    "copying": "its copy is under way in iconik",
-    "recheck": "will be looked at again soon",
-    "verifying": "its deletion is being verified",
-    "done": "will be told of at the end",
+    "queued": "waiting for its turn",
+    "claimed": "being checked",
+    "copying": "being copied by iconik",
+    "recheck": "waiting for its next check",
+    "verifying": "waiting until its deletion is verified",
+    "done": "its outcome follows when the operation ends",
 }
 
 
@@ -58,7 +60,6 @@ class Moment:
         copies_under_way, copies: the number of running copy jobs, and of all copy jobs.
         unopened: the number of collections, saved searches and playlists that could not be listed.
         not_before_ms: when the first asset to recheck is due, by the clock of operations.
-        title: the operation's title.
         is_newer_unlisted: whether a newer click has assets that aren't known yet.
     """
 
@@ -70,7 +71,6 @@ class Moment:
     copies: int
     unopened: int = 0
     not_before_ms: int | None = None
-    title: str | None = None
     is_newer_unlisted: bool = False
 
 
@@ -84,27 +84,19 @@ def result_of(operation: Operation) -> str:
     return operation.result or "ended"
 
 
-def untitled(operation: Operation) -> str:
-    """Return the title of an operation whose job has no title, or that has no job in iconik."""
-    return f"{TITLES[operation.action]}: {operation.selection}"
-
-
-def summary(
-    operation: Operation, progress: Mapping[str, int], now_ms: int, title: str | None = None
-) -> dict[str, Any]:
+def summary(operation: Operation, progress: Mapping[str, int], now_ms: int) -> dict[str, Any]:
     """Return one operation of a list as JSON values.
 
     Args:
         operation: the operation.
         progress: the number of its assets in each state.
         now_ms: the time, in milliseconds since 1970.
-        title: its title; that of its action if not given.
     """
     counts = dict(operation.counts) if operation.counts else None
     done = progress.get("done", 0)
     return {
         "operation_id": operation.id,
-        "title": title or TITLES[operation.action],
+        "title": operation.title or f"{TITLES[operation.action]}: {operation.selection}",
         "action": operation.action,
         "result": result_of(operation),
         "user_id": operation.user_id,
@@ -125,7 +117,7 @@ def summary(
 
 def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
     """Return one operation in full as JSON values, without its assets and copies."""
-    told = summary(operation, moment.progress, moment.now_ms, moment.title)
+    told = summary(operation, moment.progress, moment.now_ms)
     if told["counts"] is None:
         counted = {name: moment.kinds.get(name, 0) for name in COUNTED}
         told["counts"] = {"assets": told["assets"], **counted}
@@ -159,30 +151,31 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
     """Yield what a running operation waits for, each as the rest of 'It waits for'."""
     states = dict(moment.progress)
     if operation.stop_ms:
-        yield "its next safe point, to stop there: a deletion that has begun is brought to its end"
+        yield "a safe point to stop: a deletion that has begun is finished first"
     if operation.outage:
-        yield f"iconik, which gives no usable answer: {operation.outage}"
+        yield f"a usable answer from iconik: {operation.outage}"
     if not operation.is_expanded:
-        yield "its assets to be listed"
+        yield "iconik to list its assets"
     if states.get("copying"):
         jobs = _many(moment.copies_under_way, "copy job")
-        yield f"{jobs} of iconik's, for {_many(states['copying'], 'asset')}"
+        yield f"{jobs} in iconik, for {_many(states['copying'], 'asset')}"
     if moment.is_newer_unlisted and not operation.stop_ms:
-        yield "a newer click, whose assets iconik has yet to list: some may be the same"
+        yield "iconik to list the assets of a newer click: some may be the same"
         # Until then, the operation begins none of its own assets.
         states |= {"recheck": 0, "queued": 0}
     if states.get("recheck"):
         wait = (moment.not_before_ms or 0) - moment.clock_ms
-        when = f"in {in_time(wait // 1000)}" if wait >= 1000 else "next"
+        when = f"in {in_time(wait // 1000)}" if wait >= 1000 else "now"
         assets = _many(states["recheck"], "asset")
-        yield f"the files of {assets} that are still being written or moved: looked at again {when}"
+        yield f"files of {assets} that are still being written or moved: next check {when}"
     if states.get("verifying"):
-        yield f"iconik to carry out the deletions of {_many(states['verifying'], 'asset')}"
+        assets = _many(states["verifying"], "asset")
+        yield f"iconik to finish deleting the LucidLink files of {assets}"
     if states.get("claimed"):
         yield f"iconik's answers about {_many(states['claimed'], 'asset')}"
     if states.get("queued"):
         assets = _many(states["queued"], "asset")
-        yield f"{assets} whose turn is still to come, or that another operation has in hand"
+        yield f"{assets} not started yet, or in use by another operation"
 
 
 def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[str, Any]]:
@@ -234,7 +227,7 @@ def in_short(told: Mapping[str, Any]) -> str:
     """
     if told["ended"] is None:
         if not told["assets"]:
-            return "not begun yet"
+            return "listing assets"
         return f"{told['assets_done']:,} of {_many(told['assets'], 'asset')}"
     return in_words(told["counts"]) if told["counts"] else _many(told["assets"], "asset")
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from b2_iconik.common.texts import plain
 from b2_iconik.setup.action_url import Endpoint, Existing
-from b2_iconik.texts import plain
 
-HEADINGS = ("title", "context", "status", "formats", "put under", "B2 storage", "LucidLink storage")
+HEADINGS = ("title", "context", "status", "formats", "directory", "B2 storage", "LucidLink storage")
 NOTHING = "-"
 
 

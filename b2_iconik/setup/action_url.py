@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+from b2_iconik.common.settings import LOOPBACK
 from b2_iconik.domain.click import ACTIONS, Action
-from b2_iconik.settings import LOOPBACK
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # Characters that a URL must encode although urlsplit accepts them, and ? and #, which end the path.
@@ -84,7 +84,7 @@ def endpoint(text: str) -> Endpoint:
     Raises:
         ValueError: it is not a plain http or https address. The message does not repeat it.
     """
-    problem = "must be an address like https://plugin.example.com, without query or password"
+    problem = "must be an address like https://plugin.example.com, without a query or password"
     # urlsplit silently drops line breaks and tabs.
     if not (text.isascii() and text.isprintable()) or NOT_IN_ENDPOINT & set(text):
         raise ValueError(problem)

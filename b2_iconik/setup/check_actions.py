@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from b2_iconik.common.errors import OperationFailed
+from b2_iconik.common.settings import Settings
 from b2_iconik.domain.click import ACTIONS, SECRET_HEADER, TITLES, USUAL_CONTEXTS
-from b2_iconik.errors import OperationFailed
-from b2_iconik.settings import Settings
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_url import Endpoint, Existing
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
@@ -32,25 +32,25 @@ def check_actions(
         settings: contain the secret that the actions must send.
     """
     if where is None:
-        yield unknown(PRESENT, "give --endpoint to have those looked at that lead there")
+        yield unknown(PRESENT, "give --endpoint to check the custom actions that lead there")
         return
     ours = action_url.ours(where, actions)
     elsewhere = _elsewhere(where, actions)
     if elsewhere:
         yield note(
             PRESENT,
-            f"some like ours lead to {', '.join(elsewhere)}: delete_custom_actions.py removes "
-            "those of an endpoint",
+            f"similar custom actions lead to {', '.join(elsewhere)}: to delete them, run "
+            "delete_custom_actions.py with that endpoint",
         )
     if not ours:
-        yield wrong(PRESENT, f"none lead to {where.text}: {CREATE}")
+        yield wrong(PRESENT, f"none leads to {where.text}: {CREATE}")
         return
     for action in ACTIONS:
         contexts = {each.context for each in ours if each.target.action == action}
         missing = [each for each in USUAL_CONTEXTS if each not in contexts]
         if missing:
             name = f"'{TITLES[action]}'"
-            yield wrong(PRESENT, f"{name} is not there for {', '.join(missing)}: {CREATE}")
+            yield wrong(PRESENT, f"{name} is missing for {', '.join(missing)}: {CREATE}")
     for each in ours:
         yield from _look_at(each, settings)
     yield _secrets(ours, settings)
@@ -74,8 +74,7 @@ def check_storages(iconik: Iconik, b2: str, ll: str, ours: Sequence[Existing]) -
     if not pairs:
         yield unknown(
             STORAGES,
-            "no custom action names them: give --b2_storage_id and --ll_storage_id to have them "
-            "looked at",
+            "no custom action names them: give --b2_storage_id and --ll_storage_id to check them",
         )
     for pair in sorted(pairs):
         yield from _look_at_storages(iconik, pair)
@@ -96,14 +95,14 @@ def _look_at_storages(iconik: Iconik, pair: tuple[str, str]) -> Iterator[Finding
     b2, ll = chosen
     problems = shortcomings(b2, ll)
     problems += [
-        f"'{each.name}' is FAILING: iconik can't reach it now"
+        f"'{each.name}' is FAILING: iconik cannot reach it"
         for each in chosen
         if each.status == "FAILING"
     ]
     for problem in problems:
         yield wrong(STORAGES, problem)
     if not problems:
-        yield ok(STORAGES, f"'{b2.name}' on Backblaze B2, and '{ll.name}' for LucidLink, will do")
+        yield ok(STORAGES, f"'{b2.name}' (Backblaze B2) and '{ll.name}' (LucidLink) are usable")
 
 
 def _look_at(action: Existing, settings: Settings) -> Iterator[Finding]:
@@ -112,16 +111,16 @@ def _look_at(action: Existing, settings: Settings) -> Iterator[Finding]:
     if action.is_disabled:
         problems.append("is disabled in iconik: nobody can click it")
     if action.app_id and action.app_id.lower() != settings.iconik_id.lower():
-        problems.append(f"sends tokens of another application than ICONIK_ID: {CREATE}")
+        problems.append(f"sends tokens of a different application than ICONIK_ID: {CREATE}")
     if action.status == "FAILING":
         problems.append(
-            f"iconik says FAILING: {action.last_error or 'and not why'}; see "
-            "docs/troubleshooting.md, and click again when it is mended"
+            f"FAILING in iconik: {action.last_error or 'iconik gives no reason'}; see "
+            "docs/troubleshooting.md, and click again when it is fixed"
         )
     for problem in problems:
         yield wrong(what, problem)
     if not problems:
-        yield ok(what, f"is there{f', iconik says {action.status}' if action.status else ''}")
+        yield ok(what, f"exists{f', {action.status} in iconik' if action.status else ''}")
 
 
 def _secrets(ours: Sequence[Existing], settings: Settings) -> Finding:
@@ -137,12 +136,12 @@ def _secrets(ours: Sequence[Existing], settings: Settings) -> Finding:
     if found["other"] or found["none"]:
         return wrong(
             SECRETS,
-            f"{found['other'] + found['none']} of {len(ours)} send another secret than "
-            f"BZ_SHARED_SECRET, or none: {CREATE}",
+            f"BZ_SHARED_SECRET is not sent by {found['other'] + found['none']} of {len(ours)}, "
+            f"which send a different secret or none: {CREATE}",
         )
     if found["unknown"]:
-        return unknown(SECRETS, "iconik does not show it: only a click can tell")
-    return ok(SECRETS, f"all {len(ours)} send BZ_SHARED_SECRET")
+        return unknown(SECRETS, "iconik does not show it: only a click can check it")
+    return ok(SECRETS, f"BZ_SHARED_SECRET, sent by all {len(ours)}")
 
 
 def _elsewhere(where: Endpoint, actions: Sequence[dict[str, Any]]) -> list[str]:

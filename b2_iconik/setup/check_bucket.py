@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from b2_iconik.bucket.confirm import Bucket
+from b2_iconik.common.errors import BucketUnavailable, OperationFailed
+from b2_iconik.common.settings import Settings
 from b2_iconik.domain.custody import Pair
-from b2_iconik.errors import BucketUnavailable, OperationFailed
-from b2_iconik.settings import Settings
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
 from b2_iconik.setup.storage_choice import choose
 from iconik import Iconik, Transport
@@ -18,7 +18,7 @@ BY_KEY = "B2 by application key"
 BY_URL = "B2 by signed URL"
 # The maximum number of assets searched for a test file, newest first.
 MOST_ASSETS = 20
-SET_KEY = "set B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY to have B2 confirm them"
+SET_KEY = "set B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY to have B2 confirm files"
 
 
 def check(
@@ -45,10 +45,10 @@ def check(
         except OperationFailed:
             continue
         except NotPermitted as error:
-            yield unknown(BUCKET, f"no file to try it on can be found: {error}")
+            yield unknown(BUCKET, f"not tried, because no file can be looked up: {error}")
             continue
         if file is None:
-            yield unknown(BUCKET, f"'{storage.name}' has no file to try it on, as far as was seen")
+            yield unknown(BUCKET, f"not tried, because no file was found on '{storage.name}'")
         else:
             yield from _try(settings, storage, file)
 
@@ -79,7 +79,7 @@ def _try(settings: Settings, storage: Storage, file: File) -> Iterator[Finding]:
     if file.url:
         yield _ask(BY_URL, replace(settings, b2_key=None, b2_key_id=None), storage, file)
     elif settings.b2_key:
-        yield note(BY_URL, "iconik offers none, which the application key makes up for")
+        yield note(BY_URL, "iconik offers none; the application key is used instead")
     elif settings.b2_check == "required":
         yield wrong(BY_URL, f"iconik offers none, so nothing is deleted: {SET_KEY}")
     else:
@@ -91,7 +91,7 @@ def _ask(what: str, settings: Settings, storage: Storage, file: File) -> Finding
     try:
         said = bucket.confirm(storage, [Pair(file, file)], lambda _: "")
     except BucketUnavailable as error:
-        return wrong(what, f"{error}: see the way out of this machine")
+        return wrong(what, f"{error}: check this machine's outgoing connections")
     finally:
         bucket.close()
     if said.objection:

@@ -46,7 +46,7 @@ def _search(_: Iconik, http: Transport, new_id: Callable[[], str]) -> object:
 
 def _change_action(_: Iconik, http: Transport, new_id: Callable[[], str]) -> object:
     path = f"assets/v1/custom_actions/ASSET/{new_id()}/"
-    call = "change no custom action"
+    call = "test the permission to change custom actions"
     return http.object("PATCH", path, call, "can_write_custom_actions", json={})
 
 
@@ -54,15 +54,15 @@ PROBES = (
     Probe("can_read_storages", "see the two storages", lambda iconik, _, __: iconik.storages()),
     Probe(
         "can_read_assets",
-        "see whether an asset is there",
+        "see whether an asset exists",
         lambda iconik, _, new_id: iconik.asset_exists(new_id()),
     ),
     Probe(
-        "can_read_formats", "see what an asset has", lambda iconik, _, new: iconik.formats(new())
+        "can_read_formats",
+        "see the formats of an asset",
+        lambda iconik, _, new: iconik.formats(new()),
     ),
-    Probe(
-        "can_read_files", "see which files are where", lambda iconik, _, new: iconik.files(new())
-    ),
+    Probe("can_read_files", "see where files are", lambda iconik, _, new: iconik.files(new())),
     Probe("can_read_jobs", "follow copies", lambda iconik, _, new: iconik.jobs([new()])),
     Probe(
         "can_read_collections",
@@ -71,7 +71,7 @@ PROBES = (
     ),
     Probe(
         "can_write_transfers",
-        "have files copied",
+        "copy files",
         lambda iconik, _, new: iconik.copy_to_storage(new(), "ORIGINAL", [], new()),
         needs="can_read_files",
     ),
@@ -82,14 +82,14 @@ PROBES = (
     ),
     Probe(
         "can_write_files",
-        "restore what is marked deleted and no longer proven safe",
+        "restore file sets that are marked deleted but no longer proven safe",
         lambda iconik, _, new_id: iconik.restore_file_set(new_id(), new_id()),
         is_common=False,
     ),
     # The id is of no file set. Without an id, iconik might purge the whole delete queue.
     Probe(
         "can_purge_files",
-        "remove files from LucidLink faster, many at once",
+        "remove many files from LucidLink at once, which is faster",
         lambda iconik, _, new: iconik.purge_file_sets([new()], until=math.inf),
         is_common=False,
     ),
@@ -125,7 +125,7 @@ PROBES = (
     Probe("can_write_custom_actions", "set up the custom actions", _change_action, is_common=False),
     Probe(
         "can_delete_custom_actions",
-        "take custom actions away",
+        "delete custom actions",
         lambda iconik, _, new: iconik.delete_custom_action("ASSET", new()),
         is_common=False,
     ),
@@ -152,9 +152,9 @@ def check_token(http: Transport) -> Iterator[Finding]:
         name = " ".join(each for each in names if isinstance(each, str) and each)
         whose = name or f"user {told.get('user_id') or told.get('id') or 'unknown'}"
         mail = told.get("email")
-        yield ok(TOKEN, f"is good, and acts as {whose}" + (f" ({mail})" if mail else ""))
+        yield ok(TOKEN, f"is valid, and acts as {whose}" + (f" ({mail})" if mail else ""))
         return
-    yield unknown(TOKEN, "was not rejected, but iconik does not tell whose it is")
+    yield unknown(TOKEN, "was accepted, but iconik does not say whose it is")
 
 
 def check_roles(iconik: Iconik, http: Transport) -> Iterator[Finding]:
@@ -166,7 +166,7 @@ def check_roles(iconik: Iconik, http: Transport) -> Iterator[Finding]:
     missing = set[str]()
     for probe in PROBES:
         if probe.needs in missing:
-            yield unknown(probe.role, f"iconik asks for {probe.needs} first")
+            yield unknown(probe.role, f"cannot be checked without {probe.needs}")
             continue
         try:
             refusal = _refusal(probe, iconik, http)
@@ -174,15 +174,17 @@ def check_roles(iconik: Iconik, http: Transport) -> Iterator[Finding]:
             yield unknown(probe.role, str(error))
             continue
         if refusal is None:
-            yield ok(probe.role, f"not refused; it is needed to {probe.purpose}")
+            yield ok(probe.role, f"not refused; needed to {probe.purpose}")
             continue
         missing.add(probe.role)
-        detail = f"needed to {probe.purpose}: give it to the token's user in iconik ({refusal})"
+        detail = (
+            f"needed to {probe.purpose}: give this role to the token's user in iconik ({refusal})"
+        )
         yield wrong(probe.role, detail) if probe.is_common else note(probe.role, detail)
     yield note(
-        "the roles of others",
-        "a click acts as the person who made it, who needs the same roles; they can't be checked "
-        "without that person's click",
+        "roles of other users",
+        "a click acts as the person who clicks, who needs the same roles; only that person's click "
+        "can check them",
     )
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import requests
 
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.version import VERSION
 from b2_iconik.domain.click import SECRET_HEADER
-from b2_iconik.settings import Settings
 from b2_iconik.setup.action_url import Endpoint
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
-from b2_iconik.version import VERSION
 from iconik_http import http_limits
 
 ENDPOINT = "endpoint"
@@ -42,7 +42,7 @@ class Answer:
     @property
     def message(self) -> str:
         """The answer's message for people."""
-        return str(self.told.get("message", "without saying why"))
+        return str(self.told.get("message", "no reason given"))
 
 
 class Service:
@@ -80,16 +80,16 @@ class Service:
         except requests.exceptions.SSLError as error:
             raise Unreachable(
                 f"{host} has no valid certificate ({_reason(error)}), so iconik sends no clicks: "
-                "get one that everybody trusts, for just this name, and serve its whole chain"
+                "get a publicly trusted one for exactly this name, and serve its whole chain"
             ) from None
         except requests.Timeout:
             raise Unreachable(
-                f"{host} does not answer in time: see its firewall, and whether nginx runs"
+                f"{host} does not answer in time: check its firewall, and whether nginx is running"
             ) from None
         except requests.RequestException as error:
             raise Unreachable(
-                f"{host} can't be reached ({_reason(error)}): see its name in the DNS, its "
-                "firewall, and whether nginx runs"
+                f"{host} cannot be reached ({_reason(error)}): check its DNS name, its firewall, "
+                "and whether nginx is running"
             ) from None
         try:
             told = json.loads(body)
@@ -110,7 +110,7 @@ def check(where: Endpoint | None, settings: Settings) -> Iterator[Finding]:
         settings: contain the secret.
     """
     if where is None:
-        yield unknown(ENDPOINT, "give --endpoint to have the way to the service looked at")
+        yield unknown(ENDPOINT, "give --endpoint to check the connection to the service")
         return
     service = Service(where)
     try:
@@ -119,7 +119,9 @@ def check(where: Endpoint | None, settings: Settings) -> Iterator[Finding]:
         if problem:
             # Send the secret to the plugin only.
             yield wrong(ENDPOINT, problem)
-            yield unknown(SECRET, "is sent only to where the plugin answers")
+            yield unknown(
+                SECRET, "not checked: it is only sent to an address at which the plugin answers"
+            )
             return
         yield from _tell_of(where, str(front_page.told["version"]))
         yield _health(service.ask("GET", "/healthz"))
@@ -134,18 +136,18 @@ def _is_somebody_else(answer: Answer, where: Endpoint) -> str | None:
     """Return why the answer does not come from the plugin; None if it does."""
     if answer.location:
         return (
-            f"{where.text} sends people on to {answer.location}, where iconik's clicks may not "
-            "follow: give the last address as the endpoint"
+            f"{where.text} redirects to {answer.location}, and iconik's clicks may not follow: "
+            "give the final address as the endpoint"
         )
     if answer.status in (502, 503, 504) and "version" not in answer.told:
         return (
-            f"{where.host} answers {answer.status}: the proxy can't reach the plugin; see whether "
-            "it runs, and listens where the proxy looks for it"
+            f"{where.host} answers {answer.status}: the proxy cannot reach the plugin; check that "
+            "the plugin is running, and listens where the proxy expects it"
         )
     if answer.status != requests.codes.ok or "version" not in answer.told:
         return (
-            f"{where.text} answers {answer.status}, and not as the plugin does: see the address, "
-            "and what the proxy does with it"
+            f"{where.text} answers {answer.status}, but not as the plugin would: check the "
+            "address, and the proxy's configuration"
         )
     return None
 
@@ -154,9 +156,11 @@ def _tell_of(where: Endpoint, version: str) -> Iterator[Finding]:
     if where.scheme == "https":
         yield ok(ENDPOINT, f"{where.text} answers over HTTPS, with a valid certificate")
     else:
-        yield note(ENDPOINT, f"{where.text} is not https: good for a simulator, not for iconik")
+        yield note(
+            ENDPOINT, f"{where.text} is not https: it works for a simulator, but not for iconik"
+        )
     if version != VERSION:
-        yield note(ENDPOINT, f"version {version} runs there, and this checkout is {VERSION}")
+        yield note(ENDPOINT, f"version {version} is running there, but this checkout is {VERSION}")
 
 
 def _health(answer: Answer) -> Finding:
@@ -165,25 +169,25 @@ def _health(answer: Answer) -> Finding:
         # Google Cloud Run reserves this path.
         return unknown(
             HEALTH,
-            f"/healthz is answered ({answer.status}) by what lies before the plugin, as it is at "
-            "Google's: go by the lines about the database and operations, with the service's own "
+            f"something in front of the plugin answers /healthz ({answer.status}), as Google Cloud "
+            "does: rely on the lines about the database and operations, with the service's own "
             "DATABASE_URL",
         )
     if answer.status == requests.codes.ok:
-        return ok(HEALTH, "clicks can be recorded, and operations run")
+        return ok(HEALTH, "clicks can be recorded, and operations are run")
     return wrong(HEALTH, f"the service answers {answer.status}: {answer.message}")
 
 
 def _secret(answer: Answer) -> Finding:
     if answer.status == requests.codes.ok:
-        return ok(SECRET, "is BZ_SHARED_SECRET, too")
+        return ok(SECRET, "matches BZ_SHARED_SECRET")
     if answer.status == requests.codes.unauthorized:
         return wrong(
             SECRET,
-            "is another than BZ_SHARED_SECRET here: restart it after a change, or run this with "
-            "its settings",
+            "differs from BZ_SHARED_SECRET here: restart the service after a change, or run this "
+            "script with its settings",
         )
-    return unknown(SECRET, f"the service answers {answer.status} when it is asked")
+    return unknown(SECRET, f"the service answers {answer.status} to the check")
 
 
 def _reason(error: requests.RequestException) -> str:

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from b2_iconik import settings as environment
-from b2_iconik.errors import SettingsError
-from b2_iconik.settings import SHORT_SECRET, Settings
+from b2_iconik.common import settings as environment
+from b2_iconik.common.errors import SettingsError
+from b2_iconik.common.settings import SHORT_SECRET, Settings
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
 
 WHAT = "settings"
@@ -44,17 +44,17 @@ def _remarks(settings: Settings) -> Iterator[Finding]:
     if len(settings.secret) < SHORT_SECRET:
         yield note(
             "BZ_SHARED_SECRET",
-            f"has under {SHORT_SECRET} characters: take a longer one, like that of "
+            f"has fewer than {SHORT_SECRET} characters: create a longer one with "
             "'openssl rand -hex 32'",
         )
     if settings.previous_secret:
         yield note(
             "BZ_SHARED_SECRET_PREVIOUS",
-            "is accepted, too: take it out when the secret has been replaced",
+            "is also accepted: remove it when the secret has been replaced",
         )
     if not settings.iconik_token:
         yield wrong(
             "ICONIK_TOKEN",
-            "is not set: without an application token nothing in iconik can be checked or set up",
+            "is not set: without an application token, nothing in iconik can be checked or set up",
         )
-        yield unknown("iconik", "can't be asked without ICONIK_TOKEN")
+        yield unknown("iconik", "cannot be checked without ICONIK_TOKEN")

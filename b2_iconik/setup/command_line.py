@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from b2_iconik import settings as environment
-from b2_iconik.errors import PluginError, SettingsError
-from b2_iconik.settings import Settings, split_formats
+from b2_iconik.common import settings as environment
+from b2_iconik.common.errors import PluginError, SettingsError
+from b2_iconik.common.settings import Settings, split_formats
+from b2_iconik.common.texts import plain
+from b2_iconik.common.version import VERSION
 from b2_iconik.setup.action_url import Endpoint, endpoint
-from b2_iconik.texts import plain
-from b2_iconik.version import VERSION
 from iconik import Iconik, Pacer, Tokens, Transport
 from iconik_http.errors import IconikError, TokenRejected
 
@@ -58,7 +58,7 @@ def add_insecure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--insecure",
         action="store_true",
-        help="take an endpoint that is not https, though secret and tokens can be read on the way",
+        help="allow an endpoint without https, although others can then read the secret and tokens",
     )
 
 
@@ -70,14 +70,14 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
         default=(),
         metavar="A,B",
         help="names of formats, like ORIGINAL,PPRO_PROXY; "
-        "without it, actions are about those of the service's FORMAT_NAMES",
+        "default: those of the service's FORMAT_NAMES",
     )
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
     """Add ``--dry-run``."""
     parser.add_argument(
-        "--dry-run", action="store_true", help="only tell what would be done, and change nothing"
+        "--dry-run", action="store_true", help="show what would be done, and change nothing"
     )
 
 
@@ -96,8 +96,8 @@ def check_is_safe(parser: argparse.ArgumentParser, options: argparse.Namespace) 
     """Exit with status 2 if sending the shared secret would expose it to eavesdropping."""
     if not options.endpoint.is_safe and not options.insecure:
         parser.error(
-            "argument --endpoint: must begin with https://, for the secret is sent there; "
-            "--insecure takes it all the same"
+            "argument --endpoint: must begin with https://, because the secret is sent there; "
+            "--insecure allows it"
         )
 
 
@@ -157,8 +157,8 @@ def explained(settings: Settings | None, error: PluginError | IconikError) -> st
     """
     if isinstance(error, TokenRejected):
         return (
-            f"could not {error.call}: iconik rejects ICONIK_TOKEN (401) for this ICONIK_ID; make a "
-            "new application token in iconik, and see that ICONIK_ID is its application"
+            f"could not {error.call}: iconik rejects ICONIK_TOKEN (401) for this ICONIK_ID; create "
+            "a new application token in iconik, and check that ICONIK_ID is its application"
         )
     return concealed(settings, str(error))
 

@@ -43,13 +43,13 @@ def refusal_of(request: Request, secrets: Sequence[str]) -> Refusal | None:
     """
     given = request.authorization
     if given is None or given.type != "basic":
-        return Refusal(HTTPStatus.UNAUTHORIZED, "Give the shared secret as the password.")
+        return Refusal(HTTPStatus.UNAUTHORIZED, "Enter the shared secret as the password.")
     if not is_secret(given.password or "", secrets):
         client = request.remote_addr or "a Unix socket"
-        log.warning("refused the operations page to %s, which gave a wrong secret", client)
-        return Refusal(HTTPStatus.UNAUTHORIZED, "That is not the shared secret.")
+        log.warning("refused access to the operations page to %s: wrong secret", client)
+        return Refusal(HTTPStatus.UNAUTHORIZED, "The password is not the shared secret.")
     if request.method == "POST" and not _is_from_here(request):
-        return Refusal(HTTPStatus.FORBIDDEN, "This was not sent from the operations page.")
+        return Refusal(HTTPStatus.FORBIDDEN, "The request did not come from the operations page.")
     return None
 
 

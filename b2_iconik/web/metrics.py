@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from b2_iconik import meters
+from b2_iconik.common import meters
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.reasons import expected
 from b2_iconik.ledger.counters import Standing, Tally
@@ -55,7 +55,9 @@ def add_to(app: Flask, networks: Sequence[IPv4Network | IPv6Network], source: So
     def show_metrics() -> Response:
         if may_see(networks, request.remote_addr, request.headers.keys()):
             return Response(exposition(source), content_type=CONTENT_TYPE)
-        answer = jsonify(message="The metrics are not shown to you; see the setting METRICS_FROM.")
+        answer = jsonify(
+            message="Your address may not read the metrics. See the setting METRICS_FROM."
+        )
         answer.status_code = HTTPStatus.FORBIDDEN
         return answer
 
@@ -134,17 +136,17 @@ class _OfLedger(Collector):
 def _of(standing: Standing) -> Iterator[Metric]:
     operations = CounterMetricFamily(
         "b2_iconik_operations",
-        "Operations that have ended, by result, since the database was made.",
+        "Operations that have ended, by result, since the database was created.",
         labels=["action", "result"],
     )
     formats = CounterMetricFamily(
         "b2_iconik_formats",
-        "Formats of assets by what came of them, counted as their operations end.",
+        "Formats of assets by outcome, counted when their operations end.",
         labels=["action", "outcome", "reason"],
     )
     unopened = CounterMetricFamily(
         "b2_iconik_unopened",
-        "Collections, saved searches and playlists that could not be opened, counted as their "
+        "Collections, saved searches and playlists that could not be opened, counted when their "
         "operations end.",
         labels=["action"],
     )
@@ -158,13 +160,13 @@ def _of(standing: Standing) -> Iterator[Metric]:
         else:
             formats.add_metric([tally.action, tally.outcome, tally.reason], times)
     running = GaugeMetricFamily(
-        "b2_iconik_operations_running", "Operations that haven't ended.", labels=["action"]
+        "b2_iconik_operations_running", "Operations that have not ended.", labels=["action"]
     )
     for action in ACTIONS:
         running.add_metric([action], standing.running.get(action, 0))
     pending = GaugeMetricFamily(
         "b2_iconik_assets_pending",
-        "Assets of running operations that aren't done with, by state.",
+        "Unfinished assets of running operations, by state.",
         labels=["action", "state"],
     )
     for labels, number in standing.pending.items():

@@ -22,20 +22,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from b2_iconik import logs
-from b2_iconik.clock import now_ms
+from b2_iconik.common import logs
+from b2_iconik.common.clock import now_ms
+from b2_iconik.common.errors import RecordingError, RetryError
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.texts import plain
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.operation import Operation
-from b2_iconik.errors import RecordingError, RetryError
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
 from b2_iconik.report.contents import Asked, Contents
 from b2_iconik.report.history import STATES, Filters
-from b2_iconik.settings import Settings
-from b2_iconik.texts import plain
 from b2_iconik.web.login import Refusal, name_of, refusal_of
 
 log = logging.getLogger(__name__)
@@ -45,10 +45,10 @@ LONGEST_TEXT = 200
 SHOWN = ("kept", "failed", "vanished", "undone", "removed", "copied", "there", "absent", "without",
          "superseded")  # fmt: skip
 NOTICES = {
-    "stopping": "It will stop at its next safe point.",
-    "ended": "It had ended already.",
-    "retried": "This operation tries again what was left.",
-    "same": "The same was clicked before, and has not begun yet: this is it.",
+    "stopping": "The operation will stop at its next safe point.",
+    "ended": "The operation had already ended.",
+    "retried": "This operation is the retry.",
+    "same": "The same operation was already waiting to start. This is it.",
 }
 # Notices that only make sense while the operation runs.
 PASSING = ("stopping", "same")
@@ -159,7 +159,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         by = f"{name_of(request)} on the operations page"
         is_stopping = Ledger(recorder.prepare()).ask_to_stop(operation.id, by, now_ms())
         with logs.about(operation.id):
-            log.info("%s asked to stop operation %s", by, operation.id)
+            log.info("%s requested a stop of operation %s", by, operation.id)
         return _done(operation.id, "stopping" if is_stopping else "ended")
 
     @pages.post("/operations/<uuid:operation_id>/retry")
@@ -169,12 +169,12 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         everything = request.form.get("what") == "everything"
         new_id, is_new = try_again(recorder, operation.id, by, everything=everything)
         with logs.about(new_id):
-            log.info("%s tries operation %s again, as %s", by, operation.id, new_id)
+            log.info("%s retried operation %s as %s", by, operation.id, new_id)
         return _done(new_id, "retried" if is_new else "same")
 
     @pages.errorhandler(RetryError)
     def not_again(error: RetryError) -> Response:
-        message = f"That can't be tried again: {error}."
+        message = f"This operation cannot be retried: {error}."
         return _refused(Refusal(HTTPStatus.CONFLICT, message))
 
     @pages.errorhandler(RecordingError)
@@ -184,8 +184,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     @pages.errorhandler(SQLAlchemyError)
     @pages.errorhandler(OSError)
     def no_database(error: Exception) -> Response:
-        log.error("the operations page can't read the database (%s)", type(error).__name__)
-        message = "The database can't be read now; the log says why."
+        log.error("the operations page cannot read the database (%s)", type(error).__name__)
+        message = "The database cannot be read. See the service's log."
         return _refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, message, 5))
 
     @pages.errorhandler(HTTPException)
@@ -207,9 +207,9 @@ def _have_templates_without_gaps(state: BlueprintSetupState) -> None:
 
 def _operation(there: Contents, operation_id: Any) -> Operation:
     """Return the operation with an id; abort the request with 404 if there is none."""
-    operation = there.history.operation(str(operation_id))
+    operation = there.operation(str(operation_id))
     if operation is None:
-        abort(404, "There is no such operation, or it ended so long ago that it was forgotten.")
+        abort(404, "This operation does not exist, or is no longer stored.")
     return operation
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from b2_iconik.version import VERSION
+from b2_iconik.common.version import VERSION
 from dev.benchmark import answers, thrift, waits
 from dev.benchmark.figures import Figure, table, write
 from dev.benchmark.growth import Runs

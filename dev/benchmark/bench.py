@@ -121,7 +121,7 @@ def bench(
         try:
             service = Service(directory, simulator, environment=environment)
             try:
-                wait_for("executor", lambda: "runs the operations now" in service.log(), 30)
+                wait_for("executor", lambda: "now runs the operations" in service.log(), 30)
                 yield Bench(simulator, service, directory)
             finally:
                 service.stop()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from b2_iconik.version import VERSION
+from b2_iconik.common.version import VERSION
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import pytest
 import responses
 from responses import RequestsMock
 
-from b2_iconik import meters
 from b2_iconik.bucket.confirm import Bucket, Confirmation
+from b2_iconik.common import meters
+from b2_iconik.common.settings import Settings
 from b2_iconik.domain.custody import Pair
-from b2_iconik.settings import Settings
 from iconik_http import expiry
 from iconik_http.records import B2 as METHOD
 from iconik_http.records import File, Storage

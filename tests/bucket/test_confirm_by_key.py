@@ -8,7 +8,7 @@ import pytest
 
 from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.bucket.session import ATTEMPTS
-from b2_iconik.errors import BucketUnavailable
+from b2_iconik.common.errors import BucketUnavailable
 from iconik_http.records import File
 from tests.bucket.conftest import Library, Open, a_pair, a_storage, no_url
 
@@ -129,8 +129,8 @@ def test_a_signed_url_of_another_object_is_an_objection(library: Make) -> None:
     clip.change_storage(path="wrong")
     place = f"b2/{clip.directory}/clip.mov"
     assert clip.confirm().objection == (
-        f"clip.mov is not confirmed by B2: iconik's signed URL reads '{place}', but by the "
-        f"storage's path and the record it should be '{place.replace('b2/', 'b2/wrong/')}'"
+        f"clip.mov is not confirmed by B2: iconik's signed URL reads '{place}', but the "
+        f"storage's path and the file's record give '{place.replace('b2/', 'b2/wrong/')}'"
     )
 
 
@@ -178,8 +178,8 @@ def test_a_storage_whose_settings_name_no_bucket_is_an_objection(open_bucket: Op
     bucket = open_bucket(b2_key_id="id", b2_key="key")
     said = bucket.confirm(a_storage(bucket_name=None), [a_pair()], no_url)
     assert said.objection == (
-        "clip.mov is not confirmed by B2: the settings of storage 'Masters' name no bucket in "
-        "which the application key could look"
+        "clip.mov is not confirmed by B2: the settings of storage 'Masters' name no bucket for "
+        "the application key"
     )
 
 
@@ -190,7 +190,7 @@ def test_a_wrong_key_is_an_objection_and_no_url_is_asked_instead(library: Make) 
     clip = library(CLIP, key="wrong")
     assert clip.confirm().objection == (
         "clip.mov is not confirmed by B2: B2 does not accept the application key for bucket 'b2': "
-        "correct B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY, and give it listFiles"
+        "correct B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY, and give the key listFiles"
     )
     assert "GET signed URL" not in clip.asked()
 

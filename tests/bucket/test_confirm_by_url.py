@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from responses import RequestsMock
 
-from b2_iconik import logs
 from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.bucket.confirmed import VALID_FOR
+from b2_iconik.common import logs
+from b2_iconik.common.errors import BucketUnavailable
 from b2_iconik.domain.custody import Pair
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.errors import BucketUnavailable
 from iconik_http.errors import IconikUnavailable, NotPermitted
 from iconik_http.records import File
 from tests.bucket.conftest import (
@@ -100,8 +100,9 @@ def test_a_size_proves_nothing_by_checksum(open_bucket: Open, b2: RequestsMock) 
         ),
         (
             {"status": 200, "body": b"x" * 1000},
-            "clip.mov is not confirmed by B2: B2 does not tell the object's size (200 to a request "
-            "for one byte)",
+            "clip.mov is not confirmed by B2: B2 does not give the object's size "
+            "(it answered 200 to "
+            "a request for one byte)",
         ),
     ],
 )
@@ -142,7 +143,7 @@ def test_a_file_of_which_one_twin_is_gone_is_not_confirmed(
 
 
 def test_without_a_twin_nothing_is_confirmed(open_bucket: Open) -> None:
-    with pytest.raises(ValueError, match="no twin"):
+    with pytest.raises(ValueError, match="no file on B2"):
         open_bucket().confirm(a_storage(), [], no_url)
 
 
@@ -228,7 +229,7 @@ def test_a_file_without_a_url_beside_one_that_has_one_is_an_objection(
     add(b2, signed("b.mov"), **told_size(1000))
     said = open_bucket().confirm(a_storage(), pairs, no_url)
     assert said.objection == (
-        "a.mov is not confirmed by B2: iconik offers no signed URL of it; set "
+        "a.mov is not confirmed by B2: iconik offers no signed URL for it: set "
         "B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY"
     )
 
@@ -261,7 +262,7 @@ def test_where_b2_must_confirm_records_never_decide(open_bucket: Open, b2: Reque
     assert said == Confirmation(
         "signed URL",
         Reason(
-            "clip.mov is not confirmed by B2: iconik offers no signed URL of it; set "
+            "clip.mov is not confirmed by B2: iconik offers no signed URL for it: set "
             "B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY, or B2_CHECK=auto"
         ),
     )

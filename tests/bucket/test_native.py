@@ -236,10 +236,13 @@ def test_a_key_for_a_directory_is_enough_for_what_is_below(desk: Desk, connect: 
 @pytest.mark.parametrize(
     ("about", "said"),
     [
-        ({"capabilities": ["readFiles"], "buckets": ["b2"]}, "give it listFiles"),
-        ({"capabilities": ["listFiles"], "buckets": None}, "give it listFiles"),
-        ({"capabilities": ["listFiles"], "buckets": ["b2"], "prefix": "z/"}, "give it listFiles"),
-        ({"capabilities": ["listFiles"], "buckets": []}, "give it listFiles"),
+        ({"capabilities": ["readFiles"], "buckets": ["b2"]}, "give the key listFiles"),
+        ({"capabilities": ["listFiles"], "buckets": None}, "give the key listFiles"),
+        (
+            {"capabilities": ["listFiles"], "buckets": ["b2"], "prefix": "z/"},
+            "give the key listFiles",
+        ),
+        ({"capabilities": ["listFiles"], "buckets": []}, "give the key listFiles"),
     ],
 )
 def test_a_key_that_allows_too_little_is_told(
@@ -252,7 +255,7 @@ def test_a_key_that_allows_too_little_is_told(
 def test_a_key_that_is_wrong_is_told(connect: Connect) -> None:
     assert refusal(connect(key="wrong")) == (
         "B2 does not accept the application key for bucket 'b2': correct B2_APPLICATION_KEY_ID "
-        "and B2_APPLICATION_KEY, and give it listFiles"
+        "and B2_APPLICATION_KEY, and give the key listFiles"
     )
 
 
@@ -333,7 +336,7 @@ def test_what_is_refused_is_asked_once(desk: Desk, connect: Connect, fault: str)
     newest(native, [key])
     desk.control("DELETE", "buckets/requests")
     desk.control("POST", "faults", {"bucket": fault, "path": "b2api/*", "times": None})
-    assert refusal(native).startswith("B2 refuses to list the bucket (")
+    assert refusal(native).startswith("B2 refused to list bucket '")
     assert lists(desk) == 1
 
 
@@ -351,7 +354,7 @@ def test_an_answer_without_an_end_is_given_up(
 ) -> None:
     monkeypatch.setattr(http_limits, "LARGEST_ANSWER", 1_000)
     b2.add(responses.POST, LIST, body="x" * 1_001)
-    with pytest.raises(Passing, match="B2's answer has no end"):
+    with pytest.raises(Passing, match="B2's answer is too long"):
         newest(native, ["a.mov"], "masters")
 
 

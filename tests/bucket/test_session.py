@@ -160,7 +160,7 @@ def test_retry_after_makes_a_pause_for_others(
 
 def test_nobody_waits_for_a_long_pause(urls: SignedUrls, b2: RequestsMock, pace: Pace) -> None:
     pace.pause(LONGEST_WAIT * 10)
-    with pytest.raises(Passing, match="asked for a pause, of which 200 seconds are left"):
+    with pytest.raises(Passing, match="asked for a pause, which ends in 200 s"):
         urls.size(signed())
     assert not b2.calls
 

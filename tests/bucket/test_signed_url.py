@@ -16,7 +16,7 @@ from tests.bucket.raw_server import RawServer
 A_BYTE = (
     b"HTTP/1.1 206 Partial Content\r\nContent-Length: 1\r\nContent-Range: bytes 0-0/%d\r\n\r\nx"
 )
-REFUSED = "B2 does not tell the object's size ({} to a request for one byte)"
+REFUSED = "B2 does not give the object's size (it answered {} to a request for one byte)"
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_trouble_that_stays_is_given_up(urls: SignedUrls, b2: RequestsMock) -> N
     [
         (requests.ConnectionError("x"), "the connection to B2 failed (ConnectionError)"),
         (requests.Timeout("x"), "B2 did not answer in time"),
-        (http_limits.TooLong("x"), "B2's answer has no end"),
+        (http_limits.TooLong("x"), "B2's answer is too long"),
     ],
 )
 def test_no_answer_is_given_up_in_words(

@@ -102,12 +102,12 @@ def test_a_running_operation_says_what_it_waits_for(browser: WebDriver, service:
     copies_wait(service)
     operation_id = clicked(service, "add", *clips(service, "waited", 4))
     open_operation(browser, service, operation_id)
-    wait_to_read(browser, "1 copy job of iconik's, for 4 assets", "#state")
-    assert "It looks again" in shown(browser, "#state")
+    wait_to_read(browser, "1 copy job in iconik, for 4 assets", "#state")
+    assert "Next check" in shown(browser, "#state")
     assert "under way" in shown(browser, "#jobs")
     copies_go_on(service)
     wait_to_read(browser, DONE, "#state")
-    assert "It waits for" not in shown(browser, "#state")
+    assert "Waiting for" not in shown(browser, "#state")
     assert "ended" in shown(browser, "#jobs")
 
 
@@ -120,7 +120,7 @@ def test_an_operation_is_stopped_and_tried_again(browser: WebDriver, service: Se
     wait_to_read(browser, "Stopped by ada on the operations page", "#state")
     assert "6\nundone" in shown(browser, ".counts")
     press(browser, "retry")
-    wait_to_read(browser, "This operation tries again what was left.")
+    wait_to_read(browser, "This operation is the retry.")
     assert operation_id in shown(browser, ".facts")
     copies_go_on(service)
     wait_to_read(browser, "6 assets, 6 ", "#state")
@@ -173,7 +173,7 @@ def test_everything_is_reached_with_the_keyboard(
         assert float(str(width).removesuffix("px")) >= 2, f"{reached[-1]} shows no focus"
         if reached[-1] == "csv":
             break
-    assert reached[0] == "Skip to the contents"
+    assert reached[0] == "Skip to content"
     for name in ("All operations", "count-kept", "retry", "again", "csv"):
         assert name in reached
 
@@ -198,7 +198,7 @@ def test_whoever_is_on_a_link_stays_there_while_the_page_follows(
     copies_wait(service)
     operation_id = clicked(service, "add", *clips(service, "linked", 2))
     open_operation(browser, service, operation_id)
-    wait_to_read(browser, "under way, followed for", "#jobs")
+    wait_to_read(browser, "running, followed for", "#jobs")
     browser.execute_script("document.querySelector(arguments[0]).focus()", link)
     place = browser.switch_to.active_element.get_attribute("href")
     copies_go_on(service)
@@ -212,7 +212,7 @@ def test_what_stays_as_it_is_is_left_alone_while_the_page_follows(
     copies_wait(service)
     operation_id = clicked(service, "add", *clips(service, "left alone", 2))
     open_operation(browser, service, operation_id)
-    wait_to_read(browser, "under way, followed for", "#jobs")
+    wait_to_read(browser, "running, followed for", "#jobs")
     job = shown(browser, "#jobs tbody td")
     followed = shown(browser, "#jobs")
     browser.execute_script(MARK)
@@ -226,7 +226,7 @@ def test_an_alarm_is_raised_once_and_not_with_each_look(
     browser: WebDriver, service: Service
 ) -> None:
     browser.execute_script(ALARMED)
-    wait_to_read(browser, "No process runs", "[role=alert]")
+    wait_to_read(browser, "No process is running", "[role=alert]")
     browser.execute_script("window.alarm = document.querySelector('[role=alert]')")
     asked = browser.execute_script("return asked")
     wait_for("more looks", lambda: browser.execute_script("return asked") > asked + 1, PATIENCE)
@@ -280,7 +280,7 @@ def test_a_service_that_is_gone_is_told_and_found_again(
     browser: WebDriver, service: Service
 ) -> None:
     service.process.kill()
-    wait_to_read(browser, "The service can't be reached now", "#live")
+    wait_to_read(browser, "The service cannot be reached", "#live")
     service.start()
     wait_for("it", lambda: shown(browser, "#live") == "", PATIENCE)
     # What it said about the requests that failed meanwhile.
@@ -317,7 +317,7 @@ def test_a_page_of_somebody_elses_presses_no_button(
     copies_wait(service)
     operation_id = clicked(service, "add", *clips(service, "forged", 4))
     browser.get(elsewhere(operation_id))
-    wait_to_read(browser, "This was not sent from the operations page")
+    wait_to_read(browser, "The request did not come from the operations page")
     assert service.operation(operation_id).stop_by is None
     (refused,) = complaints(browser)
     assert "403" in refused["message"]
@@ -332,7 +332,7 @@ window.marked = [...document.querySelectorAll("h1, #state section, #report tr, #
 ALARMED = """
 window.asked = 0;
 const page = document.documentElement.outerHTML;
-const alarm = '<p class="notice bad" role="alert">No process runs the operations</p>';
+const alarm = '<p class="notice bad" role="alert">No process is running the operations</p>';
 window.fetch = async () =>
   new Response(page.replace('<p id="running"', `${alarm}<p data-look="${++asked}" id="running"`));
 """

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik import settings as settings_module
 from b2_iconik.cli import watch
 from b2_iconik.cli.operations import main
+from b2_iconik.common import settings as settings_module
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
@@ -81,9 +81,9 @@ def test_a_report_is_shown_in_full(failed: str, capsys: pytest.CaptureFixture[st
         "  clicked by  user unknown",
         "  selection   1 asset, formats ORIGINAL",
         "  recorded    1970-01-01T00:00:00+00:00, ended 1970-01-01T00:00:01+00:00",
-        "  in all      1 asset, 1 undone",
+        "  total       1 asset, 1 undone",
         "  failure     no token is good any more",
-        "  what to do  Mend what the reason says, then try again.",
+        "  what to do  Fix the problem described in the reason, then try again.",
         "  failed      collection c: iconik knows it no more",
     ]
 
@@ -125,7 +125,8 @@ def test_an_asset_that_an_operation_is_not_about_is_one_clear_line(
 ) -> None:
     assert main(["show", kept, "a3"]) == 1
     assert capsys.readouterr().err == (
-        f"script/operations: asset a3: operation {kept} is not about it, or hasn't listed it yet\n"
+        f"script/operations: asset a3: operation {kept} does not include it, or "
+        "has not listed it yet\n"
     )
 
 
@@ -150,7 +151,7 @@ def test_an_unknown_operation_is_one_clear_line(
     database: sa.Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["show", "unknown"]) == 1
-    assert capsys.readouterr().err == "script/operations: there is no operation unknown\n"
+    assert capsys.readouterr().err == "script/operations: operation unknown does not exist\n"
 
 
 def test_a_missing_setting_is_one_clear_line(
@@ -166,14 +167,14 @@ def test_a_database_without_tables_is_one_clear_line(
 ) -> None:
     Path("b2-iconik-plugin.sqlite").touch()
     assert main(["list"]) == 1
-    assert "the database can't be used" in capsys.readouterr().err
+    assert "the database cannot be used" in capsys.readouterr().err
 
 
 def test_a_database_that_is_not_there_is_not_made(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 1
     assert capsys.readouterr().err == (
-        "script/operations: there is no database b2-iconik-plugin.sqlite: "
-        "has the service been started?\n"
+        "script/operations: database b2-iconik-plugin.sqlite does not exist: "
+        "start the service once, which creates it\n"
     )
     assert not Path("b2-iconik-plugin.sqlite").exists()
 
@@ -240,7 +241,7 @@ def test_a_running_operation_is_asked_to_stop(
     database: sa.Engine, running: Operation, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["stop", running.id]) == 0
-    assert capsys.readouterr().out == "It will stop at its next safe point.\n"
+    assert capsys.readouterr().out == "The operation will stop at its next safe point.\n"
     assert found(database, running.id).stop_by == "ada with script/operations"
 
 
@@ -251,7 +252,7 @@ def test_a_stop_can_be_told_as_json(running: Operation, capsys: pytest.CaptureFi
 
 def test_what_has_ended_is_not_stopped(failed: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stop", failed]) == 1
-    assert capsys.readouterr().err == f"script/operations: operation {failed} has ended\n"
+    assert capsys.readouterr().err == f"script/operations: operation {failed} has already ended\n"
 
 
 @pytest.mark.parametrize("command", ["show", "watch", "stop", "retry"])
@@ -259,7 +260,9 @@ def test_an_id_that_is_nobodys_is_named(
     database: sa.Engine, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     assert main([command, "unknown"]) == 1
-    assert "there is no operation unknown" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.startswith("script/operations: operation unknown ")
+    assert told.endswith("does not exist\n")
 
 
 @pytest.mark.parametrize("error", [KeyError, OSError])
@@ -511,7 +514,9 @@ def test_more_operations_than_a_terminal_has_lines_leave_nothing_behind(
     assert len(on_a_terminal(monkeypatch, ["watch"], 80, 5)) == 4
 
 
-@pytest.mark.parametrize(("is_terminal", "said"), [(True, "Nothing runs.\n"), (False, "")])
+@pytest.mark.parametrize(
+    ("is_terminal", "said"), [(True, "No operation is running.\n"), (False, "")]
+)
 def test_where_nothing_runs_there_is_nothing_to_watch(
     failed: str,
     monkeypatch: pytest.MonkeyPatch,

@@ -45,7 +45,7 @@ def test_who_clicked_is_said() -> None:
 def test_what_proved_the_removed_formats_is_counted() -> None:
     counts = {"assets": 3, "removed": 3, "by_checksum": 2, "by_size": 1, "by_records": 1}
     lines = said(counts=counts)
-    assert "  in all      3 assets, 3 removed" in lines
+    assert "  total       3 assets, 3 removed" in lines
     proven = "2 by checksum, 1 by size, 1 of them by iconik's records alone"
     assert f"  proven      {proven}" in lines
 
@@ -55,16 +55,16 @@ def test_a_running_operation_has_not_ended() -> None:
 
 
 def test_each_thing_it_waits_for_has_a_line() -> None:
-    lines = said(waits_for=["its assets to be listed", "iconik"], looks_again_in_seconds=61)
+    lines = said(waits_for=["iconik to list its assets", "iconik"], looks_again_in_seconds=61)
     assert lines[-3:] == [
-        "  waits for   its assets to be listed",
+        "  waits for   iconik to list its assets",
         "  waits for   iconik",
-        "  looks next  in 1 min 1 s",
+        "  next check  in 1 min 1 s",
     ]
 
 
 def test_what_looks_now_looks_at_once() -> None:
-    assert said(looks_again_in_seconds=0)[-1] == "  looks next  at once"
+    assert said(looks_again_in_seconds=0)[-1] == "  next check  now"
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_what_can_be_done_about_a_failure_is_said() -> None:
 def test_an_asset_that_waits_says_how_long_and_why() -> None:
     told = {**ASSET, "looks_again_in_seconds": 5, "failures": 2}
     assert list(asset_in_full(told))[2:] == [
-        "  looks next  in 5 s",
-        "  no answer   iconik gave no usable one, 2 times in a row",
+        "  next check  in 5 s",
+        "  no answer   iconik gave no usable answer 2 times in a row",
     ]
 
 

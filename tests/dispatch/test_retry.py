@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.common.errors import RecordingError, RetryError
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import LastLook, Recorder
 from b2_iconik.dispatch.retry import try_again
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation, Retry
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.errors import RecordingError, RetryError
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.settings import Settings
 from tests.makers import ASSET, a_click, a_ledger, completion
 
 pytestmark = pytest.mark.usefixtures("opened_later")
@@ -172,7 +172,7 @@ def test_while_it_is_not_known_what_was_clicked_for_the_opposite_nothing_is_trie
 ) -> None:
     first = ended(engine, recorder, {"a1": {}})
     recorder.record(replace(CLICK, action="add", asset_ids=(), collection_ids=("c1",)))
-    with pytest.raises(RetryError, match="which assets that is about isn't known yet"):
+    with pytest.raises(RetryError, match="its assets are not known yet"):
         try_again(recorder, first, "Ada")
 
 
@@ -181,7 +181,7 @@ def test_where_all_was_clicked_for_the_opposite_since_it_says_so(
 ) -> None:
     first = ended(engine, recorder, {"a1": {}})
     ended(engine, recorder, {"a1": {}}, replace(CLICK, action="add"))
-    with pytest.raises(RetryError, match="or was clicked for the opposite since"):
+    with pytest.raises(RetryError, match="or the opposite action was clicked since then"):
         try_again(recorder, first, "Ada")
 
 
@@ -333,12 +333,12 @@ def test_the_same_again_while_it_runs_is_one_operation(
 
 def test_what_runs_is_not_tried_again(recorder: Recorder) -> None:
     first, _ = recorder.record(CLICK)
-    with pytest.raises(RetryError, match="it hasn't ended"):
+    with pytest.raises(RetryError, match="it is still running"):
         try_again(recorder, first, "Ada")
 
 
 def test_what_is_nowhere_is_not_tried_again(recorder: Recorder) -> None:
-    with pytest.raises(RetryError, match="there is no operation unknown"):
+    with pytest.raises(RetryError, match="it does not exist"):
         try_again(recorder, "unknown", "Ada")
 
 
@@ -347,7 +347,7 @@ def test_what_another_secret_encrypted_is_not_tried_again(
 ) -> None:
     first = ended(engine, recorder, {"a1": {}})
     other = Recorder(replace(settings, secret="t" * 32))
-    with pytest.raises(RetryError, match="recorded with another BZ_SHARED_SECRET"):
+    with pytest.raises(RetryError, match="recorded with a different BZ_SHARED_SECRET"):
         try_again(other, first, "Ada")
     other.close()
 

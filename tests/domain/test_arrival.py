@@ -97,21 +97,22 @@ def test_nothing_of_a_file_is_told() -> None:
 
 def test_more_than_the_source_has_is_told() -> None:
     found = wrong(on_b2(size=1000), on_ll(size=2000))
-    assert found == "clip.mov arrived on LucidLink with 2 KB, and has 1 KB at its source"
+    assert found == "clip.mov arrived on LucidLink with 2 KB, but its source has 1 KB"
 
 
 def test_another_checksum_is_told() -> None:
     found = wrong(on_b2(checksum=MD5), on_ll(checksum=OTHER_MD5))
     assert found == (
-        f"clip.mov arrived on LucidLink with another checksum: {OTHER_MD5}, and {MD5} at its source"
+        f"clip.mov arrived on LucidLink with a different checksum: {OTHER_MD5}, "
+        f"but its source has {MD5}"
     )
 
 
 def test_a_checksum_that_may_be_of_another_kind_is_told_with_that() -> None:
     found = wrong(on_b2(checksum="a" * 32), on_ll(checksum="b" * 32))
     assert found == (
-        f"clip.mov arrived on LucidLink with another checksum: {'b' * 32}, and {'a' * 32} at its "
-        "source, if both are of one algorithm"
+        f"clip.mov arrived on LucidLink with a different checksum: {'b' * 32}, but its source has "
+        f"{'a' * 32}, if both use the same algorithm"
     )
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
+from b2_iconik.common.errors import ClickError
 from b2_iconik.domain.click import LONGEST_NAME, LONGEST_PATH, LONGEST_TOKEN, CustomAction, parse
-from b2_iconik.errors import ClickError
 
 B2 = "b2b2b2b2-0000-4000-8000-00000000000a"
 LL = "11111111-0000-4000-8000-00000000000b"
@@ -366,7 +366,7 @@ def test_a_directory_that_leads_elsewhere_is_refused(path: str) -> None:
 
 def test_a_directory_of_the_machine_is_refused_saying_what_it_counts_from() -> None:
     body = {"context": "ASSET", "asset_ids": [ASSET]}
-    assert "counts from the storage's root" in str(refusal(body, [*QUERY, ("path", "/mnt/x")]))
+    assert "is relative to the storage's root" in str(refusal(body, [*QUERY, ("path", "/mnt/x")]))
 
 
 @pytest.mark.parametrize(

@@ -183,21 +183,21 @@ def test_a_format_without_an_id_is_not_judged() -> None:
 def test_a_file_without_a_file_set_stays() -> None:
     found = unproven(on_ll(file_set_id=""), on_b2())
     assert (found.reason, found.remedy) == (
-        "iconik doesn't say which file set it belongs to",
+        "iconik does not say which file set its files belong to",
         "none",
     )
 
 
 def test_a_file_set_without_any_file_stays() -> None:
     assert unproven(on_ll(type="DIRECTORY"), on_b2()).reason == (
-        "iconik lists no file of it on LucidLink"
+        "iconik lists a file set on LucidLink, but no file in it"
     )
 
 
 def test_a_directory_whose_files_are_not_listed_stays() -> None:
     bundle = on_ll("clip.rdc", type="DIRECTORY")
     assert unproven(on_ll(), bundle, on_b2()).reason == (
-        "iconik lists no file in its directory clip.rdc on LucidLink"
+        "iconik lists no file in directory clip.rdc on LucidLink"
     )
 
 
@@ -212,7 +212,7 @@ def test_a_directory_that_is_still_being_written_stays() -> None:
 @pytest.mark.parametrize(("kind", "told"), [("SYMLINK", "SYMLINK"), ("", "of unknown type")])
 def test_what_is_no_ordinary_file_stays(kind: str, told: str) -> None:
     found = unproven(on_ll(), on_ll("link", type=kind), on_b2(), on_b2("link"))
-    assert (found.reason, found.remedy) == (f"link is no ordinary file but {told}", "none")
+    assert (found.reason, found.remedy) == (f"link is not a regular file but {told}", "none")
 
 
 @pytest.mark.parametrize("status", ["OPEN", "GROWING", "AWAITED"])
@@ -271,7 +271,7 @@ def test_the_records_may_come_one_by_one() -> None:
 
 def test_a_file_without_a_name_stays() -> None:
     found = unproven(on_ll("", size=5), on_b2("", size=5))
-    assert found.reason == "iconik doesn't say the name of one of its files on LucidLink"
+    assert found.reason == "iconik does not name one of its files on LucidLink"
 
 
 def test_a_file_that_is_listed_twice_stays() -> None:
@@ -281,14 +281,16 @@ def test_a_file_that_is_listed_twice_stays() -> None:
 
 def test_a_file_set_that_is_partly_deleted_is_judged_whole() -> None:
     gone = on_ll("2.dpx", file_set_status="DELETED")
-    assert unproven(on_ll("1.dpx"), gone, on_b2("1.dpx")).reason == "2.dpx has no twin on B2"
+    assert (
+        unproven(on_ll("1.dpx"), gone, on_b2("1.dpx")).reason == "2.dpx has no matching file on B2"
+    )
 
 
 @pytest.mark.parametrize("other", [{"format_id": "format-proxy"}, {"format_id": ""}])
 def test_a_file_set_that_holds_files_of_another_format_stays(other: dict[str, str]) -> None:
     stray = on_ll("stray.mov", **other, file_set_id=LL_SET)
     found = unproven(on_ll(), stray, on_b2(), on_b2("stray.mov"))
-    assert found.reason == "iconik lists files of other formats or storages in it, too"
+    assert found.reason == "iconik also lists files of other formats or storages in its file set"
 
 
 @pytest.mark.parametrize("storage_id", [B2, "storage-other", ""])
@@ -311,7 +313,7 @@ def test_a_storage_never_proves_itself() -> None:
 
 def test_what_is_not_on_b2_must_be_copied_first() -> None:
     found = unproven(on_ll())
-    assert (found.reason, found.remedy) == ("clip.mov has no twin on B2", "copy")
+    assert (found.reason, found.remedy) == ("clip.mov has no matching file on B2", "copy")
 
 
 @pytest.mark.parametrize("status", ["DELETED", "ARCHIVED", "active", "", None])
@@ -344,7 +346,7 @@ def test_another_file_on_b2_proves_nothing(other: dict[str, Any]) -> None:
 @pytest.mark.parametrize("status", ["OPEN", "GROWING", "AWAITED"])
 def test_what_is_not_finished_on_b2_is_waited_for(status: str) -> None:
     found = unproven(on_ll(), on_b2(status=status))
-    assert (found.reason, found.remedy) == (f"clip.mov isn't finished on B2 ({status})", "wait")
+    assert (found.reason, found.remedy) == (f"clip.mov is incomplete on B2 ({status})", "wait")
 
 
 @pytest.mark.parametrize("status", ["FAILED", "ARCHIVED", "MISSING", "REDISCOVERED", "DELETED"])
@@ -370,7 +372,7 @@ def test_a_file_that_differs_from_its_master_stays() -> None:
 def test_one_missing_twin_keeps_all(missing: str) -> None:
     names = ["1.dpx", "2.dpx", "3.dpx"]
     twins = [on_b2(name) for name in names if name != missing]
-    assert unproven(*map(on_ll, names), *twins).reason == f"{missing} has no twin on B2"
+    assert unproven(*map(on_ll, names), *twins).reason == f"{missing} has no matching file on B2"
 
 
 def test_twins_in_two_file_sets_on_b2_do_not_add_up() -> None:
@@ -416,7 +418,7 @@ def test_a_master_that_another_record_contradicts_proves_nothing(facts: dict[str
     newer = on_b2(file_set_id="second", format_id="format-v2", **facts)
     found = unproven(on_ll(), on_b2(checksum=MD5), newer)
     assert (found.reason, found.remedy) == (
-        "iconik lists clip.mov on B2 more than once, and each time as another file",
+        "iconik lists clip.mov on B2 more than once, with different sizes or checksums",
         "none",
     )
 
@@ -424,7 +426,7 @@ def test_a_master_that_another_record_contradicts_proves_nothing(facts: dict[str
 def test_a_file_that_another_record_contradicts_stays() -> None:
     edited = on_ll(file_set_id="second", format_id="format-v2", size=999)
     assert unproven(on_ll(), edited, on_b2()).reason == (
-        "iconik lists clip.mov on LucidLink more than once, and each time as another file"
+        "iconik lists clip.mov on LucidLink more than once, with different sizes or checksums"
     )
 
 
@@ -443,7 +445,7 @@ def test_a_file_that_is_being_written_anew_proves_nothing_and_stays(
 ) -> None:
     newer = make(file_set_id="second", format_id="format-v2", status=status, size=None)
     found = unproven(on_ll(), on_b2(), newer)
-    assert found == Unproven(LL_SET, Reason(f"clip.mov is being written anew on {where}"), "wait")
+    assert found == Unproven(LL_SET, Reason(f"clip.mov is being overwritten on {where}"), "wait")
 
 
 def test_what_was_being_written_anew_but_is_deleted_counts_no_more() -> None:
@@ -473,7 +475,9 @@ def test_a_file_of_the_same_name_in_a_neighbouring_directory_is_no_twin() -> Non
 def test_a_file_of_the_same_name_further_up_is_no_twin() -> None:
     here = card("edit", "100", make=on_ll)
     beside = on_b2("g.dpx", directory_path="masters/100")
-    assert unproven(*here, *card("masters", "."), beside).reason == "f.dpx has no twin on B2"
+    assert (
+        unproven(*here, *card("masters", "."), beside).reason == "f.dpx has no matching file on B2"
+    )
 
 
 def test_a_master_that_lies_too_far_up_is_no_twin() -> None:
@@ -496,7 +500,7 @@ def test_directories_that_hold_a_part_each_do_not_add_up() -> None:
     here = [on_ll(name, directory_path="edit") for name in ("1.dpx", "2.dpx", "3.dpx")]
     others = [on_b2(name, directory_path=top) for top in "bcdefg" for name in ("1.dpx", "2.dpx")]
     first = [on_b2(name, directory_path="a") for name in ("1.dpx", "3.dpx")]
-    assert unproven(*here, *others, *first).reason == "2.dpx has no twin on B2"
+    assert unproven(*here, *others, *first).reason == "2.dpx has no matching file on B2"
 
 
 def test_the_directory_whose_names_agree_furthest_up_is_meant() -> None:
@@ -530,7 +534,7 @@ def test_a_directory_above_the_master_may_be_named_like_one_on_lucidlink() -> No
 
 def test_half_a_master_proves_no_whole() -> None:
     here = card("edit", "100", "101", make=on_ll)
-    assert unproven(*here, *card("edit", "100")).reason == "f.dpx has no twin on B2"
+    assert unproven(*here, *card("edit", "100")).reason == "f.dpx has no matching file on B2"
 
 
 def test_names_that_climb_are_compared_as_they_are() -> None:
@@ -569,7 +573,7 @@ def test_checksums_of_perhaps_one_algorithm_that_differ_keep_a_file_but_tell_of_
 ) -> None:
     found = unproven(on_ll(checksum=here), on_b2(checksum=there))
     assert (found.reason, found.remedy) == (
-        "the checksums of clip.mov cannot be compared, as their algorithms are not known: "
+        "the checksums of clip.mov cannot be compared because their algorithms are unknown: "
         f"checksum {here} on LucidLink, {there} on B2",
         "none",
     )
@@ -615,7 +619,9 @@ def test_a_file_that_is_proven_by_its_size_alone_is_named() -> None:
     files = [on_ll("a", checksum=MD5), on_ll("b"), on_b2("a", checksum=MD5), on_b2("b")]
     (safe,) = judge(ORIGINAL, files, LL, B2)
     assert isinstance(safe, Safe)
-    reason = "b has no checksum on both sides to compare, and REQUIRE_CHECKSUM is set"
+    reason = (
+        "REQUIRE_CHECKSUM is set, but iconik has no comparable checksums of b on LucidLink and B2"
+    )
     assert proven_by_size_alone(safe) == Unproven(LL_SET, Reason(reason), "none")
 
 
@@ -646,7 +652,7 @@ def test_an_empty_file_beside_others_is_proven_by_an_empty_one() -> None:
 
 def test_an_empty_file_beside_others_needs_a_twin() -> None:
     files = [on_ll("c.mxf", size=9000), on_ll("c.lck", size=0), on_b2("c.mxf", size=9000)]
-    assert unproven(*files) == Unproven(LL_SET, Reason("c.lck has no twin on B2"), "copy")
+    assert unproven(*files) == Unproven(LL_SET, Reason("c.lck has no matching file on B2"), "copy")
 
 
 def test_an_empty_file_is_not_proven_by_one_with_content() -> None:
@@ -708,7 +714,9 @@ def test_no_copy_is_asked_for_of_what_is_missing() -> None:
     found = unproven(on_ll("1"), on_ll("2", status="MISSING"), on_ll("3", status="MISSING"))
     assert found == Unproven(
         LL_SET,
-        Reason("1 has no twin on B2, and nothing can be copied: 2 is MISSING on LucidLink"),
+        Reason(
+            "1 has no matching file on B2, and there is nothing to copy: 2 is MISSING on LucidLink"
+        ),
         "none",
     )
 
@@ -725,8 +733,8 @@ def test_an_image_sequence_in_one_record_stays_and_that_is_explained() -> None:
     assert unproven(*files) == Unproven(
         LL_SET,
         Reason(
-            "f_[1-9].dpx on LucidLink is an image sequence in a single record, which can't prove "
-            "each of its frames"
+            "f_[1-9].dpx on LucidLink is an image sequence in a single record, which cannot prove "
+            "that every frame is there"
         ),
         "none",
     )
@@ -736,8 +744,8 @@ def test_frames_are_not_proven_by_one_record_nor_copied_beside_it() -> None:
     assert unproven(on_ll("f_1.dpx"), on_b2("f_[1-9].dpx", type="SEQUENCE")) == Unproven(
         LL_SET,
         Reason(
-            "f_[1-9].dpx on B2 is an image sequence in a single record, which can't prove each of "
-            "its frames"
+            "f_[1-9].dpx on B2 is an image sequence in a single record, which cannot prove that "
+            "every frame is there"
         ),
         "none",
     )

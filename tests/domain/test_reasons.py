@@ -21,7 +21,7 @@ WITHOUT_TWIN = NO_TWIN(name="clip.mov")
 
 
 def test_a_sentence_is_filled_with_its_values() -> None:
-    assert WITHOUT_TWIN == "clip.mov has no twin on B2"
+    assert WITHOUT_TWIN == "clip.mov has no matching file on B2"
 
 
 def test_a_reason_has_the_cause_of_its_sentence() -> None:
@@ -29,7 +29,7 @@ def test_a_reason_has_the_cause_of_its_sentence() -> None:
 
 
 def test_a_value_may_have_braces() -> None:
-    assert NO_TWIN(name="{name}.mov") == "{name}.mov has no twin on B2"
+    assert NO_TWIN(name="{name}.mov") == "{name}.mov has no matching file on B2"
 
 
 @pytest.mark.parametrize(("why", "cause"), [(WITHOUT_TWIN, Cause.BAD_TWIN), (NO_REASON, None)])
@@ -42,11 +42,14 @@ def test_what_explains_more_takes_the_place_of_the_usual_cause(
 
 def test_with_more_words_a_reason_keeps_its_cause() -> None:
     longer = WITHOUT_TWIN + ", seen later"
-    assert (longer, longer.cause) == ("clip.mov has no twin on B2, seen later", Cause.BAD_TWIN)
+    assert (longer, longer.cause) == (
+        "clip.mov has no matching file on B2, seen later",
+        Cause.BAD_TWIN,
+    )
 
 
 def test_of_several_reasons_all_are_told() -> None:
-    assert joined([WITHOUT_TWIN, Reason("why")]) == "clip.mov has no twin on B2; why"
+    assert joined([WITHOUT_TWIN, Reason("why")]) == "clip.mov has no matching file on B2; why"
 
 
 def test_of_several_reasons_the_most_telling_cause_counts() -> None:

@@ -54,7 +54,7 @@ def test_a_file_that_no_other_file_set_refers_to_may_go() -> None:
 
 
 def test_a_file_that_a_file_set_refers_to_which_the_click_is_not_about_stays() -> None:
-    reason = f"{ALSO} (PROXY, other), which this click is not about"
+    reason = f"{ALSO} (PROXY, other), which this click does not include"
     assert guarded(mine(), other(), ORIGINAL=safe("mine")) == [
         Unproven("mine", Reason(reason), "none")
     ]
@@ -62,7 +62,7 @@ def test_a_file_that_a_file_set_refers_to_which_the_click_is_not_about_stays() -
 
 def test_of_a_format_that_is_not_listed_only_the_file_set_is_named() -> None:
     found = guard_shared_paths({"ORIGINAL": [safe("mine")]}, [mine(), other()], LL)
-    reason = f"{ALSO} (other), which this click is not about"
+    reason = f"{ALSO} (other), which this click does not include"
     assert found == {"ORIGINAL": [Unproven("mine", Reason(reason), "none")]}
 
 
@@ -155,7 +155,7 @@ def test_the_cause_is_told_and_not_another_that_is_kept_for_it() -> None:
     files = [mine(), other(file_set_id="a"), other(file_set_id="z")]
     kept = guarded(*files, ORIGINAL=safe("mine"), PROXY=safe("a"))[0]
     assert isinstance(kept, Unproven)
-    assert "z), which this click is not about" in kept.reason
+    assert "z), which this click does not include" in kept.reason
 
 
 def test_what_is_not_proven_is_told_as_it_was() -> None:

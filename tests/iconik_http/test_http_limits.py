@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
 from iconik_http import expiry, http_limits
 from iconik_http.errors import IconikUnavailable, TooLate
 from iconik_http.http_limits import BoundedAdapter
@@ -109,7 +109,7 @@ def test_an_answer_that_does_not_end_is_given_up(
     start: Start, answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_limits, "LARGEST_ANSWER", 100_000)
-    with pytest.raises(IconikUnavailable, match="iconik's answer has no end"):
+    with pytest.raises(IconikUnavailable, match="iconik's answer is too long"):
         ask(start(answer))
 
 

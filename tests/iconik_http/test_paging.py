@@ -159,7 +159,7 @@ def test_a_number_of_pages_does_not_make_a_list_a_numbered_one(
 
 def test_a_circle_of_pages_ends(transport: Transport, http: RequestsMock) -> None:
     http.get(THINGS, json=page("/API/things/?page=2", 1))
-    with pytest.raises(IconikUnavailable, match="go round in a circle"):
+    with pytest.raises(IconikUnavailable, match="form a loop"):
         list_all(transport)
 
 
@@ -171,7 +171,7 @@ def test_an_answer_that_is_no_list_is_an_outage(
     transport: Transport, http: RequestsMock, body: str
 ) -> None:
     http.get(THINGS, body=body)
-    with pytest.raises(IconikUnavailable, match="iconik's answer is no list"):
+    with pytest.raises(IconikUnavailable, match="iconik's answer is not a list"):
         list_all(transport)
 
 
@@ -225,7 +225,7 @@ def test_a_list_that_changes_all_the_time_is_read_a_few_times_and_that_is_told(
     http.get(f"{THINGS}?per_page=100&page=2", json=of_total(3, numbered(2, 2, 2, 3)))
     assert [each["id"] for each in list_all(transport)] == [1, 2, 3]
     assert len(http.calls) == 2 * READINGS
-    assert "could not list the things in one state" in caplog.text
+    assert "could not list the things consistently" in caplog.text
 
 
 # Lists that end before their end
@@ -259,9 +259,7 @@ def test_a_list_that_holds_less_than_it_tells_is_read_again_and_then_not_taken(
     http.get(THINGS, json={**page(None, 1, 2, 3, 4, 5, 6), **answer})
     with pytest.raises(Incomplete) as caught:
         read(transport)
-    assert str(caught.value) == (
-        f"could not list the things: it could not be read completely: {lack}"
-    )
+    assert str(caught.value) == (f"could not list the things: the list is incomplete: {lack}")
     assert len(http.calls) == READINGS
 
 

@@ -17,7 +17,7 @@ def test_one_after_the_other_is_used_as_iconik_rejects_them(
     assert both.current(CALL) == "one"
     both.reject("one")
     assert both.current(CALL) == "two"
-    assert "1 left" in caplog.text
+    assert "tokens left: 1" in caplog.text
 
 
 def test_one_that_was_rejected_twice_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -33,7 +33,10 @@ def test_one_that_was_rejected_twice_is_told_of_once(caplog: pytest.LogCaptureFi
 def test_when_none_is_left_it_says_what_to_do(given: tuple[str, str], is_known: bool) -> None:
     tokens = Tokens(*given)
     tokens.reject("one")
-    with pytest.raises(TokenRejected, match=r"could not read storage 1: .* click again, and set"):
+    with pytest.raises(
+        TokenRejected,
+        match=(r"could not read storage 1: .* set ICONIK_TOKEN .* then click " r"again"),
+    ):
         tokens.current(CALL, is_known=is_known)
 
 

@@ -9,8 +9,8 @@ import requests
 from requests import PreparedRequest
 from responses import RequestsMock, matchers
 
-from b2_iconik.errors import Stopped
-from b2_iconik.settings import Settings
+from b2_iconik.common.errors import Stopped
+from b2_iconik.common.settings import Settings
 from iconik_http import expiry
 from iconik_http.errors import (
     IconikError,
@@ -146,7 +146,7 @@ def test_no_file_is_deleted_that_was_proven_too_long_ago(
     transport = Transport(settings.iconik_url, "app", Tokens("token"), pacer)
     if wait == "the turn":
         monkeypatch.setattr(transport, "_check", take_long)
-    with pytest.raises(TooLate, match="could not delete it: it had to wait for so long"):
+    with pytest.raises(TooLate, match="could not delete it: the request was delayed"):
         transport.delete("things/1/", "delete it", "can", until=1_004.0)
     transport.close()
     assert len(http.calls) == 0
@@ -273,7 +273,7 @@ def test_an_answer_that_is_no_json_is_an_outage(
     transport: Transport, http: RequestsMock, body: str | bytes
 ) -> None:
     attempt = http.get(THING, body=body)
-    with pytest.raises(IconikUnavailable, match="iconik's answer is no JSON"):
+    with pytest.raises(IconikUnavailable, match="iconik's answer is not JSON"):
         ask(transport)
     assert attempt.call_count == ATTEMPTS
 
@@ -283,7 +283,7 @@ def test_an_answer_that_is_no_object_is_an_outage(
     transport: Transport, http: RequestsMock, body: str
 ) -> None:
     http.get(THING, body=body)
-    with pytest.raises(IconikUnavailable, match="no JSON object"):
+    with pytest.raises(IconikUnavailable, match="not a JSON object"):
         ask(transport)
 
 
@@ -383,7 +383,7 @@ def test_a_call_that_only_newer_iconiks_have_may_be_unknown_to_whatever_answers(
     transport: Transport, http: RequestsMock, status: int
 ) -> None:
     http.post(THINGS, status=status, body=PAGE)
-    with pytest.raises(NotOffered, match=f"iconik answered {status}: it gives no reason"):
+    with pytest.raises(NotOffered, match=f"iconik answered {status}: no reason given"):
         transport.delete_many("things/", "delete them", "can", ["1"], until=FOR_EVER)
 
 
@@ -397,13 +397,13 @@ def test_that_none_of_several_things_is_there_is_told_apart(
 
 def test_what_is_not_there_is_told_apart(transport: Transport, http: RequestsMock) -> None:
     http.get(THING, status=404, json=ERRORS)
-    with pytest.raises(NotFound, match="could not read thing 1: iconik knows no such thing"):
+    with pytest.raises(NotFound, match="could not read thing 1: iconik found no such object"):
         ask(transport)
 
 
 def test_a_missing_role_is_named(transport: Transport, http: RequestsMock) -> None:
     http.get(THING, status=403, json={"errors": ["Forbidden"]})
-    with pytest.raises(NotPermitted, match=r"403, it needs can_read_things\): Forbidden"):
+    with pytest.raises(NotPermitted, match=r"403, requires can_read_things\): Forbidden"):
         ask(transport)
 
 
@@ -415,7 +415,7 @@ def test_a_missing_role_is_named(transport: Transport, http: RequestsMock) -> No
         ('{"errors": "Just text"}', "Just text"),
         ('{"errors": null}', "None"),
         ('{"errors": [null, {"a": 1}]}', "None; {'a': 1}"),
-        ('{"errors": []}', "it gives no reason"),
+        ('{"errors": []}', "no reason given"),
     ],
     ids=lambda value: repr(value[:20]),
 )
@@ -475,7 +475,7 @@ def test_what_is_not_known_is_not_asked_with_the_next(
     http.add_callback("GET", THING, answer_to({settings.iconik_token or ""}))
     known = [False]
     limited = transport.limited(lambda: known[0])
-    with pytest.raises(IconikRefused, match="ICONIK_TOKEN goes on only with what"):
+    with pytest.raises(IconikRefused, match="ICONIK_TOKEN may only continue with what"):
         ask(limited)
     known[0] = True
     assert [ask(limited), ask(transport)] == [{}, {}]
@@ -514,7 +514,9 @@ def test_a_rejected_token_is_not_tried_again(
 
 def test_with_every_token_rejected_it_is_said_so(transport: Transport, http: RequestsMock) -> None:
     http.add_callback("GET", THING, answer_to(set()))
-    with pytest.raises(TokenRejected, match="could not read thing 1: iconik accepts no token"):
+    with pytest.raises(
+        TokenRejected, match=("could not read thing 1: iconik no longer accepts any token")
+    ):
         ask(transport)
 
 

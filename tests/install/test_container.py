@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from b2_iconik import settings as environment
+from b2_iconik.common import settings as environment
 from dev.harness import ROOT, SECRET, Process, Simulator, stop_all, wait_for
 from tests.install.image import Engine, built, can_be_built
 from tests.system.media import asset

@@ -171,7 +171,7 @@ def test_one_that_can_not_be_made_leaves_the_one_before(checkout: Checkout) -> N
     failed = checkout.run("script/environment")
     assert failed.returncode != 0
     assert failed.stdout == ""
-    assert "That failed. The environment from before is in its place again." in failed.stderr
+    assert "That failed. The previous environment was restored." in failed.stderr
     assert checkout.is_as_it_was()
 
 

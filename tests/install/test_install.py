@@ -11,7 +11,7 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
-from b2_iconik.version import VERSION
+from b2_iconik.common.version import VERSION
 from dev.harness import ROOT, Simulator, stop_all, wait_for
 from tests.documented import documented
 from tests.install.machine import CHECKOUT, Machine, can_be_had
@@ -147,16 +147,16 @@ def test_a_checkout_that_the_service_cannot_read_is_refused(installed: Installed
     refused = installed.machine.run(INSTALL.format(CERTIFICATES))
     module.chmod(0o644)
     assert not refused.ok
-    assert "the user b2-iconik-plugin can't read all of /opt" in refused.output
+    assert "user b2-iconik-plugin cannot read all of /opt" in refused.output
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
         ("--nginx plugin.example.com", "get a certificate for plugin.example.com first"),
-        ("--nginx 'a;b'", "--nginx needs the name of a host"),
+        ("--nginx 'a;b'", "--nginx needs a host name"),
         ("--nginx", "--nginx needs a value"),
-        ("--ngingx x", "there is no option --ngingx"),
+        ("--ngingx x", "unknown option --ngingx"),
     ],
 )
 def test_what_cannot_be_installed_is_refused_before_anything_is_done(

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from b2_iconik.common.errors import Stopped
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation, Retry
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.errors import Stopped
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.claims import GRACE_MS, SUPERSEDED, Claims
 from b2_iconik.ledger.copies import Copy

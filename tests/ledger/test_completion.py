@@ -3,12 +3,11 @@
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.common.errors import Stopped
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.errors import Stopped
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.report.history import History
 from tests.makers import (
     a_click,
     a_term,
@@ -88,9 +87,9 @@ def test_the_title_of_an_operation_is_replaced_and_forgotten_with_it(
     expanded(engine, a_click())
     ledger.note_title(1, "Add to LucidLink: 1 collection (Rushes)")
     ledger.note_title(1, "Add to LucidLink: 12 assets (Rushes)")
-    assert History(engine).titles([1]) == {1: "Add to LucidLink: 12 assets (Rushes)"}
+    assert found(engine, "operation-1").title == "Add to LucidLink: 12 assets (Rushes)"
     completion(engine).forget(["operation-1"])
-    assert History(engine).titles([1]) == {}
+    assert ledger.operation("operation-1") is None
 
 
 def test_operations_that_run_or_ended_of_late_are_kept(engine: sa.Engine, ledger: Ledger) -> None:

@@ -13,7 +13,9 @@ from tests.makers import a_click, a_ledger, a_term, clicked, completion, found, 
 
 NOW = 1_000_000
 ASSETS = ["asset-1", "asset-2", "asset-3"]
-NO_TWIN = Outcome("kept", STORAGE_CLOSED(reason="clip.mov has no twin on B2", obstacle="allow it"))
+NO_TWIN = Outcome(
+    "kept", STORAGE_CLOSED(reason="clip.mov has no matching file on B2", obstacle="allow it")
+)
 
 
 def begin(engine: sa.Engine) -> str:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from b2_iconik.errors import SettingsError
+from b2_iconik.common.errors import SettingsError
 from b2_iconik.ledger.database import FileDamaged, FileReplaced, check_pages, connect, writing
 
 PATIENCE = 0.1
@@ -94,7 +94,7 @@ def test_another_writer_is_waited_for_as_long_as_was_said(engine: sa.Engine) -> 
     assert setting(engine, "busy_timeout") == PATIENCE * 1000
     with (
         writing(engine),
-        pytest.raises(PoolTimeout, match=r"no turn to write for 0\.1 s"),
+        pytest.raises(PoolTimeout, match=r"could not start writing within 0\.1 s"),
         writing(engine),
     ):
         pass
@@ -186,7 +186,7 @@ def test_nothing_is_written_once_the_file_is_gone_or_another(
         with writing(engine) as connection:
             connection.exec_driver_sql("INSERT INTO thing VALUES (1)")
 
-    with pytest.raises(FileReplaced, match="was deleted or replaced while the service runs"):
+    with pytest.raises(FileReplaced, match="was deleted or replaced while the service was running"):
         write()
     away.rename(path)
     assert count(engine) == 0

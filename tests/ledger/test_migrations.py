@@ -3,8 +3,8 @@
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.common.errors import SettingsError, Stopped
 from b2_iconik.domain.operation import Deletion, Operation
-from b2_iconik.errors import SettingsError, Stopped
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.migrations import VERSION
@@ -64,7 +64,6 @@ def test_a_database_of_the_first_version_becomes_todays_and_keeps_its_operations
     change(
         engine,
         "DROP TABLE plugin_schema",
-        "DROP TABLE plugin_health",
         "ALTER TABLE plugin_executors DROP COLUMN clock_ms",
         "ALTER TABLE plugin_assets DROP COLUMN seen",
         *(
@@ -262,3 +261,21 @@ def test_a_database_of_that_version_without_the_tables_of_dbos_is_brought_up_to_
     change(engine, "DROP TABLE workflow_status", "DROP TABLE workflow_input")
     Ledger(engine).create()
     assert Ledger(engine).sealed("operation-1") == ""
+
+
+def test_the_job_and_title_of_an_operation_are_moved_to_it(engine: sa.Engine) -> None:
+    operation = clicked(engine, a_click())
+    change(
+        engine,
+        "CREATE TABLE plugin_jobs (number INTEGER, job_id TEXT)",
+        "CREATE TABLE plugin_titles (number INTEGER, title TEXT)",
+        "INSERT INTO plugin_jobs VALUES (1, 'job-1')",
+        "INSERT INTO plugin_titles VALUES (1, 'Add to LucidLink: 1 asset (beach)')",
+        "ALTER TABLE plugin_operations DROP COLUMN job_id",
+        "ALTER TABLE plugin_operations DROP COLUMN title",
+        "UPDATE plugin_schema SET version = 5",
+    )
+    Ledger(engine).create()
+    Ledger(engine).create()
+    moved = found(engine, operation.id)
+    assert (moved.job_id, moved.title) == ("job-1", "Add to LucidLink: 1 asset (beach)")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from b2_iconik.clock import Clock, now_ms
-from b2_iconik.errors import Stopped
+from b2_iconik.common.clock import Clock, now_ms
+from b2_iconik.common.errors import Stopped
 from b2_iconik.ledger.term import Leadership, begin_term, keep_time, time_kept
 from tests.makers import a_database
 

@@ -19,7 +19,7 @@ from tests.makers import ASSET, LL, ORIGINAL, FakeIconik, a_click, a_format, on_
 
 NOW = 1_000_000
 SETTLE = 60_000
-NO_SOURCE = "no storage has complete files of it that could be copied to LucidLink"
+NO_SOURCE = "no storage has a complete set of its files to copy to LucidLink"
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_what_a_copy_never_finished_has_failed(iconik: FakeIconik, claimed: Clai
     claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     claimed.progress = replace(claimed.progress, unfinished_ms=NOW - SETTLE)
     iconik.has(on_b2(), on_ll(status="OPEN"))
-    reason = "the copy to LucidLink ended, but the file is not finished"
+    reason = "the copy to LucidLink has ended, but the file is incomplete"
     assert look(iconik, claimed) == Inspection(
         unless_copied={"ORIGINAL": Outcome("failed", Reason(reason))}
     )
@@ -137,7 +137,7 @@ def test_what_a_copy_did_not_bring_has_failed(
 ) -> None:
     claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": Reason(said)})
     iconik.has(on_b2())
-    reason = f"the copy to LucidLink ended, but the file is not there{told}"
+    reason = f"the copy to LucidLink has ended, but the file is not there{told}"
     assert look(iconik, claimed) == Inspection(
         unless_copied={"ORIGINAL": Outcome("failed", Reason(reason))}
     )

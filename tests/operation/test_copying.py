@@ -244,7 +244,7 @@ def test_a_copy_that_finished_is_over(iconik: FakeIconik, claims: Claims) -> Non
 
 
 @pytest.mark.parametrize(
-    ("message", "told"), [("", "its job ended FAILED"), ("oh", "its job ended FAILED (oh)")]
+    ("message", "told"), [("", "job status FAILED"), ("oh", "job status FAILED (oh)")]
 )
 def test_a_copy_that_failed_says_so(
     iconik: FakeIconik, claims: Claims, message: str, told: str
@@ -268,7 +268,7 @@ def test_what_went_wrong_with_one_asset_is_told_of_that_asset(
     iconik.children["job-1"] = [Job("child", "FAILED", "a0001", message)]
     assert follow_at(iconik, claims)
     assert said(claims) == [
-        {"ORIGINAL": "its job ended FINISHED_WITH_WARNING"},
+        {"ORIGINAL": "job status FINISHED_WITH_WARNING"},
         {"ORIGINAL": told},
     ]
 
@@ -292,20 +292,20 @@ def test_a_job_that_is_never_listed_is_asked_for_by_itself(
 def test_a_job_that_iconik_does_not_know_is_over(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
     assert follow_at(iconik, claims, LISTING_LAG_MS + 1)
-    assert said(claims) == [{"ORIGINAL": "iconik no longer knows its job job-1"}]
+    assert said(claims) == [{"ORIGINAL": "job job-1 no longer exists in iconik"}]
 
 
 def test_a_copy_that_takes_too_long_is_given_up(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
     iconik.known_jobs["job-1"] = Job("job-1", "WAITING")
     assert follow_at(iconik, claims, TIMEOUT + 1)
-    assert said(claims) == [{"ORIGINAL": "gave up waiting: job job-1 still is WAITING"}]
+    assert said(claims) == [{"ORIGINAL": "gave up waiting: job job-1 is still WAITING"}]
 
 
 def test_a_job_that_is_not_listed_in_time_is_given_up(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
     assert follow(iconik, claims, NOW + 2, timeout_ms=1)
-    assert said(claims) == [{"ORIGINAL": "gave up waiting: job job-1 still is unknown"}]
+    assert said(claims) == [{"ORIGINAL": "gave up waiting: job job-1 is still unknown"}]
 
 
 def test_many_jobs_are_followed_in_few_requests(engine: sa.Engine, iconik: FakeIconik) -> None:
@@ -361,4 +361,4 @@ def test_a_job_whose_failures_iconik_never_tells_has_ended_all_the_same(
         with pytest.raises(IconikUnavailable):
             follow_at(iconik, claims)
     assert follow_at(iconik, claims)
-    assert said(claims) == [{"ORIGINAL": "its job ended FAILED"}, {"ORIGINAL": None}]
+    assert said(claims) == [{"ORIGINAL": "job status FAILED"}, {"ORIGINAL": None}]

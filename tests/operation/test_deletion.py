@@ -315,7 +315,7 @@ def test_what_was_found_out_is_logged_once(
     for _ in range(2):
         purge(iconik, capabilities, TWO, FOR_EVER)
     (line,) = caplog.messages
-    assert line.startswith("this token may not purge many file sets at once: ")
+    assert line.startswith("this token may not purge several file sets at once: ")
 
 
 def test_what_one_token_may_not_another_may(

@@ -107,7 +107,7 @@ def purges(iconik: FakeIconik) -> int:
 
 
 def restored(reason: str, file_set_id: str = LL_SET) -> Outcome:
-    told = f"{reason}, seen after its file set was marked deleted: file set {file_set_id} was"
+    told = f"{reason}, found after its file set was marked deleted, so file set {file_set_id} was"
     return Outcome("failed", Reason(f"{told} restored"))
 
 
@@ -212,23 +212,23 @@ def test_what_was_removed_before_the_interruption_counts_as_removed(
             [on_ll(size=7, **MARKED), on_b2()],
             "clip.mov differs from its master: 7 bytes on LucidLink, 1,000 bytes on B2",
         ),
-        ([on_ll(**MARKED)], "clip.mov has no twin on B2"),
-        ([on_ll(**MARKED), on_b2(status="OPEN")], "clip.mov isn't finished on B2 (OPEN)"),
-        ([a_file("another", file_set_id=LL_SET), on_b2()], "it is no longer on LucidLink"),
-        ([on_b2(format_id="format-proxy")], "clip.mov has no twin on B2"),
+        ([on_ll(**MARKED)], "clip.mov has no matching file on B2"),
+        ([on_ll(**MARKED), on_b2(status="OPEN")], "clip.mov is incomplete on B2 (OPEN)"),
+        ([a_file("another", file_set_id=LL_SET), on_b2()], "its files are no longer on LucidLink"),
+        ([on_b2(format_id="format-proxy")], "clip.mov has no matching file on B2"),
         (
             [on_b2(size=7)],
             "clip.mov differs from its master: 1,000 bytes on LucidLink, 7 bytes on B2",
         ),
-        ([on_b2(id="another")], "clip.mov on B2 is no longer the file that proved it safe"),
-        ([on_b2(checksum="a" * 32)], "clip.mov on B2 is no longer the file that proved it safe"),
+        ([on_b2(id="another")], "the file on B2 that proved clip.mov safe has changed"),
+        ([on_b2(checksum="a" * 32)], "the file on B2 that proved clip.mov safe has changed"),
         (
             [on_b2(file_set_id="another")],
-            "clip.mov on B2 is no longer the file that proved it safe",
+            "the file on B2 that proved clip.mov safe has changed",
         ),
         (
             [on_b2(directory_path="projects/two")],
-            "clip.mov on B2 is no longer the file that proved it safe",
+            "the file on B2 that proved clip.mov safe has changed",
         ),
     ],
 )
@@ -258,7 +258,7 @@ def test_what_an_earlier_version_noted_without_proof_is_restored_where_nothing_i
     claimed = marked(
         iconik, on_b2(), progress=AssetProgress.from_json({"deleting": {LL_SET: "ORIGINAL"}})
     )
-    reason = "iconik no longer lists its files, and what proved them safe was not noted"
+    reason = "iconik no longer lists its files, and the proof that they are safe was not recorded"
     assert resume(a_removal(iconik, claims), claimed, NOW).outcomes == {
         "ORIGINAL": restored(reason)
     }
@@ -279,14 +279,14 @@ def test_another_version_on_b2_is_no_ground_for_a_purge(iconik: FakeIconik, clai
     begun = noted(on_ll(**OLD_FILES), on_b2(**OLD_FILES))
     claimed = ClaimedAsset(ASSET, (), AssetProgress(deletions={OLD_SET: begun}))
     found = resume(a_removal(iconik, claims), claimed, NOW)
-    assert found.outcomes == {"ORIGINAL": restored("clip.mov has no twin on B2", OLD_SET)}
+    assert found.outcomes == {"ORIGINAL": restored("clip.mov has no matching file on B2", OLD_SET)}
 
 
 def test_a_refused_purge_is_restored(iconik: FakeIconik, claims: Claims) -> None:
     claimed = marked(iconik, on_ll(**MARKED), on_b2())
     iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
     failed = Outcome(
-        "failed", Reason(f"could not purge it: no (409): file set {LL_SET} was restored")
+        "failed", Reason(f"could not purge it: no (409), so file set {LL_SET} was restored")
     )
     assert resume(a_removal(iconik, claims), claimed, NOW).outcomes == {"ORIGINAL": failed}
 
@@ -298,8 +298,9 @@ def test_a_restoration_that_iconik_refuses_is_told_with_what_to_do(
     iconik.problems["restore_file_set"] = NotPermitted("restore it", "it needs can_write_files")
     (outcome,) = resume(a_removal(iconik, claims), claimed, NOW).outcomes.values()
     assert outcome.reason == (
-        "clip.mov has no twin on B2, seen after its file set was marked deleted: could not restore "
-        f"it: it needs can_write_files; restore file set {LL_SET} from iconik's delete queue "
+        "clip.mov has no matching file on B2, found after its file set was marked deleted; could "
+        f"not restore it: it needs can_write_files; restore file set {LL_SET} "
+        "from iconik's delete queue "
         "before iconik empties it"
     )
     assert list(claimed.progress.unaccepted) == [LL_SET]
@@ -314,7 +315,7 @@ def test_what_somebody_else_has_restored_meanwhile_needs_no_restoration(
         {LL_SET: "ACTIVE"}
     )
     found = resume(a_removal(iconik, claims), claimed, NOW)
-    assert found.outcomes == {"ORIGINAL": restored("clip.mov has no twin on B2")}
+    assert found.outcomes == {"ORIGINAL": restored("clip.mov has no matching file on B2")}
     assert claimed.progress == AssetProgress()
 
 
@@ -323,7 +324,7 @@ def test_what_can_not_be_restored_any_more_is_told(iconik: FakeIconik, claims: C
     iconik.problems["restore_file_set"] = NotFound("restore it", "no such thing (404)")
     (outcome,) = resume(a_removal(iconik, claims), claimed, NOW).outcomes.values()
     assert outcome.reason.endswith(
-        f"file set {LL_SET} can't be restored, because iconik no longer knows it (404)"
+        f"file set {LL_SET} cannot be restored: it no longer exists in iconik (404)"
     )
     assert claimed.progress == AssetProgress()
 
@@ -333,7 +334,7 @@ def test_what_can_not_be_restored_any_more_is_told(iconik: FakeIconik, claims: C
 
 def test_nothing_is_done_with_an_asset_that_is_gone(iconik: FakeIconik, claims: Claims) -> None:
     claimed = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: noted(on_ll(), on_b2())}))
-    gone = Outcome("vanished", Reason("iconik knows the asset no more"))
+    gone = Outcome("vanished", Reason("the asset no longer exists in iconik"))
     assert resume(a_removal(iconik, claims), claimed, NOW).outcomes == {"ORIGINAL": gone}
     assert not iconik.called("purge_file_set", "restore_file_set")
 
@@ -404,7 +405,7 @@ def test_what_was_restored_is_told_though_another_version_is_doubted(
     iconik.before["restore_file_set"] = lambda: iconik.known_files[ASSET].pop(0)
     found = inspect_to_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     assert found.unless_copied == {
-        "ORIGINAL": restored("clip.mov on B2 is no longer the file that proved it safe", OLD_SET)
+        "ORIGINAL": restored("the file on B2 that proved clip.mov safe has changed", OLD_SET)
     }
 
 
@@ -436,7 +437,7 @@ def test_each_that_was_restored_is_told(
     edited_after_its_mark(iconik, claimed, on_ll(**MARKED))
     claimed.progress = claimed.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
     (outcome,) = resume(a_removal(iconik, claims), claimed, NOW).outcomes.values()
-    other = restored("clip.mov has no twin on B2")
+    other = restored("clip.mov has no matching file on B2")
     assert outcome == Outcome("failed", Reason(f"{EDITED.reason}; {other.reason}"))
 
 
@@ -456,7 +457,7 @@ def test_a_refused_purge_is_told_beside_what_was_restored(
     edited_after_its_mark(iconik, claimed, on_ll(), on_b2())
     iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
     found = inspect_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
-    told = f"could not purge it: no (409): file set {LL_SET} was restored"
+    told = f"could not purge it: no (409), so file set {LL_SET} was restored"
     assert found.outcomes["ORIGINAL"] == Outcome("failed", Reason(f"{EDITED.reason}; {told}"))
 
 
@@ -490,7 +491,8 @@ def test_what_is_still_active_after_a_minute_has_failed(caplog: pytest.LogCaptur
     }
     assert claimed.progress == AssetProgress()
     assert caplog.messages == [
-        f"audit: not deleted: file set {LL_SET} of asset {ASSET}, though iconik accepted it"
+        f"audit: not deleted: file set {LL_SET} of asset {ASSET}, although "
+        "iconik accepted the deletion"
     ]
 
 
@@ -513,7 +515,7 @@ def test_all_that_is_marked_deleted_is_given_back(iconik: FakeIconik) -> None:
     claimed = ClaimedAsset(
         ASSET, (), AssetProgress(deletions={LL_SET: Deletion("ORIGINAL"), OLD_SET: ACCEPTED})
     )
-    told = f"it is over: file set {LL_SET} was restored"
+    told = f"it is over, so file set {LL_SET} was restored"
     assert restore_all(iconik, claimed, Reason("it is over")) == (
         {"ORIGINAL": Outcome("failed", Reason(told))},
         True,
@@ -543,7 +545,7 @@ def test_that_file_sets_can_not_be_listed_does_not_hide_a_refusal(
     claimed = ClaimedAsset(ASSET, (), AssetProgress(deletions={LL_SET: Deletion("ORIGINAL")}))
     outcomes, _ = restore_all(iconik, claimed, Reason("it is over"))
     assert outcomes["ORIGINAL"].reason == (
-        f"it is over: could not restore it: no (409); restore file set {LL_SET} from iconik's "
+        f"it is over; could not restore it: no (409); restore file set {LL_SET} from iconik's "
         "delete queue before iconik empties it"
     )
 

@@ -12,7 +12,6 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.operation import job as job_module
 from b2_iconik.operation.job import BY, OperationJob
-from b2_iconik.report.history import History
 from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from tests.makers import FakeIconik, a_click, a_ledger, a_term, clicked, completion, found
@@ -72,7 +71,7 @@ def test_the_job_is_made_with_all_that_is_known(desk: Desk) -> None:
         "type": "CUSTOM",
         "status": "STARTED",
         "title": "Remove from LucidLink: 2 assets (beach, pier)",
-        "message": "finding the assets of 2 assets",
+        "message": "listing the assets of the selection: 2 assets",
         "related_objects": [
             {"object_id": "asset-1", "object_type": "assets"},
             {"object_id": "asset-2", "object_type": "assets"},
@@ -159,25 +158,30 @@ def test_without_a_good_token_no_title_is_asked_for(desk: Desk) -> None:
 
 
 def test_the_title_is_kept_with_the_operation(desk: Desk) -> None:
-    number = found(desk.engine, desk.id).number
-    assert History(desk.engine).titles([number]) == {}
+    assert found(desk.engine, desk.id).title is None
     desk.job().tell()
     title = "Remove from LucidLink: 2 assets (beach, pier)"
-    assert History(desk.engine).titles([number, 99]) == {number: title}
+    assert found(desk.engine, desk.id).title == title
 
 
 def test_the_title_is_kept_though_the_job_may_not_be_made(desk: Desk) -> None:
     desk.iconik.problems["create_job"] = NotPermitted("show it", "it needs can_write_jobs")
     with pytest.raises(NotPermitted):
         desk.job().tell()
-    assert History(desk.engine).titles([1]) == {1: "Remove from LucidLink: 2 assets (beach, pier)"}
+    title = "Remove from LucidLink: 2 assets (beach, pier)"
+    assert found(desk.engine, desk.id).title == title
 
 
 def test_the_title_is_written_down_only_when_it_changes(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    noted = []
-    monkeypatch.setattr(Ledger, "note_title", lambda _, number, title: noted.append(title))
+    noted, note_title = [], Ledger.note_title
+
+    def note(ledger: Ledger, number: int, title: str) -> None:
+        noted.append(title)
+        note_title(ledger, number, title)
+
+    monkeypatch.setattr(Ledger, "note_title", note)
     desk = Desk(engine, a_click("add", collection_ids=("collection-1",)))
     job = desk.job()
     job.tell()
@@ -275,11 +279,9 @@ def test_a_job_that_somebody_took_off_the_list_is_not_made_again(desk: Desk) -> 
 
 
 def test_an_operation_that_is_forgotten_has_no_job(desk: Desk) -> None:
-    number = found(desk.engine, desk.id).number
     job = desk.job()
     job.tell()
     completion(desk.engine).forget([desk.id])
-    assert desk.ledger.job(number) is None
     with pytest.raises(NotFound):
         job.tell()
 

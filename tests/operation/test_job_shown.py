@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.clock import Step
+from b2_iconik.common.clock import Step
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import job
@@ -37,7 +37,7 @@ ASSET = "asset-1"
 CLICK = a_click("remove", asset_ids=(ASSET,), user_id="ada", auth_token="token")
 NOW = 1_000_000
 AWAY = IconikUnavailable("show it", "iconik answered 503")
-NO_ROLE = NotPermitted("show it", "iconik does not permit it (403, it needs can_write_jobs): no")
+NO_ROLE = NotPermitted("show it", "iconik does not permit this (403, requires can_write_jobs): no")
 
 
 class Bench:
@@ -139,7 +139,10 @@ def test_what_iconik_refuses_is_told_once(
 ) -> None:
     bench.iconik.problems["create_job"] = problem
     assert bench.show()() is None
-    assert caplog.text.count("iconik's jobs list no longer shows it: could not show it") == 1
+    assert (
+        caplog.text.count("the operation's job in iconik is no longer updated: could not show it")
+        == 1
+    )
 
 
 def test_a_job_that_somebody_deletes_is_no_trouble(
@@ -174,7 +177,7 @@ def test_an_end_that_iconik_never_hears_holds_nothing_up_for_ever(
     for _ in range(1000):
         if step() is None:
             break
-    assert "iconik's jobs list doesn't show that it has ended" in caplog.text
+    assert "the end of the operation could not be shown in iconik's jobs list" in caplog.text
 
 
 def test_another_process_goes_on_with_the_same_job(bench: Bench) -> None:

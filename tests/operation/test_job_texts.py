@@ -78,7 +78,9 @@ def test_a_job_about_a_saved_search_is_tied_to_what_that_has_found() -> None:
 
 
 def test_before_the_assets_are_known_it_says_so() -> None:
-    assert under_way(an_operation(), {}) == {"message": "finding the assets of 1 asset"}
+    assert under_way(an_operation(), {}) == {
+        "message": "listing the assets of the selection: 1 asset"
+    }
 
 
 def test_under_way_it_says_how_far() -> None:
@@ -113,13 +115,13 @@ def test_a_good_end_says_what_was_done() -> None:
 def test_an_end_with_warnings_says_what_was_kept_and_why() -> None:
     fields = ended(told(Outcome("removed"), *[Outcome("kept", Reason("a.mov differs"))] * 3))
     assert fields["status"] == "FINISHED_WITH_WARNING"
-    assert fields["message"] == ("kept 3: a.mov differs. In all: 4 assets, 1 removed, 3 kept")
+    assert fields["message"] == ("kept 3: a.mov differs. Total: 4 assets, 1 removed, 3 kept")
 
 
 def test_of_many_reasons_some_are_told() -> None:
     fields = ended(told(*[Outcome("kept", Reason(f"clip{n}.mov differs")) for n in range(50)]))
     assert fields["message"].startswith(
-        "kept 50: clip0.mov differs; clip1.mov differs; clip2.mov differs; …. In all: "
+        "kept 50: clip0.mov differs; clip1.mov differs; clip2.mov differs; …. Total: "
     )
 
 
@@ -127,7 +129,7 @@ def test_each_kind_of_warning_is_told() -> None:
     fields = ended(
         told(Outcome("kept", Reason("it differs")), Outcome("failed", Reason("no answer")))
     )
-    assert fields["message"].startswith("kept 1: it differs. failed 1: no answer. In all: ")
+    assert fields["message"].startswith("kept 1: it differs. failed 1: no answer. Total: ")
 
 
 def test_no_message_is_endless() -> None:

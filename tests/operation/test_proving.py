@@ -137,7 +137,9 @@ def test_what_iconik_says_in_two_ways_about_either_side_proves_nothing(
     assert found
     ((verdict,),) = found.verdicts.values()
     assert not isinstance(verdict, Safe)
-    assert verdict.reason == f"iconik counts 2 files in file set {disputed}, and lists 1"
+    assert (
+        verdict.reason == f"iconik reports a file count of 2 for file set {disputed}, but lists 1"
+    )
 
 
 @pytest.mark.parametrize(("by_checksum", "is_safe"), [(False, False), (True, True)])

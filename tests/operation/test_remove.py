@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.bucket.confirm import Confirmation
+from b2_iconik.common.errors import OperationFailed
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
-from b2_iconik.errors import OperationFailed
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.decisions import Inspection
 from b2_iconik.operation.execution import inspect_to_remove
@@ -128,7 +128,7 @@ def test_a_file_set_on_lucidlink_without_files_is_kept(
 ) -> None:
     iconik.has(on_b2())
     iconik.known_statuses[ASSET] = {"empty-set": status}
-    kept = Outcome("kept", Reason("iconik lists no file of it on LucidLink"))
+    kept = Outcome("kept", Reason("iconik lists a file set on LucidLink, but no file in it"))
     assert look(iconik, claimed, claims).outcomes["ORIGINAL"] == kept
     assert iconik.called("file_sets") == [("file_sets", ASSET)]
 
@@ -192,8 +192,8 @@ def test_a_contradiction_of_iconik_counts_against_the_deletion(
     iconik.has(on_ll(), on_b2())
     removal = a_removal(iconik, claims, preflight=lambda: a_check(deleted=frozenset({B2_SET})))
     found = inspect_to_remove(removal, claimed, Patience(NOW, SETTLE))
-    reason = f"file set {B2_SET} is in iconik's delete queue, though its files are listed as ACTIVE"
-    assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason(f"{reason} ones"))
+    reason = f"file set {B2_SET} is in iconik's delete queue, but iconik lists its files as ACTIVE"
+    assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason(reason))
     assert (found.copies, deletions(iconik)) == ((), [])
 
 
@@ -228,7 +228,7 @@ def test_how_the_bucket_confirmed_a_proof_is_noted(
 def test_an_asset_that_iconik_knows_no_more_is_told(
     iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
-    gone = Outcome("vanished", Reason("iconik knows the asset no more"))
+    gone = Outcome("vanished", Reason("the asset no longer exists in iconik"))
     assert look(iconik, claimed, claims).outcomes == {"ORIGINAL": gone, "PROXY": gone}
 
 
@@ -258,7 +258,9 @@ def test_what_a_copy_did_not_bring_to_b2_is_kept(
 ) -> None:
     claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": Reason(said)})
     iconik.has(on_ll())
-    reason = f"clip.mov has no twin on B2, though a copy to B2 was asked for and ended{told}"
+    reason = (
+        f"clip.mov has no matching file on B2, although the requested copy to B2 has ended{told}"
+    )
     assert look(iconik, claimed, claims).unless_copied["ORIGINAL"] == Outcome(
         "kept", Reason(reason)
     )
@@ -281,7 +283,7 @@ def test_where_nothing_can_be_copied_no_copy_is_asked_for(
     removal = a_removal(iconik, claims, preflight=lambda: a_check(obstacle="B2 is read-only"))
     found = inspect_to_remove(removal, claimed, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == Outcome(
-        "kept", Reason("clip.mov has no twin on B2, and B2 is read-only")
+        "kept", Reason("clip.mov has no matching file on B2, and B2 is read-only")
     )
     assert found.copies == ()
 
@@ -343,7 +345,7 @@ def test_a_file_of_a_format_that_no_list_names_is_not_passed_over(
     iconik.has(on_b2(), on_ll("old.mov", format_id="format-lost"))
     outcome = look(iconik, claimed, claims).outcomes["ORIGINAL"]
     assert outcome.kind == "kept"
-    assert outcome.reason.startswith("old.mov is on LucidLink, but iconik does not list the format")
+    assert outcome.reason.startswith("old.mov is on LucidLink, but iconik does not list its format")
 
 
 def test_file_set_statuses_are_asked_for_where_files_lack_them(
@@ -413,7 +415,7 @@ def test_what_iconik_refuses_to_purge_is_restored(
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.problems["purge_file_set"] = NotPermitted("purge it", "it needs can_delete_files")
-    reason = f"could not purge it: it needs can_delete_files: file set {LL_SET} was restored"
+    reason = f"could not purge it: it needs can_delete_files, so file set {LL_SET} was restored"
     assert look(iconik, claimed, claims).outcomes["ORIGINAL"] == Outcome("failed", Reason(reason))
     assert iconik.called("restore_file_set") == [("restore_file_set", ASSET, LL_SET)]
     assert claimed.progress.deletions == {}

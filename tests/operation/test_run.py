@@ -13,12 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from b2_iconik.bucket.confirm import Bucket
-from b2_iconik.clock import Clock
+from b2_iconik.common.clock import Clock
+from b2_iconik.common.errors import Stopped
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.worker_pool import WorkerPool
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import ACCEPTED, Reason
-from b2_iconik.errors import Stopped
 from b2_iconik.ledger import stop_request
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.precedence import formats_left
@@ -29,8 +31,6 @@ from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.run import Operations, Run
 from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.verification import Verification
-from b2_iconik.settings import Settings
-from b2_iconik.worker_pool import WorkerPool
 from dev.harness import wait_for
 from iconik_http import expiry
 from iconik_http.errors import (
@@ -209,7 +209,7 @@ def test_a_file_that_is_being_written_is_looked_at_again_until_its_time_is_over(
     bench.iconik.has(on_b2(status="OPEN"), on_ll())
     bench.iconik.known_jobs["job-1"] = Job("job-1", "SKIPPED")
     told = bench.do(REMOVE)
-    assert told["problems"][0]["reason"].startswith("clip.mov isn't finished on B2 (OPEN), though")
+    assert told["problems"][0]["reason"].startswith("clip.mov is incomplete on B2 (OPEN), although")
     assert clock[0] >= 1_000_000 + 2 * 600_000
 
 
@@ -227,7 +227,7 @@ def test_while_iconik_is_away_it_is_asked_again_ever_more_rarely(
     bench.stopping.at_wait = come_back
     assert bench.do(ADD)["counts"]["there"] == 1
     assert bench.stopping.waits == sorted(bench.stopping.waits)
-    assert caplog.text.count("going on when iconik is back") == 1
+    assert caplog.text.count("continuing when iconik is back") == 1
     assert caplog.messages.count("iconik is back") == 1
 
 
@@ -518,7 +518,7 @@ def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
             "asset_id": ASSET,
             "format": "ORIGINAL",
             "kind": "failed",
-            "reason": "could not list the files: iconik answered 503, 10 times over",
+            "reason": "could not list the files: iconik answered 503 (10 attempts)",
         }
     ]
 
@@ -530,11 +530,11 @@ def test_an_asset_whose_list_of_files_stays_incomplete_is_given_up_soon(
     monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
     bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
     bench.iconik.has(on_ll(), on_b2())
-    lack = "it could not be read completely: 6 of 8 objects"
+    lack = "the list is incomplete: 6 of 8 objects"
     bench.iconik.problems["files"] = Incomplete("list the files", lack)
     told = bench.do(a_click("remove", asset_ids=(ASSET,)))
     assert [each["reason"] for each in told["problems"]] == [
-        f"could not list the files: {lack}, {batches.MOST_INCOMPLETE} times over"
+        f"could not list the files: {lack} ({batches.MOST_INCOMPLETE} attempts)"
     ]
     assert len(bench.iconik.called("files")) == batches.MOST_INCOMPLETE
 
@@ -562,7 +562,7 @@ def test_a_collection_that_iconik_never_lists_is_told_and_the_others_are_done(
     assert (told["result"], told["counts"]["removed"]) == ("finished with warnings", 1)
     (problem,) = told["problems"]
     assert problem["asset_id"] == "collection c2"
-    assert problem["reason"].startswith("could not list collection c2: iconik answered 500, ")
+    assert problem["reason"].startswith("could not list collection c2: iconik answered 500 (")
 
 
 def test_a_newer_click_that_iconik_never_lists_holds_up_no_older_one(bench: Bench) -> None:
@@ -584,7 +584,7 @@ def test_assets_that_iconik_does_not_answer_about_take_one_line_however_many_and
     bench.iconik.problems["formats"] = AWAY
     told = bench.do(a_click("remove", asset_ids=tuple(f"asset-{n}" for n in range(3))))
     assert told["counts"]["failed"] == 3
-    lines = [each for each in caplog.messages if each.endswith("; the others go on")]
+    lines = [each for each in caplog.messages if each.endswith("; other assets continue")]
     assert len(lines) == 1
 
 
@@ -623,7 +623,7 @@ def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) ->
 @pytest.mark.parametrize(
     ("method", "problem", "reason"),
     [
-        ("purge_file_set", AWAY, "could not list the files: iconik answered 503, 10 times over"),
+        ("purge_file_set", AWAY, "could not list the files: iconik answered 503 (10 attempts)"),
         ("file_sets", NotPermitted("list it", "no (403)"), "could not list it: no (403)"),
     ],
     ids=["no answer", "refusal"],
@@ -646,7 +646,7 @@ def test_a_deletion_that_a_newer_click_took_over_half_done_is_told_when_it_is_gi
     told = bench.do(REMOVE)
     (found,) = told["problems"]
     assert (told["counts"]["failed"], told["counts"]["superseded"]) == (1, 0)
-    assert found["reason"] == (f"{reason}: file set {on_ll().file_set_id} was restored")
+    assert found["reason"] == (f"{reason}, so file set {on_ll().file_set_id} was restored")
 
 
 def test_a_deletion_that_was_finished_counts_though_a_newer_click_takes_over_the_rest(
@@ -691,9 +691,13 @@ def test_a_refusal_to_show_jobs_fails_the_operation_as_a_whole(bench: Bench) -> 
 @pytest.mark.parametrize(
     ("click", "storages", "failure"),
     [
-        (ADD, {B2: {"read": False}}, "allow to read 'storage-b2' and to write 'storage-ll'"),
-        (ADD, {LL: {"write": False}}, "allow to read 'storage-b2' and to write 'storage-ll'"),
-        (REMOVE, {LL: {"delete": False}}, "allow to delete on 'storage-ll'"),
+        (ADD, {B2: {"read": False}}, "allow reading from 'storage-b2' and writing to 'storage-ll'"),
+        (
+            ADD,
+            {LL: {"write": False}},
+            "allow reading from 'storage-b2' and writing to 'storage-ll'",
+        ),
+        (REMOVE, {LL: {"delete": False}}, "allow deleting from 'storage-ll'"),
     ],
 )
 def test_a_switch_of_a_storage_is_seen_before_anything_is_asked(
@@ -710,7 +714,9 @@ def test_a_storage_of_another_purpose_is_named(bench: Bench) -> None:
     bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
         storage_id, storage_id, "PROXIES", "B2", "ACTIVE", {}
     )
-    assert bench.do(ADD)["failure"].startswith("the B2 storage 'storage-b2' is for PROXIES")
+    assert bench.do(ADD)["failure"].startswith(
+        "the purpose of the B2 storage 'storage-b2' is PROXIES"
+    )
 
 
 @pytest.mark.parametrize("click", [ADD, REMOVE])
@@ -722,7 +728,7 @@ def test_a_lucidlink_storage_on_b2_is_refused_before_anything_is_asked(
         storage_id, storage_id, "FILES", "B2", "ACTIVE", {}
     )
     assert bench.do(click)["failure"] == (
-        "the custom action gives 'storage-ll' as its LucidLink storage, but its method is B2: "
+        "the custom action names 'storage-ll' as its LucidLink storage, but its method is B2: "
         "create the custom actions again with the right ids"
     )
     assert not bench.iconik.called("copy_to_storage", "formats", "delete_file_set")
@@ -735,7 +741,7 @@ def test_what_is_not_on_b2_proves_nothing(bench: Bench, method: str, told: str) 
         storage_id, storage_id, "FILES", method, "ACTIVE", {}
     )
     assert bench.do(REMOVE)["failure"].startswith(
-        f"the custom action gives 'storage-b2' as its B2 storage, but its method is {told}: "
+        f"the custom action names 'storage-b2' as its B2 storage, but its method is {told}: "
     )
     assert not bench.iconik.called("formats", "delete_file_set")
 
@@ -778,8 +784,8 @@ def test_where_nothing_can_be_copied_to_b2_what_needs_no_copy_is_removed(
     told = bench.do(a_click("remove", asset_ids=(ASSET, "asset-2")))
     assert told["counts"]["removed"] == 1
     assert [each["reason"] for each in told["problems"]] == [
-        "clip.mov has no twin on B2, and nothing can be copied there: in iconik's storage "
-        "settings, allow to read 'storage-ll' and to write 'storage-b2'"
+        "clip.mov has no matching file on B2, and nothing can be copied there: in iconik's storage "
+        "settings, allow reading from 'storage-ll' and writing to 'storage-b2'"
     ]
     assert not bench.iconik.called("copy_to_storage")
 
@@ -853,7 +859,7 @@ def test_what_a_failing_operation_has_marked_is_restored(bench: Bench) -> None:
     marked_by_a_failed_one(bench, is_restored=True)
     (problem,) = bench.report(1)["problems"]
     assert problem["reason"] == (
-        f"the operation ended before its deletion was finished: file set {LL_SET} was restored"
+        f"the operation ended before the deletion was finished, so file set {LL_SET} was restored"
     )
     assert bench.iconik.known_statuses[ASSET] == {LL_SET: "ACTIVE"}
     assert left(bench, 1) == AssetProgress()
@@ -868,7 +874,7 @@ def test_what_a_failed_operation_has_left_marked_is_finished_by_the_next_remove(
     assert bench.iconik.called("purge_file_set") == [("purge_file_set", ASSET, LL_SET)]
     assert (left(bench, 1), left(bench, 2)) == (AssetProgress(), AssetProgress())
     (problem,) = bench.report(1)["problems"]
-    assert problem["reason"] == "its deletion was not finished, and is left to a newer click"
+    assert problem["reason"] == "the deletion was not finished, and a newer click takes over"
 
 
 def test_what_a_failed_operation_has_left_marked_is_restored_by_the_next_remove_if_unproven(
@@ -888,7 +894,7 @@ def test_what_a_failed_remove_has_left_marked_is_restored_by_an_add(bench: Bench
         ("restore_file_set", ASSET, LL_SET)
     ]
     ((_, progress, outcomes),) = a_ledger(bench.engine).outcomes(2)
-    told = f"an earlier operation marked it deleted: file set {LL_SET} was restored"
+    told = f"an earlier operation marked it deleted, so file set {LL_SET} was restored"
     assert (progress.deletions, outcomes) == ({}, {"ORIGINAL": Outcome("there", Reason(told))})
 
 
@@ -1030,7 +1036,10 @@ def test_a_leader_without_a_token_says_what_it_needs(
 
 def test_an_unknown_storage_is_named(bench: Bench) -> None:
     bench.iconik.problems["storage"] = NotFound("read storage", "unknown (404)")
-    assert "iconik knows no storage storage-b2" in bench.do(ADD)["failure"]
+    assert (
+        "storage storage-b2, the custom action's B2 storage, does not exist in iconik"
+        in bench.do(ADD)["failure"]
+    )
 
 
 def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: Bench) -> None:
@@ -1312,7 +1321,7 @@ def test_a_copy_that_was_given_up_is_not_waited_for_again(bench: Bench) -> None:
         Job("other", "STARTED"),
     ]
     (problem,) = bench.do(ADD)["problems"]
-    assert problem["reason"].endswith("is not there: gave up waiting: job job-1 still is STARTED")
+    assert problem["reason"].endswith("is not there: gave up waiting: job job-1 is still STARTED")
     asked = {tuple(call[1]) for call in bench.iconik.called("jobs")}
     assert asked == {("job-1",), ("other",)}
 

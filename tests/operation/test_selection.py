@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from b2_iconik.common.errors import Stopped
+from b2_iconik.common.worker_pool import WorkerPool
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.errors import Stopped
 from b2_iconik.operation.selection import FEW, MOST_FAILURES, MOST_INCOMPLETE, Selection
-from b2_iconik.worker_pool import WorkerPool
 from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,
@@ -79,7 +79,7 @@ def test_playlists_are_opened(iconik: FakeIconik) -> None:
 
 
 def test_a_playlist_that_is_gone_is_told(iconik: FakeIconik) -> None:
-    gone = {"playlist p1": "iconik knows the playlist no more"}
+    gone = {"playlist p1": "the playlist no longer exists in iconik"}
     assert found(iconik, playlist_ids=("p1",)) == ([], gone)
 
 
@@ -98,15 +98,15 @@ def test_what_is_neither_asset_nor_collection_is_counted_and_told(iconik: FakeIc
     others = [("playlists", "p1"), ("playlists", "p2"), ("assets", ""), ("None", "none")]
     iconik.contents = {"s1": [*others, ("assets", "a1")]}
     reason = (
-        "4 of the 5 results are not assets and were left out: 2 playlists, 1 assets without id, "
-        "1 None"
+        "4 of 5 results are not assets and were left out: playlists (2), assets without id (1), "
+        "None (1)"
     )
     assert found(iconik, saved_search_ids=("s1",)) == (["a1"], {"saved search s1": reason})
 
 
 def test_one_thing_that_is_left_out_is_told_as_one(iconik: FakeIconik) -> None:
     iconik.contents = {"c1": [("sequences", "s1")]}
-    reason = "1 of the 1 results is not an asset and was left out: 1 sequences"
+    reason = "1 of 1 results is not an asset and was left out: sequences (1)"
     assert found(iconik, collection_ids=("c1",)) == ([], {"collection c1": reason})
 
 
@@ -116,9 +116,9 @@ def test_of_what_is_left_out_only_some_types_are_named_and_not_at_length(
     types = [*("abcdef"), "x" * 100, "\x1b[31m", "\x1b[31m"]
     iconik.contents = {"c1": [(each, "x") for each in types]}
     reason = found(iconik, collection_ids=("c1",))[1]["collection c1"]
-    assert reason.endswith("left out: 2 of an odd type, 1 a, 1 b, 1 c, 1 d, …")
+    assert reason.endswith("left out: unknown type (2), a (1), b (1), c (1), d (1), …")
     iconik.contents = {"c1": [("x" * 100, "x")]}
-    assert found(iconik, collection_ids=("c1",))[1]["collection c1"].endswith(f" 1 {'x' * 40}")
+    assert found(iconik, collection_ids=("c1",))[1]["collection c1"].endswith(f" {'x' * 40} (1)")
 
 
 def test_of_a_segment_nothing_is_kept_of_the_listing(iconik: FakeIconik) -> None:
@@ -144,19 +144,19 @@ def test_a_search_that_may_have_more_results_than_iconik_lists_is_told(
     iconik.contents = {"s1": [("assets", "a1"), ("assets", "a2")]}
     assets, gone = found(iconik, saved_search_ids=("s1",))
     assert assets == ["a1", "a2"]
-    assert "iconik lists no more than 2 results" in gone["saved search s1"]
+    assert "iconik lists at most 2 results" in gone["saved search s1"]
     iconik.contents["s1"].append(("assets", "a3"))
     assert found(iconik, saved_search_ids=("s1",)) == (["a1", "a2", "a3"], {})
 
 
 def test_a_collection_that_is_gone_is_told_and_the_rest_is_listed(iconik: FakeIconik) -> None:
     iconik.contents = {"c1": [("collections", "c2"), ("assets", "a1")]}
-    gone = {"collection c2": "iconik knows the collection no more"}
+    gone = {"collection c2": "the collection no longer exists in iconik"}
     assert found(iconik, collection_ids=("c1",)) == (["a1"], gone)
 
 
 def test_a_saved_search_that_is_gone_is_told(iconik: FakeIconik) -> None:
-    gone = {"saved search s1": "iconik knows the saved search no more"}
+    gone = {"saved search s1": "the saved search no longer exists in iconik"}
     assert found(iconik, saved_search_ids=("s1",)) == ([], gone)
 
 
@@ -188,7 +188,9 @@ def test_it_can_be_stopped_before_each_collection(iconik: FakeIconik) -> None:
 
 def test_gone_is_more_than_refused(iconik: FakeIconik) -> None:
     iconik.problems["saved_search_results"] = NotFound("run it", "no such object (404)")
-    assert found(iconik, saved_search_ids=("s1",))[1]["saved search s1"].endswith("no more")
+    assert found(iconik, saved_search_ids=("s1",))[1]["saved search s1"].endswith(
+        "no longer exists in iconik"
+    )
 
 
 def test_what_is_to_be_kept_of_a_listing_is_kept(iconik: FakeIconik) -> None:
@@ -269,7 +271,7 @@ class Broken:
         return list(assets), gone
 
 
-FAILED = f"iconik answered 500, {MOST_FAILURES} times over"
+FAILED = f"iconik answered 500 ({MOST_FAILURES} attempts)"
 
 
 def test_what_iconik_fails_to_list_is_given_up_after_many_times_and_the_rest_is_listed(
@@ -279,8 +281,8 @@ def test_what_iconik_fails_to_list_is_given_up_after_many_times_and_the_rest_is_
     broken = Broken(iconik, "c1")
     broken.fails(MOST_FAILURES - 1)
     reason = (
-        f"could not list collection c1: {FAILED}, so nothing in it was done: click again when "
-        "iconik lists it"
+        f"could not list collection c1: {FAILED}, so nothing in it was processed: click again when "
+        "iconik can list it"
     )
     assert broken.found() == (["a1"], {"collection c1": reason})
 
@@ -293,8 +295,8 @@ def test_what_was_listed_before_iconik_failed_is_taken_and_told_to_be_a_part(
     broken.listed_first = [Listed("assets", "a1"), Listed("collections", "c3")]
     broken.fails(MOST_FAILURES - 1)
     reason = (
-        f"could not list collection c1: {FAILED}, so only 2 of the assets and collections in it "
-        "were listed, and done: click again when iconik lists it"
+        f"could not list collection c1: {FAILED}, so only 2 of its assets and collections "
+        "could be processed: click again when iconik can list it"
     )
     assert broken.found() == (["a1", "a3"], {"collection c1": reason})
 
@@ -308,8 +310,8 @@ def test_what_is_refused_half_way_is_told_to_be_a_part(
 
     monkeypatch.setattr(iconik, "saved_search_results", refuse)
     reason = (
-        "could not run saved search s1: iconik answered 400: window too large, so only 1 of the "
-        "assets and collections in it were listed, and done"
+        "could not run saved search s1: iconik answered 400: window too large, so only 1 of its "
+        "assets and collections could be processed"
     )
     assert found(iconik, saved_search_ids=("s1",)) == (["a1"], {"saved search s1": reason})
 
@@ -319,7 +321,7 @@ def test_a_list_that_stays_incomplete_is_taken_soon_and_told_to_be_a_part(
 ) -> None:
     def end_early(collection_id: str, _: Map) -> Iterator[Listed]:
         yield Listed("assets", "a1")
-        lack = "it could not be read completely: 1 of 2 objects"
+        lack = "the list is incomplete: 1 of 2 objects"
         raise Incomplete(f"list collection {collection_id}", lack)
 
     monkeypatch.setattr(iconik, "collection_contents", end_early)
@@ -328,9 +330,10 @@ def test_a_list_that_stays_incomplete_is_taken_soon_and_told_to_be_a_part(
         with pytest.raises(Incomplete):
             selection.expand()
     reason = (
-        "could not list collection c1: it could not be read completely: 1 of 2 objects, "
-        f"{MOST_INCOMPLETE} times over, so only 1 of the assets and collections in it were listed, "
-        "and done: click again when iconik lists it"
+        "could not list collection c1: the list is incomplete: 1 of 2 objects "
+        f"({MOST_INCOMPLETE} attempts), so only 1 of its assets and collections "
+        "could be processed: "
+        "click again when iconik can list it"
     )
     assert selection.expand() == ({"a1": {}}, {"collection c1": reason})
 

@@ -83,7 +83,7 @@ def test_that_the_files_of_an_asset_are_not_found_does_not_mean_that_it_has_none
     iconik: FakeIconik,
 ) -> None:
     iconik.known_formats[ASSET] = [a_format()]
-    with pytest.raises(IconikRefused, match=r"knows no such thing \(404\), though it knows the"):
+    with pytest.raises(IconikRefused, match="answered 404, although the asset exists"):
         see(iconik, ASSET)
 
 
@@ -109,8 +109,8 @@ def test_a_file_set_in_the_delete_queue_whose_files_are_active_is_a_contradictio
 ) -> None:
     iconik.has(on_ll(), on_b2())
     assert contradictions(iconik, {B2_SET}) == {
-        B2_SET: f"file set {B2_SET} is in iconik's delete queue, though its files are listed as "
-        "ACTIVE ones"
+        B2_SET: f"file set {B2_SET} is in iconik's delete queue, but iconik lists its files as "
+        "ACTIVE"
     }
     assert not iconik.called("file_sets")
 
@@ -126,7 +126,7 @@ def test_where_the_delete_queue_is_not_known_file_sets_are_listed(iconik: FakeIc
     iconik.has(on_ll(), on_b2())
     iconik.known_statuses[ASSET] = {B2_SET: "DELETED"}
     assert contradictions(iconik, None) == {
-        B2_SET: f"iconik lists file set {B2_SET} as DELETED, and its files as ACTIVE ones"
+        B2_SET: f"iconik lists file set {B2_SET} as DELETED, but its files as ACTIVE"
     }
 
 
@@ -144,7 +144,7 @@ def test_file_counts_are_compared_with_or_without_directories(
 ) -> None:
     iconik.has(on_ll(), on_ll("b.mov"), on_ll("card", type="DIRECTORY"))
     iconik.counts[LL_SET] = count
-    told = {LL_SET: f"iconik counts {count} files in file set {LL_SET}, and lists 3"}
+    told = {LL_SET: f"iconik reports a file count of {count} for file set {LL_SET}, but lists 3"}
     assert contradictions(iconik, None) == ({} if is_right else told)
 
 
@@ -159,7 +159,7 @@ def test_an_asset_is_never_taken_for_gone_because_iconik_is_away(
 
 
 def test_all_formats_of_a_vanished_asset_have_vanished() -> None:
-    gone = Outcome("vanished", Reason("iconik knows the asset no more"))
+    gone = Outcome("vanished", Reason("the asset no longer exists in iconik"))
     assert vanished(["ORIGINAL", "PROXY"]) == Inspection({"ORIGINAL": gone, "PROXY": gone})
 
 

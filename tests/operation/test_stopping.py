@@ -10,11 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.bucket.confirm import Bucket
+from b2_iconik.common.errors import Stopped
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.worker_pool import WorkerPool
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import LEFT, Reason
-from b2_iconik.errors import Stopped
 from b2_iconik.ledger import intake, stop_request
 from b2_iconik.ledger.claims import GRACE_MS, LEFT_AT_ONCE, Claims
 from b2_iconik.ledger.database import writing
@@ -26,8 +28,6 @@ from b2_iconik.operation import run as run_module
 from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.run import Run
 from b2_iconik.operation.verification import Verification
-from b2_iconik.settings import Settings
-from b2_iconik.worker_pool import WorkerPool
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import Job
 from tests.makers import (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.clock import Clock
+from b2_iconik.common.clock import Clock
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome

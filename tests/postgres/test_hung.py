@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from b2_iconik.common.errors import RecordingError
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch import recorder as recorder_module
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.errors import RecordingError
 from b2_iconik.ledger.database import (
     POSTGRES_WRITING,
     SERVER_LIMITS,
@@ -20,7 +21,6 @@ from b2_iconik.ledger.database import (
     writing,
 )
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.settings import Settings
 from plugin import create_app
 from tests.postgres.relay import Relay
 from tests.postgres.test_postgres import CLICK

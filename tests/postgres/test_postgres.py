@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.clock import Step, now_ms
+from b2_iconik.common.clock import Step, now_ms
+from b2_iconik.common.errors import Stopped
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader import Leader
-from b2_iconik.dispatch.leader_lock import POSTGRES_EXECUTOR, is_taken, only_one
+from b2_iconik.dispatch.leader_lock import POSTGRES_LEADER, is_taken, only_one
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.errors import Stopped
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.counters import Tally
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership, begin_term, keep_time, time_kept
-from b2_iconik.settings import Settings
+from tests.makers import found
 
 SECONDS = 120.0
 ASSET = "11111111-1111-4111-8111-111111111111"
@@ -72,10 +73,10 @@ def test_a_click_that_has_not_begun_is_recorded_once_and_run(
     assert recorder.record(CLICK) == (operation_id, False)
     engine = connect(settings.database_url, 5)
     ledger = Ledger(engine)
-    executor = Leader(settings, end_at_once)
-    executor.start()
+    leader = Leader(settings, end_at_once)
+    leader.start()
     wait_until(lambda: not ledger.running())
-    executor.stop()
+    leader.stop()
     told = recorder.standing()
     assert told is not None
     assert told.ended[Tally("operation", "remove", "failed")] >= 1
@@ -88,15 +89,14 @@ def test_the_job_of_an_operation_is_noted(settings: Settings, recorder: Recorder
     engine = connect(settings.database_url, 5)
     completion = Completion(engine, begin_term(engine, now_ms()))
     ledger = completion.ledger
-    operation = ledger.operation(operation_id)
-    assert operation
-    assert ledger.job(operation.number) is None
+    operation = found(engine, operation_id)
+    assert operation.job_id is None
     for noted in ("", "job-1", "job-1"):
         ledger.note_job(operation.number, noted)
-        assert ledger.job(operation.number) == noted
+        assert found(engine, operation_id).job_id == noted
     completion.fail(operation.number, "this is only a test", now_ms())
     completion.forget([operation_id])
-    assert ledger.job(operation.number) is None
+    assert ledger.operation(operation_id) is None
     engine.dispose()
 
 
@@ -133,7 +133,7 @@ def test_an_executor_notices_that_the_server_ended_its_session(database_url: str
                     "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
                     "AND ((classid::bigint << 32) | objid::bigint) = :key"
                 ),
-                {"key": POSTGRES_EXECUTOR},
+                {"key": POSTGRES_LEADER},
             )
         assert not still_mine()
     engine.dispose()

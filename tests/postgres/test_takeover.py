@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.dispatch.leader_lock import POSTGRES_EXECUTOR
+from b2_iconik.dispatch.leader_lock import POSTGRES_LEADER
 from b2_iconik.ledger.database import connect
 from dev.harness import Service, Simulator, stop_all, wait_for
 from tests.postgres.conftest import Server
@@ -30,7 +30,7 @@ def services(tmp_path: Path, simulator: Simulator, database_url: str) -> Iterato
     services: list[Service] = []
     for name in ("first", "second"):
         services.append(Service(tmp_path / name, simulator, ["-w", "1"], environment))
-        wait_for("executor", lambda: turns(services[0]) == 1, SECONDS)
+        wait_for("leader", lambda: turns(services[0]) == 1, SECONDS)
     yield services
     for each in services:
         each.stop()
@@ -38,7 +38,7 @@ def services(tmp_path: Path, simulator: Simulator, database_url: str) -> Iterato
 
 def turns(service: Service) -> int:
     """How often a process of it has begun to run the operations."""
-    return service.log().count("this process runs the operations now")
+    return service.log().count("this process now runs the operations")
 
 
 def removing(simulator: Simulator, service: Service) -> str:
@@ -71,6 +71,22 @@ def test_another_host_ends_what_a_killed_one_has_begun(
     assert unproven_deletions(simulator) == 0
 
 
+def test_another_host_takes_over_from_a_suspended_one_which_ends_nothing_when_it_resumes(
+    simulator: Simulator, services: list[Service]
+) -> None:
+    first, second = services
+    operation_id = removing(simulator, first)
+    first.process.suspend()
+    try:
+        wait_for("another term", lambda: turns(second) == 1, SECONDS)
+        has_removed_all(simulator, second, operation_id)
+    finally:
+        first.process.resume()
+    stopped = "another process may be running the operations: this one stops, and waits"
+    wait_for("notice of that", lambda: stopped in first.log(), SECONDS)
+    assert (turns(first), unproven_deletions(simulator)) == (1, 0)
+
+
 def test_one_takes_over_when_the_session_that_holds_the_lock_is_ended(
     simulator: Simulator, services: list[Service], database_url: str
 ) -> None:
@@ -82,12 +98,12 @@ def test_one_takes_over_when_the_session_that_holds_the_lock_is_ended(
                 "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
                 "AND ((classid::bigint << 32) | objid::bigint) = :key"
             ),
-            {"key": POSTGRES_EXECUTOR},
+            {"key": POSTGRES_LEADER},
         )
     engine.dispose()
     wait_for("another turn", lambda: sum(map(turns, services)) == 2, SECONDS)
     # It notices before the turn of the other ends its own.
-    lost = "the lock that lets but one process run operations is lost"
+    lost = "the lock that allows only one process to run operations is lost"
     wait_for("notice of that", lambda: lost in services[0].log(), SECONDS)
     has_removed_all(simulator, services[1], operation_id)
     assert sum(map(turns, services)) == 2

@@ -23,7 +23,7 @@ def test_what_came_to_nothing_without_a_known_cause_has_the_usual_remedy() -> No
 
 
 def test_what_is_half_deleted_is_not_to_be_purged_where_its_master_is_missing() -> None:
-    assert "do there what the reason says" in REMEDIES[Cause.HALF_DELETED]
+    assert "do what the reason says" in REMEDIES[Cause.HALF_DELETED]
     assert "purge" not in REMEDIES[Cause.HALF_DELETED]
 
 

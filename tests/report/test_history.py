@@ -153,12 +153,6 @@ def test_operations_are_found_by_text(
     assert listed(history, text=text) == numbers
 
 
-def test_one_is_found_by_its_id(engine: sa.Engine, history: History) -> None:
-    operation = clicked(engine, a_click())
-    assert history.operation(operation.id) == operation
-    assert history.operation("unknown") is None
-
-
 def test_progress_is_told_of_several_at_once(engine: sa.Engine, history: History) -> None:
     first, second = (expanded(engine, a_click(), [f"a{each}", "b"]) for each in (1, 2))
     claims = Claims(engine, first, a_term(engine))

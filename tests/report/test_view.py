@@ -61,14 +61,12 @@ def test_a_running_operation_tells_how_far_it_is() -> None:
 
 def test_an_operation_has_the_title_of_its_job_where_that_is_known() -> None:
     title = "Add to LucidLink: 12 assets (Rushes)"
-    assert view.summary(running(), {}, NOW, title)["title"] == title
-    assert view.summary(running(), {}, NOW)["title"] == "Add to LucidLink"
-    assert view.in_full(running(), moment(title=title))["title"] == title
-    assert view.untitled(running()) == "Add to LucidLink: 1 asset"
+    assert view.summary(running(title=title), {}, NOW)["title"] == title
+    assert view.summary(running(), {}, NOW)["title"] == "Add to LucidLink: 1 asset"
 
 
 def test_an_operation_that_was_not_begun_says_so() -> None:
-    assert view.in_short(view.summary(running(), {}, NOW)) == "not begun yet"
+    assert view.in_short(view.summary(running(), {}, NOW)) == "listing assets"
 
 
 def test_an_ended_operation_tells_what_came_of_it() -> None:
@@ -128,30 +126,30 @@ def waits(operation: Operation, **fields: Any) -> list[str]:
 def test_what_it_waits_for_is_said_in_sentences() -> None:
     states = {"copying": 40, "recheck": 1, "claimed": 2, "queued": 1_234}
     assert waits(running(), progress=states, copies_under_way=1, not_before_ms=NOW + 90_000) == [
-        "1 copy job of iconik's, for 40 assets",
-        "the files of 1 asset that are still being written or moved: looked at again in 1 min 30 s",
+        "1 copy job in iconik, for 40 assets",
+        "files of 1 asset that are still being written or moved: next check in 1 min 30 s",
         "iconik's answers about 2 assets",
-        "1,234 assets whose turn is still to come, or that another operation has in hand",
+        "1,234 assets not started yet, or in use by another operation",
     ]
 
 
 def test_what_is_due_is_looked_at_next() -> None:
     (line,) = waits(running(), progress={"recheck": 1}, not_before_ms=NOW)
-    assert line.endswith("looked at again next")
+    assert line.endswith("next check now")
 
 
-UNLISTED = "a newer click, whose assets iconik has yet to list: some may be the same"
+UNLISTED = "iconik to list the assets of a newer click: some may be the same"
 
 
 def test_deletions_that_iconik_is_still_to_carry_out_are_waited_for() -> None:
     (line,) = waits(running(), progress={"verifying": 2})
-    assert line == "iconik to carry out the deletions of 2 assets"
+    assert line == "iconik to finish deleting the LucidLink files of 2 assets"
 
 
 def test_what_waits_until_a_newer_click_is_listed_waits_for_nothing_else() -> None:
     states = {"copying": 1, "recheck": 1, "queued": 1}
     lines = waits(running(), progress=states, copies_under_way=1, is_newer_unlisted=True)
-    assert lines == ["1 copy job of iconik's, for 1 asset", UNLISTED]
+    assert lines == ["1 copy job in iconik, for 1 asset", UNLISTED]
 
 
 def test_one_that_is_to_stop_waits_for_no_newer_click() -> None:
@@ -161,13 +159,13 @@ def test_one_that_is_to_stop_waits_for_no_newer_click() -> None:
 def test_an_outage_comes_first() -> None:
     lines = waits(running(outage="could not read storage s: it answered 503", is_expanded=False))
     assert lines == [
-        "iconik, which gives no usable answer: could not read storage s: it answered 503",
-        "its assets to be listed",
+        "a usable answer from iconik: could not read storage s: it answered 503",
+        "iconik to list its assets",
     ]
 
 
 def test_one_that_is_to_stop_waits_for_its_safe_point() -> None:
-    assert waits(running(stop_ms=NOW))[0].startswith("its next safe point")
+    assert waits(running(stop_ms=NOW))[0].startswith("a safe point to stop")
 
 
 def test_what_has_ended_waits_for_nothing() -> None:
@@ -201,7 +199,7 @@ def test_each_format_of_an_asset_has_a_row() -> None:
     asset = an_asset("copying", ORIGINAL=Outcome("kept", Reason("it differs")))
     assert rows(operation, asset) == [
         ("ORIGINAL", "kept", "it differs"),
-        ("PROXY", "under way", "its copy is under way in iconik"),
+        ("PROXY", "under way", "being copied by iconik"),
     ]
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
 from b2_iconik.setup import action_url, check_actions
 from b2_iconik.setup.action_url import endpoint
 from iconik import Iconik
@@ -59,8 +59,8 @@ def wrong(actions: list[dict[str, Any]], settings: Settings) -> list[str]:
 def test_actions_that_are_as_they_should_be(settings: Settings) -> None:
     found = said(records(settings), settings)
     assert {state for _, state, _ in found} == {"ok"}
-    assert found[0] == ("'Add to LucidLink' (ASSET)", "ok", "is there, iconik says HEALTHY")
-    assert found[-1] == ("the actions' secret", "ok", "all 6 send BZ_SHARED_SECRET")
+    assert found[0] == ("'Add to LucidLink' (ASSET)", "ok", "exists, HEALTHY in iconik")
+    assert found[-1] == ("the actions' secret", "ok", "BZ_SHARED_SECRET, sent by all 6")
 
 
 def test_without_an_endpoint_none_can_be_told(settings: Settings) -> None:
@@ -69,13 +69,15 @@ def test_without_an_endpoint_none_can_be_told(settings: Settings) -> None:
 
 
 def test_that_there_are_none_is_told(settings: Settings) -> None:
-    assert wrong([], settings) == ["none lead to https://plugin.test: run create_custom_actions.py"]
+    assert wrong([], settings) == [
+        "none leads to https://plugin.test: run create_custom_actions.py"
+    ]
 
 
 def test_what_is_not_there_is_told(settings: Settings) -> None:
     assert wrong(records(settings)[2:5], settings) == [
-        "'Add to LucidLink' is not there for ASSET, COLLECTION: run create_custom_actions.py",
-        "'Remove from LucidLink' is not there for BULK: run create_custom_actions.py",
+        "'Add to LucidLink' is missing for ASSET, COLLECTION: run create_custom_actions.py",
+        "'Remove from LucidLink' is missing for BULK: run create_custom_actions.py",
     ]
 
 
@@ -89,16 +91,19 @@ def test_those_of_another_place_are_noted(settings: Settings) -> None:
     ]
     noted = [detail for _, state, detail in said(others, settings) if state == "note"]
     assert len(noted) == 1
-    assert noted[0].startswith("some like ours lead to https://old.test/b2: ")
+    assert noted[0].startswith("similar custom actions lead to https://old.test/b2: ")
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({"disabled": True}, "is disabled in iconik"),
-        ({"app_id": OTHER}, "another application than ICONIK_ID: run create_custom_actions.py"),
-        ({"status": "FAILING", "last_error": "401: wrong"}, "iconik says FAILING: 401: wrong; see"),
-        ({"status": "FAILING"}, "iconik says FAILING: and not why; see docs/troubleshooting.md"),
+        ({"app_id": OTHER}, "a different application than ICONIK_ID: run create_custom_actions.py"),
+        ({"status": "FAILING", "last_error": "401: wrong"}, "FAILING in iconik: 401: wrong; see"),
+        (
+            {"status": "FAILING"},
+            "FAILING in iconik: iconik gives no reason; see docs/troubleshooting.md",
+        ),
     ],
 )
 def test_an_action_that_does_not_work_is_told(
@@ -123,7 +128,7 @@ def test_what_iconik_does_not_say_is_no_fault(settings: Settings) -> None:
 )
 def test_an_action_with_another_secret_is_told(settings: Settings, headers: dict[str, str]) -> None:
     (told,) = wrong(records(settings, headers=headers), settings)
-    assert told.startswith("1 of 6 send another secret than BZ_SHARED_SECRET, or none")
+    assert told.startswith("BZ_SHARED_SECRET is not sent by 1 of 6, which send")
     assert settings.secret not in told
 
 
@@ -149,7 +154,7 @@ def test_the_storages_of_the_actions_are_looked_at(
     actions: FakeActions, iconik: Iconik, settings: Settings
 ) -> None:
     assert storages(iconik, settings, "", "", *records(settings)) == [
-        ("storages", "ok", "'Masters' on Backblaze B2, and 'Filespace' for LucidLink, will do")
+        ("storages", "ok", "'Masters' (Backblaze B2) and 'Filespace' (LucidLink) are usable")
     ]
 
 
@@ -167,16 +172,16 @@ def test_a_storage_that_iconik_does_not_know_is_told(
     del actions.storages[LL_STORAGE]
     ((what, state, detail),) = storages(iconik, settings, "", "", *records(settings))
     assert (what, state) == ("ll_storage_id", "wrong")
-    assert f"iconik knows no storage {LL_STORAGE}" in detail
+    assert f"iconik has no storage {LL_STORAGE}" in detail
     assert detail.endswith("run create_custom_actions.py")
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"purpose": "PROXIES"}, "'Filespace' is for PROXIES: take one for FILES"),
-        ({"settings": {"delete": False}}, "'Filespace' does not allow to delete"),
-        ({"status": "FAILING"}, "'Filespace' is FAILING: iconik can't reach it now"),
+        ({"purpose": "PROXIES"}, "the purpose of 'Filespace' is PROXIES: choose one for FILES"),
+        ({"settings": {"delete": False}}, "'Filespace' does not allow delete access"),
+        ({"status": "FAILING"}, "'Filespace' is FAILING: iconik cannot reach it"),
     ],
 )
 def test_a_storage_that_can_not_do_its_part_is_told(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from responses import RequestsMock
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
 from b2_iconik.setup import check_bucket
 from iconik import Iconik
 from iconik_http.transport import Transport
@@ -35,7 +35,7 @@ CLIP = {
     "file_set_status": "ACTIVE",
     "url": signed(),
 }
-NO_FILE = ("B2", "unknown", "'Masters' has no file to try it on, as far as was seen")
+NO_FILE = ("B2", "unknown", "not tried, because no file was found on 'Masters'")
 Told = list[tuple[str, str, str]]
 
 
@@ -114,7 +114,8 @@ def test_a_b2_that_does_not_answer_is_wrong(bench: Bench) -> None:
         (
             "B2 by signed URL",
             "wrong",
-            "could not ask B2 about clip.mov: B2 answered 503: see the way out of this machine",
+            "could not ask B2 about clip.mov: B2 answered 503: check this "
+            "machine's outgoing connections",
         )
     ]
 
@@ -131,7 +132,7 @@ def test_a_url_is_asked_for_where_the_list_has_none(bench: Bench) -> None:
     [
         ({}, "note", "iconik offers none, so its records alone decide: set B2_APPLICATION_KEY_ID"),
         ({"b2_check": "required"}, "wrong", "iconik offers none, so nothing is deleted: set"),
-        (KEY, "note", "iconik offers none, which the application key makes up for"),
+        (KEY, "note", "iconik offers none; the application key is used instead"),
     ],
 )
 def test_that_iconik_offers_no_url_is_told(
@@ -194,7 +195,9 @@ def test_without_the_role_to_search_it_is_unknown(bench: Bench) -> None:
     bench.http.post(f"{API}search/v1/search/", status=403, json={"errors": ["no"]})
     ((what, state, detail),) = bench.check()
     assert (what, state) == ("B2", "unknown")
-    assert detail.startswith("no file to try it on can be found: could not search for assets")
+    assert detail.startswith(
+        "not tried, because no file can be looked up: could not search for assets"
+    )
 
 
 def test_the_newest_assets_are_searched(bench: Bench) -> None:

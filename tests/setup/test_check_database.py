@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader_lock import only_one
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.ledger import intake
@@ -17,7 +18,6 @@ from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.migrations import VERSION
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.settings import Settings
 from b2_iconik.setup import check_database
 from tests.makers import a_click
 
@@ -71,10 +71,11 @@ def test_a_database_in_use_is_ok(own: Settings, ledger: Ledger, path: Path) -> N
             (
                 "database",
                 "ok",
-                f"sqlite:///{path} can be read and written, and is of this version ({VERSION})",
+                f"sqlite:///{path} can be read and written, and has this version's "
+                f"schema ({VERSION})",
             ),
-            ("operations", "ok", "a process runs them since 2023-11-14 22:13 UTC"),
-            ("operations", "ok", "0 under way; script/operations list shows them"),
+            ("operations", "ok", "a process has been running them since 2023-11-14 22:13 UTC"),
+            ("operations", "ok", "0 running; script/operations list shows them"),
         ]
 
 
@@ -84,28 +85,28 @@ def test_a_process_that_just_begins_is_ok(own: Settings, ledger: Ledger) -> None
 
 
 def test_a_database_that_is_not_there_is_told_and_not_made(own: Settings, path: Path) -> None:
-    assert f"there is no {path}: start the service once" in wrong(own)
+    assert f"{path} does not exist: start the service once" in wrong(own)
     assert not path.exists()
 
 
 def test_that_nobody_runs_operations_is_told_and_no_lock_is_made(
     own: Settings, ledger: Ledger, path: Path
 ) -> None:
-    assert "no process runs them" in wrong(own)
+    assert "no process is running them" in wrong(own)
     assert not Path(f"{path}.lock").exists()
 
 
 def test_a_lock_that_nobody_holds_is_told(own: Settings, ledger: Ledger, path: Path) -> None:
     Path(f"{path}.lock").touch()
-    assert "no process runs them" in wrong(own)
+    assert "no process is running them" in wrong(own)
 
 
 def test_operations_of_another_secret_are_told(own: Settings, ledger: Ledger) -> None:
     with only_one(own.database_url):
         record(ledger, own, a_click())
-        assert ("operations", "ok", "1 under way; script/operations list shows them") in said(own)
+        assert ("operations", "ok", "1 running; script/operations list shows them") in said(own)
         told = wrong(replace(own, secret="another"))
-        assert told.startswith("1 were recorded with another BZ_SHARED_SECRET and wait")
+        assert told.startswith("BZ_SHARED_SECRET is not the one that running operations")
         assert ("operations", "ok") in {
             each[:2] for each in said(replace(own, secret="new", previous_secret=SECRET))
         }
@@ -113,14 +114,14 @@ def test_operations_of_another_secret_are_told(own: Settings, ledger: Ledger) ->
 
 @pytest.mark.parametrize(
     ("version", "told"),
-    [(VERSION - 1, "restart the service, which brings it up"), (VERSION + 1, "run that one")],
+    [(VERSION - 1, "restart the service to upgrade it"), (VERSION + 1, "run the newer version")],
 )
 def test_a_database_of_another_version_is_told_and_left(
     own: Settings, ledger: Ledger, path: Path, version: int, told: str
 ) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE plugin_schema SET version = ?", (version,))
-    assert wrong(own).endswith(f"of version {version}, this checkout of {VERSION}: {told}")
+    assert wrong(own).endswith(f"has schema {version}, but this checkout has {VERSION}: {told}")
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT version FROM plugin_schema").fetchall() == [(version,)]
 
@@ -128,7 +129,7 @@ def test_a_database_of_another_version_is_told_and_left(
 def test_a_database_of_somebody_else_is_told_and_left(own: Settings, path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE theirs (id)")
-    assert "is not this service's, or it never started" in wrong(own)
+    assert "has no tables of this service" in wrong(own)
     with closing(sqlite3.connect(path)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
     assert tables == [("theirs",)]
@@ -136,7 +137,7 @@ def test_a_database_of_somebody_else_is_told_and_left(own: Settings, path: Path)
 
 def test_a_file_that_is_no_database_is_told(own: Settings, path: Path) -> None:
     path.write_text("not a database, however long it is " * 100)
-    assert wrong(own) == f"sqlite:///{path} can't be used: file is not a database"
+    assert wrong(own) == f"sqlite:///{path} cannot be used: file is not a database"
 
 
 @pytest.mark.parametrize("closed", ["plugin.sqlite", "."])
@@ -146,7 +147,7 @@ def test_a_file_of_another_user_is_told(
     other = path.parent / closed
     may = os.access
     monkeypatch.setattr(os, "access", lambda each, mode: each != other and may(each, mode))
-    assert wrong(own).endswith("run this as the user that the service has")
+    assert wrong(own).endswith("run this script as the service's user")
 
 
 def test_a_file_whose_owner_alone_may_change_its_mode_is_told(
@@ -156,11 +157,11 @@ def test_a_file_whose_owner_alone_may_change_its_mode_is_told(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "chmod", refuse)
-    assert "can't be used: [Errno 1] Operation not permitted" in wrong(own)
+    assert "cannot be used: [Errno 1] Operation not permitted" in wrong(own)
 
 
 def test_a_password_is_not_shown(settings: Settings) -> None:
     url = "postgresql+psycopg://plugin:hunter2@127.0.0.1:1/plugin"
     told = wrong(replace(settings, database_url=url))
-    assert told.startswith("postgresql+psycopg://plugin:***@127.0.0.1:1/plugin can't be used: ")
+    assert told.startswith("postgresql+psycopg://plugin:***@127.0.0.1:1/plugin cannot be used: ")
     assert "hunter2" not in told

@@ -8,7 +8,7 @@ import pytest
 from requests import ConnectionError as NoConnection
 from responses import RequestsMock
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
 from b2_iconik.setup import check_roles
 from b2_iconik.setup.check_roles import PROBES
 from dev.harness import ROOT
@@ -81,7 +81,7 @@ def token(transport: Transport) -> tuple[str, str]:
 
 def test_the_token_is_whose_it_is(http: RequestsMock, transport: Transport) -> None:
     http.get(USER, json=ADA)
-    assert token(transport) == ("ok", "is good, and acts as Ada Editor (ada@example.com)")
+    assert token(transport) == ("ok", "is valid, and acts as Ada Editor (ada@example.com)")
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
@@ -90,7 +90,7 @@ def test_where_no_user_is_told_the_newer_call_is_asked(
 ) -> None:
     http.get(USER, status=status, json={"errors": ["No"]})
     http.get(TOKEN, json={"user_id": "7"})
-    assert token(transport) == ("ok", "is good, and acts as user 7")
+    assert token(transport) == ("ok", "is valid, and acts as user 7")
 
 
 def test_an_iconik_that_tells_nothing_is_no_fault_of_the_token(
@@ -106,7 +106,7 @@ def test_a_user_without_a_name_is_told_by_the_id(
     http: RequestsMock, transport: Transport, told: dict[str, str], whose: str
 ) -> None:
     http.get(USER, json=told)
-    assert token(transport)[1] == f"is good, and acts as {whose}"
+    assert token(transport)[1] == f"is valid, and acts as {whose}"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_missing_role_is_told_with_what_it_is_for(
     state, detail = found.pop(role)
     assert state == ("note" if role in ONLY_FOR_SOME else "wrong")
     assert detail.startswith("needed to ")
-    assert detail.endswith(f"(403, it needs {role}): No such role)")
+    assert detail.endswith(f"(403, requires {role}): No such role)")
     others = {found[each][0] for each in PATHS if each != role}
     hidden = {"unknown"} if role == "can_read_files" else set()
     assert others == {"ok"} | hidden

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from responses import RequestsMock
 
-from b2_iconik.settings import Settings
+from b2_iconik.common.settings import Settings
+from b2_iconik.common.version import VERSION
 from b2_iconik.setup import check_service
 from b2_iconik.setup.action_url import endpoint
-from b2_iconik.version import VERSION
 
 HOST = "https://plugin.test"
 READY = {"message": "The B2 storage plugin for iconik is ready.", "version": VERSION}
@@ -45,8 +45,8 @@ def test_a_service_that_is_as_it_should_be(
     answer(http, root)
     assert said(settings, root) == [
         ("endpoint", "ok", f"{root} answers over HTTPS, with a valid certificate"),
-        ("health", "ok", "clicks can be recorded, and operations run"),
-        ("the service's secret", "ok", "is BZ_SHARED_SECRET, too"),
+        ("health", "ok", "clicks can be recorded, and operations are run"),
+        ("the service's secret", "ok", "matches BZ_SHARED_SECRET"),
     ]
     assert [call.request.headers.get("x-bz-secret") for call in http.calls] == [
         None, None, settings.secret,
@@ -69,24 +69,24 @@ def test_http_on_this_machine_is_noted(http: RequestsMock, settings: Settings) -
 def test_another_version_is_noted(http: RequestsMock, settings: Settings) -> None:
     answer(http, ready={"json": {**READY, "version": "0.0.1"}})
     noted = [detail for _, state, detail in said(settings) if state == "note"]
-    assert noted == [f"version 0.0.1 runs there, and this checkout is {VERSION}"]
+    assert noted == [f"version 0.0.1 is running there, but this checkout is {VERSION}"]
 
 
 @pytest.mark.parametrize(
     ("problem", "told"),
     [
-        ({"status": 502, "body": "<html>Bad Gateway"}, "answers 502: the proxy can't reach"),
-        ({"status": 200, "body": "<h1>Welcome to nginx!"}, "answers 200, and not as the plugin"),
-        ({"status": 200, "json": ["version"]}, "answers 200, and not as the plugin"),
-        ({"status": 404, "json": READY}, "answers 404, and not as the plugin"),
+        ({"status": 502, "body": "<html>Bad Gateway"}, "answers 502: the proxy cannot reach"),
+        ({"status": 200, "body": "<h1>Welcome to nginx!"}, "answers 200, but not as the plugin"),
+        ({"status": 200, "json": ["version"]}, "answers 200, but not as the plugin"),
+        ({"status": 404, "json": READY}, "answers 404, but not as the plugin"),
         (
             {"status": 308, "headers": {"Location": "https://elsewhere.test/"}},
-            "sends people on to https://elsewhere.test/",
+            "redirects to https://elsewhere.test/",
         ),
         ({"body": requests.ConnectTimeout()}, "does not answer in time"),
-        ({"body": requests.ConnectionError("Name or service not known")}, "can't be reached"),
+        ({"body": requests.ConnectionError("Name or service not known")}, "cannot be reached"),
         ({"body": requests.exceptions.SSLError("expired")}, "no valid certificate (expired)"),
-        ({"body": b"[" * 100_000}, "not as the plugin does"),
+        ({"body": b"[" * 100_000}, "not as the plugin would"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -101,9 +101,11 @@ def test_who_is_not_the_plugin_is_told_and_not_sent_the_secret(
 
 
 def test_a_service_that_can_not_work_says_why(http: RequestsMock, settings: Settings) -> None:
-    answer(http, health={"status": 503, "json": {"message": "no process runs the operations"}})
+    answer(
+        http, health={"status": 503, "json": {"message": "no process is running the operations"}}
+    )
     assert said(settings)[1] == (
-        "health", "wrong", "the service answers 503: no process runs the operations",
+        "health", "wrong", "the service answers 503: no process is running the operations",
     )  # fmt: skip
 
 
@@ -114,7 +116,9 @@ def test_the_health_that_something_else_answers_for_is_unknown(
     answer(http, health={"status": status, "body": "<html><title>Error 404 (Not Found)!!1</title>"})
     _, (what, state, detail), (_, secret, _) = said(settings)
     assert (what, state, secret) == ("health", "unknown", "ok")
-    assert detail.startswith(f"/healthz is answered ({status}) by what lies before the plugin")
+    assert detail.startswith(
+        f"something in front of the plugin answers /healthz ({status}), as Google Cloud does"
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,7 @@ def test_another_secret_there_is_told(http: RequestsMock, settings: Settings) ->
     answer(http, check={"status": 401, "json": {"message": "wrong"}})
     what, state, detail = said(settings)[2]
     assert (what, state) == ("the service's secret", "wrong")
-    assert detail.startswith("is another than BZ_SHARED_SECRET here")
+    assert detail.startswith("differs from BZ_SHARED_SECRET here")
     assert settings.secret not in detail
 
 
@@ -142,7 +146,7 @@ def test_a_service_that_is_too_old_to_be_asked_is_unknown(
 ) -> None:
     answer(http, check={"status": 404, "json": {"message": "not found"}})
     assert said(settings)[2] == (
-        "the service's secret", "unknown", "the service answers 404 when it is asked",
+        "the service's secret", "unknown", "the service answers 404 to the check",
     )  # fmt: skip
 
 
@@ -243,8 +247,8 @@ def test_only_a_valid_certificate_will_do(
 @pytest.mark.parametrize(
     ("where", "told"),
     [
-        ("https://localhost:1", "localhost can't be reached (Connection refused)"),
-        ("https://nobody.invalid", "nobody.invalid can't be reached ("),
+        ("https://localhost:1", "localhost cannot be reached (Connection refused)"),
+        ("https://nobody.invalid", "nobody.invalid cannot be reached ("),
     ],
 )
 def test_where_nobody_listens_is_told(settings: Settings, where: str, told: str) -> None:

@@ -88,8 +88,8 @@ def test_what_has_vanished_is_reported_and_the_rest_is_done(
     report = service.report(answer.json()["operation_id"])
     assert files(simulator.lucidlink) == ["kept_original.mov"]
     assert {(each["asset_id"], each["reason"]) for each in report["problems"]} == {
-        (gone, "iconik knows the asset no more"),
-        (f"collection {unknown}", "iconik knows the collection no more"),
+        (gone, "the asset no longer exists in iconik"),
+        (f"collection {unknown}", "the collection no longer exists in iconik"),
     }
 
 
@@ -116,7 +116,7 @@ def test_a_bulk_click_with_1200_ids_works(simulator: Simulator, service: Service
     ("fault", "told"),
     [
         ("wrong_size", "clip_original.mov: 150 bytes of 300 bytes arrived on LucidLink"),
-        ("wrong_content", "clip_original.mov arrived on LucidLink with another checksum: "),
+        ("wrong_content", "clip_original.mov arrived on LucidLink with a different checksum: "),
     ],
 )
 def test_a_copy_that_is_not_as_its_source_is_told(

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from b2_iconik.version import VERSION
+from b2_iconik.common.version import VERSION
 from dev.harness import SECRET, Service, Simulator, stop_all
 
 pytestmark = pytest.mark.promise

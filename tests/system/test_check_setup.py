@@ -207,7 +207,7 @@ def test_an_iconik_that_is_away_is_told(
     bench.simulator.control("PATCH", "settings", {"down": True})
     ((what, detail),) = wrong(check())
     assert what == "iconik"
-    assert f"see ICONIK_URL ({bench.simulator.url})" in detail
+    assert f"check ICONIK_URL ({bench.simulator.url})" in detail
 
 
 def test_an_iconik_that_refuses_is_told(
@@ -227,7 +227,7 @@ def test_a_storage_that_can_not_do_its_part_is_told(
     bench.create()
     bench.simulator.control("PATCH", "storages/lucidlink", {"settings": {"delete": False}})
     ((what, detail),) = wrong(check())
-    assert (what, detail.split(":")[0]) == ("storages", "'LucidLink' does not allow to delete")
+    assert (what, detail.split(":")[0]) == ("storages", "'LucidLink' does not allow delete access")
 
 
 def test_given_storages_are_checked_before_there_are_actions(
@@ -235,7 +235,7 @@ def test_given_storages_are_checked_before_there_are_actions(
 ) -> None:
     ((what, detail),) = wrong(check("--b2_storage_id", "B2", "--ll_storage_id", "Lucid"))
     assert what == "ll_storage_id"
-    assert "iconik knows no storage 'Lucid'; there is: 'B2' (B2 FILES, " in detail
+    assert "iconik has no storage 'Lucid'; available: 'B2' (B2 FILES, " in detail
 
 
 def test_another_secret_is_told_on_both_sides(
@@ -247,7 +247,7 @@ def test_another_secret_is_told_on_both_sides(
     monkeypatch.setenv("BZ_SHARED_SECRET", "another-secret-which-is-long-enough")
     problems = wrong(check())
     assert [what for what, _ in problems] == ["the service's secret", "the actions' secret"]
-    assert " send another secret than BZ_SHARED_SECRET" in problems[1][1]
+    assert "BZ_SHARED_SECRET is not sent by " in problems[1][1]
 
 
 def test_actions_that_were_refused_are_told_until_a_click_works(
@@ -261,7 +261,7 @@ def test_actions_that_were_refused_are_told_until_a_click_works(
     clip = asset(bench.simulator, "refused")
     assert bench.click("ASSET", asset_ids=[clip])["status"] == 401
     told = dict(wrong(check()))
-    assert "iconik says FAILING: 401: " in told["'Add to LucidLink' (ASSET)"]
+    assert "FAILING in iconik: 401: " in told["'Add to LucidLink' (ASSET)"]
     bench.create()
     assert bench.click("ASSET", asset_ids=[clip])["status"] == 200
     assert wrong(check()) == []
@@ -275,7 +275,7 @@ def test_a_service_that_is_down_is_told(
     told = dict(wrong(check()))
     bench.service.start()
     assert "Connection refused" in told["endpoint"]
-    assert told["operations"] == "no process runs them: start the service, or see its log"
+    assert told["operations"] == "no process is running them: start the service, or see its log"
 
 
 def test_whatever_a_finding_says_secrets_are_left_out(
@@ -297,7 +297,7 @@ def test_settings_that_are_not_whole_are_told_first(
 ) -> None:
     monkeypatch.setenv("LOG_LEVEL", "loud")
     _, found = check()
-    assert [each[:2] for each in found] == [("settings", "wrong"), ("all else", "unknown")]
+    assert [each[:2] for each in found] == [("settings", "wrong"), ("everything else", "unknown")]
 
 
 def test_without_a_token_the_rest_is_checked(

@@ -285,7 +285,7 @@ def test_of_two_services_on_one_file_only_one_runs_operations(
 
 def turns(service: Service) -> int:
     """How often a process of it has begun to run the operations."""
-    return service.log().count("this process runs the operations now")
+    return service.log().count("this process now runs the operations")
 
 
 def test_a_file_with_a_second_hard_link_is_refused(
@@ -311,7 +311,7 @@ def test_a_file_with_a_second_hard_link_is_refused(
         check=False,
     )
     assert ended.returncode != 0
-    assert "has a second name (a hard link)" in ended.stderr
+    assert "is a file with a second name (a hard link)" in ended.stderr
     assert "Traceback" not in ended.stderr
     # Whoever uses it already is not disturbed.
     assert click_twice_then_health(simulator, service) == [200, 200, 200]
@@ -344,6 +344,6 @@ def test_the_health_of_a_damaged_database_is_told_in_one_line(
         return answer.status_code, answer.json()["message"]
 
     # The process that runs the operations may find the damage before the pages are read.
-    expected = 503, "operations can't be recorded; the log says why"
+    expected = 503, "operations cannot be recorded; see the service's log"
     wait_for("bad health", lambda: told() == expected, 90.0)
     assert "Traceback" not in service.log()

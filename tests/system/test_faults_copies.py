@@ -9,7 +9,7 @@ from b2_iconik.domain.operation import LISTING_LAG_MS
 from dev.harness import wait_for
 from tests.system.desk import BULK, CLIP, FRAMES, PATIENCE, Desk, only_problem
 
-THOUGH = ", though a copy to B2 was asked for and ended"
+THOUGH = ", although the requested copy to B2 has ended"
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def desk_environment() -> dict[str, str]:
 def refusal(desk: Desk, target_id: str) -> str:
     """What the report says where iconik refuses to copy."""
     return (
-        f"could not copy ORIGINAL of 1 assets to storage {target_id}: iconik answered 400: This is "
+        f"could not copy ORIGINAL of 1 asset to storage {target_id}: iconik answered 400: This is "
         "a fault that was asked for"
     )
 
@@ -45,13 +45,13 @@ def reasons(desk: Desk, clicked: Mapping[str, str], kind: str) -> dict[str, str]
 
 
 LEFT_ON_B2 = {
-    "finish_without_file": f"clip.mov has no twin on B2{THOUGH}",
-    "leave_open": f"clip.mov isn't finished on B2 (OPEN){THOUGH}",
+    "finish_without_file": f"clip.mov has no matching file on B2{THOUGH}",
+    "leave_open": f"clip.mov is incomplete on B2 (OPEN){THOUGH}",
     "wrong_size": "clip.mov differs from its master: 300 bytes on LucidLink, 150 bytes on B2",
-    "FAILED": f"clip.mov has no twin on B2{THOUGH}: Made to end FAILED",
-    "ABORTED": f"clip.mov has no twin on B2{THOUGH}: its job ended FAILED",
-    "SKIPPED": f"clip.mov has no twin on B2{THOUGH}",
-    "DISCARDED": f"clip.mov has no twin on B2{THOUGH}: its job ended FAILED",
+    "FAILED": f"clip.mov has no matching file on B2{THOUGH}: Made to end FAILED",
+    "ABORTED": f"clip.mov has no matching file on B2{THOUGH}: job status FAILED",
+    "SKIPPED": f"clip.mov has no matching file on B2{THOUGH}",
+    "DISCARDED": f"clip.mov has no matching file on B2{THOUGH}: job status FAILED",
 }
 
 
@@ -68,16 +68,16 @@ def test_a_copy_to_b2_of_other_content_deletes_nothing(desk: Desk) -> None:
     rendered = desk.asset(lucidlink=CLIP)
     desk.let_copy("wrong_content", asset_id=rendered)
     reason = only_problem(desk.do("remove", rendered), "kept")
-    assert reason.startswith("the checksums of clip.mov cannot be compared, ")
+    assert reason.startswith("the checksums of clip.mov cannot be compared ")
     assert desk.on_lucidlink(rendered) == ["clip.mov"]
 
 
 ENDED_EARLY = {
     "FINISHED": "",
-    "FINISHED_WITH_WARNING": ": its job ended FINISHED_WITH_WARNING",
-    "FAILED": ": its job ended FAILED",
-    "ABORTED": ": its job ended ABORTED",
-    "SKIPPED": ": its job ended SKIPPED",
+    "FINISHED_WITH_WARNING": ": job status FINISHED_WITH_WARNING",
+    "FAILED": ": job status FAILED",
+    "ABORTED": ": job status ABORTED",
+    "SKIPPED": ": job status SKIPPED",
 }
 
 
@@ -90,7 +90,8 @@ def test_a_job_that_ends_before_anything_was_copied_deletes_nothing(desk: Desk) 
         job_id = job_of(desk, operation_id)
         desk.ask_iconik("PATCH", f"jobs/v1/jobs/{job_id}/", {"status": status})
     assert reasons(desk, clicked, "kept") == {
-        status: f"clip.mov has no twin on B2{THOUGH}{told}" for status, told in ENDED_EARLY.items()
+        status: f"clip.mov has no matching file on B2{THOUGH}{told}"
+        for status, told in ENDED_EARLY.items()
     }
     assert all(desk.on_lucidlink(clip) == ["clip.mov"] for clip in clips.values())
 
@@ -100,7 +101,7 @@ def test_of_a_job_that_ends_with_a_warning_what_was_copied_is_removed(desk: Desk
     desk.let_copy("FAILED", asset_id=lost)
     report = desk.do("remove", lost, copied)
     assert only_problem(report, "kept") == (
-        f"clip.mov has no twin on B2{THOUGH}: Made to end FAILED"
+        f"clip.mov has no matching file on B2{THOUGH}: Made to end FAILED"
     )
     assert report["counts"]["removed"] == 1
     assert (desk.on_lucidlink(lost), desk.on_lucidlink(copied)) == (["clip.mov"], [])
@@ -110,7 +111,7 @@ def test_of_a_job_that_ends_with_a_warning_what_was_copied_is_removed(desk: Desk
 
 
 RECORDS: dict[str, dict[str, Any]] = {
-    "clip.mov isn't finished on B2 (OPEN)": {"status": "OPEN"},
+    "clip.mov is incomplete on B2 (OPEN)": {"status": "OPEN"},
     "clip.mov is MISSING on B2": {"status": "MISSING"},
     "clip.mov has 0 bytes on B2": {"size": 0},
 }
@@ -137,7 +138,7 @@ def test_a_record_on_b2_that_proves_nothing_deletes_nothing(desk: Desk) -> None:
             {"size": 299},
             "clip.mov differs from its master: 300 bytes on LucidLink, 299 bytes on B2",
         ),
-        ({"checksum": "0" * 32}, "the checksums of clip.mov cannot be compared, "),
+        ({"checksum": "0" * 32}, "the checksums of clip.mov cannot be compared "),
     ],
 )
 def test_another_file_on_b2_deletes_nothing_and_is_not_copied_over(
@@ -159,7 +160,7 @@ def test_what_a_copy_makes_whole_on_b2_is_removed(desk: Desk, record: dict[str, 
 def test_a_file_set_of_which_one_file_is_missing_on_b2_stays_whole(desk: Desk) -> None:
     frames = desk.asset(b2=FRAMES[:2], lucidlink=FRAMES)
     reason = only_problem(desk.do("remove", frames), "kept")
-    assert reason == f"frame_3.dpx has no twin on B2{THOUGH}"
+    assert reason == f"frame_3.dpx has no matching file on B2{THOUGH}"
     assert desk.on_lucidlink(frames) == ["frame_1.dpx", "frame_2.dpx", "frame_3.dpx"]
 
 
@@ -183,8 +184,8 @@ def test_a_copy_to_b2_that_never_ends_is_given_up(desk: Desk) -> None:
     wait_for("its beginning", lambda: desk.file_sets(rendered, "b2"), PATIENCE)
     let_a_minute_go_by(desk, operation_id)
     reason = only_problem(desk.report(operation_id), "kept")
-    assert reason.startswith(f"clip.mov isn't finished on B2 (OPEN){THOUGH}: gave up waiting: job ")
-    assert reason.endswith(" still is STARTED")
+    assert reason.startswith(f"clip.mov is incomplete on B2 (OPEN){THOUGH}: gave up waiting: job ")
+    assert reason.endswith(" is still STARTED")
     assert desk.on_lucidlink(rendered) == ["clip.mov"]
 
 
@@ -197,14 +198,14 @@ def test_a_job_that_iconik_forgets_is_judged_by_its_files(desk: Desk, action: st
     job_id = job_of(desk, operation_id)
     desk.ask_iconik("DELETE", f"jobs/v1/jobs/{job_id}/")
     let_a_minute_go_by(desk, operation_id)
-    told = f": iconik no longer knows its job {job_id}"
+    told = f": job {job_id} no longer exists in iconik"
     report = desk.report(operation_id)
     if action == "add":
-        reason = f"the copy to LucidLink ended, but the file is not there{told}"
+        reason = f"the copy to LucidLink has ended, but the file is not there{told}"
         assert only_problem(report, "failed") == reason
         assert desk.on_b2(clip) == ["clip.mov"]
     else:
-        assert only_problem(report, "kept") == f"clip.mov has no twin on B2{THOUGH}{told}"
+        assert only_problem(report, "kept") == f"clip.mov has no matching file on B2{THOUGH}{told}"
         assert desk.on_lucidlink(clip) == ["clip.mov"]
 
 
@@ -223,9 +224,9 @@ def test_a_job_that_iconik_forgets_is_no_problem_once_its_files_are_there(desk: 
 
 LEFT_ON_LUCIDLINK = {
     "finish_without_file": "is not there",
-    "leave_open": "is not finished",
+    "leave_open": "is incomplete",
     "FAILED": "is not there: Made to end FAILED",
-    "ABORTED": "is not there: its job ended FAILED",
+    "ABORTED": "is not there: job status FAILED",
     "SKIPPED": "is not there",
 }
 
@@ -236,7 +237,7 @@ def test_a_copy_to_lucidlink_that_brought_nothing_has_failed(desk: Desk) -> None
         desk.let_copy(fault, asset_id=clip)
     clicked = {fault: desk.click("add", clip) for fault, clip in clips.items()}
     assert reasons(desk, clicked, "failed") == {
-        fault: f"the copy to LucidLink ended, but the file {state}"
+        fault: f"the copy to LucidLink has ended, but the file {state}"
         for fault, state in LEFT_ON_LUCIDLINK.items()
     }
     assert all(desk.on_b2(clip) == ["clip.mov"] for clip in clips.values())
@@ -247,4 +248,4 @@ def test_a_copy_to_lucidlink_that_is_refused_has_failed(desk: Desk) -> None:
     desk.let("status:400", "POST", BULK)
     told = only_problem(desk.do("add", clip), "failed")
     refused = refusal(desk, desk.simulator.ll_storage_id)
-    assert told == f"the copy to LucidLink ended, but the file is not there: {refused}"
+    assert told == f"the copy to LucidLink has ended, but the file is not there: {refused}"

@@ -234,7 +234,7 @@ def test_an_outage_of_everything_is_logged_once_and_survived(desk: Desk) -> None
     desk.set(down=False)
     assert desk.report(operation_id)["counts"]["copied"] == 1
     log = desk.service.log()[before:]
-    assert log.count("going on when iconik is back") == 1
+    assert log.count("continuing when iconik is back") == 1
     assert log.count("iconik is back") == 2
 
 
@@ -259,7 +259,7 @@ def test_what_is_edited_after_its_mark_is_restored(desk: Desk) -> None:
     reason = only_problem(desk.report(operation_id), "failed")
     (file_set,) = desk.file_sets(clip, "lucidlink")
     assert reason == (
-        f"{EDITED}, seen after its file set was marked deleted: file set {file_set['id']} was "
+        f"{EDITED}, found after its file set was marked deleted: file set {file_set['id']} was "
         "restored"
     )
     assert desk.on_lucidlink(clip) == ["clip.mov"]
@@ -299,7 +299,7 @@ def test_a_version_that_was_edited_after_its_mark_is_told_though_another_is_remo
     desk.heal()
     report = desk.report(operation_id)
     assert report["result"] == "finished with warnings"
-    assert f"deleted: file set {first} was restored" in only_problem(report, "failed")
+    assert f"deleted, so file set {first} was restored" in only_problem(report, "failed")
     assert desk.on_lucidlink(clip) == [file["name"]]
 
 
@@ -355,11 +355,11 @@ def test_a_click_while_iconik_is_stopped_is_kept_until_it_is_back(tmp_path: Path
     desk = Desk(tmp_path, simulator=stopped)
     stopped.stop()
     operation_id = desk.click("add", stopped.b2_storage_id)
-    wait_for("outage", lambda: "going on when iconik is back" in desk.service.log(), 120)
+    wait_for("outage", lambda: "continuing when iconik is back" in desk.service.log(), 120)
     again = Simulator(tmp_path, "--port", stopped.url.rpartition(":")[2])
     # It knows nothing of before: the click is about an asset that is no more.
     reason = only_problem(desk.report(operation_id), "vanished")
-    assert reason == "iconik knows the asset no more"
+    assert reason == "the asset no longer exists in iconik"
     desk.stop()
     again.stop()
 

@@ -33,20 +33,20 @@ def name_of(desk: Desk, key: str) -> str:
 
 
 COPY = (
-    "nothing can be copied to LucidLink: in iconik's storage settings, allow to read '{b2}' and to "
-    "write '{lucidlink}'"
+    "nothing can be copied to LucidLink: in iconik's storage settings, allow reading from '{b2}' "
+    "and writing to '{lucidlink}'"
 )
 DELETE = (
-    "nothing can be deleted from LucidLink: in iconik's storage settings, allow to delete on "
+    "nothing can be deleted from LucidLink: in iconik's storage settings, allow deleting from "
     "'{lucidlink}'"
 )
 OFF = (
     "the {kind} storage '{name}' is INACTIVE: activate it in iconik's storage settings, or create "
-    "the custom actions again with another storage"
+    "the custom actions again with a different storage"
 )
 PURPOSE = (
-    "the {kind} storage '{name}' is for PROXIES, not for FILES: create the custom actions again "
-    "with another storage"
+    "the purpose of the {kind} storage '{name}' is PROXIES, not FILES: create the custom "
+    "actions again with a different storage"
 )
 
 
@@ -93,7 +93,7 @@ def test_an_unknown_storage_is_named(desk: Desk, action: str, unknown: str, kind
     nowhere = str(uuid.uuid4())
     report = desk.do(action, clip, storages={f"{unknown}_storage_id": nowhere})
     assert report["failure"] == (
-        f"iconik knows no storage {nowhere}, which the custom action gives as its {kind} storage: "
+        f"storage {nowhere}, the custom action's {kind} storage, does not exist in iconik: "
         "create the custom actions again with the right ids"
     )
     assert desk.on_lucidlink(clip) == ["clip.mov"]
@@ -108,7 +108,7 @@ def test_two_storages_that_are_exchanged_cost_no_master(desk: Desk, action: str)
     }
     report = desk.do(action, clip, storages=exchanged)
     assert report["failure"] == (
-        f"the custom action gives '{name_of(desk, 'b2')}' as its LucidLink storage, but its method "
+        f"the custom action names '{name_of(desk, 'b2')}' as its LucidLink storage, but its method "
         "is B2: create the custom actions again with the right ids"
     )
     assert (desk.on_b2(clip), desk.on_lucidlink(clip)) == (["clip.mov"], ["clip.mov"])
@@ -122,8 +122,8 @@ def test_where_nothing_can_be_copied_to_b2_only_what_needs_a_copy_is_kept(
     rendered, both = desk.asset(lucidlink=CLIP), desk.asset(b2=CLIP, lucidlink=CLIP)
     report = desk.do("remove", rendered, both)
     assert only_problem(report, "kept") == (
-        "clip.mov has no twin on B2, and nothing can be copied there: in iconik's storage "
-        f"settings, allow to read '{name_of(desk, 'lucidlink')}' and to write "
+        "clip.mov has no matching file on B2, and nothing can be copied there: in iconik's storage "
+        f"settings, allow reading from '{name_of(desk, 'lucidlink')}' and writing to "
         f"'{name_of(desk, 'b2')}'"
     )
     assert report["counts"]["removed"] == 1
@@ -159,7 +159,7 @@ def test_a_role_that_is_missing_is_named(desk: Desk) -> None:
     unnamed = [
         role
         for role, report in reports.items()
-        if f"iconik does not permit it (403, it needs {role})" not in json.dumps(report)
+        if f"iconik does not permit this (403, requires {role})" not in json.dumps(report)
     ]
     assert unnamed == []
     assert {report["result"] for report in reports.values()} == {"failed", "finished with warnings"}
@@ -170,7 +170,7 @@ def test_a_role_that_is_missing_is_named(desk: Desk) -> None:
 @pytest.mark.parametrize("role", ["can_write_transfers", "can_read_jobs"])
 def test_a_role_that_add_lacks_is_named(desk: Desk, role: str) -> None:
     report = desk.do("add", desk.asset(b2=CLIP), token=a_token_without(desk, role))
-    assert f"iconik does not permit it (403, it needs {role})" in json.dumps(report)
+    assert f"iconik does not permit this (403, requires {role})" in json.dumps(report)
 
 
 # Tokens
@@ -223,8 +223,8 @@ def test_without_another_token_an_operation_says_what_to_do(alone: Desk, action:
     report = alone.report(expired_while_copying(alone, action, clip))
     assert report["result"] == "failed"
     assert report["failure"] == (
-        "could not follow 1 jobs: iconik accepts no token any more (401): click again, and set "
-        "ICONIK_TOKEN to an application token to have long operations outlive the click's own"
+        "could not follow 1 job: iconik no longer accepts any token (401): set ICONIK_TOKEN to an "
+        "application token, so that operations can outlive the click's token; then click again"
     )
     assert report["counts"]["undone"] == 1
     assert action == "add" or alone.on_lucidlink(clip) == ["clip.mov"]
@@ -257,7 +257,7 @@ def test_what_was_marked_but_not_purged_for_want_of_a_token_is_told(alone: Desk)
         f"could not purge file set {file_set['id']} of asset {both}"
     )
     assert only_problem(report, "failed").startswith(
-        f"its deletion was not finished: file set {file_set['id']} may be in iconik's delete "
+        f"the deletion was not finished, and file set {file_set['id']} may be in iconik's delete "
         "queue: restore it there before iconik empties the queue, or click again"
     )
     assert alone.on_lucidlink(both) == ["clip.mov"]
@@ -267,5 +267,5 @@ def test_a_click_whose_token_never_worked_is_reported(alone: Desk) -> None:
     both = alone.asset(b2=CLIP, lucidlink=CLIP)
     report = alone.do("remove", both, token="nobody's")
     assert report["failure"].startswith("could not read storage ")
-    assert "iconik accepts no token any more (401)" in report["failure"]
+    assert "iconik no longer accepts any token (401)" in report["failure"]
     assert alone.on_lucidlink(both) == ["clip.mov"]

@@ -62,7 +62,7 @@ def test_an_asset_that_is_deleted_meanwhile_is_reported_and_its_files_stay(desk:
     desk.simulator.control("DELETE", f"assets/{rendered}")
     desk.set(copies_paused=False)
     reason = only_problem(desk.report(operation_id), "vanished")
-    assert reason == "iconik knows the asset no more"
+    assert reason == "the asset no longer exists in iconik"
     assert desk.on_lucidlink(rendered) == ["clip.mov"]
 
 
@@ -97,7 +97,8 @@ def test_a_master_whose_file_set_is_deleted_meanwhile_proves_nothing(desk: Desk)
     desk.simulator.control("PATCH", f"file_sets/{master['id']}", {"status": "DELETED"})
     desk.heal()
     reason = only_problem(desk.report(operation_id), "kept")
-    assert reason == "clip.mov has no twin on B2, though a copy to B2 was asked for and ended"
+    ended = "although the requested copy to B2 has ended"
+    assert reason == f"clip.mov has no matching file on B2, {ended}"
     assert desk.on_lucidlink(rendered) == ["clip.mov"]
 
 
@@ -105,9 +106,10 @@ def test_a_storage_that_is_deleted_meanwhile_is_told(desk: Desk) -> None:
     rendered = desk.asset(lucidlink=CLIP)
     desk.let("status:404", "POST", BULK)
     assert only_problem(desk.do("remove", rendered), "kept") == (
-        "clip.mov has no twin on B2, though a copy to B2 was asked for and ended: could not copy "
-        f"ORIGINAL of 1 assets to storage {desk.simulator.b2_storage_id}: iconik knows no such "
-        "thing (404)"
+        "clip.mov has no matching file on B2, although the requested copy to "
+        "B2 has ended: could not "
+        f"copy ORIGINAL of 1 asset to storage {desk.simulator.b2_storage_id}: iconik found no such "
+        "object (404)"
     )
     assert desk.on_lucidlink(rendered) == ["clip.mov"]
 

@@ -15,7 +15,7 @@ def test_a_click_is_answered_while_iconik_is_away_and_done_when_it_is_back(
     simulator.control("PATCH", "settings", {"down": True})
     answer = service.click("add", asset_ids=[clip])
     assert answer.status_code == 200
-    wait_for("failed request", lambda: "going on when iconik is back" in service.log(), 120)
+    wait_for("failed request", lambda: "continuing when iconik is back" in service.log(), 120)
     simulator.control("PATCH", "settings", {"down": False})
     service.report(answer.json()["operation_id"])
     assert files(simulator.lucidlink) == ["clip_original.mov"]

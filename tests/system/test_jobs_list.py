@@ -67,7 +67,7 @@ def test_a_remove_of_a_collection_says_what_was_kept_and_why(desk: Desk) -> None
     assert job["status"] == "FINISHED_WITH_WARNING"
     assert (
         job["message"]
-        == f"kept 1: {EDITED}. In all: 2 assets, 1 removed, 1 kept. Proven: 1 by checksum"
+        == f"kept 1: {EDITED}. Total: 2 assets, 1 removed, 1 kept. Proven safe: 1 by checksum"
     )
     assert (job["object_id"], job["object_type"]) == (top, "collections")
 
@@ -77,7 +77,7 @@ def test_an_operation_that_comes_to_nothing_ends_failed_and_says_why(desk: Desk)
     clip = desk.asset(b2=CLIP)
     job = end_of(desk, desk.click("add", clip, storages={"b2_storage_id": missing}))
     assert job["status"] == "FAILED"
-    assert job["error_message"].startswith(f"iconik knows no storage {missing}")
+    assert job["error_message"].startswith(f"storage {missing}, the custom action's ")
 
 
 def test_who_aborts_the_job_in_iconik_stops_the_operation(desk: Desk) -> None:

@@ -173,7 +173,7 @@ def test_when_the_lock_file_is_removed_another_process_takes_over(
     operation_id = clicked(service, "remove", asset_ids=clips)
     wait_for("deletion", lambda: len(files(simulator.lucidlink)) < 40, SECONDS)
     Path(f"{database_of(service)}.lock").unlink()
-    turn = "this process runs the operations now"
+    turn = "this process now runs the operations"
     wait_for("another turn", lambda: service.log().count(turn) == 2, SECONDS)
     assert ended(service, operation_id) == {"assets": 40, "removed": 40}
     assert files(simulator.lucidlink) == []

@@ -9,7 +9,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from b2_iconik.metric_files import PREFIX
+from b2_iconik.common.metric_files import PREFIX
 from dev.harness import SECRET, Process, Service, Simulator, wait_for
 from tests.system.media import asset
 

@@ -10,10 +10,10 @@ import pytest
 import requests
 import sqlalchemy as sa
 
+from b2_iconik.common.version import VERSION
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import schema
-from b2_iconik.version import VERSION
 from dev.harness import SECRET, Process, stop_all
 
 PATIENCE = 120.0

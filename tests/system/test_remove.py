@@ -101,7 +101,7 @@ def test_a_storage_that_cannot_be_deleted_from_is_seen_before_anything_is_asked(
     both = asset(simulator, "clip", on="both")
     report = service.report(service.click("remove", asset_ids=[both]).json()["operation_id"])
     assert report["result"] == "failed"
-    assert "allow to delete on" in report["failure"]
+    assert "allow deleting from" in report["failure"]
     assert files(simulator.lucidlink) == ["clip_original.mov"]
 
 

@@ -74,8 +74,8 @@ def test_an_operation_never_uses_the_token_of_another_user_s_click(
     second = alone.click(action, clip, user=ben)
     alone.expire(ada.token)
     alone.set(copies_paused=False)
-    assert "iconik accepts no token any more" in alone.report(first)["failure"]
-    assert "iconik does not permit it (403" in alone.report(second)["failure"]
+    assert "iconik no longer accepts any token" in alone.report(first)["failure"]
+    assert "iconik does not permit this (403" in alone.report(second)["failure"]
 
 
 @ACTIONS
@@ -167,4 +167,4 @@ def test_a_click_again_tells_why_it_could_not_do_what_the_first_did_not(desk: De
     ada = desk.user(clip)
     reports = [desk.do("add", clip, user=ada) for _ in range(2)]
     for each in reports:
-        assert "iconik does not permit it (403" in only_problem(each, "failed")
+        assert "iconik does not permit this (403" in only_problem(each, "failed")

@@ -23,10 +23,10 @@ import requests
 from responses import RequestsMock
 
 import plugin
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader_lock import only_one
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.database import connect, writing
-from b2_iconik.settings import Settings
 from dev.harness import ROOT, SECRET, Service, Simulator, stop_all, wait_for
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
@@ -127,7 +127,7 @@ def test_the_secret_is_replaced_without_losing_a_click(
     tmp_path: Path, simulator: Simulator
 ) -> None:
     service = Service(tmp_path, simulator, environment={"BZ_SHARED_SECRET": OLD})
-    assert "BZ_SHARED_SECRET has under 32 characters" in service.log()
+    assert "BZ_SHARED_SECRET has fewer than 32 characters" in service.log()
     create_actions(service, OLD)
     simulator.control("PATCH", "settings", {"copies_paused": True})
     clips = [asset(simulator, f"clip{number}") for number in range(4)]
@@ -135,7 +135,7 @@ def test_the_secret_is_replaced_without_losing_a_click(
     wait_for("copy", lambda: service.progress(before).get("copying"), PATIENCE)
 
     restart(service, BZ_SHARED_SECRET=NEW, BZ_SHARED_SECRET_PREVIOUS=OLD)
-    assert "BZ_SHARED_SECRET has under" not in service.log()
+    assert "BZ_SHARED_SECRET has fewer than" not in service.log()
     # iconik's actions still have the old one.
     between = click_in_iconik(simulator, clips[1])["body"]["operation_id"]
     create_actions(service, NEW)
@@ -164,7 +164,11 @@ def test_no_operation_is_lost_when_the_previous_secret_is_removed_too_early(
     service.process.stop()
     service.environment["BZ_SHARED_SECRET"] = NEW
     service.start()
-    wait_for("complaint", lambda: "set BZ_SHARED_SECRET_PREVIOUS to it" in service.log(), PATIENCE)
+    wait_for(
+        "complaint",
+        lambda: "set BZ_SHARED_SECRET_PREVIOUS to the old one" in service.log(),
+        PATIENCE,
+    )
     # A process that looks whether it can run them has the lock for a moment.
     wait_for("bad health", lambda: not is_healthy(service), PATIENCE)
     restart(service, BZ_SHARED_SECRET_PREVIOUS=OLD)
@@ -551,7 +555,7 @@ def test_no_token_and_no_secret_is_told_of_clicks_that_are_refused(parroted: Ser
     ]
     told = [raw(parroted, each) for each in broken]
     assert {each[:12] for each in told} <= {b"HTTP/1.1 400", b"HTTP/1.1 401"}
-    assert "a fault of the plugin's own" not in parroted.log()
+    assert "internal error in the plugin" not in parroted.log()
     assert confidential_places(everything_told(parroted, answers, told)) == []
 
 
@@ -617,7 +621,7 @@ def test_no_token_and_no_secret_is_told_with_a_fault_of_our_own(
     with closing(sqlite3.connect(path, timeout=60)) as other, other:
         other.execute("DELETE FROM plugin_operations")
     wait_for("fault", lambda: "Traceback" in parroted.log(), PATIENCE)
-    assert "met a fault of the plugin's own" in parroted.log()
+    assert "internal error in the plugin" in parroted.log()
     assert confidential_places(everything_told(parroted, told_by(answer))) == []
 
 

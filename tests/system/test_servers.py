@@ -19,7 +19,7 @@ def test_four_workers_run_each_operation_once(tmp_path: Path, simulator: Simulat
     clips = [asset(simulator, f"clip{n}") for n in range(8)]
     ids = [service.click("add", asset_ids=[clip]).json()["operation_id"] for clip in clips]
     assert all(service.report(each)["counts"]["copied"] == 1 for each in ids)
-    assert service.log().count("this process runs the operations now") == 1
+    assert service.log().count("this process now runs the operations") == 1
     service.stop()
     assert len(files(simulator.lucidlink)) == 8
 

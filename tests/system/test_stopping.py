@@ -73,7 +73,7 @@ def test_a_click_after_a_stop_waits_for_the_copy_that_was_left(
     stop(service, added)
     report = service.report(added)
     assert report["result"] == "stopped"
-    assert "its copy was asked for" in report["problems"][0]["reason"]
+    assert "the requested copy may still be running in iconik" in report["problems"][0]["reason"]
     removed = service.click("remove", "ORIGINAL", asset_ids=[clip]).json()["operation_id"]
     wait_for("the same copy", lambda: service.progress(removed).get("copying"), 120)
     simulator.control("PATCH", "settings", {"copies_paused": False})
@@ -108,7 +108,9 @@ def test_an_operation_is_stopped_tried_again_and_watched_from_the_shell(
     wait_for("copies", lambda: service.progress(first).get("copying") == 3, 120)
     # The service's own goes on, for what is tried again, too.
     simulator.control("DELETE", f"tokens/{token}")
-    assert shell(service, "stop", first).stdout == "It will stop at its next safe point.\n"
+    assert (
+        shell(service, "stop", first).stdout == "The operation will stop at its next safe point.\n"
+    )
     assert service.report(first)["stopped_by"] == "ada with script/operations"
     said = shell(service, "retry", first, "--json")
     assert said.returncode == 0, said.stderr

@@ -13,7 +13,7 @@ from prometheus_client import values
 from prometheus_client.parser import text_string_to_metric_families
 from responses import RequestsMock
 
-from b2_iconik import meters, metric_files
+from b2_iconik.common import meters, metric_files
 from b2_iconik.ledger.counters import Standing, Tally
 from b2_iconik.web.metrics import add_to, may_see
 from iconik import Iconik
@@ -299,6 +299,6 @@ def test_a_process_that_gets_no_room_works_without_metrics_of_its_own(
 ) -> None:
     monkeypatch.setenv(metric_files.VARIABLE, str(tmp_path / "gone"))
     assert client.post("/add").status_code == 401
-    assert "this process is not in the metrics: No such file or directory" in caplog.text
+    assert "the metrics do not include this process: No such file or directory" in caplog.text
     assert scrape(client)["b2_iconik_clicks_total{add,401}"] == 1
     assert os.environ[metric_files.VARIABLE]

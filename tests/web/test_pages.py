@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
@@ -27,7 +28,6 @@ from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
 from b2_iconik.report.advice import REMEDIES
 from b2_iconik.report.contents import ASSETS_A_PAGE
-from b2_iconik.settings import Settings
 from b2_iconik.web import pages
 from b2_iconik.web.pages import OPERATIONS_A_PAGE
 from plugin import create_app
@@ -175,7 +175,7 @@ def test_a_wrong_password_lets_nobody_in(
     page: Page, password: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert page.get(password=password).status_code == 401
-    assert "gave a wrong secret" in caplog.text
+    assert "wrong secret" in caplog.text
     assert password not in caplog.text or not password
 
 
@@ -220,14 +220,14 @@ def test_a_database_that_fails_is_told(page: Page, caplog: pytest.LogCaptureFixt
         connection.exec_driver_sql("DROP TABLE plugin_operations")
     answer = page.get()
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert "can't read the database" in caplog.text
+    assert "cannot read the database" in caplog.text
 
 
 # The list
 
 
 def test_before_the_first_click_it_says_what_to_do(page: Page) -> None:
-    assert "Nobody has clicked yet. Right-click an asset in iconik" in page.text()
+    assert "No operations yet. Right-click an asset in iconik" in page.text()
 
 
 def test_an_operation_is_a_line_of_the_list(page: Page) -> None:
@@ -255,9 +255,9 @@ def test_an_operation_goes_by_its_title(page: Page) -> None:
 def test_it_says_where_no_process_runs_operations(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "No process runs the operations now" in page.text()
+    assert "No process is running the operations." in page.text()
     monkeypatch.setattr(pages, "is_taken", lambda _: True)
-    assert "No process runs the operations now" not in page.text()
+    assert "No process is running the operations." not in page.text()
 
 
 def test_the_list_is_the_same_as_json(page: Page) -> None:
@@ -315,7 +315,7 @@ def test_an_operation_tells_what_came_of_each_asset_and_why(page: Page) -> None:
     # And what to do about it.
     assert DIFFERS in shown
     assert DIFFERS in page.get(f"/operations/{operation_id}.csv").text
-    assert "Try again what is left" in shown
+    assert "Retry unfinished assets" in shown
     assert 'href="https://iconik.test/asset/a2"' in page.get(f"/operations/{operation_id}").text
 
 
@@ -347,11 +347,11 @@ def test_a_running_operation_tells_what_it_waits_for_and_its_copies(page: Page) 
     operation, claims = page.begun()
     claims.copies.begin(claims.take(2, NOW), {"job-1": "ORIGINAL"}, NOW)
     shown = page.text(f"/operations/{operation.id}")
-    assert "It waits for 1 copy job of iconik's, for 2 assets It looks again now" in shown
-    assert "job-1 ORIGINAL under way, followed for 0 s 2 assets" in shown
-    assert "its copy is under way in iconik" in shown
+    assert "Waiting for 1 copy job in iconik, for 2 assets Next check now" in shown
+    assert "job-1 ORIGINAL running, followed for 0 s 2 assets" in shown
+    assert "being copied by iconik" in shown
     assert "Stop" in shown
-    assert "Do it all again" not in shown
+    assert "Retry everything" not in shown
 
 
 def test_when_it_looks_again_is_shown(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,17 +359,17 @@ def test_when_it_looks_again_is_shown(page: Page, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(contents, "now_ms", lambda: NOW)
     page.ledger.will_look(operation.number, NOW + 20_000, "could not list: it answered 503")
     shown = page.text(f"/operations/{operation.id}")
-    assert "It looks again in 20 s, at 1970-01-01 00:17:00 UTC" in shown
-    assert "iconik, which gives no usable answer: could not list: it answered 503" in shown
+    assert "Next check in 20 s, at 1970-01-01 00:17:00 UTC" in shown
+    assert "a usable answer from iconik: could not list: it answered 503" in shown
 
 
 def test_an_operation_that_failed_says_why_and_offers_to_try_again(page: Page) -> None:
     operation, _ = page.begun()
     completion(page.engine).fail(operation.number, "no token is good any more", NOW)
     shown = page.text(f"/operations/{operation.id}")
-    assert "It could not be brought to its end: no token is good any more" in shown
-    assert "Mend what the reason says, then try again." in shown
-    assert "Try again what is left" in shown
+    assert "The operation failed: no token is good any more" in shown
+    assert "Fix the problem described in the reason, then try again." in shown
+    assert "Retry unfinished assets" in shown
 
 
 @pytest.mark.parametrize("failure", ["no token is good any more", ""])
@@ -385,7 +385,7 @@ def test_a_half_done_deletion_is_told_on_the_page_and_in_its_csv(page: Page, fai
         assert completion(page.engine).end(operation, NOW)
     completion(page.engine).sum_up(operation.id)
     path = f"/operations/{operation.id}"
-    unfinished = "its deletion was not finished: file set set-1 may be in iconik's delete queue"
+    unfinished = "the deletion was not finished, and file set set-1 may be in iconik's delete queue"
     assert f"a1 ORIGINAL failed {unfinished}" in page.text(path)
     assert unfinished in page.get(f"{path}.csv").text
     (row,) = page.json(f"{path}?show=failed")["report"]
@@ -415,9 +415,9 @@ def test_a_report_is_shown_in_pages(page: Page) -> None:
     second = page.json(first["more"])
     assert [each["asset_id"] for each in second["report"]] == ["a050", "a051"]
     assert second["more"] is None
-    assert "Further assets" in page.text(f"/operations/{operation_id}")
+    assert "Next page" in page.text(f"/operations/{operation_id}")
     assert "after=rest%3Aa049" in first["more"]
-    assert "First assets" in page.text(first["more"])
+    assert "First page" in page.text(first["more"])
 
 
 def test_a_report_opens_with_its_problems(page: Page) -> None:
@@ -452,7 +452,7 @@ def test_an_asset_is_found_among_those_that_are_shown(page: Page) -> None:
     kept = '<input type="hidden" name="show" value="kept">'
     assert kept in page.get(f"{path}?show=kept").text
     assert kept not in page.get(path).text
-    assert "Show all that are kept" in page.text(f"{path}?show=kept&text=b")
+    assert "Clear search" in page.text(f"{path}?show=kept&text=b")
 
 
 def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) -> None:
@@ -473,14 +473,14 @@ def test_collections_that_could_not_be_opened_can_be_tried_again(page: Page) -> 
     completion(page.engine).end(found(page.engine, operation.id), NOW)
     completion(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
-    assert "Try again what is left" in shown
+    assert "Retry unfinished assets" in shown
     assert "2 not opened" in shown
     assert "These collections, saved searches and playlists could not be listed" in shown
 
 
 def test_what_went_well_is_not_to_be_tried_again(page: Page) -> None:
     path = f"/operations/{page.ended({'a1': {'ORIGINAL': REMOVED}})}"
-    assert "Try again what is left" not in page.text(path)
+    assert "Retry unfinished assets" not in page.text(path)
     assert page.json(path)["can_be_tried_again"] is False
 
 
@@ -493,7 +493,7 @@ def test_of_many_that_could_not_be_opened_the_csv_has_all(
     page.ledger.expand(operation.number, [], dict.fromkeys(unopened, Reason("no")))
     path = f"/operations/{operation.id}"
     assert [each["asset_id"] for each in page.json(path)["report"]] == unopened[:2]
-    assert "the first 2 of 5 are shown" in page.text(path)
+    assert "Showing the first 2 of 5 collections, saved searches and playlists" in page.text(path)
     lines = list(csv.reader(io.StringIO(page.get(f"{path}.csv").data.decode("utf-8-sig"))))
     assert [line[0] for line in lines[1:]] == unopened
 
@@ -501,9 +501,9 @@ def test_of_many_that_could_not_be_opened_the_csv_has_all(
 def test_an_unknown_operation_is_a_page_that_says_so(page: Page) -> None:
     answer = page.get(NOWHERE)
     assert answer.status_code == 404
-    assert "There is no such operation" in answer.text
+    assert "This operation does not exist" in answer.text
     told = page.get(NOWHERE, headers={"Accept": "application/json"})
-    assert told.get_json()["message"].startswith("There is no such operation")
+    assert told.get_json()["message"].startswith("This operation does not exist")
 
 
 # Its report as CSV
@@ -539,8 +539,8 @@ def test_a_running_operation_is_stopped(page: Page) -> None:
     assert answer.headers["Location"] == f"/operations/{operation_id}?notice=stopping"
     assert found(page.engine, operation_id).stop_by == "ada on the operations page"
     shown = page.text(answer.headers["Location"])
-    assert "It will stop at its next safe point." in shown
-    assert "Being stopped by ada on the operations page." in shown
+    assert "The operation will stop at its next safe point." in shown
+    assert "Stop requested by ada on the operations page." in shown
 
 
 def test_that_it_will_stop_is_said_no_more_once_it_has(page: Page) -> None:
@@ -549,7 +549,7 @@ def test_that_it_will_stop_is_said_no_more_once_it_has(page: Page) -> None:
     claims.leave()
     completion(page.engine).end(found(page.engine, operation.id), NOW)
     completion(page.engine).sum_up(operation.id)
-    assert "It will stop at its next safe point." not in page.text(path)
+    assert "The operation will stop at its next safe point." not in page.text(path)
 
 
 def test_an_operation_that_has_ended_is_not_stopped(page: Page) -> None:
@@ -575,7 +575,7 @@ def test_a_stop_that_came_too_late_is_told(page: Page) -> None:
     completion(page.engine).end(found(page.engine, operation.id), NOW)
     completion(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
-    assert "but everything had been done" in shown
+    assert "but everything was already done" in shown
 
 
 def test_what_is_left_is_tried_again(page: Page) -> None:
@@ -585,14 +585,17 @@ def test_what_is_left_is_tried_again(page: Page) -> None:
     assert page.recorder.click_of(second).asset_ids == ("a2",)
     assert found(page.engine, second).retry_by == "ada on the operations page"
     shown = page.text(answer.location)
-    assert f"Tries again {first}" in shown
-    assert "again" in page.text()
+    assert f"Retry of {first}" in shown
+    assert " retry " in page.text()
 
 
 def test_who_stops_or_retries_is_logged_with_the_operation(
     page: Page, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stops, retries = logged_with(caplog, "asked to stop"), logged_with(caplog, "tries operation")
+    stops, retries = (
+        logged_with(caplog, "requested a stop"),
+        logged_with(caplog, "retried operation"),
+    )
     first = page.ended({"a1": {"ORIGINAL": KEPT}})
     second = page.press("retry", first).location.split("/")[2].split("?")[0]
     page.press("stop", second)
@@ -634,7 +637,7 @@ def test_buttons_answer_programs_in_json(page: Page) -> None:
     headers = {"Accept": "application/json", "Sec-Fetch-Site": "same-origin"}
     answer = page.press("stop", operation_id, headers=headers)
     assert answer.get_json() == {
-        "message": "It will stop at its next safe point.",
+        "message": "The operation will stop at its next safe point.",
         "operation_id": operation_id,
     }
 
@@ -643,7 +646,7 @@ def test_where_nothing_is_left_it_says_so(page: Page) -> None:
     first = page.ended({"a1": {"ORIGINAL": REMOVED}})
     answer = page.press("retry", first)
     assert answer.status_code == 409
-    assert "nothing is left to try again" in answer.text
+    assert "nothing is left to retry" in answer.text
 
 
 def test_what_cannot_be_recorded_is_told(page: Page) -> None:

@@ -101,7 +101,7 @@ async function refresh() {
     say("");
   } catch {
     failures = Math.min(failures + 1, 5);
-    say("The service can't be reached now; this page is from before.");
+    say("The service cannot be reached. This page may be out of date.");
   }
   wait();
 }

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.settings import Settings
-from tests.engine.runner import COLLECTION, Runner
+from tests.dispatch.runner import COLLECTION, Runner
 
 
 @pytest.fixture(autouse=True)

@@ -12,16 +12,16 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from b2_iconik.clock import Step, now_ms
+from b2_iconik.common.clock import Step, now_ms
+from b2_iconik.common.errors import RetryError, Stopped
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch import leader as leader_module
 from b2_iconik.dispatch.leader import KEEP, Leader, OpenOperations
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.errors import RetryError, Stopped
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership, begin_term, time_kept
-from b2_iconik.settings import Settings
-from tests.engine.runner import CLICK, Runner, has_ended, is_closed, let_pass, wait_until
+from tests.dispatch.runner import CLICK, Runner, has_ended, is_closed, let_pass, wait_until
 from tests.makers import finish
 
 
@@ -31,9 +31,9 @@ def test_an_interrupted_operation_is_carried_on_by_the_next_executor(
     first, second = Runner(), Runner()
     first.hold = True
     operation_id, _ = recorder.record(CLICK)
-    executor = start(first)
+    leader = start(first)
     wait_until(lambda: first.calls)
-    executor.stop()
+    leader.stop()
     assert not has_ended(ledger, operation_id)
     start(second)
     wait_until(lambda: has_ended(ledger, operation_id))
@@ -45,13 +45,13 @@ def test_two_executors_never_run_at_once(
 ) -> None:
     first, second = Runner(), Runner()
     first.hold = True
-    executor = start(first)
+    leader = start(first)
     recorder.record(CLICK)
     wait_until(lambda: first.calls)
     start(second)
     assert recorder.check() is None
     assert not second.calls
-    executor.stop()
+    leader.stop()
     wait_until(lambda: second.calls)
 
 
@@ -126,9 +126,9 @@ def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
         return now() + len(looks) * leap.total_seconds()
 
     operation_id, _ = recorder.record(CLICK)
-    executor = start(Runner())
+    leader = start(Runner())
     wait_until(lambda: has_ended(ledger, operation_id))
-    executor.stop()
+    leader.stop()
     let_pass(monkeypatch, KEEP + timedelta(days=1))
     monkeypatch.setattr(
         leader_module, "time", SimpleNamespace(time=leaping, monotonic=time.monotonic)
@@ -236,10 +236,10 @@ def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
     tidying: Callable[[Callable[[Leadership], None]], Leader],
 ) -> None:
     leaderships: list[Leadership] = []
-    executor = tidying(leaderships.append)
+    leader = tidying(leaderships.append)
     wait_until(lambda: len(leaderships) > 2)
     assert not leaderships[0].stopping.is_set()
-    executor.stop()
+    leader.stop()
     assert leaderships[0].stopping.is_set()
 
 
@@ -259,7 +259,7 @@ def test_what_can_not_be_tidied_is_logged_and_tried_again(
 
     tidying(tidy)
     wait_until(lambda: len(leaderships) > 2)
-    assert "what ended operations left could not be restored" in caplog.text
+    assert "file sets left marked deleted by ended operations could not be restored" in caplog.text
     # Where the database fails, a trace tells nothing that its own words don't.
     assert ("Traceback" in caplog.text) is isinstance(error, ValueError)
 
@@ -276,9 +276,9 @@ def test_a_failure_after_the_end_of_a_turn_is_no_news(
         ended.append(None)
         raise OperationalError("SELECT", {}, Exception("disk I/O error"))
 
-    executor = tidying(tidy)
+    leader = tidying(tidy)
     wait_until(lambda: leaderships)
-    executor.stop()
+    leader.stop()
     wait_until(lambda: ended)
     assert "could not be restored" not in caplog.text
 
@@ -292,9 +292,9 @@ def test_who_is_told_to_stop_while_it_tidies_does_so(
         leaderships.append(leadership)
         raise Stopped
 
-    executor = tidying(tidy)
+    leader = tidying(tidy)
     wait_until(lambda: leaderships)
-    executor.stop()
+    leader.stop()
     assert len(leaderships) == 1
 
 
@@ -319,7 +319,7 @@ def test_a_fault_of_our_own_ends_in_a_report(
     wait_until(lambda: has_ended(ledger, operation_id))
     operation = ledger.operation(operation_id)
     assert operation
-    assert operation.failure == "a fault of the plugin's own (KeyError), see its log"
+    assert operation.failure == "internal error in the plugin (KeyError): see the service's log"
 
 
 def test_what_the_database_refuses_for_a_while_is_tried_again(
@@ -353,7 +353,7 @@ def test_a_click_that_can_not_be_read_is_told_of(
     wait_until(lambda: is_closed(database, operation_id))
     operation = ledger.operation(operation_id)
     assert operation
-    assert operation.failure == "its click can't be read any more; click again"
+    assert operation.failure == "the stored click cannot be read: click again in iconik"
     assert not runner.calls
     with pytest.raises(RetryError):
         recorder.click_of(operation_id)
@@ -423,7 +423,7 @@ def test_a_fault_in_what_shows_an_operation_does_not_matter_to_it(
     leader.start()
     wait_until(lambda: is_closed(database, operation_id))
     leader.stop()
-    assert "iconik's jobs list no longer shows it: ZeroDivisionError" in caplog.text
+    assert "the operation's job in iconik is no longer updated: ZeroDivisionError" in caplog.text
     operation = ledger.operation(operation_id)
     assert operation
     assert operation.failure is None
@@ -513,7 +513,7 @@ def test_an_operation_whose_failure_can_not_be_recorded_takes_no_thread_from_oth
     runner.error = ValueError("a fault")
     failed, _ = recorder.record(CLICK)
     start(runner)
-    wait_until(lambda: f"operation {failed} can't be continued" in caplog.text)
+    wait_until(lambda: f"operation {failed} cannot continue" in caplog.text)
     runner.error = None
     other, _ = recorder.record(CLICK)
     wait_until(lambda: is_closed(database, other))

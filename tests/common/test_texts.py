@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.texts import plain, plain_values
+from b2_iconik.common.texts import plain, plain_values
 
 
 @pytest.mark.parametrize("text", ["", "clip_01.mov", "Zoë, 浜辺 😀", r"C:\clip", '\'=1;"x"'])

@@ -2,8 +2,8 @@
 
 import pytest
 
+from b2_iconik.common.errors import ClickError, OperationFailed, Stopped
 from b2_iconik.domain.reasons import Cause, reason_of
-from b2_iconik.errors import ClickError, OperationFailed, Stopped
 from iconik_http.errors import (
     Contradicted,
     IconikError,

@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import pytest
 
-from b2_iconik import metric_files
-from b2_iconik.metric_files import IN_USE, KINDS, PREFIX, ROOM, clean, prepare, take_slot
+from b2_iconik.common import metric_files
+from b2_iconik.common.metric_files import IN_USE, KINDS, PREFIX, ROOM, clean, prepare, take_slot
 
 # Takes a slot, says which, and keeps it until its input ends.
 HOLDER = "import sys, pathlib, metric_files as f; print(f.take_slot(pathlib.Path(sys.argv[1])))"

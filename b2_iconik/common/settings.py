@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from b2_iconik.errors import SettingsError
+from b2_iconik.common.errors import SettingsError
 from iconik_http.records import UUID
 
 DEFAULT_FORMATS = "ORIGINAL,PPRO_PROXY"
@@ -161,7 +161,7 @@ def _secret(given: Mapping[str, str]) -> str:
     if len(secret) < LEAST_SECRET:
         raise SettingsError(
             name,
-            f"must have at least {LEAST_SECRET} characters, like that of 'openssl rand -hex 32'",
+            f"must have at least {LEAST_SECRET} characters: create one with 'openssl rand -hex 32'",
         )
     return secret
 
@@ -192,9 +192,11 @@ def _host_url(
     if host is None or odd or url.scheme not in ("http", "https"):
         raise SettingsError(name, f"must be an address like {default}")
     if url.path.rstrip("/") not in paths or set("?#") & set(text):
-        raise SettingsError(name, f"must have no path, like {default}")
+        raise SettingsError(name, f"must be an address without a path, like {default}")
     if url.scheme == "http" and host not in LOOPBACK:
-        raise SettingsError(name, "must begin with https:// (http only on this machine)")
+        raise SettingsError(
+            name, "must begin with https:// (http:// is only allowed for this machine)"
+        )
     return f"{url.scheme}://{url.netloc}"
 
 
@@ -241,7 +243,7 @@ def _database_url(given: Mapping[str, str]) -> str:
 def _duration(name: str, text: str) -> timedelta:
     match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     if not match or int(match[1]) == 0:
-        raise SettingsError(name, "must be a length of time like 90s, 30m, 12h or 7d")
+        raise SettingsError(name, "must be a duration like 90s, 30m, 12h or 7d")
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
     return timedelta(**{unit: int(match[1])})
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.clock import Step, now_ms
+from b2_iconik.common.clock import Step, now_ms
 from b2_iconik.dispatch import leader as leader_module
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.ledger.completion import Completion

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import requests
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
-from b2_iconik import metric_files
+from b2_iconik.common import metric_files
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def _build() -> Meters:
             slot = metric_files.take_slot(Path(directory))
             values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
         except OSError as error:
-            log.error("this process is not in the metrics: %s", error.strerror or error)
+            log.error("the metrics do not include this process: %s", error.strerror or error)
             values.ValueClass = values.MutexValue
     registry = CollectorRegistry()
     made = Meters(
@@ -97,7 +97,7 @@ def _build() -> Meters:
         ),
         Histogram(
             "b2_iconik_answer_seconds",
-            "How long the answer to a custom action took.",
+            "Time to answer a custom action.",
             ["action"],
             buckets=ANSWER_BUCKETS,
             registry=registry,
@@ -110,7 +110,7 @@ def _build() -> Meters:
         ),
         Histogram(
             "b2_iconik_request_seconds",
-            "How long iconik took to begin an answer, or to give none.",
+            "Time until iconik began its answer, or until the request failed.",
             ["call"],
             buckets=REQUEST_BUCKETS,
             registry=registry,
@@ -129,14 +129,14 @@ def _build() -> Meters:
         ),
         Histogram(
             "b2_iconik_bucket_request_seconds",
-            "How long B2 took to begin an answer, or to give none.",
+            "Time until B2 began its answer, or until the request failed.",
             ["way"],
             buckets=REQUEST_BUCKETS,
             registry=registry,
         ),
         Counter(
             "b2_iconik_bucket_confirmations",
-            "File sets that B2 was to confirm, by way and by what came of it.",
+            "File sets to be confirmed by B2, by way and result.",
             ["way", "result"],
             registry=registry,
         ),

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.settings import Settings
-from tests.engine.runner import CLICK, Runner, has_ended, wait_until
+from tests.dispatch.runner import CLICK, Runner, has_ended, wait_until
 
 
 def test_nothing_is_run_with_another_secret_while_operations_wait(
@@ -25,10 +25,10 @@ def test_nothing_is_run_with_another_secret_while_operations_wait(
     wait_until(lambda: first.calls)
     before.stop()
     other = Runner()
-    executor = Leader(Settings(**{**vars(settings), "secret": "t" * 32}), other)
-    executor.start()
+    leader = Leader(Settings(**{**vars(settings), "secret": "t" * 32}), other)
+    leader.start()
     wait_until(lambda: "BZ_SHARED_SECRET_PREVIOUS" in caplog.text)
-    executor.stop()
+    leader.stop()
     assert not other.calls
 
 
@@ -60,9 +60,9 @@ def test_a_new_secret_is_taken_up_when_no_operation_waits(
     settings: Settings, recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Leader]
 ) -> None:
     operation_id, _ = recorder.record(CLICK)
-    executor = start(Runner())
+    leader = start(Runner())
     wait_until(lambda: has_ended(ledger, operation_id))
-    executor.stop()
+    leader.stop()
     settings = Settings(**{**vars(settings), "secret": "t" * 32})
     renewed, runner = Recorder(settings), Runner()
     renewed.record(CLICK)
@@ -78,7 +78,7 @@ def test_an_operation_from_before_a_secret_was_rotated_is_carried_on(
 ) -> None:
     operation_id, _ = recorder.record(CLICK)
     rotated = {**vars(settings), "secret": "t" * 32, "previous_secret": settings.secret}
-    executor = Leader(Settings(**rotated), Runner())
-    executor.start()
+    leader = Leader(Settings(**rotated), Runner())
+    leader.start()
     wait_until(lambda: has_ended(ledger, operation_id))
-    executor.stop()
+    leader.stop()

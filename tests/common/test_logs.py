@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik import logs
+from b2_iconik.common import logs
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Retry
 from b2_iconik.operation import audit
@@ -254,7 +254,7 @@ def test_of_a_deletion_that_was_tried_again_it_is_said_who_did_that(
     audit.deleted(ClaimedAsset("asset-1", (), AssetProgress(), "ada", retry), "set-1", DELETION)
     (line,) = said(capsys)
     assert (
-        "clicked by user ada, tried again by ben on the operations page (retry of 1b9d), "
+        "clicked by user ada, retried by ben on the operations page (retry of 1b9d), "
         in (line["message"])
     )
     assert (line["user_id"], line["retry_of"], line["retried_by"]) == ("ada", *vars(retry).values())

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from b2_iconik.version import VERSION
+from b2_iconik.common.version import VERSION
 from dev.harness import ROOT
 
 

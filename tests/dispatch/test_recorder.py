@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.common.errors import RecordingError, SettingsError
+from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch import recorder as recorder_module
 from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.errors import RecordingError, SettingsError
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.settings import Settings
-from tests.engine.runner import CLICK, COLLECTION, SECONDS, Runner, has_ended, wait_until
+from tests.dispatch.runner import CLICK, COLLECTION, SECONDS, Runner, has_ended, wait_until
 
 
 def test_the_metrics_are_told_how_it_stands(
@@ -36,8 +36,8 @@ def test_the_metrics_are_told_nothing_of_a_database_that_is_not_there(
     recorder = Recorder(Settings(iconik_id=COLLECTION, secret="s" * 32, database_url=place))
     assert recorder.standing() is None
     assert not recorder.has_leader()
-    assert "the metrics lack the operations" in caplog.text
-    assert "can't see whether a process runs the operations" in caplog.text
+    assert "the metrics of operations cannot be read" in caplog.text
+    assert "cannot find out whether a process is running the operations" in caplog.text
 
 
 def test_the_same_click_while_one_runs_is_that_operation(recorder: Recorder) -> None:
@@ -79,7 +79,7 @@ def test_a_click_that_cannot_be_written_down_is_not_accepted(
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         with pytest.raises(RecordingError):
             recorder.record(CLICK)
-        assert recorder.check() == "operations can't be recorded; the log says why"
+        assert recorder.check() == "operations cannot be recorded; see the service's log"
     assert recorder.record(CLICK)[1]
 
 
@@ -90,14 +90,14 @@ def test_a_database_that_cannot_be_opened_is_tried_again_with_the_next_click(
     url = f"sqlite:///{directory / 'operations.sqlite'}"
     recorder = Recorder(Settings(**{**vars(settings), "database_url": url}))
     recorder.open()
-    assert "can't be opened yet" in caplog.text
+    assert "cannot be opened yet" in caplog.text
     directory.mkdir()
     assert recorder.record(CLICK)[1]
     recorder.close()
 
 
 def test_health_is_bad_while_no_process_runs_operations(recorder: Recorder) -> None:
-    assert recorder.check() == "no process runs the operations"
+    assert recorder.check() == "no process is running the operations"
 
 
 def test_a_click_does_not_wait_for_others_that_wait_for_the_database(
@@ -131,10 +131,10 @@ def test_health_is_bad_while_nothing_can_be_written(
     wait_until(lambda: recorder.check() is None)
     with database.begin() as connection:
         connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON plugin_health "
+            "CREATE TRIGGER full BEFORE UPDATE ON plugin_schema "
             "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
         )
-    assert recorder.check() == "operations can't be recorded; the log says why"
+    assert recorder.check() == "operations cannot be recorded; see the service's log"
 
 
 def test_health_reads_the_whole_database_only_now_and_then(
@@ -167,4 +167,4 @@ def test_a_database_of_a_newer_version_is_refused_at_the_start_and_takes_no_clic
         recorder.open()
     with pytest.raises(RecordingError):
         recorder.record(CLICK)
-    assert recorder.check() == "operations can't be recorded; the log says why"
+    assert recorder.check() == "operations cannot be recorded; see the service's log"

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from b2_iconik.texts import plain, plain_values
+from b2_iconik.common.texts import plain, plain_values
 
 NO_OPERATION = "-"
 # Set in each thread that works on an operation.
@@ -19,7 +19,7 @@ operation_id: ContextVar[str] = ContextVar("operation_id", default=NO_OPERATION)
 
 FORMAT = "%(asctime)s %(levelname)s [%(operation)s] %(message)s"
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (ROOT / "b2_iconik", ROOT / "iconik_http")
 # At INFO, only these libraries are logged: they report addresses, and processes that start or end.
 SERVERS = ("werkzeug", "gunicorn.error")

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from b2_iconik import logs
-from b2_iconik.worker_pool import Share, WorkerPool
+from b2_iconik.common import logs
+from b2_iconik.common.worker_pool import Share, WorkerPool
 
 SECONDS = 60.0
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from b2_iconik import settings as settings_module
-from b2_iconik.errors import SettingsError
-from b2_iconik.settings import Settings, split_formats
+from b2_iconik.common import settings as settings_module
+from b2_iconik.common.errors import SettingsError
+from b2_iconik.common.settings import Settings, split_formats
 
 
 def load(environment: dict[str, str], **more: str) -> Settings:
