@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 if something is wrong, 130 when interrupted.
 
     Raises:
-        SystemExit: the options can't be understood (2), or help was asked for (0).
+        SystemExit: the options are invalid (2), or help was requested (0).
     """
     parser = Parser(PROGRAM, __doc__)
     add_endpoint(parser, is_required=False)

@@ -39,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the options; those of the command line if not given.
 
     Returns:
-        The exit code: 0, 1 for what went wrong, 130 when interrupted.
+        The exit code: 0, 1 after a failure, 130 when interrupted.
 
     Raises:
-        SystemExit: the options can't be understood (2), or help was asked for (0).
+        SystemExit: the options are invalid (2), or help was requested (0).
     """
     parser = Parser(PROGRAM, __doc__)
     add_endpoint(parser)
@@ -103,15 +103,15 @@ def wanted(
     told: Settings,
     contexts: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """The custom actions that iconik is to have, as it takes them.
+    """Return the custom actions that iconik should have, as request bodies.
 
     Args:
         where: the service.
-        storages: the Backblaze B2 and the LucidLink storage.
-        formats: names of the formats; empty for those of the service's settings.
-        path: directory that Add has copies put under; empty for the storage's root.
-        told: has the shared secret and the application's id.
-        contexts: where in iconik they are to be.
+        storages: the Backblaze B2 storage and the LucidLink storage.
+        formats: names of the formats; empty for those in the service's settings.
+        path: the directory that Add copies into; empty for the storage's root.
+        told: contain the shared secret and the application's id.
+        contexts: the contexts in iconik for which to create the actions.
     """
     b2, ll = storages
     suffix = f" ({in_words(formats)})" if formats else ""
@@ -134,16 +134,17 @@ def wanted(
 def create(
     iconik: Iconik, actions: Sequence[dict[str, Any]], where: Endpoint, *, is_dry: bool = False
 ) -> None:
-    """Have iconik hold each custom action once, and say what was done.
+    """Create or update each custom action so that iconik has it exactly once, and report changes.
 
     Args:
-        actions: as ``wanted`` makes them. Where one is in a further context, too, it is brought up
-            to date there: with an old secret, it would be of no use.
+        iconik: the client to use.
+        actions: from ``wanted``. An action that also exists in other contexts is updated there too:
+            with an old secret, it would not work.
         where: the service.
-        is_dry: say what would be done, and do nothing.
+        is_dry: whether to only report the changes.
 
     Raises:
-        IconikError: iconik can't, or won't; what was said to be done before is done.
+        IconikError: iconik is unavailable or refuses. The changes reported before are complete.
     """
     create, update, delete = DRY if is_dry else DONE
     held = action_url.ours(where, iconik.custom_actions())
@@ -161,7 +162,8 @@ def create(
                 iconik.create_custom_action(action)
             say(create, action["title"], action["context"])
     if not is_dry:
-        # Looked at afresh: a creation whose answer got lost was asked for again.
+        # Read again: a creation whose answer was lost has been repeated, so there may be
+        # duplicates.
         held = action_url.ours(where, iconik.custom_actions())
     for action in actions:
         same = sorted(_same(held, action, where), key=lambda each: each.id not in kept)
@@ -172,7 +174,7 @@ def create(
 
 
 def _same(held: Sequence[Existing], action: dict[str, Any], where: Endpoint) -> list[Existing]:
-    """Those that are there for the same thing, whatever their title and secret."""
+    """Return the existing actions with the same purpose, whatever their title and secret."""
     key = (action["context"], action_url.read(where, action["url"]))
     return [each for each in held if (each.context, each.target) == key]
 
@@ -180,7 +182,7 @@ def _same(held: Sequence[Existing], action: dict[str, Any], where: Endpoint) -> 
 def _elsewhere(
     held: Sequence[Existing], actions: Sequence[dict[str, Any]], where: Endpoint
 ) -> list[dict[str, Any]]:
-    """The wanted actions, for those further contexts of ours that they are in already."""
+    """Return the wanted actions for the other contexts in which iconik already has them."""
     wanted_in = {each["context"] for each in actions}
     models = {action_url.read(where, each["url"]): each for each in actions}
     found = dict.fromkeys(

@@ -22,7 +22,7 @@ PROGRAM = "delete_custom_actions.py"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script; what it returns and raises is as in ``create_custom_actions.main``."""
+    """Run the script. Return value and exceptions are those of ``create_custom_actions.main``."""
     parser = Parser(PROGRAM, __doc__)
     add_endpoint(parser)
     add_formats(parser)
@@ -41,15 +41,17 @@ def _work(options: argparse.Namespace, _: Settings, iconik: Iconik) -> None:
 def delete(
     iconik: Iconik, where: Endpoint, formats: tuple[str, ...], *, is_dry: bool = False
 ) -> None:
-    """Delete the custom actions of one service, and say which.
+    """Delete the custom actions of one service, and report them.
 
     Args:
-        where: the service; actions that lead anywhere else are left alone.
-        formats: only actions that name just these formats; empty for all of the service's.
-        is_dry: say which would be deleted, and delete none.
+        iconik: the client to use.
+        where: the service. Actions that lead elsewhere are left alone.
+        formats: delete only actions that name exactly these formats; empty for all of the
+            service's.
+        is_dry: whether to only report the actions.
 
     Raises:
-        IconikError: iconik can't, or won't; what was said to be deleted before is deleted.
+        IconikError: iconik is unavailable or refuses. The actions reported before are deleted.
     """
     ours = [
         each

@@ -1,6 +1,6 @@
-"""A thin client of iconik's REST API: one method a call; pacing, retries and paging in one place.
+"""A thin client for iconik's REST API: one method per call, with common pacing, retries and paging.
 
-It knows iconik alone: nothing of B2, LucidLink or Flask. Paths are those of iconik's API reference.
+It knows only iconik: nothing of B2, LucidLink or Flask. Paths are as in iconik's API reference.
 """
 
 import copy
@@ -25,7 +25,7 @@ from iconik_http.records import UUID, File, FileSet, Format, Job, Listed, Storag
 from iconik_http.tokens import Tokens, acting_as
 from iconik_http.transport import Transport, open_session
 
-# What is needed to make one, and to say whose token it used.
+# Re-exported for creating a client, and for finding out whose token it used.
 __all__ = ["Iconik", "Map", "Pacer", "Tokens", "Transport", "acting_as", "open_session"]
 
 ALL_VERSIONS = "include_all_versions"
@@ -35,23 +35,23 @@ MOST_JOBS_SEARCHED = 1_000
 
 
 class Iconik:
-    """iconik, one method a call.
+    """A client for iconik, with one method per call.
 
-    Every method raises ``IconikUnavailable`` when iconik gave no usable answer after a few
-    attempts, ``TokenRejected`` when no token is good, ``NotPermitted`` when a role is missing,
-    ``NotFound`` for 404, and ``IconikRefused`` for any other refusal.
+    Every method raises ``IconikUnavailable`` if iconik gave no usable answer after a few attempts,
+    ``TokenRejected`` if no token is valid, ``NotPermitted`` if a role is missing, ``NotFound`` for
+    404, and ``IconikRefused`` for any other refusal.
     """
 
     def __init__(self, transport: Transport) -> None:
         self._http = transport
-        # Parameters that this iconik was found not to know.
+        # Parameters that this iconik does not support, as far as known.
         self._unknown: set[str] = set()
 
     def limited(self, is_known: Callable[[], bool]) -> "Iconik":
-        """The same, with the click's own token alone as long as ``is_known`` is not so.
+        """Return a client that uses only the click's own token while ``is_known`` returns False.
 
-        For what the token may not see. Once iconik accepts it no more (401), ``IconikRefused`` is
-        raised, though another token may be good.
+        Use it for objects that the token may not be allowed to see. Once iconik rejects that token
+        (401), ``IconikRefused`` is raised, even if another token is valid.
         """
         same = copy.copy(self)
         same._http = self._http.limited(is_known)
@@ -64,14 +64,14 @@ class Iconik:
     # Storages
 
     def storage(self, storage_id: str) -> Storage:
-        """GET files/v1/storages/{id}/."""
+        """Read a storage: GET files/v1/storages/{id}/."""
         path = f"files/v1/storages/{_id(storage_id)}/"
         return Storage.from_json(
             self._http.object("GET", path, f"read storage {storage_id}", "can_read_storages")
         )
 
     def storages(self) -> list[Storage]:
-        """GET files/v1/storages/: those that the token may see."""
+        """List the storages visible to the token: GET files/v1/storages/."""
         found = self._http.whole("files/v1/storages/", "list the storages", "can_read_storages")
         return [Storage.from_json(each) for each in found]
 
@@ -85,17 +85,18 @@ class Iconik:
     ) -> str:
         """Queue copies of one format of many assets: POST files/v1/storages/{id}/bulk/.
 
+        Without an answer, the request is not repeated: iconik starts no duplicate of a copy in
+        progress, and the job of the second request would end long before the copies.
+
         Args:
-            storage_id: where to.
+            storage_id: the destination storage.
+            format_name: the format to copy.
             asset_ids: 1 to 500 assets.
-            source_id: the storage to copy from where it has the files.
-            path: the directory of the storage to put them under; empty for its root.
+            source_id: the storage to copy from if it has the files.
+            path: the directory on the destination storage; empty for its root.
 
         Returns:
-            The id of the job that stands for all of them.
-
-        Without an answer it is not asked for again: iconik starts no duplicate of a copy that is
-        under way, and the job of the second request would end long before it.
+            The id of the bulk job that represents all the copies.
         """
         body = {
             "object_ids": list(asset_ids),
@@ -115,7 +116,7 @@ class Iconik:
     # What assets have
 
     def asset_exists(self, asset_id: str) -> bool:
-        """GET assets/v1/assets/{id}/."""
+        """Return whether an asset exists: GET assets/v1/assets/{id}/."""
         try:
             self._http.object(
                 "GET",
@@ -128,10 +129,11 @@ class Iconik:
         return True
 
     def formats(self, asset_id: str, *, all_versions: bool = False) -> list[Format]:
-        """GET files/v1/assets/{id}/formats/, without deleted ones.
+        """List the undeleted formats of an asset: GET files/v1/assets/{id}/formats/.
 
         Args:
-            all_versions: whether those of the asset's older versions, too, where iconik offers it.
+            asset_id: the asset.
+            all_versions: whether to include the formats of older versions, if iconik supports that.
         """
         path = f"files/v1/assets/{_id(asset_id)}/formats/"
         call, role = f"list the formats of asset {asset_id}", "can_read_formats"
@@ -142,7 +144,7 @@ class Iconik:
             except (NotFound, NotPermitted, TokenRejected):
                 raise
             except IconikRefused:
-                # An iconik that doesn't know the parameter may refuse it.
+                # An iconik that doesn't support the parameter may refuse it.
                 found = self._http.whole(path, call, role)
                 self._unknown.add(ALL_VERSIONS)
         if found is None:
@@ -152,11 +154,12 @@ class Iconik:
     def files(
         self, asset_id: str, reading: Reading | None = None, *, signed: bool = False
     ) -> list[File]:
-        """GET files/v1/assets/{id}/files/: its files on all storages.
+        """List the files of an asset on all storages: GET files/v1/assets/{id}/files/.
 
         Args:
-            reading: takes up when it was asked for them.
-            signed: whether each file comes with a signed URL. Signing takes iconik time.
+            asset_id: the asset.
+            reading: records when the files were requested.
+            signed: whether to include a signed URL for each file. Signing takes iconik time.
         """
         found = self._http.whole(
             f"files/v1/assets/{_id(asset_id)}/files/",
@@ -168,7 +171,7 @@ class Iconik:
         return [File.from_json(each) for each in found]
 
     def download_url(self, asset_id: str, file_id: str) -> str:
-        """GET files/v1/assets/{id}/files/{id}/download_url/: a signed URL that reads a file.
+        """Return a signed URL for a file: GET files/v1/assets/{id}/files/{id}/download_url/.
 
         Returns:
             A secret; "" if iconik offers none: it answers 400, or doesn't have the call.
@@ -186,10 +189,13 @@ class Iconik:
         return url if isinstance(url, str) else ""
 
     def file_sets(self, asset_id: str, reading: Reading | None = None) -> list[FileSet]:
-        """GET files/v1/assets/{id}/file_sets/: its file sets on all storages, deleted ones too.
+        """List an asset's file sets on all storages: GET files/v1/assets/{id}/file_sets/.
+
+        The list includes deleted file sets.
 
         Args:
-            reading: takes up when it was asked for them.
+            asset_id: the asset.
+            reading: records when the file sets were requested.
         """
         path, call = f"files/v1/assets/{_id(asset_id)}/file_sets/", "list the file sets of asset"
         found = self._http.whole(
@@ -198,14 +204,17 @@ class Iconik:
         return [FileSet.from_json(each) for each in found]
 
     def deleted_file_sets(self) -> Iterator[FileSet]:
-        """GET files/v1/delete_queue/file_sets/: what is deleted and not purged, of all assets."""
+        """List the deleted, unpurged file sets: GET files/v1/delete_queue/file_sets/.
+
+        The list covers all assets.
+        """
         path, call = "files/v1/delete_queue/file_sets/", "list the delete queue"
         return map(FileSet.from_json, self._http.pages(path, call, "can_read_files"))
 
     def search_assets(self, asset_ids: Sequence[str]) -> list[Listed]:
-        """POST search/v1/search/: up to 100 assets, as the search index shows them and their files.
+        """Find up to 100 assets and their files in the search index: POST search/v1/search/.
 
-        The index lags behind, and may leave out any asset and any field.
+        The index lags behind, and may omit any asset and any field.
         """
         body = {
             "doc_types": ["assets"],
@@ -226,14 +235,14 @@ class Iconik:
 
     # Deletion
 
-    # None of these is asked for again without an answer: by then it may no longer be right. Nor is
-    # any asked for after ``until``, a time of ``expiry.now``: then they raise ``TooLate``.
+    # None of these requests is repeated without an answer: the deletion may no longer be safe. None
+    # is sent after ``until``, a time by ``expiry.now``: the method raises ``TooLate`` instead.
 
     def delete_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:
         """Mark a file set deleted: DELETE files/v1/assets/{id}/file_sets/{id}/.
 
         Returns:
-            Whether iconik knew it (no 404).
+            Whether the file set existed (no 404).
         """
         return self._http.delete(
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/",
@@ -243,10 +252,10 @@ class Iconik:
         )
 
     def purge_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:
-        """Remove the files of a deleted file set: DELETE …/file_sets/{id}/purge/.
+        """Purge the files of a deleted file set: DELETE …/file_sets/{id}/purge/.
 
         Returns:
-            Whether iconik knew it (no 404).
+            Whether the file set existed (no 404).
         """
         return self._http.delete(
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/purge/",
@@ -256,7 +265,7 @@ class Iconik:
         )
 
     def purge_file_sets(self, file_set_ids: Sequence[str], *, until: float) -> None:
-        """Remove the files of deleted file sets: POST files/v1/delete_queue/file_sets/purge/."""
+        """Purge the files of deleted file sets: POST files/v1/delete_queue/file_sets/purge/."""
         self._http.delete_many(
             "files/v1/delete_queue/file_sets/purge/",
             f"purge {_many(file_set_ids, 'file set')}",
@@ -266,13 +275,14 @@ class Iconik:
         )
 
     def delete_file_sets(self, asset_id: str, file_set_ids: Sequence[str], *, until: float) -> None:
-        """Delete file sets of an asset, files included: POST …/{id}/file_sets/bulk/.
+        """Delete file sets of an asset, including their files: POST …/{id}/file_sets/bulk/.
 
-        Only newer iconiks have it. It is told to refuse where it would delete the last copy.
+        Only newer versions of iconik have this call. A parameter makes iconik refuse to delete the
+        last copy.
 
         Raises:
-            NotFound: it has none of them, or doesn't have this call.
-            NotOffered: it doesn't have this call.
+            NotFound: iconik has none of the file sets, or doesn't have this call.
+            NotOffered: iconik doesn't have this call.
         """
         self._http.delete_many(
             f"files/v1/assets/{_id(asset_id)}/file_sets/bulk/",
@@ -284,7 +294,7 @@ class Iconik:
         )
 
     def restore_file_set(self, asset_id: str, file_set_id: str) -> None:
-        """Undo the deletion of a file set that was not purged: PUT …/file_sets/{id}/restore/."""
+        """Restore a deleted, unpurged file set: PUT …/file_sets/{id}/restore/."""
         self._http.restore(
             f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/restore/",
             f"restore file set {file_set_id} of asset {asset_id}",
@@ -294,31 +304,35 @@ class Iconik:
     # Selections
 
     def collection_contents(self, collection_id: str, side_by_side: Map = map) -> Iterator[Listed]:
-        """GET assets/v1/collections/{id}/contents/: what is in a collection.
+        """List the contents of a collection: GET assets/v1/collections/{id}/contents/.
 
         Args:
-            side_by_side: like ``map``; asks for pages.
+            collection_id: the collection.
+            side_by_side: requests the pages; has the interface of ``map``.
         """
         path = f"assets/v1/collections/{_id(collection_id)}/contents/"
         call, params = f"list collection {collection_id}", {"object_types": "assets,collections"}
         return _listed(self._http.pages(path, call, "can_read_collections", params, side_by_side))
 
     def saved_search_results(self, search_id: str, side_by_side: Map = map) -> Iterator[Listed]:
-        """GET search/v1/search/saved/{id}/: what a saved search finds.
+        """List the results of a saved search: GET search/v1/search/saved/{id}/.
 
         Args:
-            side_by_side: like ``map``; asks for pages.
+            search_id: the saved search.
+            side_by_side: requests the pages; has the interface of ``map``.
         """
         path, call = f"search/v1/search/saved/{_id(search_id)}/", f"run saved search {search_id}"
         return _listed(self._http.pages(path, call, "can_read_saved_searches", None, side_by_side))
 
     def playlist_items(self, playlist_id: str, side_by_side: Map = map) -> Iterator[Listed]:
-        """GET assets/v1/playlists/{id}/items/: what is in a playlist; only newer iconiks have any.
+        """List the items of a playlist: GET assets/v1/playlists/{id}/items/.
 
-        An item is an asset, or a part of one, that has an id of its own.
+        Only newer versions of iconik have playlists. An item is an asset or a segment of one, with
+        its own id.
 
         Args:
-            side_by_side: like ``map``; asks for pages.
+            playlist_id: the playlist.
+            side_by_side: requests the pages; has the interface of ``map``.
         """
         path, call = (
             f"assets/v1/playlists/{_id(playlist_id)}/items/",
@@ -330,20 +344,20 @@ class Iconik:
     # Jobs
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        """GET jobs/v1/jobs/?ids=…: up to 100 jobs by id; one not found is absent."""
+        """Read up to 100 jobs by id, omitting those not found: GET jobs/v1/jobs/?ids=…."""
         params = {"ids": ",".join(map(_id, job_ids)), "facets": "false"}
         listed = self._http.pages(
             "jobs/v1/jobs/", f"follow {_many(job_ids, 'job')}", "can_read_jobs", params
         )
         found: dict[str, Job] = {}
-        # What is lacking is absent.
+        # The jobs that a partial list lacks count as not found.
         with suppress(Incomplete):
             for job in map(Job.from_json, listed):
                 found[job.id] = job
         return found
 
     def job(self, job_id: str) -> Job | None:
-        """GET jobs/v1/jobs/{id}/; None if iconik knows no such job."""
+        """Read a job, or return None if it does not exist: GET jobs/v1/jobs/{id}/."""
         try:
             return Job.from_json(
                 self._http.object(
@@ -354,7 +368,10 @@ class Iconik:
             return None
 
     def transfers(self, asset_id: str) -> list[Job]:
-        """GET jobs/v1/jobs/?object_id=…&type=TRANSFER: the copies of an asset, ended ones too."""
+        """List the copies of an asset: GET jobs/v1/jobs/?object_id=…&type=TRANSFER.
+
+        The list includes ended copies.
+        """
         params = {"object_id": _id(asset_id), "type": "TRANSFER", "facets": "false"}
         found = self._http.whole(
             "jobs/v1/jobs/", f"list the copies of asset {asset_id}", "can_read_jobs", params
@@ -362,7 +379,7 @@ class Iconik:
         return [Job.from_json(each) for each in found]
 
     def failed_children(self, job_id: str) -> list[Job]:
-        """GET jobs/v1/jobs/?parent_id=…&status=FAILED: the failed copies of a bulk job."""
+        """List the failed copies of a bulk job: GET jobs/v1/jobs/?parent_id=…&status=FAILED."""
         params = {"parent_id": _id(job_id), "status": "FAILED", "facets": "false"}
         found = self._http.whole(
             "jobs/v1/jobs/", f"list the failed copies of job {job_id}", "can_read_jobs", params
@@ -372,10 +389,10 @@ class Iconik:
     # Jobs of our own
 
     def create_job(self, fields: Mapping[str, Any]) -> Job:
-        """POST jobs/v1/jobs/: put a job into iconik's list.
+        """Create a job in iconik's jobs list: POST jobs/v1/jobs/.
 
         Args:
-            fields: of JobSchema; ``title``, ``type`` and ``status`` must be there.
+            fields: fields of JobSchema; ``title``, ``type`` and ``status`` are required.
         """
         call = f"show '{fields['title']}' in the jobs list"
         return Job.from_json(
@@ -383,18 +400,21 @@ class Iconik:
         )
 
     def update_job(self, job_id: str, changes: Mapping[str, Any]) -> Job:
-        """PATCH jobs/v1/jobs/{id}/: change some fields of a job; returns it as it is then."""
+        """Change some fields of a job, and return the changed job: PATCH jobs/v1/jobs/{id}/."""
         path = f"jobs/v1/jobs/{_id(job_id)}/"
         return Job.from_json(
             self._http.object("PATCH", path, f"update job {job_id}", "can_write_jobs", json=changes)
         )
 
     def job_with_metadata(self, name: str, value: str, since_ms: int) -> str | None:
-        """GET jobs/v1/jobs/?type=CUSTOM&date_created=…: the id of a job of a program's own.
+        """Find a program's own job by its metadata: GET jobs/v1/jobs/?type=CUSTOM&date_created=….
 
         Args:
-            name, value: what its metadata say.
-            since_ms: when it may have been made at the soonest, in milliseconds since 1970.
+            name, value: an entry of its metadata.
+            since_ms: the earliest time of its creation, in milliseconds since 1970.
+
+        Returns:
+            The id of the job; None if it is not among the first ``MOST_JOBS_SEARCHED`` jobs.
         """
         params = {"type": "CUSTOM", "date_created": f"{since_ms};*", "facets": "false"}
         found = self._http.pages(
@@ -409,7 +429,7 @@ class Iconik:
     # Titles
 
     def asset_title(self, asset_id: str) -> str:
-        """GET assets/v1/assets/{id}/: its title; "" if iconik says none."""
+        """Return an asset's title, or "" if it has none: GET assets/v1/assets/{id}/."""
         path = f"assets/v1/assets/{_id(asset_id)}/"
         title = self._http.object("GET", path, f"read asset {asset_id}", "can_read_assets").get(
             "title"
@@ -417,7 +437,7 @@ class Iconik:
         return title if isinstance(title, str) else ""
 
     def collection_title(self, collection_id: str) -> str:
-        """GET assets/v1/collections/{id}/: its title; "" if iconik says none."""
+        """Return a collection's title, or "" if it has none: GET assets/v1/collections/{id}/."""
         path = f"assets/v1/collections/{_id(collection_id)}/"
         call = f"read collection {collection_id}"
         title = self._http.object("GET", path, call, "can_read_collections").get("title")
@@ -426,13 +446,13 @@ class Iconik:
     # Custom actions
 
     def custom_actions(self) -> list[dict[str, Any]]:
-        """GET assets/v1/custom_actions/."""
+        """List the custom actions: GET assets/v1/custom_actions/."""
         return self._http.whole(
             "assets/v1/custom_actions/", "list the custom actions", "can_read_custom_actions"
         )
 
     def create_custom_action(self, action: Mapping[str, Any]) -> None:
-        """POST assets/v1/custom_actions/{context}/."""
+        """Create a custom action: POST assets/v1/custom_actions/{context}/."""
         context = quote(action["context"], safe="")
         call = f"create custom action '{action['title']}' ({action['context']})"
         self._http.object(
@@ -444,13 +464,13 @@ class Iconik:
         )
 
     def update_custom_action(self, action_id: str, action: Mapping[str, Any]) -> None:
-        """PUT assets/v1/custom_actions/{context}/{id}/."""
+        """Update a custom action: PUT assets/v1/custom_actions/{context}/{id}/."""
         path = f"assets/v1/custom_actions/{quote(action['context'], safe='')}/{_id(action_id)}/"
         call = f"update custom action '{action['title']}' ({action['context']})"
         self._http.object("PUT", path, call, "can_write_custom_actions", json=action)
 
     def delete_custom_action(self, context: str, action_id: str) -> None:
-        """DELETE assets/v1/custom_actions/{context}/{id}/."""
+        """Delete a custom action: DELETE assets/v1/custom_actions/{context}/{id}/."""
         path = f"assets/v1/custom_actions/{quote(context, safe='')}/{_id(action_id)}/"
         self._http.delete(path, f"delete custom action {action_id}", "can_delete_custom_actions")
 
@@ -458,13 +478,15 @@ class Iconik:
 def _listed(
     objects: Iterable[Mapping[str, Any]], names: Sequence[str] = ("id",)
 ) -> Iterator[Listed]:
-    """What a listing shows.
+    """Yield the objects of a listing.
 
     Args:
-        names: of the fields that may have an object's id, the first of which counts.
+        objects: the objects of the listing.
+        names: the fields that may hold an object's id, in order of precedence.
     """
     for each in objects:
-        # iconik doesn't promise to say what something is; to pass it over would be silence.
+        # iconik may omit the type. Treat the object as an asset: skipping it would hide it
+        # silently.
         listed = Listed(str(each.get("object_type") or "assets"), "", each)
         fields, record = (("asset_id",), {}) if listed.is_segment else (names, each)
         ids = (each.get(name) for name in fields)
@@ -477,7 +499,7 @@ def _many(ids: Sequence[str], what: str) -> str:
 
 
 def _id(value: str) -> str:
-    """An id that is safe in a path, whoever it came from: to delete '..' is to delete the asset."""
+    """Check that an id is safe in a path, whatever its source: deleting '..' deletes the asset."""
     if not UUID.fullmatch(value):
         raise IconikRefused(f"use the id {value[:80]!r}", "it is not an iconik id")
     return value

@@ -17,7 +17,7 @@ PROGRAM = "list_custom_actions.py"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script; what it returns and raises is as in ``create_custom_actions.main``."""
+    """Run the script. Return value and exceptions are those of ``create_custom_actions.main``."""
     parser = Parser(PROGRAM, __doc__)
     add_endpoint(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> None:
     found = [
-        # Whatever answered the click in our place may have repeated what was sent.
+        # If another server answered the click, its answer may repeat the secret.
         replace(each, last_error=concealed(settings, each.last_error)[:LONGEST_ERROR])
         for each in action_url.ours(options.endpoint, iconik.custom_actions())
     ]
@@ -40,7 +40,7 @@ def _names(iconik: Iconik) -> dict[str, str]:
     try:
         return {each.id: each.name for each in iconik.storages()}
     except IconikRefused:
-        # To list actions, a token needn't be allowed to see storages.
+        # The token may list actions without being allowed to read storages.
         return {}
 
 

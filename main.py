@@ -1,8 +1,9 @@
-"""The entry point of Google Cloud Functions, second generation, where files are imported by name.
+"""The entry point of Google Cloud Functions, second generation, which imports files by name.
 
-Their framework serves the plugin there, by Gunicorn with its own settings, and forks workers after
-the import. Each begins to wait for the operations' lock at once: where the instance before was
-lost, nobody need click first. ``docs/deployment.md`` says how an instance goes on after an answer.
+Their framework serves the plugin with Gunicorn and its own settings, and forks workers after the
+import. Each worker immediately starts to wait for the operations' lock. If the previous instance
+died, operations resume without a new click. ``docs/deployment.md`` says how an instance continues
+to run after an answer.
 """
 
 import os
@@ -16,24 +17,27 @@ import plugin
 from b2_iconik.common import settings
 from b2_iconik.common.errors import SettingsError
 
-# Set by Cloud Run, which functions of the second generation run on.
+# Set by Cloud Run, which runs functions of the second generation.
 ON_CLOUD_RUN = "K_SERVICE"
 
 
 def iconik_handler(request: Request) -> Response:
-    """Answer as ``plugin`` does, whatever the path and method.
+    """Answer like ``plugin``, for every path and method.
 
     Args:
-        request: as the framework hands it over, its body not read.
+        request: the request from the framework, with its body unread.
     """
     return Response.from_app(_service(), request.environ)
 
 
 def check(environment: Mapping[str, str]) -> None:
-    """Check that the plugin can work in its environment.
+    """Check that the plugin can run in its environment.
+
+    Args:
+        environment: variables by name.
 
     Raises:
-        SystemExit: it can't; the one line says why.
+        SystemExit: it can't; the message is one line that says why.
     """
     try:
         told = settings.load(environment)
@@ -47,23 +51,23 @@ def check(environment: Mapping[str, str]) -> None:
 
 
 def _service() -> Flask:
-    """The whole service, built once in a process."""
+    """Return the whole service, built once per process."""
     with _building:
         try:
             app: Flask = plugin.app
         except SystemExit:
-            # Nobody would notice the end of a thread.
+            # End the process: in a thread, SystemExit would pass unnoticed.
             os._exit(plugin.NO_USE_TO_TRY_AGAIN)
     return app
 
 
 def _begin() -> None:
-    # Made here: a thread that was made before the fork can't be started after it.
+    # Create the thread here: a thread created before the fork can't be started after it.
     threading.Thread(target=_service, name="begin", daemon=True).start()
 
 
 _building = threading.Lock()
 check(os.environ)
-# Cloud Run ends an instance ten seconds after it said so: until then it works on, and the next one
-# takes up what is left.
+# Cloud Run announces the end of an instance ten seconds in advance. The instance works until then,
+# and the next one continues the operations.
 os.register_at_fork(after_in_child=_begin)

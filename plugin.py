@@ -1,4 +1,4 @@
-"""The service that iconik posts its custom actions to: authenticate, parse, record, answer."""
+"""The web service that receives iconik's custom actions: authenticate, parse, record, answer."""
 
 import logging
 from contextlib import suppress
@@ -27,9 +27,9 @@ from b2_iconik.web.pages import create_pages
 
 log = logging.getLogger(__name__)
 
-# About 100,000 ids.
+# In bytes; enough for about 100,000 ids.
 LARGEST_BODY = 4 * 1024 * 1024
-# More than the proxy passes on.
+# More than the proxy forwards.
 LARGEST_DISCARDED = 2 * LARGEST_BODY
 REFUSED_UNREAD = {
     HTTPStatus.UNAUTHORIZED,
@@ -39,20 +39,20 @@ REFUSED_UNREAD = {
 }
 READ_AT_ONCE = 65_536
 RETRY_AFTER = 5
-# Where a worker ends with this, Gunicorn ends, too, instead of starting others for ever.
+# Gunicorn exits when a worker exits with this code, instead of restarting workers forever.
 NO_USE_TO_TRY_AGAIN = Arbiter.WORKER_BOOT_ERROR
 
 
 def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
-    """Build the web side of the service, which records operations and runs none.
+    """Build the web side of the service. It records operations and runs none.
 
     Args:
-        settings: what it was told.
-        recorder: writes the clicks down; made from the settings if not given.
+        settings: the settings of the service.
+        recorder: records the clicks; created from the settings if not given.
     """
     app = Flask(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    # One byte more, to tell a body of the largest size from one that was cut off there.
+    # One byte more, to distinguish a body of the maximum size from a truncated one.
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1
     recorder = recorder or Recorder(settings)
     metrics.add_to(app, settings.metrics_from, recorder)
@@ -87,7 +87,8 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
 
     @app.post("/check")
     def check() -> Response:
-        # Posted, as clicks are: so what lies between iconik and here is checked, too.
+        # A POST request, like a click, so that it also checks everything between iconik and the
+        # service.
         return jsonify(message="OK") if _is_authentic(settings) else _unauthorized("a check")
 
     @app.get("/")
@@ -103,12 +104,12 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
 
     @app.before_request
     def forget_operation() -> None:
-        # The server's threads are used again for other requests.
+        # The server reuses its threads for other requests.
         logs.operation_id.set("-")
 
     @app.after_request
     def discard_body(answer: Response) -> Response:
-        # A proxy that is still sending when the connection closes answers 502 instead.
+        # A proxy that is still sending when the connection closes would answer 502 instead.
         if answer.status_code in REFUSED_UNREAD:
             body = get_input_stream(request.environ)
             answer.call_on_close(lambda: _discard(body))
@@ -143,29 +144,29 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
 
 
 def _is_authentic(settings: Settings) -> bool:
-    """Whether the request has the shared secret; takes the same time whatever it has."""
+    """Return whether the request has the shared secret, in constant time."""
     return is_secret(request.headers.get(SECRET_HEADER, ""), settings.secrets)
 
 
 def _body() -> bytes:
-    """The posted body, whether its length was announced or not.
+    """Read the posted body, with or without an announced length.
 
     Raises:
-        RequestEntityTooLarge: it is over 4 MiB.
-        ClickError: it did not come in whole.
+        RequestEntityTooLarge: the body is over 4 MiB.
+        ClickError: the body did not arrive completely.
     """
     try:
         body = request.get_data()
         if len(body) > LARGEST_BODY:
             raise RequestEntityTooLarge
     except (ClientDisconnected, ParseException):
-        # The server's error, in the log, would show what was sent.
+        # Don't chain the server's error: in the log, it would show the body.
         raise ClickError("body", "was incomplete, or had malformed chunks") from None
     return body
 
 
 def _discard(body: IO[bytes]) -> None:
-    """Read the rest of a body, unless it is far too large."""
+    """Read and discard the rest of a body, up to ``LARGEST_DISCARDED`` bytes."""
     with suppress(OSError, ClientDisconnected, ParseException):
         for _ in range(LARGEST_DISCARDED // READ_AT_ONCE):
             if not body.read(READ_AT_ONCE):
@@ -186,10 +187,10 @@ def _answer(status: int, message: str) -> Response:
 
 
 def start() -> Flask:
-    """Build the whole service from the environment, and begin to run operations.
+    """Build the whole service from the environment, and start to run operations.
 
     Raises:
-        SystemExit: the environment is not as it should be; the one line says why.
+        SystemExit: the environment is invalid; the message is one line that says why.
     """
     try:
         settings = environment.load()
@@ -215,7 +216,7 @@ def start() -> Flask:
 
 
 def __getattr__(name: str) -> Any:
-    """``app``, built when a server first asks for it, and not when a test imports this module."""
+    """Build ``app`` when a server first reads it, and not when a test imports this module."""
     if name == "app":
         globals()["app"] = start()
         return globals()["app"]

@@ -1,1 +1,1 @@
-"""What developers run: demonstration, soak, benchmark, mutants, screenshots, the tests' harness."""
+"""Developer tools: demonstration, soak, benchmark, mutants, screenshots, and the test harness."""

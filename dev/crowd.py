@@ -1,7 +1,7 @@
-"""People who click this and that while everything goes wrong, and what they should find at the end.
+"""Users who click at random while faults occur, and the state that they should find at the end.
 
-The model is as simple as what people expect: of each format of each asset, the last click that was
-answered says whether it is on LucidLink, if whoever clicked may see the asset.
+The model is as simple as users expect: for each format of each asset, the last answered click
+decides whether it is on LucidLink, provided that the user may see the asset.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from dev.harness import Service, Simulator, wait_for
 
 FORMATS = ("ORIGINAL", "PPRO_PROXY")
-# Where each asset lies at first, who clicks on it, and which of these may see it: Ada, Ben.
+# The initial storage of each asset, the users who click on it, and those of them who may see it.
 KINDS = (
     ("b2", "Ada Ben", "Ada Ben"),
     ("both", "Ben", ""),
@@ -27,7 +27,7 @@ KINDS = (
 )
 PEOPLE = ("Ada", "Ben")
 ODD_STATUSES = (302, 401, 409, 423, 425, 499, 520, 522, 524, 529)
-# What iconik does with requests now and then. After the last of these all is well again.
+# Temporary faults of requests to iconik.
 MISCHIEF = (
     {"fault": "status:503"},
     {"fault": "status:500", "times": 3},
@@ -41,11 +41,11 @@ MISCHIEF = (
     {"fault": "broken_json", "times": 2},
     {"fault": "hang:1", "method": "DELETE", "after": True},
     {"fault": "hang:1", "method": "POST", "after": True},
-    # Odd, but none of them iconik's own word that it refuses for good.
+    # Unusual statuses, none of which is a final refusal by iconik itself.
     *({"fault": f"status:{status}"} for status in ODD_STATUSES),
     *({"fault": f"html:{status}", "after": True} for status in (302, 403, 404, 405, 410, 501)),
 )
-# What becomes of a copy now and then.
+# Faults of copies.
 MISHAPS = (
     "FAILED",
     "ABORTED",
@@ -55,8 +55,9 @@ MISHAPS = (
     "wrong_size",
     "wrong_content",
 )
-# What becomes of an object in the bucket behind iconik's back. Another object of the same size is
-# not among it: only an application key can tell that, and the plugin has none here.
+# Changes to an object in the bucket that iconik doesn't see. Replacing an object by another of the
+# same size is not among them: only an application key can detect that, and the plugin has none
+# here.
 DAMAGES: tuple[dict[str, str | int], ...] = (
     {"do": "remove"},
     {"do": "hide"},
@@ -67,7 +68,7 @@ DAMAGES: tuple[dict[str, str | int], ...] = (
 
 @dataclass
 class Tally:
-    """What has happened so far."""
+    """Counts of what has happened so far."""
 
     answered: int = 0
     refused: int = 0
@@ -81,11 +82,11 @@ class Tally:
 
 
 class Person:
-    """Somebody who clicks, and may not see every asset.
+    """A user who clicks, and may not see every asset.
 
     Attributes:
-        id: theirs in iconik.
-        token: what their clicks bring; another one once it has expired.
+        id: the user's id in iconik.
+        token: the token of the user's clicks; replaced once it expires.
     """
 
     def __init__(self, simulator: Simulator, hidden: Iterable[str]) -> None:
@@ -95,18 +96,20 @@ class Person:
         self.log_in()
 
     def log_in(self) -> None:
-        """Get another token, in place of that of before, which is good no more."""
+        """Get a new token, and revoke the previous one."""
         if self.token:
             self._simulator.control("DELETE", f"tokens/{self.token}")
         self.token = str(self._simulator.control("POST", "tokens", {"user_id": self.id})["token"])
 
 
 class Crowd:
-    """Clicks on a few assets, and mischief.
+    """Clicks on a few assets, and causes faults.
 
     Args:
-        count: how many assets; they are made now.
-        tally: counted on, if there is one already.
+        simulator: the simulated iconik.
+        service: the service under test.
+        count: the number of assets to create.
+        tally: counts to continue; new ones if not given.
     """
 
     def __init__(
@@ -119,11 +122,12 @@ class Crowd:
         self._wished_by: dict[Path, str] = {}
         self._about: dict[str, set[str]] = defaultdict(set)
         self._stopped: set[str] = set()
-        # What differs from its master, or has lost it: whoever clicks, it stays as it is.
+        # Files that differ from their master, or whose master is lost. They must stay, whatever is
+        # clicked.
         self._kept: dict[Path, str] = {}
-        # On LucidLink, whose masters are damaged: whether an Add brings them isn't foreseen.
+        # Files on LucidLink with damaged masters. Whether an Add copies them isn't predictable.
         self._without_master: set[Path] = set()
-        # Of which copies go wrong: whether they get anywhere isn't foreseen, but nothing is lost.
+        # Assets whose copies fail. Whether they arrive isn't predictable, but nothing may be lost.
         self._unlucky: set[str] = set()
         kinds = [KINDS[each % len(KINDS)] for each in range(count)]
         self._assets = [self._make(place) for place, _, _ in kinds]
@@ -145,7 +149,7 @@ class Crowd:
     def click(
         self, action: str, assets: Iterable[int], formats: Sequence[str], name: str = PEOPLE[0]
     ) -> None:
-        """Click, and take it for a wish if it is answered 200 and whoever clicks has the rights."""
+        """Click, and expect the result if the answer is 200 and the user has the rights."""
         chosen = sorted(self._does[name].intersection(assets))
         if not chosen:
             return
@@ -182,7 +186,7 @@ class Crowd:
             self._wished_by[path] = operation_id
 
     def let_expire(self, name: str) -> None:
-        """Let somebody's token expire: what runs with it may come to this or that from then on."""
+        """Expire a user's token. The results of its operations aren't predictable any more."""
         self._people[name].log_in()
         self.tally.expired += 1
         for operation_id, by in self._clicked_by.items():
@@ -190,7 +194,7 @@ class Crowd:
                 self._cut_short(operation_id)
 
     def stop(self, which: int) -> None:
-        """Stop one of the running operations: what it was about may be either way from then on."""
+        """Stop one of the running operations. Its results aren't predictable any more."""
         running = [each for each in self._new if not self._service.has_ended(each)]
         if not running or not self._service.ask_to_stop(running[which % len(running)], "a person"):
             return
@@ -203,7 +207,7 @@ class Crowd:
             self._wishes.pop(path, None)
 
     def spoil_copies(self, which: int, number: int) -> None:
-        """Let something go wrong with the next copy of an asset."""
+        """Make the next copy of an asset fail."""
         asset_id = self._assets[which]
         fault = {"copy": MISHAPS[number], "asset_id": asset_id}
         self._simulator.control("POST", "faults", fault)
@@ -213,10 +217,10 @@ class Crowd:
             self._wishes.pop(self._on_lucidlink(asset_id, name), None)
 
     def edit(self, which: int) -> None:
-        """Let somebody save over one of the originals that lie on LucidLink and are left alone.
+        """Overwrite one of the idle originals on LucidLink, as a user would.
 
-        Between the last look at a file and its deletion nobody can see an edit; how short that time
-        is, other tests show.
+        The plugin can't detect an edit between its last check of a file and the deletion. Other
+        tests show how short that time is.
         """
         originals = {each: self._on_lucidlink(each, FORMATS[0]) for each in self._assets}
         idle = [each for each, path in originals.items() if path.exists() and self._is_idle(each)]
@@ -231,10 +235,10 @@ class Crowd:
             self._kept[path] = _digest(path)
 
     def damage(self, which: int, number: int) -> None:
-        """Remove, hide or truncate a master in the bucket, and tell iconik nothing.
+        """Remove, hide or truncate a master in the bucket without iconik's knowledge.
 
-        The plugin relies on what B2 confirmed for ten minutes, so these are objects that B2 has not
-        been asked about since the service last started.
+        The plugin relies on B2's confirmations for ten minutes. So this picks an object that B2 has
+        not been asked about since the service last started.
         """
         seen = self._simulator.control("GET", "buckets/requests")["objects"]
         asked = {tuple(each["path"].split("/")[-2:]) for each in seen}
@@ -257,25 +261,25 @@ class Crowd:
             self._kept[path] = _digest(path)
 
     def do_mischief(self, number: int) -> None:
-        """Let something go wrong with the next requests that it fits."""
+        """Add a fault for the next matching requests."""
         self._simulator.control("POST", "faults", MISCHIEF[number])
         self.tally.faults += 1
 
     def pause_copies(self, paused: bool) -> None:
-        """Have the Storage Gateway go offline, or come back."""
+        """Take the Storage Gateway offline, or bring it back."""
         self._simulator.control("PATCH", "settings", {"copies_paused": paused})
 
     def kill(self) -> None:
-        """Kill all of the service, and start it again."""
+        """Kill all processes of the service, and start it again."""
         self._service.process.kill()
         self.tally.kills += 1
-        # What B2 confirmed is forgotten with the process that asked.
+        # The confirmations of B2 are lost with the killed process.
         self._simulator.control("DELETE", "buckets/requests")
         self._service.start()
 
     @contextmanager
     def database_locked(self) -> Iterator[None]:
-        """Have somebody else write to the service's SQLite file all the while."""
+        """Lock the service's SQLite file for writing while this context lasts."""
         path = sa.make_url(self._service.environment["DATABASE_URL"]).database
         with closing(sqlite3.connect(str(path), timeout=30, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -283,7 +287,7 @@ class Crowd:
             other.execute("ROLLBACK")
 
     def let_pass(self, requests: int, seconds: float = 5.0) -> None:
-        """Wait until so many requests have come, or all is done, or some time has passed."""
+        """Wait for a number of requests, the end of all operations, or a timeout."""
         before = self._requests()
 
         def has_passed() -> bool:
@@ -292,14 +296,14 @@ class Crowd:
         try:
             wait_for("requests", has_passed, seconds)
         except TimeoutError:
-            # Nothing moves, because copies are paused; that's as good a moment as any.
+            # Nothing happens because copies are paused. Any moment is suitable.
             return
 
     def settle(self, seconds: float) -> None:
-        """Let all go well again, and wait until every operation and every copy has ended.
+        """End all faults, and wait until every operation and every copy has ended.
 
         Raises:
-            TimeoutError: one hasn't.
+            TimeoutError: an operation or a copy hasn't ended in time.
         """
         self._simulator.control("DELETE", "faults")
         self.pause_copies(False)
@@ -307,13 +311,13 @@ class Crowd:
         wait_for("end of all copies", self._is_at_rest, seconds)
 
     def forgotten(self) -> int:
-        """How many of the operations since the last call have no report."""
+        """Return how many operations since the last call have no report."""
         forgotten = sum(not self._service.has_ended(each) for each in self._new)
         self._new.clear()
         return forgotten
 
     def wrong(self) -> list[str]:
-        """What is not as the last clicks would have it, once settled; empty if all is well."""
+        """Return the differences from what the last clicks request, once settled; empty if none."""
         there = set(_files(self._simulator.lucidlink))
         wrong = [
             f"{path.name} is {'not ' if wanted else ''}on LucidLink"
@@ -358,7 +362,7 @@ class Crowd:
         return all(self._service.has_ended(each) for each in self._new)
 
     def _is_idle(self, asset_id: str) -> bool:
-        """Whether nothing is done to an asset now; what is stopped leaves its copies to iconik."""
+        """Return whether no operation or copy uses an asset. Copies may outlast a stop."""
         mine = self._about[asset_id]
         if asset_id in self._unlucky or not all(map(self._service.has_ended, mine)):
             return False

@@ -24,11 +24,11 @@ RENDERED = "Rough cut"
 
 
 class Wrong(Exception):
-    """Something is not as it should be; the demonstration fails."""
+    """A result is not as expected; the demonstration fails."""
 
 
 class Demonstration:
-    """The simulator, the service, and the little media library they work on."""
+    """The simulator, the service, and a small media library."""
 
     def __init__(self, directory: Path) -> None:
         self._simulator = Simulator(directory, "--copy-seconds", "0.5", "--copies-at-once", "3")
@@ -59,7 +59,7 @@ class Demonstration:
         self.show_files()
 
     def add(self) -> None:
-        """Click Add on the collection, and follow it."""
+        """Click Add on the collection, and follow the operation."""
         chapter(
             "Add to LucidLink",
             "Somebody right-clicks the collection 'Summer campaign' and picks Add to LucidLink:",
@@ -73,7 +73,7 @@ class Demonstration:
         expect(not report["problems"], "Add met problems")
 
     def remove(self) -> None:
-        """Endanger two files, click Remove on the collection, and follow it."""
+        """Endanger two files, click Remove on the collection, and follow the operation."""
         chapter(
             "An edit",
             f"An editor changes the file of '{EDITED}' in place, on LucidLink. The copy in B2 is "
@@ -116,7 +116,7 @@ class Demonstration:
         self._show_proofs(report)
 
     def show_commands(self) -> None:
-        """Print what a person may try by hand."""
+        """Print commands to try by hand."""
         chapter(
             "Both are running",
             "Try it yourself; Ctrl-C ends both. Files, database and logs are in\n"
@@ -145,7 +145,7 @@ class Demonstration:
         )
 
     def show_files(self) -> None:
-        """Print which file is on which storage, and how large it is there."""
+        """Print which files are on which storage, and their sizes."""
         sides = {
             side: {str(path.relative_to(root)): path.stat().st_size for path in files(root)}
             for side, root in (("B2", self._simulator.b2), ("LucidLink", self._simulator.lucidlink))
@@ -207,7 +207,7 @@ class Demonstration:
         self.show_files()
 
     def _show_proofs(self, report: dict[str, Any]) -> None:
-        """Print what proved the removed files, and what the simulator saw of it."""
+        """Print what proved the removed files, and what the simulator recorded."""
         counts = report["counts"]
         expect(
             counts["by_checksum"] + counts["by_size"] == counts["removed"],
@@ -271,28 +271,28 @@ class Demonstration:
 
 
 def files(root: Path) -> list[Path]:
-    """The files below a directory, in order."""
+    """Return the files below a directory, in order."""
     return sorted(path for path in root.rglob("*") if path.is_file())
 
 
 def chapter(title: str, text: str) -> None:
-    """Print a heading and what it is about."""
+    """Print a heading and a text."""
     print(f"\n\n{title}\n{'=' * len(title)}\n{text}", flush=True)
 
 
 def expect(condition: bool, otherwise: str) -> None:
-    """Go on only if a condition holds."""
+    """Fail unless a condition holds."""
     if not condition:
         raise Wrong(otherwise)
 
 
 def interrupt(*_: object) -> None:
-    """End as Ctrl-C does, whichever way this program is told to."""
+    """End this program as Ctrl-C does, for other signals too."""
     raise KeyboardInterrupt
 
 
 def clean_up(directory: Path) -> None:
-    """Leave no process and no file behind, even if Ctrl-C is pressed again."""
+    """End all processes and remove all files, even if Ctrl-C is pressed again."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     stop_all()
@@ -300,7 +300,7 @@ def clean_up(directory: Path) -> None:
 
 
 def main() -> int:
-    """Run the demonstration; the exit status is 0 only if all was as it should be."""
+    """Run the demonstration. The exit status is 0 only if every result is as expected."""
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
     parser.add_argument("--version", action="version", version=VERSION)
     parser.add_argument("--serve", action="store_true", help="leave both running until Ctrl-C")

@@ -1,6 +1,6 @@
-"""Starts the simulator and the service as a person would, each in processes of its own.
+"""Start the simulator and the service as a user would, each in its own processes.
 
-For the demonstration, the tests and the benchmark.
+The demonstration, the tests and the benchmark use this module.
 """
 
 import os
@@ -32,10 +32,15 @@ Found = TypeVar("Found")
 
 
 def wait_for(what: str, find: Callable[[], Found | None], seconds: float) -> Found:
-    """Wait until something is found, and return it.
+    """Call a function until it returns something true, and return that.
+
+    Args:
+        what: what is awaited, for the message.
+        find: the function.
+        seconds: the maximum time to wait.
 
     Raises:
-        TimeoutError: it wasn't in time; the message says what.
+        TimeoutError: the time is over; the message says what was awaited.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -46,19 +51,19 @@ def wait_for(what: str, find: Callable[[], Found | None], seconds: float) -> Fou
     raise TimeoutError(f"no {what} within {seconds:g} s")
 
 
-# Every program started from here, so that whatever interrupts the caller, none is left behind.
+# Every program started here, so that none keeps running if the caller is interrupted.
 _started: list["Process"] = []
 
 
 def stop_all() -> None:
-    """End every program that was started from here."""
+    """End every program started by this module."""
     while _started:
         _started[-1].stop()
 
 
 @contextmanager
 def _signals_later() -> Iterator[None]:
-    """Hold signals back that would end this program, while a child is between fork and record."""
+    """Delay signals that would end this program between a child's fork and its registration."""
     caught: list[int] = []
     handlers = {
         each: signal.signal(each, lambda number, _: caught.append(number))
@@ -74,12 +79,12 @@ def _signals_later() -> Iterator[None]:
 
 
 class Process:
-    """A program in a session of its own, its output in a file.
+    """A program in its own session, with its output in a file.
 
     Args:
         command: the program and its arguments.
-        environment: variables to set besides those of this process.
-        log: where its output goes, appended.
+        environment: variables in addition to those of this process.
+        log: the file to append the output to.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -99,15 +104,19 @@ class Process:
             _started.append(self)
 
     def output(self) -> str:
-        """What it has printed so far."""
+        """Return its output so far."""
         return self.log.read_bytes()[self._offset :].decode(errors="replace")
 
     def wait_for_line(self, pattern: str, seconds: float = START) -> re.Match[str]:
-        """Wait until it has printed something.
+        """Wait until its output matches a pattern, and return the match.
+
+        Args:
+            pattern: the regular expression.
+            seconds: the maximum time to wait.
 
         Raises:
-            RuntimeError: it ended before.
-            TimeoutError: it didn't print it in time.
+            RuntimeError: it ended before that.
+            TimeoutError: there was no match in time.
         """
 
         def look() -> re.Match[str] | None:
@@ -119,20 +128,20 @@ class Process:
         return wait_for(f"line like '{pattern}' in {self.log.name}", look, seconds)
 
     def children(self) -> list[int]:
-        """The ids of the processes it has started."""
+        """Return the ids of its child processes."""
         text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
         return [int(each) for each in text.split()]
 
     def is_running(self) -> bool:
-        """Whether it hasn't ended."""
+        """Return whether it is still running."""
         return self._process.poll() is None
 
     def exit_status(self) -> int:
-        """Wait until it has ended; returns what it ended with."""
+        """Wait until it has ended, and return its exit status."""
         return self._process.wait(START)
 
     def stop(self) -> None:
-        """End it as systemd would, and make sure that nothing of it is left."""
+        """End it as systemd would, and make sure that no process of it is left."""
         if self.is_running():
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -140,15 +149,15 @@ class Process:
         self.kill()
 
     def suspend(self) -> None:
-        """Stop all its processes for a while, as a host does that is moved or out of memory."""
+        """Suspend all its processes, like a host that is migrated or out of memory."""
         os.killpg(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Have them continue."""
+        """Let its processes continue."""
         os.killpg(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """End all its processes at once, as a power cut would."""
+        """Kill all its processes at once, like a power failure."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait(STOP)
@@ -160,7 +169,7 @@ class Simulator:
     """A running simulator.
 
     Args:
-        directory: where its two storages' files and its log are.
+        directory: the directory for the files of its two storages, and its log.
         options: further arguments of ``python -m simulator``.
     """
 
@@ -182,7 +191,7 @@ class Simulator:
         self._session = requests.Session()
 
     def control(self, method: str, path: str, json: Any = None) -> Any:
-        """Ask something of the simulator itself; see its README."""
+        """Send a request to the simulator's own API; see its README."""
         response = self._session.request(
             method, f"{self.url}/_simulator/{path}", json=json, timeout=120
         )
@@ -190,7 +199,7 @@ class Simulator:
         return response.json() if response.content else None
 
     def edit_on_lucidlink(self, asset_id: str, content: str) -> None:
-        """Change the original of an asset in place, as an editor would, and have iconik notice."""
+        """Edit an asset's original in place, as an editor would, and update iconik's record."""
         (mine,) = [
             file
             for each in self.control("GET", f"assets/{asset_id}")["formats"]
@@ -203,7 +212,7 @@ class Simulator:
         self.control("PATCH", f"files/{mine['id']}", change)
 
     def stop(self) -> None:
-        """End it at once."""
+        """Kill it."""
         self._session.close()
         self.process.kill()
 
@@ -212,10 +221,10 @@ class Service:
     """The plugin, running under Gunicorn.
 
     Args:
-        directory: where its database and its log are.
-        simulator: the iconik it is to work with.
-        arguments: Gunicorn's, besides the address.
-        environment: variables to set besides those it needs.
+        directory: the directory for its database and its log.
+        simulator: the iconik that it works with.
+        arguments: further arguments for Gunicorn, in addition to the address.
+        environment: variables in addition to those it needs.
     """
 
     def __init__(
@@ -243,7 +252,7 @@ class Service:
         self._ledger = Ledger(self._engine)
 
     def start(self) -> None:
-        """Start it, again if it was killed; returns when it answers."""
+        """Start it, again if it was killed, and wait until it answers."""
         address = self.url.removeprefix("http://") or "127.0.0.1:0"
         self.process = Process(
             [sys.executable, "-m", "gunicorn", "-b", address, *self._arguments, "plugin:app"],
@@ -254,7 +263,7 @@ class Service:
         wait_for("answer of the service", self._is_ready, START)
 
     def workers(self) -> list[int]:
-        """The process ids of its workers, once all have begun: the first answers before that."""
+        """Return the ids of its workers, once all have started. The first one answers earlier."""
         given = list(self._arguments)
         many = int(given[given.index("-w") + 1]) if "-w" in given else WORKERS
 
@@ -269,7 +278,7 @@ class Service:
 
         Args:
             action: 'add' or 'remove'.
-            formats: a comma-separated list, for the action's URL.
+            formats: comma-separated names, for the action's URL.
             selection: ``asset_ids``, ``collection_ids``, ``saved_search_ids``.
         """
         context = "COLLECTION" if selection.get("collection_ids") else "BULK"
@@ -294,45 +303,45 @@ class Service:
         )
 
     def operation(self, operation_id: str) -> Operation:
-        """An operation as the ledger has it."""
+        """Return an operation from the ledger."""
         operation = self._ledger.operation(operation_id)
         if operation is None:
             raise LookupError(f"there is no operation {operation_id}")
         return operation
 
     def newest(self) -> list[str]:
-        """The ids of the last operations, newest first."""
+        """Return the ids of the last operations, newest first."""
         return [each.id for each in self._ledger.newest(50)]
 
     def progress(self, operation_id: str) -> dict[str, int]:
-        """How many assets of an operation are in each state."""
+        """Return how many assets of an operation are in each state."""
         return self._ledger.progress(self.operation(operation_id).number)
 
     def has_ended(self, operation_id: str) -> bool:
-        """Whether an operation has its report."""
+        """Return whether an operation has ended."""
         return self.operation(operation_id).ended_ms is not None
 
     def report(self, operation_id: str, seconds: float = 120.0) -> dict[str, Any]:
-        """Wait until an operation has ended; returns its report."""
+        """Wait until an operation has ended, and return its report."""
         wait_for(f"end of {operation_id}", lambda: self.has_ended(operation_id), seconds)
         operation = self.operation(operation_id)
         number = operation.number
         return report(operation, self._ledger.outcomes(number), self._ledger.gone(number))
 
     def job(self, operation_id: str) -> str:
-        """The id of the job that shows an operation in iconik; "" while that is not known."""
+        """Return the id of the job that shows an operation in iconik; "" while that is unknown."""
         return self.operation(operation_id).job_id or ""
 
     def ask_to_stop(self, operation_id: str, by: str) -> bool:
-        """Ask an operation to stop, from this process; see ``Ledger.ask_to_stop``."""
+        """Request the stop of an operation, from this process; see ``Ledger.ask_to_stop``."""
         return self._ledger.ask_to_stop(operation_id, by, now_ms())
 
     def log(self) -> str:
-        """What it has logged since it was last started."""
+        """Return its log since its last start."""
         return self.process.output()
 
     def stop(self) -> None:
-        """End it at once, and close what was opened to look at it."""
+        """Kill it, and close the database connections of this process."""
         self.process.kill()
         self._engine.dispose()
 

@@ -1,7 +1,7 @@
-"""Change a module bit by bit, run its tests on each change, and list what no test notices.
+"""Change a module in one place at a time, run its tests, and list the changes that none detects.
 
-Every change is tried in a process of its own, forked from this one, which has imported what takes
-long; the files stay as they are.
+Every change is tested in its own process, forked from this one after the slow imports. The files
+themselves are not changed.
 """
 
 import ast
@@ -25,7 +25,7 @@ MODULES = tuple(
     f"{RULES}/{name}.py"
     for name in ("custody", "matching", "checksums", "disputes", "shared_paths", "arrival")
 )
-# Quick ones first: the first that fails ends a run.
+# Fast ones first: the first failure ends a run.
 TESTS = tuple(
     f"tests/domain/test_{name}.py"
     for name in ("custody", "shared_paths", "arrival", "custody_properties")
@@ -34,12 +34,12 @@ EXPLAINED = ROOT / "docs" / "mutants.md"
 SLOW_TO_IMPORT = ("hypothesis", "requests", "responses", "sqlalchemy", "pyrate_limiter", "tenacity")
 OPTIONS = (
     *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist"),
-    # They measure, and take longer than all others.
+    # These tests measure, and take longer than all others.
     *("-k", "not tens_of_thousands"),
-    # It is about what was imported before the fork.
+    # The warning concerns the imports before the fork.
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
-# A change may make a loop endless.
+# In seconds. A change may cause an endless loop.
 LONGEST_RUN = 120
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -54,7 +54,7 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Is: ast.IsNot,
     ast.IsNot: ast.Is,
 }
-# What these make of something is as good or bad as it is itself.
+# Removing these conversions keeps the content.
 SAME_CONTENT = ("bool", "dict", "frozenset")
 NAMES = {"any": "all", "all": "any", "min": "max", "max": "min", "sorted": "list"}
 
@@ -64,9 +64,9 @@ class Mutant(NamedTuple):
 
     Attributes:
         module: its file.
-        line: where it was changed.
-        change: where and how, in words that stay the same when lines move.
-        source: the whole changed module.
+        line: the line of the change.
+        change: the place and the change, in words that don't depend on line numbers.
+        source: the source of the whole changed module.
     """
 
     module: str
@@ -76,7 +76,7 @@ class Mutant(NamedTuple):
 
 
 def changes(node: ast.AST) -> Iterator[ast.AST]:
-    """What a piece of a program may be changed into."""
+    """Yield the possible changes of a node of the syntax tree."""
     if isinstance(node, ast.Compare):
         for at, operator in enumerate(node.ops):
             changed = copy.deepcopy(node)
@@ -117,7 +117,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
         for at in range(len(node.keywords)):
             rest_of_them = node.keywords[:at] + node.keywords[at + 1 :]
             yield ast.Call(node.func, node.args, rest_of_them)
-        # A filter, a conversion or a method's effect that is left out.
+        # Omit a filter, a conversion, or the effect of a method.
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         is_plain = len(node.args) == 1 and not isinstance(node.args[0], ast.Starred)
         if is_plain and name not in SAME_CONTENT:
@@ -138,7 +138,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def mutants(module: str) -> Iterator[Mutant]:
-    """All changed forms of a module."""
+    """Yield all changed forms of a module."""
     tree = ast.parse((ROOT / module).read_text())
     for place, parent, field, at in _pieces(tree, Path(module).stem):
         held: Any = getattr(parent, field)
@@ -154,9 +154,9 @@ def mutants(module: str) -> Iterator[Mutant]:
 
 
 def _pieces(node: ast.AST, place: str) -> Iterator[tuple[str, ast.AST, str, int | None]]:
-    """Every piece of a program that does something, as where its parent holds it."""
+    """Yield every node that has an effect, by its position in its parent."""
     for field, value in ast.iter_fields(node):
-        # Types, decorators and texts for readers decide nothing.
+        # Types, decorators and docstrings decide nothing.
         if field in ("annotation", "returns", "decorator_list", "bases", "type_params"):
             continue
         for at, child in enumerate(value if isinstance(value, list) else [value]):
@@ -169,7 +169,7 @@ def _pieces(node: ast.AST, place: str) -> Iterator[tuple[str, ast.AST, str, int 
 
 def _is_for_readers(node: ast.AST) -> bool:
     is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    # A type's name, or what only has a type's form.
+    # A type alias, or a value with the form of a type.
     is_type = isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript)
     return is_text or is_type or isinstance(node, ast.Import | ast.ImportFrom)
 
@@ -191,7 +191,7 @@ def _brief(node: ast.AST) -> str:
 
 
 def start(mutant: Mutant) -> int:
-    """Run the tests on a changed module, in a process of its own; returns its id."""
+    """Run the tests on a changed module in a new process, and return its process id."""
     child = os.fork()
     if child:
         return child
@@ -204,7 +204,7 @@ def start(mutant: Mutant) -> int:
         package = importlib.import_module(name.rpartition(".")[0])
         module = ModuleType(name)
         module.__file__ = str(ROOT / mutant.module)
-        # First, for what it defines may look for it there.
+        # Register it first: its definitions may look up the module.
         sys.modules[name] = module
         setattr(package, name.rpartition(".")[2], module)
         exec(compile(mutant.source, mutant.module, "exec"), module.__dict__)  # noqa: S102
@@ -214,7 +214,7 @@ def start(mutant: Mutant) -> int:
 
 
 def survivors(all_of_them: list[Mutant], at_once: int) -> list[Mutant]:
-    """The mutants on which all tests pass."""
+    """Return the mutants for which all tests pass."""
     found = []
     running: dict[int, Mutant] = {}
     waiting = list(reversed(all_of_them))
@@ -233,7 +233,7 @@ def survivors(all_of_them: list[Mutant], at_once: int) -> list[Mutant]:
 
 
 def main() -> int:
-    """Returns 0 if every mutant that survives is explained."""
+    """Run the tests on all mutants; return 0 if every surviving one is explained."""
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     os.environ["HYPOTHESIS_PROFILE"] = "first failure"

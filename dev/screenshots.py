@@ -1,4 +1,4 @@
-"""Pictures of the operations page in its main states, taken in a real Chromium."""
+"""Take screenshots of the operations page in its main states, with Chromium."""
 
 import sys
 import tempfile
@@ -31,7 +31,7 @@ ADA, BEN, CLEO = (
 
 
 class Stage:
-    """The simulator, the service, and a browser in front of it."""
+    """The simulator, the service, and a browser that is logged in."""
 
     def __init__(self, directory: Path, browser: WebDriver) -> None:
         self.simulator = Simulator(directory, "--copy-seconds", "0.3", "--copies-at-once", "4")
@@ -40,15 +40,18 @@ class Stage:
         log_in(browser, self.service.url)
 
     def click(self, action: str, user_id: str, *asset_ids: str, token: str = "") -> str:
-        """Click on assets as a person in iconik; returns the operation's id.
+        """Click on assets as a user of iconik, and return the operation's id.
 
         Args:
-            token: the person's; one that may do all, if not given.
+            action: 'add' or 'remove'.
+            user_id: the user.
+            asset_ids: the assets.
+            token: the user's token; one with all rights if not given.
         """
         return self._post(action, user_id, {"context": "BULK", "asset_ids": asset_ids}, token=token)
 
     def click_on_collection(self, action: str, user_id: str, collection_id: str) -> str:
-        """Click on a collection as a person in iconik; returns the operation's id."""
+        """Click on a collection as a user of iconik, and return the operation's id."""
         selected = {"context": "COLLECTION", "collection_ids": [collection_id]}
         return self._post(action, user_id, selected)
 
@@ -61,7 +64,7 @@ class Stage:
         return str(answer.json()["operation_id"])
 
     def clips(self, title: str, number: int, on: str, collection_id: str = "") -> list[str]:
-        """Make so many assets."""
+        """Create a number of assets, and return their ids."""
         there = (collection_id,) if collection_id else ()
         return [
             asset(self.simulator, f"{title} {each:02}", on=on, collection_ids=there)
@@ -69,16 +72,16 @@ class Stage:
         ]
 
     def token_without_storages(self) -> str:
-        """The token of somebody who may not see the storages."""
+        """Return a token that may not read storages."""
         made = self.simulator.control("POST", "tokens", {"roles": ["can_read_assets"]})
         return str(made["token"])
 
     def set(self, **settings: object) -> None:
-        """Change how iconik behaves."""
+        """Change settings of the simulated iconik."""
         self.simulator.control("PATCH", "settings", settings)
 
     def wait_for(self, operation_id: str, state: str, number: int) -> None:
-        """Wait until so many assets of an operation, at least, are in a state."""
+        """Wait until at least a number of an operation's assets are in a state."""
 
         def are_there() -> bool:
             return self.service.progress(operation_id).get(state, 0) >= number
@@ -86,7 +89,7 @@ class Stage:
         wait_for(f"{number} {state}", are_there, LONGEST)
 
     def take(self, name: str, path: str = "", size: tuple[int, int] = DESK) -> None:
-        """Take a picture of a page."""
+        """Take a screenshot of a page."""
         resize(self.browser, *size)
         self.browser.get(f"{self.service.url}/operations{path}")
         picture = PICTURES / f"{name}.png"
@@ -96,7 +99,7 @@ class Stage:
 
 
 def play(stage: Stage) -> None:
-    """Click what the pictures are about, and take them."""
+    """Create the states to show, and take the screenshots."""
     stage.take("empty")
     kept = remove_some_that_were_edited(stage)
     stage.service.report(stage.click("add", BEN, *stage.clips("interview", 3, "b2")))
@@ -133,7 +136,7 @@ def play(stage: Stage) -> None:
 
 
 def remove_some_that_were_edited(stage: Stage) -> str:
-    """Remove assets of which two can't be; returns the operation's id."""
+    """Remove assets, two of which can't be removed; return the operation's id."""
     removed = stage.clips("day 2 take", 24, "both")
     for edited in removed[:2]:
         stage.simulator.edit_on_lucidlink(edited, "another cut of the same scene")
@@ -143,7 +146,7 @@ def remove_some_that_were_edited(stage: Stage) -> str:
 
 
 def main() -> int:
-    """Take all pictures. Returns the exit status."""
+    """Take all screenshots, and return the exit status."""
     if not is_installed():
         print("script/screenshots: install chromium and chromium-driver first", file=sys.stderr)
         return 1

@@ -26,10 +26,10 @@ from dev.crowd import (  # noqa: E402 - from the checkout
 from dev.harness import Service, Simulator, stop_all  # noqa: E402 - from the checkout
 
 ASSETS = 12
-# So many things happen to one crowd before all must come right.
+# The number of events for one crowd before everything must settle.
 ROUND = 40
 ENOUGH = 300.0
-# What happens, and how often beside the rest.
+# The events, and their relative frequencies.
 OFTEN = {
     "click": 40,
     "fault": 25,
@@ -48,7 +48,7 @@ INTERRUPTED = 130
 
 
 class Soak:
-    """One service and one simulator, and crowd after crowd."""
+    """One service and one simulator, used by one crowd after another."""
 
     def __init__(self, directory: Path, seed: int) -> None:
         self._chance = random.Random(seed)
@@ -59,7 +59,7 @@ class Soak:
         self.wrong: list[str] = []
 
     def run_round(self, deadline: float) -> None:
-        """Let a crowd click on assets of its own, and see that all comes right."""
+        """Let a crowd click on new assets, and check that everything settles correctly."""
         crowd = Crowd(self._simulator, self._service, ASSETS, self.tally)
         for _ in range(ROUND):
             if time.monotonic() > deadline:
@@ -80,7 +80,7 @@ class Soak:
             formats = chance.choice([FORMATS, FORMATS[:1], FORMATS[1:]])
             action, name = chance.choice(["add", "remove"]), chance.choice(PEOPLE)
             if what == "click":
-                # Now and then, the same again.
+                # Sometimes, click twice.
                 for _ in range(chance.choice([1, 1, 1, 2])):
                     crowd.click(action, assets, formats, name)
             else:
@@ -106,7 +106,7 @@ class Soak:
             crowd.pause_copies(what == "pause")
 
     def table(self) -> str:
-        """What has happened, and what must not have."""
+        """Return what has happened, and the failures."""
         deletions = self._simulator.control("GET", "")["deletions"]
         rows = {
             "clicks answered": self.tally.answered,
@@ -130,19 +130,19 @@ class Soak:
 
 
 def interrupt(*_: object) -> None:
-    """End as Ctrl-C does, whichever way this program is told to."""
+    """End this program as Ctrl-C does, for other signals too."""
     raise KeyboardInterrupt
 
 
 def clean_up() -> None:
-    """Leave no process behind, even if Ctrl-C is pressed again."""
+    """End all processes, even if Ctrl-C is pressed again."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     stop_all()
 
 
 def main() -> int:
-    """Soak; the exit status is 0 only if nothing was lost, forgotten or wrong."""
+    """Run the soak. The exit status is 0 only if nothing was lost, forgotten or wrong."""
     parser = argparse.ArgumentParser(prog="script/soak", description=__doc__)
     parser.add_argument("--version", action="version", version=VERSION)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long; 10 if not given")

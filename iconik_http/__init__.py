@@ -1,6 +1,6 @@
-"""The way to iconik's REST API: retries, tokens, pace, paging and bounds.
+"""Access to iconik's REST API: retries, tokens, pacing, paging and limits.
 
-It imports nothing of ours. Only ``iconik.py`` uses it, except that anybody may use its record
-types, its errors, the age of what was read (``expiry``) and the bounds of answers
+It imports nothing of ours. Only ``iconik.py`` uses it, with these exceptions: any package may use
+its record types, its errors, the age of readings (``expiry``) and the limits of answers
 (``http_limits``).
 """

@@ -1,4 +1,4 @@
-"""What iconik's answers mean: the one place that judges a status, and what it says went wrong."""
+"""Interpret iconik's answers. Only this module evaluates a status and an error body."""
 
 import json
 from typing import Any
@@ -8,19 +8,20 @@ import requests
 from iconik_http import http_limits
 from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted
 
-# iconik refuses a request for good by one of these with an error body of its own. Without that, the
-# answer may be a proxy's. Any other failure may pass.
+# One of these with an error body of iconik's is a final refusal. Without that body, the answer may
+# come from a proxy. Any other failure may be temporary.
 FINAL = frozenset({400, 403, 404, 405, 410, 422, 501})
-# For a call that only newer iconiks have, these count without that body, too: there is another way.
+# For a call that only newer versions of iconik have, these are final even without that body:
+# another call can replace it.
 NOT_OFFERED = frozenset({404, 405, 501})
 
 
 class Passing(Exception):
-    """A failed attempt that is worth another one; never leaves the transport.
+    """A failed attempt that is worth repeating. It never leaves the transport.
 
     Args:
-        problem: what came back, as the rest of a sentence.
-        retry_after: seconds for which iconik wants no further requests, if it said so.
+        problem: what iconik returned, as the rest of a sentence.
+        retry_after: the seconds for which iconik wants no further requests, if given.
     """
 
     def __init__(self, problem: str, retry_after: float | None = None) -> None:
@@ -32,16 +33,18 @@ class Passing(Exception):
 def read(
     response: requests.Response, body: bytes, call: str, role: str, *, is_newer: bool = False
 ) -> Any:
-    """The JSON of an answer, or the error it stands for. The one place that judges a status.
+    """Return the JSON of an answer, or raise the error that it stands for.
 
     Args:
-        call: what was asked, for messages.
-        role: the role that iconik requires for it, for messages.
-        is_newer: only newer iconiks have this call.
+        response: the answer.
+        body: its body.
+        call: the call, for messages.
+        role: the role that iconik requires for the call, for messages.
+        is_newer: whether only newer versions of iconik have this call.
 
     Raises:
-        Passing: it is worth another attempt.
-        NotFound, NotPermitted, NotOffered, IconikRefused: iconik's own word that it won't.
+        Passing: the request is worth another attempt.
+        NotFound, NotPermitted, NotOffered, IconikRefused: iconik itself refuses.
     """
     status = response.status_code
     if not requests.codes.ok <= status < requests.codes.multiple_choices:
@@ -55,10 +58,10 @@ def read(
 
 
 def refuse_errors(response: requests.Response, answer: Any, call: str) -> None:
-    """Take an answer that lists errors for the refusal that it is, whatever its status.
+    """Treat an answer that lists errors as a refusal, whatever its status.
 
     Raises:
-        IconikRefused: it lists errors.
+        IconikRefused: the answer lists errors.
     """
     errors = answer.get("errors") if isinstance(answer, dict) else None
     if errors:
@@ -69,7 +72,7 @@ def refuse_errors(response: requests.Response, answer: Any, call: str) -> None:
 def _failure(
     response: requests.Response, body: bytes, call: str, role: str, *, is_newer: bool
 ) -> Exception:
-    """The error that an unsuccessful answer stands for."""
+    """Return the error that an unsuccessful answer stands for."""
     status, errors = response.status_code, _errors(response, body)
     problem = f"iconik answered {status}: {errors or 'no reason given'}"
     if is_newer and status in NOT_OFFERED and errors is None:
@@ -87,9 +90,10 @@ def _failure(
 
 
 def _errors(response: requests.Response, body: bytes) -> str | None:
-    """What iconik says went wrong, a list of sentences or one for each field; None if it doesn't.
+    """Return the errors in an answer of iconik's; None if it has none.
 
-    That is how its errors look; the page of a proxy that answers in its place has none.
+    iconik's errors are a list of sentences, or one sentence per field. The error page of a proxy
+    has no such list.
     """
     try:
         errors = json.loads(body)["errors"]
@@ -99,7 +103,7 @@ def _errors(response: requests.Response, body: bytes) -> str | None:
 
 
 def _in_words(response: requests.Response, errors: Any) -> str:
-    """Errors as a sentence part: iconik lists sentences, or one for each field."""
+    """Format errors as part of a sentence. iconik sends a list of sentences, or one per field."""
     if isinstance(errors, dict):
         errors = [f"{name}: {problem}" for name, problem in errors.items()]
     if not isinstance(errors, list):
@@ -108,15 +112,15 @@ def _in_words(response: requests.Response, errors: Any) -> str:
 
 
 def _without_token(response: requests.Response, text: str) -> str:
-    """What iconik says may repeat the request, and what we tell of it is logged and kept."""
+    """Remove the token: iconik may echo the request, and the text is logged and stored."""
     return text.replace(response.request.headers["Auth-Token"], "***")
 
 
 def network_problem(error: requests.RequestException) -> str:
-    """What kept a request from being answered, without what it held."""
+    """Describe why a request had no answer, without the contents of the request."""
     if isinstance(error, http_limits.TooLong):
         return "iconik's answer is too long"
-    # The library's own text may hold the whole request, headers included.
+    # The library's own message may contain the whole request, headers included.
     if isinstance(error, requests.Timeout):
         return "iconik did not answer in time"
     return f"the connection to iconik failed ({type(error).__name__})"

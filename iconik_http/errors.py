@@ -1,12 +1,12 @@
-"""What can go wrong with a request to iconik. No error carries a token or a signed URL."""
+"""Errors of requests to iconik. No error contains a token or a signed URL."""
 
 
 class IconikError(Exception):
-    """iconik did not do what it was asked.
+    """A call to iconik failed.
 
     Args:
-        call: what was asked of iconik, for a person: 'list the files of asset 1b9d…'.
-        problem: what came back, as the rest of a sentence.
+        call: a description of the call for people: 'list the files of asset 1b9d…'.
+        problem: what iconik returned, as the rest of a sentence.
     """
 
     def __init__(self, call: str, problem: str) -> None:
@@ -19,23 +19,23 @@ class IconikError(Exception):
 
 
 class IconikUnavailable(IconikError):
-    """iconik gave no usable answer; the same call may well succeed later."""
+    """iconik gave no usable answer. The same call may succeed later."""
 
 
 class Incomplete(IconikUnavailable):
-    """iconik's list holds less than it tells, however often it is read: no evidence of anything."""
+    """A list holds fewer objects than it declares, in every reading. It is no evidence."""
 
 
 class TooLate(IconikUnavailable):
-    """The request was not sent: what justified it is too old to rely on."""
+    """The request was not sent: the evidence that justified it has expired."""
 
 
 class IconikRefused(IconikError):
-    """iconik answered that it won't; asking again changes nothing."""
+    """iconik refused the call. Repeating it changes nothing."""
 
 
 class NotFound(IconikRefused):
-    """iconik knows no such object (404)."""
+    """The object does not exist in iconik (404)."""
 
 
 class Contradicted(IconikRefused):
@@ -43,14 +43,15 @@ class Contradicted(IconikRefused):
 
 
 class NotOffered(IconikRefused):
-    """This iconik doesn't have the call (405, 501); a newer one may."""
+    """This iconik doesn't have the call (405, 501). A newer version may."""
 
 
 class NotPermitted(IconikRefused):
     """The token lacks a role or may not see the object (403).
 
     Args:
-        role: the role that iconik asks for; "" if it isn't known.
+        call, problem: as in ``IconikError``.
+        role: the role that iconik requires; "" if unknown.
     """
 
     def __init__(self, call: str, problem: str, role: str = "") -> None:
@@ -59,8 +60,8 @@ class NotPermitted(IconikRefused):
 
 
 class TokenExpired(IconikRefused):
-    """The click's own token is no longer valid (401), and no other may replace it for this."""
+    """The click's own token is no longer valid (401), and no other token may replace it here."""
 
 
 class TokenRejected(IconikRefused):
-    """No available token is valid any more (401)."""
+    """No token is valid any more (401)."""

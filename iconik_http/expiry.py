@@ -1,45 +1,45 @@
-"""How long what was read of an asset's files holds: somebody may edit one at any moment."""
+"""How long a reading of an asset's files stays valid. A user may edit a file at any moment."""
 
 import time
 from dataclasses import dataclass
 
-# Seconds from when it was asked for: what iconik answers may be as old as that.
+# In seconds from the request: iconik's answer may be that old.
 HOLDS = 5.0
-# The extra time for each further page of a long list: image sequences have thousands of files.
+# The extra seconds for each further page of a long list. Image sequences have thousands of files.
 A_PAGE = 1.0
 
-# Unlike Python's monotonic clock it goes on while the machine sleeps (Linux: clock_gettime(2); on
-# macOS the other one does).
+# This clock continues while the machine sleeps, unlike Python's monotonic clock on Linux
+# (clock_gettime(2)). On macOS, the monotonic clock does too.
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now() -> float:
-    """Seconds since some moment, by a clock that is never set and never stops."""
+    """Return the seconds since an arbitrary moment. The clock is never set and never stops."""
     return time.clock_gettime(CLOCK)
 
 
 @dataclass
 class Reading:
-    """What was asked for one after the other, to be taken together: it is as old as its beginning.
+    """A series of requests whose answers are used together. Its age counts from the first one.
 
     Attributes:
-        began: when the first page was asked for, by ``now``; None before that.
-        pages: how many there were so far.
+        began: when the first page was requested, by ``now``; None before that.
+        pages: the number of pages so far.
     """
 
     began: float | None = None
     pages: int = 0
 
     def add(self, asked: float) -> None:
-        """Take up a page.
+        """Add a page.
 
         Args:
-            asked: when it was asked for.
+            asked: when it was requested, by ``now``.
         """
         self.began = asked if self.began is None else self.began
         self.pages += 1
 
     @property
     def until(self) -> float:
-        """How long a deletion may rely on it, by ``now``; without any reading, not at all."""
+        """Until when a deletion may rely on it, by ``now``; 0.0, long past, if there is no page."""
         return 0.0 if self.began is None else self.began + HOLDS + A_PAGE * (self.pages - 1)

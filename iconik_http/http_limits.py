@@ -1,7 +1,7 @@
-"""Answers over HTTP that end: in time and within a size, however slowly or long they are sent.
+"""Limits on the time and size of HTTP answers.
 
-The HTTP library's own time limit is for the next byte: an answer that comes byte by byte would take
-days, and one without an end would fill the memory.
+The timeout of the HTTP library applies to the next byte only: an answer sent byte by byte could
+take days, and an endless one would fill the memory.
 """
 
 import io
@@ -20,9 +20,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from iconik_http import expiry
 
-# From the end of the request to the last byte of the answer, in seconds.
+# In seconds, from the end of the request to the last byte of the answer.
 ANSWER_TIME = 120.0
-# Far above a page of 100 records; in bytes, after decompression.
+# In bytes, after decompression. Far above a page of 100 records.
 LARGEST_ANSWER = 32 * 1024 * 1024
 READ_AT_ONCE = 65_536
 
@@ -31,18 +31,18 @@ _until: ContextVar[float | None] = ContextVar("until", default=None)
 
 
 class Expired(Exception):
-    """A request was not sent: its time had passed before its first byte left.
+    """A request was not sent: its time limit passed before its first byte was sent.
 
-    No ``OSError``: the HTTP library would take it for one of the network's.
+    It is not an ``OSError``: the HTTP library would treat it as a network error.
     """
 
 
 @contextmanager
 def sent_before(until: float | None) -> Iterator[None]:
-    """Let no byte of a request leave after a moment.
+    """Send no byte of a request after a given time.
 
-    ``Expired`` is raised instead. The check is the last thing before the system call that sends, so
-    that a connection that had to be made, or a process that was suspended meanwhile, is noticed.
+    Raises ``Expired`` instead. The check is the last step before the system call that sends, so it
+    also covers the time to connect and a suspended process.
 
     Args:
         until: by ``expiry.now``; None for no limit.
@@ -55,14 +55,14 @@ def sent_before(until: float | None) -> Iterator[None]:
 
 
 class TooLong(requests.RequestException):
-    """An answer was not at its end after ``LARGEST_ANSWER`` bytes."""
+    """An answer had not ended after ``LARGEST_ANSWER`` bytes."""
 
 
 def read(response: requests.Response) -> bytes:
-    """The whole body of an answer that was asked for with ``stream``.
+    """Read the whole body of an answer to a request with ``stream``.
 
     Raises:
-        requests.RequestException: it did not come whole, or in time, or is too long.
+        requests.RequestException: the body is incomplete, late or too long.
     """
     body = bytearray()
     with response:
@@ -74,15 +74,15 @@ def read(response: requests.Response) -> bytes:
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Lets no answer take longer than ``ANSWER_TIME``, its head included."""
+    """An adapter that limits each answer, including its head, to ``ANSWER_TIME``."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Make the pool of connections, as the library wants it."""
+        """Create the pool of connections; overrides the library's method."""
         super().init_poolmanager(*arguments, **options)
         self.poolmanager.pool_classes_by_scheme = POOLS
 
     def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
-        """Make the pool of connections through a proxy."""
+        """Create the pool of connections through a proxy."""
         manager = super().proxy_manager_for(*arguments, **options)
         manager.pool_classes_by_scheme = POOLS
         return manager
@@ -95,13 +95,13 @@ class _Answer(HTTPResponse):
 
 
 class _InTime(io.RawIOBase):
-    """What comes from a socket until a moment."""
+    """The input of a socket, up to a deadline."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._deadline = time.monotonic() + ANSWER_TIME
         self._socket = sock
         self._raw = raw
-        # That of a single byte, as the request asked for it.
+        # The timeout for a single byte, as set by the request.
         self._patience = sock.gettimeout()
 
     def readable(self) -> bool:
@@ -147,6 +147,6 @@ POOLS = {"http": _Pool, "https": _SecurePool}
 
 
 def number(response: requests.Response, header: str) -> float | None:
-    """The whole number in a header; None where there is none."""
+    """Return the whole number in a header; None if there is none."""
     text = response.headers.get(header, "")
     return float(text) if text.isascii() and text.isdigit() else None

@@ -1,7 +1,7 @@
-"""How often iconik is asked: up to its limit, spread evenly, and never beyond it.
+"""Pace requests to iconik: up to its rate limit, evenly spread, and never above it.
 
-iconik allows 1,000 requests in any 20 seconds for a set of credentials, and says in every answer
-how many are left (``RateLimit-Remaining``). Other programs may use the same credentials.
+iconik allows 1,000 requests in any 20 seconds for a set of credentials. Every answer says how many
+are left (``RateLimit-Remaining``). Other programs may use the same credentials.
 """
 
 import threading
@@ -16,55 +16,58 @@ from tenacity import nap
 
 WINDOW = 20.0
 ALLOWED = 1_000
-# What may be sent at once after a pause, in seconds of the pace: a small click waits for nothing.
+# The burst allowed after a pause, in seconds of the pace, so that a small click waits for nothing.
 BURST = 1.5
-# Kept free, because the exact number of requests that iconik has counted is not known.
+# Requests kept free as a safety margin: our count may differ slightly from iconik's.
 MARGIN = 15
-# Of what others leave, so much is taken: then two that both do so end up with equal shares.
+# The share to use of what other programs leave. Two programs that do so converge to equal shares.
 FAIR = 0.97
-# How many seconds to look ahead for the limit.
+# How far to look ahead for the limit, in seconds.
 AHEAD = (0.2, 1.0, 2.5, 5.0, 10.0, WINDOW)
-# Over so many seconds it is seen whether others ask more and more, and for so many more at least
-# they are taken to go on like that.
+# In seconds: the period over which the growth of other programs' requests is measured, and the
+# minimum period for which it is assumed to continue.
 GROWTH_OVER = 3.0
 GROWTH_GOES_ON = 5.0
-# Never to a stand-still: only a further answer can tell that there are more again.
+# In requests per second. Never zero: only a further answer can show that more requests are allowed.
 SLOWEST = 0.8
 
 
 class Others:
-    """What other programs use of iconik's limit, told from what iconik says is left of it.
+    """The requests of other programs, derived from the rest of iconik's limit.
 
     Args:
-        allowed: how many requests iconik answers in a window.
+        allowed: the number of requests that iconik answers in a window.
     """
 
     def __init__(self, allowed: float) -> None:
         self._allowed = allowed
-        # When something was heard, and how many requests of others counted then.
+        # The time of an answer, and the number of other programs' requests in the window at that
+        # time.
         self._heard: deque[tuple[float, float]] = deque()
 
     def hear(self, now: float, left: float, ours: int) -> None:
-        """Take in what iconik said.
+        """Evaluate an answer of iconik's.
 
         Args:
-            left: how many requests are left of the window.
-            ours: how many of those that count are ours.
+            now: the time of the answer.
+            left: the number of requests left in the window.
+            ours: the number of our requests in the window.
         """
         self._heard.append((now, max(self._allowed - left - ours, 0.0)))
         while now - self._heard[0][0] > GROWTH_OVER:
             self._heard.popleft()
 
     def ahead(self, now: float, seconds: float) -> float:
-        """How many requests of others will count after some seconds, at their current rate."""
-        # After a window without an answer nothing is known.
+        """Predict the number of others' requests that will count after some seconds."""
+        # Nothing is known after a window without an answer.
         if not self._heard or now - self._heard[-1][0] > WINDOW:
             return 0.0
         (before, fewer), (last, many) = self._heard[0], self._heard[-1]
         growth = (many - fewer) / max(last - before, GROWTH_OVER / 3)
         if growth <= 0:
             return many
-        # Whoever has begun lately asks more and more until a window has passed.
+        # The requests of a program that has just started grow in the window until a full window has
+        # passed.
         begun = many / growth
         return many + growth * min(seconds, max(WINDOW - begun, GROWTH_GOES_ON))
 
@@ -80,7 +83,7 @@ class Line:
 
     @contextmanager
     def turn(self, is_urgent: bool) -> Iterator[None]:
-        """Be the one who is next, for as long as this context lasts."""
+        """Hold the head of the queue while this context lasts."""
         with self._urgent:
             self._urgent_ones += is_urgent
             if is_urgent:
@@ -98,20 +101,20 @@ class Line:
 
 
 class Pacer:
-    """Has all threads of a process, and so all its clients, keep to one pace.
+    """Keeps all threads of a process, and so all its clients, to one pace.
 
     Args:
-        requests_per_second: the most, on average over the window.
+        requests_per_second: the maximum rate, averaged over the window.
     """
 
     def __init__(self, requests_per_second: int) -> None:
         self._full = float(requests_per_second)
         self._most = requests_per_second * int(WINDOW)
         self._allowed = max(ALLOWED, self._most)
-        # The window, whatever the rest here does; a request may take a moment more or less to
-        # arrive, so iconik's own limit should be some above it.
+        # Enforces the window, whatever the other rules do. The travel time of a request varies, so
+        # iconik's own limit should be somewhat higher.
         self._bucket = InMemoryBucket([Rate(self._most, int(WINDOW) * Duration.SECOND)])
-        # It would empty the bucket in a thread, which complains if there is nothing left to empty.
+        # Otherwise it empties the bucket in a thread, which fails if the bucket is already empty.
         buckets = SingleBucketFactory(self._bucket, schedule_leak=False)
         self._limiter = Limiter(buckets, buffer_ms=2)
         # The next request holds it, even while it sleeps, so that no request plans far ahead.
@@ -119,14 +122,18 @@ class Pacer:
         self._lock = threading.Lock()
         self._next = 0.0
         self._others = Others(self._allowed)
-        # When the last ones were sent, two windows of them at most.
+        # The times of the last requests, at most two windows of them.
         self._sent: list[float] = []
 
     def wait(self, is_urgent: bool = False) -> float:
-        """Return when the next request may be sent; returns the time, for ``heed``.
+        """Block until the next request may be sent.
 
         Args:
-            is_urgent: it goes before those that aren't, because what it rests on grows old.
+            is_urgent: whether it precedes other requests, because the evidence that it relies on
+                expires.
+
+        Returns:
+            The current time, for ``heed``.
         """
         with self._line.turn(is_urgent):
             pause = self._until_next()
@@ -138,36 +145,37 @@ class Pacer:
                 self._sent.append(now)
                 if len(self._sent) > 2 * self._most:
                     del self._sent[: self._most]
-                    # The library doesn't say what it returns.
+                    # The library has no type for the result.
                     self._bucket.leak(self._bucket.now())  # type: ignore[no-untyped-call]
                 return now
 
     def heed(self, left: float, sent: float, *, says_when: bool = False) -> None:
-        """Take in how many requests iconik says are left, in the answer to one of a time.
+        """Evaluate the number of requests that iconik reports as left.
 
-        Where none is left, but this one was answered, the next is sent at the slowest pace.
+        If none is left, but this request was answered, the next one is sent at the slowest pace.
 
         Args:
-            left: -1 where iconik refused even this one.
-            says_when: it says, too, when there will be more: see ``pause``.
+            left: the number of requests left; -1 if iconik refused this one.
+            sent: when the answered request was sent, from ``wait``.
+            says_when: whether the answer also says when more requests are allowed; see ``pause``.
         """
         with self._lock:
             now = time.monotonic()
-            # Those that were sent since, too: iconik may have counted them first.
+            # Include requests sent since: iconik may have counted them first.
             ours = len(self._sent) - bisect_right(self._sent, sent - WINDOW)
             self._others.hear(now, left, ours)
             first = bisect_right(self._sent, now - WINDOW)
             if left < 0 and not says_when and first < len(self._sent):
-                # Nor any sooner than one of our own no longer counts.
+                # Wait at least until one of our own requests leaves the window.
                 self._next = max(self._next, self._sent[first] + WINDOW)
 
     def pause(self, seconds: float) -> None:
-        """Send nothing for a while, as iconik asks of all who use these credentials."""
+        """Send nothing for some seconds, as iconik demands of all users of these credentials."""
         with self._lock:
             self._next = max(self._next, time.monotonic() + seconds)
 
     def _until_next(self) -> float:
-        """Take the next place; returns the seconds until then."""
+        """Reserve the next time to send, and return the seconds until then."""
         with self._lock:
             now = time.monotonic()
             pace = self._pace(now)
@@ -176,7 +184,7 @@ class Pacer:
             return self._next - now
 
     def _pace(self, now: float) -> float:
-        """How many requests a second can go on for a window, without the limit being met."""
+        """Return the rate, in requests per second, that stays below the limit for a window."""
         pace = self._full
         for seconds in AHEAD:
             still = len(self._sent) - bisect_right(self._sent, now + seconds - WINDOW)

@@ -1,11 +1,12 @@
-"""iconik's lists, read page by page; whatever they hold.
+"""Read iconik's lists page by page, and check that they are complete.
 
-Some number their pages, so that several can be asked for side by side. But then what is taken out
-of a list while it is read moves all that follows, some of it to a page that was read already: such
-a list is read again. Others, below files/v1/assets, page by the last id of the page before.
+Some lists number their pages, so that several pages can be requested concurrently. If an object is
+removed while such a list is read, all later objects move, some of them to pages already read. Then
+the list is read again. Other lists, below files/v1/assets, page by the last id of the previous
+page.
 
-A list tells how many objects and pages it has. One that holds fewer is no evidence of what there
-isn't: it is read again, too.
+A list declares its number of objects and pages. A list that holds fewer is no evidence that an
+object doesn't exist, so it is read again too.
 """
 
 import logging
@@ -17,23 +18,24 @@ from iconik_http.errors import IconikUnavailable, Incomplete, NotFound
 log = logging.getLogger(__name__)
 
 Page = dict[str, Any]
-# Like ``map``, whatever it does side by side.
+# Has the interface of ``map``; may run the calls concurrently.
 Map = Callable[[Callable[[int], Page], Iterable[int]], Iterable[Page]]
-# Asks for a page by its URL and query.
+# Requests a page by its URL and query.
 Ask = Callable[[str, Mapping[str, str] | None], Any]
 
 PAGE = 100
 PAGES_AT_ONCE = 32
-# How many times a list is read if it changes each time, or is never complete.
+# The maximum number of readings of a list that changes each time, or is never complete.
 READINGS = 3
-# Stands for a page that a list has named, and no longer has.
+# Represents a page that a list named and no longer has.
 GONE: Page = {"objects": []}
 
 
 class _Tally:
-    """What was read of a list, against what the list tells of itself.
+    """Compares the pages read of a list with the numbers that the list declares.
 
-    A list that pages by the last id may count what is left of it, so the largest count counts.
+    A list that pages by the last id may count only the remaining objects, so the largest count
+    applies.
     """
 
     def __init__(self) -> None:
@@ -46,7 +48,7 @@ class _Tally:
         self._has_lost = False
 
     def add(self, page: Page | None) -> None:
-        """Count a page; None is one that the list has named, and no longer has."""
+        """Count a page; None is one that the list named and no longer has."""
         if page is None:
             self._has_lost = True
             return
@@ -64,15 +66,15 @@ class _Tally:
                 self._ids.add(identity)
 
     def is_settled(self, call: str, reading: int) -> bool:
-        """Whether what was read can be taken for the list.
+        """Return whether the pages read can be used as the list.
 
         Args:
-            call: what was asked, for messages.
-            reading: the how manieth reading it was; from the last one, what can't be read in one
-                state is taken as it is.
+            call: the call, for messages.
+            reading: the number of this reading, from 1. The last reading is accepted even if the
+                list changed meanwhile.
 
         Raises:
-            Incomplete: something is lacking after the last reading.
+            Incomplete: something is missing after the last reading.
         """
         lack, is_last = self._lack(), reading == READINGS
         if lack and is_last:
@@ -83,7 +85,7 @@ class _Tally:
         return is_last or not (lack or has_moved)
 
     def _lack(self) -> str:
-        """What is lacking, in words; "" where nothing is known to be."""
+        """Describe what is missing; "" if nothing is known to be missing."""
         objects, total = len(self._ids) + self._without_id, max(self._totals, default=0)
         if objects < total:
             return f"{objects:,} of {total:,} objects"
@@ -95,18 +97,20 @@ class _Tally:
 def read(
     ask: Ask, call: str, root: str, url: str, params: Mapping[str, str], side_by_side: Map
 ) -> Iterator[dict[str, Any]]:
-    """Yield every object of a list, each once, as soon as its page is read.
+    """Yield every object of a list once, as soon as its page is read.
 
     Args:
-        ask: raises ``NotFound`` where there is no such page.
-        call: what is asked, for messages.
+        ask: requests a page; raises ``NotFound`` if there is no such page.
+        call: the call, for messages.
         root: scheme and host of iconik.
-        url: of the list.
-        side_by_side: asks for the pages of a list that numbers them (``pages``), all but the first.
+        url: the URL of the list.
+        params: the query of the list.
+        side_by_side: requests all pages but the first of a list that numbers its pages (``pages``).
 
     Raises:
-        Incomplete: it holds less than it tells, each time; what it holds has been yielded.
-        IconikUnavailable: an answer is no page, or the pages go round in a circle.
+        Incomplete: the list holds fewer objects than it declares, in every reading. Those that it
+            holds have been yielded.
+        IconikUnavailable: an answer is not a page, or the pages form a cycle.
         NotFound: there is no such list.
     """
     seen: set[object] = set()
@@ -128,11 +132,14 @@ def read(
 def read_whole(
     ask: Ask, begin: Callable[[], None], call: str, root: str, url: str, params: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """All objects of a list, as they are when it is read completely: evidence of what there isn't.
+    """Return all objects of a list from one complete reading, as evidence of what doesn't exist.
 
     Args:
-        begin: called before each reading; what was read before it counts no more.
-        ask, call, root, url: as in ``read``, which see for exceptions, too.
+        begin: called before each reading, which replaces earlier ones.
+        ask, call, root, url, params: as in ``read``.
+
+    Raises:
+        Incomplete, IconikUnavailable, NotFound: as in ``read``.
     """
     reading = 0
     while True:
@@ -149,7 +156,7 @@ def read_whole(
 def _pages(
     ask: Ask, call: str, root: str, url: str, params: Mapping[str, str], side_by_side: Map
 ) -> Iterator[Page | None]:
-    """The pages of a list; None for one that it has named, and no longer has."""
+    """Yield the pages of a list; None for one that the list named and no longer has."""
     query = {**params, "per_page": str(PAGE)}
     page = _page(ask(url, query), call)
     yield page
@@ -168,7 +175,7 @@ def _pages(
                 yield None if page is GONE else page
             if not page["objects"]:
                 return
-    # What has been added meanwhile, or all that follows.
+    # Pages added since the first request, or all further pages of a list without numbers.
     seen: set[str] = set()
     while following := _next(page, root, call):
         if following in seen:
@@ -177,14 +184,14 @@ def _pages(
         try:
             page = _page(ask(following, None), call)
         except NotFound:
-            # Not of the list: that has just been there.
+            # The page is gone, not the list: its first page was just read.
             yield None
             return
         yield page
 
 
 def _identity(each: Mapping[str, Any]) -> object | None:
-    """What tells an object from the others of its list; None if nothing does."""
+    """Return what identifies an object within its list; None if nothing does."""
     found = each.get("id")
     return found if isinstance(found, str | int) else None
 
@@ -195,7 +202,7 @@ def _number(page: Page, name: str) -> int | None:
 
 
 def _is_numbered(first: Page) -> bool:
-    """Whether a list numbers its pages; some that don't tell how many there are all the same."""
+    """Return whether a list numbers its pages. Some such lists don't declare how many there are."""
     return "page=2" in str(first.get("next_url") or "").partition("?")[2].split("&")
 
 
@@ -210,7 +217,7 @@ def _next(page: Mapping[str, Any], root: str, call: str) -> str:
     path = page.get("next_url")
     if not path:
         return ""
-    # Our tokens go with every request, so no answer may send us to another host.
+    # Every request carries our tokens, so no answer may redirect us to another host.
     if isinstance(path, str) and path.startswith(f"{root}/"):
         return path
     if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):

@@ -1,7 +1,7 @@
-"""What iconik says exists: formats, files, storages, jobs; read tolerantly, as plain frozen values.
+"""iconik's records of formats, files, storages and jobs, parsed tolerantly into frozen values.
 
-A field that is absent or of another type than iconik documents becomes None or "", never a guess:
-whoever decides on a deletion must be able to see that something isn't known.
+A field that is absent, or has another type than iconik documents, becomes None or "", never a
+guess: code that decides about a deletion must be able to see that a value is unknown.
 """
 
 import re
@@ -24,7 +24,7 @@ DELETED = "DELETED"
 UNFINISHED = frozenset({"OPEN", "GROWING", "AWAITED"})
 CLOSED = "CLOSED"
 MISSING = "MISSING"
-# What a storage on Backblaze B2 has as its method; S3 where it was joined by its S3-compatible API.
+# The method of a storage on Backblaze B2: B2, or S3 if it was added through the S3-compatible API.
 B2 = "B2"
 S3 = "S3"
 B2_DOMAIN = "backblazeb2.com"
@@ -48,12 +48,14 @@ class Format:
 class Listed:
     """What a listing shows of one object (collection contents, saved searches, playlists).
 
-    It comes from an index that lags behind: good for finding, no ground for deleting.
+    A listing comes from an index that lags behind. Use it to find objects, never as evidence for a
+    deletion.
 
     Attributes:
-        object_type: 'assets', 'collections', 'segments', or what else iconik calls it.
-        id: of the asset or collection; of a segment, its asset's. "" if iconik doesn't say.
-        record: all that the listing shows; newer iconiks add an asset's formats and files.
+        object_type: 'assets', 'collections', 'segments', or another type of iconik's.
+        id: the id of the asset or collection; for a segment, the id of its asset. "" if unknown.
+        record: everything that the listing shows. Newer versions of iconik add an asset's formats
+            and files.
     """
 
     object_type: str
@@ -62,12 +64,12 @@ class Listed:
 
     @property
     def is_segment(self) -> bool:
-        """Whether it is a part of an asset."""
+        """Whether it is a segment of an asset."""
         return self._type == "segment"
 
     @property
     def kind(self) -> Literal["asset", "collection", "other"]:
-        """What ``id`` is the id of, however iconik spells the object's type."""
+        """The kind of object that ``id`` identifies, however iconik spells its type."""
         if self.id and self._type in ("asset", "segment"):
             return "asset"
         return "collection" if self.id and self._type == "collection" else "other"
@@ -78,7 +80,7 @@ class Listed:
 
     @property
     def formats(self) -> list[Format]:
-        """Its formats without deleted ones, as far as the listing shows them."""
+        """Its undeleted formats, as far as the listing shows them."""
         found = _objects(self.record, "formats")
         return [Format.from_json(each) for each in found if each.get("status") != DELETED]
 
@@ -93,12 +95,12 @@ class File:
     """One file of a file set (GET files/v1/assets/{id}/files/).
 
     Attributes:
-        size: in bytes; None if iconik doesn't say.
-        type: FILE, DIRECTORY, SYMLINK, SEQUENCE (a whole image sequence); "" if iconik doesn't say.
-        status: OPEN, CLOSED, MISSING, …; "" if iconik doesn't say.
-        file_set_status: ACTIVE, DELETED, …; None if iconik doesn't say.
-        url: a signed URL that reads the object; "" unless it was asked for. A secret: it must not
-            reach a log, a message or the database.
+        size: in bytes; None if unknown.
+        type: FILE, DIRECTORY, SYMLINK, SEQUENCE (a whole image sequence); "" if unknown.
+        status: OPEN, CLOSED, MISSING, …; "" if unknown.
+        file_set_status: ACTIVE, DELETED, …; None if unknown.
+        url: a signed URL that reads the object; "" unless requested. A secret: it must not reach a
+            log, a message or the database.
     """
 
     id: str
@@ -117,17 +119,17 @@ class File:
 
     @property
     def label(self) -> str:
-        """The name that a person knows it by."""
+        """The name to display."""
         return self.original_name or self.name or "a file without a name"
 
     @property
     def is_active(self) -> bool:
-        """Whether iconik says that its file set is active."""
+        """Whether iconik lists its file set as active."""
         return self.file_set_status == ACTIVE
 
     @property
     def is_deleted(self) -> bool:
-        """Whether iconik says that its file set is deleted, though perhaps not purged yet."""
+        """Whether iconik lists its file set as deleted. It may not be purged yet."""
         return self.file_set_status == DELETED
 
     @classmethod
@@ -155,8 +157,8 @@ class FileSet:
     """The files of one format of an asset on one storage (GET files/v1/assets/{id}/file_sets/).
 
     Attributes:
-        status: ACTIVE, ARCHIVED or DELETED; "" if iconik doesn't say.
-        file_count: how many files it has; None if iconik doesn't say.
+        status: ACTIVE, ARCHIVED or DELETED; "" if unknown.
+        file_count: its number of files; None if unknown.
     """
 
     id: str
@@ -182,7 +184,7 @@ class Storage:
     """A B2 bucket or a LucidLink filespace (GET files/v1/storages/{id}/).
 
     Attributes:
-        settings: what iconik was told of it; ``read``, ``write`` and ``delete`` may be switches.
+        settings: its configuration in iconik. ``read``, ``write`` and ``delete`` may be switches.
     """
 
     id: str
@@ -207,11 +209,11 @@ class Storage:
 
     @property
     def is_b2(self) -> bool:
-        """Whether it is a bucket on Backblaze B2, by whichever of B2's APIs iconik reaches it."""
+        """Whether it is a bucket on Backblaze B2, through either of B2's APIs."""
         return self.method == B2 or (self.method == S3 and self._has_b2_endpoint())
 
     def _has_b2_endpoint(self) -> bool:
-        """Whether ``settings.endpoint``, a URL or only a host, is one of B2's."""
+        """Return whether ``settings.endpoint``, a URL or only a host, belongs to B2."""
         endpoint = _text(self.settings, "endpoint").strip()
         try:
             host = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").hostname or ""
@@ -220,7 +222,7 @@ class Storage:
         return f".{host.rstrip('.')}".endswith(f".{B2_DOMAIN}")
 
     def allows(self, what: str) -> bool:
-        """Whether 'read', 'write' or 'delete' isn't switched off."""
+        """Return whether 'read', 'write' or 'delete' isn't switched off."""
         return self.settings.get(what) is not False
 
 
@@ -229,9 +231,9 @@ class Job:
     """A job in iconik's jobs list (GET jobs/v1/jobs/).
 
     Attributes:
-        object_id: the asset that a copy's child job is about; "" for others.
-        message: why it failed, as far as iconik says.
-        parent_id: the bulk copy that a child job is of; "" if iconik doesn't say.
+        object_id: the asset of a copy's child job; "" for other jobs.
+        message: why it failed, as far as iconik reports it.
+        parent_id: the bulk job of a child job; "" if unknown.
     """
 
     id: str
@@ -253,7 +255,7 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether iconik has stopped trying, which says nothing of what was copied."""
+        """Whether iconik has stopped working on it. This says nothing about what was copied."""
         return self.status in FINAL_STATUSES
 
 
@@ -268,7 +270,7 @@ def _number(record: Json, name: str) -> int | None:
 
 
 def _id(record: Json, name: str) -> str:
-    # iconik compares ids without regard to case. Compared here as texts, they need one spelling.
+    # iconik ignores the case of ids. They are compared as text here, so they need one spelling.
     return _text(record, name).lower()
 
 

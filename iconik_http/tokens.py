@@ -1,4 +1,4 @@
-"""The tokens that iconik is asked with: the click's own, and the application's in its place."""
+"""The tokens for requests to iconik: the click's own, and the application's as its replacement."""
 
 import logging
 import threading
@@ -10,15 +10,15 @@ log = logging.getLogger(__name__)
 
 OF_CLICK = "the click's token"
 OF_APPLICATION = "ICONIK_TOKEN"
-# Whose token the last request of this thread had, for the audit line.
+# The owner of the token in this thread's last request, for the audit log.
 acting_as: ContextVar[str] = ContextVar("acting_as", default="no token")
 
 
 class Tokens:
-    """A click's token, and what takes its place once iconik has rejected it (401).
+    """A click's token, and its replacement once iconik has rejected it (401).
 
     Args:
-        click: the click's own; "" where it has none, and that of the application is as good.
+        click: the click's own token; "" if it has none, and the application's counts as its own.
         application: ``ICONIK_TOKEN``; "" if there is none.
     """
 
@@ -31,16 +31,16 @@ class Tokens:
         self._lock = threading.Lock()
 
     def current(self, call: str, *, is_known: bool = True) -> str:
-        """The token to use now.
+        """Return the token to use now.
 
         Args:
-            call: the intended request, for the message.
-            is_known: whether it is about what the click's own token has read before, or about
-                nothing of a user's: only then another may take its place.
+            call: the intended call, for the message.
+            is_known: whether the call concerns an object that the click's own token has read
+                before, or no object of a user's. Only then may another token replace it.
 
         Raises:
-            TokenRejected: none is good any more.
-            TokenExpired: none is good for this.
+            TokenRejected: no token is valid any more.
+            TokenExpired: no valid token may be used for this call.
         """
         with self._lock:
             if not self._left:

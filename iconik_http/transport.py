@@ -1,6 +1,6 @@
-"""The one way to iconik: retries, tokens, the pace.
+"""Requests to iconik, with retries, tokens and pacing.
 
-Nothing here knows what is asked: that is ``iconik.py``'s.
+This module knows nothing about individual calls. ``iconik.py`` defines them.
 """
 
 import copy
@@ -30,7 +30,7 @@ READ_TIMEOUT = 60.0
 ATTEMPTS = 4
 # iconik may briefly reject a valid token. It is given up after this many 401s to one request.
 REJECTIONS = 4
-# Seconds between the first two of them; doubled each time.
+# In seconds, between the first two of these 401s; doubled each time.
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 20.0
 TOO_LATE = "the request was delayed until its proof expired"
@@ -39,38 +39,38 @@ TOO_LATE = "the request was delayed until its proof expired"
 def open_session(
     url: str, app_id: str, connections: int = 16, session: requests.Session | None = None
 ) -> requests.Session:
-    """A connection pool to iconik.
+    """Create a connection pool for iconik.
 
     Args:
-        url, app_id: as for ``Transport``.
-        connections: how many are kept open.
-        session: one that watches requests; a plain one if not given.
+        url, app_id: as in ``Transport``.
+        connections: the maximum number of connections kept open.
+        session: a session that observes requests; a plain one if not given.
     """
     session = session or requests.Session()
     session.headers["App-ID"] = app_id
-    # Else a .netrc would add a password of its own.
+    # Otherwise a .netrc file would add a password.
     session.auth = lambda request: request
-    # A proxy of the environment is for the way out, and would see what http sends.
+    # A proxy from the environment is meant for external hosts, and would see plain http requests.
     session.trust_env = url.startswith("https:")
-    # Operations of several users share it, and a cookie may stand for one of them.
+    # Operations of several users share the session, and a cookie may identify one of them.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.mount(url, http_limits.BoundedAdapter(pool_connections=1, pool_maxsize=connections))
     return session
 
 
 class Transport:
-    """A connection pool to iconik's API, for one application and its tokens.
+    """A client of iconik's API, for one application and its tokens.
 
     Args:
         url: scheme and host of iconik.
         app_id: the application's id, sent as App-ID.
-        tokens: its tokens.
+        tokens: the tokens to use.
         pacer: shared by all transports of a process.
-        session: from ``open_session``, which several transports may share; its own if not given.
-        timeout: for how long iconik may be silent, in seconds; ``READ_TIMEOUT`` if not given.
-        attempts: how often something is asked at most, while iconik has passing trouble.
-        check: called right before each request, each repetition included, with whether it deletes
-            files; may raise to stop.
+        check: called right before each request, including repetitions, with whether it deletes
+            files. It may raise an exception to stop the request.
+        session: from ``open_session``; several transports may share it. A new one if not given.
+        timeout: how long iconik may send nothing, in seconds; ``READ_TIMEOUT`` if not given.
+        attempts: the maximum number of attempts while iconik has temporary problems.
     """
 
     def __init__(
@@ -96,9 +96,9 @@ class Transport:
         self._session = session or open_session(url, app_id)
 
     def limited(self, is_known: Callable[[], bool]) -> "Transport":
-        """The same, with the click's own token alone as long as that is not known, see ``Tokens``.
+        """Return a transport that uses only the click's own token while ``is_known`` returns False.
 
-        It shares the connections.
+        See ``Tokens``. It shares the connections.
         """
         same = copy.copy(self)
         same._is_known = is_known
@@ -109,14 +109,14 @@ class Transport:
         self._session.close()
 
     def delete(self, path: str, call: str, role: str, *, until: float | None = None) -> bool:
-        """Delete something; that it is gone already (404) is success, too.
+        """Delete an object. An object that is already gone (404) counts as deleted.
 
         Args:
-            until: for files: ask but once, and no later than this time of ``expiry.now``,
-                because what makes it right may be over by then.
+            until: for files: send the request only once, and no later than this time by
+                ``expiry.now``, because the deletion may not be safe after it.
 
         Returns:
-            Whether it was there.
+            Whether the object existed.
         """
         try:
             self._send("DELETE", self._api + path, call, role, until=until)
@@ -134,10 +134,12 @@ class Transport:
         *,
         until: float,
     ) -> None:
-        """Delete the files of several things by one POST, asked but once; not every iconik can.
+        """Delete the files of several objects with one POST, sent only once.
+
+        Not every version of iconik has such calls.
 
         Args:
-            ids: which; sent as the field ``ids``.
+            ids: the objects' ids, sent as the field ``ids``.
             until: as in ``delete``.
         """
         body = {"ids": list(ids)}
@@ -153,7 +155,7 @@ class Transport:
         )
 
     def restore(self, path: str, call: str, role: str) -> None:
-        """Undo the deletion of something by a PUT."""
+        """Undo the deletion of an object with a PUT."""
         self._send("PUT", self._api + path, call, role, is_deed=True)
 
     def object(
@@ -167,15 +169,16 @@ class Transport:
         once: bool = False,
         is_newer: bool = False,
     ) -> dict[str, Any]:
-        """Ask for one JSON object.
+        """Request one JSON object.
 
         Args:
-            path: below the API's root.
-            call: what is asked, for messages: 'read storage 1b9d…'.
-            role: the role that iconik requires for it, for messages.
+            path: the path below the API's root.
+            call: the call, for messages: 'read storage 1b9d…'.
+            role: the role that iconik requires for the call, for messages.
             json: the request's body.
-            once: ask but once, because it may have been heard though no answer came.
-            is_newer: only newer iconiks have this call.
+            once: send the request only once, because iconik may have received it even without an
+                answer.
+            is_newer: whether only newer versions of iconik have this call.
         """
         answer = self._send(
             method, self._api + path, call, role, json=json, once=once, is_newer=is_newer
@@ -195,8 +198,8 @@ class Transport:
         """Yield every object of a list, page by page; see ``paging.read``.
 
         Args:
-            side_by_side: asks for the pages of a list that numbers them; like ``map``, which asks
-                for one after another.
+            side_by_side: requests the pages of a list that numbers them. It has the interface of
+                ``map``, which requests one page after another.
         """
 
         def ask(url: str, query: Mapping[str, str] | None) -> Any:
@@ -212,11 +215,13 @@ class Transport:
         params: Mapping[str, str] | None = None,
         reading: Reading | None = None,
     ) -> list[dict[str, Any]]:
-        """All objects of a list that is evidence of what there isn't; see ``paging.read_whole``.
+        """Return all objects of a list as evidence of what doesn't exist.
+
+        See ``paging.read_whole``.
 
         Args:
-            reading: takes up when each page was asked for; once it has begun, what is still to be
-                read goes before what can wait.
+            reading: records when each page was requested. Once it has begun, the remaining requests
+                are urgent.
         """
         taken = reading or Reading()
         before = replace(taken)
@@ -244,7 +249,7 @@ class Transport:
         is_deed: bool = False,
         is_newer: bool = False,
     ) -> Any:
-        """The JSON of an answer; of a deed, one that lists errors is a refusal."""
+        """Return the JSON of an answer. For a deed, an answer that lists errors is a refusal."""
         is_once = once or until is not None
         retrying = Retrying(
             retry=retry_if_exception_type(Passing),
@@ -267,7 +272,7 @@ class Transport:
                 is_newer,
             )
         except Passing as passing:
-            # No further request, of any kind, is sent sooner than iconik wants.
+            # Wait, so that this thread sends no further request earlier than iconik wants.
             if passing.retry_after:
                 nap.sleep(min(passing.retry_after, LONGEST_WAIT))
             raise IconikUnavailable(call, passing.problem) from None
@@ -285,7 +290,7 @@ class Transport:
         is_deed: bool,
         is_newer: bool,
     ) -> Any:
-        """One request, with each token in turn while iconik rejects them."""
+        """Send one request, with each token in turn while iconik rejects them."""
         rejections: Counter[str] = Counter()
         while True:
             token = self._tokens.current(call, is_known=self._is_known())
@@ -294,7 +299,7 @@ class Transport:
             self._check(until is not None)
             connect, asked = min(CONNECT_TIMEOUT, self._timeout), expiry.now()
             if until is not None:
-                # Last of all, and nor may it take long to reach iconik.
+                # Checked last, and connecting must not take longer than the rest of the time.
                 connect = min(connect, until - asked)
                 if connect <= 0:
                     raise TooLate(call, TOO_LATE)
@@ -323,7 +328,7 @@ class Transport:
                 if reading is not None:
                     reading.add(asked)
                 return answer
-            # iconik did nothing, so even a deletion may be asked for again.
+            # iconik did nothing, so even a deletion may be sent again.
             rejections[token] += 1
             if rejections[token] < REJECTIONS:
                 nap.sleep(FIRST_WAIT * 2 ** (rejections[token] - 1))
@@ -342,7 +347,7 @@ class Transport:
 
 
 def _wait(state: RetryCallState) -> float:
-    """Seconds until the next attempt: as iconik asks, else longer each time."""
+    """Return the seconds until the next attempt: iconik's value, or an increasing time."""
     error = state.outcome.exception() if state.outcome else None
     longer = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT)(state)
     asked = error.retry_after if isinstance(error, Passing) else None

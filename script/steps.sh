@@ -1,5 +1,5 @@
-# What script/install and script/uninstall share: both show each command first, and run it then.
-# shellcheck shell=sh disable=SC2034,SC2154 # they use the variables, and set $program
+# Functions for script/install and script/uninstall. Both show all commands first, and then run them.
+# shellcheck shell=sh disable=SC2034,SC2154 # the scripts use the variables, and set $program
 
 name=b2-iconik-plugin
 state=/var/lib/$name
@@ -12,7 +12,7 @@ complain() {
   exit 1
 }
 
-run() { # run COMMAND...: in the first round only shown
+run() { # run COMMAND...: only shows the command in the first round
   if [ "$round" = show ]; then
     printf '  %s\n' "$*"
   else
@@ -21,7 +21,7 @@ run() { # run COMMAND...: in the first round only shown
   fi
 }
 
-show_and_do() { # show_and_do STEPS: a function that calls run; asks in between
+show_and_do() { # show_and_do STEPS: calls the function STEPS to show, asks, and calls it to run
   if [ -n "$dry_run" ] || [ -z "$yes" ]; then
     round=show
     "$1"

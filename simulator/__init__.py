@@ -1,1 +1,1 @@
-"""An iconik that runs on the desk: what the plugin uses of its API, over two real directories."""
+"""A local iconik: the part of its API that the plugin uses, with real directories as storages."""

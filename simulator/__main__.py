@@ -9,7 +9,7 @@ from simulator.simulation import APP_ID, B2_ID, LUCIDLINK_ID, TOKEN, Place, Simu
 
 
 def main() -> None:
-    """Read the arguments, and serve until told to stop."""
+    """Read the arguments, and serve until stopped."""
     default = Settings()
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     add = parser.add_argument

@@ -1,4 +1,4 @@
-"""iconik's jobs and custom actions APIs: what a program puts before people, and keeps moving."""
+"""iconik's jobs and custom actions APIs: the entries that programs add for users."""
 
 import time
 from collections.abc import Mapping
@@ -109,7 +109,7 @@ class ActionsApi:
 
     @operation("GET", "/jobs/v1/jobs/", "can_read_jobs")
     def list_jobs(self) -> Json:
-        """Get jobs, the newest first; ids, parent_id, status, type and the object narrow it."""
+        """Get jobs, newest first, filtered by ids, parent_id, status, type and object."""
         ids = checks.query_ids("ids")
         if ids is not None:
             named = [self._library.jobs[each] for each in ids if each in self._library.jobs]
@@ -141,7 +141,7 @@ class ActionsApi:
 
     @operation("PUT", "/jobs/v1/jobs/<job_id>/", "can_write_jobs")
     def replace_job(self, job_id: str) -> Json:
-        """Change a job, all that is required of it given again."""
+        """Replace a job; all required fields must be given."""
         job = self._job(job_id)
         return self._update(job, checks.body(JOB, required=("status", "title", "type")))
 
@@ -152,7 +152,7 @@ class ActionsApi:
 
     @operation("PUT", "/jobs/v1/jobs/state/", "can_write_jobs")
     def change_states(self) -> tuple[Json, int]:
-        """Abort jobs; what else this operation can do is not simulated."""
+        """Abort jobs. The other actions of this operation are not simulated."""
         fields = {
             "action": checks.one_of("PAUSE", "RESUME", "ABORT", "RESTART"),
             "job_ids": checks.ids(1, 500),
@@ -163,7 +163,7 @@ class ActionsApi:
         for each in wanted["job_ids"]:
             job = self._job(each.lower())
             if job.given["type"] == "CUSTOM":
-                # Only whoever made it can end what it stands for.
+                # Only the program that created the job can end the work that it represents.
                 self._update(job, {} if job.status in FINAL else {"status": "ABORT_PENDING"})
             else:
                 self._copies.abort(job)
@@ -217,7 +217,7 @@ class ActionsApi:
 
     @operation("GET", f"{ACTIONS}<context>/<action_id>/", "can_read_custom_actions")
     def get_action(self, context: str, action_id: str) -> tuple[Json, int]:
-        """Get a custom action; iconik's description says that this is a 201."""
+        """Get a custom action, with status 201 as in iconik's description."""
         return self._action(context, action_id).json(), 201
 
     @operation("PATCH", f"{ACTIONS}<context>/<action_id>/", "can_write_custom_actions")
@@ -260,7 +260,7 @@ class ActionsApi:
 
 
 def _is_between(moment: float, wanted: str | None) -> bool:
-    """Whether a time is within 'from;to', each in milliseconds since 1970 or an asterisk."""
+    """Return whether a time is within 'from;to', each in milliseconds since 1970 or an asterisk."""
     if wanted is None:
         return True
     ends = wanted.split(";")

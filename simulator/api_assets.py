@@ -1,4 +1,4 @@
-"""iconik's assets, search, users and auth APIs: what can be selected, and by whom."""
+"""iconik's assets, search, users and auth APIs: what users select, and the users themselves."""
 
 import uuid
 
@@ -30,7 +30,7 @@ SEARCH: dict[str, checks.Check] = {
 
 
 class AssetsApi:
-    """The operations that find assets and collections, and the one who asks."""
+    """The operations on assets, collections, searches and the current user."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._library = simulation.library
@@ -52,7 +52,7 @@ class AssetsApi:
 
     @operation("GET", f"{COLLECTION}/contents/", "can_read_collections")
     def list_contents(self, collection_id: str) -> Json:
-        """Get what is directly in a collection."""
+        """Get the direct contents of a collection."""
         contents = self._collection(collection_id).contents
         types = request.args.get("object_types", ",".join(OBJECT_TYPES)).split(",")
         if not set(types) <= set(OBJECT_TYPES):
@@ -69,7 +69,7 @@ class AssetsApi:
 
     @operation("GET", f"{COLLECTION}/content/info/", "can_read_collections")
     def count_contents(self, collection_id: str) -> Json:
-        """Count what is directly in a collection."""
+        """Count the direct contents of a collection."""
         kinds = list(self._collection(collection_id).contents.values())
         return {
             "assets_count": kinds.count("assets"),
@@ -87,7 +87,7 @@ class AssetsApi:
 
     @operation("GET", "/assets/v1/playlists/<playlist_id>/items/", "can_read_playlists", newer=True)
     def list_playlist(self, playlist_id: str) -> Json:
-        """Get the items of a playlist: assets, and parts of them, each with an id of its own."""
+        """Get the items of a playlist: assets and segments, each with an id of its own."""
         items = self._library.playlists.get(playlist_id)
         if items is None:
             raise not_found("Playlist")
@@ -95,7 +95,7 @@ class AssetsApi:
 
     @operation("POST", "/search/v1/search/", "can_search")
     def search(self) -> Json:
-        """Search: ``query`` in titles, and terms on ``id``; nothing else narrows the result."""
+        """Search: ``query`` in titles, and terms on ``id``. Other filters are ignored."""
         wanted = checks.body(SEARCH)
         words = wanted.get("query", "").lower()
         types = wanted.get("doc_types") or list(OBJECT_TYPES)
@@ -117,7 +117,7 @@ class AssetsApi:
 
     @operation("GET", "/users/v1/users/current/")
     def get_current_user(self) -> Json:
-        """Get the user whom the token acts as."""
+        """Get the user that the token acts as."""
         return {
             "id": USER_ID,
             "system_domain_id": SYSTEM_DOMAIN_ID,
@@ -131,7 +131,7 @@ class AssetsApi:
 
     @operation("GET", "/auth/v1/auth/token/", newer=True)
     def check_token(self) -> Json:
-        """Tell that the token is good: a bad one doesn't get here."""
+        """Confirm that the token is valid: an invalid one doesn't get here."""
         return {"user_id": USER_ID, "system_domain_id": SYSTEM_DOMAIN_ID}
 
     def _collection(self, collection_id: str) -> Collection:
@@ -146,7 +146,7 @@ class AssetsApi:
         return {"id": listed.id, "object_type": listed.kind, **listed.about}
 
     def _listed(self, found: tuple[str, str]) -> Json:
-        """An asset or a collection as listings show it, even if it is gone: they lag behind."""
+        """Return an asset or collection as in listings, even if it is gone: listings lag behind."""
         object_id, kind = found
         if kind == "collections":
             collection = self._library.collections.get(object_id)
@@ -163,6 +163,6 @@ class AssetsApi:
 
 
 def _item(playlist_id: str, position: int, listed: Listed) -> Json:
-    """An item of a playlist, as iconik's PlaylistItemSchema has it."""
+    """Return an item of a playlist as iconik's PlaylistItemSchema."""
     item_id = str(uuid.uuid5(uuid.UUID(playlist_id), str(position)))
     return {"id": item_id, "object_id": listed.id, "object_type": listed.kind, **listed.about}

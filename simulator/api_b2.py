@@ -1,6 +1,7 @@
-"""B2's own API, as far as reading goes: the calls that b2sdk makes.
+"""The reading part of B2's native API: the calls that b2sdk makes.
 
-Sources: Backblaze's documentation of each call (www.backblaze.com/apidocs), and what b2sdk sends.
+Sources: Backblaze's documentation of each call (www.backblaze.com/apidocs), and the requests of
+b2sdk.
 """
 
 import base64
@@ -20,7 +21,7 @@ from simulator.records import Json, Storage
 
 DEFAULT_COUNT = 100
 MOST_COUNT = 1000
-"""Names in one answer. B2 allows more, and bills every 1,000 as one transaction."""
+"""The maximum of names in one answer. B2 allows more, and bills every 1,000 as one transaction."""
 
 PART_SIZE = 100_000_000
 MARKER_TYPES = {"hide": "application/x-bz-hide-marker"}
@@ -47,7 +48,7 @@ class B2Error(Exception):
         self.message = message
 
     def response(self) -> Response:
-        """The answer."""
+        """Return the answer."""
         body = {"code": self.code, "message": self.message, "status": self.status}
         return Response(json.dumps(body), self.status, content_type="application/json")
 
@@ -88,7 +89,7 @@ class B2Api:
                 response.set_data(b"")
             return response
 
-    # Who asks
+    # Authorization
 
     def _authorize(self, request: Request, version: str) -> Json:
         try:
@@ -119,7 +120,7 @@ class B2Api:
         }
 
     def _allowed(self, key: ApplicationKey, version: str) -> Json:
-        """What a key allows: in version 4 of the API for several buckets, before that for one."""
+        """Return what a key allows: several buckets in API version 4, one in earlier versions."""
         buckets = None
         if key.buckets is not None:
             mine = (each for each in self._objects.buckets() if each.id in key.buckets)
@@ -139,7 +140,7 @@ class B2Api:
         return key
 
     def _check(self, key: ApplicationKey, capability: str, bucket: Storage, name: str) -> None:
-        """Refuse what a key does not allow; ``name`` is a file's, or the start of all listed."""
+        """Refuse what a key does not allow; ``name`` is a file name, or the prefix of a list."""
         is_mine = key.buckets is None or bucket.id in key.buckets
         if capability not in key.capabilities or not is_mine:
             raise B2Error(401, f"not entitled: {capability}")
@@ -199,7 +200,7 @@ class B2Api:
         return {"files": found, "nextFileName": None, "nextFileId": None}
 
     def _listing(self, key: ApplicationKey, wanted: Json) -> tuple[Storage, str, int]:
-        """The bucket, the prefix, and how many names at most."""
+        """Return the bucket, the prefix, and the maximum number of names."""
         buckets = self._objects.buckets()
         bucket = next((b for b in buckets if bucket_id(b) == wanted.get("bucketId")), None)
         if bucket is None:
@@ -248,7 +249,7 @@ class B2Api:
 
 
 def bucket_id(bucket: Storage) -> str:
-    """The id of a bucket in B2."""
+    """Return the id of a bucket in B2."""
     return hashlib.sha256(bucket.id.encode()).hexdigest()[:24]
 
 
@@ -291,7 +292,7 @@ def _version(bucket: Storage, version: Version) -> Json:
 
 
 def _parameters(request: Request) -> Json:
-    """The parameters of a call: JSON where it is a POST, else the query."""
+    """Return the parameters of a call: the JSON body of a POST, otherwise the query."""
     if request.method == "GET":
         return request.args.to_dict()
     sent: Any = request.get_json(force=True, silent=True)

@@ -1,4 +1,4 @@
-"""iconik's files API: storages, what is where, copying, deleting."""
+"""iconik's files API: storages, formats, file sets, files, copies and deletions."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -70,7 +70,7 @@ class FilesApi:
         newer=True,
     )
     def verify_access(self, storage_id: str) -> Json:
-        """Tell whether iconik reaches a storage."""
+        """Check whether iconik can reach a storage."""
         storage = self._storage(storage_id)
         if storage.status == "FAILING":
             raise Refusal(400, ["Storage can not be reached"])
@@ -80,7 +80,7 @@ class FilesApi:
         "POST", "/files/v1/storages/<storage_id>/bulk/", "can_read_files", "can_write_transfers"
     )
     def copy_to_storage(self, storage_id: str) -> tuple[Json, int]:
-        """Queue the copying of one format of many objects to a storage."""
+        """Queue copies of one format of many objects to a storage."""
         checks.query_flag("allow_host_transfer")
         wanted = checks.body(BULK_COPY, required=("object_ids", "object_type"))
         storage = self._storage(storage_id)
@@ -106,7 +106,7 @@ class FilesApi:
         self._check_sight(ids)
         return {"job_id": self._copies.ask(wish, ids).id}, 202
 
-    # What is where
+    # Formats, file sets and files
 
     @operation("GET", f"{ASSET}/formats/", "can_read_formats")
     def list_formats(self, asset_id: str) -> Json:
@@ -181,7 +181,7 @@ class FilesApi:
 
     @operation("DELETE", f"{FILE_SET}/", "can_delete_files")
     def delete_file_set(self, asset_id: str, file_set_id: str) -> Json | None:
-        """Mark a file set deleted; or, where the API is new enough and asked to, purge it, too."""
+        """Mark a file set deleted, and purge it if the API is new enough and the query says so."""
         file_set = self._file_set(asset_id, file_set_id)
         keep_source = checks.query_flag("keep_source")
         immediately = self._settings.bulk_deletion and checks.query_flag("immediately")
@@ -219,7 +219,7 @@ class FilesApi:
 
     @operation("GET", "/files/v1/delete_queue/file_sets/", "can_read_files")
     def list_deleted(self) -> Json:
-        """Get the deleted file sets that were not purged."""
+        """Get the deleted file sets that are not purged."""
         return paging.numbered(list(self._library.delete_queue.values()), FileSet.json)
 
     @operation("POST", "/files/v1/delete_queue/file_sets/purge/", "can_purge_files")
@@ -279,7 +279,7 @@ class FilesApi:
         return file
 
     def _view(self) -> Callable[[File], Json]:
-        """How a list shows files: with signed URLs or without."""
+        """Return the view of files in a list: with signed URLs or without."""
         wanted = checks.query_flag("generate_signed_url", self._settings.urls_by_default)
         return self._with_url if wanted else File.json
 
@@ -288,7 +288,7 @@ class FilesApi:
         return {**file.json(), "url": url} if url else file.json()
 
     def _url(self, file: File) -> str:
-        """A signed URL of a file; '' where there is none."""
+        """Return a signed URL of a file; '' if there is none."""
         storage = file.file_set.storage
         if not (self._settings.signed_urls and storage.is_b2) or file.type == "DIRECTORY":
             return ""

@@ -1,4 +1,4 @@
-"""Reading objects by signed URL, as B2's S3-compatible API answers."""
+"""Reading objects by signed URL, with the answers of B2's S3-compatible API."""
 
 from xml.sax.saxutils import escape
 
@@ -20,7 +20,7 @@ CODES = {
 
 
 def error(status: int, message: str = "", code: str = "") -> Response:
-    """An error answer, in S3's form."""
+    """Create an error answer in S3's form."""
     code = code or CODES.get(status, "Unknown")
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -37,7 +37,7 @@ class S3Api:
         self._signer = signer
 
     def read(self, request: Request) -> Response:
-        """Answer a request; whatever it is but a GET as signed is refused."""
+        """Answer a request. Everything except a GET with a valid signature is refused."""
         response = self._read(request)
         if request.method == "HEAD":
             response.set_data(b"")

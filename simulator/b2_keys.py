@@ -1,4 +1,4 @@
-"""Application keys of the B2 account, and the tokens that were given for them."""
+"""Application keys of the B2 account, and the tokens issued for them."""
 
 import secrets
 from dataclasses import asdict, dataclass
@@ -26,11 +26,11 @@ class ApplicationKey:
     """A key, and what it allows.
 
     Attributes:
-        key_id: tells keys apart; not secret.
+        key_id: the public id of the key.
         key: the secret part.
-        capabilities: in B2's words.
-        buckets: ids of the storages it is restricted to; None for all buckets.
-        prefix: the start of all names it is restricted to; None for all names.
+        capabilities: the capabilities, by B2's names.
+        buckets: ids of the storages that it is restricted to; None for all buckets.
+        prefix: the prefix of the names that it is restricted to; None for all names.
     """
 
     key_id: str
@@ -40,7 +40,7 @@ class ApplicationKey:
     prefix: str | None = None
 
     def json(self) -> Json:
-        """As the control API shows it."""
+        """Return the key as the control API shows it."""
         return asdict(self)
 
 
@@ -54,23 +54,23 @@ class Keyring:
         self._expired: set[str] = set()
 
     def add(self, key: ApplicationKey) -> None:
-        """Create a key, or replace the one of the same id; tokens follow the newer one."""
+        """Create a key, or replace the one with the same id. Its tokens then use the new key."""
         with self._lock:
             self._keys[key.key_id] = key
 
     def revoke(self, key_id: str) -> None:
-        """Delete a key; its tokens end with it."""
+        """Delete a key and its tokens."""
         with self._lock:
             self._keys.pop(key_id, None)
 
     def expire_tokens(self) -> None:
-        """Let all tokens expire."""
+        """Make all tokens expire."""
         with self._lock:
             self._expired.update(self._tokens)
             self._tokens.clear()
 
     def authorize(self, key_id: str, key: str) -> tuple[str, ApplicationKey] | None:
-        """A new token for a key, and that key; None if there is no such key."""
+        """Return a new token for a key, and the key; None if there is no such key."""
         with self._lock:
             found = self._keys.get(key_id)
             if found is None or found.key != key:
@@ -80,11 +80,11 @@ class Keyring:
             return token, found
 
     def key_of(self, token: str) -> ApplicationKey | None:
-        """The key that a token was given for; None if the token is not valid."""
+        """Return the key that a token was issued for; None if the token is not valid."""
         with self._lock:
             return self._keys.get(self._tokens.get(token, ""))
 
     def is_expired(self, token: str) -> bool:
-        """Whether a token was valid once."""
+        """Return whether a token has expired."""
         with self._lock:
             return token in self._expired

@@ -1,7 +1,7 @@
-"""What every request to a bucket passes first: faults, the rate limit, and the log.
+"""The gate for requests to buckets: faults, the rate limit, and the log.
 
-It is WSGI, beside the gate of iconik's API. Whatever arrives is noted with its headers, because
-nothing that belongs to iconik may reach a bucket.
+It is a WSGI application next to the gate of iconik's API. It logs which of iconik's headers arrive,
+because nothing that belongs to iconik may reach a bucket.
 """
 
 import socket
@@ -27,10 +27,10 @@ SECRETS = ("App-ID", "Auth-Token", "x-bz-secret")
 
 RETRY_AFTER = 1
 TRICKLE = 0.05
-"""Seconds between two bytes of an answer that trickles."""
+"""The seconds between two bytes of an answer that trickles."""
 
 SEND_BUFFER = 1 << 14
-"""Bytes. What waits in the buffers of a connection counts as sent; the fewer, the better."""
+"""In bytes. Data in the buffers of a connection counts as sent, so a low limit is more accurate."""
 
 
 @dataclass
@@ -39,9 +39,9 @@ class BucketRequest:
 
     Attributes:
         bucket: the name in the path; '' for calls that name none.
-        status: of the answer; 0 if none was sent.
-        content_bytes: bytes of an object's content handed to the connection.
-        leaked: headers that must not arrive here.
+        status: the status of the answer; 0 if none was sent.
+        content_bytes: the bytes of an object's content sent to the connection.
+        leaked: the headers that must not arrive here.
     """
 
     time: float
@@ -54,13 +54,13 @@ class BucketRequest:
     leaked: list[str]
 
     def json(self) -> Json:
-        """As the control API shows it."""
+        """Return the request as the control API shows it."""
         return {**asdict(self), "time": iso(self.time)}
 
 
 @dataclass
 class BucketLog:
-    """What was asked of buckets: the last requests, and sums over all of them."""
+    """The last requests to buckets, and totals over all of them."""
 
     last: deque[BucketRequest] = field(default_factory=lambda: deque(maxlen=20_000))
     requests: Counter[str] = field(default_factory=Counter)
@@ -70,7 +70,7 @@ class BucketLog:
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, seen: BucketRequest) -> None:
-        """Note a request, before its body is sent."""
+        """Record a request, before its body is sent."""
         kind = "signed URL" if seen.path.startswith("/bucket/") else "by name"
         if seen.path.startswith("/b2api/"):
             kind = seen.path.rpartition("/")[2]
@@ -87,13 +87,13 @@ class BucketLog:
             self.content_bytes[seen.bucket] += content_bytes
 
     def clear(self) -> None:
-        """Begin to count anew."""
+        """Reset the log and the totals."""
         with self._lock:
             for each in (self.last, self.requests, self.statuses, self.content_bytes, self.leaked):
                 each.clear()
 
     def json(self) -> Json:
-        """The sums."""
+        """Return the totals."""
         with self._lock:
             return {
                 "requests": dict(self.requests),
@@ -104,7 +104,7 @@ class BucketLog:
 
 
 class BucketGate:
-    """A WSGI application that answers requests to buckets, and passes all others on."""
+    """A WSGI application that answers requests to buckets, and passes on all others."""
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ class BucketGate:
         return response
 
     def _spoil(self, request: Request, fault: BucketFault, seen: BucketRequest) -> Response | None:
-        """Answer as a fault would have it; None if the request may go on."""
+        """Apply a fault, and return its answer; None if the request goes on."""
         kind, _, number = fault.bucket.partition(":")
         if kind in ("reset", "cut"):
             self.log.add(seen)
@@ -209,14 +209,14 @@ def _error(request: Request, status: int) -> Response:
 
 
 def _trickle(fault: BucketFault, seconds: float) -> Iterator[bytes]:
-    """One byte after the other, until the time is over or the faults are cleared."""
+    """Yield one byte at a time, until the time is over or the faults are cleared."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends and not fault.over.wait(TRICKLE):
         yield b"."
 
 
 def _seen(request: Request) -> BucketRequest:
-    """What arrived; not answered yet."""
+    """Return the log entry of a request that is not answered yet."""
     secrets = [*SECRETS, "Authorization"] if _is_s3(request) else SECRETS
     place, _, rest = request.path[1:].partition("/")
     return BucketRequest(

@@ -1,4 +1,7 @@
-"""Strict checks of what is sent: bodies field by field, and ids."""
+"""Strict checks of request bodies, field by field, and of ids.
+
+A check returns None for a valid value, otherwise what is wrong.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,75 +15,75 @@ from simulator.refusals import Refusal
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 Check = Callable[[Any], str | None]
-"""Tells what is wrong with a value; None if nothing."""
+"""Returns what is wrong with a value; None if it is valid."""
 
 
 def is_id(value: object) -> bool:
-    """Whether it is a UUID, written as iconik writes ids."""
+    """Return whether a value is a UUID, written as iconik writes ids."""
     return isinstance(value, str) and UUID.fullmatch(value) is not None
 
 
 def text(value: object) -> str | None:
-    """A string."""
+    """Check for a string."""
     return None if isinstance(value, str) else "Not a valid string."
 
 
 def name(value: object) -> str | None:
-    """A string that isn't empty."""
+    """Check for a string that isn't empty."""
     return text(value) or (None if value else "Shorter than minimum length 1.")
 
 
 def directory(value: object) -> str | None:
-    """A path that does not lead out of a storage."""
+    """Check for a path that does not leave its storage."""
     leads_out = isinstance(value, str) and ".." in value.split("/")
     return text(value) or ("Not a valid path." if leads_out else None)
 
 
 def flag(value: object) -> str | None:
-    """true or false."""
+    """Check for true or false."""
     return None if isinstance(value, bool) else "Not a valid boolean."
 
 
 def integer(value: object) -> str | None:
-    """A whole number."""
+    """Check for a whole number."""
     is_integer = isinstance(value, int) and not isinstance(value, bool)
     return None if is_integer else "Not a valid integer."
 
 
 def anything(value: object) -> str | None:
-    """Whatever fits into an object the API leaves open."""
+    """Check for a value of an object that the API leaves open."""
     return None if isinstance(value, (dict, list)) else "Not a valid mapping type."
 
 
 def id_(value: object) -> str | None:
-    """A UUID."""
+    """Check for a UUID."""
     return None if is_id(value) else "Not a valid UUID."
 
 
 def url(value: object) -> str | None:
-    """An http or https address."""
+    """Check for an http or https address."""
     fits = isinstance(value, str) and re.fullmatch(r"https?://[^\s/]+\S*", value)
     return None if fits else "Not a valid URL."
 
 
 def headers(value: object) -> str | None:
-    """Names and values of HTTP headers."""
+    """Check for names and values of HTTP headers."""
     fits = isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
     return None if fits else "Not a valid mapping of strings."
 
 
 def optional(check: Check) -> Check:
-    """The same, or null."""
+    """Extend a check to allow null."""
     return lambda value: None if value is None else check(value)
 
 
 def one_of(*choices: str) -> Check:
-    """One of some words."""
+    """Create a check for one of some words."""
     return lambda value: None if value in choices else f"Must be one of: {', '.join(choices)}."
 
 
 def ids(least: int, most: int) -> Check:
-    """A list of so many UUIDs."""
+    """Create a check for a list of UUIDs with a limited length."""
 
     def check(value: object) -> str | None:
         if not isinstance(value, list):
@@ -95,7 +98,7 @@ def ids(least: int, most: int) -> Check:
 
 
 def related(value: object) -> str | None:
-    """The objects a job is about."""
+    """Check for the objects that a job is about."""
     fits = isinstance(value, list) and all(
         isinstance(each, dict)
         and each.keys() == {"object_id", "object_type"}
@@ -107,7 +110,11 @@ def related(value: object) -> str | None:
 
 
 def body(fields: Mapping[str, Check], required: tuple[str, ...] = ()) -> Json:
-    """The JSON object of the request, checked.
+    """Return the request's JSON object, checked.
+
+    Args:
+        fields: the check of each allowed field.
+        required: the names of required fields.
 
     Raises:
         Refusal: 400, naming every field that is missing, unknown or malformed.
@@ -127,7 +134,7 @@ def body(fields: Mapping[str, Check], required: tuple[str, ...] = ()) -> Json:
 
 
 def query_flag(field: str, default: bool = False) -> bool:
-    """A boolean of the query."""
+    """Return a boolean of the query."""
     value = request.args.get(field, str(default)).lower()
     if value not in ("true", "false", "1", "0"):
         raise Refusal(400, {field: "Not a valid boolean."})
@@ -135,7 +142,7 @@ def query_flag(field: str, default: bool = False) -> bool:
 
 
 def query_ids(field: str) -> list[str] | None:
-    """Comma separated ids of the query; None where absent."""
+    """Return the comma-separated ids of a query parameter; None if it is absent."""
     value = request.args.get(field)
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""A person picks a custom action: iconik posts it to its receiver, and remembers how that went."""
+"""Clicks on custom actions: iconik posts the action to its receiver, and stores the result."""
 
 import time
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ FIELDS = {
 
 
 def click(simulation: Simulation, wanted: Mapping[str, Any]) -> Json:
-    """Pick a custom action for some objects; returns what the receiver said, and how fast.
+    """Click a custom action for some objects; return the receiver's answer and its duration.
 
-    A receiver that can't be reached, takes too long, or answers no success makes the action
-    FAILING; a status of 0 stands for an answer that never came.
+    If the receiver can't be reached, takes too long, or answers with an error status, the action
+    becomes FAILING. A status of 0 means that there was no answer.
     """
     if wanted.keys() - FIELDS:
         raise Refusal(400, {"_schema": f"Unknown fields: {sorted(wanted.keys() - FIELDS)}"})

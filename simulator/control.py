@@ -1,6 +1,7 @@
-"""The simulator's own API, below /_simulator/: stock it, click, break it, and see what it saw.
+"""The simulator's own API, below /_simulator/: add assets, click, inject faults, read the logs.
 
-Nothing here is iconik's. It needs no token, and neither waits nor counts. README.md has the table.
+It is not part of iconik. It needs no token, has no latency, and does not count against the rate
+limit. README.md lists the calls.
 """
 
 import time
@@ -29,7 +30,7 @@ Found = TypeVar("Found")
 
 
 def blueprint(simulation: Simulation, gate: Gate) -> Blueprint:
-    """All of the control API."""
+    """Create the whole control API."""
     control = Blueprint("control", __name__, url_prefix="/_simulator")
     room = Control(simulation, gate)
     for method, path, view in (
@@ -73,10 +74,10 @@ class Control:
         self._library = simulation.library
         self._gate = gate
 
-    # What it saw
+    # Logs
 
     def summary(self) -> Response:
-        """How it stands, in numbers."""
+        """Return the state in numbers."""
         simulation, library = self._simulation, self._library
         with library.lock:
             running, waiting = simulation.copies.numbers()
@@ -101,27 +102,27 @@ class Control:
             )
 
     def requests(self) -> Response:
-        """The last API requests, one by one."""
+        """Return the last API requests."""
         seen = [{**each._asdict(), "time": iso(each.time)} for each in list(self._gate.log.last)]
         return answer({"objects": seen})
 
     def clear_requests(self) -> Response:
-        """Begin to count anew."""
+        """Reset the log and the counts."""
         self._gate.log.clear()
         return answer(None)
 
     def deletions(self) -> Response:
-        """Every deletion, and whether it was proven that nothing could be lost."""
+        """Return every deletion, and whether it was proven that nothing could be lost."""
         return answer({"objects": [each.json() for each in self._simulation.deletions.seen]})
 
-    # How it behaves
+    # Behavior
 
     def settings(self) -> Response:
-        """The switches."""
+        """Return the settings."""
         return answer(self._simulation.settings.json())
 
     def change_settings(self) -> Response:
-        """Throw some."""
+        """Change some settings."""
         try:
             self._simulation.settings.change(_body())
         except ValueError as error:
@@ -130,7 +131,7 @@ class Control:
         return self.settings()
 
     def faults(self) -> Response:
-        """What is still to go wrong."""
+        """Return the pending faults."""
         simulation = self._simulation
         return answer(
             {
@@ -141,7 +142,7 @@ class Control:
         )
 
     def add_fault(self) -> Response:
-        """Let something go wrong."""
+        """Add a fault."""
         simulation, wanted = self._simulation, _body()
         kind: type[BucketFault] | type[CopyFault] | type[RequestFault] = RequestFault
         try:
@@ -159,14 +160,14 @@ class Control:
         return self.faults()
 
     def clear_faults(self) -> Response:
-        """Let nothing go wrong any more."""
+        """Remove all faults."""
         self._simulation.request_faults.clear()
         self._simulation.bucket_faults.clear()
         self._simulation.copy_faults.clear()
         return answer(None)
 
     def add_token(self) -> Response:
-        """Let another token in, with some roles, or with all."""
+        """Add a valid token, with some roles or with all."""
         wanted = _body()
         roles = wanted.get("roles")
         value = str(wanted.get("token", new_id()))
@@ -175,7 +176,7 @@ class Control:
         return answer({"token": value, "roles": roles}, 201)
 
     def revoke_token(self, token: str) -> Response:
-        """Let a token expire."""
+        """Revoke a token."""
         self._simulation.tokens.pop(token, None)
         return answer(None)
 
@@ -184,14 +185,14 @@ class Control:
         self._simulation.rights.hide(user_id, _body().get("asset_ids", []))
         return answer(None)
 
-    # What people do in iconik
+    # Actions of users in iconik
 
     def click(self) -> Response:
-        """Pick a custom action."""
+        """Click a custom action."""
         return answer(clicks.click(self._simulation, _body()))
 
     def add_collection(self) -> Response:
-        """Make a collection."""
+        """Create a collection."""
         wanted = _body()
         collection = Collection(str(wanted.get("title", "Untitled")), wanted.get("parent_id"))
         with self._library.lock:
@@ -216,19 +217,19 @@ class Control:
         return answer(None)
 
     def add_saved_search(self) -> Response:
-        """Save a search that finds these objects."""
+        """Create a saved search that finds these objects."""
         search_id = new_id()
         self._library.saved_searches[search_id] = self._listed()
         return answer({"id": search_id}, 201)
 
     def add_playlist(self) -> Response:
-        """Make a playlist of these objects."""
+        """Create a playlist of these objects."""
         playlist_id = new_id()
         self._library.playlists[playlist_id] = self._listed()
         return answer({"id": playlist_id}, 201)
 
     def _listed(self) -> list[Listed]:
-        """The objects that a body names: by id, or in full where they are of another type."""
+        """Return the objects that a body names: by id, or in full for other types."""
         wanted = _body()
         collections = self._library.collections
         found = [
@@ -242,17 +243,17 @@ class Control:
             found.append(Listed(str(each.get("id", new_id())), str(each["object_type"]), about))
         return found
 
-    # What is where
+    # Assets, files and storages
 
     def add_asset(self) -> Response:
-        """Make an asset, its records and its real files."""
+        """Create an asset, its records and its real files."""
         asset = stock.add_asset(self._simulation, _body())
         with self._library.lock:
             shown = stock.show(self._simulation, asset)
             return answer({**shown, **stock.ids(self._simulation, asset)}, 201)
 
     def asset(self, asset_id: str) -> Response:
-        """Everything about an asset."""
+        """Return everything about an asset."""
         with self._library.lock:
             asset = _found(self._library.assets.get(asset_id), "Asset")
             return answer(stock.show(self._simulation, asset))
@@ -265,18 +266,18 @@ class Control:
             return answer(stock.show(self._simulation, asset))
 
     def drop_asset(self, asset_id: str) -> Response:
-        """Let an asset vanish; its real files stay."""
+        """Remove an asset; its real files stay."""
         with self._library.lock:
             asset = _found(self._library.assets.get(asset_id), "Asset")
             self._library.drop_asset(asset, request.args.get("keep_in_listings") == "true")
         return answer(None)
 
     def fill(self) -> Response:
-        """Make many assets."""
+        """Create many assets."""
         return answer({"asset_ids": stock.fill(self._simulation, _body())}, 201)
 
     def change_file(self, file_id: str) -> Response:
-        """Change a file's record, and its real content, as if someone had edited it in place."""
+        """Change a file's record and its real content, as if someone had edited it in place."""
         wanted = _body()
         content = wanted.pop("content", None)
         with self._library.lock:
@@ -291,7 +292,7 @@ class Control:
             return answer(file.json())
 
     def change_file_set(self, file_set_id: str) -> Response:
-        """Change a file set's status behind everyone's back."""
+        """Change a file set's status without going through iconik's API."""
         with self._library.lock:
             file_set = _found(self._library.file_sets.get(file_set_id), "File set")
             _change(file_set, _body(), FILE_SET_RECORD)
@@ -303,7 +304,7 @@ class Control:
             return answer(file_set.json())
 
     def add_storage(self) -> Response:
-        """Add a third storage: a directory beside that of LucidLink, or one that is given."""
+        """Add a third storage: a new directory next to LucidLink's, or an existing one."""
         wanted = _body()
         name = str(wanted.get("name", "Another"))
         if not media.is_inside(name):
@@ -315,7 +316,7 @@ class Control:
         return answer(storage.json(), 201)
 
     def change_storage(self, key: str) -> Response:
-        """Change a storage: 'settings' by key, and how it treats new files."""
+        """Change a storage: its 'settings' by key, and how it treats new files."""
         wanted = _body()
         settings = wanted.pop("settings", {})
         if wanted.get("checksum") not in (None, *CHECKSUMS):

@@ -1,4 +1,4 @@
-"""The control API of buckets: what was asked of them, and what happens behind iconik's back."""
+"""The control API of buckets: logs, application keys, and changes that iconik doesn't see."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ KEY_FIELDS = {"key_id", "key", "capabilities", "buckets", "prefix"}
 
 
 def blueprint(simulation: Simulation, log: BucketLog) -> Blueprint:
-    """All of it."""
+    """Create the whole control API of buckets."""
     control = Blueprint("control of buckets", __name__, url_prefix="/_simulator/buckets")
     room = BucketControl(simulation, log)
     for method, path, view in (
@@ -46,26 +46,26 @@ class BucketControl:
         self._log = log
 
     def summary(self) -> Response:
-        """What was asked of all buckets, in numbers."""
+        """Return the totals of requests to all buckets."""
         return answer(self._log.json())
 
     def requests(self) -> Response:
-        """The last requests to buckets, one by one."""
+        """Return the last requests to buckets."""
         return answer({"objects": [each.json() for each in list(self._log.last)]})
 
     def clear_requests(self) -> Response:
-        """Begin to count anew."""
+        """Reset the log and the totals."""
         self._log.clear()
         return answer(None)
 
     def objects(self) -> Response:
-        """The objects of a bucket."""
+        """Return the objects of a bucket."""
         bucket = self._bucket(request.args.get("storage", "b2"))
         keys = self._objects.keys(bucket, request.args.get("prefix", ""))
         return answer({"objects": [self._show(bucket, key) for key in keys]})
 
     def change_object(self) -> Response:
-        """Do something to an object, and tell iconik nothing."""
+        """Change an object without iconik's knowledge."""
         wanted = _body()
         do, size, kind = wanted.get("do"), wanted.get("size"), wanted.get("sha1")
         bucket, key = self._place(wanted)
@@ -93,7 +93,7 @@ class BucketControl:
         return answer(self._show(bucket, key))
 
     def add_key(self) -> Response:
-        """Create an application key, or change one."""
+        """Create or change an application key."""
         wanted = _body()
         if wanted.keys() - KEY_FIELDS:
             raise Refusal(400, {"_schema": f"Unknown fields: {sorted(wanted.keys() - KEY_FIELDS)}"})
@@ -114,7 +114,7 @@ class BucketControl:
         return answer(None)
 
     def expire_tokens(self) -> Response:
-        """Let all tokens of the B2 account expire."""
+        """Make all tokens of the B2 account expire."""
         self._simulation.keyring.expire_tokens()
         return answer(None)
 
@@ -125,7 +125,7 @@ class BucketControl:
         return storage
 
     def _place(self, wanted: Json) -> tuple[Storage, str]:
-        """The bucket and the key that a body names: by the id of a file, or by both."""
+        """Return the bucket and key that a body names: by a file's id, or by storage and key."""
         if "file_id" not in wanted:
             return self._bucket(str(wanted.get("storage", "b2"))), str(wanted.get("key", ""))
         file = self._simulation.library.files.get(wanted["file_id"])

@@ -1,7 +1,7 @@
-"""Copy jobs: one thread takes the copies asked for, so many at a time, each for its while.
+"""Copy jobs. One thread runs the queued copies, a limited number at a time, each for some time.
 
-A bulk copy is a parent job with one child for each asset. While a copy runs, its target has a file
-set with open, empty file records; at the end the real files are there and the records closed.
+A bulk copy is a parent job with one child per asset. While a copy runs, its target has a file set
+with open, empty file records. At the end, the real files exist and the records are closed.
 """
 
 import heapq
@@ -34,11 +34,11 @@ from simulator.transfers import (
 FAILURES = ("FAILED", "ABORTED", "DISCARDED")
 
 Copied = tuple[File, int, str | None]
-"""The record of a file that was copied, its real size, and its checksum."""
+"""The record of a copied file, its real size, and its checksum."""
 
 
 class Copies:
-    """Everything that is being copied, or waits for it."""
+    """All running and waiting copies."""
 
     def __init__(self, library: Library, settings: Settings, faults: CopyFaults) -> None:
         self._library = library
@@ -53,20 +53,20 @@ class Copies:
         self.failed = 0
 
     def start(self) -> None:
-        """Start to work; until then what is asked for waits."""
+        """Start to run copies. Until then, requested copies wait."""
         Thread(target=self._work, name="copies", daemon=True).start()
 
     def wake(self) -> None:
-        """Look again: a setting has changed."""
+        """Check again for work, after a setting has changed."""
         with self._changed:
             self._changed.notify()
 
     def numbers(self) -> tuple[int, int]:
-        """How many copies run, and how many wait."""
+        """Return the number of running copies, and of waiting ones."""
         return len(self._running), len(self._waiting)
 
     def ask(self, wish: Wish, asset_ids: Sequence[str]) -> Job:
-        """Queue the copies of some assets; returns their parent job."""
+        """Queue the copies of some assets, and return their parent job."""
         target = wish.target.name
         with self._changed:
             parent = Job(transfer_job(f"Transfer {len(asset_ids)} assets to {target}", "READY"))
@@ -90,7 +90,7 @@ class Copies:
         return parent
 
     def abort(self, job: Job) -> None:
-        """Abort a job, and what of its children hasn't ended."""
+        """Abort a job, or those of its children that haven't ended."""
         with self._changed:
             for child in job.children or [job]:
                 if child.status not in FINAL:
@@ -106,7 +106,7 @@ class Copies:
             self._finish(transfer)
 
     def _patience(self) -> float | None:
-        """Seconds until there is something to do, unless a change comes first."""
+        """Return the seconds until the next copy ends; None to wait for a change."""
         if self._settings.copies_paused or not self._running:
             return None
         return max(0.0, self._running[0][0] - time.monotonic())
@@ -120,7 +120,7 @@ class Copies:
             return heapq.heappop(self._running)[2]
         return None
 
-    # The life of one copy: begin, and finish with the lock only where records change
+    # The steps of a copy. ``_finish`` holds the lock only while it changes records.
 
     def _begin(self, transfer: Transfer) -> None:
         job = transfer.job
@@ -150,7 +150,7 @@ class Copies:
         self._push(transfer, self._settings.copy_seconds + (size / speed if speed else 0))
 
     def _free_aborted(self) -> None:
-        """Let copies that were aborted end now, and make room for others."""
+        """End aborted copies now, to make room for others."""
         stuck = [(0.0, next(self._sequence), transfer) for transfer in self._stuck]
         self._running = [
             (0.0 if transfer.job.status in FINAL else due, number, transfer)
@@ -165,7 +165,7 @@ class Copies:
         heapq.heappush(self._running, (due, next(self._sequence), transfer))
 
     def _prepare(self, transfer: Transfer) -> bool:
-        """Make the target's records; True if it has everything already."""
+        """Create the target's records; return True if the target is already complete."""
         wish = transfer.wish
         asset = self._library.assets.get(transfer.asset_id)
         if asset is None:
@@ -245,7 +245,7 @@ class Copies:
             path.write_bytes(media.made_up(f"wrong {new_id()}", path.stat().st_size))
 
     def _end(self, transfer: Transfer, status: str, message: str = "") -> None:
-        """Give a copy's job its last status, and its parent one, if that was the last child."""
+        """Set the final status of a copy's job, and of its parent after the last child."""
         self._under_way[transfer.key] -= 1
         if not self._under_way[transfer.key]:
             del self._under_way[transfer.key]
@@ -255,7 +255,7 @@ class Copies:
         self._move(job, status)
 
     def _move(self, job: Job, status: str) -> None:
-        """Give a child another status, and let its parent follow."""
+        """Set the status of a child, and update its parent."""
         parent = job.parent
         before, now = job.status, time.time()
         job.given["status"], job.modified = status, now

@@ -1,8 +1,8 @@
-"""Deleting, purging and restoring file sets, and the judge who looks on.
+"""Deleting, purging and restoring file sets, with an independent judge.
 
-The judge knows nothing of how the plugin decides. At the moment of each deletion on the LucidLink
-storage it looks at the records and at the real bytes, and writes down whether every file was safe
-on B2. The list of what it wrote is what tests assert on.
+The judge knows nothing about the plugin's decisions. At each deletion on the LucidLink storage, it
+reads the records and the real bytes, and records whether every file was safe on B2. The tests
+assert on these verdicts.
 """
 
 import time
@@ -25,12 +25,12 @@ from simulator.settings import Settings
 
 @dataclass(frozen=True)
 class Deletion:
-    """One deletion, and whether it was right.
+    """One deletion, and the judge's verdict.
 
     Attributes:
         step: 'delete' or 'purge'.
         proven: whether nothing could be lost by it.
-        permitted: whether it was within the rights of whoever asked for it.
+        permitted: whether the requesting token had the right to it.
     """
 
     time: str
@@ -44,12 +44,12 @@ class Deletion:
     permitted: bool
 
     def json(self) -> Json:
-        """As the control API shows it."""
+        """Return the deletion as the control API shows it."""
         return asdict(self)
 
 
 class Deletions:
-    """What the API's deleting operations do."""
+    """The deleting operations of the API."""
 
     def __init__(
         self,
@@ -100,14 +100,14 @@ class Deletions:
     def bulk(
         self, asset: Asset, ids: Iterable[str], *, immediately: bool, keep_source: bool, net: bool
     ) -> None:
-        """Delete several file sets of an asset: all of them, or none where one is refused.
+        """Delete several file sets of an asset: all of them, or none if one is refused.
 
         Args:
-            asset: whose.
-            ids: of its file sets; what is gone already is passed over.
-            immediately: purge them, too.
-            keep_source: leave the real files.
-            net: refuse where a format would be left without a whole file set.
+            asset: the asset.
+            ids: the ids of its file sets; those already gone are skipped.
+            immediately: whether to purge them too.
+            keep_source: whether to keep the real files.
+            net: whether to refuse if a format would be left without a complete file set.
         """
         file_sets = [asset.file_sets[each] for each in ids if each in asset.file_sets]
         if not file_sets:
@@ -125,7 +125,7 @@ class Deletions:
                 self.purge(file_set)
 
     def summary(self) -> Json:
-        """How many deletions were looked at, and how many were not right."""
+        """Return the number of judged deletions, and of those that were wrong."""
         return {
             "checked": len(self.seen),
             "unproven": sum(not each.proven for each in self.seen),
@@ -167,7 +167,7 @@ class Deletions:
         )
 
     def _danger(self, file_set: FileSet) -> str:
-        """What could be lost; empty if nothing."""
+        """Return what could be lost; empty if nothing could."""
         if file_set.storage.id != self._lucidlink_id:
             return "not on the LucidLink storage"
         danger = self._without_twin(file_set)
@@ -183,7 +183,7 @@ class Deletions:
         return ""
 
     def _without_twin(self, file_set: FileSet) -> str:
-        """Which file of a file set is not safe on B2, and why; empty if all are."""
+        """Return which file of a file set is not safe on B2, and why; empty if all are safe."""
         if not file_set.files:
             return "a file set without files"
         masters: dict[str, list[File]] = defaultdict(list)
@@ -202,7 +202,7 @@ class Deletions:
         return ""
 
     def _is_master(self, master: File, file_set: FileSet) -> bool:
-        """Whether a record is one of a file on B2 that may be a twin in this file set."""
+        """Return whether a record is of a file on B2 that may be a twin in this file set."""
         is_empty = master.size == 0 and not any(map(_size, master.paths))
         return (
             master.file_set.storage.id == self._b2_id
@@ -213,7 +213,7 @@ class Deletions:
         )
 
     def _are_twins(self, file: File, master: File) -> bool:
-        """Whether a bucket has what a file is, or was where somebody deleted it by hand."""
+        """Return whether a bucket has a file's content, or the size of a file deleted by hand."""
         bucket = master.file_set.storage
         if not all(self._objects.is_there(bucket, path) for path in master.paths):
             return False
@@ -226,10 +226,10 @@ class Deletions:
 
 
 def _name(file: File) -> str:
-    """A name that does not depend on how accents are written."""
+    """Return the original name in a form that is equal for all spellings of accents."""
     return unicodedata.normalize("NFC", file.original_name)
 
 
 def _size(path: Path) -> int:
-    """The size of a real file; 0 if there is none."""
+    """Return the size of a real file; 0 if there is none."""
     return path.stat().st_size if path.is_file() else 0

@@ -1,4 +1,4 @@
-"""Faults that are waiting to happen: to API requests, to buckets, and to copies."""
+"""Pending faults of API requests, buckets and copies."""
 
 import random
 from dataclasses import asdict, dataclass
@@ -25,16 +25,17 @@ BUCKET_FAULTS = ("reset", "cut", "html", "redirect", "ignore_range", "no_total")
 
 
 def _has_number(fault: str, *kinds: str) -> bool:
-    """Whether a fault is of one of the kinds that take a number, and has one."""
+    """Return whether a fault is of a kind that takes a number, and has one."""
     kind, _, number = fault.partition(":")
     return kind in kinds and number.replace(".", "", 1).isdigit()
 
 
 class Fault:
-    """One that was added.
+    """A fault that was added.
 
     Attributes:
-        over: set when it is cleared, also if it happens just then: so what hangs goes on.
+        over: set when the faults are cleared, even while this one happens, so that hanging requests
+            continue.
     """
 
     over: Event
@@ -42,16 +43,16 @@ class Fault:
 
 @dataclass
 class RequestFault(Fault):
-    """What happens to API requests of a method whose path, after /API/, fits a pattern.
+    """A fault of API requests with a method and a path, after /API/, that matches a pattern.
 
     Attributes:
-        fault: one of REQUEST_FAULTS, or 'status:503', 'hang:5', or 'html:404': a page of a proxy's.
-        times: so often; None for ever.
-        after: let the request do its work first, and lose only the answer.
-        retry_after: seconds, sent with an error status.
-        probability: of happening to a request that fits.
-        query: a pattern of the query string, as it was sent.
-        body: the JSON that a status answers, instead of an error.
+        fault: one of REQUEST_FAULTS, or 'status:503', 'hang:5', or 'html:404' for a proxy's page.
+        times: how many times it happens; None for no limit.
+        after: process the request first, and lose only the answer.
+        retry_after: in seconds, sent with an error status.
+        probability: the probability for each matching request.
+        query: a pattern of the query string, as sent.
+        body: the JSON body of a status, instead of an error.
     """
 
     fault: str
@@ -71,7 +72,7 @@ class RequestFault(Fault):
             raise ValueError(f"{self.fault}: no such fault")
 
     def fits(self, method: str, path: str, query: str) -> bool:
-        """Whether it is about such a request."""
+        """Return whether it applies to such a request."""
         return (
             fnmatchcase(method, self.method)
             and fnmatchcase(path, self.path)
@@ -81,13 +82,13 @@ class RequestFault(Fault):
 
 @dataclass
 class BucketFault(Fault):
-    """What happens to requests to a bucket, by signed URL or by B2's own API.
+    """A fault of requests to a bucket, by signed URL or by B2's native API.
 
     Attributes:
         bucket: one of BUCKET_FAULTS, or 'status:503', 'hang:5' or 'trickle:5'.
         method, times, retry_after, probability: as for API requests.
         path: a pattern of the path without its leading slash, such as ``bucket/*`` for signed URLs,
-            ``file/*`` for look-ups by name, ``b2api/*/b2_list_*`` for calls.
+            ``file/*`` for downloads by name, ``b2api/*/b2_list_*`` for calls.
     """
 
     bucket: str
@@ -103,13 +104,13 @@ class BucketFault(Fault):
             raise ValueError(f"{self.bucket}: no such fault of a bucket")
 
     def fits(self, method: str, path: str) -> bool:
-        """Whether it is about such a request."""
+        """Return whether it applies to such a request."""
         return fnmatchcase(method, self.method) and fnmatchcase(path, self.path)
 
 
 @dataclass
 class CopyFault(Fault):
-    """What happens to copies of an asset, a format, a target storage; None fits any."""
+    """A fault of copies of an asset, a format or a target storage; None matches any."""
 
     copy: str
     asset_id: str | None = None
@@ -123,7 +124,7 @@ class CopyFault(Fault):
             raise ValueError(f"{self.copy}: no such fault of a copy")
 
     def fits(self, asset_id: str, format_name: str, storage_id: str) -> bool:
-        """Whether it is about such a copy."""
+        """Return whether it applies to such a copy."""
         return (
             self.asset_id in (None, asset_id)
             and self.format in (None, format_name)
@@ -143,25 +144,25 @@ class Faults(Generic[AFault]):
         self._over = Event()
 
     def add(self, fault: AFault) -> None:
-        """Let it happen to what fits from now on."""
+        """Add a fault for future requests or copies."""
         with self._lock:
             fault.over = self._over
             self._waiting.append(fault)
 
     def clear(self) -> None:
-        """Let none happen any more, and what hangs go on."""
+        """Remove all faults, and release hanging requests."""
         with self._lock:
             self._waiting.clear()
             self._over.set()
             self._over = Event()
 
     def json(self) -> list[Json]:
-        """Those that may still happen."""
+        """Return the faults that may still happen."""
         with self._lock:
             return [asdict(each) for each in self._waiting]
 
     def pick(self, *what: Any) -> AFault | None:
-        """The first that fits and happens; one that has happened often enough is gone."""
+        """Return the first fault that matches and happens, and remove it after its last time."""
         if not self._waiting:
             return None
         with self._lock:
@@ -185,6 +186,6 @@ class CopyFaults(Faults[CopyFault]):
     """Faults of copies."""
 
     def take(self, asset_id: str, format_name: str, storage_id: str) -> str | None:
-        """The fault that happens to a copy, if one does."""
+        """Return the fault that happens to a copy; None if none does."""
         fault = self.pick(asset_id, format_name, storage_id)
         return fault.copy if fault else None

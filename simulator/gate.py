@@ -1,7 +1,7 @@
-"""What every API request passes first: the line, who asks, and how often.
+"""The gate for API requests: latency, authentication, the rate limit, faults, and the log.
 
-It is WSGI, below Flask, because a simulated iconik is asked thousands of times a minute and most of
-what happens here needs no Flask.
+It is a WSGI application below Flask: the simulator receives thousands of requests per minute, and
+most of this work doesn't need Flask.
 """
 
 import errno
@@ -27,19 +27,19 @@ StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 ID = re.compile(r"(?<=/)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=/)", re.IGNORECASE)
-# A whole JSON string, as a signed URL with another id would no longer be valid.
+# Includes the quotes: with another id, a signed URL would no longer be valid.
 ANY_ID = re.compile(rb'"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"')
 JSON = "application/json"
 LOST = 0
-"""Stands in the log for the status of an answer that never came."""
+"""The logged status of a request that got no answer."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """Who asks.
+    """The identity of a client.
 
     Attributes:
-        roles: None means all.
+        roles: the roles of the token; None for all roles.
         user_id: None for a token of the application, which sees every asset.
     """
 
@@ -49,7 +49,7 @@ class Token:
 
 
 class Seen(NamedTuple):
-    """One API request, as the log keeps it."""
+    """One API request in the log."""
 
     time: float
     method: str
@@ -61,7 +61,7 @@ class Seen(NamedTuple):
 
 @dataclass
 class Log:
-    """What was asked and how it was answered; counts of all, and the last requests themselves."""
+    """The last API requests, and counts of all requests and answers."""
 
     requests: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
@@ -69,7 +69,7 @@ class Log:
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, environ: Environ, status: int) -> None:
-        """Count an answered request."""
+        """Record an answered request."""
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         kind = f"{method} {ID.sub('{}', path)[5:]}"
         token = environ.get("HTTP_AUTH_TOKEN", "")
@@ -80,7 +80,7 @@ class Log:
             self.last.append(seen)
 
     def clear(self) -> None:
-        """Begin to count anew."""
+        """Reset the log and the counts."""
         with self._lock:
             self.requests.clear()
             self.statuses.clear()
@@ -88,10 +88,10 @@ class Log:
 
 
 class Window:
-    """A sliding window: so many requests in any so many seconds.
+    """A sliding window that limits the number of requests in a number of seconds.
 
     Args:
-        limit: returns both numbers, as they are now.
+        limit: returns the current values of both numbers.
     """
 
     def __init__(self, limit: Callable[[], tuple[int, float]]) -> None:
@@ -100,7 +100,7 @@ class Window:
         self._times: deque[float] = deque()
 
     def enter(self) -> tuple[int, float]:
-        """Count a request in; returns how many may follow (-1: not even this one), and when."""
+        """Count a request; return how many may follow (-1 if refused), and the seconds to wait."""
         with self._lock:
             left = self._left()
             if left < 1:
@@ -110,7 +110,7 @@ class Window:
             return left - 1, 0.0
 
     def left(self) -> int:
-        """How many requests may follow."""
+        """Return how many requests may follow."""
         with self._lock:
             return max(0, self._left())
 
@@ -123,7 +123,7 @@ class Window:
 
 
 class Gate:
-    """A WSGI application around another, which sees only the API requests that get through."""
+    """A WSGI application that wraps another, and passes on only the accepted API requests."""
 
     def __init__(
         self,
@@ -198,14 +198,14 @@ class Gate:
     def _spoil(
         self, fault: RequestFault, environ: Environ, answer: "_Answer", body: bytes
     ) -> list[bytes] | None:
-        """Answer as a fault would have it; None if the request may go on."""
+        """Apply a fault, and return its answer; None if the request goes on."""
         kind, _, number = fault.fault.partition(":")
         body = body or b'{"objects": []}'
         if kind == "hang":
             fault.over.wait(float(number))
             return None
         if kind in ("reset", "cut"):
-            # Before, so that whoever misses the answer finds it noted.
+            # Log it first, so that a client that notices the lost answer finds it in the log.
             self.log.add(environ, LOST)
         if kind == "reset":
             hang_up(environ)
@@ -227,7 +227,7 @@ class Gate:
 
 
 class _Answer:
-    """A WSGI start_response that adds the gate's headers and tells the log the status."""
+    """A WSGI start_response that adds the gate's headers, and reports the status to the log."""
 
     def __init__(self, start_response: StartResponse, seen: Callable[[int], None]) -> None:
         self._start = start_response
@@ -239,23 +239,23 @@ class _Answer:
         return self._start(status, headers + self.headers, exc_info)
 
     def send(self, status: int, body: bytes, kind: str = JSON) -> list[bytes]:
-        """A whole answer."""
+        """Send a complete answer."""
         headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
         self(f"{status} {responses.get(status, 'Unknown')}", headers)
         return [body]
 
     def error(self, status: int, message: str) -> list[bytes]:
-        """An error, in iconik's form."""
+        """Send an error, in iconik's form."""
         return self.send(status, json.dumps({"errors": [message]}).encode())
 
 
 def hang_up(environ: Environ) -> None:
     """Drop the connection without an answer."""
     connection: socket.socket = environ["gunicorn.socket"]
-    # With a linger of nothing, closing sends a reset instead of a polite end.
+    # With a linger time of zero, closing sends a reset instead of a normal end.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
-    # Gunicorn takes this for a client that went away, and logs nothing.
+    # Gunicorn treats this as a disconnected client, and logs nothing.
     raise ConnectionResetError(errno.ECONNRESET, "dropped on purpose")
 
 

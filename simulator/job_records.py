@@ -1,4 +1,4 @@
-"""What iconik keeps a record of for people: jobs, and custom actions."""
+"""iconik's records of jobs and custom actions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FINAL = frozenset(
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A line of iconik's jobs list. ``given`` holds what whoever made it wrote into it."""
+    """An entry of iconik's jobs list. ``given`` holds the fields that its creator set."""
 
     given: Json
     parent: Job | None = None
@@ -31,7 +31,7 @@ class Job:
         return str(self.given["status"])
 
     def json(self) -> Json:
-        """JobSchema."""
+        """Return the job as JobSchema."""
         shown = {
             "id": self.id,
             "parent_id": self.parent.id if self.parent else None,
@@ -61,7 +61,7 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class CustomAction:
-    """An entry of iconik's menu. ``given`` holds what was posted."""
+    """An entry of iconik's menu. ``given`` holds the posted fields."""
 
     given: Json
     status: str = "HEALTHY"
@@ -71,7 +71,7 @@ class CustomAction:
     modified: float = field(default_factory=time.time)
 
     def json(self) -> Json:
-        """CustomActionSchema."""
+        """Return the custom action as CustomActionSchema."""
         return {
             **self.given,
             "id": self.id,

@@ -1,4 +1,4 @@
-"""The state: everything iconik knows, by id, behind one lock."""
+"""The state of the simulated iconik: all records by id, protected by one lock."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ from simulator.records import Asset, Collection, File, FileSet, Json, Storage
 
 @dataclass(frozen=True)
 class Listed:
-    """An object that a saved search found or a playlist has.
+    """An object in a saved search's results or in a playlist.
 
     Attributes:
-        id: the object's.
+        id: the object's id.
         kind: iconik's ``object_type``.
         about: further fields of the listing, such as a segment's ``asset_id``.
     """
@@ -24,7 +24,7 @@ class Listed:
 
 
 class Library:
-    """All records. Take ``leader_lock`` around whatever must not change half-way."""
+    """All records. Hold ``lock`` during every change or reading that must be consistent."""
 
     def __init__(self, storages: Iterable[Storage]) -> None:
         self.lock = RLock()
@@ -40,7 +40,7 @@ class Library:
         self.custom_actions: dict[str, CustomAction] = {}
 
     def add_asset(self, asset: Asset) -> None:
-        """Take in an asset with all that is in it, and put it into its collections."""
+        """Add an asset with its contents, and put it into its collections."""
         with self.lock:
             self.assets[asset.id] = asset
             for file_set in asset.file_sets.values():
@@ -49,7 +49,7 @@ class Library:
                 self.collections[collection_id].contents[asset.id] = "assets"
 
     def drop_asset(self, asset: Asset, keep_in_listings: bool) -> None:
-        """Forget an asset and its records; its real files stay. Listings may lag behind."""
+        """Remove an asset and its records; its real files stay. Listings may keep it."""
         with self.lock:
             for file_set in list(asset.file_sets.values()):
                 self.drop_file_set(file_set)
@@ -59,13 +59,13 @@ class Library:
                     self.collections[collection_id].contents.pop(asset.id, None)
 
     def add_file_set(self, file_set: FileSet) -> None:
-        """Take in a file set of an asset that is here already."""
+        """Add a file set to an existing asset."""
         with self.lock:
             self.assets[file_set.asset_id].file_sets[file_set.id] = file_set
             self._index(file_set)
 
     def drop_file_set(self, file_set: FileSet) -> None:
-        """Forget a file set and its files; the real files are not this room's business."""
+        """Remove a file set and its files from the records; the real files stay."""
         with self.lock:
             asset = self.assets.get(file_set.asset_id)
             if asset:
@@ -76,7 +76,7 @@ class Library:
                 self.files.pop(file.id, None)
 
     def put_files(self, file_set: FileSet, files: Iterable[File]) -> None:
-        """Give a file set other files than it had."""
+        """Replace the files of a file set."""
         with self.lock:
             for file in file_set.files.values():
                 self.files.pop(file.id, None)
@@ -92,7 +92,7 @@ class Library:
     # Collections
 
     def put_into(self, collection: Collection, ids: Iterable[str]) -> list[str]:
-        """Put assets and collections into a collection; returns the ids that are neither."""
+        """Put assets and collections into a collection; return the ids that are neither."""
         unknown = []
         with self.lock:
             for each in ids:
@@ -114,7 +114,7 @@ class Library:
                     self.assets[each].collection_ids.remove(collection.id)
 
     def assets_below(self, ids: Iterable[str]) -> Iterator[str]:
-        """Ids of the assets among these ids and, however deep, in the collections among them."""
+        """Yield the ids of the assets among these ids and, at any depth, in the collections."""
         seen: set[str] = set()
         stack = list(ids)[::-1]
         while stack:
@@ -130,7 +130,7 @@ class Library:
     # Jobs
 
     def find_jobs(self, wanted: Callable[[Job], bool], parent_id: str | None) -> list[Job]:
-        """Jobs, the newest first; those of one parent are found without a look at the others."""
+        """Return matching jobs, newest first. With a parent, only its children are searched."""
         with self.lock:
             if parent_id is None:
                 among: Iterable[Job] = self.jobs.values()
@@ -140,7 +140,7 @@ class Library:
             return [job for job in reversed(list(among)) if wanted(job)]
 
     def add_job(self, job: Job) -> None:
-        """Take in a job, with its children."""
+        """Add a job with its children."""
         with self.lock:
             self.jobs[job.id] = job
             if job.parent:
@@ -149,7 +149,7 @@ class Library:
                 self.jobs[child.id] = child
 
     def drop_job(self, job: Job) -> None:
-        """Forget a job, with its children."""
+        """Remove a job with its children."""
         with self.lock:
             for each in (job, *job.children):
                 self.jobs.pop(each.id, None)

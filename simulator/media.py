@@ -1,4 +1,4 @@
-"""The real files: making them up, reading their checksums, keeping them inside their storage."""
+"""Real files: generate contents, compute checksums, and keep paths inside their storage."""
 
 import hashlib
 from pathlib import Path, PurePosixPath
@@ -7,13 +7,13 @@ BLOCK = 1 << 20
 
 
 def made_up(seed: str, size: int) -> bytes:
-    """Bytes that look like nothing and are the same each time for the same seed."""
+    """Generate bytes that look random and are the same for the same seed."""
     block = hashlib.shake_256(seed.encode()).digest(min(size, BLOCK))
     return (block * (size // BLOCK + 1))[:size]
 
 
 def checksum(kind: str | None, path: Path) -> str | None:
-    """The checksum of a real file, of a kind hashlib knows; None for no kind."""
+    """Return the checksum of a real file, of a kind that hashlib supports; None for no kind."""
     if kind is None:
         return None
     digest = hashlib.new(kind, usedforsecurity=False)
@@ -24,12 +24,12 @@ def checksum(kind: str | None, path: Path) -> str | None:
 
 
 def checksum_of(kind: str | None, content: bytes) -> str | None:
-    """The checksum of some bytes, of a kind hashlib knows; None for no kind."""
+    """Return the checksum of some bytes, of a kind that hashlib supports; None for no kind."""
     return hashlib.new(kind, content, usedforsecurity=False).hexdigest() if kind else None
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a real file, and the directories it needs."""
+    """Write a real file, and create the directories it needs."""
     try:
         path.write_bytes(content)
     except FileNotFoundError:
@@ -38,14 +38,14 @@ def write(path: Path, content: bytes) -> None:
 
 
 def resize(path: Path, size: int) -> None:
-    """Cut a real file, or append zeros, which take no room on the disk."""
+    """Truncate a real file, or append zeros, which use no disk space."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         file.truncate(size)
 
 
 def is_inside(*parts: str) -> bool:
-    """Whether a place made of these parts stays inside the storage it is meant for."""
+    """Return whether a path made of these parts stays inside its storage."""
     return not any(
         PurePosixPath(part).is_absolute() or ".." in PurePosixPath(part).parts or "\0" in part
         for part in parts
@@ -53,7 +53,7 @@ def is_inside(*parts: str) -> bool:
 
 
 def same_bytes(one: Path, other: Path) -> bool:
-    """Whether two real files exist and hold the same."""
+    """Return whether two real files exist and have the same content."""
     try:
         return one.stat().st_size == other.stat().st_size and (
             checksum("sha256", one) == checksum("sha256", other)

@@ -1,7 +1,7 @@
-"""What the buckets hold: object versions, hide markers, and what happens behind iconik's back.
+"""The contents of buckets: object versions, hide markers, and changes that iconik doesn't see.
 
-The content of an object is a real file in the directory of its storage. Whatever a file cannot
-express (hide markers, older versions, the kind of SHA-1) is kept here.
+The content of an object is a real file in its storage's directory. This module stores everything
+that a file can't express: hide markers, older versions, and the kind of SHA-1.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ from simulator.library import Library
 from simulator.records import Storage
 
 LARGE = 100_000_000
-"""Bytes. Larger objects count as large files without a whole-file SHA-1; none is ever computed."""
+"""In bytes. Larger objects count as large files without a SHA-1, which is never computed."""
 
 SHA1_KINDS = ("small", "large", "none", "unverified")
-"""How B2 states the SHA-1 of an object.
+"""How B2 reports the SHA-1 of an object.
 
 small: ``contentSha1``. large: ``large_file_sha1`` in the file info. none: not at all.
 unverified: ``contentSha1`` with the prefix ``unverified:``.
 """
 
 OLDEST = 1_000_000_000_000_000_000
-"""Nanoseconds since 1970; file ids need a positive time."""
+"""In nanoseconds since 1970. File ids need a positive time."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Version:
     Attributes:
         key: the object's name in the bucket.
         action: 'upload'; 'hide' for a hide marker; 'start' for an unfinished large file.
-        size: bytes; 0 unless the action is 'upload'.
+        size: in bytes; 0 unless the action is 'upload'.
         sha1: as in ``contentSha1``; None unless the action is 'upload'.
         large_file_sha1: as in the file info; '' if absent.
-        created: nanoseconds since 1970.
+        created: in nanoseconds since 1970.
         is_large: whether it was uploaded in parts.
     """
 
@@ -54,11 +54,11 @@ class Version:
 
     @property
     def uploaded(self) -> int:
-        """Milliseconds since 1970."""
+        """The time of upload, in milliseconds since 1970."""
         return self.created // 1_000_000
 
     def file_id(self, bucket_id: str) -> str:
-        """An id in B2's form, which tells large files from small ones."""
+        """Return an id in B2's form, which distinguishes large files from small ones."""
         unique = hashlib.sha256(f"{self.key} {self.action} {self.created}".encode()).hexdigest()
         day = time.strftime("d%Y%m%d_m%H%M%S", time.gmtime(self.created / 1e9))
         return f"4_z{bucket_id}_f{2 if self.is_large else 1}{unique[:15]}_{day}_c001_v0001000_t0000"
@@ -66,10 +66,10 @@ class Version:
 
 @dataclass
 class _Past:
-    """What the real file of an object does not tell.
+    """The state of an object beyond its real file.
 
     Attributes:
-        versions: markers, unfinished and older uploads; unsorted.
+        versions: hide markers, unfinished uploads and older versions; unsorted.
         sha1_kind: one of SHA1_KINDS.
         original: the content before the first change; None if nothing has changed.
         original_kind: the ``sha1_kind`` before the first change.
@@ -92,17 +92,17 @@ class Objects:
     # Buckets
 
     def buckets(self) -> list[Storage]:
-        """The storages that are B2 buckets."""
+        """Return the storages that are B2 buckets."""
         return [each for each in list(self._library.storages.values()) if each.is_b2]
 
     def bucket(self, name: str) -> Storage | None:
-        """The bucket of a name."""
+        """Return the bucket with a name; None if there is none."""
         return next((each for each in self.buckets() if each.bucket_name == name), None)
 
     # Reading
 
     def path(self, bucket: Storage, key: str) -> Path | None:
-        """The real file of a key; None if no file of this bucket can have that key."""
+        """Return the real file of a key; None if no file of this bucket can have that key."""
         prefix = f"{bucket.prefix}/" if bucket.prefix else ""
         below = key.removeprefix(prefix)
         parts = below.split("/")
@@ -111,7 +111,7 @@ class Objects:
         return bucket.directory / below
 
     def keys(self, bucket: Storage, prefix: str = "") -> list[str]:
-        """The keys with a prefix that have any version, in B2's order."""
+        """Return the keys with a prefix that have any version, in B2's order."""
         start = bucket.directory
         within = prefix.removeprefix(f"{bucket.prefix}/" if bucket.prefix else "")
         if media.is_inside(within):
@@ -124,32 +124,32 @@ class Objects:
         return sorted((key for key in keys if key.startswith(prefix)), key=str.encode)
 
     def versions(self, bucket: Storage, key: str, hashed: bool = True) -> list[Version]:
-        """All versions of an object, newest first; the newest upload with its SHA-1, or without."""
+        """Return all versions of an object, newest first; ``hashed`` adds the upload's SHA-1."""
         path = self.path(bucket, key)
         if path is None:
             return []
         with self._lock:
             past = self._past.get(path, _Past())
             uploaded = _uploaded(key, path, past.sha1_kind if hashed else "none")
-            # Without a real file, nothing of what was uploaded is left.
+            # Without a real file, no uploaded version is left.
             past_versions = [v for v in past.versions if uploaded or v.action != "upload"]
             found = [*past_versions, *([uploaded] if uploaded else [])]
         return sorted(found, key=lambda each: each.created, reverse=True)
 
     def current(self, bucket: Storage, key: str, hashed: bool = True) -> Version | None:
-        """The version that readers get; None if the object is missing or hidden."""
+        """Return the version that readers get; None if the object is missing or hidden."""
         whole = (each for each in self.versions(bucket, key, hashed) if each.action != "start")
         newest = next(whole, None)
         return newest if newest and newest.action == "upload" else None
 
     def is_there(self, bucket: Storage, path: Path) -> bool:
-        """Whether readers of a bucket get the object that a real file stands for."""
+        """Return whether readers of a bucket get the object that a real file represents."""
         if not path.is_relative_to(bucket.directory):
             return False
         key = bucket.key(path.relative_to(bucket.directory).as_posix())
         return self.current(bucket, key, hashed=False) is not None
 
-    # What happens behind iconik's back; each takes the real file of an object
+    # Changes that iconik doesn't see. Each method takes the real file of an object.
 
     def remove(self, path: Path) -> None:
         """Delete all versions."""
@@ -159,38 +159,38 @@ class Objects:
             path.unlink(missing_ok=True)
 
     def hide(self, path: Path) -> None:
-        """Put a hide marker above the versions."""
+        """Add a hide marker as the newest version."""
         with self._lock:
             self._remember(path)
             self._add_marker(path, "hide")
 
     def start(self, path: Path) -> None:
-        """Begin the upload of a large file of the same name, and leave it unfinished."""
+        """Start the upload of a large file with the same name, and leave it unfinished."""
         with self._lock:
             self._remember(path)
             self._add_marker(path, "start")
 
     def truncate(self, path: Path, size: int) -> None:
-        """Upload a version of another size; the version before stays below."""
+        """Upload a version of another size; the previous version stays."""
         with self._lock:
             self._overwrite(path)
             media.resize(path, size)
             self._put_on_top(path)
 
     def replace(self, path: Path, content: bytes) -> None:
-        """Upload other content; the version before stays below."""
+        """Upload other content; the previous version stays."""
         with self._lock:
             self._overwrite(path)
             media.write(path, content)
             self._put_on_top(path)
 
     def state_sha1(self, path: Path, kind: str) -> None:
-        """Have B2 state the SHA-1 of an object in another way; see SHA1_KINDS."""
+        """Change how B2 reports the SHA-1 of an object; see SHA1_KINDS."""
         with self._lock:
             self._past.setdefault(path, _Past()).sha1_kind = kind
 
     def restore(self, path: Path) -> None:
-        """Put an object back as it was before the first change."""
+        """Restore an object to its state before the first change."""
         with self._lock:
             past = self._past.pop(path, None)
             if past is None or past.original is None:
@@ -218,7 +218,7 @@ class Objects:
             past.versions.append(before)
 
     def _put_on_top(self, path: Path) -> None:
-        """Make sure that a file just written is newer than all before, however coarse the clock."""
+        """Make a file that was just written newer than all versions, even with a coarse clock."""
         newest = max((each.created for each in self._past[path].versions), default=OLDEST)
         modified = max(path.stat().st_mtime_ns, newest + 1)
         os.utime(path, ns=(modified, modified))
@@ -235,7 +235,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _uploaded(key: str, path: Path, kind: str) -> Version | None:
-    """The version that a real file stands for; None if there is no such file."""
+    """Return the version that a real file represents; None if there is no such file."""
     try:
         about = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""iconik's two ways to page a list: by number, and by the last id of the page before."""
+"""iconik's two ways to page a list: by number, and by the last id of the previous page."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -29,13 +29,13 @@ def _number(field: str, default: int, most: int | None = None) -> int:
 
 
 def _url(**changes: Any) -> str:
-    """The request's own address, as a path from the host's root, with some of its query changed."""
+    """Return the request's own URL, as a path, with changes to its query."""
     query = {**request.args.to_dict(), **changes}
     return f"{request.path}?{urlencode(query, safe=',')}"
 
 
 def numbered(records: Sequence[Record], view: Callable[[Record], Json]) -> Json:
-    """One page of a list that pages by ``page``."""
+    """Return one page of a list that pages by ``page``."""
     per_page = _number("per_page", DEFAULT_PER_PAGE, MOST_PER_PAGE)
     page = _number("page", 1)
     pages = -(-len(records) // per_page)
@@ -63,12 +63,13 @@ def by_last_id(
     view: Callable[[Filed], Json] | None = None,
     cut: int | None = None,
 ) -> Json:
-    """One page of a list that pages by ``last_id``: what comes after it, in the order of ids.
+    """Return one page of a list that pages by ``last_id``: the records after it, sorted by id.
 
     Args:
-        records: all of them.
-        view: how each is shown; ``json`` if not given.
-        cut: end the list after so many, the oldest; it tells the total of all, and another page.
+        records: all records.
+        view: converts a record to JSON values; the record's ``json`` if not given.
+        cut: end the list after this many records, the oldest ones. The list still declares the
+            total of all records, and another page.
     """
     per_page = _number("per_page", DEFAULT_PER_PAGE, MOST_PER_PAGE)
     last_id = request.args.get("last_id", "")
@@ -94,7 +95,7 @@ def by_last_id(
 def _cut(
     found: Sequence[Filed], view: Callable[[Filed], Json] | None, cut: int, per_page: int
 ) -> Json:
-    """A list that ends early: it lacks what was made last, and does not say where the rest is."""
+    """Return a list that lacks the newest records, and has no link to the page that it declares."""
     left = found[:cut]
     return {
         "objects": [view(record) if view else record.json() for record in left],

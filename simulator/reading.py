@@ -1,4 +1,4 @@
-"""Answering GET and HEAD with the content of an object, or with the part that Range names."""
+"""Answer GET and HEAD with the content of an object, or with the part that Range names."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,18 +7,18 @@ from werkzeug.http import parse_range_header
 from werkzeug.wrappers import Request, Response
 
 BLOCK = 1 << 14
-"""Bytes read at a time. Small, so that a client that stops reading is sent little."""
+"""In bytes, read at a time. Small, so that little is sent to a client that stops reading."""
 
 TYPE = "application/octet-stream"
 
 
 def content(request: Request, path: Path, size: int) -> Response | None:
-    """The answer with an object's content; None if no byte of it is in the range asked for.
+    """Return the answer with an object's content; None if the range contains no byte of it.
 
-    A Range that is malformed or names several ranges is ignored, as RFC 9110 has it.
+    A Range that is malformed or names several ranges is ignored, as RFC 9110 allows.
 
     Args:
-        request: asks for it.
+        request: the request.
         path: the real file.
         size: its size in bytes.
     """
@@ -40,7 +40,7 @@ def content(request: Request, path: Path, size: int) -> Response | None:
 
 
 def _blocks(path: Path, start: int, length: int) -> Iterator[bytes]:
-    """The content, read only as it is sent."""
+    """Yield the content, reading it only as it is sent."""
     with path.open("rb") as file:
         file.seek(start)
         while length > 0 and (block := file.read(min(length, BLOCK))):

@@ -1,4 +1,4 @@
-"""What iconik keeps a record of, and how each record looks in its answers."""
+"""iconik's records of assets, formats, files, storages and collections, and their JSON forms."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SYSTEM_DOMAIN_ID = "c0ffee00-0000-4000-8000-000000000002"
 
 
 def new_id() -> str:
-    """A fresh id, as iconik's are: a UUID."""
+    """Create an id in iconik's form: a UUID."""
     return str(uuid.uuid4())
 
 
 def iso(moment: float) -> str:
-    """A time as iconik writes it."""
+    """Format a time in iconik's form."""
     whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
     return f"{whole}.{int(moment % 1 * 1_000_000):06d}+00:00"
 
@@ -32,8 +32,8 @@ def iso(moment: float) -> str:
 class Storage:
     """A B2 bucket, or a directory served by a Storage Gateway.
 
-    ``checksum`` (a hashlib name or None) and ``unique_names`` are how it treats new files; iconik
-    shows neither.
+    ``checksum`` (a hashlib name or None) and ``unique_names`` determine how it treats new files.
+    iconik shows neither.
     """
 
     id: str
@@ -49,27 +49,27 @@ class Storage:
 
     @property
     def is_b2(self) -> bool:
-        """Whether it is a B2 bucket, joined to iconik as such or by its S3-compatible endpoint."""
+        """Whether it is a B2 bucket, added to iconik as such or by its S3-compatible endpoint."""
         endpoint = str(self.settings.get("endpoint") or "")
         host = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").hostname or ""
         return self.method == "B2" or (self.method == "S3" and host.endswith(".backblazeb2.com"))
 
     @property
     def bucket_name(self) -> str:
-        """The name of the bucket; the storage's id where its settings name none."""
+        """The name of the bucket; the storage's id if its settings name none."""
         return str(self.settings.get("bucket_name") or self.settings.get("bucket") or self.id)
 
     @property
     def prefix(self) -> str:
-        """The directory of the bucket in which the storage's files are; '' for the top."""
+        """The directory of the bucket that contains the storage's files; '' for the root."""
         return str(self.settings.get("path") or "").strip("/")
 
     def key(self, path: str) -> str:
-        """The object key of a path below the storage."""
+        """Return the object key of a path below the storage."""
         return "/".join(part for part in (self.prefix, *path.split("/")) if part)
 
     def json(self) -> Json:
-        """StorageSchema."""
+        """Return the storage as StorageSchema."""
         return {
             "id": self.id,
             "name": self.name,
@@ -87,9 +87,10 @@ class Storage:
 
 
 def frames(name: str, template: str | None) -> list[str]:
-    """The names of an image sequence's frames, as in ``f_[0001-0100].dpx``, ``f_{frame:04d}.dpx``.
+    """Return the names of a sequence's frames, as in ``f_[0001-0100].dpx``, ``f_{frame:04d}.dpx``.
 
-    Empty where the name tells no range, or the template has no place for the number of a frame.
+    The result is empty if the name has no range, or the template has no placeholder for the frame
+    number.
     """
     range_ = re.search(r"\[(\d+)-(\d+)\]", name)
     place = re.search(r"\{frame(?::0?(\d+)d)?\}", template or "")
@@ -119,7 +120,7 @@ class File:
     modified: float = field(default_factory=time.time)
 
     def json(self) -> Json:
-        """FileSchema."""
+        """Return the file as FileSchema."""
         file_set = self.file_set
         shown: Json = {
             "id": self.id,
@@ -151,12 +152,12 @@ class File:
 
     @property
     def path(self) -> Path:
-        """The real file; of an image sequence, the first."""
+        """The real file; the first frame of an image sequence."""
         return self.paths[0]
 
     @property
     def paths(self) -> list[Path]:
-        """The real files: the frames of an image sequence, else one."""
+        """The real files: the frames of an image sequence, otherwise one file."""
         directory = self.file_set.storage.directory / self.directory_path
         names = frames(self.name, self.template) if self.type == "SEQUENCE" else []
         return [directory / name for name in names or [self.name]]
@@ -171,9 +172,9 @@ class File:
 class FileSet:
     """The files of one format of one asset on one storage.
 
-    ``keep_source`` says that a purge takes the records and leaves the real files. File records show
-    ``status_in_files`` instead of the status, where it is given. ``told_count`` is the number of
-    files that iconik tells, where it is not the number of records.
+    If ``keep_source`` is set, a purge removes the records and leaves the real files. If
+    ``status_in_files`` is given, file records show it instead of the status. ``told_count`` is the
+    number of files that iconik declares, if it differs from the number of records.
     """
 
     asset_id: str
@@ -191,7 +192,7 @@ class FileSet:
     deleted: float | None = None
 
     def json(self) -> Json:
-        """FileSetSchema."""
+        """Return the file set as FileSetSchema."""
         shown = {
             "id": self.id,
             "asset_id": self.asset_id,
@@ -212,12 +213,12 @@ class FileSet:
         return shown
 
     def counted(self) -> Json:
-        """FileSetSchema, with the number of its files."""
+        """Return the file set as FileSetSchema, with the number of its files."""
         count = len(self.files) if self.told_count is None else self.told_count
         return {**self.json(), "file_count": count}
 
     def is_whole(self) -> bool:
-        """Whether iconik takes it for complete: active, and every file of it closed."""
+        """Return whether iconik considers it complete: active, and every file of it closed."""
         return (
             self.status == "ACTIVE"
             and bool(self.files)
@@ -237,7 +238,7 @@ class Format:
     created: float = field(default_factory=time.time)
 
     def json(self) -> Json:
-        """FormatSchema."""
+        """Return the format as FormatSchema."""
         return {
             "id": self.id,
             "asset_id": self.asset_id,
@@ -259,7 +260,7 @@ class Format:
 class Asset:
     """A clip.
 
-    The list of its files ends after ``cut_list`` files, if that is given.
+    If ``cut_list`` is given, the list of its files ends after that many files.
     """
 
     title: str
@@ -274,7 +275,7 @@ class Asset:
     created: float = field(default_factory=time.time)
 
     def json(self) -> Json:
-        """AssetSchema, and AssetElasticSchema in listings."""
+        """Return the asset as AssetSchema, and as AssetElasticSchema in listings."""
         return {
             "id": self.id,
             "title": self.title,
@@ -293,7 +294,7 @@ class Asset:
         }
 
     def files(self) -> Iterator[File]:
-        """Its files, on all storages."""
+        """Yield its files, on all storages."""
         for file_set in self.file_sets.values():
             yield from file_set.files.values()
 
@@ -310,7 +311,7 @@ class Collection:
     created: float = field(default_factory=time.time)
 
     def json(self) -> Json:
-        """CollectionSchema."""
+        """Return the collection as CollectionSchema."""
         return {
             "id": self.id,
             "title": self.title,

@@ -1,10 +1,10 @@
-"""The answers that are no success, as iconik words them."""
+"""Error answers, with iconik's messages."""
 
 from typing import Any
 
 
 class Refusal(Exception):
-    """An error answer: a status, and what stands under ``errors``."""
+    """An error answer: a status, and the value of ``errors``."""
 
     def __init__(self, status: int, errors: list[str] | dict[str, Any]) -> None:
         super().__init__(f"{status} {errors}")
@@ -13,15 +13,15 @@ class Refusal(Exception):
 
 
 def not_found(what: str) -> Refusal:
-    """404: there is no such thing."""
+    """Create a 404: the object does not exist."""
     return Refusal(404, [f"{what} does not exist"])
 
 
 def bad_field(field: str, message: str) -> Refusal:
-    """400: a field of the body or the query is wrong."""
+    """Create a 400: a field of the body or the query is invalid."""
     return Refusal(400, {field: message})
 
 
 def forbidden(message: str) -> Refusal:
-    """403: it is there, and you may not."""
+    """Create a 403: the object exists, but the token may not use it."""
     return Refusal(403, [message])

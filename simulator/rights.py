@@ -1,4 +1,4 @@
-"""Who may see which asset, and whether a deletion stays within that."""
+"""Which tokens may see which assets, and whether a deletion respects that."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from simulator.gate import Token
 
 
 class Rights:
-    """Every user sees every asset that isn't hidden from them; the application sees all of them."""
+    """Each user sees every asset that isn't hidden from them. The application sees all assets."""
 
     def __init__(self) -> None:
         self._hidden: dict[str, frozenset[str]] = {}
@@ -18,19 +18,19 @@ class Rights:
         self._hidden[user_id] = frozenset(asset_ids)
 
     def may_see(self, token: Token, object_id: str) -> bool:
-        """Whether a token may see an object."""
+        """Return whether a token may see an object."""
         return token.user_id is None or object_id.lower() not in self._hidden.get(token.user_id, ())
 
     def note_reading(self, token: Token, asset_id: str) -> None:
-        """Remember that a token has read the files of an asset."""
+        """Record that a token has read the files of an asset."""
         if token.user_id is not None:
             self._read_by[asset_id].add(token.user_id)
 
     def may_delete(self, token: Token, asset_id: str) -> bool:
-        """Whether a token may delete files of an asset.
+        """Return whether a token may delete files of an asset.
 
-        The application acts for users. Of an asset that is hidden from anybody, it may delete only
-        what a user has read.
+        The application acts for users. If an asset is hidden from any user, the application may
+        delete its files only after a user's token has read them.
         """
         if token.user_id is not None:
             return self.may_see(token, asset_id)

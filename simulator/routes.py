@@ -1,4 +1,4 @@
-"""How an operation of the API becomes a Flask route: its roles, its ids, its JSON."""
+"""Turn the operations of the API into Flask routes, with their roles, ids and JSON."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class Operation(NamedTuple):
-    """One operation: ``path`` is Flask's, below /API; ``roles`` are those a token needs."""
+    """One operation. ``path`` is in Flask's form, below /API; ``roles`` are those a token needs."""
 
     method: str
     path: str
@@ -25,7 +25,7 @@ class Operation(NamedTuple):
 def operation(
     method: str, path: str, *roles: str, newer: bool = False
 ) -> Callable[[Handler], Handler]:
-    """Make a method answer an operation of the API; ``newer`` are not in the published part."""
+    """Mark a method as an operation of the API; ``newer`` ones are not in the published part."""
 
     def mark(handler: Handler) -> Handler:
         vars(handler)["operation"] = Operation(method, path, roles, newer)
@@ -35,13 +35,13 @@ def operation(
 
 
 def operations(room: object) -> list[tuple[Operation, Callable[..., Any]]]:
-    """The operations among the methods of an object."""
+    """Return the operations among the methods of an object."""
     methods = (getattr(room, name) for name in vars(type(room)))
     return [(each.operation, each) for each in methods if hasattr(each, "operation")]
 
 
 def blueprint(lock: RLock, *rooms: object) -> Blueprint:
-    """All operations of these rooms, below /API. Each has the lock while it is answered."""
+    """Create the routes of all operations below /API. Each operation runs with the lock held."""
     api = Blueprint("api", __name__, url_prefix="/API")
     for room in rooms:
         for op, handler in operations(room):
@@ -56,7 +56,7 @@ def blueprint(lock: RLock, *rooms: object) -> Blueprint:
 
 
 def answer(body: Any, status: int = 200) -> Response:
-    """JSON; without a body 204."""
+    """Create a JSON answer, or a 204 without a body."""
     if body is None:
         return Response(status=204)
     text = json.dumps(body, separators=(",", ":"))

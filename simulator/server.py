@@ -1,4 +1,4 @@
-"""Serving a simulation over HTTP, in one process beside Gunicorn's own."""
+"""Serve a simulation over HTTP, in one process besides Gunicorn's own."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ THREADS = 128
 
 
 def create_app(simulation: Simulation) -> BucketGate:
-    """The whole WSGI application."""
+    """Create the whole WSGI application."""
     app = Flask(__name__)
     app.register_blueprint(
         routes.blueprint(
@@ -62,7 +62,7 @@ def create_app(simulation: Simulation) -> BucketGate:
 
 
 class Server(BaseApplication):
-    """Gunicorn with one worker: the state lives in it, so there can be no second."""
+    """Gunicorn with a single worker, because the state is in the worker's memory."""
 
     def __init__(self, simulation: Simulation, host: str, port: int) -> None:
         self._simulation = simulation
@@ -70,7 +70,7 @@ class Server(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
-        """Quiet, many threads, connections kept."""
+        """Configure Gunicorn: little logging, many threads, persistent connections."""
         options: Mapping[str, Any] = {
             "bind": self._bind,
             "workers": 1,
@@ -88,12 +88,13 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """The application, made in the worker."""
+        """Create the application in the worker."""
         return create_app(self._simulation)
 
     def _begin(self, worker: Any) -> None:
-        """Start what moves, now that this is the process that answers, and say so."""
-        # There is nothing to save, so nobody has to wait for sleeping threads and open connections.
+        """Start the copies in the process that answers, and print that the simulator is ready."""
+        # There is nothing to save, so exit without waiting for sleeping threads and open
+        # connections.
         for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(sign, lambda *_: os._exit(0))
         simulation = self._simulation
@@ -110,7 +111,7 @@ class Server(BaseApplication):
 
 
 def _stop_with_worker(arbiter: Any, worker: Any) -> None:
-    """End when the worker has ended: a new one would know nothing of what it knew."""
+    """Stop when the worker has ended: a new worker would not have its state."""
     if arbiter.LISTENERS:
         print("simulator: its process has died", file=sys.stderr)
         arbiter.num_workers = 0
@@ -118,6 +119,6 @@ def _stop_with_worker(arbiter: Any, worker: Any) -> None:
 
 
 def _leave_threads(arbiter: Any, worker: Any) -> None:
-    """Let the worker end even where threads wait on purpose; this is asked of both processes."""
+    """End the worker even if threads hang on purpose. Gunicorn calls this in both processes."""
     if os.getpid() != arbiter.pid:
         os._exit(0)

@@ -1,4 +1,4 @@
-"""How the simulated iconik behaves; all of it can be changed while it runs."""
+"""The behavior of the simulated iconik. All settings can be changed while it runs."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -6,32 +6,34 @@ from typing import Any
 
 @dataclass
 class Settings:
-    """The switches.
+    """The settings.
 
     Attributes:
-        latency_ms: how long every API request takes at least.
-        rate_limit, rate_window: so many requests in any so many seconds, then 429.
-        retry_after: whether a 429 says when to come again.
+        latency_ms: the minimum duration of every API request.
+        rate_limit, rate_window: the number of requests allowed in a number of seconds; beyond it,
+            the answer is 429.
+        retry_after: whether a 429 says when to retry.
         none_left: whether every answer says that no request is left, though none is refused.
         upper_case_ids: whether answers have ids in upper case.
-        copy_seconds: how long a copy of one asset takes; copy_bytes_per_second (0: any speed) adds
-            to it by size.
-        copies_at_once: how many assets are copied at a time.
-        copies_paused: the Storage Gateway is offline: copies wait.
-        down: every API request loses its connection without an answer.
-        hang_seconds: every API request waits that long before it is looked at.
+        copy_seconds: the base duration of a copy of one asset. copy_bytes_per_second (0 for no
+            limit) adds to it by size.
+        copies_at_once: the number of assets copied concurrently.
+        copies_paused: whether the Storage Gateway is offline, so that copies wait.
+        down: whether every API request loses its connection without an answer.
+        hang_seconds: how long every API request waits before it is processed.
         bulk_deletion: whether the newer ways to delete exist.
-        listing_hints: whether listings tell formats and files of their assets.
-        deleted_files_listed: whether files of deleted, not yet purged file sets are listed.
+        listing_hints: whether listings include the formats and files of their assets.
+        deleted_files_listed: whether files of deleted, unpurged file sets are listed.
         purge_takes_shared: whether a purge removes a real file that an active file set of the same
-            asset uses, too.
+            asset also uses.
         signed_urls: whether the account offers signed URLs of files in buckets.
-        urls_by_default: whether lists of files have them where the request does not say.
+        urls_by_default: whether lists of files include them if the request does not say.
         signed_url_seconds: how long a signed URL is valid.
-        all_versions: whether lists of formats know ``include_all_versions``.
-        bucket_latency_ms: how long a request to a bucket takes at least.
-        bucket_rate_limit: requests to all buckets in any second, then 429 or 503.
-        click_timeout: seconds a custom action's receiver has to answer.
+        all_versions: whether lists of formats support ``include_all_versions``.
+        bucket_latency_ms: the minimum duration of a request to a bucket.
+        bucket_rate_limit: the number of requests to all buckets allowed per second; beyond it, the
+            answer is 429 or 503.
+        click_timeout: the seconds that a custom action's receiver has to answer.
     """
 
     latency_ms: float = 0.0
@@ -59,14 +61,14 @@ class Settings:
     click_timeout: float = 10.0
 
     def json(self) -> dict[str, Any]:
-        """All of them."""
+        """Return all settings."""
         return asdict(self)
 
     def change(self, changes: dict[str, Any]) -> None:
-        """Change some, or none if one of them makes no sense.
+        """Change some settings, or none if one of them is invalid.
 
         Raises:
-            ValueError: with the name of the setting that is unknown or of the wrong type.
+            ValueError: a setting is unknown or of the wrong type; the message names it.
         """
         kinds = {each.name: type(getattr(self, each.name)) for each in fields(self)}
         for name, value in changes.items():

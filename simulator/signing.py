@@ -1,4 +1,4 @@
-"""Signed URLs of objects: valid for one method and for a limited time."""
+"""Signed URLs of objects, valid for one method and for a limited time."""
 
 import calendar
 import hashlib
@@ -15,19 +15,19 @@ METHOD = "GET"
 
 
 class Signer:
-    """Signs and checks URLs in the form of S3's, with a key that this process alone knows."""
+    """Signs and checks URLs in the form of S3's, with a key that only this process has."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._key = secrets.token_bytes()
 
     def url(self, host: str, bucket: Storage, key: str) -> str:
-        """A URL to read an object.
+        """Return a URL that reads an object.
 
         Args:
             host: the simulator's own address, without a path.
             bucket: the storage.
-            key: the object's.
+            key: the object's key.
         """
         now = time.gmtime()
         query = {
@@ -39,14 +39,14 @@ class Signer:
         }
         path = f"/bucket/{bucket.bucket_name}/{key}"
         query["X-Amz-Signature"] = self._sign(METHOD, path, query)
-        # A name may be no text, as those of files may be.
+        # A name may contain undecodable bytes, like a file name.
         return f"{host}{quote(path, errors='surrogateescape')}?{urlencode(query)}"
 
     def refuse(self, method: str, path: str, query: dict[str, str]) -> tuple[str, str] | None:
-        """What is wrong with a request: S3's error code and a message; None if it may pass.
+        """Return what is wrong with a request: S3's error code and a message; None if it is valid.
 
         Args:
-            method: the request's.
+            method: the request's method.
             path: its path, decoded.
             query: its query, decoded.
         """
@@ -56,7 +56,7 @@ class Signer:
             return "AccessDenied", "Access Denied"
         if not hmac.compare_digest(signature, self._sign(method, path, given)):
             return "SignatureDoesNotMatch", "The request signature we calculated does not match"
-        # What is signed is well-formed, as only ``url`` signs.
+        # A signed query is well-formed, because only ``url`` signs.
         signed = calendar.timegm(time.strptime(given["X-Amz-Date"], "%Y%m%dT%H%M%SZ"))
         if time.time() - signed >= float(given["X-Amz-Expires"]):
             return "AccessDenied", "Request has expired"

@@ -1,4 +1,4 @@
-"""The parts of one simulated iconik, put together."""
+"""One simulated iconik, assembled from its parts."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ TOKEN = "simulated-token"  # noqa: S105 - opens nothing but a simulator on the l
 
 
 class Place(NamedTuple):
-    """Where the two storages really are, and their ids."""
+    """The real directories of the two storages, and their ids."""
 
     b2: Path
     lucidlink: Path
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 @dataclass
 class Simulation:
-    """One simulated iconik. Nothing moves before its copies are started."""
+    """One simulated iconik. Copies run only after they are started."""
 
     place: Place
     app_id: str = APP_ID
@@ -65,11 +65,11 @@ class Simulation:
         )
 
     def storage(self, key: str) -> Storage | None:
-        """A storage by its id, or by 'b2' and 'lucidlink'."""
+        """Return a storage by its id, or by 'b2' or 'lucidlink'."""
         short = {"b2": self.b2, "lucidlink": self.lucidlink}
         return short.get(key) or self.library.storages.get(key.lower())
 
     def key(self, storage: Storage) -> str:
-        """The short name of a storage, or its id."""
+        """Return the short name of a storage, or its id."""
         short = {self.b2.id: "b2", self.lucidlink.id: "lucidlink"}
         return short.get(storage.id, storage.id)

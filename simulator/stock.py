@@ -1,4 +1,4 @@
-"""Stocking the simulated iconik: assets with their records and their real files."""
+"""Add assets to the simulated iconik, with their records and real files."""
 
 import os
 import unicodedata
@@ -27,13 +27,13 @@ FILE_FIELDS = {
 }
 BUCKET_FIELDS = {"gone", "hidden", "size", "replaced", "sha1"}
 WITHOUT_FILE = frozenset({"OPEN", "AWAITED", "MISSING", "FAILED", "DELETED"})
-"""Statuses of records that get no real file unless one is asked for."""
+"""Statuses of records without a real file, unless one is requested."""
 EMPTY = frozenset({"OPEN", "AWAITED"})
 """Statuses of records that have no size and no checksum yet."""
 
 
 def add_asset(simulation: Simulation, wanted: Mapping[str, Any]) -> Asset:
-    """Make one asset, as ``POST /_simulator/assets`` describes it."""
+    """Create one asset, as described by ``POST /_simulator/assets``."""
     asset = Asset(title=str(wanted.get("title", "Untitled")))
     asset.cut_list = wanted.get("cut_list")
     asset.collection_ids = _known_collections(simulation, wanted.get("collection_ids", ()))
@@ -62,7 +62,7 @@ def add_asset(simulation: Simulation, wanted: Mapping[str, Any]) -> Asset:
 def _file_sets(
     simulation: Simulation, format_: Format, storage: Storage, given: Any
 ) -> Iterable[FileSet]:
-    """Usually one, of a list of files; several, of a list of {"files": ..., "status": ...}."""
+    """Yield one file set for a list of files, several for a list of {"files": …, "status": …}."""
     sets = given if given and all("files" in each for each in given) else [{"files": given}]
     for each in sets:
         file_set = FileSet(format_.asset_id, format_, storage, format_.name, "")
@@ -110,7 +110,7 @@ def _file(simulation: Simulation, file_set: FileSet, given: Mapping[str, Any]) -
 
 
 def _write(file: File, content: bytes) -> None:
-    """Write the real file; of an image sequence, the frames, which share the content."""
+    """Write the real file; the frames of an image sequence share the content."""
     paths = file.paths
     each = len(content) // len(paths)
     for number, path in enumerate(paths[:-1]):
@@ -119,7 +119,7 @@ def _write(file: File, content: bytes) -> None:
 
 
 def _change_object(simulation: Simulation, file: File, wanted: Mapping[str, Any]) -> None:
-    """Make an object other than its record says."""
+    """Make an object differ from its record."""
     if not file.file_set.storage.is_b2:
         raise Refusal(400, {"bucket": "The storage is no bucket."})
     objects = simulation.objects
@@ -137,7 +137,7 @@ def _change_object(simulation: Simulation, file: File, wanted: Mapping[str, Any]
 
 
 def _content(file_set: FileSet, original_name: str, given: Mapping[str, Any]) -> bytes:
-    """What was given, else made up so that twins on two storages are the same."""
+    """Return the given content, or generate content that is the same for twins on two storages."""
     if "content" in given:
         return str(given["content"]).encode()
     name = unicodedata.normalize("NFC", original_name)
@@ -147,7 +147,7 @@ def _content(file_set: FileSet, original_name: str, given: Mapping[str, Any]) ->
 
 
 def fill(simulation: Simulation, wanted: Mapping[str, Any]) -> list[str]:
-    """Make many assets fast, as ``POST /_simulator/fill`` describes them; returns their ids."""
+    """Create many assets fast, as ``POST /_simulator/fill`` describes them; return their ids."""
     fields = {"count", "formats", "on", "collection_ids", "size", "title"}
     if wanted.keys() - fields:
         raise Refusal(400, {"_schema": f"Unknown fields: {sorted(wanted.keys() - fields)}"})
@@ -181,7 +181,7 @@ def _known_collections(simulation: Simulation, ids: Iterable[str]) -> list[str]:
 
 
 def show(simulation: Simulation, asset: Asset) -> Json:
-    """Everything about an asset: its records, and its real files."""
+    """Return everything about an asset: its records, and its real files."""
     formats = []
     for format_ in asset.formats.values():
         file_sets = [each for each in asset.file_sets.values() if each.format is format_]
@@ -202,7 +202,7 @@ def show(simulation: Simulation, asset: Asset) -> Json:
 
 
 def ids(simulation: Simulation, asset: Asset) -> Json:
-    """The ids of all that is in an asset, by format name and storage."""
+    """Return the ids of an asset's formats, file sets and files, by format name and storage."""
     file_sets: dict[str, dict[str, str]] = {}
     files: dict[str, dict[str, list[str]]] = {}
     for each in asset.file_sets.values():

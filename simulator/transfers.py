@@ -1,4 +1,4 @@
-"""What a copy is made of: what was asked for, where it comes from, what it is to become."""
+"""The parts of a copy: the request, its source, and its target."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,12 +8,12 @@ from simulator.records import Asset, File, FileSet, Format, Json, Storage, new_i
 
 
 class CopyError(Exception):
-    """A copy can't be done; the message goes into its job."""
+    """A copy can't be done. The message goes into its job."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What one request asked to be copied: the format, whereto, and how."""
+    """The request for a copy: the format, the target, and the options."""
 
     target: Storage
     format_name: str
@@ -25,7 +25,7 @@ class Wish:
 
 @dataclass
 class Transfer:
-    """The copy of one asset's format."""
+    """The copy of one format of one asset."""
 
     wish: Wish
     asset_id: str
@@ -37,12 +37,12 @@ class Transfer:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Two transfers of the same key are duplicates."""
+        """Equal for transfers that are duplicates."""
         return self.asset_id, self.wish.format_name, self.wish.target.id
 
 
 def transfer_job(title: str, status: str) -> Json:
-    """What stands in the job of a copy, as it begins."""
+    """Return the initial fields of a copy's job."""
     return {
         "type": "TRANSFER",
         "title": title,
@@ -53,7 +53,7 @@ def transfer_job(title: str, status: str) -> Json:
 
 
 def format_named(asset: Asset, name: str) -> Format:
-    """The newest active format of that name."""
+    """Return the newest active format with a name."""
     named = [f for f in asset.formats.values() if f.name == name and f.status == "ACTIVE"]
     if not named:
         raise CopyError(f"Asset has no format {name}")
@@ -61,7 +61,7 @@ def format_named(asset: Asset, name: str) -> Format:
 
 
 def source_of(asset: Asset, format_: Format, wish: Wish) -> FileSet:
-    """A whole file set to copy from, on the preferred storage if it has one."""
+    """Return a complete file set to copy from, on the preferred storage if it has one."""
     whole = [
         each
         for each in asset.file_sets.values()
@@ -76,12 +76,12 @@ def source_of(asset: Asset, format_: Format, wish: Wish) -> FileSet:
 
 
 def below(path: str, directory: str) -> str:
-    """A directory of a storage, below another one of it."""
+    """Join two directories of a storage; the first may be empty."""
     return f"{path}/{directory}".strip("/") if path else directory
 
 
 def opened(source: File, file_set: FileSet, under: str) -> File:
-    """The record of a file that is about to be copied to somewhere below a directory."""
+    """Create the record of a file that is about to be copied to a directory."""
     name = source.original_name
     if file_set.storage.unique_names and source.type == "FILE":
         path = Path(name)

@@ -1,6 +1,6 @@
-"""What B2 itself says about an object: whether it exists, its size, and its SHA-1 where known.
+"""Ask B2 itself about an object: whether it exists, its size, and its SHA-1 if known.
 
-``confirm`` is what the rest of the plugin uses. The package may import settings, errors, iconik's
-record types, the pairs and checksums of the rules, and what bounds, clocks and counts requests. It
-imports no client of iconik's, no database and no Flask, and sends B2 nothing that is iconik's.
+The rest of the plugin uses ``confirm``. The package may import settings, errors, iconik's record
+types, the domain's pairs and checksums, and the modules that limit, time and count requests. It
+imports no iconik client, no database and no Flask, and sends B2 nothing that belongs to iconik.
 """

@@ -1,8 +1,8 @@
-"""Has B2 confirm that the objects which prove a file set exist, with the size in their records.
+"""Have B2 confirm that the objects that prove a file set exist, with their recorded sizes.
 
-Two ways lead to B2. With an application key it lists the newest versions, with their SHA-1. Without
-one, iconik's signed URLs tell the size. A key that does not work is no reason to fall back to URLs:
-whoever set it expects more than they tell.
+There are two ways to ask B2. With an application key, it lists the newest versions and their SHA-1.
+Without a key, iconik's signed URLs show the size. If a key does not work, there is no fallback to
+URLs: a key was set to get the stronger proof.
 """
 
 from collections import defaultdict
@@ -29,7 +29,7 @@ from b2_iconik.domain.reasons import NO_REASON, NOT_CONFIRMED, Reason
 from iconik_http import expiry
 from iconik_http.records import File, Storage
 
-# How many files of a file set are checked before other file sets get their share.
+# The number of files of one file set checked at once, before other file sets get their turn.
 SIDE_BY_SIDE = 4 * CONNECTIONS
 DownloadUrl = Callable[[File], str]
 SET_KEY = "set B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY"
@@ -37,12 +37,12 @@ SET_KEY = "set B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY"
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What B2 says of the objects that prove a file set.
+    """What B2 says about the objects that prove a file set.
 
     Attributes:
-        way: how it was asked; 'records alone' if it wasn't.
-        objection: why it does not confirm them; empty if it does.
-        by_checksum: whether B2's SHA-1 of every object equals that on LucidLink.
+        way: how B2 was asked; 'records alone' if it wasn't.
+        objection: why B2 does not confirm them; empty if it does.
+        by_checksum: whether B2's SHA-1 of every object equals the one on LucidLink.
     """
 
     way: Way
@@ -51,7 +51,7 @@ class Confirmation:
 
 
 class _Fact(NamedTuple):
-    """All that a confirmation depends on."""
+    """Everything that a confirmation depends on."""
 
     storage_id: str
     place: Place
@@ -64,14 +64,14 @@ class _Fact(NamedTuple):
 
 
 Facts = Mapping[_Fact, Pair]
-# The newest version of each object; None if there is no such object.
+# The newest version of each object; None if the object does not exist.
 Answers = Generator[tuple[_Fact, Version | None], None, None]
 
 
 class Bucket:
-    """B2, as one process asks it: shared by all operations and threads.
+    """The access to B2 of one process, shared by all operations and threads.
 
-    A confirmation is valid for ten minutes, and not repeated within that time unless a record or
+    A confirmation is valid for ten minutes. Within that time it is not repeated unless a record or
     the storage changes.
 
     Args:
@@ -87,16 +87,16 @@ class Bucket:
             if settings.b2_key_id and settings.b2_key
             else None
         )
-        # Its tasks wait for nothing that it runs, so it can't deadlock.
+        # The tasks of this pool never wait for other tasks of it, so they can't deadlock.
         self._pool = ThreadPoolExecutor(CONNECTIONS, "bucket")
         self._confirmed = Confirmed()
-        # Storages for which iconik has offered a signed URL, and until when it is not asked again
-        # for those for which it hasn't.
+        # Storages for which iconik has offered a signed URL, and for each of the others, the time
+        # by ``expiry.now`` before which iconik is not asked again.
         self._offered: set[str] = set()
         self._not_offered_until: dict[str, float] = {}
 
     def close(self) -> None:
-        """Close the connections, and end the threads once they have their answers."""
+        """Close the connections, and end the threads once their current requests are answered."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._signed_urls.close()
         if self._native:
@@ -110,11 +110,12 @@ class Bucket:
         Args:
             storage: the B2 storage, with its settings.
             pairs: every file with each of its twins on that storage; at least one.
-            download_url: asks iconik for a signed URL of a twin whose record has none; "" if
-                iconik offers none. What it raises is passed on.
+            download_url: requests a signed URL from iconik for a twin whose record has none;
+                returns "" if iconik offers none. Its exceptions are passed on.
 
         Raises:
             BucketUnavailable: B2 gave no usable answer. The message names the file.
+            ValueError: ``pairs`` is empty.
         """
         if not pairs:
             raise ValueError("no file on B2 to confirm")
@@ -134,7 +135,7 @@ class Bucket:
         return Confirmation(way, by_checksum=by_checksum)
 
     def _way(self, storage: Storage, pairs: Sequence[Pair], download_url: DownloadUrl) -> Way:
-        """How B2 is asked; 'records alone' if that is off, or if iconik offers no way."""
+        """Return how to ask B2; 'records alone' if checks are off or iconik offers no way."""
         if self._check == "off":
             return "records alone"
         if self._native:
@@ -152,7 +153,7 @@ class Bucket:
         return "records alone"
 
     def _ask(self, storage: Storage, pairs: Sequence[Pair], offer: DownloadUrl) -> bool:
-        """Have every twin confirmed; returns whether all were by checksum, too."""
+        """Have every twin confirmed; return whether a checksum confirmed every one of them."""
         asked = expiry.now()
         facts = {_fact(storage, pair): pair for pair in pairs}
         if self._native:
@@ -175,7 +176,7 @@ class Bucket:
     def _ask_by_url(self, facts: Facts, offer: DownloadUrl) -> Answers:
         todo = iter(facts.items())
         while some := list(islice(todo, SIDE_BY_SIDE)):
-            # Each with a copy of the context, so that log lines name the operation.
+            # Run each task in a copy of the context, so that its log lines name the operation.
             futures = [
                 self._pool.submit(copy_context().run, self._ask_one, pair.twin, offer)
                 for _, pair in some
@@ -230,7 +231,7 @@ def _check_places(storage: Storage, facts: Facts) -> None:
 
 @contextmanager
 def _about(name: str) -> Iterator[None]:
-    """Add a file's name to any error that is raised."""
+    """Add a file's name to any error raised in this context."""
     try:
         yield
     except NotConfirmed as error:

@@ -1,4 +1,4 @@
-"""What B2 has confirmed lately, so that nothing is asked twice within ten minutes."""
+"""Recent confirmations by B2, cached for ten minutes."""
 
 from collections.abc import Hashable
 from threading import Lock
@@ -6,8 +6,8 @@ from threading import Lock
 from iconik_http import expiry
 
 VALID_FOR = 600.0  # seconds
-# Some 40 MB: 830 bytes each, measured with the names of camera cards. Beyond that, the oldest are
-# asked again.
+# About 40 MB: 830 bytes each, measured with file names of camera cards. Beyond that, the oldest
+# facts are dropped, and B2 is asked again.
 MOST = 50_000
 
 
@@ -16,11 +16,11 @@ class Confirmed:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        # When it was asked, and whether by checksum; the oldest first.
+        # When B2 was asked, and whether the confirmation was by checksum; oldest first.
         self._facts: dict[Hashable, tuple[float, bool]] = {}
 
     def get(self, fact: Hashable) -> bool | None:
-        """Whether a fact was confirmed by checksum; None if it was not confirmed lately."""
+        """Return whether a fact was confirmed by checksum; None without a recent confirmation."""
         with self._lock:
             asked, by_checksum = self._facts.get(fact, (-VALID_FOR, False))
         return by_checksum if expiry.now() - asked < VALID_FOR else None
@@ -29,7 +29,8 @@ class Confirmed:
         """Record that B2 confirmed a fact.
 
         Args:
-            fact: all that the confirmation depends on.
+            fact: everything that the confirmation depends on.
+            by_checksum: whether a checksum confirmed it.
             asked: when B2 was asked, by ``expiry.now``.
         """
         with self._lock:

@@ -1,4 +1,4 @@
-"""The newest version of objects, asked of B2's native API with an application key, by b2sdk."""
+"""Read objects' newest versions through B2's native API, with an application key and b2sdk."""
 
 import io
 import json
@@ -31,21 +31,21 @@ from b2_iconik.bucket.session import (
 from b2_iconik.bucket.versions import Version, newest
 from iconik_http import http_limits
 
-# What B2 counts as one transaction.
+# The maximum number of names that B2 counts as one transaction.
 NAMES_A_REQUEST = 1_000
 CODE = re.compile("[a-z_]{1,50}")
 CORRECT = "correct B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY"
 
 
 class NativeApi:
-    """Asks B2 with an application key, which needs listFiles for the bucket, and nothing else.
+    """Asks B2 with an application key. The key needs only listFiles for the bucket.
 
-    A key that isn't restricted to buckets needs listBuckets, too, for the id of a bucket.
+    A key that isn't restricted to buckets also needs listBuckets, to look up the id of a bucket.
 
     Args:
         url: scheme and host where the key is authorized.
         key_id, key: the application key.
-        pace: shared by all who ask B2.
+        pace: shared by everything that sends requests to B2.
     """
 
     def __init__(self, url: str, key_id: str, key: str, pace: Pace) -> None:
@@ -54,13 +54,13 @@ class NativeApi:
         self._session = _WholeAnswers("key", pace)
         config = B2HttpApiConfig(
             http_session_factory=lambda: self._session,
-            # It changes the locale of the process.
+            # The hook changes the locale of the process.
             install_clock_skew_hook=False,
             user_agent_append=USER_AGENT,
-            # Else it would replace the session's adapters.
+            # Otherwise b2sdk replaces the session's adapters.
             decode_content=True,
         )
-        # Without it, b2sdk would write the key to a file in the home directory.
+        # With the default account info, b2sdk would write the key to a file in the home directory.
         self._api = B2Api(InMemoryAccountInfo(), api_config=config)
         self._lock = Lock()
         self._is_authorized = False
@@ -70,16 +70,16 @@ class NativeApi:
         self._session.close()
 
     def newest(self, bucket: str, keys: Collection[str]) -> Iterator[tuple[str, Version | None]]:
-        """Yield the newest version of each object, or None where there is no such object.
+        """Yield the newest version of each object, or None if the object does not exist.
 
-        Each request lists up to 1,000 versions, from an object that is still unknown on: so the
-        frames of an image sequence are read in one request for a thousand, and objects that lie
-        apart in one request each. No object's absence is concluded from the order of a list: an
-        object is absent if the list that begins with its key does not have it.
+        Each request lists up to 1,000 versions, starting at an object that is still unknown. The
+        frames of an image sequence therefore need one request per thousand, and scattered objects
+        need one request each. The absence of an object is never concluded from the order of a list:
+        an object is absent only if the list that starts at its key lacks it.
 
         Args:
             bucket: the bucket's name.
-            keys: of the objects; asked about in their order.
+            keys: the objects' keys; requested in sorted order.
 
         Raises:
             NotConfirmed: B2 refuses.
@@ -89,7 +89,8 @@ class NativeApi:
         pending = sorted(set(keys))
         while pending:
             first = pending[0]
-            # Of names, not of paths: a list of frames shouldn't begin with another sequence's.
+            # A prefix of the names, not of their directories: a list of frames must not start in
+            # another sequence.
             prefix = commonprefix(pending)  # noqa: RUF071
             page = self._ask(partial(self._list, bucket_id, first, prefix), bucket)
             yield first, page.get(first)
@@ -107,7 +108,7 @@ class NativeApi:
             if not self._is_authorized:
                 self._api.authorize_account(self._key_id, self._key, realm=self._url)
                 self._is_authorized = True
-            # Cached by b2sdk; of a restricted key, the authorization tells it.
+            # b2sdk caches this. The authorization of a restricted key includes the id.
             return str(self._api.get_bucket_by_name(bucket).id_)
 
     def _ask(self, work: Callable[[], Result], bucket: str) -> Result:
@@ -135,7 +136,7 @@ def _read(work: Callable[[], Result]) -> Result:
     try:
         return work()
     except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
-        # b2sdk takes the form of an answer for granted.
+        # b2sdk doesn't validate the structure of an answer.
         problem = "B2's answer is malformed"
     raise Passing(problem)
 
@@ -161,7 +162,7 @@ class _WholeAnswers(BucketSession):
 
 
 def _without_text(status: int, body: bytes) -> bytes:
-    """An error of B2's without its text, which may repeat the request, and which b2sdk logs."""
+    """Remove the text from a B2 error: it may repeat the request, and b2sdk logs it."""
     try:
         code = json.loads(body)["code"]
     except (ValueError, LookupError, TypeError, RecursionError):

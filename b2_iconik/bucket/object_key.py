@@ -1,8 +1,8 @@
-"""Which object of which bucket an iconik record stands for. Pure: no I/O.
+"""Map an iconik record to an object in a bucket. Pure: no I/O.
 
-iconik does not document how a record maps to an object. That the key is the storage's root path,
-``directory_path`` and ``name`` is untested on a live tenant. So where a signed URL is at hand, the
-object that it reads must be the same one.
+iconik does not document this mapping. The assumption that the key consists of the storage's root
+path, ``directory_path`` and ``name`` is untested on a live tenant. Therefore, if a signed URL is
+available, the object that it reads must be the same one.
 """
 
 from typing import NamedTuple
@@ -10,9 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 from iconik_http.records import File, Storage
 
-# A storage of method B2 has ``bucket_name`` in its settings; one of method S3 has either.
+# A storage of method B2 has ``bucket_name`` in its settings. One of method S3 has either field.
 BUCKET_FIELDS = ("bucket_name", "bucket")
-# iconik's form for a new storage calls it the root path.
+# iconik's form for a new storage labels this field as the root path.
 PATH_FIELD = "path"
 
 
@@ -26,18 +26,18 @@ class Place(NamedTuple):
         return f"{self.bucket}/{self.key}"
 
     def is_same(self, other: "Place") -> bool:
-        """Whether both are one object; the case of a bucket's name does not matter."""
+        """Return whether both are the same object. Case doesn't matter in a bucket's name."""
         return self.key == other.key and self.bucket.lower() == other.bucket.lower()
 
 
 def bucket_name(storage: Storage) -> str:
-    """The bucket of a storage; "" if its settings name none."""
+    """Return the bucket of a storage; "" if its settings name none."""
     values = (storage.settings.get(name) for name in BUCKET_FIELDS)
     return next((each for each in values if isinstance(each, str) and each), "")
 
 
 def object_place(storage: Storage, file: File) -> Place:
-    """The object that a file's record stands for."""
+    """Return the object that a file's record represents."""
     root = storage.settings.get(PATH_FIELD)
     parts = (root if isinstance(root, str) else "", file.directory_path, file.name)
     key = "/".join(part for text in parts for part in text.split("/") if part)
@@ -45,13 +45,13 @@ def object_place(storage: Storage, file: File) -> Place:
 
 
 def place_in_url(url: str) -> Place | None:
-    """The object that a signed URL reads; None if its path does not tell.
+    """Return the object that a signed URL reads; None if the path doesn't identify it.
 
     The forms are https://BUCKET.s3.REGION.backblazeb2.com/KEY, https://s3.REGION.…/BUCKET/KEY and
     https://fNNN.backblazeb2.com/file/BUCKET/KEY.
 
     Args:
-        url: one that ``session.objection`` has nothing against.
+        url: a URL for which ``session.objection`` returns "".
     """
     parts = urlsplit(url)
     labels = (parts.hostname or "").split(".")
@@ -61,7 +61,7 @@ def place_in_url(url: str) -> Place | None:
     if labels[0] != "s3":
         kind, _, path = path.partition("/")
         if kind == "b2api":
-            # It reads an object by its id.
+            # This call reads an object by its id.
             return None
         if kind == "file":
             # https://www.backblaze.com/docs/cloud-storage-native-api-string-encoding

@@ -1,4 +1,4 @@
-"""The one way to B2: paced, bounded in time and size, and silent about what it asks for."""
+"""HTTP sessions with B2: paced, limited in time and size, and without URLs in the log."""
 
 import logging
 import re
@@ -22,19 +22,19 @@ from b2_iconik.common.version import VERSION
 from b2_iconik.domain.reasons import Reason
 from iconik_http import http_limits
 
-# B2 allows 500 for an account by default: https://www.backblaze.com/docs/cloud-storage-rate-limits
+# By default, B2 allows an account 500: https://www.backblaze.com/docs/cloud-storage-rate-limits
 REQUESTS_PER_SECOND = 400
 CONNECTIONS = 16
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 ATTEMPTS = 4
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0
-# Between two attempts. If B2 asks for a longer pause, the asset is postponed instead of waiting.
+# In seconds, between two attempts. If B2 asks for a longer pause, the asset is postponed.
 LONGEST_WAIT = 20.0
 B2_HOST = re.compile(r"([a-z0-9-]{1,63}\.)+backblazeb2\.com")
 USER_AGENT = f"b2-iconik-plugin/{VERSION}"
-# Their lines contain URLs with the signature: at DEBUG of every request, and as a warning where the
-# head of an answer is malformed.
+# The lines of these loggers contain signed URLs: at DEBUG for every request, and in a warning if
+# the head of an answer is malformed.
 LOGGERS_OF_URLS = (
     "urllib3.connection",
     "urllib3.connectionpool",
@@ -46,9 +46,9 @@ Result = TypeVar("Result")
 
 
 class NotConfirmed(B2Error):  # type: ignore[misc] # b2sdk has no types
-    """B2 does not confirm a file; never leaves this package.
+    """B2 does not confirm a file. It never leaves this package.
 
-    Like ``Passing``, it is an error of b2sdk's so that b2sdk passes it on.
+    Like ``Passing``, it is a b2sdk error so that b2sdk passes it on.
 
     Args:
         reason: why, as part of a sentence.
@@ -60,13 +60,13 @@ class NotConfirmed(B2Error):  # type: ignore[misc] # b2sdk has no types
 
 
 class Passing(B2Error):  # type: ignore[misc] # b2sdk has no types
-    """A failed attempt that is worth another one; never leaves this package.
+    """A failed attempt that is worth repeating. It never leaves this package.
 
-    It is an error of b2sdk's so that b2sdk passes it on, and does not repeat the request by its own
+    It is a b2sdk error so that b2sdk passes it on, and does not repeat the request by its own
     rules, which wait for minutes.
 
     Args:
-        problem: what came back, as the rest of a sentence.
+        problem: what B2 returned, as the rest of a sentence.
     """
 
     def __init__(self, problem: str) -> None:
@@ -75,20 +75,20 @@ class Passing(B2Error):  # type: ignore[misc] # b2sdk has no types
 
 
 class Pace:
-    """Keeps all threads within B2's rate limit, and the pauses that it asks for."""
+    """Keeps all threads within B2's rate limit, and observes the pauses that B2 requests."""
 
     def __init__(self) -> None:
         self._bucket = InMemoryBucket([Rate(REQUESTS_PER_SECOND, Duration.SECOND)])
-        # It would empty the bucket in a thread, which complains if there is nothing left to empty.
+        # Otherwise it empties the bucket in a thread, which fails if the bucket is already empty.
         self._limiter = Limiter(SingleBucketFactory(self._bucket, schedule_leak=False), buffer_ms=2)
         self._lock = threading.Lock()
         self._resumes = 0.0
 
     def wait(self) -> None:
-        """Return when the next request may be sent.
+        """Block until the next request may be sent.
 
         Raises:
-            Passing: that is too long from now.
+            Passing: the wait would exceed ``LONGEST_WAIT``.
         """
         left = self._resumes - time.monotonic()
         if left > LONGEST_WAIT:
@@ -96,17 +96,17 @@ class Pace:
         if left > 0:
             nap.sleep(left)
         self._limiter.try_acquire("B2")
-        # The library doesn't say what it returns.
+        # The library has no type for the result.
         self._bucket.leak(self._bucket.now())  # type: ignore[no-untyped-call]
 
     def pause(self, seconds: float) -> None:
-        """Send nothing for a while."""
+        """Send nothing for some seconds."""
         with self._lock:
             self._resumes = max(self._resumes, time.monotonic() + seconds)
 
 
 class BucketSession(requests.Session):
-    """A pool of connections to B2.
+    """A connection pool for B2.
 
     Args:
         way: how B2 is asked, for the metrics.
@@ -120,9 +120,9 @@ class BucketSession(requests.Session):
         self._way = way
         self._pace = pace
         self.headers["User-Agent"] = USER_AGENT
-        # A compressed answer would have another size.
+        # A compressed answer would have a different size.
         self.headers["Accept-Encoding"] = "identity"
-        # Else a .netrc would add a password.
+        # Otherwise a .netrc file would add a password.
         self.auth = lambda request: request
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = http_limits.BoundedAdapter(pool_connections=4, pool_maxsize=CONNECTIONS)
@@ -130,15 +130,15 @@ class BucketSession(requests.Session):
         self.mount("http://", adapter)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """None: no redirect is followed, nor is its body read, which ``requests`` would do."""
+        """Return None: follow no redirect, and don't let ``requests`` read its body."""
         return None
 
     def request(self, method: Any, url: Any, *_: Any, **options: Any) -> requests.Response:
-        """Send a request, once; the answer's body is still to be read.
+        """Send a request once, without reading the body of the answer.
 
         Raises:
-            NotConfirmed: the URL must not be asked.
-            Passing: there was no answer, or B2 is in trouble.
+            NotConfirmed: the URL must not be requested.
+            Passing: there was no answer, or B2 has temporary problems.
         """
         against = objection(url)
         if against:
@@ -147,7 +147,7 @@ class BucketSession(requests.Session):
         options.update(
             stream=True,
             timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-            # A proxy would see what http sends; that is for this machine alone.
+            # A proxy would see plain http requests, which are only for this machine.
             proxies={"http": ""},
         )
         problem, status, began = "", meters.NO_ANSWER, time.monotonic()
@@ -158,7 +158,8 @@ class BucketSession(requests.Session):
             problem = network_problem(error)
         finally:
             meters.asked_bucket(self._way, status, time.monotonic() - began)
-        # Raised here, so that no trace holds the library's error, which has the URL.
+        # Raised outside the handler, so that no traceback includes the library's error with the
+        # URL.
         if problem:
             raise Passing(problem)
         if response.status_code in PASSING:
@@ -169,7 +170,7 @@ class BucketSession(requests.Session):
 
 
 def repeated(work: Callable[[], Result]) -> Result:
-    """Run some work that asks B2, and repeat it while it fails with ``Passing``.
+    """Run a function that sends requests to B2, and repeat it while it raises ``Passing``.
 
     Raises:
         Passing: every attempt failed.
@@ -184,7 +185,7 @@ def repeated(work: Callable[[], Result]) -> Result:
 
 
 def network_problem(error: requests.RequestException) -> str:
-    """Why a request had no answer, without the contents of the request."""
+    """Describe why a request had no answer, without the contents of the request."""
     if isinstance(error, http_limits.TooLong):
         return "B2's answer is too long"
     if isinstance(error, requests.Timeout):
@@ -193,7 +194,7 @@ def network_problem(error: requests.RequestException) -> str:
 
 
 def objection(url: str) -> str:
-    """Why a URL must not be asked, as part of a sentence without the URL; "" if it may be."""
+    """Return why a URL must not be requested, without the URL; "" if it may be."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
@@ -203,7 +204,7 @@ def objection(url: str) -> str:
         return "its URL is malformed"
     if host in LOOPBACK and parts.scheme in ("http", "https"):
         return ""
-    # Elsewhere a cache may answer for an object that is gone.
+    # At another host, a cache may still return an object that is gone.
     if not B2_HOST.fullmatch(host):
         return f"its URL leads to {host or 'no host'}, which is not Backblaze"
     return "" if parts.scheme == "https" else "its URL is not https"

@@ -1,6 +1,6 @@
-"""The size of an object, asked of B2 through the URL that iconik signed for reading it.
+"""Read the size of an object from B2 through the signed URL that iconik offers for reading it.
 
-Such a URL is valid only for GET. So one byte is requested, and the answer tells the whole size.
+Such a URL is valid only for GET. The request is for one byte, and the answer states the total size.
 """
 
 import re
@@ -21,7 +21,7 @@ class SignedUrls:
     """Asks B2 through signed URLs.
 
     Args:
-        pace: shared by all who ask B2.
+        pace: shared by everything that sends requests to B2.
     """
 
     def __init__(self, pace: Pace) -> None:
@@ -32,15 +32,15 @@ class SignedUrls:
         self._session.close()
 
     def size(self, url: str) -> int | None:
-        """The size in bytes of the object that a URL reads; None if there is no such object.
+        """Return the size, in bytes, of the object that a URL reads; None if it does not exist.
 
         At most one byte of the object is read.
 
         Args:
-            url: a secret, which is in no error.
+            url: a secret. No error contains it.
 
         Raises:
-            NotConfirmed: the answer is no proof of an object.
+            NotConfirmed: the answer doesn't prove an object.
             Passing: B2 gave no usable answer after a few attempts.
         """
         return repeated(lambda: self._ask(url))
@@ -54,16 +54,16 @@ class SignedUrls:
 
 
 def size_told(status: int, headers: Mapping[str, str]) -> int | None:
-    """The size of an object by the head of an answer to a request for its first byte.
+    """Return an object's size from the head of an answer to a request for its first byte.
+
+    A 200 is no proof: B2 supports Range, so a server that answers with the whole object, or claims
+    to, is not B2. The Content-Length of such an answer may be that of a login page.
 
     Returns:
-        Bytes; None if there is no such object.
-
-    A 200 is no proof: B2 honors Range, so a server that answers with the whole object, or says so,
-    is not B2. The Content-Length of such an answer may as well be that of a login page.
+        The size in bytes; None if the object does not exist.
 
     Raises:
-        NotConfirmed: the head tells no size.
+        NotConfirmed: the head doesn't state a size.
     """
     told = headers.get("Content-Range", "")
     match = OF_A_BYTE.fullmatch(told)
@@ -81,7 +81,7 @@ def size_told(status: int, headers: Mapping[str, str]) -> int | None:
 
 
 def _has_byte(response: requests.Response) -> bool:
-    """Whether the body's first byte arrives. Once it is read, the connection can be used again."""
+    """Return whether the body's first byte arrives. Reading it frees the connection for reuse."""
     try:
         return len(response.raw.read(1, decode_content=False)) == 1
     except (HTTPError, OSError):

@@ -1,4 +1,4 @@
-"""What B2's list of file versions says, and how it compares with iconik's records. Pure: no I/O.
+"""Parse B2's list of file versions, and compare it with iconik's records. Pure: no I/O.
 
 Source: https://www.backblaze.com/apidocs/b2-list-file-versions
 """
@@ -14,7 +14,7 @@ from b2_iconik.domain.reasons import Reason
 from iconik_http.records import File
 
 SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
-# A large file that is still being uploaded; until then, readers get the version before.
+# A large file whose upload is in progress. Until it ends, readers get the previous version.
 STARTED = "start"
 UPLOADED = "upload"
 
@@ -23,9 +23,9 @@ class Version(NamedTuple):
     """The newest version of an object.
 
     Attributes:
-        size: in bytes; None if B2 doesn't say.
-        sha1: of the whole object, in lower case; "" if it isn't known or B2 did not verify it.
-        is_hidden: whether readers are told that there is no such object.
+        size: in bytes; None if B2 doesn't report it.
+        sha1: of the whole object, in lower case; "" if it is unknown or B2 did not verify it.
+        is_hidden: whether B2 tells readers that the object does not exist.
     """
 
     size: int | None
@@ -34,7 +34,7 @@ class Version(NamedTuple):
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Version":
-        """Read an entry of the list."""
+        """Parse an entry of the list."""
         size = record.get("contentLength")
         return cls(
             size if isinstance(size, int) else None,
@@ -44,10 +44,10 @@ class Version(NamedTuple):
 
 
 def newest(entries: list[Mapping[str, Any]]) -> dict[str, Version]:
-    """The newest version of each object in a list, by key.
+    """Return the newest version of each object in a list, by key.
 
     Args:
-        entries: from the newest version of an object on; B2 lists newer versions first.
+        entries: starting with the newest version of an object. B2 lists newer versions first.
     """
     found: dict[str, Version] = {}
     for entry in entries:
@@ -57,14 +57,15 @@ def newest(entries: list[Mapping[str, Any]]) -> dict[str, Version]:
 
 
 def difference(pair: Pair, version: Version | None, where: str = "") -> Reason:
-    """How an object differs from what iconik lists; empty if it doesn't.
+    """Return how an object differs from iconik's record; empty if it doesn't.
 
-    The SHA-1 is compared with the one on LucidLink, and with that of iconik's own record of the
-    object: one of the same size may have taken its place.
+    The SHA-1 is compared with the one on LucidLink and with the one in iconik's record of the
+    object: another object of the same size may have replaced it.
 
     Args:
-        version: the newest one; None if there is no such object.
-        where: the bucket and key at which it was looked for; "" if only its URL is known.
+        pair: the file on LucidLink, and the record of the object.
+        version: the newest version; None if the object does not exist.
+        where: the bucket and key that were checked; "" if only the URL is known.
     """
     name, listed = named(pair.twin), _bytes(pair.twin.size)
     if version is None or version.is_hidden:
@@ -83,22 +84,22 @@ def difference(pair: Pair, version: Version | None, where: str = "") -> Reason:
 
 
 def is_same_content(pair: Pair, version: Version | None) -> bool:
-    """Whether B2's SHA-1 equals that on LucidLink."""
+    """Return whether B2's SHA-1 equals the one on LucidLink."""
     return bool(version and version.sha1 and version.sha1 == sha1_of(pair.file))
 
 
 def sha1_of(file: File) -> str:
-    """The SHA-1 in a file's record, in lower case; "" if it has none.
+    """Return the SHA-1 in a file's record, in lower case; "" if it has none.
 
-    iconik doesn't document the algorithm of checksums. One of 40 hex digits that names no other is
-    taken for a SHA-1.
+    iconik doesn't document the algorithm of checksums. One of 40 hex digits that names no other
+    algorithm is treated as a SHA-1.
     """
     kind, digest = checksum(file) or ("", "")
     return digest.lower() if kind in ("", "sha1") and SHA1.fullmatch(digest) else ""
 
 
 def named(file: File) -> str:
-    """A file's name for a person."""
+    """Return a file's display name."""
     return file.original_name or file.name
 
 

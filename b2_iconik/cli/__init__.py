@@ -1,4 +1,4 @@
 """The commands of ``script/operations``.
 
-They may import the reports, dispatch, the ledger and the domain.
+The package may import the reports, dispatch, the ledger and the domain.
 """

@@ -1,4 +1,4 @@
-"""The state of one operation and the outcomes of its assets, read piece by piece for the shell."""
+"""The state of one operation and its assets' outcomes, read in parts for the shell."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,20 +14,21 @@ from b2_iconik.report.reported import Asset, Reported
 
 Row = dict[str, Any]
 
-# The states of an asset that must be inspected when it is due.
+# The states of an asset that is inspected once it is due.
 DUE = ("queued", "recheck")
 
 
 class OperationDetails:
-    """One operation, to be looked at; nothing is written.
+    """One operation, read-only.
+
+    A row describes one format of an asset, or a collection that could not be listed. It has the
+    columns of ``view.COLUMNS``.
+
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` if the database fails.
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
-
-    A row is about one format of an asset, or a collection that could not be opened; it has the
-    columns of ``view.COLUMNS``.
-
-    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
+        operation: the operation.
     """
 
     def __init__(self, engine: sa.Engine, operation: Operation) -> None:
@@ -36,21 +37,21 @@ class OperationDetails:
         self._operation = operation
 
     def in_full(self) -> dict[str, Any]:
-        """All of it, as JSON would hold it, but for the rows."""
+        """Return the operation in full as JSON values, without the rows."""
         return self._contents.in_full(self._operation)
 
     def rows(self) -> Iterator[Row]:
-        """The outcomes of every asset, and of what could not be opened; problems come first."""
+        """Yield the outcomes of every asset, and of what could not be listed; problems first."""
         return self._contents.rows(self._operation)
 
     def problems(self) -> Iterator[Row]:
-        """Those of ``rows`` that a report has as its problems."""
+        """Yield the rows that a report lists as problems."""
         for row in self.rows():
             if row["kind"] in TROUBLE or row["reason"].cause == Cause.LEFT_TO_ICONIK:
                 yield row
 
     def asset(self, asset_id: str) -> dict[str, Any] | None:
-        """One asset, as JSON would hold it; None if the operation is not about it."""
+        """Return one asset as JSON values; None if the operation doesn't include it."""
         asset = self._reported.asset(self._operation, asset_id.lower())
         return self._told(asset) if asset else None
 

@@ -33,17 +33,21 @@ PATIENCE = 5.0
 NEWEST = 50
 ID = "id of the operation, as shown by list"
 INTERRUPTED = 130
-# As the shell says it of a program that a closed pipe has ended.
+# The shell's exit status for a program that ends because its pipe was closed.
 UNHEARD = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Show operations, or stop or retry one.
 
+    Args:
+        arguments: the command-line arguments; those of the process if not given.
+
     Returns:
-        The exit status: 0, 1 if that failed, 130 if it was interrupted, or 141 if its reader went.
+        The exit status: 0, 1 after a failure, 130 when interrupted, or 141 if the reader closed the
+        pipe.
     """
-    # What is no text of the shell's encoding is in no database either.
+    # Escape undecodable bytes. The database contains none, and they can't be encoded for a query.
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args([plain(each) for each in given])
     try:
@@ -51,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         url = make_url(settings.database_url)
     except SettingsError as error:
         return _complain(str(error))
-    # To look must not create one, perhaps as another user than the service's.
+    # Don't create a database, perhaps with a different owner than the service's user.
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         return _complain(
             f"database {url.database} does not exist: start the service once, which creates it"
@@ -68,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader closed the pipe; without this, Python would complain at exit about lost output.
+        # The reader closed the pipe. Without this, Python would report lost output at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNHEARD
     finally:
@@ -149,7 +153,7 @@ def _retry(options: argparse.Namespace, settings: Settings, _: sa.Engine) -> int
 
 
 def _by() -> str:
-    """Who types this, as the rest of 'stopped by'."""
+    """Return the name of the user at the shell, as the rest of 'stopped by'."""
     try:
         name = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):

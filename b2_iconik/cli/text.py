@@ -1,4 +1,4 @@
-"""Operations as lines of text, for a terminal or a pipe. Pure."""
+"""Format operations as lines of text, for a terminal or a pipe. Pure: no I/O."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,15 +9,15 @@ from b2_iconik.domain.outcomes import in_words, proofs_in_words
 from b2_iconik.report.view import bar, in_short, in_time
 
 BAR = 24
-# A shorter one tells nothing.
+# A shorter bar would show nothing.
 SHORTEST_BAR = 6
 
 
 def line(told: Mapping[str, Any]) -> str:
-    """An operation on one line.
+    """Format an operation as one line.
 
     Args:
-        told: from ``view.summary``.
+        told: the result of ``view.summary``.
     """
     return (
         f"{told['operation_id']}  {told['recorded']}  {told['result']:<22}  {told['title']}  "
@@ -26,15 +26,16 @@ def line(told: Mapping[str, Any]) -> str:
 
 
 def listed(told: Iterable[Mapping[str, Any]]) -> str:
-    """Several operations, a line each."""
+    """Format several operations, one per line."""
     return "\n".join(map(line, told)) or "No operations."
 
 
 def bar_line(told: Mapping[str, Any], width: int) -> str:
-    """An operation on one line with a progress bar, where there is room for it.
+    """Format an operation as one line, with a progress bar if there is room.
 
     Args:
-        width: of which the line may be at most.
+        told: the result of ``view.summary``.
+        width: the maximum length of the line.
     """
     head = f"{told['operation_id'][:8]}  {TITLES[told['action']]:<21}  "
     tail = f"{in_short(told)}, {told['result']}, {in_time(told['took_seconds'])}"
@@ -43,16 +44,16 @@ def bar_line(told: Mapping[str, Any], width: int) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """A line, cut off if it is too long."""
+    """Truncate a line that is too long."""
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The state of an operation as lines for a person.
+    """Yield the state of an operation as lines for people.
 
     Args:
-        told: as ``OperationDetails.in_full`` or ``outcomes.report`` returns it.
-        rows: what is told of its assets.
+        told: the result of ``OperationDetails.in_full`` or ``outcomes.report``.
+        rows: the rows about its assets.
     """
     yield f"{told['title']}, {told['result']}"
     yield _item("operation", told["operation_id"])
@@ -77,7 +78,7 @@ def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Itera
 
 
 def _under_way(told: Mapping[str, Any]) -> Iterator[str]:
-    """What a running operation waits for, and the copy jobs of any."""
+    """Yield what a running operation waits for, and the copy jobs of any operation."""
     for each in told.get("waits_for", ()):
         yield _item("waits for", each)
     if told.get("looks_again_in_seconds") is not None:
@@ -95,10 +96,10 @@ def _under_way(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
-    """The state of an asset as lines for a person.
+    """Yield the state of an asset as lines for people.
 
     Args:
-        told: as ``OperationDetails.asset`` returns it.
+        told: the result of ``OperationDetails.asset``.
     """
     yield f"Asset {told['asset_id']} of operation {told['operation_id']}"
     for row in told["report"]:
@@ -114,7 +115,7 @@ def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def row_line(row: Mapping[str, Any]) -> str:
-    """The outcome of a format of an asset, on one line."""
+    """Format the outcome of one format of an asset as one line."""
     what = " ".join(filter(None, (row["asset_id"], row["format"])))
     return _item(row["kind"], _why(what, row["reason"]))
 
@@ -122,10 +123,11 @@ def row_line(row: Mapping[str, Any]) -> str:
 def json_parts(
     told: Mapping[str, Any], lists: Mapping[str, Iterable[Mapping[str, Any]]]
 ) -> Iterator[str]:
-    """A JSON object in parts, for lists that are too long to be held as a whole.
+    """Yield a JSON object in parts, for lists that are too long to hold in memory.
 
     Args:
-        told: its other members, of which there is at least one.
+        told: its other members, at least one.
+        lists: its lists, by name.
     """
     yield json.dumps(told, indent=2).removesuffix("\n}")
     for name, rows in lists.items():

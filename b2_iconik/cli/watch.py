@@ -1,4 +1,4 @@
-"""Following operations from the shell, until they have ended or somebody has seen enough."""
+"""Follow operations from the shell until they have ended or the user interrupts."""
 
 import json
 import shutil
@@ -13,18 +13,18 @@ from b2_iconik.report.history import Filters
 
 INTERVAL = 1.0
 MOST_WATCHED = 20
-# Move up a number of lines, and clear what is below.
+# Moves the cursor up a number of lines, and clears everything below.
 BACK = "\x1b[{}F\x1b[J"
 
 
 class Watch:
-    """Shows how operations go on: as bars on a terminal, as a line for each change elsewhere.
+    """Shows the progress of operations: bars on a terminal, otherwise a line for each change.
 
     Args:
-        contents: where to read.
+        contents: the source of the data.
         output: where to write.
-        operation_id: the one to follow; what runs, if not given.
-        as_json: a JSON object on each line, for each change.
+        operation_id: the operation to follow; all running ones if not given.
+        as_json: whether to write a JSON object per line, for each change.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Watch:
         self._seen: dict[str, Mapping[str, Any]] = {}
 
     def run(self) -> None:
-        """Follow until the operation, or all that ran, have ended."""
+        """Follow until the operation, or all running operations, have ended."""
         while True:
             told = self._look()
             if self._draws:
@@ -56,7 +56,7 @@ class Watch:
             sleep(INTERVAL)
 
     def _look(self) -> list[dict[str, Any]]:
-        """How those that are followed stand, oldest first; those that began since are, too."""
+        """Return the followed operations, oldest first, including those that began later."""
         operations = {each.id: each for each in self._found()}
         oldest_first = sorted(operations.values(), key=lambda each: each.number)
         return self._contents.summaries(oldest_first)
@@ -74,7 +74,7 @@ class Watch:
     def _draw(self, told: list[dict[str, Any]]) -> None:
         back = BACK.format(self._drawn) if self._drawn else ""
         columns, rows = shutil.get_terminal_size()
-        # What takes a second row, or scrolls away, could not be drawn over the next time.
+        # Lines that wrap or scroll away could not be overwritten by the next update.
         lines = [bar_line(each, columns - 1) for each in told[-max(1, rows - 1) :]] or [
             "No operation is running."
         ]
@@ -85,7 +85,7 @@ class Watch:
 
     def _tell(self, told: list[dict[str, Any]]) -> None:
         for each in told:
-            # The time alone is no change.
+            # A change of the duration alone doesn't count.
             now = {name: value for name, value in each.items() if name != "took_seconds"}
             if self._seen.get(each["operation_id"]) != now:
                 self._seen[each["operation_id"]] = now

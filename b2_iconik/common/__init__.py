@@ -1,4 +1,4 @@
-"""What every package uses: settings, errors, logs, texts, the clock, metrics and worker threads.
+"""Modules for all packages: settings, errors, logs, texts, the clock, metrics, and worker threads.
 
-Every package may import it. It imports none of them.
+Every package may import this one. It imports no other package of the plugin.
 """

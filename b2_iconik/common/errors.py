@@ -1,18 +1,18 @@
-"""Every exception this plugin raises on purpose. None carries a token or a secret."""
+"""Every exception that the plugin raises on purpose. None contains a token or a secret."""
 
 from iconik_http.errors import IconikUnavailable
 
 
 class PluginError(Exception):
-    """Anything that this plugin can explain to a person; ``str()`` of it is the explanation."""
+    """An error with a message for people, which ``str()`` returns."""
 
 
 class SettingsError(PluginError):
-    """A setting is missing or malformed; the message names it and says what to do.
+    """A setting is missing or malformed. The message names it and says what to do.
 
     Args:
-        subject: what is at fault: as a rule, the variable.
-        problem: what is wrong with it, and what to do, as the rest of a sentence.
+        subject: what is wrong, usually the variable.
+        problem: what is wrong with it and what to do, as the rest of a sentence.
     """
 
     def __init__(self, subject: str, problem: str) -> None:
@@ -25,10 +25,10 @@ class SettingsError(PluginError):
 
 
 class ClickError(PluginError):
-    """What was posted is not a custom action this plugin can carry out.
+    """The posted data is not a custom action that the plugin can carry out.
 
     Args:
-        field: the name of the field or query parameter at fault.
+        field: the name of the invalid field or query parameter.
         problem: what is wrong with it, as the rest of a sentence.
     """
 
@@ -42,30 +42,30 @@ class ClickError(PluginError):
 
 
 class RecordingError(PluginError):
-    """The operation could not be written down, so the click must not be answered with 200."""
+    """The operation could not be recorded, so the answer to the click must not be 200."""
 
 
 class RetryError(PluginError):
-    """An operation can't be tried again; the message says why, and what to do."""
+    """An operation can't be retried. The message says why, and what to do."""
 
 
 class BucketUnavailable(IconikUnavailable):
-    """B2 gave no usable answer about a file; the same question may be answered later.
+    """B2 gave no usable answer about a file. The same request may succeed later.
 
-    It is no error of iconik's, but has the same consequence: the asset is put off.
+    The error does not come from iconik, but has the same effect: the asset is postponed.
     """
 
 
 class OperationFailed(PluginError):
-    """An operation can come to nothing as a whole; the message says what to change."""
+    """The whole operation fails. The message says what to change."""
 
 
 class StopRequested(PluginError):
-    """Somebody has asked the operation to stop: it begins nothing more, and ends."""
+    """A user requested a stop: the operation begins nothing more, and ends."""
 
 
 class Stopped(BaseException):
-    """This process is to stop: the operation is left as it is, to be carried on elsewhere.
+    """This process stops. Another process resumes the operation from its current state.
 
-    No ``Exception``, so that nobody takes it for a fault.
+    It is not an ``Exception``, so that no handler treats it as a fault.
     """

@@ -1,4 +1,4 @@
-"""One line an event on stderr, as text or as JSON, with the operation it belongs to."""
+"""Log lines on stderr: one per event, as text or JSON, with the id of the operation."""
 
 import json
 import logging
@@ -14,22 +14,22 @@ from typing import Any
 from b2_iconik.common.texts import plain, plain_values
 
 NO_OPERATION = "-"
-# Set by whoever works on an operation, in each of its threads.
+# Set in each thread that works on an operation.
 operation_id: ContextVar[str] = ContextVar("operation_id", default=NO_OPERATION)
 
 FORMAT = "%(asctime)s %(levelname)s [%(operation)s] %(message)s"
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (ROOT / "b2_iconik", ROOT / "iconik_http")
-# What servers say at INFO is worth a line: where they listen, and which processes come and go.
+# At INFO, only these libraries are logged: they report addresses, and processes that start or end.
 SERVERS = ("werkzeug", "gunicorn.error")
-# The logger of deletions, which is heard at any level.
+# The logger of deletions. Its lines appear at any log level.
 AUDIT = "audit"
 
 
 @contextmanager
 def about(operation: str) -> Iterator[None]:
-    """Have every line of this thread, those of libraries, too, name an operation."""
+    """Add an operation's id to every line that this thread logs, including those of libraries."""
     token = operation_id.set(operation)
     try:
         yield
@@ -38,24 +38,24 @@ def about(operation: str) -> Iterator[None]:
 
 
 def pool(threads: int) -> ThreadPoolExecutor:
-    """Threads whose log lines name the operation of whoever made them."""
+    """Create threads whose log lines have the operation id of the creating thread."""
     return ThreadPoolExecutor(threads, initializer=operation_id.set, initargs=(operation_id.get(),))
 
 
 class _Plain(logging.Formatter):
-    """Shows what iconik or a client sent without line breaks, and without control characters."""
+    """Escapes line breaks and control characters in text from iconik and clients."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         record.message = plain(record.message)
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
-        # Indented, so that no line of what an error says passes for one of the log.
+        # Indent the lines, so that an error's text can't imitate a log line.
         return "\n".join(f"  {plain(line)}" for line in super().formatException(ei).split("\n"))
 
 
 class _Json(_Plain):
-    """Makes each event one JSON object, a trace included."""
+    """Formats each event, including its traceback, as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, tz=timezone.utc)
@@ -66,10 +66,10 @@ class _Json(_Plain):
             "logger": record.name,
             "operation_id": None if operation == NO_OPERATION else operation,
             "message": record.getMessage(),
-            # Nothing else of a record: who knows what a library puts there.
+            # Include no other attributes: libraries may put anything there.
             **getattr(record, "details", {}),
         }
-        # JSON can hold any text, but a program that reads it may show it as it is.
+        # JSON can hold any text, but programs that read the log may display it unescaped.
         told = plain_values(told)
         if record.exc_info:
             told["trace"] = self.formatException(record.exc_info)
@@ -83,7 +83,7 @@ def _name_operation(record: logging.LogRecord) -> bool:
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
     path = Path(record.pathname).resolve()
-    # An environment in the checkout is below the root, too.
+    # A virtual environment in the checkout is also below the root.
     is_ours = path.parent == ROOT or any(each in path.parents for each in PACKAGES)
     return is_ours or record.levelno >= logging.WARNING or record.name in SERVERS
 
@@ -92,7 +92,7 @@ def configure(level: str, log_format: str = "text") -> None:
     """Send every log line to stderr.
 
     Args:
-        level: name of the lowest level to show. Of libraries, only warnings and worse.
+        level: name of the lowest level to show. Libraries log only warnings and worse.
         log_format: 'text' or 'json'.
     """
     handler = logging.StreamHandler(sys.stderr)
@@ -104,5 +104,5 @@ def configure(level: str, log_format: str = "text") -> None:
 
 
 def take_over(logger: logging.Logger) -> None:
-    """Have what a library's logger says go the way of all lines, and only that."""
+    """Send the lines of a library's logger to the root logger only."""
     logger.handlers, logger.propagate = [], True

@@ -1,6 +1,6 @@
-"""What each process of this service counts, for Prometheus.
+"""The counters of each process of this service, for Prometheus.
 
-Every label has a few values that are known beforehand: no ids, no names.
+Every label has a small, fixed set of values: no ids, no names.
 """
 
 import logging
@@ -20,12 +20,12 @@ from b2_iconik.common import metric_files
 
 log = logging.getLogger(__name__)
 
-# iconik waits about 10 s for an answer.
+# In seconds. iconik waits about 10 s for an answer.
 ANSWER_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 ALWAYS = ("200", "401", "500", "503")
 NO_ANSWER = "none"
-# How B2 can be asked, and what comes of it.
+# The ways to ask B2 for a confirmation, and the possible results.
 Way = Literal["key", "signed URL", "records alone"]
 Result = Literal["confirmed", "objection", "unavailable", "not_asked"]
 CONFIRMATIONS: tuple[tuple[Way, Result], ...] = (
@@ -39,9 +39,9 @@ CONFIRMATIONS: tuple[tuple[Way, Result], ...] = (
 )
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 CALL = re.compile(r"(?:[a-z_]+|v1|\{\}|/)+")
-# Far more than there are; a page's address comes from iconik, and could be any.
+# Far above the real number of calls. iconik sends the URLs of pages, so paths could be arbitrary.
 MOST_CALLS = 48
-# From 500 on iconik is in trouble; 429 is its rate limit.
+# A status of 500 or above is an iconik failure. 429 is its rate limit.
 TROUBLE = 500
 LIMITED = 429
 
@@ -50,10 +50,10 @@ _building = threading.Lock()
 
 @dataclass(frozen=True)
 class Meters:
-    """What a process counts.
+    """The metrics of a process.
 
     Attributes:
-        directory: where the processes share it; None where there is but one.
+        directory: the directory that the processes share; None for a single process.
     """
 
     registry: CollectorRegistry
@@ -70,7 +70,7 @@ class Meters:
 
 
 def meters() -> Meters:
-    """Those of this process."""
+    """Return the metrics of this process."""
     with _building:
         return _build()
 
@@ -143,7 +143,8 @@ def _build() -> Meters:
     )
     for action in ("add", "remove"):
         for answer in ALWAYS:
-            # From nothing to one looks like no increase, and one is enough for an alert.
+            # Prometheus sees no increase when a counter appears with 1, and a single one must raise
+            # an alert.
             made.clicks.labels(action, answer)
     for way, result in CONFIRMATIONS:
         made.bucket_confirmations.labels(label(way), result)
@@ -151,11 +152,12 @@ def _build() -> Meters:
 
 
 def clicked(action: str, answer: int, seconds: float) -> None:
-    """Count a custom action that was answered.
+    """Count an answered custom action.
 
     Args:
-        answer: the status.
-        seconds: how long that took.
+        action: 'add' or 'remove'.
+        answer: the HTTP status.
+        seconds: the time until the answer.
     """
     mine = meters()
     mine.clicks.labels(action, str(answer)).inc()
@@ -166,8 +168,9 @@ def asked_bucket(way: Way, status: str, seconds: float) -> None:
     """Count a request to B2.
 
     Args:
-        status: of the answer, or ``NO_ANSWER``.
-        seconds: until the answer began.
+        way: how B2 was asked.
+        status: the HTTP status of the answer, or ``NO_ANSWER``.
+        seconds: the time until the answer began.
     """
     mine = meters()
     kind = status if status == NO_ANSWER else f"{status[0]}xx"
@@ -176,20 +179,20 @@ def asked_bucket(way: Way, status: str, seconds: float) -> None:
 
 
 def confirmed(way: Way, result: Result) -> None:
-    """Count a file set that B2 was to confirm."""
+    """Count a file set that B2 was asked to confirm."""
     meters().bucket_confirmations.labels(label(way), result).inc()
 
 
 def label(way: Way) -> str:
-    """A way as the value of a label."""
+    """Return a way as the value of a label."""
     return way.lower().replace(" ", "_")
 
 
 class MeasuredSession(requests.Session):
-    """A session with iconik whose requests are counted."""
+    """A session for requests to iconik that counts them."""
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """Send a request, and count it, whatever comes of it."""
+        """Send a request and count it, even if it fails."""
         began = time.monotonic()
         status = NO_ANSWER
         try:
@@ -213,6 +216,6 @@ def _asked(method: str, url: str, status: str, seconds: float) -> None:
 
 
 def _path(url: str) -> str:
-    """A URL's path below the API's root, without ids; "" if it isn't like one of iconik's."""
+    """Return a URL's path below the API's root, without ids; "" if it isn't an iconik path."""
     path = ID.sub("{}", url.partition("?")[0].partition("/API/")[2])
     return path if CALL.fullmatch(path) else ""

@@ -1,12 +1,12 @@
-"""The files through which the worker processes share their counters, in a directory of one start.
+"""The files through which worker processes share their counters, in one directory per start.
 
-Each process counts in files of a slot of its own. A slot is a lock, so that of a process that died
-is free again, and whoever takes it counts on from there: nothing that was counted is lost, and
-there are never more files than processes at once.
+Each process counts in the files of its own slot. A slot is protected by a lock. When a process
+dies, its lock is free, and the next process to take the slot continues its counters. No count is
+lost, and the number of files never exceeds that of concurrent processes.
 
-prometheus_client's own way keeps the files of every process that has died. After a thousand starts
-of a worker, each with a single click, there are 3,000 files of 188 MiB (12 MiB on the disk), and a
-scrape takes 0.2 s. Here there are three files a process, whatever the number of starts.
+The standard method of prometheus_client keeps the files of every dead process. After a thousand
+worker starts with a single click each, there are 3,000 files of 188 MiB (12 MiB on the disk), and a
+scrape takes 0.2 s. Here, there are three files per process, however many starts there are.
 """
 
 import fcntl
@@ -17,34 +17,34 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-# Where prometheus_client looks for the directory.
+# prometheus_client reads the directory from this variable.
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX = "b2-iconik-plugin-metrics-"
 IN_USE = "in-use.lock"
-# Of each kind of file; some 1,500 values. The disk is asked for it beforehand, for a write to a
-# mapped file that finds no room ends the process.
+# In bytes, for each kind of file; enough for about 1,500 values. The space is allocated in advance:
+# on a full disk, a write to a mapped file kills the process.
 ROOM = 512 * 1024
 KINDS = ("counter", "histogram", "gauge_max")
 MOST_SLOTS = 256
 
 
 def prepare(environment: Mapping[str, str] = os.environ) -> Path:
-    """Make the directory, below systemd's $RUNTIME_DIRECTORY or where temporary files go.
+    """Create the directory, below systemd's $RUNTIME_DIRECTORY or the system's temporary directory.
 
-    What an earlier start has left there, killed before it could clean up, is removed.
+    Directories of earlier starts that were killed before they could clean up are removed.
 
     Raises:
-        OSError: it can't be made.
+        OSError: the directory can't be created.
     """
-    # systemd may hand over several, joined by colons.
+    # systemd may pass several directories, joined by colons.
     given = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
     above = Path(given or tempfile.gettempdir())
     for old in above.glob(f"{PREFIX}*"):
         _remove_if_left(old)
     made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir=above))
-    # Held by this process and by all that it starts, until the last of them has ended.
+    # This process and all its children hold the lock, until the last of them ends.
     _lock(made / IN_USE)
-    # Only now: another start would take what isn't locked for left behind.
+    # Rename only once it is locked: another start removes unlocked directories as leftovers.
     return made.rename(above / made.name.removeprefix("."))
 
 
@@ -54,13 +54,13 @@ def clean(directory: Path) -> None:
 
 
 def take_slot(directory: Path) -> str:
-    """Take a slot for this process, with room for its files, until the process ends.
+    """Reserve a slot for this process until it ends, and allocate its files.
 
     Returns:
-        Its name, which no other running process has.
+        The slot's name, unique among running processes.
 
     Raises:
-        OSError: the disk is full, or the directory is gone.
+        OSError: the disk is full, the directory is gone, or too many processes share it.
     """
     for number in range(MOST_SLOTS):
         if _lock(directory / f"slot-{number}.lock") is not None:
@@ -71,19 +71,19 @@ def take_slot(directory: Path) -> str:
 
 
 def _make_room(path: Path) -> None:
-    """Create a file with all its room, so that it is whole when others first see it."""
+    """Create a file at its full size. It becomes visible only when complete."""
     if path.exists():
         return
     unfinished = path.with_suffix(".new")
     descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT, 0o600)
-    # Not by posix_fallocate, which macOS lacks.
+    # macOS lacks posix_fallocate.
     with os.fdopen(descriptor, "wb") as file:
         file.write(bytes(ROOM))
     unfinished.rename(path)
 
 
 def _lock(path: Path) -> int | None:
-    """Lock a file until this process and its children end; None if another has it locked."""
+    """Lock a file until this process and its children end; return None if it is already locked."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,8 +94,8 @@ def _lock(path: Path) -> int | None:
 
 
 def _remove_if_left(directory: Path) -> None:
-    """Remove a directory of ours that no running process uses."""
-    # It may be another user's, or be removed by another start just now.
+    """Remove one of our directories, unless a running process uses it."""
+    # It may belong to another user, or another start may be removing it at the same time.
     with suppress(OSError):
         if directory.stat(follow_symlinks=False).st_uid != os.getuid():
             return

@@ -1,4 +1,4 @@
-"""The environment and `.env`, checked once, as one frozen value."""
+"""The settings from the environment and `.env`, validated once, as one frozen value."""
 
 import os
 import re
@@ -34,27 +34,27 @@ MOST_REQUESTS_PER_SECOND = 1000
 
 @dataclass(frozen=True)
 class Settings:
-    """What the service and the scripts were told.
+    """The settings of the service and the scripts.
 
     Attributes:
-        iconik_id: id of the application whose tokens are used, sent as the header App-ID.
-        secret: shared secret that iconik sends in the header x-bz-secret.
-        previous_secret: an older one that is still accepted while it is being replaced.
-        iconik_token: an application token, for the scripts and as a fall-back for clicks.
+        iconik_id: id of the application that owns the tokens, sent in the header App-ID.
+        secret: the shared secret that iconik sends in the header x-bz-secret.
+        previous_secret: an older secret, accepted while it is being replaced.
+        iconik_token: an application token, for the scripts and as a fallback for clicks.
         iconik_url: scheme and host of iconik, without a path.
-        formats: names of the formats that a click is about when its action names none.
+        formats: names of the formats to process if the action's URL names none.
         database_url: SQLAlchemy URL of the database that holds the operations.
         log_level: a level name of ``logging``.
-        log_format: how log lines are written, 'text' or 'json'.
+        log_format: the format of log lines, 'text' or 'json'.
         copy_timeout: how long a copy may take before it is given up and reported.
-        settle_time: how long a file may stay unfinished after the job that copied it has ended.
-        requests_per_second: the most that is asked of iconik.
-        metrics_from: the networks whose machines may see the metrics.
+        settle_time: how long a file may stay unfinished after its copy job has ended.
+        requests_per_second: the maximum rate of requests to iconik.
+        metrics_from: the networks that may read the metrics.
         b2_check: when B2 itself must confirm a file before it is deleted: 'auto', 'required' or
             'off'.
         b2_key_id, b2_key: an application key of B2; None to use iconik's signed URLs.
         b2_api_url: scheme and host of B2's native API, without a path.
-        require_checksum: whether equal sizes prove nothing without equal checksums.
+        require_checksum: whether a proof needs equal checksums in addition to equal sizes.
     """
 
     iconik_id: str
@@ -78,7 +78,7 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every secret that is accepted, the current one first."""
+        """All accepted secrets, the current one first."""
         return (self.secret, self.previous_secret) if self.previous_secret else (self.secret,)
 
 
@@ -120,13 +120,14 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
 
 
 def split_formats(name: str, text: str) -> tuple[str, ...]:
-    """The format names in a comma-separated text, in order and each once.
+    """Split a comma-separated text into distinct format names, in order.
 
     Args:
-        name: the setting or parameter the text came from, for the message.
+        name: the setting or parameter that holds the text, for the error message.
+        text: the comma-separated names.
 
     Raises:
-        SettingsError: there is no name in the text, or an unprintable one.
+        SettingsError: the text has no name, or an unprintable character.
     """
     formats = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not formats:
@@ -140,7 +141,7 @@ def _variables(environment: Mapping[str, str], env_file: Path) -> dict[str, str]
     try:
         from_file = dotenv_values(env_file, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
-        # It is the service's own, as a rule, and closed to others.
+        # The file usually belongs to the service's user, and others may not read it.
         do = ": run this as its owner, or as root" if isinstance(error, PermissionError) else ""
         raise SettingsError(str(env_file), f"can't be read: {type(error).__name__}{do}") from None
     both = {**{name: value or "" for name, value in from_file.items()}, **environment}
@@ -178,7 +179,7 @@ def _optional_header_value(given: Mapping[str, str], name: str) -> str | None:
 def _host_url(
     given: Mapping[str, str], name: str, default: str, paths: tuple[str, ...] = ("",)
 ) -> str:
-    """Scheme and host of a URL that has no path but one of those given."""
+    """Return scheme and host of a URL whose path is one of those given."""
     text = given.get(name, default)
     try:
         url = urlsplit(text)
@@ -186,7 +187,7 @@ def _host_url(
         _ = url.port
     except ValueError:
         host = None
-    # The parser lets these pass: line breaks by dropping them, others as part of the host.
+    # urlsplit accepts these: it drops line breaks, and treats the others as part of the host.
     odd = not (text.isascii() and text.isprintable()) or set(" @\\") & set(text)
     if host is None or odd or url.scheme not in ("http", "https"):
         raise SettingsError(name, f"must be an address like {default}")
@@ -221,7 +222,7 @@ def _flag(name: str, text: str) -> bool:
 
 
 def _database_url(given: Mapping[str, str]) -> str:
-    # systemd may hand over several state directories, joined by colons.
+    # systemd may pass several state directories, joined by colons.
     directory = given.get("STATE_DIRECTORY", ".").split(":")[0]
     text = given.get("DATABASE_URL", f"sqlite:///{Path(directory) / DATABASE_NAME}")
     try:
@@ -229,7 +230,7 @@ def _database_url(given: Mapping[str, str]) -> str:
     except (ArgumentError, ValueError):
         raise SettingsError("DATABASE_URL", "is not a database URL") from None
     if url.get_backend_name() == "postgresql":
-        # One driver for every PostgreSQL URL, the one that is installed.
+        # Every PostgreSQL URL uses the installed driver.
         return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
     is_file = url.host is None and url.database not in (None, "", ":memory:")
     if url.drivername not in SQLITE_DRIVERS or not is_file:

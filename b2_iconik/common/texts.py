@@ -1,14 +1,14 @@
-"""Text from outside, escaped for display in logs, pages, CSV files and terminals. Pure."""
+"""Escape text from outside for display in logs, pages, CSV files and terminals. Pure: no I/O."""
 
 from typing import Any
 
 
 def plain(text: str) -> str:
-    """Escape the characters of a text that aren't printable, as Python writes them in a literal.
+    """Escape the unprintable characters of a text as in a Python string literal.
 
-    A terminal obeys control characters, a line break forges a line of a log, a directional mark
-    changes how a name reads, and a lone surrogate can't be encoded. For display only: what is
-    compared, or sent to iconik, must stay exact.
+    A terminal executes control characters, a line break can forge a log line, a directional mark
+    changes how a name reads, and a lone surrogate can't be encoded. Use this for display only: text
+    that is compared, or sent to iconik, must stay exact.
     """
     if text.isprintable():
         return text
@@ -18,7 +18,7 @@ def plain(text: str) -> str:
 
 
 def plain_values(value: Any) -> Any:
-    """Escape every text in a JSON value, but not the names of object members; see ``plain``."""
+    """Escape every text in a JSON value, except the names of object members; see ``plain``."""
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, dict):

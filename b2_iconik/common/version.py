@@ -1,3 +1,3 @@
-"""The plugin's version, which is written nowhere else but in CHANGELOG.md."""
+"""The plugin's version. CHANGELOG.md is the only other place that contains it."""
 
 VERSION = "0.1.0"

@@ -1,4 +1,4 @@
-"""Threads for requests to iconik, which all operations share."""
+"""A pool of threads for requests to iconik, shared by all operations."""
 
 import threading
 from collections import deque
@@ -12,22 +12,22 @@ Result = TypeVar("Result")
 
 
 class WorkerPool:
-    """A pool of threads that serves its users in turn, so that a large one holds up no small one.
+    """A pool of threads that serves its users in turn, so that a large one delays no small one.
 
-    No task may wait for another task of the pool: all threads could wait then.
+    A task must not wait for another task of the pool: that could deadlock all threads.
 
     Args:
-        threads: how many tasks may run at once.
+        threads: the maximum number of concurrent tasks.
     """
 
     def __init__(self, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, "request")
         self._lock = threading.Lock()
-        # Those who have tasks that wait; the first is served next.
+        # The users with queued tasks. The first one is served next.
         self._waiting = deque["Share"]()
 
     def share(self) -> "Share":
-        """The pool for one user, as a context that ends when all of the user's tasks have."""
+        """Return one user's share, a context manager that exits once all its tasks have ended."""
         return Share(self)
 
     def _add(self, share: "Share", task: Callable[[], None]) -> None:
@@ -47,7 +47,7 @@ class WorkerPool:
 
 
 class Share:
-    """A user's access to a ``WorkerPool``. Tasks run in the context of whoever submits them."""
+    """A user's access to a ``WorkerPool``. Tasks run in the context of the submitting thread."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self.tasks = deque[Callable[[], None]]()
@@ -82,6 +82,6 @@ class Share:
         return future
 
     def map(self, function: Callable[[Any], Result], items: Iterable[Any]) -> Iterator[Result]:
-        """Run a function for each item; returns the results in order."""
+        """Run a function for each item, and return an iterator over the results, in order."""
         futures = [self.submit(function, each) for each in items]
         return (each.result() for each in futures)

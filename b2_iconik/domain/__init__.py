@@ -1,4 +1,4 @@
-"""The values and rules: clicks, operations, outcomes, and what proves a file safe.
+"""Values and rules: clicks, operations, outcomes, and the proof that a file is safe.
 
-All of it is pure. It may import settings, errors, the clock, and iconik's record types.
+All modules are pure. They may import settings, errors, the clock, and iconik's record types.
 """

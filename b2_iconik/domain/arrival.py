@@ -1,6 +1,6 @@
-"""Compares a copy with its source. Pure: no I/O.
+"""Compare a copy with its source. Pure: no I/O.
 
-An ended copy job does not prove what arrived: half a file looks finished, too.
+A finished copy job does not prove that the copy is complete: a truncated file looks finished too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,23 +16,23 @@ UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 
 
 def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
-    """What is wrong with a copy that seems to be there.
+    """Find how an apparently finished copy differs from its source.
 
     Args:
-        format_id: the format that was copied.
+        format_id: the copied format.
         files: all files of the asset, on all storages.
-        storage_id: the storage that it was copied to.
+        storage_id: the destination storage.
 
     Returns:
-        The first file that differs from its source, and how. Empty if some complete file set on the
-        storage matches its source, or there is no source to compare it with.
+        The first file that differs from its source, and the difference. Empty if a complete file
+        set on the storage matches its source, or if there is no source to compare with.
     """
     mine = [file for file in media(files) if file.format_id == format_id and file.is_active]
     sets = by_file_set(mine).values()
     copies = [each for each in sets if each[0].storage_id == storage_id and is_whole(each)]
     sources = [each for each in sets if each[0].storage_id != storage_id and is_whole(each)]
     found = [sorted(_differences(source, copy)) for source in sources for copy in copies]
-    # Assume that it was copied from the source that it resembles most.
+    # Assume that the copy was made from the source with the fewest differences.
     fewest = min(found, key=lambda each: (len(each), each), default=[])
     if not fewest:
         return reasons.NO_REASON
@@ -41,7 +41,7 @@ def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
 
 
 def in_units(size: int) -> str:
-    """A number of bytes as a person reads it: '999 bytes', '1.5 KB', '20 GB'."""
+    """Format a number of bytes for display: '999 bytes', '1.5 KB', '20 GB'."""
     amount = float(size)
     for unit in UNITS[:-1]:
         if amount < 999.5:
@@ -59,7 +59,7 @@ def _differences(source: Sequence[File], copy: Sequence[File]) -> Iterator[Reaso
         differences = [_difference(relative_file.file, each) for each in arrived]
         if differences and all(differences):
             yield differences[0]
-        # Its frames may be listed one by one.
+        # The copy of a sequence may be listed as individual frames.
         elif (
             not arrived
             and relative_file.file.type == "FILE"
@@ -69,7 +69,7 @@ def _differences(source: Sequence[File], copy: Sequence[File]) -> Iterator[Reaso
 
 
 def _difference(source: File, copy: File) -> Reason:
-    """How a file differs from its source; empty if no difference is known."""
+    """Return how a file differs from its source; empty if no difference is known."""
     some, whole = copy.size or 0, source.size or 0
     if some < whole:
         part, all_of_it = _told_apart(some, whole)
@@ -85,6 +85,6 @@ def _difference(source: File, copy: File) -> Reason:
 
 
 def _told_apart(one: int, other: int) -> tuple[str, str]:
-    """Two sizes; to the byte where they would look the same otherwise."""
+    """Format two sizes, in bytes if their rounded forms are equal."""
     told = in_units(one), in_units(other)
     return told if told[0] != told[1] else (f"{one:,} bytes", f"{other:,} bytes")

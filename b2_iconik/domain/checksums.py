@@ -1,7 +1,7 @@
-"""Checksums as iconik shows them, and their comparison. Pure: no I/O.
+"""Parse and compare checksums from iconik's records. Pure: no I/O.
 
-iconik documents neither their algorithm nor their notation. Only a prefix (``md5:…``) names the
-algorithm; without one, two checksums of the same length may still be of different algorithms.
+iconik documents neither the algorithm nor the notation. Only a prefix (``md5:…``) names the
+algorithm. Without a prefix, two checksums of equal length may still come from different algorithms.
 """
 
 import re
@@ -10,20 +10,20 @@ from typing import Literal
 from iconik_http.records import File
 
 CHECKSUM = re.compile(r"(?:(?P<kind>[a-z0-9_-]+):)?(?P<digest>[0-9a-f]{8,128})", re.IGNORECASE)
-# A CRC-32, the shortest digest; words like 'none' and 'pending' are shorter.
+# The length of a CRC-32, the shortest digest. Words like 'none' and 'pending' are shorter.
 SHORTEST = 8
-# Backblaze B2's prefix for a SHA-1 that a client has given and B2 has not verified.
+# Backblaze B2 uses this prefix for a SHA-1 that a client supplied and B2 has not verified.
 UNVERIFIED = "unverified:"
 
-# Kind and digest.
+# The kind and the digest.
 Checksum = tuple[str, str]
-# 'same' and 'different' are certain. 'unclear': they differ, and may be of different algorithms.
-# 'incomparable': one is absent, or they are of different algorithms for certain.
+# 'same' and 'different' are certain. 'unclear': they differ, but the algorithms may differ too.
+# 'incomparable': one is absent, or the algorithms certainly differ.
 Comparison = Literal["same", "different", "unclear", "incomparable"]
 
 
 def checksum(file: File) -> Checksum | None:
-    """Kind and digest of a checksum, or None; the kind is "" unless a prefix names it."""
+    """Return the kind and digest of a file's checksum, or None; the kind is "" without a prefix."""
     text = (file.checksum or "").strip()
     if len(text) < SHORTEST or text.lower().startswith(UNVERIFIED):
         return None
@@ -35,7 +35,7 @@ def checksum(file: File) -> Checksum | None:
 
 
 def compare(one: Checksum | None, other: Checksum | None) -> Comparison:
-    """What two checksums say about two files of the same size."""
+    """Return what two checksums say about two files of equal size."""
     if one is None or other is None or len(one[1]) != len(other[1]):
         return "incomparable"
     is_certain = one[0] == other[0] != ""
@@ -47,5 +47,5 @@ def compare(one: Checksum | None, other: Checksum | None) -> Comparison:
 
 
 def disagree(one: Checksum | None, other: Checksum | None) -> bool:
-    """Whether two checksums that may be of one algorithm differ."""
+    """Return whether two checksums, possibly of the same algorithm, differ."""
     return compare(one, other) in ("different", "unclear")

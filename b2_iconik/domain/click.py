@@ -1,4 +1,4 @@
-"""What iconik posts when a person picks one of our custom actions, checked into one value."""
+"""The body and query of a custom action that iconik posts, validated into one value."""
 
 import hashlib
 import json
@@ -15,21 +15,21 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 TITLES: dict[Action, str] = {"add": "Add to LucidLink", "remove": "Remove from LucidLink"}
 SECRET_HEADER = "x-bz-secret"  # noqa: S105 - a header's name
 CONTEXTS = ("ASSET", "COLLECTION", "BULK", "SAVED_SEARCH", "PLAYLIST")
-# Where the actions are offered by default; saved searches and playlists are optional.
+# The contexts enabled by default. Saved searches and playlists are optional.
 USUAL_CONTEXTS = CONTEXTS[:3]
 LONGEST_TOKEN = 8192
-# File systems limit names to 255 bytes; a path must leave room for the directories and file below.
+# File systems limit names to 255 bytes. A path must leave room for the directories and file below.
 LONGEST_NAME = 255
 LONGEST_PATH = 500
-# Characters that Windows, where a filespace may also be mounted, allows in no name.
+# Characters that Windows forbids in names. A filespace may also be mounted on Windows.
 NOT_IN_NAMES = frozenset('<>:"|?*\\')
 
 
 class Query(Protocol):
-    """The query of a URL, as Werkzeug hands it over: names may be repeated."""
+    """The query of a URL, as Werkzeug provides it: a name may be repeated."""
 
     def getlist(self, key: str, /) -> list[str]:
-        """Every value given for a name, in order."""
+        """Return every value given for a name, in order."""
         ...
 
 
@@ -38,15 +38,15 @@ class CustomAction:
     """One click on one of our custom actions.
 
     Attributes:
-        action: what is to be done.
-        b2_storage_id, ll_storage_id: the Backblaze B2 and the LucidLink storage.
-        formats: names of the formats it is about; those of the settings if the URL names none.
-        context: where in iconik the click was made, one of ``CONTEXTS``.
-        asset_ids, collection_ids, saved_search_ids, playlist_ids: the selection; at least one has
-            an id.
-        user_id: who clicked, if iconik said so.
-        path: directory of the LucidLink storage that Add has copies put under; empty for its root.
-        auth_token: acts as the person who clicked; empty if iconik sent none.
+        action: 'add' or 'remove'.
+        b2_storage_id, ll_storage_id: the Backblaze B2 storage and the LucidLink storage.
+        formats: names of the requested formats; from the settings if the URL names none.
+        context: where in iconik the user clicked, one of ``CONTEXTS``.
+        asset_ids, collection_ids, saved_search_ids, playlist_ids: the selection; at least one of
+            them is not empty.
+        user_id: the user who clicked, if iconik sent the id.
+        path: the directory on the LucidLink storage that Add copies into; empty for the root.
+        auth_token: a token that acts as the user who clicked; empty if iconik sent none.
     """
 
     action: Action
@@ -64,12 +64,12 @@ class CustomAction:
 
     @property
     def title(self) -> str:
-        """The menu entry that was picked."""
+        """The name of the menu entry."""
         return TITLES[self.action]
 
     @property
     def selection(self) -> str:
-        """The selection in words: '3 assets, 1 collection'."""
+        """The selection as text: '3 assets, 1 collection'."""
         counts = (
             (len(self.asset_ids), "asset", "assets"),
             (len(self.collection_ids), "collection", "collections"),
@@ -82,14 +82,14 @@ class CustomAction:
 
     @property
     def tells_assets(self) -> bool:
-        """Whether the click itself names all its assets, so that nothing must be opened."""
+        """Whether the click itself names all its assets, so that nothing must be listed."""
         return not (self.collection_ids or self.saved_search_ids or self.playlist_ids)
 
     @property
     def digest(self) -> str:
-        """Equal for clicks of the same user that ask for the same, with the same token.
+        """A hash that is equal for identical clicks of the same user with the same token.
 
-        It gives the token away to whoever can guess it: to be kept, it needs a key.
+        Anyone who guesses the token can verify the guess with this hash. Store only an HMAC of it.
         """
         same = {
             "user_id": self.user_id,
@@ -108,16 +108,16 @@ class CustomAction:
 
 
 def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> CustomAction:
-    """Check a posted custom action.
+    """Validate a posted custom action.
 
     Args:
-        action: what the URL's path asks for.
-        query: the URL's query: b2_storage_id, ll_storage_id, and perhaps formats and path.
-        body: the JSON that iconik posted, see its documentation of custom actions.
-        formats: names of the formats to use when the query has none.
+        action: the action named by the URL's path.
+        query: the URL's query: b2_storage_id, ll_storage_id, and optionally formats and path.
+        body: the JSON body that iconik posted; see iconik's documentation of custom actions.
+        formats: names of the formats to use if the query has none.
 
     Raises:
-        ClickError: something is missing or malformed; it names the field.
+        ClickError: a value is missing or malformed; the error names the field.
     """
     b2_storage_id = _storage_id(query, "b2_storage_id")
     ll_storage_id = _storage_id(query, "ll_storage_id")
@@ -151,13 +151,13 @@ def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> 
 
 
 def check_path(text: str) -> str:
-    """A directory of a storage, named from its root.
+    """Validate a directory of a storage, given relative to the storage's root.
 
     Returns:
-        It, without a slash at its end.
+        The directory, without a trailing slash.
 
     Raises:
-        ClickError: it would lead elsewhere, or is no name that every computer can use.
+        ClickError: the path leaves the storage's root, or has a name that some systems forbid.
     """
     if len(text.encode(errors="replace")) > LONGEST_PATH:
         raise ClickError("path", f"must have at most {LONGEST_PATH} bytes")
@@ -204,7 +204,7 @@ def _formats(query: Query, default: Sequence[str]) -> tuple[str, ...]:
 
 
 def _at_most_once(query: Query, name: str) -> str | None:
-    """The value of a parameter, or None. Of two values, it isn't known which one is meant."""
+    """Return a parameter's value, or None. A repeated parameter is ambiguous and an error."""
     values = query.getlist(name)
     if len(values) > 1:
         raise ClickError(name, "must not be in the action's URL more than once")

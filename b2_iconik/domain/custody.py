@@ -1,8 +1,7 @@
-"""What must be copied, what is proven safe to delete, and why not. Pure: no I/O.
+"""Decide what must be copied, what is proven safe to delete, and why not. Pure: no I/O.
 
-The rule: a file set on LucidLink may go only if one file set of the same format on B2 holds a twin
-of every one of its files. Any missing or contradictory information from iconik counts against the
-deletion.
+A file set on LucidLink may be deleted only if one file set of the same format on B2 holds a twin of
+every file in it. Missing or contradictory information from iconik prevents the deletion.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,12 +30,13 @@ class Safe:
     Attributes:
         file_set_id: the file set on LucidLink.
         twin_id: the file set on B2 that proves it.
-        by_checksum: whether every file was proven by checksum, too, and not by its size alone. An
-            empty file needs none.
-        size: of all its files, in bytes.
-        format_id: the format that it is of.
-        pairs: every file with each of its twins; a file may have several, all of which prove it.
-        was_missing: whether iconik says of every file that it is gone from LucidLink already.
+        by_checksum: whether every file was proven by checksum, and not by size alone. An empty file
+            needs no checksum.
+        size: the total size of its files, in bytes.
+        format_id: its format.
+        pairs: every file with each of its twins. A file may have several twins; all of them prove
+            it.
+        was_missing: whether iconik reports every file as already missing from LucidLink.
     """
 
     file_set_id: str
@@ -55,8 +55,8 @@ class Unproven:
     Attributes:
         file_set_id: the file set on LucidLink.
         reason: why it isn't proven safe.
-        remedy: 'copy' if a copy to B2 may prove it, 'wait' if one seems to be under way, 'none' if
-            only a person can help.
+        remedy: 'copy' if a copy to B2 may prove it, 'wait' if a copy seems to be in progress,
+            'none' if it needs a person.
     """
 
     file_set_id: str
@@ -69,11 +69,11 @@ Verdict = Safe | Unproven
 
 @dataclass(frozen=True)
 class Presence:
-    """The state of a format of an asset on a storage.
+    """The state of one format of an asset on a storage.
 
     Attributes:
-        state: 'there', 'unfinished' (a copy is under way), or 'lacking'.
-        has_source: whether some other storage has files of it that could be copied.
+        state: 'there', 'unfinished' (a copy is in progress), or 'lacking'.
+        has_source: whether another storage has files of the format that can be copied.
     """
 
     state: Literal["there", "unfinished", "lacking"]
@@ -81,24 +81,25 @@ class Presence:
 
 
 def wanted_formats(formats: Iterable[Format], name: str) -> list[Format]:
-    """The formats of that name, the newest first: an asset with versions has one for each."""
+    """Return the formats with a name, newest first. An asset has one for each of its versions."""
     same = [each for each in formats if each.name == name]
     return sorted(same, key=lambda each: each.date_created, reverse=True)
 
 
 def presence(format_id: str, files: Iterable[File], storage_id: str) -> Presence:
-    """Determine the state of a format of an asset on a storage.
+    """Determine the state of one format of an asset on a storage.
 
     Args:
         format_id: the format.
         files: all files of the asset, on all storages.
-        storage_id: the storage to look on.
+        storage_id: the storage to check.
     """
     mine = [file for file in media(files) if file.format_id == format_id and file.is_active]
     sets = by_file_set(file for file in mine if file.storage_id == storage_id).values()
     elsewhere = by_file_set(file for file in mine if file.storage_id != storage_id).values()
     sources = [each for each in elsewhere if is_whole(each)]
-    # A count proves nothing, but it tells a part that was left behind from the whole.
+    # The number of files proves nothing, but it distinguishes a partial file set from a complete
+    # one.
     fewest = min(map(len, sources), default=0)
     if any(len(each) >= fewest and is_whole(each) for each in sets):
         return Presence("there", bool(sources))
@@ -108,7 +109,7 @@ def presence(format_id: str, files: Iterable[File], storage_id: str) -> Presence
 
 
 def is_whole(files: Sequence[File]) -> bool:
-    """Whether all files of a file set are finished, and there is something in one of them."""
+    """Return whether all files of a file set are finished, and at least one has content."""
     return all(map(_complete, files)) and _has_content(files)
 
 
@@ -118,16 +119,19 @@ def judge(
     ll_storage_id: str,
     b2_storage_id: str,
 ) -> list[Verdict]:
-    """Judge every file set of a format on LucidLink: may it be deleted?
+    """Decide for every file set of a format on LucidLink whether it may be deleted.
 
     Args:
         format_id: the format.
-        files: all files of the asset, on all storages, read from iconik's files API. Those whose
-            file set is deleted already are passed over.
+        files: all files of the asset, on all storages, read from iconik's files API. Files of
+            deleted file sets are ignored.
         ll_storage_id, b2_storage_id: the two storages.
 
     Returns:
         One verdict for each file set of the format on the LucidLink storage.
+
+    Raises:
+        ValueError: the two storages are the same.
     """
     if ll_storage_id == b2_storage_id:
         raise ValueError("a storage can't prove itself")
@@ -149,10 +153,10 @@ def judge(
 
 
 def proven_by_size_alone(safe: Safe) -> Unproven:
-    """Keep a file set because a file of it has no checksum on both sides to compare.
+    """Keep a file set because one of its files lacks comparable checksums.
 
     Args:
-        safe: proven, and not ``by_checksum``.
+        safe: a verdict with ``by_checksum`` False.
     """
     label = min(pair.file.label for pair in safe.pairs if not _is_same(pair))
     return Unproven(safe.file_set_id, reasons.NO_CHECKSUM(name=label), "none")
@@ -178,7 +182,7 @@ def _judge_source_set(
         objections = objections or [
             _no_twin(relative_file.file) for relative_file in source_set.relative_files
         ]
-    # What needs a person is reported first: no copy would resolve it.
+    # A problem that needs a person comes first: no copy would resolve it.
     told = min(
         objections, key=lambda objection: (REMEDIES.index(objection.remedy), objection.reason)
     )
@@ -208,12 +212,12 @@ def _safe(source_set: SourceSet, twin_id: str, twins: Sequence[Sequence[File]]) 
 
 
 def _is_same(pair: Pair) -> bool:
-    """Whether two files of the same size have the same content for certain."""
+    """Return whether two files of the same size certainly have the same content."""
     return pair.file.size == 0 or compare(checksum(pair.file), checksum(pair.twin)) == "same"
 
 
 def _objections_of_itself(source_set: SourceSet, disputes: Disputes) -> Iterator[Objection]:
-    """Why the LucidLink side itself can't be judged."""
+    """Yield the reasons that make the LucidLink file set itself impossible to judge."""
     if not source_set.file_set_id:
         yield Objection(reasons.NO_FILE_SET, "none")
         return
@@ -251,7 +255,7 @@ def _objections_of_itself(source_set: SourceSet, disputes: Disputes) -> Iterator
 def _objections_of_twins(
     source_set: SourceSet, twins: Sequence[Sequence[File]], disputes: Disputes
 ) -> Iterator[Objection]:
-    """Why what lies on B2 does not prove the files on LucidLink."""
+    """Yield the reasons why the files on B2 do not prove those on LucidLink."""
     for relative_file, several in zip(source_set.relative_files, twins, strict=True):
         if not several:
             yield _no_twin(relative_file.file)
@@ -272,7 +276,7 @@ def _one_record(file: File, where: str) -> Objection:
 
 
 def _objection(file: File, twin: File) -> Objection | None:
-    """Why a file on B2 does not prove one on LucidLink; None if it does."""
+    """Return why a file on B2 does not prove one on LucidLink; None if it does."""
     name = file.label
     if twin.status in UNFINISHED:
         return Objection(reasons.UNFINISHED_TWIN(name=name, status=twin.status), "wait")
@@ -307,7 +311,7 @@ def _has_size(file: File) -> bool:
 
 
 def _has_content(files: Iterable[File]) -> bool:
-    """Whether something is in one of them: empty files alone may be all that a fault has left."""
+    """Return whether a file has content. A failed copy may leave only empty files."""
     return any((file.size or 0) > 0 for file in files)
 
 

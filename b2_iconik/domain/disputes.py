@@ -1,7 +1,7 @@
-"""Finds records of iconik that contradict each other about one path. Pure: no I/O.
+"""Find iconik records that contradict each other about one path. Pure: no I/O.
 
-Formats, versions and file sets of an asset may refer to the same file. A single record is then not
-all that iconik knows about the file.
+Several formats, versions and file sets of an asset may refer to the same file. A single record may
+therefore not show everything that iconik knows about the file.
 """
 
 from collections import defaultdict
@@ -15,9 +15,9 @@ from b2_iconik.domain.reasons import DISPUTED, WRITTEN_ANEW, Reason
 from iconik_http.records import CLOSED, UNFINISHED, File
 
 Remedy = Literal["none", "wait", "copy"]
-# The weakest first.
+# Weakest first.
 REMEDIES: tuple[Remedy, ...] = ("none", "wait", "copy")
-# What a record tells of a file: its size and checksum.
+# What a record states about a file: its size and checksum.
 Fact = tuple[int | None, Checksum | None]
 
 
@@ -25,8 +25,8 @@ class Objection(NamedTuple):
     """Why something isn't proven safe.
 
     Attributes:
-        remedy: 'copy' if a copy to B2 may settle it, 'wait' if one seems to be under way, 'none' if
-            only a person can help.
+        remedy: 'copy' if a copy to B2 may resolve it, 'wait' if a copy seems to be in progress,
+            'none' if it needs a person.
     """
 
     reason: Reason
@@ -34,7 +34,7 @@ class Objection(NamedTuple):
 
 
 class Disputes:
-    """The places that iconik's records don't agree about.
+    """The paths about which iconik's records contradict each other.
 
     Args:
         files: all files of an asset, on all storages.
@@ -48,16 +48,16 @@ class Disputes:
                 continue
             if file.status in UNFINISHED:
                 self._unfinished.add(key(file))
-            # A record of an empty file contradicts none: it may be what a failed copy has left.
+            # A record of an empty file contradicts none: a failed copy may have left it.
             elif file.type == "FILE" and file.status == CLOSED and (file.size or 0) > 0:
                 self._told[key(file)].add(_fact(file))
 
     def objections(self, file: File, where: str) -> Iterator[Objection]:
-        """Why a record may not tell all about what is in its place.
+        """Yield the reasons why a record may not fully describe the file at its path.
 
         Args:
             file: the record.
-            where: the name of its storage, for a person.
+            where: the display name of its storage.
         """
         place = key(file)
         facts = {_fact(file), *self._told.get(place, ())}

@@ -1,12 +1,12 @@
-"""Which file on B2 may stand for which on LucidLink, by place and name alone. Pure: no I/O.
+"""Match files on B2 with files on LucidLink, by place and name alone. Pure: no I/O.
 
-A storage may keep its files below a directory of its own, and add a unique id to their names. So
-places count from the directory that a file set's files share, and names are those files had first.
+A storage may keep its files below a directory of its own, and append a unique id to their names.
+Places are therefore relative to the common directory of a file set, and names are original names.
 
-Programs write the same name in several ways: with an accent as one character or as two (Unicode's
-NFC and NFD), and directories separated by slashes or, on Windows, by backslashes. Such names count
-as the same. An object store may hold two objects whose names count as the same: then both stand
-for the file, and each must prove it.
+Programs write the same name in several ways: an accented letter is one character or two (Unicode's
+NFC and NFD), and directories are separated by slashes or, on Windows, by backslashes. These
+spellings are treated as the same name. An object store may hold two objects whose names are the
+same in this sense. Then both are twins of the file, and each must prove it.
 """
 
 import unicodedata
@@ -19,19 +19,20 @@ from typing import NamedTuple
 
 from iconik_http.records import File
 
-# The names of the directories that a file lies in, from its storage's root.
+# The names of the directories that contain a file, from its storage's root.
 Place = tuple[str, ...]
-# A storage has one file of a name in a place.
+# A storage has at most one file with a given name in a place.
 Key = tuple[str, Place, str]
 
 
 class RelativeFile(NamedTuple):
-    """A file, and where it lies below the directory that its file set shares.
+    """A file, and its place relative to the common directory of its file set.
 
     Attributes:
-        is_alone: whether no other file of its file set has its name and lies in its place.
-        alike: how many files of its file set have its name, its stored name and its place, however
-            they are written; itself included.
+        below: the directories between the common directory and the file.
+        is_alone: whether no other file of its file set has the same name and place.
+        alike: the number of files of its file set, itself included, with the same name, stored name
+            and place, in any spelling.
     """
 
     file: File
@@ -41,7 +42,7 @@ class RelativeFile(NamedTuple):
 
 
 class SourceSet:
-    """A file set on LucidLink that is to be proven."""
+    """A file set on LucidLink that needs proof."""
 
     def __init__(self, file_set_id: str, records: Sequence[File]) -> None:
         self.file_set_id = file_set_id
@@ -65,16 +66,16 @@ class SourceSet:
         self._times = Counter(map(_as_written, self.files))
 
     def is_twice(self, file: File) -> bool:
-        """Whether it is listed more than once."""
+        """Return whether the file is listed more than once."""
         return self._times[_as_written(file)] > 1
 
     def holds(self, directory: File) -> bool:
-        """Whether files of the file set lie in a directory of it."""
+        """Return whether the file set has files in one of its directories."""
         return parts(f"{directory.directory_path}/{directory.name}") in self._tree
 
 
 class ReplicaSet:
-    """The files of one file set on B2, to be looked up by place and name."""
+    """The files of one file set on B2, indexed by place and name."""
 
     def __init__(self, files: Sequence[File]) -> None:
         self._places: dict[str, set[Place]] = defaultdict(set)
@@ -91,7 +92,7 @@ class ReplicaSet:
         self._below = {(place_of(file)[len(self._top) :], name_of(file)) for file in files}
 
     def twins(self, source_set: SourceSet) -> list[list[File]]:
-        """For each file what may stand for it here, all of which must prove it: none is a guess."""
+        """Return the possible twins of each file. All twins of a file must prove it."""
         tops = self._tops(source_set)
         whole = [
             top
@@ -105,11 +106,12 @@ class ReplicaSet:
         ]
 
     def _tops(self, source_set: SourceSet) -> list[Place]:
-        """The directories that may stand for the one that all the files lie in on LucidLink.
+        """Return the directories that may correspond to the common directory on LucidLink.
 
-        A storage may keep its files below a directory of its own, so only what lies below the
-        common directory of a file set has to agree. But for a part of what is here those are meant
-        whose names agree best: a neighbouring one may well hold files of the same names and sizes.
+        A storage may keep its files below a directory of its own, so only the places below the
+        common directory of a file set must agree. If the LucidLink file set is only a part of this
+        one, choose the directories whose names agree best: a neighboring directory may hold files
+        of the same names and sizes.
         """
         if self._below == {
             (relative_file.below, name_of(relative_file.file))
@@ -123,18 +125,18 @@ class ReplicaSet:
                 cut = len(place) - depth
                 if cut >= 0 and place[cut:] == relative_file.below:
                     tops.add(place[:cut])
-            # The deepest file leaves the fewest directories to choose from.
+            # The deepest file leaves the fewest candidates.
             if tops:
                 break
         best = max((_agreement(place, source_set.top) for place in self._tree), default=0)
         return sorted(top for top in tops if _agreement(top, source_set.top) >= best)
 
     def _at(self, top: Place, relative_file: RelativeFile) -> list[File]:
-        """What has a file's name and lies in its place, if that is below a directory."""
+        """Return the files here with a file's name, at its place below a directory."""
         place, name = top + relative_file.below, name_of(relative_file.file)
         exactly = self._by_stored_name.get((place, name, _composed(relative_file.file.name)), [])
-        # Files of one name in one place can only be told apart by their stored names, and where
-        # these count as the same, too, there must be as many on both sides.
+        # Only the stored names distinguish files with the same name and place. If the stored names
+        # are the same too, B2 must have at least as many files as LucidLink.
         if exactly or not relative_file.is_alone:
             return exactly if len(set(map(_as_written, exactly))) >= relative_file.alike else []
         return self._by_name.get((place, name), [])
@@ -150,34 +152,34 @@ def _depth(relative_file: RelativeFile) -> tuple[int, Place, str, str]:
 
 
 def _alike(one: Place, other: Place) -> int:
-    """How many names agree, from the first one down."""
+    """Return how many names agree, from the first one down."""
     pairs = zip(one, other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _agreement(one: Place, other: Place) -> int:
-    """How many names agree, from the last one up."""
+    """Return how many names agree, from the last one up."""
     return _alike(one[::-1], other[::-1])
 
 
 def _shared(places: Collection[Place]) -> Place:
-    """The directory that all places lie in."""
+    """Return the directory that contains all places."""
     lowest, highest = min(places, default=()), max(places, default=())
     return lowest[: _alike(lowest, highest)]
 
 
 def _tree(places: Iterable[Place], depth: int) -> set[Place]:
-    """All directories on the way to some, from a depth down."""
+    """Return all directories on the paths to some places, from a depth down."""
     return {place[:cut] for place in places for cut in range(depth, len(place) + 1)}
 
 
 def key(file: File) -> Key:
-    """What tells a file from all others, wherever it is listed and however its name is written."""
+    """Return a file's identity: equal for all records and all spellings of its name."""
     return file.storage_id, place_of(file), _composed(file.name)
 
 
 def by_file_set(files: Iterable[File]) -> dict[str, list[File]]:
-    """Files by the id of their file set."""
+    """Group files by the id of their file set."""
     sets: dict[str, list[File]] = defaultdict(list)
     for file in files:
         sets[file.file_set_id].append(file)
@@ -185,28 +187,28 @@ def by_file_set(files: Iterable[File]) -> dict[str, list[File]]:
 
 
 def media(files: Iterable[File]) -> list[File]:
-    """Those that hold content: ordinary files, and whole image sequences."""
+    """Return the files that hold content: ordinary files, and whole image sequences."""
     return [file for file in files if file.type in ("FILE", "SEQUENCE")]
 
 
 def place_of(file: File) -> Place:
-    """Where a file lies on its storage."""
+    """Return the directory of a file on its storage."""
     return parts(file.directory_path)
 
 
 def name_of(file: File) -> str:
-    """The name that a file had first, however it is written."""
+    """Return the original name of a file, in the same spelling for all records."""
     return _composed(file.original_name)
 
 
 @lru_cache(maxsize=65_536)
 def parts(path: str) -> Place:
-    """The names in a path, however they are written and separated."""
+    """Split a path into its names, in the same form for all spellings and separators."""
     return _split(_composed(path))
 
 
 def _as_written(file: File) -> Key:
-    """As ``key``, but with a name in NFC told from the same name in NFD."""
+    """Return the same as ``key``, but different for the NFC and NFD spellings of a name."""
     return file.storage_id, _split(file.directory_path), file.name
 
 

@@ -11,13 +11,13 @@ from b2_iconik.domain.custody import Pair, Safe
 from b2_iconik.domain.reasons import Reason
 from iconik_http.records import ACTIVE, File
 
-# iconik's lists may not show a new job yet.
+# How long a new job may be missing from iconik's lists.
 LISTING_LAG_MS = 60_000
-# What an earlier version called parts of an asset's progress.
+# The names that earlier versions stored for parts of an asset's progress.
 OLD_KEYS = {"asked": "copy_results", "deleting": "deletions"}
-# The way of a confirmation for which B2 was not asked.
+# The ``way`` of a confirmation that made no request to B2.
 RECORDS_ALONE = "records alone"
-# What is stored of a file that proves a deletion, or is proven.
+# The stored attributes of a file on LucidLink, or of its twin on B2.
 STORED = (
     "id", "storage_id", "name", "original_name", "directory_path", "type", "status", "size",
     "checksum",
@@ -25,18 +25,18 @@ STORED = (
 
 
 def kind_and_id(what: str) -> tuple[str, str]:
-    """The parts of a key under which it is noted why a collection, or the like, was not listed."""
+    """Split the key of a selection that could not be listed, such as 'collection <id>'."""
     kind, _, object_id = what.rpartition(" ")
     return kind, object_id
 
 
 @dataclass(frozen=True)
 class Retry:
-    """Why an operation is there that nobody clicked in iconik.
+    """The origin of an operation that is a retry, not a click in iconik.
 
     Attributes:
-        of: the id of the operation that it tries again.
-        by: who asked for it.
+        of: the id of the operation that it retries.
+        by: who requested the retry.
     """
 
     of: str
@@ -45,23 +45,25 @@ class Retry:
 
 @dataclass(frozen=True)
 class Operation:
-    """One accepted click, or several that asked for the same before it began.
+    """One accepted click, or several identical clicks accepted before it began.
 
     Attributes:
-        number: its place in the order of clicks; the higher, the newer.
-        id: the UUID that was answered.
-        formats: names of the formats it is about.
-        key: fingerprint of the key that its arguments are encrypted with.
+        number: its position in the order of clicks; a higher number is newer.
+        id: the UUID returned to iconik.
+        formats: names of the requested formats.
+        key: fingerprint of the key that encrypts its arguments.
         is_expanded: whether its assets are known.
         recorded_ms, ended_ms: milliseconds since 1970; ended_ms is None while it runs.
-        failure: why it came to nothing as a whole, if it did.
-        stop_by, stop_ms: who asked to stop it, and when.
-        retry_of, retry_by: the id of the operation that it tries again, and who asked for that.
-        result, counts: of its report; the counts are None until that is made, right after its end.
-        next_check_ms: when it looks at iconik again, where that is not at once.
-        outage: what iconik gave no usable answer to, while it waits for iconik.
-        job_id: the job that shows it in iconik; "" if it was requested and its id isn't known.
-        title: that job's title, which names some of what was selected.
+        failure: why the whole operation failed; None if it did not.
+        stop_by, stop_ms: who requested the stop, and when.
+        retry_of, retry_by: the id of the operation that it retries, and who requested the retry.
+        result, counts: from its report. The counts are None until the report is made, right after
+            the end of the operation.
+        next_check_ms: when it next reads from iconik; None for at once.
+        outage: the request that iconik gave no usable answer to, while the operation waits for
+            iconik.
+        job_id: the job that shows it in iconik; "" if the job was requested and its id is unknown.
+        title: the title of that job, which names some of the selection.
     """
 
     number: int
@@ -90,7 +92,7 @@ class Operation:
 
     @property
     def retry(self) -> Retry | None:
-        """What it tries again, and who asked for that; None where somebody clicked in iconik."""
+        """The operation that it retries, and who requested that; None for a click in iconik."""
         return Retry(self.retry_of, self.retry_by) if self.retry_of and self.retry_by else None
 
 
@@ -100,11 +102,11 @@ class Deletion:
 
     Attributes:
         name: the name of the file set's format.
-        proof: what proved the file set safe, and after its deletion was accepted no pairs; None if
-            an earlier version of this service noted the deletion.
+        proof: what proved the file set safe, without its pairs once iconik has accepted the
+            deletion. None if an earlier version of this service recorded the deletion.
         way: how the bucket confirmed the proof, as in ``bucket.confirm.Confirmation``.
         accepted_ms: when iconik accepted it, by the clock of operations; None before that.
-        is_doubted: whether iconik contradicted itself about it: then only a list of the asset's
+        is_doubted: whether iconik contradicted itself about it. Then only a list of the asset's
             file sets shows whether it is done.
     """
 
@@ -115,7 +117,7 @@ class Deletion:
     is_doubted: bool = False
 
     def accepted_for_ms(self, now_ms: int) -> int:
-        """How long ago iconik accepted it, in milliseconds; 0 if it has not."""
+        """Return the milliseconds since iconik accepted it; 0 if iconik has not."""
         return 0 if self.accepted_ms is None else now_ms - self.accepted_ms
 
     @property
@@ -124,7 +126,7 @@ class Deletion:
         return bool(self.proof and self.proof.by_checksum), self.way not in ("", RECORDS_ALONE)
 
     def as_json(self) -> dict[str, Any]:
-        """What is stored: only what differs from an empty one."""
+        """Return the values to store: those that differ from an empty deletion's."""
         empty = vars(Deletion(""))
         stored = {name: value for name, value in vars(self).items() if value != empty[name]}
         if self.proof:
@@ -134,7 +136,7 @@ class Deletion:
 
     @classmethod
     def from_json(cls, file_set_id: str, stored: Any) -> "Deletion":
-        """Read what ``as_json`` made; an earlier version stored the format's name alone."""
+        """Read the result of ``as_json``. An earlier version stored only the format's name."""
         if isinstance(stored, str):
             return cls(stored)
         proof = stored.get("proof")
@@ -153,7 +155,7 @@ def _stored(file: File) -> list[Any]:
 
 
 def _file(file_set_id: str, format_id: str, stored: list[Any]) -> File:
-    """A file of a file set that was active when it was stored."""
+    """Return a stored file. Its file set was active when it was stored."""
     told = dict(zip(STORED, stored, strict=True))
     return File(file_set_id=file_set_id, format_id=format_id, file_set_status=ACTIVE, **told)
 
@@ -163,16 +165,17 @@ class AssetProgress:
     """What must be remembered about an asset from one inspection to the next.
 
     Attributes:
-        copy_results: for each format whose copy was requested, what went wrong with it, as far as
-            that is known; None for nothing.
-        unanswered_until_ms: copies may have been requested without an answer. From this time on,
-            iconik's list of jobs shows them if it got the request. None if there is no such doubt.
-        unfinished_ms: when an unfinished file was first seen, since the last copy; None for not.
-        deletions: by file set id, the deletions that may have begun, and aren't known to have
-            ended.
+        copy_results: for each format whose copy was requested, its problem as far as known; None
+            for no problem.
+        unanswered_until_ms: set if a request for copies got no answer. From this time on, iconik's
+            list of jobs shows the copies if iconik received the request. None otherwise.
+        unfinished_ms: when an unfinished file was first seen, since the last copy; None if none
+            was.
+        deletions: by file set id, the deletions that may have begun and aren't known to have ended.
         formats: by name, the id of each wanted format, once copies were requested.
-        hint: by name, the ids of formats that a listing said could be copied at once.
-        failures: how many times in a row iconik gave no usable answer about this asset.
+        hint: by name, the ids of the formats that a listing showed as ready to copy.
+        failures: the number of consecutive times that iconik gave no usable answer about this
+            asset.
     """
 
     copy_results: Mapping[str, Reason | None] = field(default_factory=dict)
@@ -195,34 +198,34 @@ class AssetProgress:
 
     @property
     def must_be_finished(self) -> bool:
-        """Whether even a newer click or a stop can't end the work on the asset.
+        """Whether the work on the asset must go on even after a newer click or a stop.
 
-        A half-done deletion would end by itself later, and so would a copy that may be under way.
+        iconik would later complete a deletion that has begun, and a copy that may be in progress.
         """
         return bool(self.deletions) or self.unanswered_until_ms is not None
 
     @property
     def is_touched(self) -> bool:
-        """Whether anything was begun, or is awaited, for the asset."""
+        """Whether the operation has begun, or awaits, anything for the asset."""
         is_awaited = bool(self.copy_results) or self.unfinished_ms is not None
         return self.must_be_finished or is_awaited
 
     def with_deletions(self, deletions: Mapping[str, Deletion]) -> "AssetProgress":
-        """The progress once some deletions have begun, or have advanced."""
+        """Return the progress after some deletions have begun or advanced."""
         return replace(self, deletions={**self.deletions, **deletions})
 
     def without_deletions(self, file_set_ids: Iterable[str]) -> "AssetProgress":
-        """The progress once some deletions have ended, one way or the other."""
+        """Return the progress after some deletions have ended, successfully or not."""
         ended = set(file_set_ids)
         rest = {each: one for each, one in self.deletions.items() if each not in ended}
         return replace(self, deletions=rest)
 
     def with_copy_results(self, results: Mapping[str, Reason | None]) -> "AssetProgress":
-        """The progress once copies were requested, or have failed."""
+        """Return the progress after copies were requested or have failed."""
         return replace(self, copy_results={**self.copy_results, **results})
 
     def as_json(self) -> dict[str, Any]:
-        """What is stored: only what differs from the progress of a new asset."""
+        """Return the values to store: those that differ from a new asset's."""
         new = vars(AssetProgress())
         stored = {name: value for name, value in vars(self).items() if value != new[name]}
         if self.copy_results:
@@ -236,7 +239,7 @@ class AssetProgress:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "AssetProgress":
-        """Read what ``as_json`` made, or what an earlier version of this service stored."""
+        """Read the result of ``as_json``, or what an earlier version of this service stored."""
         known = {OLD_KEYS.get(name, name): value for name, value in stored.items()}
         known.pop("versions", None)
         results = {
@@ -252,7 +255,7 @@ class AssetProgress:
 
 
 def _problem(stored: str | Sequence[str] | None) -> Reason | None:
-    """What went wrong with a copy; an earlier version stored a sentence, "" for nothing."""
+    """Return a copy's stored problem. An earlier version stored a sentence, or "" for none."""
     if not stored:
         return None
     return Reason(stored) if isinstance(stored, str) else Reason.read(*stored)
@@ -263,9 +266,9 @@ class ClaimedAsset:
     """An asset that an operation has claimed, with the formats to process and who requested them.
 
     Attributes:
-        progress: what is known now, which the ledger may not have yet.
-        outcomes: by format name, what was known before, as ``outcomes.Outcome.stored``.
-        seen: whether the click's own token has read it.
+        progress: the current progress. The ledger may still hold an older one.
+        outcomes: by format name, the earlier outcomes, as in ``outcomes.Outcome.stored``.
+        seen: whether the click's own token has read the asset.
     """
 
     asset_id: str
@@ -278,7 +281,7 @@ class ClaimedAsset:
 
 
 def read_operation(row: sa.Row[Any]) -> Operation:
-    """A row of ``operations`` as a value."""
+    """Convert a row of ``operations`` to a value."""
     return Operation(
         number=row.number,
         id=row.id,

@@ -1,4 +1,4 @@
-"""The outcomes of assets and formats, and the report made from them. Pure."""
+"""The outcomes of assets and formats, and the report made from them. Pure: no I/O."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
 from b2_iconik.domain.reasons import LEFT, NO_REASON, NOT_COME_TO, UNFINISHED, Cause, Reason, joined
 
 Kind = Literal[
-    "copied",  # asked for, and seen to be on LucidLink
+    "copied",  # requested, and now on LucidLink
     "there",  # was on LucidLink already
     "without",  # the asset lacks the format
     "removed",  # proven safe on B2, and deleted from LucidLink
@@ -23,16 +23,16 @@ Kind = Literal[
 COUNTED: tuple[Kind, ...] = (
     "copied", "there", "without", "removed", "absent", "kept", "failed", "vanished", "superseded",
 )  # fmt: skip
-# How reports count what proved removed formats safe, and how that is told.
+# The names under which reports count the proofs of removed formats, and their display texts.
 PROOFS = {
     "by_checksum": "by checksum",
     "by_size": "by size",
     "by_records": "of them by iconik's records alone",
 }
 HIDE_NOTHING = {"removed": ("absent", "superseded"), "copied": ("there", "superseded")}
-# What is added to a proof that rests on iconik's records because B2 was not asked.
+# Appended to a proof that rests on iconik's records because B2 was not asked to confirm it.
 BY_RECORDS = ", by records alone"
-# How reports count what is stored of a proof.
+# By stored proof, the names under which reports count it.
 COUNTED_AS = {
     "checksum": ("by_checksum",),
     "size": ("by_size",),
@@ -46,8 +46,8 @@ class Outcome(NamedTuple):
     """The outcome of one format of one asset.
 
     Attributes:
-        reason: why, where that needs saying.
-        proof: what proved it safe if it was removed, from ``proof_of``; "" if that isn't known.
+        reason: why, if the kind alone doesn't explain it.
+        proof: what proved a removed format safe, from ``proof_of``; "" if unknown.
     """
 
     kind: Kind
@@ -56,22 +56,25 @@ class Outcome(NamedTuple):
 
     @classmethod
     def read(cls, stored: Sequence[Any]) -> "Outcome":
-        """Read what ``stored`` made, be it that of an earlier version, which stored no cause."""
+        """Read a value of ``stored``. An earlier version stored no cause."""
         kind, text, proof, cause = (*stored, "", "")[:4]
         return cls(kind, Reason.read(text, cause), proof)
 
     @property
     def stored(self) -> tuple[str, ...]:
-        """What the ledger keeps: kind, sentence, proof and cause, but for empty ones at the end."""
+        """What the ledger stores: kind, sentence, proof and cause, without trailing empty ones."""
         every = (self.kind, self.reason, self.proof, self.reason.stored)
         return every if every[3] else every[:3] if every[2] else every[:2]
 
 
 def proof_of(proofs: Iterable[tuple[bool, bool]]) -> str:
-    """What proved a format safe: of several file sets, what proved the weakest.
+    """Return what proved a format safe: the weakest proof among its file sets.
 
     Args:
         proofs: for each file set, whether it was proven by checksum, and whether B2 was asked.
+
+    Returns:
+        'checksum' or 'size', followed by ``BY_RECORDS`` if B2 was not asked about every file set.
     """
     by_checksum, asked = (all(each) for each in zip(*proofs, strict=True))
     return f"{'checksum' if by_checksum else 'size'}{'' if asked else BY_RECORDS}"
@@ -80,10 +83,10 @@ def proof_of(proofs: Iterable[tuple[bool, bool]]) -> str:
 def merged(
     before: Mapping[str, Sequence[str]], now: Mapping[str, Outcome]
 ) -> dict[str, tuple[str, ...]]:
-    """The outcomes by format after another inspection.
+    """Combine the outcomes by format before and after an inspection.
 
-    What was done stays done. Neither a later inspection that finds it done already, nor a newer
-    click that takes over, may hide it.
+    A completed outcome stays. A later inspection that finds the work already done does not hide it,
+    nor does a newer click that takes over.
     """
     both = {name: tuple(outcome) for name, outcome in before.items()}
     for name, outcome in now.items():
@@ -96,12 +99,12 @@ def merged(
 def given_up(
     formats: Iterable[str], deleting: Mapping[str, Deletion], reason: Reason
 ) -> dict[str, Outcome]:
-    """The outcomes of an asset that is given up, by format.
+    """Return the outcomes by format of an asset that is given up.
 
     Args:
-        formats: what was still to be done; a newer click may have taken over the others.
+        formats: the formats still to be processed. A newer click may have taken over the others.
         deleting: the deletions that have begun, by file set id.
-        reason: why it is given up.
+        reason: why the asset is given up.
     """
     reasons = dict.fromkeys(formats, reason)
     for file_set_id, begun in deleting.items():
@@ -113,17 +116,17 @@ def given_up(
 def left_over(
     operation: Operation, progress: AssetProgress, outcomes: Mapping[str, Outcome]
 ) -> Iterator[tuple[str, str, Reason]]:
-    """What an operation that has ended left of an asset, besides its outcomes.
+    """Yield what an ended operation left undone for an asset, besides its outcomes.
 
-    Returns:
-        Format, kind and reason: 'failed' for each deletion that had begun and was not finished,
-        unless its outcome tells it, and 'undone' for other formats without an outcome.
+    Yields:
+        Format, kind and reason: 'failed' for each unfinished deletion that its outcome doesn't
+        report, and 'undone' for each other format without an outcome.
     """
     names = set()
     for file_set_id, begun in progress.unaccepted.items():
         names.add(begun.name)
         told = outcomes[begun.name].reason if begun.name in outcomes else NO_REASON
-        # There it may be told why, and what to do.
+        # Such an outcome already names the file set, the cause and the remedy.
         if told.cause != Cause.HALF_DELETED or file_set_id not in told:
             yield begun.name, "failed", UNFINISHED(file_set_id=file_set_id)
     for name in operation.formats:
@@ -136,21 +139,25 @@ def report(
     assets: Iterable[tuple[str, AssetProgress, Mapping[str, Outcome]]],
     gone: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The report of an operation, as JSON would hold it.
+    """Return the report of an operation as JSON values.
 
     Args:
+        operation: the operation.
         assets: asset id, progress, and outcomes by format.
         gone: by collection, saved search or playlist, why it could not be listed.
 
     Returns:
-        ``result`` ('running', 'stopping', 'failed', 'stopped', 'finished with warnings' or
-        'finished'), ``counts``: ``assets`` in all, for each kind of outcome how many formats of
-        assets ended so, and how many assets are ``undone``: not, or not in all their formats, done
-        with when the operation failed or was stopped, and what proved the removed formats: how many
-        ``by_checksum``, how many ``by_size`` alone, and how many of these ``by_records`` alone,
-        because B2 was not asked; ``problems``: for each kept or failed one,
-        each deletion that was not finished, and each copy that was left, ``asset_id``, ``format``,
-        ``kind``, ``reason``.
+        A dictionary with these members, among others:
+
+        - ``result``: 'running', 'stopping', 'failed', 'stopped', 'finished with warnings' or
+        'finished'.
+        - ``counts``: ``assets`` is the total number of assets. Each kind of outcome counts the
+        formats of assets that ended so. ``undone`` counts the assets that had unfinished formats
+        when the operation failed or was stopped. The proofs of removed formats are counted as
+        ``by_checksum`` and ``by_size`` (size alone); ``by_records`` counts those among them that
+        rest on iconik's records alone, because B2 was not asked.
+        - ``problems``: ``asset_id``, ``format``, ``kind`` and ``reason`` of each kept or failed
+        format, each unfinished deletion, and each copy left to iconik.
     """
     has_ended = operation.ended_ms is not None
     is_cut_short = bool(operation.failure or (operation.stop_ms and has_ended))
@@ -169,7 +176,7 @@ def report(
         failed = {name for name, outcome in outcomes.items() if outcome.kind == "failed"}
         counts["failed"] += len({name for name, kind, _ in left if kind == "failed"} - failed)
         counts["undone"] += any(kind == "undone" for _, kind, _ in left)
-        # If it had no effect on most of its assets, that is one problem, not many.
+        # If the operation had no effect on most of its assets, that is one problem, not many.
         problems += [
             _problem(asset_id, *each) for each in left if each[2].cause != Cause.NOT_STARTED
         ]
@@ -193,7 +200,7 @@ def report(
 
 
 def in_words(counts: Mapping[str, int]) -> str:
-    """Counts on one line, without zeros and proofs: '12 assets, 9 removed, 3 kept'."""
+    """Format the counts on one line, without zeros and proofs: '12 assets, 9 removed, 3 kept'."""
     number = counts["assets"]
     words = [f"{number:,} asset{'' if number == 1 else 's'}"]
     return ", ".join(
@@ -207,8 +214,8 @@ def in_words(counts: Mapping[str, int]) -> str:
 
 
 def proofs_in_words(counts: Mapping[str, int]) -> str:
-    """What proved the removed formats safe: '7 by checksum, 2 by size'; "" if nothing did."""
-    # A report of an earlier version counts none.
+    """Format the counts of proofs: '7 by checksum, 2 by size'; "" if there are none."""
+    # Reports of earlier versions have no such counts.
     words = [f"{counts[name]:,} {text}" for name, text in PROOFS.items() if counts.get(name)]
     return ", ".join(words)
 
@@ -222,13 +229,13 @@ def _result(operation: Operation, problems: Sequence[object], undone: int) -> st
         return "failed"
     if operation.ended_ms is None:
         return "stopping" if operation.stop_ms else "running"
-    # A stop that came when all was done has stopped nothing.
+    # A stop that arrives after all work is done has stopped nothing.
     if operation.stop_ms and (undone or not operation.is_expanded):
         return "stopped"
     return "finished with warnings" if problems else "finished"
 
 
 def told_time(milliseconds: int) -> str:
-    """A time in milliseconds since 1970, in UTC, as ISO 8601 has it."""
+    """Format a time in milliseconds since 1970 as ISO 8601, in UTC."""
     moment = datetime.fromtimestamp(milliseconds / 1000, tz=timezone.utc)
     return moment.isoformat(timespec="seconds")

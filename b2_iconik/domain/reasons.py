@@ -1,6 +1,7 @@
-"""Why something was not done: a cause, for programs, and a sentence, for people. Pure.
+"""Why something was not done: a cause for programs, and a sentence for people. Pure: no I/O.
 
-Every sentence of a report is built here. Metrics, advice and decisions depend on its cause alone.
+This module builds every sentence of a report. Metrics, advice and decisions depend on the cause
+alone.
 """
 
 from collections.abc import Iterable
@@ -19,9 +20,9 @@ from iconik_http.errors import (
 
 
 class Cause(Enum):
-    """What a reason is about: the value of a metric's label, and what is stored.
+    """The cause of a reason. Its value is stored, and is the value of a metric's label.
 
-    Of several reasons, the first of these tells the most.
+    The members are in order of significance: of several causes, the first is the most informative.
     """
 
     HALF_DELETED = "half_deleted"
@@ -50,75 +51,77 @@ class Cause(Enum):
     BAD_FILE = "bad_file"
     LEFT_OUT = "left_out"
     RESTORED = "restored"
-    # These have outcomes of their own.
+    # These have their own outcomes.
     WAS_MISSING = "was_missing"
     NEWER_CLICK = "newer_click"
     VANISHED = "vanished"
-    # No format of an asset has one of these: they are about its lack of an outcome, or about whole
-    # operations.
+    # No outcome of a format has one of these causes. They explain a missing outcome, or concern
+    # whole operations.
     LEFT_TO_ICONIK = "left_to_iconik"
     NOT_STARTED = "not_started"
     TOKEN_REJECTED = "token_rejected"  # noqa: S105 - no token
     FAULT = "fault"
 
     def __call__(self, text: str) -> "Sentence":
-        """A sentence with this cause."""
+        """Return a sentence with this cause."""
         return Sentence(self, text)
 
 
-# What a metric shows of a reason without a cause: an earlier version stored none.
+# The label of a reason without a cause. An earlier version stored no causes.
 OTHER = "other"
 OF_TROUBLE = tuple(Cause)[: tuple(Cause).index(Cause.WAS_MISSING)]
 
 
 class Reason(str):
-    """A sentence with its cause. It is shown, compared and stored like any other text.
+    """A sentence with its cause. It is displayed, compared and stored like any other text.
 
     Args:
-        cause: None for a sentence that an earlier version has stored, or that needs no cause.
+        text: the sentence.
+        cause: None for a sentence that an earlier version stored, or that needs no cause.
     """
 
     __slots__ = ("cause",)
     cause: Cause | None
 
     def __new__(cls, text: str = "", cause: Cause | None = None) -> "Reason":
-        """Make one; ``Sentence`` does, as a rule."""
+        """Create a reason. Most are created by ``Sentence``."""
         made = super().__new__(cls, text)
         made.cause = cause
         return made
 
     @classmethod
     def of(cls, text: str) -> "Reason":
-        """A text as a reason; one that is a reason keeps its cause."""
+        """Convert a text to a reason. A text that is a reason keeps its cause."""
         return text if isinstance(text, Reason) else cls(text)
 
     @classmethod
     def read(cls, text: str, stored: str | None) -> "Reason":
-        """A reason as it was stored.
+        """Read a stored reason.
 
         Args:
-            stored: the value of its cause; None or "" if there is none.
+            text: the stored sentence.
+            stored: the value of its cause; None or "" if it has none.
         """
         return cls(text, Cause(stored) if stored else None)
 
     def __add__(self, rest: str) -> "Reason":
-        """The same reason with more words."""
+        """Return the reason with more text and the same cause."""
         return Reason(f"{self}{rest}", self.cause)
 
     @property
     def stored(self) -> str:
-        """The value of its cause, to be stored beside the text; "" if it has none."""
+        """The value of the cause, stored next to the text; "" without a cause."""
         return self.cause.value if self.cause else ""
 
     @property
     def label(self) -> str:
-        """Its cause for a metric, whose labels must have few values; "" for an empty reason."""
+        """The cause as a metric's label, which must have few values; "" for an empty reason."""
         return self.stored or (OTHER if self else "")
 
 
 NO_REASON = Reason()
 
-# The causes of iconik's errors, and of B2's; of several that fit, the first.
+# The causes of iconik's and B2's errors. The first match applies.
 _CAUSES: tuple[tuple[type[Exception], Cause], ...] = (
     (TooLate, Cause.TOO_SLOW),
     (IconikUnavailable, Cause.NO_ANSWER),
@@ -131,39 +134,42 @@ _CAUSES: tuple[tuple[type[Exception], Cause], ...] = (
 
 
 def reason_of(error: Exception) -> Reason:
-    """What an error says, with its cause if that makes a difference."""
+    """Return an error's message as a reason, with a cause if the error has one."""
     causes = (cause for kind, cause in _CAUSES if isinstance(error, kind))
     return Reason(str(error), next(causes, None))
 
 
 class Sentence(NamedTuple):
-    """A sentence of a report, with gaps for its values."""
+    """A sentence of a report, with placeholders for its values."""
 
     cause: Cause
     text: str
 
     def __call__(self, cause: Cause | None = None, /, **values: object) -> Reason:
-        """The reason with these values.
+        """Return the reason with these values.
 
         Args:
-            cause: takes the place of the usual one, where a value explains more.
-            values: by the name of their gap.
+            cause: replaces the usual cause, if a value explains more.
+            values: by the name of their placeholder.
         """
         return Reason(self.text.format(**values), cause or self.cause)
 
 
 def joined(reasons: Iterable[Reason]) -> Reason:
-    """Several reasons as one, with the cause that tells the most."""
+    """Join several reasons into one, with the most informative cause."""
     every = list(reasons)
     causes = [each.cause for each in every if each.cause]
     return Reason("; ".join(every), min(causes, key=list(Cause).index, default=None))
 
 
 def expected(action: str) -> tuple[tuple[str, str], ...]:
-    """What may come of a format of an asset: pairs of an outcome's kind and its reason's label.
+    """Return the possible results for a format of an asset.
 
     Args:
         action: 'add' or 'remove'.
+
+    Returns:
+        Pairs of an outcome's kind and its reason's label.
     """
     is_add = action == "add"
     done = ("copied", "there", "without") if is_add else ("removed", "absent", "without")

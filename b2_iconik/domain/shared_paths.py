@@ -1,7 +1,7 @@
-"""File sets on LucidLink that refer to one file: which of them may be deleted. Pure: no I/O.
+"""Decide which of several file sets that refer to one LucidLink file may be deleted. Pure: no I/O.
 
-Formats and versions of an asset may refer to one file on LucidLink. To delete one of their file
-sets deletes the file of all.
+Formats and versions of an asset may refer to one file on LucidLink. Deleting one of their file sets
+deletes the file for all of them.
 """
 
 import posixpath
@@ -17,7 +17,7 @@ from iconik_http.records import File, Format
 
 
 class _Shared(NamedTuple):
-    """A file of a file set that another one refers to as well, and its record there."""
+    """A file of a file set, and the record of another file set that refers to the same file."""
 
     file: File
     other: File
@@ -25,17 +25,17 @@ class _Shared(NamedTuple):
 
 # By the id of the other file set.
 _Others = dict[str, _Shared]
-# By path, and by the id of their file set, some of the files there.
+# By path, then by file set id: one of the file set's files there.
 _Index = dict[Place, dict[str, File]]
 
 
 def unlisted(formats: Iterable[Format], files: Iterable[File], storage_id: str) -> list[File]:
-    """The files on a storage that aren't deleted, and whose format isn't among those listed.
+    """Return the undeleted files on a storage whose format isn't listed.
 
     Args:
         formats: all formats of the asset that iconik lists.
         files: all files of the asset, on all storages.
-        storage_id: the storage to look on.
+        storage_id: the storage to check.
     """
     listed = {each.id for each in formats}
     here = [file for file in files if file.storage_id == storage_id and not file.is_deleted]
@@ -48,18 +48,18 @@ def guard_shared_paths(
     ll_storage_id: str,
     formats: Iterable[Format] = (),
 ) -> dict[str, list[Verdict]]:
-    """Keep file sets that share a file on LucidLink with one that stays.
+    """Keep each file set that shares a file on LucidLink with one that stays.
 
     Args:
-        verdicts: by format name, those on its file sets on LucidLink.
-        files: all files of the asset, on all storages. Those whose file set is deleted already are
-            passed over.
+        verdicts: by format name, the verdicts on its file sets on LucidLink.
+        files: all files of the asset, on all storages. Files of deleted file sets are ignored.
         ll_storage_id: the LucidLink storage.
-        formats: all formats of the asset that iconik lists, to name that of the other file set.
+        formats: all formats of the asset that iconik lists, used to name the format of the other
+            file set.
 
     Returns:
         The verdicts, with ``Unproven`` in place of each ``Safe`` whose file set shares a file with
-        one that isn't ``Safe``. Its remedy is the weakest of those that the other file sets need;
+        one that isn't ``Safe``. The remedy is the weakest one that the other file sets need, or
         'none' if one of them is not in ``verdicts``.
     """
     names = {each.id: each.name for each in formats}
@@ -72,7 +72,8 @@ def guard_shared_paths(
             told[each.file_set_id] = each
     found = dict(told)
     before: dict[str, Verdict] = {}
-    # What is kept may share a file with one that was to go.
+    # Repeat until nothing changes: a newly kept file set may share a file with one still to be
+    # deleted.
     while found != before:
         before = dict(found)
         for file_set_id, verdict in told.items():
@@ -91,11 +92,13 @@ def _objection(
     found: Mapping[str, Verdict],
     names: Mapping[str, str],
 ) -> Objection | None:
-    """Why a file set may not go, in view of the verdicts on others; None if it may.
+    """Return why a file set may not be deleted, given the verdicts on the others; None if it may.
 
     Args:
-        told: the verdicts on file sets by themselves.
-        found: those in view of each other, as far as they are known.
+        others: the file sets that share a file with it.
+        told: the verdicts on the file sets individually.
+        found: the verdicts after considering shared files, as far as known.
+        names: the names of formats by id.
     """
     objections = []
     for other_id, shared in others.items():
@@ -104,7 +107,7 @@ def _objection(
             continue
         remedy: Remedy = other.remedy if other else "none"
         why = "which is not proven safe" if other else "which this click does not include"
-        # One that is kept for a third one's sake explains less.
+        # A file set that is kept only because of a third one explains less.
         is_derived = isinstance(told.get(other_id), Safe)
         which = ", ".join(filter(None, (names.get(shared.other.format_id), other_id)))
         reason = SHARED(name=shared.file.label, which=which, why=why)
@@ -113,8 +116,8 @@ def _objection(
 
 
 def _others(files: Iterable[File]) -> dict[str, _Others]:
-    """By file set, the others that would lose a file with it."""
-    # In the order of paths, so that the same file is told whatever the order of records.
+    """Return by file set the other file sets that would lose a file with it."""
+    # Sorted by path, so that the reported file doesn't depend on the order of records.
     placed = sorted(
         ((_path(file), file) for file in files), key=lambda each: (each[0], each[1].label)
     )
@@ -134,7 +137,7 @@ def _others(files: Iterable[File]) -> dict[str, _Others]:
         for other in by_path[path].values():
             shares(record, other)
         if record.type == "SEQUENCE":
-            # Its frames lie beside it, and their names aren't known.
+            # Its frames lie next to it, and their names aren't known.
             for file in by_directory[path[:-1]].values():
                 shares(file, record)
         elif record.type == "DIRECTORY":
@@ -143,14 +146,14 @@ def _others(files: Iterable[File]) -> dict[str, _Others]:
                 shares(record, other)
             own = inside.get(record.file_set_id)
             if own is None or own.type == "DIRECTORY":
-                # What is in it belongs to it, and isn't listed.
+                # The directory's contents belong to this file set, and aren't listed.
                 for file in inside.values():
                     shares(file, record)
     return found
 
 
 def _below(placed: Sequence[tuple[Place, File]]) -> _Index:
-    """By directory, and by file set, a file that lies below; only a directory if there is none."""
+    """Index the files below each directory, one per file set; a directory only without files."""
     below: _Index = defaultdict(dict)
     if any(file.type == "DIRECTORY" for _, file in placed):
         for path, file in sorted(placed, key=lambda each: each[1].type == "DIRECTORY"):
@@ -160,9 +163,9 @@ def _below(placed: Sequence[tuple[Place, File]]) -> _Index:
 
 
 def _path(file: File) -> Place:
-    """Where a file lies, its name included; the same for all that may be one file.
+    """Return the full path of a file, equal for all paths that may refer to one file.
 
-    Some file systems take capitals for small letters, so names that only differ in that may be one.
+    Some file systems ignore case, so names that differ only in case may refer to one file.
     """
     path = "/".join(("", *parts(f"{file.directory_path}/{file.name}")))
     return parts(posixpath.normpath(path).casefold())

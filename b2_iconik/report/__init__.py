@@ -1,4 +1,4 @@
-"""What people are shown of operations; it only reads.
+"""Reports about operations for people. This package only reads.
 
 It may import the ledger and the domain.
 """

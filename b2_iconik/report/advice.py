@@ -1,7 +1,7 @@
-"""What a person can do about what came to nothing, in a sentence or two. Pure.
+"""Advice on each failed outcome, in one or two sentences. Pure: no I/O.
 
-A reason says what happened; its cause says what helps. docs/troubleshooting.md has the same at
-length.
+A reason says what happened. Its cause determines what to do. docs/troubleshooting.md has the same
+advice in more detail.
 """
 
 from b2_iconik.domain.outcomes import TROUBLE
@@ -61,11 +61,11 @@ REMEDIES: dict[Cause, str] = {
 
 
 def what_to_do(kind: str, cause: Cause | None) -> str:
-    """What to do about one row of a report; "" where nothing is to be done.
+    """Return what to do about one row of a report; "" if there is nothing to do.
 
     Args:
-        kind: of the outcome, or 'undone'; 'failed' for a whole operation.
-        cause: of its reason; None if it has none.
+        kind: the outcome's kind, or 'undone'; 'failed' for a whole operation.
+        cause: the cause of its reason; None if it has none.
     """
     if kind not in TROUBLE | {"undone"}:
         return ""

@@ -1,4 +1,4 @@
-"""What the operations page, its JSON and its CSV are filled with, read from the database."""
+"""The contents of the operations page, its JSON and its CSV, read from the database."""
 
 import csv
 import io
@@ -25,12 +25,12 @@ PROBLEM, REST = "problem", "rest"
 
 @dataclass(frozen=True)
 class Asked:
-    """Which assets of an operation somebody wants to see.
+    """Which assets of an operation to show.
 
     Attributes:
-        show: only those with such an outcome.
-        text: only those whose id begins so.
-        after: the name of the place that the page begins at; see ``report``.
+        show: only those with this kind of outcome.
+        text: only those whose id starts with this text.
+        after: the name of the place where the page starts; see ``report``.
     """
 
     show: str = ""
@@ -39,9 +39,9 @@ class Asked:
 
 
 class Contents:
-    """All that is shown, behind a method for each page.
+    """The contents of all pages, with a method for each.
 
-    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` if the database fails.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -52,18 +52,18 @@ class Contents:
     def listed(
         self, filters: Filters, limit: int, before: int | None
     ) -> tuple[list[dict[str, Any]], int | None]:
-        """The newest operations, and the number after which more follow; None if none do."""
+        """Return the newest operations, and the number to continue after; None at the end."""
         found = self.history.operations(filters, limit + 1, before)
         shown = found[:limit]
         return self.summaries(shown), shown[-1].number if len(found) > limit else None
 
     def summaries(self, operations: Sequence[Operation]) -> list[dict[str, Any]]:
-        """Some operations, a summary each."""
+        """Return a summary of each operation."""
         progress = self.history.progress(each.number for each in operations)
         return [view.summary(each, progress[each.number], now_ms()) for each in operations]
 
     def in_full(self, operation: Operation) -> dict[str, Any]:
-        """One operation with its copy jobs, but without its assets."""
+        """Return one operation with its copy jobs, but without its assets."""
         number, there = operation.number, self.history
         under_way, copies = there.copies_in_all(number)
         clock_ms = there.clock()
@@ -82,7 +82,7 @@ class Contents:
         return {**view.in_full(operation, moment), "copies": list(view.copy_rows(jobs, clock_ms))}
 
     def report(self, operation: Operation, asked: Asked) -> tuple[dict[str, Any], str | None]:
-        """A page of the report: its rows, and the name of the place where the next page begins."""
+        """Return a page of the report, and the name of the place where the next page starts."""
         found = self._reported.page(
             operation,
             ASSETS_A_PAGE + 1,
@@ -103,26 +103,26 @@ class Contents:
         return told, _named(assets[-1].place) if len(found) > len(assets) else None
 
     def as_csv(self, operation: Operation) -> Iterator[str]:
-        """The whole report as CSV, bit by bit."""
-        # Spreadsheets take a file for one of UTF-8 if it begins so.
+        """Yield the whole report as CSV, in parts."""
+        # With this byte order mark, spreadsheets read the file as UTF-8.
         yield "\ufeff" + _line(view.HEADINGS)
         for row in self.rows(operation):
             yield _line(view.csv_row(row))
 
     def rows(self, operation: Operation) -> Iterator[dict[str, Any]]:
-        """The rows of the whole report, read bit by bit."""
+        """Yield the rows of the whole report, reading them in parts."""
         unopened = view.unopened_rows(self.history.unopened(operation.number))
         assets = self._reported.every(operation, READ_AT_ONCE)
         return chain(unopened, view.asset_rows(operation, assets))
 
 
 def _named(place: Place) -> str:
-    """A place in a report, as the address of a page names it."""
+    """Return the name of a place in a report, as used in the URL of a page."""
     return f"{PROBLEM if place.is_problem else REST}:{place.asset_id}"
 
 
 def _place(name: str) -> Place:
-    """The place that an address names; the first where it names none."""
+    """Return the place with a name; the first place if the name is not valid."""
     part, _, asset_id = name.partition(":")
     return Place(part == PROBLEM, asset_id) if part in (PROBLEM, REST) else FIRST
 

@@ -1,4 +1,4 @@
-"""What operations did and do, for those who look: read in pages, whatever an operation's size."""
+"""Past and running operations for display, read in pages, whatever an operation's size."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ STATES = ("running", "finished", "finished with warnings", "failed", "stopped")
 
 @dataclass(frozen=True)
 class Filters:
-    """Which operations to list; those that are empty don't matter.
+    """Which operations to list. Empty filters are ignored.
 
     Attributes:
-        state: one of ``STATES``; what is being stopped still runs.
+        state: one of ``STATES``. An operation that is stopping counts as running.
         action: 'add' or 'remove'.
-        text: the id of an operation or user, or its beginning; the id of an asset; or a part of a
-            title or failure, or of the name of who stopped or retried it.
+        text: the id of an operation or user, or its start; the id of an asset; or a part of a
+            title, of a failure, or of the name of a user who stopped or retried it.
     """
 
     state: str = ""
@@ -31,13 +31,13 @@ class Filters:
 
 @dataclass(frozen=True)
 class CopyJob:
-    """A copy job of iconik's that an operation has asked for, or follows.
+    """A copy job of iconik's that an operation has requested or follows.
 
     Attributes:
-        format_name: what it copies; "" where that isn't known.
-        asked_ms: by the clock of operations.
-        ended: whether it was seen to end.
-        assets: how many assets wait for it.
+        format_name: the format that it copies; "" if unknown.
+        requested_ms: when it was requested, by the clock of operations.
+        ended: whether it is known to have ended.
+        assets: the number of assets that wait for it.
     """
 
     job_id: str
@@ -48,9 +48,9 @@ class CopyJob:
 
 
 class History:
-    """Operations, for reading only.
+    """Operations, read-only.
 
-    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` if the database fails.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -59,10 +59,12 @@ class History:
     def operations(
         self, filters: Filters, limit: int, before: int | None = None
     ) -> list[Operation]:
-        """The newest operations that a filter lets through.
+        """Return the newest operations that match a filter.
 
         Args:
-            before: only those with a lower number.
+            filters: the filters.
+            limit: the maximum number of operations.
+            before: only operations with a lower number.
         """
         chosen = sa.select(operations).where(*_conditions(filters))
         if before is not None:
@@ -72,13 +74,13 @@ class History:
             return [read_operation(row) for row in rows]
 
     def running(self) -> int:
-        """How many operations haven't ended."""
+        """Return the number of operations that haven't ended."""
         with self._engine.connect() as connection:
             running = sa.select(sa.func.count()).where(operations.c.ended_ms.is_(None))
             return int(connection.execute(running.select_from(operations)).scalar_one())
 
     def progress(self, numbers: Iterable[int]) -> dict[int, dict[str, int]]:
-        """By operation, how many of its assets are in each state."""
+        """Return by operation the number of its assets in each state."""
         found: dict[int, dict[str, int]] = {number: {} for number in numbers}
         with self._engine.connect() as connection:
             rows = connection.execute(
@@ -91,20 +93,20 @@ class History:
         return found
 
     def unopened(self, number: int, limit: int | None = None) -> list[tuple[str, Reason]]:
-        """The collections and searches of an operation that could not be opened, and why."""
+        """Return the collections and searches of an operation that could not be listed, and why."""
         rows = sa.select(unlisted).where(unlisted.c.number == number).order_by(unlisted.c.what)
         with self._engine.connect() as connection:
             found = connection.execute(rows.limit(limit))
             return [(row.what, Reason.read(row.reason, row.cause)) for row in found]
 
     def unopened_in_all(self, number: int) -> int:
-        """How many those are."""
+        """Return the total number of those."""
         counted = sa.select(sa.func.count()).where(unlisted.c.number == number)
         with self._engine.connect() as connection:
             return int(connection.execute(counted).scalar_one())
 
     def copies(self, number: int, limit: int) -> list[CopyJob]:
-        """The copy jobs of an operation, those under way first, the newest first."""
+        """Return the copy jobs of an operation: running ones first, then newest first."""
         waiting = (
             sa.select(sa.func.count())
             .select_from(assets)
@@ -124,7 +126,7 @@ class History:
             ]
 
     def copies_in_all(self, number: int) -> tuple[int, int]:
-        """How many copy jobs of an operation are under way, and how many there are in all."""
+        """Return the number of running copy jobs of an operation, and of all its copy jobs."""
         under_way = sa.func.sum(sa.case((copies.c.ended, 0), else_=1))
         counted = sa.select(under_way, sa.func.count()).where(copies.c.number == number)
         with self._engine.connect() as connection:
@@ -132,7 +134,7 @@ class History:
             return int(row[0] or 0), int(row[1])
 
     def next_due(self, number: int) -> int | None:
-        """When the first asset that settles is due, by the clock of operations."""
+        """Return when the first asset to recheck is due, by the clock of operations."""
         due = sa.select(sa.func.min(assets.c.not_before_ms)).where(
             assets.c.number == number, assets.c.state == "recheck"
         )
@@ -140,12 +142,12 @@ class History:
             return connection.execute(due).scalar()
 
     def is_newer_unlisted(self, operation: Operation) -> bool:
-        """Whether the assets of a newer click on the opposite action aren't known yet."""
+        """Return whether a newer click on the opposite action has assets that aren't known yet."""
         with self._engine.connect() as connection:
             return Precedence(connection, operation).is_any_unknown
 
     def clock(self) -> int:
-        """What time it was for operations when it was last noted."""
+        """Return the last recorded time of the clock of operations."""
         with self._engine.connect() as connection:
             return connection.execute(sa.select(sa.func.max(terms.c.clock_ms))).scalar() or 0
 

@@ -1,4 +1,4 @@
-"""The assets of operations, as reports show them: in pages, those with a problem first."""
+"""The assets of operations for reports, in pages, those with a problem first."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ from b2_iconik.ledger.tables import assets
 
 
 class Place(NamedTuple):
-    """A place in a report, in which the assets with a problem come first.
+    """A place in a report. Assets with a problem come first in a report.
 
     Attributes:
-        is_problem: whether it is among those.
-        asset_id: it is right behind this one.
+        is_problem: whether the place is among the assets with a problem.
+        asset_id: the place is directly after this asset.
     """
 
     is_problem: bool
@@ -34,8 +34,8 @@ class Asset:
     Attributes:
         state: see ``claims``.
         not_before_ms: when it must be inspected again, by the clock of operations.
-        outcomes: what is known, by format name.
-        is_problem: whether something of it was kept, failed, vanished or undone.
+        outcomes: the known outcomes, by format name.
+        is_problem: whether one of its formats was kept, failed, vanished or undone.
     """
 
     asset_id: str
@@ -47,14 +47,14 @@ class Asset:
 
     @property
     def place(self) -> Place:
-        """The place right behind it."""
+        """The place directly after it."""
         return Place(self.is_problem, self.asset_id)
 
 
 class Reported:
-    """The outcomes of the assets of operations, for reading only.
+    """The outcomes of the assets of operations, read-only.
 
-    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails.
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` if the database fails.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -62,7 +62,7 @@ class Reported:
         self._is_sqlite = engine.dialect.name == "sqlite"
 
     def kinds(self, number: int) -> dict[str, int]:
-        """How many formats of assets of an operation have which outcome, as far as it is known."""
+        """Count the formats of assets of an operation by outcome, as far as known."""
         each = self._each_outcome()
         kind = self._kind_of(each)
         with self._engine.connect() as connection:
@@ -83,12 +83,14 @@ class Reported:
         show: str = "",
         text: str = "",
     ) -> list[Asset]:
-        """Some assets of an operation: those with a problem, then the others, in order of ids.
+        """Return a page of an operation's assets: those with a problem, then the others, by id.
 
         Args:
-            after: only those behind this place.
-            show: only those with such an outcome; or 'undone', which have a format without one.
-            text: only those whose id begins so.
+            operation: the operation.
+            limit: the maximum number of assets.
+            after: only assets after this place.
+            show: only assets with this kind of outcome; 'undone' for a format without an outcome.
+            text: only assets whose id starts with this text.
         """
         only: list[sa.ColumnElement[bool]] = []
         if show:
@@ -98,7 +100,7 @@ class Reported:
         troubles = _troubles(operation)
         is_problem = self._has(operation, troubles) if troubles else sa.false()
         found: list[Asset] = []
-        # One after the other, each along the index: together, all would have to be sorted.
+        # Two queries, each in index order: a combined query would have to sort all assets.
         if after.is_problem and troubles:
             found += self._read(operation, limit, after, [*only, is_problem])
             after = Place(False, "")
@@ -108,7 +110,7 @@ class Reported:
         return found
 
     def asset(self, operation: Operation, asset_id: str) -> Asset | None:
-        """One asset of an operation; None if that is not about it."""
+        """Return one asset of an operation; None if the operation doesn't include it."""
         found = self._read(operation, 1, Place(False, ""), [assets.c.asset_id == asset_id])
         return found[0] if found else None
 
@@ -143,14 +145,14 @@ class Reported:
             ]
 
     def _has(self, operation: Operation, kinds: Collection[str]) -> sa.ColumnElement[bool]:
-        """Of an asset: whether a format of it has one of these outcomes, or 'undone' for none."""
+        """Build a condition: a format has one of these outcomes, or 'undone' for none."""
         each = self._each_outcome()
         of_kind = sa.select(sa.literal(1)).select_from(each).where(self._kind_of(each).in_(kinds))
         is_there: list[sa.ColumnElement[bool]] = [of_kind.exists()]
         if "undone" in kinds:
             outcomes = sa.select(sa.func.count()).select_from(each).scalar_subquery()
             is_there.append(outcomes < len(operation.formats))
-        # A deletion that was not finished; stored progress holds only what isn't empty.
+        # A deletion that was not finished. Stored progress holds only values that aren't empty.
         if "failed" in kinds and operation.ended_ms is not None:
             deleting = (
                 sa.func.json_type(assets.c.progress, "$.deletions")
@@ -161,25 +163,25 @@ class Reported:
         return sa.or_(*is_there)
 
     def every(self, operation: Operation, at_once: int) -> Iterator[Asset]:
-        """Every asset of an operation, in the same order, read bit by bit."""
+        """Yield every asset of an operation, in the same order, reading them in parts."""
         place = FIRST
         while some := self.page(operation, at_once, after=place):
             yield from some
             place = some[-1].place
 
     def _each_outcome(self) -> Any:
-        """The outcomes of an asset, as rows of ``key`` and ``value``, which is a JSON array."""
+        """Return the outcomes of an asset as rows of ``key`` and ``value``, a JSON array."""
         return sa.func.json_each(assets.c.outcomes).table_valued("key", "value", name="outcome")
 
     def _kind_of(self, each: Any) -> Any:
-        """The kind of such a row; not every SQLite has the operator that PostgreSQL has."""
+        """Return the kind of such a row. Not every SQLite has PostgreSQL's operator."""
         if self._is_sqlite:
             return sa.func.json_extract(each.c.value, "$[0]")
         return each.c.value.op("->>")(sa.literal_column("0"))
 
 
 def _troubles(operation: Operation) -> frozenset[str]:
-    """Which outcomes of an operation are problems; none if it is known to have none."""
+    """Return the outcomes of an operation that are problems; none if it is known to have none."""
     troubles = TROUBLE if operation.ended_ms is None else TROUBLE | {"undone"}
     if operation.counts is None:
         return troubles

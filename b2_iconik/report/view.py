@@ -1,4 +1,4 @@
-"""What the operations page, its JSON and the command line show of operations. Pure."""
+"""What the operations page, its JSON and the command line show of operations. Pure: no I/O."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from b2_iconik.report.advice import what_to_do
 from b2_iconik.report.history import CopyJob
 from b2_iconik.report.reported import Asset
 
-# What a person can do about an outcome.
+# The advice on each kind of outcome.
 HINTS: dict[str, str] = {
     "kept": "Still on LucidLink, because it is not proven safe on B2. Fix the problem described in "
     "the reason, then try again.",
@@ -33,11 +33,11 @@ HINTS: dict[str, str] = {
     "removed": "Proven safe on B2, and deleted from LucidLink.",
 }
 COLUMNS = ("asset_id", "format", "kind", "reason", "what_to_do")
-# Where a spreadsheet may see one begin: a semicolon separates cells where a comma is in numbers.
+# Where a spreadsheet may find a formula. Locales with a decimal comma separate cells by semicolons.
 FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
-# Those of a CSV file.
+# The headings of a CSV file.
 HEADINGS = (*COLUMNS[:-1], "what to do")
-# Of an asset whose outcome isn't known yet.
+# The states of an asset whose outcome isn't known yet.
 UNDER_WAY: dict[str, str] = {
     "queued": "waiting for its turn",
     "claimed": "being checked",
@@ -50,17 +50,17 @@ UNDER_WAY: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Moment:
-    """What is known of an operation at one moment, besides the operation itself.
+    """What is known about an operation at one moment, besides the operation itself.
 
     Attributes:
-        now_ms: the time.
+        now_ms: the time, in milliseconds since 1970.
         clock_ms: the time by the clock of operations.
-        progress: how many assets are in each state.
-        kinds: how many formats of assets have which outcome.
-        copies_under_way, copies: how many copy jobs there are.
-        unopened: how many collections, saved searches and playlists could not be opened.
-        not_before_ms: when the first asset that settles is due, by the clock of operations.
-        is_newer_unlisted: whether the assets of a newer click aren't known yet.
+        progress: the number of assets in each state.
+        kinds: the number of formats of assets with each outcome.
+        copies_under_way, copies: the number of running copy jobs, and of all copy jobs.
+        unopened: the number of collections, saved searches and playlists that could not be listed.
+        not_before_ms: when the first asset to recheck is due, by the clock of operations.
+        is_newer_unlisted: whether a newer click has assets that aren't known yet.
     """
 
     now_ms: int
@@ -75,20 +75,22 @@ class Moment:
 
 
 def result_of(operation: Operation) -> str:
-    """The state of an operation, in the words of a report's ``result``."""
+    """Return the state of an operation, with the values of a report's ``result``."""
     if operation.failure:
         return "failed"
     if operation.ended_ms is None:
         return "stopping" if operation.stop_ms else "running"
-    # What a version before the first results has ended has none.
+    # Operations that ended in a version without results have none.
     return operation.result or "ended"
 
 
 def summary(operation: Operation, progress: Mapping[str, int], now_ms: int) -> dict[str, Any]:
-    """One operation in a list, as JSON would hold it.
+    """Return one operation of a list as JSON values.
 
     Args:
-        progress: how many of its assets are in each state.
+        operation: the operation.
+        progress: the number of its assets in each state.
+        now_ms: the time, in milliseconds since 1970.
     """
     counts = dict(operation.counts) if operation.counts else None
     done = progress.get("done", 0)
@@ -114,7 +116,7 @@ def summary(operation: Operation, progress: Mapping[str, int], now_ms: int) -> d
 
 
 def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
-    """One operation by itself, as JSON would hold it, but for its assets and copies."""
+    """Return one operation in full as JSON values, without its assets and copies."""
     told = summary(operation, moment.progress, moment.now_ms)
     if told["counts"] is None:
         counted = {name: moment.kinds.get(name, 0) for name in COUNTED}
@@ -123,7 +125,7 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
     next_check_ms = max(operation.next_check_ms or 0, moment.now_ms)
     return {
         **told,
-        # Else there is more to come: its counts are noted right after its end.
+        # Otherwise more follows: the counts are stored right after its end.
         "is_final": not is_running and operation.counts is not None,
         "can_be_tried_again": not is_running and _is_worth_trying(told, moment.unopened),
         "unopened": moment.unopened,
@@ -140,13 +142,13 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
 
 
 def _is_worth_trying(told: Mapping[str, Any], unopened: int) -> bool:
-    """Whether an operation that has ended left something that may come to something again."""
+    """Return whether an ended operation left something that a retry may complete."""
     left = any(told["counts"].get(kind) for kind in ("kept", "failed", "undone"))
     return bool(left or unopened or told["result"] in ("failed", "stopped"))
 
 
 def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
-    """What a running operation waits for, each as the rest of 'It waits for'."""
+    """Yield what a running operation waits for, each as the rest of 'It waits for'."""
     states = dict(moment.progress)
     if operation.stop_ms:
         yield "a safe point to stop: a deletion that has begun is finished first"
@@ -159,7 +161,7 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
         yield f"{jobs} in iconik, for {_many(states['copying'], 'asset')}"
     if moment.is_newer_unlisted and not operation.stop_ms:
         yield "iconik to list the assets of a newer click: some may be the same"
-        # Until then, none of its own is begun.
+        # Until then, the operation begins none of its own assets.
         states |= {"recheck": 0, "queued": 0}
     if states.get("recheck"):
         wait = (moment.not_before_ms or 0) - moment.clock_ms
@@ -177,7 +179,7 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
 
 
 def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[str, Any]]:
-    """Rows of ``COLUMNS``, one or more for each format of some assets."""
+    """Yield rows of ``COLUMNS``, one or more for each format of each asset."""
     places = {name: place for place, name in enumerate(operation.formats)}
     for asset in assets:
         rows: list[tuple[str, str, Reason]] = [
@@ -198,7 +200,7 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
 
 
 def unopened_rows(unopened: Iterable[tuple[str, Reason]]) -> Iterator[dict[str, Any]]:
-    """Such a row for each collection, saved search or playlist that could not be opened."""
+    """Yield such a row for each collection, saved search or playlist that could not be listed."""
     for what, reason in unopened:
         yield _row(what, None, "failed", reason)
 
@@ -209,7 +211,7 @@ def _row(subject: str, name: str | None, kind: str, reason: Reason) -> dict[str,
 
 
 def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, Any]]:
-    """A row for each copy job: as ``CopyJob``, but with how long it has been followed."""
+    """Yield a row per copy job: ``CopyJob`` with the seconds that it has been followed."""
     for copy in copies:
         row = asdict(copy)
         requested_ms = row.pop("requested_ms")
@@ -218,10 +220,10 @@ def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, An
 
 
 def in_short(told: Mapping[str, Any]) -> str:
-    """The result of an operation, in a few words.
+    """Summarize the result of an operation in a few words.
 
     Args:
-        told: from ``summary`` or ``in_full``.
+        told: the result of ``summary`` or ``in_full``.
     """
     if told["ended"] is None:
         if not told["assets"]:
@@ -231,7 +233,7 @@ def in_short(told: Mapping[str, Any]) -> str:
 
 
 def in_time(seconds: int) -> str:
-    """A length of time as a person reads it: '45 s', '3 min 5 s', '2 h 10 min', '3 d 4 h'."""
+    """Format a number of seconds: '45 s', '3 min 5 s', '2 h 10 min', '3 d 4 h'."""
     for unit, size, smaller, small in (("d", 86400, "h", 3600), ("h", 3600, "min", 60)):
         if seconds >= size:
             rest = seconds % size // small
@@ -242,19 +244,19 @@ def in_time(seconds: int) -> str:
 
 
 def bar(told: Mapping[str, Any], width: int) -> str:
-    """A progress bar for a terminal."""
+    """Draw a progress bar for a terminal."""
     share = told["assets_done"] / told["assets"] if told["assets"] else float(bool(told["ended"]))
     filled = int(share * width)
     return "█" * filled + "░" * (width - filled)
 
 
 def harmless(cell: str) -> str:
-    """A cell of a CSV file that no spreadsheet takes for a formula, not even where it splits it."""
+    """Escape a CSV cell so that no spreadsheet runs it as a formula, even if it splits the cell."""
     return FORMULA.sub("'", cell)
 
 
 def csv_row(row: Mapping[str, Any]) -> list[str]:
-    """A row as the cells of a CSV file."""
+    """Return a row as the cells of a CSV file."""
     return [harmless(str(row[name] or "")) for name in COLUMNS]
 
 

@@ -1,4 +1,4 @@
-"""What the set-up scripts and checks share.
+"""The parts that the setup scripts and checks share.
 
-It may import ``iconik.py``, the bucket, and what the web side may.
+The package may import ``iconik.py``, the bucket, and everything that the web side may import.
 """

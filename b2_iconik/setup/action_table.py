@@ -1,4 +1,4 @@
-"""Custom actions as they are shown: as a table for people, as JSON for programs. Pure."""
+"""Format custom actions as a table for people or as JSON for programs. Pure: no I/O."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ NOTHING = "-"
 def overview(
     where: Endpoint, actions: Sequence[Existing], storages: Mapping[str, str] | None = None
 ) -> str:
-    """All custom actions of one service.
+    """Describe all custom actions of one service.
 
     Args:
         where: the service.
-        actions: those that lead to it.
-        storages: names by id, as far as they are known.
+        actions: the custom actions that lead to it.
+        storages: the known names of storages, by id.
     """
     if not actions:
         return f"No custom action leads to {where.text}."
@@ -26,10 +26,11 @@ def overview(
 
 
 def table(actions: Sequence[Existing], storages: Mapping[str, str]) -> str:
-    """Custom actions, a line each, and below it what iconik says went wrong at the last click.
+    """Format custom actions as a table, each with iconik's error for the last click, if any.
 
     Args:
-        storages: names by id; where one is missing, the id is shown.
+        actions: the custom actions.
+        storages: names by id. A storage without a name is shown by its id.
     """
     rows = [_row(each, storages) for each in actions]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
@@ -42,7 +43,7 @@ def table(actions: Sequence[Existing], storages: Mapping[str, str]) -> str:
 
 
 def as_json(action: Existing) -> dict[str, Any]:
-    """A custom action without its headers, for one of them is the secret."""
+    """Return a custom action as JSON values, without its headers: one of them is the secret."""
     target = action.target
     return {
         "id": action.id,

@@ -1,4 +1,4 @@
-"""The URLs of our custom actions: how they are built, and which of iconik's are ours."""
+"""Build the URLs of our custom actions, and recognize ours among iconik's."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,18 +9,18 @@ from b2_iconik.common.settings import LOOPBACK
 from b2_iconik.domain.click import ACTIONS, Action
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-# What no URL has unencoded, though urlsplit lets it pass; with ? and #, which begin other parts.
+# Characters that a URL must encode although urlsplit accepts them, and ? and #, which end the path.
 NOT_IN_ENDPOINT = frozenset(' "<>\\^`{|}?#')
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where iconik reaches the service.
+    """The address at which iconik reaches the service.
 
     Attributes:
-        text: the address as it was given, without a slash at its end.
-        scheme, host, port: in lower case; the port is that of the scheme if the address has none.
-        path: what comes before /add and /remove; empty, or it begins with a slash.
+        text: the address as given, without a trailing slash.
+        scheme, host, port: in lower case. The port is the scheme's default if the address has none.
+        path: the path before /add and /remove; empty, or starting with a slash.
     """
 
     text: str
@@ -31,21 +31,21 @@ class Endpoint:
 
     @property
     def is_safe(self) -> bool:
-        """Whether what is sent there can't be read on the way."""
+        """Whether the transfer is protected from eavesdropping."""
         return self.scheme == "https" or self.host in LOOPBACK
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the URL of a custom action asks for; equal for URLs that ask for the same.
+    """The request that a custom action's URL makes; equal for URLs that request the same.
 
-    Where copies are put does not make another action: it can be changed in place.
+    The destination directory is not compared: it can be changed in place, without a new action.
 
     Attributes:
-        action: what is to be done.
-        b2_storage_id, ll_storage_id: the two storages; empty if the URL does not say.
-        formats: names of the formats; empty for those of the service's settings.
-        path: directory of the LucidLink storage that copies are put under; empty for its root.
+        action: 'add' or 'remove'.
+        b2_storage_id, ll_storage_id: the two storages; empty if the URL does not name them.
+        formats: names of the formats; empty for those in the service's settings.
+        path: the directory on the LucidLink storage that Add copies into; empty for its root.
     """
 
     action: Action
@@ -57,13 +57,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Existing:
-    """One of our custom actions, as iconik holds it.
+    """One of our custom actions, as stored in iconik.
 
     Attributes:
-        status: HEALTHY, or FAILING after a click that failed; "" if iconik doesn't say.
-        last_error: what it then says went wrong.
-        headers: what is sent along with a click, by name in lower case; one is the secret.
-        app_id: the application that the tokens of clicks are of.
+        status: HEALTHY, or FAILING after a failed click; "" if unknown.
+        last_error: iconik's error message for that click.
+        headers: the headers sent with a click, by name in lower case. One of them is the secret.
+        app_id: the application that owns the tokens of clicks.
     """
 
     id: str
@@ -79,13 +79,13 @@ class Existing:
 
 
 def endpoint(text: str) -> Endpoint:
-    """Read the address of the service.
+    """Parse the address of the service.
 
     Raises:
-        ValueError: it is no plain http or https address. The message does not repeat it.
+        ValueError: it is not a plain http or https address. The message does not repeat it.
     """
     problem = "must be an address like https://plugin.example.com, without a query or password"
-    # urlsplit would drop line breaks and tabs without a word.
+    # urlsplit silently drops line breaks and tabs.
     if not (text.isascii() and text.isprintable()) or NOT_IN_ENDPOINT & set(text):
         raise ValueError(problem)
     found = _place(text)
@@ -103,12 +103,14 @@ def build(
     formats: Sequence[str] = (),
     path: str = "",
 ) -> str:
-    """The URL of a custom action.
+    """Return the URL of a custom action.
 
     Args:
         where: the service.
-        formats: names of the formats; empty for those of the service's settings.
-        path: directory that copies are put under; empty for the storage's root.
+        action: 'add' or 'remove'.
+        b2_storage_id, ll_storage_id: the two storages.
+        formats: names of the formats; empty for those in the service's settings.
+        path: the directory that Add copies into; empty for the storage's root.
     """
     query = urlencode({"b2_storage_id": b2_storage_id, "ll_storage_id": ll_storage_id})
     if formats:
@@ -119,14 +121,14 @@ def build(
 
 
 def read(where: Endpoint, url: object) -> Target | None:
-    """What a custom action's URL asks for.
+    """Parse the URL of a custom action.
 
     Args:
         where: the service.
-        url: as iconik has it, of whatever action.
+        url: the URL of any custom action, as stored in iconik.
 
     Returns:
-        None if it does not lead to /add or /remove of just this service.
+        What the URL requests; None if it does not lead to /add or /remove of exactly this service.
     """
     if not isinstance(url, str):
         return None
@@ -145,7 +147,7 @@ def read(where: Endpoint, url: object) -> Target | None:
 
 
 def ours(where: Endpoint, actions: Iterable[Mapping[str, Any]]) -> list[Existing]:
-    """Those custom actions that lead to just this service; all others are somebody else's.
+    """Return the custom actions that lead to exactly this service; no others are ours.
 
     Args:
         where: the service.
@@ -179,7 +181,7 @@ def _headers(given: Mapping[Any, Any]) -> dict[str, str]:
 
 
 def _place(url: str) -> tuple[str, str, int, str] | None:
-    """Scheme, host, effective port and path of a web address; None if it is none."""
+    """Return scheme, host, effective port and path of a web address; None for anything else."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -1,4 +1,4 @@
-"""Whether the custom actions and the two storages are as they must be."""
+"""Check the custom actions and the two storages."""
 
 import hmac
 from collections import defaultdict
@@ -24,12 +24,12 @@ STORAGES = "storages"
 def check_actions(
     where: Endpoint | None, actions: Sequence[dict[str, Any]], settings: Settings
 ) -> Iterator[Finding]:
-    """Look at the custom actions that iconik has.
+    """Check the custom actions that iconik has.
 
     Args:
-        where: the service; None if it isn't known.
-        actions: all of iconik's, as CustomActionSchema objects.
-        settings: have the secret that they are to send.
+        where: the service; None if unknown.
+        actions: all custom actions of iconik's, as CustomActionSchema objects.
+        settings: contain the secret that the actions must send.
     """
     if where is None:
         yield unknown(PRESENT, "give --endpoint to check the custom actions that lead there")
@@ -57,15 +57,16 @@ def check_actions(
 
 
 def check_storages(iconik: Iconik, b2: str, ll: str, ours: Sequence[Existing]) -> Iterator[Finding]:
-    """Look at the storages that were given, or that the custom actions name.
+    """Check the given storages, or those that the custom actions name.
 
     Args:
-        b2, ll: id or name of the Backblaze B2 and of the LucidLink storage; empty for those of the
-            custom actions.
+        iconik: the client to use.
+        b2, ll: id or name of the Backblaze B2 storage and of the LucidLink storage; empty for those
+            of the custom actions.
         ours: the custom actions.
 
     Raises:
-        IconikError: iconik can't, or won't.
+        IconikError: iconik is unavailable or refuses.
     """
     pairs = {(each.target.b2_storage_id, each.target.ll_storage_id) for each in ours}
     if b2 or ll:
@@ -144,7 +145,7 @@ def _secrets(ours: Sequence[Existing], settings: Settings) -> Finding:
 
 
 def _elsewhere(where: Endpoint, actions: Sequence[dict[str, Any]]) -> list[str]:
-    """Where else custom actions lead that look like ours, each place once."""
+    """Return the distinct other places that custom actions like ours lead to."""
     found = set()
     for each in actions:
         parts = urlsplit(str(each.get("url")))

@@ -1,4 +1,4 @@
-"""By which way B2 itself can confirm a file, tried on one file of the B2 storage."""
+"""Check how B2 itself can confirm a file, using one file of the B2 storage."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -16,7 +16,7 @@ from iconik_http.records import ACTIVE, File, Storage
 BUCKET = "B2"
 BY_KEY = "B2 by application key"
 BY_URL = "B2 by signed URL"
-# Assets that are looked at for a file to try it on, the newest first.
+# The maximum number of assets searched for a test file, newest first.
 MOST_ASSETS = 20
 SET_KEY = "set B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY to have B2 confirm files"
 
@@ -24,14 +24,16 @@ SET_KEY = "set B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY to have B2 confirm f
 def check(
     iconik: Iconik, http: Transport, settings: Settings, storages: Iterable[str]
 ) -> Iterator[Finding]:
-    """Have B2 confirm one file of each storage, by each way there is.
+    """Have B2 confirm one file of each storage in each available way.
 
     Args:
-        http: iconik's transport.
-        storages: ids or names of the B2 storages. One that is not found is passed over.
+        iconik: the client to use.
+        http: its transport.
+        settings: the settings of the service.
+        storages: ids or names of the B2 storages. Unknown storages are skipped.
 
     Raises:
-        IconikUnavailable, TokenRejected: iconik can't be asked.
+        IconikUnavailable, TokenRejected: iconik can't be used.
     """
     if settings.b2_check == "off":
         yield note(BUCKET, "B2_CHECK=off: iconik's records alone decide what is deleted")
@@ -52,7 +54,7 @@ def check(
 
 
 def _a_file(iconik: Iconik, http: Transport, storage: Storage) -> File | None:
-    """A file on a storage, with a signed URL if iconik offers any."""
+    """Return a file on a storage, with a signed URL if iconik offers one; None if none is found."""
     wanted = {"doc_types": ["assets"], "sort": [{"name": "date_created", "order": "desc"}]}
     path = f"search/v1/search/?per_page={MOST_ASSETS}"
     found = http.object("POST", path, "search for assets", "can_search", json=wanted)
@@ -62,7 +64,7 @@ def _a_file(iconik: Iconik, http: Transport, storage: Storage) -> File | None:
         try:
             files = iconik.files(asset_id, signed=True)
         except NotFound:
-            # The index that is searched lags behind.
+            # The search index lags behind.
             continue
         for file in files:
             is_there = file.storage_id == storage.id and file.file_set_status in (ACTIVE, None)

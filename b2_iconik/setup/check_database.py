@@ -1,4 +1,4 @@
-"""Whether the database can be used, is of this version, and has a process that runs operations."""
+"""Check that the database is usable, has this version, and has a process that runs operations."""
 
 import os
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ EXECUTOR = "operations"
 
 
 def check(settings: Settings) -> Iterator[Finding]:
-    """Look at the database without making or changing any table of it.
+    """Check the database without creating or changing a table.
 
     Args:
-        settings: of the service.
+        settings: the settings of the service.
     """
     url = sa.make_url(settings.database_url)
     shown = url.render_as_string(hide_password=True)
@@ -46,13 +46,13 @@ def check(settings: Settings) -> Iterator[Finding]:
 
 
 def _file_problem(path: Path) -> str | None:
-    """Why a SQLite file can't be used by this user; to open it would make one."""
+    """Return why this user can't use a SQLite file. Opening the file would create it."""
     if not path.exists():
         return (
             f"{path.absolute()} does not exist: start the service once, which creates it, or run "
             "this script with the service's own DATABASE_URL or STATE_DIRECTORY"
         )
-    # Its journals are made beside it.
+    # SQLite creates its journals in the same directory.
     for place in (path, path.absolute().parent):
         if not os.access(place, os.R_OK | os.W_OK):
             return f"{place} cannot be read and written: run this script as the service's user"
@@ -95,7 +95,8 @@ def _look_into(engine: sa.Engine, settings: Settings, shown: str) -> Iterator[Fi
 
 def _executor(engine: sa.Engine, settings: Settings) -> Finding:
     url = sa.make_url(settings.database_url)
-    # To ask for the lock would make its file, perhaps as another user than the service's.
+    # Requesting the lock would create its file, perhaps with a different owner than the service's
+    # user.
     is_sqlite = url.get_backend_name() == "sqlite"
     has_lock = not is_sqlite or Path(f"{url.database}.lock").exists()
     if not has_lock or not is_taken(settings.database_url):
@@ -109,5 +110,5 @@ def _executor(engine: sa.Engine, settings: Settings) -> Finding:
 
 
 def _brief(error: BaseException) -> str:
-    """An error without the statement and the values that SQLAlchemy would show."""
+    """Format an error without the statement and the values that SQLAlchemy would include."""
     return str(error.orig) if isinstance(error, sa.exc.DBAPIError) else str(error)

@@ -1,9 +1,9 @@
-"""Whose the application token is, and which roles it has, told by requests that change nothing.
+"""Check who owns the application token, and which roles it has, without changing anything.
 
-What reads is asked for something that can't be there: without the role iconik answers 403, with it
-404. What writes is asked for in the same way, and so that it would come to nothing all the same:
-copies of no asset to a storage that nobody has, the deletion of what never was, a change of
-nothing. The ids are made anew each time, and known to nobody.
+A request that reads names an object that can't exist: without the role, iconik answers 403, with
+the role 404. A request that writes does the same, and would have no effect in any case: it copies
+no assets to a storage that doesn't exist, deletes what never existed, or changes nothing. The ids
+are random, and new for each request.
 """
 
 import math
@@ -21,14 +21,15 @@ TOKEN = "ICONIK_TOKEN"  # noqa: S105 - a variable's name
 
 @dataclass(frozen=True)
 class Probe:
-    """One request that tells whether the token has a role.
+    """A request that shows whether the token has a role.
 
     Attributes:
         role: the role.
-        purpose: what the plugin does with it.
-        ask: sends the request; to be given a client, its transport, and a maker of new ids.
-        needs: a role that iconik asks for besides, so that its lack would hide this one's.
-        is_common: whether nothing works without it.
+        purpose: what the plugin uses it for.
+        ask: sends the request; takes a client, its transport, and a function that makes new ids.
+        needs: another role that iconik requires for the request. If it is missing, this role can't
+            be checked.
+        is_common: whether the plugin can't work at all without the role.
     """
 
     role: str
@@ -85,7 +86,7 @@ PROBES = (
         lambda iconik, _, new_id: iconik.restore_file_set(new_id(), new_id()),
         is_common=False,
     ),
-    # By an id of nothing: by none, it might be taken for all that lies in the delete queue.
+    # The id is of no file set. Without an id, iconik might purge the whole delete queue.
     Probe(
         "can_purge_files",
         "remove many files from LucidLink at once, which is faster",
@@ -132,10 +133,11 @@ PROBES = (
 
 
 def check_token(http: Transport) -> Iterator[Finding]:
-    """See that iconik can be reached and takes the token, and whose it is.
+    """Check that iconik is reachable and accepts the token, and find out who owns the token.
 
     Raises:
-        TokenRejected, IconikUnavailable: it does not, or can't; then no role can be told either.
+        TokenRejected, IconikUnavailable: iconik rejects the token or is unavailable, so roles can't
+            be checked either.
     """
     for path in ("users/v1/users/current/", "auth/v1/auth/token/"):
         try:
@@ -143,7 +145,8 @@ def check_token(http: Transport) -> Iterator[Finding]:
         except TokenRejected:
             raise
         except IconikRefused:
-            # An application's token may be no user's, and not every iconik has the newer call.
+            # An application's token may not belong to a user, and not every iconik has the newer
+            # call.
             continue
         names = (told.get("first_name"), told.get("last_name"))
         name = " ".join(each for each in names if isinstance(each, str) and each)
@@ -155,10 +158,10 @@ def check_token(http: Transport) -> Iterator[Finding]:
 
 
 def check_roles(iconik: Iconik, http: Transport) -> Iterator[Finding]:
-    """See which roles the token has.
+    """Check which roles the token has.
 
     Raises:
-        TokenRejected: the token has stopped working meanwhile.
+        TokenRejected: the token has become invalid during the check.
     """
     missing = set[str]()
     for probe in PROBES:
@@ -186,7 +189,7 @@ def check_roles(iconik: Iconik, http: Transport) -> Iterator[Finding]:
 
 
 def _refusal(probe: Probe, iconik: Iconik, http: Transport) -> str | None:
-    """Why the token may not do it; None if it may."""
+    """Return why the token lacks the role; None if it has the role."""
     try:
         probe.ask(iconik, http, lambda: str(uuid.uuid4()))
     except NotPermitted as error:
@@ -194,6 +197,6 @@ def _refusal(probe: Probe, iconik: Iconik, http: Transport) -> str | None:
     except TokenRejected:
         raise
     except IconikRefused:
-        # That nothing is there, or nothing to be done: the role was no obstacle.
+        # The object doesn't exist, or there is nothing to do. The token has the role.
         pass
     return None

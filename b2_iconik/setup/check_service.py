@@ -1,4 +1,4 @@
-"""Whether the service can be reached as iconik does: over HTTPS, and with the same secret."""
+"""Check that the service is reachable as iconik reaches it: over HTTPS, with the same secret."""
 
 import json
 from collections.abc import Iterator
@@ -17,21 +17,22 @@ from iconik_http import http_limits
 ENDPOINT = "endpoint"
 HEALTH = "health"
 SECRET = "the service's secret"  # noqa: S105 - what is looked at
-# iconik waits about 10 s for an answer to a click.
+# In seconds, to connect and to answer. iconik waits about 10 s for the answer to a click.
 PATIENCE = (5.0, 10.0)
 
 
 class Unreachable(Exception):
-    """No answer came; ``str()`` of it says why, and what to do."""
+    """There was no answer. ``str()`` of the error says why, and what to do."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered.
+    """An answer of the service.
 
     Attributes:
-        told: the JSON object; empty if it was none.
-        location: where else to ask; empty if nowhere.
+        status: the HTTP status.
+        told: the JSON object; empty if the body is not one.
+        location: the target of a redirect; empty without one.
     """
 
     status: int
@@ -40,18 +41,18 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """What a person is told."""
+        """The answer's message for people."""
         return str(self.told.get("message", "no reason given"))
 
 
 class Service:
-    """The service, as iconik reaches it."""
+    """The service, reached as iconik reaches it."""
 
     def __init__(self, where: Endpoint) -> None:
         self._where = where
         self._session = requests.Session()
         self._session.mount(where.text, http_limits.BoundedAdapter())
-        # Else a .netrc would add a password, and a proxy see what http sends.
+        # Otherwise a .netrc file would add a password, and a proxy would see plain http requests.
         self._session.auth = lambda request: request
         self._session.trust_env = where.scheme == "https"
 
@@ -60,10 +61,10 @@ class Service:
         self._session.close()
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
-        """Send a request without a body; redirections are not followed, as a secret may go along.
+        """Send a request without a body. Redirects are not followed: they could leak a secret.
 
         Raises:
-            Unreachable: no answer came.
+            Unreachable: there was no answer.
         """
         host = self._where.host
         try:
@@ -102,11 +103,11 @@ class Service:
 
 
 def check(where: Endpoint | None, settings: Settings) -> Iterator[Finding]:
-    """Ask the service what it answers to anybody, and then whether it has the same secret.
+    """Check the service's public answers, then whether it has the same secret.
 
     Args:
-        where: where iconik reaches it; None if that isn't known.
-        settings: have the secret.
+        where: the address at which iconik reaches it; None if unknown.
+        settings: contain the secret.
     """
     if where is None:
         yield unknown(ENDPOINT, "give --endpoint to check the connection to the service")
@@ -116,7 +117,7 @@ def check(where: Endpoint | None, settings: Settings) -> Iterator[Finding]:
         front_page = service.ask("GET", "/")
         problem = _is_somebody_else(front_page, where)
         if problem:
-            # The secret is for nobody but the plugin.
+            # Send the secret to the plugin only.
             yield wrong(ENDPOINT, problem)
             yield unknown(
                 SECRET, "not checked: it is only sent to an address at which the plugin answers"
@@ -132,7 +133,7 @@ def check(where: Endpoint | None, settings: Settings) -> Iterator[Finding]:
 
 
 def _is_somebody_else(answer: Answer, where: Endpoint) -> str | None:
-    """Why it isn't the plugin that answered; None if it is."""
+    """Return why the answer does not come from the plugin; None if it does."""
     if answer.location:
         return (
             f"{where.text} redirects to {answer.location}, and iconik's clicks may not follow: "
@@ -165,7 +166,7 @@ def _tell_of(where: Endpoint, version: str) -> Iterator[Finding]:
 def _health(answer: Answer) -> Finding:
     is_ours = "message" in answer.told
     if not is_ours and answer.status < requests.codes.server_error:
-        # Google Cloud Run keeps the path for itself.
+        # Google Cloud Run reserves this path.
         return unknown(
             HEALTH,
             f"something in front of the plugin answers /healthz ({answer.status}), as Google Cloud "
@@ -190,7 +191,7 @@ def _secret(answer: Answer) -> Finding:
 
 
 def _reason(error: requests.RequestException) -> str:
-    """The innermost cause, in its own words; the library's hold the whole request."""
+    """Describe the innermost cause. The library's own message contains the whole request."""
     cause: BaseException = error
     while inner := next(filter(_is_error, _causes(cause)), None):
         cause = inner

@@ -1,4 +1,4 @@
-"""Whether the settings are whole: all that is wrong with them, and not just the first."""
+"""Check the settings, and report all problems, not only the first."""
 
 import os
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from b2_iconik.common.settings import SHORT_SECRET, Settings
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
 
 WHAT = "settings"
-# Good values for what is required, with which the rest can be looked at.
+# Valid values for required settings, so that the other settings can be checked.
 STAND_INS = {"ICONIK_ID": "00000000-0000-4000-8000-000000000000", "BZ_SHARED_SECRET": "x" * 64}
 
 
 def read() -> tuple[Settings | None, list[Finding]]:
-    """The settings of the environment and `.env`, and what is to be said of them.
+    """Read the settings from the environment and `.env`, with findings about them.
 
     Returns:
-        No settings where the service would not start.
+        The settings, or None if the service would not start with them, and the findings.
     """
     given = dict(os.environ)
     problems: list[Finding] = []

@@ -1,4 +1,4 @@
-"""What the set-up scripts share: their options, their way to iconik, and how they end."""
+"""The common parts of the setup scripts: options, access to iconik, and exit codes."""
 
 import argparse
 import logging
@@ -18,27 +18,27 @@ from iconik_http.errors import IconikError, TokenRejected
 FAILED = 1
 MISUSED = 2
 INTERRUPTED = 130
-# A shorter one would be found in our own words, too.
+# A shorter value could also occur in our own messages.
 SHORTEST_CONCEALED = 8
 
 Work = Callable[[argparse.Namespace, Settings, Iconik], None]
 
 
 class Parser(argparse.ArgumentParser):
-    """An ``ArgumentParser`` that says in one line what is wrong, without the usage.
+    """An ``ArgumentParser`` that reports errors in one line, without the usage.
 
     Args:
-        program: the script's name, for that line.
+        program: the script's name, which starts that line.
         description: what the script does.
     """
 
     def __init__(self, program: str, description: str | None) -> None:
-        # Abbreviations would let `--format` mean something until another option is like it.
+        # With abbreviations, adding an option could change the meaning of `--format`.
         super().__init__(prog=program, description=description, allow_abbrev=False)
         self.add_argument("--version", action="version", version=VERSION)
 
     def error(self, message: str) -> NoReturn:
-        """Exit with 2."""
+        """Exit with status 2."""
         self.exit(MISUSED, f"{self.prog}: {message} (see --help)\n")
 
 
@@ -54,7 +54,7 @@ def add_endpoint(parser: argparse.ArgumentParser, *, is_required: bool = True) -
 
 
 def add_insecure(parser: argparse.ArgumentParser) -> None:
-    """Add ``--insecure``, for scripts that give the secret away; see ``check_is_safe``."""
+    """Add ``--insecure``, for scripts that send the secret; see ``check_is_safe``."""
     parser.add_argument(
         "--insecure",
         action="store_true",
@@ -63,7 +63,7 @@ def add_insecure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_formats(parser: argparse.ArgumentParser) -> None:
-    """Add ``--formats``, the names of the formats that actions are about."""
+    """Add ``--formats``, the names of the actions' formats."""
     parser.add_argument(
         "--formats",
         type=_formats,
@@ -82,10 +82,10 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
 
 
 def storage(text: str) -> str:
-    """A storage's id or name, as an option's value.
+    """Check an option's value that is the id or name of a storage.
 
     Raises:
-        argparse.ArgumentTypeError: it can be neither.
+        argparse.ArgumentTypeError: it can't be either.
     """
     if not text.strip() or not text.isprintable():
         raise argparse.ArgumentTypeError("must be the id or the name of a storage")
@@ -93,7 +93,7 @@ def storage(text: str) -> str:
 
 
 def check_is_safe(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Exit with 2 where the shared secret would be sent so that anybody on the way can read it."""
+    """Exit with status 2 if sending the shared secret would expose it to eavesdropping."""
     if not options.endpoint.is_safe and not options.insecure:
         parser.error(
             "argument --endpoint: must begin with https://, because the secret is sent there; "
@@ -102,15 +102,15 @@ def check_is_safe(parser: argparse.ArgumentParser, options: argparse.Namespace) 
 
 
 def run(program: str, options: argparse.Namespace, work: Work) -> int:
-    """Do a script's work, and tell a person in one line why it can't be done.
+    """Run a script's work, and report a failure in one line.
 
     Args:
-        program: the script's name, for that line.
-        options: handed on to the work.
-        work: what to do; may raise ``PluginError``.
+        program: the script's name, which starts that line.
+        options: passed to the work.
+        work: the work; it may raise ``PluginError``.
 
     Returns:
-        The exit code: 0, 1 for what went wrong, 130 when interrupted.
+        The exit code: 0, 1 after a failure, 130 when interrupted.
     """
     settings: Settings | None = None
     try:
@@ -131,7 +131,7 @@ def run(program: str, options: argparse.Namespace, work: Work) -> int:
 
 
 def transport_to(settings: Settings) -> Transport:
-    """A way to iconik, with the application's token.
+    """Create a transport to iconik with the application's token.
 
     Raises:
         SettingsError: there is no token.
@@ -140,7 +140,7 @@ def transport_to(settings: Settings) -> Transport:
         raise SettingsError(
             "ICONIK_TOKEN", "is not set: it must be an application token (see .env.example)"
         )
-    # That a token was rejected is said once, by the error that follows.
+    # The error that follows reports the rejected token. Don't log it as well.
     logging.getLogger("iconik_http.tokens").addHandler(logging.NullHandler())
     pacer = Pacer(settings.requests_per_second)
     return Transport(
@@ -149,10 +149,11 @@ def transport_to(settings: Settings) -> Transport:
 
 
 def explained(settings: Settings | None, error: PluginError | IconikError) -> str:
-    """What went wrong, in one line that gives no secret away.
+    """Describe a failure in one line, without secrets.
 
     Args:
-        settings: what the script was told; None if that itself went wrong.
+        settings: the script's settings; None if they could not be read.
+        error: the failure.
     """
     if isinstance(error, TokenRejected):
         return (
@@ -163,9 +164,9 @@ def explained(settings: Settings | None, error: PluginError | IconikError) -> st
 
 
 def concealed(settings: Settings | None, text: str) -> str:
-    """A text in one line, without secret and token, and with nothing that a terminal would obey.
+    """Return a text in one line, without secrets, tokens and control characters.
 
-    What iconik says is wrong with a request may repeat it.
+    iconik's description of a failed request may repeat the request.
     """
     values = (
         (*settings.secrets, settings.iconik_token or "", settings.b2_key or "") if settings else ()
@@ -182,7 +183,7 @@ def say(done: str, title: str, context: str) -> None:
 
 
 def in_words(names: Sequence[str]) -> str:
-    """'A', 'A and B', 'A, B and C'."""
+    """Join names: 'A', 'A and B', 'A, B and C'."""
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
 

@@ -1,4 +1,4 @@
-"""What ``check_setup.py`` finds: a line for each thing that was looked at. Pure."""
+"""The findings of ``check_setup.py``: one line per check. Pure: no I/O."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -8,13 +8,13 @@ State = Literal["ok", "wrong", "note", "unknown"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        what: the thing.
-        state: whether it is ``ok`` or ``wrong``; a ``note`` is no fault; ``unknown`` could not be
-            checked.
-        detail: what was seen, or what to do about it.
+        what: the subject of the check.
+        state: ``ok``, ``wrong``, ``note`` for information that is not a fault, or ``unknown`` if it
+            could not be checked.
+        detail: what was found, or what to do about it.
     """
 
     what: str
@@ -23,30 +23,30 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """It as a person reads it."""
+        """The finding as a line for people."""
         return f"{self.state:<7}  {self.what}: {self.detail}"
 
     @property
     def json(self) -> dict[str, Any]:
-        """It as a program reads it."""
+        """The finding as JSON values."""
         return asdict(self)
 
 
 def ok(what: str, detail: str) -> Finding:
-    """It is as it should be."""
+    """The subject is correct."""
     return Finding(what, "ok", detail)
 
 
 def wrong(what: str, detail: str) -> Finding:
-    """It is not as it should be; the detail says what to do."""
+    """The subject is not correct. The detail says what to do."""
     return Finding(what, "wrong", detail)
 
 
 def note(what: str, detail: str) -> Finding:
-    """It may be as it should be, and is good to know."""
+    """The subject may be correct. The detail is useful information."""
     return Finding(what, "note", detail)
 
 
 def unknown(what: str, detail: str) -> Finding:
-    """It can't be told how it is; the detail says why."""
+    """The subject could not be checked. The detail says why."""
     return Finding(what, "unknown", detail)

@@ -1,4 +1,4 @@
-"""Which storage of iconik's a person means, and whether the two can do their part."""
+"""Find the storage that a user means, and check whether two storages suit their purposes."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,15 +11,16 @@ FILES = "FILES"
 
 
 def choose(iconik: Iconik, option: str, text: str) -> Storage:
-    """The storage that a person means.
+    """Return the storage that a user means.
 
     Args:
-        option: where it was given, for messages.
-        text: its id, or its name; capitals only matter where they tell two storages apart.
+        iconik: the client to use.
+        option: the option that names it, for messages.
+        text: its id or its name. Case matters only if it distinguishes two storages.
 
     Raises:
-        OperationFailed: there is none, or more than one; the message lists what there is.
-        IconikError: iconik can't, or won't.
+        OperationFailed: no storage matches, or more than one. The message lists the choices.
+        IconikError: iconik is unavailable or refuses.
     """
     if UUID.fullmatch(text):
         try:
@@ -40,20 +41,20 @@ def choose(iconik: Iconik, option: str, text: str) -> Storage:
             f"{option}: {len(named)} storages are named '{text}', so give the id of one: "
             f"{_listed(named)}"
         )
-    # As operations read it: a listing may say less.
+    # Read it as operations do: a listing may show less.
     return iconik.storage(named[0].id)
 
 
 def shortcomings(b2: Storage, ll: Storage) -> list[str]:
-    """What keeps two storages from being what they were chosen for, each with what to do.
+    """Return why two storages don't suit their purposes, each reason with what to do.
 
     Args:
-        b2: what is to be the Backblaze B2 storage.
-        ll: what is to be the LucidLink storage.
+        b2: the intended Backblaze B2 storage.
+        ll: the intended LucidLink storage.
     """
     if b2.id == ll.id:
         return [f"'{b2.name}' cannot be both storages"]
-    # Remove would then take the masters from B2.
+    # With swapped storages, Remove would delete the masters from B2.
     if ll.is_b2 and not b2.is_b2:
         return [f"the two storages are swapped: '{ll.name}' is the one on Backblaze B2"]
     found = []

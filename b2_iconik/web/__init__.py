@@ -1,4 +1,4 @@
-"""HTTP besides ``plugin.py``: the operations page, its login, and the metrics.
+"""HTTP routes besides those of ``plugin.py``: the operations page, its login, and the metrics.
 
-It may import the reports, dispatch, the ledger and the domain.
+The package may import the reports, dispatch, the ledger and the domain.
 """

@@ -1,4 +1,4 @@
-"""Who may see the operations page, and whether a form was sent from it."""
+"""Authentication for the operations page, and protection of its forms against CSRF."""
 
 import hmac
 import logging
@@ -15,12 +15,12 @@ LONGEST_NAME = 60
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request is not let in.
+    """Why a request is refused.
 
     Attributes:
-        status: of HTTP.
-        message: for a person.
-        retry_after: seconds until it is of use to ask again, if that helps.
+        status: the HTTP status.
+        message: the message for the user.
+        retry_after: the seconds until another attempt makes sense; None if that doesn't apply.
     """
 
     status: HTTPStatus
@@ -29,16 +29,17 @@ class Refusal:
 
 
 def is_secret(given: str, secrets: Sequence[str]) -> bool:
-    """Whether a text is one of the shared secrets; takes the same time whatever it is."""
+    """Return whether a text is one of the shared secrets, in constant time."""
     matches = [hmac.compare_digest(given.encode(), secret.encode()) for secret in secrets]
     return any(matches)
 
 
 def refusal_of(request: Request, secrets: Sequence[str]) -> Refusal | None:
-    """Why a request may not see or do what it asks for, if it may not.
+    """Return why a request must be refused; None if it is allowed.
 
     Args:
-        secrets: the passwords of Basic authentication that are accepted.
+        request: the request.
+        secrets: the accepted passwords of Basic authentication.
     """
     given = request.authorization
     if given is None or given.type != "basic":
@@ -53,17 +54,17 @@ def refusal_of(request: Request, secrets: Sequence[str]) -> Refusal | None:
 
 
 def name_of(request: Request) -> str:
-    """What a person has given as user name, to be told apart; nobody has checked it."""
+    """Return the user name that a user entered, for display. It is not verified."""
     given = (request.authorization.username if request.authorization else None) or ""
     name = "".join(each for each in given if each.isprintable()).strip()[:LONGEST_NAME]
     return name or "somebody"
 
 
 def _is_from_here(request: Request) -> bool:
-    """Whether a form was sent from a page of ours, and not from somebody else's.
+    """Return whether a form was sent from one of our pages, and not from another site.
 
-    A browser sends the password along whoever has made the form, so that alone shows nothing. Every
-    browser sends one of these headers with a form, and no page can choose what it says.
+    A browser sends the password with any site's form, so the password alone proves nothing. Every
+    browser also sends one of these headers with a form, and no page can choose its value.
     """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if origin is None:
@@ -72,6 +73,6 @@ def _is_from_here(request: Request) -> bool:
 
 
 def _is_same_host(origin: str, host: str) -> bool:
-    """Whether an origin is this host; a proxy may have left the port out."""
+    """Return whether an origin is this host. A proxy may have removed the port from ``host``."""
     there = origin.partition("://")[2]
     return there == host or (":" not in host and there.rpartition(":")[0] == host)

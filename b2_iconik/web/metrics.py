@@ -1,4 +1,4 @@
-"""What Prometheus is told, and who may ask: what all processes count, and what the ledger knows."""
+"""The metrics for Prometheus, from all processes and the ledger, and who may read them."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ from b2_iconik.domain.reasons import expected
 from b2_iconik.ledger.counters import Standing, Tally
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-# What proxies add to requests that they pass on.
+# Headers that proxies add to forwarded requests.
 PASSED_ON = frozenset({"forwarded", "via", "x-real-ip"})
 RESULTS = ("finished", "finished with warnings", "stopped", "failed")
 ALWAYS = (
@@ -31,22 +31,24 @@ ALWAYS = (
 
 
 class Source(Protocol):
-    """Knows the state of the operations."""
+    """Provides the state of the operations."""
 
     def standing(self) -> Standing | None:
-        """The state; None if it can't be read."""
+        """Return the state; None if it can't be read."""
         ...
 
     def has_leader(self) -> bool:
-        """Whether some process runs them."""
+        """Return whether a process runs the operations."""
         ...
 
 
 def add_to(app: Flask, networks: Sequence[IPv4Network | IPv6Network], source: Source) -> None:
-    """Have an app answer ``GET /metrics``, and count how it answers custom actions.
+    """Add ``GET /metrics`` to an app, and count the app's answers to custom actions.
 
     Args:
-        networks: whose machines may see the metrics.
+        app: the app.
+        networks: the networks that may read the metrics.
+        source: provides the state of the operations.
     """
 
     @app.get("/metrics")
@@ -74,15 +76,16 @@ def add_to(app: Flask, networks: Sequence[IPv4Network | IPv6Network], source: So
 def may_see(
     networks: Sequence[IPv4Network | IPv6Network], address: str | None, headers: Iterable[str]
 ) -> bool:
-    """Whether the metrics may be shown to the client that asks.
+    """Return whether a client may read the metrics.
 
-    Whatever a proxy passes on comes from anywhere, whatever its headers say.
+    A request forwarded by a proxy may come from anywhere, whatever its headers say, so it is
+    refused.
 
     Args:
-        networks: those that may.
-        address: of the other end of the connection; empty for a Unix socket's, which is on this
-            machine.
-        headers: the names of the request's.
+        networks: the networks that may read the metrics.
+        address: the address of the other end of the connection; empty for a Unix socket, which is
+            on this machine.
+        headers: the names of the request's headers.
     """
     names = {name.lower() for name in headers}
     if not networks or names & PASSED_ON or any(name.startswith("x-forwarded-") for name in names):
@@ -96,7 +99,7 @@ def may_see(
 
 
 def exposition(source: Source) -> bytes:
-    """All metrics, of all processes, in Prometheus's text format."""
+    """Return all metrics of all processes, in Prometheus's text format."""
     mine = meters.meters()
     registry = CollectorRegistry()
     if mine.directory and Path(mine.directory).is_dir():
@@ -108,13 +111,13 @@ def exposition(source: Source) -> bytes:
 
 
 class _OfLedger(Collector):
-    """What the ledger knows, read when Prometheus asks."""
+    """The metrics from the ledger, read for each scrape."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
 
     def collect(self) -> Iterator[Metric]:
-        """Everything; of what can't be read, only that it can't."""
+        """Yield all metrics; if the ledger can't be read, only those that don't need it."""
         standing = self._source.standing()
         yield GaugeMetricFamily(
             "b2_iconik_ledger_readable",
@@ -147,7 +150,8 @@ def _of(standing: Standing) -> Iterator[Metric]:
         "operations end.",
         labels=["action"],
     )
-    # From nothing to one looks like no increase, so all that may come is there from the start.
+    # Prometheus sees no increase when a counter appears with 1, so every counter exists from the
+    # start.
     for tally, times in {**dict.fromkeys(ALWAYS, 0), **standing.ended}.items():
         if tally.what == "operation":
             operations.add_metric([tally.action, tally.outcome.replace(" ", "_")], times)

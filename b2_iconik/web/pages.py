@@ -50,7 +50,7 @@ NOTICES = {
     "retried": "This operation is the retry.",
     "same": "The same operation was already waiting to start. This is it.",
 }
-# They are about what runs.
+# Notices that only make sense while the operation runs.
 PASSING = ("stopping", "same")
 HEADERS = {
     "Cache-Control": "no-store",
@@ -60,7 +60,7 @@ HEADERS = {
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # With none, a browser would not say where a form came from.
+    # With 'no-referrer', browsers would not send the origin of a form.
     "Referrer-Policy": "same-origin",
     "Vary": "Accept, Authorization",
     "X-Content-Type-Options": "nosniff",
@@ -69,7 +69,7 @@ HEADERS = {
 
 
 def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
-    """The operations page, for an application to take up."""
+    """Create the operations page as a blueprint."""
     pages = Blueprint(
         "pages",
         __name__,
@@ -86,7 +86,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
 
     @pages.before_request
     def let_in() -> Response | None:
-        # The script and the style tell nothing.
+        # The script and the stylesheet contain nothing confidential.
         if request.endpoint == "pages.static":
             return None
         refusal = refusal_of(request, settings.secrets)
@@ -197,7 +197,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
 
 
 def _have_templates_without_gaps(state: BlueprintSetupState) -> None:
-    """Leave out the lines of templates that only hold statements."""
+    """Remove the lines of templates that contain only statements."""
     state.app.jinja_options = {
         **state.app.jinja_options,
         "trim_blocks": True,
@@ -206,7 +206,7 @@ def _have_templates_without_gaps(state: BlueprintSetupState) -> None:
 
 
 def _operation(there: Contents, operation_id: Any) -> Operation:
-    """The operation of an address; ends the request where there is none."""
+    """Return the operation with an id; abort the request with 404 if there is none."""
     operation = there.operation(str(operation_id))
     if operation is None:
         abort(404, "This operation does not exist, or is no longer stored.")
@@ -214,7 +214,7 @@ def _operation(there: Contents, operation_id: Any) -> Operation:
 
 
 def _argument(name: str) -> str:
-    # Escaped like what is looked for; and PostgreSQL takes no null character.
+    # Escaped like the values that are searched. PostgreSQL also rejects null characters.
     return plain(request.args.get(name, "")[:LONGEST_TEXT])
 
 
@@ -224,7 +224,7 @@ def _chosen(name: str, known: Collection[str]) -> str:
 
 
 def _with(**arguments: str) -> str:
-    """The address of this page with other arguments."""
+    """Return the URL of this page with other arguments."""
     return f"{request.path}?{urlencode({**request.args, **arguments})}"
 
 

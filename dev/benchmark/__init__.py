@@ -1,1 +1,1 @@
-"""How fast the plugin is, measured against the simulated iconik: see docs/performance.md."""
+"""Measure the plugin's performance with the simulated iconik; see docs/performance.md."""

@@ -18,7 +18,7 @@ FAILED = 1
 
 
 def main() -> int:
-    """Measure, print the table, and keep what was measured. Returns the exit status."""
+    """Measure, print the table, and store the results. Return the exit status."""
     parser = argparse.ArgumentParser(prog="script/benchmark", description=__doc__)
     add = parser.add_argument
     paces, runs = Paces(), Runs()

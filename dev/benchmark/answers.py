@@ -1,4 +1,4 @@
-"""How quickly clicks are answered, how soon the service is ready, and what it takes when idle."""
+"""How fast clicks are answered, how fast the service starts, and what it uses when idle."""
 
 import time
 import uuid
@@ -12,14 +12,14 @@ from dev.benchmark.figures import Figure
 
 AT_ONCE = 50
 WARM_UP = 10
-# Little more is clicked than can be done at iconik's limit, at half a dozen requests a click.
+# In seconds, between clicks: slightly more than iconik's limit allows, at six requests per click.
 BREATH = 0.1
-# So long what was clicked is still worked on.
+# In seconds: the time until the work on earlier clicks is done.
 REST = 3.0
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Answers in every state, idleness, start."""
+    """Measure answers in every state, idle use, and start."""
     clicks = 40 if quick else 300
     with bench() as here:
         began = time.perf_counter()
@@ -47,24 +47,24 @@ def measure(quick: bool) -> Iterator[Figure]:
 
 
 def _click(here: Bench) -> float:
-    """Click on an asset that nobody has clicked on; returns the seconds until the answer."""
+    """Click on an asset for the first time, and return the seconds until the answer."""
     began = time.perf_counter()
     here.click("add", asset_ids=[str(uuid.uuid4())])
     return time.perf_counter() - began
 
 
 def _one_after_another(here: Bench, clicks: int) -> list[float]:
-    """Click faster than any people do."""
+    """Click faster than any users do, and return the seconds of each answer."""
     seconds = []
     for _ in range(WARM_UP + clicks):
         seconds.append(_click(here))
         time.sleep(BREATH)
-    # Each process has to find its feet.
+    # Leave out the first clicks, while each process warms up.
     return seconds[WARM_UP:]
 
 
 def _together(here: Bench, times: int) -> list[float]:
-    """Click many times at once, several times over."""
+    """Click many times at once, repeatedly, and return the seconds of each answer."""
     seconds: list[float] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for _ in range(times):
@@ -74,7 +74,7 @@ def _together(here: Bench, times: int) -> list[float]:
 
 
 def _idle(here: Bench, seconds: float) -> Iterator[Figure]:
-    # What was to be done at the start is done by then.
+    # By then, the work at the start is done.
     time.sleep(REST)
     requests.get(f"{here.service.url}/healthz", timeout=30).raise_for_status()
     asked, processor = here.requests(), here.processor()

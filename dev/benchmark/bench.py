@@ -1,4 +1,4 @@
-"""A service and a simulator of their own for each measurement, and what can be read off them."""
+"""A new service and simulator for each measurement, and functions to measure them."""
 
 import statistics
 import tempfile
@@ -30,7 +30,7 @@ class Bench:
     directory: Path
 
     def fill(self, count: int, on: Sequence[str] = ("b2",)) -> str:
-        """Make assets in both formats, in a collection of their own; returns its id."""
+        """Create assets with both formats in a new collection, and return the collection's id."""
         made = self.simulator.control("POST", "collections", {"title": "Rushes"})
         some = 5_000
         for start in range(0, count, some):
@@ -46,7 +46,7 @@ class Bench:
         return str(made["id"])
 
     def click(self, action: str, **selection: list[str]) -> str:
-        """Click for both formats; returns the operation's id."""
+        """Click for both formats, and return the operation's id."""
         answer = self.service.click(action, ",".join(FORMATS), **selection)
         answer.raise_for_status()
         return str(answer.json()["operation_id"])
@@ -56,7 +56,7 @@ class Bench:
         return self.report(self.click(action, collection_ids=[collection_id]))
 
     def report(self, operation_id: str) -> dict[str, Any]:
-        """Wait for the end of an operation, rarely looking, as that takes time from it."""
+        """Wait until an operation ends. Poll rarely, because polling slows the operation."""
         while not self.service.has_ended(operation_id):
             time.sleep(0.5)
         report = self.service.report(operation_id)
@@ -65,29 +65,29 @@ class Bench:
         return report
 
     def requests(self) -> int:
-        """How many requests iconik has answered since it was last asked to count anew."""
+        """Return the number of requests that iconik has answered since the last reset."""
         return sum(self.simulator.control("GET", "")["requests"].values())
 
     def bucket_requests(self) -> int:
-        """How many requests B2 has answered since it was last asked to count anew."""
+        """Return the number of requests that B2 has answered since the last reset."""
         return sum(self.simulator.control("GET", "buckets/")["requests"].values())
 
     def answers(self, status: str) -> int:
-        """How many of iconik's answers had a status."""
+        """Return how many of iconik's answers had a status."""
         return int(self.simulator.control("GET", "")["statuses"].get(status, 0))
 
     def times(self, matching: Callable[[Mapping[str, Any]], bool]) -> list[float]:
-        """When the last of some requests came, in seconds since 1970."""
+        """Return the times of the last matching requests, in seconds since 1970."""
         seen = self.simulator.control("GET", "requests")["objects"]
         return [datetime.fromisoformat(each["time"]).timestamp() for each in seen if matching(each)]
 
     def processes(self) -> list[psutil.Process]:
-        """The service's processes."""
+        """Return the service's processes."""
         first = psutil.Process(self.service.process.pid)
         return [first, *first.children(recursive=True)]
 
     def memory(self) -> float:
-        """What all of the service's processes take together, in MiB; what they share, once."""
+        """Return the memory of all the service's processes, in MiB; shared memory counts once."""
         taken = 0
         for each in self.processes():
             with suppress(psutil.NoSuchProcess):
@@ -95,12 +95,12 @@ class Bench:
         return taken / MEBI
 
     def processor(self) -> float:
-        """The seconds of processor time that the service has taken so far."""
+        """Return the processor time that the service has used so far, in seconds."""
         times = [each.cpu_times() for each in self.processes()]
         return sum(each.user + each.system for each in times)
 
     def database(self) -> float:
-        """The size of the database and its journal, in MiB."""
+        """Return the size of the database and its journal, in MiB."""
         return sum(path.stat().st_size for path in self.directory.glob("*.sqlite*")) / MEBI
 
 
@@ -108,11 +108,11 @@ class Bench:
 def bench(
     options: Sequence[str] = (), environment: Mapping[str, str] | None = None
 ) -> Iterator[Bench]:
-    """A simulator 80 ms away, unless its options say otherwise, and the service as it is shipped.
+    """Run a simulator with a latency of 80 ms by default, and the service as it is shipped.
 
     Args:
-        options: the simulator's.
-        environment: the service's, besides what it needs.
+        options: further options of the simulator.
+        environment: variables of the service, in addition to those it needs.
     """
     with tempfile.TemporaryDirectory(prefix="b2-iconik-benchmark-") as place:
         directory = Path(place)
@@ -130,5 +130,5 @@ def bench(
 
 
 def percentile(values: Sequence[float], share: int) -> float:
-    """The value that so many hundredths of all don't exceed."""
+    """Return the value that a percentage of all values doesn't exceed."""
     return statistics.quantiles(values, n=100, method="inclusive")[share - 1]

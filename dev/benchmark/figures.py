@@ -1,4 +1,4 @@
-"""What was measured, beside what it may be: a table to read, JSON to keep."""
+"""The measured figures and their limits, as a table and as JSON."""
 
 import json
 import platform
@@ -14,8 +14,8 @@ class Figure:
     """One measured number.
 
     Attributes:
-        limit: what it may be; None for one that is only told.
-        kind: whether the limit is the most or the least that it may be.
+        limit: the limit; None for a figure without one.
+        kind: whether the limit is the maximum or the minimum.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """How much of the limit it takes; up to 1 it is met, whichever kind it is."""
+        """The part of the limit that it uses. A value up to 1 meets either kind of limit."""
         if self.limit is None:
             return None
         if self.kind == "most":
@@ -35,12 +35,12 @@ class Figure:
 
     @property
     def is_met(self) -> bool:
-        """Whether it is within its limit."""
+        """Whether it meets its limit."""
         return self.ratio is None or self.ratio <= 1
 
 
 def table(figures: list[Figure]) -> str:
-    """The figures as a table of Markdown."""
+    """Format the figures as a Markdown table."""
     rows = [("what", "figure", "limit", "ratio")]
     for each in figures:
         sign = "≤" if each.kind == "most" else "≥"
@@ -56,7 +56,7 @@ def table(figures: list[Figure]) -> str:
 
 
 def write(figures: list[Figure], path: Path) -> None:
-    """Keep the figures as JSON."""
+    """Store the figures as JSON."""
     told = {
         "version": VERSION,
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""Whether time, requests and memory grow no faster than the number of assets."""
+"""Whether time, requests and memory grow at most in proportion to the number of assets."""
 
 import threading
 import time
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from dev.benchmark.bench import FASTEST, UNLIMITED, Bench, bench
 from dev.benchmark.figures import Figure
 
-# Of two sizes, the time an asset takes in the larger, beside that in the smaller.
+# The maximum ratio of the time per asset in the larger of two runs to that in the smaller.
 GROWTH = 1.5
 
 
 @dataclass(frozen=True)
 class Run:
-    """What an Add of so many assets took; times in seconds, sizes in MiB."""
+    """What an Add of a number of assets used: times in seconds, sizes in MiB, the log in KiB."""
 
     assets: int
     seconds: float
@@ -26,13 +26,13 @@ class Run:
 
 
 class Runs:
-    """Adds of ever more assets, as fast as they go, the pace and the distance aside."""
+    """Adds of increasing size at full speed: without latency, and without a rate limit."""
 
     def __init__(self) -> None:
         self.all: list[Run] = []
 
     def measure(self, quick: bool) -> Iterator[Figure]:
-        """Time, requests, memory and database by size."""
+        """Measure time, requests, memory and database by size."""
         for assets in (50, 300) if quick else (100, 1_000, 10_000, 100_000):
             with bench(("--latency-ms", "0", *UNLIMITED), FASTEST) as here:
                 self.all.append(_run(here, assets))

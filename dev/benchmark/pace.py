@@ -1,4 +1,4 @@
-"""Whether iconik's limit is reached, held, and never run into."""
+"""Whether iconik's rate limit is reached, held, and never exceeded."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from dev.benchmark.bench import FORMATS, UNLIMITED, Bench, bench
 from dev.benchmark.figures import Figure
 
 LIMIT = 50.0
-# Of the start and of the end, where a burst or the last few assets would be counted, seconds.
+# In seconds. Excluded at the start and the end, to leave out a burst and the last few assets.
 APART = 1.5
 OTHER = "users/v1/users/current/"
 OTHERS_SHARE = 25
@@ -21,17 +21,17 @@ REFUSED = "answers of 429 in 10,000"
 
 
 class Paces:
-    """What was measured, and how it went over time.
+    """The rates, and their course over time.
 
     Attributes:
-        by_second: for each run, by its name, the requests in each second.
+        by_second: by the name of a run, the number of requests in each second.
     """
 
     def __init__(self) -> None:
         self.by_second: dict[str, list[int]] = {}
 
     def measure(self, quick: bool) -> Iterator[Figure]:
-        """Requests a second at several distances, and beside another program."""
+        """Measure requests per second at several latencies, and next to another program."""
         yield from _ceiling(1 if quick else 10)
         for latency in (80,) if quick else (20, 80, 300):
             name = f"{latency} ms away"
@@ -44,7 +44,7 @@ class Paces:
     def _run(self, here: Bench, name: str, assets: int, least: float) -> Iterator[Figure]:
         collection_id = here.fill(assets, ("b2", "lucidlink"))
         here.do("remove", collection_id)
-        # Kept by the simulator are the last 20,000, another program's included.
+        # The simulator keeps the last 20,000 requests, including those of the other program.
         times = here.times(lambda seen: not seen["path"].endswith(OTHER))
         refused = len(
             here.times(lambda seen: seen["status"] == 429 and not seen["path"].endswith(OTHER))
@@ -57,7 +57,7 @@ class Paces:
 
 
 def _time_of_the_bucket(assets: int) -> Iterator[Figure]:
-    """What the questions to B2 add to the time of a Remove, B2 being as far away as iconik."""
+    """Measure how much the requests to B2 delay a Remove, with the same latency as iconik's."""
     seconds = {}
     for check in ("off", "auto"):
         with bench(("--bulk-deletion",), {"B2_CHECK": check}) as here:
@@ -82,7 +82,7 @@ def _by_second(times: Sequence[float]) -> list[int]:
 
 @contextmanager
 def _another_program(here: Bench) -> Iterator[None]:
-    """Another program that asks iconik with the same credentials, half as often as is allowed."""
+    """Run another program that uses the same credentials at half of the allowed rate."""
     is_over = threading.Event()
 
     def ask() -> None:
@@ -104,7 +104,7 @@ def _another_program(here: Bench) -> Iterator[None]:
 
 
 def _ceiling(seconds: float) -> Iterator[Figure]:
-    """What the simulator itself can answer, so that it is known not to be what is measured."""
+    """Measure the simulator's maximum rate, to show that it doesn't limit the other figures."""
     with bench(("--latency-ms", "0", *UNLIMITED)) as here:
         here.fill(100)
         asset_id = here.simulator.control("POST", "fill", {"count": 1})["asset_ids"][0]

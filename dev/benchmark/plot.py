@@ -1,4 +1,4 @@
-"""Requests a second over time, beside iconik's limit, as an SVG."""
+"""Draw requests per second over time as an SVG, with iconik's limit."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ def draw(by_second: Mapping[str, Sequence[int]], path: Path) -> None:
     """Draw the requests in each second of some runs, by their names."""
     longest = max(len(counts) for counts in by_second.values())
     highest = max(max(counts) for counts in by_second.values())
-    # Nothing from elsewhere in the file: it is to be shown as it is.
+    # The file must not reference other files: it is displayed as it is.
     chart = pygal.Line(
         js=[],
         style=CleanStyle,

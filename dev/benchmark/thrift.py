@@ -1,4 +1,4 @@
-"""How many requests an asset takes, by what this iconik offers."""
+"""The number of requests per asset, depending on what iconik offers."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -23,9 +23,9 @@ ADDS: list[tuple[str, tuple[str, ...], float]] = [
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Requests an asset of both actions; the pace plays no part in it.
+    """Measure the requests per asset of both actions, whatever the pace.
 
-    All told, what is asked once an operation included, but where there is nothing to do.
+    The figures include the requests per operation, except where there is nothing to do.
     """
     count = 150 if quick else 1_000
     for name, options, roles, limit in REMOVES:

@@ -1,4 +1,4 @@
-"""How soon work begins, and how little a small click waits for a large one."""
+"""How soon work starts, and how long a small click waits for a large one."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ ALL = 5_000
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """The first copies, all of them, and a click behind a large one, at iconik's own pace."""
+    """Measure the first copies, all copies, and a click after a large one, at iconik's pace."""
     with bench() as here:
         large = here.fill(LARGE)
         alone = here.simulator.control("POST", "fill", {"count": 1, "formats": {"ORIGINAL": 1}})
@@ -34,7 +34,7 @@ def measure(quick: bool) -> Iterator[Figure]:
 
 
 def _first_copy(here: Bench) -> float:
-    """When the first copies were asked for, in seconds since 1970."""
+    """Return when the first copies were requested, in seconds since 1970."""
     while True:
         found = here.times(
             lambda seen: "/storages/" in seen["path"] and seen["path"].endswith("/bulk/")
