@@ -16,7 +16,7 @@ from gunicorn.workers.base import Worker
 from b2_iconik.common import logs, metric_files, settings
 from b2_iconik.common.errors import SettingsError
 from b2_iconik.common.version import VERSION
-from b2_iconik.dispatch.recorder import look_at_database
+from b2_iconik.dispatch.recorder import prepare_database
 
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
 
@@ -78,7 +78,7 @@ def on_starting(server: Arbiter) -> None:
     """Refuse to start with a one-line message if the plugin could not work."""
     try:
         # Also checked here: if all workers refuse to start, Gunicorn logs a traceback of its own.
-        look_at_database(settings.load())
+        prepare_database(settings.load())
     except SettingsError as error:
         raise SystemExit(f"b2-iconik-plugin: {error}") from None
     if server.cfg.preload_app:

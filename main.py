@@ -57,7 +57,7 @@ def _service() -> Flask:
             app: Flask = plugin.app
         except SystemExit:
             # End the process: in a thread, SystemExit would pass unnoticed.
-            os._exit(plugin.NO_USE_TO_TRY_AGAIN)
+            os._exit(plugin.DO_NOT_RESTART)
     return app
 
 

@@ -40,7 +40,7 @@ REFUSED_UNREAD = {
 READ_AT_ONCE = 65_536
 RETRY_AFTER = 5
 # Gunicorn exits when a worker exits with this code, instead of restarting workers forever.
-NO_USE_TO_TRY_AGAIN = Arbiter.WORKER_BOOT_ERROR
+DO_NOT_RESTART = Arbiter.WORKER_BOOT_ERROR
 
 
 def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
@@ -116,18 +116,18 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
         return answer
 
     @app.errorhandler(ClickError)
-    def refuse(error: ClickError) -> Response:
+    def handle_click_error(error: ClickError) -> Response:
         log.warning("refused a click: %s", error)
         return _answer(HTTPStatus.BAD_REQUEST, str(error))
 
     @app.errorhandler(RecordingError)
-    def postpone(error: RecordingError) -> Response:
+    def handle_recording_error(error: RecordingError) -> Response:
         answer = _answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         answer.headers["Retry-After"] = str(RETRY_AFTER)
         return answer
 
     @app.errorhandler(HTTPException)
-    def explain(error: HTTPException) -> Response:
+    def handle_http_exception(error: HTTPException) -> Response:
         answer = _answer(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, error.description or "")
         for name, value in error.get_headers():
             if name == "Allow":
@@ -135,7 +135,7 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
         return answer
 
     @app.errorhandler(Exception)
-    def admit(error: Exception) -> Response:
+    def handle_internal_error(error: Exception) -> Response:
         log.error("internal error in the plugin while handling a request", exc_info=error)
         message = "Internal error in the plugin. See the service's log."
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, message)
@@ -205,7 +205,7 @@ def start() -> Flask:
         recorder.open()
     except SettingsError as error:
         log.critical("%s", error)
-        raise SystemExit(NO_USE_TO_TRY_AGAIN) from None
+        raise SystemExit(DO_NOT_RESTART) from None
     app = create_app(settings, recorder)
     operations = Operations(settings)
     show = Shown(operations.iconik)

@@ -24,10 +24,10 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import assets, terms
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation import deletion
-from b2_iconik.operation.decisions import Inspection
+from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.execution import inspect_to_remove, note_purge
-from b2_iconik.operation.proving import Removal
+from b2_iconik.operation.execution import note_purge, process_remove
+from b2_iconik.operation.proving import RemoveContext
 from b2_iconik.operation.snapshot import Patience
 from b2_iconik.operation.storages import Checked
 from iconik import Iconik
@@ -264,15 +264,17 @@ def confirms(asset_id: str, safe: Safe) -> Confirmation:
     return Confirmation("signed URL")
 
 
-def a_removal(iconik: Iconik, claims: Claims, **fields: Any) -> Removal:
+def a_removal(iconik: Iconik, claims: Claims, **fields: Any) -> RemoveContext:
     """What a Remove works with, in front of storages that can do their part."""
     given: dict[str, Any] = {"preflight": a_check, "confirm": confirms, **fields}
-    return Removal(iconik, claims, DeletionCapabilities(), LL, B2, **given)
+    return RemoveContext(iconik, claims, DeletionCapabilities(), LL, B2, **given)
 
 
-def inspect_and_purge(removal: Removal, claimed: ClaimedAsset, patience: Patience) -> Inspection:
+def process_and_purge(
+    removal: RemoveContext, claimed: ClaimedAsset, patience: Patience
+) -> AssetResult:
     """Look at an asset that is to be removed, and purge what was only marked."""
-    found = inspect_to_remove(removal, claimed, patience)
+    found = process_remove(removal, claimed, patience)
     if found.marked:
         marked = dict.fromkeys(found.marked, claimed.asset_id)
         done = deletion.purge(removal.iconik, removal.capabilities, marked, found.until)

@@ -78,7 +78,7 @@ def test_what_can_never_work_ends_the_process(
     main: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> Flask:
-        raise SystemExit(plugin.NO_USE_TO_TRY_AGAIN)
+        raise SystemExit(plugin.DO_NOT_RESTART)
 
     def end(status: int) -> None:
         raise InterruptedError(f"ended with {status}")

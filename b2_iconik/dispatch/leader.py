@@ -145,7 +145,7 @@ class Leader:
     def _run(self, operations: "OpenOperations", still_only_one: Callable[[], bool]) -> None:
         watched = time.monotonic()
         while True:
-            operations.follow_unrecorded()
+            operations.begin_open()
             if self._is_time_to_forget():
                 operations.forget_old()
             if self._stopping.wait(WORK_INTERVAL):
@@ -216,7 +216,7 @@ class OpenOperations:
         # By the id of each active operation, the schedules that still run its steps.
         self._active: dict[str, set[Schedule]] = {}
 
-    def follow_unrecorded(self) -> None:
+    def begin_open(self) -> None:
         """Begin all open operations that are not active yet, oldest first.
 
         Raises:

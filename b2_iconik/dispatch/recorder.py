@@ -44,7 +44,7 @@ READ_RARELY = 100
 LastLook = Callable[[sa.Connection], None]
 
 
-def look_at_database(settings: Settings) -> None:
+def prepare_database(settings: Settings) -> None:
     """Check that the database is this service's, before any process uses it.
 
     It is no error if the database can't be used now: each process tries again.

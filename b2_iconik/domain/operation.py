@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import sqlalchemy as sa
-
 from b2_iconik.domain.click import Action
 from b2_iconik.domain.custody import Pair, Safe
 from b2_iconik.domain.reasons import Reason
@@ -278,32 +276,3 @@ class ClaimedAsset:
     retry: Retry | None = field(default=None, compare=False)
     outcomes: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
     seen: bool = field(default=False, compare=False)
-
-
-def read_operation(row: sa.Row[Any]) -> Operation:
-    """Convert a row of ``operations`` to a value."""
-    return Operation(
-        number=row.number,
-        id=row.id,
-        action=row.action,
-        b2_storage_id=row.b2_storage_id,
-        ll_storage_id=row.ll_storage_id,
-        formats=tuple(row.formats),
-        selection=row.selection,
-        user_id=row.user_id,
-        key=row.key,
-        is_expanded=row.expanded >= row.request_count,
-        recorded_ms=row.recorded_ms,
-        ended_ms=row.ended_ms,
-        failure=Reason.read(row.failure, row.failure_cause) if row.failure else None,
-        stop_by=row.stop_by,
-        stop_ms=row.stop_ms,
-        retry_of=row.retry_of,
-        retry_by=row.retry_by,
-        result=row.result,
-        counts=row.counts,
-        next_check_ms=row.next_check_ms,
-        outage=row.outage,
-        job_id=row.job_id,
-        title=row.title,
-    )

@@ -88,7 +88,7 @@ class Claims:
                     self._mine,
                     sa.or_(
                         assets.c.state == "claimed",
-                        # The clock may have been set back by what it went since its last note.
+                        # After a crash, the clock resumes from its last stored value.
                         sa.and_(
                             assets.c.state == "recheck", assets.c.not_before_ms > now_ms + GRACE_MS
                         ),
@@ -103,7 +103,7 @@ class Claims:
             is_stopping = self._is_stopping(connection)
             takeable = self._takeable(connection, now_ms, is_stopping).limit(limit)
             claimed: list[ClaimedAsset] = []
-            # Assets that are all left to newer operations must not look like the last ones.
+            # An empty result means that nothing is left: go on if newer operations took all these.
             while not claimed and (rows := connection.execute(takeable).all()):
                 if not is_stopping:
                     # The rows of the assets that are taken over are out of date then.
@@ -287,7 +287,7 @@ class Claims:
         outcomes: Mapping[str, Outcome],
         not_before_ms: int = 0,
     ) -> None:
-        """Record the state of an asset after an inspection, and release it.
+        """Record the state of an asset. Every state but ``claimed`` releases it.
 
         Args:
             asset: the asset, with its current progress.

@@ -6,11 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Operation, read_operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.counters import Tally, add, count
-from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.operations import Ledger, read_operation
 from b2_iconik.ledger.tables import (
     assets,
     copies,

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, Operation, read_operation
+from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.database import writing
@@ -20,6 +20,35 @@ from b2_iconik.ledger.tables import (
     unlisted,
 )
 from b2_iconik.ledger.term import writing_in_term
+
+
+def read_operation(row: sa.Row[Any]) -> Operation:
+    """Convert a row of ``operations`` to a value."""
+    return Operation(
+        number=row.number,
+        id=row.id,
+        action=row.action,
+        b2_storage_id=row.b2_storage_id,
+        ll_storage_id=row.ll_storage_id,
+        formats=tuple(row.formats),
+        selection=row.selection,
+        user_id=row.user_id,
+        key=row.key,
+        is_expanded=row.expanded >= row.request_count,
+        recorded_ms=row.recorded_ms,
+        ended_ms=row.ended_ms,
+        failure=Reason.read(row.failure, row.failure_cause) if row.failure else None,
+        stop_by=row.stop_by,
+        stop_ms=row.stop_ms,
+        retry_of=row.retry_of,
+        retry_by=row.retry_by,
+        result=row.result,
+        counts=row.counts,
+        next_check_ms=row.next_check_ms,
+        outage=row.outage,
+        job_id=row.job_id,
+        title=row.title,
+    )
 
 
 class Ledger:

@@ -1,4 +1,4 @@
-"""Add and Remove: select, inspect, copy, wait, prove, delete, report.
+"""Add and Remove: select, read, prove, delete, copy, wait, report.
 
 It may import the ledger, the bucket, the domain, and ``iconik.py``.
 """

@@ -22,10 +22,10 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
     proof, format_name = deletion.proof, deletion.name
     size = f"{proof.size:,} bytes" if proof else "of unknown size"
     how = ("size and checksum" if proof.by_checksum else "size") if proof else None
-    proven = "before an interruption"
+    judged = "before an interruption"
     if proof:
         asked = RECORDS_ALONE if deletion.way == RECORDS_ALONE else f"B2 asked by {deletion.way}"
-        proven = f"by {how} of file set {proof.twin_id} on B2 ({asked})"
+        judged = f"by {how} of file set {proof.twin_id} on B2 ({asked})"
     retry = asset.retry
     again = f", retried by {retry.by} (retry of {retry.of})" if retry else ""
     log.info(
@@ -37,7 +37,7 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
         asset.user_id or "unknown",
         again,
         acting_as.get(),
-        proven,
+        judged,
         extra={
             "details": {
                 "event": "deleted",

@@ -1,6 +1,6 @@
-"""Inspects the assets of an operation in parallel, and does at once what can be done.
+"""Processes the assets of an operation in parallel, and does at once what can be done.
 
-Assets are inspected in batches. The copies of a batch are requested together, and the file sets
+Assets are processed in batches. The copies of a batch are requested together, and the file sets
 that it marks deleted are purged together.
 """
 
@@ -22,11 +22,11 @@ from b2_iconik.domain.outcomes import Outcome, given_up
 from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation import copying, deletion
-from b2_iconik.operation.decisions import Inspection, vanished
+from b2_iconik.operation.decisions import AssetResult, vanished
 from b2_iconik.operation.deletion import DeletionCapabilities, Marked
-from b2_iconik.operation.execution import inspect_to_add, inspect_to_remove, note_purge
+from b2_iconik.operation.execution import note_purge, process_add, process_remove
 from b2_iconik.operation.interrupted import restore_all
-from b2_iconik.operation.proving import Removal
+from b2_iconik.operation.proving import RemoveContext
 from b2_iconik.operation.snapshot import Patience, see
 from b2_iconik.operation.storages import Checked
 from b2_iconik.operation.verification import FEW, MOST, Verification
@@ -57,17 +57,17 @@ LATEST_RETRY_MS = 300_000
 
 @dataclass
 class Batch:
-    """Assets that are inspected together, so that their copies can be requested together.
+    """Assets that are processed together, so that their copies can be requested together.
 
     Attributes:
-        purged: the inspections after the purge of what they had marked, by asset id.
+        purged: the results after the purge of what was marked, by asset id.
         unanswered: assets that iconik didn't answer about, or whose requests came too late.
     """
 
     assets: list[ClaimedAsset] = field(default_factory=list)
-    inspections: list[Future[Inspection]] = field(default_factory=list)
+    results: list[Future[AssetResult]] = field(default_factory=list)
     marked: Marked = field(default_factory=lambda: Marked(PURGED_AT_ONCE, PURGED_AFTER))
-    purged: dict[str, Inspection] = field(default_factory=dict)
+    purged: dict[str, AssetResult] = field(default_factory=dict)
     unanswered: list[tuple[ClaimedAsset, IconikUnavailable]] = field(default_factory=list)
 
     @property
@@ -83,7 +83,7 @@ class Context:
     Attributes:
         preflight: returns the checked storages; raises ``OperationFailed`` if they can't be used.
         bucket: B2 itself.
-        check: raises ``Stopped`` when this process must stop.
+        check_term: raises ``Stopped`` when this process must stop.
         is_to_stop: whether a stop of the operation was requested and is not yet handled.
         pool: threads for requests.
         others_wait: whether another operation waits for this one to pause.
@@ -98,14 +98,14 @@ class Context:
     clock: Clock
     preflight: Callable[[], Checked]
     bucket: Bucket
-    check: Callable[[], None]
-    is_to_stop: Callable[[], bool]
+    check_term: Callable[[], None]
+    is_stop_pending: Callable[[], bool]
     pool: Share
     others_wait: Callable[[], bool] = lambda: False
 
 
-class AssetInspector:
-    """Inspects the assets of one operation.
+class AssetProcessor:
+    """Processes the assets of one operation.
 
     Args:
         context: the dependencies of the operation.
@@ -118,7 +118,7 @@ class AssetInspector:
         self._clock = context.clock
         self._pool = context.pool
         click = context.click
-        self._removal = Removal(
+        self._removal = RemoveContext(
             context.iconik,
             context.claims,
             context.capabilities,
@@ -131,10 +131,11 @@ class AssetInspector:
         self._verification = Verification(
             context.iconik, context.claims, context.capabilities, context.clock, context.pool.map
         )
+        self._carry_out = {"add": self._add, "remove": self._remove}[click.action]
         self._has_put_off = False
 
-    def inspect_all(self) -> bool:
-        """Inspect all assets that can be inspected now. Returns whether there were any.
+    def process_all(self) -> bool:
+        """Process all assets that can be processed now. Returns whether there were any.
 
         Raises:
             IconikUnavailable: iconik is unavailable.
@@ -143,41 +144,42 @@ class AssetInspector:
         """
         with self._pool, logs.pool(1) as aside:
             self._see_contested()
-            has_moved = self._inspect_batches(aside)
+            has_moved = self._process_batches(aside)
             return self._verification.run() or has_moved
 
     def _see_contested(self) -> None:
         """Check which contested assets this click can see: older operations keep the others."""
-        while not self._context.is_to_stop() and (
+        while not self._context.is_stop_pending() and (
             contested := self._claims.contested(CONNECTIONS, self._clock.now_ms())
         ):
             batch = Batch(contested)
-            batch.inspections = [
-                self._pool.submit(self._process, each, batch, self._glance) for each in contested
+            batch.results = [
+                self._pool.submit(self._process_one, each, batch, self._glance)
+                for each in contested
             ]
             self._finish(batch)
 
-    def _glance(self, asset: ClaimedAsset) -> Inspection:
+    def _glance(self, asset: ClaimedAsset) -> AssetResult:
         if see(self._iconik_for(asset), asset.asset_id) is None:
             return vanished(asset.formats)
         asset.seen = True
         # Others must release it first.
-        return Inspection(is_overtaken=True)
+        return AssetResult(must_be_requeued=True)
 
     def _iconik_for(self, asset: ClaimedAsset) -> Iconik:
         """An ``Iconik`` with no more rights than the click's own token had for an asset."""
         return self._iconik.limited(lambda: asset.seen)
 
-    def _inspect_batches(self, aside: ThreadPoolExecutor) -> bool:
+    def _process_batches(self, aside: ThreadPoolExecutor) -> bool:
         size, away, verifying = FIRST_BATCH, None, None
         batch = self._begin(size)
         has_moved = bool(batch.assets)
         while batch.assets:
             size = min(2 * size, LARGEST_BATCH[self._context.click.action])
-            # The next batch begins while the last assets of this one are inspected and its copies
+            # The next batch begins while the last assets of this one are processed and its copies
             # are requested.
-            self._await(batch, batch.inspections[:-CONNECTIONS])
-            is_interrupted = away or batch.is_cut_short or self._context.is_to_stop()
+            self._await(batch, batch.results[:-CONNECTIONS])
+            is_interrupted = away or batch.is_cut_short or self._context.is_stop_pending()
             goes_on = not (is_interrupted or self._context.others_wait())
             following = self._begin(size) if goes_on else Batch()
             try:
@@ -200,76 +202,77 @@ class AssetInspector:
 
     def _begin(self, size: int) -> Batch:
         batch = Batch(self._claims.take(size, self._clock.now_ms()))
-        batch.inspections = [
-            self._pool.submit(self._process, each, batch, self._inspect) for each in batch.assets
+        batch.results = [
+            self._pool.submit(self._process_one, each, batch, self._process_asset)
+            for each in batch.assets
         ]
         return batch
 
-    def _await(self, batch: Batch, inspections: list[Future[Inspection]]) -> None:
-        """Wait for inspections, but purge marked file sets in time: their proofs expire."""
-        while wait(inspections, PURGE_INTERVAL).not_done:
+    def _await(self, batch: Batch, results: list[Future[AssetResult]]) -> None:
+        """Wait for results, but purge marked file sets in time: their proofs expire."""
+        while wait(results, PURGE_INTERVAL).not_done:
             self._purge(batch.marked.overdue(), batch)
 
     def _finish(self, batch: Batch) -> None:
-        self._await(batch, batch.inspections)
-        inspections = [each.result() for each in batch.inspections]
+        self._await(batch, batch.results)
+        results = [each.result() for each in batch.results]
         self._purge(batch.marked.rest(), batch)
         unanswered = {asset.asset_id for asset, _ in batch.unanswered}
         wanted = [
-            (asset, batch.purged.get(asset.asset_id, inspection))
-            for asset, inspection in zip(batch.assets, inspections, strict=True)
-            if inspection.copies and asset.asset_id not in unanswered
+            (asset, batch.purged.get(asset.asset_id, result))
+            for asset, result in zip(batch.assets, results, strict=True)
+            if result.copies and asset.asset_id not in unanswered
         ]
         try:
-            if wanted and self._context.is_to_stop():
-                for asset, inspection in wanted:
-                    self._let_go(asset, 0, inspection.outcomes)
+            if wanted and self._context.is_stop_pending():
+                for asset, result in wanted:
+                    self._let_go(asset, 0, result.outcomes)
             elif wanted:
                 self._request_copies(wanted)
         finally:
             if batch.unanswered:
                 self._put_off(batch.unanswered)
 
-    def _request_copies(self, wanted: Sequence[tuple[ClaimedAsset, Inspection]]) -> None:
+    def _request_copies(self, wanted: Sequence[tuple[ClaimedAsset, AssetResult]]) -> None:
         now, route = self._clock.now_ms(), self._context.route
-        known = [(asset, inspection.outcomes) for asset, inspection in wanted]
+        known = [(asset, result.outcomes) for asset, result in wanted]
         self._claims.begin_copies(known, now)
-        copies = [(asset, inspection.copies) for asset, inspection in wanted]
+        copies = [(asset, result.copies) for asset, result in wanted]
         copying.ask(self._iconik, self._claims, route, copies, now)
 
-    def _process(
-        self, asset: ClaimedAsset, batch: Batch, inspect: Callable[[ClaimedAsset], Inspection]
-    ) -> Inspection:
-        """Inspect an asset, do what can be done at once, and record its state."""
-        self._context.check()
-        # It stays claimed until ``Claims.leave`` releases it.
-        inspection = Inspection(is_overtaken=True)
-        if self._context.is_to_stop():
-            return inspection
+    def _process_one(
+        self, asset: ClaimedAsset, batch: Batch, process: Callable[[ClaimedAsset], AssetResult]
+    ) -> AssetResult:
+        """Process an asset of a batch, and record its state."""
+        self._context.check_term()
+        result = AssetResult(must_be_requeued=True)
+        if self._context.is_stop_pending():
+            # It stays claimed until ``Claims.leave`` releases it.
+            return result
         # While iconik is unavailable, the rest of the batch need not find that out by itself.
         if not batch.is_cut_short:
             try:
-                inspection = inspect(asset)
+                result = process(asset)
                 asset.progress = replace(asset.progress, failures=0)
             except IconikUnavailable as error:
                 batch.unanswered.append((asset, error))
-                return inspection
+                return result
             except TokenRejected:
                 raise
             except IconikRefused as refusal:
-                inspection = Inspection(self._give_up(asset, reason_of(refusal)))
-        if inspection.is_being_copied:
-            return inspection
-        if inspection.marked:
-            self._purge(batch.marked.add(asset, inspection), batch)
+                result = AssetResult(self._give_up(asset, reason_of(refusal)))
+        if result.is_being_copied:
+            return result
+        if result.marked:
+            self._purge(batch.marked.add(asset, result), batch)
         else:
-            self._note(asset, inspection, is_few=len(batch.assets) <= FEW)
-        return inspection
+            self._note(asset, result, is_few=len(batch.assets) <= FEW)
+        return result
 
-    def _purge(self, marked: list[tuple[ClaimedAsset, Inspection]], batch: Batch) -> None:
+    def _purge(self, marked: list[tuple[ClaimedAsset, AssetResult]], batch: Batch) -> None:
         """Purge what is marked deleted, and record the states of the assets.
 
-        An asset that iconik gave no usable answer about is inspected again before its copies are
+        An asset that iconik gave no usable answer about is processed again before its copies are
         requested.
         """
         file_sets = {each: asset.asset_id for asset, found in marked for each in found.marked}
@@ -288,16 +291,16 @@ class AssetInspector:
             batch.purged[asset.asset_id] = purged
             self._note(asset, purged, is_few=len(batch.assets) <= FEW)
 
-    def _note(self, asset: ClaimedAsset, inspection: Inspection, *, is_few: bool) -> None:
-        if inspection.copies:
+    def _note(self, asset: ClaimedAsset, result: AssetResult, *, is_few: bool) -> None:
+        if result.copies:
             # Recorded with the others of the batch, when the copies are requested.
             return
-        now_ms, outcomes = self._clock.now_ms(), inspection.outcomes
-        if inspection.is_unfinished:
+        now_ms, outcomes = self._clock.now_ms(), result.outcomes
+        if result.is_unfinished:
             age = now_ms - (asset.progress.unfinished_ms or now_ms)
             wait_ms = min(max(age // 2, SOONEST_RECHECK_MS), LATEST_RECHECK_MS)
             self._claims.note(asset, "recheck", outcomes, now_ms + wait_ms)
-        elif inspection.is_overtaken:
+        elif result.must_be_requeued:
             self._let_go(asset, 0, outcomes)
         elif asset.progress.accepted:
             not_before_ms = 0 if is_few else self._verification.first_due_ms()
@@ -344,39 +347,42 @@ class AssetInspector:
         not_before_ms: int,
         outcomes: Mapping[str, Outcome] | None = None,
     ) -> None:
-        """Inspect an asset again later, after other operations if nothing is under way for it."""
+        """Process an asset again later, after other operations if nothing is under way for it."""
         state = "recheck" if asset.progress.is_touched else "queued"
         self._claims.note(asset, state, outcomes or {}, not_before_ms)
 
-    def _inspect(self, asset: ClaimedAsset) -> Inspection:
-        """Inspect an asset, twice if a copy seems to have ended without its file."""
+    def _process_asset(self, asset: ClaimedAsset) -> AssetResult:
+        """Process an asset, twice if a copy seems to have ended without its file."""
         is_in_doubt = asset.progress.unanswered_until_ms is not None
         if is_in_doubt and self._follow_unknown_copies(asset):
-            return Inspection(is_being_copied=True)
-        inspection = self._inspect_once(asset)
-        if not inspection.unless_copied:
-            return inspection
-        if inspection.marked:
+            return AssetResult(is_being_copied=True)
+        result = self._process_once(asset)
+        if not result.unless_copied:
+            return result
+        if result.marked:
             # The copies of other formats may take days.
-            file_sets = dict.fromkeys(inspection.marked, asset.asset_id)
-            capabilities, until = self._context.capabilities, inspection.until
+            file_sets = dict.fromkeys(result.marked, asset.asset_id)
+            capabilities, until = self._context.capabilities, result.until
             done = deletion.purge(self._iconik, capabilities, file_sets, until)
             now_ms = self._clock.now_ms()
-            inspection = note_purge(self._removal, asset, inspection, done, now_ms)
-        self._claims.note(asset, "claimed", inspection.outcomes)
+            result = note_purge(self._removal, asset, result, done, now_ms)
+        self._claims.note(asset, "claimed", result.outcomes)
         if self._follow_unknown_copies(asset):
-            return Inspection(is_being_copied=True)
-        # A copy may have ended since the inspection.
-        inspection = self._inspect_once(asset)
-        return inspection.with_outcomes(inspection.unless_copied)
+            return AssetResult(is_being_copied=True)
+        # A copy may have ended since the asset was read.
+        result = self._process_once(asset)
+        return result.with_outcomes(result.unless_copied)
 
-    def _inspect_once(self, asset: ClaimedAsset) -> Inspection:
+    def _process_once(self, asset: ClaimedAsset) -> AssetResult:
         settle_ms = self._context.settings.settle_time // timedelta(milliseconds=1)
         patience, iconik = Patience(self._clock.now_ms(), settle_ms), self._iconik_for(asset)
-        click = self._context.click
-        if click.action == "remove":
-            return inspect_to_remove(replace(self._removal, iconik=iconik), asset, patience)
-        return inspect_to_add(iconik, asset, click.ll_storage_id, patience)
+        return self._carry_out(iconik, asset, patience)
+
+    def _add(self, iconik: Iconik, asset: ClaimedAsset, patience: Patience) -> AssetResult:
+        return process_add(iconik, asset, self._context.click.ll_storage_id, patience)
+
+    def _remove(self, iconik: Iconik, asset: ClaimedAsset, patience: Patience) -> AssetResult:
+        return process_remove(replace(self._removal, iconik=iconik), asset, patience)
 
     def _follow_unknown_copies(self, asset: ClaimedAsset) -> bool:
         iconik = self._iconik_for(asset)

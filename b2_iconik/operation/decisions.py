@@ -1,4 +1,4 @@
-"""What is decided about the formats of an asset, and what an inspection has come to. Pure."""
+"""Decisions about the formats of an asset, and the result of acting on them. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,9 +17,10 @@ class Decision:
 
     Attributes:
         outcome: what to report, once the deletions are done; None while that is open.
-        deletions: the file sets to delete, by id.
+        deletions: the file sets to delete, by id. A format that is kept because of one file set
+            may have others that are proven safe.
         copy: whether to request a copy.
-        wait: whether something is being written, so that the asset must be inspected again later.
+        wait: whether something is being written, so that the asset must be processed again later.
         unless_copied: whether the outcome holds only if no copy is under way, because a copy has
             ended without its file.
         is_absent: whether no file of the format is listed, so that its file sets must be.
@@ -34,14 +35,14 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Inspection:
-    """The result of an inspection of an asset.
+class AssetResult:
+    """What processing an asset once has come to.
 
     Attributes:
         outcomes: the outcomes known now, by format name.
         unless_copied: outcomes that hold only if no copy is under way, by format name.
         copies: names of the formats whose copies must be requested.
-        is_unfinished: something is being written, so the asset must be inspected again later.
+        is_unfinished: something is being written, so the asset must be processed again later.
         is_being_copied: unrecorded copies of the asset are under way, and are followed now.
         is_overtaken: a newer click came in between, so the claims must be read again.
         marked: the ids of file sets that are marked deleted, and whose files must still be purged.
@@ -54,17 +55,17 @@ class Inspection:
     copies: tuple[str, ...] = ()
     is_unfinished: bool = False
     is_being_copied: bool = False
-    is_overtaken: bool = False
+    must_be_requeued: bool = False
     marked: tuple[str, ...] = ()
     failures: Failures = field(default_factory=dict)
     until: float = 0.0
 
-    def with_outcomes(self, outcomes: Mapping[str, Outcome]) -> "Inspection":
-        """The inspection with more outcomes, which replace those of the same formats."""
+    def with_outcomes(self, outcomes: Mapping[str, Outcome]) -> "AssetResult":
+        """This result with more outcomes, which replace those of the same formats."""
         return replace(self, outcomes={**self.outcomes, **outcomes})
 
-    def with_failures(self, failures: Failures) -> "Inspection":
-        """The inspection with more failed deletions.
+    def with_failures(self, failures: Failures) -> "AssetResult":
+        """This result with more failed deletions.
 
         They are reported instead of the outcomes of other versions of the same formats.
         """
@@ -79,13 +80,13 @@ class Inspection:
         return replace(self.with_outcomes(told), failures=every, unless_copied=unless_copied)
 
 
-def inspection_of(decisions: Mapping[str, Decision]) -> Inspection:
+def result_of(decisions: Mapping[str, Decision]) -> AssetResult:
     """What the decisions about the formats of an asset come to, before anything is done."""
     outcomes, unless_copied = dict[str, Outcome](), dict[str, Outcome]()
     for name, each in decisions.items():
         if each.outcome:
             (unless_copied if each.unless_copied else outcomes)[name] = each.outcome
-    return Inspection(
+    return AssetResult(
         outcomes,
         unless_copied,
         copies=tuple(name for name, each in decisions.items() if each.copy),
@@ -93,15 +94,15 @@ def inspection_of(decisions: Mapping[str, Decision]) -> Inspection:
     )
 
 
-def progress_after(progress: AssetProgress, inspection: Inspection, now_ms: int) -> AssetProgress:
+def progress_after(progress: AssetProgress, result: AssetResult, now_ms: int) -> AssetProgress:
     """The progress of an asset, with the time since when something of it is unfinished."""
-    if inspection.copies:
+    if result.copies:
         return replace(progress, unfinished_ms=None)
-    if inspection.is_unfinished and progress.unfinished_ms is None:
+    if result.is_unfinished and progress.unfinished_ms is None:
         return replace(progress, unfinished_ms=now_ms)
     return progress
 
 
-def vanished(formats: Iterable[str]) -> Inspection:
-    """The inspection of an asset that iconik no longer knows."""
-    return Inspection({name: Outcome("vanished", VANISHED) for name in formats})
+def vanished(formats: Iterable[str]) -> AssetResult:
+    """The result for an asset that no longer exists in iconik."""
+    return AssetResult({name: Outcome("vanished", VANISHED) for name in formats})

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.reasons import Reason, reason_of
-from b2_iconik.operation.decisions import Inspection
+from b2_iconik.operation.decisions import AssetResult
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
 
 log = logging.getLogger(__name__)
 
 
-class Way:
-    """A call that iconik may not offer: found out once, and remembered.
+class OptionalCall:
+    """A call that iconik may not offer. Whether it does is found out once.
 
     Args:
         lacking: the log message for when iconik doesn't offer it.
@@ -49,8 +49,8 @@ class Way:
         """Whether iconik is known not to offer the call."""
         return self._is_offered is False
 
-    def objection(self, ids: Iterable[str]) -> None:
-        """Remember ids for which the call had no effect, until another way shows why."""
+    def doubt(self, ids: Iterable[str]) -> None:
+        """Remember ids that the call did not find, until another call shows why."""
         self._doubted.update(ids)
 
     def is_doubted(self, ids: Iterable[str]) -> bool:
@@ -91,12 +91,12 @@ class DeletionCapabilities:
 
     def __init__(self, known: "DeletionCapabilities | None" = None) -> None:
         if known is None:
-            self.bulk_deletion = Way("this iconik cannot delete several file sets at once")
-            self.bulk_purge = Way("this iconik cannot purge several file sets at once")
+            self.bulk_deletion = OptionalCall("this iconik cannot delete several file sets at once")
+            self.bulk_purge = OptionalCall("this iconik cannot purge several file sets at once")
         else:
             self.bulk_deletion, self.bulk_purge = known.bulk_deletion, known.bulk_purge
-        self.permitted_purge = Way("this token may not purge several file sets at once")
-        self.search = Way("the search index does not show whether file sets are gone")
+        self.permitted_purge = OptionalCall("this token may not purge several file sets at once")
+        self.search = OptionalCall("the search index does not show whether file sets are gone")
 
 
 def delete(
@@ -117,7 +117,7 @@ def delete(
         TokenRejected: iconik no longer accepts any token.
     """
     if capabilities.bulk_deletion.is_doubted(file_set_ids):
-        # The proof had expired by the time iconik answered. It would expire again.
+        # An earlier bulk deletion of these answered 404, and their proof expired meanwhile.
         return _mark_one_by_one(iconik, capabilities, asset_id, file_set_ids, until)
     done = Done()
     with capabilities.bulk_deletion.trying() as is_offered:
@@ -145,7 +145,7 @@ def _delete_at_once(
         capabilities.bulk_deletion.found(False, refusal)
         return Done(unknown=set(file_set_ids))
     except NotFound:
-        capabilities.bulk_deletion.objection(file_set_ids)
+        capabilities.bulk_deletion.doubt(file_set_ids)
         return Done(unknown=set(file_set_ids))
     except IconikRefused as refusal:
         if len(file_set_ids) == 1 or isinstance(refusal, NotPermitted):
@@ -264,30 +264,30 @@ class Marked:
         self._most = most
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._waiting: list[tuple[ClaimedAsset, Inspection]] = []
+        self._waiting: list[tuple[ClaimedAsset, AssetResult]] = []
         self._since = 0.0
 
     def add(
-        self, asset: ClaimedAsset, inspection: Inspection
-    ) -> list[tuple[ClaimedAsset, Inspection]]:
+        self, asset: ClaimedAsset, result: AssetResult
+    ) -> list[tuple[ClaimedAsset, AssetResult]]:
         """Add an asset. Returns all gathered assets if they must be purged now."""
         with self._lock:
             if not self._waiting:
                 self._since = time.monotonic()
-            self._waiting.append((asset, inspection))
-            is_enough = sum(len(inspection.marked) for _, inspection in self._waiting) >= self._most
+            self._waiting.append((asset, result))
+            is_enough = sum(len(result.marked) for _, result in self._waiting) >= self._most
             if not is_enough and time.monotonic() - self._since < self._seconds:
                 return []
         return self.rest()
 
-    def overdue(self) -> list[tuple[ClaimedAsset, Inspection]]:
+    def overdue(self) -> list[tuple[ClaimedAsset, AssetResult]]:
         """All gathered assets, if the first has waited long enough; none otherwise."""
         with self._lock:
             if time.monotonic() - self._since < self._seconds:
                 return []
         return self.rest()
 
-    def rest(self) -> list[tuple[ClaimedAsset, Inspection]]:
+    def rest(self) -> list[tuple[ClaimedAsset, AssetResult]]:
         """All remaining assets, to be purged."""
         with self._lock:
             rest, self._waiting = self._waiting, []

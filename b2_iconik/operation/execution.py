@@ -1,4 +1,4 @@
-"""Inspects one asset and carries out what was decided about it: reads, deletes, records, audits.
+"""Processes one asset: reads it, decides, deletes, and records and audits what was deleted.
 
 Copies are only named here: ``batches`` requests those of many assets together.
 """
@@ -11,25 +11,26 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import EARLIER
 from b2_iconik.operation import add, deletion, remove
 from b2_iconik.operation.decisions import (
+    AssetResult,
     Decision,
     Failures,
-    Inspection,
-    inspection_of,
     progress_after,
+    result_of,
     vanished,
 )
 from b2_iconik.operation.deletion import Done
-from b2_iconik.operation.interrupted import accept, restore, restore_all, resume
-from b2_iconik.operation.proving import Removal, prove
+from b2_iconik.operation.deletion_results import accept, restore
+from b2_iconik.operation.interrupted import restore_all, resume
+from b2_iconik.operation.proving import RemoveContext, prove
 from b2_iconik.operation.snapshot import Patience, see
 from iconik import Iconik
 from iconik_http.records import Format
 
 
-def inspect_to_add(
+def process_add(
     iconik: Iconik, asset: ClaimedAsset, ll_storage_id: str, patience: Patience
-) -> Inspection:
-    """Inspect an asset that should be on LucidLink, and what an earlier Remove left there.
+) -> AssetResult:
+    """Process an asset that should be on LucidLink, and what an earlier Remove left there.
 
     Args:
         asset: the asset. Its progress and whether it was seen are kept up to date.
@@ -42,53 +43,52 @@ def inspect_to_add(
     # A copy next to a file set that iconik is about to purge would be purged with it.
     stuck = {each.name for each in asset.progress.unaccepted.values()}
     formats = tuple(name for name in asset.formats if name not in stuck)
-    inspection = _inspect_to_add(iconik, asset, formats, ll_storage_id, patience)
+    result = _process_add(iconik, asset, formats, ll_storage_id, patience)
     for name, outcome in restored.items():
         if name in stuck:
-            inspection = inspection.with_outcomes({name: outcome})
-        elif inspection.outcomes.get(name, outcome).kind == "there":
-            inspection = inspection.with_outcomes({name: Outcome("there", outcome.reason)})
-    return inspection
+            result = result.with_outcomes({name: outcome})
+        elif result.outcomes.get(name, outcome).kind == "there":
+            result = result.with_outcomes({name: Outcome("there", outcome.reason)})
+    return result
 
 
-def _inspect_to_add(
+def _process_add(
     iconik: Iconik,
     asset: ClaimedAsset,
     formats: tuple[str, ...],
     ll_storage_id: str,
     patience: Patience,
-) -> Inspection:
+) -> AssetResult:
     progress, wanted = asset.progress, replace(asset, formats=formats)
     hinted = {name: progress.hint[name] for name in formats if name in progress.hint}
     if hinted:
-        # The hint is used once. The next inspection checks its result and all that it left open.
+        # The hint is used once. The next time, its result and all that it left open are read.
         known_ids = hinted if len(hinted) == len(formats) else {}
         asset.progress = replace(progress, hint={}, formats=known_ids)
-        return Inspection(copies=tuple(hinted))
+        return AssetResult(copies=tuple(hinted))
     # Once copies are under way, only the files can change.
     known = [Format(each, name) for name, each in progress.formats.items()]
     snapshot = see(iconik, asset.asset_id, known)
     if snapshot is None:
         return vanished(formats)
     asset.seen = True
-    inspection = inspection_of(add.decide(wanted, snapshot, ll_storage_id, patience))
-    asset.progress = progress_after(progress, inspection, patience.now_ms)
-    if inspection.copies:
+    result = result_of(add.decide(wanted, snapshot, ll_storage_id, patience))
+    asset.progress = progress_after(progress, result, patience.now_ms)
+    if result.copies:
         newest = add.newest_formats(wanted, snapshot)
         asset.progress = replace(asset.progress, formats=newest)
-    return inspection
+    return result
 
 
-def inspect_to_remove(removal: Removal, asset: ClaimedAsset, patience: Patience) -> Inspection:
-    """Inspect an asset that should leave LucidLink, and delete what is proven safe at once.
+def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patience) -> AssetResult:
+    """Process an asset that should leave LucidLink: delete at once what is proven safe.
 
-    Only a record in the ledger and the deletions of the asset's other proven file sets come between
-    the reading that proves a file set and its deletion. If a deletion is not requested within
-    ``Snapshot.until``, or iconik does not answer it, it is requested only after everything was read
-    again. So an edit is missed only if it is made, and iconik notices it, within that time.
+    A deletion is never requested after its proof expires (``Snapshot.until``), a few seconds after
+    the reading that it rests on. If iconik does not answer in time, everything is read again. So an
+    edit can be missed only if iconik registers it between the reading and the deletion.
 
-    File sets that are only marked deleted are then in ``Inspection.marked``. The caller must purge
-    their files soon, and then call ``note_purge``. Accepted deletions are in
+    File sets that are only marked deleted are then in ``AssetResult.marked``. The caller must purge
+    their files within that time, and then call ``note_purge``. Accepted deletions are in
     ``AssetProgress.accepted`` until they are verified.
 
     Args:
@@ -102,42 +102,42 @@ def inspect_to_remove(removal: Removal, asset: ClaimedAsset, patience: Patience)
     if not asset.formats:
         return resumed
     checked = removal.preflight()
-    proven = prove(
+    judged = prove(
         removal,
         asset.asset_id,
         lambda snapshot: remove.judge_formats(asset.formats, snapshot, removal.storages),
     )
-    if proven is None:
+    if judged is None:
         return vanished(asset.formats)
     asset.seen = True
-    decisions = remove.decide(asset, proven, patience, checked.obstacle, resumed.outcomes)
-    decided = inspection_of(decisions)
+    decisions = remove.decide(asset, judged, patience, checked.obstacle, resumed.outcomes)
+    decided = result_of(decisions)
     asset.progress = progress_after(asset.progress, decided, patience.now_ms)
-    inspection = replace(
+    result = replace(
         decided,
         outcomes={**resumed.outcomes, **decided.outcomes},
-        until=min(proven.snapshot.until, checked.until),
+        until=min(judged.snapshot.until, checked.until),
     )
-    inspection = _delete(removal, asset, decisions, inspection, resumed.failures, patience.now_ms)
+    result = _delete(removal, asset, decisions, result, resumed.failures, patience.now_ms)
     absent = [name for name, each in decisions.items() if each.is_absent]
     if absent:
         file_sets = removal.iconik.file_sets(asset.asset_id)
-        inspection = inspection.with_outcomes(
+        result = result.with_outcomes(
             remove.absence(
-                absent, proven.snapshot, file_sets, asset.progress, removal.ll_storage_id
+                absent, judged.snapshot, file_sets, asset.progress, removal.ll_storage_id
             )
         )
-    return inspection
+    return result
 
 
 def _delete(
-    removal: Removal,
+    removal: RemoveContext,
     asset: ClaimedAsset,
     decisions: Mapping[str, Decision],
-    inspection: Inspection,
+    result: AssetResult,
     earlier: Failures,
     now_ms: int,
-) -> Inspection:
+) -> AssetResult:
     """Delete what was proven safe, except files that can be purged with those of other assets.
 
     Args:
@@ -145,43 +145,43 @@ def _delete(
     """
     deletions = {key: each for one in decisions.values() for key, each in one.deletions.items()}
     if not deletions:
-        return inspection.with_failures(earlier)
+        return result.with_failures(earlier)
     if not removal.claims.begin_deletions(asset, deletions):
         names = {each.name for each in deletions.values()}
-        rest = {name: each for name, each in inspection.outcomes.items() if name not in names}
-        overtaken = replace(inspection, outcomes=rest, is_overtaken=True)
+        rest = {name: each for name, each in result.outcomes.items() if name not in names}
+        overtaken = replace(result, outcomes=rest, must_be_requeued=True)
         return overtaken.with_failures(earlier)
     done = deletion.delete(
-        removal.iconik, removal.capabilities, asset.asset_id, list(deletions), inspection.until
+        removal.iconik, removal.capabilities, asset.asset_id, list(deletions), result.until
     )
     asset.progress = asset.progress.without_deletions(done.refusals)
     accepted = deletions.keys() - done.refusals.keys() - set(done.marked)
     _accept(asset, accepted, done, now_ms)
     failures = {key: why for key, why in earlier.items() if key not in deletions}
     refused = {key: (deletions[key].name, why) for key, why in done.refusals.items()}
-    marked = replace(inspection, marked=tuple(done.marked))
+    marked = replace(result, marked=tuple(done.marked))
     return marked.with_failures({**failures, **refused})
 
 
 def note_purge(
-    removal: Removal, asset: ClaimedAsset, inspection: Inspection, done: Done, now_ms: int
-) -> Inspection:
-    """Record the result of a purge in an asset's progress, and return it with the inspection.
+    removal: RemoveContext, asset: ClaimedAsset, result: AssetResult, done: Done, now_ms: int
+) -> AssetResult:
+    """Record the result of a purge in an asset's progress, and return the asset's new result.
 
     File sets that iconik refused to purge are restored.
 
     Args:
         asset: the asset.
-        inspection: the inspection that led to the purge.
+        result: the result that led to the purge.
         done: iconik's answer.
 
     Raises:
         IconikUnavailable: iconik gave no usable answer to a restoration.
     """
-    refusals = {key: done.refusals[key] for key in inspection.marked if key in done.refusals}
-    _accept(asset, [key for key in inspection.marked if key not in refusals], done, now_ms)
+    refusals = {key: done.refusals[key] for key in result.marked if key in done.refusals}
+    _accept(asset, [key for key in result.marked if key not in refusals], done, now_ms)
     failures = restore(removal.iconik, asset, refusals)
-    return replace(inspection, marked=()).with_failures(failures)
+    return replace(result, marked=()).with_failures(failures)
 
 
 def _accept(asset: ClaimedAsset, file_set_ids: Iterable[str], done: Done, now_ms: int) -> None:

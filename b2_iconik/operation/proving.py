@@ -1,7 +1,8 @@
 """Proves that file sets may be deleted: judges what iconik lists, and has the bucket confirm it.
 
-iconik's records are always read last. If the bucket takes seconds to answer, they are read again,
-and the bucket, which caches its answers, is asked again about the new records.
+The bucket is asked about the records that iconik lists. If it takes more than half a second to
+answer, the records are read again, at most three times, and the bucket, which caches its answers,
+is asked about the new ones. So the proof is as recent as the last reading.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +27,7 @@ MOST_READINGS = 3
 
 
 @dataclass(frozen=True)
-class Removal:
+class RemoveContext:
     """The dependencies of a Remove operation.
 
     Attributes:
@@ -55,7 +56,7 @@ class Removal:
 
 
 @dataclass(frozen=True)
-class Proven:
+class Judged:
     """An asset as it was read, and the verdicts on its file sets.
 
     Attributes:
@@ -70,11 +71,11 @@ class Proven:
 
 
 def prove(
-    removal: Removal,
+    removal: RemoveContext,
     asset_id: str,
     judge_all: Callable[[Snapshot], Mapping[str, list[Verdict]]],
     view: Callable[[Snapshot], Snapshot] = lambda snapshot: snapshot,
-) -> Proven | None:
+) -> Judged | None:
     """Read an asset and judge it. Returns None if iconik no longer knows it.
 
     Args:
@@ -105,7 +106,7 @@ def prove(
             guarded = guard_shared_paths(
                 verdicts, snapshot.files, removal.ll_storage_id, snapshot.formats
             )
-            return Proven(snapshot, guarded, confirmed_by)
+            return Judged(snapshot, guarded, confirmed_by)
 
 
 def _consistent(verdicts: Iterable[Verdict], snapshot: Snapshot) -> list[Verdict]:
@@ -119,18 +120,18 @@ def _consistent(verdicts: Iterable[Verdict], snapshot: Snapshot) -> list[Verdict
 
 
 def _confirmed(
-    removal: Removal, asset_id: str, verdict: Verdict, confirmed_by: dict[str, str]
+    removal: RemoveContext, asset_id: str, verdict: Verdict, confirmed_by: dict[str, str]
 ) -> Verdict:
     if isinstance(verdict, Unproven):
         return verdict
     said = removal.confirm(asset_id, verdict)
     if said.objection:
         return Unproven(verdict.file_set_id, said.objection, "none")
-    proven = replace(verdict, by_checksum=verdict.by_checksum or said.by_checksum)
-    if removal.require_checksum and not proven.by_checksum:
-        return proven_by_size_alone(proven)
+    judged = replace(verdict, by_checksum=verdict.by_checksum or said.by_checksum)
+    if removal.require_checksum and not judged.by_checksum:
+        return proven_by_size_alone(judged)
     confirmed_by[verdict.file_set_id] = said.way
-    return proven
+    return judged
 
 
 def standing_in(file_set_id: str, deletion: Deletion, snapshot: Snapshot) -> Snapshot:
@@ -181,6 +182,6 @@ def _facts(pairs: Iterable[Pair]) -> set[tuple[str, str, str, str, int | None, s
     }
 
 
-def deletion_of(name: str, proof: Safe, proven: Proven) -> Deletion:
+def deletion_of(name: str, proof: Safe, judged: Judged) -> Deletion:
     """A deletion that is about to begin, with its proof."""
-    return Deletion(name, proof, proven.confirmed_by.get(proof.file_set_id, ""))
+    return Deletion(name, proof, judged.confirmed_by.get(proof.file_set_id, ""))

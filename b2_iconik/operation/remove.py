@@ -8,7 +8,7 @@ from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, proof_of
 from b2_iconik.domain.shared_paths import unlisted
 from b2_iconik.operation.decisions import Decision
-from b2_iconik.operation.proving import Proven, deletion_of
+from b2_iconik.operation.proving import Judged, deletion_of
 from b2_iconik.operation.snapshot import Patience, Snapshot
 from iconik_http.records import DELETED, FileSet
 
@@ -29,7 +29,7 @@ def judge_formats(
 
 def decide(
     asset: ClaimedAsset,
-    proven: Proven,
+    judged: Judged,
     patience: Patience,
     obstacle: str,
     known: Container[str] = (),
@@ -42,11 +42,11 @@ def decide(
     """
     decisions = {}
     for name in asset.formats:
-        if proven.verdicts[name]:
-            decisions[name] = _weigh(name, proven, asset.progress, patience, obstacle)
+        if judged.verdicts[name]:
+            decisions[name] = _weigh(name, judged, asset.progress, patience, obstacle)
         elif name in known:
             continue
-        elif wanted_formats(proven.snapshot.formats, name):
+        elif wanted_formats(judged.snapshot.formats, name):
             decisions[name] = Decision(is_absent=True)
         else:
             decisions[name] = Decision(Outcome("without"))
@@ -54,12 +54,12 @@ def decide(
 
 
 def _weigh(
-    name: str, proven: Proven, progress: AssetProgress, patience: Patience, obstacle: str
+    name: str, judged: Judged, progress: AssetProgress, patience: Patience, obstacle: str
 ) -> Decision:
     """Decide about a format that is on LucidLink: each file set that is proven safe is deleted."""
-    objections = [each for each in proven.verdicts[name] if isinstance(each, Unproven)]
-    safe = [each for each in proven.verdicts[name] if isinstance(each, Safe)]
-    deletions = {each.file_set_id: deletion_of(name, each, proven) for each in safe}
+    objections = [each for each in judged.verdicts[name] if isinstance(each, Unproven)]
+    safe = [each for each in judged.verdicts[name] if isinstance(each, Safe)]
+    deletions = {each.file_set_id: deletion_of(name, each, judged) for each in safe}
     if not objections:
         proof = proof_of(each.strength for each in deletions.values())
         was_missing = all(each.was_missing for each in safe)

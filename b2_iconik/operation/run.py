@@ -1,6 +1,7 @@
 """Add and Remove, from a selection to a report.
 
-    select ▶ inspect ▶ copy ▶ wait ▶ (prove ▶ delete) ▶ report
+    Add:     select ▶ read, copy what is missing, wait for the copies ▶ report
+    Remove:  select ▶ prove, delete what is safe, copy the rest to B2, wait ▶ report
 
 An operation is a loop of passes. Each pass reads iconik again and does what is missing. An
 operation can be killed at any point and run again from the top: the ledger stores what must not be
@@ -32,7 +33,7 @@ from b2_iconik.ledger.stop_request import StopRequest
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import copying
 from b2_iconik.operation.add import hint
-from b2_iconik.operation.batches import CONNECTIONS, AssetInspector, Context
+from b2_iconik.operation.batches import CONNECTIONS, AssetProcessor, Context
 from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.selection import Selection
@@ -167,7 +168,7 @@ class Run:
         self._number = self._operation().number
         self._claims = Claims(leadership.engine, self._operation(), leadership.term)
         self._stop = StopRequest(self._ledger, self._number)
-        self._is_stopping = False
+        self._is_stop_handled = False
         self._leftovers = Leftovers(leadership.engine, leadership.term)
         self._preflight = Preflight(iconik, click, records)
         self._is_checked = False
@@ -181,12 +182,12 @@ class Run:
             leadership.clock,
             self._preflight,
             bucket,
-            self._check_stopping,
-            self._is_to_stop,
+            self._check_term,
+            self._is_stop_pending,
             pool,
             leadership.others_wait,
         )
-        self._inspector = AssetInspector(context)
+        self._processor = AssetProcessor(context)
         self._selection = Selection(
             click,
             iconik,
@@ -210,35 +211,39 @@ class Run:
         Returns:
             The seconds until the next step; None once the operation has ended.
         """
-        self._check_stopping()
+        self._check_term()
         rest = self._due - time.monotonic()
-        if rest > 0 and not self._is_to_stop() and not (self._is_blocked and self._may_go_on()):
+        if (
+            rest > 0
+            and not self._is_stop_pending()
+            and not (self._is_blocked and self._may_go_on())
+        ):
             return min(rest, self._interval)
         if not self._has_begun:
             log.info("%s starts: %s", self._click.title, self._click.selection)
             self._claims.recover(self._clock.now_ms())
             self._has_begun = True
-        if not self._has_ended():
+        if not self._try_to_end():
             has_moved = self._try_pass()
-            if not self._has_ended():
+            if not self._try_to_end():
                 return self._rest(has_moved=has_moved)
         self._report()
         return None
 
-    def _has_ended(self) -> bool:
-        """Whether nothing is left to do. The ledger then records that."""
+    def _try_to_end(self) -> bool:
+        """End the operation if nothing is left to do. Returns whether it has ended."""
         operation = self._operation()
-        if operation.ended_ms is not None or self._has_ended_by_stop(operation):
+        if operation.ended_ms is not None or self._try_to_stop(operation):
             return True
         return self._completion.end(self._operation(), now_ms())
 
-    def _has_ended_by_stop(self, operation: Operation) -> bool:
-        """Whether the operation was asked to stop, and nothing prevents that."""
+    def _try_to_stop(self, operation: Operation) -> bool:
+        """End the operation if its stop was requested, and nothing prevents that."""
         if operation.stop_ms is None:
             return False
-        if not self._is_stopping:
+        if not self._is_stop_handled:
             log.info("%s: stop requested by %s", self._click.title, operation.stop_by)
-        self._is_stopping = True
+        self._is_stop_handled = True
         self._claims.leave()
         return self._completion.end(operation, now_ms())
 
@@ -253,6 +258,7 @@ class Run:
         if has_moved:
             self._pause = FIRST_WAIT
             return 0.0
+        self._preflight.forget()
         self._pause = min(self._pause * 1.5, LONGEST_WAIT)
         is_waiting = bool(self._ledger.progress(self._number).get("queued"))
         self._is_blocked = not self._outage and is_waiting
@@ -272,13 +278,13 @@ class Run:
         now_ms = self._clock.now_ms()
         return self._claims.is_any_free(now_ms) or bool(self._claims.contested(1, now_ms))
 
-    def _is_to_stop(self) -> bool:
+    def _is_stop_pending(self) -> bool:
         """Whether a stop was requested and is not yet handled."""
-        return not self._is_stopping and self._stop.is_there()
+        return not self._is_stop_handled and self._stop.is_there()
 
     def _check_stop(self) -> None:
-        self._check_stopping()
-        if self._is_to_stop():
+        self._check_term()
+        if self._is_stop_pending():
             raise StopRequested
 
     def _try_pass(self) -> bool:
@@ -306,16 +312,20 @@ class Run:
 
     def _pass(self) -> bool:
         """Do all that can be done now. Returns whether anything was done."""
-        if not self._is_checked and not self._is_stopping:
+        if not self._is_checked and not self._is_stop_handled:
             self._preflight()
             self._is_checked = True
         operation = self._operation()
-        if not operation.is_expanded and not self._is_stopping:
+        if not operation.is_expanded and not self._is_stop_handled:
             self._expand(operation)
-        has_moved = self._inspector.inspect_all()
-        if self._is_stopping or self._is_to_stop():
+        has_moved = self._processor.process_all()
+        if self._is_stop_handled or self._is_stop_pending():
             return has_moved
-        return self._follow() or has_moved
+        has_ended = self._follow()
+        if has_ended:
+            # The copies may have taken days.
+            self._preflight.forget()
+        return has_ended or has_moved
 
     def _expand(self, operation: Operation) -> None:
         # If one list fails, no other is still being read when the next pass begins.
@@ -327,7 +337,7 @@ class Run:
     def _follow(self) -> bool:
         return copying.follow(self._iconik, self._claims, self._clock.now_ms(), self._timeout_ms)
 
-    def _check_stopping(self) -> None:
+    def _check_term(self) -> None:
         self._leadership.check(deletes=False)
 
     def _operation(self) -> Operation:

@@ -48,8 +48,11 @@ class StorageRecords:
         # By storage id: the record, and when it was requested, by ``expiry.now``.
         self._read: dict[str, tuple[Storage, float]] = {}
 
-    def get(self, iconik: Iconik, storage_id: str) -> tuple[Storage, float]:
+    def get(self, iconik: Iconik, storage_id: str, since: float) -> tuple[Storage, float]:
         """The record of a storage, and when it was requested, by ``expiry.now``.
+
+        Args:
+            since: when the record must have been requested at the earliest, by ``expiry.now``.
 
         Raises:
             IconikError: iconik gave no usable answer, or refused.
@@ -58,7 +61,7 @@ class StorageRecords:
         with self._lock:
             now = expiry.now()
             known = self._read.get(storage_id)
-            if known is None or now - known[1] > RENEWED_AFTER:
+            if known is None or known[1] < max(since, now - RENEWED_AFTER):
                 known = self._read[storage_id] = (iconik.storage(storage_id), now)
             return known
 
@@ -76,6 +79,12 @@ class Preflight:
         self._records = records
         self._lock = threading.Lock()
         self._checked: Checked | None = None
+        self._since = 0.0
+
+    def forget(self) -> None:
+        """Read everything again on the next call, however soon it comes."""
+        with self._lock:
+            self._checked, self._since = None, expiry.now()
 
     def __call__(self) -> Checked:
         """The result of a check less than a minute ago, or of a new one.
@@ -87,19 +96,25 @@ class Preflight:
             now = expiry.now()
             if self._checked is None or now > self._checked.until - HOLDS + RENEWED_AFTER:
                 self._checked = None
-                self._checked = check(self._iconik, self._click, self._records)
+                self._checked = check(self._iconik, self._click, self._records, self._since)
             return self._checked
 
 
-def check(iconik: Iconik, click: CustomAction, records: StorageRecords) -> Checked:
+def check(
+    iconik: Iconik, click: CustomAction, records: StorageRecords, since: float = 0.0
+) -> Checked:
     """Check that an operation can have any effect.
+
+    Args:
+        records: the records of storages that all operations share.
+        since: when these must have been requested at the earliest, by ``expiry.now``.
 
     Raises:
         OperationFailed: it can't; the message says what to change in iconik.
         IconikError: iconik gave no usable answer, or refused.
     """
-    b2, b2_read = _storage(iconik, records, "B2", click.b2_storage_id)
-    ll, ll_read = _storage(iconik, records, "LucidLink", click.ll_storage_id)
+    b2, b2_read = _storage(iconik, records, since, "B2", click.b2_storage_id)
+    ll, ll_read = _storage(iconik, records, since, "LucidLink", click.ll_storage_id)
     # This repeats the check of the setup scripts: the URL of an action can be changed by hand, and
     # if the two storages were exchanged, the masters would be deleted.
     if ll.is_b2:
@@ -144,10 +159,10 @@ def _deleted(iconik: Iconik) -> frozenset[str] | None:
 
 
 def _storage(
-    iconik: Iconik, records: StorageRecords, kind: str, storage_id: str
+    iconik: Iconik, records: StorageRecords, since: float, kind: str, storage_id: str
 ) -> tuple[Storage, float]:
     try:
-        storage, read = records.get(iconik, storage_id)
+        storage, read = records.get(iconik, storage_id, since)
     except NotFound:
         raise OperationFailed(
             f"storage {storage_id}, the custom action's {kind} storage, does not exist in iconik: "

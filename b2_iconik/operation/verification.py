@@ -14,9 +14,9 @@ from b2_iconik.common.clock import Clock
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation.decisions import Inspection
+from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.interrupted import (
+from b2_iconik.operation.deletion_results import (
     CARRIED_OUT_AFTER_MS,
     unverified,
     verify,
@@ -143,7 +143,7 @@ class Verification:
         if asset.progress.accepted:
             self._put_off([asset])
             return False
-        self._done([(asset, Inspection().with_failures(failures).outcomes)])
+        self._done([(asset, AssetResult().with_failures(failures).outcomes)])
         return not failures
 
     def _done(self, assets: Sequence[tuple[ClaimedAsset, Mapping[str, Outcome]]]) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Operation, read_operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.reasons import Reason
+from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.precedence import Precedence
 from b2_iconik.ledger.tables import assets, copies, operations, terms, unlisted
 

@@ -10,8 +10,8 @@ from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.operation.add import hint
-from b2_iconik.operation.decisions import Inspection
-from b2_iconik.operation.execution import inspect_to_add
+from b2_iconik.operation.decisions import AssetResult
+from b2_iconik.operation.execution import process_add
 from b2_iconik.operation.snapshot import Patience
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import File, Format, Listed
@@ -32,26 +32,26 @@ def claimed() -> ClaimedAsset:
     return ClaimedAsset(ASSET, ("ORIGINAL",), AssetProgress())
 
 
-def look(iconik: FakeIconik, claimed: ClaimedAsset) -> Inspection:
-    return inspect_to_add(iconik, claimed, LL, Patience(NOW, SETTLE))
+def look(iconik: FakeIconik, claimed: ClaimedAsset) -> AssetResult:
+    return process_add(iconik, claimed, LL, Patience(NOW, SETTLE))
 
 
 def test_what_is_lacking_is_copied(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
     claimed.progress = replace(claimed.progress, unfinished_ms=5)
     iconik.has(on_b2())
-    assert look(iconik, claimed) == Inspection(copies=("ORIGINAL",))
+    assert look(iconik, claimed) == AssetResult(copies=("ORIGINAL",))
     assert claimed.progress.unfinished_ms is None
 
 
 def test_what_is_there_needs_no_copy(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
     iconik.has(on_b2(), on_ll())
-    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("there")})
+    assert look(iconik, claimed) == AssetResult({"ORIGINAL": Outcome("there")})
 
 
 def test_what_a_copy_brought_is_told(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
     claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     iconik.has(on_b2(), on_ll())
-    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("copied")})
+    assert look(iconik, claimed) == AssetResult({"ORIGINAL": Outcome("copied")})
 
 
 def test_a_copy_of_which_a_part_has_arrived_has_failed(
@@ -60,7 +60,7 @@ def test_a_copy_of_which_a_part_has_arrived_has_failed(
     claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     iconik.has(on_b2(size=200_000), on_ll(size=100_000))
     reason = "clip.mov: 100 KB of 200 KB arrived on LucidLink"
-    assert look(iconik, claimed) == Inspection(
+    assert look(iconik, claimed) == AssetResult(
         unless_copied={"ORIGINAL": Outcome("failed", Reason(reason))}
     )
 
@@ -78,14 +78,14 @@ def test_what_was_there_before_may_have_been_edited(
     iconik: FakeIconik, claimed: ClaimedAsset
 ) -> None:
     iconik.has(on_b2(size=2000), on_ll(size=1000))
-    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("there")})
+    assert look(iconik, claimed) == AssetResult({"ORIGINAL": Outcome("there")})
 
 
 def test_a_format_that_the_asset_lacks_is_not_asked_for(
     iconik: FakeIconik, claimed: ClaimedAsset
 ) -> None:
     iconik.has(on_b2(), formats=[a_format("PROXY")])
-    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("without")})
+    assert look(iconik, claimed) == AssetResult({"ORIGINAL": Outcome("without")})
 
 
 def test_an_asset_that_iconik_knows_no_more_is_told(
@@ -99,12 +99,12 @@ def test_no_copy_is_asked_for_that_is_bound_to_fail(
     iconik: FakeIconik, claimed: ClaimedAsset, files: list[File]
 ) -> None:
     iconik.has(*files)
-    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("failed", Reason(NO_SOURCE))})
+    assert look(iconik, claimed) == AssetResult({"ORIGINAL": Outcome("failed", Reason(NO_SOURCE))})
 
 
 def test_what_is_being_written_is_waited_for(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
     iconik.has(on_b2(), on_ll(status="OPEN"))
-    assert look(iconik, claimed) == Inspection(is_unfinished=True)
+    assert look(iconik, claimed) == AssetResult(is_unfinished=True)
     assert claimed.progress.unfinished_ms == NOW
 
 
@@ -118,7 +118,7 @@ def test_how_long_it_was_waited_is_not_forgotten(iconik: FakeIconik, claimed: Cl
 def test_what_is_never_finished_is_copied_once(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
     claimed.progress = replace(claimed.progress, unfinished_ms=NOW - SETTLE)
     iconik.has(on_b2(), on_ll(status="OPEN"))
-    assert look(iconik, claimed) == Inspection(copies=("ORIGINAL",))
+    assert look(iconik, claimed) == AssetResult(copies=("ORIGINAL",))
 
 
 def test_what_a_copy_never_finished_has_failed(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
@@ -126,7 +126,7 @@ def test_what_a_copy_never_finished_has_failed(iconik: FakeIconik, claimed: Clai
     claimed.progress = replace(claimed.progress, unfinished_ms=NOW - SETTLE)
     iconik.has(on_b2(), on_ll(status="OPEN"))
     reason = "the copy to LucidLink has ended, but the file is incomplete"
-    assert look(iconik, claimed) == Inspection(
+    assert look(iconik, claimed) == AssetResult(
         unless_copied={"ORIGINAL": Outcome("failed", Reason(reason))}
     )
 
@@ -138,7 +138,7 @@ def test_what_a_copy_did_not_bring_has_failed(
     claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": Reason(said)})
     iconik.has(on_b2())
     reason = f"the copy to LucidLink has ended, but the file is not there{told}"
-    assert look(iconik, claimed) == Inspection(
+    assert look(iconik, claimed) == AssetResult(
         unless_copied={"ORIGINAL": Outcome("failed", Reason(reason))}
     )
 
@@ -162,14 +162,14 @@ def test_of_versions_the_newest_is_wanted(iconik: FakeIconik, claimed: ClaimedAs
         *(on_ll(), on_b2(), on_b2("v2.mov", format_id="new")),
         formats=[a_format(date_created="2024-01-01"), new],
     )
-    assert look(iconik, claimed) == Inspection(copies=("ORIGINAL",))
+    assert look(iconik, claimed) == AssetResult(copies=("ORIGINAL",))
 
 
 def test_formats_are_looked_at_one_by_one(iconik: FakeIconik) -> None:
     claimed = ClaimedAsset(ASSET, ("ORIGINAL", "PROXY"), AssetProgress())
     proxy = on_b2("proxy.mov", format_id="format-proxy")
     iconik.has(on_ll(), on_b2(), proxy, formats=[a_format(), a_format("PROXY")])
-    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("there")}, copies=("PROXY",))
+    assert look(iconik, claimed) == AssetResult({"ORIGINAL": Outcome("there")}, copies=("PROXY",))
 
 
 def test_nothing_is_decided_where_iconik_gives_no_answer(
@@ -185,7 +185,7 @@ def test_formats_are_asked_for_once(iconik: FakeIconik, claimed: ClaimedAsset) -
     look(iconik, claimed)
     claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     iconik.has(on_b2(), on_ll())
-    assert look(iconik, claimed) == Inspection({"ORIGINAL": Outcome("copied")})
+    assert look(iconik, claimed) == AssetResult({"ORIGINAL": Outcome("copied")})
     assert len(iconik.called("formats")) == 1
 
 

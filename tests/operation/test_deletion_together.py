@@ -3,14 +3,14 @@
 import pytest
 
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
-from b2_iconik.operation.decisions import Inspection
+from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.deletion import Marked
 
 
-def an_asset(name: str, file_sets: int) -> tuple[ClaimedAsset, Inspection]:
+def an_asset(name: str, file_sets: int) -> tuple[ClaimedAsset, AssetResult]:
     """An asset with file sets that are marked deleted."""
     marked = tuple(f"{name}-{n}" for n in range(file_sets))
-    return ClaimedAsset(name, ("ORIGINAL",), AssetProgress()), Inspection(marked=marked)
+    return ClaimedAsset(name, ("ORIGINAL",), AssetProgress()), AssetResult(marked=marked)
 
 
 def test_few_wait_for_more() -> None:

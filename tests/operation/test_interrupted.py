@@ -12,9 +12,10 @@ from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Reason
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation.decisions import Inspection
-from b2_iconik.operation.execution import inspect_to_remove
-from b2_iconik.operation.interrupted import CARRIED_OUT_AFTER_MS, restore_all, resume, verify
+from b2_iconik.operation.decisions import AssetResult
+from b2_iconik.operation.deletion_results import CARRIED_OUT_AFTER_MS, verify
+from b2_iconik.operation.execution import process_remove
+from b2_iconik.operation.interrupted import restore_all, resume
 from b2_iconik.operation.snapshot import Patience
 from iconik_http.errors import (
     IconikError,
@@ -39,9 +40,9 @@ from tests.makers import (
     a_term,
     clicked,
     expanded,
-    inspect_and_purge,
     on_b2,
     on_ll,
+    process_and_purge,
 )
 
 LL_SET = on_ll().file_set_id
@@ -188,7 +189,7 @@ def test_a_deletion_that_was_finished_is_noted_before_anything_else_is_done(
     away = {"formats": IconikUnavailable("list the formats", "no answer")}
     iconik.before["purge_file_set"] = lambda: iconik.problems.update(away)
     with pytest.raises(IconikUnavailable):
-        inspect_to_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
+        process_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     ((_, progress, outcomes),) = a_ledger(engine).outcomes(1)
     assert (list(progress.accepted), outcomes) == ([LL_SET], {"ORIGINAL": REMOVED})
 
@@ -198,7 +199,7 @@ def test_what_was_removed_before_the_interruption_counts_as_removed(
 ) -> None:
     claimed.progress = claimed.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
     iconik.has(on_ll(**MARKED), on_b2())
-    found = inspect_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
+    found = process_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == REMOVED
 
 
@@ -345,7 +346,7 @@ def test_what_is_not_deleted_is_never_purged_without_a_new_proof(
 ) -> None:
     claimed = marked(iconik, on_ll(file_set_status=status), on_b2())
     iconik.known_statuses[ASSET] = {LL_SET: status}
-    assert resume(a_removal(iconik, claims), claimed, NOW) == Inspection()
+    assert resume(a_removal(iconik, claims), claimed, NOW) == AssetResult()
     assert (purges(iconik), claimed.progress) == (0, AssetProgress())
 
 
@@ -354,7 +355,7 @@ def test_a_deletion_that_never_began_is_proven_anew(
 ) -> None:
     claimed.progress = claimed.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
     iconik.has(on_ll(), on_b2(status="MISSING"))
-    found = inspect_to_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
+    found = process_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     assert (found.copies, purges(iconik)) == (("ORIGINAL",), 0)
 
 
@@ -389,7 +390,7 @@ def test_what_was_restored_is_told_whatever_becomes_of_another_version(
     iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, others: list[File]
 ) -> None:
     edited_after_its_mark(iconik, claimed, *others)
-    found = inspect_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
+    found = process_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == EDITED
 
 
@@ -403,7 +404,7 @@ def test_what_was_restored_is_told_though_another_version_is_doubted(
     )
     claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     iconik.before["restore_file_set"] = lambda: iconik.known_files[ASSET].pop(0)
-    found = inspect_to_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
+    found = process_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     assert found.unless_copied == {
         "ORIGINAL": restored("the file on B2 that proved clip.mov safe has changed", OLD_SET)
     }
@@ -414,8 +415,8 @@ def test_what_was_restored_is_told_though_a_newer_click_comes_in_between(
 ) -> None:
     edited_after_its_mark(iconik, claimed, on_ll(), on_b2())
     iconik.before["files"] = lambda: clicked(engine, a_click("add"))
-    found = inspect_to_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
-    assert (found.is_overtaken, found.outcomes["ORIGINAL"]) == (True, EDITED)
+    found = process_remove(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
+    assert (found.must_be_requeued, found.outcomes["ORIGINAL"]) == (True, EDITED)
 
 
 @pytest.mark.parametrize("order", [(OLD_SET, LL_SET), (LL_SET, OLD_SET)])
@@ -447,7 +448,7 @@ def test_what_is_proven_anew_right_after_it_was_restored_is_no_failure(
     edited_after_its_mark(iconik, claimed)
     put_back = [on_ll(**OLD_FILES), on_b2(**OLD_FILES)]
     iconik.before["restore_file_set"] = lambda: iconik.has(*put_back, formats=BOTH_VERSIONS)
-    found = inspect_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
+    found = process_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == REMOVED
 
 
@@ -456,7 +457,7 @@ def test_a_refused_purge_is_told_beside_what_was_restored(
 ) -> None:
     edited_after_its_mark(iconik, claimed, on_ll(), on_b2())
     iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
-    found = inspect_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
+    found = process_and_purge(a_removal(iconik, claims), claimed, Patience(NOW, SETTLE))
     told = f"could not purge it: no (409), so file set {LL_SET} was restored"
     assert found.outcomes["ORIGINAL"] == Outcome("failed", Reason(f"{EDITED.reason}; {told}"))
 
@@ -502,7 +503,7 @@ def test_a_later_look_tells_what_is_still_there(
     iconik.has(on_ll(), on_b2(status="OPEN"))
     claimed.progress = claimed.progress.with_deletions({LL_SET: ACCEPTED})
     now = Patience(NOW + CARRIED_OUT_AFTER_MS, SETTLE)
-    found = inspect_to_remove(a_removal(iconik, claims), claimed, now)
+    found = process_remove(a_removal(iconik, claims), claimed, now)
     assert found.outcomes["ORIGINAL"].kind == "failed"
     assert "is still there" in found.outcomes["ORIGINAL"].reason
 

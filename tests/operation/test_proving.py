@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.domain.custody import Safe, Verdict, judge
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation.proving import MOST_READINGS, Proven, prove
+from b2_iconik.operation.proving import MOST_READINGS, Judged, prove
 from b2_iconik.operation.snapshot import Snapshot
 from iconik_http import expiry
 from iconik_http.errors import IconikUnavailable
@@ -44,14 +44,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def proven(engine: sa.Engine, iconik: FakeIconik) -> Callable[..., Proven | None]:
+def judged(engine: sa.Engine, iconik: FakeIconik) -> Callable[..., Judged | None]:
     """Proves the asset, the bucket's answer taking so many seconds each time."""
     claims = Claims(engine, expanded(engine, a_click("remove")), a_term(engine))
 
-    def proven(confirm: Callable[[str, Safe], Confirmation]) -> Proven | None:
+    def judged(confirm: Callable[[str, Safe], Confirmation]) -> Judged | None:
         return prove(a_removal(iconik, claims, confirm=confirm), ASSET, judge_original)
 
-    return proven
+    return judged
 
 
 def judge_original(snapshot: Snapshot) -> dict[str, list[Verdict]]:
@@ -59,7 +59,7 @@ def judge_original(snapshot: Snapshot) -> dict[str, list[Verdict]]:
 
 
 def test_records_are_read_again_after_a_bucket_that_took_its_time(
-    iconik: FakeIconik, clock: list[float], proven: Callable[..., Proven | None]
+    iconik: FakeIconik, clock: list[float], judged: Callable[..., Judged | None]
 ) -> None:
     takes = iter([4.0, 0.0])
 
@@ -67,62 +67,62 @@ def test_records_are_read_again_after_a_bucket_that_took_its_time(
         clock[0] += next(takes)
         return Confirmation("key")
 
-    found = proven(confirm)
+    found = judged(confirm)
     assert found
     assert found.snapshot.until == clock[0] + expiry.HOLDS
     assert len(iconik.called("files")) == 2
 
 
 def test_an_edit_while_the_bucket_took_its_time_is_seen(
-    iconik: FakeIconik, clock: list[float], proven: Callable[..., Proven | None]
+    iconik: FakeIconik, clock: list[float], judged: Callable[..., Judged | None]
 ) -> None:
     def confirm(_: str, __: Safe) -> Confirmation:
         clock[0] += 4.0
         iconik.has(on_ll(size=7), on_b2())
         return Confirmation("key")
 
-    found = proven(confirm)
+    found = judged(confirm)
     assert found
     ((verdict,),) = found.verdicts.values()
     assert not isinstance(verdict, Safe)
 
 
 def test_a_bucket_that_always_takes_its_time_has_records_read_only_so_often(
-    iconik: FakeIconik, clock: list[float], proven: Callable[..., Proven | None]
+    iconik: FakeIconik, clock: list[float], judged: Callable[..., Judged | None]
 ) -> None:
     def confirm(_: str, __: Safe) -> Confirmation:
         clock[0] += 4.0
         return Confirmation("key")
 
-    assert proven(confirm)
+    assert judged(confirm)
     assert len(iconik.called("files")) == MOST_READINGS
 
 
 def test_records_are_read_once_where_the_bucket_answers_at_once(
-    iconik: FakeIconik, proven: Callable[..., Proven | None]
+    iconik: FakeIconik, judged: Callable[..., Judged | None]
 ) -> None:
-    assert proven(lambda asset_id, safe: Confirmation("key"))
+    assert judged(lambda asset_id, safe: Confirmation("key"))
     assert iconik.calls == [("formats", ASSET), ("files", ASSET)]
 
 
 def test_the_bucket_is_not_asked_about_what_iconik_does_not_prove(
-    iconik: FakeIconik, proven: Callable[..., Proven | None]
+    iconik: FakeIconik, judged: Callable[..., Judged | None]
 ) -> None:
     def confirm(_: str, __: Safe) -> Confirmation:
         raise AssertionError
 
     iconik.has(on_ll())
-    assert proven(confirm)
+    assert judged(confirm)
 
 
 def test_a_bucket_without_an_answer_proves_nothing(
-    proven: Callable[..., Proven | None],
+    judged: Callable[..., Judged | None],
 ) -> None:
     def confirm(_: str, __: Safe) -> Confirmation:
         raise IconikUnavailable("ask the bucket", "no answer")
 
     with pytest.raises(IconikUnavailable):
-        proven(confirm)
+        judged(confirm)
 
 
 @pytest.mark.parametrize("side", [on_ll, on_b2])

@@ -12,8 +12,8 @@ from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation.decisions import Inspection
-from b2_iconik.operation.execution import inspect_to_remove
+from b2_iconik.operation.decisions import AssetResult
+from b2_iconik.operation.execution import process_remove
 from b2_iconik.operation.snapshot import Patience
 from b2_iconik.operation.storages import Checked
 from iconik_http import expiry
@@ -32,9 +32,9 @@ from tests.makers import (
     a_term,
     clicked,
     expanded,
-    inspect_and_purge,
     on_b2,
     on_ll,
+    process_and_purge,
 )
 
 LL_SET = on_ll().file_set_id
@@ -64,9 +64,9 @@ def claimed(claims: Claims) -> ClaimedAsset:
     return claimed
 
 
-def look(iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, now: int = NOW) -> Inspection:
+def look(iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, now: int = NOW) -> AssetResult:
     """Look, and purge what it only marked."""
-    return inspect_and_purge(a_removal(iconik, claims), claimed, Patience(now, SETTLE))
+    return process_and_purge(a_removal(iconik, claims), claimed, Patience(now, SETTLE))
 
 
 def deletions(iconik: FakeIconik) -> list[tuple[str, ...]]:
@@ -170,7 +170,7 @@ def test_storages_that_can_not_do_their_part_any_more_end_everything(
 
     iconik.has(on_ll(), on_b2())
     with pytest.raises(OperationFailed):
-        inspect_to_remove(
+        process_remove(
             a_removal(iconik, claims, preflight=preflight), claimed, Patience(NOW, SETTLE)
         )
     assert deletions(iconik) == []
@@ -182,7 +182,7 @@ def test_nothing_is_deleted_once_the_check_of_the_storages_is_too_old(
     iconik.has(on_ll(), on_b2())
     removal = a_removal(iconik, claims, preflight=lambda: a_check(until=expiry.now()))
     with pytest.raises(TooLate):
-        inspect_to_remove(removal, claimed, Patience(NOW, SETTLE))
+        process_remove(removal, claimed, Patience(NOW, SETTLE))
     assert deletions(iconik) == []
 
 
@@ -191,7 +191,7 @@ def test_a_contradiction_of_iconik_counts_against_the_deletion(
 ) -> None:
     iconik.has(on_ll(), on_b2())
     removal = a_removal(iconik, claims, preflight=lambda: a_check(deleted=frozenset({B2_SET})))
-    found = inspect_to_remove(removal, claimed, Patience(NOW, SETTLE))
+    found = process_remove(removal, claimed, Patience(NOW, SETTLE))
     reason = f"file set {B2_SET} is in iconik's delete queue, but iconik lists its files as ACTIVE"
     assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason(reason))
     assert (found.copies, deletions(iconik)) == ((), [])
@@ -208,7 +208,7 @@ def test_what_the_bucket_objects_to_is_kept(
 
     iconik.has(on_ll(), on_b2())
     removal = a_removal(iconik, claims, confirm=confirm)
-    found = inspect_to_remove(removal, claimed, Patience(NOW, SETTLE))
+    found = process_remove(removal, claimed, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason("clip.mov is not in the bucket"))
     assert (asked, deletions(iconik)) == ([(ASSET, B2_SET)], [])
 
@@ -220,7 +220,7 @@ def test_how_the_bucket_confirmed_a_proof_is_noted(
     iconik.problems["delete_file_set"] = IconikUnavailable("delete", "no answer")
     removal = a_removal(iconik, claims, confirm=lambda asset_id, safe: Confirmation("key"))
     with pytest.raises(IconikUnavailable):
-        inspect_to_remove(removal, claimed, Patience(NOW, SETTLE))
+        process_remove(removal, claimed, Patience(NOW, SETTLE))
     ((_, progress, _),) = a_ledger(engine).outcomes(1)
     assert progress.deletions[LL_SET].way == "key"
 
@@ -281,7 +281,7 @@ def test_where_nothing_can_be_copied_no_copy_is_asked_for(
 ) -> None:
     iconik.has(on_ll())
     removal = a_removal(iconik, claims, preflight=lambda: a_check(obstacle="B2 is read-only"))
-    found = inspect_to_remove(removal, claimed, Patience(NOW, SETTLE))
+    found = process_remove(removal, claimed, Patience(NOW, SETTLE))
     assert found.outcomes["ORIGINAL"] == Outcome(
         "kept", Reason("clip.mov has no matching file on B2, and B2 is read-only")
     )
@@ -366,7 +366,7 @@ def test_a_newer_click_that_nobody_has_looked_into_yet_stops_a_deletion(
     iconik.has(on_ll(), on_b2())
     iconik.before["files"] = lambda: clicked(engine, a_click("add"))
     found = look(iconik, claimed, claims)
-    assert (found.is_overtaken, deletions(iconik)) == (True, [])
+    assert (found.must_be_requeued, deletions(iconik)) == (True, [])
 
 
 def test_what_was_not_deleted_after_all_is_not_reported_as_removed(
@@ -382,7 +382,7 @@ def test_a_newer_click_for_the_asset_stops_a_deletion(
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.before["files"] = lambda: expanded(engine, a_click("add"))
-    assert look(iconik, claimed, claims).is_overtaken
+    assert look(iconik, claimed, claims).must_be_requeued
     assert deletions(iconik) == []
 
 

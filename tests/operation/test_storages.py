@@ -98,6 +98,16 @@ def test_the_inspections_of_an_operation_share_a_check_for_a_minute(
     assert len(iconik.called("storage")) == 4
 
 
+def test_what_was_read_before_a_wait_is_read_again(iconik: FakeIconik, clock: list[float]) -> None:
+    preflight = Preflight(iconik, REMOVE, StorageRecords())
+    preflight()
+    clock[0] += 1.0
+    preflight.forget()
+    preflight()
+    preflight()
+    assert len(iconik.called("storage")) == 4
+
+
 def test_operations_share_the_records_of_their_storages_for_a_minute(
     iconik: FakeIconik, clock: list[float]
 ) -> None:

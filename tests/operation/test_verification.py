@@ -12,7 +12,7 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import ACCEPTED, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.interrupted import CARRIED_OUT_AFTER_MS
+from b2_iconik.operation.deletion_results import CARRIED_OUT_AFTER_MS
 from b2_iconik.operation.verification import FEW, FIRST_DUE_MS, MOST_FAILURES, Verification
 from iconik_http.errors import (
     IconikError,
