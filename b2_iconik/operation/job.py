@@ -33,7 +33,8 @@ CLOCK_LEEWAY_MS = 600_000
 ABORTED = frozenset({"ABORT_PENDING", "ABORTED"})
 BY = "a user who aborted the job in iconik"
 
-
+# Seconds. Small operations have ended by then, so that one request shows how.
+SHOWN_AFTER = 2.0
 # Seconds; the shortest and the longest time between two requests while an operation runs.
 INTERVAL = 5.0
 LONGEST_INTERVAL = 15.0
@@ -199,10 +200,13 @@ class Shown:
         iconik = self._connect(click.auth_token, leadership, timeout=TIMEOUT, attempts=1)
         ledger = Ledger(leadership.engine, leadership.term)
         job = OperationJob(operation_id, click, ledger, iconik)
-        pause, farewell = INTERVAL, 0.0
+        pause, farewell, is_new = INTERVAL, 0.0, True
 
         def step() -> float | None:
-            nonlocal pause, farewell
+            nonlocal pause, farewell, is_new
+            if is_new:
+                is_new = False
+                return SHOWN_AFTER
             try:
                 pause = INTERVAL if job.tell() else min(pause * 1.5, LONGEST_INTERVAL)
             except IconikUnavailable as error:

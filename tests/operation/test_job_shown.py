@@ -63,6 +63,12 @@ class Bench:
 
     def show(self, click: CustomAction = CLICK) -> Step:
         """The steps that show the operation."""
+        step = self.show_at_first(click)
+        assert step() == job.SHOWN_AFTER
+        return step
+
+    def show_at_first(self, click: CustomAction = CLICK) -> Step:
+        """The steps from the beginning of the operation on."""
         step = self.shown(self.id, click, self.leadership)
         assert step
         return step
@@ -89,6 +95,15 @@ def test_an_operation_is_shown_from_its_beginning_to_its_end(bench: Bench) -> No
     ]  # fmt: skip
 
 
+def test_an_operation_that_ends_at_once_is_shown_by_a_single_request(bench: Bench) -> None:
+    step = bench.show_at_first()
+    assert step() == job.SHOWN_AFTER
+    bench.end()
+    assert step() is None
+    assert bench.statuses == ["FINISHED"]
+    assert [call[0] for call in bench.iconik.calls] == ["asset_title", "create_job"]
+
+
 def test_between_two_requests_there_are_five_seconds_or_more(bench: Bench) -> None:
     step = bench.show()
     pauses = [step() or 0 for _ in range(12)]
@@ -112,6 +127,7 @@ def test_without_the_role_nothing_is_shown_and_the_log_says_so_once(
         bench.click(click)
         steps.append(bench.shown(bench.id, click, bench.leadership))
         if steps[-1]:
+            assert steps[-1]() == job.SHOWN_AFTER
             assert steps[-1]() is None
     assert caplog.text.count("operations are not shown in iconik's jobs list: could not") == 1
     # Another user's token may have the role; but the same one is not tried with every click.
