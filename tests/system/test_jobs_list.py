@@ -51,11 +51,10 @@ def test_an_add_is_shown_with_names_and_progress_and_ends_finished(desk: Desk) -
     assert job["message"] == "5 assets, 5 copied"
     assert (job["progress_processed"], job["progress_total"]) == (5, 5)
     assert [each["object_id"] for each in job["related_objects"]] == clips
-    # Three titles, the job, and its end; of one that takes its time, now and then how it stands.
-    *asked, end = mine(desk)
+    # Three titles and the job; its end only if the operation took longer than two seconds.
+    asked = mine(desk)
     assert sorted(each for each in asked if each != "PATCH") == ["GET", "GET", "GET", "POST"]
-    assert asked.count("PATCH") <= (time.monotonic() - began) / INTERVAL
-    assert end == "PATCH"
+    assert asked.count("PATCH") <= 1 + (time.monotonic() - began) / INTERVAL
 
 
 def test_a_remove_of_a_collection_says_what_was_kept_and_why(desk: Desk) -> None:
