@@ -37,7 +37,7 @@ from b2_iconik.operation.batches import CONNECTIONS, AssetProcessor, Context
 from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.selection import Selection
-from b2_iconik.operation.storages import Preflight, StorageRecords
+from b2_iconik.operation.storages import Preflight
 from iconik import Iconik, Pacer, Tokens, Transport, open_session
 from iconik_http.errors import IconikRefused, IconikUnavailable
 
@@ -64,7 +64,6 @@ class Operations:
         self._pool = WorkerPool(CONNECTIONS)
         self._capabilities = DeletionCapabilities()
         self._bucket = Bucket(settings)
-        self._records = StorageRecords()
 
     def begin(self, operation_id: str, click: CustomAction, leadership: Leadership) -> Step:
         """The steps of an operation; see ``leader.Begin``."""
@@ -84,7 +83,6 @@ class Operations:
                     capabilities,
                     self._bucket,
                     self._pool.share(),
-                    self._records,
                 )
             try:
                 return run.step()
@@ -152,7 +150,6 @@ class Run:
         capabilities: DeletionCapabilities,
         bucket: Bucket,
         pool: Share,
-        records: StorageRecords,
     ) -> None:
         self._id = operation_id
         self._click = click
@@ -170,7 +167,7 @@ class Run:
         self._stop = StopRequest(self._ledger, self._number)
         self._is_stop_handled = False
         self._leftovers = Leftovers(leadership.engine, leadership.term)
-        self._preflight = Preflight(iconik, click, records)
+        self._preflight = Preflight(iconik, click)
         self._is_checked = False
         context = Context(
             click,

@@ -14,10 +14,10 @@ from iconik_http.records import Storage
 
 log = logging.getLogger(__name__)
 
-# In seconds: when the storages are read again, and how long a reading is valid. The difference
-# leaves time for an inspection that began in between.
-RENEWED_AFTER = 60.0
-HOLDS = 90.0
+# In seconds: when the storages are checked again, and how long a check is valid. The difference
+# leaves time for a deletion that was prepared in between.
+RENEWED_AFTER = 30.0
+HOLDS = 60.0
 # A longer delete queue is not read to its end, because each page takes a request.
 MOST_QUEUED = 2_000
 ANOTHER = "create the custom actions again with a different storage"
@@ -40,54 +40,26 @@ class Checked:
     until: float = field(default=0.0, compare=False)
 
 
-class StorageRecords:
-    """iconik's records of storages, which all operations share for a minute."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        # By storage id: the record, and when it was requested, by ``expiry.now``.
-        self._read: dict[str, tuple[Storage, float]] = {}
-
-    def get(self, iconik: Iconik, storage_id: str, since: float) -> tuple[Storage, float]:
-        """The record of a storage, and when it was requested, by ``expiry.now``.
-
-        Args:
-            since: when the record must have been requested at the earliest, by ``expiry.now``.
-
-        Raises:
-            IconikError: iconik gave no usable answer, or refused.
-        """
-        # Operations that begin together would all request the same record.
-        with self._lock:
-            now = expiry.now()
-            known = self._read.get(storage_id)
-            if known is None or known[1] < max(since, now - RENEWED_AFTER):
-                known = self._read[storage_id] = (iconik.storage(storage_id), now)
-            return known
-
-
 class Preflight:
-    """Checks the storages of an operation, again every minute.
+    """Checks the storages of an operation, again every half minute.
 
     A storage may be switched off, or the two may be exchanged, while a copy runs for days. All
     inspections of an operation share the result.
     """
 
-    def __init__(self, iconik: Iconik, click: CustomAction, records: StorageRecords) -> None:
+    def __init__(self, iconik: Iconik, click: CustomAction) -> None:
         self._iconik = iconik
         self._click = click
-        self._records = records
         self._lock = threading.Lock()
         self._checked: Checked | None = None
-        self._since = 0.0
 
     def forget(self) -> None:
-        """Read everything again on the next call, however soon it comes."""
+        """Check again on the next call, however soon it comes."""
         with self._lock:
-            self._checked, self._since = None, expiry.now()
+            self._checked = None
 
     def __call__(self) -> Checked:
-        """The result of a check less than a minute ago, or of a new one.
+        """The result of a check less than half a minute ago, or of a new one.
 
         Raises:
             OperationFailed, IconikError: as ``check``.
@@ -96,25 +68,20 @@ class Preflight:
             now = expiry.now()
             if self._checked is None or now > self._checked.until - HOLDS + RENEWED_AFTER:
                 self._checked = None
-                self._checked = check(self._iconik, self._click, self._records, self._since)
+                self._checked = check(self._iconik, self._click)
             return self._checked
 
 
-def check(
-    iconik: Iconik, click: CustomAction, records: StorageRecords, since: float = 0.0
-) -> Checked:
+def check(iconik: Iconik, click: CustomAction) -> Checked:
     """Check that an operation can have any effect.
-
-    Args:
-        records: the records of storages that all operations share.
-        since: when these must have been requested at the earliest, by ``expiry.now``.
 
     Raises:
         OperationFailed: it can't; the message says what to change in iconik.
         IconikError: iconik gave no usable answer, or refused.
     """
-    b2, b2_read = _storage(iconik, records, since, "B2", click.b2_storage_id)
-    ll, ll_read = _storage(iconik, records, since, "LucidLink", click.ll_storage_id)
+    until = expiry.now() + HOLDS
+    b2 = _storage(iconik, "B2", click.b2_storage_id)
+    ll = _storage(iconik, "LucidLink", click.ll_storage_id)
     # This repeats the check of the setup scripts: the URL of an action can be changed by hand, and
     # if the two storages were exchanged, the masters would be deleted.
     if ll.is_b2:
@@ -138,7 +105,7 @@ def check(
             f"'{ll.name}' and writing to '{b2.name}'"
         )
     deleted = _deleted(iconik) if click.action == "remove" else None
-    return Checked(b2, ll, obstacle, deleted, min(b2_read, ll_read) + HOLDS)
+    return Checked(b2, ll, obstacle, deleted, until)
 
 
 def _deleted(iconik: Iconik) -> frozenset[str] | None:
@@ -158,11 +125,9 @@ def _deleted(iconik: Iconik) -> frozenset[str] | None:
     return frozenset(each.id for each in queued)
 
 
-def _storage(
-    iconik: Iconik, records: StorageRecords, since: float, kind: str, storage_id: str
-) -> tuple[Storage, float]:
+def _storage(iconik: Iconik, kind: str, storage_id: str) -> Storage:
     try:
-        storage, read = records.get(iconik, storage_id, since)
+        storage = iconik.storage(storage_id)
     except NotFound:
         raise OperationFailed(
             f"storage {storage_id}, the custom action's {kind} storage, does not exist in iconik: "
@@ -178,7 +143,7 @@ def _storage(
             f"the {kind} storage '{storage.name}' is INACTIVE: activate it in iconik's storage "
             f"settings, or {ANOTHER}"
         )
-    return storage, read
+    return storage
 
 
 def _of_another_method(kind: str, storage: Storage) -> str:

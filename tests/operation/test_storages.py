@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from b2_iconik.operation import storages
-from b2_iconik.operation.storages import HOLDS, RENEWED_AFTER, Preflight, StorageRecords, check
+from b2_iconik.operation.storages import HOLDS, RENEWED_AFTER, Preflight, check
 from iconik_http import expiry
 from iconik_http.errors import (
     IconikError,
@@ -36,23 +36,23 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_check_tells_both_storages_and_how_long_it_holds(
     iconik: FakeIconik, clock: list[float]
 ) -> None:
-    found = check(iconik, REMOVE, StorageRecords())
+    found = check(iconik, REMOVE)
     assert (found.b2.id, found.lucidlink.id, found.obstacle) == (B2, LL, "")
     assert found.until == clock[0] + HOLDS
 
 
 def test_a_check_is_as_old_as_its_beginning(iconik: FakeIconik, clock: list[float]) -> None:
     iconik.before["storage"] = lambda: clock.__setitem__(0, 1_020.0)
-    assert check(iconik, REMOVE, StorageRecords()).until == 1_000.0 + HOLDS
+    assert check(iconik, REMOVE).until == 1_000.0 + HOLDS
 
 
 def test_the_delete_queue_is_told_as_ids(iconik: FakeIconik) -> None:
     iconik.queue = ["set-1", "set-2"]
-    assert check(iconik, REMOVE, StorageRecords()).deleted == frozenset({"set-1", "set-2"})
+    assert check(iconik, REMOVE).deleted == frozenset({"set-1", "set-2"})
 
 
 def test_an_add_needs_no_delete_queue(iconik: FakeIconik) -> None:
-    check(iconik, a_click("add"), StorageRecords())
+    check(iconik, a_click("add"))
     assert not iconik.called("deleted_file_sets")
 
 
@@ -61,13 +61,13 @@ def test_a_delete_queue_that_iconik_does_not_show_is_not_known(
     iconik: FakeIconik, kind: type[IconikError]
 ) -> None:
     iconik.problems["deleted_file_sets"] = kind("list it", "no")
-    assert check(iconik, REMOVE, StorageRecords()).deleted is None
+    assert check(iconik, REMOVE).deleted is None
 
 
 def test_a_token_that_is_rejected_ends_everything(iconik: FakeIconik) -> None:
     iconik.problems["deleted_file_sets"] = TokenRejected("list it", "no token is good (401)")
     with pytest.raises(TokenRejected):
-        check(iconik, REMOVE, StorageRecords())
+        check(iconik, REMOVE)
 
 
 def test_a_delete_queue_that_is_too_long_is_not_read_to_its_end(
@@ -82,14 +82,14 @@ def test_a_delete_queue_that_is_too_long_is_not_read_to_its_end(
             yield FileSet(read[-1], "DELETED")
 
     monkeypatch.setattr(iconik, "deleted_file_sets", queue)
-    assert check(iconik, REMOVE, StorageRecords()).deleted is None
+    assert check(iconik, REMOVE).deleted is None
     assert len(read) == 4
 
 
-def test_the_inspections_of_an_operation_share_a_check_for_a_minute(
+def test_the_inspections_of_an_operation_share_a_check_for_half_a_minute(
     iconik: FakeIconik, clock: list[float]
 ) -> None:
-    preflight = Preflight(iconik, REMOVE, StorageRecords())
+    preflight = Preflight(iconik, REMOVE)
     first = preflight()
     clock[0] += RENEWED_AFTER
     assert preflight() is first
@@ -99,7 +99,7 @@ def test_the_inspections_of_an_operation_share_a_check_for_a_minute(
 
 
 def test_what_was_read_before_a_wait_is_read_again(iconik: FakeIconik, clock: list[float]) -> None:
-    preflight = Preflight(iconik, REMOVE, StorageRecords())
+    preflight = Preflight(iconik, REMOVE)
     preflight()
     clock[0] += 1.0
     preflight.forget()
@@ -108,28 +108,8 @@ def test_what_was_read_before_a_wait_is_read_again(iconik: FakeIconik, clock: li
     assert len(iconik.called("storage")) == 4
 
 
-def test_operations_share_the_records_of_their_storages_for_a_minute(
-    iconik: FakeIconik, clock: list[float]
-) -> None:
-    records = StorageRecords()
-    first = check(iconik, REMOVE, records)
-    clock[0] += RENEWED_AFTER
-    second = check(iconik, a_click("add"), records)
-    assert second.until == first.until
-    assert len(iconik.called("storage")) == 2
-    clock[0] += 1.0
-    assert check(iconik, REMOVE, records).until == clock[0] + HOLDS
-
-
-def test_each_operation_reads_the_delete_queue_with_its_own_token(iconik: FakeIconik) -> None:
-    records = StorageRecords()
-    for _ in range(2):
-        check(iconik, REMOVE, records)
-    assert len(iconik.called("deleted_file_sets")) == 2
-
-
 def test_what_could_not_be_seen_is_asked_for_again(iconik: FakeIconik, clock: list[float]) -> None:
-    preflight = Preflight(iconik, REMOVE, StorageRecords())
+    preflight = Preflight(iconik, REMOVE)
     preflight()
     clock[0] += 2 * RENEWED_AFTER
     iconik.problems["storage"] = IconikUnavailable("read it", "no answer")
@@ -139,7 +119,7 @@ def test_what_could_not_be_seen_is_asked_for_again(iconik: FakeIconik, clock: li
 
 
 def test_many_inspections_at_once_take_one_check(iconik: FakeIconik) -> None:
-    preflight, begin = Preflight(iconik, REMOVE, StorageRecords()), threading.Barrier(8)
+    preflight, begin = Preflight(iconik, REMOVE), threading.Barrier(8)
 
     def look() -> None:
         begin.wait(10)

@@ -259,7 +259,7 @@ def test_what_is_edited_after_its_mark_is_restored(desk: Desk) -> None:
     reason = only_problem(desk.report(operation_id), "failed")
     (file_set,) = desk.file_sets(clip, "lucidlink")
     assert reason == (
-        f"{EDITED}, found after its file set was marked deleted: file set {file_set['id']} was "
+        f"{EDITED}, found after its file set was marked deleted, so file set {file_set['id']} was "
         "restored"
     )
     assert desk.on_lucidlink(clip) == ["clip.mov"]
