@@ -313,6 +313,10 @@ class Service:
         """Return the ids of the last operations, newest first."""
         return [each.id for each in self._ledger.newest(50)]
 
+    def is_idle(self) -> bool:
+        """Whether nothing is left to do for any operation."""
+        return not self._ledger.open(())
+
     def progress(self, operation_id: str) -> dict[str, int]:
         """Return how many assets of an operation are in each state."""
         return self._ledger.progress(self.operation(operation_id).number)

@@ -104,7 +104,7 @@ def test_a_running_operation_says_what_it_waits_for(browser: WebDriver, service:
     open_operation(browser, service, operation_id)
     wait_to_read(browser, "1 copy job in iconik, for 4 assets", "#state")
     assert "Next check" in shown(browser, "#state")
-    assert "under way" in shown(browser, "#jobs")
+    assert "1 running" in shown(browser, "#jobs")
     copies_go_on(service)
     wait_to_read(browser, DONE, "#state")
     assert "Waiting for" not in shown(browser, "#state")

@@ -48,6 +48,7 @@ class Bench:
 
     def state(self) -> Any:
         """All that a check must leave as it is, when what was clicked before has ended."""
+        wait_for("end of all operations", self.service.is_idle, 120)
         wait_for("end of all jobs", lambda: all(map(ended, self._listed("jobs/v1/jobs/"))), 120)
         there = self.simulator.control("GET", "")
         counts = {name: there[name] for name in ("running_jobs", "assets", "deletions")}

@@ -161,7 +161,7 @@ def progress(service: Service, asset_id: str) -> str:
     """What is remembered of an asset."""
     with open_database(service) as connection:
         found = connection.execute(
-            "SELECT progress FROM plugin_assets WHERE asset_id = ?", (asset_id,)
+            "SELECT memo FROM plugin_assets WHERE asset_id = ?", (asset_id,)
         ).fetchone()
     return str(found)
 

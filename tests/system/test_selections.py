@@ -35,7 +35,7 @@ def test_what_a_saved_search_finds_besides_assets_is_told(
             "asset_id": f"saved search {search}",
             "format": None,
             "kind": "failed",
-            "reason": "1 of the 2 results is not an asset and was left out: 1 playlists",
+            "reason": "1 of 2 results is not an asset and was left out: playlists (1)",
         }
     ]
 
