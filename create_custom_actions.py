@@ -89,10 +89,10 @@ def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> No
         options.endpoint, (b2, ll), options.formats, options.path or "", settings, contexts
     )
     create(iconik, actions, options.endpoint, is_dry=options.dry_run)
-    held = action_url.ours(options.endpoint, iconik.custom_actions())
+    existing = action_url.ours(options.endpoint, iconik.custom_actions())
     if options.dry_run:
         print("nothing was changed")
-    print(f"\n{overview(options.endpoint, held, {each.id: each.name for each in (b2, ll)})}")
+    print(f"\n{overview(options.endpoint, existing, {each.id: each.name for each in (b2, ll)})}")
 
 
 def wanted(
@@ -147,11 +147,11 @@ def create(
         IconikError: iconik is unavailable or refuses. The changes reported before are complete.
     """
     create, update, delete = DRY if is_dry else DONE
-    held = action_url.ours(where, iconik.custom_actions())
-    actions = [*actions, *_elsewhere(held, actions, where)]
+    existing = action_url.ours(where, iconik.custom_actions())
+    actions = [*actions, *_elsewhere(existing, actions, where)]
     kept = set()
     for action in actions:
-        same = _same(held, action, where)
+        same = _same(existing, action, where)
         if same:
             kept.add(same[0].id)
             if not is_dry:
@@ -164,30 +164,30 @@ def create(
     if not is_dry:
         # Read again: a creation whose answer was lost has been repeated, so there may be
         # duplicates.
-        held = action_url.ours(where, iconik.custom_actions())
+        existing = action_url.ours(where, iconik.custom_actions())
     for action in actions:
-        same = sorted(_same(held, action, where), key=lambda each: each.id not in kept)
+        same = sorted(_same(existing, action, where), key=lambda each: each.id not in kept)
         for duplicate in same[1:]:
             if not is_dry:
                 iconik.delete_custom_action(duplicate.context, duplicate.id)
             say(f"{delete} a duplicate of", action["title"], action["context"])
 
 
-def _same(held: Sequence[Existing], action: dict[str, Any], where: Endpoint) -> list[Existing]:
+def _same(existing: Sequence[Existing], action: dict[str, Any], where: Endpoint) -> list[Existing]:
     """Return the existing actions with the same purpose, whatever their title and secret."""
     key = (action["context"], action_url.read(where, action["url"]))
-    return [each for each in held if (each.context, each.target) == key]
+    return [each for each in existing if (each.context, each.target) == key]
 
 
 def _elsewhere(
-    held: Sequence[Existing], actions: Sequence[dict[str, Any]], where: Endpoint
+    existing: Sequence[Existing], actions: Sequence[dict[str, Any]], where: Endpoint
 ) -> list[dict[str, Any]]:
     """Return the wanted actions for the other contexts in which iconik already has them."""
     wanted_in = {each["context"] for each in actions}
     models = {action_url.read(where, each["url"]): each for each in actions}
     found = dict.fromkeys(
         (each.context, each.target)
-        for each in held
+        for each in existing
         if each.target in models and each.context in set(CONTEXTS) - wanted_in
     )
     return [{**models[target], "context": context} for context, target in found]

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Retry
-from b2_iconik.ledger.tables import inherit_sight, insert_assets, is_expanded, operations
+from b2_iconik.ledger.tables import inherit_seen, insert_assets, is_expanded, operations
 
 # More would keep the next click waiting.
 KNOWN_AT_ONCE = 500
@@ -87,4 +87,4 @@ def record(
         number = made.inserted_primary_key[0]  # type: ignore[index]  # it has one
         insert_assets(connection, number, {each: {} for each in click.asset_ids})
         if retry:
-            inherit_sight(connection, number)
+            inherit_seen(connection, number)

@@ -13,7 +13,7 @@ from b2_iconik.ledger.migrations import adopt, bring_up_to_date
 from b2_iconik.ledger.tables import (
     CHUNK,
     assets,
-    inherit_sight,
+    inherit_seen,
     insert_assets,
     operations,
     schema,
@@ -163,7 +163,7 @@ class Ledger:
                         number=number, what=what, reason=reason, cause=reason.stored
                     )
                 )
-            inherit_sight(connection, number)
+            inherit_seen(connection, number)
             connection.execute(
                 sa.update(operations)
                 .where(operations.c.number == number)

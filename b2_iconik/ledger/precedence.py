@@ -43,13 +43,15 @@ class Precedence:
             )
         )
         number, action = operation.number, operation.action
-        rivals = [row for row in rows if _overlap(row.formats, operation)]
-        opposites = [row for row in rivals if row.action != action]
+        overlapping = [row for row in rows if _overlap(row.formats, operation)]
+        opposites = [row for row in overlapping if row.action != action]
         newer = [row for row in opposites if row.number > number]
         self._newer = [row.number for row in newer]
         self._older = [row.number for row in opposites if row.number < number]
         # A newer operation with the opposite action never blocks it: it takes over or does nothing.
-        self._first = [row.number for row in rivals if row.number < number or row.action == action]
+        self._first = [
+            row.number for row in overlapping if row.number < number or row.action == action
+        ]
         self.is_any_unknown = any(not row.is_expanded for row in newer)
 
     def have_in_hand(self) -> sa.ColumnElement[bool]:

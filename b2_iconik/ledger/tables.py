@@ -179,7 +179,7 @@ def insert_assets(
     connection.execute(insert_new(connection, assets), rows)
 
 
-def inherit_sight(connection: sa.Connection, number: int) -> None:
+def inherit_seen(connection: sa.Connection, number: int) -> None:
     """Record that an operation has seen what the retried one has: they share a token."""
     retry_of = sa.select(operations.c.retry_of).where(operations.c.number == number)
     of = operations.c.id == retry_of.scalar_subquery()
