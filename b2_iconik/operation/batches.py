@@ -23,7 +23,7 @@ from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation import copying, deletion
 from b2_iconik.operation.decisions import AssetResult, vanished
-from b2_iconik.operation.deletion import DeletionCapabilities, Marked
+from b2_iconik.operation.deletion import DeletionCapabilities, PurgeQueue
 from b2_iconik.operation.execution import note_purge, process_add, process_remove
 from b2_iconik.operation.interrupted import restore_all
 from b2_iconik.operation.proving import RemoveContext
@@ -66,7 +66,9 @@ class Batch:
 
     assets: list[ClaimedAsset] = field(default_factory=list)
     results: list[Future[AssetResult]] = field(default_factory=list)
-    marked: Marked = field(default_factory=lambda: Marked(PURGED_AT_ONCE, PURGED_AFTER))
+    purge_queue: PurgeQueue = field(
+        default_factory=lambda: PurgeQueue(PURGED_AT_ONCE, PURGED_AFTER)
+    )
     purged: dict[str, AssetResult] = field(default_factory=dict)
     unanswered: list[tuple[ClaimedAsset, IconikUnavailable]] = field(default_factory=list)
 
@@ -211,12 +213,12 @@ class AssetProcessor:
     def _await(self, batch: Batch, results: list[Future[AssetResult]]) -> None:
         """Wait for results, but purge marked file sets in time: their proofs expire."""
         while wait(results, PURGE_INTERVAL).not_done:
-            self._purge(batch.marked.overdue(), batch)
+            self._purge(batch.purge_queue.overdue(), batch)
 
     def _finish(self, batch: Batch) -> None:
         self._await(batch, batch.results)
         results = [each.result() for each in batch.results]
-        self._purge(batch.marked.rest(), batch)
+        self._purge(batch.purge_queue.rest(), batch)
         unanswered = {asset.asset_id for asset, _ in batch.unanswered}
         wanted = [
             (asset, batch.purged.get(asset.asset_id, result))
@@ -264,7 +266,7 @@ class AssetProcessor:
         if result.is_being_copied:
             return result
         if result.marked:
-            self._purge(batch.marked.add(asset, result), batch)
+            self._purge(batch.purge_queue.add(asset, result), batch)
         else:
             self._note(asset, result, is_few=len(batch.assets) <= FEW)
         return result

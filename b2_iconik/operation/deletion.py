@@ -249,7 +249,7 @@ def purge_one_by_one(iconik: Iconik, marked: Mapping[str, str], until: float) ->
     return done
 
 
-class Marked:
+class PurgeQueue:
     """Assets whose file sets are marked deleted, and will be purged soon.
 
     Gathering more of them needs fewer requests, but leaves more time between the proof and the
