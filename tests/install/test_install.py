@@ -120,7 +120,7 @@ def test_without_settings_the_first_run_says_what_is_missing(installed: Installe
 
 def test_the_second_run_starts_it(installed: Installed) -> None:
     assert installed.second_run.ok, installed.second_run
-    assert f"Version {VERSION} runs." in installed.second_run.output
+    assert f"Version {VERSION} is running." in installed.second_run.output
     assert installed.property("ActiveState") == "active"
     assert installed.property("StatusText") == f"version {VERSION} answers"
     assert installed.property("UnitFileState") == "enabled"
