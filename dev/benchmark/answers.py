@@ -19,7 +19,7 @@ REST = 3.0
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Measure answers in every state, idle use, and start."""
+    """Measure responses in every state, idle use, and start."""
     clicks = 40 if quick else 300
     with bench() as here:
         began = time.perf_counter()
@@ -30,31 +30,31 @@ def measure(quick: bool) -> Iterator[Figure]:
         yield Figure("stopped", stopped - began, "s", 15)
         yield from _idle(here, 5 if quick else 60)
         alone = _one_after_another(here, clicks)
-        yield Figure("answer to a click, p99", percentile(alone, 99) * 1000, "ms", 25)
-        yield Figure("answer to a click, p50", percentile(alone, 50) * 1000, "ms")
+        yield Figure("response to a click, p99", percentile(alone, 99) * 1000, "ms", 25)
+        yield Figure("response to a click, p50", percentile(alone, 50) * 1000, "ms")
         together = _together(here, 1 if quick else 10)
-        yield Figure(f"answer to {AT_ONCE} clicks at once, p99", percentile(together, 99), "s", 1)
+        yield Figure(f"response to {AT_ONCE} clicks at once, p99", percentile(together, 99), "s", 1)
         here.simulator.control("PATCH", "settings", {"hang_seconds": 30})
         hanging = _one_after_another(here, clicks)
         value = percentile(hanging, 99) * 1000
-        yield Figure("answer while iconik hangs, p99", value, "ms", 25)
+        yield Figure("response while iconik hangs, p99", value, "ms", 25)
     with bench(("--listing-hints",)) as here:
         collection_id = here.fill(1_000 if quick else 10_000)
         here.click("add", collection_ids=[collection_id])
         busy = _one_after_another(here, clicks)
         value = percentile(busy, 99) * 1000
-        yield Figure("answer while a large operation runs, p99", value, "ms", 100)
+        yield Figure("response while a large operation runs, p99", value, "ms", 100)
 
 
 def _click(here: Bench) -> float:
-    """Click on an asset for the first time, and return the seconds until the answer."""
+    """Click on an asset for the first time, and return the seconds until the response."""
     began = time.perf_counter()
     here.click("add", asset_ids=[str(uuid.uuid4())])
     return time.perf_counter() - began
 
 
 def _one_after_another(here: Bench, clicks: int) -> list[float]:
-    """Click faster than any users do, and return the seconds of each answer."""
+    """Click faster than any users do, and return the seconds until each response."""
     seconds = []
     for _ in range(WARM_UP + clicks):
         seconds.append(_click(here))
@@ -64,7 +64,7 @@ def _one_after_another(here: Bench, clicks: int) -> list[float]:
 
 
 def _together(here: Bench, times: int) -> list[float]:
-    """Click many times at once, repeatedly, and return the seconds of each answer."""
+    """Click many times at once, repeatedly, and return the seconds until each response."""
     seconds: list[float] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for _ in range(times):

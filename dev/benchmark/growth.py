@@ -40,11 +40,11 @@ class Runs:
         most = f"{larger.assets:,} assets"
         for run in self.all:
             value = run.seconds / run.assets * 1000
-            yield Figure(f"time an asset of {run.assets:,}", value, "ms")
+            yield Figure(f"time per asset, {run.assets:,} assets", value, "ms")
         value = (larger.seconds / larger.assets) / (smaller.seconds / smaller.assets)
-        yield Figure("growth of the time an asset takes", value, "", GROWTH)
+        yield Figure("growth of time per asset", value, "", GROWTH)
         value = (larger.requests / larger.assets) / (smaller.requests / smaller.assets)
-        yield Figure("growth of requests an asset", value, "", 1.05)
+        yield Figure("growth of requests per asset", value, "", 1.05)
         yield Figure(f"most memory, {most}", larger.memory, "MiB", 300)
         yield Figure(f"database, {most}", larger.database, "MiB", 100)
         yield Figure(f"log, {most}", larger.log, "KiB", 50)

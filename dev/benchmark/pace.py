@@ -17,7 +17,7 @@ LIMIT = 50.0
 APART = 1.5
 OTHER = "users/v1/users/current/"
 OTHERS_SHARE = 25
-REFUSED = "answers of 429 in 10,000"
+REFUSED = "429 responses in 10,000 requests"
 
 
 class Paces:
@@ -52,7 +52,7 @@ class Paces:
         inner = [each for each in times if times[0] + APART < each < times[-1] - APART]
         rate = len(inner) / (inner[-1] - inner[0])
         self.by_second[name] = _by_second(times)
-        yield Figure(f"requests a second, {name}", rate, "/s", least, "least")
+        yield Figure(f"requests per second, {name}", rate, "/s", least, "least")
         yield Figure(f"{REFUSED}, {name}", refused / len(times) * 10_000, "", 5)
 
 

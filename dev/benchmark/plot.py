@@ -21,7 +21,7 @@ def draw(by_second: Mapping[str, Sequence[int]], path: Path) -> None:
         height=420,
         show_dots=False,
         range=(0, max(LIMIT, highest)),
-        title="Requests a second, and what iconik allows in the long run",
+        title="Requests per second, and iconik's average limit",
         x_title="seconds",
         show_minor_x_labels=False,
         truncate_label=-1,

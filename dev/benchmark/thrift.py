@@ -17,8 +17,8 @@ REMOVES: list[tuple[str, tuple[str, ...], list[str] | None, float]] = [
     ("purged one by one", (), WITHOUT_PURGE, 6.2),
 ]
 ADDS: list[tuple[str, tuple[str, ...], float]] = [
-    ("listings tell formats", ("--listing-hints",), 1.0),
-    ("listings tell nothing", (), 2.2),
+    ("listings show formats", ("--listing-hints",), 1.0),
+    ("listings show nothing", (), 2.2),
 ]
 
 
@@ -36,17 +36,17 @@ def measure(quick: bool) -> Iterator[Figure]:
             here.do("remove", collection_id)
             value = here.requests() / count
             pages = len(here.times(lambda seen: seen["path"].endswith("/contents/")))
-            yield Figure(f"Remove, requests an asset, {name}", value, "", limit)
+            yield Figure(f"Remove, requests per asset, {name}", value, "", limit)
             value = here.bucket_requests() / count
-            yield Figure(f"Remove, B2 requests an asset, {name}", value, "", len(FORMATS))
+            yield Figure(f"Remove, B2 requests per asset, {name}", value, "", len(FORMATS))
     yield Figure("requests to list 100 members", pages / ceil(count / 100), "", 1.0)
     for name, options, limit in ADDS:
         with bench((*QUICK, *options), FASTEST) as here:
             collection_id = here.fill(count)
             here.do("add", collection_id)
-            yield Figure(f"Add, requests an asset, {name}", here.requests() / count, "", limit)
+            yield Figure(f"Add, requests per asset, {name}", here.requests() / count, "", limit)
             here.simulator.control("DELETE", "requests")
             here.do("add", collection_id)
             looks = here.times(lambda seen: "/files/v1/assets/" in seen["path"])
             value = len(looks) / count
-            yield Figure(f"Add of what is there, requests an asset, {name}", value, "", 2.0)
+            yield Figure(f"Add of what is there, requests per asset, {name}", value, "", 2.0)

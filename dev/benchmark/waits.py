@@ -18,7 +18,7 @@ def measure(quick: bool) -> Iterator[Figure]:
         began = time.time()
         here.click("add", collection_ids=[large])
         first = _first_copy(here) - began
-        yield Figure(f"first copies of {LARGE:,} assets asked for", first, "s", 3)
+        yield Figure(f"first copies of {LARGE:,} assets requested", first, "s", 3)
         began = time.monotonic()
         here.report(here.click("add", asset_ids=alone["asset_ids"]))
         value = time.monotonic() - began
@@ -30,7 +30,7 @@ def measure(quick: bool) -> Iterator[Figure]:
         while not _all_asked(here, operation_id):
             time.sleep(0.05)
         value = time.monotonic() - began
-        yield Figure(f"all copies of {ALL:,} listed assets asked for", value, "s", 10)
+        yield Figure(f"all copies of {ALL:,} listed assets requested", value, "s", 10)
 
 
 def _first_copy(here: Bench) -> float:
