@@ -26,7 +26,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine on which all the steps were taken, and .env filled in between."""
     machine = Machine(tmp_path_factory.mktemp("by-hand"))
     page = (ROOT / "docs" / "deployment.md").read_text()
-    section = page.split("\nBy hand: ")[1].split("\n## ")[0]
+    section = page.split("\n### By hand\n")[1].split("\n## ")[0]
     prepare, start = (block[2] for block in BLOCK.finditer(section))
     prepared = machine.run(f"set -e; {SUDO}{prepare}")
     assert prepared.ok, prepared

@@ -122,7 +122,7 @@ def test_the_second_run_starts_it(installed: Installed) -> None:
     assert installed.second_run.ok, installed.second_run
     assert f"Version {VERSION} is running." in installed.second_run.output
     assert installed.property("ActiveState") == "active"
-    assert installed.property("StatusText") == f"version {VERSION} answers"
+    assert installed.property("StatusText") == f"version {VERSION} is ready"
     assert installed.property("UnitFileState") == "enabled"
 
 
@@ -254,9 +254,9 @@ def test_it_has_no_powers(installed: Installed) -> None:
 
 
 def test_systemd_calls_it_exposed_to_as_little_as_the_page_says(installed: Installed) -> None:
-    page = (ROOT / "docs" / "deployment.md").read_text()
+    page = " ".join((ROOT / "docs" / "deployment.md").read_text().split())
     command, level = re.findall(
-        r"`(systemd-analyze security [^`]+)` calls that ([0-9.]+) of 10", page
+        r"`(systemd-analyze security [^`]+)` rates its exposure ([0-9.]+) out of 10", page
     )[0]
     told = installed.machine.run(command).output
     found = re.findall(r"exposure level for b2-iconik-plugin.service: ([0-9.]+)", told)
@@ -285,8 +285,8 @@ def test_when_all_of_it_is_killed_it_comes_back_and_goes_on(installed: Installed
     simulator.control("PATCH", "settings", {"copies_paused": True})
     operation_id = installed.click("add", asset(simulator, "killed"))
     wait_for("copy", lambda: simulator.control("GET", "")["running_jobs"], 120)
-    # By its control group, as a worker may end while a list of processes is read.
-    assert installed.machine.run("systemctl kill --signal=KILL b2-iconik-plugin").ok
+    # It may say "Failed to send signal", because processes end while others are signalled.
+    installed.machine.run("systemctl kill --signal=KILL b2-iconik-plugin")
     wait_for("restart", lambda: installed.property("NRestarts") == "1", 120)
     wait_for("active service", lambda: installed.property("ActiveState") == "active", 120)
     simulator.control("PATCH", "settings", {"copies_paused": False})
