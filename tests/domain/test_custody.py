@@ -979,3 +979,21 @@ def test_formats_are_wanted_by_their_name_the_newest_first() -> None:
         old,
         unknown,
     ]
+
+
+# What only a small change of the rules would miss
+
+
+def test_one_byte_is_content() -> None:
+    assert is_safe(on_ll(size=1), on_b2(size=1))
+
+
+def test_a_proof_names_the_format_of_its_file_set() -> None:
+    found = verdict(on_ll(), on_b2())
+    assert isinstance(found, Safe)
+    assert found.format_id == ORIGINAL
+
+
+def test_a_file_without_a_size_is_told_though_another_has_content() -> None:
+    found = unproven(on_ll("1"), on_ll("2", size=None), on_b2("1"), on_b2("2"))
+    assert found.reason.endswith("2 has no known size on LucidLink")

@@ -60,7 +60,7 @@ def refused_in_time(recorder: Recorder) -> None:
         within(BOUND, lambda: recorder.record(CLICK))
 
 
-@pytest.mark.parametrize("claimed", HOLDS)
+@pytest.mark.parametrize("held", HOLDS)
 def test_a_click_is_refused_in_time_while_somebody_holds(
     recorder: Recorder, settings: Settings, monkeypatch: pytest.MonkeyPatch, held: str
 ) -> None:
@@ -75,7 +75,7 @@ def test_a_click_is_refused_in_time_while_somebody_holds(
     assert recorder.record(CLICK)[1]
 
 
-@pytest.mark.parametrize("claimed", HOLDS)
+@pytest.mark.parametrize("held", HOLDS)
 def test_who_waits_for_a_lock_gives_up(recorder: Recorder, database_url: str, held: str) -> None:
     """The engine of the operations, too, works on such connections."""
     holder, engine = connect(database_url, 5), connect(database_url, 0.1)
