@@ -109,7 +109,8 @@ class Leader:
                 self._stopping.wait(COMPLAIN_INTERVAL)
             except Stopped:
                 log.warning(
-                    "another process may be running the operations: this one stops, and waits"
+                    "another process may be running the operations: this one stops running them, "
+                    "and waits"
                 )
             except SQLAlchemyError as error:
                 log.error("the leader failed, and will restart: %s", brief(error))
@@ -151,7 +152,9 @@ class Leader:
             if self._stopping.wait(WORK_INTERVAL):
                 return
             if not still_only_one():
-                log.warning("the lock that allows only one process to run operations is lost")
+                log.warning(
+                    "this process has lost the lock that lets only one process run operations"
+                )
                 raise Stopped
             if time.monotonic() - watched > WATCH_INTERVAL:
                 watched = time.monotonic()

@@ -181,8 +181,8 @@ def _make_private(path: str) -> None:
     if Path(path).stat().st_nlink > 1:
         raise SettingsError(
             "DATABASE_URL",
-            f"is a file with a second name (a hard link): {path}; SQLite keeps a journal for each "
-            "name, so two services would destroy the file: remove one of the names",
+            f"names a file that has a second name (a hard link): {path}; SQLite keeps a journal "
+            "for each name, so two services would destroy the file: remove one of the names",
         )
     for suffix in ("", "-wal", "-shm"):
         # Another process may have just removed a journal.

@@ -116,7 +116,7 @@ def _deleted(iconik: Iconik) -> frozenset[str] | None:
         raise
     except IconikError as error:
         log.info(
-            "the delete queue cannot be listed, so the file sets of each asset are read: %s", error
+            "the delete queue cannot be listed (%s), so each asset's file sets are read", error
         )
         return None
     if len(queued) > MOST_QUEUED:

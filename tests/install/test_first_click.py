@@ -54,7 +54,9 @@ def test_the_walk_without_iconik_ends_with_a_click(machine: Machine) -> None:
     assert walked.output.count("\ncreated  ") == 6
     assert '"status":200' in walked.output
     wait_for(
-        "the copy", lambda: "1 asset, 1 copied, 1 without" in machine.run(SUDO + last).output, 60
+        "the copy",
+        lambda: "1 asset, 1 copied, 1 no such format" in machine.run(SUDO + last).output,
+        60,
     )
     shown = machine.run(SUDO + last).output
     assert shown.count("/clip.mov\n") == 2
