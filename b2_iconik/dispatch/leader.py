@@ -1,4 +1,6 @@
-"""The one process that runs operations: it takes them from the ledger, oldest first, to their end.
+"""The one process that runs operations: it takes them from the ledger and runs them to their end.
+
+It takes the oldest first.
 
 Each process of the service waits for the lock. The process that gets it begins a new term, which
 ends the term of the previous holder; see ``term``.
@@ -55,7 +57,8 @@ LEFT_BEHIND = "file sets left marked deleted by ended operations could not be re
 
 # Makes the steps of an operation. The last step ends it.
 Begin = Callable[[str, CustomAction, Leadership], Step]
-# Makes the steps that show an operation in iconik. The last step shows how it ended. None for none.
+# Makes the steps that show an operation in iconik. The last step shows how it ended. None if there
+# are none.
 Show = Callable[[str, CustomAction, Leadership], Step | None]
 
 

@@ -30,7 +30,7 @@ class Checked:
     Attributes:
         obstacle: why nothing can be copied to B2, as the rest of a sentence; "" if it can.
         deleted: the ids of the file sets in iconik's delete queue; None if they aren't known.
-        until: how long this check is valid, by ``expiry.now``.
+        until: when this check expires, by ``expiry.now``.
     """
 
     b2: Storage
