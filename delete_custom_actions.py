@@ -45,7 +45,7 @@ def delete(
 
     Args:
         iconik: the client to use.
-        where: the service. Actions that lead elsewhere are left alone.
+        where: the service. Actions that point elsewhere are left alone.
         formats: delete only actions that name exactly these formats; empty for all of the
             service's.
         is_dry: whether to only report the actions.

@@ -45,8 +45,8 @@ def check(environment: Mapping[str, str]) -> None:
         raise SystemExit(f"b2-iconik-plugin: {error}") from None
     if ON_CLOUD_RUN in environment and not told.database_url.startswith("postgresql"):
         raise SystemExit(
-            "b2-iconik-plugin: DATABASE_URL must be a postgresql:// address: a function keeps its "
-            "files in memory, so operations would be lost with it"
+            "b2-iconik-plugin: DATABASE_URL must be a postgresql:// address: a function's files "
+            "are in memory, so operations would be lost when its instance ends"
         )
 
 

@@ -197,7 +197,7 @@ def start() -> Flask:
     except SettingsError as error:
         raise SystemExit(f"b2-iconik-plugin: {error}") from None
     logs.configure(settings.log_level, settings.log_format)
-    log.info("version %s starts", VERSION)
+    log.info("starting version %s", VERSION)
     if len(settings.secret) < SHORT_SECRET:
         log.warning("BZ_SHARED_SECRET has fewer than %s characters: use a longer one", SHORT_SECRET)
     recorder = Recorder(settings)

@@ -110,7 +110,7 @@ class _InTime(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the answer takes too long")
+            raise TimeoutError("the response took too long")
         self._socket.settimeout(min(left, self._patience or left))
         return self._raw.readinto(buffer)
 

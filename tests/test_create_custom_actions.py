@@ -309,7 +309,7 @@ def test_a_dry_run_where_nothing_is_says_so(
     actions: FakeActions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(options("--dry-run"))
-    assert capsys.readouterr().out.endswith(f"\n\nNo custom action leads to {ENDPOINT}.\n")
+    assert capsys.readouterr().out.endswith(f"\n\nNo custom action points to {ENDPOINT}.\n")
 
 
 # Storages

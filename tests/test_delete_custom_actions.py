@@ -46,7 +46,7 @@ def test_all_of_the_service_are_deleted_and_told(
         "deleted  Remove from LucidLink  BULK",
         r"deleted  Renamed\nby \x1b[31mhand  SAVED_SEARCH",
         "",
-        f"No custom action leads to {ENDPOINT}.",
+        f"No custom action points to {ENDPOINT}.",
     ]
 
 
@@ -57,7 +57,7 @@ def test_a_dry_run_tells_what_would_be_deleted_and_deletes_nothing(
     assert main(options("--dry-run")) == 0
     assert actions.changes == []
     assert capsys.readouterr().out.startswith(
-        "would delete  Add to LucidLink  ASSET\nnothing was changed\n\nCustom actions that lead to"
+        "would delete  Add to LucidLink  ASSET\nnothing was changed\n\nCustom actions that point to"
     )
 
 

@@ -46,7 +46,7 @@ def test_that_there_is_none_is_told(
 ) -> None:
     actions.add(url="https://other.test/add")
     assert main(OPTIONS) == 0
-    assert capsys.readouterr().out == f"No custom action leads to {ENDPOINT}.\n"
+    assert capsys.readouterr().out == f"No custom action points to {ENDPOINT}.\n"
 
 
 def test_they_are_told_as_json_without_the_secret(

@@ -691,14 +691,14 @@ def test_a_database_of_a_newer_version_stops_the_start_for_good(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def refuse() -> None:
-        raise SettingsError("DATABASE_URL", "is a database of a newer version")
+        raise SettingsError("DATABASE_URL", "names a database of a newer version")
 
     monkeypatch.setattr(recorder, "open", refuse)
     with pytest.raises(SystemExit) as ending:
         plugin.start()
     # Gunicorn's own way to say that other workers would fare no better.
     assert ending.value.code == 3
-    assert "DATABASE_URL is a database of a newer version" in caplog.text
+    assert "DATABASE_URL names a database of a newer version" in caplog.text
 
 
 @pytest.mark.parametrize(("length", "warnings"), [(31, 1), (32, 0)])

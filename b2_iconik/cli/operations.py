@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Don't create a database, perhaps with a different owner than the service's user.
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         return _complain(
-            f"database {url.database} does not exist: start the service once, which creates it"
+            f"database {url.database} does not exist: start the service once to create it"
         )
     engine = connect(url.render_as_string(hide_password=False), PATIENCE)
     try:

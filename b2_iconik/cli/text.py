@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from b2_iconik.domain.click import TITLES
-from b2_iconik.domain.outcomes import in_words, proofs_in_words
+from b2_iconik.domain.outcomes import WORDS, displayed, in_words, proofs_in_words
 from b2_iconik.report.view import bar, in_short, in_time
 
 BAR = 24
 # A shorter bar would show nothing.
 SHORTEST_BAR = 6
+# The width of the first column: its longest text is a kind of outcome.
+LABEL = max(map(len, WORDS.values()))
 
 
 def line(told: Mapping[str, Any]) -> str:
@@ -59,7 +61,8 @@ def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Itera
     yield _item("operation", told["operation_id"])
     yield _item("clicked by", f"user {told['user_id'] or 'unknown'}")
     yield _item("selection", f"{told['selection']}, formats {', '.join(told['formats'])}")
-    yield _item("recorded", f"{told['recorded']}, ended {told['ended'] or 'not yet'}")
+    ended = f"ended {told['ended']}" if told["ended"] else "not ended yet"
+    yield _item("recorded", f"{told['recorded']}, {ended}")
     yield _item("total", in_words(told["counts"]))
     proofs = proofs_in_words(told["counts"])
     if proofs:
@@ -103,7 +106,7 @@ def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
     """
     yield f"Asset {told['asset_id']} of operation {told['operation_id']}"
     for row in told["report"]:
-        yield _item(row["kind"], _why(row["format"], row["reason"]))
+        yield _item(displayed(row["kind"]), _why(row["format"], row["reason"]))
         if row["what_to_do"]:
             yield _item("", row["what_to_do"])
     if told["looks_again_in_seconds"] is not None:
@@ -117,7 +120,7 @@ def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
 def row_line(row: Mapping[str, Any]) -> str:
     """Format the outcome of one format of an asset as one line."""
     what = " ".join(filter(None, (row["asset_id"], row["format"])))
-    return _item(row["kind"], _why(what, row["reason"]))
+    return _item(displayed(row["kind"]), _why(what, row["reason"]))
 
 
 def json_parts(
@@ -139,7 +142,7 @@ def json_parts(
 
 
 def _item(name: str, what: str) -> str:
-    return f"  {name:<10}  {what}"
+    return f"  {name:<{LABEL}}  {what}"
 
 
 def _why(what: str, reason: str) -> str:

@@ -156,7 +156,7 @@ def _required(given: Mapping[str, str], name: str, meaning: str) -> str:
 
 def _secret(given: Mapping[str, str]) -> str:
     name = "BZ_SHARED_SECRET"
-    meaning = "a long random text that only iconik also knows"
+    meaning = "a long random string that only this service and iconik know"
     secret = _header_value(name, _required(given, name, meaning))
     if len(secret) < LEAST_SECRET:
         raise SettingsError(

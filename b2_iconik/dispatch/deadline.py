@@ -21,7 +21,7 @@ class Deadline:
         self._is_over = threading.Event()
 
     def check(self) -> None:
-        """Let work stop here that nobody waits for any more.
+        """Stop the work here if nobody waits for it any more.
 
         Raises:
             TimeoutError: the deadline has passed.

@@ -1,4 +1,6 @@
-"""The one process that runs operations: it takes them from the ledger, oldest first, to their end.
+"""The one process that runs operations: it takes them from the ledger and runs them to their end.
+
+It takes the oldest first.
 
 Each process of the service waits for the lock. The process that gets it begins a new term, which
 ends the term of the previous holder; see ``term``.
@@ -55,7 +57,8 @@ LEFT_BEHIND = "file sets left marked deleted by ended operations could not be re
 
 # Makes the steps of an operation. The last step ends it.
 Begin = Callable[[str, CustomAction, Leadership], Step]
-# Makes the steps that show an operation in iconik. The last step shows how it ended. None for none.
+# Makes the steps that show an operation in iconik. The last step shows how it ended. None if there
+# are none.
 Show = Callable[[str, CustomAction, Leadership], Step | None]
 
 
@@ -109,7 +112,8 @@ class Leader:
                 self._stopping.wait(COMPLAIN_INTERVAL)
             except Stopped:
                 log.warning(
-                    "another process may be running the operations: this one stops, and waits"
+                    "another process may be running the operations: this one stops running them, "
+                    "and waits"
                 )
             except SQLAlchemyError as error:
                 log.error("the leader failed, and will restart: %s", brief(error))
@@ -151,7 +155,9 @@ class Leader:
             if self._stopping.wait(WORK_INTERVAL):
                 return
             if not still_only_one():
-                log.warning("the lock that allows only one process to run operations is lost")
+                log.warning(
+                    "this process has lost the lock that lets only one process run operations"
+                )
                 raise Stopped
             if time.monotonic() - watched > WATCH_INTERVAL:
                 watched = time.monotonic()

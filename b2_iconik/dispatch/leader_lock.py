@@ -28,7 +28,7 @@ END_SILENT_SESSION = (
 def only_one(database_url: str) -> Iterator[Callable[[], bool] | None]:
     """Become the leader, the only process that runs operations.
 
-    Yields a function that tells whether this process still is the only one; None if another is.
+    Yields a function that tells whether this process is still the only one; None if another is.
     """
     url = sa.make_url(database_url)
     if url.get_backend_name() == "sqlite":

@@ -33,9 +33,9 @@ log = logging.getLogger(__name__)
 WEB_PATIENCE = 5.0
 # iconik waits about ten seconds for an answer.
 ANSWER_WITHIN = 8.0
-# To check whether a SQLite file is damaged, the whole file is read. These limit its size in bytes,
-# which takes a second or two to read, and set the pause until the next check: in seconds, and as a
-# multiple of the time that the check took.
+# To check whether a SQLite file is damaged, all of it is read. The first limits its size in bytes:
+# reading that much takes a second or two. The others set the pause until the next check: in
+# seconds, and as a multiple of the time that the check took.
 LARGEST_READ = 512 * 1024 * 1024
 READ_INTERVAL = 10.0
 READ_RARELY = 100
@@ -47,10 +47,10 @@ LastLook = Callable[[sa.Connection], None]
 def prepare_database(settings: Settings) -> None:
     """Check that the database is this service's, before any process uses it.
 
-    It is no error if the database can't be used now: each process tries again.
+    It is not an error if the database can't be used now: each process tries again.
 
     Raises:
-        SettingsError: it is not this service's, or that of a newer version.
+        SettingsError: it belongs to another program, or to a newer version of this service.
     """
     with suppress(SQLAlchemyError, OSError):
         engine = connect(settings.database_url, WEB_PATIENCE)
@@ -76,7 +76,7 @@ class Recorder:
 
         Raises:
             SQLAlchemyError, OSError: the database can't be used now.
-            SettingsError: it is not this service's, or that of a newer version.
+            SettingsError: it belongs to another program, or to a newer version of this service.
         """
         # A click must not wait for all clicks before it, one timeout after the other.
         if not self._lock.acquire(timeout=WEB_PATIENCE):
@@ -94,7 +94,7 @@ class Recorder:
         """Open the database early, so that the first click need not wait for it.
 
         Raises:
-            SettingsError: it is not this service's, or that of a newer version.
+            SettingsError: it belongs to another program, or to a newer version of this service.
         """
         try:
             self.prepare()

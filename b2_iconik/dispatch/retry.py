@@ -46,7 +46,7 @@ def try_again(
     if operation is None:
         raise RetryError("it does not exist")
     if operation.ended_ms is None:
-        raise RetryError("it is still running: wait for its end, or stop it first")
+        raise RetryError("it is still running: wait until it ends, or stop it first")
     click, retry = recorder.click_of(operation_id), Retry(operation.id, by)
     if everything:
         return recorder.record(click, retry)
@@ -89,13 +89,14 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
     """A click on what was undone, without assets for which the opposite was clicked since."""
     if since and not undone.tells_assets:
         raise RetryError(
-            "the opposite action was clicked since then, possibly for assets in the collections, "
-            "saved searches and playlists that were not listed: click in iconik instead"
+            "the opposite action has been clicked since then, possibly for assets in the "
+            "collections, saved searches and playlists that were not listed: click in iconik "
+            "instead"
         )
     if any(row.ended_ms is None and not row.is_expanded for row in since):
         raise RetryError(
-            "the opposite action was clicked since then, and its assets are not known yet: try "
-            "again in a minute"
+            "the opposite action has been clicked since then, and its assets are not known yet: "
+            "try again in a minute"
         )
     of_opposites = sa.and_(
         assets.c.number.in_(_numbers(since)),
@@ -106,7 +107,7 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
         taken = set(connection.execute(sa.select(assets.c.asset_id).where(of_opposites)).scalars())
     left = replace(undone, asset_ids=tuple(each for each in undone.asset_ids if each not in taken))
     if not left.selection:
-        also = " or the opposite action was clicked since then" if taken else ""
+        also = " or the opposite action has been clicked since then" if taken else ""
         raise RetryError(f"nothing is left to retry: all of it was done{also}")
     return left
 

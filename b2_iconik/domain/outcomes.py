@@ -23,6 +23,8 @@ Kind = Literal[
 COUNTED: tuple[Kind, ...] = (
     "copied", "there", "without", "removed", "absent", "kept", "failed", "vanished", "superseded",
 )  # fmt: skip
+# What people read in place of a kind whose name says too little. Programs get the names themselves.
+WORDS = {"without": "no such format", "undone": "not done"}
 # The names under which reports count the proofs of removed formats, and their display texts.
 PROOFS = {
     "by_checksum": "by checksum",
@@ -199,6 +201,11 @@ def report(
     }
 
 
+def displayed(kind: str) -> str:
+    """Return the words that people read for a kind of outcome, or for 'undone'."""
+    return WORDS.get(kind, kind)
+
+
 def in_words(counts: Mapping[str, int]) -> str:
     """Format the counts on one line, without zeros and proofs: '12 assets, 9 removed, 3 kept'."""
     number = counts["assets"]
@@ -206,7 +213,7 @@ def in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(
         words
         + [
-            f"{n:,} {name}"
+            f"{n:,} {displayed(name)}"
             for name, n in counts.items()
             if n and name != "assets" and name not in PROOFS
         ]

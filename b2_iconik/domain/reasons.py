@@ -224,13 +224,15 @@ ALREADY_MISSING = Cause.WAS_MISSING("its files were already missing from LucidLi
 
 # Contradictory or missing information from iconik
 
-NO_FILE_SET = Cause.UNCLEAR_RECORDS("iconik does not say which file set its files belong to")()
+NO_FILE_SET = Cause.UNCLEAR_RECORDS(
+    "iconik does not say which file set this format's files belong to"
+)()
 MIXED_FILE_SET = Cause.UNCLEAR_RECORDS(
     "iconik also lists files of other formats or storages in its file set"
 )()
 NO_FILE = Cause.UNCLEAR_RECORDS("iconik lists a file set on LucidLink, but no file in it")()
 EMPTY_DIRECTORY = Cause.UNCLEAR_RECORDS("iconik lists no file in directory {name} on LucidLink")
-NO_NAME = Cause.UNCLEAR_RECORDS("iconik does not name one of its files on LucidLink")()
+NO_NAME = Cause.UNCLEAR_RECORDS("iconik lists one of the files on LucidLink without a name")()
 TWICE = Cause.UNCLEAR_RECORDS("iconik lists {name} twice on LucidLink")
 DISPUTED = Cause.UNCLEAR_RECORDS(
     "iconik lists {name} on {where} more than once, with different sizes or checksums"

@@ -80,7 +80,10 @@ class Claims:
         return self._operation.action == "add"
 
     def recover(self, now_ms: int) -> None:
-        """Have what a killed process had claimed inspected again, ahead of other operations."""
+        """Queue what a killed process had claimed for another inspection.
+
+        It comes ahead of other operations.
+        """
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(
                 sa.update(assets)
@@ -103,7 +106,8 @@ class Claims:
             is_stopping = self._is_stopping(connection)
             takeable = self._takeable(connection, now_ms, is_stopping).limit(limit)
             claimed: list[ClaimedAsset] = []
-            # An empty result means that nothing is left: go on if newer operations took all these.
+            # Returning nothing means that nothing is left, so go on if newer operations took all
+            # these.
             while not claimed and (rows := connection.execute(takeable).all()):
                 if not is_stopping:
                     # The rows of the assets that are taken over are out of date then.
@@ -232,9 +236,9 @@ class Claims:
             return True
 
     def leave(self) -> None:
-        """Release all assets in order to stop, except those with something that must be finished.
+        """Release all assets in order to stop, except those with work that must be finished.
 
-        These are deletions that may have begun, and copies that iconik may or may not have been
+        That work is deletions that may have begun, or copies that iconik may or may not have been
         asked for. Copies that are under way continue in iconik.
         """
         with writing_in_term(self._engine, self._term) as connection:

@@ -35,7 +35,7 @@ class Copies:
         term: the leader's term, from ``term.begin_term``.
 
     Attributes:
-        untold: by job, how many times iconik failed to tell what went wrong in it.
+        untold: by job, how many times iconik failed to say what went wrong in it.
 
     All methods raise what those of ``Claims`` do.
     """
@@ -146,8 +146,8 @@ class Copies:
     def take_over(self, connection: sa.Connection, rows: Sequence[Any]) -> set[str]:
         """Follow the copies of some assets that an operation left behind, or may have left behind.
 
-        Otherwise, a copy that ends later would undo what this operation does. It is too late for
-        this once an asset was inspected.
+        Otherwise, a copy that ends later would undo what this operation does. Once an asset has
+        been inspected, it is too late for this.
 
         Returns:
             The ids of the assets for which ``rows`` is now out of date.
@@ -163,8 +163,8 @@ class Copies:
     ) -> set[str]:
         """Record which assets iconik may or may not have been asked to copy.
 
-        The operation that released them in doubt no longer has to care, unless the doubt may
-        concern other formats, too.
+        The operation that released them is no longer in doubt, unless the doubt may also concern
+        formats that this operation does not cover.
 
         Args:
             progress_by_id: the progress of the assets, by id.

@@ -120,7 +120,7 @@ def check_pages(url: str, largest: int) -> None:
         largest: the size in bytes up to which a file is read.
 
     Raises:
-        FileDamaged: it isn't.
+        FileDamaged: it is damaged.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
@@ -181,8 +181,8 @@ def _make_private(path: str) -> None:
     if Path(path).stat().st_nlink > 1:
         raise SettingsError(
             "DATABASE_URL",
-            f"is a file with a second name (a hard link): {path}; SQLite keeps a journal for each "
-            "name, so two services would destroy the file: remove one of the names",
+            f"names a file that has a second name (a hard link): {path}; SQLite keeps a journal "
+            "for each name, so two services would destroy the file: remove one of the names",
         )
     for suffix in ("", "-wal", "-shm"):
         # Another process may have just removed a journal.
@@ -211,8 +211,9 @@ def writing(engine: sa.Engine, *, is_vital: bool = False) -> Iterator[sa.Connect
 
     Args:
         is_vital: whether it must survive a power cut, because the next action can't be undone. If
-            the database was opened that way, a power cut may lose the last few other transactions,
-            but never one that came before a vital one, whichever process wrote it.
+            the database was opened with ``is_all_vital=False``, a power cut may lose the last few
+            other transactions, but never one that came before a vital one, whichever process wrote
+            it.
     """
     turns: _Turns | None = engine.get_execution_options().get(TURNS)
     if turns is None:
@@ -237,13 +238,13 @@ class _Turns:
     """Lets the threads of a process, and other processes, take turns to write to SQLite.
 
     SQLite retries a blocked write at growing intervals, in the end only ten times a second. So a
-    writer that has waited long loses to a new one. Therefore only one thread of each process waits
-    for SQLite.
+    writer that has waited a long time loses to a new one. Therefore only one thread of each process
+    waits for SQLite.
 
     Attributes:
         path: the real path of the file.
         patience: seconds to wait.
-        is_eager: whether to retry all the time, and so to come first.
+        is_eager: whether to retry continuously, so as to come first.
     """
 
     path: str

@@ -69,8 +69,8 @@ def bring_up_to_date(connection: sa.Connection) -> None:
     if version > VERSION:
         raise SettingsError(
             "DATABASE_URL",
-            f"is a database of a newer version of this service (schema {version}, this one knows "
-            f"{VERSION}): run the newer version, or give this one a different database",
+            f"names a database of a newer version of this service (schema {version}, this one "
+            f"knows {VERSION}): run the newer version, or give this one a different database",
         )
     for columns in ADDED[version - 1 :]:
         for column in columns:
@@ -82,7 +82,7 @@ def bring_up_to_date(connection: sa.Connection) -> None:
         if lacking:
             raise SettingsError(
                 "DATABASE_URL",
-                f"is a database whose table {table.name} lacks {', '.join(sorted(lacking))}: "
+                f"names a database whose table {table.name} lacks {', '.join(sorted(lacking))}: "
                 "another program created it; give this service its own database",
             )
         for index in table.indexes:

@@ -70,7 +70,8 @@ class Ledger:
         """Create missing tables and columns.
 
         Raises:
-            SettingsError: the tables are not this service's, or those of a newer version.
+            SettingsError: the tables belong to another program, or to a newer version of this
+                service.
         """
         with writing(self._engine) as connection:
             bring_up_to_date(connection)

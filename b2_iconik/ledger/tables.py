@@ -146,7 +146,7 @@ schema = sa.Table(
     metadata,
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
 )
-# The results of all operations that ever ended; those in ``run`` are forgotten one day.
+# The results of all operations that ever ended. They stay when the operations are forgotten.
 counters = sa.Table(
     "plugin_tallies",
     metadata,

@@ -86,7 +86,7 @@ class Context:
         preflight: returns the checked storages; raises ``OperationFailed`` if they can't be used.
         bucket: B2 itself.
         check_term: raises ``Stopped`` when this process must stop.
-        is_to_stop: whether a stop of the operation was requested and is not yet handled.
+        is_stop_pending: whether a stop of the operation was requested and is not yet handled.
         pool: threads for requests.
         others_wait: whether another operation waits for this one to pause.
     """

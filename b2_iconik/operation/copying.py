@@ -14,7 +14,7 @@ from iconik_http.records import Job
 
 log = logging.getLogger(__name__)
 
-# How many times iconik may fail to tell what went wrong with a job that has ended.
+# How many times iconik may fail to say what went wrong with a job that has ended.
 MOST_UNTOLD = 10
 
 
@@ -61,10 +61,10 @@ def ask(
 
 
 def follow_unrecorded(iconik: Iconik, claims: Claims, asset: ClaimedAsset, now_ms: int) -> bool:
-    """Follow copies of an asset that iconik has under way but the operation doesn't know.
+    """Follow copies of an asset that iconik has under way but the operation doesn't know of.
 
-    Their request may have had no answer, or somebody else may have made it. Another request would
-    only be told that the asset is already being copied, and not when that copy ends.
+    The request for them may have gone unanswered, or somebody else may have made it. Another
+    request would only be told that the asset is already being copied, and not when that copy ends.
 
     Returns:
         Whether there are any, or whether that isn't known yet. The asset is then inspected again
@@ -74,7 +74,7 @@ def follow_unrecorded(iconik: Iconik, claims: Claims, asset: ClaimedAsset, now_m
         IconikError: iconik gave no usable answer, or refused.
     """
     jobs = [job for job in iconik.transfers(asset.asset_id) if not job.ended]
-    # A copy that was followed once and has not ended was given up.
+    # A known copy that has not ended was followed before, until the operation gave up on it.
     known = claims.copies.known({each.id for each in jobs} | {each.parent_id for each in jobs})
     running = [job for job in jobs if not {job.id, job.parent_id} & known]
     until_ms = asset.progress.unanswered_until_ms or 0
@@ -169,7 +169,7 @@ def _end(
 
 
 def _told_of(iconik: Iconik, claims: Claims, job: Job) -> dict[str, str]:
-    """What went wrong in an ended job, by asset, as far as iconik tells."""
+    """What went wrong in an ended job, by asset, as far as iconik says."""
     try:
         children = iconik.failed_children(job.id)
     except IconikUnavailable:

@@ -36,7 +36,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class AssetResult:
-    """What processing an asset once has come to.
+    """The result of processing an asset once.
 
     Attributes:
         outcomes: the outcomes known now, by format name.
@@ -44,10 +44,10 @@ class AssetResult:
         copies: names of the formats whose copies must be requested.
         is_unfinished: something is being written, so the asset must be processed again later.
         is_being_copied: unrecorded copies of the asset are under way, and are followed now.
-        is_overtaken: a newer click came in between, so the claims must be read again.
+        must_be_requeued: the asset must be claimed again, for example after a newer click.
         marked: the ids of file sets that are marked deleted, and whose files must still be purged.
         failures: the deletions that failed.
-        until: how long the marked file sets may be purged, by ``expiry.now``.
+        until: the deadline for purging the marked file sets, by ``expiry.now``.
     """
 
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class AssetResult:
 
 
 def result_of(decisions: Mapping[str, Decision]) -> AssetResult:
-    """What the decisions about the formats of an asset come to, before anything is done."""
+    """The result of the decisions about an asset's formats, before anything is done."""
     outcomes, unless_copied = dict[str, Outcome](), dict[str, Outcome]()
     for name, each in decisions.items():
         if each.outcome:
@@ -95,7 +95,7 @@ def result_of(decisions: Mapping[str, Decision]) -> AssetResult:
 
 
 def progress_after(progress: AssetProgress, result: AssetResult, now_ms: int) -> AssetProgress:
-    """The progress of an asset, with the time since when something of it is unfinished."""
+    """The progress of an asset, with the time when something of it was first seen unfinished."""
     if result.copies:
         return replace(progress, unfinished_ms=None)
     if result.is_unfinished and progress.unfinished_ms is None:

@@ -1,4 +1,4 @@
-"""Deletes file sets that were proven safe from LucidLink, in the cheapest way this iconik offers.
+"""Deletes from LucidLink file sets that were proven safe, in the cheapest way iconik offers.
 
 A newer iconik deletes several file sets of an asset at once, files included. Others mark each file
 set deleted, and then purge many at once, across assets. Every iconik can purge one by one.
@@ -109,7 +109,7 @@ def delete(
     """Delete file sets of an asset that were proven safe.
 
     Args:
-        until: how long the proof holds, by ``expiry.now``.
+        until: when the proof expires, by ``expiry.now``.
 
     Raises:
         IconikUnavailable: iconik didn't answer, or the proof is too old. It isn't known which file
@@ -136,7 +136,7 @@ def _delete_at_once(
     file_set_ids: Sequence[str],
     until: float,
 ) -> Done:
-    """Delete file sets by one request. Those that are then unknown must be deleted one by one."""
+    """Delete file sets in one request. Those that are then unknown must be deleted one by one."""
     try:
         iconik.delete_file_sets(asset_id, file_set_ids, until=until)
     except TokenRejected:
@@ -193,7 +193,7 @@ def purge(
 
     Args:
         marked: the asset's id by file set id.
-        until: how long the proofs of all of them hold, by ``expiry.now``.
+        until: when the first of their proofs expires, by ``expiry.now``.
 
     Raises:
         IconikUnavailable: iconik didn't answer, or a proof is too old. It isn't known which file

@@ -30,7 +30,7 @@ from iconik_http.records import Format
 def process_add(
     iconik: Iconik, asset: ClaimedAsset, ll_storage_id: str, patience: Patience
 ) -> AssetResult:
-    """Process an asset that should be on LucidLink, and what an earlier Remove left there.
+    """Process an asset that should be on LucidLink; restore what an earlier Remove marked deleted.
 
     Args:
         asset: the asset. Its progress and whether it was seen are kept up to date.
@@ -62,7 +62,7 @@ def _process_add(
     progress, wanted = asset.progress, replace(asset, formats=formats)
     hinted = {name: progress.hint[name] for name in formats if name in progress.hint}
     if hinted:
-        # The hint is used once. The next time, its result and all that it left open are read.
+        # The hint is used once. Next time, the asset itself is read, whatever the hint said.
         known_ids = hinted if len(hinted) == len(formats) else {}
         asset.progress = replace(progress, hint={}, formats=known_ids)
         return AssetResult(copies=tuple(hinted))
@@ -141,7 +141,8 @@ def _delete(
     """Delete what was proven safe, except files that can be purged with those of other assets.
 
     Args:
-        earlier: the interrupted deletions that failed. What was proven now had been restored.
+        earlier: the interrupted deletions that failed. A file set that is proven now was restored
+            before.
     """
     deletions = {key: each for one in decisions.values() for key, each in one.deletions.items()}
     if not deletions:

@@ -81,7 +81,7 @@ def _finish(
     proof = proof_of([proved_again.strength])
     removed = {begun.name: Outcome("removed", reasons.NO_REASON, proof)}
     accept(asset, file_set_id, now_ms, is_doubted=bool(done.unknown))
-    # The next deletion may be interrupted, too. Without this, nothing would record this one.
+    # Record it now: if the next deletion is interrupted, too, nothing else would.
     removal.claims.note(asset, "claimed", removed)
     return AssetResult(removed)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
-from b2_iconik.domain.outcomes import in_words, proofs_in_words
+from b2_iconik.domain.outcomes import displayed, in_words, proofs_in_words
 
 Fields = dict[str, Any]
 
@@ -102,7 +102,8 @@ def _warnings(problems: Sequence[Mapping[str, Any]]) -> str:
     for kind, several in reasons.items():
         different = list(dict.fromkeys(several))
         more = "; …" if len(different) > MOST_REASONS else ""
-        parts.append(f"{kind} {len(several)}: {'; '.join(different[:MOST_REASONS])}{more}")
+        told = "; ".join(different[:MOST_REASONS])
+        parts.append(f"{displayed(kind)} {len(several)}: {told}{more}")
     return ". ".join(parts)
 
 

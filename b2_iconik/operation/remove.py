@@ -38,7 +38,7 @@ def decide(
 
     Args:
         obstacle: why nothing can be copied to B2; "" if it can.
-        known: the formats whose outcome is known already, and stays if nothing of them is left.
+        known: the formats whose outcome is already known. It stays if no file set of them is left.
     """
     decisions = {}
     for name in asset.formats:
@@ -95,8 +95,8 @@ def absence(
 ) -> dict[str, Outcome]:
     """Tell formats that are not on LucidLink from those whose file set there lists no file.
 
-    A format is not certainly absent, either, while the asset has files there of a format that no
-    list names.
+    Nor is a format certainly absent while the asset has files there whose format iconik does not
+    list.
     """
     strange = unlisted(snapshot.formats, snapshot.files, ll_storage_id)
     there = {

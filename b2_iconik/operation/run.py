@@ -217,7 +217,7 @@ class Run:
         ):
             return min(rest, self._interval)
         if not self._has_begun:
-            log.info("%s starts: %s", self._click.title, self._click.selection)
+            log.info("starting %s: %s", self._click.title, self._click.selection)
             self._claims.recover(self._clock.now_ms())
             self._has_begun = True
         if not self._try_to_end():

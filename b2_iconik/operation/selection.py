@@ -18,7 +18,7 @@ from iconik import Iconik, Map
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, NotFound, TokenRejected
 from iconik_http.records import Listed
 
-# Up to this many, the pages of each are listed in parallel; otherwise the collections are.
+# Of up to this many collections, the pages are listed in parallel; of more, the collections.
 FEW = 4
 # How many times iconik may fail to list one collection while it answers other requests. With the
 # waits in between this takes about ten minutes, about as long as the attempts for one asset.
@@ -44,7 +44,7 @@ class _Contents:
     Attributes:
         listed: how many objects were listed in all.
         others: the number of objects that are neither assets nor collections, by type.
-        problem: why it could not be opened, or not be listed to its end.
+        problem: why it could not be opened, or not listed completely.
         unanswered: iconik's failure, if the listing must be tried again.
     """
 
@@ -97,7 +97,7 @@ class Selection:
 
         Returns:
             What was kept, by asset id; and by the name of a collection, saved search or playlist,
-            why it could not be opened or not be listed to its end, or what was left out.
+            why it could not be opened or not listed completely, or what was left out.
 
         Raises:
             IconikUnavailable: iconik is unavailable, or a failed listing must be tried again.

@@ -16,7 +16,7 @@ class Snapshot:
 
     Attributes:
         contradictions: by file set id, how iconik contradicts itself about it.
-        until: how long a deletion may rely on this snapshot, by ``expiry.now``.
+        until: the deadline for a deletion that relies on this snapshot, by ``expiry.now``.
     """
 
     formats: list[Format]

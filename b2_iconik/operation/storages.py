@@ -30,7 +30,7 @@ class Checked:
     Attributes:
         obstacle: why nothing can be copied to B2, as the rest of a sentence; "" if it can.
         deleted: the ids of the file sets in iconik's delete queue; None if they aren't known.
-        until: how long this check is valid, by ``expiry.now``.
+        until: when this check expires, by ``expiry.now``.
     """
 
     b2: Storage
@@ -116,7 +116,7 @@ def _deleted(iconik: Iconik) -> frozenset[str] | None:
         raise
     except IconikError as error:
         log.info(
-            "the delete queue cannot be listed, so the file sets of each asset are read: %s", error
+            "the delete queue cannot be listed (%s), so each asset's file sets are read", error
         )
         return None
     if len(queued) > MOST_QUEUED:

@@ -27,7 +27,7 @@ from iconik_http.records import DELETED, Listed
 
 log = logging.getLogger(__name__)
 
-# Up to this many assets are listed one by one at once, without waiting for the index.
+# Up to this many assets are listed individually right away, without waiting for the index.
 FEW = 3
 # How many assets one search shows.
 MOST = 100

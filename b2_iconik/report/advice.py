@@ -53,7 +53,7 @@ REMEDIES: dict[Cause, str] = {
     "nothing.",
     Cause.BAD_FILE: "Check the file on LucidLink. Repair it, or move it manually. Then try again.",
     Cause.LEFT_TO_ICONIK: "Follow the copy in iconik's jobs list. If it fails, try again.",
-    Cause.NOT_STARTED: "To have it done, try again.",
+    Cause.NOT_STARTED: "To complete it, try again.",
     Cause.TOKEN_REJECTED: "The click's token is no longer valid. Click again in iconik. If the "
     "service has an ICONIK_TOKEN, operations can continue without the click's token.",
     Cause.FAULT: "Try again. If it fails again, ask the service's operator to check the log.",

@@ -24,7 +24,7 @@ HINTS: dict[str, str] = {
     "vanished": "These assets no longer exist in iconik, so nothing was done. If that is wrong, "
     "restore them in iconik, and click again there.",
     "undone": "Not started before the operation ended, or left to iconik, which may still be "
-    "copying it. To have it done, try again.",
+    "copying. To complete it, try again.",
     "superseded": "A newer click on these assets took over.",
     "without": "These assets do not have the format, so there was nothing to do.",
     "there": "Already on LucidLink.",
@@ -44,7 +44,7 @@ UNDER_WAY: dict[str, str] = {
     "copying": "being copied by iconik",
     "recheck": "waiting for its next check",
     "verifying": "waiting until its deletion is verified",
-    "done": "its outcome follows when the operation ends",
+    "done": "its outcome will be shown when the operation ends",
 }
 
 
@@ -160,7 +160,7 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
         jobs = _many(moment.copies_under_way, "copy job")
         yield f"{jobs} in iconik, for {_many(states['copying'], 'asset')}"
     if moment.is_newer_unlisted and not operation.stop_ms:
-        yield "iconik to list the assets of a newer click: some may be the same"
+        yield "iconik to list the assets of a newer click: some may be in this operation, too"
         # Until then, the operation begins none of its own assets.
         states |= {"recheck": 0, "queued": 0}
     if states.get("recheck"):

@@ -17,12 +17,12 @@ def overview(
 
     Args:
         where: the service.
-        actions: the custom actions that lead to it.
+        actions: the custom actions that point to it.
         storages: the known names of storages, by id.
     """
     if not actions:
-        return f"No custom action leads to {where.text}."
-    return f"Custom actions that lead to {where.text}:\n\n{table(actions, storages or {})}"
+        return f"No custom action points to {where.text}."
+    return f"Custom actions that point to {where.text}:\n\n{table(actions, storages or {})}"
 
 
 def table(actions: Sequence[Existing], storages: Mapping[str, str]) -> str:

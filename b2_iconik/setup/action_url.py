@@ -128,7 +128,7 @@ def read(where: Endpoint, url: object) -> Target | None:
         url: the URL of any custom action, as stored in iconik.
 
     Returns:
-        What the URL requests; None if it does not lead to /add or /remove of exactly this service.
+        What the URL requests; None if it does not point to /add or /remove of exactly this service.
     """
     if not isinstance(url, str):
         return None
@@ -147,7 +147,7 @@ def read(where: Endpoint, url: object) -> Target | None:
 
 
 def ours(where: Endpoint, actions: Iterable[Mapping[str, Any]]) -> list[Existing]:
-    """Return the custom actions that lead to exactly this service; no others are ours.
+    """Return the custom actions that point to exactly this service; no others are ours.
 
     Args:
         where: the service.

@@ -32,18 +32,18 @@ def check_actions(
         settings: contain the secret that the actions must send.
     """
     if where is None:
-        yield unknown(PRESENT, "give --endpoint to check the custom actions that lead there")
+        yield unknown(PRESENT, "give --endpoint to check the custom actions that point there")
         return
     ours = action_url.ours(where, actions)
     elsewhere = _elsewhere(where, actions)
     if elsewhere:
         yield note(
             PRESENT,
-            f"similar custom actions lead to {', '.join(elsewhere)}: to delete them, run "
+            f"similar custom actions point to {', '.join(elsewhere)}: to delete them, run "
             "delete_custom_actions.py with that endpoint",
         )
     if not ours:
-        yield wrong(PRESENT, f"none leads to {where.text}: {CREATE}")
+        yield wrong(PRESENT, f"none points to {where.text}: {CREATE}")
         return
     for action in ACTIONS:
         contexts = {each.context for each in ours if each.target.action == action}
@@ -145,7 +145,7 @@ def _secrets(ours: Sequence[Existing], settings: Settings) -> Finding:
 
 
 def _elsewhere(where: Endpoint, actions: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the distinct other places that custom actions like ours lead to."""
+    """Return the distinct other places that custom actions like ours point to."""
     found = set()
     for each in actions:
         parts = urlsplit(str(each.get("url")))

@@ -49,7 +49,7 @@ def _file_problem(path: Path) -> str | None:
     """Return why this user can't use a SQLite file. Opening the file would create it."""
     if not path.exists():
         return (
-            f"{path.absolute()} does not exist: start the service once, which creates it, or run "
+            f"{path.absolute()} does not exist: start the service once to create it, or run "
             "this script with the service's own DATABASE_URL or STATE_DIRECTORY"
         )
     # SQLite creates its journals in the same directory.

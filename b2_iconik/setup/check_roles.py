@@ -141,7 +141,7 @@ def check_token(http: Transport) -> Iterator[Finding]:
     """
     for path in ("users/v1/users/current/", "auth/v1/auth/token/"):
         try:
-            told = http.object("GET", path, "ask whose the token is", "none")
+            told = http.object("GET", path, "find out who owns the token", "none")
         except TokenRejected:
             raise
         except IconikRefused:

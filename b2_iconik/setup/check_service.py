@@ -136,7 +136,7 @@ def _is_somebody_else(answer: Answer, where: Endpoint) -> str | None:
     """Return why the answer does not come from the plugin; None if it does."""
     if answer.location:
         return (
-            f"{where.text} redirects to {answer.location}, and iconik's clicks may not follow: "
+            f"{where.text} redirects to {answer.location}, which iconik might not follow: "
             "give the final address as the endpoint"
         )
     if answer.status in (502, 503, 504) and "version" not in answer.told:

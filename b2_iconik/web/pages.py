@@ -32,6 +32,7 @@ from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.outcomes import displayed
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
 from b2_iconik.report.contents import Asked, Contents
@@ -80,6 +81,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     pages.record(_have_templates_without_gaps)
     pages.add_app_template_filter(view.in_time, "in_time")
     pages.add_app_template_filter(view.in_short, "in_short")
+    pages.add_app_template_filter(displayed, "displayed")
 
     def contents() -> Contents:
         return Contents(recorder.prepare())

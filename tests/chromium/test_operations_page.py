@@ -118,7 +118,7 @@ def test_an_operation_is_stopped_and_tried_again(browser: WebDriver, service: Se
     wait_to_read(browser, "copy job", "#state")
     press(browser, "stop")
     wait_to_read(browser, "Stopped by ada on the operations page", "#state")
-    assert "6\nundone" in shown(browser, ".counts")
+    assert "6\nnot done" in shown(browser, ".counts")
     press(browser, "retry")
     wait_to_read(browser, "This operation is the retry.")
     assert operation_id in shown(browser, ".facts")

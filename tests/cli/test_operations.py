@@ -58,7 +58,7 @@ def test_a_list_has_a_line_for_each_operation(
     assert main(["list"]) == 0
     assert capsys.readouterr().out == (
         f"{failed}  1970-01-01T00:00:00+00:00  failed                  "
-        "Remove from LucidLink: 1 asset  1 asset, 1 undone\n"
+        "Remove from LucidLink: 1 asset  1 asset, 1 not done\n"
     )
 
 
@@ -77,14 +77,14 @@ def test_a_report_is_shown_in_full(failed: str, capsys: pytest.CaptureFixture[st
     assert main(["show", failed]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "Remove from LucidLink: 1 asset, failed",
-        f"  operation   {failed}",
-        "  clicked by  user unknown",
-        "  selection   1 asset, formats ORIGINAL",
-        "  recorded    1970-01-01T00:00:00+00:00, ended 1970-01-01T00:00:01+00:00",
-        "  total       1 asset, 1 undone",
-        "  failure     no token is good any more",
-        "  what to do  Fix the problem described in the reason, then try again.",
-        "  failed      collection c: iconik knows it no more",
+        f"  operation       {failed}",
+        "  clicked by      user unknown",
+        "  selection       1 asset, formats ORIGINAL",
+        "  recorded        1970-01-01T00:00:00+00:00, ended 1970-01-01T00:00:01+00:00",
+        "  total           1 asset, 1 not done",
+        "  failure         no token is good any more",
+        "  what to do      Fix the problem described in the reason, then try again.",
+        "  failed          collection c: iconik knows it no more",
     ]
 
 
@@ -101,8 +101,8 @@ def test_all_that_came_of_it_is_shown_where_that_is_asked_for(
 ) -> None:
     main(["show", kept, "--all"])
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        "  kept        a2 ORIGINAL: it differs",
-        "  removed     a1 ORIGINAL",
+        "  kept            a2 ORIGINAL: it differs",
+        "  removed         a1 ORIGINAL",
     ]
     main(["show", kept, "--all", "--json"])
     told = json.loads(capsys.readouterr().out)
@@ -114,7 +114,7 @@ def test_what_came_of_one_asset_is_shown(kept: str, capsys: pytest.CaptureFixtur
     main(["show", kept, "a1"])
     assert capsys.readouterr().out.splitlines() == [
         f"Asset a1 of operation {kept}",
-        "  removed     ORIGINAL",
+        "  removed         ORIGINAL",
     ]
     main(["show", kept, "a2", "--json"])
     assert json.loads(capsys.readouterr().out)["report"][0]["reason"] == "it differs"
@@ -144,7 +144,7 @@ def test_what_iconik_says_tells_a_terminal_nothing(
     operation = clicked(database, a_click())
     completion(database).fail(operation.number, "bad\x1b[2J\nclip é", 1)
     main(["show", operation.id])
-    assert "  failure     bad\\x1b[2J\\nclip é\n" in capsys.readouterr().out
+    assert "  failure         bad\\x1b[2J\\nclip é\n" in capsys.readouterr().out
 
 
 def test_an_unknown_operation_is_one_clear_line(
@@ -174,7 +174,7 @@ def test_a_database_that_is_not_there_is_not_made(capsys: pytest.CaptureFixture[
     assert main(["list"]) == 1
     assert capsys.readouterr().err == (
         "script/operations: database b2-iconik-plugin.sqlite does not exist: "
-        "start the service once, which creates it\n"
+        "start the service once to create it\n"
     )
     assert not Path("b2-iconik-plugin.sqlite").exists()
 
@@ -317,7 +317,7 @@ def test_what_was_kept_is_tried_again(
     assert said
     assert recorder.click_of(said[1]).asset_ids == ("a2",)
     main(["show", said[1]])
-    assert f"  retry of    {kept}, by ada with script/operations" in capsys.readouterr().out
+    assert f"  retry of        {kept}, by ada with script/operations" in capsys.readouterr().out
 
 
 def test_everything_is_done_again(
@@ -544,4 +544,4 @@ def test_who_stopped_an_operation_is_told(
 ) -> None:
     a_ledger(database).ask_to_stop(running.id, "Ada", 1)
     main(["show", running.id])
-    assert "  stopped by  Ada\n" in capsys.readouterr().out
+    assert "  stopped by      Ada\n" in capsys.readouterr().out

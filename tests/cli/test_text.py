@@ -38,46 +38,46 @@ def said(**more: Any) -> list[str]:
 
 
 def test_who_clicked_is_said() -> None:
-    assert "  clicked by  user ada" in said()
-    assert "  clicked by  user unknown" in said(user_id=None)
+    assert "  clicked by      user ada" in said()
+    assert "  clicked by      user unknown" in said(user_id=None)
 
 
 def test_what_proved_the_removed_formats_is_counted() -> None:
     counts = {"assets": 3, "removed": 3, "by_checksum": 2, "by_size": 1, "by_records": 1}
     lines = said(counts=counts)
-    assert "  total       3 assets, 3 removed" in lines
+    assert "  total           3 assets, 3 removed" in lines
     proven = "2 by checksum, 1 by size, 1 of them by iconik's records alone"
-    assert f"  proven      {proven}" in lines
+    assert f"  proven          {proven}" in lines
 
 
 def test_a_running_operation_has_not_ended() -> None:
-    assert "  recorded    then, ended not yet" in said()
+    assert "  recorded        then, not ended yet" in said()
 
 
 def test_each_thing_it_waits_for_has_a_line() -> None:
     lines = said(waits_for=["iconik to list its assets", "iconik"], looks_again_in_seconds=61)
     assert lines[-3:] == [
-        "  waits for   iconik to list its assets",
-        "  waits for   iconik",
-        "  next check  in 1 min 1 s",
+        "  waits for       iconik to list its assets",
+        "  waits for       iconik",
+        "  next check      in 1 min 1 s",
     ]
 
 
 def test_what_looks_now_looks_at_once() -> None:
-    assert said(looks_again_in_seconds=0)[-1] == "  next check  now"
+    assert said(looks_again_in_seconds=0)[-1] == "  next check      now"
 
 
 @pytest.mark.parametrize(
     ("job", "line"),
     [
-        ({}, "  copy job    j1 ended"),
+        ({}, "  copy job        j1 ended"),
         (
             {"format_name": "ORIGINAL", "ended": False, "assets": 1, "followed_seconds": 3},
-            "  copy job    j1 ORIGINAL for 1 asset, followed for 3 s",
+            "  copy job        j1 ORIGINAL for 1 asset, followed for 3 s",
         ),
         (
             {"ended": False, "assets": 1200, "followed_seconds": 60},
-            "  copy job    j1 for 1,200 assets, followed for 1 min",
+            "  copy job        j1 for 1,200 assets, followed for 1 min",
         ),
     ],
 )
@@ -86,36 +86,45 @@ def test_its_copy_jobs_have_a_line_each(job: dict[str, Any], line: str) -> None:
 
 
 def test_of_many_copy_jobs_it_is_said_how_many_more_there_are() -> None:
-    assert said(copies=[COPY], copy_jobs=2001)[-1] == "  copy job    … and 2,000 more"
+    assert said(copies=[COPY], copy_jobs=2001)[-1] == "  copy job        … and 2,000 more"
 
 
 # One asset
 
 
 def test_an_asset_that_is_done_waits_for_nothing() -> None:
-    assert list(asset_in_full(ASSET))[1:] == ["  copied      ORIGINAL"]
+    assert list(asset_in_full(ASSET))[1:] == ["  copied          ORIGINAL"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [("without", "  no such format  PROXY"), ("undone", "  not done        PROXY")],
+)
+def test_an_outcome_is_said_in_words_that_explain_it(kind: str, line: str) -> None:
+    row = {"format": "PROXY", "kind": kind, "reason": "", "what_to_do": ""}
+    assert list(asset_in_full({**ASSET, "report": [row]}))[1:] == [line]
 
 
 def test_what_can_be_done_about_an_asset_is_said() -> None:
     row = {"format": "ORIGINAL", "kind": "kept", "reason": "it differs", "what_to_do": "Try again."}
     assert list(asset_in_full({**ASSET, "report": [row]}))[1:] == [
-        "  kept        ORIGINAL: it differs",
-        "              Try again.",
+        "  kept            ORIGINAL: it differs",
+        "                  Try again.",
     ]
 
 
 def test_what_can_be_done_about_a_failure_is_said() -> None:
     assert said(failure="no token", what_to_do="Click again.")[-2:] == [
-        "  failure     no token",
-        "  what to do  Click again.",
+        "  failure         no token",
+        "  what to do      Click again.",
     ]
 
 
 def test_an_asset_that_waits_says_how_long_and_why() -> None:
     told = {**ASSET, "looks_again_in_seconds": 5, "failures": 2}
     assert list(asset_in_full(told))[2:] == [
-        "  next check  in 5 s",
-        "  no answer   iconik gave no usable answer 2 times in a row",
+        "  next check      in 5 s",
+        "  no answer       iconik gave no usable answer 2 times in a row",
     ]
 
 

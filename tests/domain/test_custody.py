@@ -183,7 +183,7 @@ def test_a_format_without_an_id_is_not_judged() -> None:
 def test_a_file_without_a_file_set_stays() -> None:
     found = unproven(on_ll(file_set_id=""), on_b2())
     assert (found.reason, found.remedy) == (
-        "iconik does not say which file set its files belong to",
+        "iconik does not say which file set this format's files belong to",
         "none",
     )
 
@@ -271,7 +271,7 @@ def test_the_records_may_come_one_by_one() -> None:
 
 def test_a_file_without_a_name_stays() -> None:
     found = unproven(on_ll("", size=5), on_b2("", size=5))
-    assert found.reason == "iconik does not name one of its files on LucidLink"
+    assert found.reason == "iconik lists one of the files on LucidLink without a name"
 
 
 def test_a_file_that_is_listed_twice_stays() -> None:

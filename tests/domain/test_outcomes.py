@@ -249,6 +249,7 @@ def test_an_operation_that_goes_on_may_yet_end_its_deletions() -> None:
         ({"assets": 1, "removed": 1}, "1 asset, 1 removed"),
         ({"assets": 12, "removed": 9, "kept": 3}, "12 assets, 9 removed, 3 kept"),
         ({"assets": 12_000, "removed": 9_000}, "12,000 assets, 9,000 removed"),
+        ({"assets": 3, "without": 1, "undone": 2}, "3 assets, 1 no such format, 2 not done"),
     ],
 )
 def test_counts_are_told_without_zeros(counts: dict[str, int], words: str) -> None:

@@ -335,4 +335,4 @@ def test_a_stopped_operation_ends_its_job_as_aborted(desk: Desk) -> None:
     desk.end()
     job.tell()
     assert desk.shown["status"] == "ABORTED"
-    assert desk.shown["message"] == "stopped by Ada: 2 assets, 1 removed, 1 undone"
+    assert desk.shown["message"] == "stopped by Ada: 2 assets, 1 removed, 1 not done"

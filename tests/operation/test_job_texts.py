@@ -149,4 +149,4 @@ def test_a_stop_says_who_stopped_it_and_what_was_done() -> None:
     stopped = report(an_operation(is_expanded=True, ended_ms=2, stop_ms=1, stop_by="Ada"), left, {})
     fields = ended(stopped)
     assert fields["status"] == "ABORTED"
-    assert fields["message"] == "stopped by Ada: 1 asset, 1 undone"
+    assert fields["message"] == "stopped by Ada: 1 asset, 1 not done"

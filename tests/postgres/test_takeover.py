@@ -82,7 +82,9 @@ def test_another_host_takes_over_from_a_suspended_one_which_ends_nothing_when_it
         has_removed_all(simulator, second, operation_id)
     finally:
         first.process.resume()
-    stopped = "another process may be running the operations: this one stops, and waits"
+    stopped = (
+        "another process may be running the operations: this one stops running them, and waits"
+    )
     wait_for("notice of that", lambda: stopped in first.log(), SECONDS)
     assert (turns(first), unproven_deletions(simulator)) == (1, 0)
 
@@ -103,7 +105,7 @@ def test_one_takes_over_when_the_session_that_holds_the_lock_is_ended(
     engine.dispose()
     wait_for("another turn", lambda: sum(map(turns, services)) == 2, SECONDS)
     # It notices before the turn of the other ends its own.
-    lost = "the lock that allows only one process to run operations is lost"
+    lost = "this process has lost the lock that lets only one process run operations"
     wait_for("notice of that", lambda: lost in services[0].log(), SECONDS)
     has_removed_all(simulator, services[1], operation_id)
     assert sum(map(turns, services)) == 2

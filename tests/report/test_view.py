@@ -138,7 +138,7 @@ def test_what_is_due_is_looked_at_next() -> None:
     assert line.endswith("next check now")
 
 
-UNLISTED = "iconik to list the assets of a newer click: some may be the same"
+UNLISTED = "iconik to list the assets of a newer click: some may be in this operation, too"
 
 
 def test_deletions_that_iconik_is_still_to_carry_out_are_waited_for() -> None:

@@ -70,7 +70,7 @@ def test_without_an_endpoint_none_can_be_told(settings: Settings) -> None:
 
 def test_that_there_are_none_is_told(settings: Settings) -> None:
     assert wrong([], settings) == [
-        "none leads to https://plugin.test: run create_custom_actions.py"
+        "none points to https://plugin.test: run create_custom_actions.py"
     ]
 
 
@@ -91,7 +91,7 @@ def test_those_of_another_place_are_noted(settings: Settings) -> None:
     ]
     noted = [detail for _, state, detail in said(others, settings) if state == "note"]
     assert len(noted) == 1
-    assert noted[0].startswith("similar custom actions lead to https://old.test/b2: ")
+    assert noted[0].startswith("similar custom actions point to https://old.test/b2: ")
 
 
 @pytest.mark.parametrize(

@@ -311,7 +311,7 @@ def test_a_file_with_a_second_hard_link_is_refused(
         check=False,
     )
     assert ended.returncode != 0
-    assert "is a file with a second name (a hard link)" in ended.stderr
+    assert "names a file that has a second name (a hard link)" in ended.stderr
     assert "Traceback" not in ended.stderr
     # Whoever uses it already is not disturbed.
     assert click_twice_then_health(simulator, service) == [200, 200, 200]

@@ -565,7 +565,10 @@ def test_a_stopped_operation_says_who_stopped_it(page: Page) -> None:
     completion(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
     assert "Stopped by ada on the operations page." in shown
-    assert "2 undone" in shown
+    assert "2 not done" in shown
+    assert "a1 ORIGINAL not done not started before the operation ended" in shown
+    assert "Not done Not started" in page.text(f"/operations/{operation.id}?show=undone")
+    assert "undone" not in shown
 
 
 def test_a_stop_that_came_too_late_is_told(page: Page) -> None:
