@@ -45,6 +45,11 @@ def test_a_copy_may_be_of_any_source() -> None:
     assert wrong(on_b2(size=5), a_file("storage-other"), on_ll()) == ""
 
 
+def test_a_copy_that_is_still_being_written_does_not_excuse_a_short_one() -> None:
+    unfinished = on_ll(file_set_id="second", status="OPEN")
+    assert wrong(on_b2(), on_ll(size=5), unfinished).startswith("clip.mov: ")
+
+
 def test_one_copy_that_is_as_its_source_is_enough() -> None:
     assert wrong(on_b2(), on_ll(file_set_id="older", size=5), on_ll()) == ""
 

@@ -997,3 +997,8 @@ def test_a_proof_names_the_format_of_its_file_set() -> None:
 def test_a_file_without_a_size_is_told_though_another_has_content() -> None:
     found = unproven(on_ll("1"), on_ll("2", size=None), on_b2("1"), on_b2("2"))
     assert found.reason.endswith("2 has no known size on LucidLink")
+
+
+def test_two_records_of_one_byte_may_contradict_each_other() -> None:
+    again = on_b2(size=1, checksum=OTHER_MD5, id="again", format_id="format-proxy")
+    assert not is_safe(on_ll(size=1, checksum=MD5), on_b2(size=1, checksum=MD5), again)

@@ -269,16 +269,38 @@ def test_a_directory_whose_files_are_not_listed_has_all_that_is_in_it() -> None:
     )
 
 
+def test_a_directory_that_lists_only_a_directory_has_all_that_is_in_it() -> None:
+    assert is_kept(
+        mine("clip.mov", directory_path="card"), card(other), card(other, "card", "deep")
+    )
+
+
+def test_a_directory_whose_files_are_listed_deeper_has_those() -> None:
+    files = [
+        card(other), card(other, "card", "deep"), other("x.mov", directory_path="card/deep"),
+    ]  # fmt: skip
+    assert not is_kept(mine("clip.mov", directory_path="card"), *files)
+
+
 def test_a_directory_whose_files_are_listed_has_those() -> None:
     files = [card(other), other("x.mov", directory_path="card")]
     assert not is_kept(mine("clip.mov", directory_path="card"), *files)
 
 
-@pytest.mark.parametrize(("directory", "kept"), [("seq", True), ("seq/a", False), ("", False)])
+@pytest.mark.parametrize(
+    ("directory", "frames_in", "kept"),
+    [
+        ("seq", "seq", True),
+        ("seq/a", "seq", False),
+        ("", "seq", False),
+        ("seq/a", "seq/a", True),
+        ("seq/b", "seq/a", False),
+    ],
+)
 def test_an_image_sequence_in_one_record_has_what_lies_beside_it(
-    directory: str, kept: bool
+    directory: str, frames_in: str, kept: bool
 ) -> None:
-    frames = other("f_[1-9].dpx", type="SEQUENCE", directory_path="seq")
+    frames = other("f_[1-9].dpx", type="SEQUENCE", directory_path=frames_in)
     assert is_kept(mine("f_1.dpx", directory_path=directory), frames) is kept
 
 

@@ -47,7 +47,7 @@ def test_systemd_hears_that_it_is_ready_from_who_answers(
     systemd: socket.socket, start: Callable[[], Process]
 ) -> None:
     service = start()
-    assert systemd.recv(4096).decode() == f"READY=1\nSTATUS=version {VERSION} answers"
+    assert systemd.recv(4096).decode() == f"READY=1\nSTATUS=version {VERSION} is ready"
     url = service.wait_for_line(r"Listening at: (http://\S+)")[1]
     assert requests.get(f"{url}/", timeout=PATIENCE).ok
 
