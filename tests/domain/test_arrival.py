@@ -45,6 +45,16 @@ def test_a_copy_may_be_of_any_source() -> None:
     assert wrong(on_b2(size=5), a_file("storage-other"), on_ll()) == ""
 
 
+def test_an_empty_file_may_arrive_empty() -> None:
+    assert wrong(on_b2("a"), on_b2("b", size=0), on_ll("a"), on_ll("b", size=0)) == ""
+
+
+def test_a_copy_in_two_directories_has_arrived_if_it_is_whole_in_one() -> None:
+    whole = on_ll(directory_path="projects/one")
+    short = on_ll(directory_path="projects/two", size=5, id="short")
+    assert wrong(on_b2(directory_path=""), whole, short) == ""
+
+
 def test_a_copy_that_is_still_being_written_does_not_excuse_a_short_one() -> None:
     unfinished = on_ll(file_set_id="second", status="OPEN")
     assert wrong(on_b2(), on_ll(size=5), unfinished).startswith("clip.mov: ")
