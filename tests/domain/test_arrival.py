@@ -50,9 +50,9 @@ def test_an_empty_file_may_arrive_empty() -> None:
 
 
 def test_a_copy_in_two_directories_has_arrived_if_it_is_whole_in_one() -> None:
-    whole = on_ll(directory_path="projects/one")
-    short = on_ll(directory_path="projects/two", size=5, id="short")
-    assert wrong(on_b2(directory_path=""), whole, short) == ""
+    short = on_ll(directory_path="projects/one", size=5, id="short")
+    whole = on_ll(directory_path="projects/two")
+    assert wrong(on_b2(directory_path=""), short, whole) == ""
 
 
 def test_a_copy_that_is_still_being_written_does_not_excuse_a_short_one() -> None:
