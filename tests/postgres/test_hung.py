@@ -158,7 +158,7 @@ def test_a_connection_lasts_no_longer_than_who_is_at_its_ends(
     )
     assert (theirs["lock_timeout"], theirs["idle_in_transaction_session_timeout"]) == (
         milliseconds,
-        "30000",
+        "15000",
     )
 
 
