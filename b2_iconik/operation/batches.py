@@ -169,7 +169,7 @@ class AssetProcessor:
         return AssetResult(must_be_requeued=True)
 
     def _iconik_for(self, asset: ClaimedAsset) -> Iconik:
-        """An ``Iconik`` with no more rights than the click's own token had for an asset."""
+        """An ``Iconik`` whose rights to an asset do not exceed those of the click's own token."""
         return self._iconik.limited(lambda: asset.seen)
 
     def _process_batches(self, aside: ThreadPoolExecutor) -> bool:

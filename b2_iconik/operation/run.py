@@ -247,7 +247,7 @@ class Run:
     def _rest(self, *, has_moved: bool) -> float:
         """Plan the next pass. A stop request, or an asset that others release, brings it forward.
 
-        Others are watched only in the ledger, so this causes no more requests to iconik.
+        It watches other operations only in the ledger, and sends iconik no request for that.
 
         Returns:
             The seconds until the next check.

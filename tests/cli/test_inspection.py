@@ -93,7 +93,7 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
     )
     asked.progress = asked.progress.with_copy_results({"PROXY": None})
     claims.note(
-        asked, "copying", {"ORIGINAL": Outcome("vanished", Reason("iconik knows it no more"))}
+        asked, "copying", {"ORIGINAL": Outcome("vanished", Reason("it no longer exists in iconik"))}
     )
     claims.begin_deletions(deleting, half_done({"set-2": "ORIGINAL"}))
     completion(engine).fail(operation.number, "no token is good any more", NOW)

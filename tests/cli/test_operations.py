@@ -46,7 +46,7 @@ def failed(database: sa.Engine) -> str:
     """The id of an operation that failed."""
     operation = clicked(database, a_click("remove", asset_ids=(ASSET,)))
     ledger = a_ledger(database)
-    ledger.expand(operation.number, [ASSET], {"collection c": "iconik knows it no more"})
+    ledger.expand(operation.number, [ASSET], {"collection c": "it no longer exists in iconik"})
     completion(database).fail(operation.number, "no token is good any more", 1000)
     completion(database).sum_up(operation.id)
     return operation.id
@@ -84,7 +84,7 @@ def test_a_report_is_shown_in_full(failed: str, capsys: pytest.CaptureFixture[st
         "  total           1 asset, 1 not done",
         "  failure         no token is good any more",
         "  what to do      Fix the problem described in the reason, then try again.",
-        "  failed          collection c: iconik knows it no more",
+        "  failed          collection c: it no longer exists in iconik",
     ]
 
 

@@ -136,13 +136,13 @@ def test_problems_of_an_asset_come_in_the_order_of_formats() -> None:
 
 
 def test_a_collection_that_could_not_be_listed_is_a_problem() -> None:
-    found = told(gone={"collection c1": "iconik knows it no more"})
+    found = told(gone={"collection c1": "it no longer exists in iconik"})
     assert found["problems"] == [
         {
             "asset_id": "collection c1",
             "format": None,
             "kind": "failed",
-            "reason": "iconik knows it no more",
+            "reason": "it no longer exists in iconik",
         }
     ]
 
