@@ -1,4 +1,4 @@
-"""Imports point down: what each package may import, and what the root holds."""
+"""What each package may import, and what the root holds."""
 
 import ast
 from pathlib import Path

@@ -113,8 +113,8 @@ def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
         yield _item("next check", _when(told["looks_again_in_seconds"]))
     if told["failures"]:
         number = told["failures"]
-        times = "once" if number == 1 else f"{number:,} times in a row"
-        yield _item("no answer", f"iconik gave no usable answer {times}")
+        attempts = "last attempt" if number == 1 else f"last {number:,} attempts"
+        yield _item("no answer", f"the {attempts} got no usable answer from iconik")
 
 
 def row_line(row: Mapping[str, Any]) -> str:

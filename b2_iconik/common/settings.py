@@ -143,7 +143,7 @@ def _variables(environment: Mapping[str, str], env_file: Path) -> dict[str, str]
     except (OSError, UnicodeDecodeError) as error:
         # The file usually belongs to the service's user, and others may not read it.
         do = ": run this as its owner, or as root" if isinstance(error, PermissionError) else ""
-        raise SettingsError(str(env_file), f"can't be read: {type(error).__name__}{do}") from None
+        raise SettingsError(str(env_file), f"cannot be read: {type(error).__name__}{do}") from None
     both = {**{name: value or "" for name, value in from_file.items()}, **environment}
     return {name: value.strip() for name, value in both.items() if value.strip()}
 

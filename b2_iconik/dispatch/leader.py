@@ -53,7 +53,7 @@ FORGOTTEN_AT_ONCE = 500
 # how far it may deviate meanwhile.
 STEADY_FOR = 300.0
 LEAP = 60.0
-LEFT_BEHIND = "file sets left marked deleted by ended operations could not be restored"
+LEFT_BEHIND = "could not restore file sets that ended operations left marked deleted"
 
 # Makes the steps of an operation. The last step ends it.
 Begin = Callable[[str, CustomAction, Leadership], Step]

@@ -198,8 +198,8 @@ BAD_STATUS_HERE = Cause.BAD_FILE("{name} is {status} on LucidLink")
 BAD_SIZE_HERE = Cause.BAD_FILE("{name} has {size} on LucidLink")
 NO_LONGER_HERE = Cause.BAD_FILE("its files are no longer on LucidLink")()
 OF_NO_FORMAT = Cause.BAD_FILE(
-    "{name} is on LucidLink, but iconik does not list its format: check in iconik whether the file "
-    "belongs to this one"
+    "{name} is on LucidLink, but iconik does not say which of the asset's formats it belongs to: "
+    "check in iconik whether it belongs to this format"
 )
 NO_TWIN = Cause.BAD_TWIN("{name} has no matching file on B2")
 UNFINISHED_TWIN = Cause.BAD_TWIN("{name} is incomplete on B2 ({status})")

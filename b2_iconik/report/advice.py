@@ -17,8 +17,8 @@ REMEDIES: dict[Cause, str] = {
     Cause.NOT_DELETED: "iconik accepted the deletion but did not carry it out. Try again. If the "
     "file set is still there, delete it in iconik.",
     Cause.TOKEN_EXPIRED: "The click's token expired before this was read. Click again in iconik.",
-    Cause.NOT_PERMITTED: "The person who clicked lacks this role, or may not see the asset. Ask an "
-    "iconik administrator for access, then try again.",
+    Cause.NOT_PERMITTED: "The person who clicked lacks this role, or is not permitted to see the "
+    "asset. Ask an iconik administrator for access, then try again.",
     Cause.TOO_SLOW: "iconik or the network was too busy to accept the deletion before its proof "
     "expired. Try again later.",
     Cause.NO_ANSWER: "iconik or B2 was unavailable for too long. Try again when it is back.",
@@ -33,8 +33,8 @@ REMEDIES: dict[Cause, str] = {
     Cause.CHECKSUMS: "The checksums do not show whether the two files are the same. Compare the "
     "files yourself, or copy the file from B2 to LucidLink again. Then try again.",
     Cause.SEQUENCE: "Check that B2 has every frame, then delete the file set in iconik.",
-    Cause.BAD_COPY: "If nobody has edited the file on LucidLink since the copy, delete its file "
-    "set there in iconik: B2 still has the source. Then try again.",
+    Cause.BAD_COPY: "If nobody has edited the file on LucidLink since the copy, delete its "
+    "LucidLink file set in iconik: B2 still has the source. Then try again.",
     Cause.LOST: "The file is on neither LucidLink nor B2. Look for it in a backup.",
     Cause.STORAGE_CLOSED: "Allow this in iconik's storage settings, then try again.",
     Cause.COPY_FAILED: "Find out in iconik's jobs list why the copy failed, then try again.",

@@ -26,7 +26,7 @@ HINTS: dict[str, str] = {
     "undone": "Not started before the operation ended, or left to iconik, which may still be "
     "copying. To complete it, try again.",
     "superseded": "A newer click on these assets took over.",
-    "without": "These assets do not have the format, so there was nothing to do.",
+    "without": "No such format, so there was nothing to do.",
     "there": "Already on LucidLink.",
     "absent": "Not on LucidLink.",
     "copied": "Copied to LucidLink.",

@@ -136,8 +136,8 @@ def _secrets(ours: Sequence[Existing], settings: Settings) -> Finding:
     if found["other"] or found["none"]:
         return wrong(
             SECRETS,
-            f"BZ_SHARED_SECRET is not sent by {found['other'] + found['none']} of {len(ours)}, "
-            f"which send a different secret or none: {CREATE}",
+            f"BZ_SHARED_SECRET is missing from {found['other'] + found['none']} of {len(ours)}, "
+            f"where a different secret or none is sent: {CREATE}",
         )
     if found["unknown"]:
         return unknown(SECRETS, "iconik does not show it: only a click can check it")

@@ -101,7 +101,7 @@ PROBES = (
     ),
     Probe(
         "can_search",
-        "open saved searches, and verify many deletions at once",
+        "verify many deletions at once, which is faster",
         _search,
         is_common=False,
     ),
@@ -183,8 +183,8 @@ def check_roles(iconik: Iconik, http: Transport) -> Iterator[Finding]:
         yield wrong(probe.role, detail) if probe.is_common else note(probe.role, detail)
     yield note(
         "roles of other users",
-        "a click acts as the person who clicks, who needs the same roles; only that person's click "
-        "can check them",
+        "a click uses the token of the person who clicks, who needs the same roles; only a click "
+        "by that person can show whether they are there",
     )
 
 

@@ -170,11 +170,11 @@ def _health(answer: Answer) -> Finding:
         return unknown(
             HEALTH,
             f"something in front of the plugin answers /healthz ({answer.status}), as Google Cloud "
-            "does: rely on the lines about the database and operations, with the service's own "
-            "DATABASE_URL",
+            "does: run this script with the service's own DATABASE_URL, and rely on its lines "
+            "about the database and operations",
         )
     if answer.status == requests.codes.ok:
-        return ok(HEALTH, "clicks can be recorded, and operations are run")
+        return ok(HEALTH, "clicks can be recorded, and a process is running the operations")
     return wrong(HEALTH, f"the service answers {answer.status}: {answer.message}")
 
 

@@ -97,7 +97,7 @@ def check_is_safe(parser: argparse.ArgumentParser, options: argparse.Namespace) 
     if not options.endpoint.is_safe and not options.insecure:
         parser.error(
             "argument --endpoint: must begin with https://, because the secret is sent there; "
-            "--insecure allows it"
+            "to allow http://, add --insecure"
         )
 
 

@@ -49,7 +49,7 @@ NOTICES = {
     "stopping": "The operation will stop at its next safe point.",
     "ended": "The operation had already ended.",
     "retried": "This operation is the retry.",
-    "same": "The same operation was already waiting to start. This is it.",
+    "same": "This operation was already waiting to start, so no new one was recorded.",
 }
 # Notices that only make sense while the operation runs.
 PASSING = ("stopping", "same")

@@ -120,11 +120,12 @@ def test_what_can_be_done_about_a_failure_is_said() -> None:
     ]
 
 
-def test_an_asset_that_waits_says_how_long_and_why() -> None:
-    told = {**ASSET, "looks_again_in_seconds": 5, "failures": 2}
+@pytest.mark.parametrize(("failures", "which"), [(1, "attempt"), (2, "2 attempts")])
+def test_an_asset_that_waits_says_how_long_and_why(failures: int, which: str) -> None:
+    told = {**ASSET, "looks_again_in_seconds": 5, "failures": failures}
     assert list(asset_in_full(told))[2:] == [
         "  next check      in 5 s",
-        "  no answer       iconik gave no usable answer 2 times in a row",
+        f"  no answer       the last {which} got no usable answer from iconik",
     ]
 
 

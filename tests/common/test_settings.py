@@ -133,7 +133,7 @@ def test_reading_the_file_changes_no_variable(environment: dict[str, str], tmp_p
 def test_a_file_that_is_no_text_is_named(environment: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_bytes(b"LOG_LEVEL=\xff\xfe\n")
-    with pytest.raises(SettingsError, match=r"\.env can't be read: UnicodeDecodeError"):
+    with pytest.raises(SettingsError, match=r"\.env cannot be read: UnicodeDecodeError"):
         settings_module.load(environment, file)
 
 
@@ -144,7 +144,7 @@ def test_a_file_that_may_not_be_read_is_named(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(settings_module, "dotenv_values", refuse)
-    with pytest.raises(SettingsError, match=r"\.env can't be read: PermissionError: run this as"):
+    with pytest.raises(SettingsError, match=r"\.env cannot be read: PermissionError: run this as"):
         settings_module.load(environment, Path("some/.env"))
 
 

@@ -259,7 +259,7 @@ def test_what_can_not_be_tidied_is_logged_and_tried_again(
 
     tidying(tidy)
     wait_until(lambda: len(leaderships) > 2)
-    assert "file sets left marked deleted by ended operations could not be restored" in caplog.text
+    assert "could not restore file sets that ended operations left marked deleted" in caplog.text
     # Where the database fails, a trace tells nothing that its own words don't.
     assert ("Traceback" in caplog.text) is isinstance(error, ValueError)
 

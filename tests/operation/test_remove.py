@@ -345,7 +345,7 @@ def test_a_file_of_a_format_that_no_list_names_is_not_passed_over(
     iconik.has(on_b2(), on_ll("old.mov", format_id="format-lost"))
     outcome = look(iconik, claimed, claims).outcomes["ORIGINAL"]
     assert outcome.kind == "kept"
-    assert outcome.reason.startswith("old.mov is on LucidLink, but iconik does not list its format")
+    assert outcome.reason.startswith("old.mov is on LucidLink, but iconik does not say which of")
 
 
 def test_file_set_statuses_are_asked_for_where_files_lack_them(

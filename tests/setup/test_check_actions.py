@@ -128,7 +128,7 @@ def test_what_iconik_does_not_say_is_no_fault(settings: Settings) -> None:
 )
 def test_an_action_with_another_secret_is_told(settings: Settings, headers: dict[str, str]) -> None:
     (told,) = wrong(records(settings, headers=headers), settings)
-    assert told.startswith("BZ_SHARED_SECRET is not sent by 1 of 6, which send")
+    assert told.startswith("BZ_SHARED_SECRET is missing from 1 of 6, where a different")
     assert settings.secret not in told
 
 

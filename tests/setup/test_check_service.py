@@ -45,7 +45,7 @@ def test_a_service_that_is_as_it_should_be(
     answer(http, root)
     assert said(settings, root) == [
         ("endpoint", "ok", f"{root} answers over HTTPS, with a valid certificate"),
-        ("health", "ok", "clicks can be recorded, and operations are run"),
+        ("health", "ok", "clicks can be recorded, and a process is running the operations"),
         ("the service's secret", "ok", "matches BZ_SHARED_SECRET"),
     ]
     assert [call.request.headers.get("x-bz-secret") for call in http.calls] == [

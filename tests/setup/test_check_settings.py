@@ -58,7 +58,7 @@ def test_a_malformed_id_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_file_that_can_not_be_read_is_told_once(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"ICONIK_ID=\xff")
-    assert said() == [("settings", "wrong", ".env can't be read: UnicodeDecodeError")]
+    assert said() == [("settings", "wrong", ".env cannot be read: UnicodeDecodeError")]
 
 
 def test_a_short_secret_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:

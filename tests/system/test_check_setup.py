@@ -248,7 +248,7 @@ def test_another_secret_is_told_on_both_sides(
     monkeypatch.setenv("BZ_SHARED_SECRET", "another-secret-which-is-long-enough")
     problems = wrong(check())
     assert [what for what, _ in problems] == ["the service's secret", "the actions' secret"]
-    assert "BZ_SHARED_SECRET is not sent by " in problems[1][1]
+    assert "BZ_SHARED_SECRET is missing from " in problems[1][1]
 
 
 def test_actions_that_were_refused_are_told_until_a_click_works(
