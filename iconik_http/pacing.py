@@ -18,8 +18,10 @@ WINDOW = 20.0
 ALLOWED = 1_000
 # The burst allowed after a pause, in seconds of the pace, so that a small click waits for nothing.
 BURST = 1.5
-# Requests kept free as a safety margin: our count may differ slightly from iconik's.
+# Requests kept free as a safety margin, at most, and the share of a low limit: our count may differ
+# slightly from iconik's.
 MARGIN = 15
+MARGIN_SHARE = 0.04
 # The share to use of what other programs leave. Two programs that do so converge to equal shares.
 FAIR = 0.97
 # How far to look ahead for the limit, in seconds.
@@ -189,7 +191,8 @@ class Pacer:
         for seconds in AHEAD:
             still = len(self._sent) - bisect_right(self._sent, now + seconds - WINDOW)
             others = self._others.ahead(now, seconds)
-            free = self._allowed - MARGIN - others
+            free = self._allowed - others
+            free -= min(MARGIN, MARGIN_SHARE * free)
             if others > MARGIN:
                 free *= FAIR
             pace = min(pace, (min(free, self._most) - still) / seconds)

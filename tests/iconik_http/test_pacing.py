@@ -179,6 +179,25 @@ def test_where_the_limit_is_lower_than_is_known_it_is_kept_all_the_same(
     assert per_second(moments, START + 2 * WINDOW, 2 * WINDOW) > 0.85 * 500 / WINDOW
 
 
+@pytest.mark.parametrize("limit", [100, 200, 500])
+def test_of_a_low_limit_no_more_is_kept_free_than_a_share(
+    time: Time, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    iconik = Iconik(time)
+    pacer = Pacer(RATE)
+    monkeypatch.setitem(globals(), "ALLOWED", limit)
+    moments = asked(pacer, time, iconik, 6 * WINDOW)
+    assert per_second(moments, START + 4 * WINDOW, 2 * WINDOW) >= 0.9 * limit / WINDOW
+
+
+def test_a_low_limit_is_kept(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    iconik, pacer = Iconik(time), Pacer(RATE)
+    monkeypatch.setitem(globals(), "ALLOWED", 100)
+    asked(pacer, time, iconik, 6 * WINDOW)
+    # Before the first answer, nobody can know.
+    assert iconik.refused <= 5
+
+
 def test_where_none_is_left_one_is_sent_now_and_then_to_hear_of_more(time: Time) -> None:
     pacer = Pacer(RATE)
     pacer.heed(0, START)
