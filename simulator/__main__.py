@@ -29,6 +29,8 @@ def main() -> None:
     add("--copies-at-once", type=int, default=default.copies_at_once)
     add("--bulk-deletion", action=argparse.BooleanOptionalAction, default=default.bulk_deletion)
     add("--listing-hints", action=argparse.BooleanOptionalAction, default=default.listing_hints)
+    add("--listing-lag-seconds", type=float, default=default.listing_lag_seconds)
+    add("--poor-hints", action=argparse.BooleanOptionalAction, default=default.poor_hints)
     given = vars(parser.parse_args())
     settings = Settings(**{name: given[name] for name in default.json() if name in given})
     for directory in (given["b2"], given["lucidlink"]):

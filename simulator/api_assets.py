@@ -6,6 +6,7 @@ from flask import request
 
 from simulator import checks, paging
 from simulator.library import Listed
+from simulator.listing_index import ListingIndex
 from simulator.records import SYSTEM_DOMAIN_ID, USER_ID, Collection, Json
 from simulator.refusals import bad_field, not_found
 from simulator.routes import operation
@@ -36,6 +37,7 @@ class AssetsApi:
         self._library = simulation.library
         self._settings = simulation.settings
         self._rights = simulation.rights
+        self._index = ListingIndex(simulation.settings)
 
     @operation("GET", "/assets/v1/assets/<asset_id>/", "can_read_assets")
     def get_asset(self, asset_id: str) -> Json:
@@ -99,10 +101,11 @@ class AssetsApi:
         wanted = checks.body(SEARCH)
         words = wanted.get("query", "").lower()
         types = wanted.get("doc_types") or list(OBJECT_TYPES)
-        ids: set[str] | None = None
+        ids: list[str] | None = None
         for term in (wanted.get("filter") or {}).get("terms", ()):
             if term.get("name") == "id":
-                ids = {str(term.get("value", "")), *(term.get("value_in") or ())}
+                ids = [str(term.get("value", "")), *(term.get("value_in") or ())]
+        token = request.environ["simulator.token"]
         found = [
             (each, kind)
             for kind, records in (
@@ -110,8 +113,10 @@ class AssetsApi:
                 ("collections", self._library.collections),
             )
             if kind in types
-            for each, record in records.items()
-            if words in record.title.lower() and (ids is None or each in ids)
+            for each in (records if ids is None else dict.fromkeys(ids))
+            if each in records
+            and words in records[each].title.lower()
+            and self._rights.may_see(token, each)
         ]
         return {**paging.numbered(found, self._listed), "facets": {}}
 
@@ -155,11 +160,7 @@ class AssetsApi:
         asset = self._library.assets.get(object_id)
         if asset is None:
             return {"id": object_id, "title": "Gone", "status": "ACTIVE", "object_type": kind}
-        shown = {**asset.json(), "object_type": kind}
-        if self._settings.listing_hints:
-            shown["formats"] = [each.json() for each in asset.formats.values()]
-            shown["files"] = [each.json() for each in asset.files()]
-        return shown
+        return self._index.show(asset)
 
 
 def _item(playlist_id: str, position: int, listed: Listed) -> Json:

@@ -1,5 +1,6 @@
 """The state of the simulated iconik: all records by id, protected by one lock."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from threading import RLock
@@ -61,7 +62,9 @@ class Library:
     def add_file_set(self, file_set: FileSet) -> None:
         """Add a file set to an existing asset."""
         with self.lock:
-            self.assets[file_set.asset_id].file_sets[file_set.id] = file_set
+            asset = self.assets[file_set.asset_id]
+            asset.file_sets[file_set.id] = file_set
+            asset.changed = time.time()
             self._index(file_set)
 
     def drop_file_set(self, file_set: FileSet) -> None:
@@ -70,6 +73,7 @@ class Library:
             asset = self.assets.get(file_set.asset_id)
             if asset:
                 asset.file_sets.pop(file_set.id, None)
+                asset.changed = time.time()
             self.file_sets.pop(file_set.id, None)
             self.delete_queue.pop(file_set.id, None)
             for file in file_set.files.values():

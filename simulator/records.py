@@ -260,7 +260,8 @@ class Format:
 class Asset:
     """A clip.
 
-    If ``cut_list`` is given, the list of its files ends after that many files.
+    If ``cut_list`` is given, the list of its files ends after that many files. ``changed`` is when
+    it last got or lost a file set.
     """
 
     title: str
@@ -273,6 +274,7 @@ class Asset:
     older_version_ids: list[str] = field(default_factory=list)
     cut_list: int | None = None
     created: float = field(default_factory=time.time)
+    changed: float = 0.0
 
     def json(self) -> Json:
         """Return the asset as AssetSchema, and as AssetElasticSchema in listings."""

@@ -23,6 +23,9 @@ class Settings:
         hang_seconds: how long every API request waits before it is processed.
         bulk_deletion: whether the newer ways to delete exist.
         listing_hints: whether listings include the formats and files of their assets.
+        listing_lag_seconds: how long listings continue to show an asset as before a change.
+        poor_hints: whether listings leave out the fields that some versions of iconik leave out.
+        wrong_hints: whether listings show wrong formats and files.
         deleted_files_listed: whether files of deleted, unpurged file sets are listed.
         purge_takes_shared: whether a purge removes a real file that an active file set of the same
             asset also uses.
@@ -50,6 +53,9 @@ class Settings:
     hang_seconds: float = 0.0
     bulk_deletion: bool = False
     listing_hints: bool = False
+    listing_lag_seconds: float = 0.0
+    poor_hints: bool = False
+    wrong_hints: bool = False
     deleted_files_listed: bool = True
     purge_takes_shared: bool = False
     signed_urls: bool = True

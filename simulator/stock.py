@@ -166,7 +166,8 @@ def fill(simulation: Simulation, wanted: Mapping[str, Any]) -> list[str]:
             if every == 0 or (every > 1 and number % every == 0):
                 continue
             file = {"name": f"{title} {name}.mov", "directory": directory, "size": size}
-            asset_formats[name] = {storage: [file] for storage in storages}
+            here = storages[name] if isinstance(storages, dict) else storages
+            asset_formats[name] = {storage: [file] for storage in here}
         ids = [collections[number % len(collections)]] if collections else []
         asset = {"title": title, "collection_ids": ids, "formats": asset_formats}
         made.append(add_asset(simulation, asset).id)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.desk import Desk
+from tests.simulator.desk import Desk, wait_for
 
 UNKNOWN = "00000000-0000-4000-8000-00000000dead"
 
@@ -183,6 +183,111 @@ def test_listings_may_hint_and_may_lag(desk: Desk) -> None:
     desk.control("DELETE", f"assets/{made['id']}?keep_in_listings=true")
     assert [each["id"] for each in desk.get(path)["objects"]] == [made["id"]]
     assert desk.ask("GET", f"files/v1/assets/{made['id']}/files/").status_code == 404
+
+
+HINTS = {"listing_hints": True}
+
+
+def searched(desk: Desk, asset_id: str) -> Any:
+    """An asset as a search shows it."""
+    terms = {"operator": "AND", "terms": [{"name": "id", "value_in": [asset_id]}]}
+    (found,) = desk.ask("POST", "search/v1/search/", {"filter": terms}).json()["objects"]
+    return found
+
+
+def storages(shown: Any) -> set[str]:
+    """The storages of an asset's files."""
+    return {each["storage_id"] for each in shown["files"]}
+
+
+def test_a_search_hints_as_other_listings_do(desk: Desk) -> None:
+    made = desk.asset(title="Beach")["id"]
+    assert "files" not in searched(desk, made)
+    desk.control("PATCH", "settings", HINTS)
+    shown = searched(desk, made)
+    assert (shown["title"], shown["formats"][0]["name"]) == ("Beach", "ORIGINAL")
+    assert storages(shown) == {desk.b2_id}
+
+
+def test_a_listing_that_lags_shows_an_asset_as_before(desk: Desk) -> None:
+    desk.control("PATCH", "settings", {**HINTS, "listing_lag_seconds": 3600})
+    made = desk.asset()["id"]
+    searched(desk, made)
+    desk.copy(made, format_name="ORIGINAL")
+    assert storages(searched(desk, made)) == {desk.b2_id}
+
+
+def test_a_listing_that_lags_shows_a_change_in_the_end(desk: Desk) -> None:
+    desk.control("PATCH", "settings", {**HINTS, "listing_lag_seconds": 0.05})
+    made = desk.asset()["id"]
+    searched(desk, made)
+    desk.copy(made, format_name="ORIGINAL")
+    both = {desk.b2_id, desk.ll_id}
+    wait_for("the change", lambda: storages(searched(desk, made)) == both)
+
+
+def test_all_listings_lag_alike(desk: Desk) -> None:
+    desk.control("PATCH", "settings", {**HINTS, "listing_lag_seconds": 3600})
+    collection = desk.control("POST", "collections", {})["id"]
+    made = desk.asset(collection_ids=[collection])["id"]
+    searched(desk, made)
+    desk.copy(made, format_name="ORIGINAL")
+    (listed,) = desk.get(f"assets/v1/collections/{collection}/contents/")["objects"]
+    assert storages(listed) == {desk.b2_id}
+
+
+@pytest.mark.parametrize(
+    ("kind", "missing"),
+    [
+        ("formats", {"version_id", "date_created"}),
+        ("files", {"file_set_status", "version_id", "date_created"}),
+    ],
+)
+def test_poor_hints_lack_what_some_versions_of_iconik_leave_out(
+    desk: Desk, kind: str, missing: set[str]
+) -> None:
+    made = desk.asset()["id"]
+    desk.control("PATCH", "settings", HINTS)
+    (rich,) = searched(desk, made)[kind]
+    desk.control("PATCH", "settings", {"poor_hints": True})
+    (poor,) = searched(desk, made)[kind]
+    assert rich.keys() - poor.keys() == missing
+
+
+def test_wrong_hints_exchange_the_names_of_formats(desk: Desk) -> None:
+    proxy = {"b2": [{"name": "p.mov"}]}
+    made = desk.asset(formats={"ORIGINAL": {"b2": [{"name": "a.mov"}]}, "PPRO_PROXY": proxy})["id"]
+    desk.control("PATCH", "settings", HINTS)
+    right = {each["id"]: each["name"] for each in searched(desk, made)["formats"]}
+    desk.control("PATCH", "settings", {"wrong_hints": True})
+    wrong = {each["id"]: each["name"] for each in searched(desk, made)["formats"]}
+    assert dict(zip(right, reversed(right.values()), strict=True)) == wrong
+
+
+def test_wrong_hints_show_files_that_do_not_exist(desk: Desk) -> None:
+    made = desk.asset()["id"]
+    desk.control("PATCH", "settings", {**HINTS, "wrong_hints": True})
+    shown = searched(desk, made)
+    (file,) = shown["files"]
+    assert (shown["title"], file["name"], file["size"]) == ("Wrong", "wrong.mov", 1)
+    real = desk.get(f"files/v1/assets/{made}/files/")["objects"]
+    assert file["id"] not in {each["id"] for each in real}
+
+
+def test_wrong_hints_do_not_change_the_asset_itself(desk: Desk) -> None:
+    made = desk.asset(title="Beach")["id"]
+    path = f"files/v1/assets/{made}/files/"
+    before = desk.get(path)["objects"]
+    desk.control("PATCH", "settings", {**HINTS, "wrong_hints": True})
+    searched(desk, made)
+    assert desk.get(path)["objects"] == before
+
+
+def test_a_search_shows_assets_in_the_order_of_their_ids_in_the_request(desk: Desk) -> None:
+    ids = [desk.asset()["id"] for _ in range(3)]
+    terms = {"operator": "AND", "terms": [{"name": "id", "value_in": ids[::-1]}]}
+    found = desk.ask("POST", "search/v1/search/", {"filter": terms}).json()["objects"]
+    assert [each["id"] for each in found] == ids[::-1]
 
 
 def test_who_asks(desk: Desk) -> None:

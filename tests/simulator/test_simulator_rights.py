@@ -43,6 +43,14 @@ def test_a_hidden_asset_is_not_listed(desk: Desk) -> None:
     assert [each["id"] for each in listed["objects"]] == [shown]
 
 
+def test_a_hidden_asset_is_not_found_by_a_search(desk: Desk) -> None:
+    hidden, shown = desk.asset(on=BOTH)["id"], desk.asset(on=BOTH)["id"]
+    terms = {"operator": "AND", "terms": [{"name": "id", "value_in": [hidden, shown]}]}
+    headers = Person(desk, hidden).headers
+    found = desk.ask("POST", "search/v1/search/", {"filter": terms}, headers=headers).json()
+    assert [each["id"] for each in found["objects"]] == [shown]
+
+
 def test_a_hidden_asset_is_neither_copied_nor_purged_with_others(desk: Desk) -> None:
     hidden, shown = desk.asset(on=BOTH), desk.asset(on=BOTH)
     headers = Person(desk, hidden["id"]).headers
