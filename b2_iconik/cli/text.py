@@ -104,7 +104,7 @@ def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
     Args:
         told: the result of ``OperationDetails.asset``.
     """
-    yield f"Asset {told['asset_id']} of operation {told['operation_id']}"
+    yield f"Asset {named(told)} of operation {told['operation_id']}"
     for row in told["report"]:
         yield _item(displayed(row["kind"]), _why(row["format"], row["reason"]))
         if row["what_to_do"]:
@@ -117,9 +117,15 @@ def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
         yield _item("no answer", f"the {attempts} got no usable answer from iconik")
 
 
+def named(row: Mapping[str, Any]) -> str:
+    """Name the subject of a row: by its title and its id, which commands take."""
+    asset_id, title = row["asset_id"], row["asset"]
+    return str(title if title == asset_id else f"{title} ({asset_id})")
+
+
 def row_line(row: Mapping[str, Any]) -> str:
     """Format the outcome of one format of an asset as one line."""
-    what = " ".join(filter(None, (row["asset_id"], row["format"])))
+    what = " ".join(filter(None, (named(row), row["format"])))
     return _item(displayed(row["kind"]), _why(what, row["reason"]))
 
 

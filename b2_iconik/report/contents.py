@@ -29,7 +29,7 @@ class Asked:
 
     Attributes:
         show: only those with this kind of outcome.
-        text: only those whose id starts with this text.
+        text: only those about which this text is; see ``reported.is_about``.
         after: the name of the place where the page starts; see ``report``.
     """
 

@@ -10,6 +10,7 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.precedence import Precedence
 from b2_iconik.ledger.tables import assets, copies, operations, terms, unlisted
+from b2_iconik.report.reported import is_about
 
 STATES = ("running", "finished", "finished with warnings", "failed", "stopped")
 
@@ -21,8 +22,8 @@ class Filters:
     Attributes:
         state: one of ``STATES``. An operation that is stopping counts as running.
         action: 'add' or 'remove'.
-        text: the id of an operation or user, or its start; the id of an asset; or a part of a
-            title, of a failure, or of the name of a user who stopped or retried it.
+        text: the id of an operation, asset or user, or its start; the address of an asset's page;
+            or a part of a title, of a failure, or of the name of a user who stopped or retried it.
     """
 
     state: str = ""
@@ -165,7 +166,7 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
         yield operations.c.action == filters.action
     if filters.text:
         text = filters.text.lower()
-        about = sa.select(assets.c.number).where(assets.c.asset_id == text)
+        about = sa.select(assets.c.number).where(is_about(text))
         yield sa.or_(
             operations.c.id.startswith(text, autoescape=True),
             sa.func.lower(operations.c.user_id).startswith(text, autoescape=True),

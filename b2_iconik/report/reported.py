@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import TROUBLE, Outcome
 from b2_iconik.ledger.tables import assets
+from iconik_http.records import UUID
 
 
 class Place(NamedTuple):
@@ -35,6 +36,7 @@ class Asset:
         state: see ``claims``.
         not_before_ms: when it must be inspected again, by the clock of operations.
         outcomes: the known outcomes, by format name.
+        title: as iconik listed it; "" if unknown.
         is_problem: whether one of its formats was kept, failed, vanished or undone.
     """
 
@@ -43,6 +45,7 @@ class Asset:
     not_before_ms: int
     progress: AssetProgress
     outcomes: Mapping[str, Outcome]
+    title: str = ""
     is_problem: bool = False
 
     @property
@@ -90,13 +93,14 @@ class Reported:
             limit: the maximum number of assets.
             after: only assets after this place.
             show: only assets with this kind of outcome; 'undone' for a format without an outcome.
-            text: only assets whose id starts with this text.
+            text: only assets whose title contains this text, or whose id starts with it. It may be
+                the address of an asset's page in iconik.
         """
         only: list[sa.ColumnElement[bool]] = []
         if show:
             only.append(self._has(operation, {show}))
         if text:
-            only.append(assets.c.asset_id.startswith(text.lower(), autoescape=True))
+            only.append(is_about(text))
         troubles = _troubles(operation)
         is_problem = self._has(operation, troubles) if troubles else sa.false()
         found: list[Asset] = []
@@ -139,6 +143,7 @@ class Reported:
                     row.not_before_ms,
                     AssetProgress.from_json(row.progress),
                     {name: Outcome.read(each) for name, each in row.outcomes.items()},
+                    row.title or "",
                     after.is_problem,
                 )
                 for row in connection.execute(chosen)
@@ -178,6 +183,20 @@ class Reported:
         if self._is_sqlite:
             return sa.func.json_extract(each.c.value, "$[0]")
         return each.c.value.op("->>")(sa.literal_column("0"))
+
+
+def is_about(text: str) -> sa.ColumnElement[bool]:
+    """Build a condition: an asset has this text in its title, or its id in this text."""
+    lower = text.lower()
+    ids = [each[0] for each in UUID.finditer(lower)]
+    if ids:
+        return assets.c.asset_id.in_(ids)
+    return sa.or_(
+        assets.c.asset_id.startswith(lower, autoescape=True),
+        sa.func.lower(assets.c.title).contains(lower, autoescape=True),
+        # SQLite lowers only ASCII letters.
+        assets.c.title.contains(text, autoescape=True),
+    )
 
 
 def _troubles(operation: Operation) -> frozenset[str]:

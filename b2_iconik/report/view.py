@@ -32,7 +32,7 @@ HINTS: dict[str, str] = {
     "copied": "Copied to LucidLink.",
     "removed": "Proven safe on B2, and deleted from LucidLink.",
 }
-COLUMNS = ("asset_id", "format", "kind", "reason", "what_to_do")
+COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do")
 # Where a spreadsheet may find a formula. Locales with a decimal comma separate cells by semicolons.
 FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 # The headings of a CSV file.
@@ -196,17 +196,17 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
         else:
             rows += left_over(operation, asset.progress, asset.outcomes)
         for name, kind, reason in sorted(rows, key=lambda row: places[row[0]]):
-            yield _row(asset.asset_id, name, kind, reason)
+            yield _row(asset.asset_id, asset.title, name, kind, reason)
 
 
 def unopened_rows(unopened: Iterable[tuple[str, Reason]]) -> Iterator[dict[str, Any]]:
     """Yield such a row for each collection, saved search or playlist that could not be listed."""
     for what, reason in unopened:
-        yield _row(what, None, "failed", reason)
+        yield _row(what, "", None, "failed", reason)
 
 
-def _row(subject: str, name: str | None, kind: str, reason: Reason) -> dict[str, Any]:
-    cells = (subject, name, kind, reason, what_to_do(kind, reason.cause))
+def _row(subject: str, title: str, name: str | None, kind: str, reason: Reason) -> dict[str, Any]:
+    cells = (subject, title or subject, name, kind, reason, what_to_do(kind, reason.cause))
     return dict(zip(COLUMNS, cells, strict=True))
 
 

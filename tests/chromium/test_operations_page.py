@@ -57,6 +57,16 @@ def copies_go_on(service: Service) -> None:
     service.simulator.control("PATCH", "settings", {"copies_paused": False})
 
 
+def answer(browser: WebDriver, question: str, *, yes: bool = True) -> None:
+    """Answer the question that the page asks."""
+    alert = browser.switch_to.alert
+    assert alert.text.startswith(question)
+    if yes:
+        alert.accept()
+    else:
+        alert.dismiss()
+
+
 def press(browser: WebDriver, button: str) -> None:
     """Press a button or a link, also if the page puts a new one in its place just then."""
 
@@ -117,6 +127,7 @@ def test_an_operation_is_stopped_and_tried_again(browser: WebDriver, service: Se
     open_operation(browser, service, operation_id)
     wait_to_read(browser, "copy job", "#state")
     press(browser, "stop")
+    answer(browser, "Stop this operation? 6 of 6 assets will not be processed further.")
     wait_to_read(browser, "Stopped by ada on the operations page", "#state")
     assert "6\nnot done" in shown(browser, ".counts")
     press(browser, "retry")
@@ -126,6 +137,32 @@ def test_an_operation_is_stopped_and_tried_again(browser: WebDriver, service: Se
     wait_to_read(browser, "6 assets, 6 ", "#state")
     (retried,) = [each for each in service.newest()[:1] if each != operation_id]
     assert service.report(retried)["result"] == "finished"
+
+
+def test_an_operation_goes_on_if_its_stop_is_not_confirmed(
+    browser: WebDriver, service: Service
+) -> None:
+    copies_wait(service)
+    operation_id = clicked(service, "add", *clips(service, "goes on", 1))
+    open_operation(browser, service, operation_id)
+    wait_to_read(browser, "copy job", "#state")
+    press(browser, "stop")
+    answer(browser, "Stop this operation?", yes=False)
+    copies_go_on(service)
+    assert service.report(operation_id)["result"] == "finished"
+
+
+def test_a_notice_does_not_come_back_when_the_page_is_loaded_again(
+    browser: WebDriver, service: Service
+) -> None:
+    operation_id = clicked(service, "add", *clips(service, "again", 1))
+    open_operation(browser, service, operation_id)
+    wait_to_read(browser, "1 asset, 1 copied", "#state")
+    press(browser, "again")
+    answer(browser, "Process 1 asset again?")
+    wait_to_read(browser, "This operation is the retry.")
+    browser.refresh()
+    assert "This operation is the retry." not in shown(browser, "main")
 
 
 def test_what_was_kept_is_told_with_its_reason_and_what_to_do(
@@ -156,8 +193,8 @@ def test_the_report_is_downloaded_and_read(
     path = directory / "downloads" / f"{kept}.csv"
     wait_for("download", path.exists, PATIENCE)
     lines = list(csv.reader(io.StringIO(path.read_text("utf-8-sig"))))
-    assert lines[0] == ["asset_id", "format", "kind", "reason", "what to do"]
-    assert sorted(line[2] for line in lines[1:]) == ["kept", "removed"]
+    assert lines[0] == ["asset_id", "asset", "format", "kind", "reason", "what to do"]
+    assert sorted(line[3] for line in lines[1:]) == ["kept", "removed"]
 
 
 def test_everything_is_reached_with_the_keyboard(

@@ -46,7 +46,9 @@ def failed(database: sa.Engine) -> str:
     """The id of an operation that failed."""
     operation = clicked(database, a_click("remove", asset_ids=(ASSET,)))
     ledger = a_ledger(database)
-    ledger.expand(operation.number, [ASSET], {"collection c": "it no longer exists in iconik"})
+    ledger.expand(
+        operation.number, dict.fromkeys([ASSET]), {"collection c": "it no longer exists in iconik"}
+    )
     completion(database).fail(operation.number, "no token is good any more", 1000)
     completion(database).sum_up(operation.id)
     return operation.id
@@ -298,7 +300,7 @@ def kept(database: sa.Engine, recorder: Recorder) -> str:
     click = CustomAction("remove", "b2", "ll", ("ORIGINAL",), "BULK", ("a1", "a2"))
     operation_id, _ = recorder.record(click)
     operation, ledger = found(database, operation_id), a_ledger(database)
-    ledger.expand(operation.number, ["a1", "a2"], {})
+    ledger.expand(operation.number, dict.fromkeys(["a1", "a2"]), {})
     claims = Claims(database, operation, a_term(database))
     first, second = claims.take(2, 0)
     claims.note(first, "done", {"ORIGINAL": Outcome("removed")})

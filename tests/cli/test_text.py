@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.cli.text import asset_in_full, in_full, json_parts
+from b2_iconik.cli.text import asset_in_full, in_full, json_parts, row_line
 
 TOLD: dict[str, Any] = {
     "title": "Add to LucidLink",
@@ -24,6 +24,7 @@ TOLD: dict[str, Any] = {
 ASSET: dict[str, Any] = {
     "operation_id": "1b9d",
     "asset_id": "a1",
+    "asset": "a1",
     "report": [
         {"asset_id": "a1", "format": "ORIGINAL", "kind": "copied", "reason": "", "what_to_do": ""}
     ],
@@ -127,6 +128,30 @@ def test_an_asset_that_waits_says_how_long_and_why(failures: int, which: str) ->
         "  next check      in 5 s",
         f"  no answer       the last {which} got no usable answer from iconik",
     ]
+
+
+TITLED = {**ASSET, "asset": "Beach"}
+
+
+def test_an_asset_is_named_by_its_title_and_by_the_id_that_commands_take() -> None:
+    assert next(asset_in_full(TITLED)) == "Asset Beach (a1) of operation 1b9d"
+
+
+def test_an_asset_without_a_known_title_is_named_by_its_id() -> None:
+    assert next(asset_in_full(ASSET)) == "Asset a1 of operation 1b9d"
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        ({"asset": "Beach"}, "  kept            Beach (a1) ORIGINAL: it differs"),
+        ({"asset": "a1"}, "  kept            a1 ORIGINAL: it differs"),
+        ({"asset": "Beach", "format": ""}, "  kept            Beach (a1): it differs"),
+    ],
+)
+def test_an_outcome_names_its_asset_as_commands_take_it(row: dict[str, str], line: str) -> None:
+    told = {"asset_id": "a1", "format": "ORIGINAL", "kind": "kept", "reason": "it differs"}
+    assert row_line({**told, **row}) == line
 
 
 # JSON

@@ -196,7 +196,7 @@ def test_a_database_that_nobody_has_run_operations_on_has_no_clock(tmp_path: Pat
 
 def test_what_could_not_be_opened_is_told(engine: sa.Engine, history: History) -> None:
     operation = clicked(engine, a_click())
-    a_ledger(engine).expand(operation.number, [], {"collection c": "no", "collection b": "no"})
+    a_ledger(engine).expand(operation.number, {}, {"collection c": "no", "collection b": "no"})
     assert history.unopened(operation.number) == [("collection b", "no"), ("collection c", "no")]
     assert history.unopened(operation.number, 1) == [("collection b", "no")]
     assert history.unopened_in_all(operation.number) == 2

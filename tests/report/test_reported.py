@@ -7,15 +7,25 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.operation import Hint, Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.report.reported import FIRST, Place, Reported
-from tests.makers import a_click, a_database, a_term, completion, expanded, found, half_done
+from tests.makers import (
+    a_click,
+    a_database,
+    a_ledger,
+    a_term,
+    completion,
+    expanded,
+    found,
+    half_done,
+)
 
 NOW = 1_000_000
+PIER = "1b9d1b9d-0000-4000-8000-000000000000"
 KEPT = Outcome("kept", Reason("clip.mov differs"))
 REMOVED = Outcome("removed")
 
@@ -71,6 +81,29 @@ def test_assets_are_found_by_outcome_and_id(engine: sa.Engine, reported: Reporte
     assert [each.asset_id for each in reported.page(operation, 9, show="undone")] == ["b"]
     assert [each.asset_id for each in reported.page(operation, 9, text="A")] == ["a2", "a1"]
     assert reported.page(operation, 9, text="%") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("beach", ["a1"]),
+        ("EACH", ["a1"]),
+        (PIER, [PIER]),
+        (f"https://app.iconik.io/asset/{PIER}/?x=1", [PIER]),
+        ("École", ["a2"]),
+        ("École DE", ["a2"]),
+        ("COLE de", ["a2"]),
+        ("%", []),
+    ],
+)
+def test_assets_are_found_by_title_and_by_their_address(
+    engine: sa.Engine, reported: Reported, text: str, found: list[str]
+) -> None:
+    operation = expanded(engine, a_click("remove"), ["a1", "a2", PIER])
+    titles = {"a1": "Beach", "a2": "École de Paris", PIER: "Pier"}
+    hints = {each: Hint(title) for each, title in titles.items()}
+    a_ledger(engine).note_hints(operation.number, hints)
+    assert [each.asset_id for each in reported.page(operation, 9, text=text)] == found
 
 
 def in_pages(reported: Reported, operation: Operation, limit: int, **only: str) -> list[list[str]]:

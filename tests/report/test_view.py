@@ -219,14 +219,15 @@ def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | No
     )
     problems = report(operation, [("a1", progress, asset.outcomes)], {})["problems"]
     (half, left) = view.asset_rows(operation, [asset])
-    assert {**problems[0], "what_to_do": REMEDIES[Cause.HALF_DELETED]} == half
+    told = {**problems[0], "asset": "a1", "what_to_do": REMEDIES[Cause.HALF_DELETED]}
+    assert told == half
     assert (half["kind"], left["kind"]) == ("failed", "superseded")
     assert "file set set-1 may be in iconik's delete queue" in half["reason"]
 
 
 def test_what_could_not_be_opened_has_a_row() -> None:
     (row,) = view.unopened_rows([("collection c", Reason("no"))])
-    assert list(row.values()) == ["collection c", None, "failed", "no", USUAL]
+    assert list(row.values()) == ["collection c", "collection c", None, "failed", "no", USUAL]
 
 
 def test_copies_tell_how_long_they_are_followed() -> None:
@@ -287,9 +288,15 @@ def test_other_cells_are_as_they_are(cell: str) -> None:
 
 
 def test_a_row_of_csv_can_be_read_back() -> None:
-    row = {"asset_id": "a1", "format": None, "kind": "kept", "reason": 'a "b", c\nd'}
+    row = {
+        "asset_id": "a1",
+        "asset": "Beach",
+        "format": None,
+        "kind": "kept",
+        "reason": 'a "b", c\nd',
+    }
     row["what_to_do"] = "-"
     line = io.StringIO(newline="")
     csv.writer(line).writerow(view.csv_row(row))
     line.seek(0)
-    assert list(csv.reader(line)) == [["a1", "", "kept", 'a "b", c\nd', "'-"]]
+    assert list(csv.reader(line)) == [["a1", "Beach", "", "kept", 'a "b", c\nd', "'-"]]

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.operation import Hint, Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
@@ -99,7 +99,7 @@ class Page:
     def begun(self, assets: list[str] | None = None, **fields: Any) -> tuple[Operation, Claims]:
         """An operation whose assets are listed."""
         operation = found(self.engine, self.click(**fields))
-        self.ledger.expand(operation.number, assets or ["a1", "a2"], {})
+        self.ledger.expand(operation.number, dict.fromkeys(assets or ["a1", "a2"]), {})
         return found(self.engine, operation.id), Claims(self.engine, operation, self.term)
 
     def ended(self, outcomes: dict[str, dict[str, Outcome]], **fields: Any) -> str:
@@ -334,6 +334,7 @@ def test_an_operation_is_the_same_as_json(page: Page) -> None:
     assert told["report"] == [
         {
             "asset_id": "a1",
+            "asset": "a1",
             "format": "ORIGINAL",
             "kind": "kept",
             "reason": KEPT.reason,
@@ -436,6 +437,14 @@ def test_a_place_that_is_none_is_the_beginning(page: Page, after: str) -> None:
     assert len(page.json(f"{path}?after={after}")["report"]) == 1
 
 
+def test_an_asset_is_shown_by_its_title_which_links_to_its_page_in_iconik(page: Page) -> None:
+    operation, _ = page.begun()
+    page.ledger.note_hints(operation.number, {"a1": Hint("<Beach>")})
+    shown = page.get(f"/operations/{operation.id}").text
+    assert re.search(r'<a href="[^"]*/asset/a1"[^>]*>&lt;Beach&gt;</a>', shown)
+    assert re.search(r'<a href="[^"]*/asset/a2"[^>]*>a2</a>', shown)
+
+
 def test_a_report_can_be_filtered_by_outcome_and_asset(page: Page) -> None:
     both = ("ORIGINAL", "PROXY")
     outcomes = {"a1": {"ORIGINAL": KEPT, "PROXY": REMOVED}, "b1": {"ORIGINAL": REMOVED}}
@@ -457,7 +466,7 @@ def test_an_asset_is_found_among_those_that_are_shown(page: Page) -> None:
 
 def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) -> None:
     operation = found(page.engine, page.click())
-    page.ledger.expand(operation.number, ["a1"], {"collection c1": "no"})
+    page.ledger.expand(operation.number, dict.fromkeys(["a1"]), {"collection c1": "no"})
     path = f"/operations/{operation.id}"
     unopened = page.json(path)["report"][0]
     assert (unopened["asset_id"], unopened["format"]) == ("collection c1", None)
@@ -469,7 +478,7 @@ def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) 
 
 def test_collections_that_could_not_be_opened_can_be_tried_again(page: Page) -> None:
     operation = found(page.engine, page.click())
-    page.ledger.expand(operation.number, [], {"collection c1": "no", "collection c2": "no"})
+    page.ledger.expand(operation.number, {}, {"collection c1": "no", "collection c2": "no"})
     completion(page.engine).end(found(page.engine, operation.id), NOW)
     completion(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
@@ -490,7 +499,7 @@ def test_of_many_that_could_not_be_opened_the_csv_has_all(
     monkeypatch.setattr(contents, "UNOPENED_SHOWN", 2)
     operation = found(page.engine, page.click())
     unopened = [f"collection c{number}" for number in range(5)]
-    page.ledger.expand(operation.number, [], dict.fromkeys(unopened, Reason("no")))
+    page.ledger.expand(operation.number, {}, dict.fromkeys(unopened, Reason("no")))
     path = f"/operations/{operation.id}"
     assert [each["asset_id"] for each in page.json(path)["report"]] == unopened[:2]
     assert "Showing the first 2 of 5 collections, saved searches and playlists" in page.text(path)
@@ -516,17 +525,19 @@ def test_the_report_can_be_had_as_csv(page: Page, monkeypatch: pytest.MonkeyPatc
     assert answer.mimetype == "text/csv"
     assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
     text = answer.data.decode("utf-8-sig")
-    assert text.splitlines()[1] == '"a0","ORIGINAL","removed","",""'
+    assert text.splitlines()[1] == '"a0","a0","ORIGINAL","removed","",""'
     lines = list(csv.reader(io.StringIO(text)))
-    assert lines[0] == ["asset_id", "format", "kind", "reason", "what to do"]
-    assert lines[1:] == [[f"a{number}", "ORIGINAL", "removed", "", ""] for number in range(5)]
+    assert lines[0] == ["asset_id", "asset", "format", "kind", "reason", "what to do"]
+    assert lines[1:] == [
+        [f"a{number}"] * 2 + ["ORIGINAL", "removed", "", ""] for number in range(5)
+    ]
 
 
 def test_no_spreadsheet_takes_a_name_for_a_formula(page: Page) -> None:
     evil = Outcome("kept", Reason('=HYPERLINK("https://evil.example") differs'))
     answer = page.get(f"/operations/{page.ended({'a1': {'ORIGINAL': evil}})}.csv")
     lines = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))
-    assert lines[1][3].startswith("'=HYPERLINK")
+    assert lines[1][4].startswith("'=HYPERLINK")
 
 
 # Buttons
@@ -581,6 +592,16 @@ def test_a_stop_that_came_too_late_is_told(page: Page) -> None:
     assert "but everything was already done" in shown
 
 
+def test_a_failure_before_a_stop_is_told(page: Page) -> None:
+    operation, _ = page.begun()
+    page.press("stop", operation.id)
+    completion(page.engine).fail(operation.number, "no token is good any more", NOW)
+    completion(page.engine).sum_up(operation.id)
+    shown = page.text(f"/operations/{operation.id}")
+    assert "ada on the operations page asked to stop the operation, but it failed first." in shown
+    assert "everything was already done" not in shown
+
+
 def test_what_is_left_is_tried_again(page: Page) -> None:
     first = page.ended({"a1": {"ORIGINAL": REMOVED}, "a2": {"ORIGINAL": KEPT}})
     answer = page.press("retry", first, data={"what": "left"})
@@ -607,7 +628,10 @@ def test_who_stops_or_retries_is_logged_with_the_operation(
 
 def test_it_is_said_that_doing_it_all_again_is_a_new_click(page: Page) -> None:
     first = page.ended({"a1": {"ORIGINAL": REMOVED}})
-    assert "counts as the newest click" in page.text(f"/operations/{first}")
+    assert (
+        "counts as the newest click. It overrides every click made on these assets after this "
+        "operation, including an Add ."
+    ) in page.text(f"/operations/{first}")
     assert "counts as the newest click" not in page.text(f"/operations/{page.click()}")
 
 

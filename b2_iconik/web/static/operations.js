@@ -3,6 +3,8 @@
 "use strict";
 
 const SLOWEST = 30;
+// With the notice about what was just done, which stays until the page is left.
+const address = location.pathname + location.search;
 let failures = 0;
 
 function showTimes(root) {
@@ -90,7 +92,7 @@ async function refresh() {
   }
   try {
     const headers = { Accept: "text/html" };
-    const response = await fetch(location.pathname + location.search, { headers, cache: "no-store" });
+    const response = await fetch(address, { headers, cache: "no-store" });
     if (!response.ok) throw new Error(`answered ${response.status}`);
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const old of document.querySelectorAll("[data-live]")) {
@@ -105,6 +107,16 @@ async function refresh() {
   }
   wait();
 }
+
+document.addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset.ask;
+  if (question && !confirm(question)) event.preventDefault();
+});
+
+// A reloaded or shared page must not repeat the notice.
+const lasting = new URL(location.href);
+lasting.searchParams.delete("notice");
+history.replaceState(history.state, "", lasting);
 
 showTimes(document);
 wait();
