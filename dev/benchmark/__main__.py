@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from b2_iconik.common.version import VERSION
-from dev.benchmark import answers, thrift, waits
+from dev.benchmark import answers, waits, work
 from dev.benchmark.figures import Figure, table, write
 from dev.benchmark.growth import Runs
 from dev.benchmark.pace import Paces
@@ -24,7 +24,7 @@ def main() -> int:
     paces, runs = Paces(), Runs()
     parts: dict[str, Callable[[bool], Iterator[Figure]]] = {
         "answers": answers.measure,
-        "thrift": thrift.measure,
+        "work": work.measure,
         "pace": paces.measure,
         "waits": waits.measure,
         "growth": runs.measure,
