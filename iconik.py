@@ -212,13 +212,14 @@ class Iconik:
         return map(FileSet.from_json, self._http.pages(path, call, "can_read_files"))
 
     def search_assets(self, asset_ids: Sequence[str]) -> list[Listed]:
-        """Find up to 100 assets and their files in the search index: POST search/v1/search/.
+        """Find up to 100 assets in the search index: POST search/v1/search/.
 
-        The index lags behind, and may omit any asset and any field.
+        The index lags behind, and may omit any asset and any field. The titles, formats and files
+        are requested.
         """
         body = {
             "doc_types": ["assets"],
-            "include_fields": ["id", "object_type", "files"],
+            "include_fields": ["id", "object_type", "title", "formats", "files"],
             "filter": {
                 "operator": "AND",
                 "terms": [{"name": "id", "value_in": [_id(each) for each in asset_ids]}],

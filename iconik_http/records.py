@@ -79,6 +79,11 @@ class Listed:
         return self.object_type.strip().casefold().removesuffix("s")
 
     @property
+    def title(self) -> str:
+        """Its title, as far as the listing shows it."""
+        return _text(self.record, "title")
+
+    @property
     def formats(self) -> list[Format]:
         """Its undeleted formats, as far as the listing shows them."""
         found = _objects(self.record, "formats")

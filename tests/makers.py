@@ -214,7 +214,7 @@ class Waits(threading.Event):
 def finish(engine: sa.Engine, operation_id: str, now_ms: int = CLICKED) -> bool:
     """Do all that an operation of no assets does."""
     operation, ledger = found(engine, operation_id), a_ledger(engine)
-    ledger.expand(operation.number, [], {})
+    ledger.expand(operation.number, {}, {})
     return completion(engine).end(operation, now_ms)
 
 
@@ -239,7 +239,7 @@ def expanded(
     """
     # It was opened for them: else it would be about the click's own.
     operation = clicked(engine, replace(click, collection_ids=("c1",)))
-    a_ledger(engine).expand(operation.number, asset_ids, {})
+    a_ledger(engine).expand(operation.number, dict.fromkeys(asset_ids), {})
     if seen:
         let_see(engine, operation)
     return found(engine, operation.id)
@@ -289,6 +289,7 @@ class FakeIconik(Iconik):
         calls: the name and arguments of every call, in order.
         problems: by method name, what to raise instead of an answer.
         before: by method name, what happens elsewhere right before iconik answers.
+        shows_files: whether its search index shows the titles, formats and files of assets.
     """
 
     def __init__(self) -> None:
@@ -393,16 +394,18 @@ class FakeIconik(Iconik):
 
     def search_assets(self, asset_ids: Sequence[str]) -> list[Listed]:
         self._answer("search_assets", sorted(asset_ids))
-        return [
-            Listed(
-                "assets",
-                each,
-                {"files": [asdict(file) for file in self.known_files[each]]}
-                if self.shows_files
-                else {},
-            )
-            for each in asset_ids
-        ]
+        if not self.shows_files:
+            return [Listed("assets", each) for each in asset_ids]
+        known = [each for each in asset_ids if each in self.known_formats]
+        return [Listed("assets", each, self.indexed(each)) for each in known]
+
+    def indexed(self, asset_id: str) -> dict[str, Any]:
+        """An asset as listings show it now."""
+        return {
+            "title": self.titles.get(asset_id, ""),
+            "formats": [asdict(each) for each in self.known_formats[asset_id]],
+            "files": [asdict(each) for each in self.known_files[asset_id]],
+        }
 
     def restore_file_set(self, asset_id: str, file_set_id: str) -> None:
         self._answer("restore_file_set", asset_id, file_set_id)

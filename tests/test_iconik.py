@@ -251,7 +251,7 @@ def test_one_search_shows_many_assets_and_their_files(iconik: Iconik, http: Requ
             matchers.json_params_matcher(
                 {
                     "doc_types": ["assets"],
-                    "include_fields": ["id", "object_type", "files"],
+                    "include_fields": ["id", "object_type", "title", "formats", "files"],
                     "filter": {
                         "operator": "AND",
                         "terms": [{"name": "id", "value_in": [ASSET, OTHER]}],

@@ -35,7 +35,7 @@ from b2_iconik.ledger.term import Leadership, begin_term, keep_time, time_kept
 log = logging.getLogger(__name__)
 
 # How many passes of operations, and updates of their jobs in iconik, run at once.
-PASSES_AT_ONCE = 8
+PASSES_AT_ONCE = 16
 JOBS_AT_ONCE = 4
 STOP_WITHIN = 10.0
 PATIENCE = 30.0
@@ -221,6 +221,8 @@ class OpenOperations:
         self._lock = threading.Lock()
         # By the id of each active operation, the schedules that still run its steps.
         self._active: dict[str, set[Schedule]] = {}
+        # The first steps that show operations which have not begun.
+        self._unshown: dict[str, Step] = {}
 
     def begin_open(self) -> None:
         """Begin all open operations that are not active yet, oldest first.
@@ -268,15 +270,20 @@ class OpenOperations:
             self.completion.close(operation.id, now_ms())
             return
         begun = (operation.id, click, self._leadership)
-        steps = {self._passes: self._begin(*begun), self._jobs: self._show(*begun)}
+        step, shown = self._begin(*begun), self._show(*begun)
         with self._lock:
-            self._active[operation.id] = {each for each, step in steps.items() if step}
-        for schedule, step in steps.items():
-            if step:
-                schedule.add(operation.id, partial(self._step, operation.id, schedule, step))
+            self._active[operation.id] = {self._passes, self._jobs} if shown else {self._passes}
+            if shown:
+                self._unshown[operation.id] = partial(self._step, operation.id, self._jobs, shown)
+        self._passes.add(operation.id, partial(self._step, operation.id, self._passes, step))
 
     def _step(self, operation_id: str, schedule: Schedule, step: Step) -> float | None:
         """Run a step, which ends with the term. Unexpected errors don't end it silently."""
+        with self._lock:
+            shown = self._unshown.pop(operation_id, None)
+        if shown:
+            # Among many, it is shown only once its turn has come: often it ends soon after that.
+            self._jobs.add(operation_id, shown)
         with logs.about(operation_id):
             try:
                 seconds = self._try(operation_id, schedule, step)

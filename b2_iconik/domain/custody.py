@@ -82,8 +82,12 @@ class Presence:
 
 def wanted_formats(formats: Iterable[Format], name: str) -> list[Format]:
     """Return the formats with a name, newest first. An asset has one for each of its versions."""
-    same = [each for each in formats if each.name == name]
-    return sorted(same, key=lambda each: each.date_created, reverse=True)
+    return by_age(each for each in formats if each.name == name)
+
+
+def by_age(formats: Iterable[Format]) -> list[Format]:
+    """Sort formats: the newest first."""
+    return sorted(formats, key=lambda each: each.date_created, reverse=True)
 
 
 def presence(format_id: str, files: Iterable[File], storage_id: str) -> Presence:

@@ -11,8 +11,10 @@ from iconik_http.records import ACTIVE, File
 
 # How long a new job may be missing from iconik's lists.
 LISTING_LAG_MS = 60_000
-# The names that earlier versions stored for parts of an asset's progress.
+# The names that earlier versions stored for parts of an asset's progress, and those that only
+# saved requests.
 OLD_KEYS = {"asked": "copy_results", "deleting": "deletions"}
+DROPPED_KEYS = ("versions", "formats", "hint")
 # The ``way`` of a confirmation that made no request to B2.
 RECORDS_ALONE = "records alone"
 # The stored attributes of a file on LucidLink, or of its twin on B2.
@@ -159,6 +161,20 @@ def _file(file_set_id: str, format_id: str, stored: list[Any]) -> File:
 
 
 @dataclass(frozen=True)
+class Hint:
+    """What a listing suggests about an asset. It may be out of date, and lack anything.
+
+    Attributes:
+        title: the asset's title; "" if unknown.
+        format_names, ready: as in ``AssetProgress``.
+    """
+
+    title: str = ""
+    format_names: Mapping[str, str] = field(default_factory=dict)
+    ready: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class AssetProgress:
     """What must be remembered about an asset from one inspection to the next.
 
@@ -167,11 +183,13 @@ class AssetProgress:
             for no problem.
         unanswered_until_ms: set if a request for copies got no answer. From this time on, iconik's
             list of jobs shows the copies if iconik received the request. None otherwise.
-        unfinished_ms: when an unfinished file was first seen, since the last copy; None if none
-            was.
+        unfinished_ms: when an unfinished file was first seen since the last copy, or when the index
+            first lacked what was copied; None if neither was.
         deletions: by file set id, the deletions that may have begun and aren't known to have ended.
-        formats: by name, the id of each wanted format, once copies were requested.
-        hint: by name, the ids of the formats that a listing showed as ready to copy.
+        format_names: by id, the names of the asset's formats, the newest first, if a listing or an
+            earlier reading has shown them.
+        ready: the names of the formats that a listing showed as ready to copy.
+        hinted_ms: when it did, in milliseconds since 1970; None if no listing has shown the asset.
         failures: the number of consecutive times that iconik gave no usable answer about this
             asset.
     """
@@ -180,8 +198,9 @@ class AssetProgress:
     unanswered_until_ms: int | None = None
     unfinished_ms: int | None = None
     deletions: Mapping[str, Deletion] = field(default_factory=dict)
-    formats: Mapping[str, str] = field(default_factory=dict)
-    hint: Mapping[str, str] = field(default_factory=dict)
+    format_names: Mapping[str, str] = field(default_factory=dict)
+    ready: tuple[str, ...] = ()
+    hinted_ms: int | None = None
     failures: int = 0
 
     @property
@@ -239,7 +258,9 @@ class AssetProgress:
     def from_json(cls, stored: Mapping[str, Any]) -> "AssetProgress":
         """Read the result of ``as_json``, or what an earlier version of this service stored."""
         known = {OLD_KEYS.get(name, name): value for name, value in stored.items()}
-        known.pop("versions", None)
+        for name in DROPPED_KEYS:
+            known.pop(name, None)
+        known["ready"] = tuple(known.get("ready", ()))
         results = {
             name: _problem(problem) for name, problem in known.pop("copy_results", {}).items()
         }
@@ -267,6 +288,7 @@ class ClaimedAsset:
         progress: the current progress. The ledger may still hold an older one.
         outcomes: by format name, the earlier outcomes, as in ``outcomes.Outcome.stored``.
         seen: whether the click's own token has read the asset.
+        title: as iconik listed it; "" if unknown.
     """
 
     asset_id: str
@@ -276,3 +298,9 @@ class ClaimedAsset:
     retry: Retry | None = field(default=None, compare=False)
     outcomes: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
     seen: bool = field(default=False, compare=False)
+    title: str = field(default="", compare=False)
+
+    @property
+    def named(self) -> str:
+        """The asset as logs name it."""
+        return f"asset {self.asset_id}" + (f" ({self.title})" if self.title else "")

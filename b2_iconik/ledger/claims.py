@@ -26,6 +26,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import (
     LISTING_LAG_MS,
     AssetProgress,
@@ -43,6 +44,8 @@ from b2_iconik.ledger.term import writing_in_term
 
 # A request of the killed process may still be on its way through iconik.
 GRACE_MS = 5_000
+# How long what listings suggest is used, if nothing else has happened since.
+HINTS_HOLD_MS = 1_800_000
 LEFT_AT_ONCE = 500
 SUPERSEDED = Outcome("superseded", TAKEN_BY_NEWER)
 
@@ -172,7 +175,7 @@ class Claims:
             is_known = sa.false() if others.is_any_unknown else ~others.may_take_over()
             is_free = sa.and_(is_free, is_known)
         columns = (assets.c.asset_id, assets.c.state, assets.c.progress, assets.c.outcomes)
-        return sa.select(*columns, assets.c.seen).where(
+        return sa.select(*columns, assets.c.seen, assets.c.title).where(
             self._mine,
             assets.c.state.in_(("queued", "recheck")),
             assets.c.not_before_ms <= now_ms,
@@ -205,8 +208,15 @@ class Claims:
 
     def _claimed(self, row: sa.Row[Any], formats: tuple[str, ...]) -> ClaimedAsset:
         operation, progress = self._operation, AssetProgress.from_json(row.progress)
+        is_old = abs(now_ms() - (progress.hinted_ms or 0)) > HINTS_HOLD_MS
+        if not progress.copy_results and (is_old or row.state != "queued"):
+            progress = replace(progress, ready=())
+        if is_old and not self.is_add:
+            progress = replace(progress, format_names={})
         whose = (operation.user_id, operation.retry)
-        return ClaimedAsset(row.asset_id, formats, progress, *whose, row.outcomes, row.seen)
+        return ClaimedAsset(
+            row.asset_id, formats, progress, *whose, row.outcomes, row.seen, row.title or ""
+        )
 
     def begin_deletions(self, asset: ClaimedAsset, deletions: Mapping[str, Deletion]) -> bool:
         """Record that deletions begin, unless a newer click or a stop has come in between.

@@ -85,6 +85,6 @@ def record(
     )
     if is_known:
         number = made.inserted_primary_key[0]  # type: ignore[index]  # it has one
-        insert_assets(connection, number, {each: {} for each in click.asset_ids})
+        insert_assets(connection, number, dict.fromkeys(click.asset_ids))
         if retry:
             inherit_seen(connection, number)

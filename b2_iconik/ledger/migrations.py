@@ -41,6 +41,8 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
     ),
     # This version also has other states, and other words for progress.
     (operations.c.job_id, operations.c.title),
+    # This version also stores another kind of progress, which an older one can't read.
+    (assets.c.title,),
 )
 VERSION = len(ADDED) + 1
 # No version since this one needs their contents, but a process of an older one may still read them.

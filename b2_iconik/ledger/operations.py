@@ -1,11 +1,11 @@
 """The operations of this service, in the order of their clicks."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, Operation
+from b2_iconik.domain.operation import AssetProgress, Hint, Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.database import writing
@@ -13,6 +13,8 @@ from b2_iconik.ledger.migrations import adopt, bring_up_to_date
 from b2_iconik.ledger.tables import (
     CHUNK,
     assets,
+    change_assets,
+    hinted,
     inherit_seen,
     insert_assets,
     operations,
@@ -132,29 +134,21 @@ class Ledger:
     # The subject of an operation
 
     def expand(
-        self,
-        number: int,
-        asset_ids: Iterable[str],
-        gone: Mapping[str, str],
-        hints: Mapping[str, Mapping[str, str]] | None = None,
+        self, number: int, hints: Mapping[str, Hint | None], gone: Mapping[str, str]
     ) -> None:
         """Record which assets an operation covers.
 
         Args:
+            hints: by asset id, what a listing suggests; None if the asset must be looked up.
             gone: by collection, saved search or playlist, why it could not be listed.
-            hints: by asset, the initial hint in its progress, if the asset is new.
         """
-        ids = list(asset_ids)
-        begun = {
-            each: AssetProgress(hint=dict(hint)) for each, hint in (hints or {}).items() if hint
-        }
+        ids = list(hints)
         # Many short transactions, so that clicks are recorded in between. Nobody claims an asset
         # before the last of them marks the operation as expanded.
         for start in range(0, len(ids), CHUNK):
-            some = ids[start : start + CHUNK]
-            progress_by_id = {each: begun[each].as_json() if each in begun else {} for each in some}
+            some = {each: hints[each] for each in ids[start : start + CHUNK]}
             with writing_in_term(self._engine, self._term) as connection:
-                insert_assets(connection, number, progress_by_id)
+                insert_assets(connection, number, some)
         with writing_in_term(self._engine, self._term) as connection:
             connection.execute(sa.delete(unlisted).where(unlisted.c.number == number))
             for what, told in gone.items():
@@ -198,6 +192,36 @@ class Ledger:
                 .group_by(assets.c.state)
             )
             return {row.state: row[1] for row in rows}
+
+    def not_looked_up(self, number: int) -> list[str]:
+        """The ids of the unfinished assets of an operation that no listing has shown yet."""
+        is_unknown = sa.and_(assets.c.title.is_(None), assets.c.state != "done")
+        with self._engine.connect() as connection:
+            mine = sa.and_(assets.c.number == number, is_unknown)
+            return list(connection.execute(sa.select(assets.c.asset_id).where(mine)).scalars())
+
+    def note_hints(self, number: int, hints: Mapping[str, Hint]) -> None:
+        """Record what the index suggests about assets, as far as nothing was done with them."""
+        with writing_in_term(self._engine, self._term) as connection:
+            mine = sa.and_(assets.c.number == number, assets.c.asset_id.in_(hints))
+            columns = hinted(connection, number, hints)
+            for row in connection.execute(sa.select(assets).where(mine)).all():
+                values = columns[row.asset_id]
+                if row.state != "queued" or row.progress:
+                    del values["progress"]
+                change_assets(connection, number, {row.asset_id: values})
+
+    def titles(self, number: int, asset_ids: Sequence[str]) -> dict[str, str]:
+        """The titles of some assets of an operation, by id, as far as they are known."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(assets.c.asset_id, assets.c.title).where(
+                    assets.c.number == number,
+                    assets.c.asset_id.in_(asset_ids),
+                    assets.c.title != "",
+                )
+            )
+            return {row.asset_id: row.title for row in rows}
 
     def some_assets(self, number: int, limit: int) -> list[str]:
         """The ids of some assets of an operation: the first ones, in the order of ids."""

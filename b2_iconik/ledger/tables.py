@@ -6,7 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from b2_iconik.common.clock import now_ms
 from b2_iconik.common.texts import plain, plain_values
+from b2_iconik.domain.operation import AssetProgress, Hint
 
 # Rows written in one transaction.
 CHUNK = 2_000
@@ -105,6 +107,8 @@ assets = sa.Table(
     sa.Column("batch", sa.Integer),
     sa.Column("memo", sa.JSON, key="progress", nullable=False),
     sa.Column("outcomes", ShownJson, nullable=False),
+    # As a listing showed it; empty if the listing lacked it, and NULL if there was no listing yet.
+    sa.Column("title", Shown),
     # Whether the click's own token has read it. Rows of an older version count as seen.
     sa.Column("seen", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Index("plugin_assets_by_asset", "asset_id"),
@@ -168,15 +172,43 @@ def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     return dialect.insert(table).on_conflict_do_nothing()
 
 
-def insert_assets(
-    connection: sa.Connection, number: int, progress_by_id: Mapping[str, Mapping[str, Any]]
-) -> None:
-    """Record that an operation covers some assets, with their progress; existing rows stay."""
+def insert_assets(connection: sa.Connection, number: int, hints: Mapping[str, Hint | None]) -> None:
+    """Record that an operation covers some assets, with their hints; existing rows stay."""
     new = {"number": number, "state": "queued", "not_before_ms": 0, "outcomes": {}, "seen": False}
-    rows = [
-        {**new, "asset_id": each, "progress": progress} for each, progress in progress_by_id.items()
-    ]
+    columns = hinted(connection, number, hints)
+    rows = [{**new, "asset_id": each, **values} for each, values in columns.items()]
     connection.execute(insert_new(connection, assets), rows)
+
+
+def hinted(
+    connection: sa.Connection, number: int, hints: Mapping[str, Hint | None]
+) -> dict[str, dict[str, Any]]:
+    """The columns of new assets with a hint, by id. None leaves an asset to be looked up.
+
+    An asset that another operation has not finished is read before it is copied: by then, the hint
+    is wrong.
+    """
+    unfinished = sa.select(assets.c.asset_id).join(
+        operations, operations.c.number == assets.c.number
+    )
+    rows = connection.execute(
+        unfinished.where(
+            assets.c.asset_id.in_(hints),
+            assets.c.number != number,
+            assets.c.state != "done",
+            operations.c.ended_ms.is_(None),
+        )
+    )
+    in_use, columns = {row.asset_id for row in rows}, {}
+    for asset_id, hint in hints.items():
+        progress = AssetProgress()
+        if hint and hint.format_names:
+            ready = () if asset_id in in_use else hint.ready
+            progress = AssetProgress(
+                format_names=hint.format_names, ready=ready, hinted_ms=now_ms()
+            )
+        columns[asset_id] = {"title": hint and hint.title, "progress": progress.as_json()}
+    return columns
 
 
 def inherit_seen(connection: sa.Connection, number: int) -> None:

@@ -1,33 +1,12 @@
 """What Add decides about an asset: which formats must be copied to LucidLink. Pure."""
 
 from b2_iconik.domain.arrival import shortfall
-from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.custody import presence, wanted_formats
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import COPY_TO_LUCIDLINK_ENDED, NO_SOURCE, Reason
 from b2_iconik.operation.decisions import Decision
 from b2_iconik.operation.snapshot import Patience, Snapshot
-from iconik_http.records import Listed
-
-
-def hint(listed: Listed, click: CustomAction) -> dict[str, str]:
-    """The formats of an asset whose copies can be requested without inspecting it.
-
-    Args:
-        listed: the asset as a listing shows it, which may be out of date.
-
-    Returns:
-        Format ids by name, for formats that seem to be complete elsewhere and not on LucidLink.
-    """
-    formats, files = listed.formats, listed.files
-    found = {}
-    for name in click.formats:
-        for newest in wanted_formats(formats, name)[:1]:
-            seen = presence(newest.id, files, click.ll_storage_id)
-            if seen.state == "lacking" and seen.has_source:
-                found[name] = newest.id
-    return found
 
 
 def decide(
@@ -38,12 +17,6 @@ def decide(
         name: _decide(name, snapshot, asset.progress, ll_storage_id, patience)
         for name in asset.formats
     }
-
-
-def newest_formats(asset: ClaimedAsset, snapshot: Snapshot) -> dict[str, str]:
-    """The id of each wanted format that an asset has, by name: of several versions, the newest."""
-    newest = {name: wanted_formats(snapshot.formats, name)[:1] for name in asset.formats}
-    return {name: each.id for name, some in newest.items() for each in some}
 
 
 def _decide(

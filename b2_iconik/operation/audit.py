@@ -29,9 +29,9 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
     retry = asset.retry
     again = f", retried by {retry.by} (retry of {retry.of})" if retry else ""
     log.info(
-        "audit: deleted %s of asset %s: file set %s, %s, clicked by user %s%s, with %s, proven %s",
+        "audit: deleted %s of %s: file set %s, %s, clicked by user %s%s, with %s, proven %s",
         format_name,
-        asset.asset_id,
+        asset.named,
         file_set_id,
         size,
         asset.user_id or "unknown",
@@ -46,6 +46,7 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
                 "retry_of": retry.of if retry else None,
                 "retried_by": retry.by if retry else None,
                 "asset_id": asset.asset_id,
+                "asset": asset.title or None,
                 "format": format_name,
                 "file_set_id": file_set_id,
                 "bytes": proof.size if proof else None,
@@ -60,9 +61,9 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
 def still_there(asset: ClaimedAsset, file_set_id: str) -> None:
     """Log that a file set is still there although its deletion was accepted and logged."""
     log.warning(
-        "audit: not deleted: file set %s of asset %s, although iconik accepted the deletion",
+        "audit: not deleted: file set %s of %s, although iconik accepted the deletion",
         file_set_id,
-        asset.asset_id,
+        asset.named,
         extra={
             "details": {
                 "event": "not deleted",

@@ -22,14 +22,17 @@ from b2_iconik.domain.outcomes import Outcome, given_up
 from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation import copying, deletion
+from b2_iconik.operation.arrivals import Arrivals, recheck_after_ms
 from b2_iconik.operation.decisions import AssetResult, vanished
 from b2_iconik.operation.deletion import DeletionCapabilities, PurgeQueue
 from b2_iconik.operation.execution import note_purge, process_add, process_remove
+from b2_iconik.operation.index import Index
 from b2_iconik.operation.interrupted import restore_all
 from b2_iconik.operation.proving import RemoveContext
 from b2_iconik.operation.snapshot import Patience, see
 from b2_iconik.operation.storages import Checked
-from b2_iconik.operation.verification import FEW, MOST, Verification
+from b2_iconik.operation.together import MOST
+from b2_iconik.operation.verification import FEW, Verification
 from iconik import MOST_COPIES_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
 from iconik_http.records import File
@@ -38,7 +41,7 @@ log = logging.getLogger(__name__)
 
 # Slightly more than needed to reach iconik's rate limit when each answer takes 300 ms.
 CONNECTIONS = 24
-PURGED_AT_ONCE = 25
+PURGED_AT_ONCE = 50
 PURGED_AFTER = 2.0
 PURGE_INTERVAL = 0.5
 # The first batches are small, so that the first copies are requested soon.
@@ -46,8 +49,6 @@ FIRST_BATCH = 8
 # Add requests at most this many copies at once. Remove withholds at most this many assets from a
 # newer click while it deletes.
 LARGEST_BATCH = {"add": MOST_COPIES_A_CALL, "remove": 100}
-SOONEST_RECHECK_MS = 1_000
-LATEST_RECHECK_MS = 60_000
 # How many times iconik may give no usable answer about one asset while it answers about others.
 MOST_FAILURES = 10
 # Lower, because each of these failures has already read the list several times.
@@ -60,17 +61,25 @@ class Batch:
     """Assets that are processed together, so that their copies can be requested together.
 
     Attributes:
+        assets, results: the assets that are read one by one, and what was done with each.
+        listings: the rest: assets whose copies the index may show, a hundred per search.
         purged: the results after the purge of what was marked, by asset id.
         unanswered: assets that iconik didn't answer about, or whose requests came too late.
     """
 
     assets: list[ClaimedAsset] = field(default_factory=list)
     results: list[Future[AssetResult]] = field(default_factory=list)
+    listings: list[Future[None]] = field(default_factory=list)
     purge_queue: PurgeQueue = field(
         default_factory=lambda: PurgeQueue(PURGED_AT_ONCE, PURGED_AFTER)
     )
     purged: dict[str, AssetResult] = field(default_factory=dict)
     unanswered: list[tuple[ClaimedAsset, IconikUnavailable]] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no assets."""
+        return not (self.assets or self.listings)
 
     @property
     def is_cut_short(self) -> bool:
@@ -88,6 +97,7 @@ class Context:
         check_term: raises ``Stopped`` when this process must stop.
         is_stop_pending: whether a stop of the operation was requested and is not yet handled.
         pool: threads for requests.
+        index: finds many assets at once.
         others_wait: whether another operation waits for this one to pause.
     """
 
@@ -103,6 +113,7 @@ class Context:
     check_term: Callable[[], None]
     is_stop_pending: Callable[[], bool]
     pool: Share
+    index: Index
     others_wait: Callable[[], bool] = lambda: False
 
 
@@ -130,8 +141,9 @@ class AssetProcessor:
             self._confirm,
             context.settings.require_checksum,
         )
+        self._arrivals = Arrivals(context.index, context.claims, click.ll_storage_id, context.clock)
         self._verification = Verification(
-            context.iconik, context.claims, context.capabilities, context.clock, context.pool.map
+            context.iconik, context.claims, context.index, context.clock, context.pool.map
         )
         self._carry_out = {"add": self._add, "remove": self._remove}[click.action]
         self._has_put_off = False
@@ -175,9 +187,9 @@ class AssetProcessor:
     def _process_batches(self, aside: ThreadPoolExecutor) -> bool:
         size, away, verifying = FIRST_BATCH, None, None
         batch = self._begin(size)
-        has_moved = bool(batch.assets)
-        while batch.assets:
-            size = min(2 * size, LARGEST_BATCH[self._context.click.action])
+        has_moved = not batch.is_empty
+        while not batch.is_empty:
+            size = min(4 * size, LARGEST_BATCH[self._context.click.action])
             # The next batch begins while the last assets of this one are processed and its copies
             # are requested.
             self._await(batch, batch.results[:-CONNECTIONS])
@@ -203,12 +215,20 @@ class AssetProcessor:
         return verifying
 
     def _begin(self, size: int) -> Batch:
-        batch = Batch(self._claims.take(size, self._clock.now_ms()))
+        together, alone = self._arrivals.split(self._claims.take(size, self._clock.now_ms()))
+        batch = Batch(alone)
+        batch.listings = [self._pool.submit(self._see_arrivals, some) for some in together]
         batch.results = [
             self._pool.submit(self._process_one, each, batch, self._process_asset)
             for each in batch.assets
         ]
         return batch
+
+    def _see_arrivals(self, assets: Sequence[ClaimedAsset]) -> None:
+        self._context.check_term()
+        # If a stop is pending, they stay claimed until ``Claims.leave`` releases them.
+        if not self._context.is_stop_pending():
+            self._arrivals.see(assets)
 
     def _await(self, batch: Batch, results: list[Future[AssetResult]]) -> None:
         """Wait for results, but purge marked file sets in time: their proofs expire."""
@@ -217,6 +237,8 @@ class AssetProcessor:
 
     def _finish(self, batch: Batch) -> None:
         self._await(batch, batch.results)
+        for each in batch.listings:
+            each.result()
         results = [each.result() for each in batch.results]
         self._purge(batch.purge_queue.rest(), batch)
         unanswered = {asset.asset_id for asset, _ in batch.unanswered}
@@ -240,7 +262,7 @@ class AssetProcessor:
         known = [(asset, result.outcomes) for asset, result in wanted]
         self._claims.begin_copies(known, now)
         copies = [(asset, result.copies) for asset, result in wanted]
-        copying.ask(self._iconik, self._claims, route, copies, now)
+        copying.ask(self._iconik, self._claims, route, copies, now, self._pool.map)
 
     def _process_one(
         self, asset: ClaimedAsset, batch: Batch, process: Callable[[ClaimedAsset], AssetResult]
@@ -299,9 +321,8 @@ class AssetProcessor:
             return
         now_ms, outcomes = self._clock.now_ms(), result.outcomes
         if result.is_unfinished:
-            age = now_ms - (asset.progress.unfinished_ms or now_ms)
-            wait_ms = min(max(age // 2, SOONEST_RECHECK_MS), LATEST_RECHECK_MS)
-            self._claims.note(asset, "recheck", outcomes, now_ms + wait_ms)
+            not_before_ms = now_ms + recheck_after_ms(asset, now_ms)
+            self._claims.note(asset, "recheck", outcomes, not_before_ms)
         elif result.must_be_requeued:
             self._let_go(asset, 0, outcomes)
         elif asset.progress.accepted:

@@ -1,8 +1,9 @@
 """Copies: requested in bulk, then followed to their end. An ended job does not prove a copy."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from b2_iconik.domain.operation import LISTING_LAG_MS, ClaimedAsset
 from b2_iconik.domain.reasons import Reason, reason_of
@@ -33,28 +34,46 @@ def ask(
     route: Route,
     wanted: Sequence[tuple[ClaimedAsset, Collection[str]]],
     now_ms: int,
+    side_by_side: Callable[..., Iterable[Any]] = map,
 ) -> None:
     """Request the copies of some assets, and record that they are under way.
 
     Args:
         wanted: assets, with the names of the formats to copy.
+        side_by_side: like ``map``, but may make its requests in parallel.
 
     Raises:
         IconikUnavailable: some copies could not be requested; the others are recorded.
         TokenRejected: iconik no longer accepts any token.
     """
+    # In the order of the click: masters first.
+    calls = [
+        (name, some)
+        for name in claims.formats
+        for some in _calls([each for each, names in wanted if name in names])
+    ]
     jobs: dict[str, str] = {}
+    errors: list[IconikUnavailable] = []
     try:
-        # In the order of the click: masters first.
-        for name in claims.formats:
-            assets = [each for each, names in wanted if name in names]
-            for some in _calls(assets):
-                job_id, refusal = _ask_once(iconik, route, name, some)
-                if job_id:
-                    jobs[job_id] = name
-                for each in some:
+        answers = side_by_side(lambda call: _ask_once(iconik, route, *call), calls)
+        for (name, assets), answer in zip(calls, answers, strict=True):
+            if isinstance(answer, IconikUnavailable):
+                errors.append(answer)
+                continue
+            job_id, refusal = answer
+            if job_id:
+                jobs[job_id] = name
+            for each in assets:
+                if refusal and not each.seen:
+                    # Another asset may be the reason, so each is read before another request.
+                    each.progress = replace(each.progress, ready=())
+                else:
                     each.progress = each.progress.with_copy_results({name: refusal})
+        if errors:
+            raise errors[0]
         for each, _ in wanted:
+            # A copy that iconik accepts shows that the token may see the asset.
+            each.seen = each.seen or bool(each.progress.copy_results)
             each.progress = replace(each.progress, unanswered_until_ms=None)
     finally:
         claims.copies.begin([each for each, _ in wanted], jobs, now_ms)
@@ -84,7 +103,7 @@ def follow_unrecorded(iconik: Iconik, claims: Claims, asset: ClaimedAsset, now_m
     if not running and not is_wanted and now_ms < until_ms:
         claims.note(asset, "recheck", {}, until_ms)
         return True
-    asset.progress = replace(asset.progress, unanswered_until_ms=None)
+    asset.progress = replace(asset.progress, unanswered_until_ms=None, ready=())
     if running:
         log.debug("asset %s is already being copied; jobs: %s", asset.asset_id, len(running))
         asset.progress = replace(asset.progress, unfinished_ms=None)
@@ -103,12 +122,14 @@ def _calls(assets: Sequence[ClaimedAsset]) -> Iterator[Sequence[ClaimedAsset]]:
 
 def _ask_once(
     iconik: Iconik, route: Route, name: str, assets: Sequence[ClaimedAsset]
-) -> tuple[str, Reason | None]:
-    """The job's id, or "" and iconik's refusal."""
+) -> tuple[str, Reason | None] | IconikUnavailable:
+    """The job's id, or "" and iconik's refusal; or why it isn't known whether iconik has a job."""
     asset_ids = [each.asset_id for each in assets]
     own = iconik.limited(lambda: all(each.seen for each in assets))
     try:
         job_id = own.copy_to_storage(route.target_id, name, asset_ids, route.source_id, route.path)
+    except IconikUnavailable as error:
+        return error
     except TokenRejected:
         raise
     except IconikRefused as refusal:
@@ -118,10 +139,17 @@ def _ask_once(
     return job_id, None
 
 
-def follow(iconik: Iconik, claims: Claims, now_ms: int, timeout_ms: int) -> bool:
+def follow(
+    iconik: Iconik,
+    claims: Claims,
+    jobs_by_id: Callable[[Sequence[str]], Mapping[str, Job]],
+    now_ms: int,
+    timeout_ms: int,
+) -> bool:
     """Find the copies that have ended, and record that. Returns whether any has.
 
     Args:
+        jobs_by_id: requests jobs, as ``Iconik.jobs``.
         timeout_ms: how long a copy may take before it is given up.
 
     Raises:
@@ -132,7 +160,7 @@ def follow(iconik: Iconik, claims: Claims, now_ms: int, timeout_ms: int) -> bool
     has_ended, unanswered = False, None
     for start in range(0, len(copies), MOST_JOBS_A_CALL):
         some = copies[start : start + MOST_JOBS_A_CALL]
-        jobs = iconik.jobs([copy.job_id for copy in some])
+        jobs = jobs_by_id([copy.job_id for copy in some])
         for copy in some:
             job = jobs.get(copy.job_id)
             try:

@@ -6,6 +6,7 @@ Copies are only named here: ``batches`` requests those of many assets together.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from b2_iconik.domain.custody import by_age
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import EARLIER
@@ -59,25 +60,41 @@ def _process_add(
     ll_storage_id: str,
     patience: Patience,
 ) -> AssetResult:
-    progress, wanted = asset.progress, replace(asset, formats=formats)
-    hinted = {name: progress.hint[name] for name in formats if name in progress.hint}
-    if hinted:
-        # The hint is used once. Next time, the asset itself is read, whatever the hint said.
-        known_ids = hinted if len(hinted) == len(formats) else {}
-        asset.progress = replace(progress, hint={}, formats=known_ids)
-        return AssetResult(copies=tuple(hinted))
-    # Once copies are under way, only the files can change.
-    known = [Format(each, name) for name, each in progress.formats.items()]
-    snapshot = see(iconik, asset.asset_id, known)
+    wanted = replace(asset, formats=formats)
+    ready = _ready(asset, formats)
+    if ready:
+        return AssetResult(copies=ready)
+    snapshot = see(iconik, asset.asset_id, _known_formats(wanted))
     if snapshot is None:
         return vanished(formats)
     asset.seen = True
     result = result_of(add.decide(wanted, snapshot, ll_storage_id, patience))
-    asset.progress = progress_after(progress, result, patience.now_ms)
+    asset.progress = progress_after(asset.progress, result, patience.now_ms)
     if result.copies:
-        newest = add.newest_formats(wanted, snapshot)
-        asset.progress = replace(asset.progress, formats=newest)
+        # Once copies are under way, only the files can change.
+        names = {each.id: each.name for each in by_age(snapshot.formats)}
+        asset.progress = replace(asset.progress, format_names=names, ready=())
     return result
+
+
+def _ready(asset: ClaimedAsset, formats: Iterable[str]) -> tuple[str, ...]:
+    """The formats whose copies can be requested without reading the asset: each only once."""
+    progress = asset.progress
+    return tuple(
+        name for name in formats if name in progress.ready and name not in progress.copy_results
+    )
+
+
+def _known_formats(asset: ClaimedAsset, *, is_exact: bool = False) -> list[Format]:
+    """The formats that need not be requested again; none if a wanted one may be missing.
+
+    Args:
+        is_exact: whether nothing but the wanted formats may be known. Then even exchanged names
+            change nothing.
+    """
+    known = [Format(each, name) for each, name in asset.progress.format_names.items()]
+    names, wanted = {each.name for each in known}, set(asset.formats)
+    return known if names == wanted or (wanted <= names and not is_exact) else []
 
 
 def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patience) -> AssetResult:
@@ -91,6 +108,9 @@ def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patien
     their files within that time, and then call ``note_purge``. Accepted deletions are in
     ``AssetProgress.accepted`` until they are verified.
 
+    Formats that a listing showed only on LucidLink are copied to B2 first, without reading the
+    asset.
+
     Args:
         asset: the asset. Its progress and whether it was seen are kept up to date.
 
@@ -102,10 +122,14 @@ def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patien
     if not asset.formats:
         return resumed
     checked = removal.preflight()
+    ready = _ready(asset, asset.formats)
+    if ready and not checked.obstacle and not resumed.outcomes:
+        return AssetResult(copies=ready)
     judged = prove(
         removal,
         asset.asset_id,
         lambda snapshot: remove.judge_formats(asset.formats, snapshot, removal.storages),
+        known=_known_formats(asset, is_exact=True),
     )
     if judged is None:
         return vanished(asset.formats)

@@ -7,6 +7,7 @@ the operation.
 import logging
 import time
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 from b2_iconik.common.clock import Step, now_ms
 from b2_iconik.domain.click import CustomAction
@@ -15,6 +16,7 @@ from b2_iconik.domain.outcomes import report
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import job_texts
+from b2_iconik.operation.together import Together
 from iconik import Iconik
 from iconik_http.errors import (
     IconikRefused,
@@ -23,6 +25,7 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
+from iconik_http.records import Job
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ INTERVAL = 5.0
 LONGEST_INTERVAL = 15.0
 # While iconik gives no usable answer.
 LONGEST_OUTAGE_INTERVAL = 60.0
+# For so long after the job was created, it isn't updated only because its message has changed.
+SETTLED_AFTER = 60.0
 TIMEOUT = 10.0
 # How long to try to report the end of an operation.
 FAREWELL = 300.0
@@ -62,12 +67,18 @@ class OperationJob:
     """
 
     def __init__(
-        self, operation_id: str, click: CustomAction, ledger: Ledger, iconik: Iconik
+        self,
+        operation_id: str,
+        click: CustomAction,
+        ledger: Ledger,
+        iconik: Iconik,
+        together: Together[Job],
     ) -> None:
         self._id = operation_id
         self._click = click
         self._ledger = ledger
         self._iconik = iconik
+        self._together = together
         self._job_id: str | None = None
         # The previous process may have made the job already.
         self._asked = time.monotonic()
@@ -77,11 +88,11 @@ class OperationJob:
         self.has_ended = False
         self.is_told = False
 
-    def tell(self) -> bool:
+    def tell(self) -> float | None:
         """Update the job, and stop the operation if somebody has aborted the job.
 
         Returns:
-            Whether there was anything to update.
+            The seconds until the next update; None if there was nothing to update.
 
         Raises:
             NotFound: somebody has removed the job from the list.
@@ -99,15 +110,20 @@ class OperationJob:
         if self._job_id is None:
             return self._make(operation, fields)
         news = {name: value for name, value in fields.items() if self._told.get(name) != value}
-        job = (
-            self._iconik.update_job(self._job_id, news) if news else self._iconik.job(self._job_id)
-        )
+        if news.keys() == {"message"} and time.monotonic() - self._asked < SETTLED_AFTER:
+            fields, news = {**fields, "message": self._told["message"]}, {}
+        job = self._iconik.update_job(self._job_id, news) if news else self._read(self._job_id)
         if job is None:
             raise NotFound(f"look at job {self._job_id}", "no such job in iconik")
         self._note(fields)
         if job.status in ABORTED and operation.stop_ms is None:
             self._ledger.ask_to_stop(self._id, BY, now_ms())
-        return bool(news)
+        return INTERVAL if news else None
+
+    def _read(self, job_id: str) -> Job | None:
+        # Lists may not show a new job yet.
+        listed = self._together.ask([job_id], self._iconik.jobs).get(job_id)
+        return listed or self._iconik.job(job_id)
 
     def _find(self, operation: Operation) -> str | None:
         """The job in the ledger, or one that an unanswered request made; None if there is none."""
@@ -119,17 +135,18 @@ class OperationJob:
             self._ledger.note_job(operation.number, found)
         return found
 
-    def _make(self, operation: Operation, fields: job_texts.Fields) -> bool:
-        """Create the job, unless iconik may have created it already. Returns whether it did."""
+    def _make(self, operation: Operation, fields: job_texts.Fields) -> float | None:
+        """Create the job, unless iconik may have created it already; see ``tell``."""
         if operation.job_id == "" and time.monotonic() - self._asked < LISTING_LAG:
-            return False
+            return None
         self._ledger.note_job(operation.number, "")
         self._asked = time.monotonic()
         named = {"type": "CUSTOM", "metadata": {job_texts.OPERATION: self._id}}
         self._job_id = self._iconik.create_job({"status": "STARTED", **fields, **named}).id
         self._ledger.note_job(operation.number, self._job_id)
         self._note(fields)
-        return True
+        # Most operations have ended by then, so that the next update is the last.
+        return LONGEST_INTERVAL
 
     def _note(self, fields: job_texts.Fields) -> None:
         self._told = fields
@@ -142,7 +159,12 @@ class OperationJob:
         selected = self._click.collection_ids + self._click.asset_ids
         if not selected and operation.is_expanded:
             selected = self._found(operation)
-        names = [self._name(each) for each in selected[: job_texts.MOST_NAMED]]
+        some = selected[: job_texts.MOST_NAMED]
+        for each, title in self._ledger.titles(operation.number, some).items():
+            # Stored titles are escaped for display; iconik must get the exact one.
+            if "\\" not in title:
+                self._names[each] = title
+        names = [self._name(each) for each in some]
         names = [each for each in names if each]
         whole = len(self._click.collection_ids + self._click.asset_ids) or total or 0
         return {
@@ -163,7 +185,10 @@ class OperationJob:
         return tuple(self._some)
 
     def _name(self, object_id: str) -> str:
-        """The title of a collection or an asset, requested once; "" if iconik refuses it."""
+        """The title of a collection or an asset, requested once; "" if iconik refuses it.
+
+        Listings have usually shown those of assets.
+        """
         if object_id not in self._names:
             is_collection = object_id in self._click.collection_ids
             # Not with the application's token: the user may not be allowed to see the object.
@@ -187,6 +212,8 @@ class Shown:
 
     def __init__(self, connect: Callable[..., Iconik]) -> None:
         self._connect = connect
+        # The requests to read jobs, by token and term, for as long as a step uses them.
+        self._together = WeakValueDictionary[tuple[str, int], Together[Job]]()
         # By user: when their token was found to lack the role.
         self._refused: dict[str | None, float] = {}
 
@@ -199,7 +226,9 @@ class Shown:
             return None
         iconik = self._connect(click.auth_token, leadership, timeout=TIMEOUT, attempts=1)
         ledger = Ledger(leadership.engine, leadership.term)
-        job = OperationJob(operation_id, click, ledger, iconik)
+        key = (click.auth_token, leadership.term)
+        together = self._together.setdefault(key, Together())
+        job = OperationJob(operation_id, click, ledger, iconik, together)
         pause, farewell, is_new = INTERVAL, 0.0, True
 
         def step() -> float | None:
@@ -208,7 +237,7 @@ class Shown:
                 is_new = False
                 return SHOWN_AFTER
             try:
-                pause = INTERVAL if job.tell() else min(pause * 1.5, LONGEST_INTERVAL)
+                pause = job.tell() or min(pause * 1.5, LONGEST_INTERVAL)
             except IconikUnavailable as error:
                 log.debug("the update of iconik's jobs list is postponed: %s", error)
                 pause = min(pause * 2, LONGEST_OUTAGE_INTERVAL)

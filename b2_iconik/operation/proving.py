@@ -19,7 +19,7 @@ from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.storages import Checked
 from iconik import Iconik
 from iconik_http import expiry
-from iconik_http.records import ACTIVE
+from iconik_http.records import ACTIVE, Format
 
 # In seconds. The bucket answers from its cache in less.
 QUICK = 0.5
@@ -75,12 +75,14 @@ def prove(
     asset_id: str,
     judge_all: Callable[[Snapshot], Mapping[str, list[Verdict]]],
     view: Callable[[Snapshot], Snapshot] = lambda snapshot: snapshot,
+    known: Iterable[Format] = (),
 ) -> Judged | None:
     """Read an asset and judge it. Returns None if iconik no longer knows it.
 
     Args:
         judge_all: judges a snapshot, by format name. It may be called several times.
         view: transforms a snapshot before it is judged.
+        known: as in ``see``.
 
     Raises:
         IconikError: iconik or B2 gave no usable answer, or refused.
@@ -90,7 +92,7 @@ def prove(
     while True:
         readings += 1
         deleted = removal.preflight().deleted
-        seen = see(removal.iconik, asset_id, deleted=deleted, is_thorough=True)
+        seen = see(removal.iconik, asset_id, known=known, deleted=deleted, is_thorough=True)
         if seen is None:
             return None
         snapshot, confirmed_by, asked = view(seen), dict[str, str](), expiry.now()

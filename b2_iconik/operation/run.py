@@ -9,9 +9,13 @@ lost.
 """
 
 import logging
+import threading
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,8 +26,8 @@ from b2_iconik.common.meters import MeasuredSession
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.worker_pool import Share, WorkerPool
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Operation
-from b2_iconik.domain.outcomes import in_words
+from b2_iconik.domain.operation import Hint, Operation
+from b2_iconik.domain.outcomes import displayed, in_words
 from b2_iconik.domain.reasons import ENDED, OUTAGE, Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.completion import Completion
@@ -32,14 +36,17 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.stop_request import StopRequest
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import copying
-from b2_iconik.operation.add import hint
 from b2_iconik.operation.batches import CONNECTIONS, AssetProcessor, Context
 from b2_iconik.operation.deletion import DeletionCapabilities
+from b2_iconik.operation.hints import hint_of
+from b2_iconik.operation.index import Index
 from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.selection import Selection
-from b2_iconik.operation.storages import Preflight
+from b2_iconik.operation.storages import Checks, Preflight
+from b2_iconik.operation.together import MOST, Together
 from iconik import Iconik, Pacer, Tokens, Transport, open_session
 from iconik_http.errors import IconikRefused, IconikUnavailable
+from iconik_http.records import Job, Listed
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +57,8 @@ STOP_INTERVAL = 2.0
 # How often to check whether other operations have released the assets that they block.
 LET_GO_INTERVAL = 1.0
 PROBLEMS_LOGGED = 20
+# In seconds. Searches only save requests.
+SEARCH_TIMEOUT = 10.0
 
 
 class Operations:
@@ -64,11 +73,15 @@ class Operations:
         self._pool = WorkerPool(CONNECTIONS)
         self._capabilities = DeletionCapabilities()
         self._bucket = Bucket(settings)
+        # What operations of one token share, for as long as one of them runs.
+        self._lock = threading.Lock()
+        self._shared_by_token = WeakValueDictionary[tuple[str, int], Shared]()
 
     def begin(self, operation_id: str, click: CustomAction, leadership: Leadership) -> Step:
         """The steps of an operation; see ``leader.Begin``."""
         capabilities = DeletionCapabilities(self._capabilities)
         iconik = self.iconik(click.auth_token, leadership)
+        searching = self.iconik(click.auth_token, leadership, timeout=SEARCH_TIMEOUT, attempts=1)
         run: Run | None = None
 
         def step() -> float | None:
@@ -79,9 +92,11 @@ class Operations:
                     click,
                     leadership,
                     iconik,
+                    searching,
                     self._settings,
                     capabilities,
                     self._bucket,
+                    self._shared(click.auth_token, leadership.term),
                     self._pool.share(),
                 )
             try:
@@ -113,6 +128,10 @@ class Operations:
             )
         )
 
+    def _shared(self, token: str, term: int) -> "Shared":
+        with self._lock:
+            return self._shared_by_token.setdefault((token, term), Shared())
+
     def tidy(self, leadership: Leadership) -> None:
         """Restore what ended operations left marked deleted.
 
@@ -137,8 +156,22 @@ class Operations:
             Completion(leadership.engine, leadership.term).sum_up(operation_id)
 
 
+@dataclass
+class Shared:
+    """What the operations of one token, in one term, share to send fewer requests."""
+
+    checks: Checks = field(default_factory=Checks)
+    searches: Together[Listed] = field(default_factory=Together)
+    jobs: Together[Job] = field(default_factory=Together)
+
+
 class Run:
-    """One operation that this process runs."""
+    """One operation that this process runs.
+
+    Args:
+        searching: an ``Iconik`` that tries once, and not for long.
+        shared: what it shares with the other operations of its token.
+    """
 
     def __init__(
         self,
@@ -146,9 +179,11 @@ class Run:
         click: CustomAction,
         leadership: Leadership,
         iconik: Iconik,
+        searching: Iconik,
         settings: Settings,
         capabilities: DeletionCapabilities,
         bucket: Bucket,
+        shared: Shared,
         pool: Share,
     ) -> None:
         self._id = operation_id
@@ -167,8 +202,13 @@ class Run:
         self._stop = StopRequest(self._ledger, self._number)
         self._is_stop_handled = False
         self._leftovers = Leftovers(leadership.engine, leadership.term)
-        self._preflight = Preflight(iconik, click)
+        self._preflight = Preflight(iconik, click, shared.checks, self._operation().recorded_ms)
         self._is_checked = False
+        self._search = capabilities.search
+        self._index = Index(searching, capabilities.search, shared.searches)
+        self._is_looked_up = False
+        self._is_search_away = False
+        self._shared = shared
         context = Context(
             click,
             iconik,
@@ -182,6 +222,7 @@ class Run:
             self._check_term,
             self._is_stop_pending,
             pool,
+            self._index,
             leadership.others_wait,
         )
         self._processor = AssetProcessor(context)
@@ -189,7 +230,6 @@ class Run:
             click,
             iconik,
             self._check_stop,
-            (lambda listed: hint(listed, click)) if is_add else (lambda listed: {}),
             pool.map,
         )
         self._outage: IconikUnavailable | None = None
@@ -256,7 +296,7 @@ class Run:
             self._pause = FIRST_WAIT
             return 0.0
         self._preflight.forget()
-        self._pause = min(self._pause * 1.5, LONGEST_WAIT)
+        self._pause = min(self._pause * 1.3, LONGEST_WAIT)
         is_waiting = bool(self._ledger.progress(self._number).get("queued"))
         self._is_blocked = not self._outage and is_waiting
         self._interval = LET_GO_INTERVAL if self._is_blocked else STOP_INTERVAL
@@ -315,6 +355,8 @@ class Run:
         operation = self._operation()
         if not operation.is_expanded and not self._is_stop_handled:
             self._expand(operation)
+        if not (self._is_looked_up or self._is_stop_handled):
+            self._look_up()
         has_moved = self._processor.process_all()
         if self._is_stop_handled or self._is_stop_pending():
             return has_moved
@@ -328,11 +370,42 @@ class Run:
         # If one list fails, no other is still being read when the next pass begins.
         with self._pool:
             hints, gone = self._selection.expand()
-        self._ledger.expand(operation.number, hints, gone, hints)
+        self._ledger.expand(operation.number, hints, gone)
         log.info("%s covers %s", self._click.title, in_words({"assets": len(hints)}))
 
+    def _look_up(self) -> None:
+        """Take hints from the index for the assets that no listing has shown."""
+        ids = self._ledger.not_looked_up(self._number)
+        groups = [ids[start : start + MOST] for start in range(0, len(ids), MOST)]
+        # The first one finds out whether the index helps.
+        parts = [groups[:1]]
+        parts += [groups[each : each + CONNECTIONS] for each in range(1, len(groups), CONNECTIONS)]
+        for part in parts:
+            self._check_stop()
+            with self._pool:
+                for group, hints in zip(part, self._pool.map(self._hints, part), strict=True):
+                    self._ledger.note_hints(self._number, dict.fromkeys(group, Hint()) | hints)
+        self._is_looked_up = True
+
+    def _hints(self, asset_ids: Sequence[str]) -> dict[str, Hint]:
+        if self._is_search_away:
+            return {}
+        try:
+            found = self._index.find(asset_ids)
+        except IconikUnavailable as error:
+            # Others can do without it, and nothing should wait for it.
+            self._search.found(False, error)
+            # Earlier searches may have shown that the index helps, which stands.
+            self._is_search_away = True
+            return {}
+        return {each: hint_of(listed, self._click) for each, listed in found.items()}
+
     def _follow(self) -> bool:
-        return copying.follow(self._iconik, self._claims, self._clock.now_ms(), self._timeout_ms)
+        def jobs(job_ids: Sequence[str]) -> Mapping[str, Job]:
+            return self._shared.jobs.ask(job_ids, self._iconik.jobs)
+
+        now_ms, timeout_ms = self._clock.now_ms(), self._timeout_ms
+        return copying.follow(self._iconik, self._claims, jobs, now_ms, timeout_ms)
 
     def _check_term(self) -> None:
         self._leadership.check(deletes=False)
@@ -349,8 +422,14 @@ class Run:
 
     def _report(self) -> None:
         told = self._completion.sum_up(self._id)
-        for problem in told["problems"][:PROBLEMS_LOGGED]:
-            log.warning("%(kind)s %(asset_id)s %(format)s: %(reason)s", problem)
+        logged = told["problems"][:PROBLEMS_LOGGED]
+        titles = self._ledger.titles(self._number, [each["asset_id"] for each in logged])
+        for each in logged:
+            kind, asset_id, title = displayed(each["kind"]), each["asset_id"], ""
+            if asset_id in titles:
+                title = f" ({titles[asset_id]})"
+            name = f" {each['format']}" if each["format"] else ""
+            log.warning("%s %s%s%s: %s", kind, asset_id, title, name, each["reason"])
         if len(told["problems"]) > PROBLEMS_LOGGED:
             log.warning("… and %s more: see the report", len(told["problems"]) - PROBLEMS_LOGGED)
         ending = f": {told['failure']}" if told["failure"] else ""

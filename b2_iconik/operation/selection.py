@@ -1,11 +1,12 @@
 """The assets that a click selects: collections, saved searches and playlists, to any depth."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Hint
 from b2_iconik.domain.reasons import (
     NO_REASON,
     NOT_LISTED,
@@ -14,6 +15,7 @@ from b2_iconik.domain.reasons import (
     joined,
     reason_of,
 )
+from b2_iconik.operation.hints import hint_of
 from iconik import Iconik, Map
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, NotFound, TokenRejected
 from iconik_http.records import Listed
@@ -33,8 +35,6 @@ MOST_TYPES, LONGEST_TYPE = 5, 40
 
 Kind = Literal["collection", "saved search", "playlist"]
 Which = tuple[Kind, str]
-# The part of a listed asset that is kept.
-Hint = Mapping[str, str]
 
 
 @dataclass
@@ -48,19 +48,20 @@ class _Contents:
         unanswered: iconik's failure, if the listing must be tried again.
     """
 
-    assets: dict[str, Hint] = field(default_factory=dict)
+    assets: dict[str, Hint | None] = field(default_factory=dict)
     collections: list[str] = field(default_factory=list)
     listed: int = 0
     others: Counter[str] = field(default_factory=Counter)
     problem: Reason = NO_REASON
     unanswered: IconikUnavailable | None = None
 
-    def add(self, found: Listed, hint: Callable[[Listed], Hint]) -> None:
+    def add(self, found: Listed, click: CustomAction) -> None:
         """Add one listed object."""
         self.listed += 1
         if found.kind == "asset":
-            kept = {} if found.is_segment else hint(found)
-            self.assets[found.id] = self.assets.get(found.id) or kept
+            # Of its asset, a segment shows only the id.
+            hint = None if found.is_segment else hint_of(found, click)
+            self.assets[found.id] = self.assets.get(found.id) or hint
         elif found.kind == "collection":
             self.collections.append(found.id)
         else:
@@ -72,7 +73,6 @@ class Selection:
 
     Args:
         check: called before each collection; may raise to stop.
-        hint: returns what to keep of a listed asset.
         side_by_side: like ``map``, but may run its calls in parallel. Calls are not nested.
     """
 
@@ -81,30 +81,29 @@ class Selection:
         click: CustomAction,
         iconik: Iconik,
         check: Callable[[], None],
-        hint: Callable[[Listed], Hint] = lambda listed: {},
         side_by_side: Callable[..., Iterable[Any]] = map,
     ) -> None:
         self._click = click
         self._iconik = iconik
         self._check = check
-        self._hint = hint
         self._side_by_side = side_by_side
         # How many times in a row.
         self._failures: Counter[Which] = Counter()
 
-    def expand(self) -> tuple[dict[str, Hint], dict[str, Reason]]:
+    def expand(self) -> tuple[dict[str, Hint | None], dict[str, Reason]]:
         """List the selected assets, each once. Collections and pages are listed in parallel.
 
         Returns:
-            What was kept, by asset id; and by the name of a collection, saved search or playlist,
-            why it could not be opened or not listed completely, or what was left out.
+            By asset id, what a listing suggests; None if none has shown the asset. And by the name
+            of a collection, saved search or playlist, why it could not be opened or not listed
+            completely, or what was left out.
 
         Raises:
             IconikUnavailable: iconik is unavailable, or a failed listing must be tried again.
             TokenRejected: iconik no longer accepts any token.
         """
         click = self._click
-        assets: dict[str, Hint] = {each: {} for each in click.asset_ids}
+        assets: dict[str, Hint | None] = dict.fromkeys(click.asset_ids)
         gone: dict[str, Reason] = {}
         to_open: list[Which] = [("playlist", each) for each in click.playlist_ids]
         to_open += [("saved search", each) for each in click.saved_search_ids]
@@ -115,8 +114,8 @@ class Selection:
             self._count(opened)
             to_open = []
             for (kind, name), contents in opened:
-                for asset_id, kept in contents.assets.items():
-                    assets.setdefault(asset_id, kept)
+                for asset_id, hint in contents.assets.items():
+                    assets[asset_id] = assets.get(asset_id) or hint
                 for collection_id in contents.collections:
                     if collection_id not in seen:
                         seen.add(collection_id)
@@ -135,7 +134,7 @@ class Selection:
         self._check()
         # Its contents must be visible to the user, not only to the application.
         own = self._iconik.limited(lambda: False)
-        contents = _open(*which, own, pages, self._hint)
+        contents = _open(*which, own, pages, self._click)
         if contents.unanswered:
             # This raises if iconik is entirely unavailable, so that no failure is counted here.
             self._iconik.storage(self._click.ll_storage_id)
@@ -170,7 +169,7 @@ def _open(
     object_id: str,
     iconik: Iconik,
     pages: Map,
-    hint: Callable[[Listed], Hint],
+    click: CustomAction,
 ) -> _Contents:
     """The direct contents of a collection, search or playlist, as far as iconik lists them."""
     contents = _Contents()
@@ -181,7 +180,7 @@ def _open(
     }
     try:
         for found in lists[kind](object_id, pages):
-            contents.add(found, hint)
+            contents.add(found, click)
     except NotFound:
         contents.problem = Reason(f"the {kind} no longer exists in iconik")
     except TokenRejected:

@@ -55,7 +55,8 @@ def see(
     This usually takes two requests, or one if the formats are known.
 
     Args:
-        known: its formats, if they need not be requested again.
+        known: its formats, as far as known. They are requested if they don't include the formats of
+            all its files.
         deleted: ids of the file sets in iconik's delete queue. If None, they are unknown, and the
             asset's file sets are requested, too.
         is_thorough: whether to request older versions, too, and a signed URL for each file.
@@ -79,6 +80,9 @@ def see(
             return None
         # It would be rash to conclude that the asset has no files.
         raise Contradicted(refusal.call, "iconik answered 404, although the asset exists") from None
+    if known and not {file.format_id for file in files} <= {each.id for each in formats}:
+        # Everything, in the usual order: a proof is only as recent as its first reading.
+        return see(iconik, asset_id, (), deleted, is_thorough=is_thorough)
     contradictions = {
         file.file_set_id: QUEUED_AND_LISTED(
             file_set_id=file.file_set_id, status=file.file_set_status

@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass, field
 from itertools import islice
 
+from b2_iconik.common.clock import now_ms
 from b2_iconik.common.errors import OperationFailed
 from b2_iconik.domain.click import CustomAction
 from iconik import Iconik
@@ -40,23 +41,76 @@ class Checked:
     until: float = field(default=0.0, compare=False)
 
 
+@dataclass
+class _Latest:
+    """The latest check: when it began, by ``expiry.now``, and its result or failure."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    began: float = float("-inf")
+    checked: Checked | None = None
+    failure: Exception | None = None
+
+
+class Checks:
+    """Checks of storages, shared by the operations of one token.
+
+    Many small clicks in a short time would otherwise read the same storages again and again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_key: dict[tuple[str, str, str], _Latest] = {}
+
+    def since(self, since: float, iconik: Iconik, click: CustomAction) -> Checked:
+        """The result of a check that began at a time or later, and less than half a minute ago.
+
+        Args:
+            since: by ``expiry.now``.
+
+        Raises:
+            OperationFailed, IconikError: as ``check``. Only those who waited for a check share its
+                failure.
+        """
+        key, asked = (click.action, click.b2_storage_id, click.ll_storage_id), expiry.now()
+        with self._lock:
+            latest = self._by_key.setdefault(key, _Latest())
+        with latest.lock:
+            if latest.failure and latest.began >= asked:
+                raise latest.failure
+            earliest = max(since, expiry.now() - RENEWED_AFTER)
+            if latest.checked is None or latest.began < earliest:
+                latest.began, latest.checked, latest.failure = expiry.now(), None, None
+                try:
+                    latest.checked = check(iconik, click)
+                except Exception as error:
+                    latest.failure = error
+                    raise
+            return latest.checked
+
+
 class Preflight:
     """Checks the storages of an operation, again every half minute.
 
     A storage may be switched off, or the two may be exchanged, while a copy runs for days. All
     inspections of an operation share the result.
+
+    Args:
+        checks: those of other operations. Only what was checked after this click can be used.
+        clicked_ms: the time of the click, in milliseconds since 1970.
     """
 
-    def __init__(self, iconik: Iconik, click: CustomAction) -> None:
+    def __init__(
+        self, iconik: Iconik, click: CustomAction, checks: Checks, clicked_ms: int
+    ) -> None:
         self._iconik = iconik
         self._click = click
-        self._lock = threading.Lock()
-        self._checked: Checked | None = None
+        self._checks = checks
+        # The clock of the host that recorded the click may be ahead.
+        self._since = expiry.now() - max(0, now_ms() - clicked_ms) / 1000
 
     def forget(self) -> None:
         """Check again on the next call, however soon it comes."""
-        with self._lock:
-            self._checked = None
+        self._since = expiry.now()
 
     def __call__(self) -> Checked:
         """The result of a check less than half a minute ago, or of a new one.
@@ -64,12 +118,7 @@ class Preflight:
         Raises:
             OperationFailed, IconikError: as ``check``.
         """
-        with self._lock:
-            now = expiry.now()
-            if self._checked is None or now > self._checked.until - HOLDS + RENEWED_AFTER:
-                self._checked = None
-                self._checked = check(self._iconik, self._click)
-            return self._checked
+        return self._checks.since(self._since, self._iconik, self._click)
 
 
 def check(iconik: Iconik, click: CustomAction) -> Checked:

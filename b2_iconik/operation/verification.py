@@ -15,12 +15,13 @@ from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.decisions import AssetResult
-from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.deletion_results import (
     CARRIED_OUT_AFTER_MS,
     unverified,
     verify,
 )
+from b2_iconik.operation.index import Index
+from b2_iconik.operation.together import MOST
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
 from iconik_http.records import DELETED, Listed
@@ -29,8 +30,6 @@ log = logging.getLogger(__name__)
 
 # Up to this many assets are listed individually right away, without waiting for the index.
 FEW = 3
-# How many assets one search shows.
-MOST = 100
 FIRST_DUE_MS = 2_000
 # If the search shows no files, one in this many assets is listed.
 SAMPLED = 50
@@ -44,13 +43,13 @@ class Verification:
         self,
         iconik: Iconik,
         claims: Claims,
-        capabilities: DeletionCapabilities,
+        index: Index,
         clock: Clock,
         side_by_side: Callable[..., Iterable[bool]] = map,
     ) -> None:
         self._iconik = iconik
         self._claims = claims
-        self._search = capabilities.search
+        self._index = index
         self._clock = clock
         self._side_by_side = side_by_side
 
@@ -82,7 +81,7 @@ class Verification:
         rest = [each for each in assets if each.asset_id not in seen]
         alone = [each for each in rest if len(assets) <= FEW or self._is_to_be_listed(each)]
         others = [each for each in rest if each not in alone]
-        samples = self._search.is_lacking and not alone
+        samples = self._index.is_lacking and not alone
         sample = others[: 1 + len(others) // SAMPLED] if samples else []
         is_gone = list(self._side_by_side(self._list, [*alone, *sample]))
         others = [each for each in others if each not in sample]
@@ -93,32 +92,19 @@ class Verification:
         return bool(seen) or any(is_gone)
 
     def _is_to_be_listed(self, asset: ClaimedAsset) -> bool:
-        return any(
-            each.is_doubted or each.accepted_for_ms(self._clock.now_ms()) >= CARRIED_OUT_AFTER_MS
+        return _is_doubted(asset) or any(
+            each.accepted_for_ms(self._clock.now_ms()) >= CARRIED_OUT_AFTER_MS
             for each in asset.progress.accepted.values()
         )
 
     def _seen_gone(self, assets: Iterable[ClaimedAsset]) -> set[str]:
         """The ids of the assets that the search index shows without their deleted file sets."""
-        with self._search.trying() as is_offered:
-            if not is_offered:
-                return set()
-            by_id = {each.asset_id: each for each in assets if not self._is_to_be_listed(each)}
-            try:
-                found = self._iconik.search_assets(list(by_id)) if by_id else []
-            except TokenRejected:
-                raise
-            except IconikRefused as refusal:
-                self._search.found(False, refusal)
-                return set()
-            except IconikUnavailable:
-                return set()
-            if found:
-                tells = any(file.file_set_id for each in found for file in each.files)
-                self._search.found(tells, "it lists no files")
-            return {
-                each.id for each in found if each.id in by_id and _is_gone(by_id[each.id], each)
-            }
+        by_id = {each.asset_id: each for each in assets if not _is_doubted(each)}
+        try:
+            found = self._index.find(list(by_id))
+        except IconikUnavailable:
+            return set()
+        return {each for each, listed in found.items() if _is_gone(by_id[each], listed)}
 
     def _list(self, asset: ClaimedAsset) -> bool:
         """List the file sets of an asset, and record the result. Returns whether all are gone."""
@@ -158,7 +144,7 @@ class Verification:
         for each in assets:
             age = max(one.accepted_for_ms(now) for one in each.progress.accepted.values())
             left = CARRIED_OUT_AFTER_MS - age
-            wait = min(max(age, FIRST_DUE_MS), left if left > 0 else CARRIED_OUT_AFTER_MS)
+            wait = min(max(age // 2, FIRST_DUE_MS), left if left > 0 else CARRIED_OUT_AFTER_MS)
             self._claims.note(each, "verifying", {}, self._together(now + wait))
 
 
@@ -172,3 +158,7 @@ def _is_gone(asset: ClaimedAsset, listed: Listed) -> bool:
         file_set_id not in shown and begun.proof is not None and begun.proof.twin_id in shown
         for file_set_id, begun in asset.progress.accepted.items()
     )
+
+
+def _is_doubted(asset: ClaimedAsset) -> bool:
+    return any(each.is_doubted for each in asset.progress.accepted.values())

@@ -101,7 +101,7 @@ PROBES = (
     ),
     Probe(
         "can_search",
-        "verify many deletions at once, which is faster",
+        "find many assets at once, which is faster",
         _search,
         is_common=False,
     ),

@@ -52,7 +52,7 @@ class Runner:
             operation = ledger.operation(operation_id)
             assert operation
             if operation.ended_ms is None:
-                ledger.expand(operation.number, [], {})
+                ledger.expand(operation.number, {}, {})
                 Completion(leadership.engine, leadership.term).end(operation, now_ms())
             return None
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,10 +19,19 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch import leader as leader_module
 from b2_iconik.dispatch.leader import KEEP, Leader, OpenOperations
 from b2_iconik.dispatch.recorder import Recorder
+from b2_iconik.domain.click import CustomAction
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership, begin_term, time_kept
-from tests.dispatch.runner import CLICK, Runner, has_ended, is_closed, let_pass, wait_until
+from tests.dispatch.runner import (
+    CLICK,
+    SECONDS,
+    Runner,
+    has_ended,
+    is_closed,
+    let_pass,
+    wait_until,
+)
 from tests.makers import finish
 
 
@@ -390,6 +400,67 @@ def test_an_operation_is_closed_once_iconik_was_told_of_its_end(
     heard.set()
     wait_until(lambda: is_closed(database, operation_id))
     leader.stop()
+
+
+class Crowd:
+    """Two operations, of which the second waits until the first lets it take its turn."""
+
+    def __init__(self, recorder: Recorder, settings: Settings) -> None:
+        self.shown: list[str] = []
+        self.taken_up: list[str] = []
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.runner = Runner()
+        self.leader = Leader(settings, self.begin, self.show)
+        self.leader.start()
+        self.first, _ = recorder.record(CLICK)
+        assert self.begun.wait(SECONDS)
+        self.second, _ = recorder.record(replace(CLICK, formats=("PROXY",)))
+        # Another is taken up only after that.
+        recorder.record(replace(CLICK, formats=("EDIT_PROXY",)))
+        wait_until(lambda: len(self.taken_up) == 3)
+
+    def begin(self, operation_id: str, click: CustomAction, leadership: Leadership) -> Step:
+        self.taken_up.append(operation_id)
+        step = self.runner(operation_id, click, leadership)
+
+        def wait_and_step() -> float | None:
+            self.begun.set()
+            assert self.go_on.wait(SECONDS)
+            return step()
+
+        return wait_and_step
+
+    def show(self, operation_id: str, *_: object) -> Step:
+        def step() -> float | None:
+            self.shown.append(operation_id)
+            return None if self.go_on.is_set() else 0.01
+
+        return step
+
+
+@pytest.fixture
+def crowd(
+    recorder: Recorder, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Crowd]:
+    monkeypatch.setattr(leader_module, "PASSES_AT_ONCE", 1)
+    # Whatever is due is shown in the order in which it was due.
+    monkeypatch.setattr(leader_module, "JOBS_AT_ONCE", 1)
+    crowd = Crowd(recorder, settings)
+    yield crowd
+    crowd.go_on.set()
+    crowd.leader.stop()
+
+
+def test_an_operation_is_not_shown_while_it_waits_for_its_turn(crowd: Crowd) -> None:
+    shown = len(crowd.shown)
+    wait_until(lambda: len(crowd.shown) > shown + 2)
+    assert set(crowd.shown) == {crowd.first}
+
+
+def test_an_operation_is_shown_once_its_turn_has_come(crowd: Crowd, database: sa.Engine) -> None:
+    crowd.go_on.set()
+    wait_until(lambda: is_closed(database, crowd.second))
+    assert crowd.second in crowd.shown
 
 
 def test_the_end_is_told_at_once(

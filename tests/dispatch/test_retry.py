@@ -79,7 +79,7 @@ def ended(
     ledger = Ledger(engine, term)
     operation_id, _ = recorder.record(click)
     operation = operation_of(ledger, operation_id)
-    ledger.expand(operation.number, outcomes, gone or {})
+    ledger.expand(operation.number, dict.fromkeys(outcomes), gone or {})
     claims = Claims(engine, operation, term)
     for claimed in claims.take(len(outcomes), NOW):
         claimed.seen = True
@@ -113,7 +113,7 @@ def test_what_a_stop_left_undone_is_tried_again(engine: sa.Engine, recorder: Rec
     ledger = Ledger(engine, begin_term(engine, NOW))
     first, _ = recorder.record(CLICK)
     operation = operation_of(ledger, first)
-    ledger.expand(operation.number, ["a1", "a2"], {})
+    ledger.expand(operation.number, dict.fromkeys(["a1", "a2"]), {})
     claims = Claims(engine, operation, 1)
     claims.note(claims.take(1, NOW)[0], "done", DONE)
     ledger.ask_to_stop(first, "Ada", NOW)
@@ -301,7 +301,7 @@ def test_the_opposite_that_is_clicked_once_more_at_the_last_moment_is_not_overlo
     first = ended(engine, recorder, {"a1": {}, "a2": {}})
     opposite, _ = recorder.record(Overtaken.click)
     ledger = a_ledger(engine)
-    ledger.expand(operation_of(ledger, opposite).number, ["a1"], {})
+    ledger.expand(operation_of(ledger, opposite).number, dict.fromkeys(["a1"]), {})
     with pytest.raises(RetryError, match="clicked just now: try again"):
         try_again(overtaken, first, "Ada")
 

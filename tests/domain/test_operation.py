@@ -69,6 +69,22 @@ def test_what_an_earlier_version_stored_of_copies_is_read() -> None:
     assert progress.unanswered_until_ms == 1 + LISTING_LAG_MS
 
 
+def test_what_a_listing_suggests_is_read_as_it_was_stored() -> None:
+    progress = AssetProgress(format_names={"f2": "ORIGINAL", "f1": "PROXY"}, ready=("ORIGINAL",))
+    assert stored(progress) == progress
+
+
+def test_formats_are_read_in_the_order_in_which_they_were_stored() -> None:
+    progress = AssetProgress(format_names={"f2": "ORIGINAL", "f1": "ORIGINAL"})
+    assert list(stored(progress).format_names) == ["f2", "f1"]
+
+
+@pytest.mark.parametrize("key", ["formats", "hint"])
+def test_what_an_earlier_version_stored_only_to_save_requests_is_dropped(key: str) -> None:
+    earlier = {key: {"ORIGINAL": ORIGINAL}, "failures": 2}
+    assert AssetProgress.from_json(earlier) == AssetProgress(failures=2)
+
+
 def test_why_a_copy_was_refused_is_read_as_it_was_stored() -> None:
     refused = Reason("no role", Cause.NOT_PERMITTED)
     read = stored(AssetProgress(copy_results={"PROXY": refused})).copy_results["PROXY"]

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from b2_iconik.common.errors import Stopped
-from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.click import Action, CustomAction
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation, Retry
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
+from b2_iconik.ledger import claims as claims_module
 from b2_iconik.ledger import intake
-from b2_iconik.ledger.claims import GRACE_MS, SUPERSEDED, Claims
+from b2_iconik.ledger.claims import GRACE_MS, HINTS_HOLD_MS, SUPERSEDED, Claims
 from b2_iconik.ledger.copies import Copy
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.tables import assets
@@ -167,6 +168,95 @@ def test_whoever_is_late_leaves_everything_to_the_process_that_took_over(
     assert stands(engine, operation.number) == ("claimed", AssetProgress(), {})
 
 
+# What listings suggest
+
+
+def taken_progress(
+    engine: sa.Engine, progress: AssetProgress, action: Action = "add", state: str = "queued"
+) -> AssetProgress:
+    """The progress of an asset when it is taken, after it was noted in a state."""
+    claims, _ = clicked_for(engine, action=action)
+    (claimed,) = claims.take(1, NOW)
+    claimed.progress = progress
+    claims.note(claimed, state, {})
+    (claimed,) = claims.take(1, NOW)
+    return claimed.progress
+
+
+@pytest.fixture
+def wall_clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The time, in milliseconds since 1970."""
+    wall_clock = [NOW]
+    monkeypatch.setattr(claims_module, "now_ms", lambda: wall_clock[0])
+    return wall_clock
+
+
+HINTED = AssetProgress(
+    format_names={"f1": "ORIGINAL"}, ready=("ORIGINAL",), hinted_ms=NOW - HINTS_HOLD_MS
+)
+OLD = replace(HINTED, hinted_ms=NOW - HINTS_HOLD_MS - 1)
+# The wall clock was set back.
+AHEAD = replace(HINTED, hinted_ms=NOW + HINTS_HOLD_MS + 1)
+
+
+@pytest.mark.usefixtures("wall_clock")
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_what_a_listing_suggests_is_used_for_half_an_hour(
+    engine: sa.Engine, action: Action
+) -> None:
+    assert taken_progress(engine, HINTED, action) == HINTED
+
+
+@pytest.mark.usefixtures("wall_clock")
+@pytest.mark.parametrize("action", ["add", "remove"])
+@pytest.mark.parametrize("hinted", [OLD, AHEAD])
+def test_what_a_listing_suggested_too_long_ago_is_not_copied_without_a_look(
+    engine: sa.Engine, action: Action, hinted: AssetProgress
+) -> None:
+    assert taken_progress(engine, hinted, action).ready == ()
+
+
+def test_what_a_listing_suggested_at_an_unknown_time_is_not_copied_without_a_look(
+    engine: sa.Engine,
+) -> None:
+    assert taken_progress(engine, replace(HINTED, hinted_ms=None)).ready == ()
+
+
+@pytest.mark.usefixtures("wall_clock")
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_what_a_listing_suggests_is_not_copied_without_a_look_once_work_has_begun(
+    engine: sa.Engine, action: Action
+) -> None:
+    assert taken_progress(engine, HINTED, action, "recheck").ready == ()
+
+
+@pytest.mark.usefixtures("wall_clock")
+@pytest.mark.parametrize("hinted", [HINTED, OLD])
+def test_what_was_copied_is_remembered_to_have_been_lacking(
+    engine: sa.Engine, hinted: AssetProgress
+) -> None:
+    copied = hinted.with_copy_results({"ORIGINAL": None})
+    assert taken_progress(engine, copied, state="recheck").ready == ("ORIGINAL",)
+
+
+@pytest.mark.usefixtures("wall_clock")
+def test_a_remove_asks_for_the_formats_that_a_listing_showed_too_long_ago(
+    engine: sa.Engine,
+) -> None:
+    assert taken_progress(engine, OLD, "remove").format_names == {}
+
+
+@pytest.mark.usefixtures("wall_clock")
+def test_a_remove_whose_copy_took_long_asks_for_the_formats_again(engine: sa.Engine) -> None:
+    copied = OLD.with_copy_results({"ORIGINAL": None})
+    assert taken_progress(engine, copied, "remove", "recheck").format_names == {}
+
+
+@pytest.mark.usefixtures("wall_clock")
+def test_an_add_knows_formats_however_long_ago_they_were_shown(engine: sa.Engine) -> None:
+    assert taken_progress(engine, OLD).format_names == OLD.format_names
+
+
 # Newer clicks
 
 
@@ -205,7 +295,7 @@ def test_an_older_operation_waits_until_it_is_known_what_a_newer_one_wants(
     older, _ = clicked_for(engine)
     newer = clicked(engine, a_click("remove"))
     assert taken(older) == {}
-    a_ledger(engine).expand(newer.number, ["a2"], {})
+    a_ledger(engine).expand(newer.number, dict.fromkeys(["a2"]), {})
     assert taken(older) == {"a1": ("ORIGINAL",)}
 
 
@@ -418,7 +508,7 @@ def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
         )
     again = found(engine, "again")
     if not again.is_expanded:
-        a_ledger(engine).expand(again.number, asset_ids, {})
+        a_ledger(engine).expand(again.number, dict.fromkeys(asset_ids), {})
     claimed = claims_of(engine, again).take(count, NOW)
     assert len(claimed) == count
     assert [each.asset_id for each in claimed if each.seen] == ["a1"]
@@ -443,7 +533,7 @@ def test_nothing_is_deleted_once_a_newer_click_may_want_it(
     (claimed,) = claims.take(1, NOW)
     newer = clicked(engine, a_click("add"))
     if is_known:
-        a_ledger(engine).expand(newer.number, ["a1"], {})
+        a_ledger(engine).expand(newer.number, dict.fromkeys(["a1"]), {})
     assert not claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
     assert claimed.progress == stands(engine, operation.number)[1] == AssetProgress()
 
@@ -723,7 +813,7 @@ class Clicks(RuleBasedStateMachine):
 
     def expand_one(self, hands: Hands) -> None:
         operation = self.operation(hands)
-        self.ledger.expand(operation.number, hands.click.asset_ids, {})
+        self.ledger.expand(operation.number, dict.fromkeys(hands.click.asset_ids), {})
 
     @precondition(lambda self: self.ready())
     @rule(data=st.data(), limit=st.integers(1, 3))

@@ -74,7 +74,7 @@ def test_a_process_whose_turn_is_over_ends_no_operation(engine: sa.Engine) -> No
 
 def test_operations_that_ended_long_ago_are_forgotten(engine: sa.Engine, ledger: Ledger) -> None:
     expanded(engine, a_click())
-    ledger.expand(1, [], {"collection c1": "gone"})
+    ledger.expand(1, {}, {"collection c1": "gone"})
     completion(engine).fail(1, "no token is good", NOW)
     assert completion(engine).ended_before(NOW + 1) == ["operation-1"]
     completion(engine).forget(["operation-1"])

@@ -21,7 +21,7 @@ NO_TWIN = Outcome(
 def begin(engine: sa.Engine) -> str:
     """A Remove of three assets, all of them in hand."""
     operation = clicked(engine, a_click("remove"), NOW)
-    a_ledger(engine).expand(operation.number, ASSETS, {})
+    a_ledger(engine).expand(operation.number, dict.fromkeys(ASSETS), {})
     return operation.id
 
 
@@ -69,7 +69,7 @@ def test_an_end_counts_the_operation_and_each_format_of_its_assets(engine: sa.En
 def test_an_end_counts_the_collections_that_could_not_be_opened(engine: sa.Engine) -> None:
     operation = clicked(engine, a_click("remove"), NOW)
     gone = {"collection c": "iconik knows it no more", "saved search s": "it is forbidden"}
-    a_ledger(engine).expand(operation.number, [], gone)
+    a_ledger(engine).expand(operation.number, {}, gone)
     assert end(engine, operation.id)
     assert standing(engine).ended[Tally("unopened", "remove", "failed")] == 2
 

@@ -92,7 +92,7 @@ def test_the_same_click_once_its_assets_are_known_is_another_operation(
     engine: sa.Engine, ledger: Ledger
 ) -> None:
     answered(engine, a_click(), "first")
-    ledger.expand(1, ["a1"], {})
+    ledger.expand(1, dict.fromkeys(["a1"]), {})
     assert answered(engine, a_click(), "second") == "second"
 
 

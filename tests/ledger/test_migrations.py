@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.common.errors import SettingsError, Stopped
-from b2_iconik.domain.operation import Deletion, Operation
+from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.migrations import VERSION
@@ -66,6 +66,7 @@ def test_a_database_of_the_first_version_becomes_todays_and_keeps_its_operations
         "DROP TABLE plugin_schema",
         "ALTER TABLE plugin_executors DROP COLUMN clock_ms",
         "ALTER TABLE plugin_assets DROP COLUMN seen",
+        "ALTER TABLE plugin_assets DROP COLUMN title",
         *(
             f"ALTER TABLE plugin_operations DROP COLUMN {column}"
             for column in (
@@ -134,6 +135,47 @@ def test_a_half_done_deletion_of_an_older_version_is_found(engine: sa.Engine) ->
 def test_the_term_of_a_leader_of_an_older_version_ends(engine: sa.Engine) -> None:
     term = begin_term(engine, 1_000)
     change(engine, "UPDATE plugin_schema SET version = 5")
+    Ledger(engine).create()
+    with pytest.raises(Stopped), writing_in_term(engine, term):
+        pass
+
+
+def as_of_version_six(engine: sa.Engine, memo: str = "{}") -> Operation:
+    """Make a database of version 6, with one asset and what that version noted about it."""
+    operation = clicked(engine, a_click(asset_ids=("a1",)))
+    change(
+        engine,
+        f"UPDATE plugin_assets SET memo = '{memo}'",  # noqa: S608 - of this test
+        "ALTER TABLE plugin_assets DROP COLUMN title",
+        "UPDATE plugin_schema SET version = 6",
+    )
+    return operation
+
+
+def test_a_database_of_version_six_becomes_todays(engine: sa.Engine) -> None:
+    today = columns(engine)
+    as_of_version_six(engine)
+    Ledger(engine).create()
+    assert (columns(engine), version(engine)) == (today, VERSION)
+
+
+def test_the_assets_of_version_six_are_to_be_looked_up(engine: sa.Engine) -> None:
+    operation = as_of_version_six(engine)
+    Ledger(engine).create()
+    assert Ledger(engine).not_looked_up(operation.number) == ["a1"]
+
+
+def test_what_version_six_noted_only_to_save_requests_is_dropped(engine: sa.Engine) -> None:
+    memo = '{"failures": 2, "formats": {"ORIGINAL": "f1"}, "hint": {"ORIGINAL": "f1"}}'
+    operation = as_of_version_six(engine, memo)
+    Ledger(engine).create()
+    ((_, progress, _),) = Ledger(engine).outcomes(operation.number)
+    assert progress == AssetProgress(failures=2)
+
+
+def test_the_term_of_a_leader_of_version_six_ends(engine: sa.Engine) -> None:
+    term = begin_term(engine, 1_000)
+    as_of_version_six(engine)
     Ledger(engine).create()
     with pytest.raises(Stopped), writing_in_term(engine, term):
         pass

@@ -1,15 +1,18 @@
 """What this service has taken on: written down in order, and never lost."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress
+from b2_iconik.domain.operation import AssetProgress, Hint
 from b2_iconik.domain.reasons import Cause, Reason
+from b2_iconik.ledger import tables
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.tables import CHUNK, assets, insert_new
+from b2_iconik.ledger.tables import CHUNK, assets, insert_new, operations
 from tests.makers import (
     a_click,
     a_term,
@@ -28,12 +31,31 @@ def take_all(engine: sa.Engine, operation_id: str = "operation-1") -> Claims:
     return claims
 
 
+SUGGESTED = AssetProgress(
+    format_names={"f2": "ORIGINAL", "f1": "PROXY"}, ready=("ORIGINAL",), hinted_ms=NOW
+)
+
+
+@pytest.fixture
+def wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listings are read at ``NOW``."""
+    monkeypatch.setattr(tables, "now_ms", lambda: NOW)
+
+
+def begin_one(engine: sa.Engine, progress: AssetProgress, state: str) -> None:
+    """Have an operation begin with its only asset, a1, and note how it stands."""
+    claims = Claims(engine, expanded(engine, a_click(), ["a1"]), a_term(engine))
+    (claimed,) = claims.take(1, NOW)
+    claimed.progress = progress
+    claims.note(claimed, state, {})
+
+
 # What an operation is about
 
 
 def test_assets_are_listed_once(engine: sa.Engine, ledger: Ledger) -> None:
     expanded(engine, a_click(), ["a1", "a2"])
-    ledger.expand(1, ["a2", "a3"], {})
+    ledger.expand(1, dict.fromkeys(["a2", "a3"]), {})
     assert [each[0] for each in ledger.outcomes(1)] == ["a1", "a2", "a3"]
     assert ledger.progress(1) == {"queued": 3}
 
@@ -50,7 +72,7 @@ def test_an_older_version_s_operation_that_was_clicked_again_is_listed_again(
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE plugin_operations SET clicks = 2")
     assert not found(engine, "operation-1").is_expanded
-    ledger.expand(1, ["a1", "a2"], {})
+    ledger.expand(1, dict.fromkeys(["a1", "a2"]), {})
     assert found(engine, "operation-1").is_expanded
     assert ledger.progress(1) == {"queued": 2}
 
@@ -59,8 +81,8 @@ def test_what_could_not_be_listed_is_known_as_of_the_last_time(
     engine: sa.Engine, ledger: Ledger
 ) -> None:
     answered(engine, a_click(), "first")
-    ledger.expand(1, [], {"collection c1": "gone", "collection c2": "gone"})
-    ledger.expand(1, [], {"collection c2": "still gone"})
+    ledger.expand(1, {}, {"collection c1": "gone", "collection c2": "gone"})
+    ledger.expand(1, {}, {"collection c2": "still gone"})
     assert ledger.gone(1) == {"collection c2": "still gone"}
 
 
@@ -68,8 +90,197 @@ def test_why_something_could_not_be_listed_is_known_afterwards(
     engine: sa.Engine, ledger: Ledger
 ) -> None:
     answered(engine, a_click(), "first")
-    ledger.expand(1, [], {"collection c1": Reason("no role", Cause.NOT_PERMITTED)})
+    ledger.expand(1, {}, {"collection c1": Reason("no role", Cause.NOT_PERMITTED)})
     assert ledger.gone(1)["collection c1"].cause == Cause.NOT_PERMITTED
+
+
+# What listings suggest about assets
+
+BEACH = Hint("Beach", {"f2": "ORIGINAL", "f1": "PROXY"}, ("ORIGINAL",))
+
+
+def progress_by_id(ledger: Ledger, number: int = 1) -> dict[str, AssetProgress]:
+    return {each: progress for each, progress, _ in ledger.outcomes(number)}
+
+
+def test_an_asset_that_no_listing_has_shown_is_to_be_looked_up(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    answered(engine, a_click(), "first")
+    ledger.expand(1, {"a1": BEACH, "a2": None, "a3": Hint()}, {})
+    assert ledger.not_looked_up(1) == ["a2"]
+
+
+def test_assets_that_were_clicked_one_by_one_are_to_be_looked_up(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    answered(engine, a_click(asset_ids=("a1", "a2")), "first")
+    assert sorted(ledger.not_looked_up(1)) == ["a1", "a2"]
+
+
+def test_the_assets_of_another_operation_are_not_looked_up_for_this_one(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    for digest in ("first", "second"):
+        answered(engine, a_click(asset_ids=(digest,)), digest, digest)
+    assert ledger.not_looked_up(1) == ["first"]
+
+
+@pytest.mark.usefixtures("wall_clock")
+def test_what_a_listing_suggests_is_known_when_work_on_an_asset_begins(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    answered(engine, a_click(), "first")
+    ledger.expand(1, {"a1": BEACH}, {})
+    assert progress_by_id(ledger) == {"a1": SUGGESTED}
+
+
+def test_formats_are_known_in_the_order_of_the_listing(engine: sa.Engine, ledger: Ledger) -> None:
+    answered(engine, a_click(), "first")
+    ledger.expand(1, {"a1": BEACH}, {})
+    assert list(progress_by_id(ledger)["a1"].format_names) == ["f2", "f1"]
+
+
+@pytest.mark.usefixtures("wall_clock")
+def test_what_the_index_suggests_is_known_when_work_on_an_asset_begins(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    expanded(engine, a_click(), ["a1"])
+    ledger.note_hints(1, {"a1": BEACH})
+    assert progress_by_id(ledger) == {"a1": SUGGESTED}
+
+
+@pytest.mark.parametrize("hint", [BEACH, Hint()])
+def test_an_asset_is_looked_up_once(engine: sa.Engine, ledger: Ledger, hint: Hint) -> None:
+    expanded(engine, a_click(), ["a1"])
+    ledger.note_hints(1, {"a1": hint})
+    assert ledger.not_looked_up(1) == []
+
+
+def test_an_asset_that_is_done_need_not_be_looked_up(engine: sa.Engine, ledger: Ledger) -> None:
+    begin_one(engine, AssetProgress(), "done")
+    assert ledger.not_looked_up(1) == []
+
+
+@pytest.mark.usefixtures("wall_clock")
+@pytest.mark.parametrize("state", ["queued", "claimed", "copying", "recheck", "verifying"])
+def test_what_another_operation_has_not_done_is_not_copied_without_a_look(
+    engine: sa.Engine, ledger: Ledger, state: str
+) -> None:
+    begin_one(engine, AssetProgress(), state)
+    answered(engine, a_click(), "second")
+    ledger.expand(2, {"a1": BEACH}, {})
+    assert progress_by_id(ledger, 2)["a1"] == replace(SUGGESTED, ready=())
+
+
+def test_what_the_index_shows_of_an_asset_that_another_operation_has_is_not_copied_without_a_look(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    for _ in range(2):
+        expanded(engine, a_click(), ["a1"])
+    ledger.note_hints(2, {"a1": BEACH})
+    assert progress_by_id(ledger, 2)["a1"].ready == ()
+
+
+def test_what_another_operation_has_done_is_copied_without_a_look(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    begin_one(engine, AssetProgress(), "done")
+    answered(engine, a_click(), "second")
+    ledger.expand(2, {"a1": BEACH}, {})
+    assert progress_by_id(ledger, 2)["a1"].ready == ("ORIGINAL",)
+
+
+def test_what_an_operation_has_not_done_that_has_ended_is_copied_without_a_look(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    begin_one(engine, AssetProgress(), "queued")
+    with engine.begin() as connection:
+        connection.execute(sa.update(operations).values(ended_ms=NOW))
+    answered(engine, a_click(), "second")
+    ledger.expand(2, {"a1": BEACH}, {})
+    assert progress_by_id(ledger, 2)["a1"].ready == ("ORIGINAL",)
+
+
+def test_what_another_operation_has_holds_up_no_copy_of_another_asset(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    begin_one(engine, AssetProgress(), "queued")
+    answered(engine, a_click(), "second")
+    ledger.expand(2, {"a1": BEACH, "a2": BEACH}, {})
+    assert progress_by_id(ledger, 2)["a2"].ready == ("ORIGINAL",)
+
+
+def test_when_a_listing_that_shows_no_formats_was_read_is_of_no_interest(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    answered(engine, a_click(), "first")
+    ledger.expand(1, {"a1": Hint("Beach")}, {})
+    assert progress_by_id(ledger) == {"a1": AssetProgress()}
+
+
+def test_what_the_index_suggests_about_one_asset_changes_no_other(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    expanded(engine, a_click(), ["a1", "a2"])
+    ledger.note_hints(1, {"a1": BEACH})
+    assert progress_by_id(ledger)["a2"] == AssetProgress()
+
+
+def test_what_the_index_suggests_for_one_operation_changes_no_other(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    for _ in range(2):
+        expanded(engine, a_click(), ["a1"])
+    ledger.note_hints(2, {"a1": BEACH})
+    assert progress_by_id(ledger) == {"a1": AssetProgress()}
+
+
+@pytest.mark.parametrize("state", ["claimed", "copying", "recheck", "verifying", "done"])
+def test_what_the_index_suggests_does_not_change_work_that_has_begun(
+    engine: sa.Engine, ledger: Ledger, state: str
+) -> None:
+    begin_one(engine, AssetProgress(), state)
+    ledger.note_hints(1, {"a1": BEACH})
+    assert progress_by_id(ledger) == {"a1": AssetProgress()}
+
+
+def test_what_the_index_suggests_does_not_change_work_that_was_put_off(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    begin_one(engine, AssetProgress(failures=2), "queued")
+    ledger.note_hints(1, {"a1": BEACH})
+    assert progress_by_id(ledger) == {"a1": AssetProgress(failures=2)}
+
+
+@pytest.mark.parametrize("state", ["queued", "recheck"])
+def test_the_title_that_the_index_shows_is_known_even_if_work_has_begun(
+    engine: sa.Engine, ledger: Ledger, state: str
+) -> None:
+    begin_one(engine, AssetProgress(failures=2), state)
+    ledger.note_hints(1, {"a1": BEACH})
+    assert ledger.titles(1, ["a1"]) == {"a1": "Beach"}
+
+
+def test_only_titles_that_are_known_are_told(engine: sa.Engine, ledger: Ledger) -> None:
+    answered(engine, a_click(), "first")
+    ledger.expand(1, {"a1": BEACH, "a2": None, "a3": Hint()}, {})
+    assert ledger.titles(1, ["a1", "a2", "a3", "unknown"]) == {"a1": "Beach"}
+
+
+def test_only_titles_that_are_asked_for_are_told(engine: sa.Engine, ledger: Ledger) -> None:
+    answered(engine, a_click(), "first")
+    ledger.expand(1, {"a1": BEACH, "a2": Hint("Pier")}, {})
+    assert ledger.titles(1, ["a2"]) == {"a2": "Pier"}
+
+
+def test_a_title_that_another_operation_knows_is_not_told(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
+    for _ in range(2):
+        expanded(engine, a_click(), ["a1"])
+    ledger.note_hints(1, {"a1": BEACH})
+    assert ledger.titles(2, ["a1"]) == {}
 
 
 # Tables, and PostgreSQL's dialect

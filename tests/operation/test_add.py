@@ -1,21 +1,18 @@
 """What Add does with one asset, in front of an iconik in memory."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.operation.add import hint
 from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.execution import process_add
 from b2_iconik.operation.snapshot import Patience
-from iconik_http.errors import IconikUnavailable
-from iconik_http.records import File, Format, Listed
-from tests.makers import ASSET, LL, ORIGINAL, FakeIconik, a_click, a_format, on_b2, on_ll
+from iconik_http.errors import IconikUnavailable, NotPermitted
+from iconik_http.records import File
+from tests.makers import ASSET, LL, ORIGINAL, FakeIconik, a_format, half_done, on_b2, on_ll
 
 NOW = 1_000_000
 SETTLE = 60_000
@@ -210,65 +207,68 @@ def test_only_files_are_news_once_copies_were_asked_for(
 
 # What listings tell
 
-
-def listed(*files: File, formats: Sequence[Format] = (a_format(),)) -> Listed:
-    """An asset as a newer iconik lists it."""
-    record = {
-        "formats": [{"id": each.id, "name": each.name, "status": "ACTIVE"} for each in formats],
-        "files": [asdict(each) for each in files],
-    }
-    return Listed("assets", ASSET, record)
-
-
-CLICK = a_click("add", formats=("ORIGINAL", "PROXY"))
-
-
-def test_what_a_listing_shows_whole_elsewhere_can_be_copied_at_once() -> None:
-    assert hint(listed(on_b2()), CLICK) == {"ORIGINAL": ORIGINAL}
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        [],
-        [on_b2(), on_ll()],
-        [on_b2(), on_ll(status="OPEN")],
-        [on_b2(status="MISSING")],
-        [on_b2(size=0)],
-        [on_b2(file_set_status="DELETED")],
-        [on_b2(file_set_status=None)],
-        [on_b2(format_id="another")],
-    ],
-)
-def test_what_a_listing_shows_otherwise_is_looked_at_first(files: list[File]) -> None:
-    assert hint(listed(*files), CLICK) == {}
-
-
-@pytest.mark.parametrize(
-    "record",
-    [{}, {"formats": None, "files": None}, {"formats": ["x"], "files": ["y"]}, {"formats": {}}],
-)
-def test_a_listing_that_shows_neither_formats_nor_files_tells_nothing(
-    record: dict[str, Any],
-) -> None:
-    assert hint(Listed("assets", ASSET, record), CLICK) == {}
-
-
-def test_a_listed_format_that_is_deleted_is_none() -> None:
-    record = dict(listed(on_b2()).record)
-    record["formats"] = [{"id": ORIGINAL, "name": "ORIGINAL", "status": "DELETED"}]
-    assert hint(Listed("assets", ASSET, record), CLICK) == {}
+READY = AssetProgress(format_names={ORIGINAL: "ORIGINAL"}, ready=("ORIGINAL",))
 
 
 def test_what_a_listing_told_is_copied_without_a_look(iconik: FakeIconik) -> None:
-    claimed = ClaimedAsset(ASSET, ("ORIGINAL",), AssetProgress(hint={"ORIGINAL": ORIGINAL}))
+    claimed = ClaimedAsset(ASSET, ("ORIGINAL",), READY)
     assert look(iconik, claimed).copies == ("ORIGINAL",)
     assert iconik.calls == []
-    assert claimed.progress.hint == {}
+
+
+def test_what_a_listing_told_is_not_forgotten_when_it_is_copied(iconik: FakeIconik) -> None:
+    claimed = ClaimedAsset(ASSET, ("ORIGINAL",), READY)
+    look(iconik, claimed)
+    assert claimed.progress == READY
+
+
+def test_what_a_listing_told_is_copied_once(iconik: FakeIconik) -> None:
+    progress = READY.with_copy_results({"ORIGINAL": Reason("no space left")})
+    iconik.has(on_b2())
+    found = look(iconik, ClaimedAsset(ASSET, ("ORIGINAL",), progress))
+    assert (found.copies, found.unless_copied["ORIGINAL"].kind) == ((), "failed")
+
+
+def test_what_a_listing_told_is_forgotten_once_a_look_has_others_copied(
+    iconik: FakeIconik,
+) -> None:
+    progress = READY.with_copy_results({"ORIGINAL": None})
+    claimed = ClaimedAsset(ASSET, ("ORIGINAL", "PROXY"), progress)
+    proxy = a_format("PROXY")
+    files = [on_b2(), on_ll(), on_b2("proxy.mov", format_id=proxy.id)]
+    iconik.has(*files, formats=[a_format(), proxy])
+    look(iconik, claimed)
+    assert claimed.progress.ready == ()
+
+
+def test_where_a_listing_did_not_tell_of_every_wanted_format_they_are_asked_for(
+    iconik: FakeIconik,
+) -> None:
+    claimed = ClaimedAsset(ASSET, ("ORIGINAL", "PROXY"), replace(READY, ready=()))
+    iconik.has(on_b2(), on_ll())
+    look(iconik, claimed)
+    assert iconik.calls == [("formats", ASSET), ("files", ASSET)]
+
+
+def test_where_a_listing_told_of_more_than_the_wanted_formats_they_are_not_asked_for(
+    iconik: FakeIconik,
+) -> None:
+    names = {ORIGINAL: "ORIGINAL", "format-proxy": "PROXY"}
+    iconik.has(on_b2(), on_ll())
+    look(iconik, ClaimedAsset(ASSET, ("ORIGINAL",), AssetProgress(format_names=names)))
+    assert iconik.calls == [("files", ASSET)]
+
+
+def test_a_format_that_can_not_be_copied_now_need_not_be_known(iconik: FakeIconik) -> None:
+    stuck = replace(READY, ready=(), deletions=half_done({"proxies": "PROXY"}))
+    iconik.has(on_b2(), on_ll())
+    iconik.problems["restore_file_set"] = NotPermitted("restore it", "it needs a role")
+    look(iconik, ClaimedAsset(ASSET, ("ORIGINAL", "PROXY"), stuck))
+    assert not iconik.called("formats")
 
 
 def test_after_the_copies_that_a_listing_told_of_only_files_are_news(iconik: FakeIconik) -> None:
-    claimed = ClaimedAsset(ASSET, ("ORIGINAL",), AssetProgress(hint={"ORIGINAL": ORIGINAL}))
+    claimed = ClaimedAsset(ASSET, ("ORIGINAL",), READY)
     look(iconik, claimed)
     claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     iconik.has(on_b2(), on_ll())
@@ -277,7 +277,7 @@ def test_after_the_copies_that_a_listing_told_of_only_files_are_news(iconik: Fak
 
 
 def test_what_a_listing_did_not_tell_is_looked_at_after_what_it_told(iconik: FakeIconik) -> None:
-    claimed = ClaimedAsset(ASSET, ("ORIGINAL", "PROXY"), AssetProgress(hint={"ORIGINAL": ORIGINAL}))
+    claimed = ClaimedAsset(ASSET, ("ORIGINAL", "PROXY"), READY)
     look(iconik, claimed)
     claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     proxy = a_format("PROXY")

@@ -1,8 +1,10 @@
 """How copies are asked for, and followed to their end."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -36,9 +38,9 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
         yield engine
 
 
-def claims_on(engine: sa.Engine, assets: int = 1) -> Claims:
+def claims_on(engine: sa.Engine, assets: int = 1, *, seen: bool = True) -> Claims:
     asset_ids = [f"a{number:04}" for number in range(assets)]
-    return Claims(engine, expanded(engine, a_click(formats=BOTH), asset_ids), term=1)
+    return Claims(engine, expanded(engine, a_click(formats=BOTH), asset_ids, seen=seen), term=1)
 
 
 @pytest.fixture
@@ -110,6 +112,111 @@ def test_the_cause_of_a_refusal_is_remembered(iconik: FakeIconik, claims: Claims
     refused = said(claims)[0]["ORIGINAL"]
     assert refused is not None
     assert refused.cause == Cause.NOT_PERMITTED
+
+
+# Asking for assets that nobody has seen
+
+REFUSED = IconikRefused("copy", "asset a0000 is not known (400)")
+
+
+def hinted(claims: Claims) -> list[ClaimedAsset]:
+    """Hold assets of which a listing has shown that both formats can be copied."""
+    claimed = claims.take(10_000, NOW)
+    for each in claimed:
+        each.progress = replace(each.progress, ready=BOTH)
+    return claimed
+
+
+@pytest.fixture
+def unseen(engine: sa.Engine) -> Claims:
+    """Those of two assets that the click's token has not read."""
+    return claims_on(engine, assets=2, seen=False)
+
+
+def test_what_iconik_copies_was_seen_by_the_token_of_the_click(
+    iconik: FakeIconik, unseen: Claims
+) -> None:
+    assert all(each.seen for each in asked(unseen, iconik, "ORIGINAL"))
+
+
+def test_a_refusal_says_nothing_about_assets_that_were_not_seen(
+    iconik: FakeIconik, unseen: Claims
+) -> None:
+    iconik.problems["copy_to_storage"] = REFUSED
+    claimed = asked(unseen, iconik, "ORIGINAL")
+    assert [each.progress.copy_results for each in claimed] == [{}, {}]
+
+
+def test_what_iconik_refuses_to_copy_was_not_seen(iconik: FakeIconik, unseen: Claims) -> None:
+    iconik.problems["copy_to_storage"] = REFUSED
+    assert not any(each.seen for each in asked(unseen, iconik, "ORIGINAL"))
+
+
+def test_assets_that_were_not_seen_are_looked_at_at_once_after_a_refusal(
+    iconik: FakeIconik, unseen: Claims
+) -> None:
+    iconik.problems["copy_to_storage"] = REFUSED
+    asked(unseen, iconik, "ORIGINAL")
+    assert [each.asset_id for each in unseen.take(10, NOW)] == ["a0000", "a0001"]
+
+
+def test_after_a_refusal_assets_that_were_not_seen_are_read_whatever_a_listing_shows(
+    iconik: FakeIconik, unseen: Claims
+) -> None:
+    iconik.problems["copy_to_storage"] = REFUSED
+    claimed = hinted(unseen)
+    ask(iconik, unseen, TO_LL, [(each, ["ORIGINAL"]) for each in claimed], NOW)
+    assert [each.progress.ready for each in unseen.take(10, NOW)] == [(), ()]
+
+
+def test_after_a_refusal_assets_that_were_not_seen_are_in_no_doubt(
+    iconik: FakeIconik, unseen: Claims
+) -> None:
+    iconik.problems["copy_to_storage"] = REFUSED
+    claimed = unseen.take(10, NOW)
+    unseen.begin_copies([(each, {}) for each in claimed], NOW)
+    ask(iconik, unseen, TO_LL, [(each, ["ORIGINAL"]) for each in claimed], NOW)
+    assert [each.progress.unanswered_until_ms for each in claimed] == [None, None]
+
+
+def test_once_they_were_seen_a_refusal_is_remembered(iconik: FakeIconik, unseen: Claims) -> None:
+    iconik.problems["copy_to_storage"] = REFUSED
+    asked(unseen, iconik, "ORIGINAL")
+    seen = unseen.take(10, NOW)
+    for each in seen:
+        each.seen = True
+    ask(iconik, unseen, TO_LL, [(each, ["ORIGINAL"]) for each in seen], NOW)
+    told = "could not copy: asset a0000 is not known (400)"
+    assert said(unseen) == [{"ORIGINAL": told}, {"ORIGINAL": told}]
+
+
+def test_a_refusal_for_assets_that_were_not_seen_is_not_one_for_the_others(
+    iconik: FakeIconik, unseen: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = iconik.copy_to_storage
+
+    def refuse_unseen(*args: Any) -> str:
+        if "a0000" in args[2]:
+            raise REFUSED
+        return copy(*args)
+
+    monkeypatch.setattr(iconik, "copy_to_storage", refuse_unseen)
+    first, second = unseen.take(10, NOW)
+    second.seen = True
+    ask(iconik, unseen, TO_LL, [(first, ["ORIGINAL"]), (second, ["ORIGINAL"])], NOW)
+    assert iconik.calls == [("copy_to_storage", LL, "ORIGINAL", ["a0001"], B2)]
+
+
+def test_what_iconik_copies_of_one_format_has_a_refusal_of_the_next_remembered(
+    iconik: FakeIconik, unseen: Claims
+) -> None:
+    def refuse_the_next() -> None:
+        iconik.before["copy_to_storage"] = lambda: iconik.problems.update(copy_to_storage=REFUSED)
+
+    iconik.before["copy_to_storage"] = refuse_the_next
+    first, _ = asked(unseen, iconik, *BOTH)
+    told = "could not copy: asset a0000 is not known (400)"
+    assert first.progress.copy_results == {"ORIGINAL": None, "PROXY": told}
 
 
 @pytest.mark.parametrize("problem", [IconikUnavailable, TokenRejected])
@@ -217,11 +324,20 @@ def test_when_a_copy_was_asked_for_may_be_unknown(engine: sa.Engine, iconik: Fak
     assert not follow_unrecorded(iconik, claims, claimed, NOW)
 
 
+def test_after_a_request_without_an_answer_an_asset_is_read_whatever_a_listing_shows(
+    engine: sa.Engine, iconik: FakeIconik
+) -> None:
+    claims = unanswered(engine)
+    (claimed,) = hinted(claims)
+    follow_unrecorded(iconik, claims, claimed, NOW)
+    assert claimed.progress.ready == ()
+
+
 # Following
 
 
 def follow_at(iconik: FakeIconik, claims: Claims, after_ms: int = 0) -> bool:
-    return follow(iconik, claims, NOW + after_ms, TIMEOUT)
+    return follow(iconik, claims, iconik.jobs, NOW + after_ms, TIMEOUT)
 
 
 def test_without_copies_nothing_is_asked(iconik: FakeIconik, claims: Claims) -> None:
@@ -304,7 +420,7 @@ def test_a_copy_that_takes_too_long_is_given_up(iconik: FakeIconik, claims: Clai
 
 def test_a_job_that_is_not_listed_in_time_is_given_up(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
-    assert follow(iconik, claims, NOW + 2, timeout_ms=1)
+    assert follow(iconik, claims, iconik.jobs, NOW + 2, timeout_ms=1)
     assert said(claims) == [{"ORIGINAL": "gave up waiting: job job-1 is still unknown"}]
 
 

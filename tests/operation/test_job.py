@@ -6,12 +6,14 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.operation import Hint
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.operation import job as job_module
 from b2_iconik.operation.job import BY, OperationJob
+from b2_iconik.operation.together import Together
 from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from tests.makers import FakeIconik, a_click, a_ledger, a_term, clicked, completion, found
@@ -37,10 +39,10 @@ class Desk:
 
     def job(self) -> OperationJob:
         """Its job, as a process that has just begun knows it."""
-        return OperationJob(self.id, self.click, self.ledger, self.iconik)
+        return OperationJob(self.id, self.click, self.ledger, self.iconik, Together())
 
     def expand(self, *asset_ids: str) -> None:
-        self.ledger.expand(found(self.engine, self.id).number, asset_ids, {})
+        self.ledger.expand(found(self.engine, self.id).number, dict.fromkeys(asset_ids), {})
 
     def conclude(self, number: int, outcome: Outcome) -> None:
         claims = Claims(self.engine, found(self.engine, self.id), a_term(self.engine))
@@ -128,7 +130,114 @@ def test_without_news_it_is_only_looked_at(desk: Desk) -> None:
     assert desk.iconik.called("update_job", "job") == [("job", "job-1")]
 
 
+def test_a_job_that_iconik_lists_is_not_read_by_itself(desk: Desk) -> None:
+    job = desk.job()
+    job.tell()
+    desk.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+    job.tell()
+    assert desk.iconik.called("jobs", "job") == [("jobs", ["job-1"])]
+
+
+def test_a_job_that_iconik_lists_as_aborted_stops_the_operation(desk: Desk) -> None:
+    job = desk.job()
+    job.tell()
+    desk.iconik.known_jobs["job-1"] = Job("job-1", "ABORTED")
+    job.tell()
+    assert found(desk.engine, desk.id).stop_by == BY
+
+
+# A message alone
+
+MESSAGE = "0 of 2 assets done, 1 being copied"
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that a job goes by, in seconds."""
+    now = [0.0]
+    monkeypatch.setattr("b2_iconik.operation.job.time.monotonic", lambda: now[0])
+    return now
+
+
+def with_a_new_message(desk: Desk) -> OperationJob:
+    """A job that was just made; a copy has begun since."""
+    desk.expand(*ASSETS)
+    job = desk.job()
+    job.tell()
+    claims = Claims(desk.engine, found(desk.engine, desk.id), a_term(desk.engine))
+    claims.copies.begin(claims.take(1, NOW), {"copy-1": "ORIGINAL"}, NOW)
+    return job
+
+
+def test_a_new_job_is_not_updated_for_a_message_alone(desk: Desk, now: list[float]) -> None:
+    job = with_a_new_message(desk)
+    now[0] = job_module.SETTLED_AFTER - 1
+    assert not job.tell()
+    assert desk.updates() == []
+
+
+def test_a_new_job_is_looked_at_where_only_its_message_is_new(desk: Desk, now: list[float]) -> None:
+    job = with_a_new_message(desk)
+    now[0] = job_module.SETTLED_AFTER - 1
+    job.tell()
+    assert desk.iconik.called("jobs") == [("jobs", ["job-1"])]
+
+
+def test_a_job_is_updated_for_a_message_alone_once_a_minute_has_passed(
+    desk: Desk, now: list[float]
+) -> None:
+    job = with_a_new_message(desk)
+    now[0] = job_module.SETTLED_AFTER
+    job.tell()
+    assert desk.updates() == [{"message": MESSAGE}]
+
+
+def test_a_message_that_was_held_back_is_told_once_a_minute_has_passed(
+    desk: Desk, now: list[float]
+) -> None:
+    job = with_a_new_message(desk)
+    now[0] = job_module.SETTLED_AFTER - 1
+    job.tell()
+    now[0] = job_module.SETTLED_AFTER
+    job.tell()
+    assert desk.updates() == [{"message": MESSAGE}]
+
+
+def test_a_new_job_is_updated_at_once_where_more_than_its_message_is_new(
+    desk: Desk, now: list[float]
+) -> None:
+    job = with_a_new_message(desk)
+    desk.conclude(1, Outcome("removed"))
+    job.tell()
+    message = "1 of 2 assets done, 1 being copied"
+    assert desk.updates() == [{"progress_processed": 1, "message": message}]
+
+
 # Names
+
+
+def test_titles_that_a_listing_has_shown_are_not_asked_for(desk: Desk) -> None:
+    number = found(desk.engine, desk.id).number
+    desk.ledger.expand(number, {"asset-1": Hint("beach"), "asset-2": Hint("pier")}, {})
+    desk.job().tell()
+    assert desk.shown["title"] == "Remove from LucidLink: 2 assets (beach, pier)"
+    assert not desk.iconik.called("asset_title")
+
+
+def test_a_title_that_a_listing_has_not_shown_is_asked_for(desk: Desk) -> None:
+    number = found(desk.engine, desk.id).number
+    desk.ledger.expand(number, {"asset-1": Hint("beach"), "asset-2": Hint()}, {})
+    desk.job().tell()
+    assert desk.iconik.called("asset_title") == [("asset_title", "asset-2")]
+
+
+@pytest.mark.parametrize("title", ["be\nach", "be\\ach"], ids=["a line break", "a backslash"])
+def test_a_title_that_may_not_be_stored_as_it_is_is_asked_for(desk: Desk, title: str) -> None:
+    number = found(desk.engine, desk.id).number
+    desk.ledger.expand(number, {"asset-1": Hint(title), "asset-2": Hint("pier")}, {})
+    desk.job().tell()
+    assert desk.iconik.called("asset_title") == [("asset_title", "asset-1")]
+    assert desk.shown["title"] == "Remove from LucidLink: 2 assets (beach, pier)"
 
 
 def test_a_title_that_iconik_does_not_say_is_left_out(desk: Desk) -> None:

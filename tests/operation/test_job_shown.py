@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ class Bench:
     def end(self) -> None:
         """Do all that the operation does."""
         operation = found(self.engine, self.id)
-        self.ledger.expand(operation.number, [], {})
+        self.ledger.expand(operation.number, {}, {})
         assert completion(self.engine).end(found(self.engine, self.id), NOW)
 
     def show(self, click: CustomAction = CLICK) -> Step:
@@ -112,6 +113,22 @@ def test_between_two_requests_there_are_five_seconds_or_more(bench: Bench) -> No
     assert min(pauses) >= 5.0
     assert pauses[11] == job.LONGEST_INTERVAL
     assert pauses[-1] == job.LONGEST_OUTAGE_INTERVAL
+
+
+def test_a_job_is_first_updated_a_while_after_it_was_made(bench: Bench) -> None:
+    assert bench.show()() == job.LONGEST_INTERVAL
+
+
+def test_the_jobs_of_one_token_are_read_together(bench: Bench) -> None:
+    steps = [bench.show() for _ in range(2)]
+    assert len(bench.shown._together) == 1
+    del steps
+
+
+def test_the_jobs_of_several_tokens_are_read_apart(bench: Bench) -> None:
+    steps = [bench.show(), bench.show(replace(CLICK, auth_token="another"))]
+    assert len(bench.shown._together) == 2
+    del steps
 
 
 # What must not matter

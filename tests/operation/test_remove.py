@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.common.errors import OperationFailed
 from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import ClaimedAsset
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from b2_iconik.ledger.claims import Claims
@@ -17,7 +17,14 @@ from b2_iconik.operation.execution import process_remove
 from b2_iconik.operation.snapshot import Patience
 from b2_iconik.operation.storages import Checked
 from iconik_http import expiry
-from iconik_http.errors import IconikError, IconikUnavailable, NotPermitted, TokenRejected, TooLate
+from iconik_http.errors import (
+    IconikError,
+    IconikUnavailable,
+    NotFound,
+    NotPermitted,
+    TokenRejected,
+    TooLate,
+)
 from iconik_http.records import FileSet
 from tests.makers import (
     ASSET,
@@ -354,6 +361,102 @@ def test_file_set_statuses_are_asked_for_where_files_lack_them(
     iconik.has(on_ll(file_set_status=None), on_b2(file_set_status=None))
     iconik.known_statuses[ASSET] = {LL_SET: "ACTIVE", B2_SET: "DELETED"}
     assert look(iconik, claimed, claims).copies == ("ORIGINAL",)
+    assert deletions(iconik) == []
+
+
+# What a listing suggests
+
+KNOWN = {ORIGINAL: "ORIGINAL"}
+BOTH_KNOWN = {**KNOWN, PROXY["format_id"]: "PROXY"}
+READY = AssetProgress(format_names=KNOWN, ready=("ORIGINAL",))
+
+
+def test_what_a_listing_shows_only_on_lucidlink_is_copied_without_a_look(
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
+) -> None:
+    claimed.progress = READY
+    assert look(iconik, claimed, claims) == AssetResult(copies=("ORIGINAL",))
+    assert iconik.calls == []
+
+
+def test_where_nothing_can_be_copied_what_a_listing_shows_is_not_copied_either(
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
+) -> None:
+    claimed.progress = READY
+    iconik.has(on_ll())
+    removal = a_removal(iconik, claims, preflight=lambda: a_check(obstacle="B2 is read-only"))
+    found = process_remove(removal, claimed, Patience(NOW, SETTLE))
+    assert (found.copies, found.outcomes["ORIGINAL"].kind) == ((), "kept")
+
+
+def test_what_a_listing_shows_is_copied_once(
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
+) -> None:
+    claimed.progress = READY.with_copy_results({"ORIGINAL": None})
+    iconik.has(on_ll(), on_b2())
+    assert look(iconik, claimed, claims).outcomes["ORIGINAL"].kind == "removed"
+
+
+def test_after_a_deletion_that_was_interrupted_the_asset_is_read_whatever_a_listing_shows(
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
+) -> None:
+    iconik.has(on_ll(), on_b2())
+    iconik.problems["purge_file_set"] = IconikUnavailable("purge it", "no answer")
+    with pytest.raises(IconikUnavailable):
+        look(iconik, claimed, claims)
+    iconik.problems.clear()
+    claimed.progress = replace(claimed.progress, ready=("ORIGINAL",))
+    assert look(iconik, claimed, claims).outcomes["ORIGINAL"].kind == "removed"
+
+
+def test_formats_that_a_listing_shows_are_not_asked_for(
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
+) -> None:
+    claimed.progress = AssetProgress(format_names=BOTH_KNOWN)
+    iconik.has(on_ll(), on_b2())
+    assert look(iconik, claimed, claims).outcomes["ORIGINAL"].kind == "removed"
+    assert not iconik.called("formats")
+
+
+@pytest.mark.parametrize("shown", [KNOWN, {**BOTH_KNOWN, "format-preview": "PREVIEW"}])
+def test_formats_are_asked_for_where_a_listing_shows_others_than_the_wanted_ones(
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, shown: dict[str, str]
+) -> None:
+    claimed.progress = AssetProgress(format_names=shown)
+    iconik.has(on_ll(), on_b2())
+    assert look(iconik, claimed, claims).outcomes["ORIGINAL"].kind == "removed"
+    assert iconik.called("formats") == [("formats", ASSET)]
+
+
+def test_formats_are_asked_for_where_a_listing_does_not_show_those_of_all_files(
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
+) -> None:
+    claimed = replace(
+        claimed, progress=AssetProgress(format_names={"v1": "ORIGINAL", "v2": "PROXY"})
+    )
+    files = [on_ll(), on_b2(), on_ll(**PROXY), on_b2(**PROXY)]
+    iconik.has(*files, formats=[a_format(), a_format("PROXY")])
+    assert look(iconik, claimed, claims).outcomes["PROXY"].kind == "removed"
+
+
+def test_a_listing_that_exchanges_the_names_of_formats_has_no_other_format_deleted(
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
+) -> None:
+    exchanged = AssetProgress(format_names={ORIGINAL: "PROXY", PROXY["format_id"]: "ORIGINAL"})
+    claimed = replace(claimed, formats=("ORIGINAL",), progress=exchanged)
+    files = [on_ll(), on_b2(), on_ll(**PROXY), on_b2(**PROXY)]
+    iconik.has(*files, formats=[a_format(), a_format("PROXY")])
+    look(iconik, claimed, claims)
+    assert deletions(iconik) == DELETION
+
+
+def test_if_no_list_shows_the_format_of_a_file_nothing_is_deleted(
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
+) -> None:
+    claimed.progress = AssetProgress(format_names={ORIGINAL: "ORIGINAL", "another": "PROXY"})
+    iconik.has(on_ll(**PROXY), on_b2(**PROXY))
+    iconik.problems["formats"] = NotFound("list the formats", "iconik knows no such object")
+    look(iconik, claimed, claims)
     assert deletions(iconik) == []
 
 

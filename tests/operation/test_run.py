@@ -1,9 +1,10 @@
 """An operation from its beginning to its report, with an iconik in memory."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,20 +19,22 @@ from b2_iconik.common.errors import Stopped
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.worker_pool import WorkerPool
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import AssetProgress
+from b2_iconik.domain.operation import LISTING_LAG_MS, AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import ACCEPTED, Reason
 from b2_iconik.ledger import stop_request
 from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import formats_left
 from b2_iconik.ledger.term import Leadership, begin_term
-from b2_iconik.operation import batches
+from b2_iconik.operation import batches, together
 from b2_iconik.operation import run as run_module
 from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.run import Operations, Run
+from b2_iconik.operation.run import SEARCH_TIMEOUT, Operations, Run, Shared
 from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.verification import FIRST_DUE_MS, Verification
 from dev.harness import wait_for
+from iconik import Iconik
 from iconik_http import expiry
 from iconik_http.errors import (
     IconikError,
@@ -66,12 +69,16 @@ AWAY = IconikUnavailable("list the files", "iconik answered 503")
 
 
 class Bench:
-    """All that an operation needs."""
+    """All that an operation needs.
+
+    Attributes:
+        searching: the iconik whose index is searched; the same one unless a test says otherwise.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self.term = begin_term(engine, 0)
-        self.iconik = FakeIconik()
+        self.iconik = self.searching = FakeIconik()
         self.stopping = Waits()
         self.settings = Settings(iconik_id=ASSET, secret="s" * 32)
 
@@ -87,9 +94,11 @@ class Bench:
             click,
             leadership,
             self.iconik,
+            self.searching,
             self.settings,
             DeletionCapabilities(),
             bucket,
+            Shared(),
             pool,
         )
         self.stopping.bring_to_end(run.step)
@@ -128,7 +137,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 def expanded_by(bench: Bench, operation_id: str) -> None:
     """List the asset of an operation that is about it, and has seen it."""
     operation = found(bench.engine, operation_id)
-    a_ledger(bench.engine).expand(operation.number, [ASSET], {})
+    a_ledger(bench.engine).expand(operation.number, dict.fromkeys([ASSET]), {})
     let_see(bench.engine, operation)
 
 
@@ -461,6 +470,404 @@ def test_what_a_listing_tells_is_copied_without_a_look(bench: Bench) -> None:
     assert told["counts"]["copied"] == 1
     assert not bench.iconik.called("formats")
     assert len(bench.iconik.called("files")) == 1
+
+
+# What the search index saves
+
+
+def of_a_listed_collection(bench: Bench, number: int = 3) -> CustomAction:
+    """An Add of a collection whose listing shows what to copy; the copies end at once."""
+    bench.iconik.shows_files = True
+    asset_ids = [f"a{each}" for each in range(number)]
+    for each in asset_ids:
+        bench.iconik.has(on_b2(), asset_id=each)
+    bench.iconik.contents["c"] = [
+        ("assets", each, bench.iconik.indexed(each)) for each in asset_ids
+    ]
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+
+    def arrive() -> None:
+        for each in asset_ids:
+            bench.iconik.has(on_b2(), on_ll(), asset_id=each)
+
+    bench.iconik.before["jobs"] = arrive
+    return a_click("add", collection_ids=("c",))
+
+
+def test_copies_that_a_listing_tells_of_are_confirmed_by_one_search(bench: Bench) -> None:
+    assert bench.do(of_a_listed_collection(bench))["counts"]["copied"] == 3
+    assert bench.iconik.called("search_assets") == [("search_assets", ["a0", "a1", "a2"])]
+    assert bench.iconik.called("formats", "files") == []
+
+
+def test_what_the_index_never_shows_is_read_after_a_minute(
+    bench: Bench, clock: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click = of_a_listed_collection(bench)
+    monkeypatch.setattr(bench.iconik, "search_assets", lambda _: [])
+    read = list[int]()
+    bench.iconik.before["files"] = lambda: read.append(clock[0])
+    assert bench.do(click)["counts"]["copied"] == 3
+    assert read[0] >= 1_000_000 + LISTING_LAG_MS
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_the_index_never_shows_is_read_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click = of_a_listed_collection(bench)
+    monkeypatch.setattr(bench.iconik, "search_assets", lambda _: [])
+    bench.do(click)
+    assert sorted(bench.iconik.called("formats", "files")) == [
+        ("files", "a0"), ("files", "a1"), ("files", "a2"),
+    ]  # fmt: skip
+
+
+def test_while_the_index_lags_the_others_are_done(bench: Bench, clock: list[int]) -> None:
+    click = of_a_listed_collection(bench)
+    show = bench.iconik.indexed
+
+    def show_late(asset_id: str) -> dict[str, Any]:
+        is_late = asset_id == "a0" and clock[0] < 1_020_000
+        return {**show(asset_id), "files": []} if is_late else show(asset_id)
+
+    bench.iconik.indexed = show_late  # type: ignore[method-assign]
+    bench.do(click)
+    assert bench.iconik.called("search_assets")[1:] == [
+        ("search_assets", ["a0"]) for _ in bench.iconik.called("search_assets")[1:]
+    ]
+    assert bench.iconik.called("files") == []
+
+
+def once_copies_are_looked_at(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, happen: Callable[[], object]
+) -> None:
+    """Have something happen between the claim of assets whose copies have ended and the search."""
+    take = Claims.take
+
+    def take_and_happen(self: Claims, limit: int, now_ms: int) -> list[ClaimedAsset]:
+        claimed = take(self, limit, now_ms)
+        if any(each.progress.copy_results for each in claimed):
+            monkeypatch.setattr(Claims, "take", take)
+            happen()
+        return claimed
+
+    monkeypatch.setattr(Claims, "take", take_and_happen)
+
+
+def test_copies_that_are_not_confirmed_before_a_stop_are_left(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> None:
+        a_ledger(bench.engine).ask_to_stop("operation-1", "Ada", 1)
+
+    once_copies_are_looked_at(bench, monkeypatch, stop)
+    told = bench.do(of_a_listed_collection(bench))
+    assert (told["result"], told["counts"]["undone"]) == ("stopped", 3)
+    assert bench.iconik.called("search_assets", "files") == []
+
+
+@pytest.mark.usefixtures("clock")
+def test_copies_that_are_not_confirmed_when_a_process_stops_are_confirmed_by_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once_copies_are_looked_at(bench, monkeypatch, bench.stopping.set)
+    click = of_a_listed_collection(bench)
+    operation_id = bench.click(click)
+    with pytest.raises(Stopped):
+        bench.run(operation_id, click)
+    bench.stopping.clear()
+    assert bench.run(operation_id, click)["counts"]["copied"] == 3
+    assert len(bench.iconik.called("search_assets")) == 1
+
+
+def test_assets_that_were_clicked_one_by_one_are_looked_up_a_hundred_at_once(
+    bench: Bench,
+) -> None:
+    bench.iconik.shows_files = True
+    click = a_click("add", asset_ids=tuple(f"asset-{number:03}" for number in range(150)))
+    for each in click.asset_ids:
+        bench.iconik.has(on_b2(), on_ll(), asset_id=each)
+    bench.do(click)
+    looked_up = sorted(call[1] for call in bench.iconik.called("search_assets"))
+    assert looked_up == [list(click.asset_ids[:100]), list(click.asset_ids[100:])]
+
+
+def one_by_one(bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int = 3) -> CustomAction:
+    """An Add of clicked assets that are there, each of which takes a search of its own."""
+    monkeypatch.setattr(run_module, "MOST", 1)
+    monkeypatch.setattr(together, "MOST", 1)
+    bench.iconik.shows_files = True
+    asset_ids = tuple(f"a{each}" for each in range(number))
+    for each in asset_ids:
+        bench.iconik.has(on_b2(), on_ll(), asset_id=each)
+    return a_click("add", asset_ids=asset_ids)
+
+
+def at_search(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int, happen: Callable[[], object]
+) -> None:
+    """Have something happen when iconik is asked to search for so manieth a time."""
+    searches, search = count(1), bench.iconik.search_assets
+
+    def search_assets(ids: Sequence[str]) -> list[Listed]:
+        found = search(ids)
+        if next(searches) == number:
+            happen()
+        return found
+
+    monkeypatch.setattr(bench.iconik, "search_assets", search_assets)
+
+
+def go_away() -> None:
+    raise AWAY
+
+
+def test_the_first_search_finds_out_that_the_index_does_not_help(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click = one_by_one(bench, monkeypatch)
+    bench.iconik.shows_files = False
+    bench.do(click)
+    assert bench.iconik.called("search_assets") == [("search_assets", ["a0"])]
+
+
+def test_after_the_first_search_several_are_made_at_the_same_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click, both = one_by_one(bench, monkeypatch), threading.Barrier(2)
+    search = bench.iconik.search_assets
+
+    def search_with_another(ids: Sequence[str]) -> list[Listed]:
+        if ids != ["a0"]:
+            both.wait(BOUND)
+        return search(ids)
+
+    monkeypatch.setattr(bench.iconik, "search_assets", search_with_another)
+    bench.do(click)
+    assert len(bench.iconik.called("search_assets")) == 3
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_after_a_search_without_an_answer_no_other_assets_are_looked_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(run_module, "CONNECTIONS", 1)
+    click = one_by_one(bench, monkeypatch)
+    at_search(bench, monkeypatch, number, go_away)
+    bench.do(click)
+    assert len(bench.iconik.called("search_assets")) == number
+
+
+def test_after_a_first_search_without_an_answer_no_copies_are_searched_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click = replace(of_a_listed_collection(bench), asset_ids=("other",))
+    bench.iconik.has(on_b2(), on_ll(), asset_id="other")
+    at_search(bench, monkeypatch, 1, go_away)
+    assert bench.do(click)["counts"]["copied"] == 3
+    assert bench.iconik.called("search_assets") == [("search_assets", ["other"])]
+
+
+def test_assets_that_are_not_looked_up_are_done_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click = one_by_one(bench, monkeypatch)
+    at_search(bench, monkeypatch, 1, go_away)
+    assert bench.do(click)["counts"]["there"] == 3
+
+
+def test_what_a_search_shows_is_written_down_before_the_next_one_ends(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click, search = one_by_one(bench, monkeypatch), bench.iconik.search_assets
+
+    def die_at_last(ids: Sequence[str]) -> list[Listed]:
+        if ids == ["a2"]:
+            raise Stopped
+        return search(ids)
+
+    monkeypatch.setattr(bench.iconik, "search_assets", die_at_last)
+    with pytest.raises(Stopped):
+        bench.do(click)
+    assert a_ledger(bench.engine).not_looked_up(1) == ["a2"]
+
+
+def test_a_stop_is_seen_between_searches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop() -> None:
+        a_ledger(bench.engine).ask_to_stop("operation-1", "Ada", 1)
+
+    click = one_by_one(bench, monkeypatch)
+    at_search(bench, monkeypatch, 1, stop)
+    assert bench.do(click)["result"] == "stopped"
+    assert len(bench.iconik.called("search_assets")) == 1
+
+
+def test_a_process_that_stops_makes_no_more_searches(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click = one_by_one(bench, monkeypatch)
+    at_search(bench, monkeypatch, 1, bench.stopping.set)
+    with pytest.raises(Stopped):
+        bench.do(click)
+    assert len(bench.iconik.called("search_assets")) == 1
+
+
+def test_which_assets_are_to_be_looked_up_is_found_out_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, not_looked_up = list[int](), Ledger.not_looked_up
+
+    def note(ledger: Ledger, number: int) -> list[str]:
+        asked.append(number)
+        return not_looked_up(ledger, number)
+
+    monkeypatch.setattr(Ledger, "not_looked_up", note)
+    bench.iconik.has(on_b2())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    bench.do(ADD)
+    assert asked == [1]
+
+
+def test_searches_are_made_as_those_who_do_not_wait_for_them_make_them(bench: Bench) -> None:
+    bench.searching = FakeIconik()
+    bench.iconik.has(on_b2(), on_ll())
+    bench.do(ADD)
+    assert bench.searching.calls == [("search_assets", [ASSET])]
+
+
+def test_a_search_is_tried_once_and_not_for_long(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, Any]] = []
+
+    def connect(*_: object, **limits: Any) -> Iconik:
+        made.append(limits)
+        return bench.iconik
+
+    monkeypatch.setattr(Operations, "iconik", connect)
+    Operations(bench.settings).begin(bench.click(ADD), ADD, bench.leadership())
+    assert made == [{}, {"timeout": SEARCH_TIMEOUT, "attempts": 1}]
+
+
+@pytest.mark.usefixtures("clock")
+def test_assets_that_were_looked_up_before_a_restart_are_not_looked_up_again(
+    bench: Bench,
+) -> None:
+    bench.iconik.shows_files = True
+    bench.iconik.has(on_b2(), on_ll())
+
+    def die() -> None:
+        raise Stopped
+
+    bench.iconik.before["files"] = die
+    operation_id = bench.click(ADD)
+    with pytest.raises(Stopped):
+        bench.run(operation_id, ADD)
+    assert bench.run(operation_id, ADD)["counts"]["there"] == 1
+    assert len(bench.iconik.called("search_assets")) == 1
+
+
+def test_what_the_index_shows_of_a_clicked_asset_is_copied_without_a_look(bench: Bench) -> None:
+    bench.iconik.shows_files = True
+    bench.iconik.has(on_b2())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    assert bench.do(ADD)["counts"]["copied"] == 1
+    assert bench.iconik.called("formats", "files") == []
+
+
+def refused_because_of(bench: Bench, monkeypatch: pytest.MonkeyPatch, asset_id: str) -> None:
+    """Have iconik refuse every request to copy this asset, whatever others it is for."""
+    copy = bench.iconik.copy_to_storage
+
+    def refuse(storage_id: str, name: str, asset_ids: Sequence[str], *where: str) -> str:
+        job_id = copy(storage_id, name, asset_ids, *where)
+        if asset_id in asset_ids:
+            raise IconikRefused("copy", f"asset {asset_id} is not known (400)")
+        return job_id
+
+    monkeypatch.setattr(bench.iconik, "copy_to_storage", refuse)
+
+
+def test_an_asset_that_vanished_after_a_listing_showed_it_prevents_no_copy_of_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click = of_a_listed_collection(bench)
+    refused_because_of(bench, monkeypatch, "a0")
+    del bench.iconik.known_formats["a0"], bench.iconik.known_files["a0"]
+    bench.iconik.known_jobs["job-2"] = Job("job-2", "FINISHED")
+    arrive = bench.iconik.before["jobs"]
+
+    def arrive_without_it() -> None:
+        arrive()
+        del bench.iconik.known_formats["a0"], bench.iconik.known_files["a0"]
+
+    bench.iconik.before["jobs"] = arrive_without_it
+    counts = bench.do(click)["counts"]
+    assert (counts["copied"], counts["vanished"]) == (2, 1)
+
+
+def test_after_a_refusal_assets_that_were_not_seen_are_read_and_asked_for_once_more(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click = of_a_listed_collection(bench, 1)
+    refused_because_of(bench, monkeypatch, "a0")
+    bench.do(click)
+    calls = [call[0] for call in bench.iconik.called("copy_to_storage", "files")]
+    assert calls[:3] == ["copy_to_storage", "files", "copy_to_storage"]
+
+
+@pytest.mark.parametrize(
+    "problem", [AWAY, NotPermitted("search", "it needs can_search")], ids=["no answer", "refusal"]
+)
+def test_where_nothing_can_be_searched_for_clicked_assets_are_read(
+    bench: Bench, problem: IconikError
+) -> None:
+    bench.iconik.has(on_b2(), on_ll())
+    bench.iconik.problems["search_assets"] = problem
+    assert bench.do(ADD)["counts"]["there"] == 1
+
+
+def test_remove_copies_what_the_index_shows_only_on_lucidlink_before_it_reads(
+    bench: Bench,
+) -> None:
+    bench.iconik.shows_files = True
+    bench.iconik.has(on_ll())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    assert bench.do(REMOVE)["counts"]["removed"] == 1
+    calls = [call[0] for call in bench.iconik.called("copy_to_storage", "formats", "files")]
+    assert calls == ["copy_to_storage", "files"]
+
+
+def test_an_operation_whose_token_is_rejected_when_assets_are_looked_up_fails_as_a_whole(
+    bench: Bench,
+) -> None:
+    bench.iconik.has(on_b2(), on_ll())
+    bench.iconik.problems["search_assets"] = TokenRejected("search", "no token (401)")
+    told = bench.do(ADD)
+    assert (told["result"], told["failure"]) == ("failed", "could not search: no token (401)")
+
+
+def test_an_operation_whose_token_is_rejected_when_copies_are_confirmed_fails_as_a_whole(
+    bench: Bench,
+) -> None:
+    click = of_a_listed_collection(bench)
+    bench.iconik.problems["search_assets"] = TokenRejected("search", "no token (401)")
+    told = bench.do(click)
+    assert (told["result"], told["failure"]) == ("failed", "could not search: no token (401)")
+
+
+def test_only_operations_of_one_token_share_what_they_read(bench: Bench) -> None:
+    operations = Operations(bench.settings)
+    mine = operations._shared("mine", 1)
+    assert operations._shared("mine", 1) is mine
+    assert operations._shared("another's", 1) is not mine
+
+
+# Where iconik doesn't answer
 
 
 def test_an_asset_that_was_in_hand_when_iconik_went_away_stays_out_of_others_hands(
@@ -1045,7 +1452,7 @@ def test_an_unknown_storage_is_named(bench: Bench) -> None:
 def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: Bench) -> None:
     bench.iconik.has(on_b2(), on_ll())
     older = found(bench.engine, bench.click(ADD))
-    a_ledger(bench.engine).expand(older.number, [ASSET], {})
+    a_ledger(bench.engine).expand(older.number, dict.fromkeys([ASSET]), {})
     (claimed,) = Claims(bench.engine, older, bench.term).take(1, 0)
 
     def let_go(wait: int) -> None:
@@ -1068,7 +1475,7 @@ def held_by_an_older_one(bench: Bench) -> Callable[[], None]:
     bench.iconik.has(on_b2(), asset_id="asset-2")
     bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
     older = found(bench.engine, bench.click(REMOVE))
-    a_ledger(bench.engine).expand(older.number, [ASSET], {})
+    a_ledger(bench.engine).expand(older.number, dict.fromkeys([ASSET]), {})
     claims = Claims(bench.engine, older, bench.term)
     (claimed,) = claims.take(1, 0)
     return lambda: claims.note(claimed, "done", {})
@@ -1135,7 +1542,7 @@ def test_what_an_older_one_is_about_is_seen_at_once_though_another_has_it_in_han
 ) -> None:
     older = found(bench.engine, bench.click(a_click("remove", collection_ids=("c",))))
     same = found(bench.engine, bench.click(ADD))
-    a_ledger(bench.engine).expand(same.number, [ASSET], {})
+    a_ledger(bench.engine).expand(same.number, dict.fromkeys([ASSET]), {})
     claims = Claims(bench.engine, same, bench.term)
     (claimed,) = claims.take(1, 0)
     bench.iconik.has(on_b2(), on_ll())
@@ -1145,7 +1552,7 @@ def test_what_an_older_one_is_about_is_seen_at_once_though_another_has_it_in_han
         if wait in (100, 102):
             looks.append(len(bench.iconik.called("files")))
         if wait == 100:
-            a_ledger(bench.engine).expand(older.number, [ASSET], {})
+            a_ledger(bench.engine).expand(older.number, dict.fromkeys([ASSET]), {})
         if wait == 102:
             claims.note(claimed, "done", {})
 
@@ -1213,6 +1620,30 @@ def test_only_some_problems_are_logged_one_by_one(
     bench.do(a_click("remove", asset_ids=assets))
     assert caplog.text.count("kept asset-") == run_module.PROBLEMS_LOGGED
     assert "… and 5 more: see the report" in caplog.text
+
+
+def problems_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What is logged of an asset that is kept because it differs."""
+    bench.iconik.has(on_ll(size=7), on_b2(size=8))
+    bench.do(REMOVE)
+    return [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+
+
+DIFFERS = "clip.mov differs from its master: 7 bytes on LucidLink, 8 bytes on B2"
+
+
+def test_a_problem_is_logged_with_the_title_of_its_asset(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.iconik.shows_files = True
+    bench.iconik.titles = {ASSET: "Beach"}
+    assert problems_logged(bench, caplog) == [f"kept {ASSET} (Beach) ORIGINAL: {DIFFERS}"]
+
+
+def test_a_problem_of_an_asset_without_a_known_title_is_logged_with_its_id(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert problems_logged(bench, caplog) == [f"kept {ASSET} ORIGINAL: {DIFFERS}"]
 
 
 def test_an_operation_that_is_nowhere_written_down_is_a_fault(bench: Bench) -> None:

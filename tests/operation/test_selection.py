@@ -8,6 +8,7 @@ import pytest
 
 from b2_iconik.common.errors import Stopped
 from b2_iconik.common.worker_pool import WorkerPool
+from b2_iconik.domain.operation import Hint
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.operation.selection import FEW, MOST_FAILURES, MOST_INCOMPLETE, Selection
 from iconik_http.errors import (
@@ -124,17 +125,13 @@ def test_of_what_is_left_out_only_some_types_are_named_and_not_at_length(
 def test_of_a_segment_nothing_is_kept_of_the_listing(iconik: FakeIconik) -> None:
     iconik.contents = {"s1": [("segments", "a1", {"title": "A part"})]}
     click = a_click(saved_search_ids=("s1",))
-    assert Selection(click, iconik, lambda: None, lambda listed: listed.record).expand()[0] == {
-        "a1": {}
-    }
+    assert Selection(click, iconik, lambda: None).expand()[0] == {"a1": None}
 
 
 def test_what_is_kept_of_an_asset_is_not_lost_to_a_segment_of_it(iconik: FakeIconik) -> None:
     iconik.contents = {"s1": [("assets", "a1", {"title": "One"}), ("segments", "a1")]}
     click = a_click(saved_search_ids=("s1",))
-    assert Selection(click, iconik, lambda: None, lambda listed: listed.record).expand()[0] == {
-        "a1": {"title": "One"}
-    }
+    assert Selection(click, iconik, lambda: None).expand()[0] == {"a1": Hint("One")}
 
 
 def test_a_search_that_may_have_more_results_than_iconik_lists_is_told(
@@ -196,8 +193,8 @@ def test_gone_is_more_than_refused(iconik: FakeIconik) -> None:
 def test_what_is_to_be_kept_of_a_listing_is_kept(iconik: FakeIconik) -> None:
     iconik.contents = {"c1": [("assets", "a1", {"title": "One"})]}
     click = a_click(asset_ids=("a0",), collection_ids=("c1",))
-    assets, _ = Selection(click, iconik, lambda: None, lambda listed: listed.record).expand()
-    assert assets == {"a0": {}, "a1": {"title": "One"}}
+    assets, _ = Selection(click, iconik, lambda: None).expand()
+    assert assets == {"a0": None, "a1": Hint("One")}
 
 
 def test_many_collections_are_opened_side_by_side(
@@ -335,7 +332,7 @@ def test_a_list_that_stays_incomplete_is_taken_soon_and_told_to_be_a_part(
         "could be processed: "
         "click again when iconik can list it"
     )
-    assert selection.expand() == ({"a1": {}}, {"collection c1": reason})
+    assert selection.expand() == ({"a1": Hint()}, {"collection c1": reason})
 
 
 def test_what_iconik_fails_to_list_side_by_side_is_given_up_together(iconik: FakeIconik) -> None:

@@ -172,3 +172,67 @@ def test_formats_that_are_known_are_not_asked_for(iconik: FakeIconik) -> None:
     iconik.has(on_ll())
     assert see(iconik, ASSET, [a_format()]) == Snapshot([a_format()], [on_ll()])
     assert iconik.calls == [("files", ASSET)]
+
+
+def test_a_file_of_an_unknown_format_has_the_formats_asked_for(iconik: FakeIconik) -> None:
+    formats = [a_format(), a_format("PROXY")]
+    files = [on_ll(), on_ll("proxy.mov", format_id="format-proxy")]
+    iconik.has(*files, formats=formats)
+    assert see(iconik, ASSET, [a_format()]) == Snapshot(formats, files)
+    assert iconik.calls == [("files", ASSET), ("formats", ASSET), ("files", ASSET)]
+
+
+def test_what_is_read_again_because_of_an_unknown_format_counts_from_the_second_reading(
+    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(expiry, "now", lambda: clock[0])
+    iconik.has(on_ll("proxy.mov", format_id="format-proxy"))
+    iconik.before["formats"] = lambda: clock.__setitem__(0, 200.0)
+    found = see(iconik, ASSET, [a_format()])
+    assert found
+    assert found.until == 200.0 + expiry.HOLDS
+
+
+def test_a_file_that_was_deleted_while_unknown_formats_were_asked_for_is_not_seen(
+    iconik: FakeIconik,
+) -> None:
+    iconik.has(on_ll("proxy.mov", format_id="format-proxy"))
+    iconik.before["formats"] = lambda: iconik.has(on_b2())
+    assert see(iconik, ASSET, [a_format()]) == Snapshot([a_format()], [on_b2()])
+
+
+def test_what_is_known_of_the_delete_queue_counts_when_everything_is_read_again(
+    iconik: FakeIconik,
+) -> None:
+    iconik.has(on_ll(), on_b2("proxy.mov", format_id="format-proxy"))
+    found = see(iconik, ASSET, [a_format()], {LL_SET})
+    assert found
+    assert list(found.contradictions) == [LL_SET]
+
+
+def test_a_file_of_an_older_version_is_known_by_its_format(iconik: FakeIconik) -> None:
+    iconik.has(on_ll(), on_ll("old.mov", format_id="v1"))
+    iconik.older_formats[ASSET] = [a_format(id="v1")]
+    found = see(iconik, ASSET, [a_format()], is_thorough=True)
+    assert found
+    assert [each.id for each in found.formats] == [ORIGINAL, "v1"]
+
+
+def test_an_asset_that_vanishes_before_its_unknown_formats_are_listed_is_gone(
+    iconik: FakeIconik,
+) -> None:
+    iconik.has(on_ll("proxy.mov", format_id="format-proxy"))
+    iconik.before["formats"] = iconik.known_formats.clear
+    assert see(iconik, ASSET, [a_format()]) is None
+
+
+def test_formats_that_are_not_found_of_an_asset_that_exists_are_none(iconik: FakeIconik) -> None:
+    iconik.has(on_ll("proxy.mov", format_id="format-proxy"))
+    iconik.problems["formats"] = NotFound("list the formats", "iconik knows no such object")
+    assert see(iconik, ASSET, [a_format()]) == Snapshot([], [])
+
+
+def test_an_asset_of_known_formats_that_is_not_found_is_gone(iconik: FakeIconik) -> None:
+    assert see(iconik, ASSET, [a_format()]) is None
+    assert not iconik.called("formats")

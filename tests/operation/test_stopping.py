@@ -26,7 +26,7 @@ from b2_iconik.ledger.term import Leadership, begin_term
 from b2_iconik.operation import batches
 from b2_iconik.operation import run as run_module
 from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.run import Run
+from b2_iconik.operation.run import Run, Shared
 from b2_iconik.operation.verification import Verification
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import Job
@@ -100,8 +100,8 @@ def run(
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
         pool = WorkerPool(batches.CONNECTIONS).share()
         bucket = Bucket(settings)
-        shared = (settings, DeletionCapabilities(), bucket, pool)
-        run = Run(operation.id, click, leadership, iconik, *shared)
+        shared = (settings, DeletionCapabilities(), bucket, Shared(), pool)
+        run = Run(operation.id, click, leadership, iconik, iconik, *shared)
         waits.bring_to_end(run.step)
         now, ledger = found(engine, operation.id), a_ledger(engine)
         return report(now, ledger.outcomes(now.number), ledger.gone(now.number))

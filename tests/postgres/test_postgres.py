@@ -52,7 +52,7 @@ def end_at_once(operation_id: str, click: CustomAction, turn: Leadership) -> Ste
         ledger = Ledger(turn.engine, turn.term)
         operation = ledger.operation(operation_id)
         assert operation
-        ledger.expand(operation.number, [ASSET], {})
+        ledger.expand(operation.number, dict.fromkeys([ASSET]), {})
         Completion(turn.engine, turn.term).fail(operation.number, "this is only a test", now_ms())
 
     return step
