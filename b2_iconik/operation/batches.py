@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 # Slightly more than needed to reach iconik's rate limit when each answer takes 300 ms.
 CONNECTIONS = 24
-PURGED_AT_ONCE = 50
+PURGED_AT_ONCE = 25
 PURGED_AFTER = 2.0
 PURGE_INTERVAL = 0.5
 # The first batches are small, so that the first copies are requested soon.

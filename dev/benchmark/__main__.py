@@ -30,7 +30,7 @@ def main() -> int:
         "growth": runs.measure,
     }
     add("--version", action="version", version=VERSION)
-    add("--quick", action="store_true", help="smaller, in under two minutes")
+    add("--quick", action="store_true", help="smaller, in a few minutes")
     add("--only", choices=parts, action="append", help="one part; may be given several times")
     add("--json", type=Path, metavar="FILE", help="where to keep the figures")
     add("--plot", type=Path, metavar="FILE", help="where to draw requests over time, as SVG")

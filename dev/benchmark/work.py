@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from dev.benchmark.bench import FASTEST, UNLIMITED, Bench, bench
 from dev.benchmark.figures import Figure
 
-LAG = ("--listing-lag-seconds", "2")
 HINTS: dict[str, tuple[str, ...]] = {
-    "full": ("--listing-hints", *LAG),
-    "poor": ("--listing-hints", "--poor-hints", *LAG),
-    "no": LAG,
+    "full": ("--listing-hints",),
+    "poor": ("--listing-hints", "--poor-hints"),
+    "no": (),
 }
+LAG = "--listing-lag-seconds"
 BULK = ("--bulk-deletion",)
 # In seconds: how long a copy takes.
-COPY = ("--copy-seconds", "5", "--copies-at-once", "10000")
-QUICK = ("--latency-ms", "5", "--copy-seconds", "0.5", *UNLIMITED)
+COPY = ("--copy-seconds", "5", "--copies-at-once", "10000", LAG, "2")
+QUICK = ("--latency-ms", "5", "--copy-seconds", "0.5", LAG, "0.2", *UNLIMITED)
 # In seconds: the time in which an automation clicks on all its assets.
 AUTOMATION = 10.0
 WITHOUT_PURGE = [
@@ -74,13 +74,15 @@ ROWS = [
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Measure all rows. A quick measurement counts the requests only, of fewer assets.
+    """Measure all rows. A quick measurement counts only requests, of fewer assets, with hints.
 
     The figures include the requests per operation.
     """
     for row in ROWS:
         some = replace(row, count=max(row.count // 10, 150)) if quick else row
         for hints, listed in HINTS.items():
+            if quick and not listed:
+                continue
             options = (*(QUICK if quick else COPY), *row.options, *listed)
             with bench(options, FASTEST if quick else None) as here:
                 seconds = _do(here, some, AUTOMATION / 5 if quick else AUTOMATION)
