@@ -119,8 +119,10 @@ def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
 
 def named(row: Mapping[str, Any]) -> str:
     """Name the subject of a row: by its title and its id, which commands take."""
-    asset_id, title = row["asset_id"], row["asset"]
-    return str(title if title == asset_id else f"{title} ({asset_id})")
+    asset_id = str(row["asset_id"])
+    # Reports have no titles.
+    title = row.get("asset", asset_id)
+    return asset_id if title == asset_id else f"{title} ({asset_id})"
 
 
 def row_line(row: Mapping[str, Any]) -> str:

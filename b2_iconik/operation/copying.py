@@ -64,6 +64,8 @@ def ask(
             if job_id:
                 jobs[job_id] = name
             for each in assets:
+                # A copy that iconik accepts shows that the token may see the asset.
+                each.seen = each.seen or bool(job_id)
                 if refusal and not each.seen:
                     # Another asset may be the reason, so each is read before another request.
                     each.progress = replace(each.progress, ready=())
@@ -72,8 +74,6 @@ def ask(
         if errors:
             raise errors[0]
         for each, _ in wanted:
-            # A copy that iconik accepts shows that the token may see the asset.
-            each.seen = each.seen or bool(each.progress.copy_results)
             each.progress = replace(each.progress, unanswered_until_ms=None)
     finally:
         claims.copies.begin([each for each, _ in wanted], jobs, now_ms)

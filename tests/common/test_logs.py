@@ -223,6 +223,7 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
         "retry_of": None,
         "retried_by": None,
         "asset_id": "asset-1",
+        "asset": None,
         "format": "ORIGINAL",
         "file_set_id": "set-1",
         "bytes": 18_000,
