@@ -81,7 +81,7 @@ class BucketControl:
                 raise bad_field("size", "Not a size.")
             self._objects.truncate(path, size)
         elif do == "replace":
-            self._objects.replace(path, media.made_up(f"replaced {new_id()}", path.stat().st_size))
+            self._objects.replace(path, media.replacement(path))
         elif do == "put":
             self._objects.replace(path, str(wanted.get("content", "")).encode())
         elif do == "state_sha1":

@@ -12,6 +12,13 @@ def made_up(seed: str, size: int) -> bytes:
     return (block * (size // BLOCK + 1))[:size]
 
 
+def replacement(path: Path) -> bytes:
+    """Generate bytes that differ from a real file's, which is not empty, and are as many."""
+    before = path.read_bytes()
+    first = bytes([before[0] ^ 1])
+    return first + made_up(f"replaced {path}", len(before) - 1)
+
+
 def checksum(kind: str | None, path: Path) -> str | None:
     """Return the checksum of a real file, of a kind that hashlib supports; None for no kind."""
     if kind is None:

@@ -127,7 +127,7 @@ def _change_object(simulation: Simulation, file: File, wanted: Mapping[str, Any]
         if "size" in wanted:
             objects.truncate(path, int(wanted["size"]))
         if wanted.get("replaced"):
-            objects.replace(path, media.made_up(f"replaced {new_id()}", path.stat().st_size))
+            objects.replace(path, media.replacement(path))
         if wanted.get("hidden"):
             objects.hide(path)
         if wanted.get("gone"):

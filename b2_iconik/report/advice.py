@@ -28,8 +28,10 @@ REMEDIES: dict[Cause, str] = {
     "again. check_setup.py shows whether B2 can be asked by application key or by signed URL.",
     Cause.DIFFERS: "Somebody edited the file on LucidLink. To keep the edit, upload it to B2 as a "
     "new asset or version. To discard it, restore the master on LucidLink. Then try again.",
-    Cause.SHARED_FILE: "Several formats use this file, so one click must remove all of them. "
-    "Create a custom action for these formats (--formats), then click it.",
+    Cause.SHARED_FILE: "Another file set uses this file, so one click must prove and remove both. "
+    "If the click does not include its format, create a custom action for both formats "
+    "(--formats), then click it. If the other file set is not proven safe, fix that first, then "
+    "try again.",
     Cause.CHECKSUMS: "The checksums do not show whether the two files are the same. Compare the "
     "files yourself, or copy the file from B2 to LucidLink again. Then try again.",
     Cause.SEQUENCE: "Check that B2 has every frame, then delete the file set in iconik.",

@@ -19,8 +19,7 @@ HINTS: dict[str, str] = {
     "the reason, then try again.",
     "failed": "Could not be done. Fix the problem described in the reason, then try again.",
     "unopened": "These collections, saved searches and playlists could not be listed completely, "
-    "so some of their assets were not processed. Fix the problem described in the reason, then "
-    "try again.",
+    "or hold objects that are not assets. See each reason.",
     "vanished": "These assets no longer exist in iconik, so nothing was done. If that is wrong, "
     "restore them in iconik, and click again there.",
     "undone": "Not started before the operation ended, or left to iconik, which may still be "

@@ -89,7 +89,7 @@ def _look_at_storages(iconik: Iconik, pair: tuple[str, str]) -> Iterator[Finding
         try:
             chosen.append(choose(iconik, f"--{name}", text))
         except OperationFailed as error:
-            yield wrong(name, f"{error}; then {CREATE}")
+            yield wrong(name, f"{error}; {CREATE} with the right one")
     if len(chosen) < len(pair):
         return
     b2, ll = chosen

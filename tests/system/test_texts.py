@@ -82,8 +82,8 @@ def test_json_has_an_odd_name_escaped(desk: Desk, kept: str) -> None:
 def test_the_csv_is_whole_and_no_cell_of_it_begins_a_formula(desk: Desk, kept: str) -> None:
     text = page(desk, f"/operations/{kept}.csv").content.decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text)))
-    assert [row[2] for row in rows[1:]] == ["kept", "removed"]
-    assert rows[1][3].startswith(f"{SHOWN};'=cmd|' !A0.mov differs")
+    assert [row[3] for row in rows[1:]] == ["kept", "removed"]
+    assert rows[1][4].startswith(f"{SHOWN};'=cmd|' !A0.mov differs")
     assert all(re.fullmatch(r'"([^"]|"")*"(,"([^"]|"")*")*', line) for line in text.splitlines())
     # Where a semicolon separates, a spreadsheet splits the line there.
     assert not [cell for cell in text.split(";") if re.match(r"[\s\"]*[=+@|%-]", cell)]
