@@ -174,7 +174,7 @@ def test_a_storage_that_iconik_does_not_know_is_told(
     assert (what, state) == ("ll_storage_id", "wrong")
     assert f"iconik has no storage {LL_STORAGE}" in detail
     assert detail.endswith("run create_custom_actions.py with the right one")
-    assert detail.endswith("run create_custom_actions.py with the right one")
+
 
 @pytest.mark.parametrize(
     ("change", "told"),
