@@ -1,7 +1,7 @@
 """Sees in iconik's search index, a hundred assets at once, that copies to LucidLink have arrived.
 
-The index lags, so it is searched again at growing intervals. An asset that it doesn't show complete
-within a minute is read by itself.
+The index lags, so it is searched again at growing intervals. An asset is read by itself if the
+index shows a copy that differs from its source, or no complete copy within a minute.
 """
 
 from collections.abc import Sequence
@@ -62,19 +62,21 @@ class Arrivals:
         except IconikUnavailable:
             found = {}
         now_ms = self._clock.now_ms()
-        done, late = (
-            list[tuple[ClaimedAsset, dict[str, Outcome]]](),
-            dict[int, list[ClaimedAsset]](),
-        )
+        done: list[tuple[ClaimedAsset, dict[str, Outcome]]] = []
+        late: dict[int, list[ClaimedAsset]] = {}
         for asset in assets:
             listed = found.get(asset.asset_id)
-            outcomes = arrived(asset, listed, self._ll_storage_id) if listed else {}
+            outcomes = arrived(asset, listed, self._ll_storage_id) if listed else None
             if outcomes:
                 done.append((asset, outcomes))
                 continue
-            since_ms = asset.progress.unfinished_ms or now_ms
-            asset.progress = replace(asset.progress, unfinished_ms=since_ms)
-            wait_ms = 0 if self._index.is_lacking else recheck_after_ms(asset, now_ms)
+            wait_ms = 0
+            if outcomes is not None:
+                asset.progress = replace(asset.progress, ready=())
+            elif not self._index.is_lacking:
+                since_ms = asset.progress.unfinished_ms or now_ms
+                asset.progress = replace(asset.progress, unfinished_ms=since_ms)
+                wait_ms = recheck_after_ms(asset, now_ms)
             late.setdefault(wait_ms, []).append(asset)
         if done:
             self._claims.note_all(done, "done")

@@ -76,23 +76,27 @@ def may_be_listed(asset: ClaimedAsset, now_ms: int) -> bool:
     )
 
 
-def arrived(asset: ClaimedAsset, listed: Listed, ll_storage_id: str) -> dict[str, Outcome]:
-    """The outcomes of an Add, by format name, if a listing shows all of them; empty otherwise.
+def arrived(asset: ClaimedAsset, listed: Listed, ll_storage_id: str) -> dict[str, Outcome] | None:
+    """The outcomes of an Add, by format name, if a listing shows all of them.
 
     Args:
         asset: an asset for which ``may_be_listed``.
         listed: the asset, listed after its copies ended.
+
+    Returns:
+        None if the listing may be out of date; empty if what it shows must be read.
     """
     formats, files = listed.formats, _files(listed)
     outcomes = {}
     for name in asset.formats:
         found = wanted_formats(formats, name)
         if not formats or bool(found) != (name in asset.progress.copy_results):
-            return {}
+            return None
         for one in found[:1]:
             now = presence(one.id, files, ll_storage_id)
-            is_there = now.state == "there" and now.has_source
-            if not is_there or shortfall(one.id, files, ll_storage_id):
+            if now.state != "there":
+                return None
+            if not now.has_source or shortfall(one.id, files, ll_storage_id):
                 return {}
         outcomes[name] = Outcome("copied" if found else "without")
     return outcomes

@@ -175,6 +175,14 @@ def test_what_the_index_does_not_find_is_looked_at_again(bench: Bench) -> None:
     assert bench.due(NOW + SOONEST_RECHECK_MS) == ["a000"]
 
 
+def test_what_the_index_shows_to_differ_from_its_source_is_read_at_once(bench: Bench) -> None:
+    (claimed,) = bench.copied()
+    bench.iconik.has(on_b2(), on_ll(size=999), asset_id=claimed.asset_id)
+    bench.see([claimed])
+    assert bench.due(NOW) == [claimed.asset_id]
+    assert bench.split([claimed]) == ([], [claimed])
+
+
 def test_until_it_is_looked_at_again_a_second_passes(bench: Bench) -> None:
     claimed = bench.copied()
     bench.iconik.known_formats.clear()
