@@ -13,9 +13,9 @@ Kind = Literal[
     "copied",  # requested, and now on LucidLink
     "there",  # was on LucidLink already
     "without",  # the asset lacks the format
-    "removed",  # proven safe on B2, and deleted from LucidLink
+    "removed",  # proven safe in B2, and deleted from LucidLink
     "absent",  # was not on LucidLink
-    "kept",  # not proven safe on B2: left on LucidLink
+    "kept",  # not proven safe in B2: left on LucidLink
     "failed",  # could not be done
     "vanished",  # the asset no longer exists in iconik
     "superseded",  # left to a newer click

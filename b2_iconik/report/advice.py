@@ -36,8 +36,8 @@ REMEDIES: dict[Cause, str] = {
     "files yourself, or copy the file from B2 to LucidLink again. Then try again.",
     Cause.SEQUENCE: "Check that B2 has every frame, then delete the file set in iconik.",
     Cause.BAD_COPY: "If nobody has edited the file on LucidLink since the copy, check in iconik "
-    "that another storage still has the source, and delete the LucidLink file set there. Then try "
-    "again.",
+    "that another storage still has the source, and delete the file set on LucidLink in iconik. "
+    "Then try again.",
     Cause.LOST: "The file is on neither LucidLink nor B2. Look for it in a backup.",
     Cause.STORAGE_CLOSED: "Allow this in iconik's storage settings, then try again.",
     Cause.COPY_FAILED: "Find out in iconik's jobs list why the copy failed, then try again.",

@@ -15,7 +15,7 @@ from b2_iconik.report.reported import Asset
 
 # The advice on each kind of outcome.
 HINTS: dict[str, str] = {
-    "kept": "Still on LucidLink, because it is not proven safe on B2. Fix the problem described in "
+    "kept": "Still on LucidLink, because it is not proven safe in B2. Fix the problem described in "
     "the reason, then try again.",
     "failed": "Could not be done. Fix the problem described in the reason, then try again.",
     "unopened": "These collections, saved searches and playlists could not be listed completely, "
@@ -29,7 +29,7 @@ HINTS: dict[str, str] = {
     "there": "Already on LucidLink.",
     "absent": "Not on LucidLink.",
     "copied": "Copied to LucidLink.",
-    "removed": "Proven safe on B2, and deleted from LucidLink.",
+    "removed": "Proven safe in B2, and deleted from LucidLink.",
 }
 COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do")
 # Where a spreadsheet may find a formula. Locales with a decimal comma separate cells by semicolons.
@@ -174,7 +174,7 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
         yield f"iconik's answers about {_many(states['claimed'], 'asset')}"
     if states.get("queued"):
         assets = _many(states["queued"], "asset")
-        yield f"{assets} not started yet, or in use by another operation"
+        yield f"its turn to process {assets}, or another operation to finish there"
 
 
 def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[str, Any]]:

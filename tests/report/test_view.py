@@ -129,7 +129,7 @@ def test_what_it_waits_for_is_said_in_sentences() -> None:
         "1 copy job in iconik, for 40 assets",
         "files of 1 asset that are still being written or moved: next check in 1 min 30 s",
         "iconik's answers about 2 assets",
-        "1,234 assets not started yet, or in use by another operation",
+        "its turn to process 1,234 assets, or another operation to finish there",
     ]
 
 
