@@ -296,7 +296,7 @@ class Run:
             self._pause = FIRST_WAIT
             return 0.0
         self._preflight.forget()
-        self._pause = min(self._pause * 1.3, LONGEST_WAIT)
+        self._pause = min(self._pause * 1.375, LONGEST_WAIT)
         is_waiting = bool(self._ledger.progress(self._number).get("queued"))
         self._is_blocked = not self._outage and is_waiting
         self._interval = LET_GO_INTERVAL if self._is_blocked else STOP_INTERVAL
