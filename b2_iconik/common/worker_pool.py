@@ -73,7 +73,7 @@ class Share:
         def task() -> None:
             try:
                 future.set_result(context.run(function, *arguments))
-            except BaseException as error:  # noqa: BLE001 - whoever waits for it gets it
+            except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
                 future.set_exception(error)
 
         self._unfinished.add(future)

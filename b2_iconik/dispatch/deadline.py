@@ -40,7 +40,7 @@ class Deadline:
         def run() -> None:
             try:
                 future.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
                 future.set_exception(error)
 
         # A daemon thread, so that this process can end while the work hangs.

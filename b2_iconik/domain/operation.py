@@ -9,6 +9,8 @@ from b2_iconik.domain.custody import Pair, Safe
 from b2_iconik.domain.reasons import Reason
 from iconik_http.records import ACTIVE, File
 
+# How long what listings suggest is used, if nothing else has happened since.
+HINT_HOLDS_MS = 1_800_000
 # How long a new job may be missing from iconik's lists.
 LISTING_LAG_MS = 60_000
 # The names that earlier versions stored for parts of an asset's progress, and those that only
@@ -227,6 +229,20 @@ class AssetProgress:
         is_awaited = bool(self.copy_results) or self.unfinished_ms is not None
         return self.must_be_finished or is_awaited
 
+    def with_current_hint(self, now_ms: int, *, is_new: bool, is_add: bool) -> "AssetProgress":
+        """Return the progress without what a listing suggested, as far as it may be outdated.
+
+        Args:
+            now_ms: milliseconds since 1970.
+            is_new: whether nothing has happened to the asset since the listing.
+            is_add: whether the asset is added. The names of formats decide what a Remove deletes.
+        """
+        is_old = abs(now_ms - (self.hinted_ms or 0)) > HINT_HOLDS_MS
+        progress = self
+        if not self.copy_results and (is_old or not is_new):
+            progress = replace(progress, ready=())
+        return replace(progress, format_names={}) if is_old and not is_add else progress
+
     def with_deletions(self, deletions: Mapping[str, Deletion]) -> "AssetProgress":
         """Return the progress after some deletions have begun or advanced."""
         return replace(self, deletions={**self.deletions, **deletions})
@@ -287,7 +303,8 @@ class ClaimedAsset:
     Attributes:
         progress: the current progress. The ledger may still hold an older one.
         outcomes: by format name, the earlier outcomes, as in ``outcomes.Outcome.stored``.
-        seen: whether the click's own token has read the asset.
+        seen: whether the click's own token has read the asset, or iconik has accepted a request
+            for a copy of it.
         title: as iconik listed it; "" if unknown.
     """
 

@@ -44,8 +44,6 @@ from b2_iconik.ledger.term import writing_in_term
 
 # A request of the killed process may still be on its way through iconik.
 GRACE_MS = 5_000
-# How long what listings suggest is used, if nothing else has happened since.
-HINTS_HOLD_MS = 1_800_000
 LEFT_AT_ONCE = 500
 SUPERSEDED = Outcome("superseded", TAKEN_BY_NEWER)
 
@@ -208,11 +206,9 @@ class Claims:
 
     def _claimed(self, row: sa.Row[Any], formats: tuple[str, ...]) -> ClaimedAsset:
         operation, progress = self._operation, AssetProgress.from_json(row.progress)
-        is_old = abs(now_ms() - (progress.hinted_ms or 0)) > HINTS_HOLD_MS
-        if not progress.copy_results and (is_old or row.state != "queued"):
-            progress = replace(progress, ready=())
-        if is_old and not self.is_add:
-            progress = replace(progress, format_names={})
+        progress = progress.with_current_hint(
+            now_ms(), is_new=row.state == "queued", is_add=self.is_add
+        )
         whose = (operation.user_id, operation.retry)
         return ClaimedAsset(
             row.asset_id, formats, progress, *whose, row.outcomes, row.seen, row.title or ""

@@ -13,7 +13,7 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.hints import arrived, may_be_listed
 from b2_iconik.operation.index import Index
-from b2_iconik.operation.together import MOST
+from b2_iconik.operation.together import groups
 from iconik_http.errors import IconikUnavailable
 
 SOONEST_RECHECK_MS = 1_000
@@ -37,7 +37,7 @@ class Arrivals:
 
     def split(
         self, assets: Sequence[ClaimedAsset]
-    ) -> tuple[list[list[ClaimedAsset]], list[ClaimedAsset]]:
+    ) -> tuple[list[Sequence[ClaimedAsset]], list[ClaimedAsset]]:
         """Tell assets that the index may show from those that must be read.
 
         Returns:
@@ -48,8 +48,7 @@ class Arrivals:
         now_ms = self._clock.now_ms()
         listed = [each for each in assets if may_be_listed(each, now_ms)]
         ids = {each.asset_id for each in listed}
-        groups = [listed[start : start + MOST] for start in range(0, len(listed), MOST)]
-        return groups, [each for each in assets if each.asset_id not in ids]
+        return groups(listed), [each for each in assets if each.asset_id not in ids]
 
     def see(self, assets: Sequence[ClaimedAsset]) -> None:
         """Search for claimed assets, at most ``MOST``, and record what has arrived.

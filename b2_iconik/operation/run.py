@@ -43,7 +43,7 @@ from b2_iconik.operation.index import Index
 from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.selection import Selection
 from b2_iconik.operation.storages import Checks, Preflight
-from b2_iconik.operation.together import MOST, Together
+from b2_iconik.operation.together import Together, groups
 from iconik import Iconik, Pacer, Tokens, Transport, open_session
 from iconik_http.errors import IconikRefused, IconikUnavailable
 from iconik_http.records import Job, Listed
@@ -375,11 +375,10 @@ class Run:
 
     def _look_up(self) -> None:
         """Take hints from the index for the assets that no listing has shown."""
-        ids = self._ledger.not_looked_up(self._number)
-        groups = [ids[start : start + MOST] for start in range(0, len(ids), MOST)]
+        some = groups(self._ledger.not_looked_up(self._number))
         # The first one finds out whether the index helps.
-        parts = [groups[:1]]
-        parts += [groups[each : each + CONNECTIONS] for each in range(1, len(groups), CONNECTIONS)]
+        parts = [some[:1]]
+        parts += [some[each : each + CONNECTIONS] for each in range(1, len(some), CONNECTIONS)]
         for part in parts:
             self._check_stop()
             with self._pool:
@@ -425,11 +424,10 @@ class Run:
         logged = told["problems"][:PROBLEMS_LOGGED]
         titles = self._ledger.titles(self._number, [each["asset_id"] for each in logged])
         for each in logged:
-            kind, asset_id, title = displayed(each["kind"]), each["asset_id"], ""
-            if asset_id in titles:
-                title = f" ({titles[asset_id]})"
-            name = f" {each['format']}" if each["format"] else ""
-            log.warning("%s %s%s%s: %s", kind, asset_id, title, name, each["reason"])
+            asset_id = each["asset_id"]
+            title = f"({titles[asset_id]})" if asset_id in titles else None
+            what = filter(None, (displayed(each["kind"]), asset_id, title, each["format"]))
+            log.warning("%s: %s", " ".join(what), each["reason"])
         if len(told["problems"]) > PROBLEMS_LOGGED:
             log.warning("… and %s more: see the report", len(told["problems"]) - PROBLEMS_LOGGED)
         ending = f": {told['failure']}" if told["failure"] else ""

@@ -10,9 +10,15 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 Found = TypeVar("Found")
+Item = TypeVar("Item")
 
 # How many ids iconik takes at once.
 MOST = 100
+
+
+def groups(items: Sequence[Item]) -> list[Sequence[Item]]:
+    """Split items into groups of at most ``MOST``, in order."""
+    return [items[start : start + MOST] for start in range(0, len(items), MOST)]
 
 
 class Together(Generic[Found]):
@@ -60,7 +66,7 @@ class Together(Generic[Found]):
             chosen, self._waiting = self._waiting[:count], self._waiting[count:]
         try:
             found = request([each for ids, _ in chosen for each in ids])
-        except BaseException as error:  # noqa: BLE001 - whoever waits for it gets it
+        except BaseException as error:  # noqa: BLE001 - each waiting thread raises it
             for _, answer in chosen:
                 answer.set_exception(error)
         else:

@@ -15,12 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from b2_iconik.common.errors import Stopped
 from b2_iconik.domain.click import Action, CustomAction
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation, Retry
+from b2_iconik.domain.operation import HINT_HOLDS_MS, AssetProgress, ClaimedAsset, Operation, Retry
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger import claims as claims_module
 from b2_iconik.ledger import intake
-from b2_iconik.ledger.claims import GRACE_MS, HINTS_HOLD_MS, SUPERSEDED, Claims
+from b2_iconik.ledger.claims import GRACE_MS, SUPERSEDED, Claims
 from b2_iconik.ledger.copies import Copy
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.tables import assets
@@ -192,11 +192,11 @@ def wall_clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 HINTED = AssetProgress(
-    format_names={"f1": "ORIGINAL"}, ready=("ORIGINAL",), hinted_ms=NOW - HINTS_HOLD_MS
+    format_names={"f1": "ORIGINAL"}, ready=("ORIGINAL",), hinted_ms=NOW - HINT_HOLDS_MS
 )
-OLD = replace(HINTED, hinted_ms=NOW - HINTS_HOLD_MS - 1)
+OLD = replace(HINTED, hinted_ms=NOW - HINT_HOLDS_MS - 1)
 # The wall clock was set back.
-AHEAD = replace(HINTED, hinted_ms=NOW + HINTS_HOLD_MS + 1)
+AHEAD = replace(HINTED, hinted_ms=NOW + HINT_HOLDS_MS + 1)
 
 
 @pytest.mark.usefixtures("wall_clock")

@@ -1,5 +1,6 @@
 """Whether copies to LucidLink have arrived, as the search index of an iconik in memory shows it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -70,7 +71,7 @@ class Bench:
 
     def split(
         self, assets: list[ClaimedAsset]
-    ) -> tuple[list[list[ClaimedAsset]], list[ClaimedAsset]]:
+    ) -> tuple[list[Sequence[ClaimedAsset]], list[ClaimedAsset]]:
         return self.arrivals.split(assets)
 
     def states(self) -> dict[str, int]:

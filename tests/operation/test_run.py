@@ -523,7 +523,9 @@ def test_what_the_index_never_shows_is_read_once(
     ]  # fmt: skip
 
 
-def test_while_the_index_lags_the_others_are_done(bench: Bench, clock: list[int]) -> None:
+def test_while_the_index_lags_the_others_are_done(
+    bench: Bench, clock: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     click = of_a_listed_collection(bench)
     show = bench.iconik.indexed
 
@@ -531,7 +533,7 @@ def test_while_the_index_lags_the_others_are_done(bench: Bench, clock: list[int]
         is_late = asset_id == "a0" and clock[0] < 1_020_000
         return {**show(asset_id), "files": []} if is_late else show(asset_id)
 
-    bench.iconik.indexed = show_late  # type: ignore[method-assign]
+    monkeypatch.setattr(bench.iconik, "indexed", show_late)
     bench.do(click)
     assert bench.iconik.called("search_assets")[1:] == [
         ("search_assets", ["a0"]) for _ in bench.iconik.called("search_assets")[1:]
@@ -595,7 +597,6 @@ def test_assets_that_were_clicked_one_by_one_are_looked_up_a_hundred_at_once(
 
 def one_by_one(bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int = 3) -> CustomAction:
     """An Add of clicked assets that are there, each of which takes a search of its own."""
-    monkeypatch.setattr(run_module, "MOST", 1)
     monkeypatch.setattr(together, "MOST", 1)
     bench.iconik.shows_files = True
     asset_ids = tuple(f"a{each}" for each in range(number))

@@ -88,7 +88,7 @@ def test_as_many_as_fit_go_together_with_nobody_else(slow: Slow) -> None:
     assert len(Together[str]().ask(many, slow.ask)) == MOST
 
 
-def test_whoever_asks_for_too_many_waits_for_nobody_else(slow: Slow) -> None:
+def test_a_request_for_more_than_fit_is_made_by_itself(slow: Slow) -> None:
     slow.may_answer.set()
     many = [f"m{number}" for number in range(MOST + 1)]
     assert len(Together[str]().ask(many, slow.ask)) == MOST + 1
