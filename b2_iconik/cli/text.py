@@ -5,7 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from b2_iconik.domain.click import TITLES
-from b2_iconik.domain.outcomes import WORDS, displayed, in_words, proofs_in_words
+from b2_iconik.domain.outcomes import (
+    WORDS,
+    bytes_in_words,
+    displayed,
+    in_words,
+    proofs_in_words,
+)
 from b2_iconik.report.view import bar, in_short, in_time
 
 BAR = 24
@@ -63,7 +69,10 @@ def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Itera
     yield _item("selection", f"{told['selection']}, formats {', '.join(told['formats'])}")
     ended = f"ended {told['ended']}" if told["ended"] else "not ended yet"
     yield _item("recorded", f"{told['recorded']}, {ended}")
-    yield _item("total", in_words(told["counts"]))
+    yield _item("total", in_words(told))
+    sizes = bytes_in_words(told.get("bytes") or {})
+    if sizes:
+        yield _item("bytes", sizes)
     proofs = proofs_in_words(told["counts"])
     if proofs:
         yield _item("proven", proofs)

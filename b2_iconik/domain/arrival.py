@@ -10,9 +10,8 @@ from b2_iconik.domain.checksums import checksum, compare
 from b2_iconik.domain.custody import is_whole
 from b2_iconik.domain.matching import ReplicaSet, SourceSet, by_file_set, media, name_of
 from b2_iconik.domain.reasons import Reason
+from b2_iconik.domain.sizes import in_units
 from iconik_http.records import File
-
-UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 
 
 def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
@@ -38,16 +37,6 @@ def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
         return reasons.NO_REASON
     more = len(fewest) - 1
     return fewest[0] + (f" (and {more:,} more like it)" if more else "")
-
-
-def in_units(size: int) -> str:
-    """Format a number of bytes for display: '999 bytes', '1.5 KB', '20 GB'."""
-    amount = float(size)
-    for unit in UNITS[:-1]:
-        if amount < 999.5:
-            return f"{amount:.3g} {unit}"
-        amount /= 1000
-    return f"{amount:,.0f} {UNITS[-1]}"
 
 
 def _differences(source: Sequence[File], copy: Sequence[File]) -> Iterator[Reason]:

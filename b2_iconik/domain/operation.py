@@ -61,6 +61,8 @@ class Operation:
         retry_of, retry_by: the id of the operation that it retries, and who requested the retry.
         result, counts: from its report. The counts are None until the report is made, right after
             the end of the operation.
+        totals: from its report, too: ``by_format`` and ``bytes``. None for reports of earlier
+            versions.
         next_check_ms: when it next reads from iconik; None for at once.
         outage: the request that iconik gave no usable answer to, while the operation waits for
             iconik.
@@ -87,6 +89,7 @@ class Operation:
     retry_by: str | None = None
     result: str | None = None
     counts: Mapping[str, int] | None = None
+    totals: Mapping[str, Any] | None = None
     next_check_ms: int | None = None
     outage: str | None = None
     job_id: str | None = None
@@ -169,11 +172,13 @@ class Hint:
     Attributes:
         title: the asset's title; "" if unknown.
         format_names, ready: as in ``AssetProgress``.
+        size: the size of the clicked formats, in bytes; None if unknown.
     """
 
     title: str = ""
     format_names: Mapping[str, str] = field(default_factory=dict)
     ready: tuple[str, ...] = ()
+    size: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from b2_iconik.domain.click import TITLES
 from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
 from b2_iconik.domain.reasons import LEFT, NO_REASON, NOT_COME_TO, UNFINISHED, Cause, Reason, joined
+from b2_iconik.domain.sizes import in_units
 
 Kind = Literal[
     "copied",  # requested, and now on LucidLink
@@ -31,6 +33,11 @@ PROOFS = {
     "by_size": "by size",
     "by_records": "of them by iconik's records alone",
 }
+# The kinds that show that an operation has achieved something, or had nothing to do.
+ACHIEVED = ("copied", "removed", "there", "absent")
+CHANGED = ("copied", "removed")
+# The kinds whose bytes are summed up, and what is said of them.
+MOVED = {"copied": "copied", "removed": "freed", "kept": "kept on LucidLink", "failed": "failed"}
 HIDE_NOTHING = {"removed": ("absent", "superseded"), "copied": ("there", "superseded")}
 # Appended to a proof that rests on iconik's records because B2 was not asked to confirm it.
 BY_RECORDS = ", by records alone"
@@ -44,29 +51,35 @@ COUNTED_AS = {
 TROUBLE = frozenset({"kept", "failed", "vanished"})
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True)
+class Outcome:
     """The outcome of one format of one asset.
 
     Attributes:
         reason: why, if the kind alone doesn't explain it.
         proof: what proved a removed format safe, from ``proof_of``; "" if unknown.
+        size: what it concerns, in bytes: the files that were copied, removed or kept, or that are
+            already there; None if unknown.
     """
 
     kind: Kind
     reason: Reason = NO_REASON
     proof: str = ""
+    size: int | None = field(default=None, compare=False)
 
     @classmethod
     def read(cls, stored: Sequence[Any]) -> "Outcome":
-        """Read a value of ``stored``. An earlier version stored no cause."""
-        kind, text, proof, cause = (*stored, "", "")[:4]
-        return cls(kind, Reason.read(text, cause), proof)
+        """Read a value of ``stored``. Earlier versions stored no cause, and no size."""
+        rest: tuple[Any, ...] = ("", "", None)
+        kind, text, proof, cause, size = (*stored, *rest[len(stored) - 2 :])
+        return cls(kind, Reason.read(text, cause), proof, size)
 
     @property
-    def stored(self) -> tuple[str, ...]:
-        """What the ledger stores: kind, sentence, proof and cause, without trailing empty ones."""
-        every = (self.kind, self.reason, self.proof, self.reason.stored)
-        return every if every[3] else every[:3] if every[2] else every[:2]
+    def stored(self) -> tuple[Any, ...]:
+        """The stored value: kind, sentence, proof, cause and size, without trailing blanks."""
+        every = (self.kind, self.reason, self.proof, self.reason.stored, self.size)
+        filled = [place for place, each in enumerate(every) if each not in ("", None)]
+        return every[: max(2, filled[-1] + 1)]
 
 
 def proof_of(proofs: Iterable[tuple[bool, bool]]) -> str:
@@ -83,8 +96,8 @@ def proof_of(proofs: Iterable[tuple[bool, bool]]) -> str:
 
 
 def merged(
-    before: Mapping[str, Sequence[str]], now: Mapping[str, Outcome]
-) -> dict[str, tuple[str, ...]]:
+    before: Mapping[str, Sequence[Any]], now: Mapping[str, Outcome]
+) -> dict[str, tuple[Any, ...]]:
     """Combine the outcomes by format before and after an inspection.
 
     A completed outcome stays. A later inspection that finds the work already done does not hide it,
@@ -151,33 +164,42 @@ def report(
     Returns:
         A dictionary with these members, among others:
 
-        - ``result``: 'running', 'stopping', 'failed', 'stopped', 'finished with warnings' or
-        'finished'.
+        - ``result``: 'running' or 'stopping'; then 'done', 'partly done', 'failed' (nothing
+        succeeded), 'nothing to do' or 'stopped'.
         - ``counts``: ``assets`` is the total number of assets. Each kind of outcome counts the
         formats of assets that ended so. ``undone`` counts the assets that had unfinished formats
         when the operation failed or was stopped. The proofs of removed formats are counted as
         ``by_checksum`` and ``by_size`` (size alone); ``by_records`` counts those among them that
         rest on iconik's records alone, because B2 was not asked.
+        - ``by_format``: by format name, the number of assets by kind of outcome.
+        - ``bytes``: by kind of outcome, the total size in bytes, as far as known.
         - ``problems``: ``asset_id``, ``format``, ``kind`` and ``reason`` of each kept or failed
         format, each unfinished deletion, and each copy left to iconik.
     """
     has_ended = operation.ended_ms is not None
     is_cut_short = bool(operation.failure or (operation.stop_ms and has_ended))
     counts: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    by_format: dict[str, Counter[str]] = {name: Counter() for name in operation.formats}
     problems: list[dict[str, str | None]] = []
     for asset_id, progress, outcomes in assets:
         counts["assets"] += 1
-        for name, (kind, reason, proof) in sorted(outcomes.items()):
-            counts[kind] += 1
-            counts.update(COUNTED_AS.get(proof, ()))
-            if kind in TROUBLE:
-                problems.append(_problem(asset_id, name, kind, reason))
+        for name, each in sorted(outcomes.items()):
+            counts[each.kind] += 1
+            by_format.setdefault(name, Counter())[each.kind] += 1
+            sizes[each.kind] += each.size or 0
+            counts.update(COUNTED_AS.get(each.proof, ()))
+            if each.kind in TROUBLE:
+                problems.append(_problem(asset_id, name, each.kind, each.reason))
         left = list(left_over(operation, progress, outcomes)) if has_ended else []
         if not is_cut_short:
             left = [each for each in left if each[1] == "failed"]
         failed = {name for name, outcome in outcomes.items() if outcome.kind == "failed"}
         counts["failed"] += len({name for name, kind, _ in left if kind == "failed"} - failed)
         counts["undone"] += any(kind == "undone" for _, kind, _ in left)
+        for name, what in {each[:2] for each in left}:
+            if name not in failed:
+                by_format.setdefault(name, Counter())[what] += 1
         # If the operation had no effect on most of its assets, that is one problem, not many.
         problems += [
             _problem(asset_id, *each) for each in left if each[2].cause != Cause.NOT_STARTED
@@ -194,9 +216,11 @@ def report(
         "stopped_by": operation.stop_by,
         "retry_of": operation.retry_of,
         "retried_by": operation.retry_by,
-        "result": _result(operation, problems, counts["undone"]),
+        "result": _result(operation, counts, has_problems=bool(problems)),
         "failure": operation.failure,
         "counts": {name: counts[name] for name in ("assets", *COUNTED, "undone", *PROOFS)},
+        "by_format": {name: dict(each) for name, each in by_format.items()},
+        "bytes": {kind: size for kind, size in sizes.items() if size},
         "problems": problems,
     }
 
@@ -206,17 +230,39 @@ def displayed(kind: str) -> str:
     return WORDS.get(kind, kind)
 
 
-def in_words(counts: Mapping[str, int]) -> str:
-    """Format the counts on one line, without zeros and proofs: '12 assets, 9 removed, 3 kept'."""
-    number = counts["assets"]
-    words = [f"{number:,} asset{'' if number == 1 else 's'}"]
+def many(number: int, what: str) -> str:
+    """Format a number of things: '1 asset', '1,200 assets'."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def in_words(told: Mapping[str, Any]) -> str:
+    """Summarize a report on one line, without zeros.
+
+    Args:
+        told: a report. Those of earlier versions have no ``by_format``.
+
+    Returns:
+        '12 assets, 9 removed, 3 kept' if there is only one format to count; otherwise '12 assets.
+        ORIGINAL: 9 removed, 3 kept; PPRO_PROXY: 12 removed'.
+    """
+    assets = many(told["counts"]["assets"], "asset")
+    by_format = {name: each for name, each in (told.get("by_format") or {}).items() if each}
+    if len(by_format) > 1:
+        each_format = (f"{name}: {_counted(each)}" for name, each in by_format.items())
+        return f"{assets}. {'; '.join(each_format)}"
+    rest = _counted(*(by_format.values() or [told["counts"]]))
+    return f"{assets}, {rest}" if rest else assets
+
+
+def _counted(kinds: Mapping[str, int]) -> str:
+    ordered = [kind for kind in (*COUNTED, "undone") if kinds.get(kind)]
+    return ", ".join(f"{kinds[kind]:,} {displayed(kind)}" for kind in ordered)
+
+
+def bytes_in_words(sizes: Mapping[str, int]) -> str:
+    """Format the bytes of a report: '2.3 GB copied, 1.2 GB freed, 3 MB kept'; "" if unknown."""
     return ", ".join(
-        words
-        + [
-            f"{n:,} {displayed(name)}"
-            for name, n in counts.items()
-            if n and name != "assets" and name not in PROOFS
-        ]
+        f"{in_units(sizes[kind])} {word}" for kind, word in MOVED.items() if sizes.get(kind)
     )
 
 
@@ -231,15 +277,20 @@ def _problem(subject: str, name: str | None, kind: str, reason: str) -> dict[str
     return {"asset_id": subject, "format": name, "kind": kind, "reason": reason}
 
 
-def _result(operation: Operation, problems: Sequence[object], undone: int) -> str:
+def _result(operation: Operation, counts: Mapping[str, int], *, has_problems: bool) -> str:
     if operation.failure:
         return "failed"
     if operation.ended_ms is None:
         return "stopping" if operation.stop_ms else "running"
     # A stop that arrives after all work is done has stopped nothing.
-    if operation.stop_ms and (undone or not operation.is_expanded):
+    if operation.stop_ms and (counts["undone"] or not operation.is_expanded):
         return "stopped"
-    return "finished with warnings" if problems else "finished"
+    # What a newer click took over is up to that click.
+    if counts["superseded"]:
+        return "partly done"
+    if has_problems:
+        return "partly done" if any(counts[kind] for kind in ACHIEVED) else "failed"
+    return "done" if any(counts[kind] for kind in CHANGED) else "nothing to do"
 
 
 def told_time(milliseconds: int) -> str:

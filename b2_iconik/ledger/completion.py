@@ -107,7 +107,11 @@ class Completion:
                 connection.execute(
                     sa.update(operations)
                     .where(operations.c.number == number)
-                    .values(result=told["result"], counts=told["counts"])
+                    .values(
+                        result=told["result"],
+                        counts=told["counts"],
+                        totals={name: told[name] for name in ("by_format", "bytes")},
+                    )
                 )
         return told
 

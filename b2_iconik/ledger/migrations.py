@@ -9,6 +9,7 @@ from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.ledger.tables import (
     assets,
     change_assets,
+    counters,
     metadata,
     operations,
     schema,
@@ -43,17 +44,22 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
     (operations.c.job_id, operations.c.title),
     # This version also stores another kind of progress, which an older one can't read.
     (assets.c.title,),
+    # This version also has other results; see ``RENAMED_RESULTS``.
+    (operations.c.totals, assets.c.size),
 )
 VERSION = len(ADDED) + 1
 # No version since this one needs their contents, but a process of an older one may still read them.
 EMPTIED = ("plugin_tokens", "plugin_refusals", "plugin_jobs", "plugin_titles", "plugin_health")
 # The states of assets up to version 5, and what they are called now.
 RENAMED_STATES = {"waiting": "queued", "held": "claimed", "settling": "recheck", "left": "done"}
+# The results of operations up to version 7, and what they are called now.
+RENAMED_RESULTS = {"finished": "done", "finished with warnings": "partly done"}
 # The parts of progress that are searched for as text, as version 5 called them.
 SEARCHED_KEYS = ('"deleting"', '"asking"')
 # Up to this version a library, DBOS, stored the clicks, and when they had ended.
 LAST_WITH_DBOS = 4
 LAST_WITH_OLD_STATES = 5
+LAST_WITH_OLD_RESULTS = 7
 UNDONE = ("ENQUEUED", "PENDING", "DELAYED")
 
 
@@ -99,6 +105,8 @@ def bring_up_to_date(connection: sa.Connection) -> None:
     if version <= LAST_WITH_OLD_STATES:
         _rename_states(connection)
         _rewrite_progress(connection)
+    if version <= LAST_WITH_OLD_RESULTS:
+        _rename_results(connection)
     if version < VERSION:
         _end_term(connection)
     connection.execute(sa.delete(schema))
@@ -141,6 +149,19 @@ def _rename_states(connection: sa.Connection) -> None:
     """Give the states of assets the names that they have today."""
     for old, new in RENAMED_STATES.items():
         connection.execute(sa.update(assets).where(assets.c.state == old).values(state=new))
+
+
+def _rename_results(connection: sa.Connection) -> None:
+    """Give the results of operations, and their counters, the names that they have today."""
+    for old, new in RENAMED_RESULTS.items():
+        connection.execute(
+            sa.update(operations).where(operations.c.result == old).values(result=new)
+        )
+        connection.execute(
+            sa.update(counters)
+            .where(counters.c.what == "operation", counters.c.outcome == old)
+            .values(outcome=new)
+        )
 
 
 def _rewrite_progress(connection: sa.Connection) -> None:

@@ -46,6 +46,7 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         retry_by=row.retry_by,
         result=row.result,
         counts=row.counts,
+        totals=row.totals,
         next_check_ms=row.next_check_ms,
         outage=row.outage,
         job_id=row.job_id,

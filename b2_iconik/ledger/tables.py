@@ -74,6 +74,8 @@ operations = sa.Table(
     # From its report, once it has ended.
     sa.Column("result", sa.Text),
     sa.Column("counts", sa.JSON),
+    # Also from its report: ``by_format`` and ``bytes``.
+    sa.Column("totals", sa.JSON),
     # When it asks iconik again, and how iconik failed, if it waits for that.
     sa.Column("looks_ms", sa.BigInteger, key="next_check_ms"),
     sa.Column("outage", Shown),
@@ -109,6 +111,8 @@ assets = sa.Table(
     sa.Column("outcomes", ShownJson, nullable=False),
     # As a listing showed it; empty if the listing lacked it, and NULL if there was no listing yet.
     sa.Column("title", Shown),
+    # The bytes of the clicked formats, as a listing showed them; only displayed.
+    sa.Column("size", sa.BigInteger),
     # Whether the click's own token has read it. Rows of an older version count as seen.
     sa.Column("seen", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Index("plugin_assets_by_asset", "asset_id"),
@@ -207,7 +211,11 @@ def hinted(
             progress = AssetProgress(
                 format_names=hint.format_names, ready=ready, hinted_ms=now_ms()
             )
-        columns[asset_id] = {"title": hint and hint.title, "progress": progress.as_json()}
+        columns[asset_id] = {
+            "title": hint and hint.title,
+            "size": hint and hint.size,
+            "progress": progress.as_json(),
+        }
     return columns
 
 

@@ -7,6 +7,8 @@ from b2_iconik.domain.operation import AssetProgress, Deletion
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import VANISHED, Reason, joined
 
+# The kinds of outcomes that concern files.
+SIZED = frozenset({"copied", "there", "removed", "kept", "failed"})
 # By file set id, the format's name and why its deletion failed.
 Failures = Mapping[str, tuple[str, Reason]]
 
@@ -63,6 +65,19 @@ class AssetResult:
     def with_outcomes(self, outcomes: Mapping[str, Outcome]) -> "AssetResult":
         """This result with more outcomes, which replace those of the same formats."""
         return replace(self, outcomes={**self.outcomes, **outcomes})
+
+    def with_sizes(self, sizes: Mapping[str, int | None]) -> "AssetResult":
+        """This result with the sizes of formats, by name, where outcomes lack them."""
+
+        def sized(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+            return {
+                name: each
+                if each.size is not None or each.kind not in SIZED
+                else replace(each, size=sizes.get(name))
+                for name, each in outcomes.items()
+            }
+
+        return replace(self, outcomes=sized(self.outcomes), unless_copied=sized(self.unless_copied))
 
     def with_failures(self, failures: Failures) -> "AssetResult":
         """This result with more failed deletions.

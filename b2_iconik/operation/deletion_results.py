@@ -109,10 +109,11 @@ def _is_active(iconik: Iconik, asset_id: str, file_set_id: str) -> bool:
 
 def unverified(asset: ClaimedAsset) -> dict[str, Outcome]:
     """Outcomes to report for accepted deletions that can't be verified."""
+    told = {name: Outcome.read(each) for name, each in asset.outcomes.items()}
     return {
-        each.name: Outcome("removed", reasons.ACCEPTED, *asset.outcomes[each.name][2:3])
+        each.name: replace(told[each.name], reason=reasons.ACCEPTED)
         for each in asset.progress.accepted.values()
-        if asset.outcomes.get(each.name, ("",))[0] == "removed"
+        if each.name in told and told[each.name].kind == "removed"
     }
 
 

@@ -10,6 +10,7 @@ from b2_iconik.domain.custody import by_age
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import EARLIER
+from b2_iconik.domain.sizes import size_of
 from b2_iconik.operation import add, deletion, remove
 from b2_iconik.operation.decisions import (
     AssetResult,
@@ -23,7 +24,7 @@ from b2_iconik.operation.deletion import Done
 from b2_iconik.operation.deletion_results import accept, restore
 from b2_iconik.operation.interrupted import restore_all, resume
 from b2_iconik.operation.proving import RemoveContext, prove
-from b2_iconik.operation.snapshot import Patience, see
+from b2_iconik.operation.snapshot import Patience, Snapshot, see
 from iconik import Iconik
 from iconik_http.records import Format
 
@@ -68,13 +69,19 @@ def _process_add(
     if snapshot is None:
         return vanished(formats)
     asset.seen = True
-    result = result_of(add.decide(wanted, snapshot, ll_storage_id, patience))
+    decided = result_of(add.decide(wanted, snapshot, ll_storage_id, patience))
+    result = decided.with_sizes(_sizes(formats, snapshot, ll_storage_id))
     asset.progress = progress_after(asset.progress, result, patience.now_ms)
     if result.copies:
         # Once copies are under way, only the files can change.
         names = {each.id: each.name for each in by_age(snapshot.formats)}
         asset.progress = replace(asset.progress, format_names=names, ready=())
     return result
+
+
+def _sizes(names: Iterable[str], snapshot: Snapshot, ll_storage_id: str) -> dict[str, int | None]:
+    """The sizes of formats, by name."""
+    return {name: size_of(name, snapshot.formats, snapshot.files, ll_storage_id) for name in names}
 
 
 def _ready(asset: ClaimedAsset, formats: Iterable[str]) -> tuple[str, ...]:
@@ -135,7 +142,8 @@ def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patien
         return vanished(asset.formats)
     asset.seen = True
     decisions = remove.decide(asset, judged, patience, checked.obstacle, resumed.outcomes)
-    decided = result_of(decisions)
+    sizes = _sizes(asset.formats, judged.snapshot, removal.ll_storage_id)
+    decided = result_of(decisions).with_sizes(sizes)
     asset.progress = progress_after(asset.progress, decided, patience.now_ms)
     result = replace(
         decided,
@@ -143,6 +151,7 @@ def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patien
         until=min(judged.snapshot.until, checked.until),
     )
     result = _delete(removal, asset, decisions, result, resumed.failures, patience.now_ms)
+    result = result.with_sizes(sizes)
     absent = [name for name, each in decisions.items() if each.is_absent]
     if absent:
         file_sets = removal.iconik.file_sets(asset.asset_id)

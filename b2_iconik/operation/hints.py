@@ -12,6 +12,7 @@ from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.custody import Unproven, by_age, judge, presence, wanted_formats
 from b2_iconik.domain.operation import LISTING_LAG_MS, ClaimedAsset, Hint
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.sizes import size_of
 from iconik_http.records import ACTIVE, File, Format, Listed
 
 LONGEST_TITLE = 200
@@ -31,7 +32,9 @@ def hint_of(listed: Listed, click: CustomAction) -> Hint:
     by_name = {name: wanted_formats(formats, name) for name in click.formats}
     ready = tuple(name for name, some in by_name.items() if is_ready(some, files, click))
     names = {each.id: each.name for each in formats}
-    return Hint(listed.title[:LONGEST_TITLE], names, ready)
+    sizes = [size_of(name, formats, files, click.ll_storage_id) for name in click.formats]
+    size = sum(each or 0 for each in sizes) or None
+    return Hint(listed.title[:LONGEST_TITLE], names, ready, size)
 
 
 def _is_lacking(formats: Sequence[Format], files: Iterable[File], click: CustomAction) -> bool:
@@ -98,7 +101,8 @@ def arrived(asset: ClaimedAsset, listed: Listed, ll_storage_id: str) -> dict[str
                 return None
             if not now.has_source or shortfall(one.id, files, ll_storage_id):
                 return {}
-        outcomes[name] = Outcome("copied" if found else "without")
+        size = size_of(name, formats, files, ll_storage_id)
+        outcomes[name] = Outcome("copied", size=size) if found else Outcome("without")
     return outcomes
 
 

@@ -79,7 +79,7 @@ def _finish(
     proved_again = deletion_of(begun.name, verdict, judged)
     asset.progress = asset.progress.with_deletions({file_set_id: proved_again})
     proof = proof_of([proved_again.strength])
-    removed = {begun.name: Outcome("removed", reasons.NO_REASON, proof)}
+    removed = {begun.name: Outcome("removed", reasons.NO_REASON, proof, verdict.size)}
     accept(asset, file_set_id, now_ms, is_doubted=bool(done.unknown))
     # Record it now: if the next deletion is interrupted, too, nothing else would.
     removal.claims.note(asset, "claimed", removed)

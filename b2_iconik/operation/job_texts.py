@@ -8,7 +8,7 @@ from typing import Any
 
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
-from b2_iconik.domain.outcomes import displayed, in_words, proofs_in_words
+from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, many, proofs_in_words
 
 Fields = dict[str, Any]
 
@@ -20,8 +20,9 @@ LONGEST_MESSAGE = 1_000
 # The field of a job's metadata that holds the operation's id.
 OPERATION = "operation_id"
 ENDINGS = {
-    "finished": "FINISHED",
-    "finished with warnings": "FINISHED_WITH_WARNING",
+    "done": "FINISHED",
+    "nothing to do": "FINISHED",
+    "partly done": "FINISHED_WITH_WARNING",
     "failed": "FAILED",
     "stopped": "ABORTED",
 }
@@ -35,7 +36,7 @@ def title(click: CustomAction, total: int | None, names: Sequence[str], others: 
         names: titles of selected objects, or of some of them.
         others: how many more objects were selected.
     """
-    what = click.selection if total is None else in_words({"assets": total})
+    what = click.selection if total is None else many(total, "asset")
     shown = ", ".join(_short(each) for each in names)
     more = f" and {others} more" if shown and others else ""
     return f"{click.title}: {what}{f' ({shown}{more})' if shown else ''}"
@@ -70,7 +71,7 @@ def under_way(operation: Operation, states: Mapping[str, int]) -> Fields:
     return {
         "progress_total": total,
         "progress_processed": done,
-        "message": f"{done} of {in_words({'assets': total})} done{doing}",
+        "message": f"{done} of {many(total, 'asset')} done{doing}",
     }
 
 
@@ -80,16 +81,18 @@ def ended(told: Mapping[str, Any]) -> Fields:
     Args:
         told: its report, from ``outcomes.report``.
     """
-    status, in_all = ENDINGS[told["result"]], in_words(told["counts"])
+    status, in_all = ENDINGS[told["result"]], in_words(told)
+    sizes = bytes_in_words(told["bytes"])
+    in_all += f" ({sizes})" if sizes else ""
     assets = told["counts"]["assets"]
     fields: Fields = {"status": status, "progress_total": assets, "progress_processed": assets}
+    warnings = _warnings(told["problems"])
     if status == "FAILED":
-        return {**fields, "error_message": _cut(told["failure"]), "message": in_all}
+        return {**fields, "error_message": _cut(told["failure"] or warnings), "message": in_all}
     if status == "ABORTED":
         return {**fields, "message": f"stopped by {told['stopped_by']}: {in_all}"}
     proofs = proofs_in_words(told["counts"])
     in_all = f"{in_all}. Proven safe: {proofs}" if proofs else in_all
-    warnings = _warnings(told["problems"])
     return {**fields, "message": _cut(f"{warnings}. Total: {in_all}") if warnings else in_all}
 
 

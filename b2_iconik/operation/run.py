@@ -27,7 +27,7 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.common.worker_pool import Share, WorkerPool
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Hint, Operation
-from b2_iconik.domain.outcomes import displayed, in_words
+from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, many
 from b2_iconik.domain.reasons import ENDED, OUTAGE, Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.completion import Completion
@@ -371,7 +371,7 @@ class Run:
         with self._pool:
             hints, gone = self._selection.expand()
         self._ledger.expand(operation.number, hints, gone)
-        log.info("%s covers %s", self._click.title, in_words({"assets": len(hints)}))
+        log.info("%s covers %s", self._click.title, many(len(hints), "asset"))
 
     def _look_up(self) -> None:
         """Take hints from the index for the assets that no listing has shown."""
@@ -431,4 +431,6 @@ class Run:
         if len(told["problems"]) > PROBLEMS_LOGGED:
             log.warning("… and %s more: see the report", len(told["problems"]) - PROBLEMS_LOGGED)
         ending = f": {told['failure']}" if told["failure"] else ""
-        log.info("%s %s%s: %s", told["title"], told["result"], ending, in_words(told["counts"]))
+        sizes = bytes_in_words(told["bytes"])
+        total = in_words(told) + (f" ({sizes})" if sizes else "")
+        log.info("%s %s%s: %s", told["title"], told["result"], ending, total)

@@ -60,7 +60,11 @@ class Contents:
     def summaries(self, operations: Sequence[Operation]) -> list[dict[str, Any]]:
         """Return a summary of each operation."""
         progress = self.history.progress(each.number for each in operations)
-        return [view.summary(each, progress[each.number], now_ms()) for each in operations]
+        done = self.history.bytes_done(each.number for each in operations if not each.ended_ms)
+        return [
+            view.summary(each, progress[each.number], now_ms(), done.get(each.number))
+            for each in operations
+        ]
 
     def in_full(self, operation: Operation) -> dict[str, Any]:
         """Return one operation with its copy jobs, but without its assets."""
@@ -71,7 +75,8 @@ class Contents:
             now_ms=now_ms(),
             clock_ms=clock_ms,
             progress=there.progress([number])[number],
-            kinds={} if operation.counts else self._reported.kinds(number),
+            totals=[] if operation.counts else self._reported.totals(number),
+            bytes_done=None if operation.ended_ms else there.bytes_done([number]).get(number),
             copies_under_way=under_way,
             copies=copies,
             unopened=there.unopened_in_all(number),

@@ -12,7 +12,7 @@ from b2_iconik.ledger.precedence import Precedence
 from b2_iconik.ledger.tables import assets, copies, operations, terms, unlisted
 from b2_iconik.report.reported import is_about
 
-STATES = ("running", "finished", "finished with warnings", "failed", "stopped")
+STATES = ("running", "done", "partly done", "failed", "nothing to do", "stopped")
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,22 @@ class History:
                 found[row.number][row.state] = row.assets
         return found
 
+    def bytes_done(self, numbers: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Return by operation the bytes of its finished assets, and of all its assets.
+
+        They are what listings showed. An operation with an asset of unknown size is left out.
+        """
+        size, is_done = assets.c.size, assets.c.state == "done"
+        sums = (sa.func.sum(sa.case((is_done, size), else_=0)), sa.func.sum(size))
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(assets.c.number, *sums)
+                .where(assets.c.number.in_(list(numbers)))
+                .group_by(assets.c.number)
+                .having(sa.func.count() == sa.func.count(size))
+            )
+            return {row.number: (int(row[1]), int(row[2])) for row in rows}
+
     def unopened(self, number: int, limit: int | None = None) -> list[tuple[str, Reason]]:
         """Return the collections and searches of an operation that could not be listed, and why."""
         rows = sa.select(unlisted).where(unlisted.c.number == number).order_by(unlisted.c.what)
@@ -159,7 +175,7 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
     if filters.state == "running":
         yield ~ended
     elif filters.state == "failed":
-        yield failed
+        yield sa.or_(failed, operations.c.result == "failed")
     elif filters.state:
         yield sa.and_(~failed, operations.c.result == filters.state)
     if filters.action:

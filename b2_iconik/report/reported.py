@@ -1,6 +1,5 @@
 """The assets of operations for reports, in pages, those with a problem first."""
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -25,7 +24,22 @@ class Place(NamedTuple):
     asset_id: str
 
 
+class Total(NamedTuple):
+    """How many assets of an operation have an outcome, for one format.
+
+    Attributes:
+        size: their total size in bytes, as far as known.
+    """
+
+    format_name: str
+    kind: str
+    assets: int
+    size: int
+
+
 FIRST = Place(True, "")
+# The place of the size in a stored outcome; see ``outcomes.Outcome.stored``.
+SIZE = 4
 
 
 @dataclass(frozen=True)
@@ -64,18 +78,20 @@ class Reported:
         self._engine = engine
         self._is_sqlite = engine.dialect.name == "sqlite"
 
-    def kinds(self, number: int) -> dict[str, int]:
-        """Count the formats of assets of an operation by outcome, as far as known."""
+    def totals(self, number: int) -> list[Total]:
+        """Count the outcomes of an operation by format, as far as known, with their bytes."""
         each = self._each_outcome()
-        kind = self._kind_of(each)
+        kind = self._part_of(each, 0)
+        size = sa.cast(self._part_of(each, SIZE), sa.BigInteger)
         with self._engine.connect() as connection:
             rows = connection.execute(
-                sa.select(kind.label("kind"), sa.func.count().label("outcomes"))
+                sa.select(each.c.key, kind.label("kind"), sa.func.count(), sa.func.sum(size))
                 .select_from(assets.join(each, sa.true()))
                 .where(assets.c.number == number)
-                .group_by(kind)
+                .group_by(each.c.key, kind)
+                .order_by(each.c.key)
             )
-            return dict(Counter({row.kind: row.outcomes for row in rows}))
+            return [Total(row.key, row.kind, row[2], int(row[3] or 0)) for row in rows]
 
     def page(
         self,
@@ -152,7 +168,9 @@ class Reported:
     def _has(self, operation: Operation, kinds: Collection[str]) -> sa.ColumnElement[bool]:
         """Build a condition: a format has one of these outcomes, or 'undone' for none."""
         each = self._each_outcome()
-        of_kind = sa.select(sa.literal(1)).select_from(each).where(self._kind_of(each).in_(kinds))
+        of_kind = (
+            sa.select(sa.literal(1)).select_from(each).where(self._part_of(each, 0).in_(kinds))
+        )
         is_there: list[sa.ColumnElement[bool]] = [of_kind.exists()]
         if "undone" in kinds:
             outcomes = sa.select(sa.func.count()).select_from(each).scalar_subquery()
@@ -178,11 +196,11 @@ class Reported:
         """Return the outcomes of an asset as rows of ``key`` and ``value``, a JSON array."""
         return sa.func.json_each(assets.c.outcomes).table_valued("key", "value", name="outcome")
 
-    def _kind_of(self, each: Any) -> Any:
-        """Return the kind of such a row. Not every SQLite has PostgreSQL's operator."""
+    def _part_of(self, each: Any, place: int) -> Any:
+        """Return a part of such an array. Not every SQLite has PostgreSQL's operator."""
         if self._is_sqlite:
-            return sa.func.json_extract(each.c.value, "$[0]")
-        return each.c.value.op("->>")(sa.literal_column("0"))
+            return sa.func.json_extract(each.c.value, f"$[{place}]")
+        return each.c.value.op("->>")(sa.literal_column(str(place)))
 
 
 def is_about(text: str) -> sa.ColumnElement[bool]:

@@ -1,17 +1,27 @@
 """What the operations page, its JSON and the command line show of operations. Pure: no I/O."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from b2_iconik.domain.click import TITLES
 from b2_iconik.domain.operation import Operation
-from b2_iconik.domain.outcomes import COUNTED, in_words, left_over, proofs_in_words, told_time
+from b2_iconik.domain.outcomes import (
+    COUNTED,
+    bytes_in_words,
+    in_words,
+    left_over,
+    many,
+    proofs_in_words,
+    told_time,
+)
 from b2_iconik.domain.reasons import Reason
+from b2_iconik.domain.sizes import in_units
 from b2_iconik.report.advice import what_to_do
 from b2_iconik.report.history import CopyJob
-from b2_iconik.report.reported import Asset
+from b2_iconik.report.reported import Asset, Total
 
 # The advice on each kind of outcome.
 HINTS: dict[str, str] = {
@@ -31,11 +41,13 @@ HINTS: dict[str, str] = {
     "copied": "Copied to LucidLink.",
     "removed": "Proven safe in B2, and deleted from LucidLink.",
 }
-COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do")
+COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do", "size")
 # Where a spreadsheet may find a formula. Locales with a decimal comma separate cells by semicolons.
 FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 # The headings of a CSV file.
-HEADINGS = (*COLUMNS[:-1], "what to do")
+HEADINGS = (*COLUMNS[:-2], "what to do", "bytes")
+# From then on, the pace of an operation says how long the rest takes.
+SETTLED_SECONDS = 10
 # The states of an asset whose outcome isn't known yet.
 UNDER_WAY: dict[str, str] = {
     "queued": "waiting for its turn",
@@ -55,7 +67,8 @@ class Moment:
         now_ms: the time, in milliseconds since 1970.
         clock_ms: the time by the clock of operations.
         progress: the number of assets in each state.
-        kinds: the number of formats of assets with each outcome.
+        totals: the outcomes that are known, if the operation has no report yet.
+        bytes_done: the bytes of its finished assets, and of all its assets; None if unknown.
         copies_under_way, copies: the number of running copy jobs, and of all copy jobs.
         unopened: the number of collections, saved searches and playlists that could not be listed.
         not_before_ms: when the first asset to recheck is due, by the clock of operations.
@@ -65,9 +78,10 @@ class Moment:
     now_ms: int
     clock_ms: int
     progress: Mapping[str, int]
-    kinds: Mapping[str, int]
+    totals: Sequence[Total]
     copies_under_way: int
     copies: int
+    bytes_done: tuple[int, int] | None = None
     unopened: int = 0
     not_before_ms: int | None = None
     is_newer_unlisted: bool = False
@@ -83,16 +97,25 @@ def result_of(operation: Operation) -> str:
     return operation.result or "ended"
 
 
-def summary(operation: Operation, progress: Mapping[str, int], now_ms: int) -> dict[str, Any]:
+def summary(
+    operation: Operation,
+    progress: Mapping[str, int],
+    now_ms: int,
+    bytes_done: tuple[int, int] | None = None,
+) -> dict[str, Any]:
     """Return one operation of a list as JSON values.
 
     Args:
         operation: the operation.
         progress: the number of its assets in each state.
         now_ms: the time, in milliseconds since 1970.
+        bytes_done: as in ``Moment``.
     """
     counts = dict(operation.counts) if operation.counts else None
-    done = progress.get("done", 0)
+    done, assets = progress.get("done", 0), sum(progress.values())
+    took_seconds = max(0, (operation.ended_ms or now_ms) - operation.recorded_ms) // 1000
+    some, whole = bytes_done or (None, None)
+    totals = operation.totals or {}
     return {
         "operation_id": operation.id,
         "title": operation.title or f"{TITLES[operation.action]}: {operation.selection}",
@@ -103,10 +126,16 @@ def summary(operation: Operation, progress: Mapping[str, int], now_ms: int) -> d
         "formats": list(operation.formats),
         "recorded": told_time(operation.recorded_ms),
         "ended": told_time(operation.ended_ms) if operation.ended_ms else None,
-        "took_seconds": max(0, (operation.ended_ms or now_ms) - operation.recorded_ms) // 1000,
-        "assets": sum(progress.values()),
+        "took_seconds": took_seconds,
+        "assets": assets,
         "assets_done": done,
+        "bytes_done": some,
+        "bytes_total": whole,
+        "bytes_per_second": some // took_seconds if some and took_seconds else None,
+        "seconds_left": _seconds_left(some, whole, took_seconds),
         "counts": counts,
+        "by_format": totals.get("by_format"),
+        "bytes": totals.get("bytes"),
         "failure": operation.failure,
         "stopped_by": operation.stop_by,
         "retry_of": operation.retry_of,
@@ -116,10 +145,9 @@ def summary(operation: Operation, progress: Mapping[str, int], now_ms: int) -> d
 
 def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
     """Return one operation in full as JSON values, without its assets and copies."""
-    told = summary(operation, moment.progress, moment.now_ms)
+    told = summary(operation, moment.progress, moment.now_ms, moment.bytes_done)
     if told["counts"] is None:
-        counted = {name: moment.kinds.get(name, 0) for name in COUNTED}
-        told["counts"] = {"assets": told["assets"], **counted}
+        told |= _counted(operation, told["assets"], moment.totals)
     is_running = operation.ended_ms is None
     next_check_ms = max(operation.next_check_ms or 0, moment.now_ms)
     return {
@@ -140,6 +168,25 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
     }
 
 
+def _counted(operation: Operation, assets: int, totals: Iterable[Total]) -> dict[str, Any]:
+    """Return the counts of an operation that has no report yet."""
+    counts: dict[str, int] = {"assets": assets, **dict.fromkeys(COUNTED, 0)}
+    sizes = Counter[str]()
+    by_format: dict[str, dict[str, int]] = {name: {} for name in operation.formats}
+    for each in totals:
+        counts[each.kind] += each.assets
+        by_format.setdefault(each.format_name, {})[each.kind] = each.assets
+        sizes[each.kind] += each.size
+    return {"counts": counts, "by_format": by_format, "bytes": dict(+sizes)}
+
+
+def _seconds_left(done: int | None, total: int | None, took_seconds: int) -> int | None:
+    """Estimate the rest of an operation from its pace so far; None while there is none."""
+    if not done or not total or took_seconds < SETTLED_SECONDS:
+        return None
+    return (total - done) * took_seconds // done
+
+
 def _is_worth_trying(told: Mapping[str, Any], unopened: int) -> bool:
     """Return whether an ended operation left something that a retry may complete."""
     left = any(told["counts"].get(kind) for kind in ("kept", "failed", "undone"))
@@ -156,8 +203,8 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
     if not operation.is_expanded:
         yield "iconik to list its assets"
     if states.get("copying"):
-        jobs = _many(moment.copies_under_way, "copy job")
-        yield f"{jobs} in iconik, for {_many(states['copying'], 'asset')}"
+        jobs = many(moment.copies_under_way, "copy job")
+        yield f"{jobs} in iconik, for {many(states['copying'], 'asset')}"
     if moment.is_newer_unlisted and not operation.stop_ms:
         yield "iconik to list the assets of a newer click: some may be in this operation, too"
         # Until then, the operation begins none of its own assets.
@@ -165,15 +212,15 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
     if states.get("recheck"):
         wait = (moment.not_before_ms or 0) - moment.clock_ms
         when = f"in {in_time(wait // 1000)}" if wait >= 1000 else "now"
-        assets = _many(states["recheck"], "asset")
+        assets = many(states["recheck"], "asset")
         yield f"files of {assets} that are still being written or moved: next check {when}"
     if states.get("verifying"):
-        assets = _many(states["verifying"], "asset")
+        assets = many(states["verifying"], "asset")
         yield f"iconik to finish deleting the LucidLink files of {assets}"
     if states.get("claimed"):
-        yield f"iconik's answers about {_many(states['claimed'], 'asset')}"
+        yield f"iconik's answers about {many(states['claimed'], 'asset')}"
     if states.get("queued"):
-        assets = _many(states["queued"], "asset")
+        assets = many(states["queued"], "asset")
         yield f"its turn to process {assets}, or another operation to finish there"
 
 
@@ -181,21 +228,22 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
     """Yield rows of ``COLUMNS``, one or more for each format of each asset."""
     places = {name: place for place, name in enumerate(operation.formats)}
     for asset in assets:
-        rows: list[tuple[str, str, Reason]] = [
-            (name, outcome.kind, outcome.reason)
+        rows: list[tuple[str, str, Reason, int | None]] = [
+            (name, outcome.kind, outcome.reason, outcome.size)
             for name, outcome in asset.outcomes.items()
             if name in places
         ]
         if operation.ended_ms is None:
             rows += [
-                (name, "under way", Reason(UNDER_WAY.get(asset.state, "")))
+                (name, "under way", Reason(UNDER_WAY.get(asset.state, "")), None)
                 for name in operation.formats
                 if name not in asset.outcomes
             ]
         else:
-            rows += left_over(operation, asset.progress, asset.outcomes)
-        for name, kind, reason in sorted(rows, key=lambda row: places[row[0]]):
-            yield _row(asset.asset_id, asset.title, name, kind, reason)
+            left = left_over(operation, asset.progress, asset.outcomes)
+            rows += [(*each, None) for each in left]
+        for name, kind, reason, size in sorted(rows, key=lambda row: places[row[0]]):
+            yield _row(asset.asset_id, asset.title, name, kind, reason, size)
 
 
 def unopened_rows(unopened: Iterable[tuple[str, Reason]]) -> Iterator[dict[str, Any]]:
@@ -204,8 +252,15 @@ def unopened_rows(unopened: Iterable[tuple[str, Reason]]) -> Iterator[dict[str, 
         yield _row(what, "", None, "failed", reason)
 
 
-def _row(subject: str, title: str, name: str | None, kind: str, reason: Reason) -> dict[str, Any]:
-    cells = (subject, title or subject, name, kind, reason, what_to_do(kind, reason.cause))
+def _row(
+    subject: str,
+    title: str,
+    name: str | None,
+    kind: str,
+    reason: Reason,
+    size: int | None = None,
+) -> dict[str, Any]:
+    cells = (subject, title or subject, name, kind, reason, what_to_do(kind, reason.cause), size)
     return dict(zip(COLUMNS, cells, strict=True))
 
 
@@ -227,8 +282,22 @@ def in_short(told: Mapping[str, Any]) -> str:
     if told["ended"] is None:
         if not told["assets"]:
             return "listing assets"
-        return f"{told['assets_done']:,} of {_many(told['assets'], 'asset')}"
-    return in_words(told["counts"]) if told["counts"] else _many(told["assets"], "asset")
+        done = f"{told['assets_done']:,} of {many(told['assets'], 'asset')}"
+        return ", ".join([done, *_pace(told)])
+    if not told["counts"]:
+        return many(told["assets"], "asset")
+    sizes = bytes_in_words(told["bytes"] or {})
+    return in_words(told) + (f" ({sizes})" if sizes else "")
+
+
+def _pace(told: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how far a running operation is in bytes, how fast it is, and how long it needs."""
+    if told["bytes_total"]:
+        yield f"{in_units(told['bytes_done'])} of {in_units(told['bytes_total'])}"
+    if told["bytes_per_second"]:
+        yield f"{in_units(told['bytes_per_second'])}/s"
+    if told["seconds_left"]:
+        yield f"about {in_time(told['seconds_left'])} left"
 
 
 def in_time(seconds: int) -> str:
@@ -257,7 +326,3 @@ def harmless(cell: str) -> str:
 def csv_row(row: Mapping[str, Any]) -> list[str]:
     """Return a row as the cells of a CSV file."""
     return [harmless(str(row[name] or "")) for name in COLUMNS]
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

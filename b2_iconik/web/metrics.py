@@ -22,7 +22,7 @@ from b2_iconik.ledger.counters import Standing, Tally
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 # Headers that proxies add to forwarded requests.
 PASSED_ON = frozenset({"forwarded", "via", "x-real-ip"})
-RESULTS = ("finished", "finished with warnings", "stopped", "failed")
+RESULTS = ("done", "partly done", "nothing to do", "stopped", "failed")
 ALWAYS = (
     *(Tally("operation", action, result) for action in ACTIONS for result in RESULTS),
     *(Tally("unopened", action, "failed") for action in ACTIONS),

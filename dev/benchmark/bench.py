@@ -60,7 +60,7 @@ class Bench:
         while not self.service.has_ended(operation_id):
             time.sleep(0.5)
         report = self.service.report(operation_id)
-        if report["problems"] or report["result"] != "finished":
+        if report["problems"] or report["result"] not in ("done", "nothing to do"):
             raise RuntimeError(f"the operation came to no good end: {report}")
         return report
 

@@ -102,7 +102,7 @@ def test_an_operation_is_watched_from_click_to_end(browser: WebDriver, service: 
     assert "running" in shown(browser, row)
     copies_go_on(service)
     wait_to_read(browser, DONE, row)
-    wait_to_read(browser, "finished", row)
+    wait_to_read(browser, "done", row)
     press(browser, f"o-{operation_id}")
     assert DONE in shown(browser, "#state")
     assert shown(browser, "#report").count("copied") == 4
@@ -136,7 +136,7 @@ def test_an_operation_is_stopped_and_tried_again(browser: WebDriver, service: Se
     copies_go_on(service)
     wait_to_read(browser, "6 assets, 6 ", "#state")
     (retried,) = [each for each in service.newest()[:1] if each != operation_id]
-    assert service.report(retried)["result"] == "finished"
+    assert service.report(retried)["result"] == "done"
 
 
 def test_an_operation_goes_on_if_its_stop_is_not_confirmed(
@@ -149,7 +149,7 @@ def test_an_operation_goes_on_if_its_stop_is_not_confirmed(
     press(browser, "stop")
     answer(browser, "Stop this operation?", yes=False)
     copies_go_on(service)
-    assert service.report(operation_id)["result"] == "finished"
+    assert service.report(operation_id)["result"] == "done"
 
 
 def test_a_notice_does_not_come_back_when_the_page_is_loaded_again(

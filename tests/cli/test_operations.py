@@ -385,7 +385,7 @@ def test_in_a_pipe_each_change_is_a_line(
         "2 of 2 assets",
         "2 assets, 2 there",
     ]
-    assert lines[4] == "Add to LucidLink: 1 collection, finished"
+    assert lines[4] == "Add to LucidLink: 1 collection, nothing to do"
     assert "\x1b" not in "".join(lines)
 
 
@@ -399,7 +399,7 @@ def test_each_change_can_be_had_as_json(
     assert main(["watch", "--json"]) == 0
     told = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
     assert [each["assets_done"] for each in told] == [0, 1, 2, 2]
-    assert told[-1]["result"] == "finished"
+    assert told[-1]["result"] == "nothing to do"
 
 
 def test_what_has_not_changed_is_not_told_again(

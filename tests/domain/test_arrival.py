@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.domain.arrival import in_units, shortfall
+from b2_iconik.domain.arrival import shortfall
 from iconik_http.records import File
 from tests.makers import LL, ORIGINAL, a_file, on_b2, on_ll
 
@@ -159,23 +159,3 @@ def test_a_copy_is_held_against_the_source_that_it_is_most_like() -> None:
 def test_one_of_two_files_that_may_be_the_copy_is_enough() -> None:
     copy = [on_ll("1", original_name="clip.mov"), on_ll("2", original_name="clip.mov", size=5)]
     assert wrong(on_b2(), *copy) == ""
-
-
-@pytest.mark.parametrize(
-    ("size", "told"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (1000, "1 KB"),
-        (1499, "1.5 KB"),
-        (999_499, "999 KB"),
-        (999_500, "1 MB"),
-        (18_250_000, "18.2 MB"),
-        (20 * 10**9, "20 GB"),
-        (10**12, "1 TB"),
-        (999_499 * 10**12, "999 PB"),
-        (5 * 10**18, "5,000 PB"),
-    ],
-)
-def test_sizes_are_told_as_a_person_reads_them(size: int, told: str) -> None:
-    assert in_units(size) == told

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from b2_iconik.domain.operation import AssetProgress
-from b2_iconik.domain.outcomes import COUNTED, PROOFS, Outcome, in_words, merged, report
+from b2_iconik.domain.outcomes import (
+    COUNTED,
+    PROOFS,
+    Outcome,
+    bytes_in_words,
+    in_words,
+    merged,
+    report,
+)
 from b2_iconik.domain.reasons import NOT_RESTORED, UNFINISHED, Reason
 from tests.makers import an_operation, half_done
 
@@ -42,9 +50,10 @@ def test_a_first_outcome_is_taken_as_it_is() -> None:
         ("removed", "", "size"),
         ("removed", "why", "size", "was_missing"),
         ("kept", "why", "", "differs"),
+        ("copied", "", "", "", 1000),
     ],
 )
-def test_an_outcome_is_read_as_it_was_stored(stored: tuple[str, ...]) -> None:
+def test_an_outcome_is_read_as_it_was_stored(stored: tuple[Any, ...]) -> None:
     assert Outcome.read(stored).stored == stored
 
 
@@ -103,6 +112,8 @@ def test_a_report_says_what_was_asked_for_and_when() -> None:
         "result": "running",
         "failure": None,
         "counts": dict.fromkeys(("assets", *COUNTED, "undone", *PROOFS), 0),
+        "by_format": {"ORIGINAL": {}},
+        "bytes": {},
         "problems": [],
     }
 
@@ -121,13 +132,65 @@ def test_outcomes_are_counted_format_by_format() -> None:
 def test_trouble_is_told_one_by_one(kind: Any) -> None:
     found = told(an_asset(ORIGINAL=Outcome(kind, Reason("why"))))
     assert found["problems"] == [problem("why", kind)]
-    assert found["result"] == "finished with warnings"
 
 
 @pytest.mark.parametrize("kind", sorted(set(COUNTED) - {"kept", "failed", "vanished"}))
 def test_what_went_as_it_should_is_no_problem(kind: Any) -> None:
-    found = told(an_asset(ORIGINAL=Outcome(kind)))
-    assert (found["problems"], found["result"]) == ([], "finished")
+    assert told(an_asset(ORIGINAL=Outcome(kind)))["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("kinds", "result"),
+    [
+        ([], "nothing to do"),
+        (["there"], "nothing to do"),
+        (["absent", "without"], "nothing to do"),
+        (["copied"], "done"),
+        (["removed", "absent", "without"], "done"),
+        (["kept", "removed"], "partly done"),
+        (["failed", "there"], "partly done"),
+        (["vanished", "absent"], "partly done"),
+        (["superseded"], "partly done"),
+        (["superseded", "failed"], "partly done"),
+        (["kept"], "failed"),
+        (["failed", "without"], "failed"),
+        (["vanished"], "failed"),
+    ],
+)
+def test_the_result_says_whether_anything_succeeded(kinds: list[Any], result: str) -> None:
+    assets = [an_asset(f"a{number}", ORIGINAL=Outcome(kind)) for number, kind in enumerate(kinds)]
+    assert told(*assets)["result"] == result
+
+
+def test_a_collection_that_could_not_be_listed_makes_an_operation_fail_if_nothing_succeeded() -> (
+    None
+):
+    gone = {"collection c1": "it no longer exists in iconik"}
+    both = told(gone=gone), told(an_asset(ORIGINAL=Outcome("copied")), gone=gone)
+    assert [each["result"] for each in both] == ["failed", "partly done"]
+
+
+def test_outcomes_are_counted_by_format_so_that_they_add_up() -> None:
+    left = AssetProgress(deletions=half_done({"set-1": "ORIGINAL", "set-2": "ORIGINAL"}))
+    found = told(
+        an_asset("a1", ORIGINAL=Outcome("removed"), PROXY=KEPT),
+        an_asset("a2", ORIGINAL=Outcome("removed"), PROXY=Outcome("without")),
+        an_asset("a3", left),
+        formats=("ORIGINAL", "PROXY"),
+        failure="no token is good",
+    )
+    assert found["by_format"] == {
+        "ORIGINAL": {"removed": 2, "failed": 1},
+        "PROXY": {"kept": 1, "without": 1, "undone": 1},
+    }
+
+
+def test_the_bytes_of_each_kind_of_outcome_are_added_up() -> None:
+    found = told(
+        an_asset("a1", ORIGINAL=Outcome("removed", size=5), PROXY=Outcome("kept", size=2)),
+        an_asset("a2", ORIGINAL=Outcome("removed", size=7), PROXY=Outcome("absent")),
+    )
+    assert found["bytes"] == {"removed": 12, "kept": 2}
 
 
 def test_problems_of_an_asset_come_in_the_order_of_formats() -> None:
@@ -184,14 +247,14 @@ def test_a_half_done_deletion_is_told_though_a_newer_click_took_over() -> None:
 @pytest.mark.parametrize(
     ("operation", "result"),
     [
-        ({}, "finished with warnings"),
-        ({"stop_ms": 1, "is_expanded": True}, "finished with warnings"),
+        ({}, "partly done"),
+        ({"stop_ms": 1, "is_expanded": True}, "partly done"),
         ({"stop_ms": 1}, "stopped"),
         ({"failure": "no token is good"}, "failed"),
     ],
-    ids=["finished", "stopped too late", "stopped", "failed"],
+    ids=["done", "stopped too late", "stopped", "failed"],
 )
-@pytest.mark.parametrize("kind", ["removed", "kept", "vanished", "superseded"])
+@pytest.mark.parametrize("kind", ["removed", "superseded"])
 def test_a_half_done_deletion_is_told_however_its_operation_ended(
     operation: dict[str, Any], result: str, kind: Any
 ) -> None:
@@ -243,14 +306,37 @@ def test_an_operation_that_goes_on_may_yet_end_its_deletions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "words"),
+    ("assets", "by_format", "words"),
     [
-        ({"assets": 0, "kept": 0}, "0 assets"),
-        ({"assets": 1, "removed": 1}, "1 asset, 1 removed"),
-        ({"assets": 12, "removed": 9, "kept": 3}, "12 assets, 9 removed, 3 kept"),
-        ({"assets": 12_000, "removed": 9_000}, "12,000 assets, 9,000 removed"),
-        ({"assets": 3, "without": 1, "undone": 2}, "3 assets, 1 no such format, 2 not done"),
+        (0, {"ORIGINAL": {}}, "0 assets"),
+        (1, {"ORIGINAL": {"removed": 1}}, "1 asset, 1 removed"),
+        (12, {"ORIGINAL": {"kept": 3, "removed": 9}}, "12 assets, 9 removed, 3 kept"),
+        (
+            2_000,
+            {"ORIGINAL": {"copied": 2_000}, "PROXY": {"copied": 1_999, "failed": 1}},
+            "2,000 assets. ORIGINAL: 2,000 copied; PROXY: 1,999 copied, 1 failed",
+        ),
     ],
 )
-def test_counts_are_told_without_zeros(counts: dict[str, int], words: str) -> None:
-    assert in_words(counts) == words
+def test_counts_are_told_by_format_without_zeros(
+    assets: int, by_format: dict[str, dict[str, int]], words: str
+) -> None:
+    assert in_words({"counts": {"assets": assets}, "by_format": by_format}) == words
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"assets": 12, "removed": 9, "kept": 3, "by_size": 9}, "12 assets, 9 removed, 3 kept"),
+        ({"assets": 2}, "2 assets"),
+    ],
+)
+def test_counts_of_an_earlier_version_are_told_without_formats(
+    counts: dict[str, int], words: str
+) -> None:
+    assert in_words({"counts": counts, "by_format": None}) == words
+
+
+def test_bytes_are_told_by_what_became_of_them() -> None:
+    sizes = {"there": 1, "kept": 3_000_000, "removed": 1_200_000_000}
+    assert bytes_in_words(sizes) == "1.2 GB freed, 3 MB kept on LucidLink"

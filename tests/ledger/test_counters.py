@@ -56,7 +56,7 @@ def test_an_end_counts_the_operation_and_each_format_of_its_assets(engine: sa.En
     assert end(engine, operation_id)
     assert standing(engine) == Standing(
         {
-            Tally("operation", "remove", "finished with warnings"): 1,
+            Tally("operation", "remove", "partly done"): 1,
             Tally("format", "remove", "removed"): 2,
             Tally("format", "remove", "kept", "storage_closed"): 1,
         },
@@ -81,7 +81,7 @@ def test_counts_add_up_and_are_kept_when_operations_are_forgotten(engine: sa.Eng
         end(engine, operation_id)
         completion(engine).forget([operation_id])
     assert standing(engine).ended == {
-        Tally("operation", "remove", "finished"): 2,
+        Tally("operation", "remove", "done"): 2,
         Tally("format", "remove", "removed"): 6,
     }
 
@@ -168,7 +168,7 @@ def test_a_deletion_that_was_not_finished_is_counted_as_its_report_counts_it(
     conclude(engine, "operation-1", Outcome("absent"), Outcome("absent"))
     assert end(engine, "operation-1")
     ended = {each[2:]: times for each, times in standing(engine).ended.items()}
-    assert ended == {("finished with warnings", ""): 1, ("absent", ""): 2, **counted}
+    assert ended == {("partly done", ""): 1, ("absent", ""): 2, **counted}
     assert completion(engine).sum_up("operation-1")["counts"]["failed"] == 1
 
 

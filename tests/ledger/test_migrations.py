@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from b2_iconik.common.errors import SettingsError, Stopped
 from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
 from b2_iconik.ledger.completion import Completion
+from b2_iconik.ledger.counters import Tally, standing
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.migrations import VERSION
 from b2_iconik.ledger.operations import Ledger
@@ -179,6 +180,23 @@ def test_the_term_of_a_leader_of_version_six_ends(engine: sa.Engine) -> None:
     Ledger(engine).create()
     with pytest.raises(Stopped), writing_in_term(engine, term):
         pass
+
+
+def test_the_results_of_version_seven_get_todays_names(engine: sa.Engine) -> None:
+    for _ in range(3):
+        finish(engine, clicked(engine, a_click()).id)
+    change(
+        engine,
+        "UPDATE plugin_operations SET result = 'finished' WHERE number = 1",
+        "UPDATE plugin_operations SET result = 'finished with warnings' WHERE number = 2",
+        "UPDATE plugin_operations SET result = 'stopped' WHERE number = 3",
+        "DELETE FROM plugin_tallies",
+        "INSERT INTO plugin_tallies VALUES ('operation', 'add', 'finished', '', 5)",
+        "UPDATE plugin_schema SET version = 7",
+    )
+    Ledger(engine).create()
+    assert [each.result for each in Ledger(engine).newest(3)] == ["stopped", "partly done", "done"]
+    assert standing(engine).ended == {Tally("operation", "add", "done"): 5}
 
 
 @pytest.mark.parametrize("table", ["plugin_tokens", "plugin_refusals"])

@@ -51,6 +51,25 @@ def test_what_a_copy_brought_is_told(iconik: FakeIconik, claimed: ClaimedAsset) 
     assert look(iconik, claimed) == AssetResult({"ORIGINAL": Outcome("copied")})
 
 
+@pytest.mark.parametrize(
+    ("requested", "files", "size"),
+    [
+        (False, [on_b2(size=7), on_ll(size=5)], 5),
+        (True, [on_b2(size=7), on_ll(size=7)], 7),
+        (True, [on_b2(size=7)], 7),
+    ],
+    ids=["there", "copied", "failed"],
+)
+def test_an_outcome_has_the_size_of_its_files(
+    iconik: FakeIconik, claimed: ClaimedAsset, requested: bool, files: list[File], size: int
+) -> None:
+    if requested:
+        claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
+    iconik.has(*files)
+    found = look(iconik, claimed)
+    assert {**found.outcomes, **found.unless_copied}["ORIGINAL"].size == size
+
+
 def test_a_copy_of_which_a_part_has_arrived_has_failed(
     iconik: FakeIconik, claimed: ClaimedAsset
 ) -> None:

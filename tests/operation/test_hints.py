@@ -44,6 +44,17 @@ def listed(
     return Listed("assets", ASSET, record)
 
 
+# How much it is
+
+
+def test_a_hint_has_the_size_of_the_clicked_formats() -> None:
+    assert hint_of(listed(on_b2(size=7)), ADD).size == 7
+
+
+def test_without_files_a_listing_shows_no_size() -> None:
+    assert hint_of(listed(), ADD).size is None
+
+
 # What can be copied at once
 
 

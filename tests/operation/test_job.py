@@ -118,8 +118,8 @@ def test_an_operation_that_has_ended_already_is_shown_as_that_at_once(desk: Desk
     desk.end()
     job = desk.job()
     assert job.tell()
-    assert desk.shown["status"] == "FINISHED_WITH_WARNING"
-    assert desk.shown["message"].startswith("kept 2: clip.mov differs")
+    assert desk.shown["status"] == "FAILED"
+    assert desk.shown["error_message"] == "kept 2: clip.mov differs"
     assert job.is_told
 
 

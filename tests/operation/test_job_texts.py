@@ -120,8 +120,8 @@ def test_an_end_with_warnings_says_what_was_kept_and_why() -> None:
 
 def test_of_many_reasons_some_are_told() -> None:
     fields = ended(told(*[Outcome("kept", Reason(f"clip{n}.mov differs")) for n in range(50)]))
-    assert fields["message"].startswith(
-        "kept 50: clip0.mov differs; clip1.mov differs; clip2.mov differs; …. Total: "
+    assert fields["error_message"].startswith(
+        "kept 50: clip0.mov differs; clip1.mov differs; clip2.mov differs; …"
     )
 
 
@@ -129,12 +129,12 @@ def test_each_kind_of_warning_is_told() -> None:
     fields = ended(
         told(Outcome("kept", Reason("it differs")), Outcome("failed", Reason("no answer")))
     )
-    assert fields["message"].startswith("kept 1: it differs. failed 1: no answer. Total: ")
+    assert fields["error_message"] == "kept 1: it differs. failed 1: no answer"
 
 
 def test_no_message_is_endless() -> None:
     fields = ended(told(*[Outcome("kept", Reason(f"{n}" * 900)) for n in range(3)]))
-    assert len(fields["message"]) == LONGEST_MESSAGE
+    assert len(fields["error_message"]) == LONGEST_MESSAGE
 
 
 def test_a_failure_says_why() -> None:
@@ -142,6 +142,19 @@ def test_a_failure_says_why() -> None:
     assert fields["status"] == "FAILED"
     assert fields["error_message"] == "no token is good any more: click again"
     assert fields["message"] == "1 asset, 1 removed"
+
+
+def test_an_end_says_how_many_bytes_were_freed() -> None:
+    fields = ended(told(Outcome("removed", size=2_500_000)))
+    assert fields["message"] == "1 asset, 1 removed (2.5 MB freed)"
+
+
+def test_an_operation_of_which_nothing_succeeded_has_failed() -> None:
+    assert ended(told(Outcome("kept", Reason("it differs"))))["status"] == "FAILED"
+
+
+def test_an_operation_with_nothing_to_do_is_finished() -> None:
+    assert ended(told(Outcome("absent")))["status"] == "FINISHED"
 
 
 def test_a_stop_says_who_stopped_it_and_what_was_done() -> None:

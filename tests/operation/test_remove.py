@@ -114,6 +114,15 @@ def test_what_iconik_does_not_know_when_it_is_deleted_is_doubted(
     assert iconik.called("purge_file_set") == []
 
 
+@pytest.mark.parametrize(("twin", "kind"), [(1000, "removed"), (900, "kept")])
+def test_an_outcome_has_the_size_of_the_files_on_lucidlink(
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims, twin: int, kind: str
+) -> None:
+    iconik.has(on_ll(size=1000), on_b2(size=twin))
+    told = look(iconik, claimed, claims).outcomes["ORIGINAL"]
+    assert (told.kind, told.size) == (kind, 1000)
+
+
 def test_a_format_that_the_asset_lacks_is_told(
     iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:

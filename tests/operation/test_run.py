@@ -158,7 +158,7 @@ def test_add_asks_for_a_copy_and_follows_it_to_its_end(bench: Bench) -> None:
     bench.stopping.at_wait = finish
     told = bench.do(ADD)
     assert told["counts"]["copied"] == 1
-    assert told["result"] == "finished"
+    assert told["result"] == "done"
     assert bench.iconik.called("copy_to_storage") == [
         ("copy_to_storage", LL, "ORIGINAL", [ASSET], B2)
     ]
@@ -295,7 +295,7 @@ def test_an_outage_of_an_hour_in_any_phase_only_delays(
         bench.iconik.before["jobs"] = copy
     told = bench.do(a_click("remove", collection_ids=("c",)))
     assert clock[0] > 1_000_000 + HOUR_MS
-    assert told["result"] == "finished"
+    assert told["result"] == "done"
     assert told["counts"]["removed"] == 1
     # At first often, later every half a minute: an hour is a hundred or so.
     assert len(bench.iconik.called(phase)) < 150
@@ -967,7 +967,7 @@ def test_a_collection_that_iconik_never_lists_is_told_and_the_others_are_done(
     bench.iconik.contents["c1"] = [("assets", ASSET)]
     never_lists(bench, "c2")
     told = bench.do(a_click("remove", collection_ids=("c1", "c2")))
-    assert (told["result"], told["counts"]["removed"]) == ("finished with warnings", 1)
+    assert (told["result"], told["counts"]["removed"]) == ("partly done", 1)
     (problem,) = told["problems"]
     assert problem["asset_id"] == "collection c2"
     assert problem["reason"].startswith("could not list collection c2: iconik answered 500 (")
@@ -1017,7 +1017,7 @@ def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) ->
     bench.iconik.has(on_ll())
     bench.iconik.problems["files"] = NotPermitted("list the files of asset asset-1", "no (403)")
     told = bench.do(ADD)
-    assert told["result"] == "finished with warnings"
+    assert told["result"] == "failed"
     assert told["problems"] == [
         {
             "asset_id": ASSET,
@@ -1159,7 +1159,7 @@ def test_a_storage_whose_purpose_iconik_does_not_tell_is_used(bench: Bench) -> N
     bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
         storage_id, storage_id, "", "", "", {}
     )
-    assert bench.do(ADD)["result"] == "finished"
+    assert bench.do(ADD)["result"] == "nothing to do"
 
 
 @pytest.mark.parametrize("click", [ADD, REMOVE])

@@ -585,7 +585,7 @@ def test_a_deletion_that_was_begun_ends_before_it_stops(
             iconik.problems.clear()
 
     told = run(clicked(engine, REMOVE), REMOVE, at_wait)
-    assert (told["result"], told["counts"]["removed"]) == ("finished", 1)
+    assert (told["result"], told["counts"]["removed"]) == ("done", 1)
     assert len(iconik.called("delete_file_set")) == 1
 
 
@@ -631,7 +631,7 @@ def test_when_it_looks_again_and_what_it_waits_for_can_be_read(
 def test_a_stop_that_came_when_all_was_done_has_stopped_nothing() -> None:
     operation = an_operation(is_expanded=True, ended_ms=NOW, stop_ms=NOW, stop_by="Ada")
     told = report(operation, [(ASSET, AssetProgress(), {"ORIGINAL": Outcome("removed")})], {})
-    assert told["result"] == "finished"
+    assert told["result"] == "done"
 
 
 def test_an_operation_that_is_to_stop_is_stopping() -> None:

@@ -59,6 +59,6 @@ def test_what_was_under_way_when_it_was_backed_up_goes_on_when_it_is_restored(
     empty = make_database(server, "test_restored")
     run("pg_restore", empty, tmp_path)
     restored = Service(tmp_path / "after", simulator, ["-w", "1"], {"DATABASE_URL": empty})
-    assert restored.report(operation_id, SECONDS)["result"] == "finished"
+    assert restored.report(operation_id, SECONDS)["result"] == "done"
     assert files(simulator.lucidlink) == ["clip_original.mov"]
     restored.stop()

@@ -30,12 +30,15 @@ def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
     click = a_click("remove", formats=("ORIGINAL", "PROXY"))
     operation = expanded(engine, click, ["a1", "a2", "b"])
     claims = Claims(engine, operation, a_term(engine))
-    removed, kept = Outcome("removed"), Outcome("kept", Reason("it differs"))
+    removed, kept = Outcome("removed"), Outcome("kept", Reason("it differs"), size=300)
     outcomes = {"a1": {"ORIGINAL": removed, "PROXY": kept}, "a2": {"ORIGINAL": removed}, "b": {}}
     for claimed in claims.take(9, NOW):
         claims.note(claimed, "done", outcomes[claimed.asset_id])
     history, reported = History(engine), Reported(engine)
-    assert reported.kinds(operation.number) == {"removed": 2, "kept": 1}
+    assert reported.totals(operation.number) == [
+        ("ORIGINAL", "removed", 2, 0),
+        ("PROXY", "kept", 1, 300),
+    ]
     assert [each.asset_id for each in reported.page(operation, 9, show="kept")] == ["a1"]
     assert [each.asset_id for each in reported.page(operation, 9, show="undone")] == ["a2", "b"]
     assert history.progress([operation.number]) == {operation.number: {"done": 3}}

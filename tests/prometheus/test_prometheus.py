@@ -160,9 +160,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     service = Service(directory, simulator)
     clip = asset(simulator, "clip")
     added = service.click("add", "ORIGINAL", asset_ids=[clip]).json()["operation_id"]
-    assert service.report(added)["result"] == "finished"
+    assert service.report(added)["result"] == "done"
     removed = service.click("remove", "ORIGINAL", asset_ids=[clip]).json()["operation_id"]
-    assert service.report(removed)["result"] == "finished"
+    assert service.report(removed)["result"] == "done"
     # One that runs on.
     simulator.control("PATCH", "settings", {"copies_paused": True})
     waiting = service.click("add", "ORIGINAL", asset_ids=[clip]).json()["operation_id"]
@@ -215,7 +215,7 @@ def test_prometheus_reads_them_and_no_alert_fires(desk: Desk) -> None:
     expected = {
         "b2_iconik_executor_present": 1,
         'up{job="b2-iconik-plugin"}': 1,
-        'sum(b2_iconik_operations_total{result="finished"})': 2,
+        'sum(b2_iconik_operations_total{result="done"})': 2,
         "sum(b2_iconik_operations_running)": 1,
     }
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.operation import Hint, Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.report.history import Filters, History
+from b2_iconik.report.history import STATES, Filters, History
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, completion, expanded, found
 
 NOW = 1_000_000
@@ -85,22 +85,32 @@ def test_operations_are_found_by_how_they_stand(engine: sa.Engine, history: Hist
     stopped(engine)
     ended(engine, {"a1": {"ORIGINAL": REMOVED}})
     ended(engine, {"a2": {"ORIGINAL": KEPT}})
-    assert {
-        state: listed(history, state=state)
-        for state in ("running", "failed", "stopped", "finished", "finished with warnings")
-    } == {
+    ended(engine, {"a3": {"ORIGINAL": REMOVED}, "a4": {"ORIGINAL": KEPT}})
+    ended(engine, {"a5": {"ORIGINAL": Outcome("absent")}})
+    assert {state: listed(history, state=state) for state in STATES} == {
         "running": [1],
-        "failed": [2],
+        "failed": [5, 2],
         "stopped": [3],
-        "finished": [4],
-        "finished with warnings": [5],
+        "done": [4],
+        "partly done": [6],
+        "nothing to do": [7],
     }
     assert history.running() == 1
 
 
-@pytest.mark.parametrize(
-    ("outcome", "state"), [(REMOVED, "finished"), (KEPT, "finished with warnings")]
-)
+def test_bytes_are_counted_for_operations_whose_sizes_are_known(
+    engine: sa.Engine, history: History
+) -> None:
+    known, unknown = clicked(engine, a_click()), clicked(engine, a_click())
+    ledger = a_ledger(engine)
+    ledger.expand(known.number, {"a1": Hint(size=5), "a2": Hint(size=7)}, {})
+    ledger.expand(unknown.number, {"a3": Hint(size=5), "a4": Hint()}, {})
+    claims = Claims(engine, found(engine, known.id), a_term(engine))
+    claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": REMOVED})
+    assert history.bytes_done([known.number, unknown.number]) == {known.number: (5, 12)}
+
+
+@pytest.mark.parametrize(("outcome", "state"), [(REMOVED, "done"), (KEPT, "failed")])
 def test_one_that_ended_just_now_is_found_by_its_true_result(
     engine: sa.Engine, history: History, outcome: Outcome, state: str
 ) -> None:
@@ -119,7 +129,7 @@ def test_one_that_was_stopped_just_now_is_found_as_stopped(
     Claims(engine, operation, a_term(engine)).leave()
     completion(engine).end(found(engine, operation.id), NOW)
     assert listed(history, state="stopped") == [1]
-    assert listed(history, state="finished") == []
+    assert listed(history, state="done") == []
 
 
 def test_operations_are_found_by_action(engine: sa.Engine, history: History) -> None:

@@ -60,7 +60,10 @@ def test_outcomes_are_counted_by_kind(engine: sa.Engine, reported: Reported) -> 
     operation = ended(
         engine, {"a1": both, "a2": {"ORIGINAL": REMOVED}}, formats=("ORIGINAL", "PROXY")
     )
-    assert reported.kinds(operation.number) == {"removed": 2, "kept": 1}
+    assert reported.totals(operation.number) == [
+        ("ORIGINAL", "removed", 2, 0),
+        ("PROXY", "kept", 1, 0),
+    ]
 
 
 def test_assets_are_read_in_pages(engine: sa.Engine, reported: Reported) -> None:

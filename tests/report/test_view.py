@@ -13,7 +13,7 @@ from b2_iconik.domain.reasons import LEFT, NOT_COME_TO, Cause, Reason
 from b2_iconik.report import view
 from b2_iconik.report.advice import REMEDIES, USUAL
 from b2_iconik.report.history import CopyJob
-from b2_iconik.report.reported import Asset
+from b2_iconik.report.reported import Asset, Total
 from b2_iconik.report.view import Moment
 from tests.makers import an_operation, half_done
 
@@ -26,7 +26,7 @@ def moment(**fields: Any) -> Moment:
         "now_ms": NOW,
         "clock_ms": NOW,
         "progress": {},
-        "kinds": {},
+        "totals": [],
         "copies_under_way": 0,
         "copies": 0,
     }
@@ -43,8 +43,8 @@ def running(**fields: Any) -> Operation:
         ({}, "running"),
         ({"stop_ms": NOW}, "stopping"),
         ({"ended_ms": NOW}, "ended"),
-        ({"ended_ms": NOW, "result": "finished"}, "finished"),
-        ({"ended_ms": NOW, "result": "finished with warnings"}, "finished with warnings"),
+        ({"ended_ms": NOW, "result": "done"}, "done"),
+        ({"ended_ms": NOW, "result": "partly done"}, "partly done"),
         ({"ended_ms": NOW, "stop_ms": NOW, "result": "stopped"}, "stopped"),
         ({"ended_ms": NOW, "failure": "no token"}, "failed"),
     ],
@@ -71,7 +71,7 @@ def test_an_operation_that_was_not_begun_says_so() -> None:
 
 def test_an_ended_operation_tells_what_came_of_it() -> None:
     counts = {"assets": 3, "removed": 2, "kept": 1}
-    operation = running(ended_ms=NOW - MINUTE, counts=counts, result="finished with warnings")
+    operation = running(ended_ms=NOW - MINUTE, counts=counts, result="partly done")
     told = view.summary(operation, {"done": 3}, NOW)
     assert (told["took_seconds"], view.in_short(told)) == (240, "3 assets, 2 removed, 1 kept")
 
@@ -86,7 +86,7 @@ def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
 
 
 def test_an_operation_is_final_once_its_report_is_noted() -> None:
-    ended = running(ended_ms=NOW, result="finished")
+    ended = running(ended_ms=NOW, result="done")
     assert [
         view.in_full(operation, moment())["is_final"]
         for operation in (running(), ended, replace(ended, counts={"assets": 1}))
@@ -96,14 +96,14 @@ def test_an_operation_is_final_once_its_report_is_noted() -> None:
 @pytest.mark.parametrize(
     ("fields", "known", "can_be"),
     [
-        ({"result": "finished"}, {}, False),
-        ({"result": "finished with warnings"}, {"kinds": {"vanished": 1}}, False),
-        ({"result": "finished with warnings"}, {"kinds": {"kept": 1}}, True),
+        ({"result": "done"}, {}, False),
+        ({"result": "partly done"}, {"totals": [Total("ORIGINAL", "vanished", 1, 0)]}, False),
+        ({"result": "partly done"}, {"totals": [Total("ORIGINAL", "kept", 1, 0)]}, True),
         ({"counts": {"undone": 1}}, {}, True),
-        ({"result": "finished with warnings"}, {"unopened": 1}, True),
+        ({"result": "partly done"}, {"unopened": 1}, True),
         ({"result": "stopped"}, {}, True),
         ({"failure": Reason("no token is good")}, {}, True),
-        ({"ended_ms": None}, {"kinds": {"kept": 1}}, False),
+        ({"ended_ms": None}, {"totals": [Total("ORIGINAL", "kept", 1, 0)]}, False),
     ],
 )
 def test_what_came_to_nothing_can_be_tried_again_once_it_has_ended(
@@ -114,8 +114,26 @@ def test_what_came_to_nothing_can_be_tried_again_once_it_has_ended(
 
 
 def test_while_it_runs_outcomes_are_counted_as_far_as_they_are_known() -> None:
-    told = view.in_full(running(), moment(progress={"done": 2}, kinds={"removed": 2}))
+    totals = [Total("ORIGINAL", "removed", 2, 70), Total("ORIGINAL", "absent", 1, 0)]
+    told = view.in_full(running(), moment(progress={"done": 3}, totals=totals))
     assert (told["counts"]["removed"], told["counts"]["kept"]) == (2, 0)
+    assert told["by_format"] == {"ORIGINAL": {"removed": 2, "absent": 1}}
+    assert told["bytes"] == {"removed": 70}
+
+
+def test_its_pace_says_how_long_the_rest_takes() -> None:
+    told = view.summary(running(), {"done": 1, "copying": 3}, NOW, (300_000_000, 1_200_000_000))
+    assert (told["bytes_per_second"], told["seconds_left"]) == (1_000_000, 900)
+    assert view.in_short(told) == ("1 of 4 assets, 300 MB of 1.2 GB, 1 MB/s, about 15 min left")
+
+
+@pytest.mark.parametrize(
+    ("fields", "done"), [({"recorded_ms": NOW - 9_000}, (5, 10)), ({}, (0, 10)), ({}, None)]
+)
+def test_without_a_pace_nothing_is_said_about_the_rest(
+    fields: dict[str, Any], done: tuple[int, int] | None
+) -> None:
+    assert view.summary(running(**fields), {"done": 1}, NOW, done)["seconds_left"] is None
 
 
 def waits(operation: Operation, **fields: Any) -> list[str]:
@@ -219,7 +237,7 @@ def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | No
     )
     problems = report(operation, [("a1", progress, asset.outcomes)], {})["problems"]
     (half, left) = view.asset_rows(operation, [asset])
-    told = {**problems[0], "asset": "a1", "what_to_do": REMEDIES[Cause.HALF_DELETED]}
+    told = {**problems[0], "asset": "a1", "what_to_do": REMEDIES[Cause.HALF_DELETED], "size": None}
     assert told == half
     assert (half["kind"], left["kind"]) == ("failed", "superseded")
     assert "file set set-1 may be in iconik's delete queue" in half["reason"]
@@ -227,7 +245,7 @@ def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | No
 
 def test_what_could_not_be_opened_has_a_row() -> None:
     (row,) = view.unopened_rows([("collection c", Reason("no"))])
-    assert list(row.values()) == ["collection c", "collection c", None, "failed", "no", USUAL]
+    assert list(row.values()) == ["collection c", "collection c", None, "failed", "no", USUAL, None]
 
 
 def test_copies_tell_how_long_they_are_followed() -> None:
@@ -288,15 +306,15 @@ def test_other_cells_are_as_they_are(cell: str) -> None:
 
 
 def test_a_row_of_csv_can_be_read_back() -> None:
-    row = {
+    row: dict[str, Any] = {
         "asset_id": "a1",
         "asset": "Beach",
         "format": None,
         "kind": "kept",
         "reason": 'a "b", c\nd',
     }
-    row["what_to_do"] = "-"
+    row |= {"what_to_do": "-", "size": 1000}
     line = io.StringIO(newline="")
     csv.writer(line).writerow(view.csv_row(row))
     line.seek(0)
-    assert list(csv.reader(line)) == [["a1", "Beach", "", "kept", 'a "b", c\nd', "'-"]]
+    assert list(csv.reader(line)) == [["a1", "Beach", "", "kept", 'a "b", c\nd', "'-", "1000"]]

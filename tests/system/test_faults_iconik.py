@@ -66,7 +66,7 @@ def test_every_call_up_to_a_deletion_may_fail(desk: Desk, fault: str) -> None:
         desk.let(fault, method, path)
     report = desk.do("remove", collection_ids=[top])
     assert desk.simulator.control("GET", "faults")["requests"] == []
-    assert report["result"] == "finished"
+    assert report["result"] == "done"
     assert report["counts"]["removed"] == 1
     assert (desk.on_lucidlink(rendered), desk.on_b2(rendered)) == ([], ["clip.mov"])
 
@@ -83,7 +83,7 @@ def test_every_deletion_may_fail_in_every_way_before_or_after_it_was_done(desk: 
     desk.simulator.control("POST", "tokens", {"token": "an-editor-s-token", "roles": ROLES})
     report = desk.do("remove", *clips, token="an-editor-s-token")
     assert desk.simulator.control("GET", "faults")["requests"] == []
-    assert report["result"] == "finished"
+    assert report["result"] == "done"
     assert report["counts"]["removed"] == len(clips)
     for clip in clips:
         assert (desk.on_lucidlink(clip), desk.on_b2(clip)) == ([], ["clip.mov"])
@@ -118,7 +118,7 @@ def test_ids_may_come_back_in_upper_case(desk: Desk, action: str, newer: bool) -
     report = desk.do(
         action, clips[0], collection_ids=[desk.collection(*clips)], saved_search_ids=[]
     )
-    assert report["result"] == "finished"
+    assert report["result"] == "done"
     assert report["counts"]["assets"] == 2
     done = {"copied": 1, "there": 1} if action == "add" else {"removed": 2}
     assert {kind: report["counts"][kind] for kind in done} == done
@@ -159,7 +159,7 @@ def test_a_copy_that_was_asked_for_but_never_answered_is_made_once(desk: Desk, f
     desk.let(fault, "POST", BULK, after=True)
     rendered = desk.asset(lucidlink=CLIP)
     report = desk.do("remove", rendered)
-    assert report["result"] == "finished"
+    assert report["result"] == "done"
     assert report["counts"]["removed"] == 1
     assert (desk.on_lucidlink(rendered), desk.on_b2(rendered)) == ([], ["clip.mov"])
     assert len(desk.file_sets(rendered, "b2")) == 1
@@ -175,7 +175,7 @@ def test_a_copy_whose_request_was_not_answered_is_followed_for_as_long_as_it_tak
     operation_id = desk.click(action, clip)
     wait_for("copy, or the end", lambda: followed(desk, operation_id), PATIENCE)
     desk.set(copies_paused=False)
-    assert desk.report(operation_id)["result"] == "finished"
+    assert desk.report(operation_id)["result"] == "done"
     assert (desk.on_lucidlink(clip), desk.on_b2(clip)) == (
         (["clip.mov"], ["clip.mov"]) if action == "add" else ([], ["clip.mov"])
     )
@@ -194,7 +194,7 @@ def test_a_copy_that_somebody_else_has_asked_for_is_waited_for(desk: Desk, actio
     wait_for("both, or the end", lambda: followed(desk, operation_id) in (-1, 2), PATIENCE)
     desk.set(copies_paused=False)
     report = desk.report(operation_id)
-    assert report["result"] == "finished"
+    assert report["result"] == "done"
     assert report["counts"]["copied" if action == "add" else "removed"] == 1
 
 
@@ -220,7 +220,7 @@ def test_an_outage_in_every_phase_only_delays(desk: Desk) -> None:
         desk.let("status:503", "DELETE", path, times=2)
     report = desk.do("remove", collection_ids=[top])
     assert desk.simulator.control("GET", "faults")["requests"] == []
-    assert report["result"] == "finished"
+    assert report["result"] == "done"
     assert report["counts"]["removed"] == 1
     assert (desk.on_lucidlink(rendered), desk.on_b2(rendered)) == ([], ["clip.mov"])
 
@@ -298,7 +298,7 @@ def test_a_version_that_was_edited_after_its_mark_is_told_though_another_is_remo
     desk.simulator.control("PATCH", f"files/{file['id']}", change)
     desk.heal()
     report = desk.report(operation_id)
-    assert report["result"] == "finished with warnings"
+    assert report["result"] == "partly done"
     assert f"deleted, so file set {first} was restored" in only_problem(report, "failed")
     assert desk.on_lucidlink(clip) == [file["name"]]
 

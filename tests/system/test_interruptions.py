@@ -65,6 +65,6 @@ def test_a_remove_that_is_killed_again_and_again_ends_right_by_itself(
         service.start()
     report = service.report(operation_id, 120)
     assert files(simulator.lucidlink) == []
-    assert report["result"] == "finished"
+    assert report["result"] == "done"
     assert report["counts"]["removed"] == 181
     assert unproven_deletions(simulator) == 0

@@ -23,7 +23,7 @@ def clicked(service: Service, action: str, formats: str = "ORIGINAL", **selectio
 def ended(service: Service, operation_id: str) -> dict[str, int]:
     """The counts of an operation's report, which must be the only one of all there are."""
     report = service.report(operation_id)
-    assert report["result"] == "finished"
+    assert report["result"] == "done"
     assert service.newest() == [operation_id]
     counts = {name: number for name, number in report["counts"].items() if number}
     # How a file was proven safe is not what these tests are about.
@@ -160,7 +160,7 @@ def test_around_the_end_of_an_operation(
     # A newer one has its turn when the older was taken up.
     service.report(clicked(service, "add", asset_ids=[asset(simulator, "other")]))
     report = service.report(operation_id)
-    assert report["result"] == "finished"
+    assert report["result"] == "done"
     assert report["counts"]["removed"] == 1
     assert before in (None, service.operation(operation_id).ended_ms)
 

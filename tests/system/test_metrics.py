@@ -14,7 +14,7 @@ from dev.harness import SECRET, Process, Service, Simulator, wait_for
 from tests.system.media import asset
 
 CLICKS = 30
-ADDED = 'b2_iconik_operations_total{action="add",result="finished"}'
+ADDED = 'b2_iconik_operations_total{action="add",result="done"}'
 
 
 def scrape(url: str) -> dict[str, float]:
@@ -46,7 +46,7 @@ def test_all_workers_are_counted_and_the_death_of_one_takes_nothing_away(
 ) -> None:
     clip = asset(simulator, "clip")
     operation_id = service.click("add", asset_ids=[clip]).json()["operation_id"]
-    assert service.report(operation_id)["result"] == "finished"
+    assert service.report(operation_id)["result"] == "done"
     for _ in range(CLICKS):
         # Each over a connection of its own, so that every worker gets some.
         assert requests.post(f"{service.url}/add", timeout=60).status_code == 401

@@ -44,7 +44,7 @@ def test_an_add_of_5000_assets_ends_right(
     )
     answer = service.click("add", collection_ids=collections[:1])
     report = service.report(answer.json()["operation_id"], MINUTES)
-    assert report["result"] == "finished"
+    assert report["result"] == "done"
     assert report["counts"]["copied"] == 5000 + 3334
     assert report["counts"]["without"] == 1666
     seen = simulator.control("GET", "")
@@ -70,7 +70,7 @@ def test_a_remove_of_2000_assets_in_two_formats_ends_right(
     in_b2 = files(simulator.b2)
     answer = service.click("remove", collection_ids=collections[:1])
     report = service.report(answer.json()["operation_id"], MINUTES)
-    assert report["result"] == "finished"
+    assert report["result"] == "done"
     assert report["counts"]["removed"] == 4000
     assert files(simulator.lucidlink) == []
     assert files(simulator.b2) == in_b2

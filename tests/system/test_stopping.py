@@ -56,7 +56,7 @@ def test_a_stop_is_heeded_by_whoever_runs_it_after_a_kill(
     report = service.report(operation_id)
     # What a deletion had begun for was brought to its end, and nothing is half deleted.
     removed = report["counts"]["removed"]
-    assert report["result"] in ("stopped", "finished")
+    assert report["result"] in ("stopped", "done")
     assert removed + report["counts"]["undone"] == len(clips)
     assert len(files(simulator.lucidlink)) == len(clips) - removed
     assert [each for each in report["problems"] if each["kind"] == "failed"] == []
@@ -117,7 +117,7 @@ def test_an_operation_is_stopped_tried_again_and_watched_from_the_shell(
     second = json.loads(said.stdout)["operation_id"]
     simulator.control("PATCH", "settings", {"copies_paused": False})
     watched = shell(service, "watch", second)
-    assert ", finished\n  operation   " in watched.stdout
+    assert ", done\n  operation   " in watched.stdout
     report = service.report(second)
     assert (report["retry_of"], report["counts"]["assets"]) == (first, 3)
     assert len(files(simulator.lucidlink)) == 3

@@ -200,7 +200,7 @@ def test_there_are_never_more_calls_than_a_few_dozen(
 def test_what_the_ledger_knows_is_told(client: FlaskClient, source: Source) -> None:
     source.now = Standing(
         {
-            Tally("operation", "add", "finished with warnings"): 2,
+            Tally("operation", "add", "partly done"): 2,
             Tally("format", "add", "copied"): 5,
             Tally("format", "remove", "kept", "differs"): 1,
             Tally("unopened", "add", "failed"): 4,
@@ -214,7 +214,7 @@ def test_what_the_ledger_knows_is_told(client: FlaskClient, source: Source) -> N
     assert from_ledger == {
         "b2_iconik_ledger_readable{}": 1,
         "b2_iconik_executor_present{}": 1,
-        "b2_iconik_operations_total{add,finished_with_warnings}": 2,
+        "b2_iconik_operations_total{add,partly_done}": 2,
         "b2_iconik_formats_total{add,copied,}": 5,
         "b2_iconik_formats_total{remove,kept,differs}": 1,
         "b2_iconik_unopened_total{add}": 4,

@@ -235,7 +235,7 @@ def test_an_operation_is_a_line_of_the_list(page: Page) -> None:
     shown = page.text()
     for part in (
         "Remove from LucidLink", "0b5c1d9e…", "2 assets", "ORIGINAL",
-        "2 assets, 1 removed, 1 kept", "finished with warnings", "None running",
+        "2 assets, 1 removed, 1 kept", "partly done", "None running",
     ):  # fmt: skip
         assert part in shown
 
@@ -265,7 +265,7 @@ def test_the_list_is_the_same_as_json(page: Page) -> None:
     told = page.json()
     assert told == page.get("/operations?format=json").json
     (operation,) = told["operations"]
-    assert (operation["operation_id"], operation["result"]) == (operation_id, "finished")
+    assert (operation["operation_id"], operation["result"]) == (operation_id, "done")
     assert operation["counts"]["removed"] == 1
     assert (told["running"], told["executor"], told["older"]) == (0, False, None)
 
@@ -339,9 +339,10 @@ def test_an_operation_is_the_same_as_json(page: Page) -> None:
             "kind": "kept",
             "reason": KEPT.reason,
             "what_to_do": DIFFERS,
+            "size": None,
         }
     ]
-    assert (told["result"], told["copies"], told["more"]) == ("finished with warnings", [], None)
+    assert (told["result"], told["copies"], told["more"]) == ("failed", [], None)
 
 
 def test_a_running_operation_tells_what_it_waits_for_and_its_copies(page: Page) -> None:
@@ -402,8 +403,8 @@ def test_the_page_follows_until_the_report_is_noted(page: Page) -> None:
     completion(page.engine).end(operation, NOW)
     # As it is for a moment after its end.
     assert 'data-every="2"' in page.get(path).text
-    assert page.json(path)["result"] == "finished with warnings"
-    assert page.json()["operations"][0]["result"] == "finished with warnings"
+    assert page.json(path)["result"] == "failed"
+    assert page.json()["operations"][0]["result"] == "failed"
     completion(page.engine).sum_up(operation.id)
     assert 'data-every="0"' in page.get(path).text
 
@@ -525,11 +526,11 @@ def test_the_report_can_be_had_as_csv(page: Page, monkeypatch: pytest.MonkeyPatc
     assert answer.mimetype == "text/csv"
     assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
     text = answer.data.decode("utf-8-sig")
-    assert text.splitlines()[1] == '"a0","a0","ORIGINAL","removed","",""'
+    assert text.splitlines()[1] == '"a0","a0","ORIGINAL","removed","","",""'
     lines = list(csv.reader(io.StringIO(text)))
-    assert lines[0] == ["asset_id", "asset", "format", "kind", "reason", "what to do"]
+    assert lines[0] == ["asset_id", "asset", "format", "kind", "reason", "what to do", "bytes"]
     assert lines[1:] == [
-        [f"a{number}"] * 2 + ["ORIGINAL", "removed", "", ""] for number in range(5)
+        [f"a{number}"] * 2 + ["ORIGINAL", "removed", "", "", ""] for number in range(5)
     ]
 
 
