@@ -21,7 +21,17 @@ from iconik_http.errors import (
 from iconik_http.expiry import Reading
 from iconik_http.pacing import Pacer
 from iconik_http.paging import Map
-from iconik_http.records import UUID, File, FileSet, Format, Job, Listed, Storage
+from iconik_http.records import (
+    UUID,
+    Collection,
+    File,
+    FileSet,
+    Format,
+    Job,
+    Listed,
+    Storage,
+    name_of_user,
+)
 from iconik_http.tokens import Tokens, acting_as
 from iconik_http.transport import Transport, open_session
 
@@ -427,7 +437,7 @@ class Iconik:
                 return Job.from_json(each).id
         return None
 
-    # Titles
+    # Names
 
     def asset_title(self, asset_id: str) -> str:
         """Return an asset's title, or "" if it has none: GET assets/v1/assets/{id}/."""
@@ -437,12 +447,36 @@ class Iconik:
         )
         return title if isinstance(title, str) else ""
 
-    def collection_title(self, collection_id: str) -> str:
-        """Return a collection's title, or "" if it has none: GET assets/v1/collections/{id}/."""
+    def collection(self, collection_id: str) -> Collection:
+        """Read a collection: GET assets/v1/collections/{id}/."""
         path = f"assets/v1/collections/{_id(collection_id)}/"
         call = f"read collection {collection_id}"
-        title = self._http.object("GET", path, call, "can_read_collections").get("title")
+        return Collection.from_json(self._http.object("GET", path, call, "can_read_collections"))
+
+    def saved_search_name(self, search_id: str) -> str:
+        """Return a saved search's name, or "" if it has none: GET search/v1/search/saved/{id}/."""
+        path = f"search/v1/search/saved/{_id(search_id)}/?include_results=false&per_page=1"
+        call = f"read saved search {search_id}"
+        name = self._http.object("GET", path, call, "can_read_saved_searches").get("name")
+        return name if isinstance(name, str) else ""
+
+    def playlist_title(self, playlist_id: str) -> str:
+        """Return a playlist's title, or "" if it has none: GET assets/v1/playlists/{id}/."""
+        path, call = f"assets/v1/playlists/{_id(playlist_id)}/", f"read playlist {playlist_id}"
+        title = self._http.object("GET", path, call, "can_read_playlists", is_newer=True).get(
+            "title"
+        )
         return title if isinstance(title, str) else ""
+
+    def user_name(self, user_id: str) -> str:
+        """Return a user's name: GET users/v1/users/{id}/.
+
+        Returns:
+            The first and last name; the email address if there are none; "" if there is neither.
+        """
+        path = f"users/v1/users/{_id(user_id)}/"
+        told = self._http.object("GET", path, f"read user {user_id}", "can_read_users")
+        return name_of_user(told)
 
     # Custom actions
 

@@ -1,4 +1,4 @@
-"""iconik's records of formats, files, storages and jobs, parsed tolerantly into frozen values.
+"""iconik's records, parsed tolerantly into frozen values.
 
 A field that is absent, or has another type than iconik documents, becomes None or "", never a
 guess: code that decides about a deletion must be able to see that a value is unknown.
@@ -232,6 +232,24 @@ class Storage:
 
 
 @dataclass(frozen=True)
+class Collection:
+    """A folder (GET assets/v1/collections/{id}/).
+
+    Attributes:
+        title: its title; "" if unknown.
+        parent_id: the collection that contains it; "" for none, or if unknown.
+    """
+
+    title: str
+    parent_id: str = ""
+
+    @classmethod
+    def from_json(cls, record: Json) -> "Collection":
+        """Read a CollectionSchema object."""
+        return cls(_text(record, "title"), _id(record, "parent_id"))
+
+
+@dataclass(frozen=True)
 class Job:
     """A job in iconik's jobs list (GET jobs/v1/jobs/).
 
@@ -262,6 +280,12 @@ class Job:
     def ended(self) -> bool:
         """Whether iconik has stopped working on it. This says nothing about what was copied."""
         return self.status in FINAL_STATUSES
+
+
+def name_of_user(record: Json) -> str:
+    """Return a user's first and last name, or email address; "" if all are hidden or missing."""
+    names = (_text(record, name).strip() for name in ("first_name", "last_name"))
+    return " ".join(filter(None, names)) or _text(record, "email").strip()
 
 
 def _objects(record: Json, name: str) -> list[Json]:

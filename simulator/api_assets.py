@@ -31,7 +31,7 @@ SEARCH: dict[str, checks.Check] = {
 
 
 class AssetsApi:
-    """The operations on assets, collections, searches and the current user."""
+    """The operations on assets, collections, searches and users."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._library = simulation.library
@@ -84,8 +84,17 @@ class AssetsApi:
         found = self._library.saved_searches.get(search_id)
         if found is None:
             raise not_found("Saved search")
-        named = {"id": search_id, "name": "Saved search"}
+        named = {"id": search_id, "name": self._library.names[search_id]}
+        if request.args.get("include_results") == "false":
+            return named
         return {**named, **paging.numbered(found, self._found)}
+
+    @operation("GET", "/assets/v1/playlists/<playlist_id>/", "can_read_playlists", newer=True)
+    def get_playlist(self, playlist_id: str) -> Json:
+        """Get a playlist."""
+        if playlist_id not in self._library.playlists:
+            raise not_found("Playlist")
+        return {"id": playlist_id, "title": self._library.names[playlist_id]}
 
     @operation("GET", "/assets/v1/playlists/<playlist_id>/items/", "can_read_playlists", newer=True)
     def list_playlist(self, playlist_id: str) -> Json:
@@ -123,16 +132,15 @@ class AssetsApi:
     @operation("GET", "/users/v1/users/current/")
     def get_current_user(self) -> Json:
         """Get the user that the token acts as."""
-        return {
-            "id": USER_ID,
-            "system_domain_id": SYSTEM_DOMAIN_ID,
-            "first_name": "Ada",
-            "last_name": "Editor",
-            "email": "ada@example.com",
-            "type": "POWER",
-            "status": "ACTIVE",
-            "is_admin": True,
-        }
+        return self._library.users[USER_ID].json()
+
+    @operation("GET", "/users/v1/users/<user_id>/", "can_read_users", newer=True)
+    def get_user(self, user_id: str) -> Json:
+        """Get a user."""
+        user = self._library.users.get(user_id)
+        if user is None:
+            raise not_found("User")
+        return user.json()
 
     @operation("GET", "/auth/v1/auth/token/", newer=True)
     def check_token(self) -> Json:

@@ -20,6 +20,7 @@ FIELDS = {
     "saved_search_ids",
     "playlist_ids",
     "auth_token",
+    "user_id",
 }
 
 
@@ -33,7 +34,7 @@ def click(simulation: Simulation, wanted: Mapping[str, Any]) -> Json:
         raise Refusal(400, {"_schema": f"Unknown fields: {sorted(wanted.keys() - FIELDS)}"})
     action = _find(simulation, wanted)
     posted = {
-        "user_id": USER_ID,
+        "user_id": wanted.get("user_id", USER_ID),
         "system_domain_id": SYSTEM_DOMAIN_ID,
         "context": action.given["context"],
         "action_id": action.id,

@@ -15,7 +15,7 @@ from simulator.faults import BucketFault, CopyFault, RequestFault
 from simulator.gate import Gate, Token
 from simulator.job_records import FINAL
 from simulator.library import Listed
-from simulator.records import Collection, Json, Storage, iso, new_id
+from simulator.records import Collection, Json, Storage, User, iso, new_id
 from simulator.refusals import Refusal, not_found
 from simulator.routes import answer
 from simulator.simulation import Simulation
@@ -45,6 +45,7 @@ def blueprint(simulation: Simulation, gate: Gate) -> Blueprint:
         ("DELETE", "/faults", room.clear_faults),
         ("POST", "/tokens", room.add_token),
         ("DELETE", "/tokens/<token>", room.revoke_token),
+        ("PUT", "/users/<user_id>", room.put_user),
         ("PUT", "/users/<user_id>/hidden", room.hide),
         ("POST", "/click", room.click),
         ("POST", "/collections", room.add_collection),
@@ -180,6 +181,13 @@ class Control:
         self._simulation.tokens.pop(token, None)
         return answer(None)
 
+    def put_user(self, user_id: str) -> Response:
+        """Add a user, or replace one."""
+        user = User(user_id.lower())
+        _change(user, _body(), ("first_name", "last_name", "email"))
+        self._library.users[user.id] = user
+        return answer(user.json())
+
     def hide(self, user_id: str) -> Response:
         """Hide assets from a user."""
         self._simulation.rights.hide(user_id, _body().get("asset_ids", []))
@@ -219,12 +227,14 @@ class Control:
     def add_saved_search(self) -> Response:
         """Create a saved search that finds these objects."""
         search_id = new_id()
+        self._library.names[search_id] = str(_body().get("name", "Saved search"))
         self._library.saved_searches[search_id] = self._listed()
         return answer({"id": search_id}, 201)
 
     def add_playlist(self) -> Response:
         """Create a playlist of these objects."""
         playlist_id = new_id()
+        self._library.names[playlist_id] = str(_body().get("title", "Playlist"))
         self._library.playlists[playlist_id] = self._listed()
         return answer({"id": playlist_id}, 201)
 

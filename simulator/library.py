@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import RLock
 
 from simulator.job_records import CustomAction, Job
-from simulator.records import Asset, Collection, File, FileSet, Json, Storage
+from simulator.records import USER_ID, Asset, Collection, File, FileSet, Json, Storage, User
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Library:
 
     def __init__(self, storages: Iterable[Storage]) -> None:
         self.lock = RLock()
+        self.users = {USER_ID: User(USER_ID, "Ada", "Editor", "ada@example.com")}
         self.storages = {storage.id: storage for storage in storages}
         self.assets: dict[str, Asset] = {}
         self.file_sets: dict[str, FileSet] = {}
@@ -37,6 +38,8 @@ class Library:
         self.collections: dict[str, Collection] = {}
         self.saved_searches: dict[str, list[Listed]] = {}
         self.playlists: dict[str, list[Listed]] = {}
+        # Of saved searches and playlists, by id.
+        self.names: dict[str, str] = {}
         self.jobs: dict[str, Job] = {}
         self.custom_actions: dict[str, CustomAction] = {}
 

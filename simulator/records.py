@@ -29,6 +29,29 @@ def iso(moment: float) -> str:
 
 
 @dataclass(slots=True, eq=False)
+class User:
+    """A person in iconik. Any part of the name may be hidden or missing."""
+
+    id: str
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+
+    def json(self) -> Json:
+        """Return the user as UserSchema."""
+        return {
+            "id": self.id,
+            "system_domain_id": SYSTEM_DOMAIN_ID,
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+            "email": self.email,
+            "type": "POWER",
+            "status": "ACTIVE",
+            "is_admin": True,
+        }
+
+
+@dataclass(slots=True, eq=False)
 class Storage:
     """A B2 bucket, or a directory served by a Storage Gateway.
 

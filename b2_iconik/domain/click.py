@@ -81,6 +81,17 @@ class CustomAction:
         )
 
     @property
+    def subjects(self) -> list[tuple[str, str]]:
+        """The kind and the id of each selected object."""
+        kinds = {
+            "collection": self.collection_ids,
+            "saved search": self.saved_search_ids,
+            "playlist": self.playlist_ids,
+            "asset": self.asset_ids,
+        }
+        return [(kind, each) for kind, ids in kinds.items() for each in ids]
+
+    @property
     def tells_assets(self) -> bool:
         """Whether the click itself names all its assets, so that nothing must be listed."""
         return not (self.collection_ids or self.saved_search_ids or self.playlist_ids)

@@ -68,6 +68,10 @@ class Operation:
             iconik.
         job_id: the job that shows it in iconik; "" if the job was requested and its id is unknown.
         title: the title of that job, which names some of the selection.
+        user_name: the name of the user who clicked; "" if it can't be read, and None if it isn't
+            known yet.
+        path: the directory that an Add copies into; None for the root of the storage.
+        names: ``storages`` and ``subjects``, as in ``Ledger.note_names``, as far as known.
     """
 
     number: int
@@ -94,6 +98,9 @@ class Operation:
     outage: str | None = None
     job_id: str | None = None
     title: str | None = None
+    user_name: str | None = None
+    path: str | None = None
+    names: Mapping[str, Any] | None = None
 
     @property
     def retry(self) -> Retry | None:

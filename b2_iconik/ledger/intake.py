@@ -74,6 +74,7 @@ def record(
             formats=list(click.formats),
             selection=click.selection,
             user_id=click.user_id,
+            path=click.path or None,
             digest=digest,
             sealed=sealed,
             key=key,

@@ -46,6 +46,7 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
     (assets.c.title,),
     # This version also has other results; see ``RENAMED_RESULTS``.
     (operations.c.totals, assets.c.size),
+    (operations.c.user_name, operations.c.path, operations.c.names),
 )
 VERSION = len(ADDED) + 1
 # No version since this one needs their contents, but a process of an older one may still read them.

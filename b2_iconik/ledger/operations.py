@@ -51,6 +51,9 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         outage=row.outage,
         job_id=row.job_id,
         title=row.title,
+        user_name=row.user_name,
+        path=row.path,
+        names=row.names,
     )
 
 
@@ -231,13 +234,48 @@ class Ledger:
             rows = connection.execute(ids.order_by(assets.c.asset_id).limit(limit))
             return [row.asset_id for row in rows]
 
-    def note_job(self, number: int, job_id: str) -> None:
-        """Record which job shows an operation in iconik; "" before the job is requested."""
+    def note_job(self, number: int, job_id: str | None) -> None:
+        """Record which job shows an operation in iconik.
+
+        Args:
+            job_id: "" before the job is requested, and None if iconik has refused it.
+        """
         self._change(number, job_id=job_id)
 
     def note_title(self, number: int, title: str) -> None:
         """Record the title of an operation, replacing an earlier one."""
         self._change(number, title=title)
+
+    def note_names(self, number: int, **names: Any) -> None:
+        """Record names that an operation is shown with; those recorded earlier stay.
+
+        Args:
+            names: ``storages``, by 'b2' and 'll', or ``subjects``: 'kind', 'id', 'name' and 'path'
+                of what was selected, or of some of it.
+        """
+        mine = operations.c.number == number
+        with writing_in_term(self._engine, self._term) as connection:
+            known = sa.select(operations.c.names).where(mine).with_for_update()
+            earlier = connection.execute(known).scalar() or {}
+            connection.execute(
+                sa.update(operations).where(mine).values(names={**earlier, **names})
+            )
+
+    def note_user(self, user_id: str, name: str) -> None:
+        """Record the name of a user, in all of their operations that lack it.
+
+        Args:
+            name: "" if it can't be read.
+        """
+        lacking = operations.c.user_name.is_(None)
+        if name:
+            lacking = sa.or_(lacking, operations.c.user_name == "")
+        with writing_in_term(self._engine, self._term) as connection:
+            connection.execute(
+                sa.update(operations)
+                .where(operations.c.user_id == user_id, lacking)
+                .values(user_name=name)
+            )
 
     def _change(self, number: int, **values: Any) -> None:
         with writing_in_term(self._engine, self._term) as connection:

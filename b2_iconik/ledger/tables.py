@@ -84,6 +84,13 @@ operations = sa.Table(
     # selected. The id is empty from before the job is requested until iconik has answered.
     sa.Column("job_id", sa.Text),
     sa.Column("title", Shown),
+    # The name of the user who clicked; empty if it can't be read, and NULL if it isn't known yet.
+    sa.Column("user_name", Shown),
+    # The directory that an Add copies into.
+    sa.Column("path", Shown),
+    # The names of the storages and of what was selected; see ``Ledger.note_names``.
+    sa.Column("names", ShownJson),
+    sa.Index("plugin_operations_by_user", "user_id", "user_name"),
     # Few operations are running, and they are queried all the time.
     sa.Index(
         "plugin_operations_running",

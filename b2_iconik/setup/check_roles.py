@@ -15,6 +15,7 @@ from typing import Any
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
 from iconik import Iconik, Transport
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
+from iconik_http.records import name_of_user
 
 TOKEN = "ICONIK_TOKEN"  # noqa: S105 - a variable's name
 
@@ -100,6 +101,12 @@ PROBES = (
         is_common=False,
     ),
     Probe(
+        "can_read_users",
+        "show users by name",
+        lambda iconik, _, new: iconik.user_name(new()),
+        is_common=False,
+    ),
+    Probe(
         "can_search",
         "find many assets at once, which is faster",
         _search,
@@ -148,11 +155,9 @@ def check_token(http: Transport) -> Iterator[Finding]:
             # An application's token may not belong to a user, and not every iconik has the newer
             # call.
             continue
-        names = (told.get("first_name"), told.get("last_name"))
-        name = " ".join(each for each in names if isinstance(each, str) and each)
-        whose = name or f"user {told.get('user_id') or told.get('id') or 'unknown'}"
+        whose = name_of_user(told) or f"user {told.get('user_id') or told.get('id') or 'unknown'}"
         mail = told.get("email")
-        yield ok(TOKEN, f"is valid, and acts as {whose}" + (f" ({mail})" if mail else ""))
+        yield ok(TOKEN, f"is valid, and acts as {whose}" + (f" ({mail})" if mail and mail != whose else ""))
         return
     yield unknown(TOKEN, "was accepted, but iconik does not say whose it is")
 
