@@ -35,7 +35,17 @@ from iconik_http import expiry
 from iconik_http.errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
 from iconik_http.expiry import Reading
 from iconik_http.paging import Map
-from iconik_http.records import ACTIVE, DELETED, File, FileSet, Format, Job, Listed, Storage
+from iconik_http.records import (
+    ACTIVE,
+    DELETED,
+    Collection,
+    File,
+    FileSet,
+    Format,
+    Job,
+    Listed,
+    Storage,
+)
 
 LL = "storage-ll"
 B2 = "storage-b2"
@@ -316,6 +326,9 @@ class FakeIconik(Iconik):
         self.known_transfers: dict[str, list[Job]] = {}
         self.own_jobs: dict[str, dict[str, Any]] = {}
         self.titles: dict[str, str] = {}
+        # By collection: the one that contains it.
+        self.parents: dict[str, str] = {}
+        self.users: dict[str, str] = {}
         self.new_jobs = iter(f"job-{number}" for number in range(1, 1000))
 
     def has(self, *files: File, asset_id: str = ASSET, formats: Sequence[Format] = ()) -> None:
@@ -506,9 +519,21 @@ class FakeIconik(Iconik):
         self._answer("asset_title", asset_id)
         return _known(self.titles, asset_id)
 
-    def collection_title(self, collection_id: str) -> str:
-        self._answer("collection_title", collection_id)
-        return _known(self.titles, collection_id)
+    def collection(self, collection_id: str) -> Collection:
+        self._answer("collection", collection_id)
+        return Collection(_known(self.titles, collection_id), self.parents.get(collection_id, ""))
+
+    def saved_search_name(self, search_id: str) -> str:
+        self._answer("saved_search_name", search_id)
+        return _known(self.titles, search_id)
+
+    def playlist_title(self, playlist_id: str) -> str:
+        self._answer("playlist_title", playlist_id)
+        return _known(self.titles, playlist_id)
+
+    def user_name(self, user_id: str) -> str:
+        self._answer("user_name", user_id)
+        return _known(self.users, user_id)
 
     def _answer(self, method: str, *arguments: Any, until: float = FOR_EVER) -> None:
         if time.monotonic() > until:

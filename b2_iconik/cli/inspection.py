@@ -62,7 +62,7 @@ class OperationDetails:
             "operation_id": self._operation.id,
             "asset_id": asset.asset_id,
             "asset": asset.title or asset.asset_id,
-            "report": list(view.asset_rows(self._operation, [asset])),
+            "report": list(self._contents.asset_rows(self._operation, [asset])),
             "waits_for": view.UNDER_WAY[asset.state] if is_open else None,
             "looks_again_in_seconds": wait_ms // 1000 if is_open and asset.state in DUE else None,
             "failures": asset.progress.failures,

@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> int:
-    filters = Filters(options.state, options.action, options.text)
+    filters = Filters(options.state, options.action, options.text, options.user)
     told, _ = Contents(engine).listed(filters, options.limit, None)
     print(json.dumps(told, indent=2) if options.json else listed(told))
     return 0
@@ -178,7 +178,10 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--state", choices=STATES, default="", help="only this state")
     listing.add_argument("--action", choices=("add", "remove"), default="", help="only this action")
     listing.add_argument(
-        "--text", default="", help="search in titles, failures, and ids of assets and users"
+        "--text", default="", help="search in titles, failures, names of users, and ids of assets"
+    )
+    listing.add_argument(
+        "--user", default="", help="only clicks of this user: the id, or a part of the name"
     )
     listing.add_argument(
         "--limit",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from b2_iconik.domain.click import Action
+from b2_iconik.domain.click import TITLES, Action
 from b2_iconik.domain.custody import Pair, Safe
 from b2_iconik.domain.reasons import Reason
 from iconik_http.records import ACTIVE, File
@@ -30,6 +30,11 @@ def kind_and_id(what: str) -> tuple[str, str]:
     """Split the key of a selection that could not be listed, such as 'collection <id>'."""
     kind, _, object_id = what.rpartition(" ")
     return kind, object_id
+
+
+def default_title(action: Action, selection: str) -> str:
+    """Return the title of an operation that has no job in iconik, and none was noted."""
+    return f"{TITLES[action]}: {selection}"
 
 
 @dataclass(frozen=True)
@@ -318,6 +323,7 @@ class ClaimedAsset:
         seen: whether the click's own token has read the asset, or iconik has accepted a request
             for a copy of it.
         title: as iconik listed it; "" if unknown.
+        user_name: the name of the user who clicked; "" if unknown.
     """
 
     asset_id: str
@@ -328,6 +334,7 @@ class ClaimedAsset:
     outcomes: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
     seen: bool = field(default=False, compare=False)
     title: str = field(default="", compare=False)
+    user_name: str = field(default="", compare=False)
 
     @property
     def named(self) -> str:

@@ -308,6 +308,7 @@ ENDED = Cause.RESTORED("the operation ended before the deletion was finished")()
 # Clicks and operations
 
 TAKEN_BY_NEWER = Cause.NEWER_CLICK("a newer click took over")()
+TAKEN_BY = Cause.NEWER_CLICK("a newer {action} took over")
 VANISHED = Cause.VANISHED("the asset no longer exists in iconik")()
 NOT_COME_TO = Cause.NOT_STARTED("not started before the operation ended")()
 OUTAGE = Cause.NO_ANSWER("iconik gave no usable answer for too long: {error}")

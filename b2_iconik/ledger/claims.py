@@ -68,6 +68,7 @@ class Claims:
         self._term = term
         self._operation = operation
         self._number = operation.number
+        self._user_name = operation.user_name or ""
         self.copies = Copies(engine, operation, term)
 
     @property
@@ -105,6 +106,7 @@ class Claims:
         """Claim the next assets, at most ``limit``; none if there are none, or all must wait."""
         with writing_in_term(self._engine, self._term) as connection:
             is_stopping = self._is_stopping(connection)
+            self._user_name = self._user_name or self._read_user_name(connection)
             takeable = self._takeable(connection, now_ms, is_stopping).limit(limit)
             claimed: list[ClaimedAsset] = []
             # Returning nothing means that nothing is left, so go on if newer operations took all
@@ -211,8 +213,20 @@ class Claims:
         )
         whose = (operation.user_id, operation.retry)
         return ClaimedAsset(
-            row.asset_id, formats, progress, *whose, row.outcomes, row.seen, row.title or ""
+            row.asset_id,
+            formats,
+            progress,
+            *whose,
+            row.outcomes,
+            row.seen,
+            row.title or "",
+            self._user_name,
         )
+
+    def _read_user_name(self, connection: sa.Connection) -> str:
+        """The name of the user who clicked. It is usually found while the operation runs."""
+        name = sa.select(operations.c.user_name).where(operations.c.number == self._number)
+        return connection.execute(name).scalar() or ""
 
     def begin_deletions(self, asset: ClaimedAsset, deletions: Mapping[str, Deletion]) -> bool:
         """Record that deletions begin, unless a newer click or a stop has come in between.

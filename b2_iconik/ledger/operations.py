@@ -257,9 +257,7 @@ class Ledger:
         with writing_in_term(self._engine, self._term) as connection:
             known = sa.select(operations.c.names).where(mine).with_for_update()
             earlier = connection.execute(known).scalar() or {}
-            connection.execute(
-                sa.update(operations).where(mine).values(names={**earlier, **names})
-            )
+            connection.execute(sa.update(operations).where(mine).values(names={**earlier, **names}))
 
     def note_user(self, user_id: str, name: str) -> None:
         """Record the name of a user, in all of their operations that lack it.
@@ -267,7 +265,7 @@ class Ledger:
         Args:
             name: "" if it can't be read.
         """
-        lacking = operations.c.user_name.is_(None)
+        lacking: sa.ColumnElement[bool] = operations.c.user_name.is_(None)
         if name:
             lacking = sa.or_(lacking, operations.c.user_name == "")
         with writing_in_term(self._engine, self._term) as connection:

@@ -80,21 +80,27 @@ def formats_left(
 ) -> dict[str, tuple[str, ...]]:
     """By asset, the operation's formats that no newer operation, ended or not, took over."""
     taken: dict[str, set[str]] = {asset_id: set() for asset_id in asset_ids}
-    rows = connection.execute(
-        sa.select(assets.c.asset_id, operations.c.formats)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            _newer_opposites(operation),
-            assets.c.asset_id.in_(asset_ids),
-            assets.c.seen,
-        )
-    )
-    for row in rows:
+    for row in connection.execute(takers(operation, asset_ids)):
         taken[row.asset_id].update(row.formats)
     return {
         asset_id: tuple(name for name in operation.formats if name not in lost)
         for asset_id, lost in taken.items()
     }
+
+
+def takers(
+    operation: Operation, asset_ids: Sequence[str], *more: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """A query of the newer operations that took over some assets: ``asset_id`` and ``formats``.
+
+    Args:
+        more: other columns of ``operations``.
+    """
+    return (
+        sa.select(assets.c.asset_id, operations.c.formats, *more)
+        .join(operations, operations.c.number == assets.c.number)
+        .where(_newer_opposites(operation), assets.c.asset_id.in_(asset_ids), assets.c.seen)
+    )
 
 
 def opposites(connection: sa.Connection, operation: Operation) -> list[sa.Row[Any]]:

@@ -29,12 +29,12 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
     retry = asset.retry
     again = f", retried by {retry.by} (retry of {retry.of})" if retry else ""
     log.info(
-        "audit: deleted %s of %s: file set %s, %s, clicked by user %s%s, with %s, proven %s",
+        "audit: deleted %s of %s: file set %s, %s, clicked by %s%s, with %s, proven %s",
         format_name,
         asset.named,
         file_set_id,
         size,
-        asset.user_id or "unknown",
+        asset.user_name or f"user {asset.user_id or 'unknown'}",
         again,
         acting_as.get(),
         judged,
@@ -42,6 +42,7 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
             "details": {
                 "event": "deleted",
                 "user_id": asset.user_id,
+                "user": asset.user_name or None,
                 "token": acting_as.get(),
                 "retry_of": retry.of if retry else None,
                 "retried_by": retry.by if retry else None,

@@ -6,7 +6,9 @@ the operation.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from b2_iconik.common.clock import Step, now_ms
@@ -16,6 +18,7 @@ from b2_iconik.domain.outcomes import report
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import job_texts
+from b2_iconik.operation.naming import Paths, Subject, Subjects, UserNames
 from b2_iconik.operation.together import Together
 from iconik import Iconik
 from iconik_http.errors import (
@@ -34,6 +37,8 @@ LISTING_LAG = 60.0
 # iconik's clock may differ from ours.
 CLOCK_LEEWAY_MS = 600_000
 ABORTED = frozenset({"ABORT_PENDING", "ABORTED"})
+# The application, in place of a user.
+APPLICATION = "application"
 BY = "a user who aborted the job in iconik"
 
 # Seconds. Small operations have ended by then, so that one request shows how.
@@ -53,17 +58,36 @@ FIRST_FAREWELL_INTERVAL = 1.0
 REFUSED = 600.0
 
 
+class Owner(NamedTuple):
+    """Whose token shows an operation: that of the user who clicked, or the application's.
+
+    Attributes:
+        user_id: the user; ``APPLICATION`` for the application.
+        together: joins its requests to read jobs with those of other operations.
+    """
+
+    user_id: str | None
+    iconik: Iconik
+    together: Together[Job]
+
+
 class OperationJob:
-    """The job of one operation.
+    """The job of one operation, and the names that the operation is shown with.
 
     The ledger stores its id, and before that, that a job was requested. If iconik's answer is lost,
     or this process ends before it stores the id, the job is found by the operation's id in its
     metadata. If iconik takes longer than a minute to list the job, a second one is made, and the
     first stays in the list unchanged. Only this can leave a stray job.
 
+    Args:
+        owners: whose tokens may show it, in order. Without any, the operation only gets its names.
+        refuse: called when a token turns out not to be permitted to.
+        subjects: names what was selected.
+        name_of: returns the name of a user, as in ``UserNames.find``.
+
     Attributes:
         has_ended: the operation has ended.
-        is_told: the job shows how it ended.
+        is_told: the job shows how it ended, if there is one.
     """
 
     def __init__(
@@ -71,19 +95,23 @@ class OperationJob:
         operation_id: str,
         click: CustomAction,
         ledger: Ledger,
-        iconik: Iconik,
-        together: Together[Job],
+        owners: Sequence[Owner],
+        refuse: Callable[[Owner, IconikRefused], object],
+        subjects: Subjects,
+        name_of: Callable[[str], str | None],
     ) -> None:
         self._id = operation_id
         self._click = click
         self._ledger = ledger
-        self._iconik = iconik
-        self._together = together
+        self._owners = list(owners)
+        self._refuse = refuse
+        self._subjects = subjects
+        self._name_of = name_of
         self._job_id: str | None = None
         # The previous process may have made the job already.
         self._asked = time.monotonic()
         self._told: job_texts.Fields = {}
-        self._names: dict[str, str] = {}
+        self._selected: list[Subject] | None = None
         self._some: list[str] = []
         self.has_ended = False
         self.is_told = False
@@ -98,21 +126,34 @@ class OperationJob:
             NotFound: somebody has removed the job from the list.
             IconikError: iconik gave no usable answer, or refused.
         """
-        operation = self._ledger.operation(self._id)
-        if operation is None:
-            raise NotFound(f"show operation {self._id}", "the operation is no longer stored")
+        operation = self.name_user()
         self.has_ended = operation.ended_ms is not None
         fields = self._fields(operation)
         if fields["title"] != operation.title:
             # Kept, so that operations can be shown without iconik.
             self._ledger.note_title(operation.number, fields["title"])
-        self._job_id = self._job_id or self._find(operation)
+        while self._owners:
+            owner = self._owners[0]
+            try:
+                return self._tell_as(owner, operation, fields)
+            except (NotPermitted, TokenRejected) as error:
+                if isinstance(error, TokenRejected) and owner.user_id != APPLICATION:
+                    raise
+                self._refuse(self._owners.pop(0), error)
+        self.is_told = self.has_ended
+        return None
+
+    def _tell_as(
+        self, owner: Owner, operation: Operation, fields: job_texts.Fields
+    ) -> float | None:
+        self._job_id = self._job_id or self._find(owner, operation)
         if self._job_id is None:
-            return self._make(operation, fields)
+            return self._make(owner, operation, fields)
         news = {name: value for name, value in fields.items() if self._told.get(name) != value}
         if news.keys() == {"message"} and time.monotonic() - self._asked < SETTLED_AFTER:
             fields, news = {**fields, "message": self._told["message"]}, {}
-        job = self._iconik.update_job(self._job_id, news) if news else self._read(self._job_id)
+        update = owner.iconik.update_job
+        job = update(self._job_id, news) if news else self._read(owner, self._job_id)
         if job is None:
             raise NotFound(f"look at job {self._job_id}", "no such job in iconik")
         self._note(fields)
@@ -120,29 +161,51 @@ class OperationJob:
             self._ledger.ask_to_stop(self._id, BY, now_ms())
         return INTERVAL if news else None
 
-    def _read(self, job_id: str) -> Job | None:
-        # Lists may not show a new job yet.
-        listed = self._together.ask([job_id], self._iconik.jobs).get(job_id)
-        return listed or self._iconik.job(job_id)
+    def name_user(self) -> Operation:
+        """Record the name of the user who clicked, if it can be known now.
 
-    def _find(self, operation: Operation) -> str | None:
+        Raises:
+            NotFound: the operation is no longer stored.
+        """
+        operation = self._ledger.operation(self._id)
+        if operation is None:
+            raise NotFound(f"show operation {self._id}", "the operation is no longer stored")
+        if operation.user_id and operation.user_name is None:
+            name = self._name_of(operation.user_id)
+            if name is not None:
+                self._ledger.note_user(operation.user_id, name)
+        return operation
+
+    @staticmethod
+    def _read(owner: Owner, job_id: str) -> Job | None:
+        # Lists may not show a new job yet.
+        listed = owner.together.ask([job_id], owner.iconik.jobs).get(job_id)
+        return listed or owner.iconik.job(job_id)
+
+    def _find(self, owner: Owner, operation: Operation) -> str | None:
         """The job in the ledger, or one that an unanswered request made; None if there is none."""
         if operation.job_id != "":
             return operation.job_id
         since_ms = operation.recorded_ms - CLOCK_LEEWAY_MS
-        found = self._iconik.job_with_metadata(job_texts.OPERATION, self._id, since_ms)
+        found = owner.iconik.job_with_metadata(job_texts.OPERATION, self._id, since_ms)
         if found:
             self._ledger.note_job(operation.number, found)
         return found
 
-    def _make(self, operation: Operation, fields: job_texts.Fields) -> float | None:
+    def _make(self, owner: Owner, operation: Operation, fields: job_texts.Fields) -> float | None:
         """Create the job, unless iconik may have created it already; see ``tell``."""
         if operation.job_id == "" and time.monotonic() - self._asked < LISTING_LAG:
             return None
         self._ledger.note_job(operation.number, "")
         self._asked = time.monotonic()
         named = {"type": "CUSTOM", "metadata": {job_texts.OPERATION: self._id}}
-        self._job_id = self._iconik.create_job({"status": "STARTED", **fields, **named}).id
+        try:
+            job = owner.iconik.create_job({"status": "STARTED", **fields, **named})
+        except NotPermitted:
+            # There is none, so another owner need not look for it.
+            self._ledger.note_job(operation.number, operation.job_id)
+            raise
+        self._job_id = job.id
         self._ledger.note_job(operation.number, self._job_id)
         self._note(fields)
         # Most operations have ended by then, so that the next update is the last.
@@ -156,22 +219,40 @@ class OperationJob:
         """All fields that the job should have now."""
         states = self._ledger.progress(operation.number)
         total = sum(states.values()) if operation.is_expanded else None
-        selected = self._click.collection_ids + self._click.asset_ids
-        if not selected and operation.is_expanded:
-            selected = self._found(operation)
-        some = selected[: job_texts.MOST_NAMED]
-        for each, title in self._ledger.titles(operation.number, some).items():
-            # Stored titles are escaped for display; iconik must get the exact one.
-            if "\\" not in title:
-                self._names[each] = title
-        names = [self._name(each) for each in some]
-        names = [each for each in names if each]
-        whole = len(self._click.collection_ids + self._click.asset_ids) or total or 0
+        names, whole = self._names_of_selection(operation), len(self._click.subjects)
+        linked = self._click.collection_ids + self._click.asset_ids
+        if not linked and operation.is_expanded:
+            linked = self._found(operation)
+            if not names:
+                some = [("asset", each) for each in linked]
+                names = [each.name for each in self._subjects_of(operation, some) if each.name]
+                whole = total or 0
         return {
             "title": job_texts.title(self._click, total, names, whole - len(names)),
-            **job_texts.tie(self._click, selected),
+            **job_texts.tie(self._click, linked),
             **(self._how_it_ended(operation) or job_texts.under_way(operation, states)),
         }
+
+    def _names_of_selection(self, operation: Operation) -> list[str]:
+        """The names of what was selected, or of some of it. They are also stored."""
+        stored = (operation.names or {}).get("subjects")
+        if self._selected is None and stored:
+            self._selected = [Subject(**each) for each in stored]
+        if self._selected is None:
+            self._selected = self._subjects_of(operation, self._click.subjects)
+            subjects = [asdict(each) for each in self._selected]
+            self._ledger.note_names(operation.number, subjects=subjects)
+        return [each.name for each in self._selected if each.name]
+
+    def _subjects_of(
+        self, operation: Operation, objects: Sequence[tuple[str, str]]
+    ) -> list[Subject]:
+        """The first of some objects by name. Listings have usually shown those of assets."""
+        some = objects[: job_texts.MOST_NAMED]
+        titles = self._ledger.titles(operation.number, [object_id for _, object_id in some])
+        # Stored titles are escaped for display; iconik must get the exact one.
+        exact = {each: title for each, title in titles.items() if "\\" not in title}
+        return [self._subjects.find(*each, exact.get(each[1], "")) for each in some]
 
     def _how_it_ended(self, operation: Operation) -> job_texts.Fields | None:
         if operation.ended_ms is None:
@@ -184,27 +265,9 @@ class OperationJob:
         self._some = self._some or self._ledger.some_assets(operation.number, job_texts.MOST_TIED)
         return tuple(self._some)
 
-    def _name(self, object_id: str) -> str:
-        """The title of a collection or an asset, requested once; "" if iconik refuses it.
-
-        Listings have usually shown those of assets.
-        """
-        if object_id not in self._names:
-            is_collection = object_id in self._click.collection_ids
-            # Not with the application's token: the user may not be allowed to see the object.
-            iconik = self._iconik.limited(lambda: False)
-            ask = iconik.collection_title if is_collection else iconik.asset_title
-            try:
-                self._names[object_id] = ask(object_id)
-            except TokenRejected:
-                raise
-            except IconikRefused:
-                self._names[object_id] = ""
-        return self._names[object_id]
-
 
 class Shown:
-    """Makes the steps that show operations in iconik; see ``leader.Show``.
+    """Makes the steps that show operations in iconik, and name them; see ``leader.Show``.
 
     Args:
         connect: returns an ``Iconik``; see ``Operations.iconik``.
@@ -216,36 +279,39 @@ class Shown:
         self._together = WeakValueDictionary[tuple[str, int], Together[Job]]()
         # By user: when their token was found to lack the role.
         self._refused: dict[str | None, float] = {}
+        self._users = UserNames()
+        self._paths = Paths()
 
-    def __call__(
-        self, operation_id: str, click: CustomAction, leadership: Leadership
-    ) -> Step | None:
-        """The steps that show an operation; None if its user lacks the role for that."""
-        refused = self._refused.get(click.user_id)
-        if refused is not None and time.monotonic() - refused < REFUSED:
-            return None
-        iconik = self._connect(click.auth_token, leadership, timeout=TIMEOUT, attempts=1)
-        ledger = Ledger(leadership.engine, leadership.term)
-        key = (click.auth_token, leadership.term)
-        together = self._together.setdefault(key, Together())
-        job = OperationJob(operation_id, click, ledger, iconik, together)
+    def __call__(self, operation_id: str, click: CustomAction, leadership: Leadership) -> Step:
+        """The steps that show an operation."""
+        of_user, of_application = (
+            self._owner(user_id, token, leadership)
+            for user_id, token in ((click.user_id, click.auth_token), (APPLICATION, ""))
+        )
+        job = OperationJob(
+            operation_id,
+            click,
+            Ledger(leadership.engine, leadership.term),
+            [each for each in (of_user, of_application) if not self._is_refused(each)],
+            self._refuse,
+            Subjects(click, of_user.iconik, self._paths),
+            lambda user: self._users.find(user, of_user.iconik, of_application.iconik),
+        )
         pause, farewell, is_new = INTERVAL, 0.0, True
 
         def step() -> float | None:
             nonlocal pause, farewell, is_new
-            if is_new:
-                is_new = False
-                return SHOWN_AFTER
             try:
+                if is_new:
+                    is_new = False
+                    job.name_user()
+                    return SHOWN_AFTER
                 pause = job.tell() or min(pause * 1.5, LONGEST_INTERVAL)
             except IconikUnavailable as error:
                 log.debug("the update of iconik's jobs list is postponed: %s", error)
                 pause = min(pause * 2, LONGEST_OUTAGE_INTERVAL)
             except NotFound:
                 # Somebody removed it from the list.
-                return None
-            except NotPermitted as error:
-                self._refuse(click, error)
                 return None
             except IconikRefused as error:
                 log.warning("the operation's job in iconik is no longer updated: %s", error)
@@ -261,7 +327,21 @@ class Shown:
 
         return step
 
-    def _refuse(self, click: CustomAction, error: NotPermitted) -> None:
-        if not self._refused:
-            log.warning("operations are not shown in iconik's jobs list: %s", error)
-        self._refused[click.user_id] = time.monotonic()
+    def _owner(self, user_id: str | None, token: str, leadership: Leadership) -> Owner:
+        iconik = self._connect(token, leadership, timeout=TIMEOUT, attempts=1)
+        together = self._together.setdefault((token, leadership.term), Together())
+        return Owner(user_id, iconik, together)
+
+    def _is_refused(self, owner: Owner) -> bool:
+        refused = self._refused.get(owner.user_id)
+        return refused is not None and time.monotonic() - refused < REFUSED
+
+    def _refuse(self, owner: Owner, error: IconikRefused) -> None:
+        """Send no request with a token for a while; it lacks a role, or there is none."""
+        if owner.user_id == APPLICATION and APPLICATION not in self._refused:
+            log.warning(
+                "operations of users without can_write_jobs are not shown in iconik's jobs list: "
+                "give the users this role, or set ICONIK_TOKEN to a token that has it (%s)",
+                error.problem,
+            )
+        self._refused[owner.user_id] = time.monotonic()

@@ -350,8 +350,10 @@ class Run:
     def _pass(self) -> bool:
         """Do all that can be done now. Returns whether anything was done."""
         if not self._is_checked and not self._is_stop_handled:
-            self._preflight()
+            checked = self._preflight()
             self._is_checked = True
+            storages = {"b2": checked.b2.name, "ll": checked.lucidlink.name}
+            self._ledger.note_names(self._number, storages=storages)
         operation = self._operation()
         if not operation.is_expanded and not self._is_stop_handled:
             self._expand(operation)

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from b2_iconik.domain.operation import Operation
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
 from b2_iconik.report.history import Filters, History
-from b2_iconik.report.reported import FIRST, Place, Reported
+from b2_iconik.report.reported import FIRST, Asset, Place, Reported
 
 ASSETS_A_PAGE = 50
 JOBS_SHOWN = 20
@@ -96,13 +96,13 @@ class Contents:
             text=asked.text,
         )
         assets = found[:ASSETS_A_PAGE]
-        rows = view.asset_rows(operation, assets)
+        rows = self.asset_rows(operation, assets)
         if asked.show:
             rows = (row for row in rows if row["kind"] == asked.show)
         is_first = not asked.after and not asked.text and asked.show in ("", "failed")
         unopened = self.history.unopened(operation.number, UNOPENED_SHOWN) if is_first else []
         told = {
-            "report": [*view.unopened_rows(unopened), *rows],
+            "report": [*view.unopened_rows(operation, unopened), *rows],
             "unopened_shown": len(unopened),
         }
         return told, _named(assets[-1].place) if len(found) > len(assets) else None
@@ -116,9 +116,20 @@ class Contents:
 
     def rows(self, operation: Operation) -> Iterator[dict[str, Any]]:
         """Yield the rows of the whole report, reading them in parts."""
-        unopened = view.unopened_rows(self.history.unopened(operation.number))
+        yield from view.unopened_rows(operation, self.history.unopened(operation.number))
         assets = self._reported.every(operation, READ_AT_ONCE)
-        return chain(unopened, view.asset_rows(operation, assets))
+        while some := list(islice(assets, READ_AT_ONCE)):
+            yield from self.asset_rows(operation, some)
+
+    def asset_rows(self, operation: Operation, assets: Sequence[Asset]) -> Iterator[dict[str, Any]]:
+        """Return the rows of some assets, which also say who took them over."""
+        lost = [
+            each.asset_id
+            for each in assets
+            if any(outcome.kind == "superseded" for outcome in each.outcomes.values())
+        ]
+        newer = self.history.newer(operation, lost) if lost else {}
+        return view.asset_rows(operation, assets, newer)
 
 
 def _named(place: Place) -> str:

@@ -1,14 +1,15 @@
 """Past and running operations for display, read in pages, whatever an operation's size."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.click import Action
+from b2_iconik.domain.operation import Operation, default_title
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.operations import read_operation
-from b2_iconik.ledger.precedence import Precedence
+from b2_iconik.ledger.precedence import Precedence, takers
 from b2_iconik.ledger.tables import assets, copies, operations, terms, unlisted
 from b2_iconik.report.reported import is_about
 
@@ -23,12 +24,29 @@ class Filters:
         state: one of ``STATES``. An operation that is stopping counts as running.
         action: 'add' or 'remove'.
         text: the id of an operation, asset or user, or its start; the address of an asset's page;
-            or a part of a title, of a failure, or of the name of a user who stopped or retried it.
+            or a part of a title, of a failure, or of the name of a user who clicked, stopped or
+            retried it.
+        user: the id of the user who clicked, or a part of their name.
     """
 
     state: str = ""
     action: str = ""
     text: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class Newer:
+    """An operation that took over from another.
+
+    Attributes:
+        user: the name of the person who clicked or retried it; None if unknown.
+    """
+
+    operation_id: str
+    action: Action
+    title: str
+    user: str | None
 
 
 @dataclass(frozen=True)
@@ -164,6 +182,21 @@ class History:
         with self._engine.connect() as connection:
             return Precedence(connection, operation).is_any_unknown
 
+    def newer(self, operation: Operation, asset_ids: Sequence[str]) -> dict[tuple[str, str], Newer]:
+        """Return by asset and format the newest operation that took it over from an operation."""
+        columns = operations.c
+        shown = (columns.id, columns.action, columns.title, columns.selection)
+        whose = (columns.retry_by, columns.user_name)
+        found = takers(operation, asset_ids, *shown, *whose).order_by(columns.number)
+        newest = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(found):
+                title = row.title or default_title(row.action, row.selection)
+                user = row.retry_by or row.user_name or None
+                newer = Newer(row.id, row.action, title, user)
+                newest.update(dict.fromkeys(((row.asset_id, name) for name in row.formats), newer))
+        return newest
+
     def clock(self) -> int:
         """Return the last recorded time of the clock of operations."""
         with self._engine.connect() as connection:
@@ -180,6 +213,11 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
         yield sa.and_(~failed, operations.c.result == filters.state)
     if filters.action:
         yield operations.c.action == filters.action
+    if filters.user:
+        yield sa.or_(
+            operations.c.user_id == filters.user.lower(),
+            _contains(operations.c.user_name, filters.user),
+        )
     if filters.text:
         text = filters.text.lower()
         about = sa.select(assets.c.number).where(is_about(text))
@@ -195,5 +233,15 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
                     operations.c.title,
                 )
             ),
+            _contains(operations.c.user_name, filters.text),
             operations.c.number.in_(about),
         )
+
+
+def _contains(column: sa.ColumnElement[str], text: str) -> sa.ColumnElement[bool]:
+    """Build a condition: a column contains a text, in upper or lower case."""
+    return sa.or_(
+        sa.func.lower(column).contains(text.lower(), autoescape=True),
+        # SQLite lowers only ASCII letters.
+        column.contains(text, autoescape=True),
+    )

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from b2_iconik.domain.click import TITLES
-from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.operation import Operation, default_title, kind_and_id
 from b2_iconik.domain.outcomes import (
     COUNTED,
     bytes_in_words,
@@ -17,10 +16,10 @@ from b2_iconik.domain.outcomes import (
     proofs_in_words,
     told_time,
 )
-from b2_iconik.domain.reasons import Reason
+from b2_iconik.domain.reasons import TAKEN_BY, Reason
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.report.advice import what_to_do
-from b2_iconik.report.history import CopyJob
+from b2_iconik.report.history import CopyJob, Newer
 from b2_iconik.report.reported import Asset, Total
 
 # The advice on each kind of outcome.
@@ -46,6 +45,7 @@ COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do", "size"
 FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 # The headings of a CSV file.
 HEADINGS = (*COLUMNS[:-2], "what to do", "bytes")
+NOBODY: Mapping[tuple[str, str], Newer] = {}
 # From then on, the pace of an operation says how long the rest takes.
 SETTLED_SECONDS = 10
 # The states of an asset whose outcome isn't known yet.
@@ -116,13 +116,20 @@ def summary(
     took_seconds = max(0, (operation.ended_ms or now_ms) - operation.recorded_ms) // 1000
     some, whole = bytes_done or (None, None)
     totals = operation.totals or {}
+    names = operation.names or {}
+    storages = names.get("storages", {})
     return {
         "operation_id": operation.id,
-        "title": operation.title or f"{TITLES[operation.action]}: {operation.selection}",
+        "title": operation.title or default_title(operation.action, operation.selection),
         "action": operation.action,
         "result": result_of(operation),
         "user_id": operation.user_id,
+        "user": operation.user_name or None,
         "selection": operation.selection,
+        "subjects": names.get("subjects", []),
+        "b2_storage": storages.get("b2") or None,
+        "ll_storage": storages.get("ll") or None,
+        "path": operation.path,
         "formats": list(operation.formats),
         "recorded": told_time(operation.recorded_ms),
         "ended": told_time(operation.ended_ms) if operation.ended_ms else None,
@@ -224,8 +231,18 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
         yield f"its turn to process {assets}, or another operation to finish there"
 
 
-def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[str, Any]]:
-    """Yield rows of ``COLUMNS``, one or more for each format of each asset."""
+def asset_rows(
+    operation: Operation,
+    assets: Iterable[Asset],
+    newer: Mapping[tuple[str, str], Newer] = NOBODY,
+) -> Iterator[dict[str, Any]]:
+    """Yield rows of ``COLUMNS`` and ``newer``, one or more for each format of each asset.
+
+    Args:
+        operation: the operation.
+        assets: some of its assets.
+        newer: by asset and format, the operation that took over.
+    """
     places = {name: place for place, name in enumerate(operation.formats)}
     for asset in assets:
         rows: list[tuple[str, str, Reason, int | None]] = [
@@ -243,13 +260,22 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
             left = left_over(operation, asset.progress, asset.outcomes)
             rows += [(*each, None) for each in left]
         for name, kind, reason, size in sorted(rows, key=lambda row: places[row[0]]):
-            yield _row(asset.asset_id, asset.title, name, kind, reason, size)
+            taker = newer.get((asset.asset_id, name)) if kind == "superseded" else None
+            if taker:
+                reason = TAKEN_BY(action=_action_of(taker))
+            title = asset.title or asset.asset_id
+            yield _row(asset.asset_id, title, name, kind, reason, size, taker)
 
 
-def unopened_rows(unopened: Iterable[tuple[str, Reason]]) -> Iterator[dict[str, Any]]:
+def unopened_rows(
+    operation: Operation, unopened: Iterable[tuple[str, Reason]]
+) -> Iterator[dict[str, Any]]:
     """Yield such a row for each collection, saved search or playlist that could not be listed."""
+    subjects = (operation.names or {}).get("subjects", ())
+    names = {each["id"]: each["path"] or each["name"] for each in subjects}
     for what, reason in unopened:
-        yield _row(what, "", None, "failed", reason)
+        kind, object_id = kind_and_id(what)
+        yield _row(what, names.get(object_id) or f"a {kind}", None, "failed", reason)
 
 
 def _row(
@@ -259,9 +285,18 @@ def _row(
     kind: str,
     reason: Reason,
     size: int | None = None,
+    newer: Newer | None = None,
 ) -> dict[str, Any]:
-    cells = (subject, title or subject, name, kind, reason, what_to_do(kind, reason.cause), size)
-    return dict(zip(COLUMNS, cells, strict=True))
+    cells = (subject, title, name, kind, reason, what_to_do(kind, reason.cause), size)
+    shown = ("operation_id", "title", "user")
+    told = {each: getattr(newer, each) for each in shown} if newer else None
+    return {**dict(zip(COLUMNS, cells, strict=True)), "newer": told}
+
+
+def _action_of(newer: Newer) -> str:
+    """Return what took over, as in 'a newer … took over': 'Remove by Ana Ruiz'."""
+    by = f" by {newer.user}" if newer.user else ""
+    return f"{newer.action.capitalize()}{by}"
 
 
 def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, Any]]:

@@ -157,7 +157,10 @@ def check_token(http: Transport) -> Iterator[Finding]:
             continue
         whose = name_of_user(told) or f"user {told.get('user_id') or told.get('id') or 'unknown'}"
         mail = told.get("email")
-        yield ok(TOKEN, f"is valid, and acts as {whose}" + (f" ({mail})" if mail and mail != whose else ""))
+        yield ok(
+            TOKEN,
+            f"is valid, and acts as {whose}" + (f" ({mail})" if mail and mail != whose else ""),
+        )
         return
     yield unknown(TOKEN, "was accepted, but iconik does not say whose it is")
 

@@ -1,7 +1,7 @@
 """The operations page: the clicks, their results, and two buttons."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -38,6 +38,7 @@ from b2_iconik.report import view
 from b2_iconik.report.contents import Asked, Contents
 from b2_iconik.report.history import STATES, Filters
 from b2_iconik.web.login import Refusal, name_of, refusal_of
+from iconik_http.records import UUID
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,10 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     @pages.get("/operations")
     def every() -> Response:
         filters = Filters(
-            _chosen("state", STATES), _chosen("action", ACTIONS), _argument("text").strip()
+            _chosen("state", STATES),
+            _chosen("action", ACTIONS),
+            _argument("text").strip(),
+            _argument("user").strip(),
         )
         before = _argument("before")
         number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
@@ -118,7 +122,14 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         }
         if _wants_json():
             return jsonify(told)
-        return _page("operations.html", **told, filters=filters, states=STATES, is_first=not before)
+        return _page(
+            "operations.html",
+            **told,
+            filters=filters,
+            whose=_whose(filters.user, operations),
+            states=STATES,
+            is_first=not before,
+        )
 
     @pages.get("/operations/<uuid:operation_id>")
     def one(operation_id: Any) -> Response:
@@ -145,6 +156,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             shown=SHOWN,
             notice="" if is_past else NOTICES.get(notice, ""),
             asset_url=f"{settings.iconik_url}/asset/",
+            iconik_url=settings.iconik_url,
         )
 
     @pages.get("/operations/<uuid:operation_id>.csv")
@@ -213,6 +225,14 @@ def _operation(there: Contents, operation_id: Any) -> Operation:
     if operation is None:
         abort(404, "This operation does not exist, or is no longer stored.")
     return operation
+
+
+def _whose(user: str, operations: Sequence[Mapping[str, Any]]) -> str:
+    """Return who is filtered by, without the id."""
+    if not UUID.fullmatch(user):
+        return f"users named “{user}”"
+    names = (each["user"] for each in operations if each["user"])
+    return next(names, "one user")
 
 
 def _argument(name: str) -> str:
