@@ -15,7 +15,7 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from iconik_http.records import File, FileSet, Format, Job, Listed, Storage
+from iconik_http.records import Collection, File, FileSet, Format, Job, Listed, Storage
 from tests.fake_iconik import API
 from tests.makers import FOR_EVER
 
@@ -583,7 +583,56 @@ def test_titles_are_read(
     http.get(f"{API}assets/v1/assets/{ASSET}/", json=answer)
     http.get(f"{API}assets/v1/collections/{ASSET}/", json=answer)
     assert iconik.asset_title(ASSET) == title
-    assert iconik.collection_title(ASSET) == title
+    assert iconik.collection(ASSET).title == title
+
+
+@pytest.mark.parametrize("parent", [{}, {"parent_id": None}, {"parent_id": 7}])
+def test_a_collection_may_lack_a_parent(
+    iconik: Iconik, http: RequestsMock, parent: dict[str, Any]
+) -> None:
+    http.get(f"{API}assets/v1/collections/{ASSET}/", json={"title": "Spring", **parent})
+    assert iconik.collection(ASSET) == Collection("Spring", "")
+
+
+def test_a_collection_names_its_parent(iconik: Iconik, http: RequestsMock) -> None:
+    answer = {"title": "Spring", "parent_id": OTHER.upper()}
+    http.get(f"{API}assets/v1/collections/{ASSET}/", json=answer)
+    assert iconik.collection(ASSET).parent_id == OTHER
+
+
+@pytest.mark.parametrize(("answer", "name"), [({"name": "Rushes"}, "Rushes"), ({"name": None}, "")])
+def test_a_saved_search_is_named_without_its_results(
+    iconik: Iconik, http: RequestsMock, answer: dict[str, Any], name: str
+) -> None:
+    query = matchers.query_param_matcher({"include_results": "false", "per_page": "1"})
+    http.get(f"{API}search/v1/search/saved/{ASSET}/", json=answer, match=[query])
+    assert iconik.saved_search_name(ASSET) == name
+
+
+@pytest.mark.parametrize(("answer", "title"), [({"title": "Best of"}, "Best of"), ({}, "")])
+def test_a_playlist_is_named(
+    iconik: Iconik, http: RequestsMock, answer: dict[str, Any], title: str
+) -> None:
+    http.get(f"{API}assets/v1/playlists/{ASSET}/", json=answer)
+    assert iconik.playlist_title(ASSET) == title
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        ({"first_name": "Ana", "last_name": "Ruiz", "email": "ana@example.com"}, "Ana Ruiz"),
+        ({"first_name": " Ana ", "last_name": None}, "Ana"),
+        ({"first_name": None, "last_name": "Ruiz"}, "Ruiz"),
+        ({"first_name": "", "email": "ana@example.com"}, "ana@example.com"),
+        ({"first_name": 7, "email": None}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_user_is_named_as_far_as_iconik_says(
+    iconik: Iconik, http: RequestsMock, answer: dict[str, Any], name: str
+) -> None:
+    http.get(f"{API}users/v1/users/{ASSET}/", json=answer)
+    assert iconik.user_name(ASSET) == name
 
 
 ID = ASSET
@@ -614,7 +663,10 @@ CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("update_job", (ID, {}), "can_write_jobs"),
     ("job_with_metadata", ("operation_id", ID, 0), "can_read_jobs"),
     ("asset_title", (ID,), "can_read_assets"),
-    ("collection_title", (ID,), "can_read_collections"),
+    ("collection", (ID,), "can_read_collections"),
+    ("saved_search_name", (ID,), "can_read_saved_searches"),
+    ("playlist_title", (ID,), "can_read_playlists"),
+    ("user_name", (ID,), "can_read_users"),
     ("custom_actions", (), "can_read_custom_actions"),
     ("create_custom_action", (ACTION,), "can_write_custom_actions"),
     ("update_custom_action", (ID, ACTION), "can_write_custom_actions"),

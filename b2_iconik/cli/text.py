@@ -65,7 +65,7 @@ def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Itera
     """
     yield f"{told['title']}, {told['result']}"
     yield _item("operation", told["operation_id"])
-    yield _item("clicked by", told["user"] or f"user {told['user_id'] or 'unknown'}")
+    yield _item("clicked by", told.get("user") or f"user {told['user_id'] or 'unknown'}")
     yield _item("selection", f"{told['selection']}, formats {', '.join(told['formats'])}")
     ended = f"ended {told['ended']}" if told["ended"] else "not ended yet"
     yield _item("recorded", f"{told['recorded']}, {ended}")

@@ -219,6 +219,7 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
         "set-2 on B2 (B2 asked by key)",
         "event": "deleted",
         "user_id": "ada",
+        "user": None,
         "token": "the click's token",
         "retry_of": None,
         "retried_by": None,
@@ -231,6 +232,15 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
         "proven_by": "size and checksum",
         "confirmed_by": "key",
     }
+
+
+def test_of_a_deletion_it_is_said_by_name_who_clicked(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO", "json")
+    asset = ClaimedAsset("asset-1", (), AssetProgress(), "ada", user_name="Ada Editor")
+    audit.deleted(asset, "set-1", DELETION)
+    (line,) = said(capsys)
+    assert "clicked by Ada Editor, with" in line["message"]
+    assert (line["user_id"], line["user"]) == ("ada", "Ada Editor")
 
 
 def test_of_a_deletion_that_was_proven_before_an_interruption_that_is_said(

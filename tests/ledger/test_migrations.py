@@ -339,3 +339,39 @@ def test_the_job_and_title_of_an_operation_are_moved_to_it(engine: sa.Engine) ->
     Ledger(engine).create()
     moved = found(engine, operation.id)
     assert (moved.job_id, moved.title) == ("job-1", "Add to LucidLink: 1 asset (beach)")
+
+
+def as_of_version_seven(engine: sa.Engine) -> Operation:
+    """Make a database of version 7, with one operation."""
+    operation = clicked(engine, a_click(user_id="ana"))
+    change(
+        engine,
+        "DROP INDEX plugin_operations_by_user",
+        *(
+            f"ALTER TABLE plugin_operations DROP COLUMN {column}"
+            for column in ("user_name", "path", "names")
+        ),
+        "UPDATE plugin_schema SET version = 7",
+    )
+    return operation
+
+
+def test_a_database_of_version_seven_becomes_todays(engine: sa.Engine) -> None:
+    today = columns(engine), indexes(engine)
+    as_of_version_seven(engine)
+    Ledger(engine).create()
+    assert (columns(engine), indexes(engine)) == today
+    assert version(engine) == VERSION
+
+
+def test_an_operation_of_version_seven_has_no_names(engine: sa.Engine) -> None:
+    operation = as_of_version_seven(engine)
+    Ledger(engine).create()
+    assert found(engine, operation.id) == operation
+
+
+def test_a_user_of_version_seven_is_named_with_their_next_click(engine: sa.Engine) -> None:
+    operation = as_of_version_seven(engine)
+    Ledger(engine).create()
+    Ledger(engine, begin_term(engine, 1_000)).note_user("ana", "Ana Ruiz")
+    assert found(engine, operation.id).user_name == "Ana Ruiz"

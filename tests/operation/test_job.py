@@ -1,5 +1,6 @@
 """The job that shows one operation: found or made, told how it stands, and aborted."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.operation import job as job_module
-from b2_iconik.operation.job import BY, OperationJob
+from b2_iconik.operation.job import APPLICATION, BY, OperationJob, Owner
+from b2_iconik.operation.naming import Paths, Subjects
 from b2_iconik.operation.together import Together
 from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
 from iconik_http.records import Job
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("opened_later")
 ASSETS = ("asset-1", "asset-2")
 CLICK = a_click("remove", asset_ids=ASSETS)
 NOW = 1_000_000
+NOT_PERMITTED = NotPermitted("show it", "it needs can_write_jobs")
 AWAY = IconikUnavailable("show it", "iconik answered 503")
 
 
@@ -36,10 +39,21 @@ class Desk:
         self.id = clicked(engine, click, NOW).id
         self.ledger = a_ledger(engine)
         self.click = click
+        self.owners: list[str | None] = ["ada"]
+        self.refused: list[str | None] = []
+        self.names: dict[str, str | None] = {}
 
     def job(self) -> OperationJob:
         """Its job, as a process that has just begun knows it."""
-        return OperationJob(self.id, self.click, self.ledger, self.iconik, Together())
+        return OperationJob(
+            self.id,
+            self.click,
+            self.ledger,
+            [Owner(user_id, self.iconik, Together()) for user_id in self.owners],
+            lambda owner, error: self.refused.append(owner.user_id),
+            Subjects(self.click, self.iconik, Paths()),
+            lambda user_id: self.names.get(user_id),
+        )
 
     def expand(self, *asset_ids: str) -> None:
         self.ledger.expand(found(self.engine, self.id).number, dict.fromkeys(asset_ids), {})
@@ -274,9 +288,8 @@ def test_the_title_is_kept_with_the_operation(desk: Desk) -> None:
 
 
 def test_the_title_is_kept_though_the_job_may_not_be_made(desk: Desk) -> None:
-    desk.iconik.problems["create_job"] = NotPermitted("show it", "it needs can_write_jobs")
-    with pytest.raises(NotPermitted):
-        desk.job().tell()
+    desk.iconik.problems["create_job"] = NOT_PERMITTED
+    desk.job().tell()
     title = "Remove from LucidLink: 2 assets (beach, pier)"
     assert found(desk.engine, desk.id).title == title
 
@@ -395,10 +408,148 @@ def test_an_operation_that_is_forgotten_has_no_job(desk: Desk) -> None:
         job.tell()
 
 
-def test_a_refusal_is_told_to_whoever_asked(desk: Desk) -> None:
-    desk.iconik.problems["create_job"] = NotPermitted("show it", "it needs can_write_jobs")
-    with pytest.raises(NotPermitted):
+# Users without the role
+
+
+def test_a_job_that_the_user_may_not_make_is_made_by_the_application(desk: Desk) -> None:
+    desk.owners = ["ada", APPLICATION]
+    desk.iconik.problems["create_job"] = NOT_PERMITTED
+    job = desk.job()
+    desk.iconik.before["create_job"] = lambda: desk.iconik.before.update(
+        create_job=desk.iconik.problems.clear
+    )
+    job.tell()
+    assert desk.shown["status"] == "STARTED"
+    assert desk.refused == ["ada"]
+
+
+def test_a_job_that_nobody_may_make_is_not_tried_again(desk: Desk) -> None:
+    desk.owners = ["ada", APPLICATION]
+    desk.iconik.problems["create_job"] = NOT_PERMITTED
+    job = desk.job()
+    job.tell()
+    job.tell()
+    assert desk.refused == ["ada", APPLICATION]
+    assert len(desk.iconik.called("create_job")) == 2
+
+
+def test_an_application_without_a_token_makes_no_job(desk: Desk) -> None:
+    desk.owners = [APPLICATION]
+    desk.iconik.problems["create_job"] = TokenRejected("show it", "there is no token")
+    assert desk.job().tell() is None
+    assert desk.refused == [APPLICATION]
+
+
+def test_a_user_whose_token_has_expired_is_not_without_the_role(desk: Desk) -> None:
+    desk.iconik.problems["create_job"] = TokenRejected("show it", "no token is good")
+    with pytest.raises(TokenRejected):
         desk.job().tell()
+    assert desk.refused == []
+
+
+def test_a_job_that_was_refused_does_not_exist(desk: Desk) -> None:
+    desk.iconik.problems["create_job"] = NOT_PERMITTED
+    desk.job().tell()
+    assert found(desk.engine, desk.id).job_id is None
+
+
+def test_without_a_job_the_end_of_the_operation_is_all_there_is_to_tell(desk: Desk) -> None:
+    desk.owners = []
+    job = desk.job()
+    job.tell()
+    assert not job.is_told
+    desk.expand(*ASSETS)
+    desk.conclude(2, Outcome("removed"))
+    desk.end()
+    job.tell()
+    assert job.is_told
+    assert not desk.iconik.called("create_job")
+
+
+# The user
+
+
+@pytest.mark.parametrize("name", ["Ana Ruiz", ""], ids=["known", "not to be read"])
+def test_the_name_of_the_user_is_kept_with_the_operation(engine: sa.Engine, name: str) -> None:
+    desk = Desk(engine, replace(CLICK, user_id="ana"))
+    desk.names = {"ana": name}
+    desk.job().name_user()
+    assert found(engine, desk.id).user_name == name
+
+
+def test_a_name_that_is_not_known_yet_is_found_later(engine: sa.Engine) -> None:
+    desk = Desk(engine, replace(CLICK, user_id="ana"))
+    job = desk.job()
+    job.tell()
+    assert found(engine, desk.id).user_name is None
+    desk.names = {"ana": "Ana Ruiz"}
+    job.tell()
+    assert found(engine, desk.id).user_name == "Ana Ruiz"
+
+
+def test_a_name_that_is_known_is_not_looked_for_again(engine: sa.Engine) -> None:
+    desk = Desk(engine, replace(CLICK, user_id="ana"))
+    desk.names = {"ana": "Ana Ruiz"}
+    job = desk.job()
+    job.name_user()
+    desk.names = {"ana": "Somebody Else"}
+    job.name_user()
+    assert found(engine, desk.id).user_name == "Ana Ruiz"
+
+
+def test_the_user_is_named_though_the_job_cannot_be_made(engine: sa.Engine) -> None:
+    desk = Desk(engine, replace(CLICK, user_id="ana"))
+    desk.names = {"ana": "Ana Ruiz"}
+    desk.iconik.problems["create_job"] = AWAY
+    with pytest.raises(IconikUnavailable):
+        desk.job().tell()
+    assert found(engine, desk.id).user_name == "Ana Ruiz"
+
+
+# What was selected
+
+
+def subjects(desk: Desk) -> list[Any]:
+    names = found(desk.engine, desk.id).names
+    return names["subjects"] if names else []
+
+
+def test_what_was_selected_is_kept_by_name(engine: sa.Engine) -> None:
+    desk = Desk(engine, a_click("add", collection_ids=("collection-1",), asset_ids=("asset-1",)))
+    desk.iconik.titles["top"] = "Projects"
+    desk.iconik.parents = {"collection-1": "top"}
+    desk.job().tell()
+    collection = {"kind": "collection", "id": "collection-1", "name": "Rushes"}
+    assert subjects(desk) == [
+        {**collection, "path": "Projects / Rushes"},
+        {"kind": "asset", "id": "asset-1", "name": "beach", "path": None},
+    ]
+
+
+def test_of_many_selected_objects_only_the_first_are_named(engine: sa.Engine) -> None:
+    desk = Desk(engine, a_click("add", collection_ids=tuple(f"c{n}" for n in range(9))))
+    desk.job().tell()
+    assert len(subjects(desk)) == 3
+    assert len(desk.iconik.called("collection")) == 3
+
+
+def test_a_saved_search_with_a_name_is_named_in_the_title(engine: sa.Engine) -> None:
+    desk = Desk(engine, a_click("add", saved_search_ids=("search-1",)))
+    desk.iconik.titles["search-1"] = "Best takes"
+    job = desk.job()
+    job.tell()
+    desk.expand("asset-1", "asset-2")
+    job.tell()
+    assert desk.shown["title"] == "Add to LucidLink: 2 assets (Best takes)"
+
+
+def test_another_process_asks_for_no_name_again(engine: sa.Engine) -> None:
+    desk = Desk(engine, a_click("add", collection_ids=("collection-1",)))
+    desk.job().tell()
+    desk.iconik.calls.clear()
+    desk.job().tell()
+    assert not desk.iconik.called("collection")
+    assert desk.shown["title"] == "Add to LucidLink: 1 collection (Rushes)"
 
 
 # Aborting

@@ -70,9 +70,7 @@ class Bench:
 
     def show_at_first(self, click: CustomAction = CLICK) -> Step:
         """The steps from the beginning of the operation on."""
-        step = self.shown(self.id, click, self.leadership)
-        assert step
-        return step
+        return self.shown(self.id, click, self.leadership)
 
     @property
     def statuses(self) -> list[str]:
@@ -92,7 +90,7 @@ def test_an_operation_is_shown_from_its_beginning_to_its_end(bench: Bench) -> No
     assert step() is None
     assert bench.statuses == ["FINISHED"]
     assert [call[0] for call in bench.iconik.calls] == [
-        "asset_title", "create_job", "update_job",
+        "user_name", "user_name", "asset_title", "create_job", "update_job",
     ]  # fmt: skip
 
 
@@ -102,7 +100,9 @@ def test_an_operation_that_ends_at_once_is_shown_by_a_single_request(bench: Benc
     bench.end()
     assert step() is None
     assert bench.statuses == ["FINISHED"]
-    assert [call[0] for call in bench.iconik.calls] == ["asset_title", "create_job"]
+    assert [call[0] for call in bench.iconik.calls] == [
+        "user_name", "user_name", "asset_title", "create_job",
+    ]  # fmt: skip
 
 
 def test_between_two_requests_there_are_five_seconds_or_more(bench: Bench) -> None:
@@ -121,13 +121,14 @@ def test_a_job_is_first_updated_a_while_after_it_was_made(bench: Bench) -> None:
 
 def test_the_jobs_of_one_token_are_read_together(bench: Bench) -> None:
     steps = [bench.show() for _ in range(2)]
-    assert len(bench.shown._together) == 1
+    # That of the user, and that of the application.
+    assert len(bench.shown._together) == 2
     del steps
 
 
 def test_the_jobs_of_several_tokens_are_read_apart(bench: Bench) -> None:
     steps = [bench.show(), bench.show(replace(CLICK, auth_token="another"))]
-    assert len(bench.shown._together) == 2
+    assert len(bench.shown._together) == 3
     del steps
 
 
@@ -138,17 +139,46 @@ def test_without_the_role_nothing_is_shown_and_the_log_says_so_once(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench.iconik.problems["create_job"] = NO_ROLE
-    steps = []
     for user in ("ada", "ada", "ben"):
         click = a_click("remove", asset_ids=(ASSET,), user_id=user)
         bench.click(click)
-        steps.append(bench.shown(bench.id, click, bench.leadership))
-        if steps[-1]:
-            assert steps[-1]() == job.SHOWN_AFTER
-            assert steps[-1]() is None
-    assert caplog.text.count("operations are not shown in iconik's jobs list: could not") == 1
-    # Another user's token may have the role; but the same one is not tried with every click.
-    assert [step is None for step in steps] == [False, True, False]
+        bench.show(click)()
+    told = "operations of users without can_write_jobs are not shown in iconik's jobs list"
+    assert caplog.text.count(told) == 1
+    # Another user's token may have the role; but the same one is not tried with every click, nor is
+    # the application's.
+    assert len(bench.iconik.called("create_job")) == 3
+
+
+def test_without_the_role_the_operation_has_its_title_and_its_user(bench: Bench) -> None:
+    bench.iconik.users = {"ada": "Ada Editor"}
+    bench.iconik.problems["create_job"] = NO_ROLE
+    bench.show()()
+    operation = found(bench.engine, bench.id)
+    assert operation.title == "Remove from LucidLink: 1 asset (beach)"
+    assert operation.user_name == "Ada Editor"
+
+
+def test_without_the_role_the_steps_go_on_to_the_end(bench: Bench) -> None:
+    bench.iconik.problems["create_job"] = NO_ROLE
+    step = bench.show()
+    assert step() is not None
+    bench.end()
+    assert step() is None
+
+
+def test_the_application_shows_what_the_user_may_not(bench: Bench) -> None:
+    application = FakeIconik()
+    bench.shown = Shown(lambda token, *_, **__: bench.iconik if token else application)
+    bench.iconik.problems["create_job"] = NO_ROLE
+    for _ in range(2):
+        bench.click(CLICK)
+        bench.show()()
+    assert len(application.own_jobs) == 2
+    # The second time, the user's token is not tried.
+    assert len(bench.iconik.called("create_job")) == 1
+    # What the user may not see is not read for them.
+    assert {call[0] for call in application.calls} == {"create_job", "user_name"}
 
 
 def test_after_a_while_the_role_is_tried_again(
@@ -159,9 +189,38 @@ def test_after_a_while_the_role_is_tried_again(
     bench.show()()
     bench.iconik.problems.clear()
     bench.click(CLICK)
-    monkeypatch.setattr("b2_iconik.operation.job.LISTING_LAG", 0.0)
     bench.show()()
     assert bench.statuses == ["STARTED"]
+
+
+def test_a_user_is_asked_for_once_however_many_operations_they_have(bench: Bench) -> None:
+    bench.iconik.users = {"ada": "Ada Editor"}
+    for _ in range(3):
+        bench.click(CLICK)
+        bench.show_at_first()()
+    assert bench.iconik.called("user_name") == [("user_name", "ada")]
+    assert found(bench.engine, bench.id).user_name == "Ada Editor"
+
+
+def test_a_user_is_named_at_the_beginning(bench: Bench) -> None:
+    bench.iconik.users = {"ada": "Ada Editor"}
+    bench.show_at_first()()
+    assert found(bench.engine, bench.id).user_name == "Ada Editor"
+
+
+def test_a_user_without_a_name_is_no_trouble(bench: Bench) -> None:
+    bench.iconik.problems["user_name"] = AWAY
+    step = bench.show()
+    step()
+    bench.end()
+    assert step() is None
+    assert bench.statuses == ["FINISHED"]
+
+
+def test_an_operation_that_is_forgotten_before_it_is_shown_is_no_trouble(bench: Bench) -> None:
+    step = bench.show_at_first()
+    completion(bench.engine).forget([bench.id])
+    assert step() is None
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Hint, Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.report.history import STATES, Filters, History
+from b2_iconik.report.history import STATES, Filters, History, Newer
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, completion, expanded, found
 
 NOW = 1_000_000
@@ -161,6 +162,90 @@ def test_operations_are_found_by_text(
     failed(engine)
     stopped(engine)
     assert listed(history, text=text) == numbers
+
+
+@pytest.mark.parametrize(
+    ("user", "numbers"),
+    [
+        (UUID, [1]),
+        (UUID.upper(), [1]),
+        ("ruiz", [2, 1]),
+        ("Zoë", [3]),
+        ("zoë", [3]),
+        (UUID[:8], []),
+        ("%", []),
+    ],
+)
+def test_operations_are_found_by_user(
+    engine: sa.Engine, history: History, user: str, numbers: list[int]
+) -> None:
+    for user_id, name in ((UUID, "Ana Ruiz"), ("u-2", "Bea RUIZ"), ("u-3", "Zoë"), ("u-4", "")):
+        clicked(engine, a_click(user_id=user_id))
+        a_ledger(engine).note_user(user_id, name)
+    clicked(engine, a_click())
+    assert listed(history, user=user) == numbers
+
+
+def test_operations_are_found_by_text_in_the_name_of_the_user(
+    engine: sa.Engine, history: History
+) -> None:
+    clicked(engine, a_click(user_id="u-1"))
+    clicked(engine, a_click(user_id="u-2"))
+    a_ledger(engine).note_user("u-2", "Ana Ruiz")
+    assert listed(history, text="ana r") == [2]
+
+
+# What took over
+
+
+def test_the_newest_operation_that_took_over_is_known(engine: sa.Engine, history: History) -> None:
+    operation = expanded(engine, a_click("remove"), ["a1"])
+    for user in ("ana", "ben"):
+        expanded(engine, a_click("add", user_id=user), ["a1"])
+    a_ledger(engine).note_user("ben", "Ben")
+    newer = Newer("operation-3", "add", "Add to LucidLink: 1 collection", "Ben")
+    assert history.newer(operation, ["a1"]) == {("a1", "ORIGINAL"): newer}
+
+
+def test_a_retry_is_of_who_requested_it(engine: sa.Engine, history: History) -> None:
+    operation = expanded(engine, a_click("remove"), ["a1"])
+    newer = expanded(engine, a_click("add", user_id="ana"), ["a1"])
+    a_ledger(engine).note_user("ana", "Ana Ruiz")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE plugin_operations SET retry_by = 'Ben' WHERE number = 2")
+    (told,) = history.newer(operation, ["a1"]).values()
+    assert (told.operation_id, told.user) == (newer.id, "Ben")
+
+
+def test_each_format_may_be_left_to_another(engine: sa.Engine, history: History) -> None:
+    both = ("ORIGINAL", "PROXY")
+    operation = expanded(engine, a_click("remove", formats=both), ["a1"])
+    expanded(engine, a_click("add", formats=both), ["a1"])
+    expanded(engine, a_click("add", formats=("PROXY",)), ["a1"])
+    found = history.newer(operation, ["a1"])
+    assert {name: each.operation_id for (_, name), each in found.items()} == {
+        "ORIGINAL": "operation-2",
+        "PROXY": "operation-3",
+    }
+
+
+@pytest.mark.parametrize(
+    ("click", "assets", "seen"),
+    [
+        (a_click("remove"), "a1", True),
+        (a_click("add"), "a2", True),
+        (a_click("add"), "a1", False),
+        (a_click("add", ll_storage_id="another"), "a1", True),
+    ],
+    ids=["the same action", "another asset", "an asset it has not seen", "another storage"],
+)
+def test_nothing_else_takes_over(
+    engine: sa.Engine, history: History, click: CustomAction, assets: str, seen: bool
+) -> None:
+    expanded(engine, a_click("add"), ["a1"])
+    operation = expanded(engine, a_click("remove"), ["a1"])
+    expanded(engine, click, [assets], seen=seen)
+    assert history.newer(operation, ["a1"]) == {}
 
 
 def test_progress_is_told_of_several_at_once(engine: sa.Engine, history: History) -> None:

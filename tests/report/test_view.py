@@ -9,10 +9,10 @@ import pytest
 
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
-from b2_iconik.domain.reasons import LEFT, NOT_COME_TO, Cause, Reason
+from b2_iconik.domain.reasons import LEFT, NOT_COME_TO, TAKEN_BY_NEWER, Cause, Reason
 from b2_iconik.report import view
 from b2_iconik.report.advice import REMEDIES, USUAL
-from b2_iconik.report.history import CopyJob
+from b2_iconik.report.history import CopyJob, Newer
 from b2_iconik.report.reported import Asset, Total
 from b2_iconik.report.view import Moment
 from tests.makers import an_operation, half_done
@@ -237,15 +237,91 @@ def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | No
     )
     problems = report(operation, [("a1", progress, asset.outcomes)], {})["problems"]
     (half, left) = view.asset_rows(operation, [asset])
-    told = {**problems[0], "asset": "a1", "what_to_do": REMEDIES[Cause.HALF_DELETED], "size": None}
+    told = {
+        **problems[0],
+        "asset": "a1",
+        "what_to_do": REMEDIES[Cause.HALF_DELETED],
+        "size": None,
+        "newer": None,
+    }
     assert told == half
     assert (half["kind"], left["kind"]) == ("failed", "superseded")
     assert "file set set-1 may be in iconik's delete queue" in half["reason"]
 
 
 def test_what_could_not_be_opened_has_a_row() -> None:
-    (row,) = view.unopened_rows([("collection c", Reason("no"))])
-    assert list(row.values()) == ["collection c", "collection c", None, "failed", "no", USUAL, None]
+    (row,) = view.unopened_rows(running(), [("collection c", Reason("no"))])
+    cells = [row[name] for name in view.COLUMNS]
+    assert cells == ["collection c", "a collection", None, "failed", "no", USUAL, None]
+
+
+@pytest.mark.parametrize(
+    ("path", "asset"), [("Projects / Spring", "Projects / Spring"), (None, "Spring")]
+)
+def test_a_selected_collection_that_could_not_be_opened_has_its_name(
+    path: str | None, asset: str
+) -> None:
+    subject = {"kind": "collection", "id": "c", "name": "Spring", "path": path}
+    operation = running(names={"subjects": [subject]})
+    (row,) = view.unopened_rows(operation, [("collection c", Reason("no"))])
+    assert row["asset"] == asset
+
+
+SUPERSEDED = Outcome("superseded", TAKEN_BY_NEWER)
+
+
+@pytest.mark.parametrize(
+    ("user", "reason"),
+    [
+        ("Ana Ruiz", "a newer Remove by Ana Ruiz took over"),
+        (None, "a newer Remove took over"),
+    ],
+)
+def test_what_took_over_is_told_by_name(user: str | None, reason: str) -> None:
+    newer = Newer("7", "remove", "Remove from LucidLink: 1 asset", user)
+    asset = an_asset(ORIGINAL=SUPERSEDED)
+    (row,) = view.asset_rows(running(ended_ms=NOW), [asset], {("a1", "ORIGINAL"): newer})
+    assert (row["reason"], row["reason"].cause) == (reason, Cause.NEWER_CLICK)
+    assert row["newer"] == {"operation_id": "7", "title": newer.title, "user": user}
+
+
+def test_what_took_over_and_is_forgotten_is_told_without_a_name() -> None:
+    (row,) = view.asset_rows(running(ended_ms=NOW), [an_asset(ORIGINAL=SUPERSEDED)])
+    assert (row["reason"], row["newer"]) == (TAKEN_BY_NEWER, None)
+
+
+def test_only_what_was_left_to_it_names_a_newer_operation() -> None:
+    newer = Newer("7", "remove", "Remove from LucidLink: 1 asset", None)
+    asset = an_asset(ORIGINAL=Outcome("copied"))
+    (row,) = view.asset_rows(running(ended_ms=NOW), [asset], {("a1", "ORIGINAL"): newer})
+    assert row["newer"] is None
+
+
+def test_an_operation_is_told_by_names() -> None:
+    subject = {"kind": "asset", "id": "a1", "name": "beach", "path": None}
+    names = {"storages": {"b2": "Masters", "ll": "Filespace"}, "subjects": [subject]}
+    operation = running(user_id="ana", user_name="Ana Ruiz", names=names, path="projects/2026")
+    told = view.summary(operation, {}, NOW)
+    assert {
+        name: told[name] for name in ("user", "b2_storage", "ll_storage", "subjects", "path")
+    } == {
+        "user": "Ana Ruiz",
+        "b2_storage": "Masters",
+        "ll_storage": "Filespace",
+        "subjects": [subject],
+        "path": "projects/2026",
+    }
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"user_name": "", "names": {"storages": {"b2": "", "ll": ""}}}],
+    ids=["not known yet", "not to be read"],
+)
+def test_names_may_be_missing(fields: dict[str, Any]) -> None:
+    told = view.summary(running(**fields), {}, NOW)
+    assert [told[name] for name in ("user", "b2_storage", "ll_storage", "path")] == [None] * 4
+    assert told["subjects"] == []
 
 
 def test_copies_tell_how_long_they_are_followed() -> None:
