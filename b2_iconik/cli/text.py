@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from b2_iconik.domain.click import TITLES
+from b2_iconik.domain.operation import kind_and_id
 from b2_iconik.domain.outcomes import (
     WORDS,
     bytes_in_words,
@@ -131,7 +132,8 @@ def named(row: Mapping[str, Any]) -> str:
     asset_id = str(row["asset_id"])
     # Reports have no titles.
     title = row.get("asset", asset_id)
-    return asset_id if title == asset_id else f"{title} ({asset_id})"
+    unnamed = f"a {kind_and_id(asset_id)[0]}"
+    return asset_id if title in (asset_id, unnamed) else f"{title} ({asset_id})"
 
 
 def row_line(row: Mapping[str, Any]) -> str:

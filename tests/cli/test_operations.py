@@ -188,6 +188,17 @@ def test_a_list_can_be_filtered(failed: str, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out.startswith(failed)
 
 
+def test_a_list_can_be_of_one_user(
+    failed: str, database: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE plugin_operations SET user_name = 'Ana Ruiz'")
+    main(["list", "--user", "ben"])
+    assert capsys.readouterr().out == "No operations.\n"
+    main(["list", "--user", "ana"])
+    assert capsys.readouterr().out.startswith(failed)
+
+
 @pytest.mark.parametrize("limit", ["0", "1001", "many"])
 def test_a_limit_is_a_number_of_operations(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

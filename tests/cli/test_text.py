@@ -41,6 +41,7 @@ def said(**more: Any) -> list[str]:
 def test_who_clicked_is_said() -> None:
     assert "  clicked by      user ada" in said()
     assert "  clicked by      user unknown" in said(user_id=None)
+    assert "  clicked by      Ada Editor" in said(user="Ada Editor")
 
 
 def test_what_proved_the_removed_formats_is_counted() -> None:

@@ -17,6 +17,7 @@ from tests.makers import (
     a_click,
     a_term,
     answered,
+    clicked,
     expanded,
     found,
 )
@@ -305,3 +306,65 @@ def test_rows_that_are_there_are_passed_over_on_postgresql_too() -> None:
     connection: Any = SimpleNamespace(dialect=dialect)
     statement = insert_new(connection, assets).compile(dialect=dialect)
     assert "ON CONFLICT DO NOTHING" in str(statement)
+
+
+# Names
+
+
+def test_names_that_were_noted_before_stay(engine: sa.Engine, ledger: Ledger) -> None:
+    clicked(engine, a_click())
+    ledger.note_names(1, storages={"b2": "Masters", "ll": "Filespace"})
+    ledger.note_names(1, subjects=[])
+    assert found(engine, "operation-1").names == {
+        "storages": {"b2": "Masters", "ll": "Filespace"},
+        "subjects": [],
+    }
+
+
+def test_names_are_harmless_where_they_are_shown(engine: sa.Engine, ledger: Ledger) -> None:
+    clicked(engine, a_click(user_id="ana"))
+    ledger.note_names(1, storages={"b2": "a\nb"})
+    ledger.note_user("ana", "a\x1bb")
+    operation = found(engine, "operation-1")
+    assert (operation.names, operation.user_name) == ({"storages": {"b2": "a\\nb"}}, "a\\x1bb")
+
+
+def test_a_user_is_named_in_all_of_their_operations(engine: sa.Engine, ledger: Ledger) -> None:
+    for user in ("ana", "ben", "ana"):
+        clicked(engine, a_click(user_id=user))
+    ledger.note_user("ana", "Ana Ruiz")
+    names = [found(engine, f"operation-{number}").user_name for number in (1, 2, 3)]
+    assert names == ["Ana Ruiz", None, "Ana Ruiz"]
+
+
+@pytest.mark.parametrize(
+    ("names", "last"),
+    [(("", "Ana Ruiz"), "Ana Ruiz"), (("Ana Ruiz", ""), "Ana Ruiz"), (("Ana", "Ana Ruiz"), "Ana")],
+)
+def test_a_name_stays_once_it_is_known(
+    engine: sa.Engine, ledger: Ledger, names: tuple[str, str], last: str
+) -> None:
+    clicked(engine, a_click(user_id="ana"))
+    for name in names:
+        ledger.note_user("ana", name)
+    assert found(engine, "operation-1").user_name == last
+
+
+def test_the_destination_of_a_click_is_known(engine: sa.Engine) -> None:
+    assert clicked(engine, a_click(path="projects/2026")).path == "projects/2026"
+    assert clicked(engine, a_click()).path is None
+
+
+def test_an_asset_is_claimed_for_a_user_with_a_name(engine: sa.Engine, ledger: Ledger) -> None:
+    operation = expanded(engine, a_click(user_id="ana"), ["a1"])
+    claims = Claims(engine, operation, a_term(engine))
+    # It is found while the operation runs.
+    ledger.note_user("ana", "Ana Ruiz")
+    (claimed,) = claims.take(1, NOW)
+    assert claimed.user_name == "Ana Ruiz"
+
+
+def test_an_asset_is_claimed_for_a_user_without_a_name(engine: sa.Engine) -> None:
+    operation = expanded(engine, a_click(user_id="ana"), ["a1"])
+    (claimed,) = Claims(engine, operation, a_term(engine)).take(1, NOW)
+    assert claimed.user_name == ""

@@ -89,9 +89,7 @@ def test_a_name_that_cannot_be_read_is_not_asked_for_all_the_time(
     assert desk.requests == (1, 1)
 
 
-def test_a_name_that_cannot_be_read_is_asked_for_again_later(
-    desk: Desk, now: list[float]
-) -> None:
+def test_a_name_that_cannot_be_read_is_asked_for_again_later(desk: Desk, now: list[float]) -> None:
     desk.own.problems["user_name"] = desk.application.problems["user_name"] = NO_ROLE
     desk.find()
     desk.own.problems.clear()
@@ -272,5 +270,3 @@ def test_not_all_collections_there_ever_were_are_remembered(
     for user in ("a", "b", "c"):
         subjects(iconik, paths, user).find("collection", "day")
     assert len(paths._parents) <= 2
-
-

@@ -1810,3 +1810,13 @@ def test_an_executor_whose_turn_is_over_deletes_nothing_more(bench: Bench) -> No
     with pytest.raises(Stopped):
         bench.do(REMOVE)
     assert not bench.iconik.called("delete_file_set")
+
+
+def test_the_storages_are_known_by_name(bench: Bench) -> None:
+    bench.iconik.storages_known = {B2: {"name": "Masters"}, LL: {"name": "Filespace"}}
+    bench.iconik.has(on_b2(), on_ll())
+    bench.do(ADD)
+    names = found(bench.engine, "operation-1").names
+    assert names == {"storages": {"b2": "Masters", "ll": "Filespace"}}
+    # Those that are read anyway to check them.
+    assert len(bench.iconik.called("storage")) == 2

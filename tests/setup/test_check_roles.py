@@ -30,6 +30,7 @@ PATHS = {
     "can_read_assets": ("GET", "assets/v1/assets/{}/"),
     "can_read_formats": ("GET", "files/v1/assets/{}/formats/"),
     "can_read_files": ("GET", "files/v1/assets/{}/files/"),
+    "can_read_users": ("GET", "users/v1/users/{}/"),
     "can_read_jobs": ("GET", "jobs/v1/jobs/"),
     "can_read_collections": ("GET", "assets/v1/collections/{}/contents/"),
     "can_write_transfers": ("POST", "files/v1/storages/{}/bulk/"),
@@ -46,7 +47,7 @@ PATHS = {
 }
 ONLY_FOR_SOME = {
     "can_purge_files", "can_write_jobs", "can_write_files", "can_search", "can_read_saved_searches",
-    "can_read_playlists", "can_write_custom_actions", "can_delete_custom_actions",
+    "can_read_playlists", "can_read_users", "can_write_custom_actions", "can_delete_custom_actions",
 }  # fmt: skip
 
 

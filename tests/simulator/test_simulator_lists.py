@@ -172,6 +172,16 @@ def test_searches(desk: Desk) -> None:
     assert [each["id"] for each in found] == [made]
 
 
+def test_saved_searches_and_playlists_have_names(desk: Desk) -> None:
+    saved = desk.control("POST", "saved_searches", {"name": "Best takes"})["id"]
+    told = desk.get(f"search/v1/search/saved/{saved}/", include_results="false")
+    assert told == {"id": saved, "name": "Best takes"}
+    playlist = desk.control("POST", "playlists", {"title": "Reel"})["id"]
+    assert desk.get(f"assets/v1/playlists/{playlist}/") == {"id": playlist, "title": "Reel"}
+    gone = desk.ask("GET", f"assets/v1/playlists/{saved}/")
+    assert gone.status_code == 404
+
+
 def test_listings_may_hint_and_may_lag(desk: Desk) -> None:
     collection = desk.control("POST", "collections", {"title": "Lagging"})["id"]
     made = desk.asset(collection_ids=[collection])

@@ -91,3 +91,26 @@ def test_a_user_may_delete_what_they_see(desk: Desk) -> None:
     path = desk.file_set(made, "lucidlink")
     assert desk.ask("DELETE", path, headers=Person(desk).headers).ok
     assert permitted(desk, made["id"]) == [True]
+
+
+def test_a_user_has_a_name(desk: Desk) -> None:
+    user_id = str(uuid.uuid4())
+    name = {"first_name": "Ana", "last_name": "Ruiz"}
+    desk.control("PUT", f"users/{user_id}", name)
+    told = desk.get(f"users/v1/users/{user_id}/")
+    assert {each: told[each] for each in ("first_name", "last_name", "email")} == {
+        **name,
+        "email": None,
+    }
+
+
+def test_an_unknown_user_is_not_found(desk: Desk) -> None:
+    assert desk.ask("GET", f"users/v1/users/{uuid.uuid4()}/").status_code == 404
+
+
+def test_a_token_without_the_role_reads_no_user(desk: Desk) -> None:
+    token = desk.control("POST", "tokens", {"roles": ["can_read_assets"]})["token"]
+    user_id = desk.get("users/v1/users/current/")["id"]
+    answer = desk.ask("GET", f"users/v1/users/{user_id}/", headers={"Auth-Token": token})
+    assert answer.status_code == 403
+    assert answer.json() == {"errors": ["Required roles: can_read_users"]}

@@ -40,7 +40,8 @@ JOBS = "jobs/v1/jobs/"
 
 # What is asked of iconik to show an operation in its jobs list.
 SHOWING = re.compile(
-    "(POST|PATCH|GET) /API/jobs/v1/jobs/([^/]{36}/)?|GET /API/assets/v1/(assets|collections)/[^/]+/"
+    "(POST|PATCH|GET) /API/jobs/v1/jobs/([^/]{36}/)?|"
+    "GET /API/(assets/v1/(assets|collections|playlists)|users/v1/users)/[^/]+/"
 )
 
 CLIP = [{"name": "clip.mov", "size": 300}]

@@ -6,7 +6,7 @@ import html
 import io
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,12 @@ from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
 from b2_iconik.report.advice import REMEDIES
 from b2_iconik.report.contents import ASSETS_A_PAGE
+from b2_iconik.report.history import History
 from b2_iconik.web import pages
 from b2_iconik.web.pages import OPERATIONS_A_PAGE
 from plugin import create_app
 from tests.logged import logged_with
-from tests.makers import B2, LL, a_click, completion, found, half_done
+from tests.makers import B2, LL, a_click, completion, found, half_done, let_see
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -234,7 +235,7 @@ def test_an_operation_is_a_line_of_the_list(page: Page) -> None:
     page.ended({"a1": {"ORIGINAL": REMOVED}, "a2": {"ORIGINAL": KEPT}})
     shown = page.text()
     for part in (
-        "Remove from LucidLink", "0b5c1d9e…", "2 assets", "ORIGINAL",
+        "Remove from LucidLink", "unknown user", "2 assets", "ORIGINAL",
         "2 assets, 1 removed, 1 kept", "partly done", "None running",
     ):  # fmt: skip
         assert part in shown
@@ -340,6 +341,7 @@ def test_an_operation_is_the_same_as_json(page: Page) -> None:
             "reason": KEPT.reason,
             "what_to_do": DIFFERS,
             "size": None,
+            "newer": None,
         }
     ]
     assert (told["result"], told["copies"], told["more"]) == ("failed", [], None)
@@ -474,7 +476,7 @@ def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) 
     assert (unopened["kind"], unopened["reason"]) == ("failed", "no")
     assert page.json(f"{path}?show=failed")["report"] == [unopened]
     assert unopened not in page.json(f"{path}?after=problem:a0")["report"]
-    assert "collection c1 all failed no" in page.text(path)
+    assert "a collection all failed no" in page.text(path)
 
 
 def test_collections_that_could_not_be_opened_can_be_tried_again(page: Page) -> None:
@@ -744,3 +746,141 @@ def test_a_button_is_pressed_and_not_followed(page: Page, button: str) -> None:
 def test_the_storages_of_an_operation_are_told(page: Page) -> None:
     told = page.json(f"/operations/{page.click()}")
     assert (told["b2_storage_id"], told["ll_storage_id"]) == (B2, LL)
+
+
+# By name
+
+
+def test_who_clicked_is_shown_by_name_and_leads_to_all_their_clicks(page: Page) -> None:
+    operation_id = page.click()
+    page.ledger.note_user(USER, "Ana Ruiz")
+    for path in ("/operations", f"/operations/{operation_id}"):
+        assert f'<a href="/operations?user={USER}"' in page.get(path).text
+        assert "Ana Ruiz" in page.text(path)
+
+
+@pytest.mark.parametrize("name", [None, ""], ids=["not known yet", "not to be read"])
+def test_a_user_without_a_name_is_shown_without_an_id(page: Page, name: str | None) -> None:
+    operation_id = page.click()
+    if name is not None:
+        page.ledger.note_user(USER, name)
+    for path in ("/operations", f"/operations/{operation_id}"):
+        shown = page.text(path)
+        assert "unknown user" in shown
+        assert USER[:8] not in shown
+
+
+def test_a_click_of_nobody_is_of_an_unknown_user(page: Page) -> None:
+    page.click(user_id=None)
+    assert "Clicked" in page.text()
+    assert "/operations?user=" not in page.get().text
+
+
+def test_the_list_can_be_of_one_user(page: Page) -> None:
+    mine = page.click()
+    page.click(user_id="00000000-0000-4000-8000-000000000001", asset_ids=("a9",))
+    page.ledger.note_user(USER, "Ana Ruiz")
+    for user in (USER, "ruiz"):
+        listed = page.json(f"/operations?user={user}")["operations"]
+        assert [(each["operation_id"], each["user"]) for each in listed] == [(mine, "Ana Ruiz")]
+
+
+@pytest.mark.parametrize(
+    ("user", "shown"),
+    [
+        (USER, "Only clicks of Ana Ruiz."),
+        ("ruiz", "Only clicks of users named “ruiz”."),
+        ("00000000-0000-4000-8000-000000000001", "Only clicks of one user."),
+    ],
+)
+def test_the_list_says_whose_it_is(page: Page, user: str, shown: str) -> None:
+    page.click()
+    page.ledger.note_user(USER, "Ana Ruiz")
+    assert shown in page.text(f"/operations?user={user}")
+
+
+def test_another_filter_keeps_the_user(page: Page) -> None:
+    field = f'<input type="hidden" name="user" value="{USER}">'
+    assert field in page.get(f"/operations?user={USER}").text
+
+
+def test_an_operation_shows_what_was_selected_by_name(page: Page) -> None:
+    operation, _ = page.begun(path="projects/2026")
+    subjects = [
+        {"kind": "collection", "id": "c1", "name": "Day 1", "path": "Projects / Day 1"},
+        {"kind": "collection", "id": "c2", "name": None, "path": None},
+        {"kind": "saved search", "id": "s1", "name": "Best takes", "path": None},
+        {"kind": "playlist", "id": "p1", "name": None, "path": None},
+        {"kind": "asset", "id": "a1", "name": None, "path": None},
+    ]
+    storages = {"b2": "Masters", "ll": "Filespace"}
+    page.ledger.note_names(operation.number, subjects=subjects, storages=storages)
+    path = f"/operations/{operation.id}"
+    shown = page.text(path)
+    names = "Projects / Day 1 , a collection , Best takes , a playlist , untitled asset"
+    assert f"Selection 2 assets: {names} " in shown
+    assert "Storages Masters , Filespace" in shown
+    assert "Destination projects/2026" in shown
+    text = page.get(path).text
+    assert re.search(r'href="https://[^"]+/collection/c1"', text)
+    assert re.search(r'href="https://[^"]+/asset/a1"', text)
+
+
+def test_an_operation_without_names_has_none(page: Page) -> None:
+    operation, _ = page.begun()
+    shown = page.text(f"/operations/{operation.id}")
+    assert "Storages" not in shown
+    assert "Destination" not in shown
+
+
+def taken_over(page: Page, assets: list[str]) -> tuple[str, str]:
+    """The ids of an operation that a newer one of Ana took over, and of that one."""
+    older, claims = page.begun(assets, user_id=None)
+    newer, _ = page.begun(assets, action="add")
+    page.ledger.note_user(USER, "Ana Ruiz")
+    let_see(page.engine, newer)
+    assert claims.take(1000, NOW) == []
+    assert completion(page.engine).end(found(page.engine, older.id), NOW)
+    completion(page.engine).sum_up(older.id)
+    return older.id, newer.id
+
+
+def test_a_report_names_who_took_over_and_leads_there(page: Page) -> None:
+    older, newer = taken_over(page, ["a1"])
+    link = f'<a href="/operations/{newer}" title="Add to LucidLink: 2 assets">'
+    assert f"{link}a newer Add by Ana Ruiz took over</a>" in page.get(f"/operations/{older}").text
+
+
+def test_who_took_over_is_the_same_as_json(page: Page) -> None:
+    older, newer = taken_over(page, ["a1"])
+    (row,) = page.json(f"/operations/{older}")["report"]
+    told = {"operation_id": newer, "title": "Add to LucidLink: 2 assets", "user": "Ana Ruiz"}
+    assert row["newer"] == told
+
+
+def test_who_took_over_is_named_in_the_csv_file(page: Page) -> None:
+    older, _ = taken_over(page, ["a1"])
+    assert "a newer Add by Ana Ruiz took over" in page.get(f"/operations/{older}.csv").text
+
+
+def test_a_page_asks_the_database_once_who_took_over(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, _ = taken_over(page, [f"a{number}" for number in range(20)])
+    asked, newer = [], History.newer
+
+    def note(history: History, operation: Operation, asset_ids: Sequence[str]) -> Any:
+        asked.append(len(asset_ids))
+        return newer(history, operation, asset_ids)
+
+    monkeypatch.setattr(History, "newer", note)
+    page.get(f"/operations/{older}")
+    assert asked == [20]
+
+
+def test_where_nobody_took_over_the_database_is_not_asked(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation_id = page.ended({"a1": {"ORIGINAL": REMOVED}})
+    monkeypatch.delattr(History, "newer")
+    assert page.json(f"/operations/{operation_id}")["report"][0]["newer"] is None
