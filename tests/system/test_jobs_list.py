@@ -6,10 +6,11 @@ import time
 from typing import Any
 
 import pytest
+import requests
 
 from b2_iconik.operation.job import BY, INTERVAL
-from dev.harness import wait_for
-from tests.system.desk import CLIP, EDITED, JOBS, PATIENCE, Desk
+from dev.harness import SECRET, wait_for
+from tests.system.desk import CLIP, EDITED, JOBS, PATIENCE, ROLES, Desk
 
 JOB = "jobs/v1/jobs/*/"
 
@@ -107,18 +108,64 @@ def test_a_job_whose_making_is_not_answered_is_the_only_one(desk: Desk) -> None:
     assert end_of(desk, operation_id)["status"] == "FINISHED"
 
 
-def test_without_the_role_the_work_is_done_and_the_log_says_so_once(desk: Desk) -> None:
-    roles = [
-        "can_read_storages", "can_read_collections", "can_read_assets", "can_read_formats",
-        "can_read_files", "can_write_transfers", "can_read_jobs", "can_delete_files",
-    ]  # fmt: skip
-    desk.simulator.control("POST", "tokens", {"token": "no-jobs", "roles": roles})
-    for _ in range(2):
-        report = desk.do("add", desk.asset(b2=CLIP), token="no-jobs")
-        assert report["counts"]["copied"] == 1
-    told = "operations are not shown in iconik's jobs list"
-    wait_for("word in the log", lambda: told in desk.service.log(), PATIENCE)
-    assert desk.service.log().count(told) == 1
+def told(desk: Desk, operation_id: str) -> dict[str, Any]:
+    """What the operations page says of an operation, as JSON."""
+    return requests.get(
+        f"{desk.service.url}/operations/{operation_id}?format=json",
+        auth=("ada", SECRET),
+        timeout=PATIENCE,
+    ).json()
+
+
+def test_people_and_what_they_selected_are_shown_by_name(desk: Desk) -> None:
+    ana, ben = desk.user(), desk.user(roles=ROLES)
+    names = {ana: {"first_name": "Ana", "last_name": "Ruiz"}, ben: {"email": "ben@example.com"}}
+    for user, name in names.items():
+        desk.simulator.control("PUT", f"users/{user.id}", name)
+    spring = desk.simulator.control("POST", "collections", {"title": "Spring"})["id"]
+    day = {"title": "Day 1", "parent_id": spring}
+    day_id = desk.simulator.control("POST", "collections", day)["id"]
+    clip = desk.asset(b2=CLIP)
+    desk.put_into(day_id, clip)
+    added = desk.click("add", user=ana, path="cut", collection_ids=[day_id])
+    assert end_of(desk, added)["title"] == "Add to LucidLink: 1 asset (Day 1)"
+    # Ben lacks can_write_jobs and can_read_users; the application has both.
+    removed = desk.click("remove", clip, user=ben)
+    assert end_of(desk, removed)["title"] == "Remove from LucidLink: 1 asset (clip)"
+    shown = [told(desk, each) for each in (added, removed)]
+    assert [each["user"] for each in shown] == ["Ana Ruiz", "ben@example.com"]
+    assert [each["path"] for each in shown] == ["cut", None]
+    assert [(each["b2_storage"], each["ll_storage"]) for each in shown] == [("B2", "LucidLink")] * 2
+    collection = {"kind": "collection", "id": day_id, "name": "Day 1", "path": "Spring / Day 1"}
+    assert shown[0]["subjects"] == [collection]
+    assert shown[1]["subjects"] == [{"kind": "asset", "id": clip, "name": "clip", "path": None}]
+
+
+def test_a_person_is_read_once_for_all_their_clicks(desk: Desk) -> None:
+    ana = desk.user()
+    desk.simulator.control("PUT", f"users/{ana.id}", {"first_name": "Ana"})
+    for _ in range(3):
+        end_of(desk, desk.click("add", desk.asset(b2=CLIP), user=ana))
+    assert len(desk.seen("GET", f"/users/v1/users/{ana.id}/")) == 1
+
+
+def test_a_collection_is_not_named_to_whom_it_is_hidden_from(desk: Desk) -> None:
+    top = desk.collection(desk.asset(b2=CLIP))
+    ana = desk.user(top)
+    operation_id = desk.click("add", user=ana, collection_ids=[top])
+    assert end_of(desk, operation_id)["title"] == "Add to LucidLink: 0 assets"
+    (subject,) = told(desk, operation_id)["subjects"]
+    assert subject["name"] is None
+
+
+@pytest.mark.parametrize("fault", ["status:503", "hang:2", "status:403", "html", "status:404"])
+def test_users_who_cannot_be_read_never_harm_the_work(desk: Desk, fault: str) -> None:
+    ana = desk.user()
+    desk.let(fault, "GET", f"users/v1/users/{ana.id}/", times=None)
+    operation_id = desk.click("add", desk.asset(b2=CLIP), user=ana)
+    assert desk.report(operation_id)["counts"]["copied"] == 1
+    assert end_of(desk, operation_id)["status"] == "FINISHED"
+    assert told(desk, operation_id)["user"] is None
 
 
 @pytest.mark.parametrize("fault", ["status:503", "hang:2", "html", "status:400"])
