@@ -110,11 +110,13 @@ def test_a_job_whose_making_is_not_answered_is_the_only_one(desk: Desk) -> None:
 
 def told(desk: Desk, operation_id: str) -> dict[str, Any]:
     """What the operations page says of an operation, as JSON."""
-    return requests.get(
+    answer = requests.get(
         f"{desk.service.url}/operations/{operation_id}?format=json",
         auth=("ada", SECRET),
         timeout=PATIENCE,
-    ).json()
+    )
+    shown: dict[str, Any] = answer.json()
+    return shown
 
 
 def test_people_and_what_they_selected_are_shown_by_name(desk: Desk) -> None:
