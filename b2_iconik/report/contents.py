@@ -4,17 +4,19 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
+from b2_iconik.report.asset_history import AssetHistory
 from b2_iconik.report.history import Filters, History
-from b2_iconik.report.reported import FIRST, Place, Reported
+from b2_iconik.report.reported import FIRST, Asset, Place, Reported
 
 ASSETS_A_PAGE = 50
 JOBS_SHOWN = 20
@@ -48,6 +50,7 @@ class Contents:
         self.history = History(engine)
         self.operation = Ledger(engine).operation
         self._reported = Reported(engine)
+        self._asset_history = AssetHistory(engine)
 
     def listed(
         self, filters: Filters, limit: int, before: int | None
@@ -55,7 +58,14 @@ class Contents:
         """Return the newest operations, and the number to continue after; None at the end."""
         found = self.history.operations(filters, limit + 1, before)
         shown = found[:limit]
-        return self.summaries(shown), shown[-1].number if len(found) > limit else None
+        about = set()
+        if filters.text:
+            about = self.history.about((each.number for each in shown), filters.text)
+        told = [
+            {**each, "is_about_assets": operation.number in about}
+            for each, operation in zip(self.summaries(shown), shown, strict=True)
+        ]
+        return told, shown[-1].number if len(found) > limit else None
 
     def summaries(self, operations: Sequence[Operation]) -> list[dict[str, Any]]:
         """Return a summary of each operation."""
@@ -84,7 +94,11 @@ class Contents:
             is_newer_unlisted=there.is_newer_unlisted(operation),
         )
         jobs = there.copies(number, JOBS_SHOWN)
-        return {**view.in_full(operation, moment), "copies": list(view.copy_rows(jobs, clock_ms))}
+        return {
+            **view.in_full(operation, moment),
+            "retried_as": [view.brief(each) for each in there.retries(operation.id)],
+            "copies": list(view.copy_rows(jobs, clock_ms)),
+        }
 
     def report(self, operation: Operation, asked: Asked) -> tuple[dict[str, Any], str | None]:
         """Return a page of the report, and the name of the place where the next page starts."""
@@ -96,13 +110,13 @@ class Contents:
             text=asked.text,
         )
         assets = found[:ASSETS_A_PAGE]
-        rows = view.asset_rows(operation, assets)
+        rows = self._asset_rows(operation, assets)
         if asked.show:
             rows = (row for row in rows if row["kind"] == asked.show)
         is_first = not asked.after and not asked.text and asked.show in ("", "failed")
         unopened = self.history.unopened(operation.number, UNOPENED_SHOWN) if is_first else []
         told = {
-            "report": [*view.unopened_rows(unopened), *rows],
+            "report": [*_unopened_rows(unopened), *rows],
             "unopened_shown": len(unopened),
         }
         return told, _named(assets[-1].place) if len(found) > len(assets) else None
@@ -110,15 +124,33 @@ class Contents:
     def as_csv(self, operation: Operation) -> Iterator[str]:
         """Yield the whole report as CSV, in parts."""
         # With this byte order mark, spreadsheets read the file as UTF-8.
-        yield "\ufeff" + _line(view.HEADINGS)
+        yield "\ufeff" + csv_line(view.HEADINGS)
         for row in self.rows(operation):
-            yield _line(view.csv_row(row))
+            yield csv_line(view.csv_row(row))
 
     def rows(self, operation: Operation) -> Iterator[dict[str, Any]]:
         """Yield the rows of the whole report, reading them in parts."""
-        unopened = view.unopened_rows(self.history.unopened(operation.number))
+        unopened = _unopened_rows(self.history.unopened(operation.number))
         assets = self._reported.every(operation, READ_AT_ONCE)
-        return chain(unopened, view.asset_rows(operation, assets))
+        return chain(unopened, self._asset_rows(operation, assets))
+
+    def _asset_rows(
+        self, operation: Operation, assets: Iterable[Asset]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the rows of assets, with the later operations that did what was left undone."""
+        rest = iter(assets)
+        while some := list(islice(rest, READ_AT_ONCE)):
+            rows = list(view.asset_rows(operation, some))
+            open_ids = {row["asset_id"] for row in rows if row["what_to_do"]}
+            resolved = self._asset_history.resolved(operation, open_ids) if open_ids else {}
+            for row in rows:
+                later = resolved.get((row["asset_id"], row["format"]))
+                yield {**row, "resolved": later if row["what_to_do"] else None}
+
+
+def _unopened_rows(unopened: Iterable[tuple[str, Reason]]) -> Iterator[dict[str, Any]]:
+    # Nobody knows whether a later operation had what is in them.
+    return ({**row, "resolved": None} for row in view.unopened_rows(unopened))
 
 
 def _named(place: Place) -> str:
@@ -132,7 +164,8 @@ def _place(name: str) -> Place:
     return Place(part == PROBLEM, asset_id) if part in (PROBLEM, REST) else FIRST
 
 
-def _line(cells: Iterable[str]) -> str:
+def csv_line(cells: Iterable[str]) -> str:
+    """Return the cells of a row as a line of a CSV file."""
     line = io.StringIO()
     csv.writer(line, quoting=csv.QUOTE_ALL).writerow(cells)
     return line.getvalue()

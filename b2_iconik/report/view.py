@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from b2_iconik.domain.click import TITLES
+from b2_iconik.domain.click import TITLES, Action
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import (
     COUNTED,
@@ -17,7 +17,7 @@ from b2_iconik.domain.outcomes import (
     proofs_in_words,
     told_time,
 )
-from b2_iconik.domain.reasons import Reason
+from b2_iconik.domain.reasons import NOT_COME_TO, Reason
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.report.advice import what_to_do
 from b2_iconik.report.history import CopyJob
@@ -41,11 +41,13 @@ HINTS: dict[str, str] = {
     "copied": "Copied to LucidLink.",
     "removed": "Proven safe in B2, and deleted from LucidLink.",
 }
-COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do", "size")
+COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do", "size", "cause")
 # Where a spreadsheet may find a formula. Locales with a decimal comma separate cells by semicolons.
 FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 # The headings of a CSV file.
-HEADINGS = (*COLUMNS[:-2], "what to do", "bytes")
+HEADINGS = (*COLUMNS[:-3], "what to do", "bytes", "cause")
+# What a link to an operation shows of it.
+BRIEF = ("operation_id", "title", "result", "recorded")
 # From then on, the pace of an operation says how long the rest takes.
 SETTLED_SECONDS = 10
 # The states of an asset whose outcome isn't known yet.
@@ -97,6 +99,11 @@ def result_of(operation: Operation) -> str:
     return operation.result or "ended"
 
 
+def titled(title: str | None, action: Action, selection: str) -> str:
+    """Return the title of an operation; while iconik's job has none, what was clicked."""
+    return title or f"{TITLES[action]}: {selection}"
+
+
 def summary(
     operation: Operation,
     progress: Mapping[str, int],
@@ -118,7 +125,7 @@ def summary(
     totals = operation.totals or {}
     return {
         "operation_id": operation.id,
-        "title": operation.title or f"{TITLES[operation.action]}: {operation.selection}",
+        "title": titled(operation.title, operation.action, operation.selection),
         "action": operation.action,
         "result": result_of(operation),
         "user_id": operation.user_id,
@@ -141,6 +148,22 @@ def summary(
         "retry_of": operation.retry_of,
         "retried_by": operation.retry_by,
     }
+
+
+def brief(operation: Operation) -> dict[str, Any]:
+    """Return what a link to an operation shows, as JSON values."""
+    told = summary(operation, {}, 0)
+    return {name: told[name] for name in BRIEF}
+
+
+def person(told: Mapping[str, Any]) -> str | None:
+    """Return the name of the person behind an operation; None if it is unknown.
+
+    Args:
+        told: the result of ``summary``.
+    """
+    name: str | None = told["retried_by"] or told.get("user")
+    return name
 
 
 def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
@@ -252,6 +275,12 @@ def unopened_rows(unopened: Iterable[tuple[str, Reason]]) -> Iterator[dict[str, 
         yield _row(what, "", None, "failed", reason)
 
 
+def operation_row(operation: Operation) -> dict[str, Any]:
+    """Return such a row for an operation that ended before its assets were known."""
+    reason = operation.failure or NOT_COME_TO
+    return _row("", "", None, "failed" if operation.failure else "undone", reason)
+
+
 def _row(
     subject: str,
     title: str,
@@ -260,7 +289,8 @@ def _row(
     reason: Reason,
     size: int | None = None,
 ) -> dict[str, Any]:
-    cells = (subject, title or subject, name, kind, reason, what_to_do(kind, reason.cause), size)
+    advice = what_to_do(kind, reason.cause)
+    cells = (subject, title or subject, name, kind, reason, advice, size, reason.stored)
     return dict(zip(COLUMNS, cells, strict=True))
 
 
@@ -323,6 +353,6 @@ def harmless(cell: str) -> str:
     return FORMULA.sub("'", cell)
 
 
-def csv_row(row: Mapping[str, Any]) -> list[str]:
+def csv_row(row: Mapping[str, Any], columns: Iterable[str] = COLUMNS) -> list[str]:
     """Return a row as the cells of a CSV file."""
-    return [harmless(str(row[name] or "")) for name in COLUMNS]
+    return [harmless(str(row[name] or "")) for name in columns]

@@ -53,7 +53,7 @@ def said(rows: Iterator[Mapping[str, object]]) -> list[tuple[object, ...]]:
     return [(row["asset_id"], row["format"], row["kind"]) for row in rows]
 
 
-HIDDEN = ("what_to_do", "asset", "size")
+HIDDEN = ("what_to_do", "asset", "size", "cause", "resolved")
 
 
 def without_remedy(row: Mapping[str, object]) -> dict[str, object]:
