@@ -208,6 +208,14 @@ def test_what_a_title_contains_is_no_part_of_the_page(page: Page) -> None:
         assert "<script>alert" not in page.get(path).text
 
 
+@pytest.mark.parametrize("path", ["/todo", f"/assets/{CLIP}"])
+def test_no_id_in_a_reason_is_shown(page: Page, path: str) -> None:
+    titled(page, "Beach", Outcome("kept", Reason(f"file set {CLIP} is gone", Cause.LOST)))
+    shown = page.text(path)
+    assert "file set is gone" in shown
+    assert CLIP not in shown
+
+
 # Retries
 
 
