@@ -11,8 +11,10 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
+from b2_iconik.report.asset_history import AssetHistory
 from b2_iconik.report.history import Filters, History
 from b2_iconik.report.reported import FIRST, Asset, Place, Reported
 
@@ -48,6 +50,7 @@ class Contents:
         self.history = History(engine)
         self.operation = Ledger(engine).operation
         self._reported = Reported(engine)
+        self._asset_history = AssetHistory(engine)
 
     def listed(
         self, filters: Filters, limit: int, before: int | None
@@ -55,7 +58,14 @@ class Contents:
         """Return the newest operations, and the number to continue after; None at the end."""
         found = self.history.operations(filters, limit + 1, before)
         shown = found[:limit]
-        return self.summaries(shown), shown[-1].number if len(found) > limit else None
+        about = set()
+        if filters.text:
+            about = self.history.about((each.number for each in shown), filters.text)
+        told = [
+            {**each, "is_about_assets": operation.number in about}
+            for each, operation in zip(self.summaries(shown), shown, strict=True)
+        ]
+        return told, shown[-1].number if len(found) > limit else None
 
     def summaries(self, operations: Sequence[Operation]) -> list[dict[str, Any]]:
         """Return a summary of each operation."""
@@ -84,7 +94,11 @@ class Contents:
             is_newer_unlisted=there.is_newer_unlisted(operation),
         )
         jobs = there.copies(number, JOBS_SHOWN)
-        return {**view.in_full(operation, moment), "copies": list(view.copy_rows(jobs, clock_ms))}
+        return {
+            **view.in_full(operation, moment),
+            "retried_as": [view.brief(each) for each in there.retries(operation.id)],
+            "copies": list(view.copy_rows(jobs, clock_ms)),
+        }
 
     def report(self, operation: Operation, asked: Asked) -> tuple[dict[str, Any], str | None]:
         """Return a page of the report, and the name of the place where the next page starts."""
@@ -102,7 +116,7 @@ class Contents:
         is_first = not asked.after and not asked.text and asked.show in ("", "failed")
         unopened = self.history.unopened(operation.number, UNOPENED_SHOWN) if is_first else []
         told = {
-            "report": [*view.unopened_rows(operation, unopened), *rows],
+            "report": [*_unopened_rows(operation, unopened), *rows],
             "unopened_shown": len(unopened),
         }
         return told, _named(assets[-1].place) if len(found) > len(assets) else None
@@ -110,26 +124,38 @@ class Contents:
     def as_csv(self, operation: Operation) -> Iterator[str]:
         """Yield the whole report as CSV, in parts."""
         # With this byte order mark, spreadsheets read the file as UTF-8.
-        yield "\ufeff" + _line(view.HEADINGS)
+        yield "\ufeff" + csv_line(view.HEADINGS)
         for row in self.rows(operation):
-            yield _line(view.csv_row(row))
+            yield csv_line(view.csv_row(row))
 
     def rows(self, operation: Operation) -> Iterator[dict[str, Any]]:
         """Yield the rows of the whole report, reading them in parts."""
-        yield from view.unopened_rows(operation, self.history.unopened(operation.number))
-        assets = self._reported.every(operation, READ_AT_ONCE)
-        while some := list(islice(assets, READ_AT_ONCE)):
-            yield from self.asset_rows(operation, some)
+        yield from _unopened_rows(operation, self.history.unopened(operation.number))
+        yield from self.asset_rows(operation, self._reported.every(operation, READ_AT_ONCE))
 
-    def asset_rows(self, operation: Operation, assets: Sequence[Asset]) -> Iterator[dict[str, Any]]:
-        """Return the rows of some assets, which also say who took them over."""
-        lost = [
-            each.asset_id
-            for each in assets
-            if any(outcome.kind == "superseded" for outcome in each.outcomes.values())
-        ]
-        newer = self.history.newer(operation, lost) if lost else {}
-        return view.asset_rows(operation, assets, newer)
+    def asset_rows(self, operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[str, Any]]:
+        """Yield the rows of assets, with the later operations that took over or did the rest."""
+        rest = iter(assets)
+        while some := list(islice(rest, READ_AT_ONCE)):
+            lost = [
+                each.asset_id
+                for each in some
+                if any(outcome.kind == "superseded" for outcome in each.outcomes.values())
+            ]
+            newer = self.history.newer(operation, lost) if lost else {}
+            rows = list(view.asset_rows(operation, some, newer))
+            open_ids = {row["asset_id"] for row in rows if row["what_to_do"]}
+            resolved = self._asset_history.resolved(operation, open_ids) if open_ids else {}
+            for row in rows:
+                later = resolved.get((row["asset_id"], row["format"]))
+                yield {**row, "resolved": later if row["what_to_do"] else None}
+
+
+def _unopened_rows(
+    operation: Operation, unopened: Iterable[tuple[str, Reason]]
+) -> Iterator[dict[str, Any]]:
+    # Nobody knows whether a later operation had what is in them.
+    return ({**row, "resolved": None} for row in view.unopened_rows(operation, unopened))
 
 
 def _named(place: Place) -> str:
@@ -143,7 +169,8 @@ def _place(name: str) -> Place:
     return Place(part == PROBLEM, asset_id) if part in (PROBLEM, REST) else FIRST
 
 
-def _line(cells: Iterable[str]) -> str:
+def csv_line(cells: Iterable[str]) -> str:
+    """Return the cells of a row as a line of a CSV file."""
     line = io.StringIO()
     csv.writer(line, quoting=csv.QUOTE_ALL).writerow(cells)
     return line.getvalue()

@@ -7,11 +7,14 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action
 from b2_iconik.domain.operation import Operation, default_title
-from b2_iconik.domain.reasons import Reason
+from b2_iconik.domain.outcomes import TROUBLE
+from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.precedence import Precedence, takers
 from b2_iconik.ledger.tables import assets, copies, operations, terms, unlisted
-from b2_iconik.report.reported import is_about
+from b2_iconik.report.advice import causes_named
+from b2_iconik.report.reported import has_cause, is_about, may_have
+from iconik_http.records import UUID
 
 STATES = ("running", "done", "partly done", "failed", "nothing to do", "stopped")
 
@@ -24,15 +27,17 @@ class Filters:
         state: one of ``STATES``. An operation that is stopping counts as running.
         action: 'add' or 'remove'.
         text: the id of an operation, asset or user, or its start; the address of an asset's page;
-            or a part of a title, of a failure, or of the name of a user who clicked, stopped or
-            retried it.
+            a cause in words; or a part of a title, of a file's name, of a failure, or of the name
+            of a user who clicked, stopped or retried it.
         user: the id of the user who clicked, or a part of their name.
+        cause: the value of a cause that a part of the operation has.
     """
 
     state: str = ""
     action: str = ""
     text: str = ""
     user: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,19 @@ class History:
         with self._engine.connect() as connection:
             return int(connection.execute(counted).scalar_one())
 
+    def retries(self, operation_id: str) -> list[Operation]:
+        """Return the operations that retry an operation, the oldest first."""
+        chosen = sa.select(operations).where(operations.c.retry_of == operation_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(chosen.order_by(operations.c.number))
+            return [read_operation(row) for row in rows]
+
+    def about(self, numbers: Iterable[int], text: str) -> set[int]:
+        """Return which operations have an asset that a text is about."""
+        chosen = sa.select(assets.c.number).where(assets.c.number.in_(list(numbers)))
+        with self._engine.connect() as connection:
+            return set(connection.execute(chosen.where(is_about(text)).distinct()).scalars())
+
     def copies(self, number: int, limit: int) -> list[CopyJob]:
         """Return the copy jobs of an operation: running ones first, then newest first."""
         waiting = (
@@ -218,11 +236,15 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
             operations.c.user_id == filters.user.lower(),
             _contains(operations.c.user_name, filters.user),
         )
+    if filters.cause:
+        yield _has_cause(filters.cause)
     if filters.text:
         text = filters.text.lower()
-        about = sa.select(assets.c.number).where(is_about(text))
+        about = sa.select(assets.c.number).where(is_about(filters.text))
         yield sa.or_(
             operations.c.id.startswith(text, autoescape=True),
+            operations.c.id.in_(each[0] for each in UUID.finditer(text)),
+            *(_has_cause(cause) for cause in causes_named(text)),
             sa.func.lower(operations.c.user_id).startswith(text, autoescape=True),
             *(
                 sa.func.lower(column).contains(text, autoescape=True)
@@ -245,3 +267,19 @@ def _contains(column: sa.ColumnElement[str], text: str) -> sa.ColumnElement[bool
         # SQLite lowers only ASCII letters.
         column.contains(text, autoescape=True),
     )
+
+
+def _has_cause(cause: str) -> sa.ColumnElement[bool]:
+    """Build a condition: something in an operation was not done for this cause."""
+    of_assets = sa.select(sa.literal(1)).where(
+        assets.c.number == operations.c.number, has_cause(cause)
+    )
+    found = [
+        operations.c.failure_cause == cause,
+        operations.c.number.in_(sa.select(unlisted.c.number).where(unlisted.c.cause == cause)),
+        sa.and_(may_have(TROUBLE), of_assets.exists()),
+    ]
+    if cause == Cause.NOT_STARTED.value:
+        # No outcome is stored for what was not started.
+        found.append(operations.c.counts["undone"].as_integer() > 0)
+    return sa.or_(*found)

@@ -1,6 +1,7 @@
 """The assets of operations for reports, in pages, those with a problem first."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import TROUBLE, Outcome
-from b2_iconik.ledger.tables import assets
+from b2_iconik.ledger.tables import assets, operations
 from iconik_http.records import UUID
 
 
@@ -80,9 +81,9 @@ class Reported:
 
     def totals(self, number: int) -> list[Total]:
         """Count the outcomes of an operation by format, as far as known, with their bytes."""
-        each = self._each_outcome()
-        kind = self._part_of(each, 0)
-        size = sa.cast(self._part_of(each, SIZE), sa.BigInteger)
+        each = each_outcome(assets)
+        kind = json_text(each, 0)
+        size = sa.cast(json_text(each, SIZE), sa.BigInteger)
         with self._engine.connect() as connection:
             rows = connection.execute(
                 sa.select(each.c.key, kind.label("kind"), sa.func.count(), sa.func.sum(size))
@@ -134,6 +135,11 @@ class Reported:
         found = self._read(operation, 1, Place(False, ""), [assets.c.asset_id == asset_id])
         return found[0] if found else None
 
+    def some(self, operation: Operation, asset_ids: Collection[str]) -> list[Asset]:
+        """Return some assets of an operation, by id."""
+        chosen = [assets.c.asset_id.in_(asset_ids)]
+        return self._read(operation, len(asset_ids), Place(False, ""), chosen)
+
     def _read(
         self,
         operation: Operation,
@@ -167,10 +173,8 @@ class Reported:
 
     def _has(self, operation: Operation, kinds: Collection[str]) -> sa.ColumnElement[bool]:
         """Build a condition: a format has one of these outcomes, or 'undone' for none."""
-        each = self._each_outcome()
-        of_kind = (
-            sa.select(sa.literal(1)).select_from(each).where(self._part_of(each, 0).in_(kinds))
-        )
+        each = each_outcome(assets)
+        of_kind = sa.select(sa.literal(1)).select_from(each).where(json_text(each, 0).in_(kinds))
         is_there: list[sa.ColumnElement[bool]] = [of_kind.exists()]
         if "undone" in kinds:
             outcomes = sa.select(sa.func.count()).select_from(each).scalar_subquery()
@@ -192,28 +196,75 @@ class Reported:
             yield from some
             place = some[-1].place
 
-    def _each_outcome(self) -> Any:
-        """Return the outcomes of an asset as rows of ``key`` and ``value``, a JSON array."""
-        return sa.func.json_each(assets.c.outcomes).table_valued("key", "value", name="outcome")
 
-    def _part_of(self, each: Any, place: int) -> Any:
-        """Return a part of such an array. Not every SQLite has PostgreSQL's operator."""
-        if self._is_sqlite:
-            return sa.func.json_extract(each.c.value, f"$[{place}]")
-        return each.c.value.op("->>")(sa.literal_column(str(place)))
+def each_outcome(of: Any, name: str = "outcome") -> Any:
+    """Return the outcomes of an asset as rows of ``key``, a format, and ``value``, a JSON array.
+
+    Args:
+        of: ``assets``, or an alias of it.
+        name: the name of these rows in the query.
+    """
+    return sa.func.json_each(of.c.outcomes).table_valued("key", "value", name=name)
+
+
+def json_text(each: Any, place: int) -> Any:
+    """Return the text at a place of such a row's value; see ``Outcome.stored``."""
+    return sa.type_coerce(each.c.value, sa.JSON)[place].as_string()
+
+
+def may_have(kinds: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Build a condition: the stored counts of an operation don't rule out some outcomes."""
+    counted = (sa.func.coalesce(operations.c.counts[kind].as_integer(), 1) for kind in kinds)
+    return sa.or_(*(number > 0 for number in counted))
+
+
+def has_problem(kinds: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Build a condition: the outcomes of an asset may include such a kind. It is a quick one."""
+    return sa.or_(*(_stored().contains(f'["{kind}"') for kind in kinds))
+
+
+def has_cause(cause: str) -> sa.ColumnElement[bool]:
+    """Build a condition: an outcome of an asset has this value as its cause."""
+    each = each_outcome(assets)
+    of_cause = sa.select(sa.literal(1)).select_from(each).where(json_text(each, 3) == cause)
+    # The text rules out most assets quickly.
+    return sa.and_(_stored().contains(f'"{cause}"'), of_cause.exists())
+
+
+def _has_reason(text: str) -> sa.ColumnElement[bool]:
+    """Build a condition: a reason of an asset contains a text, such as the name of a file."""
+    each = each_outcome(assets)
+    of_text = sa.select(sa.literal(1)).select_from(each)
+    of_text = of_text.where(_contains(json_text(each, 1), text, text.lower()))
+    escaped = (json.dumps(each)[1:-1] for each in (text, text.lower()))
+    return sa.and_(_contains(_stored(), *escaped), of_text.exists())
+
+
+def _contains(column: Any, text: str, lower: str) -> sa.ColumnElement[bool]:
+    """Build a condition: a column contains a text, in upper or lower case."""
+    return sa.or_(
+        sa.func.lower(column).contains(lower, autoescape=True),
+        # SQLite lowers only ASCII letters.
+        column.contains(text, autoescape=True),
+    )
+
+
+def _stored() -> Any:
+    return sa.cast(assets.c.outcomes, sa.Text)
 
 
 def is_about(text: str) -> sa.ColumnElement[bool]:
-    """Build a condition: an asset has this text in its title, or its id in this text."""
-    lower = text.lower()
-    ids = [each[0] for each in UUID.finditer(lower)]
+    """Build a condition: an asset has this text in its title or a reason, or its id in this text.
+
+    A text that has ids is about those alone, such as the address of an asset's page in iconik.
+    """
+    ids = [each[0] for each in UUID.finditer(text.lower())]
     if ids:
         return assets.c.asset_id.in_(ids)
     return sa.or_(
-        assets.c.asset_id.startswith(lower, autoescape=True),
-        sa.func.lower(assets.c.title).contains(lower, autoescape=True),
-        # SQLite lowers only ASCII letters.
-        assets.c.title.contains(text, autoescape=True),
+        assets.c.asset_id.startswith(text.lower(), autoescape=True),
+        _contains(assets.c.title, text, text.lower()),
+        _has_reason(text),
     )
 
 

@@ -16,7 +16,7 @@ from b2_iconik.domain.outcomes import (
     proofs_in_words,
     told_time,
 )
-from b2_iconik.domain.reasons import TAKEN_BY, Reason
+from b2_iconik.domain.reasons import NOT_COME_TO, TAKEN_BY, Reason
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.report.advice import what_to_do
 from b2_iconik.report.history import CopyJob, Newer
@@ -40,12 +40,14 @@ HINTS: dict[str, str] = {
     "copied": "Copied to LucidLink.",
     "removed": "Proven safe in B2, and deleted from LucidLink.",
 }
-COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do", "size")
+COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do", "size", "cause")
 # Where a spreadsheet may find a formula. Locales with a decimal comma separate cells by semicolons.
 FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 # The headings of a CSV file.
-HEADINGS = (*COLUMNS[:-2], "what to do", "bytes")
+HEADINGS = (*COLUMNS[:-3], "what to do", "bytes", "cause")
 NOBODY: Mapping[tuple[str, str], Newer] = {}
+# What a link to an operation shows of it.
+BRIEF = ("operation_id", "title", "result", "recorded")
 # From then on, the pace of an operation says how long the rest takes.
 SETTLED_SECONDS = 10
 # The states of an asset whose outcome isn't known yet.
@@ -148,6 +150,22 @@ def summary(
         "retry_of": operation.retry_of,
         "retried_by": operation.retry_by,
     }
+
+
+def brief(operation: Operation) -> dict[str, Any]:
+    """Return what a link to an operation shows, as JSON values."""
+    told = summary(operation, {}, 0)
+    return {name: told[name] for name in BRIEF}
+
+
+def person(told: Mapping[str, Any]) -> str | None:
+    """Return the name of the person behind an operation; None if it is unknown.
+
+    Args:
+        told: the result of ``summary``.
+    """
+    name: str | None = told["retried_by"] or told.get("user")
+    return name
 
 
 def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
@@ -278,6 +296,12 @@ def unopened_rows(
         yield _row(what, names.get(object_id) or f"a {kind}", None, "failed", reason)
 
 
+def operation_row(operation: Operation) -> dict[str, Any]:
+    """Return such a row for an operation that ended before its assets were known."""
+    reason = operation.failure or NOT_COME_TO
+    return _row("", "", None, "failed" if operation.failure else "undone", reason)
+
+
 def _row(
     subject: str,
     title: str,
@@ -287,7 +311,8 @@ def _row(
     size: int | None = None,
     newer: Newer | None = None,
 ) -> dict[str, Any]:
-    cells = (subject, title, name, kind, reason, what_to_do(kind, reason.cause), size)
+    advice = what_to_do(kind, reason.cause)
+    cells = (subject, title, name, kind, reason, advice, size, reason.stored)
     shown = ("operation_id", "title", "user")
     told = {each: getattr(newer, each) for each in shown} if newer else None
     return {**dict(zip(COLUMNS, cells, strict=True)), "newer": told}
@@ -358,6 +383,6 @@ def harmless(cell: str) -> str:
     return FORMULA.sub("'", cell)
 
 
-def csv_row(row: Mapping[str, Any]) -> list[str]:
+def csv_row(row: Mapping[str, Any], columns: Iterable[str] = COLUMNS) -> list[str]:
     """Return a row as the cells of a CSV file."""
-    return [harmless(str(row[name] or "")) for name in COLUMNS]
+    return [harmless(str(row[name] or "")) for name in columns]

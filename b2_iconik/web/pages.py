@@ -11,9 +11,7 @@ from flask import (
     Response,
     abort,
     jsonify,
-    make_response,
     redirect,
-    render_template,
     request,
 )
 from flask import url_for as path_of
@@ -26,7 +24,6 @@ from b2_iconik.common import logs
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.errors import RecordingError, RetryError
 from b2_iconik.common.settings import Settings
-from b2_iconik.common.texts import plain
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
@@ -35,15 +32,21 @@ from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import displayed
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
+from b2_iconik.report.advice import LABELS
 from b2_iconik.report.contents import Asked, Contents
 from b2_iconik.report.history import STATES, Filters
+from b2_iconik.web.answers import argument as _argument
+from b2_iconik.web.answers import number_of
+from b2_iconik.web.answers import rendered as _page
+from b2_iconik.web.answers import wants_json as _wants_json
+from b2_iconik.web.asset_pages import add_asset_pages
 from b2_iconik.web.login import Refusal, name_of, refusal_of
+from b2_iconik.web.markup import without_ids
 from iconik_http.records import UUID
 
 log = logging.getLogger(__name__)
 
 OPERATIONS_A_PAGE = 25
-LONGEST_TEXT = 200
 SHOWN = ("kept", "failed", "vanished", "undone", "removed", "copied", "there", "absent", "without",
          "superseded")  # fmt: skip
 NOTICES = {
@@ -83,6 +86,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     pages.add_app_template_filter(view.in_time, "in_time")
     pages.add_app_template_filter(view.in_short, "in_short")
     pages.add_app_template_filter(displayed, "displayed")
+    pages.add_app_template_filter(without_ids, "without_ids")
 
     def contents() -> Contents:
         return Contents(recorder.prepare())
@@ -109,9 +113,9 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             _chosen("action", ACTIONS),
             _argument("text").strip(),
             _argument("user").strip(),
+            _chosen("cause", LABELS),
         )
-        before = _argument("before")
-        number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+        number = number_of("before")
         there = contents()
         operations, last = there.listed(filters, OPERATIONS_A_PAGE, number)
         told = {
@@ -128,7 +132,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             filters=filters,
             whose=_whose(filters.user, operations),
             states=STATES,
-            is_first=not before,
+            is_first=number is None,
         )
 
     @pages.get("/operations/<uuid:operation_id>")
@@ -186,6 +190,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             log.info("%s retried operation %s as %s", by, operation.id, new_id)
         return _done(new_id, "retried" if is_new else "same")
 
+    add_asset_pages(pages, settings, recorder)
+
     @pages.errorhandler(RetryError)
     def not_again(error: RetryError) -> Response:
         message = f"This operation cannot be retried: {error}."
@@ -235,11 +241,6 @@ def _whose(user: str, operations: Sequence[Mapping[str, Any]]) -> str:
     return next(names, "one user")
 
 
-def _argument(name: str) -> str:
-    # Escaped like the values that are searched. PostgreSQL also rejects null characters.
-    return plain(request.args.get(name, "")[:LONGEST_TEXT])
-
-
 def _chosen(name: str, known: Collection[str]) -> str:
     given = _argument(name)
     return given if given in known else ""
@@ -248,17 +249,6 @@ def _chosen(name: str, known: Collection[str]) -> str:
 def _with(**arguments: str) -> str:
     """Return the URL of this page with other arguments."""
     return f"{request.path}?{urlencode({**request.args, **arguments})}"
-
-
-def _wants_json() -> bool:
-    if _argument("format") == "json":
-        return True
-    accepted = request.accept_mimetypes
-    return accepted.best_match(["text/html", "application/json"]) == "application/json"
-
-
-def _page(template: str, **values: Any) -> Response:
-    return make_response(render_template(template, **values))
 
 
 def _done(operation_id: str, notice: str) -> AnyResponse:

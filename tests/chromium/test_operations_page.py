@@ -193,7 +193,7 @@ def test_the_report_is_downloaded_and_read(
     path = directory / "downloads" / f"{kept}.csv"
     wait_for("download", path.exists, PATIENCE)
     lines = list(csv.reader(io.StringIO(path.read_text("utf-8-sig"))))
-    assert lines[0] == ["asset_id", "asset", "format", "kind", "reason", "what to do"]
+    assert lines[0][:6] == ["asset_id", "asset", "format", "kind", "reason", "what to do"]
     assert sorted(line[3] for line in lines[1:]) == ["kept", "removed"]
 
 

@@ -7,12 +7,14 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.domain.reasons import Reason
+from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.report.asset_history import AssetHistory
 from b2_iconik.report.history import Filters, History
 from b2_iconik.report.reported import Reported
+from b2_iconik.report.todo import ToDo
 from tests.makers import a_click, a_ledger, a_term, completion, expanded, found, half_done
 
 NOW = 1_000_000
@@ -79,3 +81,34 @@ def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:
     newer = Claims(engine, expanded(engine, a_click("remove"), ["a1"]), a_term(engine))
     assert newer.take(1, NOW) == []
     assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
+
+
+def test_what_is_left_to_do_is_found_until_a_later_operation_has_done_it(
+    engine: sa.Engine,
+) -> None:
+    differs = Outcome("kept", Reason('"Mädchen".mov differs', Cause.DIFFERS))
+    first = expanded(engine, a_click("remove"), ["a1"])
+    claims = Claims(engine, first, a_term(engine))
+    claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": differs})
+    assert completion(engine).end(first, NOW)
+    completion(engine).sum_up(first.id)
+    expanded(engine, a_click("remove"), ["a2"])
+    second = expanded(engine, a_click("remove", formats=("ORIGINAL", "PROXY")), ["a1"])
+    completion(engine).fail(second.number, "no token", NOW)
+    to_do, history = ToDo(engine), History(engine)
+    left = [(row["asset_id"], row["format"], row["cause"]) for row in to_do.rows()]
+    assert left == [
+        ("a1", "ORIGINAL", "differs"),
+        ("a1", "ORIGINAL", "not_started"),
+        ("a1", "PROXY", "not_started"),
+    ]
+    for filters in (Filters(cause="differs"), Filters(text='"mädchen"'), Filters(text="differs")):
+        assert [each.id for each in history.operations(filters, 9)] == [first.id]
+    third = expanded(engine, a_click("remove", formats=("ORIGINAL", "PROXY")), ["a1"])
+    claims = Claims(engine, third, a_term(engine))
+    removed = Outcome("removed")
+    claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": removed, "PROXY": removed})
+    assert completion(engine).end(third, NOW)
+    assert to_do.every() == []
+    resolved = AssetHistory(engine).resolved(first, ["a1"])
+    assert resolved["a1", "ORIGINAL"]["operation_id"] == third.id

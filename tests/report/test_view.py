@@ -243,6 +243,7 @@ def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | No
         "what_to_do": REMEDIES[Cause.HALF_DELETED],
         "size": None,
         "newer": None,
+        "cause": "half_deleted",
     }
     assert told == half
     assert (half["kind"], left["kind"]) == ("failed", "superseded")
@@ -252,7 +253,7 @@ def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | No
 def test_what_could_not_be_opened_has_a_row() -> None:
     (row,) = view.unopened_rows(running(), [("collection c", Reason("no"))])
     cells = [row[name] for name in view.COLUMNS]
-    assert cells == ["collection c", "a collection", None, "failed", "no", USUAL, None]
+    assert cells == ["collection c", "a collection", None, "failed", "no", USUAL, None, ""]
 
 
 @pytest.mark.parametrize(
@@ -389,8 +390,9 @@ def test_a_row_of_csv_can_be_read_back() -> None:
         "kind": "kept",
         "reason": 'a "b", c\nd',
     }
-    row |= {"what_to_do": "-", "size": 1000}
+    row |= {"what_to_do": "-", "size": 1000, "cause": "differs"}
     line = io.StringIO(newline="")
     csv.writer(line).writerow(view.csv_row(row))
     line.seek(0)
-    assert list(csv.reader(line)) == [["a1", "Beach", "", "kept", 'a "b", c\nd', "'-", "1000"]]
+    told = ["a1", "Beach", "", "kept", 'a "b", c\nd', "'-", "1000", "differs"]
+    assert list(csv.reader(line)) == [told]

@@ -342,6 +342,8 @@ def test_an_operation_is_the_same_as_json(page: Page) -> None:
             "what_to_do": DIFFERS,
             "size": None,
             "newer": None,
+            "cause": "differs",
+            "resolved": None,
         }
     ]
     assert (told["result"], told["copies"], told["more"]) == ("failed", [], None)
@@ -454,7 +456,7 @@ def test_a_report_can_be_filtered_by_outcome_and_asset(page: Page) -> None:
     path = f"/operations/{page.ended(outcomes, formats=both)}"
     (row,) = page.json(f"{path}?show=kept")["report"]
     assert (row["asset_id"], row["format"]) == ("a1", "ORIGINAL")
-    assert {each["asset_id"] for each in page.json(f"{path}?text=b")["report"]} == {"b1"}
+    assert {each["asset_id"] for each in page.json(f"{path}?text=b1")["report"]} == {"b1"}
     assert "No assets match." in page.text(f"{path}?show=failed")
     assert "Still on LucidLink" in page.text(f"{path}?show=kept")
 
@@ -528,11 +530,12 @@ def test_the_report_can_be_had_as_csv(page: Page, monkeypatch: pytest.MonkeyPatc
     assert answer.mimetype == "text/csv"
     assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
     text = answer.data.decode("utf-8-sig")
-    assert text.splitlines()[1] == '"a0","a0","ORIGINAL","removed","","",""'
+    assert text.splitlines()[1] == '"a0","a0","ORIGINAL","removed","","","",""'
     lines = list(csv.reader(io.StringIO(text)))
-    assert lines[0] == ["asset_id", "asset", "format", "kind", "reason", "what to do", "bytes"]
+    columns = ["asset_id", "asset", "format", "kind", "reason", "what to do", "bytes", "cause"]
+    assert lines[0] == columns
     assert lines[1:] == [
-        [f"a{number}"] * 2 + ["ORIGINAL", "removed", "", "", ""] for number in range(5)
+        [f"a{number}"] * 2 + ["ORIGINAL", "removed", "", "", "", ""] for number in range(5)
     ]
 
 

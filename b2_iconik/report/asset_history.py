@@ -1,0 +1,149 @@
+"""What operations did with single assets: all of them with one, and later ones with several."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from b2_iconik.common.clock import now_ms
+from b2_iconik.domain.operation import Operation, default_title
+from b2_iconik.domain.outcomes import TROUBLE, Outcome
+from b2_iconik.ledger.operations import read_operation
+from b2_iconik.ledger.tables import assets, operations
+from b2_iconik.report import view
+from b2_iconik.report.reported import Reported
+
+OPERATIONS_A_PAGE = 50
+# By kind of outcome, where it says that the files are.
+PLACES = {
+    "copied": "on LucidLink since",
+    "there": "on LucidLink, last seen",
+    "removed": "removed from LucidLink",
+    "absent": "not on LucidLink, last checked",
+    "without": "no such format, last checked",
+    "kept": "kept on LucidLink",
+    "failed": "unknown since",
+    "vanished": "no longer in iconik, last checked",
+}
+
+
+class AssetHistory:
+    """What operations did with single assets, read-only.
+
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` if the database fails.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._reported = Reported(engine)
+
+    def of(self, asset_id: str, before: int | None = None) -> dict[str, Any] | None:
+        """Return what operations did with an asset, the newest first.
+
+        Args:
+            asset_id: the asset.
+            before: only operations with a lower number.
+
+        Returns:
+            JSON values, with the number to continue before; None if no operation has the asset.
+        """
+        mine = sa.select(assets.c.number).where(assets.c.asset_id == asset_id)
+        chosen = sa.select(operations).where(operations.c.number.in_(mine))
+        if before is not None:
+            chosen = chosen.where(operations.c.number < before)
+        newest = chosen.order_by(operations.c.number.desc()).limit(OPERATIONS_A_PAGE + 1)
+        with self._engine.connect() as connection:
+            found = [read_operation(row) for row in connection.execute(newest)]
+        shown = found[:OPERATIONS_A_PAGE]
+        lines = [self._line(operation, asset_id) for operation in shown]
+        if not lines:
+            return None
+        titles = (row["asset"] for line in lines for row in line["formats"])
+        return {
+            "asset_id": asset_id,
+            "asset": next((each for each in titles if each != asset_id), None),
+            # An older page does not show the newest outcomes.
+            "places": places(lines) if before is None else [],
+            "operations": lines,
+            "before": shown[-1].number if len(found) > len(shown) else None,
+        }
+
+    def _line(self, operation: Operation, asset_id: str) -> dict[str, Any]:
+        asset = self._reported.asset(operation, asset_id)
+        rows = view.asset_rows(operation, [asset] if asset else [])
+        told = view.summary(operation, {}, now_ms())
+        return {
+            **{name: told[name] for name in view.BRIEF},
+            "action": operation.action,
+            "user": view.person(told),
+            "user_id": operation.user_id,
+            "ended": told["ended"],
+            "ll_storage_id": operation.ll_storage_id,
+            "formats": list(rows),
+        }
+
+    def resolved(
+        self, operation: Operation, asset_ids: Collection[str]
+    ) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return the later operations that did what an operation left undone.
+
+        Returns:
+            By asset id and format, the id and the title of the operation with the newest outcome,
+            unless that is a problem, too.
+        """
+        later = (
+            sa.select(
+                assets.c.asset_id,
+                assets.c.outcomes,
+                operations.c.id,
+                operations.c.title,
+                operations.c.action,
+                operations.c.selection,
+            )
+            .join(operations, operations.c.number == assets.c.number)
+            .where(
+                assets.c.asset_id.in_(asset_ids),
+                assets.c.number > operation.number,
+                operations.c.ended_ms.is_not(None),
+                operations.c.ll_storage_id == operation.ll_storage_id,
+            )
+            .order_by(assets.c.number)
+        )
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(later):
+                title = row.title or default_title(row.action, row.selection)
+                for name, stored in row.outcomes.items():
+                    kind = Outcome.read(stored).kind
+                    if kind in TROUBLE:
+                        found.pop((row.asset_id, name), None)
+                    elif kind != "superseded":
+                        done = {"operation_id": row.id, "title": title}
+                        found[row.asset_id, name] = done
+        return found
+
+
+def places(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return where the files of an asset are, as far as its newest outcomes tell.
+
+    Args:
+        lines: what operations did with the asset, the newest first.
+
+    Returns:
+        For each LucidLink storage and format: ``place``, in words that a time follows, ``since``
+        and ``reason``.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for line in lines:
+        for row in line["formats"]:
+            key = (line["ll_storage_id"], row["format"])
+            told = {"ll_storage_id": key[0], "format": key[1]}
+            if row["kind"] in PLACES:
+                since = line["ended"] or line["recorded"]
+                place = {"place": PLACES[row["kind"]], "since": since, "reason": row["reason"]}
+                if key not in found or found[key]["since"] is None:
+                    found[key] = {**told, "kind": row["kind"], **place}
+            else:
+                unknown = {"kind": "", "place": "unknown", "since": None, "reason": ""}
+                found.setdefault(key, {**told, **unknown})
+    return list(found.values())
