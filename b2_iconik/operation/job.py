@@ -10,6 +10,7 @@ from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from b2_iconik.common.clock import Step, now_ms
+from b2_iconik.common.links import today
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
@@ -49,6 +50,9 @@ TIMEOUT = 10.0
 # How long to try to report the end of an operation.
 FAREWELL = 300.0
 FIRST_FAREWELL_INTERVAL = 1.0
+
+# Makes a link to the page of an operation; see ``Links.to``.
+LinkTo = Callable[[str, int], str | None]
 # How long to make no requests for a user whose token lacks the role.
 REFUSED = 600.0
 
@@ -73,12 +77,14 @@ class OperationJob:
         ledger: Ledger,
         iconik: Iconik,
         together: Together[Job],
+        link_to: LinkTo = lambda *_: None,
     ) -> None:
         self._id = operation_id
         self._click = click
         self._ledger = ledger
         self._iconik = iconik
         self._together = together
+        self._link_to = link_to
         self._job_id: str | None = None
         # The previous process may have made the job already.
         self._asked = time.monotonic()
@@ -167,10 +173,13 @@ class OperationJob:
         names = [self._name(each) for each in some]
         names = [each for each in names if each]
         whole = len(self._click.collection_ids + self._click.asset_ids) or total or 0
+        # It must not change with every update.
+        link = self._link_to(self._id, operation.ended_ms or today(now_ms()))
+        told = self._how_it_ended(operation) or job_texts.under_way(operation, states)
         return {
             "title": job_texts.title(self._click, total, names, whole - len(names)),
             **job_texts.tie(self._click, selected),
-            **(self._how_it_ended(operation) or job_texts.under_way(operation, states)),
+            **job_texts.linked(told, link),
         }
 
     def _how_it_ended(self, operation: Operation) -> job_texts.Fields | None:
@@ -208,10 +217,14 @@ class Shown:
 
     Args:
         connect: returns an ``Iconik``; see ``Operations.iconik``.
+        link_to: makes a link to an operation's page.
     """
 
-    def __init__(self, connect: Callable[..., Iconik]) -> None:
+    def __init__(
+        self, connect: Callable[..., Iconik], link_to: LinkTo = lambda *_: None
+    ) -> None:
         self._connect = connect
+        self._link_to = link_to
         # The requests to read jobs, by token and term, for as long as a step uses them.
         self._together = WeakValueDictionary[tuple[str, int], Together[Job]]()
         # By user: when their token was found to lack the role.
@@ -228,7 +241,7 @@ class Shown:
         ledger = Ledger(leadership.engine, leadership.term)
         key = (click.auth_token, leadership.term)
         together = self._together.setdefault(key, Together())
-        job = OperationJob(operation_id, click, ledger, iconik, together)
+        job = OperationJob(operation_id, click, ledger, iconik, together, self._link_to)
         pause, farewell, is_new = INTERVAL, 0.0, True
 
         def step() -> float | None:
