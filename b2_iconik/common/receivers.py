@@ -119,7 +119,7 @@ class Receiver:
             )
         except Exception as error:  # noqa: BLE001 - its text may contain the address
             return f"apprise failed: {type(error).__name__}"
-        return "" if taken else _problem(str(each) for each in taken.logs())
+        return "" if taken else next((each.message for each in taken.logs()), NOT_TAKEN)
 
     def _work(self) -> None:
         while True:
@@ -149,17 +149,20 @@ def _opened(url: str) -> Any:
     from apprise import Apprise, AppriseAsset
 
     # Both name addresses in what they log.
-    logging.getLogger("apprise").propagate = False
+    logger = logging.getLogger("apprise")
+    logger.addFilter(_reduce)
+    logger.propagate = False
     logs.hide_urls()
     # With a timeout of its own, apprise would use threads that the end of the process waits for.
     apprise = Apprise(asset=AppriseAsset(async_mode=False, service_timeout=0))
     return apprise if apprise.add(url) else None
 
 
-def _problem(lines: Any) -> str:
-    """Say why apprise has not delivered a message, from what it logged, without its words."""
-    told = "\n".join(lines)
+def _reduce(record: logging.LogRecord) -> bool:
+    """Reduce what apprise logs to why a message was not delivered: the rest may be secret."""
+    told = record.getMessage()
     status = STATUS.search(told)
-    if status:
-        return f"it answered {status[1]}"
-    return NOT_CONNECTED if "onnection error" in told else NOT_TAKEN
+    is_away = "onnection error" in told
+    record.msg = f"it answered {status[1]}" if status else NOT_CONNECTED if is_away else ""
+    record.args, record.exc_info = (), None
+    return bool(record.msg)

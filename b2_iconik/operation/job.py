@@ -220,9 +220,7 @@ class Shown:
         link_to: makes a link to an operation's page.
     """
 
-    def __init__(
-        self, connect: Callable[..., Iconik], link_to: LinkTo = lambda *_: None
-    ) -> None:
+    def __init__(self, connect: Callable[..., Iconik], link_to: LinkTo = lambda *_: None) -> None:
         self._connect = connect
         self._link_to = link_to
         # The requests to read jobs, by token and term, for as long as a step uses them.

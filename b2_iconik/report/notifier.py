@@ -1,7 +1,7 @@
 """Notifies people of the ends of operations, after everything else about them is done.
 
-It is a courtesy. No receiver delays an operation: the steps only look whether a message has arrived,
-and give it up after a while.
+It is a courtesy. No receiver delays an operation: the steps only look whether a message has
+arrived, and give it up after a while.
 """
 
 import logging

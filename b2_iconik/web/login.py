@@ -67,7 +67,9 @@ def visitor_of(
     password = (given.password or "") if given and given.type == "basic" else None
     if password is not None:
         may_act = is_secret(password, settings.secrets)
-        may_look = is_secret(password, (settings.page_password,)) if settings.page_password else False
+        may_look = (
+            is_secret(password, (settings.page_password,)) if settings.page_password else False
+        )
         if may_act or may_look:
             return _posted(request, may_act=may_act) or Visitor(may_act)
     link = request.args.get(PARAMETER, "")
