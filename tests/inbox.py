@@ -35,7 +35,7 @@ def an_inbox() -> Iterator[Inbox]:
     """A receiver that listens."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the server's own name
+        def do_POST(self) -> None:
             inbox.messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             inbox.goes_on.wait()
             self.send_response(inbox.answers.pop(0) if inbox.answers else 200)

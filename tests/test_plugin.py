@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,6 +118,15 @@ def message(answer: TestResponse) -> str:
 
 
 # Accepted
+
+
+def test_a_click_is_answered_with_a_link_if_people_can_reach_the_service(
+    settings: Settings, recorder: FakeRecorder, headers: dict[str, str]
+) -> None:
+    app = create_app(replace(settings, public_url="https://plugin.example.com"), recorder)
+    answer = app.test_client().post(f"/add?{QUERY}", json=CLICK, headers=headers)
+    link = answer.get_json()["redirect_url"]
+    assert link.startswith("https://plugin.example.com/operations/operation-1?link=")
 
 
 @pytest.mark.parametrize("action", ["add", "remove"])

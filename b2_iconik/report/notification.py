@@ -39,16 +39,17 @@ def message(
     title = f"{shown['title'][:LONGEST_TITLE]}: {result}"
     kind = KINDS.get(result, "warning" if result in UNSUCCESSFUL else "success")
     person = operation.retry_by or shown.get("user")
-    lines = [f"By {person}, took {in_time(shown['took_seconds'])}." if person else ""]
+    took = in_time(shown["took_seconds"])
+    lines = [f"Requested by {person}, took {took}." if person else f"Took {took}."]
     lines += [f"Stopped by {told['stopped_by']}." if result == "stopped" else ""]
     lines += [f"{in_words(told['counts'])}."]
     lines += [_bytes_in_words(told.get("bytes") or {})]
     if operation.failure:
         lines += [f"The operation failed: {operation.failure}"]
-        lines += [what_to_do("failed", operation.failure.cause)]
+        lines += [f"What to do: {what_to_do('failed', operation.failure.cause)}"]
     lines += _problems(told, titles)
-    lines += [f"Report: {link}" if link else ""]
-    return Message(title, "\n".join(line[:LONGEST_LINE] for line in lines if line), kind)
+    lines = [line[:LONGEST_LINE] for line in lines if line]
+    return Message(title, "\n".join([*lines, *([f"Report: {link}"] if link else [])]), kind)
 
 
 def affected(told: Mapping[str, Any]) -> list[str]:
@@ -81,7 +82,8 @@ def _problems(told: Mapping[str, Any], titles: Mapping[str, str]) -> Iterator[st
         names = [_name(each, titles) for each in ids[:MOST_NAMED]]
         more = f" and {len(ids) - MOST_NAMED:,} more" if len(ids) > MOST_NAMED else ""
         yield f"{displayed(kind).capitalize()}: {', '.join(names)}{more}: {reason}"
-        yield what_to_do(kind, reason.cause)
+        advice = what_to_do(kind, reason.cause)
+        yield f"What to do: {advice}" if advice else ""
     if len(every) > MOST_CAUSES:
         yield f"{len(every) - MOST_CAUSES:,} more causes: see the report."
 
