@@ -157,7 +157,7 @@ def test_addresses_are_separated_by_commas_or_space(text: str, urls: tuple[str, 
     "url", ["nosuch://hunter2@host", "json://", "hunter2", "slack://hunter2", "hunter2://"]
 )
 def test_an_address_that_apprise_does_not_know_is_refused(url: str) -> None:
-    with pytest.raises(SettingsError, match="^NOTIFY_URLS has an address .* number 3"):
+    with pytest.raises(SettingsError, match=r"^NOTIFY_URLS has an address .* number 3"):
         Receiver(url, 3)
 
 

@@ -303,7 +303,7 @@ def test_a_message_does_not_repeat_what_may_be_secret(
 @pytest.mark.parametrize("name", ["BZ_SHARED_SECRET", "BZ_SHARED_SECRET_PREVIOUS"])
 def test_the_page_password_is_no_secret_of_iconiks(environment: dict[str, str], name: str) -> None:
     same = {name: "the-same-for-both-0123456789"}
-    with pytest.raises(SettingsError, match="^PAGE_PASSWORD must differ from the shared secret"):
+    with pytest.raises(SettingsError, match=r"^PAGE_PASSWORD must differ from the shared secret"):
         load(environment, **same, PAGE_PASSWORD=same[name])
 
 
