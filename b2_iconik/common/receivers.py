@@ -155,7 +155,10 @@ def _opened(url: str) -> Any:
     logs.hide_urls()
     # With a timeout of its own, apprise would use threads that the end of the process waits for.
     apprise = Apprise(asset=AppriseAsset(async_mode=False, service_timeout=0))
-    return apprise if apprise.add(url) else None
+    try:
+        return apprise if apprise.add(url) else None
+    except Exception:  # noqa: BLE001 - its text may contain the address
+        return None
 
 
 def _reduce(record: logging.LogRecord) -> bool:

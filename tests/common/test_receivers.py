@@ -161,6 +161,16 @@ def test_an_address_that_apprise_does_not_know_is_refused(url: str) -> None:
         Receiver(url, 3)
 
 
+def test_an_address_that_apprise_fails_at_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError("hunter2")
+
+    monkeypatch.setattr("apprise.Apprise.add", fail)
+    with pytest.raises(SettingsError) as caught:
+        Receiver("json://hunter2@127.0.0.1", 1)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
 @pytest.mark.parametrize("url", ["slack://hunter2", "json://ada:hunter2@", "hunter2"])
 def test_the_refusal_repeats_nothing_secret(
     url: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
