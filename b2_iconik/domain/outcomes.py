@@ -50,7 +50,7 @@ COUNTED_AS = {
 }
 TROUBLE = frozenset({"kept", "failed", "vanished"})
 # The results of operations that left something for people to do.
-UNSUCCESSFUL = frozenset({"failed", "finished with warnings"})
+UNSUCCESSFUL = frozenset({"failed", "partly done"})
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from b2_iconik.common.receivers import Kind, Message
 from b2_iconik.domain.operation import Operation, kind_and_id
-from b2_iconik.domain.outcomes import UNSUCCESSFUL, displayed, in_words
+from b2_iconik.domain.outcomes import UNSUCCESSFUL, bytes_in_words, displayed, in_words
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.report.advice import what_to_do
 from b2_iconik.report.view import in_time, summary
@@ -17,7 +17,6 @@ LONGEST_TITLE = 200
 LONGEST_LINE = 300
 UNTITLED = "untitled asset"
 KINDS: Mapping[str, Kind] = {"failed": "failure", "stopped": "info"}
-UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
 def message(
@@ -42,8 +41,9 @@ def message(
     took = in_time(shown["took_seconds"])
     lines = [f"Requested by {person}, took {took}." if person else f"Took {took}."]
     lines += [f"Stopped by {told['stopped_by']}." if result == "stopped" else ""]
-    lines += [f"{in_words(told['counts'])}."]
-    lines += [_bytes_in_words(told.get("bytes") or {})]
+    lines += [f"{in_words(told)}."]
+    sizes = bytes_in_words(told["bytes"])
+    lines += [f"{sizes}." if sizes else ""]
     if operation.failure:
         lines += [f"The operation failed: {operation.failure}"]
         lines += [f"What to do: {what_to_do('failed', operation.failure.cause)}"]
@@ -92,16 +92,3 @@ def _name(subject: str, titles: Mapping[str, str]) -> str:
     """Name an asset, or what could not be listed: 'collection <id>'."""
     kind, object_id = kind_and_id(subject)
     return titles.get(object_id) or (f"a {kind}" if kind else UNTITLED)
-
-
-def _bytes_in_words(sizes: Mapping[str, int]) -> str:
-    """Format the bytes of a report: '1.2 GB freed, 300 MB kept.'; "" if there are none."""
-    words = [f"{_size(number)} {name}" for name, number in sizes.items() if number]
-    return f"{', '.join(words)}." if words else ""
-
-
-def _size(number: float) -> str:
-    place = 0
-    while number >= 1000 and place < len(UNITS) - 1:
-        number, place = number / 1000, place + 1
-    return f"{number:.1f} {UNITS[place]}" if place else f"{number:.0f} {UNITS[0]}"

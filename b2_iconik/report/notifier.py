@@ -74,6 +74,8 @@ class Notifier:
                 if operation.ended_ms is None:
                     return INTERVAL
                 message = self._message(ledger, operation)
+                if message is None:
+                    return None
                 self._notified.append(operation_id)
                 sent = [(each, each.send(message, PATIENCE)) for each in self._receivers]
             return _look(sent)
@@ -86,9 +88,12 @@ class Notifier:
         is_open = operation.ended_ms is None or self._notify_on == "all"
         return not is_told and (is_open or view.result_of(operation) in UNSUCCESSFUL)
 
-    def _message(self, ledger: Ledger, operation: Operation) -> Message:
+    def _message(self, ledger: Ledger, operation: Operation) -> Message | None:
+        """The message about an operation; None if it only left something to a newer click."""
         number = operation.number
         told = report(operation, ledger.outcomes(number), ledger.gone(number))
+        if self._notify_on == "problems" and not (told["problems"] or told["failure"]):
+            return None
         titles = ledger.titles(number, notification.affected(told))
         link = self._link_to(operation.id, operation.ended_ms or 0)
         return notification.message(operation, told, titles, link)

@@ -111,6 +111,16 @@ def test_a_success_is_told_only_if_all_is_told(bench: Bench, notify_on: str, num
     assert len(bench.receiver.messages) == number
 
 
+@pytest.mark.parametrize(("notify_on", "number"), [("problems", 0), ("all", 1)])
+def test_what_a_newer_click_took_over_is_no_problem(
+    bench: Bench, notify_on: str, number: int
+) -> None:
+    bench.notify_on = notify_on
+    bench.end(Outcome("superseded"))
+    assert bench.steps()() is None
+    assert len(bench.receiver.messages) == number
+
+
 def test_an_operation_that_is_gone_is_no_trouble(bench: Bench) -> None:
     step = bench.steps()
     completion(bench.engine).forget([bench.id])
