@@ -12,6 +12,7 @@ from b2_iconik.setup import (
     check_actions,
     check_bucket,
     check_database,
+    check_notifications,
     check_roles,
     check_service,
     check_settings,
@@ -57,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             help=f"id or name of the {what} storage (default: that of the custom actions)",
         )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--notify", action="store_true", help="send a test message to each address of NOTIFY_URLS"
+    )
     add_insecure(parser)
     options = parser.parse_args(argv)
     if options.endpoint:
@@ -94,6 +98,7 @@ def _examine(options: argparse.Namespace, settings: Settings | None) -> Iterator
         return
     yield from check_database.check(settings)
     yield from check_service.check(options.endpoint, settings)
+    yield from check_notifications.check(settings, is_sending=options.notify)
     if not settings.iconik_token:
         return
     http = transport_to(settings)

@@ -37,6 +37,9 @@ limit_request_fields = 50
 limit_request_field_size = 8190
 # gunicornc is not used, so no control socket is needed.
 control_socket_disable = True
+# If an access log is requested: without the query and the referrer, which may contain a link that
+# opens an operation's page.
+access_log_format = '%(h)s %(l)s %(u)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s "%(a)s"'
 
 
 def _name_of(error: Exception) -> str:

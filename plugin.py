@@ -11,16 +11,19 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
-from b2_iconik.common import logs
+from b2_iconik.common import logs, receivers
 from b2_iconik.common import settings as environment
+from b2_iconik.common.clock import now_ms
 from b2_iconik.common.errors import ClickError, RecordingError, SettingsError
+from b2_iconik.common.links import Links
 from b2_iconik.common.settings import SHORT_SECRET, Settings
 from b2_iconik.common.version import VERSION
-from b2_iconik.dispatch.leader import Leader
+from b2_iconik.dispatch.leader import Leader, Show
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import SECRET_HEADER, Action, parse
 from b2_iconik.operation.job import Shown
 from b2_iconik.operation.run import Operations
+from b2_iconik.report.notifier import Notifier
 from b2_iconik.web import metrics
 from b2_iconik.web.login import is_secret
 from b2_iconik.web.pages import create_pages
@@ -55,6 +58,7 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
     # One byte more, to distinguish a body of the maximum size from a truncated one.
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1
     recorder = recorder or Recorder(settings)
+    links = Links(settings.public_url, settings.secrets)
     metrics.add_to(app, settings.metrics_from, recorder)
     app.register_blueprint(create_pages(settings, recorder))
 
@@ -75,7 +79,9 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
             ",".join(posted.formats),
             posted.user_id or "unknown",
         )
-        return jsonify(message="OK", operation_id=operation_id)
+        link = links.to(operation_id, now_ms())
+        more = {"redirect_url": link} if link else {}
+        return jsonify(message="OK", operation_id=operation_id, **more)
 
     @app.post("/add")
     def add() -> Response:
@@ -208,7 +214,10 @@ def start() -> Flask:
         raise SystemExit(DO_NOT_RESTART) from None
     app = create_app(settings, recorder)
     operations = Operations(settings)
-    show = Shown(operations.iconik)
+    link_to = Links(settings.public_url, settings.secrets).to
+    show: Show = Shown(operations.iconik, link_to)
+    if settings.notify_urls:
+        show = Notifier(show, receivers.open_all(settings.notify_urls), settings.notify_on, link_to)
     leader = Leader(settings, operations.begin, show, operations.tidy)
     app.extensions["leader"] = leader
     leader.start()

@@ -95,6 +95,10 @@ def own_environment(
         "LOG_FORMAT",
         "LOG_LEVEL",
         "METRICS_FROM",
+        "NOTIFY_ON",
+        "NOTIFY_URLS",
+        "PAGE_PASSWORD",
+        "PUBLIC_URL",
         "REQUIRE_CHECKSUM",
         "STATE_DIRECTORY",
     ):

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import runpy
 import sqlite3
 from collections.abc import Iterator
@@ -37,6 +38,13 @@ def begin(configuration: dict[str, Any], *, preload_app: bool = False) -> None:
 def test_several_workers_answer_so_that_one_can_take_over(configuration: dict[str, Any]) -> None:
     assert configuration["workers"] >= 2
     assert configuration["worker_class"] == "gthread"
+
+
+def test_an_access_log_has_neither_the_query_nor_the_referrer_of_a_request(
+    configuration: dict[str, Any],
+) -> None:
+    atoms = set(re.findall(r"%\(([^)]+)\)s", configuration["access_log_format"]))
+    assert atoms == {"h", "l", "u", "t", "m", "U", "H", "s", "b", "a"}
 
 
 @pytest.mark.usefixtures("own_environment")

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.recorder import LastLook, Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Retry
+from b2_iconik.operation.job import Shown
+from b2_iconik.report.notifier import Notifier
 from plugin import LARGEST_BODY, create_app
 
 B2 = "b2b2b2b2-0000-4000-8000-000000000000"
@@ -117,6 +120,15 @@ def message(answer: TestResponse) -> str:
 
 
 # Accepted
+
+
+def test_a_click_is_answered_with_a_link_if_people_can_reach_the_service(
+    settings: Settings, recorder: FakeRecorder, headers: dict[str, str]
+) -> None:
+    app = create_app(replace(settings, public_url="https://plugin.example.com"), recorder)
+    answer = app.test_client().post(f"/add?{QUERY}", json=CLICK, headers=headers)
+    link = answer.get_json()["redirect_url"]
+    assert link.startswith("https://plugin.example.com/operations/operation-1?link=")
 
 
 @pytest.mark.parametrize("action", ["add", "remove"])
@@ -648,8 +660,9 @@ def test_no_answer_and_no_log_line_shows_a_secret_or_a_token(
 class FakeLeader:
     """Counts its starts."""
 
-    def __init__(self, settings: Settings, *_: object) -> None:
+    def __init__(self, settings: Settings, begin: object, show: object, tidy: object) -> None:
         self.starts = 0
+        self.show = show
 
     def start(self) -> None:
         """Count."""
@@ -673,6 +686,18 @@ def test_starting_builds_the_whole_service_from_the_environment(
     assert app.extensions["leader"].starts == 1
     assert fakes == ["INFO"]
     assert app.test_client().get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(("urls", "kind"), [("", Shown), ("json://127.0.0.1:1", Notifier)])
+def test_people_are_notified_if_the_environment_names_them(
+    fakes: list[str],
+    own_environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    urls: str,
+    kind: type,
+) -> None:
+    monkeypatch.setenv("NOTIFY_URLS", urls)
+    assert type(plugin.start().extensions["leader"].show) is kind
 
 
 def test_a_wrong_environment_stops_the_start_with_one_line(

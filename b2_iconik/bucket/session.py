@@ -1,6 +1,5 @@
 """HTTP sessions with B2: paced, limited in time and size, and without URLs in the log."""
 
-import logging
 import re
 import threading
 import time
@@ -15,7 +14,7 @@ from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate, SingleBucket
 from tenacity import Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from b2_iconik.common import meters
+from b2_iconik.common import logs, meters
 from b2_iconik.common.meters import Way
 from b2_iconik.common.settings import LOOPBACK
 from b2_iconik.common.version import VERSION
@@ -33,14 +32,6 @@ READ_TIMEOUT = 30.0
 LONGEST_WAIT = 20.0
 B2_HOST = re.compile(r"([a-z0-9-]{1,63}\.)+backblazeb2\.com")
 USER_AGENT = f"b2-iconik-plugin/{VERSION}"
-# The lines of these loggers contain signed URLs: at DEBUG for every request, and in a warning if
-# the head of an answer is malformed.
-LOGGERS_OF_URLS = (
-    "urllib3.connection",
-    "urllib3.connectionpool",
-    "urllib3.poolmanager",
-    "urllib3.util.retry",
-)
 
 Result = TypeVar("Result")
 
@@ -115,8 +106,7 @@ class BucketSession(requests.Session):
 
     def __init__(self, way: Way, pace: Pace) -> None:
         super().__init__()
-        for name in LOGGERS_OF_URLS:
-            logging.getLogger(name).addFilter(_drop)
+        logs.hide_urls()
         self._way = way
         self._pace = pace
         self.headers["User-Agent"] = USER_AGENT
@@ -208,7 +198,3 @@ def objection(url: str) -> str:
     if not B2_HOST.fullmatch(host):
         return f"its URL leads to {host or 'no host'}, which is not Backblaze"
     return "" if parts.scheme == "https" else "its URL is not https"
-
-
-def _drop(_: logging.LogRecord) -> bool:
-    return False

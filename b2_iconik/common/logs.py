@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,16 @@ PACKAGES = (ROOT / "b2_iconik", ROOT / "iconik_http")
 SERVERS = ("werkzeug", "gunicorn.error")
 # The logger of deletions. Its lines appear at any log level.
 AUDIT = "audit"
+# The lines of these loggers contain URLs, of which some are signed or contain a password: at DEBUG
+# for every request, and in a warning if the head of an answer is malformed.
+LOGGERS_OF_URLS = (
+    "urllib3.connection",
+    "urllib3.connectionpool",
+    "urllib3.poolmanager",
+    "urllib3.util.retry",
+)
+# The value of the query parameter that opens a page; see ``links``.
+LINK = re.compile(r"(?<=[?&]link=)[\w.~%-]+", re.ASCII)
 
 
 @contextmanager
@@ -42,16 +53,31 @@ def pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, initializer=operation_id.set, initargs=(operation_id.get(),))
 
 
+def hide_urls() -> None:
+    """Drop the lines of the HTTP library in which it would show URLs, at every level."""
+    for name in LOGGERS_OF_URLS:
+        logging.getLogger(name).addFilter(_drop)
+
+
+def _drop(_: logging.LogRecord) -> bool:
+    return False
+
+
+def _masked(text: str) -> str:
+    """Escape a text for one line of the log, without the signatures of links."""
+    return LINK.sub("***", plain(text))
+
+
 class _Plain(logging.Formatter):
     """Escapes line breaks and control characters in text from iconik and clients."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
-        record.message = plain(record.message)
+        record.message = _masked(record.message)
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
         # Indent the lines, so that an error's text can't imitate a log line.
-        return "\n".join(f"  {plain(line)}" for line in super().formatException(ei).split("\n"))
+        return "\n".join(f"  {_masked(line)}" for line in super().formatException(ei).split("\n"))
 
 
 class _Json(_Plain):
@@ -65,7 +91,7 @@ class _Json(_Plain):
             "level": record.levelname,
             "logger": record.name,
             "operation_id": None if operation == NO_OPERATION else operation,
-            "message": record.getMessage(),
+            "message": _masked(record.getMessage()),
             # Include no other attributes: libraries may put anything there.
             **getattr(record, "details", {}),
         }

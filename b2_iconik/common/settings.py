@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dotenv import dotenv_values
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from b2_iconik.common import receivers
 from b2_iconik.common.errors import SettingsError
 from iconik_http.records import UUID
 
@@ -30,6 +31,9 @@ B2_CHECKS = ("auto", "required", "off")
 LEAST_SECRET = 16
 SHORT_SECRET = 32
 MOST_REQUESTS_PER_SECOND = 1000
+LEAST_PASSWORD = 12
+NOTIFY_ON = ("problems", "all")
+PUBLIC_PATH = re.compile(r"[A-Za-z0-9._~/-]*")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,10 @@ class Settings:
         b2_key_id, b2_key: an application key of B2; None to use iconik's signed URLs.
         b2_api_url: scheme and host of B2's native API, without a path.
         require_checksum: whether a proof needs equal checksums in addition to equal sizes.
+        page_password: opens the pages of operations without their buttons; None if nothing does.
+        public_url: where people reach the service; None if it makes no links to itself.
+        notify_urls: the apprise URLs of those who are notified when operations end.
+        notify_on: the operations to notify them of: 'problems' or 'all'.
     """
 
     iconik_id: str
@@ -75,6 +83,10 @@ class Settings:
     b2_key: str | None = field(default=None, repr=False)
     b2_api_url: str = DEFAULT_B2_API_URL
     require_checksum: bool = False
+    page_password: str | None = field(default=None, repr=False)
+    public_url: str | None = None
+    notify_urls: tuple[str, ...] = field(default=(), repr=False)
+    notify_on: str = "problems"
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -97,10 +109,11 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
     if not UUID.fullmatch(iconik_id):
         raise SettingsError("ICONIK_ID", "must be a UUID, the id of your application in iconik")
     b2_key_id, b2_key = _b2_key(given)
+    secret, previous = _secret(given), _optional_header_value(given, "BZ_SHARED_SECRET_PREVIOUS")
     return Settings(
         iconik_id=iconik_id,
-        secret=_secret(given),
-        previous_secret=_optional_header_value(given, "BZ_SHARED_SECRET_PREVIOUS"),
+        secret=secret,
+        previous_secret=previous,
         iconik_token=_optional_header_value(given, "ICONIK_TOKEN"),
         iconik_url=_host_url(given, "ICONIK_URL", DEFAULT_ICONIK_URL, ("", "/API")),
         formats=split_formats("FORMAT_NAMES", given.get("FORMAT_NAMES", DEFAULT_FORMATS)),
@@ -116,6 +129,10 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
         b2_key=b2_key,
         b2_api_url=_host_url(given, "B2_API_URL", DEFAULT_B2_API_URL),
         require_checksum=_flag("REQUIRE_CHECKSUM", given.get("REQUIRE_CHECKSUM", "false")),
+        page_password=_page_password(given, (secret, previous)),
+        public_url=_public_url(given),
+        notify_urls=_notify_urls(given),
+        notify_on=_choice("NOTIFY_ON", given.get("NOTIFY_ON", "problems").lower(), NOTIFY_ON),
     )
 
 
@@ -181,23 +198,60 @@ def _host_url(
 ) -> str:
     """Return scheme and host of a URL whose path is one of those given."""
     text = given.get(name, default)
+    url = _url(name, text, default)
+    if url.path.rstrip("/") not in paths or set("?#") & set(text):
+        raise SettingsError(name, f"must be an address without a path, like {default}")
+    return f"{url.scheme}://{url.netloc}"
+
+
+def _public_url(given: Mapping[str, str]) -> str | None:
+    name, example = "PUBLIC_URL", "https://plugin.example.com"
+    if name not in given:
+        return None
+    url = _url(name, given[name], example)
+    if not PUBLIC_PATH.fullmatch(url.path) or set("?#") & set(given[name]):
+        raise SettingsError(name, f"must be an address without ? and #, like {example}")
+    return f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}"
+
+
+def _url(name: str, text: str, example: str) -> SplitResult:
+    """Split a URL of HTTPS, or of HTTP on this machine."""
     try:
         url = urlsplit(text)
         host = url.hostname
         _ = url.port
     except ValueError:
-        host = None
+        raise SettingsError(name, f"must be an address like {example}") from None
     # urlsplit accepts these: it drops line breaks, and treats the others as part of the host.
     odd = not (text.isascii() and text.isprintable()) or set(" @\\") & set(text)
     if host is None or odd or url.scheme not in ("http", "https"):
-        raise SettingsError(name, f"must be an address like {default}")
-    if url.path.rstrip("/") not in paths or set("?#") & set(text):
-        raise SettingsError(name, f"must be an address without a path, like {default}")
+        raise SettingsError(name, f"must be an address like {example}")
     if url.scheme == "http" and host not in LOOPBACK:
         raise SettingsError(
             name, "must begin with https:// (http:// is only allowed for this machine)"
         )
-    return f"{url.scheme}://{url.netloc}"
+    return url
+
+
+def _page_password(given: Mapping[str, str], secrets: tuple[str | None, ...]) -> str | None:
+    name = "PAGE_PASSWORD"
+    password = given.get(name)
+    if password is None:
+        return None
+    if len(password) < LEAST_PASSWORD or not password.isprintable():
+        raise SettingsError(name, f"must have at least {LEAST_PASSWORD} printable characters")
+    if password in secrets:
+        raise SettingsError(
+            name, "must differ from the shared secret, which also stops and retries operations"
+        )
+    return password
+
+
+def _notify_urls(given: Mapping[str, str]) -> tuple[str, ...]:
+    urls = receivers.split(given.get(receivers.SETTING, ""))
+    # Raises an error if one can't be used.
+    receivers.open_all(urls)
+    return urls
 
 
 def _b2_key(given: Mapping[str, str]) -> tuple[str | None, str | None]:

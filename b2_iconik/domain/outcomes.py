@@ -49,6 +49,8 @@ COUNTED_AS = {
     f"size{BY_RECORDS}": ("by_size", "by_records"),
 }
 TROUBLE = frozenset({"kept", "failed", "vanished"})
+# The results of operations that left something for people to do.
+UNSUCCESSFUL = frozenset({"failed", "partly done"})
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from b2_iconik.common.clock import Step, now_ms
+from b2_iconik.common.links import today
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
@@ -54,6 +55,9 @@ TIMEOUT = 10.0
 # How long to try to report the end of an operation.
 FAREWELL = 300.0
 FIRST_FAREWELL_INTERVAL = 1.0
+
+# Makes a link to the page of an operation; see ``Links.to``.
+LinkTo = Callable[[str, int], str | None]
 # How long to make no requests for a user whose token lacks the role.
 REFUSED = 600.0
 
@@ -99,6 +103,7 @@ class OperationJob:
         refuse: Callable[[Owner, IconikRefused], object],
         subjects: Subjects,
         name_of: Callable[[str], str | None],
+        link_to: LinkTo = lambda *_: None,
     ) -> None:
         self._id = operation_id
         self._click = click
@@ -107,6 +112,7 @@ class OperationJob:
         self._refuse = refuse
         self._subjects = subjects
         self._name_of = name_of
+        self._link_to = link_to
         self._job_id: str | None = None
         # The previous process may have made the job already.
         self._asked = time.monotonic()
@@ -227,10 +233,13 @@ class OperationJob:
                 some = [("asset", each) for each in linked]
                 names = [each.name for each in self._subjects_of(operation, some) if each.name]
                 whole = total or 0
+        # It must not change with every update.
+        link = self._link_to(self._id, operation.ended_ms or today(now_ms()))
+        told = self._how_it_ended(operation) or job_texts.under_way(operation, states)
         return {
             "title": job_texts.title(self._click, total, names, whole - len(names)),
             **job_texts.tie(self._click, linked),
-            **(self._how_it_ended(operation) or job_texts.under_way(operation, states)),
+            **job_texts.linked(told, link),
         }
 
     def _names_of_selection(self, operation: Operation) -> list[str]:
@@ -271,10 +280,12 @@ class Shown:
 
     Args:
         connect: returns an ``Iconik``; see ``Operations.iconik``.
+        link_to: makes a link to an operation's page.
     """
 
-    def __init__(self, connect: Callable[..., Iconik]) -> None:
+    def __init__(self, connect: Callable[..., Iconik], link_to: LinkTo = lambda *_: None) -> None:
         self._connect = connect
+        self._link_to = link_to
         # The requests to read jobs, by token and term, for as long as a step uses them.
         self._together = WeakValueDictionary[tuple[str, int], Together[Job]]()
         # By user: when their token was found to lack the role.
@@ -296,6 +307,7 @@ class Shown:
             self._refuse,
             Subjects(click, of_user.iconik, self._paths),
             lambda user: self._users.find(user, of_user.iconik, of_application.iconik),
+            self._link_to,
         )
         pause, farewell, is_new = INTERVAL, 0.0, True
 

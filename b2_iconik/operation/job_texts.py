@@ -96,6 +96,11 @@ def ended(told: Mapping[str, Any]) -> Fields:
     return {**fields, "message": _cut(f"{warnings}. Total: {in_all}") if warnings else in_all}
 
 
+def linked(fields: Fields, link: str | None) -> Fields:
+    """Add to the message of a job a link to the operation's page, if there is one."""
+    return {**fields, "message": f"{fields['message']}. Report: {link}"} if link else fields
+
+
 def _warnings(problems: Sequence[Mapping[str, Any]]) -> str:
     """What wasn't done, and why: 'kept 3: beach.mov differs from …; …'."""
     reasons: dict[str, list[str]] = {}

@@ -169,7 +169,15 @@ def concealed(settings: Settings | None, text: str) -> str:
     iconik's description of a failed request may repeat the request.
     """
     values = (
-        (*settings.secrets, settings.iconik_token or "", settings.b2_key or "") if settings else ()
+        (
+            *settings.secrets,
+            settings.iconik_token or "",
+            settings.b2_key or "",
+            settings.page_password or "",
+            *settings.notify_urls,
+        )
+        if settings
+        else ()
     )
     for value in values:
         if len(value) >= SHORTEST_CONCEALED:

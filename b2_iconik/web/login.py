@@ -1,4 +1,4 @@
-"""Authentication for the operations page, and protection of its forms against CSRF."""
+"""Who may see the operations pages and use their buttons, with protection against CSRF."""
 
 import hmac
 import logging
@@ -8,9 +8,14 @@ from http import HTTPStatus
 
 from flask import Request
 
+from b2_iconik.common.links import PARAMETER, Links
+from b2_iconik.common.settings import Settings
+
 log = logging.getLogger(__name__)
 
 LONGEST_NAME = 60
+# The pages that a link opens; each shows the operation in its path.
+LINKED = frozenset({"pages.one", "pages.as_csv"})
 
 
 @dataclass(frozen=True)
@@ -28,29 +33,80 @@ class Refusal:
     retry_after: int | None = None
 
 
+@dataclass(frozen=True)
+class Visitor:
+    """Who is allowed to see a page.
+
+    Attributes:
+        may_act: whether the visitor may stop and retry operations.
+        link: the value of the link that opened the page; "" if a password did.
+    """
+
+    may_act: bool
+    link: str = ""
+
+
 def is_secret(given: str, secrets: Sequence[str]) -> bool:
     """Return whether a text is one of the shared secrets, in constant time."""
     matches = [hmac.compare_digest(given.encode(), secret.encode()) for secret in secrets]
     return any(matches)
 
 
-def refusal_of(request: Request, secrets: Sequence[str]) -> Refusal | None:
-    """Return why a request must be refused; None if it is allowed.
+def visitor_of(
+    request: Request, settings: Settings, links: Links, now_ms: int
+) -> Visitor | Refusal:
+    """Return who sent a request for a page, or why it must be refused.
 
     Args:
         request: the request.
-        secrets: the accepted passwords of Basic authentication.
+        settings: they hold the accepted passwords of Basic authentication.
+        links: checks the links, which need no password.
+        now_ms: the time, in milliseconds since 1970.
     """
     given = request.authorization
-    if given is None or given.type != "basic":
-        return Refusal(HTTPStatus.UNAUTHORIZED, "Enter the shared secret as the password.")
-    if not is_secret(given.password or "", secrets):
-        client = request.remote_addr or "a Unix socket"
-        log.warning("refused access to the operations page to %s: wrong secret", client)
-        return Refusal(HTTPStatus.UNAUTHORIZED, "The password is not the shared secret.")
-    if request.method == "POST" and not _is_from_here(request):
+    password = (given.password or "") if given and given.type == "basic" else None
+    if password is not None:
+        may_act = is_secret(password, settings.secrets)
+        may_look = (
+            is_secret(password, (settings.page_password,)) if settings.page_password else False
+        )
+        if may_act or may_look:
+            return _posted(request, may_act=may_act) or Visitor(may_act)
+    link = request.args.get(PARAMETER, "")
+    is_linked = link and request.endpoint in LINKED
+    if is_linked and links.is_valid(str((request.view_args or {})["operation_id"]), link, now_ms):
+        return Visitor(may_act=False, link=link)
+    return Refusal(HTTPStatus.UNAUTHORIZED, _demand(request, settings, password, link))
+
+
+def _posted(request: Request, *, may_act: bool) -> Refusal | None:
+    """Return why a form must be refused; None if it is allowed, or the request sends no form."""
+    if request.method != "POST":
+        return None
+    if not may_act:
+        return Refusal(
+            HTTPStatus.FORBIDDEN,
+            "The page password only shows operations. To stop or retry one, log in with the shared "
+            "secret, in another browser or a private window.",
+        )
+    if not _is_from_here(request):
         return Refusal(HTTPStatus.FORBIDDEN, "The request did not come from the operations page.")
     return None
+
+
+def _demand(request: Request, settings: Settings, password: str | None, link: str) -> str:
+    """Say which password is needed, and log a wrong one."""
+    accepted = "page password or the shared secret" if settings.page_password else "shared secret"
+    if password is not None:
+        client = request.remote_addr or "a Unix socket"
+        log.warning("refused access to the operations page to %s: wrong secret", client)
+        return f"The password is not the {accepted}."
+    if link:
+        return (
+            "This link has expired, or does not open this page. Ask for a new link, or enter the "
+            f"{accepted} as the password."
+        )
+    return f"Enter the {accepted} as the password."
 
 
 def name_of(request: Request) -> str:

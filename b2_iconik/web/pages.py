@@ -10,6 +10,7 @@ from flask import (
     Blueprint,
     Response,
     abort,
+    g,
     jsonify,
     redirect,
     request,
@@ -23,6 +24,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from b2_iconik.common import logs
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.errors import RecordingError, RetryError
+from b2_iconik.common.links import PARAMETER, Links
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
@@ -40,7 +42,7 @@ from b2_iconik.web.answers import number_of
 from b2_iconik.web.answers import rendered as _page
 from b2_iconik.web.answers import wants_json as _wants_json
 from b2_iconik.web.asset_pages import add_asset_pages
-from b2_iconik.web.login import Refusal, name_of, refusal_of
+from b2_iconik.web.login import LINKED, Refusal, Visitor, name_of, visitor_of
 from b2_iconik.web.markup import without_ids
 from iconik_http.records import UUID
 
@@ -88,20 +90,42 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     pages.add_app_template_filter(displayed, "displayed")
     pages.add_app_template_filter(without_ids, "without_ids")
 
+    links = Links(settings.public_url, settings.secrets)
+
     def contents() -> Contents:
         return Contents(recorder.prepare())
+
+    def visitor() -> Visitor:
+        # A refused request has none.
+        return g.get("visitor") or Visitor(may_act=False)
 
     @pages.before_request
     def let_in() -> Response | None:
         # The script and the stylesheet contain nothing confidential.
         if request.endpoint == "pages.static":
             return None
-        refusal = refusal_of(request, settings.secrets)
-        return _refused(refusal) if refusal else None
+        found = visitor_of(request, settings, links, now_ms())
+        if isinstance(found, Refusal):
+            return _refused(found)
+        g.visitor = found
+        return None
+
+    @pages.context_processor
+    def of_visitor() -> dict[str, Any]:
+        return {"may_act": visitor().may_act, "link": visitor().link}
+
+    @pages.url_defaults
+    def keep_link(endpoint: str, values: dict[str, Any]) -> None:
+        """Have the links of a page that a link opened go on to work, but no others."""
+        shown = str((request.view_args or {}).get("operation_id"))
+        if visitor().link and endpoint in LINKED and str(values["operation_id"]) == shown:
+            values[PARAMETER] = visitor().link
 
     @pages.after_request
     def protect(response: Response) -> Response:
         response.headers.update(HEADERS)
+        if visitor().link:
+            response.headers["Referrer-Policy"] = "no-referrer"
         if request.endpoint == "pages.static":
             response.headers["Cache-Control"] = "no-cache"
         return response

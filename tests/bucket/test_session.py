@@ -10,7 +10,6 @@ from responses import RequestsMock
 
 from b2_iconik.bucket.session import (
     ATTEMPTS,
-    LOGGERS_OF_URLS,
     LONGEST_WAIT,
     REQUESTS_PER_SECOND,
     BucketSession,
@@ -20,6 +19,7 @@ from b2_iconik.bucket.session import (
     objection,
 )
 from b2_iconik.bucket.signed_url import SignedUrls
+from b2_iconik.common.logs import LOGGERS_OF_URLS
 from tests.bucket.conftest import HOST, SIGNATURE, add, counted, signed, told_size
 from tests.bucket.raw_server import RawServer
 

@@ -57,6 +57,18 @@ def test_a_line_has_time_level_operation_and_message(capsys: pytest.CaptureFixtu
     )
 
 
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_no_line_has_a_link_that_opens_a_page(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    logs.configure("INFO", log_format)
+    request = "GET /operations/1b9d?show=kept&link=1700000000.s-i_g&after=x HTTP/1.1"
+    said_by(OURS / "plugin.py", logging.INFO, request)
+    said = capsys.readouterr().err
+    assert "GET /operations/1b9d?show=kept&link=***&after=x HTTP/1.1" in said
+    assert "s-i_g" not in said
+
+
 def test_a_line_outside_of_operations_has_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO")
     said_by(OURS / "plugin.py", logging.INFO, "ready")

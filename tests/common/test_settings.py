@@ -1,6 +1,8 @@
 """Settings: what is read from where, and the one line about each that is wrong."""
 
 import os
+import subprocess
+import sys
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from b2_iconik.common import settings as settings_module
 from b2_iconik.common.errors import SettingsError
 from b2_iconik.common.settings import Settings, split_formats
+from dev.harness import ROOT
 
 
 def load(environment: dict[str, str], **more: str) -> Settings:
@@ -51,6 +54,10 @@ def test_every_variable_is_read(environment: dict[str, str]) -> None:
         B2_APPLICATION_KEY="key",
         B2_API_URL="http://127.0.0.1:8800/",
         REQUIRE_CHECKSUM="True",
+        PAGE_PASSWORD="for people who look",
+        PUBLIC_URL="https://plugin.example.com/b2/",
+        NOTIFY_URLS="json://127.0.0.1:1/a, json://127.0.0.1:1/b",
+        NOTIFY_ON="All",
     )
     assert read == Settings(
         iconik_id=environment["ICONIK_ID"],
@@ -71,6 +78,10 @@ def test_every_variable_is_read(environment: dict[str, str]) -> None:
         b2_key="key",
         b2_api_url="http://127.0.0.1:8800",
         require_checksum=True,
+        page_password="for people who look",
+        public_url="https://plugin.example.com/b2",
+        notify_urls=("json://127.0.0.1:1/a", "json://127.0.0.1:1/b"),
+        notify_on="all",
     )
 
 
@@ -238,6 +249,21 @@ def test_a_required_variable_that_is_missing_is_named(
         ("B2_APPLICATION_KEY", "without-its-id"),
         ("REQUIRE_CHECKSUM", "yes"),
         ("REQUIRE_CHECKSUM", "1"),
+        ("PAGE_PASSWORD", "11 letters!"),
+        ("PAGE_PASSWORD", "with a bell\x07 inside"),
+        ("PUBLIC_URL", "plugin.example.com"),
+        ("PUBLIC_URL", "http://plugin.example.com"),
+        ("PUBLIC_URL", "ftp://plugin.example.com"),
+        ("PUBLIC_URL", "https://"),
+        ("PUBLIC_URL", "https://user@plugin.example.com"),
+        ("PUBLIC_URL", "https://plugin.example.com/?a=b"),
+        ("PUBLIC_URL", "https://plugin.example.com/#top"),
+        ("PUBLIC_URL", 'https://plugin.example.com/"><b>'),
+        ("PUBLIC_URL", "https://plugin.example.com:port"),
+        ("NOTIFY_URLS", "somebody@example.com"),
+        ("NOTIFY_URLS", "nosuch://example.com"),
+        ("NOTIFY_URLS", "json://127.0.0.1:1/a, nosuch://example.com"),
+        ("NOTIFY_ON", "failures"),
     ],
 )
 def test_a_malformed_variable_is_named_in_one_line(
@@ -261,6 +287,9 @@ def test_a_malformed_variable_is_named_in_one_line(
         ("ICONIK_URL", "https://user:hunter2@iconik.test"),
         ("DATABASE_URL", "mysql://user:hunter2@host/plugin"),
         ("DATABASE_URL", "postgresql://user:hunter2/@host:port/plugin"),
+        ("PAGE_PASSWORD", "hunter2"),
+        ("PUBLIC_URL", "https://user:hunter2@plugin.example.com"),
+        ("NOTIFY_URLS", "nosuch://user:hunter2@example.com"),
     ],
 )
 def test_a_message_does_not_repeat_what_may_be_secret(
@@ -271,6 +300,37 @@ def test_a_message_does_not_repeat_what_may_be_secret(
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["BZ_SHARED_SECRET", "BZ_SHARED_SECRET_PREVIOUS"])
+def test_the_page_password_is_no_secret_of_iconiks(environment: dict[str, str], name: str) -> None:
+    same = {name: "the-same-for-both-0123456789"}
+    with pytest.raises(SettingsError, match=r"^PAGE_PASSWORD must differ from the shared secret"):
+        load(environment, **same, PAGE_PASSWORD=same[name])
+
+
+@pytest.mark.parametrize(
+    "url", ["https://plugin.example.com", "http://localhost:8000", "https://plugin.example.com/a/b"]
+)
+def test_people_may_reach_the_service_there(environment: dict[str, str], url: str) -> None:
+    assert load(environment, PUBLIC_URL=f"{url}/").public_url == url
+
+
+def test_nothing_of_apprise_is_imported_unless_somebody_is_notified(tmp_path: Path) -> None:
+    code = "import sys, plugin; from b2_iconik.common import settings; settings.load(); "
+    loaded = subprocess.run(
+        [sys.executable, "-c", code + "print('apprise' in sys.modules)"],
+        cwd=ROOT,
+        env={
+            "ICONIK_ID": "a0a0a0a0-0000-4000-8000-000000000000",
+            "BZ_SHARED_SECRET": "s" * 32,
+            "HOME": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loaded.stdout == "False\n"
+
+
 def test_the_settings_do_not_show_what_is_secret(environment: dict[str, str]) -> None:
     shown = repr(
         load(
@@ -279,10 +339,12 @@ def test_the_settings_do_not_show_what_is_secret(environment: dict[str, str]) ->
             B2_APPLICATION_KEY_ID="key-id",
             B2_APPLICATION_KEY="key-of-b2",
             DATABASE_URL="postgresql://user:hunter2@host/plugin",
+            PAGE_PASSWORD="password-of-the-pages",
+            NOTIFY_URLS="json://user:token-of-a-receiver@127.0.0.1:1",
         )
     )
     secrets = (environment["BZ_SHARED_SECRET"], environment["ICONIK_TOKEN"])
-    hidden = (*secrets, "older", "hunter2", "key-of-b2")
+    hidden = (*secrets, "older", "hunter2", "key-of-b2", "password-of", "token-of")
     assert not any(secret in shown for secret in hidden)
 
 

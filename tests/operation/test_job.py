@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from b2_iconik.common.clock import now_ms
+from b2_iconik.common.links import today
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Hint
 from b2_iconik.domain.outcomes import Outcome
@@ -94,6 +96,26 @@ def test_the_job_is_made_with_all_that_is_known(desk: Desk) -> None:
         ],
         "metadata": {"operation_id": desk.id},
     }
+
+
+def test_the_job_has_a_link_while_the_operation_runs_and_at_its_end(desk: Desk) -> None:
+    def link_to(operation_id: str, since_ms: int) -> str:
+        return f"https://plugin.example.com/operations/{operation_id}?link={since_ms}"
+
+    job = OperationJob(desk.id, desk.click, desk.ledger, desk.iconik, Together(), link_to)
+    job.tell()
+    since_ms = today(now_ms())
+    assert desk.shown["message"] == (
+        "listing the assets of the selection: 2 assets. Report: "
+        f"https://plugin.example.com/operations/{desk.id}?link={since_ms}"
+    )
+    desk.expand(*ASSETS)
+    desk.conclude(2, Outcome("removed"))
+    desk.end()
+    job.tell()
+    assert desk.shown["message"] == (
+        f"2 assets, 2 removed. Report: https://plugin.example.com/operations/{desk.id}?link={NOW}"
+    )
 
 
 def test_from_click_to_end_it_takes_one_request_each_time_and_a_title_for_each_name(
