@@ -45,7 +45,7 @@ class Desk:
         self.refused: list[str | None] = []
         self.names: dict[str, str | None] = {}
 
-    def job(self) -> OperationJob:
+    def job(self, link_to: LinkTo = lambda *_: None) -> OperationJob:
         """Its job, as a process that has just begun knows it."""
         return OperationJob(
             self.id,
@@ -55,6 +55,7 @@ class Desk:
             lambda owner, error: self.refused.append(owner.user_id),
             Subjects(self.click, self.iconik, Paths()),
             lambda user_id: self.names.get(user_id),
+            link_to,
         )
 
     def expand(self, *asset_ids: str) -> None:
@@ -102,7 +103,7 @@ def test_the_job_has_a_link_while_the_operation_runs_and_at_its_end(desk: Desk) 
     def link_to(operation_id: str, since_ms: int) -> str:
         return f"https://plugin.example.com/operations/{operation_id}?link={since_ms}"
 
-    job = OperationJob(desk.id, desk.click, desk.ledger, desk.iconik, Together(), link_to)
+    job = desk.job(link_to)
     job.tell()
     since_ms = today(now_ms())
     assert desk.shown["message"] == (

@@ -109,6 +109,6 @@ def test_what_is_left_to_do_is_found_until_a_later_operation_has_done_it(
     removed = Outcome("removed")
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": removed, "PROXY": removed})
     assert completion(engine).end(third, NOW)
-    assert to_do.every() == []
+    assert list(to_do.rows()) == []
     resolved = AssetHistory(engine).resolved(first, ["a1"])
     assert resolved["a1", "ORIGINAL"]["operation_id"] == third.id

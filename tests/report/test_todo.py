@@ -13,8 +13,9 @@ from b2_iconik.domain.reasons import OTHER, Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import operations
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.report import todo
-from b2_iconik.report.todo import Left, ToDo, grouped
+from b2_iconik.report import todo, unresolved
+from b2_iconik.report.todo import ToDo, grouped
+from b2_iconik.report.unresolved import Left
 from tests.makers import (
     a_click,
     a_database,
@@ -286,9 +287,9 @@ def test_what_could_not_be_opened_is_resolved_by_its_retry(
     engine: sa.Engine, to_do: ToDo, make: Any
 ) -> None:
     operation = make(engine)
-    assert len(to_do.every()) == 1
+    assert len(list(to_do.rows())) == 1
     retried(engine, operation)
-    assert to_do.every() == []
+    assert list(to_do.rows()) == []
 
 
 # How it is shown
@@ -339,7 +340,8 @@ def test_one_cause_is_shown_in_pages(
 def test_more_than_anybody_reads_is_not_read(
     engine: sa.Engine, to_do: ToDo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(todo, "MOST", 2)
+    for module in (todo, unresolved):
+        monkeypatch.setattr(module, "MOST", 2)
     ended(engine, {f"a{number}": {"ORIGINAL": KEPT} for number in range(4)})
     told, _ = to_do.listed()
     assert (told["assets"], told["is_complete"]) == (2, False)
