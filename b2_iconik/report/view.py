@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from b2_iconik.domain.click import TITLES
@@ -36,14 +38,17 @@ HINTS: dict[str, str] = {
     "copying. To complete it, try again.",
     "superseded": "A newer click on these assets took over.",
     "without": "No such format, so there was nothing to do.",
-    "there": "Already on LucidLink.",
-    "absent": "Not on LucidLink.",
+    "there": "Were already on LucidLink.",
+    "absent": "Were not on LucidLink.",
     "copied": "Copied to LucidLink.",
     "removed": "Proven safe in B2, and deleted from LucidLink.",
 }
 COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do", "size")
 # Where a spreadsheet may find a formula. Locales with a decimal comma separate cells by semicolons.
 FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
+# The kinds of rows, the most important one for people first.
+KINDS = ("failed", "kept", "vanished", "undone", "under way", "removed", "copied", "superseded",
+         "there", "absent", "without")  # fmt: skip
 # The headings of a CSV file.
 HEADINGS = (*COLUMNS[:-2], "what to do", "bytes")
 # From then on, the pace of an operation says how long the rest takes.
@@ -117,14 +122,12 @@ def summary(
     some, whole = bytes_done or (None, None)
     totals = operation.totals or {}
     return {
-        "operation_id": operation.id,
-        "title": operation.title or f"{TITLES[operation.action]}: {operation.selection}",
+        **identity(operation),
         "action": operation.action,
         "result": result_of(operation),
         "user_id": operation.user_id,
         "selection": operation.selection,
         "formats": list(operation.formats),
-        "recorded": told_time(operation.recorded_ms),
         "ended": told_time(operation.ended_ms) if operation.ended_ms else None,
         "took_seconds": took_seconds,
         "assets": assets,
@@ -140,6 +143,15 @@ def summary(
         "stopped_by": operation.stop_by,
         "retry_of": operation.retry_of,
         "retried_by": operation.retry_by,
+    }
+
+
+def identity(operation: Operation) -> dict[str, Any]:
+    """Return what tells an operation from others: its id, its title and the time of its click."""
+    return {
+        "operation_id": operation.id,
+        "title": operation.title or f"{TITLES[operation.action]}: {operation.selection}",
+        "recorded": told_time(operation.recorded_ms),
     }
 
 
@@ -262,6 +274,43 @@ def _row(
 ) -> dict[str, Any]:
     cells = (subject, title or subject, name, kind, reason, what_to_do(kind, reason.cause), size)
     return dict(zip(COLUMNS, cells, strict=True))
+
+
+def by_asset(rows: Iterable[Mapping[str, Any]], show: str) -> Iterator[dict[str, Any]]:
+    """Yield a dictionary for each asset, made from its consecutive rows.
+
+    Args:
+        rows: the rows, from ``asset_rows`` or ``unopened_rows``.
+        show: the kind of outcome that is searched for; "" for any.
+
+    Yields:
+        A dictionary with these members:
+
+        - ``asset_id`` and ``title``; None for an unknown title.
+        - ``rows``: its rows.
+        - ``worst``: the row to show if there is room for one: one that is searched for, or the most
+        important one.
+        - ``reasons``: pairs of a reason, and the formats that it applies to; none for all of them.
+        - ``what_to_do``: what to do about the most important row that needs something.
+    """
+    for asset_id, several in groupby(rows, key=itemgetter("asset_id")):
+        every = list(several)
+        by_importance = sorted(every, key=lambda row: KINDS.index(row["kind"]))
+        reasons: dict[str, list[str]] = {}
+        for row in every:
+            if row["reason"]:
+                reasons.setdefault(row["reason"], []).append(row["format"])
+        yield {
+            "asset_id": asset_id,
+            "title": every[0]["asset"] if every[0]["asset"] != asset_id else None,
+            "rows": every,
+            "worst": next((row for row in every if row["kind"] == show), by_importance[0]),
+            "reasons": [
+                (reason, formats if len(formats) < len(every) else [])
+                for reason, formats in reasons.items()
+            ],
+            "what_to_do": next(filter(None, (row["what_to_do"] for row in by_importance)), ""),
+        }
 
 
 def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection
+from datetime import date
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -35,16 +36,16 @@ from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import displayed
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
-from b2_iconik.report.contents import Asked, Contents
+from b2_iconik.report.contents import ASSETS_A_PAGE, Asked, Contents
 from b2_iconik.report.history import STATES, Filters
 from b2_iconik.web.login import Refusal, name_of, refusal_of
+from b2_iconik.web.markup import without_ids
 
 log = logging.getLogger(__name__)
 
 OPERATIONS_A_PAGE = 25
 LONGEST_TEXT = 200
-SHOWN = ("kept", "failed", "vanished", "undone", "removed", "copied", "there", "absent", "without",
-         "superseded")  # fmt: skip
+SHOWN = tuple(kind for kind in view.KINDS if kind != "under way")
 NOTICES = {
     "stopping": "The operation will stop at its next safe point.",
     "ended": "The operation had already ended.",
@@ -53,8 +54,9 @@ NOTICES = {
 }
 # Notices that only make sense while the operation runs.
 PASSING = ("stopping", "same")
+# The browser may keep a page, but asks each time whether it has changed.
+REVALIDATED = "private, no-cache"
 HEADERS = {
-    "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -82,6 +84,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     pages.add_app_template_filter(view.in_time, "in_time")
     pages.add_app_template_filter(view.in_short, "in_short")
     pages.add_app_template_filter(displayed, "displayed")
+    pages.add_app_template_filter(without_ids, "without_ids")
 
     def contents() -> Contents:
         return Contents(recorder.prepare())
@@ -99,49 +102,81 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         response.headers.update(HEADERS)
         if request.endpoint == "pages.static":
             response.headers["Cache-Control"] = "no-cache"
+        elif response.status_code == HTTPStatus.OK and not response.is_streamed:
+            response.headers["Cache-Control"] = REVALIDATED
+            response.add_etag()
+            response.make_conditional(request)
+        else:
+            response.headers["Cache-Control"] = "no-store"
         return response
 
     @pages.get("/operations")
     def every() -> Response:
         filters = Filters(
-            _chosen("state", STATES), _chosen("action", ACTIONS), _argument("text").strip()
+            _chosen("state", STATES),
+            _chosen("action", ACTIONS),
+            _argument("text").strip(),
+            _day("from"),
+            _day("to"),
         )
-        before = _argument("before")
-        number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
         there = contents()
-        operations, last = there.listed(filters, OPERATIONS_A_PAGE, number)
+        matching = there.history.matching(filters)
+        page, count = _page_of(matching, OPERATIONS_A_PAGE)
         told = {
-            "operations": operations,
+            "operations": there.listed(filters, OPERATIONS_A_PAGE, page),
             "running": there.history.running(),
             "executor": is_taken(settings.database_url),
-            "older": _with(before=str(last)) if last is not None else None,
+            "matching": matching,
+            "older": _with(page=page + 1) if page < count else None,
         }
         if _wants_json():
             return jsonify(told)
-        return _page("operations.html", **told, filters=filters, states=STATES, is_first=not before)
+        return _page(
+            "operations.html",
+            **told,
+            filters=filters,
+            states=STATES,
+            page=page,
+            pages=count,
+            first=_with(page=None),
+            newer=_with(page=page - 1) if page > 1 else None,
+        )
 
     @pages.get("/operations/<uuid:operation_id>")
     def one(operation_id: Any) -> Response:
         there = contents()
         operation = _operation(there, operation_id)
-        asked = Asked(_chosen("show", SHOWN), _argument("text").strip(), _argument("after"))
-        report, more = there.report(operation, asked)
+        asked = Asked(
+            _chosen("show", SHOWN), _argument("text").strip(), _argument("after"), _argument("before")
+        )
+        part = there.report(operation, asked)
+        page, count = _page_of(part.matching, ASSETS_A_PAGE)
+        shown = [row for row in part.rows if asked.show in ("", row["kind"])]
         told = {
             **there.in_full(operation),
-            **report,
-            "more": _with(after=more) if more is not None else None,
+            "report": [*part.unopened, *shown],
+            "unopened_shown": len(part.unopened),
+            "matching": part.matching,
+            "more": part.next and _with(after=part.next, before=None, page=page + 1),
         }
         if _wants_json():
             return jsonify(told)
+        first = _with(after=None, before=None, page=None)
+        previous = part.previous and _with(before=part.previous, after=None, page=page - 1)
         notice = _chosen("notice", NOTICES)
         is_past = notice in PASSING and told["ended"]
         return _page(
             "operation.html",
             **told,
+            by_asset=list(view.by_asset([*part.unopened, *part.rows], asked.show)),
             hints=view.HINTS,
             show=asked.show,
             text=asked.text,
-            is_first=not asked.after,
+            page=page,
+            pages=count,
+            a_page=ASSETS_A_PAGE,
+            first=first,
+            previous=previous if page > 2 else part.previous and first,
             shown=SHOWN,
             notice="" if is_past else NOTICES.get(notice, ""),
             asset_url=f"{settings.iconik_url}/asset/",
@@ -225,9 +260,31 @@ def _chosen(name: str, known: Collection[str]) -> str:
     return given if given in known else ""
 
 
-def _with(**arguments: str) -> str:
-    """Return the URL of this page with other arguments."""
-    return f"{request.path}?{urlencode({**request.args, **arguments})}"
+def _day(name: str) -> date | None:
+    try:
+        return date.fromisoformat(_argument(name))
+    except ValueError:
+        return None
+
+
+def _page_of(matching: int, a_page: int) -> tuple[int, int]:
+    """Return the number of the requested page of a list, and the number of its pages.
+
+    Args:
+        matching: the length of the list. An empty list has one page.
+        a_page: the length of a page.
+    """
+    count = max(1, -(-matching // a_page))
+    given = _argument("page")
+    is_number = given.isascii() and given.isdigit() and len(given) < 10
+    return min(max(1, int(given)), count) if is_number else 1, count
+
+
+def _with(**arguments: str | int | None) -> str:
+    """Return the URL of this page with other arguments; None leaves one out."""
+    every = {**request.args, "notice": None, **arguments}
+    given = {name: value for name, value in every.items() if value is not None}
+    return f"{request.path}?{urlencode(given)}" if given else request.path
 
 
 def _wants_json() -> bool:
