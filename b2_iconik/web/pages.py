@@ -147,7 +147,10 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         there = contents()
         operation = _operation(there, operation_id)
         asked = Asked(
-            _chosen("show", SHOWN), _argument("text").strip(), _argument("after"), _argument("before")
+            _chosen("show", SHOWN),
+            _argument("text").strip(),
+            _argument("after"),
+            _argument("before"),
         )
         part = there.report(operation, asked)
         page, count = _page_of(part.matching, ASSETS_A_PAGE)

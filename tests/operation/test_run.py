@@ -1638,7 +1638,9 @@ def test_a_problem_is_logged_with_the_title_of_its_asset(
 ) -> None:
     bench.iconik.shows_files = True
     bench.iconik.titles = {ASSET: "Beach"}
-    assert problems_logged(bench, caplog) == [f"kept on LucidLink {ASSET} (Beach) ORIGINAL: {DIFFERS}"]
+    assert problems_logged(bench, caplog) == [
+        f"kept on LucidLink {ASSET} (Beach) ORIGINAL: {DIFFERS}"
+    ]
 
 
 def test_a_problem_of_an_asset_without_a_known_title_is_logged_with_its_id(

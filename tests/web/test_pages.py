@@ -196,8 +196,6 @@ def test_every_answer_is_protected(page: Page, path: str) -> None:
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        cache = "no-cache" if path.startswith("/static") else "no-store"
-        assert answer.headers["Cache-Control"] == cache
         answer.close()
 
 
@@ -234,8 +232,8 @@ def test_an_operation_is_a_line_of_the_list(page: Page) -> None:
     page.ended({"a1": {"ORIGINAL": REMOVED}, "a2": {"ORIGINAL": KEPT}})
     shown = page.text()
     for part in (
-        "Remove from LucidLink", "0b5c1d9e…", "2 assets", "ORIGINAL",
-        "2 assets, 1 removed, 1 kept", "partly done", "None running",
+        "Remove from LucidLink", "a user of iconik", "2 assets", "ORIGINAL",
+        "2 assets, 1 removed, 1 kept on LucidLink", "partly done", "None running",
     ):  # fmt: skip
         assert part in shown
 
@@ -247,7 +245,7 @@ def test_an_operation_goes_by_its_title(page: Page) -> None:
     title = "Remove from LucidLink: 2 assets (<i>beach</i>, pier)"
     page.ledger.note_title(operation.number, title)
     assert f">{html.escape(title)}</a>" in page.get().text
-    assert f"<h1>{html.escape(title)}</h1>" in page.get(path).text
+    assert f">{html.escape(title)}</h1>" in page.get(path).text
     assert page.json(path)["title"] == page.json()["operations"][0]["title"] == title
     assert [each["title"] for each in page.json("/operations?text=PIER")["operations"]] == [title]
 
@@ -280,7 +278,22 @@ def test_the_list_can_be_filtered(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["state=odd", "action=odd", "before=odd", "before=-1", "before=²"]
+    "query",
+    [
+        "state=odd",
+        "action=odd",
+        "page=odd",
+        "page=-1",
+        "page=0",
+        "page=²",
+        "page=2",
+        "page=9999999999",
+        "from=odd",
+        "from=2026-02-30",
+        "to=",
+        "to=yesterday",
+        "to=9999-12-31",
+    ],
 )
 def test_what_no_filter_understands_is_passed_over(page: Page, query: str) -> None:
     page.click()
@@ -295,8 +308,9 @@ def test_the_list_goes_on_with_older_operations(page: Page) -> None:
     second = page.json(first["older"])
     assert (len(second["operations"]), second["older"]) == (2, None)
     assert "action=remove" in first["older"]
-    assert "Older operations" in page.text()
-    assert "newest" in page.text(first["older"])
+    assert first["matching"] == OPERATIONS_A_PAGE + 2
+    assert "Page 1 of 2 Older operations" in page.text()
+    assert "Page 2 of 2 First page Newer operations" in page.text(first["older"])
 
 
 def test_what_a_person_searches_for_is_no_part_of_the_page(page: Page) -> None:
@@ -350,7 +364,7 @@ def test_a_running_operation_tells_what_it_waits_for_and_its_copies(page: Page) 
     claims.copies.begin(claims.take(2, NOW), {"job-1": "ORIGINAL"}, NOW)
     shown = page.text(f"/operations/{operation.id}")
     assert "Waiting for 1 copy job in iconik, for 2 assets Next check now" in shown
-    assert "job-1 ORIGINAL running, followed for 0 s 2 assets" in shown
+    assert "ORIGINAL to B2 running, followed for 0 s 2 assets" in shown
     assert "being copied by iconik" in shown
     assert "Stop" in shown
     assert "Retry everything" not in shown
@@ -388,7 +402,7 @@ def test_a_half_done_deletion_is_told_on_the_page_and_in_its_csv(page: Page, fai
     completion(page.engine).sum_up(operation.id)
     path = f"/operations/{operation.id}"
     unfinished = "the deletion was not finished, and file set set-1 may be in iconik's delete queue"
-    assert f"a1 ORIGINAL failed {unfinished}" in page.text(path)
+    assert f"ORIGINAL failed {unfinished}" in page.text(path)
     assert unfinished in page.get(f"{path}.csv").text
     (row,) = page.json(f"{path}?show=failed")["report"]
     assert unfinished in row["reason"]
@@ -443,7 +457,7 @@ def test_an_asset_is_shown_by_its_title_which_links_to_its_page_in_iconik(page: 
     page.ledger.note_hints(operation.number, {"a1": Hint("<Beach>")})
     shown = page.get(f"/operations/{operation.id}").text
     assert re.search(r'<a href="[^"]*/asset/a1"[^>]*>&lt;Beach&gt;</a>', shown)
-    assert re.search(r'<a href="[^"]*/asset/a2"[^>]*>a2</a>', shown)
+    assert re.search(r'<a href="[^"]*/asset/a2"[^>]*>untitled asset</a>', shown)
 
 
 def test_a_report_can_be_filtered_by_outcome_and_asset(page: Page) -> None:
@@ -474,7 +488,7 @@ def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) 
     assert (unopened["kind"], unopened["reason"]) == ("failed", "no")
     assert page.json(f"{path}?show=failed")["report"] == [unopened]
     assert unopened not in page.json(f"{path}?after=problem:a0")["report"]
-    assert "collection c1 all failed no" in page.text(path)
+    assert "collection c1 failed no" in page.text(path)
 
 
 def test_collections_that_could_not_be_opened_can_be_tried_again(page: Page) -> None:
@@ -577,9 +591,9 @@ def test_a_stopped_operation_says_who_stopped_it(page: Page) -> None:
     completion(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
     assert "Stopped by ada on the operations page." in shown
-    assert "2 not done" in shown
-    assert "a1 ORIGINAL not done not started before the operation ended" in shown
-    assert "Not done Not started" in page.text(f"/operations/{operation.id}?show=undone")
+    assert "2 not finished" in shown
+    assert "ORIGINAL not finished not started before the operation ended" in shown
+    assert "Not finished Not started" in page.text(f"/operations/{operation.id}?show=undone")
     assert "undone" not in shown
 
 
@@ -610,7 +624,7 @@ def test_what_is_left_is_tried_again(page: Page) -> None:
     assert page.recorder.click_of(second).asset_ids == ("a2",)
     assert found(page.engine, second).retry_by == "ada on the operations page"
     shown = page.text(answer.location)
-    assert f"Retry of {first}" in shown
+    assert "Retry of Remove from LucidLink: 2 assets , 20" in shown
     assert " retry " in page.text()
 
 

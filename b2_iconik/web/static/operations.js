@@ -21,10 +21,14 @@ function showTimes(root) {
   }
 }
 
+// Touches nothing that stays as it is.
+function show(element, text, isShown) {
+  if (element.textContent !== text) element.textContent = text;
+  if (element.hidden === isShown) element.hidden = !isShown;
+}
+
 function say(text) {
-  const live = document.getElementById("live");
-  if (live.textContent !== text) live.textContent = text;
-  live.hidden = text === "";
+  show(document.getElementById("live"), text, text !== "");
 }
 
 function keyOf(node) {
@@ -92,9 +96,9 @@ function wait() {
     .map((each) => Number(each.dataset.every))
     .filter((seconds) => seconds > 0);
   const button = document.getElementById("pause");
-  button.hidden = pauses.length === 0 && failures === 0;
-  button.textContent = isPaused() ? "Resume" : "Pause refresh";
-  if (button.hidden || isPaused()) return;
+  const isNeeded = pauses.length > 0 || failures > 0;
+  show(button, isPaused() ? "Resume" : "Pause refresh", isNeeded);
+  if (!isNeeded || isPaused()) return;
   const pause = Math.min(SLOWEST, Math.min(...pauses, SLOWEST) * 2 ** failures);
   timer = setTimeout(refresh, pause * 1000);
 }
