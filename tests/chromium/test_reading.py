@@ -152,13 +152,13 @@ def test_a_person_leafs_through_a_report_and_back(
     browser: WebDriver, service: Service, many: str
 ) -> None:
     open_operation(browser, service, many)
-    assert "1–50 of 60 assets" in shown(browser, "#report")
+    assert "1\N{EN DASH}50 of 60 assets" in shown(browser, "#report")
     first = shown(browser, "#report tbody")
     press(browser, "next")
-    wait_to_read(browser, "51–60 of 60 assets", "#report")
+    wait_to_read(browser, "51\N{EN DASH}60 of 60 assets", "#report")
     assert len(browser.find_elements(By.CSS_SELECTOR, "#report tbody tr")) == 10
     press(browser, "previous")
-    wait_to_read(browser, "1–50 of 60 assets", "#report")
+    wait_to_read(browser, "1\N{EN DASH}50 of 60 assets", "#report")
     assert shown(browser, "#report tbody") == first
 
 
@@ -247,6 +247,6 @@ new MutationObserver(() => { changes += 1; }).observe(document.body, all);
 """
 RUN_AXE = """
 const done = arguments[0];
-axe.run().then((found) => done(found.violations.flatMap((each) =>
-  each.nodes.map((node) => `${each.id}: ${node.html.slice(0, 120)}`))), (error) => done([`${error}`]));
+const told = (each) => each.nodes.map((node) => `${each.id}: ${node.html.slice(0, 120)}`);
+axe.run().then((found) => done(found.violations.flatMap(told)), (error) => done([`${error}`]));
 """

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from b2_iconik.common.clock import now_ms
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.operation import Hint, Operation
@@ -24,10 +26,12 @@ from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import operations
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
 from b2_iconik.report.advice import REMEDIES
 from b2_iconik.report.contents import ASSETS_A_PAGE
+from b2_iconik.report.history import DAY_MS
 from b2_iconik.web import pages
 from b2_iconik.web.pages import OPERATIONS_A_PAGE
 from plugin import create_app
@@ -199,6 +203,43 @@ def test_every_answer_is_protected(page: Page, path: str) -> None:
         answer.close()
 
 
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/operations", "private, no-cache"),
+        ("/operations?format=json", "private, no-cache"),
+        (NOWHERE, "no-store"),
+        ("/static/operations.js", "no-cache"),
+    ],
+)
+def test_a_browser_keeps_no_page_without_asking(page: Page, path: str, kept: str) -> None:
+    with page.get(path) as answer:
+        assert answer.headers["Cache-Control"] == kept
+    assert page.client.get("/operations").headers["Cache-Control"] == "no-store"
+
+
+def test_no_browser_keeps_a_csv(page: Page) -> None:
+    path = f"/operations/{page.ended({'a1': {'ORIGINAL': KEPT}})}.csv"
+    assert page.get(path).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("form", ["", "?format=json"])
+@pytest.mark.parametrize("is_list", [True, False])
+def test_what_has_not_changed_is_not_sent_again(
+    page: Page, monkeypatch: pytest.MonkeyPatch, form: str, is_list: bool
+) -> None:
+    operation_id = page.ended({"a1": {"ORIGINAL": KEPT}})
+    path = ("/operations" if is_list else f"/operations/{operation_id}") + form
+    version = {"If-None-Match": page.get(path).headers["ETag"]}
+    monkeypatch.setattr(contents, "now_ms", lambda: now_ms() + 60_000)
+    again = page.get(path, headers=version)
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    page.press("retry", operation_id)
+    page.ended({"a2": {"ORIGINAL": KEPT}})
+    assert page.get("/operations", headers=version).status_code == 200
+
+
 def test_the_script_and_the_style_ask_for_no_password(page: Page) -> None:
     for name in ("operations.js", "operations.css", "icon.svg"):
         with page.client.get(f"/static/{name}") as answer:
@@ -275,6 +316,42 @@ def test_the_list_can_be_filtered(page: Page) -> None:
     assert [each["operation_id"] for each in chosen] == [removing]
     assert "No operations match." in page.text("/operations?state=failed")
     assert len(page.json(f"/operations?text={USER}")["operations"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "days"),
+    [
+        ("from=2026-03-02", [3, 2]),
+        ("to=2026-03-02", [2, 1]),
+        ("from=2026-03-02&to=2026-03-02", [2]),
+        ("from=2026-03-04", []),
+        ("from=2026-03-03&to=2026-03-01", []),
+        ("from=2026-03-01&action=add", [3]),
+        ("from=2026-03-32&to=2026-03-01", [1]),
+    ],
+)
+def test_the_list_can_be_limited_to_days(page: Page, query: str, days: list[int]) -> None:
+    midnight = int(datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp() * 1000)
+    clicks = {
+        # The first and the last millisecond of days.
+        page.click(action="remove"): (midnight, 1),
+        page.click(action="remove", asset_ids=("a3",)): (midnight + 2 * DAY_MS - 1, 2),
+        page.click(action="add"): (midnight + 2 * DAY_MS, 3),
+    }
+    with page.engine.begin() as connection:
+        for operation_id, (recorded_ms, _) in clicks.items():
+            this = operations.c.id == operation_id
+            connection.execute(sa.update(operations).where(this).values(recorded_ms=recorded_ms))
+    told = page.json(f"/operations?{query}")
+    assert [clicks[each["operation_id"]][1] for each in told["operations"]] == days
+    assert told["matching"] == len(days)
+
+
+def test_the_days_that_were_chosen_stay_chosen(page: Page) -> None:
+    shown = page.get("/operations?from=2026-03-01&to=2026-03-02").text
+    assert 'name="from" value="2026-03-01"' in shown
+    assert 'name="to" value="2026-03-02"' in shown
+    assert "No operations match." in shown
 
 
 @pytest.mark.parametrize(
@@ -433,7 +510,25 @@ def test_a_report_is_shown_in_pages(page: Page) -> None:
     assert second["more"] is None
     assert "Next page" in page.text(f"/operations/{operation_id}")
     assert "after=rest%3Aa049" in first["more"]
-    assert "First page" in page.text(first["more"])
+    assert first["matching"] == ASSETS_A_PAGE + 2
+    assert "1\N{EN DASH}50 of 52 assets Page 1 of 2 Next page" in page.text(
+        f"/operations/{operation_id}"
+    )
+    last = page.text(first["more"])
+    assert "51\N{EN DASH}52 of 52 assets Page 2 of 2 First page Previous page" in last
+    assert "Next page" not in last
+
+
+def test_a_report_is_leafed_back_to_its_beginning(page: Page) -> None:
+    outcomes = {f"a{number:03}": {"ORIGINAL": REMOVED} for number in range(2 * ASSETS_A_PAGE + 1)}
+    path = f"/operations/{page.ended(outcomes)}"
+    third = page.json(page.json(path)["more"])["report"][0]["asset_id"]
+    last = page.get(page.json(page.json(path)["more"])["more"]).text
+    back = html.unescape(re.findall(r'id="previous" rel="prev" href="([^"]*)#report"', last)[0])
+    assert page.json(back)["report"][0]["asset_id"] == third == "a050"
+    assert "Page 2 of 3" in page.text(back)
+    # The first page has its usual address.
+    assert f'id="previous" rel="prev" href="{path}#report"' in page.get(back).text
 
 
 def test_a_report_opens_with_its_problems(page: Page) -> None:
@@ -469,6 +564,33 @@ def test_a_report_can_be_filtered_by_outcome_and_asset(page: Page) -> None:
     assert {each["asset_id"] for each in page.json(f"{path}?text=b")["report"]} == {"b1"}
     assert "No assets match." in page.text(f"{path}?show=failed")
     assert "Still on LucidLink" in page.text(f"{path}?show=kept")
+
+
+def test_an_asset_is_one_row_with_all_its_outcomes(page: Page) -> None:
+    outcomes = {"a1": {"ORIGINAL": KEPT, "PROXY": REMOVED}, "b1": {"ORIGINAL": REMOVED}}
+    path = f"/operations/{page.ended(outcomes, formats=('ORIGINAL', 'PROXY'))}?show=kept"
+    (row,) = re.findall(r'(?s)<tr role="row" data-key="a1">.*?</tr>', page.get(path).text)
+    assert "b1" not in page.get(path).text
+    assert '<span class="kind kept chosen"><b>ORIGINAL</b> kept on LucidLink</span>' in row
+    assert '<span class="kind removed"><b>PROXY</b> removed</span>' in row
+    assert row.count(DIFFERS) == 1
+
+
+def test_ids_in_texts_are_shown_on_hover_only(page: Page) -> None:
+    operation = found(page.engine, page.click())
+    reason = Reason(f"playlist {USER} is <private>")
+    page.ledger.expand(operation.number, {}, {f"collection {USER}": reason})
+    shown = page.get(f"/operations/{operation.id}").text
+    assert f'<abbr title="{USER}">collection</abbr>' in shown
+    assert f'<abbr title="{USER}">playlist</abbr> is &lt;private&gt;' in shown
+    assert USER not in page.text(f"/operations/{operation.id}")
+
+
+def test_a_user_is_shown_without_their_id(page: Page) -> None:
+    operation_id = page.click()
+    for path in ("/operations", f"/operations/{operation_id}"):
+        assert f'<span title="{USER}">a user of iconik</span>' in page.get(path).text
+    assert "unknown" in page.text(f"/operations/{page.click(user_id=None)}")
 
 
 def test_an_asset_is_found_among_those_that_are_shown(page: Page) -> None:
@@ -626,6 +748,16 @@ def test_what_is_left_is_tried_again(page: Page) -> None:
     shown = page.text(answer.location)
     assert "Retry of Remove from LucidLink: 2 assets , 20" in shown
     assert " retry " in page.text()
+
+
+def test_a_retried_operation_may_be_stored_no_longer(page: Page) -> None:
+    first = page.ended({"a1": {"ORIGINAL": KEPT}})
+    path = page.press("retry", first).location
+    assert page.json(path)["retried"]["operation_id"] == first
+    with page.engine.begin() as connection:
+        connection.execute(sa.delete(operations).where(operations.c.id == first))
+    assert page.json(path)["retried"] is None
+    assert "an operation that is no longer stored" in page.text(path)
 
 
 def test_who_stops_or_retries_is_logged_with_the_operation(
