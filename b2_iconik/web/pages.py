@@ -34,6 +34,7 @@ from b2_iconik.dispatch.retry import try_again
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import displayed
+from b2_iconik.domain.sizes import in_units
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
 from b2_iconik.report.contents import ASSETS_A_PAGE, Asked, Contents
@@ -84,6 +85,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     pages.add_app_template_filter(view.in_time, "in_time")
     pages.add_app_template_filter(view.in_short, "in_short")
     pages.add_app_template_filter(displayed, "displayed")
+    pages.add_app_template_filter(in_units, "in_units")
     pages.add_app_template_filter(ids_apart, "ids_apart")
 
     def contents() -> Contents:

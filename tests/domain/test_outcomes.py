@@ -336,7 +336,10 @@ def test_counts_are_told_by_format_without_zeros(
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ({"assets": 12, "removed": 9, "kept": 3, "by_size": 9}, "12 assets, 9 removed, 3 kept on LucidLink"),
+        (
+            {"assets": 12, "removed": 9, "kept": 3, "by_size": 9},
+            "12 assets, 9 removed, 3 kept on LucidLink",
+        ),
         ({"assets": 2}, "2 assets"),
     ],
 )

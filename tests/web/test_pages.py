@@ -567,12 +567,13 @@ def test_a_report_can_be_filtered_by_outcome_and_asset(page: Page) -> None:
 
 
 def test_an_asset_is_one_row_with_all_its_outcomes(page: Page) -> None:
-    outcomes = {"a1": {"ORIGINAL": KEPT, "PROXY": REMOVED}, "b1": {"ORIGINAL": REMOVED}}
+    removed = replace(REMOVED, size=1_500_000)
+    outcomes = {"a1": {"ORIGINAL": KEPT, "PROXY": removed}, "b1": {"ORIGINAL": REMOVED}}
     path = f"/operations/{page.ended(outcomes, formats=('ORIGINAL', 'PROXY'))}?show=kept"
     (row,) = re.findall(r'(?s)<tr role="row" data-key="a1">.*?</tr>', page.get(path).text)
     assert "b1" not in page.get(path).text
     assert '<span class="kind kept chosen"><b>ORIGINAL</b> kept on LucidLink</span>' in row
-    assert '<span class="kind removed"><b>PROXY</b> removed</span>' in row
+    assert '<span class="kind removed"><b>PROXY</b> removed, 1.5 MB</span>' in row
     assert row.count(DIFFERS) == 1
 
 
