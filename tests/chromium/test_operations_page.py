@@ -88,7 +88,8 @@ def test_an_operation_is_stopped_and_tried_again(browser: WebDriver, service: Se
     copies_go_on(service)
     wait_to_read(browser, "6 assets, 6 ", "#state")
     (retried,) = [each for each in service.newest()[:1] if each != operation_id]
-    assert service.report(retried)["result"] == "done"
+    # iconik may have made the copies meanwhile.
+    assert service.report(retried)["result"] in ("done", "nothing to do")
 
 
 def test_an_operation_goes_on_if_its_stop_is_not_confirmed(
@@ -146,7 +147,7 @@ def test_the_report_is_downloaded_and_read(
     path = directory / "downloads" / f"{kept}.csv"
     wait_for("download", path.exists, PATIENCE)
     lines = list(csv.reader(io.StringIO(path.read_text("utf-8-sig"))))
-    assert lines[0] == ["asset_id", "asset", "format", "kind", "reason", "what to do"]
+    assert lines[0] == ["asset_id", "asset", "format", "kind", "reason", "what to do", "bytes"]
     assert sorted(line[3] for line in lines[1:]) == ["kept", "removed"]
 
 
