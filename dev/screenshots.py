@@ -21,7 +21,7 @@ from tests.chromium.browser import (  # noqa: E402 - from the checkout
 from tests.system.media import asset, collection  # noqa: E402 - from the checkout
 
 PICTURES = ROOT / "docs" / "screenshots"
-DESK, PHONE = (1120, 800), (390, 844)
+DESK, PHONE = (1440, 900), (390, 844)
 LONGEST = 60.0
 ADA, BEN, CLEO = (
     "ada0ada0-1111-4aaa-8aaa-000000000001",

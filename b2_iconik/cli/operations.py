@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _list(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> int:
     filters = Filters(options.state, options.action, options.text, options.user)
-    told, _ = Contents(engine).listed(filters, options.limit, None)
+    told = Contents(engine).listed(filters, options.limit)
     print(json.dumps(told, indent=2) if options.json else listed(told))
     return 0
 

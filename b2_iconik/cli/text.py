@@ -6,20 +6,14 @@ from typing import Any
 
 from b2_iconik.domain.click import TITLES
 from b2_iconik.domain.operation import kind_and_id
-from b2_iconik.domain.outcomes import (
-    WORDS,
-    bytes_in_words,
-    displayed,
-    in_words,
-    proofs_in_words,
-)
+from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, proofs_in_words
 from b2_iconik.report.view import bar, in_short, in_time
 
 BAR = 24
 # A shorter bar would show nothing.
 SHORTEST_BAR = 6
-# The width of the first column: its longest text is a kind of outcome.
-LABEL = max(map(len, WORDS.values()))
+# The width of the first column. The longest kinds of outcomes take more room.
+LABEL = 14
 
 
 def line(told: Mapping[str, Any]) -> str:

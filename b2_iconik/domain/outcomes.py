@@ -26,7 +26,16 @@ COUNTED: tuple[Kind, ...] = (
     "copied", "there", "without", "removed", "absent", "kept", "failed", "vanished", "superseded",
 )  # fmt: skip
 # What people read in place of a kind whose name says too little. Programs get the names themselves.
-WORDS = {"without": "no such format", "undone": "not done"}
+WORDS = {
+    "there": "already on LucidLink",
+    "without": "no such format",
+    "absent": "already off LucidLink",
+    "kept": "kept on LucidLink",
+    "vanished": "no longer in iconik",
+    "superseded": "taken over by a newer click",
+    # Not started, or left to iconik.
+    "undone": "not finished",
+}
 # The names under which reports count the proofs of removed formats, and their display texts.
 PROOFS = {
     "by_checksum": "by checksum",

@@ -102,7 +102,7 @@ def linked(fields: Fields, link: str | None) -> Fields:
 
 
 def _warnings(problems: Sequence[Mapping[str, Any]]) -> str:
-    """What wasn't done, and why: 'kept 3: beach.mov differs from …; …'."""
+    """What wasn't done, and why: '3 kept on LucidLink: beach.mov differs from …; …'."""
     reasons: dict[str, list[str]] = {}
     for each in problems:
         reasons.setdefault(each["kind"], []).append(each["reason"])
@@ -111,7 +111,7 @@ def _warnings(problems: Sequence[Mapping[str, Any]]) -> str:
         different = list(dict.fromkeys(several))
         more = "; …" if len(different) > MOST_REASONS else ""
         told = "; ".join(different[:MOST_REASONS])
-        parts.append(f"{displayed(kind)} {len(several)}: {told}{more}")
+        parts.append(f"{len(several):,} {displayed(kind)}: {told}{more}")
     return ". ".join(parts)
 
 

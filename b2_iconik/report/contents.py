@@ -33,11 +33,32 @@ class Asked:
         show: only those with this kind of outcome.
         text: only those about which this text is; see ``reported.is_about``.
         after: the name of the place where the page starts; see ``report``.
+        before: the name of the place where the page ends; it overrides ``after``.
     """
 
     show: str = ""
     text: str = ""
     after: str = ""
+    before: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A page of an operation's report.
+
+    Attributes:
+        rows: all rows about its assets, one or more for each format.
+        unopened: rows about collections, saved searches and playlists that could not be listed.
+        matching: the number of assets of all pages.
+        previous, next: the names of the places where the page before it ends and the page after it
+            starts; None if there is none.
+    """
+
+    rows: list[dict[str, Any]]
+    unopened: list[dict[str, Any]]
+    matching: int
+    previous: str | None
+    next: str | None
 
 
 class Contents:
@@ -52,20 +73,16 @@ class Contents:
         self._reported = Reported(engine)
         self._asset_history = AssetHistory(engine)
 
-    def listed(
-        self, filters: Filters, limit: int, before: int | None
-    ) -> tuple[list[dict[str, Any]], int | None]:
-        """Return the newest operations, and the number to continue after; None at the end."""
-        found = self.history.operations(filters, limit + 1, before)
-        shown = found[:limit]
+    def listed(self, filters: Filters, limit: int, page: int = 1) -> list[dict[str, Any]]:
+        """Return a page of the list of operations, the newest first."""
+        shown = self.history.operations(filters, limit, (page - 1) * limit)
         about = set()
         if filters.text:
             about = self.history.about((each.number for each in shown), filters.text)
-        told = [
+        return [
             {**each, "is_about_assets": operation.number in about}
             for each, operation in zip(self.summaries(shown), shown, strict=True)
         ]
-        return told, shown[-1].number if len(found) > limit else None
 
     def summaries(self, operations: Sequence[Operation]) -> list[dict[str, Any]]:
         """Return a summary of each operation."""
@@ -94,32 +111,38 @@ class Contents:
             is_newer_unlisted=there.is_newer_unlisted(operation),
         )
         jobs = there.copies(number, JOBS_SHOWN)
+        retried = self.operation(operation.retry_of) if operation.retry_of else None
         return {
             **view.in_full(operation, moment),
+            "retried": retried and view.brief(retried),
             "retried_as": [view.brief(each) for each in there.retries(operation.id)],
             "copies": list(view.copy_rows(jobs, clock_ms)),
         }
 
-    def report(self, operation: Operation, asked: Asked) -> tuple[dict[str, Any], str | None]:
-        """Return a page of the report, and the name of the place where the next page starts."""
+    def report(self, operation: Operation, asked: Asked) -> Part:
+        """Return a page of the report."""
+        before = _place(asked.before) if asked.before else None
         found = self._reported.page(
             operation,
             ASSETS_A_PAGE + 1,
             after=_place(asked.after),
+            before=before,
             show=asked.show,
             text=asked.text,
         )
-        assets = found[:ASSETS_A_PAGE]
-        rows = self.asset_rows(operation, assets)
-        if asked.show:
-            rows = (row for row in rows if row["kind"] == asked.show)
-        is_first = not asked.after and not asked.text and asked.show in ("", "failed")
+        is_more = len(found) > ASSETS_A_PAGE
+        assets = found[-ASSETS_A_PAGE:] if before else found[:ASSETS_A_PAGE]
+        has_previous = is_more if before else bool(asked.after)
+        has_next = before or is_more
+        is_first = not has_previous and not asked.text and asked.show in ("", "failed")
         unopened = self.history.unopened(operation.number, UNOPENED_SHOWN) if is_first else []
-        told = {
-            "report": [*_unopened_rows(operation, unopened), *rows],
-            "unopened_shown": len(unopened),
-        }
-        return told, _named(assets[-1].place) if len(found) > len(assets) else None
+        return Part(
+            list(self.asset_rows(operation, assets)),
+            list(_unopened_rows(operation, unopened)),
+            self._reported.matching(operation, asked.show, asked.text),
+            _named(assets[0].place) if assets and has_previous else None,
+            _named(assets[-1].place) if assets and has_next else None,
+        )
 
     def as_csv(self, operation: Operation) -> Iterator[str]:
         """Yield the whole report as CSV, in parts."""

@@ -1,7 +1,9 @@
 """Past and running operations for display, read in pages, whatever an operation's size."""
 
+from calendar import timegm
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import sqlalchemy as sa
 
@@ -16,6 +18,7 @@ from b2_iconik.report.advice import causes_named
 from b2_iconik.report.reported import has_cause, is_about, may_have
 from iconik_http.records import UUID
 
+DAY_MS = 86_400_000
 STATES = ("running", "done", "partly done", "failed", "nothing to do", "stopped")
 
 
@@ -31,6 +34,7 @@ class Filters:
             of a user who clicked, stopped or retried it.
         user: the id of the user who clicked, or a part of their name.
         cause: the value of a cause that a part of the operation has.
+        since, until: the first and the last day of its click, in UTC.
     """
 
     state: str = ""
@@ -38,6 +42,8 @@ class Filters:
     text: str = ""
     user: str = ""
     cause: str = ""
+    since: date | None = None
+    until: date | None = None
 
 
 @dataclass(frozen=True)
@@ -81,28 +87,28 @@ class History:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def operations(
-        self, filters: Filters, limit: int, before: int | None = None
-    ) -> list[Operation]:
-        """Return the newest operations that match a filter.
+    def operations(self, filters: Filters, limit: int, skip: int = 0) -> list[Operation]:
+        """Return operations that match a filter, the newest first.
 
         Args:
             filters: the filters.
             limit: the maximum number of operations.
-            before: only operations with a lower number.
+            skip: the number of newer ones to leave out.
         """
-        chosen = sa.select(operations).where(*_conditions(filters))
-        if before is not None:
-            chosen = chosen.where(operations.c.number < before)
+        newest = sa.select(operations).order_by(operations.c.number.desc())
+        chosen = newest.where(*_conditions(filters)).limit(limit).offset(skip)
         with self._engine.connect() as connection:
-            rows = connection.execute(chosen.order_by(operations.c.number.desc()).limit(limit))
-            return [read_operation(row) for row in rows]
+            return [read_operation(row) for row in connection.execute(chosen)]
+
+    def matching(self, filters: Filters) -> int:
+        """Return the number of operations that match a filter."""
+        counted = sa.select(sa.func.count()).select_from(operations).where(*_conditions(filters))
+        with self._engine.connect() as connection:
+            return int(connection.execute(counted).scalar_one())
 
     def running(self) -> int:
         """Return the number of operations that haven't ended."""
-        with self._engine.connect() as connection:
-            running = sa.select(sa.func.count()).where(operations.c.ended_ms.is_(None))
-            return int(connection.execute(running.select_from(operations)).scalar_one())
+        return self.matching(Filters("running"))
 
     def progress(self, numbers: Iterable[int]) -> dict[int, dict[str, int]]:
         """Return by operation the number of its assets in each state."""
@@ -238,6 +244,10 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
         )
     if filters.cause:
         yield _has_cause(filters.cause)
+    if filters.since:
+        yield operations.c.recorded_ms >= _midnight_ms(filters.since)
+    if filters.until:
+        yield operations.c.recorded_ms < _midnight_ms(filters.until) + DAY_MS
     if filters.text:
         text = filters.text.lower()
         about = sa.select(assets.c.number).where(is_about(filters.text))
@@ -283,3 +293,8 @@ def _has_cause(cause: str) -> sa.ColumnElement[bool]:
         # No outcome is stored for what was not started.
         found.append(operations.c.counts["undone"].as_integer() > 0)
     return sa.or_(*found)
+
+
+def _midnight_ms(day: date) -> int:
+    """Return when a day begins in UTC, in milliseconds since 1970."""
+    return timegm(day.timetuple()) * 1000

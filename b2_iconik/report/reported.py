@@ -100,6 +100,7 @@ class Reported:
         limit: int,
         *,
         after: Place = FIRST,
+        before: Place | None = None,
         show: str = "",
         text: str = "",
     ) -> list[Asset]:
@@ -108,55 +109,84 @@ class Reported:
         Args:
             operation: the operation.
             limit: the maximum number of assets.
-            after: only assets after this place.
+            after: the page starts after this place.
+            before: the page ends before the asset of this place, wherever it starts.
             show: only assets with this kind of outcome; 'undone' for a format without an outcome.
             text: only assets whose title contains this text, or whose id starts with it. It may be
                 the address of an asset's page in iconik.
         """
-        only: list[sa.ColumnElement[bool]] = []
-        if show:
-            only.append(self._has(operation, {show}))
-        if text:
-            only.append(is_about(text))
+        only = list(self._chosen(operation, show, text))
         troubles = _troubles(operation)
-        is_problem = self._has(operation, troubles) if troubles else sa.false()
+        has_problem = self._has(operation, troubles) if troubles else sa.false()
+        place, parts = (before, (False, True)) if before else (after, (True, False))
         found: list[Asset] = []
         # Two queries, each in index order: a combined query would have to sort all assets.
-        if after.is_problem and troubles:
-            found += self._read(operation, limit, after, [*only, is_problem])
-            after = Place(False, "")
-        if len(found) < limit:
-            behind = Place(False, "" if after.is_problem else after.asset_id)
-            found += self._read(operation, limit - len(found), behind, [*only, ~is_problem])
-        return found
+        for is_problem in parts[parts.index(place.is_problem) :]:
+            if is_problem and not troubles:
+                continue
+            beyond = place.asset_id if is_problem == place.is_problem else ""
+            conditions = [*only, has_problem if is_problem else ~has_problem]
+            found += self._read(
+                operation,
+                limit - len(found),
+                conditions,
+                beyond=beyond,
+                is_problem=is_problem,
+                is_backwards=before is not None,
+            )
+        return found[::-1] if before else found
+
+    def matching(self, operation: Operation, show: str, text: str) -> int:
+        """Return the number of assets of all pages; see ``page``."""
+        counted = sa.select(sa.func.count()).select_from(assets)
+        counted = counted.where(
+            assets.c.number == operation.number, *self._chosen(operation, show, text)
+        )
+        with self._engine.connect() as connection:
+            return int(connection.execute(counted).scalar_one())
 
     def asset(self, operation: Operation, asset_id: str) -> Asset | None:
         """Return one asset of an operation; None if the operation doesn't include it."""
-        found = self._read(operation, 1, Place(False, ""), [assets.c.asset_id == asset_id])
+        found = self._read(operation, 1, [assets.c.asset_id == asset_id])
         return found[0] if found else None
 
     def some(self, operation: Operation, asset_ids: Collection[str]) -> list[Asset]:
         """Return some assets of an operation, by id."""
-        chosen = [assets.c.asset_id.in_(asset_ids)]
-        return self._read(operation, len(asset_ids), Place(False, ""), chosen)
+        return self._read(operation, len(asset_ids), [assets.c.asset_id.in_(asset_ids)])
+
+    def _chosen(
+        self, operation: Operation, show: str, text: str
+    ) -> Iterator[sa.ColumnElement[bool]]:
+        if show:
+            yield self._has(operation, {show})
+        if text:
+            yield is_about(text)
 
     def _read(
         self,
         operation: Operation,
         limit: int,
-        after: Place,
         conditions: Sequence[sa.ColumnElement[bool]],
+        *,
+        beyond: str = "",
+        is_problem: bool = False,
+        is_backwards: bool = False,
     ) -> list[Asset]:
-        chosen = (
-            sa.select(assets)
-            .where(
-                assets.c.number == operation.number,
-                assets.c.asset_id > after.asset_id,
-                *conditions,
-            )
-            .order_by(assets.c.asset_id)
-            .limit(limit)
-        )
+        """Read assets in the order of their ids.
+
+        Args:
+            operation: the operation.
+            limit: the maximum number of assets.
+            conditions: only assets that meet these.
+            beyond: starts after this asset; "" for the first one.
+            is_problem: whether these are the assets with a problem.
+            is_backwards: reads in the opposite order.
+        """
+        by = assets.c.asset_id
+        chosen = sa.select(assets).where(assets.c.number == operation.number, *conditions)
+        if beyond:
+            chosen = chosen.where(by < beyond if is_backwards else by > beyond)
+        chosen = chosen.order_by(by.desc() if is_backwards else by).limit(limit)
         with self._engine.connect() as connection:
             return [
                 Asset(
@@ -166,7 +196,7 @@ class Reported:
                     AssetProgress.from_json(row.progress),
                     {name: Outcome.read(each) for name, each in row.outcomes.items()},
                     row.title or "",
-                    after.is_problem,
+                    is_problem,
                 )
                 for row in connection.execute(chosen)
             ]

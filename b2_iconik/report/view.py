@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from b2_iconik.domain.operation import Operation, default_title, kind_and_id
@@ -35,14 +37,17 @@ HINTS: dict[str, str] = {
     "copying. To complete it, try again.",
     "superseded": "A newer click on these assets took over.",
     "without": "No such format, so there was nothing to do.",
-    "there": "Already on LucidLink.",
-    "absent": "Not on LucidLink.",
+    "there": "Were already on LucidLink.",
+    "absent": "Were not on LucidLink.",
     "copied": "Copied to LucidLink.",
     "removed": "Proven safe in B2, and deleted from LucidLink.",
 }
 COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do", "size", "cause")
 # Where a spreadsheet may find a formula. Locales with a decimal comma separate cells by semicolons.
 FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
+# The kinds of rows, the most important one for people first.
+KINDS = ("failed", "kept", "vanished", "undone", "under way", "removed", "copied", "superseded",
+         "there", "absent", "without")  # fmt: skip
 # The headings of a CSV file.
 HEADINGS = (*COLUMNS[:-3], "what to do", "bytes", "cause")
 NOBODY: Mapping[tuple[str, str], Newer] = {}
@@ -123,6 +128,7 @@ def summary(
     return {
         "operation_id": operation.id,
         "title": operation.title or default_title(operation.action, operation.selection),
+        "recorded": told_time(operation.recorded_ms),
         "action": operation.action,
         "result": result_of(operation),
         "user_id": operation.user_id,
@@ -133,7 +139,6 @@ def summary(
         "ll_storage": storages.get("ll") or None,
         "path": operation.path,
         "formats": list(operation.formats),
-        "recorded": told_time(operation.recorded_ms),
         "ended": told_time(operation.ended_ms) if operation.ended_ms else None,
         "took_seconds": took_seconds,
         "assets": assets,
@@ -322,6 +327,51 @@ def _action_of(newer: Newer) -> str:
     """Return what took over, as in 'a newer … took over': 'Remove by Ana Ruiz'."""
     by = f" by {newer.user}" if newer.user else ""
     return f"{newer.action.capitalize()}{by}"
+
+
+def by_asset(rows: Iterable[Mapping[str, Any]], show: str) -> Iterator[dict[str, Any]]:
+    """Yield a dictionary for each asset, made from its consecutive rows.
+
+    Args:
+        rows: the rows, from ``asset_rows`` or ``unopened_rows``.
+        show: the kind of outcome that is searched for; "" for any.
+
+    Yields:
+        A dictionary with these members:
+
+        - ``asset_id`` and ``title``; None for an unknown title.
+        - ``rows``: its rows.
+        - ``worst``: the row to show if there is room for one: one that is searched for, or the most
+        important one.
+        - ``reasons``: each ``reason`` with the ``formats`` that it applies to, none for all of
+        them; and the ``newer`` operation that it names.
+        - ``what_to_do``: what to do about the most important row that still needs something.
+        - ``resolved``: a later operation that did what one of its rows had left undone.
+    """
+    for asset_id, several in groupby(rows, key=itemgetter("asset_id")):
+        every = list(several)
+        by_importance = sorted(every, key=lambda row: KINDS.index(row["kind"]))
+        reasons: dict[str, list[Mapping[str, Any]]] = {}
+        for row in every:
+            if row["reason"]:
+                reasons.setdefault(row["reason"], []).append(row)
+        open_rows = (row for row in by_importance if row["what_to_do"] and not row["resolved"])
+        yield {
+            "asset_id": asset_id,
+            "title": every[0]["asset"] if every[0]["asset"] != asset_id else None,
+            "rows": every,
+            "worst": next((row for row in every if row["kind"] == show), by_importance[0]),
+            "reasons": [
+                {
+                    "reason": reason,
+                    "formats": [row["format"] for row in rows] if len(rows) < len(every) else [],
+                    "newer": rows[0]["newer"],
+                }
+                for reason, rows in reasons.items()
+            ],
+            "what_to_do": next((row["what_to_do"] for row in open_rows), ""),
+            "resolved": next(filter(None, (row["resolved"] for row in every)), None),
+        }
 
 
 def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -32,25 +33,22 @@ from b2_iconik.dispatch.retry import try_again
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import displayed
+from b2_iconik.domain.sizes import in_units
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
 from b2_iconik.report.advice import LABELS
-from b2_iconik.report.contents import Asked, Contents
+from b2_iconik.report.contents import ASSETS_A_PAGE, Asked, Contents
 from b2_iconik.report.history import STATES, Filters
-from b2_iconik.web.answers import argument as _argument
-from b2_iconik.web.answers import number_of
-from b2_iconik.web.answers import rendered as _page
-from b2_iconik.web.answers import wants_json as _wants_json
+from b2_iconik.web.answers import argument, rendered, wants_json
 from b2_iconik.web.asset_pages import add_asset_pages
+from b2_iconik.web.ids import ids_apart
 from b2_iconik.web.login import LINKED, Refusal, Visitor, name_of, visitor_of
-from b2_iconik.web.markup import without_ids
 from iconik_http.records import UUID
 
 log = logging.getLogger(__name__)
 
 OPERATIONS_A_PAGE = 25
-SHOWN = ("kept", "failed", "vanished", "undone", "removed", "copied", "there", "absent", "without",
-         "superseded")  # fmt: skip
+SHOWN = tuple(kind for kind in view.KINDS if kind != "under way")
 NOTICES = {
     "stopping": "The operation will stop at its next safe point.",
     "ended": "The operation had already ended.",
@@ -59,8 +57,9 @@ NOTICES = {
 }
 # Notices that only make sense while the operation runs.
 PASSING = ("stopping", "same")
+# The browser may keep a page, but asks each time whether it has changed.
+REVALIDATED = "private, no-cache"
 HEADERS = {
-    "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -88,7 +87,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     pages.add_app_template_filter(view.in_time, "in_time")
     pages.add_app_template_filter(view.in_short, "in_short")
     pages.add_app_template_filter(displayed, "displayed")
-    pages.add_app_template_filter(without_ids, "without_ids")
+    pages.add_app_template_filter(in_units, "in_units")
+    pages.add_app_template_filter(ids_apart, "ids_apart")
 
     links = Links(settings.public_url, settings.secrets)
 
@@ -128,6 +128,12 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             response.headers["Referrer-Policy"] = "no-referrer"
         if request.endpoint == "pages.static":
             response.headers["Cache-Control"] = "no-cache"
+        elif response.status_code == HTTPStatus.OK and not response.is_streamed:
+            response.headers["Cache-Control"] = REVALIDATED
+            response.add_etag()
+            response.make_conditional(request)
+        else:
+            response.headers["Cache-Control"] = "no-store"
         return response
 
     @pages.get("/operations")
@@ -135,52 +141,75 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         filters = Filters(
             _chosen("state", STATES),
             _chosen("action", ACTIONS),
-            _argument("text").strip(),
-            _argument("user").strip(),
+            argument("text").strip(),
+            argument("user").strip(),
             _chosen("cause", LABELS),
+            _day("from"),
+            _day("to"),
         )
-        number = number_of("before")
         there = contents()
-        operations, last = there.listed(filters, OPERATIONS_A_PAGE, number)
+        matching = there.history.matching(filters)
+        page, count = _page_of(matching, OPERATIONS_A_PAGE)
+        operations = there.listed(filters, OPERATIONS_A_PAGE, page)
         told = {
             "operations": operations,
             "running": there.history.running(),
             "executor": is_taken(settings.database_url),
-            "older": _with(before=str(last)) if last is not None else None,
+            "matching": matching,
+            "older": _with(page=page + 1) if page < count else None,
         }
-        if _wants_json():
+        if wants_json():
             return jsonify(told)
-        return _page(
+        return rendered(
             "operations.html",
             **told,
             filters=filters,
             whose=_whose(filters.user, operations),
             states=STATES,
-            is_first=number is None,
+            page=page,
+            pages=count,
+            first=_with(page=None),
+            newer=_with(page=page - 1) if page > 1 else None,
         )
 
     @pages.get("/operations/<uuid:operation_id>")
     def one(operation_id: Any) -> Response:
         there = contents()
         operation = _operation(there, operation_id)
-        asked = Asked(_chosen("show", SHOWN), _argument("text").strip(), _argument("after"))
-        report, more = there.report(operation, asked)
+        asked = Asked(
+            _chosen("show", SHOWN),
+            argument("text").strip(),
+            argument("after"),
+            argument("before"),
+        )
+        part = there.report(operation, asked)
+        page, count = _page_of(part.matching, ASSETS_A_PAGE)
+        shown = [row for row in part.rows if asked.show in ("", row["kind"])]
         told = {
             **there.in_full(operation),
-            **report,
-            "more": _with(after=more) if more is not None else None,
+            "report": [*part.unopened, *shown],
+            "unopened_shown": len(part.unopened),
+            "matching": part.matching,
+            "more": part.next and _with(after=part.next, before=None, page=page + 1),
         }
-        if _wants_json():
+        if wants_json():
             return jsonify(told)
+        first = _with(after=None, before=None, page=None)
+        previous = part.previous and _with(before=part.previous, after=None, page=page - 1)
         notice = _chosen("notice", NOTICES)
         is_past = notice in PASSING and told["ended"]
-        return _page(
+        return rendered(
             "operation.html",
             **told,
+            by_asset=list(view.by_asset([*part.unopened, *part.rows], asked.show)),
             hints=view.HINTS,
             show=asked.show,
             text=asked.text,
-            is_first=not asked.after,
+            page=page,
+            pages=count,
+            a_page=ASSETS_A_PAGE,
+            first=first,
+            previous=previous if page > 2 else part.previous and first,
             shown=SHOWN,
             notice="" if is_past else NOTICES.get(notice, ""),
             asset_url=f"{settings.iconik_url}/asset/",
@@ -266,27 +295,49 @@ def _whose(user: str, operations: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _chosen(name: str, known: Collection[str]) -> str:
-    given = _argument(name)
+    given = argument(name)
     return given if given in known else ""
 
 
-def _with(**arguments: str) -> str:
-    """Return the URL of this page with other arguments."""
-    return f"{request.path}?{urlencode({**request.args, **arguments})}"
+def _day(name: str) -> date | None:
+    try:
+        return date.fromisoformat(argument(name))
+    except ValueError:
+        return None
+
+
+def _page_of(matching: int, a_page: int) -> tuple[int, int]:
+    """Return the number of the requested page of a list, and the number of its pages.
+
+    Args:
+        matching: the length of the list. An empty list has one page.
+        a_page: the length of a page.
+    """
+    count = max(1, -(-matching // a_page))
+    given = argument("page")
+    is_number = given.isascii() and given.isdigit() and len(given) < 10
+    return min(max(1, int(given)), count) if is_number else 1, count
+
+
+def _with(**arguments: str | int | None) -> str:
+    """Return the URL of this page with other arguments; None leaves one out."""
+    every = {**request.args, "notice": None, **arguments}
+    given = {name: value for name, value in every.items() if value is not None}
+    return f"{request.path}?{urlencode(given)}" if given else request.path
 
 
 def _done(operation_id: str, notice: str) -> AnyResponse:
-    if _wants_json():
+    if wants_json():
         return jsonify(message=NOTICES[notice], operation_id=operation_id)
     there = path_of("pages.one", operation_id=operation_id, notice=notice)
     return redirect(there, HTTPStatus.SEE_OTHER)
 
 
 def _refused(refusal: Refusal) -> Response:
-    if _wants_json():
+    if wants_json():
         response = jsonify(message=refusal.message)
     else:
-        response = _page("refused.html", refusal=refusal)
+        response = rendered("refused.html", refusal=refusal)
     response.status_code = refusal.status
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         challenge = 'Basic realm="B2 storage plugin for iconik", charset="UTF-8"'

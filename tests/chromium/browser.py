@@ -71,10 +71,20 @@ def log_in(browser: WebDriver, url: str, name: str = "ada") -> None:
     browser.get(f"{url}/operations")
 
 
-def prefer(browser: WebDriver, scheme: str) -> None:
-    """Have the person prefer 'dark' or 'light'."""
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+def prefer(browser: WebDriver, scheme: str, *, forced: bool = False, media: str = "") -> None:
+    """Have the person prefer 'dark' or 'light'.
+
+    Args:
+        browser: the person's browser.
+        scheme: what they prefer.
+        forced: whether they force colours of their own on every page.
+        media: 'print' to see the page as it is printed.
+    """
+    features = [
+        {"name": "prefers-color-scheme", "value": scheme},
+        {"name": "forced-colors", "value": "active" if forced else "none"},
+    ]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
 
 
 def resize(browser: WebDriver, width: int, height: int) -> None:

@@ -9,6 +9,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 
 from dev.harness import Service, Simulator, stop_all
 from tests.chromium.browser import complaints, is_installed, log_in, open_browser, prefer, resize
+from tests.chromium.person import clicked, clips
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,3 +55,13 @@ def browser(one_browser: WebDriver, service: Service) -> Iterator[WebDriver]:
     complaints(one_browser)
     yield one_browser
     assert complaints(one_browser) == []
+
+
+@pytest.fixture(scope="module")
+def kept(service: Service) -> str:
+    """The id of an operation that kept one of two assets, whose file was edited."""
+    first, edited = clips(service, "clip", 2, on="both")
+    service.simulator.edit_on_lucidlink(edited, "another cut")
+    operation_id = clicked(service, "remove", first, edited)
+    service.report(operation_id)
+    return operation_id

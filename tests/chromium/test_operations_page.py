@@ -3,49 +3,26 @@
 import csv
 import io
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from dev.harness import Service, wait_for
 from tests.chromium.browser import complaints, open_browser, prefer, resize
-from tests.system.media import asset
+from tests.chromium.person import (
+    PATIENCE,
+    clicked,
+    clips,
+    open_operation,
+    press,
+    shown,
+    wait_to_read,
+)
 
-PATIENCE = 120.0
 DONE = "4 assets, 4 copied"
-
-
-def clicked(service: Service, action: str, *asset_ids: str) -> str:
-    answer = service.click(action, "ORIGINAL", asset_ids=list(asset_ids))
-    assert answer.status_code == 200
-    return str(answer.json()["operation_id"])
-
-
-def clips(service: Service, title: str, number: int, on: str = "b2") -> list[str]:
-    return [asset(service.simulator, f"{title}{each}", on=on) for each in range(number)]
-
-
-def shown(browser: WebDriver, part: str = "main") -> str:
-    """What a person reads on the page now."""
-    script = "return document.querySelector(arguments[0])?.innerText ?? ''"
-    return str(browser.execute_script(script, part))
-
-
-def wait_to_read(browser: WebDriver, text: str, part: str = "main") -> None:
-    """Wait until the page shows something, by itself."""
-
-    def is_shown() -> bool:
-        return text in shown(browser, part)
-
-    try:
-        wait_for(f"'{text}'", is_shown, PATIENCE)
-    except TimeoutError:
-        raise AssertionError(f"no '{text}' in: {shown(browser, part)}") from None
 
 
 def copies_wait(service: Service) -> None:
@@ -67,32 +44,6 @@ def answer(browser: WebDriver, question: str, *, yes: bool = True) -> None:
         alert.dismiss()
 
 
-def press(browser: WebDriver, button: str) -> None:
-    """Press a button or a link, also if the page puts a new one in its place just then."""
-
-    def is_pressed() -> bool:
-        with suppress(StaleElementReferenceException):
-            browser.find_element(By.ID, button).click()
-            return True
-        return False
-
-    wait_for(button, is_pressed, PATIENCE)
-
-
-def open_operation(browser: WebDriver, service: Service, operation_id: str) -> None:
-    browser.get(f"{service.url}/operations/{operation_id}")
-
-
-@pytest.fixture(scope="module")
-def kept(service: Service) -> str:
-    """The id of an operation that kept one of two assets, whose file was edited."""
-    first, edited = clips(service, "clip", 2, on="both")
-    service.simulator.edit_on_lucidlink(edited, "another cut")
-    operation_id = clicked(service, "remove", first, edited)
-    service.report(operation_id)
-    return operation_id
-
-
 def test_an_operation_is_watched_from_click_to_end(browser: WebDriver, service: Service) -> None:
     copies_wait(service)
     # Nobody presses anything from here on: the page follows by itself.
@@ -105,7 +56,7 @@ def test_an_operation_is_watched_from_click_to_end(browser: WebDriver, service: 
     wait_to_read(browser, "done", row)
     press(browser, f"o-{operation_id}")
     assert DONE in shown(browser, "#state")
-    assert shown(browser, "#report").count("copied") == 4
+    assert shown(browser, "#report").count("ORIGINAL copied") == 4
 
 
 def test_a_running_operation_says_what_it_waits_for(browser: WebDriver, service: Service) -> None:
@@ -129,14 +80,16 @@ def test_an_operation_is_stopped_and_tried_again(browser: WebDriver, service: Se
     press(browser, "stop")
     answer(browser, "Stop this operation? 6 of 6 assets will not be processed further.")
     wait_to_read(browser, "Stopped by ada on the operations page", "#state")
-    assert "6\nnot done" in shown(browser, ".counts")
+    assert "6\nnot finished" in shown(browser, ".counts")
     press(browser, "retry")
     wait_to_read(browser, "This operation is the retry.")
-    assert operation_id in shown(browser, ".facts")
+    link = browser.find_element(By.ID, "retried")
+    assert str(link.get_attribute("href")).endswith(operation_id)
     copies_go_on(service)
     wait_to_read(browser, "6 assets, 6 ", "#state")
     (retried,) = [each for each in service.newest()[:1] if each != operation_id]
-    assert service.report(retried)["result"] == "done"
+    # iconik may have made the copies meanwhile.
+    assert service.report(retried)["result"] in ("done", "nothing to do")
 
 
 def test_an_operation_goes_on_if_its_stop_is_not_confirmed(
@@ -158,6 +111,7 @@ def test_a_notice_does_not_come_back_when_the_page_is_loaded_again(
     operation_id = clicked(service, "add", *clips(service, "again", 1))
     open_operation(browser, service, operation_id)
     wait_to_read(browser, "1 asset, 1 copied", "#state")
+    press(browser, "more")
     press(browser, "again")
     answer(browser, "Process 1 asset again?")
     wait_to_read(browser, "This operation is the retry.")
@@ -211,8 +165,16 @@ def test_everything_is_reached_with_the_keyboard(
         if reached[-1] == "csv":
             break
     assert reached[0] == "Skip to content"
-    for name in ("All operations", "count-kept", "retry", "again", "csv"):
+    for name in ("All operations", "count-kept", "retry", "csv"):
         assert name in reached
+    browser.switch_to.active_element.send_keys(Keys.TAB)
+    # The menu opens with the keyboard, and closes with it.
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    browser.switch_to.active_element.send_keys(Keys.TAB)
+    assert browser.switch_to.active_element.get_attribute("id") == "again"
+    browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert browser.switch_to.active_element.get_attribute("id") == "more"
+    assert not browser.find_element(By.ID, "again").is_displayed()
 
 
 def test_whoever_is_on_a_button_stays_there_while_the_page_follows(
@@ -228,7 +190,7 @@ def test_whoever_is_on_a_button_stays_there_while_the_page_follows(
     assert browser.switch_to.active_element.get_attribute("id") == f"o-{operation_id}"
 
 
-@pytest.mark.parametrize("link", ["#report td a", "#csv"])
+@pytest.mark.parametrize("link", ["#report th a", "#csv"])
 def test_whoever_is_on_a_link_stays_there_while_the_page_follows(
     browser: WebDriver, service: Service, link: str
 ) -> None:
@@ -270,7 +232,7 @@ def test_an_alarm_is_raised_once_and_not_with_each_look(
     assert browser.execute_script("return alarm.isConnected")
 
 
-@pytest.mark.parametrize("width", [320, 390, 1080, 1100])
+@pytest.mark.parametrize("width", [320, 360, 390, 799, 800, 1080, 1280, 1440])
 def test_nothing_is_wider_than_the_window(
     browser: WebDriver, service: Service, kept: str, width: int
 ) -> None:

@@ -60,7 +60,7 @@ def test_a_list_has_a_line_for_each_operation(
     assert main(["list"]) == 0
     assert capsys.readouterr().out == (
         f"{failed}  1970-01-01T00:00:00+00:00  failed                  "
-        "Remove from LucidLink: 1 asset  1 asset, 1 not done\n"
+        "Remove from LucidLink: 1 asset  1 asset, 1 not finished\n"
     )
 
 
@@ -83,7 +83,7 @@ def test_a_report_is_shown_in_full(failed: str, capsys: pytest.CaptureFixture[st
         "  clicked by      user unknown",
         "  selection       1 asset, formats ORIGINAL",
         "  recorded        1970-01-01T00:00:00+00:00, ended 1970-01-01T00:00:01+00:00",
-        "  total           1 asset, 1 not done",
+        "  total           1 asset, 1 not finished",
         "  failure         no token is good any more",
         "  what to do      Fix the problem described in the reason, then try again.",
         "  failed          collection c: it no longer exists in iconik",
@@ -103,7 +103,7 @@ def test_all_that_came_of_it_is_shown_where_that_is_asked_for(
 ) -> None:
     main(["show", kept, "--all"])
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        "  kept            a2 ORIGINAL: it differs",
+        "  kept on LucidLink  a2 ORIGINAL: it differs",
         "  removed         a1 ORIGINAL",
     ]
     main(["show", kept, "--all", "--json"])
@@ -394,7 +394,7 @@ def test_in_a_pipe_each_change_is_a_line(
         "0 of 2 assets",
         "1 of 2 assets",
         "2 of 2 assets",
-        "2 assets, 2 there",
+        "2 assets, 2 already on LucidLink",
     ]
     assert lines[4] == "Add to LucidLink: 1 collection, nothing to do"
     assert "\x1b" not in "".join(lines)

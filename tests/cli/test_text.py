@@ -100,7 +100,7 @@ def test_an_asset_that_is_done_waits_for_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "line"),
-    [("without", "  no such format  PROXY"), ("undone", "  not done        PROXY")],
+    [("without", "  no such format  PROXY"), ("undone", "  not finished    PROXY")],
 )
 def test_an_outcome_is_said_in_words_that_explain_it(kind: str, line: str) -> None:
     row = {"format": "PROXY", "kind": kind, "reason": "", "what_to_do": ""}
@@ -110,7 +110,7 @@ def test_an_outcome_is_said_in_words_that_explain_it(kind: str, line: str) -> No
 def test_what_can_be_done_about_an_asset_is_said() -> None:
     row = {"format": "ORIGINAL", "kind": "kept", "reason": "it differs", "what_to_do": "Try again."}
     assert list(asset_in_full({**ASSET, "report": [row]}))[1:] == [
-        "  kept            ORIGINAL: it differs",
+        "  kept on LucidLink  ORIGINAL: it differs",
         "                  Try again.",
     ]
 
@@ -145,9 +145,9 @@ def test_an_asset_without_a_known_title_is_named_by_its_id() -> None:
 @pytest.mark.parametrize(
     ("row", "line"),
     [
-        ({"asset": "Beach"}, "  kept            Beach (a1) ORIGINAL: it differs"),
-        ({"asset": "a1"}, "  kept            a1 ORIGINAL: it differs"),
-        ({"asset": "Beach", "format": ""}, "  kept            Beach (a1): it differs"),
+        ({"asset": "Beach"}, "  kept on LucidLink  Beach (a1) ORIGINAL: it differs"),
+        ({"asset": "a1"}, "  kept on LucidLink  a1 ORIGINAL: it differs"),
+        ({"asset": "Beach", "format": ""}, "  kept on LucidLink  Beach (a1): it differs"),
     ],
 )
 def test_an_outcome_names_its_asset_as_commands_take_it(row: dict[str, str], line: str) -> None:

@@ -310,7 +310,16 @@ def test_an_operation_that_goes_on_may_yet_end_its_deletions() -> None:
     [
         (0, {"ORIGINAL": {}}, "0 assets"),
         (1, {"ORIGINAL": {"removed": 1}}, "1 asset, 1 removed"),
-        (12, {"ORIGINAL": {"kept": 3, "removed": 9}}, "12 assets, 9 removed, 3 kept"),
+        (
+            12,
+            {"ORIGINAL": {"kept": 3, "removed": 9}},
+            "12 assets, 9 removed, 3 kept on LucidLink",
+        ),
+        (
+            3,
+            {"ORIGINAL": {"without": 1, "undone": 2}},
+            "3 assets, 1 no such format, 2 not finished",
+        ),
         (
             2_000,
             {"ORIGINAL": {"copied": 2_000}, "PROXY": {"copied": 1_999, "failed": 1}},
@@ -327,7 +336,10 @@ def test_counts_are_told_by_format_without_zeros(
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ({"assets": 12, "removed": 9, "kept": 3, "by_size": 9}, "12 assets, 9 removed, 3 kept"),
+        (
+            {"assets": 12, "removed": 9, "kept": 3, "by_size": 9},
+            "12 assets, 9 removed, 3 kept on LucidLink",
+        ),
         ({"assets": 2}, "2 assets"),
     ],
 )

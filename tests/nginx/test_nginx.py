@@ -242,7 +242,7 @@ def test_the_operations_page_is_seen_through_https_and_its_password_logged_nowhe
 ) -> None:
     answer = look(front)
     assert answer.status_code == 200
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cache-Control"] == "private, no-cache"
     for name in ("operations.js", "operations.css"):
         static = f"{front.url}/static/{name}"
         assert requests.get(static, verify=front.certificate, timeout=60).status_code == 200

@@ -15,7 +15,7 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.operation import job as job_module
-from b2_iconik.operation.job import APPLICATION, BY, OperationJob, Owner
+from b2_iconik.operation.job import APPLICATION, BY, LinkTo, OperationJob, Owner
 from b2_iconik.operation.naming import Paths, Subjects
 from b2_iconik.operation.together import Together
 from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected
@@ -156,7 +156,7 @@ def test_an_operation_that_has_ended_already_is_shown_as_that_at_once(desk: Desk
     job = desk.job()
     assert job.tell()
     assert desk.shown["status"] == "FAILED"
-    assert desk.shown["error_message"] == "kept 2: clip.mov differs"
+    assert desk.shown["error_message"] == "2 kept on LucidLink: clip.mov differs"
     assert job.is_told
 
 
@@ -618,4 +618,4 @@ def test_a_stopped_operation_ends_its_job_as_aborted(desk: Desk) -> None:
     desk.end()
     job.tell()
     assert desk.shown["status"] == "ABORTED"
-    assert desk.shown["message"] == "stopped by Ada: 2 assets, 1 removed, 1 not done"
+    assert desk.shown["message"] == "stopped by Ada: 2 assets, 1 removed, 1 not finished"

@@ -108,20 +108,22 @@ def test_a_good_end_says_what_was_done() -> None:
         "status": "FINISHED",
         "progress_total": 2,
         "progress_processed": 2,
-        "message": "2 assets, 1 removed, 1 absent",
+        "message": "2 assets, 1 removed, 1 already off LucidLink",
     }
 
 
 def test_an_end_with_warnings_says_what_was_kept_and_why() -> None:
     fields = ended(told(Outcome("removed"), *[Outcome("kept", Reason("a.mov differs"))] * 3))
     assert fields["status"] == "FINISHED_WITH_WARNING"
-    assert fields["message"] == ("kept 3: a.mov differs. Total: 4 assets, 1 removed, 3 kept")
+    assert fields["message"] == (
+        "3 kept on LucidLink: a.mov differs. Total: 4 assets, 1 removed, 3 kept on LucidLink"
+    )
 
 
 def test_of_many_reasons_some_are_told() -> None:
     fields = ended(told(*[Outcome("kept", Reason(f"clip{n}.mov differs")) for n in range(50)]))
     assert fields["error_message"].startswith(
-        "kept 50: clip0.mov differs; clip1.mov differs; clip2.mov differs; …"
+        "50 kept on LucidLink: clip0.mov differs; clip1.mov differs; clip2.mov differs; …"
     )
 
 
@@ -129,7 +131,7 @@ def test_each_kind_of_warning_is_told() -> None:
     fields = ended(
         told(Outcome("kept", Reason("it differs")), Outcome("failed", Reason("no answer")))
     )
-    assert fields["error_message"] == "kept 1: it differs. failed 1: no answer"
+    assert fields["error_message"] == "1 kept on LucidLink: it differs. 1 failed: no answer"
 
 
 def test_no_message_is_endless() -> None:
@@ -162,4 +164,4 @@ def test_a_stop_says_who_stopped_it_and_what_was_done() -> None:
     stopped = report(an_operation(is_expanded=True, ended_ms=2, stop_ms=1, stop_by="Ada"), left, {})
     fields = ended(stopped)
     assert fields["status"] == "ABORTED"
-    assert fields["message"] == "stopped by Ada: 1 asset, 1 not done"
+    assert fields["message"] == "stopped by Ada: 1 asset, 1 not finished"

@@ -1619,7 +1619,7 @@ def test_only_some_problems_are_logged_one_by_one(
     for asset_id in assets:
         bench.iconik.has(on_ll(size=7), on_b2(size=8), asset_id=asset_id)
     bench.do(a_click("remove", asset_ids=assets))
-    assert caplog.text.count("kept asset-") == run_module.PROBLEMS_LOGGED
+    assert caplog.text.count("kept on LucidLink asset-") == run_module.PROBLEMS_LOGGED
     assert "… and 5 more: see the report" in caplog.text
 
 
@@ -1638,13 +1638,15 @@ def test_a_problem_is_logged_with_the_title_of_its_asset(
 ) -> None:
     bench.iconik.shows_files = True
     bench.iconik.titles = {ASSET: "Beach"}
-    assert problems_logged(bench, caplog) == [f"kept {ASSET} (Beach) ORIGINAL: {DIFFERS}"]
+    assert problems_logged(bench, caplog) == [
+        f"kept on LucidLink {ASSET} (Beach) ORIGINAL: {DIFFERS}"
+    ]
 
 
 def test_a_problem_of_an_asset_without_a_known_title_is_logged_with_its_id(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert problems_logged(bench, caplog) == [f"kept {ASSET} ORIGINAL: {DIFFERS}"]
+    assert problems_logged(bench, caplog) == [f"kept on LucidLink {ASSET} ORIGINAL: {DIFFERS}"]
 
 
 def test_an_operation_that_is_nowhere_written_down_is_a_fault(bench: Bench) -> None:

@@ -64,11 +64,9 @@ def stopped(engine: sa.Engine, by: str = "Ada") -> Operation:
     return operation
 
 
-def listed(
-    history: History, limit: int = 100, before: int | None = None, **filters: str
-) -> list[int]:
+def listed(history: History, limit: int = 100, skip: int = 0, **filters: Any) -> list[int]:
     """The numbers of the operations that are listed."""
-    return [each.number for each in history.operations(Filters(**filters), limit, before)]
+    return [each.number for each in history.operations(Filters(**filters), limit, skip)]
 
 
 def test_the_newest_come_first_and_the_next_page_goes_on(
@@ -77,7 +75,8 @@ def test_the_newest_come_first_and_the_next_page_goes_on(
     for _ in range(3):
         clicked(engine, a_click())
     assert listed(history, 2) == [3, 2]
-    assert listed(history, 2, before=2) == [1]
+    assert listed(history, 2, skip=2) == [1]
+    assert history.matching(Filters()) == 3
 
 
 def test_operations_are_found_by_how_they_stand(engine: sa.Engine, history: History) -> None:

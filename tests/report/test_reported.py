@@ -109,7 +109,7 @@ def test_assets_are_found_by_title_and_by_their_address(
     assert [each.asset_id for each in reported.page(operation, 9, text=text)] == found
 
 
-def in_pages(reported: Reported, operation: Operation, limit: int, **only: str) -> list[list[str]]:
+def in_pages(reported: Reported, operation: Operation, limit: int, **only: Any) -> list[list[str]]:
     """The ids of the assets of an operation, page by page, as a person leafs through them."""
     pages, place = [], FIRST
     while some := reported.page(operation, limit, after=place, **only):
@@ -143,6 +143,31 @@ def test_assets_with_a_problem_come_first_however_long_a_page_is(
     assert [each for page in pages for each in page] == ids
     assert {len(page) for page in pages[:-1]} <= {limit}
     assert [each.asset_id for each in reported.every(operation, limit)] == ids
+
+
+@pytest.mark.parametrize("failure", ["no token is good", ""])
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6, 7])
+def test_whoever_leafs_back_sees_the_same_assets(
+    engine: sa.Engine, reported: Reported, limit: int, failure: str
+) -> None:
+    operation = expanded(engine, a_click("remove"), list(TROUBLED))
+    claims = Claims(engine, operation, a_term(engine))
+    for claimed in claims.take(9, NOW):
+        claims.note(claimed, "done", TROUBLED[claimed.asset_id] if failure else {})
+    if failure:
+        completion(engine).fail(operation.number, failure, NOW)
+        operation = found(engine, operation.id)
+    every = list(reported.every(operation, limit))
+    for number, asset in enumerate(every):
+        before = reported.page(operation, limit, before=asset.place)
+        assert before == every[max(0, number - limit) : number]
+
+
+def test_the_assets_of_all_pages_are_counted(engine: sa.Engine, reported: Reported) -> None:
+    outcomes = {"a1": {"ORIGINAL": REMOVED}, "a2": {"ORIGINAL": KEPT}, "b": {"ORIGINAL": KEPT}}
+    operation = ended(engine, outcomes)
+    asked = (("", ""), ("kept", ""), ("", "a"), ("kept", "a"), ("failed", ""))
+    assert [reported.matching(operation, *each) for each in asked] == [3, 2, 2, 1, 0]
 
 
 def test_the_order_holds_among_what_is_searched_for(engine: sa.Engine, reported: Reported) -> None:

@@ -73,7 +73,10 @@ def test_an_ended_operation_tells_what_came_of_it() -> None:
     counts = {"assets": 3, "removed": 2, "kept": 1}
     operation = running(ended_ms=NOW - MINUTE, counts=counts, result="partly done")
     told = view.summary(operation, {"done": 3}, NOW)
-    assert (told["took_seconds"], view.in_short(told)) == (240, "3 assets, 2 removed, 1 kept")
+    assert (told["took_seconds"], view.in_short(told)) == (
+        240,
+        "3 assets, 2 removed, 1 kept on LucidLink",
+    )
 
 
 def test_one_whose_counts_are_not_noted_tells_its_assets() -> None:

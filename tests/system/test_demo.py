@@ -56,7 +56,7 @@ def test_it_ends_well_and_leaves_no_process_and_no_file_behind(directory: Path) 
 
 def test_it_shows_why_a_file_that_the_bucket_lost_stays_on_lucidlink(directory: Path) -> None:
     demo = Demo(directory)
-    demo.wait_for_line(r"kept +\S+ ORIGINAL: harbour\.mov is gone from B2", 120)
+    demo.wait_for_line(r"kept on LucidLink +\S+ ORIGINAL: harbour\.mov is gone from B2", 120)
     demo.wait_for_line(r"Of the 11 formats removed, \d+ were proven by checksum", 120)
     assert demo.exit_status() == 0
 

@@ -67,7 +67,8 @@ def test_a_remove_of_a_collection_says_what_was_kept_and_why(desk: Desk) -> None
     assert job["status"] == "FINISHED_WITH_WARNING"
     assert (
         job["message"]
-        == f"kept 1: {EDITED}. Total: 2 assets, 1 removed, 1 kept. Proven safe: 1 by checksum"
+        == f"1 kept on LucidLink: {EDITED}. Total: 2 assets, 1 removed, 1 kept on LucidLink. "
+        "Proven safe: 1 by checksum"
     )
     assert (job["object_id"], job["object_type"]) == (top, "collections")
 

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from b2_iconik.common.clock import now_ms
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.operation import Hint, Operation
@@ -24,11 +26,12 @@ from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import operations
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
 from b2_iconik.report.advice import REMEDIES
 from b2_iconik.report.contents import ASSETS_A_PAGE
-from b2_iconik.report.history import History
+from b2_iconik.report.history import DAY_MS, History
 from b2_iconik.web import pages
 from b2_iconik.web.pages import OPERATIONS_A_PAGE
 from plugin import create_app
@@ -197,9 +200,44 @@ def test_every_answer_is_protected(page: Page, path: str) -> None:
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        cache = "no-cache" if path.startswith("/static") else "no-store"
-        assert answer.headers["Cache-Control"] == cache
         answer.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/operations", "private, no-cache"),
+        ("/operations?format=json", "private, no-cache"),
+        (NOWHERE, "no-store"),
+        ("/static/operations.js", "no-cache"),
+    ],
+)
+def test_a_browser_keeps_no_page_without_asking(page: Page, path: str, kept: str) -> None:
+    with page.get(path) as answer:
+        assert answer.headers["Cache-Control"] == kept
+    assert page.client.get("/operations").headers["Cache-Control"] == "no-store"
+
+
+def test_no_browser_keeps_a_csv(page: Page) -> None:
+    path = f"/operations/{page.ended({'a1': {'ORIGINAL': KEPT}})}.csv"
+    assert page.get(path).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("form", ["", "?format=json"])
+@pytest.mark.parametrize("is_list", [True, False])
+def test_what_has_not_changed_is_not_sent_again(
+    page: Page, monkeypatch: pytest.MonkeyPatch, form: str, is_list: bool
+) -> None:
+    operation_id = page.ended({"a1": {"ORIGINAL": KEPT}})
+    path = ("/operations" if is_list else f"/operations/{operation_id}") + form
+    version = {"If-None-Match": page.get(path).headers["ETag"]}
+    monkeypatch.setattr(contents, "now_ms", lambda: now_ms() + 60_000)
+    again = page.get(path, headers=version)
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    page.press("retry", operation_id)
+    page.ended({"a2": {"ORIGINAL": KEPT}})
+    assert page.get("/operations", headers=version).status_code == 200
 
 
 def test_the_script_and_the_style_ask_for_no_password(page: Page) -> None:
@@ -236,7 +274,7 @@ def test_an_operation_is_a_line_of_the_list(page: Page) -> None:
     shown = page.text()
     for part in (
         "Remove from LucidLink", "unknown user", "2 assets", "ORIGINAL",
-        "2 assets, 1 removed, 1 kept", "partly done", "None running",
+        "2 assets, 1 removed, 1 kept on LucidLink", "partly done", "None running",
     ):  # fmt: skip
         assert part in shown
 
@@ -248,7 +286,7 @@ def test_an_operation_goes_by_its_title(page: Page) -> None:
     title = "Remove from LucidLink: 2 assets (<i>beach</i>, pier)"
     page.ledger.note_title(operation.number, title)
     assert f">{html.escape(title)}</a>" in page.get().text
-    assert f"<h1>{html.escape(title)}</h1>" in page.get(path).text
+    assert f">{html.escape(title)}</h1>" in page.get(path).text
     assert page.json(path)["title"] == page.json()["operations"][0]["title"] == title
     assert [each["title"] for each in page.json("/operations?text=PIER")["operations"]] == [title]
 
@@ -281,7 +319,58 @@ def test_the_list_can_be_filtered(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["state=odd", "action=odd", "before=odd", "before=-1", "before=²"]
+    ("query", "days"),
+    [
+        ("from=2026-03-02", [3, 2]),
+        ("to=2026-03-02", [2, 1]),
+        ("from=2026-03-02&to=2026-03-02", [2]),
+        ("from=2026-03-04", []),
+        ("from=2026-03-03&to=2026-03-01", []),
+        ("from=2026-03-01&action=add", [3]),
+        ("from=2026-03-32&to=2026-03-01", [1]),
+    ],
+)
+def test_the_list_can_be_limited_to_days(page: Page, query: str, days: list[int]) -> None:
+    midnight = int(datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp() * 1000)
+    clicks = {
+        # The first and the last millisecond of days.
+        page.click(action="remove"): (midnight, 1),
+        page.click(action="remove", asset_ids=("a3",)): (midnight + 2 * DAY_MS - 1, 2),
+        page.click(action="add"): (midnight + 2 * DAY_MS, 3),
+    }
+    with page.engine.begin() as connection:
+        for operation_id, (recorded_ms, _) in clicks.items():
+            this = operations.c.id == operation_id
+            connection.execute(sa.update(operations).where(this).values(recorded_ms=recorded_ms))
+    told = page.json(f"/operations?{query}")
+    assert [clicks[each["operation_id"]][1] for each in told["operations"]] == days
+    assert told["matching"] == len(days)
+
+
+def test_the_days_that_were_chosen_stay_chosen(page: Page) -> None:
+    shown = page.get("/operations?from=2026-03-01&to=2026-03-02").text
+    assert 'name="from" value="2026-03-01"' in shown
+    assert 'name="to" value="2026-03-02"' in shown
+    assert "No operations match." in shown
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "state=odd",
+        "action=odd",
+        "page=odd",
+        "page=-1",
+        "page=0",
+        "page=²",
+        "page=2",
+        "page=9999999999",
+        "from=odd",
+        "from=2026-02-30",
+        "to=",
+        "to=yesterday",
+        "to=9999-12-31",
+    ],
 )
 def test_what_no_filter_understands_is_passed_over(page: Page, query: str) -> None:
     page.click()
@@ -296,8 +385,9 @@ def test_the_list_goes_on_with_older_operations(page: Page) -> None:
     second = page.json(first["older"])
     assert (len(second["operations"]), second["older"]) == (2, None)
     assert "action=remove" in first["older"]
-    assert "Older operations" in page.text()
-    assert "newest" in page.text(first["older"])
+    assert first["matching"] == OPERATIONS_A_PAGE + 2
+    assert "Page 1 of 2 Older operations" in page.text()
+    assert "Page 2 of 2 First page Newer operations" in page.text(first["older"])
 
 
 def test_what_a_person_searches_for_is_no_part_of_the_page(page: Page) -> None:
@@ -354,7 +444,7 @@ def test_a_running_operation_tells_what_it_waits_for_and_its_copies(page: Page) 
     claims.copies.begin(claims.take(2, NOW), {"job-1": "ORIGINAL"}, NOW)
     shown = page.text(f"/operations/{operation.id}")
     assert "Waiting for 1 copy job in iconik, for 2 assets Next check now" in shown
-    assert "job-1 ORIGINAL running, followed for 0 s 2 assets" in shown
+    assert "ORIGINAL to B2 running, followed for 0 s 2 assets" in shown
     assert "being copied by iconik" in shown
     assert "Stop" in shown
     assert "Retry everything" not in shown
@@ -392,7 +482,7 @@ def test_a_half_done_deletion_is_told_on_the_page_and_in_its_csv(page: Page, fai
     completion(page.engine).sum_up(operation.id)
     path = f"/operations/{operation.id}"
     unfinished = "the deletion was not finished, and file set set-1 may be in iconik's delete queue"
-    assert f"a1 ORIGINAL failed {unfinished}" in page.text(path)
+    assert f"ORIGINAL failed {unfinished}" in page.text(path)
     assert unfinished in page.get(f"{path}.csv").text
     (row,) = page.json(f"{path}?show=failed")["report"]
     assert unfinished in row["reason"]
@@ -423,7 +513,25 @@ def test_a_report_is_shown_in_pages(page: Page) -> None:
     assert second["more"] is None
     assert "Next page" in page.text(f"/operations/{operation_id}")
     assert "after=rest%3Aa049" in first["more"]
-    assert "First page" in page.text(first["more"])
+    assert first["matching"] == ASSETS_A_PAGE + 2
+    assert "1\N{EN DASH}50 of 52 assets Page 1 of 2 Next page" in page.text(
+        f"/operations/{operation_id}"
+    )
+    last = page.text(first["more"])
+    assert "51\N{EN DASH}52 of 52 assets Page 2 of 2 First page Previous page" in last
+    assert "Next page" not in last
+
+
+def test_a_report_is_leafed_back_to_its_beginning(page: Page) -> None:
+    outcomes = {f"a{number:03}": {"ORIGINAL": REMOVED} for number in range(2 * ASSETS_A_PAGE + 1)}
+    path = f"/operations/{page.ended(outcomes)}"
+    third = page.json(page.json(path)["more"])["report"][0]["asset_id"]
+    last = page.get(page.json(page.json(path)["more"])["more"]).text
+    back = html.unescape(re.findall(r'id="previous" rel="prev" href="([^"]*)#report"', last)[0])
+    assert page.json(back)["report"][0]["asset_id"] == third == "a050"
+    assert "Page 2 of 3" in page.text(back)
+    # The first page has its usual address.
+    assert f'id="previous" rel="prev" href="{path}#report"' in page.get(back).text
 
 
 def test_a_report_opens_with_its_problems(page: Page) -> None:
@@ -447,7 +555,7 @@ def test_an_asset_is_shown_by_its_title_which_links_to_its_page_in_iconik(page: 
     page.ledger.note_hints(operation.number, {"a1": Hint("<Beach>")})
     shown = page.get(f"/operations/{operation.id}").text
     assert re.search(r'<a href="[^"]*/asset/a1"[^>]*>&lt;Beach&gt;</a>', shown)
-    assert re.search(r'<a href="[^"]*/asset/a2"[^>]*>a2</a>', shown)
+    assert re.search(r'<a href="[^"]*/asset/a2"[^>]*>untitled asset</a>', shown)
 
 
 def test_a_report_can_be_filtered_by_outcome_and_asset(page: Page) -> None:
@@ -459,6 +567,34 @@ def test_a_report_can_be_filtered_by_outcome_and_asset(page: Page) -> None:
     assert {each["asset_id"] for each in page.json(f"{path}?text=b1")["report"]} == {"b1"}
     assert "No assets match." in page.text(f"{path}?show=failed")
     assert "Still on LucidLink" in page.text(f"{path}?show=kept")
+
+
+def test_an_asset_is_one_row_with_all_its_outcomes(page: Page) -> None:
+    removed = replace(REMOVED, size=1_500_000)
+    outcomes = {"a1": {"ORIGINAL": KEPT, "PROXY": removed}, "b1": {"ORIGINAL": REMOVED}}
+    path = f"/operations/{page.ended(outcomes, formats=('ORIGINAL', 'PROXY'))}?show=kept"
+    (row,) = re.findall(r'(?s)<tr role="row" data-key="a1">.*?</tr>', page.get(path).text)
+    assert "b1" not in page.get(path).text
+    assert '<span class="kind kept chosen"><b>ORIGINAL</b> kept on LucidLink</span>' in row
+    assert '<span class="kind removed"><b>PROXY</b> removed, 1.5 MB</span>' in row
+    assert row.count(DIFFERS) == 1
+
+
+def test_ids_in_texts_are_shown_on_hover_only(page: Page) -> None:
+    operation = found(page.engine, page.click())
+    reason = Reason(f"playlist {USER} is <private>")
+    page.ledger.expand(operation.number, {}, {f"collection {USER}": reason})
+    shown = page.get(f"/operations/{operation.id}").text
+    assert f'<abbr title="{USER}">collection</abbr>' in shown
+    assert f'<abbr title="{USER}">playlist</abbr> is &lt;private&gt;' in shown
+    assert USER not in page.text(f"/operations/{operation.id}")
+
+
+def test_a_user_is_shown_without_their_id(page: Page) -> None:
+    operation_id = page.click()
+    for path in ("/operations", f"/operations/{operation_id}"):
+        assert f'<span title="{USER}">a user of iconik</span>' in page.get(path).text
+    assert "unknown" in page.text(f"/operations/{page.click(user_id=None)}")
 
 
 def test_an_asset_is_found_among_those_that_are_shown(page: Page) -> None:
@@ -478,7 +614,7 @@ def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) 
     assert (unopened["kind"], unopened["reason"]) == ("failed", "no")
     assert page.json(f"{path}?show=failed")["report"] == [unopened]
     assert unopened not in page.json(f"{path}?after=problem:a0")["report"]
-    assert "a collection all failed no" in page.text(path)
+    assert "a collection failed no" in page.text(path)
 
 
 def test_collections_that_could_not_be_opened_can_be_tried_again(page: Page) -> None:
@@ -582,9 +718,9 @@ def test_a_stopped_operation_says_who_stopped_it(page: Page) -> None:
     completion(page.engine).sum_up(operation.id)
     shown = page.text(f"/operations/{operation.id}")
     assert "Stopped by ada on the operations page." in shown
-    assert "2 not done" in shown
-    assert "a1 ORIGINAL not done not started before the operation ended" in shown
-    assert "Not done Not started" in page.text(f"/operations/{operation.id}?show=undone")
+    assert "2 not finished" in shown
+    assert "ORIGINAL not finished not started before the operation ended" in shown
+    assert "Not finished Not started" in page.text(f"/operations/{operation.id}?show=undone")
     assert "undone" not in shown
 
 
@@ -615,8 +751,18 @@ def test_what_is_left_is_tried_again(page: Page) -> None:
     assert page.recorder.click_of(second).asset_ids == ("a2",)
     assert found(page.engine, second).retry_by == "ada on the operations page"
     shown = page.text(answer.location)
-    assert f"Retry of {first}" in shown
+    assert "Retry of Remove from LucidLink: 2 assets , 20" in shown
     assert " retry " in page.text()
+
+
+def test_a_retried_operation_may_be_stored_no_longer(page: Page) -> None:
+    first = page.ended({"a1": {"ORIGINAL": KEPT}})
+    path = page.press("retry", first).location
+    assert page.json(path)["retried"]["operation_id"] == first
+    with page.engine.begin() as connection:
+        connection.execute(sa.delete(operations).where(operations.c.id == first))
+    assert page.json(path)["retried"] is None
+    assert "an operation that is no longer stored" in page.text(path)
 
 
 def test_who_stops_or_retries_is_logged_with_the_operation(

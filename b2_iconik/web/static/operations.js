@@ -5,22 +5,30 @@
 const SLOWEST = 30;
 // With the notice about what was just done, which stays until the page is left.
 const address = location.pathname + location.search;
+const PAUSED = "refresh is paused";
 let failures = 0;
+let timer = 0;
+// The version of the page that the service sent last.
+let version = null;
 
 function showTimes(root) {
   for (const each of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(each.dateTime);
     if (!Number.isNaN(moment.getTime())) {
       each.title = each.dateTime;
-      each.textContent = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "medium" });
+      each.textContent = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     }
   }
 }
 
+// Touches nothing that stays as it is.
+function show(element, text, isShown) {
+  if (element.textContent !== text) element.textContent = text;
+  if (element.hidden === isShown) element.hidden = !isShown;
+}
+
 function say(text) {
-  const live = document.getElementById("live");
-  if (live.textContent !== text) live.textContent = text;
-  live.hidden = text === "";
+  show(document.getElementById("live"), text, text !== "");
 }
 
 function keyOf(node) {
@@ -44,7 +52,8 @@ function merge(old, fresh) {
     return;
   }
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    // What somebody has opened stays open.
+    if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
@@ -76,28 +85,43 @@ function renew(old, fresh) {
   }
 }
 
+function isPaused() {
+  return sessionStorage.getItem(PAUSED) !== null;
+}
+
+// Without a pause if somebody has paused it, or if there is nothing left to follow.
 function wait() {
+  clearTimeout(timer);
   const pauses = [...document.querySelectorAll("[data-live][data-every]")]
     .map((each) => Number(each.dataset.every))
     .filter((seconds) => seconds > 0);
-  if (pauses.length === 0 && failures === 0) return;
+  const button = document.getElementById("pause");
+  const isNeeded = pauses.length > 0 || failures > 0;
+  show(button, isPaused() ? "Resume" : "Pause refresh", isNeeded);
+  if (!isNeeded || isPaused()) return;
   const pause = Math.min(SLOWEST, Math.min(...pauses, SLOWEST) * 2 ** failures);
-  setTimeout(refresh, pause * 1000);
+  timer = setTimeout(refresh, pause * 1000);
 }
 
 async function refresh() {
+  if (isPaused()) return;
   if (document.hidden) {
     document.addEventListener("visibilitychange", refresh, { once: true });
     return;
   }
   try {
     const headers = { Accept: "text/html" };
+    if (version) headers["If-None-Match"] = version;
     const response = await fetch(address, { headers, cache: "no-store" });
-    if (!response.ok) throw new Error(`answered ${response.status}`);
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-    for (const old of document.querySelectorAll("[data-live]")) {
-      const now = fresh.getElementById(old.id);
-      if (now) renew(old, now);
+    const isSame = response.status === 304;
+    if (!response.ok && !isSame) throw new Error(`answered ${response.status}`);
+    if (!isSame) {
+      version = response.headers.get("ETag");
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+      for (const old of document.querySelectorAll("[data-live]")) {
+        const now = fresh.getElementById(old.id);
+        if (now) renew(old, now);
+      }
     }
     failures = 0;
     say("");
@@ -107,6 +131,26 @@ async function refresh() {
   }
   wait();
 }
+
+document.getElementById("pause").addEventListener("click", () => {
+  if (isPaused()) sessionStorage.removeItem(PAUSED);
+  else sessionStorage.setItem(PAUSED, "yes");
+  wait();
+  if (!isPaused()) refresh();
+});
+
+function closeMenu(isLeft) {
+  const menu = document.querySelector(".menu[open]");
+  if (menu && isLeft(menu)) menu.open = false;
+  return menu;
+}
+
+document.addEventListener("click", (event) => {
+  closeMenu((menu) => !menu.contains(event.target));
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") closeMenu(() => true)?.querySelector("summary").focus();
+});
 
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.ask;

@@ -1,0 +1,71 @@
+"""The rows of a report, put together by asset."""
+
+from typing import Any
+
+import pytest
+
+from b2_iconik.report import view
+
+
+def row(kind: str, name: str | None = "ORIGINAL", **fields: str) -> dict[str, Any]:
+    given = {"asset_id": "a1", "asset": "Beach", "reason": "", "what_to_do": ""}
+    return {**given, "format": name, "kind": kind, **fields}
+
+
+def one(*rows: dict[str, Any], show: str = "") -> dict[str, Any]:
+    """The only asset of rows."""
+    (asset,) = view.by_asset(rows, show)
+    return asset
+
+
+def test_the_rows_of_an_asset_are_put_together_in_order() -> None:
+    rows = [row("removed"), row("kept", "PROXY"), row("kept", asset_id="a2")]
+    assets = list(view.by_asset(rows, ""))
+    assert [(each["asset_id"], each["rows"]) for each in assets] == [
+        ("a1", rows[:2]),
+        ("a2", rows[2:]),
+    ]
+
+
+@pytest.mark.parametrize(("title", "told"), [("Beach", "Beach"), ("a1", None)])
+def test_an_unknown_title_is_none(title: str, told: str | None) -> None:
+    assert one(row("kept", asset=title))["title"] == told
+
+
+@pytest.mark.parametrize(
+    ("show", "worst"), [("", "kept"), ("removed", "removed"), ("without", "kept")]
+)
+def test_where_there_is_room_for_one_outcome_it_is_the_worst_or_the_one_searched_for(
+    show: str, worst: str
+) -> None:
+    asset = one(row("removed"), row("kept", "PROXY"), row("under way", "OTHER"), show=show)
+    assert asset["worst"]["kind"] == worst
+
+
+def test_a_reason_that_all_formats_have_is_told_once() -> None:
+    both = row("kept", reason="it differs"), row("kept", "PROXY", reason="it differs")
+    assert one(*both)["reasons"] == [("it differs", [])]
+
+
+def test_reasons_that_differ_name_their_formats() -> None:
+    asset = one(
+        row("kept", reason="it differs"),
+        row("failed", "PROXY", reason="no answer"),
+        row("kept", "OTHER", reason="it differs"),
+        row("removed", "LAST"),
+    )
+    assert asset["reasons"] == [("it differs", ["ORIGINAL", "OTHER"]), ("no answer", ["PROXY"])]
+
+
+def test_what_to_do_is_about_the_most_important_problem() -> None:
+    asset = one(
+        row("removed"),
+        row("kept", "PROXY", what_to_do="Wait."),
+        row("failed", "OTHER", what_to_do="Look."),
+    )
+    assert asset["what_to_do"] == "Look."
+    assert one(row("removed"))["what_to_do"] == ""
+
+
+def test_every_kind_of_row_has_its_place() -> None:
+    assert set(view.HINTS) - {"unopened"} | {"under way"} == set(view.KINDS)
