@@ -39,8 +39,8 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
 from b2_iconik.report.contents import ASSETS_A_PAGE, Asked, Contents
 from b2_iconik.report.history import STATES, Filters
-from b2_iconik.web.ids import ids_apart
 from b2_iconik.web.login import Refusal, name_of, refusal_of
+from b2_iconik.web.markup import without_ids
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     pages.add_app_template_filter(view.in_short, "in_short")
     pages.add_app_template_filter(displayed, "displayed")
     pages.add_app_template_filter(in_units, "in_units")
-    pages.add_app_template_filter(ids_apart, "ids_apart")
+    pages.add_app_template_filter(without_ids, "without_ids")
 
     def contents() -> Contents:
         return Contents(recorder.prepare())
