@@ -41,8 +41,8 @@ from b2_iconik.report.contents import ASSETS_A_PAGE, Asked, Contents
 from b2_iconik.report.history import STATES, Filters
 from b2_iconik.web.answers import argument, rendered, wants_json
 from b2_iconik.web.asset_pages import add_asset_pages
-from b2_iconik.web.ids import ids_apart
 from b2_iconik.web.login import LINKED, Refusal, Visitor, name_of, visitor_of
+from b2_iconik.web.markup import without_ids
 from iconik_http.records import UUID
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     pages.add_app_template_filter(view.in_short, "in_short")
     pages.add_app_template_filter(displayed, "displayed")
     pages.add_app_template_filter(in_units, "in_units")
-    pages.add_app_template_filter(ids_apart, "ids_apart")
+    pages.add_app_template_filter(without_ids, "without_ids")
 
     links = Links(settings.public_url, settings.secrets)
 

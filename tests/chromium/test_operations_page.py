@@ -83,7 +83,7 @@ def test_an_operation_is_stopped_and_tried_again(browser: WebDriver, service: Se
     assert "6\nnot finished" in shown(browser, ".counts")
     press(browser, "retry")
     wait_to_read(browser, "This operation is the retry.")
-    link = browser.find_element(By.ID, "retried")
+    link = browser.find_element(By.ID, "original")
     assert str(link.get_attribute("href")).endswith(operation_id)
     copies_go_on(service)
     wait_to_read(browser, "6 assets, 6 ", "#state")
