@@ -776,6 +776,17 @@ def test_a_click_of_nobody_is_of_an_unknown_user(page: Page) -> None:
     assert "/operations?user=" not in page.get().text
 
 
+def test_a_name_is_no_part_of_the_page(page: Page) -> None:
+    operation, _ = page.begun()
+    name = "<b onclick=x>Ana"
+    page.ledger.note_user(USER, name)
+    subject = {"kind": "collection", "id": "c1", "name": name, "path": name}
+    page.ledger.note_names(operation.number, subjects=[subject], storages={"b2": name, "ll": name})
+    for path in ("/operations", f"/operations?user={USER}", f"/operations/{operation.id}"):
+        assert "<b onclick" not in page.get(path).text
+        assert name in html.unescape(page.get(path).text)
+
+
 def test_the_list_can_be_of_one_user(page: Page) -> None:
     mine = page.click()
     page.click(user_id="00000000-0000-4000-8000-000000000001", asset_ids=("a9",))
