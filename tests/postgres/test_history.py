@@ -79,3 +79,18 @@ def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:
     newer = Claims(engine, expanded(engine, a_click("remove"), ["a1"]), a_term(engine))
     assert newer.take(1, NOW) == []
     assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
+
+
+def test_people_and_what_they_selected_are_known_by_name(engine: sa.Engine) -> None:
+    operation = expanded(engine, a_click("remove", user_id="ana"), ["a1"])
+    ledger, history = a_ledger(engine), History(engine)
+    ledger.note_names(operation.number, storages={"b2": "Masters", "ll": "Filespace"})
+    ledger.note_names(operation.number, subjects=[])
+    ledger.note_user("ana", "Ana Ruiz")
+    told = found(engine, operation.id)
+    assert told.names == {"storages": {"b2": "Masters", "ll": "Filespace"}, "subjects": []}
+    for filters in (Filters(user="ana"), Filters(user="RUIZ"), Filters(text="ana r")):
+        assert [each.id for each in history.operations(filters, 9)] == [operation.id]
+    newer = expanded(engine, a_click("add"), ["a1"])
+    (taker,) = history.newer(operation, ["a1"]).values()
+    assert (taker.operation_id, taker.user) == (newer.id, None)
