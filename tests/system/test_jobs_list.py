@@ -49,7 +49,7 @@ def test_an_add_is_shown_with_names_and_progress_and_ends_finished(desk: Desk) -
     assert job["title"] == "Add to LucidLink: 5 assets (clip, clip, clip and 2 more)"
     assert job["type"] == "CUSTOM"
     assert job["status"] == "FINISHED"
-    assert job["message"] == "5 assets, 5 copied"
+    assert job["message"] == "5 assets, 5 copied (1.5 KB copied)"
     assert (job["progress_processed"], job["progress_total"]) == (5, 5)
     assert [each["object_id"] for each in job["related_objects"]] == clips
     # The job, and its end if that took longer than two seconds. A search showed the titles.
@@ -65,10 +65,9 @@ def test_a_remove_of_a_collection_says_what_was_kept_and_why(desk: Desk) -> None
     job = end_of(desk, desk.click("remove", collection_ids=[top]))
     assert job["title"] == "Remove from LucidLink: 2 assets (top)"
     assert job["status"] == "FINISHED_WITH_WARNING"
-    assert (
-        job["message"]
-        == f"kept 1: {EDITED}. Total: 2 assets, 1 removed, 1 kept. Proven safe: 1 by checksum"
-    )
+    sizes = "300 bytes freed, 11 bytes kept on LucidLink"
+    total = f"2 assets, 1 removed, 1 kept ({sizes}). Proven safe: 1 by checksum"
+    assert job["message"] == f"kept 1: {EDITED}. Total: {total}"
     assert (job["object_id"], job["object_type"]) == (top, "collections")
 
 
