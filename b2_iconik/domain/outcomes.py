@@ -241,6 +241,11 @@ def displayed(kind: str) -> str:
     return WORDS.get(kind, kind)
 
 
+def capitalized(words: str) -> str:
+    """Return words as the beginning of a line; unlike ``str.capitalize``, names stay."""
+    return words[:1].upper() + words[1:]
+
+
 def many(number: int, what: str) -> str:
     """Format a number of things: '1 asset', '1,200 assets'."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"

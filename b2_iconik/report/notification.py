@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from b2_iconik.common.receivers import Kind, Message
 from b2_iconik.domain.operation import Operation, kind_and_id
-from b2_iconik.domain.outcomes import UNSUCCESSFUL, bytes_in_words, displayed, in_words
+from b2_iconik.domain.outcomes import UNSUCCESSFUL, bytes_in_words, capitalized, displayed, in_words
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.report.advice import what_to_do
 from b2_iconik.report.view import in_time, summary
@@ -81,7 +81,7 @@ def _problems(told: Mapping[str, Any], titles: Mapping[str, str]) -> Iterator[st
     for kind, reason, ids in every[:MOST_CAUSES]:
         names = [_name(each, titles) for each in ids[:MOST_NAMED]]
         more = f" and {len(ids) - MOST_NAMED:,} more" if len(ids) > MOST_NAMED else ""
-        yield f"{displayed(kind).capitalize()}: {', '.join(names)}{more}: {reason}"
+        yield f"{capitalized(displayed(kind))}: {', '.join(names)}{more}: {reason}"
         advice = what_to_do(kind, reason.cause)
         yield f"What to do: {advice}" if advice else ""
     if len(every) > MOST_CAUSES:

@@ -32,7 +32,7 @@ from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.operation import Operation
-from b2_iconik.domain.outcomes import displayed
+from b2_iconik.domain.outcomes import capitalized, displayed
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
@@ -87,6 +87,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     pages.add_app_template_filter(view.in_time, "in_time")
     pages.add_app_template_filter(view.in_short, "in_short")
     pages.add_app_template_filter(displayed, "displayed")
+    pages.add_app_template_filter(capitalized, "capitalized")
     pages.add_app_template_filter(in_units, "in_units")
     pages.add_app_template_filter(without_ids, "without_ids")
 

@@ -112,3 +112,18 @@ def test_what_is_left_to_do_is_found_until_a_later_operation_has_done_it(
     assert list(to_do.rows()) == []
     resolved = AssetHistory(engine).resolved(first, ["a1"])
     assert resolved["a1", "ORIGINAL"]["operation_id"] == third.id
+
+
+def test_people_and_what_they_selected_are_known_by_name(engine: sa.Engine) -> None:
+    operation = expanded(engine, a_click("remove", user_id="ana"), ["a1"])
+    ledger, history = a_ledger(engine), History(engine)
+    ledger.note_names(operation.number, storages={"b2": "Masters", "ll": "Filespace"})
+    ledger.note_names(operation.number, subjects=[])
+    ledger.note_user("ana", "Ana Ruiz")
+    told = found(engine, operation.id)
+    assert told.names == {"storages": {"b2": "Masters", "ll": "Filespace"}, "subjects": []}
+    for filters in (Filters(user="ana"), Filters(user="RUIZ"), Filters(text="ana r")):
+        assert [each.id for each in history.operations(filters, 9)] == [operation.id]
+    newer = expanded(engine, a_click("add"), ["a1"])
+    (taker,) = history.newer(operation, ["a1"]).values()
+    assert (taker.operation_id, taker.user) == (newer.id, None)

@@ -7,8 +7,8 @@ import pytest
 from b2_iconik.report import view
 
 
-def row(kind: str, name: str | None = "ORIGINAL", **fields: str) -> dict[str, Any]:
-    given = {"asset_id": "a1", "asset": "Beach", "reason": "", "what_to_do": ""}
+def row(kind: str, name: str | None = "ORIGINAL", **fields: Any) -> dict[str, Any]:
+    given = {"asset_id": "a1", "asset": "Beach", "reason": "", "what_to_do": "", "newer": None, "resolved": None}
     return {**given, "format": name, "kind": kind, **fields}
 
 
@@ -16,6 +16,10 @@ def one(*rows: dict[str, Any], show: str = "") -> dict[str, Any]:
     """The only asset of rows."""
     (asset,) = view.by_asset(rows, show)
     return asset
+
+
+def told(asset: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    return [(each["reason"], each["formats"]) for each in asset["reasons"]]
 
 
 def test_the_rows_of_an_asset_are_put_together_in_order() -> None:
@@ -44,7 +48,7 @@ def test_where_there_is_room_for_one_outcome_it_is_the_worst_or_the_one_searched
 
 def test_a_reason_that_all_formats_have_is_told_once() -> None:
     both = row("kept", reason="it differs"), row("kept", "PROXY", reason="it differs")
-    assert one(*both)["reasons"] == [("it differs", [])]
+    assert told(one(*both)) == [("it differs", [])]
 
 
 def test_reasons_that_differ_name_their_formats() -> None:
@@ -54,7 +58,19 @@ def test_reasons_that_differ_name_their_formats() -> None:
         row("kept", "OTHER", reason="it differs"),
         row("removed", "LAST"),
     )
-    assert asset["reasons"] == [("it differs", ["ORIGINAL", "OTHER"]), ("no answer", ["PROXY"])]
+    assert told(asset) == [("it differs", ["ORIGINAL", "OTHER"]), ("no answer", ["PROXY"])]
+
+
+def test_a_reason_has_the_operation_that_it_names() -> None:
+    newer = {"operation_id": "o2", "title": "Add", "user": None}
+    asset = one(row("superseded", reason="a newer Add took over", newer=newer))
+    assert asset["reasons"][0]["newer"] == newer
+
+
+def test_what_a_later_operation_has_done_is_not_to_do() -> None:
+    later = {"operation_id": "o2", "title": "Remove"}
+    asset = one(row("kept", what_to_do="Wait.", resolved=later))
+    assert (asset["what_to_do"], asset["resolved"]) == ("", later)
 
 
 def test_what_to_do_is_about_the_most_important_problem() -> None:

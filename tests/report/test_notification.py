@@ -53,7 +53,7 @@ def test_a_message_says_what_was_done_why_not_and_what_to_do() -> None:
     assert said.title == "Remove from LucidLink: 2 assets (beach, pier): partly done"
     assert said.body.splitlines() == [
         "Requested by Ada, took 3 min 5 s.",
-        "2 assets, 1 removed, 1 kept.",
+        "2 assets, 1 removed, 1 kept on LucidLink.",
         "Kept: beach: beach.mov differs from its master",
         f"What to do: {REMEDIES[Cause.DIFFERS]}",
         f"Report: {LINK}",
@@ -71,7 +71,7 @@ def test_a_message_shows_no_id() -> None:
 
 def test_assets_with_one_cause_are_one_problem() -> None:
     said = about(dict.fromkeys(("a1", "a2", "a3", "a4", "a5"), DIFFERS))
-    assert "Kept: beach, pier, market and 2 more: beach.mov differs" in said.body
+    assert "Kept on LucidLink: beach, pier, market and 2 more: beach.mov differs" in said.body
     assert said.body.count("What to do:") == 1
 
 

@@ -90,7 +90,7 @@ def test_a_problem_is_told_with_the_asset_and_a_link(bench: Bench) -> None:
     bench.end()
     assert step() is None
     (message,) = bench.receiver.messages
-    assert "Kept: beach: clip.mov differs from its master" in message.body
+    assert "Kept on LucidLink: beach: clip.mov differs from its master" in message.body
     assert message.body.endswith(f"Report: {bench.id}?{NOW}")
 
 

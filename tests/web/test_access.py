@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("opened_later")
 PASSWORD = "the-password-to-look"
 BEFORE = "the-secret-before"
 WHERE = "https://plugin.example.com"
-BUTTONS = ("<button id", 'method="post"', "again-means")
+BUTTONS = ('type="submit" class=', 'data-ask=', 'method="post"', "again-means")
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 QUERY = (
     "b2_storage_id=11111111-1111-4111-8111-111111111111&"

@@ -574,7 +574,7 @@ def test_an_asset_is_one_row_with_all_its_outcomes(page: Page) -> None:
     outcomes = {"a1": {"ORIGINAL": KEPT, "PROXY": removed}, "b1": {"ORIGINAL": REMOVED}}
     path = f"/operations/{page.ended(outcomes, formats=('ORIGINAL', 'PROXY'))}?show=kept"
     (row,) = re.findall(r'(?s)<tr role="row" data-key="a1">.*?</tr>', page.get(path).text)
-    assert "b1" not in page.get(path).text
+    assert 'data-key="b1"' not in page.get(path).text
     assert '<span class="kind kept chosen"><b>ORIGINAL</b> kept on LucidLink</span>' in row
     assert '<span class="kind removed"><b>PROXY</b> removed, 1.5 MB</span>' in row
     assert row.count(DIFFERS) == 1
@@ -585,7 +585,7 @@ def test_ids_in_texts_are_shown_on_hover_only(page: Page) -> None:
     reason = Reason(f"playlist {USER} is <private>")
     page.ledger.expand(operation.number, {}, {f"collection {USER}": reason})
     shown = page.get(f"/operations/{operation.id}").text
-    assert f'<abbr title="{USER}">collection</abbr>' in shown
+    assert f'<span title="collection {USER}">a collection</span>' in shown
     assert f'<abbr title="{USER}">playlist</abbr> is &lt;private&gt;' in shown
     assert USER not in page.text(f"/operations/{operation.id}")
 
@@ -593,7 +593,7 @@ def test_ids_in_texts_are_shown_on_hover_only(page: Page) -> None:
 def test_a_user_is_shown_without_their_id(page: Page) -> None:
     operation_id = page.click()
     for path in ("/operations", f"/operations/{operation_id}"):
-        assert f'<span title="{USER}">a user of iconik</span>' in page.get(path).text
+        assert f'title="{USER}: show all clicks">unknown user</a>' in page.get(path).text
     assert "unknown" in page.text(f"/operations/{page.click(user_id=None)}")
 
 
@@ -923,6 +923,17 @@ def test_a_click_of_nobody_is_of_an_unknown_user(page: Page) -> None:
     page.click(user_id=None)
     assert "Clicked" in page.text()
     assert "/operations?user=" not in page.get().text
+
+
+def test_a_name_is_no_part_of_the_page(page: Page) -> None:
+    operation, _ = page.begun()
+    name = "<b onclick=x>Ana"
+    page.ledger.note_user(USER, name)
+    subject = {"kind": "collection", "id": "c1", "name": name, "path": name}
+    page.ledger.note_names(operation.number, subjects=[subject], storages={"b2": name, "ll": name})
+    for path in ("/operations", f"/operations?user={USER}", f"/operations/{operation.id}"):
+        assert "<b onclick" not in page.get(path).text
+        assert name in html.unescape(page.get(path).text)
 
 
 def test_the_list_can_be_of_one_user(page: Page) -> None:
