@@ -15,7 +15,6 @@ from typing import Any, Literal
 from b2_iconik.common import logs
 from b2_iconik.common.errors import SettingsError
 
-SETTING = "NOTIFY_URLS"
 # Seconds before each attempt.
 PAUSES = (0.0, 5.0, 20.0)
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://")
@@ -86,11 +85,11 @@ class Receiver:
 
     def __init__(self, url: str, number: int) -> None:
         found = SCHEME.match(url)
-        self.name = f"address {number} of {SETTING}" + (f" ({found[1]})" if found else "")
+        self.name = f"address {number} of NOTIFY_URLS" + (f" ({found[1]})" if found else "")
         self._apprise = _opened(url)
         if self._apprise is None:
             raise SettingsError(
-                SETTING,
+                "NOTIFY_URLS",
                 f"has an address that apprise cannot use: number {number}"
                 + (f", which begins with {found[1]}://" if found else ""),
             )

@@ -248,7 +248,7 @@ def _page_password(given: Mapping[str, str], secrets: tuple[str | None, ...]) ->
 
 
 def _notify_urls(given: Mapping[str, str]) -> tuple[str, ...]:
-    urls = receivers.split(given.get(receivers.SETTING, ""))
+    urls = receivers.split(given.get("NOTIFY_URLS", ""))
     # Raises an error if one can't be used.
     receivers.open_all(urls)
     return urls

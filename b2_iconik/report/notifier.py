@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 # In seconds, while an operation runs. The leader hastens the step when it ends.
 INTERVAL = 60.0
 # In seconds: how often to look whether messages have arrived, and how long.
-POLL_INTERVAL = 1.0
+POLL_INTERVAL = 0.25
 PATIENCE = 120.0
 # How many operations to remember, so that a new term of this process tells of none again.
 REMEMBERED = 1_000

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 
 from b2_iconik.common import receivers
-from b2_iconik.common.receivers import SETTING, Message, Receiver
+from b2_iconik.common.receivers import Message, Receiver
 from b2_iconik.common.settings import Settings
 from b2_iconik.setup.findings import Finding, note, ok, wrong
 
@@ -26,7 +26,7 @@ def check(settings: Settings, *, is_sending: bool) -> Iterator[Finding]:
     """
     if not settings.notify_urls:
         if is_sending:
-            yield wrong(WHAT, f"{SETTING} is not set, so nobody can be notified")
+            yield wrong(WHAT, "NOTIFY_URLS is not set, so nobody can be notified")
         return
     if not settings.public_url:
         yield note(WHAT, "contain no link to the operation: set PUBLIC_URL to add one")
