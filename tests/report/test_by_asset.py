@@ -8,7 +8,14 @@ from b2_iconik.report import view
 
 
 def row(kind: str, name: str | None = "ORIGINAL", **fields: Any) -> dict[str, Any]:
-    given = {"asset_id": "a1", "asset": "Beach", "reason": "", "what_to_do": "", "newer": None, "resolved": None}
+    given = {
+        "asset_id": "a1",
+        "asset": "Beach",
+        "reason": "",
+        "what_to_do": "",
+        "newer": None,
+        "resolved": None,
+    }
     return {**given, "format": name, "kind": kind, **fields}
 
 

@@ -550,12 +550,13 @@ def test_a_place_that_is_none_is_the_beginning(page: Page, after: str) -> None:
     assert len(page.json(f"{path}?after={after}")["report"]) == 1
 
 
-def test_an_asset_is_shown_by_its_title_which_links_to_its_page_in_iconik(page: Page) -> None:
+def test_an_asset_is_shown_by_its_title_with_links_to_its_pages(page: Page) -> None:
     operation, _ = page.begun()
     page.ledger.note_hints(operation.number, {"a1": Hint("<Beach>")})
     shown = page.get(f"/operations/{operation.id}").text
-    assert re.search(r'<a href="[^"]*/asset/a1"[^>]*>&lt;Beach&gt;</a>', shown)
-    assert re.search(r'<a href="[^"]*/asset/a2"[^>]*>untitled asset</a>', shown)
+    assert re.search(r'<a href="/assets/a1"[^>]*>&lt;Beach&gt;</a>', shown)
+    assert re.search(r'<a href="/assets/a2"[^>]*>untitled asset</a>', shown)
+    assert re.search(r'<a [^>]*href="[^"]*/asset/a1"[^>]*>open in iconik</a>', shown)
 
 
 def test_a_report_can_be_filtered_by_outcome_and_asset(page: Page) -> None:
