@@ -146,7 +146,9 @@ def test_a_part_of_an_image_sequence_in_one_record_is_told() -> None:
 def test_of_several_files_the_first_is_told_and_the_others_are_counted() -> None:
     names = ("c", "a", "b")
     files = [*(on_b2(name, size=9) for name in names), *(on_ll(name, size=4) for name in names)]
-    assert wrong(*files) == ("a: 4 bytes of 9 bytes arrived on LucidLink (and 2 more like it)")
+    assert wrong(*files) == (
+        "all 3 files arrived only in part on LucidLink, such as a: 4 bytes of 9 bytes"
+    )
 
 
 def test_a_copy_is_held_against_the_source_that_it_is_most_like() -> None:
