@@ -21,7 +21,8 @@ FINAL_STATUSES = frozenset(
 ACTIVE = "ACTIVE"
 DELETED = "DELETED"
 # Statuses of a file.
-UNFINISHED = frozenset({"OPEN", "GROWING", "AWAITED"})
+GROWING = "GROWING"
+UNFINISHED = frozenset({"OPEN", GROWING, "AWAITED"})
 CLOSED = "CLOSED"
 MISSING = "MISSING"
 # The method of a storage on Backblaze B2: B2, or S3 if it was added through the S3-compatible API.

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from b2_iconik.common.texts import in_time
 from b2_iconik.domain.click import TITLES
 from b2_iconik.domain.outcomes import (
     WORDS,
@@ -12,7 +13,7 @@ from b2_iconik.domain.outcomes import (
     in_words,
     proofs_in_words,
 )
-from b2_iconik.report.view import bar, in_short, in_time
+from b2_iconik.report.view import bar, in_short
 
 BAR = 24
 # A shorter bar would show nothing.

@@ -11,7 +11,7 @@ from b2_iconik.domain.custody import is_whole
 from b2_iconik.domain.matching import ReplicaSet, SourceSet, by_file_set, media, name_of
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.domain.sizes import in_units
-from iconik_http.records import File
+from iconik_http.records import GROWING, UNFINISHED, File
 
 
 def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
@@ -40,6 +40,30 @@ def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
     others = len(fewest) - len(alike)
     told = reasons.about_all(fewest[0], alike, [file.label for file in source])
     return told + (f" (and {others:,} more with other differences)" if others else "")
+
+
+def unfinished(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
+    """Tell which files of a format are being written on a storage, growing ones first.
+
+    Args:
+        format_id: the format.
+        files: all files of the asset, on all storages.
+        storage_id: the storage.
+
+    Returns:
+        The begin of a sentence that continues with 'for 12 min'.
+    """
+    here = [
+        file
+        for file in media(files)
+        if file.format_id == format_id and file.is_active and file.storage_id == storage_id
+    ]
+    growing = [file for file in here if file.status == GROWING]
+    some = growing or [file for file in here if file.status in UNFINISHED]
+    first = min(some, key=lambda file: (file.label, file.status))
+    sentence = reasons.GROWING if growing else reasons.UNFINISHED_HERE
+    told = sentence(name=first.label, status=first.status)
+    return reasons.about_all(told, [file.label for file in some], [file.label for file in here])
 
 
 def _differences(source: Sequence[File], copy: Sequence[File]) -> Iterator[Reason]:

@@ -329,9 +329,15 @@ NOT_CONFIRMED = Cause.NOT_CONFIRMED("{name} is not confirmed by B2: {problem}")
 
 STORAGE_CLOSED = Cause.STORAGE_CLOSED("{reason}, and {obstacle}")
 COPY_TO_B2_ENDED = Cause.COPY_FAILED("{reason}, although the requested copy to B2 has ended{told}")
-COPY_TO_LUCIDLINK_ENDED = Cause.COPY_FAILED(
-    "the copy to LucidLink has ended, but the file {state}{told}"
+GROWING = Cause.BEING_WRITTEN(
+    "{name} has been growing on LucidLink", "{files} have been growing on LucidLink{names}"
 )
+UNFINISHED_HERE = Cause.COPY_FAILED(
+    "{name} has been unfinished on LucidLink ({status})",
+    "{files} have been unfinished on LucidLink{names}",
+)
+STILL_GROWING = Cause.BEING_WRITTEN("it is there, but {unfinished} for {age}")
+COPY_TO_LUCIDLINK_ENDED = Cause.COPY_FAILED("the copy to LucidLink has ended, but {state}{told}")
 NOT_ARRIVED = Cause.BAD_COPY(
     "{name} did not arrive on LucidLink", "{files} did not arrive on LucidLink{names}"
 )

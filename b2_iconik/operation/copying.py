@@ -106,7 +106,7 @@ def follow_unrecorded(iconik: Iconik, claims: Claims, asset: ClaimedAsset, now_m
     asset.progress = replace(asset.progress, unanswered_until_ms=None, ready=())
     if running:
         log.debug("asset %s is already being copied; jobs: %s", asset.asset_id, len(running))
-        asset.progress = replace(asset.progress, unfinished_ms=None)
+        asset.progress = replace(asset.progress, unfinished_ms=None, unfinished="")
         # iconik doesn't say which format each job copies.
         claims.copies.begin([asset], dict.fromkeys((job.id for job in running), ""), now_ms)
     return bool(running)

@@ -82,6 +82,7 @@ class Contents:
             unopened=there.unopened_in_all(number),
             not_before_ms=there.next_due(number),
             is_newer_unlisted=there.is_newer_unlisted(operation),
+            unfinished=[] if operation.ended_ms else there.unfinished(number),
         )
         jobs = there.copies(number, JOBS_SHOWN)
         return {**view.in_full(operation, moment), "copies": list(view.copy_rows(jobs, clock_ms))}
@@ -96,7 +97,7 @@ class Contents:
             text=asked.text,
         )
         assets = found[:ASSETS_A_PAGE]
-        rows = view.asset_rows(operation, assets)
+        rows = view.asset_rows(operation, assets, self.history.clock())
         if asked.show:
             rows = (row for row in rows if row["kind"] == asked.show)
         is_first = not asked.after and not asked.text and asked.show in ("", "failed")
@@ -118,7 +119,7 @@ class Contents:
         """Yield the rows of the whole report, reading them in parts."""
         unopened = view.unopened_rows(self.history.unopened(operation.number))
         assets = self._reported.every(operation, READ_AT_ONCE)
-        return chain(unopened, view.asset_rows(operation, assets))
+        return chain(unopened, view.asset_rows(operation, assets, self.history.clock()))
 
 
 def _named(place: Place) -> str:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.precedence import Precedence
 from b2_iconik.ledger.tables import assets, copies, operations, terms, unlisted
 from b2_iconik.report.reported import is_about
 
+# Of more unfinished assets, the oldest need not be found.
+MOST_UNFINISHED = 100
 STATES = ("running", "done", "partly done", "failed", "nothing to do", "stopped")
 
 
@@ -158,6 +160,23 @@ class History:
         )
         with self._engine.connect() as connection:
             return connection.execute(due).scalar()
+
+    def unfinished(self, number: int) -> list[tuple[str, int]]:
+        """Return what is being written for some assets to recheck, the oldest first.
+
+        Each with the time since when, by the clock of operations; see ``AssetProgress``.
+        """
+        # If something is, the key is in the text.
+        chosen = sa.select(assets.c.progress).where(
+            assets.c.number == number,
+            assets.c.state == "recheck",
+            sa.cast(assets.c.progress, sa.Text).contains('"unfinished"'),
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(chosen.limit(MOST_UNFINISHED))
+            found = [AssetProgress.from_json(row.progress) for row in rows]
+        since = [(each.unfinished, each.unfinished_ms or 0) for each in found]
+        return sorted(since, key=lambda each: (each[1], each[0]))
 
     def is_newer_unlisted(self, operation: Operation) -> bool:
         """Return whether a newer click on the opposite action has assets that aren't known yet."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from b2_iconik.common.texts import age, in_time
 from b2_iconik.domain.click import TITLES
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import (
@@ -48,6 +49,8 @@ FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 HEADINGS = (*COLUMNS[:-2], "what to do", "bytes")
 # From then on, the pace of an operation says how long the rest takes.
 SETTLED_SECONDS = 10
+# How many unfinished assets are named.
+UNFINISHED_SHOWN = 3
 # The states of an asset whose outcome isn't known yet.
 UNDER_WAY: dict[str, str] = {
     "queued": "waiting for its turn",
@@ -73,6 +76,8 @@ class Moment:
         unopened: the number of collections, saved searches and playlists that could not be listed.
         not_before_ms: when the first asset to recheck is due, by the clock of operations.
         is_newer_unlisted: whether a newer click has assets that aren't known yet.
+        unfinished: what is being written, and since when, by the clock of operations; see
+            ``AssetProgress``. The oldest come first.
     """
 
     now_ms: int
@@ -85,6 +90,7 @@ class Moment:
     unopened: int = 0
     not_before_ms: int | None = None
     is_newer_unlisted: bool = False
+    unfinished: Sequence[tuple[str, int]] = ()
 
 
 def result_of(operation: Operation) -> str:
@@ -213,7 +219,11 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
         wait = (moment.not_before_ms or 0) - moment.clock_ms
         when = f"in {in_time(wait // 1000)}" if wait >= 1000 else "now"
         assets = many(states["recheck"], "asset")
-        yield f"files of {assets} that are still being written or moved: next check {when}"
+        some = moment.unfinished[:UNFINISHED_SHOWN]
+        named = "; ".join(_so_far(*each, moment.clock_ms) for each in some)
+        more = "; …" if len(moment.unfinished) > len(some) else ""
+        which = f" ({named}{more})" if named else ""
+        yield f"files of {assets} that are still being written or moved{which}: next check {when}"
     if states.get("verifying"):
         assets = many(states["verifying"], "asset")
         yield f"iconik to finish deleting the LucidLink files of {assets}"
@@ -224,8 +234,18 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
         yield f"its turn to process {assets}, or another operation to finish there"
 
 
-def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[str, Any]]:
-    """Yield rows of ``COLUMNS``, one or more for each format of each asset."""
+def _so_far(unfinished: str, since_ms: int, clock_ms: int) -> str:
+    return f"{unfinished} for {age(max(0, clock_ms - since_ms))}"
+
+
+def asset_rows(
+    operation: Operation, assets: Iterable[Asset], clock_ms: int
+) -> Iterator[dict[str, Any]]:
+    """Yield rows of ``COLUMNS``, one or more for each format of each asset.
+
+    Args:
+        clock_ms: the time by the clock of operations.
+    """
     places = {name: place for place, name in enumerate(operation.formats)}
     for asset in assets:
         rows: list[tuple[str, str, Reason, int | None]] = [
@@ -235,7 +255,7 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
         ]
         if operation.ended_ms is None:
             rows += [
-                (name, "under way", Reason(UNDER_WAY.get(asset.state, "")), None)
+                (name, "under way", Reason(under_way(asset, clock_ms)), None)
                 for name in operation.formats
                 if name not in asset.outcomes
             ]
@@ -244,6 +264,14 @@ def asset_rows(operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[s
             rows += [(*each, None) for each in left]
         for name, kind, reason, size in sorted(rows, key=lambda row: places[row[0]]):
             yield _row(asset.asset_id, asset.title, name, kind, reason, size)
+
+
+def under_way(asset: Asset, clock_ms: int) -> str:
+    """Return what an asset without an outcome waits for."""
+    progress = asset.progress
+    if asset.state == "recheck" and progress.unfinished and progress.unfinished_ms is not None:
+        return _so_far(progress.unfinished, progress.unfinished_ms, clock_ms)
+    return UNDER_WAY.get(asset.state, "")
 
 
 def unopened_rows(unopened: Iterable[tuple[str, Reason]]) -> Iterator[dict[str, Any]]:
@@ -298,17 +326,6 @@ def _pace(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"{in_units(told['bytes_per_second'])}/s"
     if told["seconds_left"]:
         yield f"about {in_time(told['seconds_left'])} left"
-
-
-def in_time(seconds: int) -> str:
-    """Format a number of seconds: '45 s', '3 min 5 s', '2 h 10 min', '3 d 4 h'."""
-    for unit, size, smaller, small in (("d", 86400, "h", 3600), ("h", 3600, "min", 60)):
-        if seconds >= size:
-            rest = seconds % size // small
-            return f"{seconds // size} {unit}" + (f" {rest} {smaller}" if rest else "")
-    if seconds >= 60:
-        return f"{seconds // 60} min" + (f" {seconds % 60} s" if seconds % 60 else "")
-    return f"{seconds} s"
 
 
 def bar(told: Mapping[str, Any], width: int) -> str:

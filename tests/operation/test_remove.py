@@ -309,7 +309,8 @@ def test_what_is_being_written_on_b2_is_waited_for(
 ) -> None:
     iconik.has(on_ll(), on_b2(status="OPEN"))
     found = look(iconik, claimed, claims)
-    assert (found.is_unfinished, found.copies, deletions(iconik)) == (True, (), [])
+    told = "clip.mov is incomplete on B2 (OPEN),"
+    assert (found.unfinished, found.copies, deletions(iconik)) == (told, (), [])
     assert claimed.progress.unfinished_ms == NOW
 
 
@@ -318,7 +319,7 @@ def test_how_long_it_was_waited_is_not_forgotten(
 ) -> None:
     claimed.progress = replace(claimed.progress, unfinished_ms=NOW - 1)
     iconik.has(on_ll(), on_b2(status="OPEN"))
-    assert look(iconik, claimed, claims).is_unfinished
+    assert look(iconik, claimed, claims).unfinished
     assert claimed.progress.unfinished_ms == NOW - 1
 
 

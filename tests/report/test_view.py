@@ -208,7 +208,7 @@ def an_asset(
 def rows(operation: Operation, asset: Asset) -> list[tuple[str, str, str]]:
     return [
         (each["format"], each["kind"], each["reason"])
-        for each in view.asset_rows(operation, [asset])
+        for each in view.asset_rows(operation, [asset], NOW)
     ]
 
 
@@ -219,6 +219,31 @@ def test_each_format_of_an_asset_has_a_row() -> None:
         ("ORIGINAL", "kept", "it differs"),
         ("PROXY", "under way", "being copied by iconik"),
     ]
+
+
+GROWING = AssetProgress(unfinished="beach.mov has been growing", unfinished_ms=NOW - 12 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("recheck", "beach.mov has been growing for 12 min"), ("claimed", "being checked")],
+)
+def test_what_is_unfinished_is_told_with_its_age(state: str, told: str) -> None:
+    assert rows(running(), an_asset(state, GROWING)) == [("ORIGINAL", "under way", told)]
+
+
+def test_what_is_waited_for_is_named_the_first_three_of_many() -> None:
+    unfinished = [(f"{each}.mov has been growing", NOW - MINUTE) for each in "abcd"]
+    (line,) = waits(running(), progress={"recheck": 4}, unfinished=unfinished)
+    assert line == (
+        "files of 4 assets that are still being written or moved (a.mov has been growing for 1 min;"
+        " b.mov has been growing for 1 min; c.mov has been growing for 1 min; …): next check now"
+    )
+
+
+def test_what_is_waited_for_is_named() -> None:
+    (line,) = waits(running(), progress={"recheck": 1}, unfinished=[("a is open", NOW - 5_000)])
+    assert line.startswith("files of 1 asset that are still being written or moved (a is open for ")
 
 
 def test_what_was_not_come_to_is_undone() -> None:
@@ -236,7 +261,7 @@ def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | No
         progress=progress, PROXY=Outcome("superseded", Reason("a newer click took over"))
     )
     problems = report(operation, [("a1", progress, asset.outcomes)], {})["problems"]
-    (half, left) = view.asset_rows(operation, [asset])
+    (half, left) = view.asset_rows(operation, [asset], NOW)
     told = {**problems[0], "asset": "a1", "what_to_do": REMEDIES[Cause.HALF_DELETED], "size": None}
     assert told == half
     assert (half["kind"], left["kind"]) == ("failed", "superseded")
@@ -253,17 +278,6 @@ def test_copies_tell_how_long_they_are_followed() -> None:
     told = list(view.copy_rows(copies, NOW))
     assert [each["followed_seconds"] for each in told] == [60, None]
     assert told[0]["assets"] == 3
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "0 s"), (59, "59 s"), (60, "1 min"), (185, "3 min 5 s"), (3600, "1 h"),
-        (7800, "2 h 10 min"), (86400, "1 d"), (273600, "3 d 4 h"),
-    ],
-)  # fmt: skip
-def test_time_is_told_as_people_do(seconds: int, words: str) -> None:
-    assert view.in_time(seconds) == words
 
 
 @pytest.mark.parametrize(
