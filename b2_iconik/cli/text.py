@@ -101,7 +101,8 @@ def _under_way(told: Mapping[str, Any]) -> Iterator[str]:
         how = "ended"
         if not job["ended"]:
             assets = f"{job['assets']:,} asset{'' if job['assets'] == 1 else 's'}"
-            how = f"for {assets}, followed for {in_time(job['followed_seconds'])}"
+            done = "" if job.get("progress") is None else f": {job['progress']} %"
+            how = f"for {assets}, followed for {in_time(job['followed_seconds'])}{done}"
         yield _item("copy job", " ".join(filter(None, (job["job_id"], job["format_name"], how))))
     more = told.get("copy_jobs", 0) - len(jobs)
     if more > 0:

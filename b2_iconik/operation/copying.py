@@ -146,7 +146,7 @@ def follow(
     now_ms: int,
     timeout_ms: int,
 ) -> bool:
-    """Find the copies that have ended, and record that. Returns whether any has.
+    """Record the progress of the copies, and which have ended. Returns whether any has.
 
     Args:
         jobs_by_id: requests jobs, as ``Iconik.jobs``.
@@ -161,8 +161,11 @@ def follow(
     for start in range(0, len(copies), MOST_JOBS_A_CALL):
         some = copies[start : start + MOST_JOBS_A_CALL]
         jobs = jobs_by_id([copy.job_id for copy in some])
+        moved: dict[str, int] = {}
         for copy in some:
             job = jobs.get(copy.job_id)
+            if job is not None and job.progress not in (None, copy.progress):
+                moved[copy.job_id] = job.progress
             try:
                 end = _end(iconik, claims, copy, job, now_ms, timeout_ms)
             except IconikUnavailable as error:
@@ -172,6 +175,8 @@ def follow(
             if end is not None:
                 claims.copies.ended(copy, *end)
                 has_ended = True
+        if moved:
+            claims.copies.note_progress(moved)
     if unanswered and not has_ended:
         raise unanswered
     return has_ended

@@ -42,6 +42,7 @@ class CopyJob:
         requested_ms: when it was requested, by the clock of operations.
         ended: whether it is known to have ended.
         assets: the number of assets that wait for it.
+        progress: how much of it was done when iconik was last asked, in percent; None if unknown.
     """
 
     job_id: str
@@ -49,6 +50,7 @@ class CopyJob:
     requested_ms: int
     ended: bool
     assets: int
+    progress: int | None = None
 
 
 class History:
@@ -141,7 +143,14 @@ class History:
         )
         with self._engine.connect() as connection:
             return [
-                CopyJob(row.job_id, row.format_name, row.requested_ms, row.ended, row.assets)
+                CopyJob(
+                    row.job_id,
+                    row.format_name,
+                    row.requested_ms,
+                    row.ended,
+                    row.assets,
+                    row.progress,
+                )
                 for row in connection.execute(chosen)
             ]
 

@@ -80,6 +80,10 @@ def test_what_looks_now_looks_at_once() -> None:
             {"ended": False, "assets": 1200, "followed_seconds": 60},
             "  copy job        j1 for 1,200 assets, followed for 1 min",
         ),
+        (
+            {"ended": False, "assets": 2, "followed_seconds": 60, "progress": 0},
+            "  copy job        j1 for 2 assets, followed for 1 min: 0 %",
+        ),
     ],
 )
 def test_its_copy_jobs_have_a_line_each(job: dict[str, Any], line: str) -> None:

@@ -16,6 +16,7 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation.copying import MOST_UNTOLD, Route, ask, follow, follow_unrecorded
+from b2_iconik.report.history import History
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, completion, expanded
@@ -350,6 +351,42 @@ def test_a_copy_that_goes_on_is_left_alone(iconik: FakeIconik, claims: Claims) -
     iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
     assert not follow_at(iconik, claims, TIMEOUT)
     assert len(claims.copies.under_way()) == 1
+
+
+def progress(claims: Claims) -> list[int | None]:
+    return [copy.progress for copy in claims.copies.under_way()]
+
+
+def test_how_much_of_a_copy_is_done_is_noted(iconik: FakeIconik, claims: Claims) -> None:
+    asked(claims, iconik, "ORIGINAL")
+    seen = [progress(claims)]
+    for percent in (0, 42, None):
+        iconik.known_jobs["job-1"] = Job("job-1", "STARTED", progress=percent)
+        follow_at(iconik, claims)
+        seen.append(progress(claims))
+    assert seen == [[None], [0], [42], [42]]
+
+
+def test_progress_is_written_only_when_it_changes(
+    iconik: FakeIconik, claims: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(claims, iconik, "ORIGINAL", "PROXY")
+    iconik.known_jobs["job-1"] = Job("job-1", "STARTED", progress=42)
+    iconik.known_jobs["job-2"] = Job("job-2", "STARTED")
+    follow_at(iconik, claims)
+    monkeypatch.setattr(claims.copies, "note_progress", pytest.fail)
+    follow_at(iconik, claims)
+    assert progress(claims) == [42, None]
+
+
+def test_the_last_progress_of_a_copy_is_noted_with_its_end(
+    engine: sa.Engine, iconik: FakeIconik, claims: Claims
+) -> None:
+    asked(claims, iconik, "ORIGINAL")
+    iconik.known_jobs["job-1"] = Job("job-1", "FINISHED", progress=100)
+    follow_at(iconik, claims)
+    (copy,) = History(engine).copies(1, 9)
+    assert (copy.ended, copy.progress) == (True, 100)
 
 
 def test_a_copy_that_finished_is_over(iconik: FakeIconik, claims: Claims) -> None:

@@ -222,6 +222,58 @@ def test_a_file_that_is_being_written_is_looked_at_again_until_its_time_is_over(
     assert clock[0] >= 1_000_000 + 2 * 600_000
 
 
+@pytest.fixture
+def growing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The time of operations, which goes on while a file on LucidLink grows."""
+    clock, size = [1_000_000], count(10)
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+
+    def grow(_: int) -> None:
+        clock[0] += 30_000
+        grown = on_ll("beach.mov", size=next(size), status="GROWING")
+        bench.iconik.has(on_b2("beach.mov", size=12), grown)
+
+    bench.stopping.at_wait = grow
+    grow(0)
+    return clock
+
+
+def test_a_file_that_never_stops_growing_holds_no_add_for_ever(
+    bench: Bench, growing: list[int]
+) -> None:
+    done = "9f0e1d2c-0000-4000-8000-000000000001"
+    bench.iconik.has(on_b2(), on_ll(), asset_id=done)
+    told = bench.do(a_click("add", asset_ids=(ASSET, done)))
+    (problem,) = told["problems"]
+    assert (problem["asset_id"], problem["kind"]) == (ASSET, "failed")
+    assert (
+        problem["reason"] == "it is there, but beach.mov has been growing on LucidLink for 10 min"
+    )
+    assert told["counts"]["there"] == 1
+    assert not bench.iconik.called("copy_to_storage")
+    assert growing[0] < 1_000_000 + 2 * 600_000
+
+
+def test_how_long_a_file_grows_is_not_counted_anew_by_the_next_process(
+    bench: Bench, growing: list[int]
+) -> None:
+    grow, operation_id = bench.stopping.at_wait, bench.click(ADD)
+
+    def stop(wait: int) -> None:
+        grow(wait)
+        if growing[0] > 1_000_000 + 300_000:
+            bench.stopping.set()
+
+    bench.stopping.at_wait = stop
+    with pytest.raises(Stopped):
+        bench.run(operation_id, ADD)
+    bench.stopping.clear()
+    bench.stopping.at_wait = grow
+    (problem,) = bench.run(operation_id, ADD)["problems"]
+    assert problem["reason"].endswith("has been growing on LucidLink for 10 min")
+    assert growing[0] < 1_000_000 + 2 * 600_000
+
+
 def test_while_iconik_is_away_it_is_asked_again_ever_more_rarely(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -223,11 +223,11 @@ def test_a_job_that_iconik_forgets_is_no_problem_once_its_files_are_there(desk: 
 
 
 LEFT_ON_LUCIDLINK = {
-    "finish_without_file": "is not there",
-    "leave_open": "is incomplete",
-    "FAILED": "is not there: Made to end FAILED",
-    "ABORTED": "is not there: job status FAILED",
-    "SKIPPED": "is not there",
+    "finish_without_file": "the file is not there",
+    "leave_open": "clip.mov has been unfinished on LucidLink (OPEN)",
+    "FAILED": "the file is not there: Made to end FAILED",
+    "ABORTED": "the file is not there: job status FAILED",
+    "SKIPPED": "the file is not there",
 }
 
 
@@ -236,8 +236,10 @@ def test_a_copy_to_lucidlink_that_brought_nothing_has_failed(desk: Desk) -> None
     for fault, clip in clips.items():
         desk.let_copy(fault, asset_id=clip)
     clicked = {fault: desk.click("add", clip) for fault, clip in clips.items()}
-    assert reasons(desk, clicked, "failed") == {
-        fault: f"the copy to LucidLink has ended, but the file {state}"
+    told = reasons(desk, clicked, "failed")
+    # How long is a question of how fast this machine is.
+    assert {fault: reason.partition(" for ")[0] for fault, reason in told.items()} == {
+        fault: f"the copy to LucidLink has ended, but {state}"
         for fault, state in LEFT_ON_LUCIDLINK.items()
     }
     assert all(desk.on_b2(clip) == ["clip.mov"] for clip in clips.values())
