@@ -45,8 +45,8 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
     (operations.c.job_id, operations.c.title),
     # This version also stores another kind of progress, which an older one can't read.
     (assets.c.title,),
-    # This version also stores another kind of progress, which an older one can't read, and has other
-    # results; see ``RENAMED_RESULTS``.
+    # This version also stores another kind of progress, which an older one cannot read, and has
+    # other results; see ``RENAMED_RESULTS``.
     (operations.c.totals, assets.c.size, copies.c.progress),
 )
 VERSION = len(ADDED) + 1
