@@ -4,13 +4,16 @@ This module builds every sentence of a report. Metrics, advice and decisions dep
 alone.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from b2_iconik.domain.sequences import described
 from iconik_http.errors import (
     Contradicted,
+    IconikError,
     IconikRefused,
     IconikUnavailable,
     NotPermitted,
@@ -18,6 +21,7 @@ from iconik_http.errors import (
     TokenRejected,
     TooLate,
 )
+from iconik_http.records import UUID
 
 
 class Cause(Enum):
@@ -140,10 +144,33 @@ _CAUSES: tuple[tuple[type[Exception], Cause], ...] = (
 )
 
 
-def reason_of(error: Exception) -> Reason:
-    """Return an error's message as a reason, with a cause if the error has one."""
-    causes = (cause for kind, cause in _CAUSES if isinstance(error, kind))
-    return Reason(str(error), next(causes, None))
+# The id of an object in the description of a call, and the kind of the object.
+_OBJECT = re.compile(rf"((?:file |saved )?\w+) ({UUID.pattern})\b", re.IGNORECASE)
+
+
+def reason_of(error: Exception, names: Mapping[str, str] = MappingProxyType({})) -> Reason:
+    """Return an error's message as a reason for people, with a cause if the error has one.
+
+    It contains no ids: the outcome that it explains names the asset, and the log has the others.
+
+    Args:
+        error: the error.
+        names: by id, the names to display for objects, such as "the B2 storage 'Masters'".
+    """
+    cause = next((cause for kind, cause in _CAUSES if isinstance(error, kind)), None)
+    if not isinstance(error, IconikError):
+        return Reason(str(error), cause)
+
+    def named(found: re.Match[str]) -> str:
+        return names.get(found[2].lower()) or f"the {found[1]}"
+
+    call = _OBJECT.sub(named, error.call)
+    if isinstance(error, NotPermitted):
+        who = "ICONIK_TOKEN" if error.is_application else "the person who clicked"
+        role = f"the role {error.role}, or for " if error.role else ""
+        remedy = f"ask an iconik administrator for {role}access"
+        return Reason(f"{who} may not {call}: {remedy} ({error.problem})", cause)
+    return Reason(f"could not {call}: {error.problem}", cause)
 
 
 class Sentence(NamedTuple):

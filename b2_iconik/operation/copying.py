@@ -21,11 +21,16 @@ MOST_UNTOLD = 10
 
 @dataclass(frozen=True)
 class Route:
-    """Where copies go: the ids of the source and target storages, and the target directory."""
+    """Where copies go: the ids of the source and target storages, and the target directory.
+
+    Attributes:
+        target: the name to display for the target storage.
+    """
 
     source_id: str
     target_id: str
     path: str = ""
+    target: str = "the storage"
 
 
 def ask(
@@ -134,7 +139,7 @@ def _ask_once(
         raise
     except IconikRefused as refusal:
         log.warning("%s", refusal)
-        return "", reason_of(refusal)
+        return "", reason_of(refusal, {route.target_id: route.target})
     log.debug("requested copies of %s; assets: %s; job %s", name, len(assets), job_id)
     return job_id, None
 
@@ -189,7 +194,7 @@ def _end(
     if job is None and now_ms - copy.requested_ms > LISTING_LAG_MS:
         job = iconik.job(copy.job_id)
         if job is None:
-            return {}, f"job {copy.job_id} no longer exists in iconik"
+            return {}, "the copy job no longer exists in iconik"
     if job is not None and job.ended:
         if job.status == "FINISHED":
             return {}, ""
@@ -197,7 +202,7 @@ def _end(
         return _told_of(iconik, claims, job), general
     if now_ms - copy.requested_ms > timeout_ms:
         status = job.status if job else "unknown"
-        return {}, f"gave up waiting: job {copy.job_id} is still {status}"
+        return {}, f"gave up waiting: the copy job is still {status}"
     return None
 
 

@@ -42,7 +42,7 @@ from b2_iconik.operation.hints import hint_of
 from b2_iconik.operation.index import Index
 from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.selection import Selection
-from b2_iconik.operation.storages import Checks, Preflight
+from b2_iconik.operation.storages import B2, LUCIDLINK, Checks, Preflight
 from b2_iconik.operation.together import Together, groups
 from iconik import Iconik, Pacer, Tokens, Transport, open_session
 from iconik_http.errors import IconikRefused, IconikUnavailable
@@ -214,7 +214,9 @@ class Run:
             iconik,
             capabilities,
             self._claims,
-            copying.Route(b2, ll, click.path) if is_add else copying.Route(ll, b2),
+            copying.Route(b2, ll, click.path, LUCIDLINK)
+            if is_add
+            else copying.Route(ll, b2, "", B2),
             settings,
             leadership.clock,
             self._preflight,
@@ -301,7 +303,7 @@ class Run:
         self._is_blocked = not self._outage and is_waiting
         self._interval = LET_GO_INTERVAL if self._is_blocked else STOP_INTERVAL
         if self._pause > STOP_INTERVAL:
-            outage = str(self._outage) if self._outage else None
+            outage = reason_of(self._outage, self._preflight.names) if self._outage else None
             self._ledger.will_look(self._number, now_ms() + int(self._pause * 1000), outage)
         wait, now = self._pause, self._clock.now_ms()
         verification_ms = self._claims.next_verification_ms(now)
@@ -333,10 +335,10 @@ class Run:
                 log.warning("%s; continuing when iconik is back", error)
             self._outage = error
             if self._clock.now_ms() - self._heard_ms > self._timeout_ms:
-                self._fail(OUTAGE(error=error))
+                self._fail(OUTAGE(error=reason_of(error, self._preflight.names)))
             return False
         except (IconikRefused, OperationFailed) as error:
-            self._fail(reason_of(error))
+            self._fail(reason_of(error, self._preflight.names))
             return False
         except StopRequested:
             return True

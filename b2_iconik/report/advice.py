@@ -17,8 +17,8 @@ REMEDIES: dict[Cause, str] = {
     Cause.NOT_DELETED: "iconik accepted the deletion but did not carry it out. Try again. If the "
     "file set is still there, delete it in iconik.",
     Cause.TOKEN_EXPIRED: "The click's token expired before this was read. Click again in iconik.",
-    Cause.NOT_PERMITTED: "The person who clicked lacks this role, or is not permitted to see the "
-    "asset. Ask an iconik administrator for access, then try again.",
+    Cause.NOT_PERMITTED: "Once an iconik administrator has given this role, or access, try "
+    "again. Or ask somebody to click who has both.",
     Cause.TOO_SLOW: "iconik or the network was too busy to accept the deletion before its proof "
     "expired. Try again later.",
     Cause.NO_ANSWER: "iconik or B2 was unavailable for too long. Try again when it is back.",

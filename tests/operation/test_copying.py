@@ -445,20 +445,20 @@ def test_a_job_that_is_never_listed_is_asked_for_by_itself(
 def test_a_job_that_iconik_does_not_know_is_over(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
     assert follow_at(iconik, claims, LISTING_LAG_MS + 1)
-    assert said(claims) == [{"ORIGINAL": "job job-1 no longer exists in iconik"}]
+    assert said(claims) == [{"ORIGINAL": "the copy job no longer exists in iconik"}]
 
 
 def test_a_copy_that_takes_too_long_is_given_up(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
     iconik.known_jobs["job-1"] = Job("job-1", "WAITING")
     assert follow_at(iconik, claims, TIMEOUT + 1)
-    assert said(claims) == [{"ORIGINAL": "gave up waiting: job job-1 is still WAITING"}]
+    assert said(claims) == [{"ORIGINAL": "gave up waiting: the copy job is still WAITING"}]
 
 
 def test_a_job_that_is_not_listed_in_time_is_given_up(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
     assert follow(iconik, claims, iconik.jobs, NOW + 2, timeout_ms=1)
-    assert said(claims) == [{"ORIGINAL": "gave up waiting: job job-1 is still unknown"}]
+    assert said(claims) == [{"ORIGINAL": "gave up waiting: the copy job is still unknown"}]
 
 
 def test_many_jobs_are_followed_in_few_requests(engine: sa.Engine, iconik: FakeIconik) -> None:

@@ -1065,6 +1065,27 @@ def test_an_asset_that_iconik_answers_about_again_is_done(
     assert bench.do(REMOVE)["counts"]["removed"] == 1
 
 
+def test_a_storage_that_may_not_be_read_is_told_by_its_part(bench: Bench) -> None:
+    storage_id = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
+    bench.iconik.problems["storage"] = NotPermitted(
+        f"read storage {storage_id}", "iconik answered 403: Forbidden", "can_read_storages"
+    )
+    click = a_click(b2_storage_id=storage_id)
+    assert bench.do(click)["failure"] == (
+        "the person who clicked may not read the B2 storage: ask an iconik administrator for the "
+        "role can_read_storages, or for access (iconik answered 403: Forbidden)"
+    )
+
+
+def test_a_storage_that_is_known_is_told_by_its_name(bench: Bench) -> None:
+    click = replace(ADD, ll_storage_id="0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e")
+    call = f"read storage {click.ll_storage_id.upper()}"
+    bench.iconik.problems["jobs"] = IconikRefused(call, "iconik answered 400: no")
+    bench.iconik.has(on_b2())
+    told = bench.do(click)["failure"]
+    assert told == "could not read the LucidLink storage 'LucidLink': iconik answered 400: no"
+
+
 def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) -> None:
     bench.iconik.has(on_ll())
     bench.iconik.problems["files"] = NotPermitted("list the files of asset asset-1", "no (403)")
@@ -1075,7 +1096,8 @@ def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) ->
             "asset_id": ASSET,
             "format": "ORIGINAL",
             "kind": "failed",
-            "reason": "could not list the files of asset asset-1: no (403)",
+            "reason": "the person who clicked may not list the files of asset asset-1: ask an "
+            "iconik administrator for access (no (403))",
         }
     ]
 
@@ -1084,7 +1106,7 @@ def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) ->
     ("method", "problem", "reason"),
     [
         ("purge_file_set", AWAY, "could not list the files: iconik answered 503 (10 attempts)"),
-        ("file_sets", NotPermitted("list it", "no (403)"), "could not list it: no (403)"),
+        ("file_sets", IconikRefused("list it", "no (400)"), "could not list it: no (400)"),
     ],
     ids=["no answer", "refusal"],
 )
@@ -1496,10 +1518,7 @@ def test_a_leader_without_a_token_says_what_it_needs(
 
 def test_an_unknown_storage_is_named(bench: Bench) -> None:
     bench.iconik.problems["storage"] = NotFound("read storage", "unknown (404)")
-    assert (
-        "storage storage-b2, the custom action's B2 storage, does not exist in iconik"
-        in bench.do(ADD)["failure"]
-    )
+    assert "the custom action's B2 storage does not exist in iconik" in bench.do(ADD)["failure"]
 
 
 def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: Bench) -> None:
@@ -1808,7 +1827,9 @@ def test_a_copy_that_was_given_up_is_not_waited_for_again(bench: Bench) -> None:
         Job("other", "STARTED"),
     ]
     (problem,) = bench.do(ADD)["problems"]
-    assert problem["reason"].endswith("is not there: gave up waiting: job job-1 is still STARTED")
+    assert problem["reason"].endswith(
+        "is not there: gave up waiting: the copy job is still STARTED"
+    )
     asked = {tuple(call[1]) for call in bench.iconik.called("jobs")}
     assert asked == {("job-1",), ("other",)}
 
