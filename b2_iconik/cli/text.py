@@ -96,10 +96,12 @@ def _under_way(told: Mapping[str, Any]) -> Iterator[str]:
         yield _item("waits for", each)
     if told.get("looks_again_in_seconds") is not None:
         yield _item("next check", _when(told["looks_again_in_seconds"]))
+    if told.get("left_to_iconik"):
+        yield _item("left over", told["left_to_iconik"])
     jobs = told.get("copies", ())
     for job in jobs:
-        how = "ended"
-        if not job["ended"]:
+        how = "ended" if job["ended"] else "left to iconik"
+        if not job["ended"] and not told["ended"]:
             assets = f"{job['assets']:,} asset{'' if job['assets'] == 1 else 's'}"
             done = "" if job.get("progress") is None else f": {job['progress']} %"
             how = f"for {assets}, followed for {in_time(job['followed_seconds'])}{done}"

@@ -387,6 +387,9 @@ NO_SOURCE = Cause.NO_SOURCE("no storage has a complete set of its files to copy 
 LEFT = Cause.LEFT_TO_ICONIK(
     "the requested copy may still be running in iconik: see its result in iconik's jobs list"
 )()
+LEFT_AND_ENDED = Cause.LEFT_TO_ICONIK(
+    "the requested copy has ended in iconik since: try again to check what has arrived"
+)()
 
 # Deletions
 

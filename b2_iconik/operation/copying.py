@@ -9,12 +9,15 @@ from b2_iconik.domain.operation import LISTING_LAG_MS, ClaimedAsset
 from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.copies import Copy
+from b2_iconik.ledger.leftovers import Leftovers
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
-from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
+from iconik_http.errors import IconikError, IconikRefused, IconikUnavailable, TokenRejected
 from iconik_http.records import Job
 
 log = logging.getLogger(__name__)
 
+# Of more copies that were left to iconik, only the newest are followed.
+MOST_LEFT = 1_000
 # How many times iconik may fail to say what went wrong with a job that has ended.
 MOST_UNTOLD = 10
 
@@ -185,6 +188,23 @@ def follow(
     if unanswered and not has_ended:
         raise unanswered
     return has_ended
+
+
+def follow_left(iconik: Iconik, leftovers: Leftovers, since_ms: int) -> None:
+    """Note which copies that ended operations have left to iconik have ended, for reports.
+
+    Args:
+        since_ms: when the operations must have ended, or later.
+    """
+    job_ids = leftovers.copies(since_ms, MOST_LEFT)
+    for start in range(0, len(job_ids), MOST_JOBS_A_CALL):
+        try:
+            jobs = iconik.jobs(job_ids[start : start + MOST_JOBS_A_CALL])
+        except IconikError as error:
+            # It is a courtesy, which is tried again later.
+            log.debug("the copies that were left to iconik are not followed: %s", error)
+            return
+        leftovers.note_ended([each.id for each in jobs.values() if each.ended])
 
 
 def _end(

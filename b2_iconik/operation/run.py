@@ -133,7 +133,7 @@ class Operations:
             return self._shared_by_token.setdefault((token, term), Shared())
 
     def tidy(self, leadership: Leadership) -> None:
-        """Restore what ended operations left marked deleted.
+        """Restore what ended operations left marked deleted, and follow the copies they left.
 
         Raises:
             Stopped: the term is over.
@@ -141,9 +141,9 @@ class Operations:
         """
         leftovers, settings = Leftovers(leadership.engine, leadership.term), self._settings
         left = leftovers.of_ended()
-        if not left:
-            return
         if not settings.iconik_token:
+            if not left:
+                return
             log.warning(
                 "ended operations left file sets in iconik's delete queue (assets: %s): set "
                 "ICONIK_TOKEN to have them restored, or click again",
@@ -154,6 +154,8 @@ class Operations:
         restore_leftovers(iconik, leftovers, left, ENDED)
         for operation_id in {each.operation_id for each in left}:
             Completion(leadership.engine, leadership.term).sum_up(operation_id)
+        timeout_ms = settings.copy_timeout // timedelta(milliseconds=1)
+        copying.follow_left(iconik, leftovers, now_ms() - timeout_ms)
 
 
 @dataclass

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import TROUBLE, Outcome
-from b2_iconik.ledger.tables import assets
+from b2_iconik.ledger.tables import assets, copies
 from iconik_http.records import UUID
 
 
@@ -52,6 +52,7 @@ class Asset:
         outcomes: the known outcomes, by format name.
         title: as iconik listed it; "" if unknown.
         is_problem: whether one of its formats was kept, failed, vanished or undone.
+        is_being_copied: whether a copy of it is not known to have ended.
     """
 
     asset_id: str
@@ -61,6 +62,7 @@ class Asset:
     outcomes: Mapping[str, Outcome]
     title: str = ""
     is_problem: bool = False
+    is_being_copied: bool = False
 
     @property
     def place(self) -> Place:
@@ -141,8 +143,11 @@ class Reported:
         after: Place,
         conditions: Sequence[sa.ColumnElement[bool]],
     ) -> list[Asset]:
+        under_way = sa.select(copies.c.job_id).where(
+            copies.c.number == assets.c.number, copies.c.batch == assets.c.batch, ~copies.c.ended
+        )
         chosen = (
-            sa.select(assets)
+            sa.select(assets, under_way.exists().label("is_being_copied"))
             .where(
                 assets.c.number == operation.number,
                 assets.c.asset_id > after.asset_id,
@@ -161,6 +166,7 @@ class Reported:
                     {name: Outcome.read(each) for name, each in row.outcomes.items()},
                     row.title or "",
                     after.is_problem,
+                    row.is_being_copied,
                 )
                 for row in connection.execute(chosen)
             ]

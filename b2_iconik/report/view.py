@@ -18,7 +18,7 @@ from b2_iconik.domain.outcomes import (
     proofs_in_words,
     told_time,
 )
-from b2_iconik.domain.reasons import Reason
+from b2_iconik.domain.reasons import LEFT, LEFT_AND_ENDED, Reason
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.report.advice import what_to_do
 from b2_iconik.report.history import CopyJob
@@ -171,6 +171,7 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         "proofs": proofs_in_words(told["counts"]),
         "copy_jobs": moment.copies,
         "copy_jobs_under_way": moment.copies_under_way,
+        "left_to_iconik": None if is_running else _left_to_iconik(moment.copies_under_way),
     }
 
 
@@ -197,6 +198,14 @@ def _is_worth_trying(told: Mapping[str, Any], unopened: int) -> bool:
     """Return whether an ended operation left something that a retry may complete."""
     left = any(told["counts"].get(kind) for kind in ("kept", "failed", "undone"))
     return bool(left or unopened or told["result"] in ("failed", "stopped"))
+
+
+def _left_to_iconik(copies: int) -> str | None:
+    """Return what is known of the copy jobs that an ended operation no longer follows."""
+    if not copies:
+        return None
+    were = "was" if copies == 1 else "were"
+    return f"{many(copies, 'copy job')} {were} left to iconik and may still be running"
 
 
 def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
@@ -260,8 +269,9 @@ def asset_rows(
                 if name not in asset.outcomes
             ]
         else:
-            left = left_over(operation, asset.progress, asset.outcomes)
-            rows += [(*each, None) for each in left]
+            for name, kind, reason in left_over(operation, asset.progress, asset.outcomes):
+                is_over = reason is LEFT and not asset.is_being_copied
+                rows.append((name, kind, LEFT_AND_ENDED if is_over else reason, None))
         for name, kind, reason, size in sorted(rows, key=lambda row: places[row[0]]):
             yield _row(asset.asset_id, asset.title, name, kind, reason, size)
 

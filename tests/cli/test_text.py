@@ -90,6 +90,17 @@ def test_its_copy_jobs_have_a_line_each(job: dict[str, Any], line: str) -> None:
     assert said(copies=[{**COPY, **job}], copy_jobs=1)[-1] == line
 
 
+def test_copy_jobs_that_were_left_are_told() -> None:
+    left = {"ended": False, "assets": 1, "followed_seconds": 9}
+    lines = said(
+        ended="then", left_to_iconik="1 copy job was left", copies=[{**COPY, **left}], copy_jobs=1
+    )
+    assert lines[-2:] == [
+        "  left over       1 copy job was left",
+        "  copy job        j1 left to iconik",
+    ]
+
+
 def test_of_many_copy_jobs_it_is_said_how_many_more_there_are() -> None:
     assert said(copies=[COPY], copy_jobs=2001)[-1] == "  copy job        … and 2,000 more"
 

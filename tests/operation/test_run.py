@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from b2_iconik.bucket.confirm import Bucket
-from b2_iconik.common.clock import Clock
+from b2_iconik.common.clock import Clock, now_ms
 from b2_iconik.common.errors import Stopped
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.worker_pool import WorkerPool
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import LISTING_LAG_MS, AssetProgress, ClaimedAsset
+from b2_iconik.domain.operation import LISTING_LAG_MS, AssetProgress, ClaimedAsset, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import ACCEPTED, Reason
 from b2_iconik.ledger import stop_request
@@ -33,6 +33,8 @@ from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.run import SEARCH_TIMEOUT, Operations, Run, Shared
 from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.verification import FIRST_DUE_MS, Verification
+from b2_iconik.report.history import History
+from b2_iconik.report.reported import Reported
 from dev.harness import wait_for
 from iconik import Iconik
 from iconik_http import expiry
@@ -1083,7 +1085,10 @@ def test_a_storage_that_is_known_is_told_by_its_name(bench: Bench) -> None:
     bench.iconik.problems["jobs"] = IconikRefused(call, "iconik answered 400: no")
     bench.iconik.has(on_b2())
     told = bench.do(click)["failure"]
-    assert told == "could not read the LucidLink storage 'LucidLink': iconik answered 400: no"
+    assert (
+        told
+        == f"could not read the LucidLink storage '{click.ll_storage_id}': iconik answered 400: no"
+    )
 
 
 def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) -> None:
@@ -1465,6 +1470,20 @@ def test_while_deletions_are_verified_no_second_verification_begins(
 # What the leader sees to
 
 
+def left_to_iconik(bench: Bench) -> Operation:
+    """An Add that was stopped while its copy was running."""
+    bench.iconik.has(on_b2())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+    operation_id = bench.click(ADD)
+
+    def stop(_: int) -> None:
+        a_ledger(bench.engine).ask_to_stop(operation_id, "Ada", now_ms())
+
+    bench.stopping.at_wait = stop
+    bench.run(operation_id, ADD)
+    return found(bench.engine, operation_id)
+
+
 def tidy(bench: Bench, monkeypatch: pytest.MonkeyPatch, *, has_token: bool = True) -> None:
     """See to what operations left that have ended, as the leader does now and then."""
     monkeypatch.setattr(run_module, "Iconik", lambda transport: bench.iconik)
@@ -1505,6 +1524,58 @@ def test_the_leader_tries_again_later_what_iconik_did_not_answer(
     bench.iconik.problems.clear()
     tidy(bench, monkeypatch)
     assert left(bench, 1) == AssetProgress()
+
+
+@pytest.mark.parametrize("status", ["FINISHED", "FAILED", "STARTED", ""])
+def test_the_leader_notes_which_copies_have_ended_that_a_stopped_operation_left(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    stopped = left_to_iconik(bench)
+    if status:
+        bench.iconik.known_jobs["job-1"] = Job("job-1", status)
+    else:
+        del bench.iconik.known_jobs["job-1"]
+    tidy(bench, monkeypatch)
+    (copy,) = History(bench.engine).copies(stopped.number, 9)
+    assert copy.ended is (status in ("FINISHED", "FAILED"))
+    (asset,) = Reported(bench.engine).page(stopped, 9)
+    assert asset.is_being_copied is not copy.ended
+    assert (asset.state, asset.outcomes) == ("done", {})
+
+
+def test_the_leader_leaves_the_copies_of_a_running_operation_to_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_to_iconik(bench)
+    newer = bench.click(ADD)
+    expanded_by(bench, newer)
+    number = found(bench.engine, newer).number
+    claims = Claims(bench.engine, found(bench.engine, newer), bench.term)
+    assert claims.take(9, now_ms()) == []
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    tidy(bench, monkeypatch)
+    assert [each.ended for each in History(bench.engine).copies(number, 9)] == [False]
+    assert a_ledger(bench.engine).progress(number) == {"copying": 1}
+
+
+def test_the_leader_follows_no_copies_while_iconik_is_away(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = left_to_iconik(bench)
+    bench.iconik.problems["jobs"] = AWAY
+    tidy(bench, monkeypatch)
+    assert History(bench.engine).copies_in_all(stopped.number) == (1, 1)
+
+
+def test_the_leader_follows_no_copies_of_long_ago(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_to_iconik(bench)
+    bench.settings = replace(bench.settings, copy_timeout=timedelta(0))
+    bench.iconik.calls.clear()
+    monkeypatch.setattr(run_module, "now_ms", lambda: now_ms() + 60_000)
+    tidy(bench, monkeypatch)
+    assert bench.iconik.calls == []
 
 
 def test_a_leader_without_a_token_says_what_it_needs(

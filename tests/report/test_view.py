@@ -9,7 +9,7 @@ import pytest
 
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
-from b2_iconik.domain.reasons import LEFT, NOT_COME_TO, Cause, Reason
+from b2_iconik.domain.reasons import LEFT, LEFT_AND_ENDED, NOT_COME_TO, Cause, Reason
 from b2_iconik.report import view
 from b2_iconik.report.advice import REMEDIES, USUAL
 from b2_iconik.report.history import CopyJob
@@ -250,7 +250,24 @@ def test_what_was_not_come_to_is_undone() -> None:
     operation = running(ended_ms=NOW)
     assert rows(operation, an_asset()) == [("ORIGINAL", "undone", NOT_COME_TO)]
     left = an_asset("done", AssetProgress(copy_results={"ORIGINAL": None}))
-    assert rows(operation, left) == [("ORIGINAL", "undone", LEFT)]
+    assert rows(operation, replace(left, is_being_copied=True)) == [("ORIGINAL", "undone", LEFT)]
+    assert rows(operation, left) == [("ORIGINAL", "undone", LEFT_AND_ENDED)]
+
+
+@pytest.mark.parametrize(
+    ("copies", "ended_ms", "told"),
+    [
+        (1, NOW, "1 copy job was left to iconik and may still be running"),
+        (1200, NOW, "1,200 copy jobs were left to iconik and may still be running"),
+        (0, NOW, None),
+        (1, None, None),
+    ],
+)
+def test_what_an_ended_operation_left_to_iconik_is_told(
+    copies: int, ended_ms: int | None, told: str | None
+) -> None:
+    full = view.in_full(running(ended_ms=ended_ms), moment(copies_under_way=copies))
+    assert full["left_to_iconik"] == told
 
 
 @pytest.mark.parametrize("failure", ["no token is good", None])
