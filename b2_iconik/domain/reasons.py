@@ -168,8 +168,8 @@ def reason_of(error: Exception, names: Mapping[str, str] = MappingProxyType({}))
     if isinstance(error, NotPermitted):
         who = "ICONIK_TOKEN" if error.is_application else "the person who clicked"
         role = f"the role {error.role}, or for " if error.role else ""
-        remedy = f"ask an iconik administrator for {role}access"
-        return Reason(f"{who} may not {call}: {remedy} ({error.problem})", cause)
+        told = f"{who} may not {call}: ask an iconik administrator for {role}access"
+        return Reason(f"{told} ({error.problem})", cause)
     return Reason(f"could not {call}: {error.problem}", cause)
 
 
