@@ -1578,6 +1578,16 @@ def test_the_leader_follows_no_copies_of_long_ago(
     assert bench.iconik.calls == []
 
 
+def test_a_leader_without_a_token_follows_no_copies(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    left_to_iconik(bench)
+    bench.iconik.calls.clear()
+    caplog.clear()
+    tidy(bench, monkeypatch, has_token=False)
+    assert (bench.iconik.calls, caplog.messages) == ([], [])
+
+
 def test_a_leader_without_a_token_says_what_it_needs(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
