@@ -7,6 +7,7 @@ import requests
 
 from iconik_http import http_limits
 from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted
+from iconik_http.tokens import OF_APPLICATION, acting_as
 
 # One of these with an error body of iconik's is a final refusal. Without that body, the answer may
 # come from a proxy. Any other failure may be temporary.
@@ -84,8 +85,8 @@ def _failure(
     if status == requests.codes.not_found:
         return NotFound(call, "iconik found no such object (404)")
     if status == requests.codes.forbidden:
-        problem = f"iconik does not permit this (403, requires {role}): {errors}"
-        return NotPermitted(call, problem, role)
+        is_application = acting_as.get() == OF_APPLICATION
+        return NotPermitted(call, problem, role, is_application=is_application)
     return NotOffered(call, problem) if status in NOT_OFFERED else IconikRefused(call, problem)
 
 

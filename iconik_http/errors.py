@@ -52,11 +52,18 @@ class NotPermitted(IconikRefused):
     Args:
         call, problem: as in ``IconikError``.
         role: the role that iconik requires; "" if unknown.
+        is_application: whether the application's token was used, not that of a user.
     """
 
-    def __init__(self, call: str, problem: str, role: str = "") -> None:
+    def __init__(
+        self, call: str, problem: str, role: str = "", *, is_application: bool = False
+    ) -> None:
         super().__init__(call, problem)
         self.role = role
+        self.is_application = is_application
+
+    def __str__(self) -> str:
+        return super().__str__() + (f" (requires {self.role})" if self.role else "")
 
 
 class TokenExpired(IconikRefused):

@@ -21,7 +21,8 @@ FINAL_STATUSES = frozenset(
 ACTIVE = "ACTIVE"
 DELETED = "DELETED"
 # Statuses of a file.
-UNFINISHED = frozenset({"OPEN", "GROWING", "AWAITED"})
+GROWING = "GROWING"
+UNFINISHED = frozenset({"OPEN", GROWING, "AWAITED"})
 CLOSED = "CLOSED"
 MISSING = "MISSING"
 # The method of a storage on Backblaze B2: B2, or S3 if it was added through the S3-compatible API.
@@ -257,6 +258,7 @@ class Job:
         object_id: the asset of a copy's child job; "" for other jobs.
         message: why it failed, as far as iconik reports it.
         parent_id: the bulk job of a child job; "" if unknown.
+        progress: how much is done, in percent; None if unknown.
     """
 
     id: str
@@ -264,6 +266,7 @@ class Job:
     object_id: str = ""
     message: str = ""
     parent_id: str = ""
+    progress: int | None = None
 
     @classmethod
     def from_json(cls, record: Json) -> "Job":
@@ -274,6 +277,7 @@ class Job:
             _id(record, "object_id"),
             _text(record, "error_message") or _text(record, "message"),
             _id(record, "parent_id"),
+            _percent(record),
         )
 
     @property
@@ -296,6 +300,15 @@ def _objects(record: Json, name: str) -> list[Json]:
 def _number(record: Json, name: str) -> int | None:
     value = record.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _percent(record: Json) -> int | None:
+    """Return the progress of a job: of its parts, or as iconik calculates it."""
+    done, total = _number(record, "progress_processed"), _number(record, "progress_total")
+    percent = _number(record, "progress")
+    if done is not None and total is not None and total > 0:
+        percent = 100 * done // total
+    return None if percent is None else min(max(percent, 0), 100)
 
 
 def _id(record: Json, name: str) -> str:

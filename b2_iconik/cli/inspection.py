@@ -57,13 +57,14 @@ class OperationDetails:
 
     def _told(self, asset: Asset) -> dict[str, Any]:
         is_open = self._operation.ended_ms is None and asset.state != "done"
-        wait_ms = max(0, asset.not_before_ms - self._contents.history.clock())
+        clock_ms = self._contents.history.clock()
+        wait_ms = max(0, asset.not_before_ms - clock_ms)
         return {
             "operation_id": self._operation.id,
             "asset_id": asset.asset_id,
             "asset": asset.title or asset.asset_id,
             "report": list(self._contents.asset_rows(self._operation, [asset])),
-            "waits_for": view.UNDER_WAY[asset.state] if is_open else None,
+            "waits_for": view.under_way(asset, clock_ms) if is_open else None,
             "looks_again_in_seconds": wait_ms // 1000 if is_open and asset.state in DUE else None,
             "failures": asset.progress.failures,
         }

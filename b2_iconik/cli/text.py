@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from b2_iconik.common.texts import in_time
 from b2_iconik.domain.click import TITLES
 from b2_iconik.domain.operation import kind_and_id
 from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, proofs_in_words
-from b2_iconik.report.view import bar, in_short, in_time
+from b2_iconik.report.view import bar, in_short
 
 BAR = 24
 # A shorter bar would show nothing.
@@ -90,12 +91,15 @@ def _under_way(told: Mapping[str, Any]) -> Iterator[str]:
         yield _item("waits for", each)
     if told.get("looks_again_in_seconds") is not None:
         yield _item("next check", _when(told["looks_again_in_seconds"]))
+    if told.get("left_to_iconik"):
+        yield _item("left over", told["left_to_iconik"])
     jobs = told.get("copies", ())
     for job in jobs:
-        how = "ended"
-        if not job["ended"]:
+        how = "ended" if job["ended"] else "left to iconik"
+        if not job["ended"] and not told["ended"]:
             assets = f"{job['assets']:,} asset{'' if job['assets'] == 1 else 's'}"
-            how = f"for {assets}, followed for {in_time(job['followed_seconds'])}"
+            done = "" if job.get("progress") is None else f": {job['progress']} %"
+            how = f"for {assets}, followed for {in_time(job['followed_seconds'])}{done}"
         yield _item("copy job", " ".join(filter(None, (job["job_id"], job["format_name"], how))))
     more = told.get("copy_jobs", 0) - len(jobs)
     if more > 0:

@@ -11,7 +11,7 @@ from b2_iconik.domain.custody import is_whole
 from b2_iconik.domain.matching import ReplicaSet, SourceSet, by_file_set, media, name_of
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.domain.sizes import in_units
-from iconik_http.records import File
+from iconik_http.records import GROWING, UNFINISHED, File
 
 
 def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
@@ -23,20 +23,47 @@ def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
         storage_id: the destination storage.
 
     Returns:
-        The first file that differs from its source, and the difference. Empty if a complete file
-        set on the storage matches its source, or if there is no source to compare with.
+        How the copy differs from its source: the first difference, and the files that differ in
+        the same way. Empty if a complete file set on the storage matches its source, or if there is
+        no source to compare with.
     """
     mine = [file for file in media(files) if file.format_id == format_id and file.is_active]
     sets = by_file_set(mine).values()
     copies = [each for each in sets if each[0].storage_id == storage_id and is_whole(each)]
     sources = [each for each in sets if each[0].storage_id != storage_id and is_whole(each)]
-    found = [sorted(_differences(source, copy)) for source in sources for copy in copies]
+    found = [(sorted(_differences(source, copy)), source) for source in sources for copy in copies]
     # Assume that the copy was made from the source with the fewest differences.
-    fewest = min(found, key=lambda each: (len(each), each), default=[])
+    fewest, source = min(found, key=lambda each: (len(each[0]), each[0]), default=([], []))
     if not fewest:
         return reasons.NO_REASON
-    more = len(fewest) - 1
-    return fewest[0] + (f" (and {more:,} more like it)" if more else "")
+    alike = [str(each.values["name"]) for each in fewest if each.sentence == fewest[0].sentence]
+    others = len(fewest) - len(alike)
+    told = reasons.about_all(fewest[0], alike, [file.label for file in source])
+    return told + (f" (and {others:,} more with other differences)" if others else "")
+
+
+def unfinished(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
+    """Tell which files of a format are being written on a storage, growing ones first.
+
+    Args:
+        format_id: the format.
+        files: all files of the asset, on all storages.
+        storage_id: the storage.
+
+    Returns:
+        The begin of a sentence that continues with 'for 12 min'.
+    """
+    here = [
+        file
+        for file in media(files)
+        if file.format_id == format_id and file.is_active and file.storage_id == storage_id
+    ]
+    growing = [file for file in here if file.status == GROWING]
+    some = growing or [file for file in here if file.status in UNFINISHED]
+    first = min(some, key=lambda file: (file.label, file.status))
+    sentence = reasons.GROWING if growing else reasons.UNFINISHED_HERE
+    told = sentence(name=first.label, status=first.status)
+    return reasons.about_all(told, [file.label for file in some], [file.label for file in here])
 
 
 def _differences(source: Sequence[File], copy: Sequence[File]) -> Iterator[Reason]:
@@ -69,8 +96,10 @@ def _difference(source: File, copy: File) -> Reason:
     found = compare(checksum(source), checksum(copy))
     if found not in ("different", "unclear"):
         return reasons.NO_REASON
-    told = reasons.ARRIVED_OTHERWISE(name=source.label, here=copy.checksum, there=source.checksum)
-    return told if found == "different" else told + ", if both use the same algorithm"
+    unless = "" if found == "different" else ", if both use the same algorithm"
+    return reasons.ARRIVED_OTHERWISE(
+        name=source.label, here=copy.checksum, there=source.checksum, unless=unless
+    )
 
 
 def _told_apart(one: int, other: int) -> tuple[str, str]:

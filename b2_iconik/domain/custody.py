@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from b2_iconik.domain import reasons
 from b2_iconik.domain.checksums import checksum, compare
 from b2_iconik.domain.disputes import REMEDIES, Disputes, Objection, Remedy
-from b2_iconik.domain.matching import ReplicaSet, SourceSet, by_file_set, media
+from b2_iconik.domain.matching import ReplicaSet, SourceSet, by_file_set, key, media
 from b2_iconik.domain.reasons import Reason
 from iconik_http.records import CLOSED, MISSING, UNFINISHED, File, Format
 
@@ -162,8 +162,11 @@ def proven_by_size_alone(safe: Safe) -> Unproven:
     Args:
         safe: a verdict with ``by_checksum`` False.
     """
-    label = min(pair.file.label for pair in safe.pairs if not _is_same(pair))
-    return Unproven(safe.file_set_id, reasons.NO_CHECKSUM(name=label), "none")
+    every = {key(pair.file): pair.file.label for pair in safe.pairs}
+    some = {key(pair.file): pair.file.label for pair in safe.pairs if not _is_same(pair)}
+    told = reasons.NO_CHECKSUM(name=min(some.values()))
+    reason = reasons.about_all(told, list(some.values()), list(every.values()))
+    return Unproven(safe.file_set_id, reason, "none")
 
 
 def _judge_source_set(
@@ -172,30 +175,56 @@ def _judge_source_set(
     sequences: Sequence[Objection],
     disputes: Disputes,
 ) -> Verdict:
-    objections = list(_objections_of_itself(source_set, disputes))
-    if not objections:
+    # In groups: what speaks against the file set itself, or against each file set on B2.
+    groups = [list(_objections_of_itself(source_set, disputes))]
+    if not groups[0]:
         proofs = []
         for twin_id, replica_set in shelves.items():
             twins = replica_set.twins(source_set)
             against = list(_objections_of_twins(source_set, twins, disputes))
             if not against:
                 proofs.append(_safe(source_set, twin_id, twins))
-            objections += against
+            groups.append(against)
         if proofs:
             return next((each for each in proofs if each.by_checksum), proofs[0])
-        objections = objections or [
-            _no_twin(relative_file.file) for relative_file in source_set.relative_files
-        ]
+        if not shelves:
+            groups.append([_no_twin(each.file) for each in source_set.relative_files])
     # A problem that needs a person comes first: no copy would resolve it.
     told = min(
-        objections, key=lambda objection: (REMEDIES.index(objection.remedy), objection.reason)
+        (objection for group in groups for objection in group),
+        key=lambda objection: (REMEDIES.index(objection.remedy), objection.reason),
     )
-    if told.remedy == "copy":
-        told = min(sequences, default=told)
+    every = [file.label for file in source_set.files]
+    reason, remedy = _of_all_alike(told, groups, every), told.remedy
+    if remedy == "copy":
+        if sequences:
+            reason, remedy, _ = min(sequences)
         missing = [file.label for file in source_set.files if file.status == MISSING]
         if missing:
-            told = Objection(reasons.LOST(reason=told.reason, name=min(missing)), "none")
-    return Unproven(source_set.file_set_id, *told)
+            lost = reasons.LOST(reason=reason, name=min(missing))
+            reason, remedy = reasons.about_all(lost, missing, every), "none"
+    return Unproven(source_set.file_set_id, reason, remedy)
+
+
+def _of_all_alike(
+    told: Objection, groups: Iterable[Sequence[Objection]], every: Sequence[str]
+) -> Reason:
+    """Return a reason about all files to which there is such an objection.
+
+    Args:
+        told: the objection.
+        groups: all objections. Of the file sets on B2, the one with the fewest is told about.
+        every: the names of all files of the file set.
+    """
+    kind = (told.remedy, told.reason.sentence)
+    candidates = []
+    for group in groups:
+        alike = sorted(each for each in group if (each.remedy, each.reason.sentence) == kind)
+        if alike:
+            names = {each.of: str(each.reason.values.get("name")) for each in alike}
+            reason = reasons.about_all(alike[0].reason, list(names.values()), every)
+            candidates.append((len(names), reason))
+    return min(candidates)[1]
 
 
 def _safe(source_set: SourceSet, twin_id: str, twins: Sequence[Sequence[File]]) -> Safe:
@@ -232,28 +261,40 @@ def _objections_of_itself(source_set: SourceSet, disputes: Disputes) -> Iterator
         return
     has_content = _has_content(source_set.files)
     for file in source_set.records:
-        name = file.label
-        if file.status in UNFINISHED:
-            yield Objection(reasons.STILL_WRITTEN(name=name, status=file.status), "none")
-        elif file.type == "DIRECTORY":
-            if not source_set.holds(file):
-                yield Objection(reasons.EMPTY_DIRECTORY(name=name), "none")
-        elif file.type == "SEQUENCE":
-            yield _one_record(file, "LucidLink")
-        elif file.type != "FILE":
-            yield Objection(
-                reasons.NO_ORDINARY_FILE(name=name, type=file.type or "of unknown type"), "none"
-            )
-        elif file.status not in (CLOSED, MISSING):
-            yield Objection(reasons.BAD_STATUS_HERE(name=name, status=_status(file)), "none")
-        elif not _has_size(file) or not has_content:
-            yield Objection(reasons.BAD_SIZE_HERE(name=name, size=_bytes(file.size)), "none")
-        elif not file.original_name:
-            yield Objection(reasons.NO_NAME, "none")
-        elif source_set.is_twice(file):
-            yield Objection(reasons.TWICE(name=name), "none")
-        else:
-            yield from disputes.objections(file, "LucidLink")
+        for objection in _objections_of_file(file, source_set, disputes, has_content=has_content):
+            yield objection._replace(of=key(file))
+
+
+def _objections_of_file(
+    file: File, source_set: SourceSet, disputes: Disputes, *, has_content: bool
+) -> Iterator[Objection]:
+    """Yield the reasons that make a file on LucidLink impossible to judge.
+
+    Args:
+        has_content: whether any file of the file set has content.
+    """
+    name = file.label
+    if file.status in UNFINISHED:
+        yield Objection(reasons.STILL_WRITTEN(name=name, status=file.status), "none")
+    elif file.type == "DIRECTORY":
+        if not source_set.holds(file):
+            yield Objection(reasons.EMPTY_DIRECTORY(name=name), "none")
+    elif file.type == "SEQUENCE":
+        yield _one_record(file, "LucidLink")
+    elif file.type != "FILE":
+        yield Objection(
+            reasons.NO_ORDINARY_FILE(name=name, type=file.type or "of unknown type"), "none"
+        )
+    elif file.status not in (CLOSED, MISSING):
+        yield Objection(reasons.BAD_STATUS_HERE(name=name, status=_status(file)), "none")
+    elif not _has_size(file) or not has_content:
+        yield Objection(reasons.BAD_SIZE_HERE(name=name, size=_bytes(file.size)), "none")
+    elif not file.original_name:
+        yield Objection(reasons.NO_NAME, "none")
+    elif source_set.is_twice(file):
+        yield Objection(reasons.TWICE(name=name), "none")
+    else:
+        yield from disputes.objections(file, "LucidLink")
 
 
 def _objections_of_twins(
@@ -261,18 +302,18 @@ def _objections_of_twins(
 ) -> Iterator[Objection]:
     """Yield the reasons why the files on B2 do not prove those on LucidLink."""
     for relative_file, several in zip(source_set.relative_files, twins, strict=True):
+        file = relative_file.file
         if not several:
-            yield _no_twin(relative_file.file)
+            yield _no_twin(file)
         for twin in several:
-            objection = _objection(relative_file.file, twin)
-            if objection:
-                yield objection
-            else:
-                yield from disputes.objections(twin, "B2")
+            objection = _objection(file, twin)
+            against = [objection] if objection else disputes.objections(twin, "B2")
+            for each in against:
+                yield each._replace(of=key(file))
 
 
 def _no_twin(file: File) -> Objection:
-    return Objection(reasons.NO_TWIN(name=file.label), "copy")
+    return Objection(reasons.NO_TWIN(name=file.label), "copy", key(file))
 
 
 def _one_record(file: File, where: str) -> Objection:

@@ -27,10 +27,12 @@ class Objection(NamedTuple):
     Attributes:
         remedy: 'copy' if a copy to B2 may resolve it, 'wait' if a copy seems to be in progress,
             'none' if it needs a person.
+        of: the file on LucidLink that isn't proven safe; empty for the whole file set.
     """
 
     reason: Reason
     remedy: Remedy
+    of: Key | tuple[()] = ()
 
 
 class Disputes:

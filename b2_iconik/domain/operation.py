@@ -204,6 +204,8 @@ class AssetProgress:
             list of jobs shows the copies if iconik received the request. None otherwise.
         unfinished_ms: when an unfinished file was first seen since the last copy, or when the index
             first lacked what was copied; None if neither was.
+        unfinished: what was unfinished when the asset was last read, escaped for display, to be
+            continued with 'for 12 min'; "" if nothing was.
         deletions: by file set id, the deletions that may have begun and aren't known to have ended.
         format_names: by id, the names of the asset's formats, the newest first, if a listing or an
             earlier reading has shown them.
@@ -216,6 +218,7 @@ class AssetProgress:
     copy_results: Mapping[str, Reason | None] = field(default_factory=dict)
     unanswered_until_ms: int | None = None
     unfinished_ms: int | None = None
+    unfinished: str = ""
     deletions: Mapping[str, Deletion] = field(default_factory=dict)
     format_names: Mapping[str, str] = field(default_factory=dict)
     ready: tuple[str, ...] = ()

@@ -4,12 +4,16 @@ This module builds every sentence of a report. Metrics, advice and decisions dep
 alone.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import NamedTuple
 
+from b2_iconik.domain.sequences import described
 from iconik_http.errors import (
     Contradicted,
+    IconikError,
     IconikRefused,
     IconikUnavailable,
     NotPermitted,
@@ -17,6 +21,7 @@ from iconik_http.errors import (
     TokenRejected,
     TooLate,
 )
+from iconik_http.records import UUID
 
 
 class Cause(Enum):
@@ -62,9 +67,9 @@ class Cause(Enum):
     TOKEN_REJECTED = "token_rejected"  # noqa: S105 - no token
     FAULT = "fault"
 
-    def __call__(self, text: str) -> "Sentence":
-        """Return a sentence with this cause."""
-        return Sentence(self, text)
+    def __call__(self, text: str, several: str = "") -> "Sentence":
+        """Return a sentence with this cause; see ``Sentence``."""
+        return Sentence(self, text, several)
 
 
 # The label of a reason without a cause. An earlier version stored no causes.
@@ -78,15 +83,21 @@ class Reason(str):
     Args:
         text: the sentence.
         cause: None for a sentence that an earlier version stored, or that needs no cause.
+
+    Attributes:
+        sentence, values: what it was made from; None and empty if it was made otherwise.
     """
 
-    __slots__ = ("cause",)
+    __slots__ = ("cause", "sentence", "values")
     cause: Cause | None
+    sentence: "Sentence | None"
+    values: Mapping[str, object]
 
     def __new__(cls, text: str = "", cause: Cause | None = None) -> "Reason":
         """Create a reason. Most are created by ``Sentence``."""
         made = super().__new__(cls, text)
         made.cause = cause
+        made.sentence, made.values = None, {}
         return made
 
     @classmethod
@@ -133,17 +144,47 @@ _CAUSES: tuple[tuple[type[Exception], Cause], ...] = (
 )
 
 
-def reason_of(error: Exception) -> Reason:
-    """Return an error's message as a reason, with a cause if the error has one."""
-    causes = (cause for kind, cause in _CAUSES if isinstance(error, kind))
-    return Reason(str(error), next(causes, None))
+# The id of an object in the description of a call, and the kind of the object.
+_OBJECT = re.compile(rf"((?:file |saved )?\w+) ({UUID.pattern})\b", re.IGNORECASE)
+
+
+def reason_of(error: Exception, names: Mapping[str, str] = MappingProxyType({})) -> Reason:
+    """Return an error's message as a reason for people, with a cause if the error has one.
+
+    It contains no ids: the outcome that it explains names the asset, and the log has the others.
+
+    Args:
+        error: the error.
+        names: by id, the names to display for objects, such as "the B2 storage 'Masters'".
+    """
+    cause = next((cause for kind, cause in _CAUSES if isinstance(error, kind)), None)
+    if not isinstance(error, IconikError):
+        return Reason(str(error), cause)
+
+    def named(found: re.Match[str]) -> str:
+        return names.get(found[2].lower()) or f"the {found[1]}"
+
+    call = _OBJECT.sub(named, error.call)
+    if isinstance(error, NotPermitted):
+        who = "ICONIK_TOKEN" if error.is_application else "the person who clicked"
+        role = f"the role {error.role}, or for " if error.role else ""
+        told = f"{who} may not {call}: ask an iconik administrator for {role}access"
+        return Reason(f"{told} ({error.problem})", cause)
+    return Reason(f"could not {call}: {error.problem}", cause)
 
 
 class Sentence(NamedTuple):
-    """A sentence of a report, with placeholders for its values."""
+    """A sentence of a report, with placeholders for its values.
+
+    Attributes:
+        text: the sentence about one file, or about none.
+        several: the sentence about several files of a file set, with the placeholders ``files`` and
+            ``names`` for them; "" if there is none. The other values are those of one of them.
+    """
 
     cause: Cause
     text: str
+    several: str = ""
 
     def __call__(self, cause: Cause | None = None, /, **values: object) -> Reason:
         """Return the reason with these values.
@@ -152,7 +193,24 @@ class Sentence(NamedTuple):
             cause: replaces the usual cause, if a value explains more.
             values: by the name of their placeholder.
         """
-        return Reason(self.text.format(**values), cause or self.cause)
+        made = Reason(self.text.format(**values), cause or self.cause)
+        made.sentence, made.values = self, values
+        return made
+
+
+def about_all(reason: Reason, some: Sequence[str], every: Sequence[str]) -> Reason:
+    """Return a reason about one file as a reason about all files with the same problem.
+
+    Args:
+        reason: the reason.
+        some: the names of the files with the problem, its own included.
+        every: the names of all files of the file set.
+    """
+    if len(some) < 2 or reason.sentence is None or not reason.sentence.several:
+        return reason
+    files, names = described(some, every)
+    text = reason.sentence.several.format(**{**reason.values, "files": files, "names": names})
+    return Reason(text, reason.cause)
 
 
 def joined(reasons: Iterable[Reason]) -> Reason:
@@ -191,35 +249,66 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
 
 # The state of files on LucidLink and on B2
 
-STILL_WRITTEN = Cause.BEING_WRITTEN("{name} is still being written on LucidLink ({status})")
-WRITTEN_ANEW = Cause.BEING_WRITTEN("{name} is being overwritten on {where}")
+STILL_WRITTEN = Cause.BEING_WRITTEN(
+    "{name} is still being written on LucidLink ({status})",
+    "{files} are still being written on LucidLink{names}",
+)
+WRITTEN_ANEW = Cause.BEING_WRITTEN(
+    "{name} is being overwritten on {where}", "{files} are being overwritten on {where}{names}"
+)
 NO_ORDINARY_FILE = Cause.BAD_FILE("{name} is not a regular file but {type}")
-BAD_STATUS_HERE = Cause.BAD_FILE("{name} is {status} on LucidLink")
-BAD_SIZE_HERE = Cause.BAD_FILE("{name} has {size} on LucidLink")
+BAD_STATUS_HERE = Cause.BAD_FILE(
+    "{name} is {status} on LucidLink",
+    "{files} are unusable on LucidLink{names}, such as {name}, which is {status}",
+)
+BAD_SIZE_HERE = Cause.BAD_FILE(
+    "{name} has {size} on LucidLink",
+    "{files} have no content or no known size on LucidLink{names}",
+)
 NO_LONGER_HERE = Cause.BAD_FILE("its files are no longer on LucidLink")()
 OF_NO_FORMAT = Cause.BAD_FILE(
     "{name} is on LucidLink, but iconik does not say which of the asset's formats it belongs to: "
     "check in iconik whether it belongs to this format"
 )
-NO_TWIN = Cause.BAD_TWIN("{name} has no matching file on B2")
-UNFINISHED_TWIN = Cause.BAD_TWIN("{name} is incomplete on B2 ({status})")
-BAD_STATUS_THERE = Cause.BAD_TWIN("{name} is {status} on B2")
-BAD_SIZE_THERE = Cause.BAD_TWIN("{name} has {size} on B2")
+NO_TWIN = Cause.BAD_TWIN(
+    "{name} has no matching file on B2", "{files} have no matching file on B2{names}"
+)
+UNFINISHED_TWIN = Cause.BAD_TWIN(
+    "{name} is incomplete on B2 ({status})", "{files} are incomplete on B2{names}"
+)
+BAD_STATUS_THERE = Cause.BAD_TWIN(
+    "{name} is {status} on B2",
+    "{files} are unusable on B2{names}, such as {name}, which is {status}",
+)
+BAD_SIZE_THERE = Cause.BAD_TWIN(
+    "{name} has {size} on B2", "{files} have no content or no known size on B2{names}"
+)
 ANOTHER_TWIN = Cause.BAD_TWIN("the file on B2 that proved {name} safe has changed")
-DIFFERS = Cause.DIFFERS("{name} differs from its master: {what}{here} on LucidLink, {there} on B2")
+DIFFERS = Cause.DIFFERS(
+    "{name} differs from its master: {what}{here} on LucidLink, {there} on B2",
+    "{files} differ from their masters{names}, such as {name}: {what}{here} on LucidLink, {there} "
+    "on B2",
+)
 UNCLEAR_CHECKSUMS = Cause.CHECKSUMS(
     "the checksums of {name} cannot be compared because their algorithms are unknown: checksum "
-    "{here} on LucidLink, {there} on B2"
+    "{here} on LucidLink, {there} on B2",
+    "the checksums of {files} cannot be compared because their algorithms are unknown{names}, such "
+    "as {name}: checksum {here} on LucidLink, {there} on B2",
 )
 NO_CHECKSUM = Cause.CHECKSUMS(
-    "REQUIRE_CHECKSUM is set, but iconik has no comparable checksums of {name} on LucidLink and B2"
+    "REQUIRE_CHECKSUM is set, but iconik has no comparable checksums of {name} on LucidLink and B2",
+    "REQUIRE_CHECKSUM is set, but iconik has no comparable checksums of {files} on LucidLink and "
+    "B2{names}",
 )
 ONE_RECORD = Cause.SEQUENCE(
     "{name} on {where} is an image sequence in a single record, which cannot prove that every "
     "frame is there"
 )
 SHARED = Cause.SHARED_FILE("{name} also belongs to another file set on LucidLink ({which}), {why}")
-LOST = Cause.LOST("{reason}, and there is nothing to copy: {name} is MISSING on LucidLink")
+LOST = Cause.LOST(
+    "{reason}, and there is nothing to copy: {name} is MISSING on LucidLink",
+    "{reason}, and there is nothing to copy: {files} are MISSING on LucidLink{names}",
+)
 ALREADY_MISSING = Cause.WAS_MISSING("its files were already missing from LucidLink")()
 
 # Contradictory or missing information from iconik
@@ -233,9 +322,12 @@ MIXED_FILE_SET = Cause.UNCLEAR_RECORDS(
 NO_FILE = Cause.UNCLEAR_RECORDS("iconik lists a file set on LucidLink, but no file in it")()
 EMPTY_DIRECTORY = Cause.UNCLEAR_RECORDS("iconik lists no file in directory {name} on LucidLink")
 NO_NAME = Cause.UNCLEAR_RECORDS("iconik lists one of the files on LucidLink without a name")()
-TWICE = Cause.UNCLEAR_RECORDS("iconik lists {name} twice on LucidLink")
+TWICE = Cause.UNCLEAR_RECORDS(
+    "iconik lists {name} twice on LucidLink", "iconik lists {files} twice on LucidLink{names}"
+)
 DISPUTED = Cause.UNCLEAR_RECORDS(
-    "iconik lists {name} on {where} more than once, with different sizes or checksums"
+    "iconik lists {name} on {where} more than once, with different sizes or checksums",
+    "iconik lists {files} on {where} more than once, with different sizes or checksums{names}",
 )
 QUEUED_AND_LISTED = Cause.UNCLEAR_RECORDS(
     "file set {file_set_id} is in iconik's delete queue, but iconik lists its files as {status}"
@@ -264,20 +356,39 @@ NOT_CONFIRMED = Cause.NOT_CONFIRMED("{name} is not confirmed by B2: {problem}")
 
 STORAGE_CLOSED = Cause.STORAGE_CLOSED("{reason}, and {obstacle}")
 COPY_TO_B2_ENDED = Cause.COPY_FAILED("{reason}, although the requested copy to B2 has ended{told}")
-COPY_TO_LUCIDLINK_ENDED = Cause.COPY_FAILED(
-    "the copy to LucidLink has ended, but the file {state}{told}"
+GROWING = Cause.BEING_WRITTEN(
+    "{name} has been growing on LucidLink", "{files} have been growing on LucidLink{names}"
 )
-NOT_ARRIVED = Cause.BAD_COPY("{name} did not arrive on LucidLink")
-ARRIVED_IN_PART = Cause.BAD_COPY("{name}: {here} of {there} arrived on LucidLink")
+UNFINISHED_HERE = Cause.COPY_FAILED(
+    "{name} has been unfinished on LucidLink ({status})",
+    "{files} have been unfinished on LucidLink{names}",
+)
+STILL_GROWING = Cause.BEING_WRITTEN("it is there, but {unfinished} for {age}")
+COPY_TO_LUCIDLINK_ENDED = Cause.COPY_FAILED("the copy to LucidLink has ended, but {state}{told}")
+NOT_ARRIVED = Cause.BAD_COPY(
+    "{name} did not arrive on LucidLink", "{files} did not arrive on LucidLink{names}"
+)
+ARRIVED_IN_PART = Cause.BAD_COPY(
+    "{name}: {here} of {there} arrived on LucidLink",
+    "{files} arrived only in part on LucidLink{names}, such as {name}: {here} of {there}",
+)
 ARRIVED_LARGER = Cause.BAD_COPY(
-    "{name} arrived on LucidLink with {here}, but its source has {there}"
+    "{name} arrived on LucidLink with {here}, but its source has {there}",
+    "{files} arrived on LucidLink larger than their sources{names}, such as {name}: {here}, but "
+    "its source has {there}",
 )
 ARRIVED_OTHERWISE = Cause.BAD_COPY(
-    "{name} arrived on LucidLink with a different checksum: {here}, but its source has {there}"
+    "{name} arrived on LucidLink with a different checksum: {here}, but its source has "
+    "{there}{unless}",
+    "{files} arrived on LucidLink with different checksums{names}, such as {name}: {here}, but its "
+    "source has {there}{unless}",
 )
 NO_SOURCE = Cause.NO_SOURCE("no storage has a complete set of its files to copy to LucidLink")()
 LEFT = Cause.LEFT_TO_ICONIK(
     "the requested copy may still be running in iconik: see its result in iconik's jobs list"
+)()
+LEFT_AND_ENDED = Cause.LEFT_TO_ICONIK(
+    "the requested copy has ended in iconik since: try again to check what has arrived"
 )()
 
 # Deletions

@@ -79,7 +79,11 @@ def guard_shared_paths(
         for file_set_id, verdict in told.items():
             if isinstance(verdict, Safe):
                 objection = _objection(others.get(file_set_id, {}), told, before, names)
-                found[file_set_id] = Unproven(file_set_id, *objection) if objection else verdict
+                found[file_set_id] = (
+                    Unproven(file_set_id, objection.reason, objection.remedy)
+                    if objection
+                    else verdict
+                )
     return {
         name: [found[each.file_set_id] if isinstance(each, Safe) else each for each in several]
         for name, several in verdicts.items()

@@ -19,11 +19,16 @@ from b2_iconik.ledger.term import writing_in_term
 
 @dataclass(frozen=True)
 class Copy:
-    """A bulk copy that was requested, and is not known to have ended."""
+    """A bulk copy that was requested, and is not known to have ended.
+
+    Attributes:
+        progress: how much of it is done, in percent, as last recorded; None if unknown.
+    """
 
     job_id: str
     format_name: str
     requested_ms: int
+    progress: int | None = None
 
 
 class Copies:
@@ -95,7 +100,18 @@ class Copies:
             rows = connection.execute(
                 sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
             )
-            return [Copy(row.job_id, row.format_name, row.requested_ms) for row in rows]
+            return [
+                Copy(row.job_id, row.format_name, row.requested_ms, row.progress) for row in rows
+            ]
+
+    def note_progress(self, percent_by_id: Mapping[str, int]) -> None:
+        """Record how much of some copies is done, by the id of the job."""
+        one = sa.update(copies).where(
+            copies.c.number == self._number, copies.c.job_id == sa.bindparam("this")
+        )
+        changes = [{"this": each, "progress": now} for each, now in percent_by_id.items()]
+        with writing_in_term(self._engine, self._term) as connection:
+            connection.execute(one, changes)
 
     def known(self, job_ids: Collection[str]) -> set[str]:
         """The ids of the given jobs that are, or were, followed for this operation."""

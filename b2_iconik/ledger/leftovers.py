@@ -1,8 +1,10 @@
-"""Deletions that an operation began and left unfinished, and how others take them over.
+"""What an operation began and left unfinished, and how others take over its deletions.
 
 An operation that fails, or gives up an asset, first tries to restore what it has marked deleted.
 What it can't restore stays in the asset's progress. The next operation on the asset takes that
 over, in the transaction that claims the asset. Until then, the leader tries to restore it.
+
+iconik completes copies that were left to it. That they have ended is only noted, for reports.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +16,7 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_OVER
-from b2_iconik.ledger.tables import assets, change_assets, operations
+from b2_iconik.ledger.tables import assets, change_assets, copies, operations
 from b2_iconik.ledger.term import writing_in_term
 
 
@@ -72,7 +74,7 @@ class Left:
 
 
 class Leftovers:
-    """The deletions that were left unfinished. Each method is one transaction.
+    """What was left unfinished. Each method is one transaction.
 
     Args:
         engine: SQLAlchemy engine of the ledger's database.
@@ -99,6 +101,29 @@ class Leftovers:
             .exists()
         )
         return self._list(operations.c.ended_ms.is_not(None), _has_deletion(), ~is_in_hand)
+
+    def copies(self, since_ms: int, limit: int) -> list[str]:
+        """The ids of jobs of ended operations that are not known to have ended, newest first.
+
+        Args:
+            since_ms: only those of operations that ended at this time or later.
+        """
+        chosen = (
+            sa.select(copies.c.job_id)
+            .join(operations, operations.c.number == copies.c.number)
+            .where(operations.c.ended_ms >= since_ms, ~copies.c.ended)
+            .group_by(copies.c.job_id)
+            .order_by(sa.func.max(copies.c.requested_ms).desc(), copies.c.job_id)
+        )
+        with self._engine.connect() as connection:
+            return list(connection.execute(chosen.limit(limit)).scalars())
+
+    def note_ended(self, job_ids: Sequence[str]) -> None:
+        """Record that such jobs have ended. Running operations follow their jobs themselves."""
+        ended = sa.select(operations.c.number).where(operations.c.ended_ms.is_not(None))
+        theirs = sa.and_(copies.c.job_id.in_(job_ids), copies.c.number.in_(ended))
+        with writing_in_term(self._engine, self._term) as connection:
+            connection.execute(sa.update(copies).where(theirs).values(ended=True))
 
     def _list(self, *conditions: sa.ColumnElement[bool]) -> list[Left]:
         chosen = (

@@ -9,6 +9,7 @@ from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.ledger.tables import (
     assets,
     change_assets,
+    copies,
     counters,
     metadata,
     operations,
@@ -44,9 +45,16 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
     (operations.c.job_id, operations.c.title),
     # This version also stores another kind of progress, which an older one can't read.
     (assets.c.title,),
-    # This version also has other results; see ``RENAMED_RESULTS``.
-    (operations.c.totals, assets.c.size),
-    (operations.c.user_name, operations.c.path, operations.c.names),
+    # This version also stores another kind of progress, which an older one cannot read, and has
+    # other results; see ``RENAMED_RESULTS``.
+    (
+        operations.c.totals,
+        operations.c.user_name,
+        operations.c.path,
+        operations.c.names,
+        assets.c.size,
+        copies.c.progress,
+    ),
 )
 VERSION = len(ADDED) + 1
 # No version since this one needs their contents, but a process of an older one may still read them.

@@ -134,6 +134,8 @@ copies = sa.Table(
     sa.Column("format_name", sa.Text, nullable=False),
     sa.Column("asked_ms", sa.BigInteger, key="requested_ms", nullable=False),
     sa.Column("ended", sa.Boolean, nullable=False),
+    # In percent, as far as iconik tells.
+    sa.Column("progress", sa.Integer),
 )
 unlisted = sa.Table(
     "plugin_vanished",

@@ -1,10 +1,16 @@
 """What Add decides about an asset: which formats must be copied to LucidLink. Pure."""
 
-from b2_iconik.domain.arrival import shortfall
+from b2_iconik.domain.arrival import shortfall, unfinished
 from b2_iconik.domain.custody import presence, wanted_formats
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.domain.reasons import COPY_TO_LUCIDLINK_ENDED, NO_SOURCE, Reason
+from b2_iconik.domain.reasons import (
+    COPY_TO_LUCIDLINK_ENDED,
+    NO_SOURCE,
+    STILL_GROWING,
+    Cause,
+    Reason,
+)
 from b2_iconik.operation.decisions import Decision
 from b2_iconik.operation.snapshot import Patience, Snapshot
 
@@ -43,13 +49,21 @@ def _decide(
         cause = problem.cause if problem and problem.cause else lack.cause
         failed = Outcome("failed", Reason(lack + _told(problem), cause))
         return Decision(failed, unless_copied=True)
-    if found.state == "unfinished" and not patience.is_over(progress.unfinished_ms):
-        return Decision(wait=True)
+    state, cause = "the file is not there", problem.cause if problem else None
+    if found.state == "unfinished":
+        being_written = unfinished(formats[0].id, snapshot.files, ll_storage_id)
+        if not patience.is_over(progress.unfinished_ms):
+            return Decision(unfinished=being_written)
+        age = patience.age(progress.unfinished_ms)
+        is_growing = being_written.cause == Cause.BEING_WRITTEN
+        if is_growing and not was_requested:
+            # A copy would write to the same file.
+            growing = STILL_GROWING(unfinished=being_written, age=age)
+            return Decision(Outcome("failed", growing), unless_copied=True)
+        state = f"{being_written} for {age}"
+        cause = being_written.cause if is_growing else cause
     if was_requested:
-        state = "is incomplete" if found.state == "unfinished" else "is not there"
-        ended = COPY_TO_LUCIDLINK_ENDED(
-            problem.cause if problem else None, state=state, told=_told(problem)
-        )
+        ended = COPY_TO_LUCIDLINK_ENDED(cause, state=state, told=_told(problem))
         return Decision(Outcome("failed", ended), unless_copied=True)
     if not found.has_source:
         return Decision(Outcome("failed", NO_SOURCE))

@@ -320,7 +320,7 @@ class AssetProcessor:
             # Recorded with the others of the batch, when the copies are requested.
             return
         now_ms, outcomes = self._clock.now_ms(), result.outcomes
-        if result.is_unfinished:
+        if result.unfinished:
             not_before_ms = now_ms + recheck_after_ms(asset, now_ms)
             self._claims.note(asset, "recheck", outcomes, not_before_ms)
         elif result.must_be_requeued:

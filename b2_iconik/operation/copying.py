@@ -9,23 +9,31 @@ from b2_iconik.domain.operation import LISTING_LAG_MS, ClaimedAsset
 from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.copies import Copy
+from b2_iconik.ledger.leftovers import Leftovers
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
-from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
+from iconik_http.errors import IconikError, IconikRefused, IconikUnavailable, TokenRejected
 from iconik_http.records import Job
 
 log = logging.getLogger(__name__)
 
+# Of more copies that were left to iconik, only the newest are followed.
+MOST_LEFT = 1_000
 # How many times iconik may fail to say what went wrong with a job that has ended.
 MOST_UNTOLD = 10
 
 
 @dataclass(frozen=True)
 class Route:
-    """Where copies go: the ids of the source and target storages, and the target directory."""
+    """Where copies go: the ids of the source and target storages, and the target directory.
+
+    Attributes:
+        target: the name to display for the target storage.
+    """
 
     source_id: str
     target_id: str
     path: str = ""
+    target: str = "the storage"
 
 
 def ask(
@@ -106,7 +114,7 @@ def follow_unrecorded(iconik: Iconik, claims: Claims, asset: ClaimedAsset, now_m
     asset.progress = replace(asset.progress, unanswered_until_ms=None, ready=())
     if running:
         log.debug("asset %s is already being copied; jobs: %s", asset.asset_id, len(running))
-        asset.progress = replace(asset.progress, unfinished_ms=None)
+        asset.progress = replace(asset.progress, unfinished_ms=None, unfinished="")
         # iconik doesn't say which format each job copies.
         claims.copies.begin([asset], dict.fromkeys((job.id for job in running), ""), now_ms)
     return bool(running)
@@ -134,7 +142,7 @@ def _ask_once(
         raise
     except IconikRefused as refusal:
         log.warning("%s", refusal)
-        return "", reason_of(refusal)
+        return "", reason_of(refusal, {route.target_id: route.target})
     log.debug("requested copies of %s; assets: %s; job %s", name, len(assets), job_id)
     return job_id, None
 
@@ -146,7 +154,7 @@ def follow(
     now_ms: int,
     timeout_ms: int,
 ) -> bool:
-    """Find the copies that have ended, and record that. Returns whether any has.
+    """Record the progress of the copies, and which have ended. Returns whether any has.
 
     Args:
         jobs_by_id: requests jobs, as ``Iconik.jobs``.
@@ -161,8 +169,11 @@ def follow(
     for start in range(0, len(copies), MOST_JOBS_A_CALL):
         some = copies[start : start + MOST_JOBS_A_CALL]
         jobs = jobs_by_id([copy.job_id for copy in some])
+        moved: dict[str, int] = {}
         for copy in some:
             job = jobs.get(copy.job_id)
+            if job is not None and job.progress not in (None, copy.progress):
+                moved[copy.job_id] = job.progress
             try:
                 end = _end(iconik, claims, copy, job, now_ms, timeout_ms)
             except IconikUnavailable as error:
@@ -172,9 +183,28 @@ def follow(
             if end is not None:
                 claims.copies.ended(copy, *end)
                 has_ended = True
+        if moved:
+            claims.copies.note_progress(moved)
     if unanswered and not has_ended:
         raise unanswered
     return has_ended
+
+
+def follow_left(iconik: Iconik, leftovers: Leftovers, since_ms: int) -> None:
+    """Note which copies that ended operations have left to iconik have ended, for reports.
+
+    Args:
+        since_ms: when the operations must have ended, or later.
+    """
+    job_ids = leftovers.copies(since_ms, MOST_LEFT)
+    for start in range(0, len(job_ids), MOST_JOBS_A_CALL):
+        try:
+            jobs = iconik.jobs(job_ids[start : start + MOST_JOBS_A_CALL])
+        except IconikError as error:
+            # It is a courtesy, which is tried again later.
+            log.debug("the copies that were left to iconik are not followed: %s", error)
+            return
+        leftovers.note_ended([each.id for each in jobs.values() if each.ended])
 
 
 def _end(
@@ -184,7 +214,7 @@ def _end(
     if job is None and now_ms - copy.requested_ms > LISTING_LAG_MS:
         job = iconik.job(copy.job_id)
         if job is None:
-            return {}, f"job {copy.job_id} no longer exists in iconik"
+            return {}, "the copy job no longer exists in iconik"
     if job is not None and job.ended:
         if job.status == "FINISHED":
             return {}, ""
@@ -192,7 +222,7 @@ def _end(
         return _told_of(iconik, claims, job), general
     if now_ms - copy.requested_ms > timeout_ms:
         status = job.status if job else "unknown"
-        return {}, f"gave up waiting: job {copy.job_id} is still {status}"
+        return {}, f"gave up waiting: the copy job is still {status}"
     return None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from b2_iconik.common.texts import plain
 from b2_iconik.domain.operation import AssetProgress, Deletion
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import VANISHED, Reason, joined
@@ -22,7 +23,8 @@ class Decision:
         deletions: the file sets to delete, by id. A format that is kept because of one file set
             may have others that are proven safe.
         copy: whether to request a copy.
-        wait: whether something is being written, so that the asset must be processed again later.
+        unfinished: what is being written, as in ``AssetProgress``, so that the asset must be
+            processed again later; "" if nothing is.
         unless_copied: whether the outcome holds only if no copy is under way, because a copy has
             ended without its file.
         is_absent: whether no file of the format is listed, so that its file sets must be.
@@ -31,7 +33,7 @@ class Decision:
     outcome: Outcome | None = None
     deletions: Mapping[str, Deletion] = field(default_factory=dict)
     copy: bool = False
-    wait: bool = False
+    unfinished: str = ""
     unless_copied: bool = False
     is_absent: bool = False
 
@@ -44,7 +46,8 @@ class AssetResult:
         outcomes: the outcomes known now, by format name.
         unless_copied: outcomes that hold only if no copy is under way, by format name.
         copies: names of the formats whose copies must be requested.
-        is_unfinished: something is being written, so the asset must be processed again later.
+        unfinished: what is being written, as in ``AssetProgress``, so that the asset must be
+            processed again later; "" if nothing is.
         is_being_copied: unrecorded copies of the asset are under way, and are followed now.
         must_be_requeued: the asset must be claimed again, for example after a newer click.
         marked: the ids of file sets that are marked deleted, and whose files must still be purged.
@@ -55,7 +58,7 @@ class AssetResult:
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     unless_copied: Mapping[str, Outcome] = field(default_factory=dict)
     copies: tuple[str, ...] = ()
-    is_unfinished: bool = False
+    unfinished: str = ""
     is_being_copied: bool = False
     must_be_requeued: bool = False
     marked: tuple[str, ...] = ()
@@ -105,16 +108,17 @@ def result_of(decisions: Mapping[str, Decision]) -> AssetResult:
         outcomes,
         unless_copied,
         copies=tuple(name for name, each in decisions.items() if each.copy),
-        is_unfinished=any(each.wait for each in decisions.values()),
+        unfinished=next(filter(None, (each.unfinished for each in decisions.values())), ""),
     )
 
 
 def progress_after(progress: AssetProgress, result: AssetResult, now_ms: int) -> AssetProgress:
-    """The progress of an asset, with the time when something of it was first seen unfinished."""
+    """The progress of an asset, with what of it is unfinished, and since when."""
     if result.copies:
-        return replace(progress, unfinished_ms=None)
-    if result.is_unfinished and progress.unfinished_ms is None:
-        return replace(progress, unfinished_ms=now_ms)
+        return replace(progress, unfinished_ms=None, unfinished="")
+    if result.unfinished:
+        since_ms = now_ms if progress.unfinished_ms is None else progress.unfinished_ms
+        return replace(progress, unfinished_ms=since_ms, unfinished=plain(result.unfinished))
     return progress
 
 

@@ -69,9 +69,9 @@ def _weigh(
     final = [each.reason for each in objections if each.remedy == "none"]
     if final:
         return Decision(Outcome("kept", final[0]), deletions)
-    is_waiting = any(each.remedy == "wait" for each in objections)
-    if is_waiting and not patience.is_over(progress.unfinished_ms):
-        return Decision(wait=True, deletions=deletions)
+    unfinished = [each.reason for each in objections if each.remedy == "wait"]
+    if unfinished and not patience.is_over(progress.unfinished_ms):
+        return Decision(unfinished=f"{unfinished[0]},", deletions=deletions)
     reason = objections[0].reason
     if name in progress.copy_results:
         problem = progress.copy_results[name]

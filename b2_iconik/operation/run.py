@@ -42,7 +42,7 @@ from b2_iconik.operation.hints import hint_of
 from b2_iconik.operation.index import Index
 from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.selection import Selection
-from b2_iconik.operation.storages import Checks, Preflight
+from b2_iconik.operation.storages import B2, LUCIDLINK, Checks, Preflight
 from b2_iconik.operation.together import Together, groups
 from iconik import Iconik, Pacer, Tokens, Transport, open_session
 from iconik_http.errors import IconikRefused, IconikUnavailable
@@ -133,7 +133,7 @@ class Operations:
             return self._shared_by_token.setdefault((token, term), Shared())
 
     def tidy(self, leadership: Leadership) -> None:
-        """Restore what ended operations left marked deleted.
+        """Restore what ended operations left marked deleted, and follow the copies they left.
 
         Raises:
             Stopped: the term is over.
@@ -141,9 +141,9 @@ class Operations:
         """
         leftovers, settings = Leftovers(leadership.engine, leadership.term), self._settings
         left = leftovers.of_ended()
-        if not left:
-            return
         if not settings.iconik_token:
+            if not left:
+                return
             log.warning(
                 "ended operations left file sets in iconik's delete queue (assets: %s): set "
                 "ICONIK_TOKEN to have them restored, or click again",
@@ -154,6 +154,8 @@ class Operations:
         restore_leftovers(iconik, leftovers, left, ENDED)
         for operation_id in {each.operation_id for each in left}:
             Completion(leadership.engine, leadership.term).sum_up(operation_id)
+        timeout_ms = settings.copy_timeout // timedelta(milliseconds=1)
+        copying.follow_left(iconik, leftovers, now_ms() - timeout_ms)
 
 
 @dataclass
@@ -214,7 +216,9 @@ class Run:
             iconik,
             capabilities,
             self._claims,
-            copying.Route(b2, ll, click.path) if is_add else copying.Route(ll, b2),
+            copying.Route(b2, ll, click.path, LUCIDLINK)
+            if is_add
+            else copying.Route(ll, b2, "", B2),
             settings,
             leadership.clock,
             self._preflight,
@@ -301,7 +305,7 @@ class Run:
         self._is_blocked = not self._outage and is_waiting
         self._interval = LET_GO_INTERVAL if self._is_blocked else STOP_INTERVAL
         if self._pause > STOP_INTERVAL:
-            outage = str(self._outage) if self._outage else None
+            outage = reason_of(self._outage, self._preflight.names) if self._outage else None
             self._ledger.will_look(self._number, now_ms() + int(self._pause * 1000), outage)
         wait, now = self._pause, self._clock.now_ms()
         verification_ms = self._claims.next_verification_ms(now)
@@ -333,10 +337,10 @@ class Run:
                 log.warning("%s; continuing when iconik is back", error)
             self._outage = error
             if self._clock.now_ms() - self._heard_ms > self._timeout_ms:
-                self._fail(OUTAGE(error=error))
+                self._fail(OUTAGE(error=reason_of(error, self._preflight.names)))
             return False
         except (IconikRefused, OperationFailed) as error:
-            self._fail(reason_of(error))
+            self._fail(reason_of(error, self._preflight.names))
             return False
         except StopRequested:
             return True

@@ -158,7 +158,7 @@ class Selection:
                 again = again or contents.unanswered
             else:
                 contents.problem = NOT_LISTED(
-                    error=contents.unanswered, times=times, done=_done(contents)
+                    error=reason_of(contents.unanswered), times=times, done=_done(contents)
                 )
         if again:
             raise again

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from b2_iconik.common.texts import age
 from b2_iconik.domain.reasons import OTHER_COUNT, OTHER_STATUS, QUEUED_AND_LISTED, Reason
 from iconik import Iconik
 from iconik_http.errors import Contradicted, NotFound
@@ -40,6 +41,10 @@ class Patience:
     def is_over(self, since_ms: int | None) -> bool:
         """Whether something that was first seen at ``since_ms`` has had enough time."""
         return since_ms is not None and self.now_ms - since_ms >= self.settle_ms
+
+    def age(self, since_ms: int | None) -> str:
+        """How long ago something was first seen, for display."""
+        return age(0 if since_ms is None else self.now_ms - since_ms)
 
 
 def see(

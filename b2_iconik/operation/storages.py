@@ -21,6 +21,8 @@ RENEWED_AFTER = 30.0
 HOLDS = 60.0
 # A longer delete queue is not read to its end, because each page takes a request.
 MOST_QUEUED = 2_000
+# The names to display for storages whose own names are not known yet.
+B2, LUCIDLINK = "the B2 storage", "the LucidLink storage"
 ANOTHER = "create the custom actions again with a different storage"
 
 
@@ -97,6 +99,9 @@ class Preflight:
     Args:
         checks: those of other operations. Only what was checked after this click can be used.
         clicked_ms: the time of the click, in milliseconds since 1970.
+
+    Attributes:
+        names: by id, the names to display for the storages, as far as known.
     """
 
     def __init__(
@@ -105,6 +110,7 @@ class Preflight:
         self._iconik = iconik
         self._click = click
         self._checks = checks
+        self.names = {click.b2_storage_id: B2, click.ll_storage_id: LUCIDLINK}
         # The clock of the host that recorded the click may be ahead.
         self._since = expiry.now() - max(0, now_ms() - clicked_ms) / 1000
 
@@ -118,7 +124,12 @@ class Preflight:
         Raises:
             OperationFailed, IconikError: as ``check``.
         """
-        return self._checks.since(self._since, self._iconik, self._click)
+        checked = self._checks.since(self._since, self._iconik, self._click)
+        self.names = {
+            self._click.b2_storage_id: f"{B2} '{checked.b2.name}'",
+            self._click.ll_storage_id: f"{LUCIDLINK} '{checked.lucidlink.name}'",
+        }
+        return checked
 
 
 def check(iconik: Iconik, click: CustomAction) -> Checked:
@@ -179,8 +190,8 @@ def _storage(iconik: Iconik, kind: str, storage_id: str) -> Storage:
         storage = iconik.storage(storage_id)
     except NotFound:
         raise OperationFailed(
-            f"storage {storage_id}, the custom action's {kind} storage, does not exist in iconik: "
-            "create the custom actions again with the right ids"
+            f"the custom action's {kind} storage does not exist in iconik: create the custom "
+            "actions again with the right ids"
         ) from None
     if storage.purpose not in ("", "FILES"):
         raise OperationFailed(

@@ -17,8 +17,8 @@ REMEDIES: dict[Cause, str] = {
     "snapshots. iconik deleted the file set although it was no longer proven safe.",
     Cause.NOT_DELETED: "Try again. If the file set is still there then, delete it in iconik.",
     Cause.TOKEN_EXPIRED: "Click again in iconik. The click's token expired before this was read.",
-    Cause.NOT_PERMITTED: "Ask an iconik administrator for access, then try again. The person who "
-    "clicked lacks this role, or is not permitted to see the asset.",
+    Cause.NOT_PERMITTED: "Try again once an iconik administrator has given this role or access; or "
+    "ask somebody who has both to click.",
     Cause.TOO_SLOW: "Try again later. iconik or the network was too busy to accept the deletion "
     "before its proof expired.",
     Cause.NO_ANSWER: "Try again when iconik and B2 are available.",

@@ -11,6 +11,7 @@ from b2_iconik.domain.outcomes import TROUBLE, Outcome
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.tables import assets, operations
 from b2_iconik.report import view
+from b2_iconik.report.history import History
 from b2_iconik.report.reported import Reported
 
 OPERATIONS_A_PAGE = 50
@@ -36,6 +37,7 @@ class AssetHistory:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._reported = Reported(engine)
+        self._history = History(engine)
 
     def of(self, asset_id: str, before: int | None = None) -> dict[str, Any] | None:
         """Return what operations did with an asset, the newest first.
@@ -54,8 +56,8 @@ class AssetHistory:
         newest = chosen.order_by(operations.c.number.desc()).limit(OPERATIONS_A_PAGE + 1)
         with self._engine.connect() as connection:
             found = [read_operation(row) for row in connection.execute(newest)]
-        shown = found[:OPERATIONS_A_PAGE]
-        lines = [self._line(operation, asset_id) for operation in shown]
+        shown, clock_ms = found[:OPERATIONS_A_PAGE], self._history.clock()
+        lines = [self._line(operation, asset_id, clock_ms) for operation in shown]
         if not lines:
             return None
         titles = (row["asset"] for line in lines for row in line["formats"])
@@ -68,9 +70,9 @@ class AssetHistory:
             "before": shown[-1].number if len(found) > len(shown) else None,
         }
 
-    def _line(self, operation: Operation, asset_id: str) -> dict[str, Any]:
+    def _line(self, operation: Operation, asset_id: str, clock_ms: int) -> dict[str, Any]:
         asset = self._reported.asset(operation, asset_id)
-        rows = view.asset_rows(operation, [asset] if asset else [])
+        rows = view.asset_rows(operation, [asset] if asset else [], clock_ms)
         told = view.summary(operation, {}, now_ms())
         return {
             **{name: told[name] for name in view.BRIEF},

@@ -109,6 +109,7 @@ class Contents:
             unopened=there.unopened_in_all(number),
             not_before_ms=there.next_due(number),
             is_newer_unlisted=there.is_newer_unlisted(operation),
+            unfinished=[] if operation.ended_ms else there.unfinished(number),
         )
         jobs = there.copies(number, JOBS_SHOWN)
         retried = self.operation(operation.retry_of) if operation.retry_of else None
@@ -158,7 +159,7 @@ class Contents:
 
     def asset_rows(self, operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[str, Any]]:
         """Yield the rows of assets, with the later operations that took over or did the rest."""
-        rest = iter(assets)
+        rest, clock_ms = iter(assets), self.history.clock()
         while some := list(islice(rest, READ_AT_ONCE)):
             lost = [
                 each.asset_id
@@ -166,7 +167,7 @@ class Contents:
                 if any(outcome.kind == "superseded" for outcome in each.outcomes.values())
             ]
             newer = self.history.newer(operation, lost) if lost else {}
-            rows = list(view.asset_rows(operation, some, newer))
+            rows = list(view.asset_rows(operation, some, clock_ms, newer))
             open_ids = {row["asset_id"] for row in rows if row["what_to_do"]}
             resolved = self._asset_history.resolved(operation, open_ids) if open_ids else {}
             for row in rows:

@@ -8,7 +8,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import Operation, default_title
+from b2_iconik.domain.operation import AssetProgress, Operation, default_title
 from b2_iconik.domain.outcomes import TROUBLE
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.operations import read_operation
@@ -19,6 +19,8 @@ from b2_iconik.report.reported import has_cause, is_about, may_have
 from iconik_http.records import UUID
 
 DAY_MS = 86_400_000
+# Of more unfinished assets, the oldest need not be found.
+MOST_UNFINISHED = 100
 STATES = ("running", "done", "partly done", "failed", "nothing to do", "stopped")
 
 
@@ -69,6 +71,7 @@ class CopyJob:
         requested_ms: when it was requested, by the clock of operations.
         ended: whether it is known to have ended.
         assets: the number of assets that wait for it.
+        progress: how much of it was done when iconik was last asked, in percent; None if unknown.
     """
 
     job_id: str
@@ -76,6 +79,7 @@ class CopyJob:
     requested_ms: int
     ended: bool
     assets: int
+    progress: int | None = None
 
 
 class History:
@@ -181,7 +185,14 @@ class History:
         )
         with self._engine.connect() as connection:
             return [
-                CopyJob(row.job_id, row.format_name, row.requested_ms, row.ended, row.assets)
+                CopyJob(
+                    row.job_id,
+                    row.format_name,
+                    row.requested_ms,
+                    row.ended,
+                    row.assets,
+                    row.progress,
+                )
                 for row in connection.execute(chosen)
             ]
 
@@ -200,6 +211,23 @@ class History:
         )
         with self._engine.connect() as connection:
             return connection.execute(due).scalar()
+
+    def unfinished(self, number: int) -> list[tuple[str, int]]:
+        """Return what is being written for some assets to recheck, the oldest first.
+
+        Each with the time since when, by the clock of operations; see ``AssetProgress``.
+        """
+        # If something is, the key is in the text.
+        chosen = sa.select(assets.c.progress).where(
+            assets.c.number == number,
+            assets.c.state == "recheck",
+            sa.cast(assets.c.progress, sa.Text).contains('"unfinished"'),
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(chosen.limit(MOST_UNFINISHED))
+            found = [AssetProgress.from_json(row.progress) for row in rows]
+        since = [(each.unfinished, each.unfinished_ms or 0) for each in found]
+        return sorted(since, key=lambda each: (each[1], each[0]))
 
     def is_newer_unlisted(self, operation: Operation) -> bool:
         """Return whether a newer click on the opposite action has assets that aren't known yet."""

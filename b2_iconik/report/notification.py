@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from b2_iconik.common.receivers import Kind, Message
+from b2_iconik.common.texts import in_time
 from b2_iconik.domain.operation import Operation, kind_and_id
 from b2_iconik.domain.outcomes import UNSUCCESSFUL, bytes_in_words, capitalized, displayed, in_words
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.report.advice import what_to_do
-from b2_iconik.report.view import in_time, summary
+from b2_iconik.report.view import summary
 
 MOST_CAUSES = 3
 MOST_NAMED = 3

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import TROUBLE, Outcome
-from b2_iconik.ledger.tables import assets, operations
+from b2_iconik.ledger.tables import assets, copies, operations
 from iconik_http.records import UUID
 
 
@@ -53,6 +53,7 @@ class Asset:
         outcomes: the known outcomes, by format name.
         title: as iconik listed it; "" if unknown.
         is_problem: whether one of its formats was kept, failed, vanished or undone.
+        is_being_copied: whether a copy of it is not known to have ended.
     """
 
     asset_id: str
@@ -62,6 +63,7 @@ class Asset:
     outcomes: Mapping[str, Outcome]
     title: str = ""
     is_problem: bool = False
+    is_being_copied: bool = False
 
     @property
     def place(self) -> Place:
@@ -182,8 +184,13 @@ class Reported:
             is_problem: whether these are the assets with a problem.
             is_backwards: reads in the opposite order.
         """
+        under_way = sa.select(copies.c.job_id).where(
+            copies.c.number == assets.c.number, copies.c.batch == assets.c.batch, ~copies.c.ended
+        )
         by = assets.c.asset_id
-        chosen = sa.select(assets).where(assets.c.number == operation.number, *conditions)
+        chosen = sa.select(assets, under_way.exists().label("is_being_copied")).where(
+            assets.c.number == operation.number, *conditions
+        )
         if beyond:
             chosen = chosen.where(by < beyond if is_backwards else by > beyond)
         chosen = chosen.order_by(by.desc() if is_backwards else by).limit(limit)
@@ -197,6 +204,7 @@ class Reported:
                     {name: Outcome.read(each) for name, each in row.outcomes.items()},
                     row.title or "",
                     is_problem,
+                    row.is_being_copied,
                 )
                 for row in connection.execute(chosen)
             ]

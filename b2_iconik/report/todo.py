@@ -107,7 +107,7 @@ class ToDo:
         ids = {one.asset_id for one in left if one.format_name}
         found = self._reported.some(operation, ids) if ids else []
         # A format may have several rows, but one thing to do.
-        for row in view.asset_rows(operation, found):
+        for row in view.asset_rows(operation, found, self._history.clock()):
             key = (row["asset_id"], row["format"])
             if key in names and row["kind"] in (*OPEN, "undone"):
                 names.discard(key)

@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from b2_iconik.common.texts import age, in_time
 from b2_iconik.domain.operation import Operation, default_title, kind_and_id
 from b2_iconik.domain.outcomes import (
     COUNTED,
@@ -18,7 +19,7 @@ from b2_iconik.domain.outcomes import (
     proofs_in_words,
     told_time,
 )
-from b2_iconik.domain.reasons import NOT_COME_TO, TAKEN_BY, Reason
+from b2_iconik.domain.reasons import LEFT, LEFT_AND_ENDED, NOT_COME_TO, TAKEN_BY, Reason
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.report.advice import what_to_do
 from b2_iconik.report.history import CopyJob, Newer
@@ -55,6 +56,8 @@ NOBODY: Mapping[tuple[str, str], Newer] = {}
 BRIEF = ("operation_id", "title", "result", "recorded")
 # From then on, the pace of an operation says how long the rest takes.
 SETTLED_SECONDS = 10
+# How many unfinished assets are named.
+UNFINISHED_SHOWN = 3
 # The states of an asset whose outcome isn't known yet.
 UNDER_WAY: dict[str, str] = {
     "queued": "waiting for its turn",
@@ -80,6 +83,8 @@ class Moment:
         unopened: the number of collections, saved searches and playlists that could not be listed.
         not_before_ms: when the first asset to recheck is due, by the clock of operations.
         is_newer_unlisted: whether a newer click has assets that aren't known yet.
+        unfinished: what is being written, and since when, by the clock of operations; see
+            ``AssetProgress``. The oldest come first.
     """
 
     now_ms: int
@@ -92,6 +97,7 @@ class Moment:
     unopened: int = 0
     not_before_ms: int | None = None
     is_newer_unlisted: bool = False
+    unfinished: Sequence[tuple[str, int]] = ()
 
 
 def result_of(operation: Operation) -> str:
@@ -195,6 +201,7 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         "proofs": proofs_in_words(told["counts"]),
         "copy_jobs": moment.copies,
         "copy_jobs_under_way": moment.copies_under_way,
+        "left_to_iconik": None if is_running else _left_to_iconik(moment.copies_under_way),
     }
 
 
@@ -223,6 +230,14 @@ def _is_worth_trying(told: Mapping[str, Any], unopened: int) -> bool:
     return bool(left or unopened or told["result"] in ("failed", "stopped"))
 
 
+def _left_to_iconik(copies: int) -> str | None:
+    """Return what is known of the copy jobs that an ended operation no longer follows."""
+    if not copies:
+        return None
+    were = "was" if copies == 1 else "were"
+    return f"{many(copies, 'copy job')} {were} left to iconik and may still be running"
+
+
 def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
     """Yield what a running operation waits for, each as the rest of 'It waits for'."""
     states = dict(moment.progress)
@@ -243,7 +258,11 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
         wait = (moment.not_before_ms or 0) - moment.clock_ms
         when = f"in {in_time(wait // 1000)}" if wait >= 1000 else "now"
         assets = many(states["recheck"], "asset")
-        yield f"files of {assets} that are still being written or moved: next check {when}"
+        some = moment.unfinished[:UNFINISHED_SHOWN]
+        named = "; ".join(_so_far(*each, moment.clock_ms) for each in some)
+        more = "; …" if len(moment.unfinished) > len(some) else ""
+        which = f" ({named}{more})" if named else ""
+        yield f"files of {assets} that are still being written or moved{which}: next check {when}"
     if states.get("verifying"):
         assets = many(states["verifying"], "asset")
         yield f"iconik to finish deleting the LucidLink files of {assets}"
@@ -254,9 +273,14 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
         yield f"its turn to process {assets}, or another operation to finish there"
 
 
+def _so_far(unfinished: str, since_ms: int, clock_ms: int) -> str:
+    return f"{unfinished} for {age(max(0, clock_ms - since_ms))}"
+
+
 def asset_rows(
     operation: Operation,
     assets: Iterable[Asset],
+    clock_ms: int,
     newer: Mapping[tuple[str, str], Newer] = NOBODY,
 ) -> Iterator[dict[str, Any]]:
     """Yield rows of ``COLUMNS`` and ``newer``, one or more for each format of each asset.
@@ -264,6 +288,7 @@ def asset_rows(
     Args:
         operation: the operation.
         assets: some of its assets.
+        clock_ms: the time by the clock of operations.
         newer: by asset and format, the operation that took over.
     """
     places = {name: place for place, name in enumerate(operation.formats)}
@@ -275,19 +300,28 @@ def asset_rows(
         ]
         if operation.ended_ms is None:
             rows += [
-                (name, "under way", Reason(UNDER_WAY.get(asset.state, "")), None)
+                (name, "under way", Reason(under_way(asset, clock_ms)), None)
                 for name in operation.formats
                 if name not in asset.outcomes
             ]
         else:
-            left = left_over(operation, asset.progress, asset.outcomes)
-            rows += [(*each, None) for each in left]
+            for name, kind, reason in left_over(operation, asset.progress, asset.outcomes):
+                is_over = reason is LEFT and not asset.is_being_copied
+                rows.append((name, kind, LEFT_AND_ENDED if is_over else reason, None))
         for name, kind, reason, size in sorted(rows, key=lambda row: places[row[0]]):
             taker = newer.get((asset.asset_id, name)) if kind == "superseded" else None
             if taker:
                 reason = TAKEN_BY(action=_action_of(taker))
             title = asset.title or asset.asset_id
             yield _row(asset.asset_id, title, name, kind, reason, size, taker)
+
+
+def under_way(asset: Asset, clock_ms: int) -> str:
+    """Return what an asset without an outcome waits for."""
+    progress = asset.progress
+    if asset.state == "recheck" and progress.unfinished and progress.unfinished_ms is not None:
+        return _so_far(progress.unfinished, progress.unfinished_ms, clock_ms)
+    return UNDER_WAY.get(asset.state, "")
 
 
 def unopened_rows(
@@ -408,17 +442,6 @@ def _pace(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"{in_units(told['bytes_per_second'])}/s"
     if told["seconds_left"]:
         yield f"about {in_time(told['seconds_left'])} left"
-
-
-def in_time(seconds: int) -> str:
-    """Format a number of seconds: '45 s', '3 min 5 s', '2 h 10 min', '3 d 4 h'."""
-    for unit, size, smaller, small in (("d", 86400, "h", 3600), ("h", 3600, "min", 60)):
-        if seconds >= size:
-            rest = seconds % size // small
-            return f"{seconds // size} {unit}" + (f" {rest} {smaller}" if rest else "")
-    if seconds >= 60:
-        return f"{seconds // 60} min" + (f" {seconds % 60} s" if seconds % 60 else "")
-    return f"{seconds} s"
 
 
 def bar(told: Mapping[str, Any], width: int) -> str:

@@ -27,6 +27,7 @@ from b2_iconik.common.clock import now_ms
 from b2_iconik.common.errors import RecordingError, RetryError
 from b2_iconik.common.links import PARAMETER, Links
 from b2_iconik.common.settings import Settings
+from b2_iconik.common.texts import in_time
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
@@ -84,7 +85,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         static_url_path="/static",
     )
     pages.record(_have_templates_without_gaps)
-    pages.add_app_template_filter(view.in_time, "in_time")
+    pages.add_app_template_filter(in_time, "in_time")
     pages.add_app_template_filter(view.in_short, "in_short")
     pages.add_app_template_filter(displayed, "displayed")
     pages.add_app_template_filter(capitalized, "capitalized")

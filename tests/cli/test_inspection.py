@@ -99,8 +99,9 @@ def test_its_problems_are_those_of_its_report(engine: sa.Engine) -> None:
     )
     asked.progress = asked.progress.with_copy_results({"PROXY": None})
     claims.note(
-        asked, "copying", {"ORIGINAL": Outcome("vanished", Reason("it no longer exists in iconik"))}
+        asked, "claimed", {"ORIGINAL": Outcome("vanished", Reason("it no longer exists in iconik"))}
     )
+    claims.copies.begin([asked], {"job-1": "PROXY"}, NOW)
     claims.begin_deletions(deleting, half_done({"set-2": "ORIGINAL"}))
     completion(engine).fail(operation.number, "no token is good any more", NOW)
     of_report = report(

@@ -81,10 +81,25 @@ def test_what_looks_now_looks_at_once() -> None:
             {"ended": False, "assets": 1200, "followed_seconds": 60},
             "  copy job        j1 for 1,200 assets, followed for 1 min",
         ),
+        (
+            {"ended": False, "assets": 2, "followed_seconds": 60, "progress": 0},
+            "  copy job        j1 for 2 assets, followed for 1 min: 0 %",
+        ),
     ],
 )
 def test_its_copy_jobs_have_a_line_each(job: dict[str, Any], line: str) -> None:
     assert said(copies=[{**COPY, **job}], copy_jobs=1)[-1] == line
+
+
+def test_copy_jobs_that_were_left_are_told() -> None:
+    left = {"ended": False, "assets": 1, "followed_seconds": 9}
+    lines = said(
+        ended="then", left_to_iconik="1 copy job was left", copies=[{**COPY, **left}], copy_jobs=1
+    )
+    assert lines[-2:] == [
+        "  left over       1 copy job was left",
+        "  copy job        j1 left to iconik",
+    ]
 
 
 def test_of_many_copy_jobs_it_is_said_how_many_more_there_are() -> None:

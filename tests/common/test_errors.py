@@ -53,7 +53,8 @@ def test_an_outage_is_no_refusal() -> None:
 )
 def test_an_error_is_a_reason_with_its_cause(kind: type[IconikError], cause: Cause) -> None:
     reason = reason_of(kind("list the files", "no"))
-    assert (reason, reason.cause) == ("could not list the files: no", cause)
+    assert reason.cause == cause
+    assert "list the files" in reason
 
 
 def test_an_error_of_which_the_cause_makes_no_difference_has_none() -> None:

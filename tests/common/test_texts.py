@@ -1,10 +1,10 @@
-"""What others wrote, escaped before it is shown."""
+"""What others wrote, escaped before it is shown, and times as people tell them."""
 
 from typing import Any
 
 import pytest
 
-from b2_iconik.common.texts import plain, plain_values
+from b2_iconik.common.texts import age, in_time, plain, plain_values
 
 
 @pytest.mark.parametrize("text", ["", "clip_01.mov", "Zoë, 浜辺 😀", r"C:\clip", '\'=1;"x"'])
@@ -44,3 +44,22 @@ def test_what_is_escaped_is_not_escaped_again() -> None:
 )
 def test_texts_within_json_are_escaped_and_names_are_not(value: Any, shown: Any) -> None:
     assert plain_values(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"), (59, "59 s"), (60, "1 min"), (185, "3 min 5 s"), (3600, "1 h"),
+        (7800, "2 h 10 min"), (86400, "1 d"), (273600, "3 d 4 h"),
+    ],
+)  # fmt: skip
+def test_time_is_told_as_people_do(seconds: int, words: str) -> None:
+    assert in_time(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "words"),
+    [(0, "0 s"), (59_999, "59 s"), (119_999, "1 min"), (7_859_000, "2 h 10 min")],
+)
+def test_an_age_is_told_in_minutes(milliseconds: int, words: str) -> None:
+    assert age(milliseconds) == words

@@ -1,12 +1,14 @@
 """What a copy has brought, held against its source."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from b2_iconik.domain.arrival import shortfall
+from b2_iconik.domain.arrival import shortfall, unfinished
+from b2_iconik.domain.reasons import Cause
 from iconik_http.records import File
-from tests.makers import LL, ORIGINAL, a_file, on_b2, on_ll
+from tests.makers import B2, LL, ORIGINAL, a_file, on_b2, on_ll
 
 MD5, OTHER_MD5 = "md5:" + "a" * 32, "md5:" + "b" * 32
 
@@ -146,7 +148,9 @@ def test_a_part_of_an_image_sequence_in_one_record_is_told() -> None:
 def test_of_several_files_the_first_is_told_and_the_others_are_counted() -> None:
     names = ("c", "a", "b")
     files = [*(on_b2(name, size=9) for name in names), *(on_ll(name, size=4) for name in names)]
-    assert wrong(*files) == ("a: 4 bytes of 9 bytes arrived on LucidLink (and 2 more like it)")
+    assert wrong(*files) == (
+        "all 3 files arrived only in part on LucidLink, such as a: 4 bytes of 9 bytes"
+    )
 
 
 def test_a_copy_is_held_against_the_source_that_it_is_most_like() -> None:
@@ -159,3 +163,41 @@ def test_a_copy_is_held_against_the_source_that_it_is_most_like() -> None:
 def test_one_of_two_files_that_may_be_the_copy_is_enough() -> None:
     copy = [on_ll("1", original_name="clip.mov"), on_ll("2", original_name="clip.mov", size=5)]
     assert wrong(on_b2(), *copy) == ""
+
+
+# What is being written
+
+
+def test_the_first_of_what_is_unfinished_is_told_with_its_status() -> None:
+    told = unfinished(ORIGINAL, [on_ll("b", status="OPEN"), on_ll("a")], LL)
+    assert told == "b has been unfinished on LucidLink (OPEN)"
+    assert told.cause == Cause.COPY_FAILED
+
+
+def test_what_grows_is_told_before_what_is_only_open() -> None:
+    files = [on_ll("a", status="OPEN"), on_ll("b", status="GROWING")]
+    told = unfinished(ORIGINAL, files, LL)
+    assert told == "b has been growing on LucidLink"
+    assert told.cause == Cause.BEING_WRITTEN
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"type": "DIRECTORY"},
+        {"format_id": "format-v2"},
+        {"file_set_status": "DELETED"},
+        {"storage_id": B2},
+        {"status": "CLOSED"},
+    ],
+)
+def test_what_grows_elsewhere_is_not_told(fields: dict[str, Any]) -> None:
+    other = replace(on_ll("a", status="GROWING"), **fields)
+    told = unfinished(ORIGINAL, [other, on_ll("b", status="AWAITED"), on_ll("c")], LL)
+    assert told == "b has been unfinished on LucidLink (AWAITED)"
+
+
+def test_of_several_that_grow_their_number_is_told() -> None:
+    files = [on_ll(name, status="GROWING") for name in "cab"]
+    told = "3 of 4 files have been growing on LucidLink (a, b, c)"
+    assert unfinished(ORIGINAL, [*files, on_ll("d")], LL) == told

@@ -669,7 +669,7 @@ def test_a_file_with_content_is_not_proven_by_an_empty_one() -> None:
 
 def test_empty_files_alone_stay() -> None:
     files = [make(name, size=0) for make in (on_ll, on_b2) for name in ("a", "b")]
-    assert unproven(*files).reason == "a has 0 bytes on LucidLink"
+    assert unproven(*files).reason == "both files have no content or no known size on LucidLink"
 
 
 @pytest.mark.parametrize("make", [on_ll, on_b2])
@@ -715,7 +715,8 @@ def test_no_copy_is_asked_for_of_what_is_missing() -> None:
     assert found == Unproven(
         LL_SET,
         Reason(
-            "1 has no matching file on B2, and there is nothing to copy: 2 is MISSING on LucidLink"
+            "all 3 files have no matching file on B2, and there is nothing to copy: 2 of 3 files "
+            "are MISSING on LucidLink (2, 3)"
         ),
         "none",
     )

@@ -38,6 +38,11 @@ def test_a_deletion_is_read_as_it_was_stored(begun: Deletion) -> None:
     assert stored(progress) == progress
 
 
+def test_what_is_unfinished_is_read_as_it_was_stored() -> None:
+    progress = AssetProgress(unfinished="beach.mov has been growing", unfinished_ms=5)
+    assert stored(progress) == progress
+
+
 def test_a_proof_is_read_with_all_of_its_files() -> None:
     begun = stored(AssetProgress(deletions={LL_SET: Deletion("ORIGINAL", a_proof())})).deletions[
         LL_SET

@@ -15,7 +15,9 @@ from b2_iconik.domain.reasons import (
     Reason,
     expected,
     joined,
+    reason_of,
 )
+from iconik_http.errors import IconikError, IconikRefused, NotFound, NotPermitted
 
 WITHOUT_TWIN = NO_TWIN(name="clip.mov")
 
@@ -121,3 +123,45 @@ def test_what_comes_of_formats_is_expected_of_the_action_that_does_it() -> None:
     for action in ("add", "remove"):
         both = {("without", ""), ("vanished", "vanished"), ("superseded", "newer_click")}
         assert both <= set(expected(action))
+
+
+# Errors
+
+ID, OTHER_ID = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e", "1B5C1D9E-3F7A-4C52-9D0E-6A1F2B3C4D5E"
+NO = "iconik answered 403: Forbidden"
+
+
+def test_a_refusal_says_who_may_not_do_what_and_whom_to_ask() -> None:
+    refusal = NotPermitted(f"read storage {ID}", NO, "can_read_storages")
+    told = reason_of(refusal, {ID: "the B2 storage 'Masters'"})
+    assert told == (
+        "the person who clicked may not read the B2 storage 'Masters': ask an iconik administrator "
+        "for the role can_read_storages, or for access (iconik answered 403: Forbidden)"
+    )
+    assert told.cause == Cause.NOT_PERMITTED
+
+
+def test_a_refusal_of_the_applications_token_is_not_blamed_on_the_person_who_clicked() -> None:
+    refusal = NotPermitted("list it", NO, is_application=True)
+    assert reason_of(refusal) == (
+        "ICONIK_TOKEN may not list it: ask an iconik administrator for access (iconik answered 403:"
+        " Forbidden)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            IconikRefused(f"delete file set {ID} of asset {OTHER_ID}", "no"),
+            "could not delete the file set of the asset: no",
+        ),
+        (NotFound(f"run saved search {ID}", "no"), "could not run the saved search: no"),
+        (IconikError(f"copy X of 2 assets to storage {OTHER_ID}", "no"),
+         "could not copy X of 2 assets to the LL: no"),
+        (IconikError("follow 100 jobs", "no"), "could not follow 100 jobs: no"),
+        (ValueError(ID), ID),
+    ],
+)  # fmt: skip
+def test_no_reason_has_the_id_of_what_a_call_was_about(error: Exception, told: str) -> None:
+    assert reason_of(error, {OTHER_ID.lower(): "the LL"} if "copy" in told else {}) == told

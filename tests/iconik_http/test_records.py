@@ -177,6 +177,29 @@ def test_an_error_message_says_more_than_a_message() -> None:
 
 
 @pytest.mark.parametrize(
+    ("record", "percent"),
+    [
+        ({}, None),
+        ({"progress": 42}, 42),
+        ({"progress": "42"}, None),
+        ({"progress": 400}, 100),
+        ({"progress": -1}, 0),
+        ({"progress_processed": 1, "progress_total": 3}, 33),
+        ({"progress_processed": 1, "progress_total": 3, "progress": 0}, 33),
+        ({"progress_processed": 1, "progress_total": 0, "progress": 5}, 5),
+        ({"progress_processed": 7, "progress_total": -7, "progress": 5}, 5),
+        ({"progress_total": 3, "progress": 5}, 5),
+        ({"progress_processed": 9, "progress_total": 3}, 100),
+        ({"progress_processed": True, "progress_total": True}, None),
+    ],
+)
+def test_how_much_of_a_job_is_done_is_told_in_percent(
+    record: dict[str, object], percent: int | None
+) -> None:
+    assert Job.from_json(record).progress == percent
+
+
+@pytest.mark.parametrize(
     "status", ["FINISHED", "FINISHED_WITH_WARNING", "FAILED", "ABORTED", "SKIPPED", "DISCARDED"]
 )
 def test_a_job_of_a_final_status_has_ended(status: str) -> None:

@@ -403,8 +403,23 @@ def test_what_is_not_there_is_told_apart(transport: Transport, http: RequestsMoc
 
 def test_a_missing_role_is_named(transport: Transport, http: RequestsMock) -> None:
     http.get(THING, status=403, json={"errors": ["Forbidden"]})
-    with pytest.raises(NotPermitted, match=r"403, requires can_read_things\): Forbidden"):
+    with pytest.raises(
+        NotPermitted, match=r"iconik answered 403: Forbidden \(requires can_read_things\)$"
+    ):
         ask(transport)
+
+
+@pytest.mark.parametrize("is_application", [False, True])
+def test_a_refusal_says_whose_token_was_used(
+    http: RequestsMock, settings: Settings, *, is_application: bool
+) -> None:
+    tokens = Tokens("", "of the application") if is_application else Tokens(CLICK_TOKEN)
+    transport = Transport(settings.iconik_url, settings.iconik_id, tokens, NoPacer())
+    http.get(THING, status=403, json={"errors": ["Forbidden"]})
+    with pytest.raises(NotPermitted) as caught:
+        ask(transport)
+    assert caught.value.is_application is is_application
+    transport.close()
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,10 @@ def test_no_copy_is_asked_for_that_is_bound_to_fail(
 
 def test_what_is_being_written_is_waited_for(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
     iconik.has(on_b2(), on_ll(status="OPEN"))
-    assert look(iconik, claimed) == AssetResult(is_unfinished=True)
+    unfinished = "clip.mov has been unfinished on LucidLink (OPEN)"
+    assert look(iconik, claimed) == AssetResult(unfinished=unfinished)
     assert claimed.progress.unfinished_ms == NOW
+    assert claimed.progress.unfinished == unfinished
 
 
 def test_how_long_it_was_waited_is_not_forgotten(iconik: FakeIconik, claimed: ClaimedAsset) -> None:
@@ -141,10 +143,75 @@ def test_what_a_copy_never_finished_has_failed(iconik: FakeIconik, claimed: Clai
     claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     claimed.progress = replace(claimed.progress, unfinished_ms=NOW - SETTLE)
     iconik.has(on_b2(), on_ll(status="OPEN"))
-    reason = "the copy to LucidLink has ended, but the file is incomplete"
+    reason = (
+        "the copy to LucidLink has ended, but clip.mov has been unfinished on LucidLink (OPEN) for "
+        "1 min"
+    )
     assert look(iconik, claimed) == AssetResult(
         unless_copied={"ORIGINAL": Outcome("failed", Reason(reason))}
     )
+
+
+def test_what_never_stops_growing_is_told_and_not_copied_over(
+    iconik: FakeIconik, claimed: ClaimedAsset
+) -> None:
+    claimed.progress = replace(claimed.progress, unfinished_ms=NOW - 5 * SETTLE - 7_000)
+    iconik.has(on_b2(), on_ll(status="GROWING"))
+    found = look(iconik, claimed)
+    reason = "it is there, but clip.mov has been growing on LucidLink for 5 min"
+    assert found == AssetResult(unless_copied={"ORIGINAL": Outcome("failed", Reason(reason))})
+    assert found.unless_copied["ORIGINAL"].reason.cause == Cause.BEING_WRITTEN
+
+
+def test_what_never_stops_growing_needs_no_source(
+    iconik: FakeIconik, claimed: ClaimedAsset
+) -> None:
+    claimed.progress = replace(claimed.progress, unfinished_ms=NOW - SETTLE)
+    iconik.has(on_ll(status="GROWING"))
+    reason = look(iconik, claimed).unless_copied["ORIGINAL"].reason
+    assert reason == "it is there, but clip.mov has been growing on LucidLink for 1 min"
+
+
+def test_a_copy_that_never_stops_growing_has_failed(
+    iconik: FakeIconik, claimed: ClaimedAsset
+) -> None:
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": Reason("no space left")})
+    claimed.progress = replace(claimed.progress, unfinished_ms=NOW - SETTLE)
+    iconik.has(on_b2(), on_ll(status="GROWING"))
+    told = look(iconik, claimed).unless_copied["ORIGINAL"]
+    assert told.reason == (
+        "the copy to LucidLink has ended, but clip.mov has been growing on LucidLink for 1 min: no "
+        "space left"
+    )
+    assert told.reason.cause == Cause.BEING_WRITTEN
+
+
+@pytest.mark.parametrize("size", [10, 1000, 5000])
+def test_what_still_grows_was_not_copied_whatever_its_size(
+    iconik: FakeIconik, claimed: ClaimedAsset, size: int
+) -> None:
+    claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
+    iconik.has(on_b2(size=1000), on_ll(size=size, status="GROWING"))
+    assert look(iconik, claimed).outcomes == {}
+
+
+def test_frames_that_still_grow_are_told_together(
+    iconik: FakeIconik, claimed: ClaimedAsset
+) -> None:
+    names = [f"shot.{number}.dpx" for number in range(1001, 1011)]
+    growing = [on_ll(name, status="GROWING") for name in names[:4]]
+    iconik.has(*map(on_b2, names), *growing, *map(on_ll, names[4:]))
+    told = "4 of 10 frames have been growing on LucidLink (1001–1004)"
+    assert look(iconik, claimed).unfinished == told
+
+
+def test_what_grew_is_forgotten_when_it_is_copied(
+    iconik: FakeIconik, claimed: ClaimedAsset
+) -> None:
+    claimed.progress = replace(claimed.progress, unfinished_ms=5, unfinished="x has been growing")
+    iconik.has(on_b2())
+    look(iconik, claimed)
+    assert claimed.progress.unfinished == ""
 
 
 @pytest.mark.parametrize(("said", "told"), [("", ""), ("no space left", ": no space left")])

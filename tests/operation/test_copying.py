@@ -16,6 +16,7 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation.copying import MOST_UNTOLD, Route, ask, follow, follow_unrecorded
+from b2_iconik.report.history import History
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, completion, expanded
@@ -352,6 +353,42 @@ def test_a_copy_that_goes_on_is_left_alone(iconik: FakeIconik, claims: Claims) -
     assert len(claims.copies.under_way()) == 1
 
 
+def progress(claims: Claims) -> list[int | None]:
+    return [copy.progress for copy in claims.copies.under_way()]
+
+
+def test_how_much_of_a_copy_is_done_is_noted(iconik: FakeIconik, claims: Claims) -> None:
+    asked(claims, iconik, "ORIGINAL")
+    seen = [progress(claims)]
+    for percent in (0, 42, None):
+        iconik.known_jobs["job-1"] = Job("job-1", "STARTED", progress=percent)
+        follow_at(iconik, claims)
+        seen.append(progress(claims))
+    assert seen == [[None], [0], [42], [42]]
+
+
+def test_progress_is_written_only_when_it_changes(
+    iconik: FakeIconik, claims: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(claims, iconik, "ORIGINAL", "PROXY")
+    iconik.known_jobs["job-1"] = Job("job-1", "STARTED", progress=42)
+    iconik.known_jobs["job-2"] = Job("job-2", "STARTED")
+    follow_at(iconik, claims)
+    monkeypatch.setattr(claims.copies, "note_progress", pytest.fail)
+    follow_at(iconik, claims)
+    assert progress(claims) == [42, None]
+
+
+def test_the_last_progress_of_a_copy_is_noted_with_its_end(
+    engine: sa.Engine, iconik: FakeIconik, claims: Claims
+) -> None:
+    asked(claims, iconik, "ORIGINAL")
+    iconik.known_jobs["job-1"] = Job("job-1", "FINISHED", progress=100)
+    follow_at(iconik, claims)
+    (copy,) = History(engine).copies(1, 9)
+    assert (copy.ended, copy.progress) == (True, 100)
+
+
 def test_a_copy_that_finished_is_over(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
     iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
@@ -408,20 +445,20 @@ def test_a_job_that_is_never_listed_is_asked_for_by_itself(
 def test_a_job_that_iconik_does_not_know_is_over(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
     assert follow_at(iconik, claims, LISTING_LAG_MS + 1)
-    assert said(claims) == [{"ORIGINAL": "job job-1 no longer exists in iconik"}]
+    assert said(claims) == [{"ORIGINAL": "the copy job no longer exists in iconik"}]
 
 
 def test_a_copy_that_takes_too_long_is_given_up(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
     iconik.known_jobs["job-1"] = Job("job-1", "WAITING")
     assert follow_at(iconik, claims, TIMEOUT + 1)
-    assert said(claims) == [{"ORIGINAL": "gave up waiting: job job-1 is still WAITING"}]
+    assert said(claims) == [{"ORIGINAL": "gave up waiting: the copy job is still WAITING"}]
 
 
 def test_a_job_that_is_not_listed_in_time_is_given_up(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
     assert follow(iconik, claims, iconik.jobs, NOW + 2, timeout_ms=1)
-    assert said(claims) == [{"ORIGINAL": "gave up waiting: job job-1 is still unknown"}]
+    assert said(claims) == [{"ORIGINAL": "gave up waiting: the copy job is still unknown"}]
 
 
 def test_many_jobs_are_followed_in_few_requests(engine: sa.Engine, iconik: FakeIconik) -> None:

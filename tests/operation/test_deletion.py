@@ -200,7 +200,10 @@ def test_a_missing_role_is_told_of_each(
     newer: FakeIconik, capabilities: DeletionCapabilities
 ) -> None:
     newer.problems["delete_file_sets"] = NotPermitted("delete them", "it needs can_delete_files")
-    told = "could not delete them: it needs can_delete_files"
+    told = (
+        "the person who clicked may not delete them: ask an iconik administrator for access (it "
+        "needs can_delete_files)"
+    )
     assert delete(newer, capabilities, ASSET, ["s1", "s2"], FOR_EVER) == Done(
         refusals={"s1": Reason(told), "s2": Reason(told)}
     )

@@ -309,7 +309,8 @@ def test_what_is_being_written_on_b2_is_waited_for(
 ) -> None:
     iconik.has(on_ll(), on_b2(status="OPEN"))
     found = look(iconik, claimed, claims)
-    assert (found.is_unfinished, found.copies, deletions(iconik)) == (True, (), [])
+    told = "clip.mov is incomplete on B2 (OPEN),"
+    assert (found.unfinished, found.copies, deletions(iconik)) == (told, (), [])
     assert claimed.progress.unfinished_ms == NOW
 
 
@@ -318,7 +319,7 @@ def test_how_long_it_was_waited_is_not_forgotten(
 ) -> None:
     claimed.progress = replace(claimed.progress, unfinished_ms=NOW - 1)
     iconik.has(on_ll(), on_b2(status="OPEN"))
-    assert look(iconik, claimed, claims).is_unfinished
+    assert look(iconik, claimed, claims).unfinished
     assert claimed.progress.unfinished_ms == NOW - 1
 
 
@@ -516,7 +517,13 @@ def test_a_refused_deletion_is_told_of_the_format_that_it_was_about(
     iconik.has(on_ll(), on_b2(), formats=[a_format(), a_format("PROXY")])
     iconik.problems["delete_file_set"] = NotPermitted("delete it", "it needs can_delete_files")
     assert look(iconik, claimed, claims).outcomes == {
-        "ORIGINAL": Outcome("failed", Reason("could not delete it: it needs can_delete_files")),
+        "ORIGINAL": Outcome(
+            "failed",
+            Reason(
+                "the person who clicked may not delete it: ask an iconik administrator for access "
+                "(it needs can_delete_files)"
+            ),
+        ),
         "PROXY": Outcome("absent"),
     }
     assert claimed.progress.deletions == {}
@@ -527,7 +534,10 @@ def test_what_iconik_refuses_to_purge_is_restored(
 ) -> None:
     iconik.has(on_ll(), on_b2())
     iconik.problems["purge_file_set"] = NotPermitted("purge it", "it needs can_delete_files")
-    reason = f"could not purge it: it needs can_delete_files, so file set {LL_SET} was restored"
+    reason = (
+        "the person who clicked may not purge it: ask an iconik administrator for access (it needs "
+        f"can_delete_files), so file set {LL_SET} was restored"
+    )
     assert look(iconik, claimed, claims).outcomes["ORIGINAL"] == Outcome("failed", Reason(reason))
     assert iconik.called("restore_file_set") == [("restore_file_set", ASSET, LL_SET)]
     assert claimed.progress.deletions == {}

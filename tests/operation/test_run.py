@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from b2_iconik.bucket.confirm import Bucket
-from b2_iconik.common.clock import Clock
+from b2_iconik.common.clock import Clock, now_ms
 from b2_iconik.common.errors import Stopped
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.worker_pool import WorkerPool
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import LISTING_LAG_MS, AssetProgress, ClaimedAsset
+from b2_iconik.domain.operation import LISTING_LAG_MS, AssetProgress, ClaimedAsset, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import ACCEPTED, Reason
 from b2_iconik.ledger import stop_request
@@ -33,6 +33,8 @@ from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.run import SEARCH_TIMEOUT, Operations, Run, Shared
 from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.verification import FIRST_DUE_MS, Verification
+from b2_iconik.report.history import History
+from b2_iconik.report.reported import Reported
 from dev.harness import wait_for
 from iconik import Iconik
 from iconik_http import expiry
@@ -220,6 +222,58 @@ def test_a_file_that_is_being_written_is_looked_at_again_until_its_time_is_over(
     told = bench.do(REMOVE)
     assert told["problems"][0]["reason"].startswith("clip.mov is incomplete on B2 (OPEN), although")
     assert clock[0] >= 1_000_000 + 2 * 600_000
+
+
+@pytest.fixture
+def growing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The time of operations, which goes on while a file on LucidLink grows."""
+    clock, size = [1_000_000], count(10)
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+
+    def grow(_: int) -> None:
+        clock[0] += 30_000
+        grown = on_ll("beach.mov", size=next(size), status="GROWING")
+        bench.iconik.has(on_b2("beach.mov", size=12), grown)
+
+    bench.stopping.at_wait = grow
+    grow(0)
+    return clock
+
+
+def test_a_file_that_never_stops_growing_holds_no_add_for_ever(
+    bench: Bench, growing: list[int]
+) -> None:
+    done = "9f0e1d2c-0000-4000-8000-000000000001"
+    bench.iconik.has(on_b2(), on_ll(), asset_id=done)
+    told = bench.do(a_click("add", asset_ids=(ASSET, done)))
+    (problem,) = told["problems"]
+    assert (problem["asset_id"], problem["kind"]) == (ASSET, "failed")
+    assert (
+        problem["reason"] == "it is there, but beach.mov has been growing on LucidLink for 10 min"
+    )
+    assert told["counts"]["there"] == 1
+    assert not bench.iconik.called("copy_to_storage")
+    assert growing[0] < 1_000_000 + 2 * 600_000
+
+
+def test_how_long_a_file_grows_is_not_counted_anew_by_the_next_process(
+    bench: Bench, growing: list[int]
+) -> None:
+    grow, operation_id = bench.stopping.at_wait, bench.click(ADD)
+
+    def stop(wait: int) -> None:
+        grow(wait)
+        if growing[0] > 1_000_000 + 300_000:
+            bench.stopping.set()
+
+    bench.stopping.at_wait = stop
+    with pytest.raises(Stopped):
+        bench.run(operation_id, ADD)
+    bench.stopping.clear()
+    bench.stopping.at_wait = grow
+    (problem,) = bench.run(operation_id, ADD)["problems"]
+    assert problem["reason"].endswith("has been growing on LucidLink for 10 min")
+    assert growing[0] < 1_000_000 + 2 * 600_000
 
 
 def test_while_iconik_is_away_it_is_asked_again_ever_more_rarely(
@@ -1013,6 +1067,30 @@ def test_an_asset_that_iconik_answers_about_again_is_done(
     assert bench.do(REMOVE)["counts"]["removed"] == 1
 
 
+def test_a_storage_that_may_not_be_read_is_told_by_its_part(bench: Bench) -> None:
+    storage_id = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
+    bench.iconik.problems["storage"] = NotPermitted(
+        f"read storage {storage_id}", "iconik answered 403: Forbidden", "can_read_storages"
+    )
+    click = a_click(b2_storage_id=storage_id)
+    assert bench.do(click)["failure"] == (
+        "the person who clicked may not read the B2 storage: ask an iconik administrator for the "
+        "role can_read_storages, or for access (iconik answered 403: Forbidden)"
+    )
+
+
+def test_a_storage_that_is_known_is_told_by_its_name(bench: Bench) -> None:
+    click = replace(ADD, ll_storage_id="0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e")
+    call = f"read storage {click.ll_storage_id.upper()}"
+    bench.iconik.problems["jobs"] = IconikRefused(call, "iconik answered 400: no")
+    bench.iconik.has(on_b2())
+    told = bench.do(click)["failure"]
+    assert (
+        told
+        == f"could not read the LucidLink storage '{click.ll_storage_id}': iconik answered 400: no"
+    )
+
+
 def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) -> None:
     bench.iconik.has(on_ll())
     bench.iconik.problems["files"] = NotPermitted("list the files of asset asset-1", "no (403)")
@@ -1023,7 +1101,8 @@ def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) ->
             "asset_id": ASSET,
             "format": "ORIGINAL",
             "kind": "failed",
-            "reason": "could not list the files of asset asset-1: no (403)",
+            "reason": "the person who clicked may not list the files of asset asset-1: ask an "
+            "iconik administrator for access (no (403))",
         }
     ]
 
@@ -1032,7 +1111,7 @@ def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) ->
     ("method", "problem", "reason"),
     [
         ("purge_file_set", AWAY, "could not list the files: iconik answered 503 (10 attempts)"),
-        ("file_sets", NotPermitted("list it", "no (403)"), "could not list it: no (403)"),
+        ("file_sets", IconikRefused("list it", "no (400)"), "could not list it: no (400)"),
     ],
     ids=["no answer", "refusal"],
 )
@@ -1391,6 +1470,20 @@ def test_while_deletions_are_verified_no_second_verification_begins(
 # What the leader sees to
 
 
+def left_to_iconik(bench: Bench) -> Operation:
+    """An Add that was stopped while its copy was running."""
+    bench.iconik.has(on_b2())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+    operation_id = bench.click(ADD)
+
+    def stop(_: int) -> None:
+        a_ledger(bench.engine).ask_to_stop(operation_id, "Ada", now_ms())
+
+    bench.stopping.at_wait = stop
+    bench.run(operation_id, ADD)
+    return found(bench.engine, operation_id)
+
+
 def tidy(bench: Bench, monkeypatch: pytest.MonkeyPatch, *, has_token: bool = True) -> None:
     """See to what operations left that have ended, as the leader does now and then."""
     monkeypatch.setattr(run_module, "Iconik", lambda transport: bench.iconik)
@@ -1433,6 +1526,68 @@ def test_the_leader_tries_again_later_what_iconik_did_not_answer(
     assert left(bench, 1) == AssetProgress()
 
 
+@pytest.mark.parametrize("status", ["FINISHED", "FAILED", "STARTED", ""])
+def test_the_leader_notes_which_copies_have_ended_that_a_stopped_operation_left(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    stopped = left_to_iconik(bench)
+    if status:
+        bench.iconik.known_jobs["job-1"] = Job("job-1", status)
+    else:
+        del bench.iconik.known_jobs["job-1"]
+    tidy(bench, monkeypatch)
+    (copy,) = History(bench.engine).copies(stopped.number, 9)
+    assert copy.ended is (status in ("FINISHED", "FAILED"))
+    (asset,) = Reported(bench.engine).page(stopped, 9)
+    assert asset.is_being_copied is not copy.ended
+    assert (asset.state, asset.outcomes) == ("done", {})
+
+
+def test_the_leader_leaves_the_copies_of_a_running_operation_to_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_to_iconik(bench)
+    newer = bench.click(ADD)
+    expanded_by(bench, newer)
+    number = found(bench.engine, newer).number
+    claims = Claims(bench.engine, found(bench.engine, newer), bench.term)
+    assert claims.take(9, now_ms()) == []
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    tidy(bench, monkeypatch)
+    assert [each.ended for each in History(bench.engine).copies(number, 9)] == [False]
+    assert a_ledger(bench.engine).progress(number) == {"copying": 1}
+
+
+def test_the_leader_follows_no_copies_while_iconik_is_away(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = left_to_iconik(bench)
+    bench.iconik.problems["jobs"] = AWAY
+    tidy(bench, monkeypatch)
+    assert History(bench.engine).copies_in_all(stopped.number) == (1, 1)
+
+
+def test_the_leader_follows_no_copies_of_long_ago(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_to_iconik(bench)
+    bench.settings = replace(bench.settings, copy_timeout=timedelta(0))
+    bench.iconik.calls.clear()
+    monkeypatch.setattr(run_module, "now_ms", lambda: now_ms() + 60_000)
+    tidy(bench, monkeypatch)
+    assert bench.iconik.calls == []
+
+
+def test_a_leader_without_a_token_follows_no_copies(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    left_to_iconik(bench)
+    bench.iconik.calls.clear()
+    caplog.clear()
+    tidy(bench, monkeypatch, has_token=False)
+    assert (bench.iconik.calls, caplog.messages) == ([], [])
+
+
 def test_a_leader_without_a_token_says_what_it_needs(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -1444,10 +1599,7 @@ def test_a_leader_without_a_token_says_what_it_needs(
 
 def test_an_unknown_storage_is_named(bench: Bench) -> None:
     bench.iconik.problems["storage"] = NotFound("read storage", "unknown (404)")
-    assert (
-        "storage storage-b2, the custom action's B2 storage, does not exist in iconik"
-        in bench.do(ADD)["failure"]
-    )
+    assert "the custom action's B2 storage does not exist in iconik" in bench.do(ADD)["failure"]
 
 
 def test_an_operation_waits_for_an_older_one_that_has_the_asset_in_hand(bench: Bench) -> None:
@@ -1758,7 +1910,9 @@ def test_a_copy_that_was_given_up_is_not_waited_for_again(bench: Bench) -> None:
         Job("other", "STARTED"),
     ]
     (problem,) = bench.do(ADD)["problems"]
-    assert problem["reason"].endswith("is not there: gave up waiting: job job-1 is still STARTED")
+    assert problem["reason"].endswith(
+        "is not there: gave up waiting: the copy job is still STARTED"
+    )
     asked = {tuple(call[1]) for call in bench.iconik.called("jobs")}
     assert asked == {("job-1",), ("other",)}
 

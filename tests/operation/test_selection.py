@@ -159,7 +159,8 @@ def test_a_saved_search_that_is_gone_is_told(iconik: FakeIconik) -> None:
 
 def test_a_collection_that_may_not_be_seen_is_told(iconik: FakeIconik) -> None:
     iconik.problems["collection_contents"] = NotPermitted("list it", "it needs a role")
-    gone = {"collection c1": "could not list it: it needs a role"}
+    told = "the person who clicked may not list it: ask an iconik administrator for access"
+    gone = {"collection c1": f"{told} (it needs a role)"}
     assert found(iconik, collection_ids=("c1",)) == ([], gone)
 
 

@@ -1,6 +1,7 @@
 """What operations did, read in pages."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,27 @@ def test_copies_are_told_with_those_under_way_first(engine: sa.Engine, history: 
     assert len(history.copies(operation.number, 1)) == 1
     assert history.copies_in_all(operation.number) == (1, 2)
     assert history.copies_in_all(99) == (0, 0)
+
+
+def test_what_is_unfinished_is_told_the_oldest_first(engine: sa.Engine, history: History) -> None:
+    operation = expanded(engine, a_click(), ["a1", "a2", "a3", "a4"])
+    claims = Claims(engine, operation, a_term(engine))
+    growing = (("b", NOW), ("a", NOW), ("old", NOW - 1), ("", NOW - 2))
+    for claimed, (what, since_ms) in zip(claims.take(4, NOW), growing, strict=True):
+        claimed.progress = replace(claimed.progress, unfinished=what, unfinished_ms=since_ms)
+        claims.note(claimed, "recheck", {}, NOW)
+    assert history.unfinished(operation.number) == [("old", NOW - 1), ("a", NOW), ("b", NOW)]
+
+
+def test_what_is_unfinished_is_not_told_while_it_is_read(
+    engine: sa.Engine, history: History
+) -> None:
+    operation = expanded(engine, a_click())
+    claims = Claims(engine, operation, a_term(engine))
+    (claimed,) = claims.take(1, NOW)
+    claimed.progress = replace(claimed.progress, unfinished="a", unfinished_ms=NOW)
+    claims.note(claimed, "claimed", {})
+    assert history.unfinished(operation.number) == []
 
 
 def test_when_the_next_look_is_due_is_known(engine: sa.Engine, history: History) -> None:

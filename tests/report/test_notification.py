@@ -54,7 +54,7 @@ def test_a_message_says_what_was_done_why_not_and_what_to_do() -> None:
     assert said.body.splitlines() == [
         "Requested by Ada, took 3 min 5 s.",
         "2 assets, 1 removed, 1 kept on LucidLink.",
-        "Kept: beach: beach.mov differs from its master",
+        "Kept on LucidLink: beach: beach.mov differs from its master",
         f"What to do: {REMEDIES[Cause.DIFFERS]}",
         f"Report: {LINK}",
     ]

@@ -9,7 +9,14 @@ import pytest
 
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
-from b2_iconik.domain.reasons import LEFT, NOT_COME_TO, TAKEN_BY_NEWER, Cause, Reason
+from b2_iconik.domain.reasons import (
+    LEFT,
+    LEFT_AND_ENDED,
+    NOT_COME_TO,
+    TAKEN_BY_NEWER,
+    Cause,
+    Reason,
+)
 from b2_iconik.report import view
 from b2_iconik.report.advice import REMEDIES, USUAL
 from b2_iconik.report.history import CopyJob, Newer
@@ -211,7 +218,7 @@ def an_asset(
 def rows(operation: Operation, asset: Asset) -> list[tuple[str, str, str]]:
     return [
         (each["format"], each["kind"], each["reason"])
-        for each in view.asset_rows(operation, [asset])
+        for each in view.asset_rows(operation, [asset], NOW)
     ]
 
 
@@ -224,11 +231,53 @@ def test_each_format_of_an_asset_has_a_row() -> None:
     ]
 
 
+GROWING = AssetProgress(unfinished="beach.mov has been growing", unfinished_ms=NOW - 12 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("recheck", "beach.mov has been growing for 12 min"), ("claimed", "being checked")],
+)
+def test_what_is_unfinished_is_told_with_its_age(state: str, told: str) -> None:
+    assert rows(running(), an_asset(state, GROWING)) == [("ORIGINAL", "under way", told)]
+
+
+def test_what_is_waited_for_is_named_the_first_three_of_many() -> None:
+    unfinished = [(f"{each}.mov has been growing", NOW - MINUTE) for each in "abcd"]
+    (line,) = waits(running(), progress={"recheck": 4}, unfinished=unfinished)
+    assert line == (
+        "files of 4 assets that are still being written or moved (a.mov has been growing for 1 min;"
+        " b.mov has been growing for 1 min; c.mov has been growing for 1 min; …): next check now"
+    )
+
+
+def test_what_is_waited_for_is_named() -> None:
+    (line,) = waits(running(), progress={"recheck": 1}, unfinished=[("a is open", NOW - 5_000)])
+    assert line.startswith("files of 1 asset that are still being written or moved (a is open for ")
+
+
 def test_what_was_not_come_to_is_undone() -> None:
     operation = running(ended_ms=NOW)
     assert rows(operation, an_asset()) == [("ORIGINAL", "undone", NOT_COME_TO)]
     left = an_asset("done", AssetProgress(copy_results={"ORIGINAL": None}))
-    assert rows(operation, left) == [("ORIGINAL", "undone", LEFT)]
+    assert rows(operation, replace(left, is_being_copied=True)) == [("ORIGINAL", "undone", LEFT)]
+    assert rows(operation, left) == [("ORIGINAL", "undone", LEFT_AND_ENDED)]
+
+
+@pytest.mark.parametrize(
+    ("copies", "ended_ms", "told"),
+    [
+        (1, NOW, "1 copy job was left to iconik and may still be running"),
+        (1200, NOW, "1,200 copy jobs were left to iconik and may still be running"),
+        (0, NOW, None),
+        (1, None, None),
+    ],
+)
+def test_what_an_ended_operation_left_to_iconik_is_told(
+    copies: int, ended_ms: int | None, told: str | None
+) -> None:
+    full = view.in_full(running(ended_ms=ended_ms), moment(copies_under_way=copies))
+    assert full["left_to_iconik"] == told
 
 
 @pytest.mark.parametrize("failure", ["no token is good", None])
@@ -239,7 +288,7 @@ def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | No
         progress=progress, PROXY=Outcome("superseded", Reason("a newer click took over"))
     )
     problems = report(operation, [("a1", progress, asset.outcomes)], {})["problems"]
-    (half, left) = view.asset_rows(operation, [asset])
+    (half, left) = view.asset_rows(operation, [asset], NOW)
     told = {
         **problems[0],
         "asset": "a1",
@@ -284,20 +333,20 @@ SUPERSEDED = Outcome("superseded", TAKEN_BY_NEWER)
 def test_what_took_over_is_told_by_name(user: str | None, reason: str) -> None:
     newer = Newer("7", "remove", "Remove from LucidLink: 1 asset", user)
     asset = an_asset(ORIGINAL=SUPERSEDED)
-    (row,) = view.asset_rows(running(ended_ms=NOW), [asset], {("a1", "ORIGINAL"): newer})
+    (row,) = view.asset_rows(running(ended_ms=NOW), [asset], NOW, {("a1", "ORIGINAL"): newer})
     assert (row["reason"], row["reason"].cause) == (reason, Cause.NEWER_CLICK)
     assert row["newer"] == {"operation_id": "7", "title": newer.title, "user": user}
 
 
 def test_what_took_over_and_is_forgotten_is_told_without_a_name() -> None:
-    (row,) = view.asset_rows(running(ended_ms=NOW), [an_asset(ORIGINAL=SUPERSEDED)])
+    (row,) = view.asset_rows(running(ended_ms=NOW), [an_asset(ORIGINAL=SUPERSEDED)], NOW)
     assert (row["reason"], row["newer"]) == (TAKEN_BY_NEWER, None)
 
 
 def test_only_what_was_left_to_it_names_a_newer_operation() -> None:
     newer = Newer("7", "remove", "Remove from LucidLink: 1 asset", None)
     asset = an_asset(ORIGINAL=Outcome("copied"))
-    (row,) = view.asset_rows(running(ended_ms=NOW), [asset], {("a1", "ORIGINAL"): newer})
+    (row,) = view.asset_rows(running(ended_ms=NOW), [asset], NOW, {("a1", "ORIGINAL"): newer})
     assert row["newer"] is None
 
 
@@ -333,17 +382,6 @@ def test_copies_tell_how_long_they_are_followed() -> None:
     told = list(view.copy_rows(copies, NOW))
     assert [each["followed_seconds"] for each in told] == [60, None]
     assert told[0]["assets"] == 3
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "0 s"), (59, "59 s"), (60, "1 min"), (185, "3 min 5 s"), (3600, "1 h"),
-        (7800, "2 h 10 min"), (86400, "1 d"), (273600, "3 d 4 h"),
-    ],
-)  # fmt: skip
-def test_time_is_told_as_people_do(seconds: int, words: str) -> None:
-    assert view.in_time(seconds) == words
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_a_missing_role_is_told_with_what_it_is_for(
     state, detail = found.pop(role)
     assert state == ("note" if role in ONLY_FOR_SOME else "wrong")
     assert detail.startswith("needed to ")
-    assert detail.endswith(f"(403, requires {role}): No such role)")
+    assert detail.endswith("(iconik answered 403: No such role)")
     others = {found[each][0] for each in PATHS if each != role}
     hidden = {"unknown"} if role == "can_read_files" else set()
     assert others == {"ok"} | hidden

@@ -18,11 +18,11 @@ def desk_environment() -> dict[str, str]:
     return {"COPY_TIMEOUT": "1m", "COPY_SETTLE_TIME": "1s"}
 
 
-def refusal(desk: Desk, target_id: str) -> str:
-    """What the report says where iconik refuses to copy."""
+def refusal(kind: str) -> str:
+    """What the report says where iconik refuses to copy to a storage."""
     return (
-        f"could not copy ORIGINAL of 1 asset to storage {target_id}: iconik answered 400: This is "
-        "a fault that was asked for"
+        f"could not copy ORIGINAL of 1 asset to the {kind} storage: iconik answered 400: This is a "
+        "fault that was asked for"
     )
 
 
@@ -124,7 +124,7 @@ def test_a_record_on_b2_that_proves_nothing_deletes_nothing(desk: Desk) -> None:
     }
     desk.let("status:400", "POST", BULK, times=len(clips))
     clicked = {doubt: desk.click("remove", clip) for doubt, clip in clips.items()}
-    refused = refusal(desk, desk.simulator.b2_storage_id)
+    refused = refusal("B2")
     assert reasons(desk, clicked, "kept") == {
         doubt: f"{doubt}{THOUGH}: {refused}" for doubt in RECORDS
     }
@@ -184,7 +184,9 @@ def test_a_copy_to_b2_that_never_ends_is_given_up(desk: Desk) -> None:
     wait_for("its beginning", lambda: desk.file_sets(rendered, "b2"), PATIENCE)
     let_a_minute_go_by(desk, operation_id)
     reason = only_problem(desk.report(operation_id), "kept")
-    assert reason.startswith(f"clip.mov is incomplete on B2 (OPEN){THOUGH}: gave up waiting: job ")
+    assert reason.startswith(
+        f"clip.mov is incomplete on B2 (OPEN){THOUGH}: gave up waiting: the copy job "
+    )
     assert reason.endswith(" is still STARTED")
     assert desk.on_lucidlink(rendered) == ["clip.mov"]
 
@@ -198,7 +200,7 @@ def test_a_job_that_iconik_forgets_is_judged_by_its_files(desk: Desk, action: st
     job_id = job_of(desk, operation_id)
     desk.ask_iconik("DELETE", f"jobs/v1/jobs/{job_id}/")
     let_a_minute_go_by(desk, operation_id)
-    told = f": job {job_id} no longer exists in iconik"
+    told = ": the copy job no longer exists in iconik"
     report = desk.report(operation_id)
     if action == "add":
         reason = f"the copy to LucidLink has ended, but the file is not there{told}"
@@ -223,11 +225,11 @@ def test_a_job_that_iconik_forgets_is_no_problem_once_its_files_are_there(desk: 
 
 
 LEFT_ON_LUCIDLINK = {
-    "finish_without_file": "is not there",
-    "leave_open": "is incomplete",
-    "FAILED": "is not there: Made to end FAILED",
-    "ABORTED": "is not there: job status FAILED",
-    "SKIPPED": "is not there",
+    "finish_without_file": "the file is not there",
+    "leave_open": "clip.mov has been unfinished on LucidLink (OPEN)",
+    "FAILED": "the file is not there: Made to end FAILED",
+    "ABORTED": "the file is not there: job status FAILED",
+    "SKIPPED": "the file is not there",
 }
 
 
@@ -236,8 +238,10 @@ def test_a_copy_to_lucidlink_that_brought_nothing_has_failed(desk: Desk) -> None
     for fault, clip in clips.items():
         desk.let_copy(fault, asset_id=clip)
     clicked = {fault: desk.click("add", clip) for fault, clip in clips.items()}
-    assert reasons(desk, clicked, "failed") == {
-        fault: f"the copy to LucidLink has ended, but the file {state}"
+    told = reasons(desk, clicked, "failed")
+    # How long is a question of how fast this machine is.
+    assert {fault: reason.partition(" for ")[0] for fault, reason in told.items()} == {
+        fault: f"the copy to LucidLink has ended, but {state}"
         for fault, state in LEFT_ON_LUCIDLINK.items()
     }
     assert all(desk.on_b2(clip) == ["clip.mov"] for clip in clips.values())
@@ -247,5 +251,5 @@ def test_a_copy_to_lucidlink_that_is_refused_has_failed(desk: Desk) -> None:
     clip = desk.asset(b2=CLIP)
     desk.let("status:400", "POST", BULK)
     told = only_problem(desk.do("add", clip), "failed")
-    refused = refusal(desk, desk.simulator.ll_storage_id)
+    refused = refusal("LucidLink")
     assert told == f"the copy to LucidLink has ended, but the file is not there: {refused}"

@@ -107,8 +107,7 @@ def test_a_storage_that_is_deleted_meanwhile_is_told(desk: Desk) -> None:
     desk.let("status:404", "POST", BULK)
     assert only_problem(desk.do("remove", rendered), "kept") == (
         "clip.mov has no matching file on B2, although the requested copy to "
-        "B2 has ended: could not "
-        f"copy ORIGINAL of 1 asset to storage {desk.simulator.b2_storage_id}: iconik found no such "
+        "B2 has ended: could not copy ORIGINAL of 1 asset to the B2 storage: iconik found no such "
         "object (404)"
     )
     assert desk.on_lucidlink(rendered) == ["clip.mov"]

@@ -447,6 +447,10 @@ def test_a_running_operation_tells_what_it_waits_for_and_its_copies(page: Page) 
     assert "ORIGINAL to B2 running, followed for 0 s 2 assets" in shown
     assert "being copied by iconik" in shown
     assert "Stop" in shown
+    claims.copies.note_progress({"job-1": 42})
+    shown = page.text(f"/operations/{operation.id}")
+    assert "ORIGINAL to B2 running, followed for 0 s: 42 % 2 assets" in shown
+    assert page.json(f"/operations/{operation.id}")["copies"][0]["progress"] == 42
     assert "Retry everything" not in shown
 
 
