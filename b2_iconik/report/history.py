@@ -75,6 +75,17 @@ class History:
             rows = connection.execute(chosen.order_by(operations.c.number.desc()).limit(limit))
             return [read_operation(row) for row in rows]
 
+    def starting_with(self, text: str, limit: int) -> list[Operation]:
+        """Return the newest operations whose id starts with a text."""
+        chosen = (
+            sa.select(operations)
+            .where(operations.c.id.startswith(text, autoescape=True))
+            .order_by(operations.c.number.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [read_operation(row) for row in connection.execute(chosen)]
+
     def running(self) -> int:
         """Return the number of operations that haven't ended."""
         with self._engine.connect() as connection:

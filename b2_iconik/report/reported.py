@@ -40,6 +40,8 @@ class Total(NamedTuple):
 FIRST = Place(True, "")
 # The place of the size in a stored outcome; see ``outcomes.Outcome.stored``.
 SIZE = 4
+# The shortest start of an id that stands for the id.
+SHORTEST_ID = 4
 
 
 @dataclass(frozen=True)
@@ -129,10 +131,22 @@ class Reported:
             found += self._read(operation, limit - len(found), behind, [*only, ~is_problem])
         return found
 
-    def asset(self, operation: Operation, asset_id: str) -> Asset | None:
-        """Return one asset of an operation; None if the operation doesn't include it."""
-        found = self._read(operation, 1, Place(False, ""), [assets.c.asset_id == asset_id])
-        return found[0] if found else None
+    def named(self, operation: Operation, text: str, limit: int) -> list[Asset]:
+        """Return the assets of an operation that a person may mean, by id.
+
+        Args:
+            operation: the operation.
+            text: an id or a title, otherwise the start of an id, a part of a title, or the address
+                of an asset's page in iconik.
+            limit: the maximum number of assets.
+        """
+        is_exact = sa.or_(assets.c.asset_id == text.lower(), assets.c.title == text)
+        is_long = len(text) >= SHORTEST_ID
+        for condition in (is_exact, is_about(text) if is_long else has_in_title(text)):
+            found = self._read(operation, limit, Place(False, ""), [condition])
+            if found:
+                return found
+        return []
 
     def _read(
         self,
@@ -209,9 +223,13 @@ def is_about(text: str) -> sa.ColumnElement[bool]:
     ids = [each[0] for each in UUID.finditer(lower)]
     if ids:
         return assets.c.asset_id.in_(ids)
+    return sa.or_(assets.c.asset_id.startswith(lower, autoescape=True), has_in_title(text))
+
+
+def has_in_title(text: str) -> sa.ColumnElement[bool]:
+    """Build a condition: an asset has this text in its title."""
     return sa.or_(
-        assets.c.asset_id.startswith(lower, autoescape=True),
-        sa.func.lower(assets.c.title).contains(lower, autoescape=True),
+        sa.func.lower(assets.c.title).contains(text.lower(), autoescape=True),
         # SQLite lowers only ASCII letters.
         assets.c.title.contains(text, autoescape=True),
     )
