@@ -3,6 +3,7 @@
 Names come first, and ids last. Times are in the time zone of the process.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -19,11 +20,13 @@ BAR = 24
 SHORTEST_BAR = 6
 # Where there is little room, counts are cut to the first width, titles to the second, and counts
 # to the third.
-COUNTS = 24
-LEAST_TITLE = 16
+COUNTS = 20
+LEAST_TITLE = 20
 LEAST_COUNTS = 12
 SHORT_ID = 8
 GAP = "  "
+# The end of a title in iconik's jobs list: '8 assets (Beach, Pier)'.
+COUNTED_NAMES = re.compile(r"(\d[^()]*) \((.+)\)")
 
 
 def listed(told: Iterable[Row], width: int | None = None) -> str:
@@ -61,9 +64,7 @@ def bars(told: Sequence[Row], width: int) -> list[str]:
         told: results of ``view.summary``.
         width: the maximum length of a line.
     """
-    tails = [
-        f"{_counts(each)}, {each['result']}, {in_time(each['took_seconds'])}" for each in told
-    ]
+    tails = [f"{_counts(each)}, {each['result']}, {in_time(each['took_seconds'])}" for each in told]
     titles = [_title(each) for each in told]
     # The title and the id are shown in any case.
     most = max(0, width - LEAST_TITLE - SHORT_ID - 2 * len(GAP))
@@ -101,17 +102,24 @@ def local_time(told: str, shape: str) -> str:
 
 
 def _title(told: Row) -> str:
-    """Return the title of an operation with a shorter name of its action."""
+    """Return the title of an operation, with a short action and the names first.
+
+    'Remove from LucidLink: 8 assets (Beach, Pier)' becomes 'Remove: Beach, Pier (8 assets)', so
+    that the names are still there if the end is cut.
+    """
     title: str = told["title"]
-    return title.replace(TITLES[told["action"]], told["action"].capitalize(), 1)
+    subject = title.removeprefix(f"{TITLES[told['action']]}: ")
+    counted = COUNTED_NAMES.fullmatch(subject)
+    names = f"{counted[2]} ({counted[1]})" if counted else subject
+    return f"{told['action'].capitalize()}: {names}"
 
 
 def _counts(told: Row) -> str:
-    """Summarize an operation in a few words, problems first: the end may be cut."""
+    """Summarize an operation in a few words: problems first, what an asset lacks last."""
     if told["ended"] is None or not told["counts"]:
         return in_short(told)
     kinds = [kind for kind in (*COUNTED, "undone") if told["counts"].get(kind)]
-    kinds.sort(key=lambda kind: kind not in TROUBLE | {"undone"})
+    kinds.sort(key=lambda kind: (kind not in TROUBLE | {"undone"}, kind == "without"))
     words = ", ".join(f"{told['counts'][kind]:,} {displayed(kind)}" for kind in kinds)
     sizes = bytes_in_words(told["bytes"] or {})
     return (words or many(told["assets"], "asset")) + (f" ({sizes})" if sizes else "")

@@ -59,14 +59,19 @@ def only_asset(found: Sequence[Asset], operation: Operation, text: str) -> Asset
             f"asset {text}: operation {operation.id} does not include it, or has not listed it yet"
         )
     candidates = [(each.title or "untitled asset", each.asset_id) for each in found]
-    _check_is_one(f"asset {text}", candidates, len(text))
+    is_id = all(each.asset_id.startswith(text.lower()) for each in found)
+    _check_is_one(f"asset {text}", candidates, len(text) if is_id else 0)
     return found[0]
 
 
 def _check_is_one(what: str, candidates: Sequence[tuple[str, str]], length: int) -> None:
-    """Refuse several candidates, given by title and id; the ids shown are longer than the text."""
+    """Refuse several candidates, given by title and id.
+
+    The ids are shown so long that they differ, if those of all begin with the given text.
+    """
     if len(candidates) == 1:
         return
-    shown = [f"{title} ({id_[: max(SHORT_ID, length + 4)]})" for title, id_ in candidates]
+    length = max(SHORT_ID, length + 4)
+    shown = [f"{title} ({id_[:length]})" for title, id_ in candidates]
     more = ["…"] if len(shown) > CANDIDATES else []
     raise NotFound(f"{what} is ambiguous: {'; '.join(shown[:CANDIDATES] + more)}")

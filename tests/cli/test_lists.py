@@ -78,9 +78,27 @@ def test_a_list_of_nothing_says_so() -> None:
     assert listed([]) == "No operations."
 
 
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("8 assets (Beach, Pier and 6 more)", "Remove: Beach, Pier and 6 more (8 assets)"),
+        ("1,200 assets (Day (2))", "Remove: Day (2) (1,200 assets)"),
+        ("8 assets", "Remove: 8 assets"),
+        ("1 collection and 2 assets (a)", "Remove: a (1 collection and 2 assets)"),
+    ],
+)
+def test_a_title_begins_with_names(title: str, shown: str) -> None:
+    assert f"  {shown}  " in listed([told(title=f"Remove from LucidLink: {title}")])
+
+
+def test_problems_come_first_and_formats_that_assets_lack_last() -> None:
+    counts = {"assets": 9, "copied": 4, "without": 3, "failed": 2, "undone": 1}
+    assert "  2 failed, 1 not done, 4 copied, 3 no such format  " in listed([told(counts=counts)])
+
+
 def test_bytes_come_after_the_counts() -> None:
     line = listed([told(bytes={"removed": 3_000_000_000, "kept": 2_000_000})])
-    assert "  2 kept, 11 removed (3 GB freed, 2 MB kept)  " in line
+    assert "  2 kept, 11 removed (3 GB freed, 2 MB kept on LucidLink)  " in line
 
 
 def test_where_there_is_little_room_problems_are_told_before_bytes() -> None:
