@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from b2_iconik.common import output
 from b2_iconik.common.settings import Settings
 from b2_iconik.setup import (
     action_url,
@@ -19,7 +20,6 @@ from b2_iconik.setup import (
 )
 from b2_iconik.setup.command_line import (
     FAILED,
-    INTERRUPTED,
     Parser,
     add_endpoint,
     add_insecure,
@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the options; those of the command line if not given.
 
     Returns:
-        The exit code: 0, 1 if something is wrong, 130 when interrupted.
+        The exit code: 0, 1 if something is wrong, 130 when interrupted, or 141 if the reader closed
+        the pipe.
 
     Raises:
         SystemExit: the options are invalid (2), or help was requested (0).
@@ -65,10 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.endpoint:
         check_is_safe(parser, options)
-    try:
-        return _show(options)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return output.run(lambda: _show(options), as_json=options.json)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -85,7 +83,7 @@ def _show(options: argparse.Namespace) -> int:
     number = sum(each.state == "wrong" for each in found)
     if options.json:
         told = {"ok": number == 0, "findings": [each.json for each in found]}
-        print(json.dumps(told, indent=2))
+        print(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         said = f"{number} things are" if number > 1 else "One thing is" if number else "Nothing is"
         print(f"\n{said} wrong.")
@@ -99,20 +97,20 @@ def _examine(options: argparse.Namespace, settings: Settings | None) -> Iterator
     yield from check_database.check(settings)
     yield from check_service.check(options.endpoint, settings)
     yield from check_notifications.check(settings, is_sending=options.notify)
-    if not settings.iconik_token:
-        return
-    http = transport_to(settings)
-    try:
-        yield from _ask_iconik(options, settings, http)
-    except TokenRejected as error:
-        yield wrong(check_roles.TOKEN, explained(settings, error))
-    except IconikUnavailable as error:
-        do = f"check ICONIK_URL ({settings.iconik_url}), and this machine's outgoing connections"
-        yield wrong("iconik", f"{explained(settings, error)}: {do}")
-    except IconikRefused as error:
-        yield wrong("iconik", explained(settings, error))
-    finally:
-        http.close()
+    if settings.iconik_token:
+        http = transport_to(settings)
+        try:
+            yield from _ask_iconik(options, settings, http)
+            return
+        except TokenRejected as error:
+            yield wrong(check_roles.TOKEN, explained(settings, error))
+        except IconikUnavailable as error:
+            do = f"check ICONIK_URL ({settings.iconik_url}), and {check_bucket.CONNECTIONS}"
+            yield wrong("iconik", f"{explained(settings, error)}: {do}")
+        finally:
+            http.close()
+    yield unknown("roles, custom actions and storages", "cannot be checked without iconik")
+    yield from check_bucket.check_key(settings)
 
 
 def _ask_iconik(
@@ -126,8 +124,8 @@ def _ask_iconik(
     actions: list[dict[str, Any]] = []
     try:
         actions = iconik.custom_actions()
-    except NotPermitted as error:
-        yield unknown("custom actions", f"cannot be listed without {error.role}")
+    except IconikRefused as error:
+        yield _refused("custom actions", settings, error)
     else:
         yield from check_actions.check_actions(options.endpoint, actions, settings)
     ours = action_url.ours(options.endpoint, actions) if options.endpoint else []
@@ -136,8 +134,17 @@ def _ask_iconik(
         yield from check_actions.check_storages(iconik, b2, options.ll_storage_id or "", ours)
         named = {b2} if b2 else {each.target.b2_storage_id for each in ours}
         yield from check_bucket.check(iconik, http, settings, named)
-    except NotPermitted as error:
-        yield unknown("storages", f"cannot be checked without {error.role}")
+    except IconikRefused as error:
+        yield _refused("storages", settings, error)
+
+
+def _refused(what: str, settings: Settings, error: IconikRefused) -> Finding:
+    """Return the finding about a refused request. A rejected token ends all requests."""
+    if isinstance(error, TokenRejected):
+        raise error
+    if isinstance(error, NotPermitted):
+        return unknown(what, f"cannot be checked without {error.role}")
+    return wrong(what, explained(settings, error))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> No
         for each in action_url.ours(options.endpoint, iconik.custom_actions())
     ]
     if options.json:
-        print(json.dumps([as_json(each) for each in found], indent=2))
+        print(json.dumps([as_json(each) for each in found], indent=2, ensure_ascii=False))
     else:
         print(overview(options.endpoint, found, _names(iconik) if found else {}))
 

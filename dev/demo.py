@@ -13,7 +13,6 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from b2_iconik.cli.text import in_full  # noqa: E402 - from the checkout
 from b2_iconik.common.version import VERSION  # noqa: E402 - from the checkout
 from dev.harness import SECRET, Service, Simulator, stop_all  # noqa: E402 - from the checkout
 
@@ -42,14 +41,8 @@ class Demonstration:
             "Set-up",
             "The real script creates the custom actions that people right-click in iconik:",
         )
-        print(f"$ python create_custom_actions.py {' '.join(self._script_arguments())}")
-        done = subprocess.run(
-            [sys.executable, "create_custom_actions.py", *self._script_arguments()],
-            cwd=ROOT,
-            env={**self._service.environment, "PYTHONPATH": ""},
-            check=False,
-        )
-        expect(done.returncode == 0, "the custom actions were not created")
+        program = "create_custom_actions.py"
+        self._run(f"python {program}", program, *self._script_arguments())
         self._fill()
         print(
             "\nThe collection 'Summer campaign', with collections inside it, holds 8 assets. "
@@ -122,6 +115,10 @@ class Demonstration:
             "Try it yourself; Ctrl-C ends both. Files, database and logs are in\n"
             f"{self._simulator.b2.parent}",
         )
+        print(
+            f"The operations page is {self._service.url}/operations\n"
+            f"Log in with any name, and the password {SECRET}\n"
+        )
         query = (
             f"b2_storage_id={self._simulator.b2_storage_id}"
             f"&ll_storage_id={self._simulator.ll_storage_id}"
@@ -175,7 +172,8 @@ class Demonstration:
         expect(answer["status"] == 200, "the click was not accepted")
         operation_id = answer["body"]["operation_id"]
         started, shown = time.monotonic(), ""
-        while not self._service.has_ended(operation_id):
+        # The report is complete when its counts are.
+        while self._service.operation(operation_id).counts is None:
             expect(time.monotonic() - started < LONGEST, "the operation did not end")
             states = self._service.progress(operation_id)
             now = f"{states.get('done', 0)} of {sum(states.values())} assets done"
@@ -185,9 +183,19 @@ class Demonstration:
                 print(f"  {time.monotonic() - started:4.1f} s  {now}", flush=True)
                 shown = now
             time.sleep(0.1)
-        report = self._service.report(operation_id)
-        print("", *in_full(report, report["problems"]), sep="\n")
-        return report
+        self._run("script/operations", "show_operations.py", "show", operation_id[:8])
+        return self._service.report(operation_id)
+
+    def _run(self, name: str, program: str, *arguments: str) -> None:
+        """Run a command of the plugin, and show what a person would type."""
+        print(f"\n$ {name} {' '.join(arguments)}", flush=True)
+        done = subprocess.run(
+            [sys.executable, program, *arguments],
+            cwd=ROOT,
+            env={**self._service.environment, "PYTHONPATH": ""},
+            check=False,
+        )
+        expect(done.returncode == 0, f"{name} failed")
 
     def _edit(self) -> None:
         content = "graded, and cut shorter " * 700

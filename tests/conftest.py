@@ -1,6 +1,7 @@
 """Which tests script/test runs, and what many need: settings, and an iconik that a test scripts."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -107,6 +108,16 @@ def own_environment(
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     return environment
+
+
+@pytest.fixture
+def in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Has local time be that of New York, whatever time zones the machine knows."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "EST5EDT,M3.2.0,M11.1.0")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

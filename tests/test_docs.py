@@ -99,6 +99,12 @@ COMMANDS: dict[str, Run | Needs] = {
     "clip=": WALK,
     "asset=": WALK,
     "click=": WALK,
+    "password=": WALK,
+    "sudo grep BZ_SHARED_SECRET= .env": WALK,
+    "sudo grep BZ_SHARED_SECRET= /opt/b2-iconik-plugin/.env": Run(
+        "tests/install/test_install.py::"
+        "test_the_password_of_the_operations_page_is_shown_as_documented"
+    ),
     "find /var/tmp/b2": WALK,
     "sudo journalctl -u b2-iconik-plugin": NETWORK,
     # docs/deployment.md

@@ -69,6 +69,21 @@ class NativeApi:
         """Close the connections."""
         self._session.close()
 
+    def check_key(self) -> None:
+        """Have B2 accept the application key, whatever it allows.
+
+        Raises:
+            NotConfirmed: B2 refuses it.
+            Passing: B2 gave no usable answer after a few attempts.
+        """
+        try:
+            repeated(partial(_read, self._authorize))
+        except (NotConfirmed, Passing):
+            raise
+        except B2Error as error:
+            reason = f"B2 does not accept the application key ({type(error).__name__}): {CORRECT}"
+            raise NotConfirmed(reason) from None
+
     def newest(self, bucket: str, keys: Collection[str]) -> Iterator[tuple[str, Version | None]]:
         """Yield the newest version of each object, or None if the object does not exist.
 
@@ -103,11 +118,14 @@ class NativeApi:
         )
         return newest(listed["files"])
 
+    def _authorize(self) -> None:
+        self._api.authorize_account(self._key_id, self._key, realm=self._url)
+        self._is_authorized = True
+
     def _bucket_id(self, bucket: str) -> str:
         with self._lock:
             if not self._is_authorized:
-                self._api.authorize_account(self._key_id, self._key, realm=self._url)
-                self._is_authorized = True
+                self._authorize()
             # b2sdk caches this. The authorization of a restricted key includes the id.
             return str(self._api.get_bucket_by_name(bucket).id_)
 

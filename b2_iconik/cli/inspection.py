@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.cli.lookup import CANDIDATES, only_asset
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import TROUBLE
 from b2_iconik.domain.reasons import Cause
@@ -40,6 +41,16 @@ class OperationDetails:
         """Return the operation in full as JSON values, without the rows."""
         return self._contents.in_full(self._operation)
 
+    def page(self) -> dict[str, Any]:
+        """Return the same with the members that the JSON of a page has besides its rows."""
+        told = self.in_full()
+        return {
+            **told,
+            "unopened_shown": told["unopened"],
+            "matching": told["assets"],
+            "more": None,
+        }
+
     def rows(self) -> Iterator[Row]:
         """Yield the outcomes of every asset, and of what could not be listed; problems first."""
         return self._contents.rows(self._operation)
@@ -50,10 +61,25 @@ class OperationDetails:
             if row["kind"] in TROUBLE or row["reason"].cause == Cause.LEFT_TO_ICONIK:
                 yield row
 
-    def asset(self, asset_id: str) -> dict[str, Any] | None:
-        """Return one asset as JSON values; None if the operation doesn't include it."""
-        asset = self._reported.asset(self._operation, asset_id.lower())
-        return self._told(asset) if asset else None
+    def asset(self, text: str) -> dict[str, Any]:
+        """Return one asset as JSON values.
+
+        Args:
+            text: what names it; see ``Reported.named``.
+
+        Raises:
+            NotFound: the operation includes no such asset, or several.
+        """
+        found = self._reported.named(self._operation, text, CANDIDATES + 1)
+        return self._told(only_asset(found, self._operation, text))
+
+    def others(self) -> Iterator[Row]:
+        """Yield the rows about which there is nothing to do."""
+        return (row for row in self.rows() if not row["what_to_do"])
+
+    def advised(self) -> Iterator[Row]:
+        """Yield the rows about which there is something to do."""
+        return (row for row in self.rows() if row["what_to_do"])
 
     def _told(self, asset: Asset) -> dict[str, Any]:
         is_open = self._operation.ended_ms is None and asset.state != "done"

@@ -2,39 +2,37 @@
 
 import argparse
 import getpass
-import json
 import os
+import shutil
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from b2_iconik.cli.inspection import OperationDetails
-from b2_iconik.cli.text import asset_in_full, in_full, json_parts, listed
+from b2_iconik.cli.lists import listed
+from b2_iconik.cli.lookup import find_operation
+from b2_iconik.cli.text import as_json, asset_in_full, in_full, json_parts, wrapped
 from b2_iconik.cli.watch import Watch
+from b2_iconik.common import output
 from b2_iconik.common import settings as environment
 from b2_iconik.common.clock import now_ms
-from b2_iconik.common.errors import PluginError, RetryError, SettingsError
+from b2_iconik.common.errors import PluginError, RetryError
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import plain
 from b2_iconik.common.version import VERSION
+from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
-from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.report.contents import Contents
+from b2_iconik.report.contents import OPERATIONS_A_PAGE, Contents
+from b2_iconik.report.database_problem import opened
 from b2_iconik.report.history import STATES, Filters
 
 PATIENCE = 5.0
 NEWEST = 50
-ID = "id of the operation, as shown by list"
-INTERRUPTED = 130
-# The shell's exit status for a program that ends because its pipe was closed.
-UNHEARD = 141
+ID = "id of the operation, or its first characters, as shown by list"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,106 +48,96 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Escape undecodable bytes. The database contains none, and they can't be encoded for a query.
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args([plain(each) for each in given])
+    return output.run(lambda: _do(options), as_json=options.json)
+
+
+def _do(options: argparse.Namespace) -> int:
     try:
         settings = environment.load()
-        url = make_url(settings.database_url)
-    except SettingsError as error:
-        return _complain(str(error))
-    # Don't create a database, perhaps with a different owner than the service's user.
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
-        return _complain(
-            f"database {url.database} does not exist: start the service once to create it"
-        )
-    engine = connect(url.render_as_string(hide_password=False), PATIENCE)
-    try:
-        status = int(options.do(options, settings, engine))
-        sys.stdout.flush()
-        return status
+        with opened(settings.database_url, PATIENCE) as engine:
+            options.do(options, settings, engine)
     except PluginError as error:
-        return _complain(str(error))
-    except SQLAlchemyError as error:
-        return _complain(f"the database cannot be used ({type(error).__name__})")
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader closed the pipe. Without this, Python would report lost output at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return UNHEARD
-    finally:
-        engine.dispose()
-
-
-def _list(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> int:
-    filters = Filters(options.state, options.action, options.text, options.user)
-    told = Contents(engine).listed(filters, options.limit)
-    print(json.dumps(told, indent=2) if options.json else listed(told))
+        print(f"script/operations: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
-def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
-    operation = Ledger(engine).operation(options.id)
-    if operation is None:
-        return _unknown(options.id)
-    inspection = OperationDetails(engine, operation)
-    if options.asset:
-        return _show_asset(options, inspection)
-    told = inspection.in_full()
-    if options.json:
-        lists = {"problems": inspection.problems()}
-        lists |= {"report": inspection.rows()} if options.all else {}
-        sys.stdout.writelines(json_parts(told, lists))
-    else:
-        rows = inspection.rows() if options.all else inspection.problems()
-        for each in in_full(told, rows):
-            print(each)
-    return 0
-
-
-def _show_asset(options: argparse.Namespace, inspection: OperationDetails) -> int:
-    told = inspection.asset(options.asset)
-    if told is None:
-        listed_yet = "does not include it, or has not listed it yet"
-        return _complain(f"asset {options.asset}: operation {options.id} {listed_yet}")
-    if options.json:
-        print(json.dumps(told, indent=2))
-    else:
-        print("\n".join(asset_in_full(told)))
-    return 0
-
-
-def _watch(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> int:
+def _list(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
     contents = Contents(engine)
-    if options.id and contents.operation(options.id) is None:
-        return _unknown(options.id)
-    Watch(contents, sys.stdout, options.id, as_json=options.json).run()
-    return _show(options, settings, engine) if options.id and not options.json else 0
-
-
-def _stop(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> int:
-    if Ledger(engine).operation(options.id) is None:
-        return _unknown(options.id)
-    if not Ledger(engine).ask_to_stop(options.id, _by(), now_ms()):
-        return _complain(f"operation {options.id} has already ended")
+    given = {name: getattr(options, name) for name in ("state", "action", "text", "user")}
+    filters = Filters(**given)
+    operations = contents.listed(filters, options.limit)
+    if not options.json:
+        print(listed(operations, _width()))
+        return
+    # The same as the JSON of the operations page.
+    matching = contents.history.matching(filters)
+    page = options.limit // OPERATIONS_A_PAGE + 1
+    query = urlencode({**{name: value for name, value in given.items() if value}, "page": page})
     told = {
-        "operation_id": options.id,
-        "message": "The operation will stop at its next safe point.",
+        "operations": operations,
+        "running": contents.history.running(),
+        "executor": is_taken(settings.database_url),
+        "matching": matching,
+        "older": f"/operations?{query}" if matching > options.limit else None,
     }
-    print(json.dumps(told) if options.json else told["message"])
-    return 0
+    print(as_json(told))
 
 
-def _retry(options: argparse.Namespace, settings: Settings, _: sa.Engine) -> int:
+def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> None:
+    details = OperationDetails(engine, find_operation(Contents(engine), options.id))
+    if options.asset:
+        told = details.asset(options.asset)
+        _print([as_json(told)] if options.json else asset_in_full(told))
+    elif options.json:
+        lists = {"problems": details.problems(), "report": details.rows()}
+        sys.stdout.writelines(json_parts(details.page(), lists))
+    elif options.all:
+        _print(in_full(details.in_full(), details.advised(), details.others()))
+    else:
+        _print(in_full(details.in_full(), details.problems()))
+
+
+def _print(lines: Iterable[str]) -> None:
+    width = _width()
+    for each in lines:
+        print(wrapped(each, width))
+
+
+def _width() -> int | None:
+    """Return the width of the terminal, or of COLUMNS; None in a pipe, where no line is cut."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _watch(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
+    contents = Contents(engine)
+    operation = find_operation(contents, options.id) if options.id else None
+    Watch(contents, sys.stdout, operation.id if operation else None, as_json=options.json).run()
+    if operation and not options.json:
+        _show(options, settings, engine)
+
+
+def _stop(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> None:
+    operation = find_operation(Contents(engine), options.id)
+    if not Ledger(engine).ask_to_stop(operation.id, _by(), now_ms()):
+        raise PluginError(f"operation {operation.id} has already ended")
+    message = "The operation will stop at its next safe point."
+    told = {"operation_id": operation.id, "message": message}
+    print(as_json(told, None) if options.json else message)
+
+
+def _retry(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
+    operation = find_operation(Contents(engine), options.id)
     recorder = Recorder(settings)
     try:
-        new_id, is_new = try_again(recorder, options.id, _by(), everything=options.everything)
+        new_id, is_new = try_again(recorder, operation.id, _by(), everything=options.everything)
     except RetryError as error:
-        return _complain(f"operation {options.id} cannot be retried: {error}")
+        raise PluginError(f"operation {operation.id} cannot be retried: {error}") from None
     finally:
         recorder.close()
     message = "Recorded as" if is_new else "The same operation was already waiting to start:"
-    told: dict[str, Any] = {"operation_id": new_id, "is_new": is_new}
-    print(json.dumps(told) if options.json else f"{message} {new_id}")
-    return 0
+    told = {"operation_id": new_id, "message": f"{message} {new_id}", "is_new": is_new}
+    print(as_json(told, None) if options.json else told["message"])
 
 
 def _by() -> str:
@@ -159,15 +147,6 @@ def _by() -> str:
     except (KeyError, OSError):
         name = str(os.getuid())
     return f"{name} with script/operations"
-
-
-def _unknown(operation_id: str) -> int:
-    return _complain(f"operation {operation_id} does not exist")
-
-
-def _complain(problem: str) -> int:
-    print(f"script/operations: {problem}", file=sys.stderr)
-    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -193,10 +172,10 @@ def _parser() -> argparse.ArgumentParser:
     showing = commands.add_parser("show", help="show one operation and its problems")
     showing.add_argument("id", help=ID)
     assets = showing.add_mutually_exclusive_group()
-    assets.add_argument("asset", nargs="?", help="show only the asset with this id")
-    assets.add_argument("--all", action="store_true", help="show the outcome of every asset")
+    assets.add_argument("asset", nargs="?", help="show only one asset: its id, title or address")
+    assets.add_argument("--all", action="store_true", help="also show all other outcomes")
     watching = commands.add_parser("watch", help="follow one operation, or all running ones")
-    watching.add_argument("id", nargs="?", help="the operation's id")
+    watching.add_argument("id", nargs="?", help=ID)
     watching.set_defaults(asset=None, all=False)
     stopping = commands.add_parser("stop", help="stop an operation at its next safe point")
     retrying = commands.add_parser("retry", help="retry the unfinished assets of an operation")

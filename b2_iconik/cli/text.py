@@ -1,72 +1,50 @@
-"""Format operations as lines of text, for a terminal or a pipe. Pure: no I/O."""
+"""Format one operation or asset as lines of text. Pure: no I/O. Names come first, ids last."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby, islice
 
+from b2_iconik.cli.lists import GAP, SHORT_ID, Row, local_time
 from b2_iconik.common.texts import in_time
-from b2_iconik.domain.click import TITLES
 from b2_iconik.domain.operation import kind_and_id
 from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, proofs_in_words
-from b2_iconik.report.view import bar, in_short
 
-BAR = 24
-# A shorter bar would show nothing.
-SHORTEST_BAR = 6
 # The width of the first column. The longest kinds of outcomes take more room.
 LABEL = 14
+INDENT = 2
+# A narrower terminal breaks lines by itself.
+NARROWEST = 40
 
 
-def line(told: Mapping[str, Any]) -> str:
-    """Format an operation as one line.
-
-    Args:
-        told: the result of ``view.summary``.
-    """
-    return (
-        f"{told['operation_id']}  {told['recorded']}  {told['result']:<22}  {told['title']}  "
-        f"{in_short(told)}"
+def wrapped(line: str, width: int | None) -> str:
+    """Break a line of ``in_full`` or ``asset_in_full`` between words; None for no limit."""
+    if width is None or width < NARROWEST:
+        return line
+    return textwrap.fill(
+        line,
+        width,
+        subsequent_indent=" " * (INDENT + LABEL + len(GAP)),
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
-def listed(told: Iterable[Mapping[str, Any]]) -> str:
-    """Format several operations, one per line."""
-    return "\n".join(map(line, told)) or "No operations."
-
-
-def bar_line(told: Mapping[str, Any], width: int) -> str:
-    """Format an operation as one line, with a progress bar if there is room.
-
-    Args:
-        told: the result of ``view.summary``.
-        width: the maximum length of the line.
-    """
-    head = f"{told['operation_id'][:8]}  {TITLES[told['action']]:<21}  "
-    tail = f"{in_short(told)}, {told['result']}, {in_time(told['took_seconds'])}"
-    room = min(BAR, width - len(head) - len(tail) - 2)
-    return cut(head + (f"{bar(told, room)}  " if room >= SHORTEST_BAR else "") + tail, width)
-
-
-def cut(text: str, width: int) -> str:
-    """Truncate a line that is too long."""
-    return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def in_full(told: Row, problems: Iterable[Row], others: Iterable[Row] = ()) -> Iterator[str]:
     """Yield the state of an operation as lines for people.
 
     Args:
-        told: the result of ``OperationDetails.in_full`` or ``outcomes.report``.
-        rows: the rows about its assets.
+        told: the result of ``OperationDetails.in_full``.
+        problems: rows about its assets, to be shown with what to do.
+        others: further rows.
     """
     yield f"{told['title']}, {told['result']}"
-    yield _item("operation", told["operation_id"])
     yield _item("clicked by", told.get("user") or f"user {told['user_id'] or 'unknown'}")
     yield _item("selection", f"{told['selection']}, formats {', '.join(told['formats'])}")
-    ended = f"ended {told['ended']}" if told["ended"] else "not ended yet"
-    yield _item("recorded", f"{told['recorded']}, {ended}")
+    ended = f"ended {_moment(told['ended'])}" if told["ended"] else "not ended yet"
+    yield _item("clicked", f"{_moment(told['recorded'])}, {ended}")
     yield _item("total", in_words(told))
-    sizes = bytes_in_words(told.get("bytes") or {})
+    sizes = bytes_in_words(told["bytes"] or {})
     if sizes:
         yield _item("bytes", sizes)
     proofs = proofs_in_words(told["counts"])
@@ -78,88 +56,127 @@ def in_full(told: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Itera
         yield _item("stopped by", told["stopped_by"])
     if told["failure"]:
         yield _item("failure", told["failure"])
-    if told.get("what_to_do"):
         yield _item("what to do", told["what_to_do"])
     yield from _under_way(told)
-    for row in rows:
-        yield row_line(row)
+    yield _item("operation", told["operation_id"])
+    of_others = (_line(list(rows)) for _, rows in groupby(others, lambda row: row["asset_id"]))
+    lines = chain(_with_advice(problems), of_others)
+    for first in islice(lines, 1):
+        yield ""
+        yield first
+    yield from lines
 
 
-def _under_way(told: Mapping[str, Any]) -> Iterator[str]:
+def _under_way(told: Row) -> Iterator[str]:
     """Yield what a running operation waits for, and the copy jobs of any operation."""
-    for each in told.get("waits_for", ()):
+    for each in told["waits_for"]:
         yield _item("waits for", each)
-    if told.get("looks_again_in_seconds") is not None:
+    if told["looks_again_in_seconds"] is not None:
         yield _item("next check", _when(told["looks_again_in_seconds"]))
-    if told.get("left_to_iconik"):
+    if told["left_to_iconik"]:
         yield _item("left over", told["left_to_iconik"])
-    jobs = told.get("copies", ())
+    jobs = told["copies"]
     for job in jobs:
         how = "ended" if job["ended"] else "left to iconik"
         if not job["ended"] and not told["ended"]:
             assets = f"{job['assets']:,} asset{'' if job['assets'] == 1 else 's'}"
-            done = "" if job.get("progress") is None else f": {job['progress']} %"
+            done = "" if job["progress"] is None else f": {job['progress']} %"
             how = f"for {assets}, followed for {in_time(job['followed_seconds'])}{done}"
-        yield _item("copy job", " ".join(filter(None, (job["job_id"], job["format_name"], how))))
-    more = told.get("copy_jobs", 0) - len(jobs)
+        yield _item("copy job", " ".join(filter(None, (job["format_name"], how, job["job_id"]))))
+    more = told["copy_jobs"] - len(jobs)
     if more > 0:
         yield _item("copy job", f"… and {more:,} more")
 
 
-def asset_in_full(told: Mapping[str, Any]) -> Iterator[str]:
+def asset_in_full(told: Row) -> Iterator[str]:
     """Yield the state of an asset as lines for people.
 
     Args:
         told: the result of ``OperationDetails.asset``.
     """
-    yield f"Asset {named(told)} of operation {told['operation_id']}"
-    for row in told["report"]:
-        yield _item(displayed(row["kind"]), _why(row["format"], row["reason"]))
-        if row["what_to_do"]:
-            yield _item("", row["what_to_do"])
+    yield named(told)
+    for advice, rows in groupby(told["report"], lambda row: row["what_to_do"]):
+        for kind, formats, reason in _merged(rows):
+            yield _item(displayed(kind), _why(formats, reason))
+        if advice:
+            yield _item("what to do", advice)
     if told["looks_again_in_seconds"] is not None:
         yield _item("next check", _when(told["looks_again_in_seconds"]))
     if told["failures"]:
         number = told["failures"]
         attempts = "last attempt" if number == 1 else f"last {number:,} attempts"
         yield _item("no answer", f"the {attempts} got no usable answer from iconik")
+    yield _item("asset", told["asset_id"])
+    yield _item("operation", told["operation_id"])
 
 
-def named(row: Mapping[str, Any]) -> str:
-    """Name the subject of a row: by its title and its id, which commands take."""
-    asset_id = str(row["asset_id"])
-    # Reports have no titles.
-    title = row.get("asset", asset_id)
-    unnamed = f"a {kind_and_id(asset_id)[0]}"
-    return asset_id if title in (asset_id, unnamed) else f"{title} ({asset_id})"
+def named(row: Row) -> str:
+    """Return the title of a row's asset, or the name of what could not be listed."""
+    # What could not be listed has no format.
+    if row.get("format", "") is None:
+        kind, object_id = kind_and_id(row["asset_id"])
+        is_unnamed = row["asset"] in (row["asset_id"], f"a {kind}")
+        return f"{kind} {object_id[:SHORT_ID]}" if is_unnamed else str(row["asset"])
+    is_untitled = row["asset"] == row["asset_id"]
+    return f"untitled asset {row['asset_id'][:SHORT_ID]}" if is_untitled else str(row["asset"])
 
 
-def row_line(row: Mapping[str, Any]) -> str:
-    """Format the outcome of one format of an asset as one line."""
-    what = " ".join(filter(None, (named(row), row["format"])))
-    return _item(displayed(row["kind"]), _why(what, row["reason"]))
+def _with_advice(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield a line per asset, those with the same advice together, and the advice below them."""
+    advised: dict[str, dict[str, list[Row]]] = {}
+    for row in rows:
+        by_asset = advised.setdefault(row["what_to_do"], {})
+        by_asset.setdefault(row["asset_id"], []).append(row)
+    for advice, assets in advised.items():
+        yield from map(_line, assets.values())
+        yield _item("what to do", advice)
 
 
-def json_parts(
-    told: Mapping[str, Any], lists: Mapping[str, Iterable[Mapping[str, Any]]]
-) -> Iterator[str]:
+def _line(rows: Sequence[Row]) -> str:
+    """Format the outcomes of an asset as one line."""
+    (kind, formats, reason), *others = _merged(rows)
+    text = _why(" ".join(filter(None, (named(rows[0]), formats))), reason)
+    for other, formats, reason in others:
+        what = formats if other == kind else f"{displayed(other)} {formats}"
+        text += f"; {_why(what, reason)}"
+    return _item(displayed(kind), text)
+
+
+def _merged(rows: Iterable[Row]) -> list[tuple[str, str, str]]:
+    """Return kind, formats and reason of rows, with the formats of equal outcomes joined."""
+    formats: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        formats.setdefault((row["kind"], row["reason"]), []).append(row["format"] or "")
+    return [(kind, ", ".join(names), reason) for (kind, reason), names in formats.items()]
+
+
+def as_json(value: object, indent: int | None = 2) -> str:
+    """Format a value as JSON, with letters of any language as they are."""
+    return json.dumps(value, indent=indent, ensure_ascii=False)
+
+
+def json_parts(told: Row, lists: Mapping[str, Iterable[Row]]) -> Iterator[str]:
     """Yield a JSON object in parts, for lists that are too long to hold in memory.
 
     Args:
         told: its other members, at least one.
         lists: its lists, by name.
     """
-    yield json.dumps(told, indent=2).removesuffix("\n}")
+    yield as_json(told).removesuffix("\n}")
     for name, rows in lists.items():
-        yield f",\n  {json.dumps(name)}: ["
+        yield f",\n  {as_json(name)}: ["
         for number, row in enumerate(rows):
-            yield f"{',' if number else ''}\n    {json.dumps(row)}"
+            yield f"{',' if number else ''}\n    {as_json(row, None)}"
         yield "\n  ]"
     yield "\n}\n"
 
 
+def _moment(told: str) -> str:
+    return local_time(told, "%Y-%m-%d %H:%M:%S %Z")
+
+
 def _item(name: str, what: str) -> str:
-    return f"  {name:<{LABEL}}  {what}"
+    return f"{' ' * INDENT}{name:<{LABEL}}{GAP}{what}"
 
 
 def _why(what: str, reason: str) -> str:

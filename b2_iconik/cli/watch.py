@@ -1,12 +1,12 @@
 """Follow operations from the shell until they have ended or the user interrupts."""
 
-import json
 import shutil
 from collections.abc import Mapping
 from time import sleep
 from typing import Any, TextIO
 
-from b2_iconik.cli.text import bar_line, line
+from b2_iconik.cli.lists import bars, listed
+from b2_iconik.cli.text import as_json
 from b2_iconik.domain.operation import Operation
 from b2_iconik.report.contents import Contents
 from b2_iconik.report.history import Filters
@@ -75,9 +75,7 @@ class Watch:
         back = BACK.format(self._drawn) if self._drawn else ""
         columns, rows = shutil.get_terminal_size()
         # Lines that wrap or scroll away could not be overwritten by the next update.
-        lines = [bar_line(each, columns - 1) for each in told[-max(1, rows - 1) :]] or [
-            "No operation is running."
-        ]
+        lines = bars(told[-max(1, rows - 1) :], columns - 1) or ["No operation is running."]
         self._output.write(back + "\n".join(lines) + "\n")
         self._output.flush()
         self._drawn = len(lines)
@@ -89,5 +87,5 @@ class Watch:
             now = {name: value for name, value in each.items() if name != "took_seconds"}
             if self._seen.get(each["operation_id"]) != now:
                 self._seen[each["operation_id"]] = now
-                print(json.dumps(each) if self._as_json else line(each), file=self._output)
+                print(as_json(each, None) if self._as_json else listed([each]), file=self._output)
         self._output.flush()

@@ -87,5 +87,9 @@ def _is_alive(connection: sa.Connection) -> bool:
 
 def is_taken(database_url: str) -> bool:
     """Whether some process is the leader now."""
+    url = sa.make_url(database_url)
+    # The lock's file would get this process's owner, who may be another than the service's user.
+    if url.get_backend_name() == "sqlite" and not Path(f"{real_path(url)}.lock").exists():
+        return False
     with only_one(database_url) as mine:
         return mine is None

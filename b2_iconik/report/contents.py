@@ -18,6 +18,7 @@ from b2_iconik.report.asset_history import AssetHistory
 from b2_iconik.report.history import Filters, History
 from b2_iconik.report.reported import FIRST, Asset, Place, Reported
 
+OPERATIONS_A_PAGE = 25
 ASSETS_A_PAGE = 50
 JOBS_SHOWN = 20
 UNOPENED_SHOWN = 100

@@ -110,6 +110,17 @@ class History:
         with self._engine.connect() as connection:
             return int(connection.execute(counted).scalar_one())
 
+    def starting_with(self, text: str, limit: int) -> list[Operation]:
+        """Return the newest operations whose id starts with a text."""
+        chosen = (
+            sa.select(operations)
+            .where(operations.c.id.startswith(text, autoescape=True))
+            .order_by(operations.c.number.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [read_operation(row) for row in connection.execute(chosen)]
+
     def running(self) -> int:
         """Return the number of operations that haven't ended."""
         return self.matching(Filters("running"))

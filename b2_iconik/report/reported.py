@@ -41,6 +41,8 @@ class Total(NamedTuple):
 FIRST = Place(True, "")
 # The place of the size in a stored outcome; see ``outcomes.Outcome.stored``.
 SIZE = 4
+# The shortest start of an id that stands for the id.
+SHORTEST_ID = 4
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,23 @@ class Reported:
         )
         with self._engine.connect() as connection:
             return int(connection.execute(counted).scalar_one())
+
+    def named(self, operation: Operation, text: str, limit: int) -> list[Asset]:
+        """Return the assets of an operation that a person may mean, by id.
+
+        Args:
+            operation: the operation.
+            text: an id or a title, otherwise the start of an id, a part of a title, or the address
+                of an asset's page in iconik.
+            limit: the maximum number of assets.
+        """
+        is_exact = sa.or_(assets.c.asset_id == text.lower(), assets.c.title == text)
+        is_long = len(text) >= SHORTEST_ID
+        for condition in (is_exact, is_about(text) if is_long else has_in_title(text)):
+            found = self._read(operation, limit, [condition])
+            if found:
+                return found
+        return []
 
     def asset(self, operation: Operation, asset_id: str) -> Asset | None:
         """Return one asset of an operation; None if the operation doesn't include it."""
@@ -301,9 +320,14 @@ def is_about(text: str) -> sa.ColumnElement[bool]:
         return assets.c.asset_id.in_(ids)
     return sa.or_(
         assets.c.asset_id.startswith(text.lower(), autoescape=True),
-        _contains(assets.c.title, text, text.lower()),
+        has_in_title(text),
         _has_reason(text),
     )
+
+
+def has_in_title(text: str) -> sa.ColumnElement[bool]:
+    """Build a condition: an asset has this text in its title."""
+    return _contains(assets.c.title, text, text.lower())
 
 
 def _troubles(operation: Operation) -> frozenset[str]:

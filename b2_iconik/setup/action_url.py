@@ -30,6 +30,11 @@ class Endpoint:
     path: str
 
     @property
+    def address(self) -> str:
+        """The host, with the port if the address has one."""
+        return urlsplit(self.text).netloc
+
+    @property
     def is_safe(self) -> bool:
         """Whether the transfer is protected from eavesdropping."""
         return self.scheme == "https" or self.host in LOOPBACK

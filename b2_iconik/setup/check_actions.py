@@ -152,5 +152,6 @@ def _elsewhere(where: Endpoint, actions: Sequence[dict[str, Any]]) -> list[str]:
         place, _, action = parts.path.rpartition("/")
         is_like_ours = action in ACTIONS and "ll_storage_id=" in parts.query
         if is_like_ours and action_url.read(where, each.get("url")) is None:
-            found.add(f"{parts.scheme}://{parts.hostname}{place}")
+            # The port is part of the place; a name and a password are not.
+            found.add(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{place}")
     return sorted(found)

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from b2_iconik.bucket.confirm import Bucket
+from b2_iconik.bucket.native import NativeApi
+from b2_iconik.bucket.session import NotConfirmed, Pace, Passing
 from b2_iconik.common.errors import BucketUnavailable, OperationFailed
 from b2_iconik.common.settings import Settings
 from b2_iconik.domain.custody import Pair
@@ -18,6 +20,7 @@ BY_KEY = "B2 by application key"
 BY_URL = "B2 by signed URL"
 # The maximum number of assets searched for a test file, newest first.
 MOST_ASSETS = 20
+CONNECTIONS = "this machine's outgoing connections"
 SET_KEY = "set B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY to have B2 confirm files"
 
 
@@ -51,6 +54,27 @@ def check(
             yield unknown(BUCKET, f"not tried, because no file was found on '{storage.name}'")
         else:
             yield from _try(settings, storage, file)
+
+
+def check_key(settings: Settings) -> Iterator[Finding]:
+    """Have B2 accept the application key, if there is one, where no file can be looked up.
+
+    Args:
+        settings: the settings of the service.
+    """
+    if not (settings.b2_key_id and settings.b2_key) or settings.b2_check == "off":
+        return
+    native = NativeApi(settings.b2_api_url, settings.b2_key_id, settings.b2_key, Pace())
+    try:
+        native.check_key()
+    except NotConfirmed as error:
+        yield wrong(BY_KEY, str(error))
+    except Passing as passing:
+        yield wrong(BY_KEY, f"{passing.problem}: check {CONNECTIONS}")
+    else:
+        yield ok(BY_KEY, "B2 accepts the key; no file could be looked up to try it on")
+    finally:
+        native.close()
 
 
 def _a_file(iconik: Iconik, http: Transport, storage: Storage) -> File | None:
@@ -91,7 +115,7 @@ def _ask(what: str, settings: Settings, storage: Storage, file: File) -> Finding
     try:
         said = bucket.confirm(storage, [Pair(file, file)], lambda _: "")
     except BucketUnavailable as error:
-        return wrong(what, f"{error}: check this machine's outgoing connections")
+        return wrong(what, f"{error}: check {CONNECTIONS}")
     finally:
         bucket.close()
     if said.objection:

@@ -66,7 +66,7 @@ class Service:
         Raises:
             Unreachable: there was no answer.
         """
-        host = self._where.host
+        host = self._where.address
         try:
             response = self._session.request(
                 method,
@@ -141,8 +141,8 @@ def _is_somebody_else(answer: Answer, where: Endpoint) -> str | None:
         )
     if answer.status in (502, 503, 504) and "version" not in answer.told:
         return (
-            f"{where.host} answers {answer.status}: the proxy cannot reach the plugin; check that "
-            "the plugin is running, and listens where the proxy expects it"
+            f"{where.address} answers {answer.status}: the proxy cannot reach the plugin; check "
+            "that the plugin is running, and listens where the proxy expects it"
         )
     if answer.status != requests.codes.ok or "version" not in answer.told:
         return (

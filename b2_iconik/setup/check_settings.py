@@ -10,6 +10,8 @@ from b2_iconik.common.settings import SHORT_SECRET, Settings
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
 
 WHAT = "settings"
+TOKEN = "ICONIK_TOKEN"  # noqa: S105 - a variable's name
+WITHOUT_TOKEN = unknown("iconik", "cannot be checked without ICONIK_TOKEN")
 # Valid values for required settings, so that the other settings can be checked.
 STAND_INS = {"ICONIK_ID": "00000000-0000-4000-8000-000000000000", "BZ_SHARED_SECRET": "x" * 64}
 
@@ -18,23 +20,25 @@ def read() -> tuple[Settings | None, list[Finding]]:
     """Read the settings from the environment and `.env`, with findings about them.
 
     Returns:
-        The settings, or None if the service would not start with them, and the findings.
+        The settings, or None if the service would not start with them, and the findings. If only
+        the token is malformed, these are the settings without it, so that the rest can be checked.
     """
     given = dict(os.environ)
-    problems: list[Finding] = []
-    while True:
+    settings: Settings | None = None
+    problems: dict[str, Finding] = {}
+    while settings is None:
         try:
             settings = environment.load(given)
         except SettingsError as error:
-            problem = wrong(WHAT, str(error))
-            if problem in problems:
+            if error.subject in problems:
                 break
-            problems.append(problem)
+            problems[error.subject] = wrong(WHAT, str(error))
             given[error.subject] = STAND_INS.get(error.subject, "")
-        else:
-            break
+    found = list(problems.values())
+    if settings is None or set(problems) - {TOKEN}:
+        return None, found
     if problems:
-        return None, problems
+        return settings, [*found, WITHOUT_TOKEN]
     return settings, list(_remarks(settings))
 
 
@@ -54,7 +58,7 @@ def _remarks(settings: Settings) -> Iterator[Finding]:
         )
     if not settings.iconik_token:
         yield wrong(
-            "ICONIK_TOKEN",
+            TOKEN,
             "is not set: without an application token, nothing in iconik can be checked or set up",
         )
-        yield unknown("iconik", "cannot be checked without ICONIK_TOKEN")
+        yield WITHOUT_TOKEN

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from b2_iconik.common import output
 from b2_iconik.common import settings as environment
 from b2_iconik.common.errors import PluginError, SettingsError
 from b2_iconik.common.settings import Settings, split_formats
@@ -17,7 +18,6 @@ from iconik_http.errors import IconikError, TokenRejected
 
 FAILED = 1
 MISUSED = 2
-INTERRUPTED = 130
 # A shorter value could also occur in our own messages.
 SHORTEST_CONCEALED = 8
 
@@ -110,8 +110,14 @@ def run(program: str, options: argparse.Namespace, work: Work) -> int:
         work: the work; it may raise ``PluginError``.
 
     Returns:
-        The exit code: 0, 1 after a failure, 130 when interrupted.
+        The exit code: 0, 1 after a failure, 130 when interrupted, or 141 if the reader closed the
+        pipe.
     """
+    as_json = getattr(options, "json", False)
+    return output.run(lambda: _attempt(program, options, work), as_json=as_json)
+
+
+def _attempt(program: str, options: argparse.Namespace, work: Work) -> int:
     settings: Settings | None = None
     try:
         settings = environment.load()
@@ -121,13 +127,9 @@ def run(program: str, options: argparse.Namespace, work: Work) -> int:
         finally:
             http.close()
     except (PluginError, IconikError) as error:
-        problem = explained(settings, error)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    else:
-        return 0
-    print(f"{program}: {problem}", file=sys.stderr)
-    return FAILED
+        print(f"{program}: {explained(settings, error)}", file=sys.stderr)
+        return FAILED
+    return 0
 
 
 def transport_to(settings: Settings) -> Transport:

@@ -38,7 +38,7 @@ from b2_iconik.domain.sizes import in_units
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
 from b2_iconik.report.advice import LABELS
-from b2_iconik.report.contents import ASSETS_A_PAGE, Asked, Contents
+from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE, Asked, Contents
 from b2_iconik.report.history import STATES, Filters
 from b2_iconik.web.answers import argument, rendered, wants_json
 from b2_iconik.web.asset_pages import add_asset_pages
@@ -48,7 +48,6 @@ from iconik_http.records import UUID
 
 log = logging.getLogger(__name__)
 
-OPERATIONS_A_PAGE = 25
 SHOWN = tuple(kind for kind in view.KINDS if kind != "under way")
 NOTICES = {
     "stopping": "The operation will stop at its next safe point.",

@@ -1,5 +1,6 @@
 """How an operation stands, and what came of its assets, as the shell is told of it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.cli.inspection import OperationDetails
+from b2_iconik.cli.lookup import NotFound
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, given_up, report
 from b2_iconik.domain.reasons import LEFT, Reason
 from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.database import writing
+from b2_iconik.ledger.tables import change_assets
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
 from b2_iconik.report.history import History
@@ -137,7 +141,6 @@ def test_an_asset_has_all_its_formats(engine: sa.Engine) -> None:
     (claimed, _) = claims.take(2, NOW)
     claims.note(claimed, "done", {"ORIGINAL": REMOVED, "PROXY": KEPT})
     told = inspect(engine, operation).asset("A1")
-    assert told
     told["report"] = [without_remedy(each) for each in told["report"]]
     assert told == {
         "operation_id": operation.id,
@@ -169,7 +172,6 @@ def test_an_asset_that_is_not_done_says_what_it_waits_for_and_how_long(engine: s
     claimed.progress = replace(claimed.progress, failures=2)
     claims.note(claimed, "recheck", {}, not_before_ms=History(engine).clock() + 9_999)
     told = inspect(engine, operation).asset("a1")
-    assert told
     assert told["waits_for"] == "waiting for its next check"
     assert (told["looks_again_in_seconds"], told["failures"]) == (9, 2)
 
@@ -178,12 +180,78 @@ def test_an_asset_whose_copy_is_under_way_is_not_due(engine: sa.Engine) -> None:
     operation, claims = begun(engine, "a1")
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     told = inspect(engine, operation).asset("a1")
-    assert told
     assert told["waits_for"] == "being copied by iconik"
     assert told["looks_again_in_seconds"] is None
 
 
-@pytest.mark.parametrize("asset_id", ["a", "a11", "b1", "%"])
-def test_an_asset_that_it_is_not_about_is_none(engine: sa.Engine, asset_id: str) -> None:
+@pytest.mark.parametrize("text", ["a", "a11", "b1", "%", "_1"])
+def test_an_asset_that_it_is_not_about_is_refused(engine: sa.Engine, text: str) -> None:
     operation, _ = begun(engine, "a1")
-    assert inspect(engine, operation).asset(asset_id) is None
+    with pytest.raises(NotFound, match=re.escape(f"asset {text}: operation {operation.id} ")):
+        inspect(engine, operation).asset(text)
+
+
+def titled(engine: sa.Engine, titles: Mapping[str, str]) -> OperationDetails:
+    """An operation with assets of these titles, by id."""
+    operation, _ = begun(engine, *titles)
+    with writing(engine) as connection:
+        change_assets(
+            connection, operation.number, {each: {"title": titles[each]} for each in titles}
+        )
+    return inspect(engine, operation)
+
+
+BEACH, DUNES = "a9f3c2d1-0000-4000-8000-000000000001", "a9f3c2ee-0000-4000-8000-000000000002"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BEACH,
+        BEACH.upper(),
+        "a9f3c2d",
+        "Beach",
+        "beach",
+        "eac",
+        f"https://app.iconik.io/asset/{BEACH}?x=1",
+    ],
+)
+def test_an_asset_is_found_by_whatever_names_it(engine: sa.Engine, text: str) -> None:
+    details = titled(engine, {BEACH: "Beach", DUNES: "Dunes"})
+    assert details.asset(text)["asset_id"] == BEACH
+
+
+def test_an_exact_title_is_not_taken_for_a_part_of_another(engine: sa.Engine) -> None:
+    details = titled(engine, {BEACH: "Clip 10", DUNES: "Clip 1"})
+    assert details.asset("Clip 1")["asset_id"] == DUNES
+
+
+def test_an_ambiguous_title_is_refused_with_the_candidates(engine: sa.Engine) -> None:
+    details = titled(engine, {BEACH: "Clip 10", DUNES: "Clip 1"})
+    with pytest.raises(NotFound) as refused:
+        details.asset("clip")
+    assert str(refused.value) == ("asset clip is ambiguous: Clip 10 (a9f3c2d1); Clip 1 (a9f3c2ee)")
+
+
+def test_an_ambiguous_id_is_refused_with_longer_ids(engine: sa.Engine) -> None:
+    alike = BEACH.replace("1", "2")
+    details = titled(engine, {BEACH: "Beach", BEACH[:-1] + "9": "", alike: "No"})
+    with pytest.raises(NotFound) as refused:
+        details.asset(BEACH[:-1])
+    assert str(refused.value).endswith(
+        f"is ambiguous: Beach ({BEACH}); untitled asset ({BEACH[:-1]}9)"
+    )
+
+
+def test_of_many_candidates_only_some_are_listed(engine: sa.Engine) -> None:
+    details = titled(engine, {f"{number}-{BEACH}": f"Clip {number}" for number in range(9)})
+    with pytest.raises(NotFound) as refused:
+        details.asset("Clip")
+    assert str(refused.value).count("Clip ") == 6
+    assert str(refused.value).endswith("; …")
+
+
+@pytest.mark.parametrize("text", ["a9f", "a9"])
+def test_a_start_of_an_id_that_is_too_short_finds_nothing(engine: sa.Engine, text: str) -> None:
+    with pytest.raises(NotFound):
+        titled(engine, {BEACH: "Beach"}).asset(text)

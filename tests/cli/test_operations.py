@@ -9,9 +9,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
 
 from b2_iconik.cli import watch
 from b2_iconik.cli.operations import main
@@ -24,6 +27,10 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import operations
+from b2_iconik.report import advice
+from b2_iconik.report.contents import OPERATIONS_A_PAGE
+from b2_iconik.web.pages import create_pages
 from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, completion, expanded, found
 from tests.terminal import a_terminal, seen_on
 
@@ -42,6 +49,24 @@ def database(own_environment: dict[str, str]) -> Iterator[sa.Engine]:
 
 
 @pytest.fixture
+def pages(database: sa.Engine) -> Iterator[FlaskClient]:
+    """The operations page of the same database."""
+    settings = settings_module.load()
+    recorder = Recorder(settings)
+    app = Flask(__name__)
+    app.register_blueprint(create_pages(settings, recorder))
+    with app.test_client() as client:
+        yield client
+    recorder.close()
+
+
+def page(pages: FlaskClient, path: str) -> Any:
+    """The JSON of a page."""
+    secret = settings_module.load().secret
+    return pages.get(path, auth=("ada", secret), headers={"Accept": "application/json"}).json
+
+
+@pytest.fixture
 def failed(database: sa.Engine) -> str:
     """The id of an operation that failed."""
     operation = clicked(database, a_click("remove", asset_ids=(ASSET,)))
@@ -54,14 +79,37 @@ def failed(database: sa.Engine) -> str:
     return operation.id
 
 
+@pytest.mark.usefixtures("in_new_york")
 def test_a_list_has_a_line_for_each_operation(
     failed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["list"]) == 0
     assert capsys.readouterr().out == (
-        f"{failed}  1970-01-01T00:00:00+00:00  failed                  "
-        "Remove from LucidLink: 1 asset  1 asset, 1 not finished\n"
+        f"failed  Remove: 1 asset  1 not finished  31 Dec 19:00  {failed[:8]}\n"
     )
+
+
+@pytest.mark.parametrize("columns", [40, 80, 100])
+def test_on_a_terminal_of_any_width_a_list_fits(
+    database: sa.Engine, failed: str, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    with database.begin() as connection:
+        connection.execute(sa.update(operations).values(title=f"Remove from LucidLink: {'x' * 99}"))
+    (line,) = on_a_terminal(monkeypatch, ["list"], columns)
+    assert "…" in line
+
+
+def test_in_a_pipe_nothing_is_cut_whatever_columns_says(
+    database: sa.Engine,
+    failed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    with database.begin() as connection:
+        connection.execute(sa.update(operations).values(title=f"Remove from LucidLink: {'x' * 99}"))
+    main(["list"])
+    assert "x" * 99 in capsys.readouterr().out
 
 
 def test_an_empty_list_says_so(database: sa.Engine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,22 +119,50 @@ def test_an_empty_list_says_so(database: sa.Engine, capsys: pytest.CaptureFixtur
 
 def test_a_list_can_be_had_as_json(failed: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--json"]) == 0
-    (told,) = json.loads(capsys.readouterr().out)
-    assert told["operation_id"] == failed
+    told = json.loads(capsys.readouterr().out)
+    assert [each["operation_id"] for each in told["operations"]] == [failed]
+    assert told["operations"][0]["recorded"] == "1970-01-01T00:00:00+00:00"
 
 
+@pytest.mark.parametrize("arguments", [[], ["--state", "failed", "--limit", "1"]])
+def test_the_json_of_a_list_is_that_of_the_operations_page(
+    database: sa.Engine,
+    failed: str,
+    pages: FlaskClient,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+) -> None:
+    main(["list", "--json", *arguments])
+    told = json.loads(capsys.readouterr().out)
+    state = "failed" if arguments else ""
+    assert told == page(pages, f"/operations?state={state}")
+
+
+def test_the_json_of_a_list_says_where_it_goes_on(
+    database: sa.Engine, failed: str, pages: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(OPERATIONS_A_PAGE):
+        clicked(database, a_click("remove", asset_ids=(f"b{number}",)))
+    main(["list", "--json", "--action", "remove", "--limit", str(OPERATIONS_A_PAGE)])
+    (older,) = page(pages, json.loads(capsys.readouterr().out)["older"])["operations"]
+    assert older["operation_id"] == failed
+
+
+@pytest.mark.usefixtures("in_new_york")
 def test_a_report_is_shown_in_full(failed: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", failed]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "Remove from LucidLink: 1 asset, failed",
-        f"  operation       {failed}",
         "  clicked by      user unknown",
         "  selection       1 asset, formats ORIGINAL",
-        "  recorded        1970-01-01T00:00:00+00:00, ended 1970-01-01T00:00:01+00:00",
+        "  clicked         1969-12-31 19:00:00 EST, ended 1969-12-31 19:00:01 EST",
         "  total           1 asset, 1 not finished",
         "  failure         no token is good any more",
-        "  what to do      Fix the problem described in the reason, then try again.",
+        f"  what to do      {advice.USUAL}",
+        f"  operation       {failed}",
+        "",
         "  failed          collection c: it no longer exists in iconik",
+        f"  what to do      {advice.USUAL}",
     ]
 
 
@@ -95,16 +171,77 @@ def test_a_report_can_be_had_as_json(failed: str, capsys: pytest.CaptureFixture[
     told = json.loads(capsys.readouterr().out)
     assert told["failure"] == "no token is good any more"
     assert [each["asset_id"] for each in told["problems"]] == ["collection c"]
-    assert "report" not in told
+    assert [each["asset_id"] for each in told["report"]] == ["collection c", ASSET]
+
+
+@pytest.mark.parametrize("fixture", ["failed", "kept"])
+def test_the_json_of_a_report_is_that_of_the_operations_page(
+    database: sa.Engine,
+    pages: FlaskClient,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    fixture: str,
+) -> None:
+    request.getfixturevalue(fixture)
+    with database.begin() as connection:
+        connection.execute(sa.update(operations).values(id=FIRST))
+    main(["show", FIRST, "--json"])
+    told = json.loads(capsys.readouterr().out)
+    del told["problems"]
+    assert told == page(pages, f"/operations/{FIRST}")
+
+
+def test_json_has_letters_as_they_are(
+    database: sa.Engine, failed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with database.begin() as connection:
+        connection.execute(sa.update(operations).values(title="Remove from LucidLink: Tür"))
+    for command in (["list"], ["show", failed]):
+        main([*command, "--json"])
+        assert "Tür" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["list", "show"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_json_is_valid_in_a_locale_without_its_letters(
+    database: sa.Engine, failed: str, encoding: str, command: str
+) -> None:
+    with database.begin() as connection:
+        connection.execute(sa.update(operations).values(title="Remove from LucidLink: 夏"))
+    arguments = [failed] if command == "show" else []
+    done = in_locale(encoding, command, *arguments, "--json")
+    assert "Remove from LucidLink: 夏" in str(json.loads(done.decode("utf-8")))
+
+
+@pytest.mark.parametrize("command", ["list", "show"])
+def test_a_locale_without_its_letters_shows_the_rest(
+    database: sa.Engine, failed: str, command: str
+) -> None:
+    with database.begin() as connection:
+        connection.execute(sa.update(operations).values(title="Remove from LucidLink: Tür 夏"))
+    done = in_locale("latin-1", command, *([failed] if command == "show" else []))
+    assert "Tür ?" in done.decode("latin-1")
+
+
+def in_locale(encoding: str, *arguments: str) -> bytes:
+    """What the program prints where standard output has this encoding."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "show_operations.py"), *arguments],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=True,
+    ).stdout
 
 
 def test_all_that_came_of_it_is_shown_where_that_is_asked_for(
     kept: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["show", kept, "--all"])
-    assert capsys.readouterr().out.splitlines()[-2:] == [
-        "  kept on LucidLink  a2 ORIGINAL: it differs",
-        "  removed         a1 ORIGINAL",
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "  kept on LucidLink  untitled asset a2 ORIGINAL: it differs",
+        f"  what to do      {advice.USUAL}",
+        "  removed         untitled asset a1 ORIGINAL",
     ]
     main(["show", kept, "--all", "--json"])
     told = json.loads(capsys.readouterr().out)
@@ -115,8 +252,10 @@ def test_all_that_came_of_it_is_shown_where_that_is_asked_for(
 def test_what_came_of_one_asset_is_shown(kept: str, capsys: pytest.CaptureFixture[str]) -> None:
     main(["show", kept, "a1"])
     assert capsys.readouterr().out.splitlines() == [
-        f"Asset a1 of operation {kept}",
+        "untitled asset a1",
         "  removed         ORIGINAL",
+        "  asset           a1",
+        f"  operation       {kept}",
     ]
     main(["show", kept, "a2", "--json"])
     assert json.loads(capsys.readouterr().out)["report"][0]["reason"] == "it differs"
@@ -149,13 +288,6 @@ def test_what_iconik_says_tells_a_terminal_nothing(
     assert "  failure         bad\\x1b[2J\\nclip é\n" in capsys.readouterr().out
 
 
-def test_an_unknown_operation_is_one_clear_line(
-    database: sa.Engine, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["show", "unknown"]) == 1
-    assert capsys.readouterr().err == "script/operations: operation unknown does not exist\n"
-
-
 def test_a_missing_setting_is_one_clear_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,20 +296,19 @@ def test_a_missing_setting_is_one_clear_line(
     assert capsys.readouterr().err.startswith("script/operations: ICONIK_ID is not set")
 
 
-def test_a_database_without_tables_is_one_clear_line(
+def test_a_database_that_cannot_be_used_is_one_clear_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Path("b2-iconik-plugin.sqlite").touch()
     assert main(["list"]) == 1
-    assert "the database cannot be used" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "b2-iconik-plugin.sqlite has no tables of this service: correct DATABASE_URL" in told
+    assert told.count("\n") == 1
 
 
 def test_a_database_that_is_not_there_is_not_made(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 1
-    assert capsys.readouterr().err == (
-        "script/operations: database b2-iconik-plugin.sqlite does not exist: "
-        "start the service once to create it\n"
-    )
+    assert "b2-iconik-plugin.sqlite does not exist: start the" in capsys.readouterr().err
     assert not Path("b2-iconik-plugin.sqlite").exists()
 
 
@@ -185,7 +316,7 @@ def test_a_list_can_be_filtered(failed: str, capsys: pytest.CaptureFixture[str])
     assert main(["list", "--state", "running"]) == 0
     assert capsys.readouterr().out == "No operations.\n"
     main(["list", "--state", "failed", "--action", "remove", "--text", ASSET, "--limit", "1"])
-    assert capsys.readouterr().out.startswith(failed)
+    assert capsys.readouterr().out.startswith("failed  Remove: 1 asset")
 
 
 def test_a_list_can_be_of_one_user(
@@ -196,7 +327,7 @@ def test_a_list_can_be_of_one_user(
     main(["list", "--user", "ben"])
     assert capsys.readouterr().out == "No operations.\n"
     main(["list", "--user", "ana"])
-    assert capsys.readouterr().out.startswith(failed)
+    assert capsys.readouterr().out.endswith(f"{failed[:8]}\n")
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "many"])
@@ -212,7 +343,7 @@ def test_a_reader_that_has_gone_is_no_error(
 ) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    monkeypatch.setattr("b2_iconik.cli.operations.listed", lambda told: f"{told}\n" * count)
+    monkeypatch.setattr("b2_iconik.cli.operations.listed", lambda told, _: f"{told}\n" * count)
     with os.fdopen(writer, "w") as output:
         monkeypatch.setattr("sys.stdout", output)
         assert main(["list"]) == 128 + signal.SIGPIPE
@@ -274,8 +405,85 @@ def test_an_id_that_is_nobodys_is_named(
 ) -> None:
     assert main([command, "unknown"]) == 1
     told = capsys.readouterr().err
-    assert told.startswith("script/operations: operation unknown ")
-    assert told.endswith("does not exist\n")
+    missing = "operation unknown does not exist, or is no longer stored"
+    assert told == f"script/operations: {missing}\n"
+
+
+# Short ids
+
+
+def alike(engine: sa.Engine, *ids: str) -> None:
+    """Operations with these ids."""
+    for id_ in ids:
+        operation = clicked(engine, a_click("remove", asset_ids=(ASSET,)))
+        with engine.begin() as connection:
+            is_it = operations.c.number == operation.number
+            connection.execute(sa.update(operations).where(is_it).values(id=id_))
+
+
+FIRST = "1b9d0c1e-0000-4000-8000-000000000001"
+SECOND = "1b9d0c1e-1111-4000-8000-000000000001"
+URL = f"https://plugin.example.com/operations/{FIRST}?format=json"
+
+
+@pytest.mark.parametrize("given", ["1b9d", "1B9D0C1E", FIRST, FIRST.upper(), URL])
+def test_a_short_id_or_an_address_is_as_good_as_an_id(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    alike(database, FIRST)
+    assert main(["show", given, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["operation_id"] == FIRST
+
+
+@pytest.mark.parametrize("command", ["watch", "stop", "retry"])
+def test_every_command_takes_short_ids(
+    database: sa.Engine, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alike(database, FIRST)
+    completion(database).fail(found(database, FIRST).number, "no token", 1)
+    main([command, "1b9d"])
+    told = capsys.readouterr()
+    assert FIRST in told.out + told.err
+    assert "does not exist" not in told.err
+
+
+@pytest.mark.parametrize("command", ["show", "watch", "stop", "retry"])
+def test_an_ambiguous_id_is_refused_with_the_candidates(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    alike(database, FIRST, SECOND)
+    assert main([command, "1b9d0c1e"]) == 1
+    assert capsys.readouterr().err == (
+        "script/operations: operation 1b9d0c1e is ambiguous: "
+        "Remove from LucidLink: 1 asset (1b9d0c1e-111); "
+        "Remove from LucidLink: 1 asset (1b9d0c1e-000)\n"
+    )
+
+
+def test_an_id_is_not_taken_for_the_start_of_another(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alike(database, "1b9d0", "1b9d")
+    main(["show", "1b9d", "--json"])
+    assert json.loads(capsys.readouterr().out)["operation_id"] == "1b9d"
+
+
+@pytest.mark.parametrize("given", ["1b9", ""])
+def test_too_short_an_id_is_refused(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    alike(database, FIRST)
+    assert main(["show", given]) == 1
+    assert "give at least 4 characters of its id" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["____", "%%%%", "9d0c"])
+def test_only_the_start_of_an_id_counts(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    alike(database, FIRST)
+    assert main(["show", given]) == 1
+    assert "does not exist" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error", [KeyError, OSError])
@@ -390,11 +598,11 @@ def test_in_a_pipe_each_change_is_a_line(
     at_wait(done_one_by_one(database, running))
     assert main(["watch", running.id]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [each.split("  ")[-1].strip() for each in lines[:4]] == [
+    assert [each.split("  ")[2] for each in lines[:4]] == [
         "0 of 2 assets",
         "1 of 2 assets",
         "2 of 2 assets",
-        "2 assets, 2 already on LucidLink",
+        "2 already there",
     ]
     assert lines[4] == "Add to LucidLink: 1 collection, nothing to do"
     assert "\x1b" not in "".join(lines)
@@ -446,7 +654,7 @@ def test_on_a_terminal_bars_are_drawn_in_place(
     shown = capsys.readouterr().out
     assert f"{'█' * 12}{'░' * 12}  1 of 2 assets, running" in shown
     assert shown.count("\x1b[1F\x1b[J") == 3
-    assert shown.endswith("s\n")
+    assert shown.endswith(f"  {running.id[:8]}\n")
 
 
 def on_a_terminal(
@@ -480,8 +688,8 @@ def test_on_a_terminal_of_any_width_each_operation_has_one_line(
 
     at_wait(get_on)
     first, second = on_a_terminal(monkeypatch, ["watch"], columns)
-    assert first.startswith("operatio  Add to LucidLink")
-    assert second.startswith("operatio  Add to LucidLink")
+    assert first.startswith("Add: 1 col")
+    assert second.startswith("Add: 1 col")
     assert len(first) < columns
     assert len(second) < columns
 
@@ -507,7 +715,15 @@ def test_a_line_that_is_cut_says_so(
 ) -> None:
     at_wait(done_one_by_one(database, running))
     (line,) = on_a_terminal(monkeypatch, ["watch"], 50)
-    assert line.endswith("…")
+    assert "…" in line
+
+
+def test_a_long_line_of_a_report_goes_on_below_its_text(
+    kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = on_a_terminal(monkeypatch, ["show", kept], 60)
+    assert lines[-1].startswith(" " * 18)
+    assert max(map(len, lines)) <= 60
 
 
 def test_more_operations_than_a_terminal_has_lines_leave_nothing_behind(

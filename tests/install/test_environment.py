@@ -1,4 +1,4 @@
-"""script/environment and script/operations: what a service runs on is neither lost nor changed."""
+"""script/environment, operations and server: what a service runs on is not lost or changed."""
 
 import os
 import re
@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from b2_iconik.common import settings
+from b2_iconik.common.errors import SettingsError
 from dev.harness import ROOT, Process, stop_all, wait_for
 from tests.install.pips import build_wheel, sha256_of
 
@@ -239,3 +241,96 @@ def test_operations_have_one_made_where_none_works(checkout: Checkout) -> None:
     (checkout.venv / "bin" / "python").unlink()
     assert checkout.run("script/operations").returncode == 0
     assert not checkout.mark.exists()
+
+
+# script/server, where there is no environment yet
+
+ID = "ICONIK_ID=a99a99a9-0000-4000-8000-000000000003"
+SECRET = f"BZ_SHARED_SECRET={'s' * 16}"
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A checkout without an environment, where making one only says so, and fails."""
+    (tmp_path / "script").mkdir()
+    shutil.copy(ROOT / "script" / "server", tmp_path / "script")
+    environment = tmp_path / "script" / "environment"
+    environment.write_text("#!/bin/sh\necho made >&2\nexit 9\n")
+    environment.chmod(0o755)
+    return tmp_path
+
+
+def start(fresh: Path, *arguments: str, **variables: str) -> str:
+    """Start the server; returns what it says on stderr, in a single line."""
+    required = ("ICONIK_ID", "BZ_SHARED_SECRET")
+    given = {name: value for name, value in os.environ.items() if name not in required}
+    done = subprocess.run(
+        [str(fresh / "script" / "server"), *arguments],
+        env={**given, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == (9 if done.stderr == "made\n" else 1)
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("env_file", "told"),
+    [
+        (None, "ICONIK_ID is not set: it must be the id of your application in iconik"),
+        ("ICONIK_ID=\n", "ICONIK_ID is not set: "),
+        ("ICONIK_ID=''\n", "ICONIK_ID is not set: "),
+        ("ICONIK_ID= # mine\n", "ICONIK_ID is not set: "),
+        (f"#{ID}\n{SECRET}\n", "ICONIK_ID is not set: "),
+        (f"ICONIK_ID=mine\n{SECRET}\n", "ICONIK_ID must be a UUID, the id of your application"),
+        (f"{ID}\n", "BZ_SHARED_SECRET is not set: it must be a long random string"),
+        (f"{ID}\nBZ_SHARED_SECRET=short\n", "BZ_SHARED_SECRET must have at least 16 characters"),
+    ],
+)
+def test_a_missing_setting_is_refused_before_an_environment_is_made(
+    fresh: Path, env_file: str | None, told: str
+) -> None:
+    if env_file is not None:
+        (fresh / ".env").write_text(env_file)
+    assert start(fresh, "-b", "localhost:8000").startswith(f"b2-iconik-plugin: {told}")
+
+
+@pytest.mark.parametrize(
+    "env_file",
+    [
+        f"{ID}\n{SECRET}\n",
+        f"# mine\nexport {ID}\nexport {SECRET}",
+        f"ICONIK_ID = '{ID[10:]}' # mine\n'BZ_SHARED_SECRET'=\"{'s' * 16}\"\n",
+        f"ICONIK_ID=old\n{ID}\n{SECRET}\r\n",
+    ],
+)
+def test_settings_are_read_from_the_file_in_any_syntax(fresh: Path, env_file: str) -> None:
+    (fresh / ".env").write_text(env_file)
+    assert start(fresh) == "made"
+
+
+def test_settings_are_read_from_the_environment(fresh: Path) -> None:
+    assert start(fresh, ICONIK_ID=ID[10:], BZ_SHARED_SECRET="s" * 16) == "made"
+
+
+@pytest.mark.parametrize("option", ["--version", "-h", "--env=ICONIK_ID=x", "-c", "--chdir=/"])
+def test_what_may_bring_its_own_settings_is_not_refused(fresh: Path, option: str) -> None:
+    assert start(fresh, option) == "made"
+    assert start(fresh, GUNICORN_CMD_ARGS=option) == "made"
+
+
+def test_where_there_is_an_environment_the_service_itself_checks(fresh: Path) -> None:
+    (fresh / ".venv").mkdir()
+    assert start(fresh) == "made"
+
+
+def test_the_shell_says_what_the_service_says() -> None:
+    source = (ROOT / "script" / "server").read_text()
+    said = re.findall(r'refuse "(.+?)"', source)
+    assert len(said) == 4
+    with pytest.raises(SettingsError) as missing:
+        settings.load({}, Path("no.env"))
+    assert str(missing.value) == said[0].replace("$example", "(see .env.example)")

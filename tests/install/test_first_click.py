@@ -19,6 +19,11 @@ sudo() {
 }
 """
 
+# The operation of the only click so far.
+SHOW = (
+    "script/operations show --json $(script/operations list | awk '{print $NF}') "
+    "| grep -m 1 asset_id"
+)
 FINDING = re.compile(r"^ok       ([^:]+): ", re.MULTILINE)
 
 pytestmark = pytest.mark.skipif(
@@ -42,7 +47,9 @@ def section(heading: str) -> str:
 
 
 def test_the_walk_without_iconik_ends_with_a_click(machine: Machine) -> None:
-    *before, last = [block[2] for block in BLOCK.finditer(section("Without iconik"))]
+    *before, shown, page, remove, shown_again = (
+        block[2] for block in BLOCK.finditer(section("Without iconik"))
+    )
     walked = machine.run(SUDO + "".join(before))
     assert walked.ok, walked
     assert "Not started yet: ICONIK_ID is not set" in walked.output
@@ -55,11 +62,22 @@ def test_the_walk_without_iconik_ends_with_a_click(machine: Machine) -> None:
     assert '"status":200' in walked.output
     wait_for(
         "the copy",
-        lambda: "1 asset, 1 copied, 1 no such format" in machine.run(SUDO + last).output,
+        lambda: "  1 copied, 1 no such format" in machine.run(SUDO + shown).output,
         60,
     )
-    shown = machine.run(SUDO + last).output
-    assert shown.count("/clip.mov\n") == 2
+    assert machine.run(SUDO + shown).output.count("/clip.mov\n") == 2
+    asked = machine.run(SUDO + page)
+    assert '"title":"Add to LucidLink: 1 asset (Clip)"' in asked.output, asked
+    # Each run is a shell of its own.
+    (asset,) = re.findall(r'"asset_id": *"(\S+?)"', machine.run(SHOW).output)
+    assert '"status":200' in machine.run(f"{SUDO}asset={asset}\n{remove}").output
+    wait_for(
+        "the removal",
+        lambda: " 1 removed" in machine.run(SUDO + shown_again).output,
+        60,
+    )
+    left = machine.run(SUDO + shown_again).output
+    assert re.findall(r"^/var/tmp/(\w+)/.*clip\.mov$", left, re.MULTILINE) == ["b2"]
 
 
 def test_the_server_of_the_readme_starts(machine: Machine) -> None:

@@ -135,6 +135,11 @@ def test_what_it_says_shows_more_can_be_run_from_anywhere(installed: Installed) 
     assert [each for each in ended if not each.ok] == []
 
 
+def test_the_password_of_the_operations_page_is_shown_as_documented(installed: Installed) -> None:
+    command = documented("grep BZ_SHARED_SECRET=", "docs/operations-page.md")
+    assert installed.machine.run(command).output == f"BZ_SHARED_SECRET={installed.secret}\n"
+
+
 def test_gunicorn_takes_arguments_from_where_debian_has_them(installed: Installed) -> None:
     main = installed.property("MainPID")
     children = installed.machine.path(f"/proc/{main}/task/{main}/children").read_text()

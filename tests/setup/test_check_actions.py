@@ -95,6 +95,22 @@ def test_those_of_another_place_are_noted(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://localhost:8000/add", "http://localhost:8000"),
+        ("https://[::1]:8443/b2/add", "https://[::1]:8443/b2"),
+        ("https://ada:hunter2@old.test:8443/add", "https://old.test:8443"),
+    ],
+)
+def test_another_place_is_noted_with_its_port_but_no_password(
+    settings: Settings, url: str, told: str
+) -> None:
+    query = f"b2_storage_id={B2_STORAGE}&ll_storage_id={LL_STORAGE}"
+    found = said([record(settings, url=f"{url}?{query}")], settings)
+    assert found[0][2].startswith(f"similar custom actions point to {told}: ")
+
+
+@pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({"disabled": True}, "is disabled in iconik"),

@@ -215,3 +215,45 @@ def test_a_storage_is_tried_once_by_whatever_name(bench: Bench) -> None:
     bench.holds([CLIP])
     bench.check("Masters", "Masters")
     assert len([each for each in bench.http.calls if HOST in str(each.request.url)]) == 1
+
+
+# Without iconik
+
+
+def key_alone(settings: Settings, **changes: Any) -> Told:
+    """What is said of the application key where no file can be looked up."""
+    found = check_bucket.check_key(replace(settings, **{**KEY, **changes}))
+    return [(each.what, each.state, each.detail) for each in found]
+
+
+def test_a_key_that_b2_accepts_is_told(http: RequestsMock, settings: Settings) -> None:
+    http.post(AUTHORIZE, json=AUTHORIZED)
+    told = "B2 accepts the key; no file could be looked up to try it on"
+    assert key_alone(settings) == [("B2 by application key", "ok", told)]
+
+
+def test_a_key_that_b2_rejects_is_wrong(http: RequestsMock, settings: Settings) -> None:
+    http.post(AUTHORIZE, status=401, json={"status": 401, "code": "unauthorized"})
+    ((what, state, detail),) = key_alone(settings)
+    assert (what, state) == ("B2 by application key", "wrong")
+    assert detail.startswith("B2 does not accept the application key (")
+    assert "correct B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY" in detail
+
+
+def test_a_b2_that_does_not_answer_about_a_key_is_wrong(
+    http: RequestsMock, settings: Settings
+) -> None:
+    http.post(AUTHORIZE, status=503)
+    ((_, state, detail),) = key_alone(settings)
+    assert state == "wrong"
+    assert detail == "B2 answered 503: check this machine's outgoing connections"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"b2_key": None, "b2_key_id": None}, {"b2_check": "off"}], ids=str
+)
+def test_without_a_key_or_a_check_b2_is_not_asked(
+    http: RequestsMock, settings: Settings, changes: dict[str, Any]
+) -> None:
+    assert key_alone(settings, **changes) == []
+    assert len(http.calls) == 0

@@ -137,7 +137,7 @@ def test_a_database_of_somebody_else_is_told_and_left(own: Settings, path: Path)
 
 def test_a_file_that_is_no_database_is_told(own: Settings, path: Path) -> None:
     path.write_text("not a database, however long it is " * 100)
-    assert wrong(own) == f"sqlite:///{path} cannot be used: file is not a database"
+    assert wrong(own).startswith(f"{path} is not a SQLite database: ")
 
 
 @pytest.mark.parametrize("closed", ["plugin.sqlite", "."])
@@ -147,7 +147,7 @@ def test_a_file_of_another_user_is_told(
     other = path.parent / closed
     may = os.access
     monkeypatch.setattr(os, "access", lambda each, mode: each != other and may(each, mode))
-    assert wrong(own).endswith("run this script as the service's user")
+    assert wrong(own).endswith("run this with sudo, or as the service's user")
 
 
 def test_a_file_whose_owner_alone_may_change_its_mode_is_told(
@@ -157,11 +157,16 @@ def test_a_file_whose_owner_alone_may_change_its_mode_is_told(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "chmod", refuse)
-    assert "cannot be used: [Errno 1] Operation not permitted" in wrong(own)
+    assert "cannot be read and written: run this with sudo" in wrong(own)
+
+
+def test_a_file_with_two_names_is_told(own: Settings, ledger: Ledger, path: Path) -> None:
+    os.link(path, path.parent / "second")
+    assert "names a file that has a second name (a hard link)" in wrong(own)
 
 
 def test_a_password_is_not_shown(settings: Settings) -> None:
     url = "postgresql+psycopg://plugin:hunter2@127.0.0.1:1/plugin"
     told = wrong(replace(settings, database_url=url))
-    assert told.startswith("postgresql+psycopg://plugin:***@127.0.0.1:1/plugin cannot be used: ")
+    assert told.startswith("'plugin' on 127.0.0.1:1 cannot be reached (Connection refused): ")
     assert "hunter2" not in told

@@ -100,6 +100,14 @@ def test_who_is_not_the_plugin_is_told_and_not_sent_the_secret(
     assert all("x-bz-secret" not in call.request.headers for call in http.calls)
 
 
+@pytest.mark.parametrize("problem", [{"status": 502}, {"body": requests.ConnectTimeout()}])
+def test_an_address_is_told_with_its_port(
+    http: RequestsMock, settings: Settings, problem: dict[str, Any]
+) -> None:
+    answer(http, f"{HOST}:8443", ready=problem)
+    assert said(settings, f"{HOST}:8443")[0][2].startswith("plugin.test:8443 ")
+
+
 def test_a_service_that_can_not_work_says_why(http: RequestsMock, settings: Settings) -> None:
     answer(
         http, health={"status": 503, "json": {"message": "no process is running the operations"}}
@@ -241,13 +249,15 @@ def test_only_a_valid_certificate_will_do(
         what, state, detail = said(settings, where)[0]
     assert (what, state) == ("endpoint", "wrong" if told else "ok")
     if told:
-        assert f"localhost has no valid certificate ({told}" in detail
+        # With its port.
+        assert detail.startswith(f"{where.removeprefix('https://')} has no valid certificate (")
+        assert told in detail
 
 
 @pytest.mark.parametrize(
     ("where", "told"),
     [
-        ("https://localhost:1", "localhost cannot be reached (Connection refused)"),
+        ("https://localhost:1", "localhost:1 cannot be reached (Connection refused)"),
         ("https://nobody.invalid", "nobody.invalid cannot be reached ("),
     ],
 )
@@ -266,4 +276,4 @@ def test_a_server_without_tls_is_told(settings: Settings) -> None:
     thread.join()
     server.server_close()
     assert state == "wrong"
-    assert detail.startswith("localhost has no valid certificate (")
+    assert detail.startswith(f"localhost:{server.server_port} has no valid certificate (")

@@ -80,3 +80,23 @@ def test_a_missing_token_is_wrong_though_the_service_would_start(
     settings, _ = check_settings.read()
     assert settings is not None
     assert {("ICONIK_TOKEN", "wrong"), ("iconik", "unknown")} <= {each[:2] for each in said()}
+
+
+def test_a_malformed_token_alone_does_not_keep_the_rest_from_being_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ICONIK_TOKEN", "tökén")
+    settings, found = check_settings.read()
+    assert settings is not None
+    assert settings.iconik_token is None
+    assert [(each.what, each.state) for each in found] == [
+        ("settings", "wrong"), ("iconik", "unknown"),
+    ]  # fmt: skip
+
+
+def test_a_malformed_token_is_not_all_that_may_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ICONIK_TOKEN", "tökén")
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    settings, found = check_settings.read()
+    assert settings is None
+    assert len(found) == 2

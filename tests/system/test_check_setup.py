@@ -1,6 +1,7 @@
 """The command that tells what is wrong with a set-up, on a real service and its iconik."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -202,6 +203,27 @@ def test_a_token_that_ended_is_told(
     assert "iconik rejects ICONIK_TOKEN (401) for this ICONIK_ID" in detail
 
 
+@pytest.mark.parametrize("token", ["an-expired-token", "ein-gültiges?", ""])
+def test_with_a_bad_token_all_else_is_checked(
+    bench: Bench,
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
+    token: str,
+) -> None:
+    for name, value in {
+        "ICONIK_TOKEN": token,
+        "B2_APPLICATION_KEY_ID": KEY_ID,
+        "B2_APPLICATION_KEY": KEY,
+        "B2_API_URL": bench.simulator.url,
+    }.items():
+        monkeypatch.setenv(name, value)
+    _, findings = check()
+    assert {"database", "health", "the service's secret", "B2 by application key"} <= {
+        what for what, state, _ in findings if state == "ok"
+    }
+    assert ("roles, custom actions and storages", "unknown") in {each[:2] for each in findings}
+
+
 def test_an_iconik_that_is_away_is_told(
     bench: Bench, check: Callable[..., tuple[int, Findings]], waits: list[float]
 ) -> None:
@@ -218,8 +240,18 @@ def test_an_iconik_that_refuses_is_told(
     bench.simulator.control("POST", "faults", {**fault, "times": None})
     problems = wrong(check())
     bench.simulator.control("DELETE", "faults")
-    assert [what for what, _ in problems] == ["iconik"]
+    assert [what for what, _ in problems] == ["custom actions"]
     assert "could not list the custom actions: iconik answered 410" in problems[0][1]
+
+
+def test_a_token_that_ends_during_the_check_is_told(
+    bench: Bench, check: Callable[..., tuple[int, Findings]]
+) -> None:
+    fault = {"fault": "status:401", "method": "GET", "path": "assets/v1/custom_actions/"}
+    bench.simulator.control("POST", "faults", {**fault, "times": None})
+    problems = wrong(check())
+    bench.simulator.control("DELETE", "faults")
+    assert [what for what, _ in problems] == ["ICONIK_TOKEN"]
 
 
 def test_a_storage_that_can_not_do_its_part_is_told(
@@ -361,3 +393,19 @@ def test_it_runs_as_a_script(
     )
     assert (done.returncode, done.stderr) == (code, "")
     assert done.stdout.splitlines()[-1] == last
+
+
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_a_reader_that_has_seen_enough_is_no_error(bench: Bench, option: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, ROOT / "check_setup.py", *option],
+        env={**os.environ, **bench.service.environment},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")

@@ -56,7 +56,7 @@ def test_it_ends_well_and_leaves_no_process_and_no_file_behind(directory: Path) 
 
 def test_it_shows_why_a_file_that_the_bucket_lost_stays_on_lucidlink(directory: Path) -> None:
     demo = Demo(directory)
-    demo.wait_for_line(r"kept on LucidLink +\S+ ORIGINAL: harbour\.mov is gone from B2", 120)
+    demo.wait_for_line(r"kept on LucidLink +Harbour ORIGINAL: harbour\.mov is gone from B2", 120)
     demo.wait_for_line(r"Of the 11 formats removed, \d+ were proven by checksum", 120)
     assert demo.exit_status() == 0
 
@@ -81,4 +81,7 @@ def test_served_it_can_be_tried_by_hand_until_ctrl_c(directory: Path) -> None:
     demo = Demo(directory, "--serve")
     url = demo.wait_for_line(r"curl (http://\S+)/\n", 120)[1]
     assert requests.get(f"{url}/", timeout=60).ok
+    page = demo.wait_for_line(r"The operations page is (http://\S+)\n", 120)[1]
+    password = demo.wait_for_line(r"any name, and the password (\S+)\n", 120)[1]
+    assert "Summer campaign" in requests.get(page, auth=("ada", password), timeout=60).text
     assert demo.interrupt() == 0

@@ -117,7 +117,7 @@ def test_an_operation_is_stopped_tried_again_and_watched_from_the_shell(
     second = json.loads(said.stdout)["operation_id"]
     simulator.control("PATCH", "settings", {"copies_paused": False})
     watched = shell(service, "watch", second)
-    assert ", done\n  operation   " in watched.stdout
+    assert ", nothing to do\n  clicked by  " in watched.stdout
     report = service.report(second)
     assert (report["retry_of"], report["counts"]["assets"]) == (first, 3)
     assert len(files(simulator.lucidlink)) == 3

@@ -30,10 +30,9 @@ from b2_iconik.ledger.tables import operations
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
 from b2_iconik.report.advice import REMEDIES
-from b2_iconik.report.contents import ASSETS_A_PAGE
+from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE
 from b2_iconik.report.history import DAY_MS, History
 from b2_iconik.web import pages
-from b2_iconik.web.pages import OPERATIONS_A_PAGE
 from plugin import create_app
 from tests.logged import logged_with
 from tests.makers import B2, LL, a_click, completion, found, half_done, let_see

@@ -1,0 +1,169 @@
+"""Lists of operations: names first, ids last, and no line wider than the terminal."""
+
+from typing import Any
+
+import pytest
+
+from b2_iconik.cli.lists import bars, columns, cut, listed
+
+UMLAUT = "u\N{COMBINING DIAERESIS}"
+
+
+def told(**more: Any) -> dict[str, Any]:
+    """An operation as a list has it."""
+    return {
+        "operation_id": "1b9d0c1e-0000-4000-8000-000000000001",
+        "title": "Remove from LucidLink: Summer campaign",
+        "action": "remove",
+        "result": "done",
+        "recorded": "2026-11-28T16:30:59+00:00",
+        "ended": "2026-11-28T16:31:00+00:00",
+        "took_seconds": 1,
+        "assets": 8,
+        "assets_done": 4,
+        "counts": {"assets": 8, "removed": 11, "kept": 2},
+        "bytes": None,
+        "bytes_done": None,
+        "bytes_total": None,
+        "bytes_per_second": None,
+        "seconds_left": None,
+        **more,
+    }
+
+
+def running(**more: Any) -> dict[str, Any]:
+    """A running operation."""
+    return told(result="running", ended=None, counts=None, **more)
+
+
+@pytest.mark.usefixtures("in_new_york")
+def test_an_operation_is_told_by_result_title_counts_local_time_and_short_id() -> None:
+    assert listed([told()]) == (
+        "done  Remove: Summer campaign  2 kept, 11 removed  28 Nov 11:30  1b9d0c1e"
+    )
+
+
+@pytest.mark.usefixtures("in_new_york")
+def test_lines_have_columns() -> None:
+    first, second = listed([told(), running(title="Remove from LucidLink: a")]).splitlines()
+    for text in ("Remove: ", "28 Nov", "1b9d"):
+        assert first.index(text) == second.index(text)
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 120, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    wide = told(title=f"Remove from LucidLink: {'夏のキャンペーン' * 20}")
+    many = told(counts={"assets": 9, **dict.fromkeys(("removed", "kept", "failed", "absent"), 9)})
+    for line in listed([told(), wide, many], width).splitlines():
+        assert columns(line) <= width
+
+
+def test_80_columns_have_room_for_the_time_and_the_id() -> None:
+    long = told(title=f"Remove from LucidLink: {'Summer ' * 20}", result="partly done")
+    line = listed([long], 80)
+    assert line.endswith("  1b9d0c1e")
+    assert "  2 kept, 11 removed  " in line
+    assert line.startswith("partly done  Remove: Summer")
+
+
+def test_without_a_limit_nothing_is_cut() -> None:
+    assert "Summer " * 50 in listed([told(title="Summer " * 50)])
+
+
+def test_the_number_of_assets_is_told_where_nothing_else_is_known() -> None:
+    assert "  8 assets  " in listed([told(counts=None)])
+
+
+def test_a_list_of_nothing_says_so() -> None:
+    assert listed([]) == "No operations."
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("8 assets (Beach, Pier and 6 more)", "Remove: Beach, Pier and 6 more (8 assets)"),
+        ("1,200 assets (Day (2))", "Remove: Day (2) (1,200 assets)"),
+        ("8 assets", "Remove: 8 assets"),
+        ("1 collection and 2 assets (a)", "Remove: a (1 collection and 2 assets)"),
+    ],
+)
+def test_a_title_begins_with_names(title: str, shown: str) -> None:
+    assert f"  {shown}  " in listed([told(title=f"Remove from LucidLink: {title}")])
+
+
+def test_problems_come_first_and_formats_that_assets_lack_last() -> None:
+    counts = {"assets": 9, "copied": 4, "without": 3, "failed": 2, "undone": 1}
+    assert "  2 failed, 1 not finished, 4 copied, 3 no such format  " in listed(
+        [told(counts=counts)]
+    )
+
+
+def test_bytes_come_after_the_counts() -> None:
+    line = listed([told(bytes={"removed": 3_000_000_000, "kept": 2_000_000})])
+    assert "  2 kept, 11 removed (3 GB freed, 2 MB kept on LucidLink)  " in line
+
+
+def test_where_there_is_little_room_problems_are_told_before_bytes() -> None:
+    sizes = {"removed": 3_000_000_000, "kept": 2_000_000}
+    long = told(title=f"Remove from LucidLink: {'Summer ' * 20}", bytes=sizes)
+    assert "Summer Sum" in listed([long], 80)
+    assert "  2 kept, 11 removed" in listed([long], 80)
+
+
+# Bars
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
+def test_no_bar_is_wider_than_the_terminal(width: int) -> None:
+    long = running(title="夏 " * 100)
+    assert all(columns(each) <= width for each in bars([running(), long], width))
+
+
+def test_bars_begin_and_end_in_the_same_columns() -> None:
+    first, second = bars([running(), running(title="Remove from LucidLink: a")], 100)
+    assert first.index("█") == second.index("█")
+    assert first.endswith("░  4 of 8 assets, running, 1 s  1b9d0c1e")
+    assert "█" * 12 + "░" * 12 in first
+
+
+def test_a_long_title_leaves_room_for_a_bar() -> None:
+    (line,) = bars([running(title="Summer " * 30)], 80)
+    assert "█" * 6 + "░" * 6 in line
+    assert line.endswith("1b9d0c1e")
+
+
+def test_where_there_is_no_room_for_a_bar_there_is_none() -> None:
+    (line,) = bars([running()], 60)
+    assert "█" not in line
+    assert line.endswith("4 of 8 assets, running, 1 s  1b9d0c1e")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_long_pace_leaves_room_for_a_title_and_the_id(width: int) -> None:
+    pace = {"bytes_done": 10**12, "bytes_total": 2 * 10**12, "bytes_per_second": 10**8}
+    (line,) = bars([running(**pace, seconds_left=10_000)], width)
+    assert line.startswith("Remove: Summer")
+    assert line.endswith("1b9d0c1e")
+    assert columns(line) <= width
+
+
+def test_of_nothing_there_are_no_bars() -> None:
+    assert bars([], 80) == []
+
+
+# Width
+
+
+@pytest.mark.parametrize(
+    ("text", "width"), [("Tür", 3), (f"T{UMLAUT}r", 3), ("夏", 2), ("ｶﾞ", 2), ("", 0)]
+)
+def test_a_text_takes_as_many_columns_as_a_terminal_shows(text: str, width: int) -> None:
+    assert columns(text) == width
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "left"),
+    [("Beach", 5, "Beach"), ("Beach", 4, "Bea…"), ("夏夏夏", 5, "夏夏…"), ("夏夏夏", 4, "夏…")],
+)
+def test_a_text_that_is_cut_says_so(text: str, width: int, left: str) -> None:
+    assert cut(text, width) == left
