@@ -28,7 +28,10 @@ MODULES = tuple(
 # Fast ones first: the first failure ends a run.
 TESTS = tuple(
     f"tests/domain/test_{name}.py"
-    for name in ("custody", "checksums", "shared_paths", "arrival", "custody_properties")
+    for name in (
+        *("custody", "checksums", "shared_paths", "arrival", "sequences"),
+        "custody_properties",
+    )
 )
 EXPLAINED = ROOT / "docs" / "mutants.md"
 SLOW_TO_IMPORT = ("hypothesis", "requests", "responses", "sqlalchemy", "pyrate_limiter", "tenacity")
