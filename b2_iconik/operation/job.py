@@ -16,6 +16,7 @@ from b2_iconik.common.links import today
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
+from b2_iconik.domain.problems import affected
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import job_texts
@@ -266,8 +267,10 @@ class OperationJob:
     def _how_it_ended(self, operation: Operation) -> job_texts.Fields | None:
         if operation.ended_ms is None:
             return None
-        outcomes = self._ledger.outcomes(operation.number)
-        return job_texts.ended(report(operation, outcomes, self._ledger.gone(operation.number)))
+        number, ledger = operation.number, self._ledger
+        told = report(operation, ledger.outcomes(number), ledger.gone(number))
+        titles = ledger.titles(number, affected(told["problems"]))
+        return job_texts.ended(operation, told, titles)
 
     def _found(self, operation: Operation) -> tuple[str, ...]:
         """Some of the assets of a saved search or a playlist."""

@@ -3,19 +3,20 @@
 The users who clicked read them: what is being done, to what, how far it is, and the result.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from b2_iconik.domain.advice import what_to_do
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
-from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, many, proofs_in_words
+from b2_iconik.domain.outcomes import bytes_in_words, in_words, many, proofs_in_words
+from b2_iconik.domain.problems import in_lines
 
 Fields = dict[str, Any]
 
 MOST_NAMED = 3
 LONGEST_NAME = 40
 MOST_TIED = 100
-MOST_REASONS = 3
 LONGEST_MESSAGE = 1_000
 # The field of a job's metadata that holds the operation's id.
 OPERATION = "operation_id"
@@ -75,44 +76,41 @@ def under_way(operation: Operation, states: Mapping[str, int]) -> Fields:
     }
 
 
-def ended(told: Mapping[str, Any]) -> Fields:
-    """The result of an operation.
+def ended(operation: Operation, told: Mapping[str, Any], titles: Mapping[str, str]) -> Fields:
+    """The result of an operation: how much was done, who clicked, what was not done, and why.
 
     Args:
         told: its report, from ``outcomes.report``.
+        titles: the titles of assets by id, as far as they are known.
     """
-    status, in_all = ENDINGS[told["result"]], in_words(told)
-    sizes = bytes_in_words(told["bytes"])
-    in_all += f" ({sizes})" if sizes else ""
+    status, sizes = ENDINGS[told["result"]], bytes_in_words(told["bytes"])
     assets = told["counts"]["assets"]
-    fields: Fields = {"status": status, "progress_total": assets, "progress_processed": assets}
-    warnings = _warnings(told["problems"])
-    if status == "FAILED":
-        return {**fields, "error_message": _cut(told["failure"] or warnings), "message": in_all}
-    if status == "ABORTED":
-        return {**fields, "message": f"stopped by {told['stopped_by']}: {in_all}"}
     proofs = proofs_in_words(told["counts"])
-    in_all = f"{in_all}. Proven safe: {proofs}" if proofs else in_all
-    return {**fields, "message": _cut(f"{warnings}. Total: {in_all}") if warnings else in_all}
+    person = operation.retry_by or operation.user_name
+    stopped = f"Stopped by {told['stopped_by']}" if status == "ABORTED" else ""
+    sentences = [
+        stopped,
+        in_words(told) + (f" ({sizes})" if sizes else ""),
+        f"Proven safe: {proofs}" if proofs else "",
+        f"Requested by {person}" if person else "",
+    ]
+    problems = list(in_lines(operation, told["problems"], titles))
+    if told["failure"]:
+        problems = [told["failure"], f"What to do: {what_to_do('failed', told['failure'].cause)}"]
+    fields: Fields = {"status": status, "progress_total": assets, "progress_processed": assets}
+    if status == "FAILED":
+        fields["error_message"] = _cut(_joined(problems))
+        problems = []
+    return {**fields, "message": _cut(_joined([*sentences, *problems]))}
+
+
+def _joined(sentences: Iterable[str]) -> str:
+    return ". ".join(each.removesuffix(".") for each in sentences if each)
 
 
 def linked(fields: Fields, link: str | None) -> Fields:
     """Add to the message of a job a link to the operation's page, if there is one."""
     return {**fields, "message": f"{fields['message']}. Report: {link}"} if link else fields
-
-
-def _warnings(problems: Sequence[Mapping[str, Any]]) -> str:
-    """What wasn't done, and why: '3 kept on LucidLink: beach.mov differs from …; …'."""
-    reasons: dict[str, list[str]] = {}
-    for each in problems:
-        reasons.setdefault(each["kind"], []).append(each["reason"])
-    parts = []
-    for kind, several in reasons.items():
-        different = list(dict.fromkeys(several))
-        more = "; …" if len(different) > MOST_REASONS else ""
-        told = "; ".join(different[:MOST_REASONS])
-        parts.append(f"{len(several):,} {displayed(kind)}: {told}{more}")
-    return ". ".join(parts)
 
 
 def _short(name: str) -> str:

@@ -7,6 +7,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from b2_iconik.domain.advice import causes_named
 from b2_iconik.domain.click import Action
 from b2_iconik.domain.operation import AssetProgress, Operation, default_title
 from b2_iconik.domain.outcomes import TROUBLE
@@ -14,7 +15,6 @@ from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.precedence import Precedence, takers
 from b2_iconik.ledger.tables import assets, copies, operations, terms, unlisted
-from b2_iconik.report.advice import causes_named
 from b2_iconik.report.reported import has_cause, is_about, may_have
 from iconik_http.records import UUID
 

@@ -16,6 +16,7 @@ from b2_iconik.common.receivers import NO_ANSWER, Delivery, Message, Receiver
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import UNSUCCESSFUL, report
+from b2_iconik.domain.problems import affected
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.report import notification, view
@@ -94,7 +95,7 @@ class Notifier:
         told = report(operation, ledger.outcomes(number), ledger.gone(number))
         if self._notify_on == "problems" and not (told["problems"] or told["failure"]):
             return None
-        titles = ledger.titles(number, notification.affected(told))
+        titles = ledger.titles(number, affected(told["problems"]))
         link = self._link_to(operation.id, operation.ended_ms or 0)
         return notification.message(operation, told, titles, link)
 

@@ -7,12 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms
+from b2_iconik.domain.advice import heading, what_to_do
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.reasons import OTHER, Cause
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.tables import operations
 from b2_iconik.report import view
-from b2_iconik.report.advice import heading, what_to_do
 from b2_iconik.report.history import History
 from b2_iconik.report.reported import Reported
 from b2_iconik.report.unresolved import MOST, OPEN, Left, unresolved

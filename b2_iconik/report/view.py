@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from b2_iconik.common.texts import age, in_time
+from b2_iconik.domain.advice import what_to_do
 from b2_iconik.domain.operation import Operation, default_title, kind_and_id
 from b2_iconik.domain.outcomes import (
     COUNTED,
@@ -21,7 +22,6 @@ from b2_iconik.domain.outcomes import (
 )
 from b2_iconik.domain.reasons import LEFT, LEFT_AND_ENDED, NOT_COME_TO, TAKEN_BY, Reason
 from b2_iconik.domain.sizes import in_units
-from b2_iconik.report.advice import what_to_do
 from b2_iconik.report.history import CopyJob, Newer
 from b2_iconik.report.reported import Asset, Total
 

@@ -7,8 +7,8 @@ from flask import url_for as path_of
 
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
+from b2_iconik.domain.advice import LABELS
 from b2_iconik.report import todo, view
-from b2_iconik.report.advice import LABELS
 from b2_iconik.report.asset_history import AssetHistory
 from b2_iconik.report.contents import csv_line
 from b2_iconik.report.todo import ToDo

@@ -31,13 +31,13 @@ from b2_iconik.common.texts import in_time
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
+from b2_iconik.domain.advice import LABELS
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import capitalized, displayed
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import view
-from b2_iconik.report.advice import LABELS
 from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE, Asked, Contents
 from b2_iconik.report.history import STATES, Filters
 from b2_iconik.web.answers import argument, rendered, wants_json

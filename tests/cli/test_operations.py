@@ -20,6 +20,7 @@ from b2_iconik.cli import watch
 from b2_iconik.cli.operations import main
 from b2_iconik.common import settings as settings_module
 from b2_iconik.dispatch.recorder import Recorder
+from b2_iconik.domain import advice
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
@@ -28,7 +29,6 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import operations
-from b2_iconik.report import advice
 from b2_iconik.report.contents import OPERATIONS_A_PAGE
 from b2_iconik.web.pages import create_pages
 from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, completion, expanded, found

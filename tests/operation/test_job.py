@@ -156,7 +156,9 @@ def test_an_operation_that_has_ended_already_is_shown_as_that_at_once(desk: Desk
     job = desk.job()
     assert job.tell()
     assert desk.shown["status"] == "FAILED"
-    assert desk.shown["error_message"] == "2 kept on LucidLink: clip.mov differs"
+    assert desk.shown["error_message"].startswith(
+        "Kept on LucidLink: untitled asset and 1 more: clip.mov differs. What to do: "
+    )
     assert job.is_told
 
 
@@ -618,4 +620,4 @@ def test_a_stopped_operation_ends_its_job_as_aborted(desk: Desk) -> None:
     desk.end()
     job.tell()
     assert desk.shown["status"] == "ABORTED"
-    assert desk.shown["message"] == "stopped by Ada: 2 assets, 1 removed, 1 not finished"
+    assert desk.shown["message"] == "Stopped by Ada. 2 assets, 1 removed, 1 not finished"

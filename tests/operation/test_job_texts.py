@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 
+from b2_iconik.domain.advice import REMEDIES
 from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.domain.outcomes import Outcome, report
-from b2_iconik.domain.reasons import Reason
+from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.operation.job_texts import (
     LONGEST_MESSAGE,
     LONGEST_NAME,
     MOST_TIED,
+    Fields,
     ended,
     tie,
     title,
@@ -95,16 +97,22 @@ def test_under_way_it_says_how_far() -> None:
     )
 
 
-def told(*outcomes: Outcome, **operation: Any) -> dict[str, Any]:
-    """A report about as many assets as outcomes."""
+TITLES = {f"asset-{number}": f"clip{number}" for number in range(9)}
+DIFFERS = Outcome("kept", Reason("it differs", Cause.DIFFERS))
+UPLOAD = REMEDIES[Cause.DIFFERS].removesuffix(".")
+
+
+def over(*outcomes: Outcome, **operation: Any) -> Fields:
+    """How an operation ended that had as many assets as outcomes."""
     assets = [
         (f"asset-{n}", AssetProgress(), {"ORIGINAL": each}) for n, each in enumerate(outcomes)
     ]
-    return report(an_operation(is_expanded=True, ended_ms=1, **operation), assets, {})
+    it = an_operation(is_expanded=True, ended_ms=1, **operation)
+    return ended(it, report(it, assets, {}), TITLES)
 
 
 def test_a_good_end_says_what_was_done() -> None:
-    assert ended(told(Outcome("removed"), Outcome("absent"))) == {
+    assert over(Outcome("removed"), Outcome("absent")) == {
         "status": "FINISHED",
         "progress_total": 2,
         "progress_processed": 2,
@@ -112,56 +120,68 @@ def test_a_good_end_says_what_was_done() -> None:
     }
 
 
-def test_an_end_with_warnings_says_what_was_kept_and_why() -> None:
-    fields = ended(told(Outcome("removed"), *[Outcome("kept", Reason("a.mov differs"))] * 3))
+def test_an_end_says_how_many_bytes_were_freed() -> None:
+    assert over(Outcome("removed", size=2_500_000))["message"] == (
+        "1 asset, 1 removed (2.5 MB freed)"
+    )
+
+
+def test_an_end_says_what_proved_the_files() -> None:
+    assert over(Outcome("removed", proof="size"))["message"] == (
+        "1 asset, 1 removed. Proven safe: 1 by size"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "who"),
+    [
+        ({"user_name": "Ana Ruiz"}, "Ana Ruiz"),
+        ({"user_name": "Ana Ruiz", "retry_of": "o1", "retry_by": "Ben"}, "Ben"),
+    ],
+)
+def test_an_end_says_who_wanted_it(fields: dict[str, Any], who: str) -> None:
+    assert over(Outcome("removed"), **fields)["message"] == (
+        f"1 asset, 1 removed. Requested by {who}"
+    )
+
+
+def test_an_end_with_problems_names_the_assets_and_says_what_to_do() -> None:
+    fields = over(Outcome("removed"), DIFFERS, DIFFERS)
     assert fields["status"] == "FINISHED_WITH_WARNING"
     assert fields["message"] == (
-        "3 kept on LucidLink: a.mov differs. Total: 4 assets, 1 removed, 3 kept on LucidLink"
+        "3 assets, 1 removed, 2 kept on LucidLink. "
+        f"Kept on LucidLink: clip1, clip2: it differs. What to do: {UPLOAD}"
     )
 
 
-def test_of_many_reasons_some_are_told() -> None:
-    fields = ended(told(*[Outcome("kept", Reason(f"clip{n}.mov differs")) for n in range(50)]))
-    assert fields["error_message"].startswith(
-        "50 kept on LucidLink: clip0.mov differs; clip1.mov differs; clip2.mov differs; …"
+def test_an_operation_of_which_nothing_succeeded_says_why_as_its_error() -> None:
+    fields = over(DIFFERS)
+    assert (fields["status"], fields["message"]) == ("FAILED", "1 asset, 1 kept on LucidLink")
+    assert fields["error_message"] == (
+        f"Kept on LucidLink: clip0: it differs. What to do: {UPLOAD}"
     )
-
-
-def test_each_kind_of_warning_is_told() -> None:
-    fields = ended(
-        told(Outcome("kept", Reason("it differs")), Outcome("failed", Reason("no answer")))
-    )
-    assert fields["error_message"] == "1 kept on LucidLink: it differs. 1 failed: no answer"
 
 
 def test_no_message_is_endless() -> None:
-    fields = ended(told(*[Outcome("kept", Reason(f"{n}" * 900)) for n in range(3)]))
+    fields = over(*[Outcome("kept", Reason(f"{n}" * 900)) for n in range(3)])
     assert len(fields["error_message"]) == LONGEST_MESSAGE
 
 
-def test_a_failure_says_why() -> None:
-    fields = ended(told(Outcome("removed"), failure="no token is good any more: click again"))
+def test_a_failure_says_why_and_what_to_do() -> None:
+    why = Reason("the click's token is no longer valid", Cause.TOKEN_REJECTED)
+    fields = over(Outcome("removed"), failure=why)
     assert fields["status"] == "FAILED"
-    assert fields["error_message"] == "no token is good any more: click again"
+    remedy = REMEDIES[Cause.TOKEN_REJECTED].removesuffix(".")
+    assert fields["error_message"] == f"{why}. What to do: {remedy}"
     assert fields["message"] == "1 asset, 1 removed"
 
 
-def test_an_end_says_how_many_bytes_were_freed() -> None:
-    fields = ended(told(Outcome("removed", size=2_500_000)))
-    assert fields["message"] == "1 asset, 1 removed (2.5 MB freed)"
-
-
-def test_an_operation_of_which_nothing_succeeded_has_failed() -> None:
-    assert ended(told(Outcome("kept", Reason("it differs"))))["status"] == "FAILED"
-
-
 def test_an_operation_with_nothing_to_do_is_finished() -> None:
-    assert ended(told(Outcome("absent")))["status"] == "FINISHED"
+    assert over(Outcome("absent"))["status"] == "FINISHED"
 
 
 def test_a_stop_says_who_stopped_it_and_what_was_done() -> None:
-    left: list[tuple[str, AssetProgress, dict[str, Outcome]]] = [("asset-9", AssetProgress(), {})]
-    stopped = report(an_operation(is_expanded=True, ended_ms=2, stop_ms=1, stop_by="Ada"), left, {})
-    fields = ended(stopped)
+    it = an_operation(is_expanded=True, ended_ms=2, stop_ms=1, stop_by="Ada")
+    fields = ended(it, report(it, [("asset-9", AssetProgress(), {})], {}), {})
     assert fields["status"] == "ABORTED"
-    assert fields["message"] == "stopped by Ada: 1 asset, 1 not finished"
+    assert fields["message"] == "Stopped by Ada. 1 asset, 1 not finished"

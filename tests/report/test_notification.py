@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from b2_iconik.common.receivers import Message
+from b2_iconik.domain.advice import REMEDIES
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.problems import affected
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.report import notification
-from b2_iconik.report.advice import REMEDIES
 
 USER = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
 LINK = "https://plugin.example.com/operations/1?link=2"
@@ -43,7 +44,7 @@ def about(
     """The message about an operation with one outcome for each asset."""
     assets = [(each, NOT_BEGUN, {"ORIGINAL": one}) for each, one in outcomes.items()]
     told = {**report(operation, assets, gone or {}), **more}
-    named = notification.affected(told)
+    named = affected(told["problems"])
     titles = {each: TITLES[each] for each in named if each in TITLES}
     return notification.message(operation, told, titles, link)
 
@@ -78,7 +79,7 @@ def test_assets_with_one_cause_are_one_problem() -> None:
 def test_an_asset_is_named_once_for_several_formats() -> None:
     both = {"ORIGINAL": DIFFERS, "PPRO_PROXY": DIFFERS}
     told = report(ENDED, [("a1", NOT_BEGUN, both)], {})
-    assert notification.affected(told) == ["a1"]
+    assert affected(told["problems"]) == ["a1"]
 
 
 def test_of_many_causes_the_first_are_told() -> None:

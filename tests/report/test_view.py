@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from b2_iconik.domain.advice import REMEDIES, USUAL
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import (
@@ -18,7 +19,6 @@ from b2_iconik.domain.reasons import (
     Reason,
 )
 from b2_iconik.report import view
-from b2_iconik.report.advice import REMEDIES, USUAL
 from b2_iconik.report.history import CopyJob, Newer
 from b2_iconik.report.reported import Asset, Total
 from b2_iconik.report.view import Moment

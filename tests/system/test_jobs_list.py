@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import requests
 
+from b2_iconik.domain.advice import REMEDIES
+from b2_iconik.domain.reasons import Cause
 from b2_iconik.operation.job import BY, INTERVAL
 from dev.harness import SECRET, wait_for
 from tests.system.desk import CLIP, EDITED, JOBS, PATIENCE, ROLES, Desk
@@ -67,8 +69,9 @@ def test_a_remove_of_a_collection_says_what_was_kept_and_why(desk: Desk) -> None
     assert job["status"] == "FINISHED_WITH_WARNING"
     assert (
         job["message"]
-        == f"1 kept on LucidLink: {EDITED}. Total: 2 assets, 1 removed, 1 kept on LucidLink "
-        "(300 bytes freed, 11 bytes kept on LucidLink). Proven safe: 1 by checksum"
+        == "2 assets, 1 removed, 1 kept on LucidLink (300 bytes freed, 11 bytes kept on LucidLink). "
+        "Proven safe: 1 by checksum. Kept on LucidLink: clip: "
+        f"{EDITED}. What to do: {REMEDIES[Cause.DIFFERS].removesuffix('.')}"
     )
     assert (job["object_id"], job["object_type"]) == (top, "collections")
 

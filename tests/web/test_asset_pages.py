@@ -12,13 +12,13 @@ import sqlalchemy as sa
 
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
+from b2_iconik.domain.advice import REMEDIES
 from b2_iconik.domain.operation import Hint
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.report import asset_history, todo
-from b2_iconik.report.advice import REMEDIES
 from tests.makers import completion, found
 from tests.web.test_pages import KEPT, NOW, REMOVED, SECRET, Page
 

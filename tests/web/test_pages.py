@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
+from b2_iconik.domain.advice import REMEDIES
 from b2_iconik.domain.operation import Hint, Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
@@ -29,7 +30,6 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import operations
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
-from b2_iconik.report.advice import REMEDIES
 from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE
 from b2_iconik.report.history import DAY_MS, History
 from b2_iconik.web import pages

@@ -2,9 +2,9 @@
 
 import pytest
 
+from b2_iconik.domain.advice import HEADINGS, REMEDIES, USUAL, causes_named, what_to_do
 from b2_iconik.domain.outcomes import COUNTED
 from b2_iconik.domain.reasons import Cause
-from b2_iconik.report.advice import HEADINGS, REMEDIES, USUAL, causes_named, what_to_do
 
 ACTIONS = {
     "Allow", "Ask", "Check", "Click", "Compare", "Find", "Fix", "Follow", "Have", "Look",
