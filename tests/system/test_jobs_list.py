@@ -69,8 +69,8 @@ def test_a_remove_of_a_collection_says_what_was_kept_and_why(desk: Desk) -> None
     assert job["status"] == "FINISHED_WITH_WARNING"
     assert (
         job["message"]
-        == "2 assets, 1 removed, 1 kept on LucidLink (300 bytes freed, 11 bytes kept on LucidLink). "
-        "Proven safe: 1 by checksum. Kept on LucidLink: clip: "
+        == "2 assets, 1 removed, 1 kept on LucidLink (300 bytes freed, 11 bytes kept on "
+        "LucidLink). Proven safe: 1 by checksum. Kept on LucidLink: clip: "
         f"{EDITED}. What to do: {REMEDIES[Cause.DIFFERS].removesuffix('.')}"
     )
     assert (job["object_id"], job["object_type"]) == (top, "collections")
