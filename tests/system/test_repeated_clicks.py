@@ -38,6 +38,10 @@ def alone(desk: Desk, desk_alone: Desk) -> Iterator[Desk]:
         yield desk_alone
 
 
+# A copy that an earlier operation requested counts as that operation's.
+SUCCESSFUL = ("done", "nothing to do")
+
+
 def needs_a_copy(desk: Desk, action: str) -> str:
     """An asset that the action has to copy first."""
     return desk.asset(b2=CLIP) if action == "add" else desk.asset(lucidlink=CLIP)
@@ -57,7 +61,7 @@ def test_a_click_again_outlives_the_operation_whose_token_expires(alone: Desk, a
     alone.expire(ada.token)
     alone.set(copies_paused=False)
     assert alone.report(first)["result"] == "failed"
-    assert alone.report(second)["result"] == "done"
+    assert alone.report(second)["result"] in SUCCESSFUL
     assert is_done(alone, action, clip)
 
 
@@ -91,7 +95,7 @@ def test_a_click_again_is_done_though_the_first_was_just_aborted_in_iconik(
     second = desk.click(action, clip)
     assert desk.report(first)["result"] == "stopped"
     desk.set(copies_paused=False)
-    assert desk.report(second)["result"] == "done"
+    assert desk.report(second)["result"] in SUCCESSFUL
     assert is_done(desk, action, clip)
 
 
@@ -123,7 +127,7 @@ def test_a_click_again_by_somebody_with_fewer_rights_takes_nothing_away(
     second = desk.click(action, clip, user=ben)
     desk.set(copies_paused=False)
     assert desk.report(first)["result"] == "done"
-    assert desk.report(second)["result"] == "done"
+    assert desk.report(second)["result"] == "nothing to do"
     assert is_done(desk, action, clip)
 
 
@@ -157,7 +161,7 @@ def test_the_same_click_while_nothing_of_it_has_begun_is_one_operation(
     assert len(set(clicked)) == 1
     assert len({*clicked, others, again}) == 3
     reports = [waiting.report(each) for each in (clicked[0], others, again)]
-    assert [each["result"] for each in reports] == ["done"] * 3
+    assert sorted(each["result"] for each in reports) == ["done", "nothing to do", "nothing to do"]
     assert waiting.on_lucidlink(clip) == ["clip.mov"]
     waiting.stop()
 
