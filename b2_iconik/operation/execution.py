@@ -142,8 +142,7 @@ def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patien
         return vanished(asset.formats)
     asset.seen = True
     decisions = remove.decide(asset, judged, patience, checked.obstacle, resumed.outcomes)
-    sizes = _sizes(asset.formats, judged.snapshot, removal.ll_storage_id)
-    decided = result_of(decisions).with_sizes(sizes)
+    decided = result_of(decisions)
     asset.progress = progress_after(asset.progress, decided, patience.now_ms)
     result = replace(
         decided,
@@ -151,7 +150,7 @@ def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patien
         until=min(judged.snapshot.until, checked.until),
     )
     result = _delete(removal, asset, decisions, result, resumed.failures, patience.now_ms)
-    result = result.with_sizes(sizes)
+    result = result.with_sizes(_sizes(asset.formats, judged.snapshot, removal.ll_storage_id))
     absent = [name for name, each in decisions.items() if each.is_absent]
     if absent:
         file_sets = removal.iconik.file_sets(asset.asset_id)
