@@ -107,7 +107,7 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
         taken = set(connection.execute(sa.select(assets.c.asset_id).where(of_opposites)).scalars())
     left = replace(undone, asset_ids=tuple(each for each in undone.asset_ids if each not in taken))
     if not left.selection:
-        also = " or the opposite action has been clicked since then" if taken else ""
+        also = ", or the opposite action has been clicked since then" if taken else ""
         raise RetryError(f"nothing is left to retry: all of it was done{also}")
     return left
 
