@@ -81,6 +81,7 @@ class AssetHistory:
             "user_id": operation.user_id,
             "ended": told["ended"],
             "ll_storage_id": operation.ll_storage_id,
+            "ll_storage": told["ll_storage"],
             "formats": list(rows),
         }
 
@@ -139,7 +140,7 @@ def places(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for line in lines:
         for row in line["formats"]:
             key = (line["ll_storage_id"], row["format"])
-            told = {"ll_storage_id": key[0], "format": key[1]}
+            told = {"format": key[1], "ll_storage_id": key[0], "ll_storage": line["ll_storage"]}
             if row["kind"] in PLACES:
                 since = line["ended"] or line["recorded"]
                 place = {"place": PLACES[row["kind"]], "since": since, "reason": row["reason"]}
