@@ -26,8 +26,9 @@ REMEDIES: dict[Cause, str] = {
     "asset or version. Then try again. The file on LucidLink may be the only intact copy.",
     Cause.NOT_CONFIRMED: "Fix the cause shown in the reason, then try again. check_setup.py shows "
     "whether B2 can be asked by application key or by signed URL.",
-    Cause.DIFFERS: "Upload the edited file to B2 as a new asset or version; or, to discard the "
-    "edit, restore the master on LucidLink. Then try again.",
+    Cause.DIFFERS: "Open the file on LucidLink: it was edited, or is damaged. To keep an edit, "
+    "upload it to B2 as a new asset or version. Otherwise, restore the master on LucidLink. Then "
+    "try again.",
     Cause.SHARED_FILE: "Click an action that includes both formats; create one with --formats. "
     "Another file set uses this file, so one click must prove and remove both. If the other file "
     "set is not proven safe, fix that first.",

@@ -42,7 +42,8 @@ def in_lines(
     for kind, reason, ids in every[:MOST_CAUSES]:
         some = list(dict.fromkeys(_name(each, known) for each in ids[:MOST_NAMED]))
         more = f" and {len(ids) - len(some):,} more" if len(ids) > len(some) else ""
-        yield f"{capitalized(displayed(kind))}: {', '.join(some)}{more}: {reason}"
+        such_as = "for example, " if len(ids) > 1 else ""
+        yield f"{capitalized(displayed(kind))}: {', '.join(some)}{more}: {such_as}{reason}"
         advice = what_to_do(kind, reason.cause)
         if advice:
             yield f"What to do: {advice}"

@@ -35,7 +35,7 @@ HINTS: dict[str, str] = {
     "or hold objects that are not assets. See each reason.",
     "vanished": "These assets no longer exist in iconik, so nothing was done. If that is wrong, "
     "restore them in iconik, and click again there.",
-    "undone": "Not started before the operation ended, or left to iconik, which may still be "
+    "undone": "Not done when the operation ended. Each reason says whether iconik may still be "
     "copying. To complete it, try again.",
     "superseded": "A newer click on these assets took over.",
     "without": "No such format, so there was nothing to do.",
@@ -297,6 +297,7 @@ def asset_rows(
         newer: by asset and format, the operation that took over.
     """
     places = {name: place for place, name in enumerate(operation.formats)}
+    names = _names(operation)
     for asset in assets:
         rows: list[tuple[str, str, Reason, int | None]] = [
             (name, outcome.kind, outcome.reason, outcome.size)
@@ -317,7 +318,7 @@ def asset_rows(
             taker = newer.get((asset.asset_id, name)) if kind == "superseded" else None
             if taker:
                 reason = TAKEN_BY(action=_action_of(taker))
-            title = asset.title or asset.asset_id
+            title = asset.title or names.get(asset.asset_id) or asset.asset_id
             yield _row(asset.asset_id, title, name, kind, reason, size, taker)
 
 
@@ -333,11 +334,16 @@ def unopened_rows(
     operation: Operation, unopened: Iterable[tuple[str, Reason]]
 ) -> Iterator[dict[str, Any]]:
     """Yield such a row for each collection, saved search or playlist that could not be listed."""
-    subjects = (operation.names or {}).get("subjects", ())
-    names = {each["id"]: each["path"] or each["name"] for each in subjects}
+    names = _names(operation)
     for what, reason in unopened:
         kind, object_id = kind_and_id(what)
         yield _row(what, names.get(object_id) or f"a {kind}", None, "failed", reason)
+
+
+def _names(operation: Operation) -> dict[str, str | None]:
+    """Return the names of some of what was selected, by id."""
+    subjects = (operation.names or {}).get("subjects", ())
+    return {each["id"]: each["path"] or each["name"] for each in subjects}
 
 
 def operation_row(operation: Operation) -> dict[str, Any]:

@@ -166,7 +166,7 @@ def test_an_operation_that_has_ended_already_is_shown_as_that_at_once(desk: Desk
     assert job.tell()
     assert desk.shown["status"] == "FAILED"
     assert desk.shown["error_message"].startswith(
-        "Kept on LucidLink: untitled asset and 1 more: clip.mov differs. What to do: "
+        "Kept on LucidLink: untitled asset and 1 more: for example, clip.mov differs. What to do: "
     )
     assert job.is_told
 

@@ -150,7 +150,7 @@ def test_an_end_with_problems_names_the_assets_and_says_what_to_do() -> None:
     assert fields["status"] == "FINISHED_WITH_WARNING"
     assert fields["message"] == (
         "3 assets, 1 removed, 2 kept on LucidLink. "
-        f"Kept on LucidLink: clip1, clip2: it differs. What to do: {UPLOAD}"
+        f"Kept on LucidLink: clip1, clip2: for example, it differs. What to do: {UPLOAD}"
     )
 
 

@@ -306,7 +306,7 @@ def test_a_group_tells_its_cause_its_remedy_and_its_assets(engine: sa.Engine, to
     told, _ = to_do.listed()
     (group,) = told["groups"]
     assert (group["heading"], group["assets"], group["left"]) == ("Differs from its master", 2, 3)
-    assert group["what_to_do"].startswith("Upload the edited file")
+    assert group["what_to_do"].startswith("Open the file on LucidLink")
     assert [each["operation_id"] for each in group["operations"]] == ["operation-1"]
 
 

@@ -151,7 +151,7 @@ def test_what_is_left_is_shown_with_its_remedy_and_links(page: Page) -> None:
     shown = page.text("/todo")
     assert "Differs from its master 1 asset" in shown
     assert REMEDIES[Cause.DIFFERS] in shown
-    assert "Retry these" in shown
+    assert "Retry the operation" in shown
     assert CLIP not in shown
     html = page.get("/todo").text
     assert f'href="/assets/{CLIP}">Beach</a>' in html

@@ -724,7 +724,7 @@ def test_a_stopped_operation_says_who_stopped_it(page: Page) -> None:
     assert "Stopped by ada on the operations page." in shown
     assert "2 not finished" in shown
     assert "ORIGINAL not finished not started before the operation ended" in shown
-    assert "Not finished Not started" in page.text(f"/operations/{operation.id}?show=undone")
+    assert "Not finished Not done" in page.text(f"/operations/{operation.id}?show=undone")
     assert "undone" not in shown
 
 
