@@ -789,7 +789,7 @@ class Clicks(RuleBasedStateMachine):
         digest = f"{action} {formats} {click.asset_ids}"
         operation_id = f"operation-{len(self.all)}"
         with writing(self.engine) as connection:
-            again = intake.not_begun(connection, CLICKX, digest)
+            again = intake.not_begun(connection, click, digest)
             if again is None:
                 intake.record(
                     connection,
