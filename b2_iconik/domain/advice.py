@@ -42,8 +42,8 @@ REMEDIES: dict[Cause, str] = {
     Cause.COPY_FAILED: "Find out in iconik's jobs list why the copy failed, then try again.",
     Cause.NO_SOURCE: "Check the asset's files in iconik. Try again when one storage has all of "
     "them.",
-    Cause.BEING_DELETED: "Wait until that operation ends, then preview again. If it has ended, "
-    "click Remove from LucidLink: it finishes the deletion, or restores the file set.",
+    Cause.BEING_DELETED: "Try again when that operation has ended. If it left the deletion "
+    "unfinished, click Remove from LucidLink, which finishes it or restores the file set.",
     Cause.VANISHED: "Restore the asset in iconik, and click again. If it was deleted on purpose, "
     "do nothing.",
     Cause.BEING_WRITTEN: "Try again when the render or the copy that writes the file is done.",

@@ -57,7 +57,8 @@ def check_actions(
         missing = [each for each in USUAL_CONTEXTS if each not in contexts]
         if missing and is_wanted:
             name = f"'{TITLES[action]}'"
-            yield wrong(PRESENT, f"{name} is missing for {', '.join(missing)}: {CREATE}")
+            option = "" if action in USUAL_ACTIONS else f" --{action}"
+            yield wrong(PRESENT, f"{name} is missing for {', '.join(missing)}: {CREATE}{option}")
     for each in ours:
         yield from _look_at(each, settings)
     yield _secrets(ours, settings)
