@@ -80,6 +80,7 @@ class Demonstration:
             "the only one left.",
         )
         self._delete_from_bucket()
+        self._preview()
         chapter(
             "Remove from LucidLink",
             "Somebody right-clicks the same collection and picks Remove from LucidLink. Before the "
@@ -108,6 +109,19 @@ class Demonstration:
         )
         self._show_proofs(report)
 
+    def _preview(self) -> None:
+        """Click Preview on the collection."""
+        before = files(self._simulator.lucidlink)
+        chapter(
+            TITLES["preview"],
+            "What would a Remove do now? A preview makes the same checks, and changes nothing:",
+        )
+        report = self._click("preview")
+        counts = report["counts"]
+        found = (counts["removable"], counts["uncopied"], counts["kept"])
+        expect(found == (10, 1, 2), f"the preview found {found}")
+        expect(files(self._simulator.lucidlink) == before, "the preview changed LucidLink")
+
     def show_commands(self) -> None:
         """Print commands to try by hand."""
         chapter(
@@ -128,7 +142,7 @@ class Demonstration:
             f'"auth_token": "{self._simulator.token}"}}'
         )
         print(f"curl {self._service.url}/")
-        for action in ("add", "remove"):
+        for action in ACTIONS:
             print(
                 f"curl -X POST '{self._service.url}/{action}?{query}' \\\n"
                 f"     -H 'x-bz-secret: {SECRET}' -d '{body}'"
@@ -156,12 +170,12 @@ class Demonstration:
             ]
             print(f"  {name:<{width}}  {sizes[0]:>12}  {sizes[1]:>12}")
 
-    def _click(self, action: str) -> dict[str, Any]:
+    def _click(self, action: Action) -> dict[str, Any]:
         answer = self._simulator.control(
             "POST",
             "click",
             {
-                "title": {"add": "Add to LucidLink", "remove": "Remove from LucidLink"}[action],
+                "title": TITLES[action],
                 "context": "COLLECTION",
                 "collection_ids": [self._collection],
             },
