@@ -1,4 +1,4 @@
-"""The main job, shown: an Add and a Remove of small media files, against a simulated iconik."""
+"""The main job, shown: Add, Preview and Remove of small media files, on a simulated iconik."""
 
 import argparse
 import shutil
@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from b2_iconik.common.version import VERSION  # noqa: E402 - from the checkout
+from b2_iconik.domain.click import ACTIONS, TITLES, Action  # noqa: E402 - from the checkout
 from dev.harness import SECRET, Service, Simulator, stop_all  # noqa: E402 - from the checkout
 
 LONGEST = 60.0
@@ -42,7 +43,7 @@ class Demonstration:
             "The real script creates the custom actions that people right-click in iconik:",
         )
         program = "create_custom_actions.py"
-        self._run(f"python {program}", program, *self._script_arguments())
+        self._run(f"python {program}", program, *self._script_arguments(), "--preview")
         self._fill()
         print(
             "\nThe collection 'Summer campaign', with collections inside it, holds 8 assets. "
