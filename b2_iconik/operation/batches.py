@@ -427,4 +427,9 @@ class AssetProcessor:
         def download_url(file: File) -> str:
             return self._iconik.download_url(asset_id, file.id)
 
-        return self._context.bucket.confirm(self._context.preflight().b2, safe.pairs, download_url)
+        return self._context.bucket.confirm(
+            self._context.preflight().b2,
+            safe.pairs,
+            download_url,
+            is_preview=self._context.click.action == "preview",
+        )

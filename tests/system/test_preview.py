@@ -1,12 +1,13 @@
 """A preview of a removal, from a click to its report, and the removal of what it found."""
 
 import re
+import uuid
 
 import pytest
 import requests
 
 from dev.harness import SECRET, Service, wait_for
-from tests.system.desk import CLIP, EDITED, FILES, ROLES, Desk
+from tests.system.desk import CLIP, EDITED, FILES, ROLES, Desk, only_problem
 from tests.system.media import PROXY, asset, files, unproven_deletions
 from tests.system.points import hang_at, kill_at
 
@@ -39,24 +40,24 @@ def test_a_preview_changes_nothing_and_needs_no_role_that_may(desk: Desk) -> Non
     safe, edited = desk.asset(b2=CLIP, lucidlink=CLIP), desk.asset(b2=CLIP, lucidlink=CLIP)
     new, away = desk.asset(lucidlink=CLIP), desk.asset(b2=CLIP)
     without = str(desk.simulator.control("POST", "assets", {"title": "x", "formats": {}})["id"])
-    hidden = desk.asset(b2=CLIP, lucidlink=CLIP)
-    desk.simulator.control("PUT", f"users/{reader.id}/hidden", {"asset_ids": [hidden]})
+    failing, gone = desk.asset(b2=CLIP, lucidlink=CLIP), str(uuid.uuid4())
     desk.edit_on_lucidlink(edited)
-    every = (safe, edited, new, away, without, hidden)
+    desk.let("status:400", "GET", f"files/v1/assets/{failing}/files/", times=None)
+    every = (safe, edited, new, away, without, failing, gone)
     desk.simulator.control("DELETE", "requests")
     told = desk.do("preview", *every, user=reader)
     assert changes(desk) == []
     counts = {name: number for name, number in told["counts"].items() if number}
-    hidden_as = {"vanished": 1} if "vanished" in counts else {"failed": 1}
     assert counts == {
-        "assets": 6,
+        "assets": 7,
         "removable": 1,
         "kept": 1,
         "uncopied": 1,
         "absent": 1,
         "without": 1,
         "by_checksum": 1,
-        **hidden_as,
+        "failed": 1,
+        "vanished": 1,
     }
     assert (told["result"], told["bytes"]["removable"]) == ("partly done", 300)
     assert EDITED in [each["reason"] for each in told["problems"]]
@@ -93,6 +94,17 @@ def test_what_was_edited_since_the_preview_is_kept(desk: Desk) -> None:
     desk.edit_on_lucidlink(clip)
     (removal,) = remove_what_can_be_removed(desk.service, preview)
     assert desk.report(removal)["counts"]["kept"] == 1
+    assert desk.on_lucidlink(clip) == ["clip.mov"]
+
+
+def test_what_was_deleted_from_the_bucket_since_the_preview_is_kept(desk: Desk) -> None:
+    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
+    preview = desk.click("preview", clip)
+    assert desk.report(preview)["result"] == "done"
+    master = desk.file_sets(clip, "b2")[0]["files"][0]["id"]
+    desk.simulator.control("POST", "buckets/objects", {"file_id": master, "do": "remove"})
+    (removal,) = remove_what_can_be_removed(desk.service, preview)
+    assert "is gone from B2" in only_problem(desk.report(removal), "kept")
     assert desk.on_lucidlink(clip) == ["clip.mov"]
 
 
