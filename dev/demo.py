@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from b2_iconik.common.version import VERSION  # noqa: E402 - from the checkout
 from b2_iconik.domain.click import ACTIONS, TITLES, Action  # noqa: E402 - from the checkout
+from b2_iconik.domain.outcomes import many  # noqa: E402 - from the checkout
 from dev.harness import SECRET, Service, Simulator, stop_all  # noqa: E402 - from the checkout
 
 LONGEST = 60.0
@@ -193,7 +194,7 @@ class Demonstration:
             states = self._service.progress(operation_id)
             now = f"{states.get('done', 0)} of {sum(states.values())} assets done"
             now += f", {states['copying']} being copied" if states.get("copying") else ""
-            now += f"; {len(files(self._simulator.lucidlink))} files on LucidLink"
+            now += f"; {many(len(files(self._simulator.lucidlink)), 'file')} on LucidLink"
             if states and now != shown:
                 print(f"  {time.monotonic() - started:4.1f} s  {now}", flush=True)
                 shown = now

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from b2_iconik.common import settings
+from b2_iconik.ledger.migrations import VERSION
 from dev.harness import ROOT
 
 PRODUCT = ("*.py", "iconik_http/*.py", "b2_iconik/**/*.py")
@@ -248,6 +249,22 @@ def test_the_example_of_settings_has_all_of_them() -> None:
     names = re.findall(r"^#?([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     table = re.findall(r"^\| `([A-Z0-9_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert sorted(names) == sorted(table)
+
+
+def test_the_walk_shows_the_schema_of_this_version() -> None:
+    page = (ROOT / "docs" / "first-click.md").read_text()
+    assert re.findall(r"this version's schema \((\d+)\)", page) == [str(VERSION)]
+
+
+PACKAGES = [ROOT / "iconik_http", *(each.parent for each in ROOT.glob("b2_iconik/*/__init__.py"))]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_the_architecture_names_every_module_of_a_package(package: Path) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{package.name}`: "))
+    modules = {each.stem for each in package.glob("*.py")} - {"__init__"}
+    assert set(re.findall(r"`(\w+)`", row)) - {package.name} == modules
 
 
 # docs/troubleshooting.md

@@ -158,7 +158,10 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--state", choices=STATES, default="", help="only this state")
     listing.add_argument("--action", choices=ACTIONS, default="", help="only this action")
     listing.add_argument(
-        "--text", default="", help="search in titles, failures, names of users, and ids of assets"
+        "--text",
+        default="",
+        help="search in titles, failures, names of users, files in reasons, causes, and ids of "
+        "assets",
     )
     listing.add_argument(
         "--user", default="", help="only clicks of this user: the id, or a part of the name"

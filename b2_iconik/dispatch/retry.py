@@ -173,7 +173,7 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
     taken = _taken(engine, since)
     left = replace(undone, asset_ids=tuple(each for each in undone.asset_ids if each not in taken))
     if not left.selection:
-        also = " or the opposite action has been clicked since then" if taken else ""
+        also = ", or the opposite action has been clicked since then" if taken else ""
         raise RetryError(f"nothing is left to retry: all of it was done{also}")
     return left
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from b2_iconik.domain.advice import what_to_do
 from b2_iconik.domain.operation import Operation, kind_and_id
-from b2_iconik.domain.outcomes import capitalized, displayed
+from b2_iconik.domain.outcomes import capitalized, displayed, many
 from b2_iconik.domain.reasons import Reason
 
 MOST_CAUSES = 3
@@ -47,7 +47,7 @@ def in_lines(
         if advice:
             yield f"What to do: {advice}"
     if len(every) > MOST_CAUSES:
-        yield f"{len(every) - MOST_CAUSES:,} more causes: see the report."
+        yield f"{many(len(every) - MOST_CAUSES, 'more cause')}: see the report."
 
 
 def _by_cause(problems: Iterable[Mapping[str, Any]]) -> list[Group]:

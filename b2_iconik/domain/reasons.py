@@ -406,7 +406,7 @@ LEFT_AND_ENDED = Cause.LEFT_TO_ICONIK(
 
 # Deletions
 
-ACCEPTED = Cause.UNVERIFIED("iconik accepted the deletion, but the plugin could not verify it")()
+ACCEPTED = Cause.UNVERIFIED("iconik accepted the deletion; the plugin did not check it further")()
 STILL_THERE = Cause.NOT_DELETED(
     "iconik accepted the deletion, but file set {file_set_id} is still there"
 )

@@ -9,6 +9,8 @@ from b2_iconik.domain.custody import wanted_formats
 from b2_iconik.domain.matching import by_file_set, media
 from iconik_http.records import File, Format
 
+# In bytes. A larger number is nonsense, and databases could not add such numbers.
+LARGEST = 2**53
 UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 
 
@@ -42,10 +44,12 @@ def size_of(
     active = [file for file in media(files) if file.format_id in ids and file.is_active]
     here = [file for file in active if file.storage_id == ll_storage_id]
     if here:
-        return _total(here) or None
-    newest = [file for file in active if file.format_id == wanted[0].id]
-    sizes = [_total(each) for each in by_file_set(newest).values()]
-    return max(sizes, default=0) or None
+        sizes = [_total(here)]
+    else:
+        newest = [file for file in active if file.format_id == wanted[0].id]
+        sizes = [_total(each) for each in by_file_set(newest).values()]
+    largest = max(sizes, default=0)
+    return largest if 0 < largest <= LARGEST else None
 
 
 def _total(files: Sequence[File]) -> int:

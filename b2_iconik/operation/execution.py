@@ -137,8 +137,7 @@ def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patien
         return vanished(asset.formats)
     asset.seen = True
     decisions = remove.decide(asset, judged, patience, checked.obstacle, resumed.outcomes)
-    sizes = _sizes(asset.formats, judged.snapshot, removal.ll_storage_id)
-    decided = result_of(decisions).with_sizes(sizes)
+    decided = result_of(decisions)
     asset.progress = progress_after(asset.progress, decided, patience.now_ms)
     result = replace(
         decided,
@@ -147,6 +146,7 @@ def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patien
     )
     result = _delete(removal, asset, decisions, result, resumed.failures, patience.now_ms)
     absence = _absence(removal, asset, decisions, judged)
+    sizes = _sizes(asset.formats, judged.snapshot, removal.ll_storage_id)
     return result.with_sizes(sizes).with_outcomes(absence)
 
 

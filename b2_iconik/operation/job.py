@@ -20,7 +20,7 @@ from b2_iconik.domain.problems import affected
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import job_texts
-from b2_iconik.operation.naming import Paths, Subject, Subjects, UserNames
+from b2_iconik.operation.naming import UNANSWERED, Paths, Subject, Subjects, UserNames
 from b2_iconik.operation.together import Together
 from iconik import Iconik
 from iconik_http.errors import (
@@ -119,6 +119,8 @@ class OperationJob:
         self._asked = time.monotonic()
         self._told: job_texts.Fields = {}
         self._selected: list[Subject] | None = None
+        # Until then, no name is requested, because iconik gave no usable answer.
+        self._unnamed_until = 0.0
         self._some: list[str] = []
         self.has_ended = False
         self.is_told = False
@@ -232,7 +234,8 @@ class OperationJob:
             linked = self._found(operation)
             if not names:
                 some = [("asset", each) for each in linked]
-                names = [each.name for each in self._subjects_of(operation, some) if each.name]
+                subjects = self._subjects_of(operation, some) or []
+                names = [each.name for each in subjects if each.name]
                 whole = total or 0
         # It must not change with every update.
         link = self._link_to(self._id, operation.ended_ms or today(now_ms()))
@@ -250,19 +253,30 @@ class OperationJob:
             self._selected = [Subject(**each) for each in stored]
         if self._selected is None:
             self._selected = self._subjects_of(operation, self._click.subjects)
-            subjects = [asdict(each) for each in self._selected]
-            self._ledger.note_names(operation.number, subjects=subjects)
-        return [each.name for each in self._selected if each.name]
+            if self._selected is not None:
+                subjects = [asdict(each) for each in self._selected]
+                self._ledger.note_names(operation.number, subjects=subjects)
+        return [each.name for each in self._selected or () if each.name]
 
     def _subjects_of(
         self, operation: Operation, objects: Sequence[tuple[str, str]]
-    ) -> list[Subject]:
-        """The first of some objects by name. Listings have usually shown those of assets."""
+    ) -> list[Subject] | None:
+        """The first of some objects by name. Listings have usually shown those of assets.
+
+        None if iconik gave no usable answer lately: the operation is then shown without names.
+        """
+        if time.monotonic() < self._unnamed_until:
+            return None
         some = objects[: job_texts.MOST_NAMED]
         titles = self._ledger.titles(operation.number, [object_id for _, object_id in some])
         # Stored titles are escaped for display; iconik must get the exact one.
         exact = {each: title for each, title in titles.items() if "\\" not in title}
-        return [self._subjects.find(*each, exact.get(each[1], "")) for each in some]
+        try:
+            return [self._subjects.find(*each, exact.get(each[1], "")) for each in some]
+        except IconikUnavailable as error:
+            log.debug("the operation is shown without names for a while: %s", error)
+            self._unnamed_until = time.monotonic() + UNANSWERED
+            return None
 
     def _how_it_ended(self, operation: Operation) -> job_texts.Fields | None:
         if operation.ended_ms is None:

@@ -140,7 +140,8 @@ class Subjects:
     """
 
     def __init__(self, click: CustomAction, iconik: Iconik, paths: Paths) -> None:
-        self._whose = click.user_id or click.auth_token
+        # Without a token, the application's counts as the click's own, and may show more.
+        self._whose = (click.user_id or click.auth_token) if click.auth_token else ""
         self._iconik = iconik.limited(lambda: False)
         self._paths = paths
         self._known: dict[str, Subject] = {}

@@ -64,8 +64,8 @@ def _weigh(
         proof = proof_of(each.strength for each in deletions.values())
         was_missing = all(each.was_missing for each in safe)
         reason = reasons.ALREADY_MISSING if was_missing else reasons.NO_REASON
-        size = sum(each.size for each in safe)
-        return Decision(Outcome("removed", reason, proof, size), deletions)
+        freed = sum(each.size for each in safe if not each.was_missing)
+        return Decision(Outcome("removed", reason, proof, freed), deletions)
     final = [each.reason for each in objections if each.remedy == "none"]
     if final:
         return Decision(Outcome("kept", final[0]), deletions)

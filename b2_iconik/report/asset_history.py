@@ -83,6 +83,7 @@ class AssetHistory:
             "user_id": operation.user_id,
             "ended": told["ended"],
             "ll_storage_id": operation.ll_storage_id,
+            "ll_storage": told["ll_storage"],
             "formats": list(rows),
         }
 
@@ -143,7 +144,7 @@ def places(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for line in lines:
         for row in line["formats"]:
             key = (line["ll_storage_id"], row["format"])
-            told = {"ll_storage_id": key[0], "format": key[1]}
+            told = {"format": key[1], "ll_storage_id": key[0], "ll_storage": line["ll_storage"]}
             # A preview that could not look has changed nothing.
             is_unseen = line["action"] == "preview" and row["kind"] == "failed"
             if row["kind"] in PLACES and not is_unseen:

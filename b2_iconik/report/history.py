@@ -182,30 +182,34 @@ class History:
 
     def copies(self, number: int, limit: int) -> list[CopyJob]:
         """Return the copy jobs of an operation: running ones first, then newest first."""
-        waiting = (
-            sa.select(sa.func.count())
-            .select_from(assets)
-            .where(assets.c.number == copies.c.number, assets.c.batch == copies.c.batch)
-            .scalar_subquery()
-        )
         chosen = (
-            sa.select(copies, sa.case((copies.c.ended, 0), else_=waiting).label("assets"))
+            sa.select(copies)
             .where(copies.c.number == number)
             .order_by(copies.c.ended, copies.c.requested_ms.desc(), copies.c.job_id)
             .limit(limit)
         )
         with self._engine.connect() as connection:
-            return [
-                CopyJob(
-                    row.job_id,
-                    row.format_name,
-                    row.requested_ms,
-                    row.ended,
-                    row.assets,
-                    row.progress,
-                )
-                for row in connection.execute(chosen)
-            ]
+            rows = connection.execute(chosen).all()
+            # All at once: the assets of a batch are not indexed.
+            batches = {row.batch for row in rows if not row.ended}
+            counted = (
+                sa.select(assets.c.batch, sa.func.count())
+                .where(assets.c.number == number, assets.c.batch.in_(batches))
+                .group_by(assets.c.batch)
+            )
+            found = connection.execute(counted).all() if batches else []
+        waiting = {row.batch: int(row[1]) for row in found}
+        return [
+            CopyJob(
+                row.job_id,
+                row.format_name,
+                row.requested_ms,
+                row.ended,
+                0 if row.ended else waiting.get(row.batch, 0),
+                row.progress,
+            )
+            for row in rows
+        ]
 
     def copies_in_all(self, number: int) -> tuple[int, int]:
         """Return the number of running copy jobs of an operation, and of all its copy jobs."""

@@ -56,6 +56,8 @@ HEADINGS = (*COLUMNS[:-3], "what to do", "bytes", "cause")
 NOBODY: Mapping[tuple[str, str], Newer] = {}
 # What a link to an operation shows of it.
 BRIEF = ("operation_id", "title", "action", "result", "recorded")
+# What is shown instead to people who may see nothing of other operations; see ``alone``.
+ALONE: Mapping[str, Any] = {"retry_of": None, "retried": None, "retried_as": []}
 # From then on, the pace of an operation says how long the rest takes.
 SETTLED_SECONDS = 10
 # How many unfinished assets are named.
@@ -408,6 +410,15 @@ def by_asset(rows: Iterable[Mapping[str, Any]], show: str) -> Iterator[dict[str,
             "what_to_do": next((row["what_to_do"] for row in open_rows), ""),
             "resolved": next(filter(None, (row["resolved"] for row in every)), None),
         }
+
+
+def alone(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a report for people who may see nothing of other operations.
+
+    It still tells whether one of them has done what this one had left undone.
+    """
+    unnamed = {"operation_id": None, "title": None}
+    return {**row, "newer": None, "resolved": row["resolved"] and unnamed}
 
 
 def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, Any]]:

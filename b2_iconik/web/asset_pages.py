@@ -6,6 +6,7 @@ from flask import Blueprint, Response, abort, jsonify
 from flask import url_for as path_of
 
 from b2_iconik.common.settings import Settings
+from b2_iconik.common.texts import plain
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.advice import LABELS
 from b2_iconik.report import todo, view
@@ -20,7 +21,8 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
 
     @pages.get("/assets/<asset_id>")
     def asset(asset_id: str) -> Response:
-        before = number_of("before")
+        # PostgreSQL rejects null characters.
+        asset_id, before = plain(asset_id), number_of("before")
         told = AssetHistory(recorder.prepare()).of(asset_id, before)
         if told is None:
             abort(404, "No operation has touched this asset, or none of them is stored any more.")

@@ -189,9 +189,12 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         )
         part = there.report(operation, asked)
         page, count = _page_of(part.matching, ASSETS_A_PAGE)
-        shown = [row for row in part.rows if asked.show in ("", row["kind"])]
+        in_full, rows = there.in_full(operation), part.rows
+        if visitor().link:
+            in_full, rows = {**in_full, **view.ALONE}, [view.alone(row) for row in rows]
+        shown = [row for row in rows if asked.show in ("", row["kind"])]
         told = {
-            **there.in_full(operation),
+            **in_full,
             "report": [*part.unopened, *shown],
             "unopened_shown": len(part.unopened),
             "matching": part.matching,
@@ -206,7 +209,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         return rendered(
             "operation.html",
             **told,
-            by_asset=list(view.by_asset([*part.unopened, *part.rows], asked.show)),
+            by_asset=list(view.by_asset([*part.unopened, *rows], asked.show)),
             hints=view.HINTS,
             show=asked.show,
             text=asked.text,

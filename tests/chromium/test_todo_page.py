@@ -85,6 +85,20 @@ def test_nothing_is_wider_than_the_window(
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width, path
 
 
+@pytest.mark.parametrize("width", [360, 1440])
+def test_each_row_shows_its_asset_and_its_outcome(
+    browser: WebDriver, service: Service, edited: str, width: int
+) -> None:
+    resize(browser, width, 900)
+    for path in ("/todo?cause=differs", f"/assets/{edited}"):
+        browser.get(f"{service.url}{path}")
+        assert browser.find_element(By.PARTIAL_LINK_TEXT, "Beach").is_displayed()
+        outcome = browser.find_element(By.CSS_SELECTOR, ".kind.kept")
+        assert outcome.text.startswith("ORIGINAL kept")
+        ground = outcome.value_of_css_property("background-color")
+        assert ground not in ("rgba(0, 0, 0, 0)", "rgb(255, 255, 255)")
+
+
 def test_what_is_left_is_retried_and_then_gone(browser: WebDriver, service: Service) -> None:
     service.simulator.control("PATCH", "settings", {"copies_paused": True})
     clip = asset(service.simulator, "Pier")

@@ -37,6 +37,15 @@ def test_the_metrics_are_told_nothing_of_a_database_that_is_not_there(
     assert recorder.standing() is None
     assert not recorder.has_leader()
     assert "the metrics of operations cannot be read" in caplog.text
+
+
+def test_the_metrics_are_told_of_no_leader_if_the_lock_cannot_be_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "operations.sqlite.lock").mkdir()
+    place = f"sqlite:///{tmp_path}/operations.sqlite"
+    recorder = Recorder(Settings(iconik_id=COLLECTION, secret="s" * 32, database_url=place))
+    assert not recorder.has_leader()
     assert "cannot find out whether a process is running the operations" in caplog.text
 
 

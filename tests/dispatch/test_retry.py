@@ -181,7 +181,7 @@ def test_where_all_was_clicked_for_the_opposite_since_it_says_so(
 ) -> None:
     first = ended(engine, recorder, {"a1": {}})
     ended(engine, recorder, {"a1": {}}, replace(CLICK, action="add"))
-    with pytest.raises(RetryError, match="or the opposite action has been clicked since then"):
+    with pytest.raises(RetryError, match="done, or the opposite action has been clicked"):
         try_again(recorder, first, "Ada")
 
 

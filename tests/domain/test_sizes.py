@@ -22,7 +22,7 @@ def test_what_is_not_on_lucidlink_has_the_size_of_its_largest_source() -> None:
     assert size(on_b2("a", size=9), other) == 9
 
 
-@pytest.mark.parametrize("unknown", [None, 0, -1])
+@pytest.mark.parametrize("unknown", [None, 0, -1, 2**63])
 def test_a_size_that_iconik_does_not_know_is_unknown(unknown: int | None) -> None:
     assert size(on_ll("a", size=unknown)) is None
 

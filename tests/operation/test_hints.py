@@ -51,6 +51,11 @@ def test_a_hint_has_the_size_of_the_clicked_formats() -> None:
     assert hint_of(listed(on_b2(size=7)), ADD).size == 7
 
 
+def test_a_size_that_no_database_could_store_is_unknown() -> None:
+    assert hint_of(listed(on_b2(size=10**15)), ADD).size == 10**15
+    assert hint_of(listed(on_b2(size=2**63)), ADD).size is None
+
+
 def test_without_files_a_listing_shows_no_size() -> None:
     assert hint_of(listed(), ADD).size is None
 

@@ -15,6 +15,7 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.operation import job as job_module
+from b2_iconik.operation import naming
 from b2_iconik.operation.job import APPLICATION, BY, LinkTo, OperationJob, Owner
 from b2_iconik.operation.naming import Paths, Subjects
 from b2_iconik.operation.together import Together
@@ -82,6 +83,14 @@ class Desk:
 @pytest.fixture
 def desk(engine: sa.Engine) -> Desk:
     return Desk(engine)
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that a job goes by, in seconds."""
+    now = [0.0]
+    monkeypatch.setattr("b2_iconik.operation.job.time.monotonic", lambda: now[0])
+    return now
 
 
 def test_the_job_is_made_with_all_that_is_known(desk: Desk) -> None:
@@ -190,14 +199,6 @@ def test_a_job_that_iconik_lists_as_aborted_stops_the_operation(desk: Desk) -> N
 MESSAGE = "0 of 2 assets done, 1 being copied"
 
 
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time that a job goes by, in seconds."""
-    now = [0.0]
-    monkeypatch.setattr("b2_iconik.operation.job.time.monotonic", lambda: now[0])
-    return now
-
-
 def with_a_new_message(desk: Desk) -> OperationJob:
     """A job that was just made; a copy has begun since."""
     desk.expand(*ASSETS)
@@ -289,14 +290,29 @@ def test_a_title_that_iconik_does_not_say_is_left_out(desk: Desk) -> None:
     assert len(desk.iconik.called("asset_title")) == 2
 
 
-def test_a_title_that_iconik_could_not_say_is_asked_for_again(desk: Desk) -> None:
+def test_a_title_that_iconik_could_not_say_holds_up_no_job_and_is_asked_for_later(
+    desk: Desk, now: list[float]
+) -> None:
     desk.iconik.problems["asset_title"] = AWAY
     job = desk.job()
-    with pytest.raises(IconikUnavailable):
+    for _ in range(3):
         job.tell()
+    assert desk.shown["title"] == "Remove from LucidLink: 2 assets"
+    assert len(desk.iconik.called("asset_title")) == 1
     desk.iconik.problems.clear()
-    assert job.tell()
-    assert "(beach, pier)" in desk.shown["title"]
+    now[0] += naming.UNANSWERED
+    job.tell()
+    assert desk.shown["title"] == "Remove from LucidLink: 2 assets (beach, pier)"
+
+
+def test_a_title_of_what_was_found_that_iconik_could_not_say_holds_up_no_job(
+    engine: sa.Engine,
+) -> None:
+    desk = Desk(engine, a_click("add", saved_search_ids=("search-1",)))
+    desk.expand(*ASSETS)
+    desk.iconik.problems["asset_title"] = AWAY
+    desk.job().tell()
+    assert desk.shown["title"] == "Add to LucidLink: 2 assets"
 
 
 def test_without_a_good_token_no_title_is_asked_for(desk: Desk) -> None:

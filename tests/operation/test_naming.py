@@ -149,7 +149,7 @@ def iconik() -> FakeIconik:
 
 
 def subjects(iconik: FakeIconik, paths: Paths | None = None, user: str = ANA) -> Subjects:
-    return Subjects(a_click(user_id=user), iconik, paths or Paths())
+    return Subjects(a_click(user_id=user, auth_token="token"), iconik, paths or Paths())
 
 
 def test_a_collection_has_a_path(iconik: FakeIconik) -> None:
@@ -227,6 +227,14 @@ def test_what_one_user_may_see_is_not_shown_to_another(iconik: FakeIconik) -> No
     subjects(iconik, paths).find("collection", "day")
     del iconik.titles["projects"]
     assert subjects(iconik, paths, "ben").find("collection", "day").path == "Spring / Day 1"
+
+
+def test_what_the_application_may_see_is_not_shown_to_a_user(iconik: FakeIconik) -> None:
+    paths = Paths()
+    without_token = a_click(user_id=ANA)
+    Subjects(without_token, iconik, paths).find("collection", "day")
+    del iconik.titles["projects"]
+    assert subjects(iconik, paths).find("collection", "day").path == "Spring / Day 1"
 
 
 def test_a_parent_that_the_user_may_not_see_is_asked_for_once(iconik: FakeIconik) -> None:

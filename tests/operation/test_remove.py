@@ -93,6 +93,15 @@ def test_what_is_proven_safe_is_deleted_by_its_id_and_purged(
     assert deletions(iconik) == DELETION
 
 
+def test_what_was_missing_already_frees_nothing(
+    iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
+) -> None:
+    iconik.has(on_ll(status="MISSING"), on_b2())
+    outcome = look(iconik, claimed, claims).outcomes["ORIGINAL"]
+    assert (outcome.kind, outcome.reason.cause) == ("removed", Cause.WAS_MISSING)
+    assert outcome.size == 0
+
+
 def test_what_iconik_has_accepted_is_still_to_be_verified(
     iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:

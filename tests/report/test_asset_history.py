@@ -58,8 +58,8 @@ def test_a_long_history_has_pages(
 
 def a_line(storage: str = "ll", time: str = "today", **kinds: str) -> dict[str, Any]:
     rows = [{"format": name, "kind": kind, "reason": "why"} for name, kind in kinds.items()]
-    told = {"action": "remove", "recorded": "before", "ended": time, "formats": rows}
-    return {**told, "ll_storage_id": storage}
+    where = {"ll_storage_id": storage, "ll_storage": f"LucidLink {storage}"}
+    return {**where, "action": "remove", "recorded": "before", "ended": time, "formats": rows}
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,11 @@ def test_where_no_operation_did_anything_it_is_unknown() -> None:
 
 def test_each_format_on_each_storage_has_its_place() -> None:
     lines = [a_line(ORIGINAL="copied", PROXY="removed"), a_line("other", ORIGINAL="absent")]
-    assert [(each["ll_storage_id"], each["format"]) for each in places(lines)] == [
-        ("ll", "ORIGINAL"),
-        ("ll", "PROXY"),
-        ("other", "ORIGINAL"),
+    shown = ("ll_storage_id", "ll_storage", "format")
+    assert [tuple(each[name] for name in shown) for each in places(lines)] == [
+        ("ll", "LucidLink ll", "ORIGINAL"),
+        ("ll", "LucidLink ll", "PROXY"),
+        ("other", "LucidLink other", "ORIGINAL"),
     ]
 
 

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from b2_iconik.common.receivers import Message
 from b2_iconik.domain.advice import REMEDIES
 from b2_iconik.domain.operation import AssetProgress, Operation
@@ -82,11 +84,12 @@ def test_an_asset_is_named_once_for_several_formats() -> None:
     assert affected(told["problems"]) == ["a1"]
 
 
-def test_of_many_causes_the_first_are_told() -> None:
-    causes = list(REMEDIES)[:5]
+@pytest.mark.parametrize(("number", "more"), [(4, "1 more cause:"), (5, "2 more causes:")])
+def test_of_many_causes_the_first_are_told(number: int, more: str) -> None:
+    causes = list(REMEDIES)[:number]
     said = about({f"a{n}": Outcome("kept", Reason("so", each)) for n, each in enumerate(causes)})
     assert said.body.count("What to do:") == 3
-    assert "2 more causes: see the report." in said.body
+    assert f"{more} see the report." in said.body
 
 
 def test_the_failure_of_the_whole_operation_comes_with_what_to_do() -> None:

@@ -81,7 +81,8 @@ def test_an_operation_that_comes_to_nothing_ends_failed_and_says_why(desk: Desk)
     clip = desk.asset(b2=CLIP)
     job = end_of(desk, desk.click("add", clip, storages={"b2_storage_id": missing}))
     assert job["status"] == "FAILED"
-    assert job["error_message"].startswith(f"storage {missing}, the custom action's ")
+    why = "the custom action's B2 storage does not exist in iconik"
+    assert job["error_message"].startswith(why)
 
 
 def test_who_aborts_the_job_in_iconik_stops_the_operation(desk: Desk) -> None:

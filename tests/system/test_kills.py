@@ -23,7 +23,8 @@ def clicked(service: Service, action: str, formats: str = "ORIGINAL", **selectio
 def ended(service: Service, operation_id: str) -> dict[str, int]:
     """The counts of an operation's report, which must be the only one of all there are."""
     report = service.report(operation_id)
-    assert report["result"] == "done"
+    # Nothing is left to do where a copy has arrived that no answer has told about.
+    assert report["result"] in ("done", "nothing to do")
     assert service.newest() == [operation_id]
     counts = {name: number for name, number in report["counts"].items() if number}
     # How a file was proven safe is not what these tests are about.

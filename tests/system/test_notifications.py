@@ -50,8 +50,10 @@ def test_what_is_left_undone_is_told_once_with_a_link_that_works(
     wait_for("end of everything", notifying.is_idle, PATIENCE)
     (message,) = inbox.messages
     assert message["title"].startswith("Remove from LucidLink: 2 assets (")
-    assert "2 assets, 1 removed, 1 kept." in message["message"]
-    assert "Kept: beach: beach_original.mov differs from its master" in message["message"]
+    assert "2 assets, 1 removed, 1 kept on LucidLink." in message["message"]
+    assert (
+        "Kept on LucidLink: beach: beach_original.mov differs from its master" in message["message"]
+    )
     link = message["message"].rpartition("Report: ")[2]
     opened = requests.get(link.replace(PUBLIC, notifying.url), timeout=30)
     assert (opened.status_code, "beach_original.mov differs" in opened.text) == (200, True)

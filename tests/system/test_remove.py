@@ -88,7 +88,7 @@ def test_a_remove_of_what_is_not_there_does_nothing(simulator: Simulator, servic
         service.click("remove", asset_ids=[asset(simulator, "clip")]).json()["operation_id"]
     )
     assert report["counts"]["absent"] == 1
-    assert report["result"] == "done"
+    assert report["result"] == "nothing to do"
     assert files(simulator.b2) == ["clip_original.mov"]
 
 

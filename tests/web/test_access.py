@@ -18,7 +18,8 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger.database import connect
 from b2_iconik.report.contents import ASSETS_A_PAGE
 from tests.makers import found
-from tests.web.test_pages import KEPT, REMOVED, SECRET, Page, basic
+from tests.web.test_asset_pages import CLIP, retry
+from tests.web.test_pages import KEPT, REMOVED, SECRET, Page, basic, taken_over
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -213,12 +214,37 @@ def test_the_page_of_a_link_shows_no_button(page: Page) -> None:
         assert [each for each in BUTTONS if each in shown] == []
 
 
-def test_the_page_of_a_link_does_not_name_the_operation_that_it_retries(page: Page) -> None:
+def test_a_link_tells_nothing_of_the_operation_that_is_retried(page: Page) -> None:
     first = page.ended({"a1": {"ORIGINAL": Outcome("failed")}})
+    page.ledger.note_title(found(page.engine, first).number, "Rushes of another film")
     answer = page.press("retry", first, {"what": "left"})
     second = urlsplit(answer.headers["Location"]).path.rpartition("/")[2]
-    assert first in page.get(f"/operations/{second}").text
-    assert first not in opened(page, link_to(second)).text
+    for path in (f"/operations/{second}", f"/operations/{second}?format=json"):
+        assert "Rushes of another film" in page.get(path).text
+    for path in (link_to(second), f"{link_to(second)}&format=json"):
+        shown = opened(page, path).text
+        assert (first in shown, "Rushes of another film" in shown) == (False, False)
+
+
+def test_a_link_tells_nothing_of_a_retry_except_that_the_rest_is_done(page: Page) -> None:
+    first = page.ended({CLIP: {"ORIGINAL": KEPT}, "a2": {"ORIGINAL": REMOVED}})
+    second = retry(page, first, REMOVED)
+    page.ledger.note_title(found(page.engine, second).number, "Rushes of another film")
+    assert "Rushes of another film" in page.text(f"/operations/{first}")
+    told = opened(page, f"{link_to(first)}&format=json")
+    shown = opened(page, link_to(first)).text
+    for text in (told.text, shown):
+        assert (second in text, "Rushes of another film" in text) == (False, False)
+    assert [bool(row["resolved"]) for row in told.get_json()["report"]] == [True, False]
+    assert "Done since, by a later operation." in shown
+
+
+def test_a_link_tells_nothing_of_what_took_over_except_the_reason(page: Page) -> None:
+    older, newer = taken_over(page, ["a1"])
+    for path in (link_to(older), f"{link_to(older)}&format=json"):
+        shown = opened(page, path).text
+        told = (newer in shown, "Add to LucidLink: 2 assets" in shown, "a newer Add" in shown)
+        assert told == (False, False, True)
 
 
 def test_the_page_of_a_link_tells_no_other_site_its_address(page: Page) -> None:

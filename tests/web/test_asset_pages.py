@@ -19,6 +19,7 @@ from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.report import asset_history, todo
+from b2_iconik.report.asset_history import AssetHistory
 from tests.makers import completion, found
 from tests.web.test_pages import KEPT, NOW, REMOVED, SECRET, Page
 
@@ -79,6 +80,25 @@ def test_an_asset_no_operation_has_touched_is_a_page_that_says_so(page: Page) ->
 @pytest.mark.parametrize("asset_id", ["%00", "' OR 1=1", "%25", "a" * 5000])
 def test_what_is_no_asset_is_not_found(page: Page, asset_id: str) -> None:
     assert page.get(f"/assets/{asset_id}").status_code == 404
+
+
+def test_no_null_character_reaches_the_database(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(AssetHistory, "of", lambda _, asset_id, __: asked.append(asset_id))
+    assert page.get("/assets/a%00").status_code == 404
+    assert asked == [r"a\x00"]
+
+
+def test_two_storages_are_told_apart_by_name(page: Page) -> None:
+    for name, outcome in (("Post", REMOVED), ("Archive", KEPT)):
+        operation_id = page.ended({CLIP: {"ORIGINAL": outcome}}, ll_storage_id=f"id of {name}")
+        number = found(page.engine, operation_id).number
+        page.ledger.note_names(number, storages={"ll": name})
+    shown = page.text(f"/assets/{CLIP}")
+    assert "ORIGINAL on Post removed from LucidLink" in shown
+    assert "ORIGINAL on Archive kept on LucidLink" in shown
 
 
 def test_an_asset_shows_its_operations_and_where_its_files_are(page: Page) -> None:

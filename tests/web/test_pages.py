@@ -1009,6 +1009,21 @@ def taken_over(page: Page, assets: list[str]) -> tuple[str, str]:
     return older.id, newer.id
 
 
+def test_the_links_of_an_asset_are_two_words_apart(page: Page) -> None:
+    shown = page.get(f"/operations/{page.begun()[0].id}").text
+    assert re.search(r'untitled asset</a>\s+<a class="outside"', shown)
+
+
+def test_a_format_without_any_outcome_is_not_counted(page: Page) -> None:
+    formats = ("ORIGINAL", "PROXY")
+    operation_id = page.ended({"a1": {"ORIGINAL": KEPT, "PROXY": REMOVED}}, formats=formats)
+    assert page.get(f"/operations/{operation_id}").text.count('class="of"') == 2
+    failed, _ = page.begun(formats=formats)
+    completion(page.engine).fail(failed.number, "no token is good", NOW)
+    running, _ = page.begun(["a3"], formats=formats)
+    assert 'class="of"' not in page.get(f"/operations/{running.id}").text
+
+
 def test_a_report_names_who_took_over_and_leads_there(page: Page) -> None:
     older, newer = taken_over(page, ["a1"])
     link = f'<a href="/operations/{newer}" title="Add to LucidLink: 2 assets">'
