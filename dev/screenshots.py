@@ -28,6 +28,9 @@ ADA, BEN, CLEO = (
     "be4be4be-2222-4bbb-8bbb-000000000002",
     "c1e0c1e0-3333-4ccc-8ccc-000000000003",
 )
+NAMES = {ADA: ("Ada", "Okafor"), BEN: ("Ben", "Lindqvist"), CLEO: ("Cleo", "Marchetti")}
+FORMATS = ("ORIGINAL", "PPRO_PROXY")
+SIZE = 2_400_000
 
 
 class Stage:
@@ -37,6 +40,10 @@ class Stage:
         self.simulator = Simulator(directory, "--copy-seconds", "0.3", "--copies-at-once", "4")
         self.service = Service(directory, self.simulator)
         self.browser = browser
+        for user_id, (first, last) in NAMES.items():
+            self.simulator.control(
+                "PUT", f"users/{user_id}", {"first_name": first, "last_name": last}
+            )
         log_in(browser, self.service.url)
 
     def click(self, action: str, user_id: str, *asset_ids: str, token: str = "") -> str:
@@ -59,7 +66,7 @@ class Stage:
         self, action: str, user_id: str, selected: Mapping[str, object], token: str = ""
     ) -> str:
         body = {"auth_token": token or self.simulator.token, "user_id": user_id, **selected}
-        answer = self.service.post(action, body, formats="ORIGINAL")
+        answer = self.service.post(action, body, formats=",".join(FORMATS))
         answer.raise_for_status()
         return str(answer.json()["operation_id"])
 
@@ -67,7 +74,7 @@ class Stage:
         """Create a number of assets, and return their ids."""
         there = (collection_id,) if collection_id else ()
         return [
-            asset(self.simulator, f"{title} {each:02}", on=on, collection_ids=there)
+            asset(self.simulator, f"{title} {each:02}", on, FORMATS, there, SIZE)
             for each in range(1, number + 1)
         ]
 
@@ -88,10 +95,10 @@ class Stage:
 
         wait_for(f"{number} {state}", are_there, LONGEST)
 
-    def take(self, name: str, path: str = "", size: tuple[int, int] = DESK) -> None:
+    def take(self, name: str, path: str = "/operations", size: tuple[int, int] = DESK) -> None:
         """Take a screenshot of a page."""
         resize(self.browser, *size)
-        self.browser.get(f"{self.service.url}/operations{path}")
+        self.browser.get(f"{self.service.url}{path}")
         picture = PICTURES / f"{name}.png"
         if not self.browser.save_screenshot(str(picture)):
             raise OSError(f"{picture} can't be written")
@@ -101,7 +108,7 @@ class Stage:
 def play(stage: Stage) -> None:
     """Create the states to show, and take the screenshots."""
     stage.take("empty")
-    kept = remove_some_that_were_edited(stage)
+    kept, edited = remove_some_that_were_edited(stage)
     stage.service.report(stage.click("add", BEN, *stage.clips("interview", 3, "b2")))
     pier = stage.clips("pier", 8, "both")
     failed = stage.click("remove", CLEO, *pier, token=stage.token_without_storages())
@@ -111,38 +118,42 @@ def play(stage: Stage) -> None:
     stage.wait_for(stopped, "copying", 40)
     stage.service.ask_to_stop(stopped, "ben on the operations page")
     stage.service.report(stopped)
-    rushes = collection(stage.simulator, "Rushes of day 3")
+    spring = collection(stage.simulator, "Spring campaign")
+    rushes = collection(stage.simulator, "Rushes of day 3", spring)
     stage.clips("day 3 take", 60, "b2", rushes)
     running = stage.click_on_collection("add", ADA, rushes)
     stage.wait_for(running, "copying", 60)
     wait_for("rest", lambda: stage.service.operation(running).next_check_ms, LONGEST)
-    stage.take("running", f"/{running}")
+    stage.take("running", f"/operations/{running}")
     stage.set(down=True)
     wait_for("outage", lambda: stage.service.operation(running).outage, LONGEST)
-    stage.take("away", f"/{running}")
+    stage.take("away", f"/operations/{running}")
     stage.set(down=False, copies_paused=False)
     stage.wait_for(running, "done", 1)
     stage.set(copies_paused=True)
     stage.take("list")
-    stage.take("kept", f"/{kept}")
-    stage.take("failed", f"/{failed}")
-    stage.take("stopped", f"/{stopped}")
+    stage.take("kept", f"/operations/{kept}")
+    stage.take("failed", f"/operations/{failed}")
+    stage.take("stopped", f"/operations/{stopped}")
+    stage.take("todo", "/todo")
+    stage.take("asset", f"/assets/{edited}")
     prefer(stage.browser, "dark")
     stage.take("phone", size=PHONE)
-    stage.take("phone-operation", f"/{kept}", size=PHONE)
-    stage.take("dark", f"/{kept}?show=kept")
+    stage.take("phone-operation", f"/operations/{kept}", size=PHONE)
+    stage.take("dark", f"/operations/{kept}?show=kept")
     stage.set(copies_paused=False)
     stage.service.report(running)
 
 
-def remove_some_that_were_edited(stage: Stage) -> str:
-    """Remove assets, two of which can't be removed; return the operation's id."""
-    removed = stage.clips("day 2 take", 24, "both")
-    for edited in removed[:2]:
+def remove_some_that_were_edited(stage: Stage) -> tuple[str, str]:
+    """Remove assets, two of which can't be removed; return the operation's id, and one of them."""
+    clips = stage.clips("day 2 take", 24, "b2")
+    stage.service.report(stage.click("add", BEN, *clips))
+    for edited in clips[:2]:
         stage.simulator.edit_on_lucidlink(edited, "another cut of the same scene")
-    kept = stage.click("remove", ADA, *removed)
+    kept = stage.click("remove", ADA, *clips)
     stage.service.report(kept)
-    return kept
+    return kept, clips[0]
 
 
 def main() -> int:

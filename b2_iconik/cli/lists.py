@@ -3,16 +3,14 @@
 Names come first, and ids last. Times are in the time zone of the process.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from b2_iconik.common.texts import in_time
-from b2_iconik.domain.click import TITLES
 from b2_iconik.domain.outcomes import COUNTED, TROUBLE, bytes_in_words, displayed, many
-from b2_iconik.report.view import bar, in_short
+from b2_iconik.report.view import bar, in_short, short_title
 
 Row = Mapping[str, Any]
 
@@ -33,8 +31,6 @@ SHORT = {
     "uncopied": "to be copied first",
 }
 GAP = "  "
-# The end of a title in iconik's jobs list: '8 assets (Beach, Pier)'.
-COUNTED_NAMES = re.compile(r"(\d[^()]*) \((.+)\)")
 
 
 def listed(told: Iterable[Row], width: int | None = None) -> str:
@@ -47,7 +43,7 @@ def listed(told: Iterable[Row], width: int | None = None) -> str:
     rows = [
         (
             each["result"],
-            _title(each),
+            short_title(each),
             _counts(each),
             local_time(each["recorded"], "%d %b %H:%M"),
             each["operation_id"][:SHORT_ID],
@@ -73,7 +69,7 @@ def bars(told: Sequence[Row], width: int) -> list[str]:
         width: the maximum length of a line.
     """
     tails = [f"{_counts(each)}, {each['result']}, {in_time(each['took_seconds'])}" for each in told]
-    titles = [_title(each) for each in told]
+    titles = [short_title(each) for each in told]
     # The title and the id are shown in any case.
     most = max(0, width - LEAST_TITLE - SHORT_ID - 2 * len(GAP))
     tail = min(max(map(columns, tails), default=0), most)
@@ -107,19 +103,6 @@ def cut(text: str, width: int) -> str:
 def local_time(told: str, shape: str) -> str:
     """Format a time, given as ISO 8601, in the time zone of the process."""
     return datetime.fromisoformat(told).astimezone().strftime(shape)
-
-
-def _title(told: Row) -> str:
-    """Return the title of an operation, with a short action and the names first.
-
-    'Remove from LucidLink: 8 assets (Beach, Pier)' becomes 'Remove: Beach, Pier (8 assets)', so
-    that the names are still there if the end is cut.
-    """
-    title: str = told["title"]
-    subject = title.removeprefix(f"{TITLES[told['action']]}: ")
-    counted = COUNTED_NAMES.fullmatch(subject)
-    names = f"{counted[2]} ({counted[1]})" if counted else subject
-    return f"{told['action'].capitalize()}: {names}"
 
 
 def _counts(told: Row) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from b2_iconik.common.texts import age, in_time
 from b2_iconik.domain.advice import what_to_do
+from b2_iconik.domain.click import TITLES
 from b2_iconik.domain.operation import Operation, default_title, kind_and_id
 from b2_iconik.domain.outcomes import (
     COUNTED,
@@ -51,6 +52,8 @@ FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 # The kinds of rows, the most important one for people first.
 KINDS = ("failed", "kept", "vanished", "undone", "under way", "uncopied", "removed", "removable",
          "copied", "superseded", "there", "absent", "without")  # fmt: skip
+# The end of a title in iconik's jobs list: '8 assets (Beach, Pier)'.
+COUNTED_NAMES = re.compile(r"(\d[^()]*) \((.+)\)")
 # The headings of a CSV file.
 HEADINGS = (*COLUMNS[:-3], "what to do", "bytes", "cause")
 NOBODY: Mapping[tuple[str, str], Newer] = {}
@@ -428,6 +431,28 @@ def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, An
         requested_ms = row.pop("requested_ms")
         seconds = None if copy.ended else max(0, clock_ms - requested_ms) // 1000
         yield {**row, "followed_seconds": seconds}
+
+
+def short_title(told: Mapping[str, Any]) -> str:
+    """Return the title of an operation, with a short action and the names first.
+
+    'Remove from LucidLink: 8 assets (Beach, Pier)' becomes 'Remove: Beach, Pier (8 assets)', so
+    that the names are still there if the end is cut.
+    """
+    title: str = told["title"]
+    subject = title.removeprefix(f"{TITLES[told['action']]}: ")
+    counted = COUNTED_NAMES.fullmatch(subject)
+    names = f"{counted[2]} ({counted[1]})" if counted else subject
+    return f"{told['action'].capitalize()}: {names}"
+
+
+def in_brief(told: Mapping[str, Any]) -> str:
+    """Say how far an operation is, or how much it was about, where its counts are shown, too."""
+    if told["ended"] is None:
+        return in_short(told)
+    return ", ".join(
+        filter(None, (many(told["assets"], "asset"), bytes_in_words(told["bytes"] or {})))
+    )
 
 
 def in_short(told: Mapping[str, Any]) -> str:

@@ -89,6 +89,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     pages.record(_have_templates_without_gaps)
     pages.add_app_template_filter(in_time, "in_time")
     pages.add_app_template_filter(view.in_short, "in_short")
+    pages.add_app_template_filter(view.in_brief, "in_brief")
+    pages.add_app_template_filter(view.short_title, "short_title")
     pages.add_app_template_filter(displayed, "displayed")
     pages.add_app_template_filter(capitalized, "capitalized")
     pages.add_app_template_filter(in_units, "in_units")

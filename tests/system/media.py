@@ -14,11 +14,13 @@ def asset(
     on: str = "b2",
     formats: tuple[str, ...] = ("ORIGINAL",),
     collection_ids: tuple[str, ...] = (),
+    size: int = 300,
 ) -> str:
-    """Make an asset with one small file a format.
+    """Make an asset with one file a format.
 
     Args:
         on: 'b2', 'lucidlink', or 'both'.
+        size: the size of each file, in bytes.
 
     Returns:
         Its id.
@@ -28,7 +30,7 @@ def asset(
         "title": title,
         "collection_ids": list(collection_ids),
         "formats": {
-            name: {side: [{"name": f"{title}_{name}.mov".lower(), "size": 300}] for side in sides}
+            name: {side: [{"name": f"{title}_{name}.mov".lower(), "size": size}] for side in sides}
             for name in formats
         },
     }
