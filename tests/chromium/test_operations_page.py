@@ -22,7 +22,7 @@ from tests.chromium.person import (
     wait_to_read,
 )
 
-DONE = "4 copied"
+DONE = "4\ncopied"
 
 
 def copies_wait(service: Service) -> None:
@@ -109,7 +109,7 @@ def test_a_notice_does_not_come_back_when_the_page_is_loaded_again(
 ) -> None:
     operation_id = clicked(service, "add", *clips(service, "again", 1))
     open_operation(browser, service, operation_id)
-    wait_to_read(browser, "1 copied", "#state")
+    wait_to_read(browser, "1\ncopied", "#state")
     press(browser, "more")
     press(browser, "again")
     answer(browser, "Process 1 asset again?")
@@ -200,7 +200,7 @@ def test_whoever_is_on_a_link_stays_there_while_the_page_follows(
     browser.execute_script("document.querySelector(arguments[0]).focus()", link)
     place = browser.switch_to.active_element.get_attribute("href")
     copies_go_on(service)
-    wait_to_read(browser, "2 copied", "#state")
+    wait_to_read(browser, "2\ncopied", "#state")
     assert browser.switch_to.active_element.get_attribute("href") == place
 
 

@@ -130,7 +130,7 @@ def test_what_is_open_stays_open_while_the_page_follows(
     wait_for("rows", lambda: browser.find_elements(By.CSS_SELECTOR, ".narrow summary"), PATIENCE)
     browser.find_element(By.CSS_SELECTOR, ".narrow summary").click()
     service.simulator.control("PATCH", "settings", {"copies_paused": False})
-    wait_to_read(browser, "2 copied", "#state")
+    wait_to_read(browser, "2\ncopied", "#state")
     assert browser.execute_script("return document.querySelectorAll('.narrow [open]').length") == 1
 
 
