@@ -7,7 +7,15 @@ from typing import Any
 from b2_iconik.common.errors import ClickError, OperationFailed
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import plain
-from b2_iconik.domain.click import CONTEXTS, SECRET_HEADER, TITLES, USUAL_CONTEXTS, check_path
+from b2_iconik.domain.click import (
+    CONTEXTS,
+    SECRET_HEADER,
+    TITLES,
+    USUAL_ACTIONS,
+    USUAL_CONTEXTS,
+    Action,
+    check_path,
+)
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_table import overview
 from b2_iconik.setup.action_url import Endpoint, Existing
@@ -29,6 +37,7 @@ from iconik_http.records import Storage
 
 DONE = ("created", "updated", "deleted")
 DRY = ("would create", "would update", "would delete")
+PREVIEWS: tuple[Action, ...] = ("preview",)
 PROGRAM = "create_custom_actions.py"
 
 
@@ -68,6 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=[],
         help=f"another context besides {in_words(USUAL_CONTEXTS)}; may be repeated",
     )
+    parser.add_argument(
+        "--preview",
+        action="store_true",
+        help=f"also create '{TITLES['preview']}', which changes nothing",
+    )
     add_dry_run(parser)
     add_insecure(parser)
     options = parser.parse_args(argv)
@@ -85,10 +99,20 @@ def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> No
     if problems:
         raise OperationFailed("; ".join(problems))
     contexts = tuple(dict.fromkeys((*USUAL_CONTEXTS, *options.context)))
-    actions = wanted(
-        options.endpoint, (b2, ll), options.formats, options.path or "", settings, contexts
+    usual, previews = (
+        wanted(
+            options.endpoint,
+            (b2, ll),
+            options.formats,
+            options.path or "",
+            settings,
+            contexts,
+            actions,
+        )
+        for actions in (USUAL_ACTIONS, PREVIEWS)
     )
-    create(iconik, actions, options.endpoint, is_dry=options.dry_run)
+    actions = usual + previews if options.preview else usual
+    create(iconik, actions, options.endpoint, previews, is_dry=options.dry_run)
     existing = action_url.ours(options.endpoint, iconik.custom_actions())
     if options.dry_run:
         print("nothing was changed")
@@ -102,6 +126,7 @@ def wanted(
     path: str,
     told: Settings,
     contexts: Sequence[str],
+    actions: Sequence[Action] = USUAL_ACTIONS,
 ) -> list[dict[str, Any]]:
     """Return the custom actions that iconik should have, as request bodies.
 
@@ -112,13 +137,14 @@ def wanted(
         path: the directory that Add copies into; empty for the storage's root.
         told: contain the shared secret and the application's id.
         contexts: the contexts in iconik for which to create the actions.
+        actions: which actions.
     """
     b2, ll = storages
     suffix = f" ({in_words(formats)})" if formats else ""
     return [
         {
             "context": context,
-            "title": title + suffix,
+            "title": TITLES[action] + suffix,
             "type": "POST",
             "url": action_url.build(
                 where, action, b2.id, ll.id, formats, path if action == "add" else ""
@@ -126,13 +152,18 @@ def wanted(
             "headers": {SECRET_HEADER: told.secret},
             "app_id": told.iconik_id,
         }
-        for action, title in TITLES.items()
+        for action in actions
         for context in contexts
     ]
 
 
 def create(
-    iconik: Iconik, actions: Sequence[dict[str, Any]], where: Endpoint, *, is_dry: bool = False
+    iconik: Iconik,
+    actions: Sequence[dict[str, Any]],
+    where: Endpoint,
+    optional: Sequence[dict[str, Any]] = (),
+    *,
+    is_dry: bool = False,
 ) -> None:
     """Create or update each custom action so that iconik has it exactly once, and report changes.
 
@@ -141,6 +172,8 @@ def create(
         actions: from ``wanted``. An action that also exists in other contexts is updated there too:
             with an old secret, it would not work.
         where: the service.
+        optional: actions that are updated wherever they exist, for the same reason, and not
+            created.
         is_dry: whether to only report the changes.
 
     Raises:
@@ -148,7 +181,7 @@ def create(
     """
     create, update, delete = DRY if is_dry else DONE
     existing = action_url.ours(where, iconik.custom_actions())
-    actions = [*actions, *_elsewhere(existing, actions, where)]
+    actions = [*actions, *_elsewhere(existing, actions, where, optional)]
     kept = set()
     for action in actions:
         same = _same(existing, action, where)
@@ -180,15 +213,20 @@ def _same(existing: Sequence[Existing], action: dict[str, Any], where: Endpoint)
 
 
 def _elsewhere(
-    existing: Sequence[Existing], actions: Sequence[dict[str, Any]], where: Endpoint
+    existing: Sequence[Existing],
+    actions: Sequence[dict[str, Any]],
+    where: Endpoint,
+    optional: Sequence[dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Return the wanted actions for the other contexts in which iconik already has them."""
-    wanted_in = {each["context"] for each in actions}
-    models = {action_url.read(where, each["url"]): each for each in actions}
+    """Return the wanted and optional actions for the other contexts in which iconik has them."""
+    wanted_there = {(each["context"], action_url.read(where, each["url"])) for each in actions}
+    models = {action_url.read(where, each["url"]): each for each in (*actions, *optional)}
     found = dict.fromkeys(
         (each.context, each.target)
         for each in existing
-        if each.target in models and each.context in set(CONTEXTS) - wanted_in
+        if each.target in models
+        and each.context in CONTEXTS
+        and (each.context, each.target) not in wanted_there
     )
     return [{**models[target], "context": context} for context, target in found]
 

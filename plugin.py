@@ -91,6 +91,10 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
     def remove() -> Response:
         return click("remove")
 
+    @app.post("/preview")
+    def preview() -> Response:
+        return click("preview")
+
     @app.post("/check")
     def check() -> Response:
         # A POST request, like a click, so that it also checks everything between iconik and the

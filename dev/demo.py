@@ -1,4 +1,4 @@
-"""The main job, shown: an Add and a Remove of small media files, against a simulated iconik."""
+"""The main job, shown: Add, Preview and Remove of small media files, on a simulated iconik."""
 
 import argparse
 import shutil
@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from b2_iconik.common.version import VERSION  # noqa: E402 - from the checkout
+from b2_iconik.domain.click import ACTIONS, TITLES, Action  # noqa: E402 - from the checkout
 from b2_iconik.domain.outcomes import many  # noqa: E402 - from the checkout
 from dev.harness import SECRET, Service, Simulator, stop_all  # noqa: E402 - from the checkout
 
@@ -43,7 +44,7 @@ class Demonstration:
             "The real script creates the custom actions that people right-click in iconik:",
         )
         program = "create_custom_actions.py"
-        self._run(f"python {program}", program, *self._script_arguments())
+        self._run(f"python {program}", program, *self._script_arguments(), "--preview")
         self._fill()
         print(
             "\nThe collection 'Summer campaign', with collections inside it, holds 8 assets. "
@@ -81,6 +82,7 @@ class Demonstration:
             "the only one left.",
         )
         self._delete_from_bucket()
+        self._preview()
         chapter(
             "Remove from LucidLink",
             "Somebody right-clicks the same collection and picks Remove from LucidLink. Before the "
@@ -109,6 +111,19 @@ class Demonstration:
         )
         self._show_proofs(report)
 
+    def _preview(self) -> None:
+        """Click Preview on the collection."""
+        before = files(self._simulator.lucidlink)
+        chapter(
+            TITLES["preview"],
+            "What would a Remove do now? A preview makes the same checks, and changes nothing:",
+        )
+        report = self._click("preview")
+        counts = report["counts"]
+        found = (counts["removable"], counts["uncopied"], counts["kept"])
+        expect(found == (10, 1, 2), f"the preview found {found}")
+        expect(files(self._simulator.lucidlink) == before, "the preview changed LucidLink")
+
     def show_commands(self) -> None:
         """Print commands to try by hand."""
         chapter(
@@ -129,7 +144,7 @@ class Demonstration:
             f'"auth_token": "{self._simulator.token}"}}'
         )
         print(f"curl {self._service.url}/")
-        for action in ("add", "remove"):
+        for action in ACTIONS:
             print(
                 f"curl -X POST '{self._service.url}/{action}?{query}' \\\n"
                 f"     -H 'x-bz-secret: {SECRET}' -d '{body}'"
@@ -157,12 +172,12 @@ class Demonstration:
             ]
             print(f"  {name:<{width}}  {sizes[0]:>12}  {sizes[1]:>12}")
 
-    def _click(self, action: str) -> dict[str, Any]:
+    def _click(self, action: Action) -> dict[str, Any]:
         answer = self._simulator.control(
             "POST",
             "click",
             {
-                "title": {"add": "Add to LucidLink", "remove": "Remove from LucidLink"}[action],
+                "title": TITLES[action],
                 "context": "COLLECTION",
                 "collection_ids": [self._collection],
             },

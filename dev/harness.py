@@ -277,7 +277,7 @@ class Service:
         """Post a custom action as iconik would.
 
         Args:
-            action: 'add' or 'remove'.
+            action: 'add', 'remove' or 'preview'.
             formats: comma-separated names, for the action's URL.
             selection: ``asset_ids``, ``collection_ids``, ``saved_search_ids``.
         """
@@ -289,7 +289,7 @@ class Service:
         )
 
     def post(self, action: str, body: Any, formats: str = "") -> requests.Response:
-        """Post any JSON to one of the two routes, with the secret and the storages."""
+        """Post any JSON to the route of an action, with the secret and the storages."""
         storages = {
             "b2_storage_id": self.simulator.b2_storage_id,
             "ll_storage_id": self.simulator.ll_storage_id,

@@ -184,7 +184,7 @@ def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operatio
 def answered(engine: sa.Engine, what: CustomAction, name: str, digest: str = "same") -> str:
     """Click as the web side does; returns the id that it would answer."""
     with writing(engine) as connection:
-        same = intake.not_begun(connection, what.ll_storage_id, digest)
+        same = intake.not_begun(connection, what, digest)
         if same:
             return same
         intake.record(connection, name, what, digest=digest, sealed="", key="key", now_ms=CLICKED)

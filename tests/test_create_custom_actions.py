@@ -84,6 +84,32 @@ def test_six_actions_are_created(
     ]
 
 
+def test_a_preview_is_created_on_request(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(options("--preview", "--path", "projects")) == 0
+    assert lines(capsys)[-3:] == [
+        f"created  Preview removal from LucidLink  {context}" for context in CONTEXTS
+    ]
+    assert [each["url"] for each in actions.held.values()][-3:] == [url("preview")] * 3
+
+
+def test_a_preview_is_updated_wherever_it_exists(
+    actions: FakeActions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(options("--preview", "--context", "PLAYLIST"))
+    lines(capsys)
+    monkeypatch.setenv("BZ_SHARED_SECRET", "a-new-secret-0123456789")
+    assert main(options()) == 0
+    assert len(actions.held) == 12
+    assert {each["headers"]["x-bz-secret"] for each in actions.held.values()} == {
+        "a-new-secret-0123456789"
+    }
+    said = lines(capsys)
+    assert len(said) == 12
+    assert "updated  Preview removal from LucidLink  PLAYLIST" in said
+
+
 def test_the_storages_are_named(actions: FakeActions, capsys: pytest.CaptureFixture[str]) -> None:
     main(options())
     said = capsys.readouterr().out.splitlines()

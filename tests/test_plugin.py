@@ -131,7 +131,7 @@ def test_a_click_is_answered_with_a_link_if_people_can_reach_the_service(
     assert link.startswith("https://plugin.example.com/operations/operation-1?link=")
 
 
-@pytest.mark.parametrize("action", ["add", "remove"])
+@pytest.mark.parametrize("action", ["add", "remove", "preview"])
 def test_a_click_is_recorded_and_answered(
     post: Any, recorder: FakeRecorder, action: Any, settings: Settings
 ) -> None:

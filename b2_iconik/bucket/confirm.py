@@ -72,7 +72,8 @@ class Bucket:
     """The access to B2 of one process, shared by all operations and threads.
 
     A confirmation is valid for ten minutes. Within that time it is not repeated unless a record or
-    the storage changes.
+    the storage changes. What a preview asks confirms nothing to a Remove: people expect that a
+    Remove after a preview proves everything again.
 
     Args:
         settings: ``b2_check`` and the application key are used.
@@ -103,7 +104,12 @@ class Bucket:
             self._native.close()
 
     def confirm(
-        self, storage: Storage, pairs: Sequence[Pair], download_url: DownloadUrl
+        self,
+        storage: Storage,
+        pairs: Sequence[Pair],
+        download_url: DownloadUrl,
+        *,
+        is_preview: bool = False,
     ) -> Confirmation:
         """Have B2 confirm every twin of a file set.
 
@@ -112,6 +118,7 @@ class Bucket:
             pairs: every file with each of its twins on that storage; at least one.
             download_url: requests a signed URL from iconik for a twin whose record has none;
                 returns "" if iconik offers none. Its exceptions are passed on.
+            is_preview: whether a preview asks.
 
         Raises:
             BucketUnavailable: B2 gave no usable answer. The message names the file.
@@ -124,7 +131,7 @@ class Bucket:
             meters.confirmed(way, "not_asked")
             return Confirmation(way)
         try:
-            by_checksum = self._ask(storage, pairs, download_url)
+            by_checksum = self._ask(storage, pairs, download_url, is_preview=is_preview)
         except NotConfirmed as error:
             meters.confirmed(way, "objection")
             return Confirmation(way, error.reason)
@@ -152,13 +159,15 @@ class Bucket:
         self._not_offered_until[storage.id] = now + VALID_FOR
         return "records alone"
 
-    def _ask(self, storage: Storage, pairs: Sequence[Pair], offer: DownloadUrl) -> bool:
+    def _ask(
+        self, storage: Storage, pairs: Sequence[Pair], offer: DownloadUrl, *, is_preview: bool
+    ) -> bool:
         """Have every twin confirmed; return whether a checksum confirmed every one of them."""
         asked = expiry.now()
         facts = {_fact(storage, pair): pair for pair in pairs}
         if self._native:
             _check_places(storage, facts)
-        known = {fact: self._confirmed.get(fact) for fact in facts}
+        known = {fact: self._confirmed.get((is_preview, fact)) for fact in facts}
         unknown = {fact: pair for fact, pair in facts.items() if known[fact] is None}
         answers = (
             _ask_by_key(self._native, unknown) if self._native else self._ask_by_url(unknown, offer)
@@ -170,7 +179,7 @@ class Bucket:
                 if different:
                     raise NotConfirmed(different)
                 known[fact] = by_checksum = is_same_content(facts[fact], version)
-                self._confirmed.add(fact, by_checksum, asked)
+                self._confirmed.add((is_preview, fact), by_checksum, asked)
         return all(known.values())
 
     def _ask_by_url(self, facts: Facts, offer: DownloadUrl) -> Answers:

@@ -24,7 +24,12 @@ LEAST_TITLE = 20
 LEAST_COUNTS = 12
 SHORT_ID = 8
 # Kinds of outcomes in fewer words than elsewhere.
-SHORT = {"kept": "kept", "there": "already there", "absent": "already off"}
+SHORT = {
+    "kept": "kept",
+    "there": "already there",
+    "absent": "already off",
+    "uncopied": "to be copied first",
+}
 GAP = "  "
 
 

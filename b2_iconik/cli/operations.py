@@ -25,6 +25,7 @@ from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
+from b2_iconik.domain.click import ACTIONS
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report.contents import OPERATIONS_A_PAGE, Contents
 from b2_iconik.report.database_problem import opened
@@ -155,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="list the newest operations, one per line")
     listing.add_argument("--state", choices=STATES, default="", help="only this state")
-    listing.add_argument("--action", choices=("add", "remove"), default="", help="only this action")
+    listing.add_argument("--action", choices=ACTIONS, default="", help="only this action")
     listing.add_argument(
         "--text",
         default="",

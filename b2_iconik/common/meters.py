@@ -141,7 +141,7 @@ def _build() -> Meters:
             registry=registry,
         ),
     )
-    for action in ("add", "remove"):
+    for action in ("add", "remove", "preview"):
         for answer in ALWAYS:
             # Prometheus sees no increase when a counter appears with 1, and a single one must raise
             # an alert.
@@ -155,7 +155,7 @@ def clicked(action: str, answer: int, seconds: float) -> None:
     """Count an answered custom action.
 
     Args:
-        action: 'add' or 'remove'.
+        action: 'add', 'remove' or 'preview'.
         answer: the HTTP status.
         seconds: the time until the answer.
     """

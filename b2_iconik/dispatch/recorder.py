@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import sqlalchemy as sa
@@ -117,9 +117,19 @@ class Recorder:
             RecordingError: the click is not recorded.
             PluginError: what ``last_look`` raises.
         """
+        (recorded,) = self.record_all([click], retry, last_look)
+        return recorded
+
+    def record_all(
+        self,
+        clicks: Sequence[CustomAction],
+        retry: Retry | None = None,
+        last_look: LastLook | None = None,
+    ) -> list[tuple[str, bool]]:
+        """Record several clicks, all or none; see ``record``."""
         deadline = Deadline(ANSWER_WITHIN)
         try:
-            return deadline.wait_for(lambda: self._record(click, retry, last_look, deadline))
+            return deadline.wait_for(lambda: self._record(clicks, retry, last_look, deadline))
         except (SQLAlchemyError, OSError, SettingsError) as error:
             log.error("a click could not be recorded: %s", brief(error))
             raise RecordingError("the operation could not be recorded; try again later") from error
@@ -141,33 +151,39 @@ class Recorder:
 
     def _record(
         self,
-        click: CustomAction,
+        clicks: Sequence[CustomAction],
         retry: Retry | None,
         last_look: LastLook | None,
         deadline: Deadline,
-    ) -> tuple[str, bool]:
-        digest = hmac.digest(self._settings.secret.encode(), click.digest.encode(), "sha256").hex()
-        sealed = self._cipher.seal(click)
+    ) -> list[tuple[str, bool]]:
+        sealed = [(click, self._cipher.seal(click)) for click in clicks]
         with writing(self.prepare()) as connection:
             if last_look:
                 last_look(connection)
-            same = intake.not_begun(connection, click.ll_storage_id, digest)
-            if same:
-                return same, False
-            operation_id = str(uuid.uuid4())
-            intake.record(
-                connection,
-                operation_id,
-                click,
-                digest=digest,
-                sealed=sealed,
-                key=self._cipher.fingerprints[0],
-                now_ms=now_ms(),
-                retry=retry,
-            )
+            recorded = [self._record_one(connection, *each, retry) for each in sealed]
             # A click that was answered with a refusal must not be carried out after all. This can
             # still happen if the disk is slow in the very last step.
             deadline.check()
+        return recorded
+
+    def _record_one(
+        self, connection: sa.Connection, click: CustomAction, sealed: str, retry: Retry | None
+    ) -> tuple[str, bool]:
+        digest = hmac.digest(self._settings.secret.encode(), click.digest.encode(), "sha256").hex()
+        same = intake.not_begun(connection, click, digest)
+        if same:
+            return same, False
+        operation_id = str(uuid.uuid4())
+        intake.record(
+            connection,
+            operation_id,
+            click,
+            digest=digest,
+            sealed=sealed,
+            key=self._cipher.fingerprints[0],
+            now_ms=now_ms(),
+            retry=retry,
+        )
         return operation_id, True
 
     def close(self) -> None:

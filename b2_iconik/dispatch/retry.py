@@ -1,4 +1,7 @@
-"""Retries operations: a retry is recorded like a click, with the data of the original click."""
+"""Retries operations, and removes what a preview found removable.
+
+Both are recorded like clicks, with the data of the original click.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +15,7 @@ from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation, Retry, kind_and_id
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import opposites
-from b2_iconik.ledger.tables import assets
+from b2_iconik.ledger.tables import assets, operations
 
 # Outcomes that may change on the next attempt.
 WORTH_TRYING = frozenset({"kept", "failed"})
@@ -63,6 +66,80 @@ def try_again(
     return recorder.record(left, retry, last_look)
 
 
+def remove_previewed(recorder: Recorder, operation_id: str, by: str) -> list[str]:
+    """Record the removal of exactly the assets and formats that a preview found removable.
+
+    The removable formats differ between assets, and a click has the same formats for all of its
+    assets. So there is one operation for each set of formats. Each proves everything again. An
+    asset for which an Add was clicked since the preview is left out.
+
+    Args:
+        by: who requests the removal.
+
+    Returns:
+        The ids of the new operations, at least one.
+
+    Raises:
+        RetryError: nothing can be removed; the message says why.
+        RecordingError: the removal is not recorded.
+        SQLAlchemyError, OSError: the database can't be used now.
+    """
+    engine = recorder.prepare()
+    operation = Ledger(engine).operation(operation_id)
+    if operation is None or operation.action != "preview":
+        raise RetryError("it is not a preview")
+    if operation.ended_ms is None:
+        raise RetryError("the preview is still running: wait until it ends, or stop it first")
+    click, retry = recorder.click_of(operation_id), Retry(operation.id, by)
+    as_remove = replace(operation, action="remove")
+    with engine.connect() as connection:
+        since = opposites(connection, as_remove)
+    taken = _taken(engine, since)
+    by_formats = _removable(engine, operation)
+    clicks = [
+        replace(
+            click,
+            action="remove",
+            formats=formats,
+            context="BULK",
+            asset_ids=left,
+            collection_ids=(),
+            saved_search_ids=(),
+            playlist_ids=(),
+        )
+        for formats, asset_ids in by_formats.items()
+        if (left := tuple(each for each in asset_ids if each not in taken))
+    ]
+    if not clicks:
+        also = ", or an Add has been clicked since then" if taken else ""
+        raise RetryError(f"the preview found nothing removable{also}")
+
+    def last_look(connection: sa.Connection) -> None:
+        if _numbers(opposites(connection, as_remove)) != _numbers(since):
+            raise RetryError("an Add was clicked just now: try again")
+        before = sa.select(operations.c.id).where(
+            operations.c.retry_of == operation.id, operations.c.action == "remove"
+        )
+        if connection.execute(before).first():
+            raise RetryError("the removal has been recorded already: see the page of the preview")
+
+    return [each for each, _ in recorder.record_all(clicks, retry, last_look)]
+
+
+def _removable(engine: sa.Engine, operation: Operation) -> dict[tuple[str, ...], list[str]]:
+    """The assets of a preview that have something removable, by the formats that are."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for asset_id, _, outcomes in Ledger(engine).outcomes(operation.number):
+        formats = tuple(
+            name
+            for name in operation.formats
+            if name in outcomes and outcomes[name].kind == "removable"
+        )
+        if formats:
+            found.setdefault(formats, []).append(asset_id)
+    return found
+
+
 def _undone(engine: sa.Engine, operation: Operation, click: CustomAction) -> CustomAction:
     """A click on what an expanded operation has left undone."""
     ledger = Ledger(engine)
@@ -93,6 +170,16 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
             "collections, saved searches and playlists that were not listed: click in iconik "
             "instead"
         )
+    taken = _taken(engine, since)
+    left = replace(undone, asset_ids=tuple(each for each in undone.asset_ids if each not in taken))
+    if not left.selection:
+        also = ", or the opposite action has been clicked since then" if taken else ""
+        raise RetryError(f"nothing is left to retry: all of it was done{also}")
+    return left
+
+
+def _taken(engine: sa.Engine, since: Sequence[sa.Row[Any]]) -> set[str]:
+    """The ids of the assets for which the opposite action was clicked since."""
     if any(row.ended_ms is None and not row.is_expanded for row in since):
         raise RetryError(
             "the opposite action has been clicked since then, and its assets are not known yet: "
@@ -104,12 +191,7 @@ def _left_of(engine: sa.Engine, undone: CustomAction, since: Sequence[sa.Row[Any
         sa.or_(assets.c.seen, assets.c.state != "done"),
     )
     with engine.connect() as connection:
-        taken = set(connection.execute(sa.select(assets.c.asset_id).where(of_opposites)).scalars())
-    left = replace(undone, asset_ids=tuple(each for each in undone.asset_ids if each not in taken))
-    if not left.selection:
-        also = ", or the opposite action has been clicked since then" if taken else ""
-        raise RetryError(f"nothing is left to retry: all of it was done{also}")
-    return left
+        return set(connection.execute(sa.select(assets.c.asset_id).where(of_opposites)).scalars())
 
 
 def _numbers(since: Sequence[sa.Row[Any]]) -> list[int]:

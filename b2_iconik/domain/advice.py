@@ -43,6 +43,8 @@ REMEDIES: dict[Cause, str] = {
     Cause.COPY_FAILED: "Find out in iconik's jobs list why the copy failed, then try again.",
     Cause.NO_SOURCE: "Check the asset's files in iconik. Try again when one storage has all of "
     "them.",
+    Cause.BEING_DELETED: "Try again when that operation has ended. If it left the deletion "
+    "unfinished, click Remove from LucidLink, which finishes it or restores the file set.",
     Cause.VANISHED: "Restore the asset in iconik, and click again. If it was deleted on purpose, "
     "do nothing.",
     Cause.BEING_WRITTEN: "Try again when the render or the copy that writes the file is done.",
@@ -89,6 +91,7 @@ HEADINGS: dict[Cause, str] = {
     Cause.LEFT_OUT: "Not an asset",
     Cause.RESTORED: "Restored on LucidLink",
     Cause.WAS_MISSING: "Already missing",
+    Cause.BEING_DELETED: "Being deleted by another operation",
     Cause.NEWER_CLICK: "Newer click",
     Cause.VANISHED: "No longer in iconik",
     Cause.LEFT_TO_ICONIK: "Left to iconik",

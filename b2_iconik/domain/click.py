@@ -10,9 +10,16 @@ from b2_iconik.common.errors import ClickError, SettingsError
 from b2_iconik.common.settings import split_formats
 from iconik_http.records import UUID
 
-Action = Literal["add", "remove"]
+Action = Literal["add", "remove", "preview"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-TITLES: dict[Action, str] = {"add": "Add to LucidLink", "remove": "Remove from LucidLink"}
+TITLES: dict[Action, str] = {
+    "add": "Add to LucidLink",
+    "remove": "Remove from LucidLink",
+    # It performs every inspection of a Remove, and changes nothing.
+    "preview": "Preview removal from LucidLink",
+}
+# The actions that are always created in iconik. A preview is optional.
+USUAL_ACTIONS: tuple[Action, ...] = ("add", "remove")
 SECRET_HEADER = "x-bz-secret"  # noqa: S105 - a header's name
 CONTEXTS = ("ASSET", "COLLECTION", "BULK", "SAVED_SEARCH", "PLAYLIST")
 # The contexts enabled by default. Saved searches and playlists are optional.
@@ -38,7 +45,7 @@ class CustomAction:
     """One click on one of our custom actions.
 
     Attributes:
-        action: 'add' or 'remove'.
+        action: one of ``ACTIONS``.
         b2_storage_id, ll_storage_id: the Backblaze B2 storage and the LucidLink storage.
         formats: names of the requested formats; from the settings if the URL names none.
         context: where in iconik the user clicked, one of ``CONTEXTS``.

@@ -21,9 +21,12 @@ Kind = Literal[
     "failed",  # could not be done
     "vanished",  # the asset no longer exists in iconik
     "superseded",  # left to a newer click
+    "removable",  # a preview found it proven safe in B2
+    "uncopied",  # a preview found that a Remove would first copy it to B2
 ]
 COUNTED: tuple[Kind, ...] = (
-    "copied", "there", "without", "removed", "absent", "kept", "failed", "vanished", "superseded",
+    "copied", "there", "without", "removed", "removable", "uncopied", "absent", "kept", "failed",
+    "vanished", "superseded",
 )  # fmt: skip
 # What people read in place of a kind whose name says too little. Programs get the names themselves.
 WORDS = {
@@ -33,6 +36,7 @@ WORDS = {
     "kept": "kept on LucidLink",
     "vanished": "no longer in iconik",
     "superseded": "taken over by a newer click",
+    "uncopied": "would first be copied to B2",
     # Not started, or left to iconik.
     "undone": "not finished",
 }
@@ -45,8 +49,17 @@ PROOFS = {
 # The kinds that show that an operation has achieved something, or had nothing to do.
 ACHIEVED = ("copied", "removed", "there", "absent")
 CHANGED = ("copied", "removed")
+# The kinds that show that a preview has found out something.
+PREVIEWED = ("removable", "uncopied", "kept", "absent")
 # The kinds whose bytes are summed up, and what is said of them.
-MOVED = {"copied": "copied", "removed": "freed", "kept": "kept on LucidLink", "failed": "failed"}
+MOVED = {
+    "copied": "copied",
+    "removed": "freed",
+    "removable": "would be freed",
+    "uncopied": "would first be copied to B2",
+    "kept": "kept on LucidLink",
+    "failed": "failed",
+}
 HIDE_NOTHING = {"removed": ("absent", "superseded"), "copied": ("there", "superseded")}
 # Appended to a proof that rests on iconik's records because B2 was not asked to confirm it.
 BY_RECORDS = ", by records alone"
@@ -68,9 +81,9 @@ class Outcome:
 
     Attributes:
         reason: why, if the kind alone doesn't explain it.
-        proof: what proved a removed format safe, from ``proof_of``; "" if unknown.
-        size: what it concerns, in bytes: the files that were copied, removed or kept, or that are
-            already there; None if unknown.
+        proof: what proved a removed or removable format safe, from ``proof_of``; "" if unknown.
+        size: what it concerns, in bytes: the files that were copied, removed or kept, that would
+            be, or that are already there; None if unknown.
     """
 
     kind: Kind
@@ -301,12 +314,21 @@ def _result(operation: Operation, counts: Mapping[str, int], *, has_problems: bo
     # A stop that arrives after all work is done has stopped nothing.
     if operation.stop_ms and (counts["undone"] or not operation.is_expanded):
         return "stopped"
+    if operation.action == "preview":
+        return _result_of_preview(counts, has_problems=has_problems)
     # What a newer click took over is up to that click.
     if counts["superseded"]:
         return "partly done"
     if has_problems:
         return "partly done" if any(counts[kind] for kind in ACHIEVED) else "failed"
     return "done" if any(counts[kind] for kind in CHANGED) else "nothing to do"
+
+
+def _result_of_preview(counts: Mapping[str, int], *, has_problems: bool) -> str:
+    """The result of a preview: 'done' if a Remove would free all that is on LucidLink at once."""
+    if has_problems or counts["uncopied"]:
+        return "partly done" if any(counts[kind] for kind in PREVIEWED) else "failed"
+    return "done" if counts["removable"] else "nothing to do"
 
 
 def told_time(milliseconds: int) -> str:

@@ -58,6 +58,7 @@ class Cause(Enum):
     RESTORED = "restored"
     # These have their own outcomes.
     WAS_MISSING = "was_missing"
+    BEING_DELETED = "being_deleted"
     NEWER_CLICK = "newer_click"
     VANISHED = "vanished"
     # No outcome of a format has one of these causes. They explain a missing outcome, or concern
@@ -75,6 +76,7 @@ class Cause(Enum):
 # The label of a reason without a cause. An earlier version stored no causes.
 OTHER = "other"
 OF_TROUBLE = tuple(Cause)[: tuple(Cause).index(Cause.WAS_MISSING)]
+_LABELS_OF_TROUBLE = (*(each.value for each in OF_TROUBLE if each != Cause.UNVERIFIED), OTHER)
 
 
 class Reason(str):
@@ -224,11 +226,20 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
     """Return the possible results for a format of an asset.
 
     Args:
-        action: 'add' or 'remove'.
+        action: one of ``click.ACTIONS``.
 
     Returns:
         Pairs of an outcome's kind and its reason's label.
     """
+    if action == "preview":
+        return (
+            *((kind, "") for kind in ("removable", "absent", "without")),
+            ("removable", Cause.WAS_MISSING.value),
+            ("uncopied", Cause.BAD_TWIN.value),
+            ("kept", Cause.BEING_DELETED.value),
+            ("vanished", Cause.VANISHED.value),
+            *((kind, label) for kind in ("kept", "failed") for label in _LABELS_OF_TROUBLE),
+        )
     is_add = action == "add"
     done = ("copied", "there", "without") if is_add else ("removed", "absent", "without")
     trouble = ("failed",) if is_add else ("kept", "failed")
@@ -237,13 +248,12 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
         if is_add
         else (("removed", Cause.UNVERIFIED), ("removed", Cause.WAS_MISSING))
     )
-    labels = [each.value for each in OF_TROUBLE if each != Cause.UNVERIFIED]
     return (
         *((kind, "") for kind in done),
         *((kind, cause.value) for kind, cause in own),
         ("vanished", Cause.VANISHED.value),
         ("superseded", Cause.NEWER_CLICK.value),
-        *((kind, label) for kind in trouble for label in (*labels, OTHER)),
+        *((kind, label) for kind in trouble for label in _LABELS_OF_TROUBLE),
     )
 
 
@@ -308,6 +318,9 @@ SHARED = Cause.SHARED_FILE("{name} also belongs to another file set on LucidLink
 LOST = Cause.LOST(
     "{reason}, and there is nothing to copy: {name} is MISSING on LucidLink",
     "{reason}, and there is nothing to copy: {files} are MISSING on LucidLink{names}",
+)
+OTHERS_DELETION = Cause.BEING_DELETED(
+    "another operation has begun to delete file set {file_set_id}, and has not finished"
 )
 ALREADY_MISSING = Cause.WAS_MISSING("its files were already missing from LucidLink")()
 

@@ -112,7 +112,7 @@ class Claims:
             # Returning nothing means that nothing is left, so go on if newer operations took all
             # these.
             while not claimed and (rows := connection.execute(takeable).all()):
-                if not is_stopping:
+                if not (is_stopping or self._operation.action == "preview"):
                     # The rows of the assets that are taken over are out of date then.
                     taken = leftovers.take_over(connection, self._operation, rows)
                     rows = [row for row in rows if row.asset_id not in taken]
@@ -227,6 +227,11 @@ class Claims:
         """The name of the user who clicked. It is usually found while the operation runs."""
         name = sa.select(operations.c.user_name).where(operations.c.number == self._number)
         return connection.execute(name).scalar() or ""
+
+    def being_deleted(self, asset_id: str) -> dict[str, str]:
+        """The file sets of an asset that other operations have begun to delete, by format name."""
+        with self._engine.connect() as connection:
+            return leftovers.being_deleted(connection, self._operation, asset_id)
 
     def begin_deletions(self, asset: ClaimedAsset, deletions: Mapping[str, Deletion]) -> bool:
         """Record that deletions begin, unless a newer click or a stop has come in between.

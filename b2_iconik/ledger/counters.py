@@ -23,7 +23,7 @@ class Tally(NamedTuple):
     Attributes:
         what: 'operation'; 'format' for a format of an asset; 'unopened' for a collection or saved
             search that could not be opened.
-        action: 'add' or 'remove'.
+        action: one of ``click.ACTIONS``.
         outcome: an operation's result or a format's outcome, as in reports; 'failed' if unopened.
         reason: the label of a reason, see ``reasons``; "" for none.
     """

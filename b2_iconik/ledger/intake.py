@@ -7,14 +7,17 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Retry
+from b2_iconik.ledger.precedence import OPPOSITES
 from b2_iconik.ledger.tables import inherit_seen, insert_assets, is_expanded, operations
 
 # More would keep the next click waiting.
 KNOWN_AT_ONCE = 500
 
 
-def not_begun(connection: sa.Connection, ll_storage_id: str, digest: str) -> str | None:
+def not_begun(connection: sa.Connection, click: CustomAction, digest: str) -> str | None:
     """The newest operation, if a click repeats it and it has not begun.
+
+    Whether previews were clicked in between makes no difference to other clicks.
 
     An operation that has begun may have lost its token, or been aborted in iconik, without this
     service knowing that yet. Then the click would be lost with it. A second operation does no harm:
@@ -22,7 +25,6 @@ def not_begun(connection: sa.Connection, ll_storage_id: str, digest: str) -> str
 
     Args:
         connection: from ``writing``.
-        ll_storage_id: the click's LucidLink storage.
         digest: equal for clicks of the same user that request the same, with the same token.
     """
     newest = connection.execute(
@@ -37,7 +39,10 @@ def not_begun(connection: sa.Connection, ll_storage_id: str, digest: str) -> str
                 operations.c.job_id.is_(None),
             ).label("is_same"),
         )
-        .where(operations.c.ll_storage_id == ll_storage_id)
+        .where(
+            operations.c.ll_storage_id == click.ll_storage_id,
+            operations.c.action.in_([click.action, *OPPOSITES[click.action]]),
+        )
         .order_by(operations.c.number.desc())
         .limit(1)
     ).first()

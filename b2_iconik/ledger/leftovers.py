@@ -64,6 +64,29 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
     return set(taken)
 
 
+def being_deleted(connection: sa.Connection, operation: Operation, asset_id: str) -> dict[str, str]:
+    """The file sets of an asset that others have begun to delete and not finished, by format name.
+
+    Args:
+        operation: one that takes over nothing.
+    """
+    begun = connection.execute(
+        sa.select(assets.c.progress)
+        .join(operations, operations.c.number == assets.c.number)
+        .where(
+            assets.c.asset_id == asset_id,
+            operations.c.ll_storage_id == operation.ll_storage_id,
+            _progress_has_deletion(),
+        )
+        .order_by(assets.c.number)
+    )
+    return {
+        one.name: file_set_id
+        for progress in begun.scalars()
+        for file_set_id, one in AssetProgress.from_json(progress).unaccepted.items()
+    }
+
+
 @dataclass(frozen=True)
 class Left:
     """The unfinished deletions of one asset that an operation left behind."""
@@ -97,7 +120,12 @@ class Leftovers:
         is_in_hand = (
             sa.select(theirs.c.asset_id)
             .join(running, running.c.number == theirs.c.number)
-            .where(theirs.c.asset_id == assets.c.asset_id, running.c.ended_ms.is_(None))
+            .where(
+                theirs.c.asset_id == assets.c.asset_id,
+                running.c.ended_ms.is_(None),
+                # A preview takes nothing over.
+                running.c.action != "preview",
+            )
             .exists()
         )
         return self._list(operations.c.ended_ms.is_not(None), _has_deletion(), ~is_in_hand)

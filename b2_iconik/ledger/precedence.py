@@ -2,7 +2,8 @@
 
 Only an operation with the opposite action takes over an asset from an older one, and only after it
 has seen the asset with its own click's token. So a click without rights takes nothing away. Clicks
-on the same action take nothing from each other. They touch an asset one after the other.
+on the same action take nothing from each other. They touch an asset one after the other. Previews
+change nothing, so they take no part in this: they wait for nobody, and nobody waits for them.
 
 Precedence is always read in the transaction that acts on it, so that all operations see one order.
 """
@@ -12,9 +13,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from b2_iconik.domain.click import USUAL_ACTIONS, Action
 from b2_iconik.domain.operation import Operation
 from b2_iconik.ledger.tables import TOUCHING, assets, is_expanded, operations
 
+OPPOSITES: dict[Action, tuple[Action, ...]] = {
+    "add": ("remove",),
+    "remove": ("add",),
+    "preview": (),
+}
 # The same assets, as rows of other operations.
 theirs = sa.alias(assets)
 
@@ -40,6 +47,7 @@ class Precedence:
                 _on_the_same_storage(operation),
                 operations.c.number != operation.number,
                 operations.c.ended_ms.is_(None),
+                operations.c.action.in_(USUAL_ACTIONS if OPPOSITES[operation.action] else ()),
             )
         )
         number, action = operation.number, operation.action
@@ -124,7 +132,7 @@ def _newer_opposites(operation: Operation) -> sa.ColumnElement[bool]:
     return sa.and_(
         _on_the_same_storage(operation),
         operations.c.number > operation.number,
-        operations.c.action != operation.action,
+        operations.c.action.in_(OPPOSITES[operation.action]),
     )
 
 

@@ -15,7 +15,7 @@ from b2_iconik.common import logs
 from b2_iconik.common.clock import Clock
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.worker_pool import Share
-from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.click import Action, CustomAction
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, given_up
@@ -25,7 +25,12 @@ from b2_iconik.operation import copying, deletion
 from b2_iconik.operation.arrivals import Arrivals, recheck_after_ms
 from b2_iconik.operation.decisions import AssetResult, vanished
 from b2_iconik.operation.deletion import DeletionCapabilities, PurgeQueue
-from b2_iconik.operation.execution import note_purge, process_add, process_remove
+from b2_iconik.operation.execution import (
+    note_purge,
+    process_add,
+    process_preview,
+    process_remove,
+)
 from b2_iconik.operation.index import Index
 from b2_iconik.operation.interrupted import restore_all
 from b2_iconik.operation.proving import RemoveContext
@@ -47,8 +52,8 @@ PURGE_INTERVAL = 0.5
 # The first batches are small, so that the first copies are requested soon.
 FIRST_BATCH = 8
 # Add requests at most this many copies at once. Remove withholds at most this many assets from a
-# newer click while it deletes.
-LARGEST_BATCH = {"add": MOST_COPIES_A_CALL, "remove": 100}
+# newer click while it deletes. A preview withholds none.
+LARGEST_BATCH: dict[Action, int] = {"add": MOST_COPIES_A_CALL, "remove": 100, "preview": 500}
 # How many times iconik may give no usable answer about one asset while it answers about others.
 MOST_FAILURES = 10
 # Lower, because each of these failures has already read the list several times.
@@ -145,7 +150,9 @@ class AssetProcessor:
         self._verification = Verification(
             context.iconik, context.claims, context.index, context.clock, context.pool.map
         )
-        self._carry_out = {"add": self._add, "remove": self._remove}[click.action]
+        self._carry_out = {"add": self._add, "remove": self._remove, "preview": self._preview}[
+            click.action
+        ]
         self._has_put_off = False
 
     def process_all(self) -> bool:
@@ -407,6 +414,9 @@ class AssetProcessor:
     def _remove(self, iconik: Iconik, asset: ClaimedAsset, patience: Patience) -> AssetResult:
         return process_remove(replace(self._removal, iconik=iconik), asset, patience)
 
+    def _preview(self, iconik: Iconik, asset: ClaimedAsset, patience: Patience) -> AssetResult:
+        return process_preview(replace(self._removal, iconik=iconik), asset, patience)
+
     def _follow_unknown_copies(self, asset: ClaimedAsset) -> bool:
         iconik = self._iconik_for(asset)
         return copying.follow_unrecorded(iconik, self._claims, asset, self._clock.now_ms())
@@ -417,4 +427,9 @@ class AssetProcessor:
         def download_url(file: File) -> str:
             return self._iconik.download_url(asset_id, file.id)
 
-        return self._context.bucket.confirm(self._context.preflight().b2, safe.pairs, download_url)
+        return self._context.bucket.confirm(
+            self._context.preflight().b2,
+            safe.pairs,
+            download_url,
+            is_preview=self._context.click.action == "preview",
+        )

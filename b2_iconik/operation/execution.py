@@ -9,9 +9,9 @@ from dataclasses import replace
 from b2_iconik.domain.custody import by_age
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.domain.reasons import EARLIER
+from b2_iconik.domain.reasons import EARLIER, OTHERS_DELETION
 from b2_iconik.domain.sizes import size_of
-from b2_iconik.operation import add, deletion, remove
+from b2_iconik.operation import add, deletion, preview, remove
 from b2_iconik.operation.decisions import (
     AssetResult,
     Decision,
@@ -23,7 +23,7 @@ from b2_iconik.operation.decisions import (
 from b2_iconik.operation.deletion import Done
 from b2_iconik.operation.deletion_results import accept, restore
 from b2_iconik.operation.interrupted import restore_all, resume
-from b2_iconik.operation.proving import RemoveContext, prove
+from b2_iconik.operation.proving import Judged, RemoveContext, prove
 from b2_iconik.operation.snapshot import Patience, Snapshot, see
 from iconik import Iconik
 from iconik_http.records import Format
@@ -132,12 +132,7 @@ def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patien
     ready = _ready(asset, asset.formats)
     if ready and not checked.obstacle and not resumed.outcomes:
         return AssetResult(copies=ready)
-    judged = prove(
-        removal,
-        asset.asset_id,
-        lambda snapshot: remove.judge_formats(asset.formats, snapshot, removal.storages),
-        known=_known_formats(asset, is_exact=True),
-    )
+    judged = _prove(removal, asset)
     if judged is None:
         return vanished(asset.formats)
     asset.seen = True
@@ -150,16 +145,59 @@ def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patien
         until=min(judged.snapshot.until, checked.until),
     )
     result = _delete(removal, asset, decisions, result, resumed.failures, patience.now_ms)
-    result = result.with_sizes(_sizes(asset.formats, judged.snapshot, removal.ll_storage_id))
+    absence = _absence(removal, asset, decisions, judged)
+    sizes = _sizes(asset.formats, judged.snapshot, removal.ll_storage_id)
+    return result.with_sizes(sizes).with_outcomes(absence)
+
+
+def process_preview(removal: RemoveContext, asset: ClaimedAsset, patience: Patience) -> AssetResult:
+    """Find out what a Remove would do with an asset now. Nothing is changed, or waited for.
+
+    What another operation has begun to delete is left to it.
+
+    Raises:
+        IconikError: iconik or B2 gave no usable answer, or refused.
+        OperationFailed: the storages can no longer be used.
+    """
+    checked = removal.preflight()
+    judged = _prove(removal, asset)
+    if judged is None:
+        return vanished(asset.formats)
+    asset.seen = True
+    decisions = remove.decide(asset, judged, patience, checked.obstacle)
+    outcomes = preview.outcomes(decisions, judged.verdicts)
+    sizes = _sizes(asset.formats, judged.snapshot, removal.ll_storage_id)
+    result = AssetResult(outcomes).with_sizes(sizes)
+    # Read last: what was marked deleted when the asset was read is noted, unless it is done.
+    begun = removal.claims.being_deleted(asset.asset_id)
+    left = {
+        name: Outcome("kept", OTHERS_DELETION(file_set_id=begun[name]))
+        for name in asset.formats
+        if name in begun
+    }
+    absence = _absence(removal, asset, decisions, judged)
+    return result.with_outcomes({**absence, **left})
+
+
+def _prove(removal: RemoveContext, asset: ClaimedAsset) -> Judged | None:
+    """Read an asset, and judge its formats. Returns None if iconik no longer knows it."""
+    return prove(
+        removal,
+        asset.asset_id,
+        lambda snapshot: remove.judge_formats(asset.formats, snapshot, removal.storages),
+        known=_known_formats(asset, is_exact=True),
+    )
+
+
+def _absence(
+    removal: RemoveContext, asset: ClaimedAsset, decisions: Mapping[str, Decision], judged: Judged
+) -> dict[str, Outcome]:
+    """The outcomes of the formats of which no file on LucidLink is listed."""
     absent = [name for name, each in decisions.items() if each.is_absent]
-    if absent:
-        file_sets = removal.iconik.file_sets(asset.asset_id)
-        result = result.with_outcomes(
-            remove.absence(
-                absent, judged.snapshot, file_sets, asset.progress, removal.ll_storage_id
-            )
-        )
-    return result
+    if not absent:
+        return {}
+    file_sets = removal.iconik.file_sets(asset.asset_id)
+    return remove.absence(absent, judged.snapshot, file_sets, asset.progress, removal.ll_storage_id)
 
 
 def _delete(

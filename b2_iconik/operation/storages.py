@@ -146,14 +146,14 @@ def check(iconik: Iconik, click: CustomAction) -> Checked:
     # if the two storages were exchanged, the masters would be deleted.
     if ll.is_b2:
         raise OperationFailed(_of_another_method("LucidLink", ll))
-    if click.action == "remove" and not b2.is_b2:
+    if click.action != "add" and not b2.is_b2:
         raise OperationFailed(_of_another_method("B2", b2))
     if click.action == "add" and not (b2.allows("read") and ll.allows("write")):
         raise OperationFailed(
             "nothing can be copied to LucidLink: in iconik's storage settings, allow reading "
             f"from '{b2.name}' and writing to '{ll.name}'"
         )
-    if click.action == "remove" and not ll.allows("delete"):
+    if click.action != "add" and not ll.allows("delete"):
         raise OperationFailed(
             "nothing can be deleted from LucidLink: in iconik's storage settings, allow deleting "
             f"from '{ll.name}'"
@@ -164,7 +164,7 @@ def check(iconik: Iconik, click: CustomAction) -> Checked:
             "nothing can be copied there: in iconik's storage settings, allow reading from "
             f"'{ll.name}' and writing to '{b2.name}'"
         )
-    deleted = _deleted(iconik) if click.action == "remove" else None
+    deleted = None if click.action == "add" else _deleted(iconik)
     return Checked(b2, ll, obstacle, deleted, until)
 
 

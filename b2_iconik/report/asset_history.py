@@ -22,6 +22,8 @@ PLACES = {
     "removed": "removed from LucidLink",
     "absent": "not on LucidLink, last checked",
     "without": "no such format, last checked",
+    "removable": "on LucidLink, last seen",
+    "uncopied": "on LucidLink, last seen",
     "kept": "kept on LucidLink",
     "failed": "unknown since",
     "vanished": "no longer in iconik, last checked",
@@ -107,6 +109,8 @@ class AssetHistory:
             .where(
                 assets.c.asset_id.in_(asset_ids),
                 assets.c.number > operation.number,
+                # A preview does nothing.
+                operations.c.action != "preview",
                 operations.c.ended_ms.is_not(None),
                 operations.c.ll_storage_id == operation.ll_storage_id,
             )
@@ -141,7 +145,9 @@ def places(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for row in line["formats"]:
             key = (line["ll_storage_id"], row["format"])
             told = {"format": key[1], "ll_storage_id": key[0], "ll_storage": line["ll_storage"]}
-            if row["kind"] in PLACES:
+            # A preview that could not look has changed nothing.
+            is_unseen = line["action"] == "preview" and row["kind"] == "failed"
+            if row["kind"] in PLACES and not is_unseen:
                 since = line["ended"] or line["recorded"]
                 place = {"place": PLACES[row["kind"]], "since": since, "reason": row["reason"]}
                 if key not in found or found[key]["since"] is None:

@@ -30,7 +30,7 @@ class Filters:
 
     Attributes:
         state: one of ``STATES``. An operation that is stopping counts as running.
-        action: 'add' or 'remove'.
+        action: one of ``click.ACTIONS``.
         text: the id of an operation, asset or user, or its start; the address of an asset's page;
             a cause in words; or a part of a title, of a file's name, of a failure, or of the name
             of a user who clicked, stopped or retried it.

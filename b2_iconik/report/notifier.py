@@ -87,7 +87,9 @@ class Notifier:
         """Whether to notify people of an operation, as far as that is known before its end."""
         is_told = operation.id in self._notified
         is_open = operation.ended_ms is None or self._notify_on == "all"
-        return not is_told and (is_open or view.result_of(operation) in UNSUCCESSFUL)
+        # A preview that finds something to be kept has left nothing undone.
+        told = {"failed"} if operation.action == "preview" else UNSUCCESSFUL
+        return not is_told and (is_open or view.result_of(operation) in told)
 
     def _message(self, ledger: Ledger, operation: Operation) -> Message | None:
         """The message about an operation; None if it only left something to a newer click."""

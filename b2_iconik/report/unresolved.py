@@ -2,7 +2,8 @@
 
 An outcome of a format of an asset is resolved as soon as a later operation on the same LucidLink
 storage has ended with an outcome for the same format of the same asset. If that is a problem, only
-the newest counts. Nothing is stored for this: each answer is queried anew.
+the newest counts. Previews leave nothing undone, and resolve nothing. Nothing is stored for this:
+each answer is queried anew.
 """
 
 from typing import Any, NamedTuple
@@ -123,7 +124,7 @@ def _unopened() -> sa.Select[Any]:
     return (
         sa.select(unlisted.c.number, unlisted.c.what, sa.null(), unlisted.c.cause)
         .join(operations, operations.c.number == unlisted.c.number)
-        .where(operations.c.ended_ms.is_not(None), _is_not_retried())
+        .where(operations.c.ended_ms.is_not(None), _is_no_preview(operations), _is_not_retried())
         .order_by(unlisted.c.number.desc(), unlisted.c.what)
         .limit(MOST)
     )
@@ -138,6 +139,7 @@ def _unbegun() -> sa.Select[Any]:
         sa.select(operations.c.number, sa.literal(""), sa.null(), cause)
         .where(
             operations.c.ended_ms.is_not(None),
+            _is_no_preview(operations),
             sa.or_(has_failed, ~is_expanded),
             ~has_assets,
             _is_not_retried(),
@@ -153,7 +155,9 @@ def _assets_of_operations() -> Any:
 
 def _ended(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """Select the numbers of ended operations: few, so that only their assets are read."""
-    ended = sa.select(operations.c.number).where(operations.c.ended_ms.is_not(None), *conditions)
+    ended = sa.select(operations.c.number).where(
+        operations.c.ended_ms.is_not(None), _is_no_preview(operations), *conditions
+    )
     # Not those of the query around it.
     return ended.correlate(None)
 
@@ -167,12 +171,18 @@ def _is_later(how: sa.ColumnElement[bool], each: Any) -> sa.ColumnElement[bool]:
             _later.c.asset_id == assets.c.asset_id,
             _later.c.number > assets.c.number,
             _later_operation.c.ended_ms.is_not(None),
+            _is_no_preview(_later_operation),
             _later_operation.c.ll_storage_id == operations.c.ll_storage_id,
             how,
         )
         .correlate(assets, operations, each)
         .exists()
     )
+
+
+def _is_no_preview(of: Any) -> sa.ColumnElement[bool]:
+    is_none: sa.ColumnElement[bool] = of.c.action != "preview"
+    return is_none
 
 
 def _is_not_retried() -> sa.ColumnElement[bool]:

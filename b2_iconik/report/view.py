@@ -43,20 +43,22 @@ HINTS: dict[str, str] = {
     "absent": "Were not on LucidLink.",
     "copied": "Copied to LucidLink.",
     "removed": "Proven safe in B2, and deleted from LucidLink.",
+    "removable": "Proven safe in B2 now. A Remove would delete these from LucidLink at once.",
+    "uncopied": "Not in B2 yet. A Remove would first have iconik copy these to B2.",
 }
 COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do", "size", "cause")
 # Where a spreadsheet may find a formula. Locales with a decimal comma separate cells by semicolons.
 FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 # The kinds of rows, the most important one for people first.
-KINDS = ("failed", "kept", "vanished", "undone", "under way", "removed", "copied", "superseded",
-         "there", "absent", "without")  # fmt: skip
+KINDS = ("failed", "kept", "vanished", "undone", "under way", "uncopied", "removed", "removable",
+         "copied", "superseded", "there", "absent", "without")  # fmt: skip
 # The end of a title in iconik's jobs list: '8 assets (Beach, Pier)'.
 COUNTED_NAMES = re.compile(r"(\d[^()]*) \((.+)\)")
 # The headings of a CSV file.
 HEADINGS = (*COLUMNS[:-3], "what to do", "bytes", "cause")
 NOBODY: Mapping[tuple[str, str], Newer] = {}
 # What a link to an operation shows of it.
-BRIEF = ("operation_id", "title", "result", "recorded")
+BRIEF = ("operation_id", "title", "action", "result", "recorded")
 # What is shown instead to people who may see nothing of other operations; see ``alone``.
 ALONE: Mapping[str, Any] = {"retry_of": None, "retried": None, "retried_as": []}
 # From then on, the pace of an operation says how long the rest takes.

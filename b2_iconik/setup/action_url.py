@@ -20,7 +20,7 @@ class Endpoint:
     Attributes:
         text: the address as given, without a trailing slash.
         scheme, host, port: in lower case. The port is the scheme's default if the address has none.
-        path: the path before /add and /remove; empty, or starting with a slash.
+        path: the path before /add, for example; empty, or starting with a slash.
     """
 
     text: str
@@ -47,7 +47,7 @@ class Target:
     The destination directory is not compared: it can be changed in place, without a new action.
 
     Attributes:
-        action: 'add' or 'remove'.
+        action: one of ``ACTIONS``.
         b2_storage_id, ll_storage_id: the two storages; empty if the URL does not name them.
         formats: names of the formats; empty for those in the service's settings.
         path: the directory on the LucidLink storage that Add copies into; empty for its root.
@@ -112,7 +112,7 @@ def build(
 
     Args:
         where: the service.
-        action: 'add' or 'remove'.
+        action: one of ``ACTIONS``.
         b2_storage_id, ll_storage_id: the two storages.
         formats: names of the formats; empty for those in the service's settings.
         path: the directory that Add copies into; empty for the storage's root.
@@ -133,7 +133,7 @@ def read(where: Endpoint, url: object) -> Target | None:
         url: the URL of any custom action, as stored in iconik.
 
     Returns:
-        What the URL requests; None if it does not point to /add or /remove of exactly this service.
+        What the URL requests; None if it does not point to an action of exactly this service.
     """
     if not isinstance(url, str):
         return None

@@ -8,7 +8,13 @@ from urllib.parse import urlsplit
 
 from b2_iconik.common.errors import OperationFailed
 from b2_iconik.common.settings import Settings
-from b2_iconik.domain.click import ACTIONS, SECRET_HEADER, TITLES, USUAL_CONTEXTS
+from b2_iconik.domain.click import (
+    ACTIONS,
+    SECRET_HEADER,
+    TITLES,
+    USUAL_ACTIONS,
+    USUAL_CONTEXTS,
+)
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_url import Endpoint, Existing
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
@@ -47,10 +53,12 @@ def check_actions(
         return
     for action in ACTIONS:
         contexts = {each.context for each in ours if each.target.action == action}
+        is_wanted = action in USUAL_ACTIONS or contexts
         missing = [each for each in USUAL_CONTEXTS if each not in contexts]
-        if missing:
+        if missing and is_wanted:
             name = f"'{TITLES[action]}'"
-            yield wrong(PRESENT, f"{name} is missing for {', '.join(missing)}: {CREATE}")
+            option = "" if action in USUAL_ACTIONS else f" --{action}"
+            yield wrong(PRESENT, f"{name} is missing for {', '.join(missing)}: {CREATE}{option}")
     for each in ours:
         yield from _look_at(each, settings)
     yield _secrets(ours, settings)

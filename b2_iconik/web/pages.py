@@ -1,4 +1,4 @@
-"""The operations page: the clicks, their results, and two buttons."""
+"""The operations page: the clicks, their results, and buttons."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -30,9 +30,9 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import in_time
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.dispatch.retry import try_again
+from b2_iconik.dispatch.retry import remove_previewed, try_again
 from b2_iconik.domain.advice import LABELS
-from b2_iconik.domain.click import ACTIONS
+from b2_iconik.domain.click import ACTIONS, TITLES
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import capitalized, displayed
 from b2_iconik.domain.sizes import in_units
@@ -53,6 +53,9 @@ NOTICES = {
     "stopping": "The operation will stop at its next safe point.",
     "ended": "The operation had already ended.",
     "retried": "This operation is the retry.",
+    "removing": "This operation removes what the preview found removable.",
+    "removals": "Several operations remove what the preview found removable, one for each set of "
+    "formats. They are listed below.",
     "same": "This operation was already waiting to start, so no new one was recorded.",
 }
 # Notices that only make sense while the operation runs.
@@ -169,6 +172,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             filters=filters,
             whose=_whose(filters.user, operations),
             states=STATES,
+            titles=TITLES,
             page=page,
             pages=count,
             first=_with(page=None),
@@ -248,6 +252,21 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         with logs.about(new_id):
             log.info("%s retried operation %s as %s", by, operation.id, new_id)
         return _done(new_id, "retried" if is_new else "same")
+
+    @pages.post("/operations/<uuid:operation_id>/remove")
+    def remove(operation_id: Any) -> AnyResponse:
+        operation = _operation(contents(), operation_id)
+        by = f"{name_of(request)} on the operations page"
+        try:
+            new_ids = remove_previewed(recorder, operation.id, by)
+        except RetryError as error:
+            return _refused(Refusal(HTTPStatus.CONFLICT, f"Nothing is removed: {error}."))
+        for each in new_ids:
+            with logs.about(each):
+                log.info("%s removes what preview %s found removable", by, operation.id)
+        if len(new_ids) == 1:
+            return _done(new_ids[0], "removing", operation_ids=new_ids)
+        return _done(operation.id, "removals", operation_ids=new_ids)
 
     add_asset_pages(pages, settings, recorder)
 
@@ -332,9 +351,9 @@ def _with(**arguments: str | int | None) -> str:
     return f"{request.path}?{urlencode(given)}" if given else request.path
 
 
-def _done(operation_id: str, notice: str) -> AnyResponse:
+def _done(operation_id: str, notice: str, **more: Any) -> AnyResponse:
     if wants_json():
-        return jsonify(message=NOTICES[notice], operation_id=operation_id)
+        return jsonify(message=NOTICES[notice], operation_id=operation_id, **more)
     there = path_of("pages.one", operation_id=operation_id, notice=notice)
     return redirect(there, HTTPStatus.SEE_OTHER)
 

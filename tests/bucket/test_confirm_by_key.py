@@ -221,3 +221,13 @@ def test_after_trouble_only_what_is_unknown_is_asked(library: Make) -> None:
 def unasked(_: File) -> str:
     """What must not be asked of iconik."""
     raise AssertionError
+
+
+def test_what_a_preview_asked_is_asked_again_for_a_remove(library: Make) -> None:
+    clip = library(CLIP)
+    preview = {"is_preview": True}
+    for _ in range(2):
+        assert clip.bucket.confirm(clip.storage, clip.pairs(), no_url, **preview) == BY_SIZE
+    clip.change("clip.mov", "remove")
+    assert clip.confirm().objection
+    assert clip.bucket.confirm(clip.storage, clip.pairs(), no_url, **preview) == BY_SIZE

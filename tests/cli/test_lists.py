@@ -44,6 +44,20 @@ def test_an_operation_is_told_by_result_title_counts_local_time_and_short_id() -
 
 
 @pytest.mark.usefixtures("in_new_york")
+def test_a_preview_is_told_like_other_operations() -> None:
+    preview = told(
+        title="Preview removal from LucidLink: 8 assets (Beach, Pier)",
+        action="preview",
+        counts={"assets": 8, "removable": 5, "uncopied": 1, "kept": 2},
+        bytes={"removable": 2_000, "uncopied": 1_000},
+    )
+    assert listed([preview]) == (
+        "done  Preview: Beach, Pier (8 assets)  2 kept, 5 removable, 1 to be copied first "
+        "(2 KB would be freed, 1 KB would first be copied to B2)  28 Nov 11:30  1b9d0c1e"
+    )
+
+
+@pytest.mark.usefixtures("in_new_york")
 def test_lines_have_columns() -> None:
     first, second = listed([told(), running(title="Remove from LucidLink: a")]).splitlines()
     for text in ("Remove: ", "28 Nov", "1b9d"):

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from b2_iconik.common.errors import RecordingError, RetryError
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import LastLook, Recorder
-from b2_iconik.dispatch.retry import try_again
+from b2_iconik.dispatch.retry import remove_previewed, try_again
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation, Retry
 from b2_iconik.domain.outcomes import Outcome
@@ -373,3 +373,93 @@ def test_what_cannot_be_written_down_is_not_tried_again(
         )
     with pytest.raises(RecordingError):
         try_again(recorder, first, "Ada")
+
+
+# Removing what a preview found removable
+
+PREVIEW = replace(CLICK, action="preview", collection_ids=("c1",))
+REMOVABLE, UNCOPIED = Outcome("removable"), Outcome("uncopied", Reason("why"))
+
+
+def test_exactly_what_was_removable_is_removed(engine: sa.Engine, recorder: Recorder) -> None:
+    outcomes = {
+        "a1": {"ORIGINAL": REMOVABLE, "PROXY": REMOVABLE},
+        "a2": {"ORIGINAL": REMOVABLE, "PROXY": UNCOPIED},
+        "a3": {"ORIGINAL": Outcome("kept", Reason("why")), "PROXY": Outcome("absent")},
+        "a4": {"ORIGINAL": REMOVABLE},
+    }
+    preview = ended(engine, recorder, outcomes, PREVIEW)
+    both, original = remove_previewed(recorder, preview, "Ada")
+    assert recorder.click_of(both) == replace(CLICK, context="BULK", asset_ids=("a1",))
+    assert recorder.click_of(original) == replace(
+        CLICK, context="BULK", formats=("ORIGINAL",), asset_ids=("a2", "a4")
+    )
+    operation = Ledger(engine).operation(both)
+    assert operation
+    assert operation.retry == Retry(preview, "Ada")
+
+
+def test_it_is_removed_only_once(engine: sa.Engine, recorder: Recorder) -> None:
+    preview = ended(engine, recorder, {"a1": {"ORIGINAL": REMOVABLE}}, PREVIEW)
+    remove_previewed(recorder, preview, "Ada")
+    with pytest.raises(RetryError, match="recorded already"):
+        remove_previewed(recorder, preview, "Ben")
+    assert len(Ledger(engine).newest(9)) == 2
+
+
+@pytest.mark.parametrize("left", [[], ["a2"]])
+def test_what_was_added_since_the_preview_stays(
+    engine: sa.Engine, recorder: Recorder, left: list[str]
+) -> None:
+    outcomes = {each: {"ORIGINAL": REMOVABLE} for each in ["a1", *left]}
+    preview = ended(engine, recorder, outcomes, PREVIEW)
+    add = replace(CLICK, action="add", asset_ids=("a1",))
+    ended(engine, recorder, {"a1": {"ORIGINAL": Outcome("there")}}, add)
+    if left:
+        (removal,) = remove_previewed(recorder, preview, "Ada")
+        assert recorder.click_of(removal).asset_ids == ("a2",)
+        return
+    with pytest.raises(RetryError, match="nothing removable, or an Add has been clicked"):
+        remove_previewed(recorder, preview, "Ada")
+
+
+def test_an_add_that_is_clicked_just_now_prevents_a_removal(
+    engine: sa.Engine, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preview = ended(engine, recorder, {"a1": {"ORIGINAL": REMOVABLE}}, PREVIEW)
+    record_all = recorder.record_all
+
+    def later(clicks: Any, retry: Any, last_look: LastLook) -> Any:
+        monkeypatch.undo()
+        recorder.record(replace(CLICK, action="add"))
+        return record_all(clicks, retry, last_look)
+
+    monkeypatch.setattr(recorder, "record_all", later)
+    with pytest.raises(RetryError, match="clicked just now"):
+        remove_previewed(recorder, preview, "Ada")
+
+
+def test_only_an_ended_preview_leads_to_a_removal(engine: sa.Engine, recorder: Recorder) -> None:
+    remove = ended(engine, recorder, {"a1": DONE})
+    for operation_id in (remove, "unknown"):
+        with pytest.raises(RetryError, match="it is not a preview"):
+            remove_previewed(recorder, operation_id, "Ada")
+    running, _ = recorder.record(PREVIEW)
+    with pytest.raises(RetryError, match="still running"):
+        remove_previewed(recorder, running, "Ada")
+
+
+def test_a_preview_that_found_nothing_leads_to_no_removal(
+    engine: sa.Engine, recorder: Recorder
+) -> None:
+    preview = ended(engine, recorder, {"a1": {"ORIGINAL": UNCOPIED}}, PREVIEW)
+    with pytest.raises(RetryError, match=r"found nothing removable$"):
+        remove_previewed(recorder, preview, "Ada")
+
+
+def test_a_preview_can_be_tried_again(engine: sa.Engine, recorder: Recorder) -> None:
+    kept = {"ORIGINAL": Outcome("kept", Reason("why")), "PROXY": REMOVABLE}
+    click = replace(PREVIEW, collection_ids=())
+    preview = ended(engine, recorder, {"a1": kept}, click)
+    again, _ = try_again(recorder, preview, "Ada")
+    assert recorder.click_of(again) == replace(click, context="BULK", asset_ids=("a1",))

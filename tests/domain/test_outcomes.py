@@ -8,6 +8,7 @@ from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.domain.outcomes import (
     COUNTED,
     PROOFS,
+    Kind,
     Outcome,
     bytes_in_words,
     in_words,
@@ -352,3 +353,30 @@ def test_counts_of_an_earlier_version_are_told_without_formats(
 def test_bytes_are_told_by_what_became_of_them() -> None:
     sizes = {"there": 1, "kept": 3_000_000, "removed": 1_200_000_000}
     assert bytes_in_words(sizes) == "1.2 GB freed, 3 MB kept on LucidLink"
+
+
+# Previews
+
+
+@pytest.mark.parametrize(
+    ("kinds", "result"),
+    [
+        (["removable", "absent", "without"], "done"),
+        (["removable", "uncopied"], "partly done"),
+        (["uncopied"], "partly done"),
+        (["kept"], "partly done"),
+        (["absent", "failed"], "partly done"),
+        (["failed", "vanished", "without"], "failed"),
+        (["absent", "without"], "nothing to do"),
+        ([], "nothing to do"),
+    ],
+)
+def test_a_preview_is_done_if_everything_could_be_removed(kinds: list[Kind], result: str) -> None:
+    operation = an_operation(action="preview", is_expanded=True, ended_ms=1)
+    assets = [
+        (f"a{n}", AssetProgress(), {"ORIGINAL": Outcome(kind, size=1000)})
+        for n, kind in enumerate(kinds)
+    ]
+    told = report(operation, assets, {})
+    assert told["result"] == result
+    assert told["bytes"] == dict.fromkeys(kinds, 1000)

@@ -120,6 +120,13 @@ def test_what_comes_of_formats_is_expected_of_the_action_that_does_it() -> None:
     }
     of_remove_alone = {kind for kind, _ in set(expected("remove")) - set(expected("add"))}
     assert of_remove_alone == {"removed", "absent", "kept"}
+    of_preview_alone = set(expected("preview")) - set(expected("remove"))
+    assert of_preview_alone == {
+        ("removable", ""),
+        ("removable", "was_missing"),
+        ("uncopied", "bad_twin"),
+        ("kept", "being_deleted"),
+    }
     for action in ("add", "remove"):
         both = {("without", ""), ("vanished", "vanished"), ("superseded", "newer_click")}
         assert both <= set(expected(action))

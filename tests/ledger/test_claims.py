@@ -23,6 +23,7 @@ from b2_iconik.ledger import intake
 from b2_iconik.ledger.claims import GRACE_MS, SUPERSEDED, Claims
 from b2_iconik.ledger.copies import Copy
 from b2_iconik.ledger.database import writing
+from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
 from tests.makers import (
@@ -789,7 +790,7 @@ class Clicks(RuleBasedStateMachine):
         digest = f"{action} {formats} {click.asset_ids}"
         operation_id = f"operation-{len(self.all)}"
         with writing(self.engine) as connection:
-            again = intake.not_begun(connection, click.ll_storage_id, digest)
+            again = intake.not_begun(connection, click, digest)
             if again is None:
                 intake.record(
                     connection,
@@ -999,3 +1000,48 @@ def test_what_can_be_found_out_again_does_not_wait_for_the_disk(
     claims.note(claimed, "done", {"ORIGINAL": REMOVED})
     assert waits_for_disk
     assert not any(waits_for_disk)
+
+
+# Previews
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+@pytest.mark.parametrize("comes_first", [True, False])
+def test_a_preview_and_others_take_no_notice_of_each_other(
+    engine: sa.Engine, action: Any, comes_first: bool
+) -> None:
+    first, second = ("preview", action) if comes_first else (action, "preview")
+    claims = [clicked_for(engine, action=each)[0] for each in (first, second)]
+    assert [taken(each) for each in claims] == [{"a1": ("ORIGINAL",)}] * 2
+    assert [each.contested(10, NOW) for each in claims] == [[], []]
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_nobody_waits_for_a_preview_whose_assets_are_unknown(
+    engine: sa.Engine, action: Any
+) -> None:
+    claims, _ = clicked_for(engine, action=action)
+    clicked(engine, a_click("preview", collection_ids=("c1",)))
+    (claimed,) = claims.take(1, NOW)
+    assert claims.begin_deletions(claimed, half_done({"fs1": "ORIGINAL"}))
+
+
+def test_a_preview_takes_no_deletion_over(engine: sa.Engine) -> None:
+    remove, operation = clicked_for(engine, action="remove")
+    (claimed,) = remove.take(1, NOW)
+    remove.begin_deletions(claimed, half_done({"fs1": "ORIGINAL"}))
+    remove.note(claimed, "done", {})
+    preview, _ = clicked_for(engine, action="preview")
+    (mine,) = preview.take(1, NOW)
+    assert mine.progress == AssetProgress()
+    assert stands(engine, operation.number)[1].deletions.keys() == {"fs1"}
+
+
+def test_what_an_ended_operation_left_is_restored_while_a_preview_runs(engine: sa.Engine) -> None:
+    remove, operation = clicked_for(engine, action="remove")
+    (claimed,) = remove.take(1, NOW)
+    remove.begin_deletions(claimed, half_done({"fs1": "ORIGINAL"}))
+    completion(engine).fail(operation.number, "no token is good", NOW)
+    clicked_for(engine, action="preview")
+    (left,) = Leftovers(engine, a_term(engine)).of_ended()
+    assert left.operation_id == operation.id

@@ -153,3 +153,15 @@ def test_an_operation_remembers_both_storages(engine: sa.Engine) -> None:
     answered(engine, a_click(), "first")
     operation = found(engine, "first")
     assert (operation.b2_storage_id, operation.ll_storage_id) == (B2, LL)
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_a_preview_in_between_does_not_make_a_repeated_click_another(
+    engine: sa.Engine, action: Any
+) -> None:
+    click = a_click(action, collection_ids=("c1",))
+    first = answered(engine, click, "first", "same")
+    answered(engine, a_click("preview", collection_ids=("c1",)), "preview", "other")
+    assert answered(engine, click, "second", "same") == first
+    preview = a_click("preview", collection_ids=("c1",))
+    assert answered(engine, preview, "again", "other") == "preview"

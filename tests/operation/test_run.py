@@ -176,6 +176,19 @@ def test_add_has_copies_put_under_the_directory_of_its_action(bench: Bench) -> N
     ]
 
 
+def test_a_preview_only_reads_and_delays_no_other_operation(bench: Bench) -> None:
+    bench.iconik.has(on_ll(), on_b2())
+    preview = a_click("preview", asset_ids=(ASSET,))
+    operation_id = bench.click(preview)
+    assert bench.do(replace(ADD, asset_ids=(ASSET,)))["counts"]["there"] == 1
+    bench.iconik.calls.clear()
+    told = bench.run(operation_id, preview)
+    assert (told["result"], told["counts"]["removable"]) == ("done", 1)
+    assert told["bytes"] == {"removable": 1000}
+    reads = {"storage", "deleted_file_sets", "search_assets", "formats", "files", "file_sets"}
+    assert {call[0] for call in bench.iconik.calls} <= reads
+
+
 def test_remove_takes_no_directory_along_to_b2(bench: Bench) -> None:
     bench.iconik.has(on_ll())
     bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")

@@ -132,12 +132,13 @@ def test_what_is_nowhere_is_not_stopped(engine: sa.Engine) -> None:
 
 
 def test_the_same_click_is_no_repetition_of_what_is_being_stopped(engine: sa.Engine) -> None:
-    operation = clicked(engine, a_click("add", collection_ids=("c1",)))
+    click = a_click("add", collection_ids=("c1",))
+    operation = clicked(engine, click)
     with writing(engine) as connection:
-        assert intake.not_begun(connection, operation.ll_storage_id, "add") == operation.id
+        assert intake.not_begun(connection, click, "add") == operation.id
     stop(engine)
     with writing(engine) as connection:
-        assert intake.not_begun(connection, operation.ll_storage_id, "add") is None
+        assert intake.not_begun(connection, click, "add") is None
 
 
 def test_a_request_is_seen_once_it_is_there(

@@ -59,7 +59,7 @@ def test_a_long_history_has_pages(
 def a_line(storage: str = "ll", time: str = "today", **kinds: str) -> dict[str, Any]:
     rows = [{"format": name, "kind": kind, "reason": "why"} for name, kind in kinds.items()]
     where = {"ll_storage_id": storage, "ll_storage": f"LucidLink {storage}"}
-    return {**where, "recorded": "before", "ended": time, "formats": rows}
+    return {**where, "action": "remove", "recorded": "before", "ended": time, "formats": rows}
 
 
 @pytest.mark.parametrize(
@@ -141,3 +141,22 @@ def test_nothing_is_resolved_by_what_runs_or_is_on_another_storage(engine: sa.En
     ended(engine, {"a1": {"ORIGINAL": REMOVED}}, ll_storage_id="another")
     running(engine, {"a1": {"ORIGINAL": REMOVED}})
     assert resolved(engine, of=kept) == {}
+
+
+@pytest.mark.parametrize("kind", ["removable", "uncopied"])
+def test_a_preview_tells_that_files_are_on_lucidlink(kind: str) -> None:
+    line = {**a_line(ORIGINAL=kind), "action": "preview"}
+    (told,) = places([line, a_line(time="yesterday", ORIGINAL="copied")])
+    assert (told["place"], told["since"]) == ("on LucidLink, last seen", "today")
+
+
+def test_a_preview_that_failed_leaves_it_to_older_operations_to_tell() -> None:
+    line = {**a_line(ORIGINAL="failed"), "action": "preview"}
+    (told,) = places([line, a_line(time="yesterday", ORIGINAL="copied")])
+    assert told["since"] == "yesterday"
+
+
+def test_a_preview_does_nothing_that_was_left(engine: sa.Engine, history: AssetHistory) -> None:
+    kept = ended(engine, {"a1": {"ORIGINAL": KEPT}})
+    ended(engine, {"a1": {"ORIGINAL": Outcome("removable")}}, action="preview")
+    assert history.resolved(kept, ["a1"]) == {}

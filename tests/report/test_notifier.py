@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from b2_iconik.common.clock import Step
 from b2_iconik.common.errors import Stopped
 from b2_iconik.common.receivers import Delivery, Message
+from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Hint
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
@@ -53,9 +55,12 @@ class Bench:
         self.notify_on = "problems"
         self.shown: Step | None = None
         self.leadership = Leadership(engine, a_term(engine), threading.Event())
-        self.id = clicked(engine, CLICK, NOW).id
-        number = found(engine, self.id).number
-        a_ledger(engine).expand(number, {"asset-1": Hint("beach")}, {})
+        self.begin(CLICK)
+
+    def begin(self, click: CustomAction) -> None:
+        self.id = clicked(self.engine, click, NOW).id
+        number = found(self.engine, self.id).number
+        a_ledger(self.engine).expand(number, {"asset-1": Hint("beach")}, {})
 
     def notifier(self) -> Notifier:
         receivers: Any = [self.receiver]
@@ -206,3 +211,14 @@ def test_a_receiver_that_refuses_is_logged(bench: Bench, caplog: pytest.LogCaptu
     bench.end()
     assert bench.steps()() is None
     assert "of the operation's end: it answered 401" in caplog.text
+
+
+@pytest.mark.parametrize(("notify_on", "number"), [("problems", 0), ("all", 1)])
+def test_what_a_preview_finds_to_be_kept_is_no_problem(
+    bench: Bench, notify_on: str, number: int
+) -> None:
+    bench.notify_on = notify_on
+    bench.begin(replace(CLICK, action="preview"))
+    bench.end()
+    bench.steps()()
+    assert len(bench.receiver.messages) == number

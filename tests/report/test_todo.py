@@ -364,3 +364,18 @@ def test_many_are_read_in_parts(
         ended(engine, {f"a{number}": {"ORIGINAL": KEPT} for number in range(3)})
     ended(engine, {f"b{number}": {"ORIGINAL": KEPT} for number in range(3)})
     assert [asset_id for _, asset_id, *_ in left(to_do)] == ["b0", "b1", "b2", "a0", "a1", "a2"]
+
+
+# Previews
+
+
+def test_a_preview_leaves_nothing_to_do_and_does_nothing(engine: sa.Engine, to_do: ToDo) -> None:
+    ended(engine, {"a1": {"ORIGINAL": KEPT}})
+    ended(
+        engine,
+        {"a1": {"ORIGINAL": Outcome("removable")}, "a2": {"ORIGINAL": KEPT}},
+        action="preview",
+    )
+    failed(engine, "a3", action="preview")
+    failed(engine, action="preview")
+    assert left(to_do) == [("operation-1", "a1", "ORIGINAL", "differs")]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from b2_iconik.common.settings import Settings
+from b2_iconik.domain.click import TITLES, USUAL_ACTIONS, Action
 from b2_iconik.setup import action_url, check_actions
 from b2_iconik.setup.action_url import endpoint
 from iconik import Iconik
@@ -15,14 +16,14 @@ OTHER = "00000000-0000-4000-8000-000000000000"
 
 
 def record(
-    settings: Settings, action: str = "add", context: str = "ASSET", **changes: Any
+    settings: Settings, action: Action = "add", context: str = "ASSET", **changes: Any
 ) -> dict[str, Any]:
     """A custom action as iconik has it when all is well."""
     query = f"b2_storage_id={B2_STORAGE}&ll_storage_id={LL_STORAGE}"
     return {
         "id": f"{action}-{context}",
         "context": context,
-        "title": {"add": "Add to LucidLink", "remove": "Remove from LucidLink"}[action],
+        "title": TITLES[action],
         "type": "POST",
         "url": f"https://plugin.test/{action}?{query}",
         "headers": {"X-BZ-Secret": settings.secret},
@@ -36,7 +37,7 @@ def records(settings: Settings, **changes: Any) -> list[dict[str, Any]]:
     """All six, the first of which is changed."""
     found = [
         record(settings, action, context)
-        for action in ("add", "remove")
+        for action in USUAL_ACTIONS
         for context in ("ASSET", "COLLECTION", "BULK")
     ]
     return [{**found[0], **changes}, *found[1:]]
@@ -78,6 +79,14 @@ def test_what_is_not_there_is_told(settings: Settings) -> None:
     assert wrong(records(settings)[2:5], settings) == [
         "'Add to LucidLink' is missing for ASSET, COLLECTION: run create_custom_actions.py",
         "'Remove from LucidLink' is missing for BULK: run create_custom_actions.py",
+    ]
+
+
+def test_a_preview_is_optional_but_not_in_parts(settings: Settings) -> None:
+    some = [record(settings, "preview", each) for each in ("COLLECTION", "BULK")]
+    assert wrong([*records(settings), *some], settings) == [
+        "'Preview removal from LucidLink' is missing for ASSET: run create_custom_actions.py"
+        " --preview"
     ]
 
 

@@ -82,7 +82,7 @@ def test_the_secret_still_shows_the_buttons(page: Page) -> None:
     assert '<button id="stop"' in shown
 
 
-@pytest.mark.parametrize("button", ["stop", "retry"])
+@pytest.mark.parametrize("button", ["stop", "retry", "remove"])
 def test_the_page_password_presses_no_button(page: Page, button: str) -> None:
     operation_id = page.click()
     answer = page.client.post(
@@ -93,7 +93,7 @@ def test_the_page_password_presses_no_button(page: Page, button: str) -> None:
     assert found(page.engine, operation_id).stop_by is None
 
 
-@pytest.mark.parametrize("action", ["add", "remove", "check"])
+@pytest.mark.parametrize("action", ["add", "remove", "preview", "check"])
 def test_the_page_password_is_no_secret_for_clicks(page: Page, action: str) -> None:
     for headers in ({"x-bz-secret": PASSWORD}, basic(PASSWORD)):
         answer = page.client.post(f"/{action}?{QUERY}", json={}, headers=headers)

@@ -1063,3 +1063,93 @@ def test_where_nobody_took_over_the_database_is_not_asked(
     operation_id = page.ended({"a1": {"ORIGINAL": REMOVED}})
     monkeypatch.delattr(History, "newer")
     assert page.json(f"/operations/{operation_id}")["report"][0]["newer"] is None
+
+
+# Previews
+
+PROXIES = ("ORIGINAL", "PROXY")
+REMOVABLE = Outcome("removable", proof="checksum", size=2_000)
+
+
+def previewed(page: Page, **outcomes: dict[str, Outcome]) -> str:
+    return page.ended(outcomes, action="preview", formats=PROXIES)
+
+
+def test_what_a_preview_found_removable_is_removed(page: Page) -> None:
+    first = previewed(
+        page,
+        a1={"ORIGINAL": REMOVABLE},
+        a2={"ORIGINAL": REMOVABLE, "PROXY": Outcome("uncopied", Reason("why"), size=1_000)},
+    )
+    path = f"/operations/{first}"
+    shown = page.text(path)
+    assert "2 removable" in shown
+    assert "1 would first be copied to B2" in shown
+    assert "4 KB would be freed, 1 KB would first be copied to B2" in shown
+    assert "Proven safe: 2 by checksum." in shown
+    question = re.search(r'id="remove"[^>]*data-ask="([^"]*)"', page.get(path).text)
+    assert question
+    assert question[1] == (
+        "Remove ORIGINAL of 2 assets from LucidLink (4 KB)? Everything is proven again first. "
+        "This counts as the newest click."
+    )
+    answer = page.press("remove", first)
+    (second,) = re.findall(r"^/operations/([0-9a-f-]{36})\?notice=removing$", answer.location)
+    click = page.recorder.click_of(second)
+    assert (click.action, click.formats, click.asset_ids) == ("remove", ("ORIGINAL",), ("a1", "a2"))
+    assert "After Preview removal from LucidLink: 2 assets" in page.text(answer.location)
+    assert "Followed by Remove from LucidLink: 2 assets" in page.text(path)
+    assert 'id="remove"' not in page.get(path).text
+
+
+def test_sets_of_formats_are_removed_by_an_operation_each(page: Page) -> None:
+    first = previewed(
+        page,
+        a1={"ORIGINAL": REMOVABLE},
+        a2={"ORIGINAL": REMOVABLE, "PROXY": Outcome("removable")},
+    )
+    shown = page.get(f"/operations/{first}").text
+    assert "Remove ORIGINAL of 2 assets, PROXY of 1 asset from LucidLink (4 KB)?" in shown
+    answer = page.press("remove", first)
+    assert answer.location == f"/operations/{first}?notice=removals"
+    assert "Several operations remove what the preview found removable" in page.text(
+        answer.location
+    )
+
+
+def test_a_removal_answers_programs_in_json(page: Page) -> None:
+    first = previewed(page, a1={"ORIGINAL": REMOVABLE})
+    headers = {"Accept": "application/json", "Sec-Fetch-Site": "same-origin"}
+    answer = page.press("remove", first, headers=headers).get_json()
+    assert answer["operation_ids"] == [answer["operation_id"]]
+
+
+def test_what_is_not_removable_is_not_removed(page: Page) -> None:
+    first = previewed(page, a1={"ORIGINAL": KEPT})
+    assert 'id="remove"' not in page.get(f"/operations/{first}").text
+    answer = page.press("remove", first)
+    assert answer.status_code == 409
+    assert "Nothing is removed: the preview found nothing removable." in answer.text
+
+
+def test_a_preview_overrides_no_click_when_it_is_repeated(page: Page) -> None:
+    shown = page.text(f"/operations/{previewed(page, a1={'ORIGINAL': KEPT})}")
+    assert "Preview the rest again" in shown
+    assert "Preview everything again" in shown
+    assert "newest click" not in shown
+
+
+def test_a_removal_is_logged_with_the_operation(
+    page: Page, caplog: pytest.LogCaptureFixture
+) -> None:
+    removals = logged_with(caplog, "found removable")
+    first = previewed(page, a1={"ORIGINAL": REMOVABLE})
+    second = page.press("remove", first).location.split("/")[2].split("?")[0]
+    assert removals == [second]
+
+
+def test_previews_can_be_listed_alone(page: Page) -> None:
+    first = previewed(page, a1={"ORIGINAL": KEPT})
+    page.ended({"a1": {"ORIGINAL": REMOVED}})
+    (told,) = page.json("/operations?action=preview")["operations"]
+    assert told["operation_id"] == first
