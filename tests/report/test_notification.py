@@ -74,7 +74,8 @@ def test_a_message_shows_no_id() -> None:
 
 def test_assets_with_one_cause_are_one_problem() -> None:
     said = about(dict.fromkeys(("a1", "a2", "a3", "a4", "a5"), DIFFERS))
-    assert "Kept on LucidLink: beach, pier, market and 2 more: for example, beach.mov differs" in said.body
+    kept = "Kept on LucidLink: beach, pier, market and 2 more: for example, beach.mov differs"
+    assert kept in said.body
     assert said.body.count("What to do:") == 1
 
 
