@@ -139,9 +139,7 @@ def _ask_iconik(
 
 
 def _refused(what: str, settings: Settings, error: IconikRefused) -> Finding:
-    """Return the finding about a refused request. A rejected token ends all requests."""
-    if isinstance(error, TokenRejected):
-        raise error
+    """Return the finding about a refused request."""
     if isinstance(error, NotPermitted):
         return unknown(what, f"cannot be checked without {error.role}")
     return wrong(what, explained(settings, error))

@@ -9,7 +9,7 @@ from b2_iconik.cli.lookup import CANDIDATES, only_asset
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import TROUBLE
 from b2_iconik.domain.reasons import Cause
-from b2_iconik.report import view
+from b2_iconik.report import outcome_rows
 from b2_iconik.report.contents import Contents
 from b2_iconik.report.reported import Asset, Reported
 
@@ -23,7 +23,7 @@ class OperationDetails:
     """One operation, read-only.
 
     A row describes one format of an asset, or a collection that could not be listed. It has the
-    columns of ``view.COLUMNS``.
+    columns of ``outcome_rows.COLUMNS``.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` if the database fails.
 
@@ -90,7 +90,7 @@ class OperationDetails:
             "asset_id": asset.asset_id,
             "asset": asset.title or asset.asset_id,
             "report": list(self._contents.asset_rows(self._operation, [asset])),
-            "waits_for": view.under_way(asset, clock_ms) if is_open else None,
+            "waits_for": outcome_rows.under_way(asset, clock_ms) if is_open else None,
             "looks_again_in_seconds": wait_ms // 1000 if is_open and asset.state in DUE else None,
             "failures": asset.progress.failures,
         }

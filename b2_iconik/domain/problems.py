@@ -44,9 +44,7 @@ def in_lines(
         more = f" and {len(ids) - len(some):,} more" if len(ids) > len(some) else ""
         such_as = "for example, " if len(ids) > 1 else ""
         yield f"{capitalized(displayed(kind))}: {', '.join(some)}{more}: {such_as}{reason}"
-        advice = what_to_do(kind, reason.cause)
-        if advice:
-            yield f"What to do: {advice}"
+        yield f"What to do: {what_to_do(kind, reason.cause)}"
     if len(every) > MOST_CAUSES:
         yield f"{many(len(every) - MOST_CAUSES, 'more cause')}: see the report."
 

@@ -10,7 +10,7 @@ from b2_iconik.domain.operation import Operation, default_title
 from b2_iconik.domain.outcomes import TROUBLE, Outcome
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.tables import assets, operations
-from b2_iconik.report import view
+from b2_iconik.report import outcome_rows, view
 from b2_iconik.report.history import History
 from b2_iconik.report.reported import Reported
 
@@ -74,7 +74,7 @@ class AssetHistory:
 
     def _line(self, operation: Operation, asset_id: str, clock_ms: int) -> dict[str, Any]:
         asset = self._reported.asset(operation, asset_id)
-        rows = view.asset_rows(operation, [asset] if asset else [], clock_ms)
+        rows = outcome_rows.asset_rows(operation, [asset] if asset else [], clock_ms)
         told = view.summary(operation, {}, now_ms())
         return {
             **{name: told[name] for name in view.BRIEF},

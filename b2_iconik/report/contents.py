@@ -13,7 +13,7 @@ from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.report import view
+from b2_iconik.report import outcome_rows, view
 from b2_iconik.report.asset_history import AssetHistory
 from b2_iconik.report.history import Filters, History
 from b2_iconik.report.reported import FIRST, Asset, Place, Reported
@@ -149,9 +149,9 @@ class Contents:
     def as_csv(self, operation: Operation) -> Iterator[str]:
         """Yield the whole report as CSV, in parts."""
         # With this byte order mark, spreadsheets read the file as UTF-8.
-        yield "\ufeff" + csv_line(view.HEADINGS)
+        yield "\ufeff" + csv_line(outcome_rows.HEADINGS)
         for row in self.rows(operation):
-            yield csv_line(view.csv_row(row))
+            yield csv_line(outcome_rows.csv_row(row))
 
     def rows(self, operation: Operation) -> Iterator[dict[str, Any]]:
         """Yield the rows of the whole report, reading them in parts."""
@@ -168,7 +168,7 @@ class Contents:
                 if any(outcome.kind == "superseded" for outcome in each.outcomes.values())
             ]
             newer = self.history.newer(operation, lost) if lost else {}
-            rows = list(view.asset_rows(operation, some, clock_ms, newer))
+            rows = list(outcome_rows.asset_rows(operation, some, clock_ms, newer))
             open_ids = {row["asset_id"] for row in rows if row["what_to_do"]}
             resolved = self._asset_history.resolved(operation, open_ids) if open_ids else {}
             for row in rows:
@@ -180,7 +180,7 @@ def _unopened_rows(
     operation: Operation, unopened: Iterable[tuple[str, Reason]]
 ) -> Iterator[dict[str, Any]]:
     # Nobody knows whether a later operation had what is in them.
-    return ({**row, "resolved": None} for row in view.unopened_rows(operation, unopened))
+    return ({**row, "resolved": None} for row in outcome_rows.unopened_rows(operation, unopened))
 
 
 def _named(place: Place) -> str:

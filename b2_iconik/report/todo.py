@@ -12,7 +12,7 @@ from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.reasons import OTHER, Cause
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.tables import operations
-from b2_iconik.report import view
+from b2_iconik.report import outcome_rows, view
 from b2_iconik.report.history import History
 from b2_iconik.report.reported import Reported
 from b2_iconik.report.unresolved import MOST, OPEN, Left, unresolved
@@ -22,7 +22,7 @@ ROWS_A_PAGE = 50
 OPERATIONS_SHOWN = 10
 READ_AT_ONCE = 500
 ADDED = ("operation_id", "operation", "user", "ended")
-COLUMNS, HEADINGS = (*view.COLUMNS, *ADDED), (*view.HEADINGS, *ADDED)
+COLUMNS, HEADINGS = (*outcome_rows.COLUMNS, *ADDED), (*outcome_rows.HEADINGS, *ADDED)
 
 
 class ToDo:
@@ -107,16 +107,16 @@ class ToDo:
         ids = {one.asset_id for one in left if one.format_name}
         found = self._reported.some(operation, ids) if ids else []
         # A format may have several rows, but one thing to do.
-        for row in view.asset_rows(operation, found, self._history.clock()):
+        for row in outcome_rows.asset_rows(operation, found, self._history.clock()):
             key = (row["asset_id"], row["format"])
             if key in names and row["kind"] in (*OPEN, "undone"):
                 names.discard(key)
                 yield row
         for what, reason in self._history.unopened(operation.number) if names else ():
             if (what, None) in names:
-                yield from view.unopened_rows(operation, [(what, reason)])
+                yield from outcome_rows.unopened_rows(operation, [(what, reason)])
         if ("", None) in names:
-            yield view.operation_row(operation)
+            yield outcome_rows.operation_row(operation)
 
 
 def grouped(every: Iterable[Left], label: str = "") -> dict[str, list[Left]]:

@@ -9,7 +9,7 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import plain
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.advice import LABELS
-from b2_iconik.report import todo, view
+from b2_iconik.report import outcome_rows, todo
 from b2_iconik.report.asset_history import AssetHistory
 from b2_iconik.report.contents import csv_line
 from b2_iconik.report.todo import ToDo
@@ -51,7 +51,7 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
             # With this byte order mark, spreadsheets read the file as UTF-8.
             yield "\ufeff" + csv_line(todo.HEADINGS)
             for row in rows:
-                yield csv_line(view.csv_row(row, todo.COLUMNS))
+                yield csv_line(outcome_rows.csv_row(row, todo.COLUMNS))
 
         response = Response(lines(), mimetype="text/csv")
         response.headers["Content-Disposition"] = 'attachment; filename="todo.csv"'

@@ -37,7 +37,7 @@ from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import capitalized, displayed
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.report import view
+from b2_iconik.report import outcome_rows, view
 from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE, Asked, Contents
 from b2_iconik.report.history import STATES, Filters
 from b2_iconik.web.answers import argument, rendered, wants_json
@@ -48,7 +48,7 @@ from iconik_http.records import UUID
 
 log = logging.getLogger(__name__)
 
-SHOWN = tuple(kind for kind in view.KINDS if kind != "under way")
+SHOWN = tuple(kind for kind in outcome_rows.KINDS if kind != "under way")
 NOTICES = {
     "stopping": "The operation will stop at its next safe point.",
     "ended": "The operation had already ended.",
@@ -193,7 +193,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         page, count = _page_of(part.matching, ASSETS_A_PAGE)
         in_full, rows = there.in_full(operation), part.rows
         if visitor().link:
-            in_full, rows = {**in_full, **view.ALONE}, [view.alone(row) for row in rows]
+            in_full, rows = {**in_full, **view.ALONE}, [outcome_rows.alone(row) for row in rows]
         shown = [row for row in rows if asked.show in ("", row["kind"])]
         told = {
             **in_full,
@@ -211,8 +211,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         return rendered(
             "operation.html",
             **told,
-            by_asset=list(view.by_asset([*part.unopened, *rows], asked.show)),
-            hints=view.HINTS,
+            by_asset=list(outcome_rows.by_asset([*part.unopened, *rows], asked.show)),
+            hints=outcome_rows.HINTS,
             show=asked.show,
             text=asked.text,
             page=page,

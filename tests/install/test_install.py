@@ -301,7 +301,7 @@ def test_when_all_of_it_is_killed_it_comes_back_and_goes_on(installed: Installed
 def test_prometheus_has_an_address_of_its_own_with_the_pages_lines(installed: Installed) -> None:
     machine = installed.machine
     page = (ROOT / "docs" / "monitoring.md").read_text()
-    (lines,) = re.findall(r"```ini\n(.+?)```", page, re.DOTALL)
+    (lines,) = re.findall(r"```ini\n(\[Service\].+?)```", page, re.DOTALL)
     edited = machine.path(f"{UNIT}.d/override.conf")
     edited.parent.mkdir()
     edited.write_text(lines)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.report import view
+from b2_iconik.report import outcome_rows
 
 
 def row(kind: str, name: str | None = "ORIGINAL", **fields: Any) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def row(kind: str, name: str | None = "ORIGINAL", **fields: Any) -> dict[str, An
 
 def one(*rows: dict[str, Any], show: str = "") -> dict[str, Any]:
     """The only asset of rows."""
-    (asset,) = view.by_asset(rows, show)
+    (asset,) = outcome_rows.by_asset(rows, show)
     return asset
 
 
@@ -31,7 +31,7 @@ def told(asset: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 def test_the_rows_of_an_asset_are_put_together_in_order() -> None:
     rows = [row("removed"), row("kept", "PROXY"), row("kept", asset_id="a2")]
-    assets = list(view.by_asset(rows, ""))
+    assets = list(outcome_rows.by_asset(rows, ""))
     assert [(each["asset_id"], each["rows"]) for each in assets] == [
         ("a1", rows[:2]),
         ("a2", rows[2:]),
@@ -91,4 +91,4 @@ def test_what_to_do_is_about_the_most_important_problem() -> None:
 
 
 def test_every_kind_of_row_has_its_place() -> None:
-    assert set(view.HINTS) - {"unopened"} | {"under way"} == set(view.KINDS)
+    assert set(outcome_rows.HINTS) - {"unopened"} | {"under way"} == set(outcome_rows.KINDS)

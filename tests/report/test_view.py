@@ -18,7 +18,7 @@ from b2_iconik.domain.reasons import (
     Cause,
     Reason,
 )
-from b2_iconik.report import view
+from b2_iconik.report import outcome_rows, view
 from b2_iconik.report.history import CopyJob, Newer
 from b2_iconik.report.reported import Asset, Total
 from b2_iconik.report.view import Moment
@@ -218,7 +218,7 @@ def an_asset(
 def rows(operation: Operation, asset: Asset) -> list[tuple[str, str, str]]:
     return [
         (each["format"], each["kind"], each["reason"])
-        for each in view.asset_rows(operation, [asset], NOW)
+        for each in outcome_rows.asset_rows(operation, [asset], NOW)
     ]
 
 
@@ -288,7 +288,7 @@ def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | No
         progress=progress, PROXY=Outcome("superseded", Reason("a newer click took over"))
     )
     problems = report(operation, [("a1", progress, asset.outcomes)], {})["problems"]
-    (half, left) = view.asset_rows(operation, [asset], NOW)
+    (half, left) = outcome_rows.asset_rows(operation, [asset], NOW)
     told = {
         **problems[0],
         "asset": "a1",
@@ -303,8 +303,8 @@ def test_a_half_done_deletion_has_the_rows_that_the_report_has(failure: str | No
 
 
 def test_what_could_not_be_opened_has_a_row() -> None:
-    (row,) = view.unopened_rows(running(), [("collection c", Reason("no"))])
-    cells = [row[name] for name in view.COLUMNS]
+    (row,) = outcome_rows.unopened_rows(running(), [("collection c", Reason("no"))])
+    cells = [row[name] for name in outcome_rows.COLUMNS]
     assert cells == ["collection c", "a collection", None, "failed", "no", USUAL, None, ""]
 
 
@@ -316,7 +316,7 @@ def test_a_selected_collection_that_could_not_be_opened_has_its_name(
 ) -> None:
     subject = {"kind": "collection", "id": "c", "name": "Spring", "path": path}
     operation = running(names={"subjects": [subject]})
-    (row,) = view.unopened_rows(operation, [("collection c", Reason("no"))])
+    (row,) = outcome_rows.unopened_rows(operation, [("collection c", Reason("no"))])
     assert row["asset"] == asset
 
 
@@ -333,20 +333,22 @@ SUPERSEDED = Outcome("superseded", TAKEN_BY_NEWER)
 def test_what_took_over_is_told_by_name(user: str | None, reason: str) -> None:
     newer = Newer("7", "remove", "Remove from LucidLink: 1 asset", user)
     asset = an_asset(ORIGINAL=SUPERSEDED)
-    (row,) = view.asset_rows(running(ended_ms=NOW), [asset], NOW, {("a1", "ORIGINAL"): newer})
+    takers = {("a1", "ORIGINAL"): newer}
+    (row,) = outcome_rows.asset_rows(running(ended_ms=NOW), [asset], NOW, takers)
     assert (row["reason"], row["reason"].cause) == (reason, Cause.NEWER_CLICK)
     assert row["newer"] == {"operation_id": "7", "title": newer.title, "user": user}
 
 
 def test_what_took_over_and_is_forgotten_is_told_without_a_name() -> None:
-    (row,) = view.asset_rows(running(ended_ms=NOW), [an_asset(ORIGINAL=SUPERSEDED)], NOW)
+    (row,) = outcome_rows.asset_rows(running(ended_ms=NOW), [an_asset(ORIGINAL=SUPERSEDED)], NOW)
     assert (row["reason"], row["newer"]) == (TAKEN_BY_NEWER, None)
 
 
 def test_only_what_was_left_to_it_names_a_newer_operation() -> None:
     newer = Newer("7", "remove", "Remove from LucidLink: 1 asset", None)
     asset = an_asset(ORIGINAL=Outcome("copied"))
-    (row,) = view.asset_rows(running(ended_ms=NOW), [asset], NOW, {("a1", "ORIGINAL"): newer})
+    takers = {("a1", "ORIGINAL"): newer}
+    (row,) = outcome_rows.asset_rows(running(ended_ms=NOW), [asset], NOW, takers)
     assert row["newer"] is None
 
 
@@ -398,7 +400,7 @@ def test_a_bar_is_as_long_as_what_is_done(
     "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "|calc", "%0A", "\n=1"]
 )
 def test_no_cell_is_taken_for_a_formula(cell: str) -> None:
-    assert view.harmless(cell) == f"'{cell}"
+    assert outcome_rows.harmless(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize(
@@ -413,14 +415,14 @@ def test_no_cell_is_taken_for_a_formula(cell: str) -> None:
 def test_no_part_of_a_cell_is_taken_for_a_formula_where_a_semicolon_separates(
     cell: str, shown: str
 ) -> None:
-    assert view.harmless(cell) == shown
+    assert outcome_rows.harmless(cell) == shown
 
 
 @pytest.mark.parametrize(
     "cell", ["", "clip.mov differs = twice", "kept", "a1-b2", "'=", "one; two = 2; 3"]
 )
 def test_other_cells_are_as_they_are(cell: str) -> None:
-    assert view.harmless(cell) == cell
+    assert outcome_rows.harmless(cell) == cell
 
 
 def test_a_row_of_csv_can_be_read_back() -> None:
@@ -433,7 +435,7 @@ def test_a_row_of_csv_can_be_read_back() -> None:
     }
     row |= {"what_to_do": "-", "size": 1000, "cause": "differs"}
     line = io.StringIO(newline="")
-    csv.writer(line).writerow(view.csv_row(row))
+    csv.writer(line).writerow(outcome_rows.csv_row(row))
     line.seek(0)
     told = ["a1", "Beach", "", "kept", 'a "b", c\nd', "'-", "1000", "differs"]
     assert list(csv.reader(line)) == [told]
