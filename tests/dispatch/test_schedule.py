@@ -61,6 +61,29 @@ def test_a_task_that_is_hastened_in_its_step_takes_the_next_at_once(schedule: Sc
     wait_for("third step", lambda: len(steps) == 3, SECONDS)
 
 
+def test_a_task_that_is_hastened_while_it_is_due_takes_its_step_once(schedule: Schedule) -> None:
+    release, others, steps = threading.Event(), list[None](), list[None]()
+
+    def hold() -> None:
+        others.append(None)
+        assert release.wait(SECONDS)
+
+    def step() -> float:
+        steps.append(None)
+        return 3600.0
+
+    for number in range(2):
+        schedule.add(f"other {number}", hold)
+    wait_for("both threads", lambda: len(others) == 2, SECONDS)
+    schedule.add("task", step)
+    schedule.hasten("task")
+    schedule.add("last", lambda: others.append(None))
+    release.set()
+    wait_for("the last one", lambda: len(others) == 3, SECONDS)
+    wait_for("its step", lambda: steps, SECONDS)
+    assert len(steps) == 1
+
+
 def test_a_task_that_has_ended_is_not_hastened(schedule: Schedule) -> None:
     steps: list[None] = []
 
