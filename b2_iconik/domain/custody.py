@@ -213,7 +213,7 @@ def _of_all_alike(
 
     Args:
         told: the objection.
-        groups: all objections. Of the file sets on B2, the one with the fewest is told about.
+        groups: all objections. The reason describes the file set on B2 with the fewest.
         every: the names of all files of the file set.
     """
     kind = (told.remedy, told.reason.sentence)

@@ -15,7 +15,7 @@ from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.precedence import Precedence, takers
 from b2_iconik.ledger.tables import assets, copies, operations, terms, unlisted
-from b2_iconik.report.reported import has_cause, is_about, may_have
+from b2_iconik.report.reported import contains, has_cause, is_about, may_have
 from iconik_http.records import UUID
 
 DAY_MS = 86_400_000
@@ -283,7 +283,7 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
     if filters.user:
         yield sa.or_(
             operations.c.user_id == filters.user.lower(),
-            _contains(operations.c.user_name, filters.user),
+            contains(operations.c.user_name, filters.user),
         )
     if filters.cause:
         yield _has_cause(filters.cause)
@@ -308,18 +308,9 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
                     operations.c.title,
                 )
             ),
-            _contains(operations.c.user_name, filters.text),
+            contains(operations.c.user_name, filters.text),
             operations.c.number.in_(about),
         )
-
-
-def _contains(column: sa.ColumnElement[str], text: str) -> sa.ColumnElement[bool]:
-    """Build a condition: a column contains a text, in upper or lower case."""
-    return sa.or_(
-        sa.func.lower(column).contains(text.lower(), autoescape=True),
-        # SQLite lowers only ASCII letters.
-        column.contains(text, autoescape=True),
-    )
 
 
 def _has_cause(cause: str) -> sa.ColumnElement[bool]:

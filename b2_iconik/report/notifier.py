@@ -28,7 +28,7 @@ INTERVAL = 60.0
 # In seconds: how often to look whether messages have arrived, and how long.
 POLL_INTERVAL = 0.25
 PATIENCE = 120.0
-# How many operations to remember, so that a new term of this process tells of none again.
+# How many operations to remember, so that this process notifies nobody twice if it leads again.
 REMEMBERED = 1_000
 
 

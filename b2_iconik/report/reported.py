@@ -292,15 +292,19 @@ def _has_reason(text: str) -> sa.ColumnElement[bool]:
     """Build a condition: a reason of an asset contains a text, such as the name of a file."""
     each = each_outcome(assets)
     of_text = sa.select(sa.literal(1)).select_from(each)
-    of_text = of_text.where(_contains(json_text(each, 1), text, text.lower()))
+    of_text = of_text.where(contains(json_text(each, 1), text))
     escaped = (json.dumps(each)[1:-1] for each in (text, text.lower()))
-    return sa.and_(_contains(_stored(), *escaped), of_text.exists())
+    return sa.and_(contains(_stored(), *escaped), of_text.exists())
 
 
-def _contains(column: Any, text: str, lower: str) -> sa.ColumnElement[bool]:
-    """Build a condition: a column contains a text, in upper or lower case."""
+def contains(column: Any, text: str, lower: str | None = None) -> sa.ColumnElement[bool]:
+    """Build a condition: a column contains a text, in upper or lower case.
+
+    Args:
+        lower: the text in lower case, if it is escaped.
+    """
     return sa.or_(
-        sa.func.lower(column).contains(lower, autoescape=True),
+        sa.func.lower(column).contains(lower or text.lower(), autoescape=True),
         # SQLite lowers only ASCII letters.
         column.contains(text, autoescape=True),
     )
@@ -327,7 +331,7 @@ def is_about(text: str) -> sa.ColumnElement[bool]:
 
 def has_in_title(text: str) -> sa.ColumnElement[bool]:
     """Build a condition: an asset has this text in its title."""
-    return _contains(assets.c.title, text, text.lower())
+    return contains(assets.c.title, text)
 
 
 def _troubles(operation: Operation) -> frozenset[str]:
