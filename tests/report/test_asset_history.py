@@ -1,7 +1,5 @@
 """What operations did with one asset, and where its files are since."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,18 +7,10 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import asset_history
 from b2_iconik.report.asset_history import AssetHistory, places
-from tests.makers import a_click, a_database, expanded
-from tests.report.test_todo import BOTH, KEPT, NOW, REMOVED, ended, running
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        begin_term(engine, NOW)
-        yield engine
+from tests.makers import a_click, expanded
+from tests.report.test_todo import BOTH, KEPT, REMOVED, ended, running
 
 
 @pytest.fixture

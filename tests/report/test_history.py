@@ -1,6 +1,6 @@
 """What operations did, read in pages."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from b2_iconik.domain.operation import Hint, Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.ledger.term import begin_term
 from b2_iconik.report.history import STATES, Filters, History, Newer
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, completion, expanded, found
 
@@ -21,13 +20,6 @@ NOW = 1_000_000
 UUID = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
 KEPT = Outcome("kept", Reason("clip.mov differs"))
 REMOVED = Outcome("removed")
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        begin_term(engine, NOW)
-        yield engine
 
 
 @pytest.fixture

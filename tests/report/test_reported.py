@@ -1,7 +1,6 @@
 """What came of the assets of operations, read in pages."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,11 +10,9 @@ from b2_iconik.domain.operation import Hint, Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.ledger.term import begin_term
 from b2_iconik.report.reported import FIRST, Place, Reported
 from tests.makers import (
     a_click,
-    a_database,
     a_ledger,
     a_term,
     completion,
@@ -28,13 +25,6 @@ NOW = 1_000_000
 PIER = "1b9d1b9d-0000-4000-8000-000000000000"
 KEPT = Outcome("kept", Reason("clip.mov differs"))
 REMOVED = Outcome("removed")
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        begin_term(engine, NOW)
-        yield engine
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What operations left undone, and what later ones have resolved."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,13 +11,11 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import OTHER, Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import operations
-from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import todo, unresolved
 from b2_iconik.report.todo import ToDo, grouped
 from b2_iconik.report.unresolved import Left
 from tests.makers import (
     a_click,
-    a_database,
     a_ledger,
     a_term,
     clicked,
@@ -33,13 +30,6 @@ KEPT = Outcome("kept", Reason("clip.mov differs", Cause.DIFFERS))
 FAILED = Outcome("failed", Reason("iconik answered 503", Cause.NO_ANSWER))
 REMOVED = Outcome("removed")
 BOTH = ("ORIGINAL", "PROXY")
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        begin_term(engine, NOW)
-        yield engine
 
 
 @pytest.fixture
