@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -148,10 +148,7 @@ class Contents:
 
     def as_csv(self, operation: Operation) -> Iterator[str]:
         """Yield the whole report as CSV, in parts."""
-        # With this byte order mark, spreadsheets read the file as UTF-8.
-        yield "\ufeff" + csv_line(outcome_rows.HEADINGS)
-        for row in self.rows(operation):
-            yield csv_line(outcome_rows.csv_row(row))
+        return csv_lines(self.rows(operation), outcome_rows.HEADINGS, outcome_rows.COLUMNS)
 
     def rows(self, operation: Operation) -> Iterator[dict[str, Any]]:
         """Yield the rows of the whole report, reading them in parts."""
@@ -194,7 +191,17 @@ def _place(name: str) -> Place:
     return Place(part == PROBLEM, asset_id) if part in (PROBLEM, REST) else FIRST
 
 
-def csv_line(cells: Iterable[str]) -> str:
+def csv_lines(
+    rows: Iterable[Mapping[str, Any]], headings: Iterable[str], columns: Sequence[str]
+) -> Iterator[str]:
+    """Yield rows as CSV, in parts."""
+    # With this byte order mark, spreadsheets read the file as UTF-8.
+    yield "\ufeff" + _csv_line(headings)
+    for row in rows:
+        yield _csv_line(outcome_rows.csv_row(row, columns))
+
+
+def _csv_line(cells: Iterable[str]) -> str:
     """Return the cells of a row as a line of a CSV file."""
     line = io.StringIO()
     csv.writer(line, quoting=csv.QUOTE_ALL).writerow(cells)

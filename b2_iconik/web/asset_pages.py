@@ -1,7 +1,5 @@
 """The page of an asset, and the list of what is left to do."""
 
-from collections.abc import Iterator
-
 from flask import Blueprint, Response, abort, jsonify
 from flask import url_for as path_of
 
@@ -9,9 +7,9 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import plain
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.advice import LABELS
-from b2_iconik.report import outcome_rows, todo
+from b2_iconik.report import todo
 from b2_iconik.report.asset_history import AssetHistory
-from b2_iconik.report.contents import csv_line
+from b2_iconik.report.contents import csv_lines
 from b2_iconik.report.todo import ToDo
 from b2_iconik.web.answers import argument, number_of, rendered, wants_json
 
@@ -46,14 +44,8 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
     @pages.get("/todo.csv")
     def left_to_do_as_csv() -> Response:
         rows = ToDo(recorder.prepare()).rows(_cause())
-
-        def lines() -> Iterator[str]:
-            # With this byte order mark, spreadsheets read the file as UTF-8.
-            yield "\ufeff" + csv_line(todo.HEADINGS)
-            for row in rows:
-                yield csv_line(outcome_rows.csv_row(row, todo.COLUMNS))
-
-        response = Response(lines(), mimetype="text/csv")
+        lines = csv_lines(rows, todo.HEADINGS, todo.COLUMNS)
+        response = Response(lines, mimetype="text/csv")
         response.headers["Content-Disposition"] = 'attachment; filename="todo.csv"'
         return response
 
