@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from b2_iconik.common.version import VERSION  # noqa: E402 - from the checkout
-from b2_iconik.domain.click import ACTIONS, TITLES, Action  # noqa: E402 - from the checkout
+from b2_iconik.domain.click import CLICKED_ACTIONS, TITLES, Action  # noqa: E402 - from the checkout
 from b2_iconik.domain.outcomes import many  # noqa: E402 - from the checkout
 from dev.harness import SECRET, Service, Simulator, stop_all  # noqa: E402 - from the checkout
 
@@ -144,7 +144,7 @@ class Demonstration:
             f'"auth_token": "{self._simulator.token}"}}'
         )
         print(f"curl {self._service.url}/")
-        for action in ACTIONS:
+        for action in CLICKED_ACTIONS:
             print(
                 f"curl -X POST '{self._service.url}/{action}?{query}' \\\n"
                 f"     -H 'x-bz-secret: {SECRET}' -d '{body}'"

@@ -100,6 +100,7 @@ def own_environment(
         "NOTIFY_URLS",
         "PAGE_PASSWORD",
         "PUBLIC_URL",
+        "PURGE",
         "REQUIRE_CHECKSUM",
         "STATE_DIRECTORY",
     ):

@@ -19,7 +19,7 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.recorder import LastLook, Recorder
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Retry
+from b2_iconik.domain.operation import Origin
 from b2_iconik.operation.job import Shown
 from b2_iconik.report.notifier import Notifier
 from plugin import LARGEST_BODY, create_app
@@ -46,7 +46,7 @@ class FakeRecorder(Recorder):
         self.problem: Exception | None = None
 
     def record(
-        self, click: CustomAction, retry: Retry | None = None, last_look: LastLook | None = None
+        self, click: CustomAction, origin: Origin | None = None, last_look: LastLook | None = None
     ) -> tuple[str, bool]:
         """Remember a click."""
         self.recorded.append(click)

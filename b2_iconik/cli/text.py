@@ -7,7 +7,7 @@ from itertools import chain, groupby, islice
 
 from b2_iconik.cli.lists import GAP, SHORT_ID, Row, local_time
 from b2_iconik.common.texts import in_time
-from b2_iconik.domain.operation import kind_and_id
+from b2_iconik.domain.operation import ORIGINS, kind_and_id
 from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, proofs_in_words
 
 # The width of the first column. The longest kinds of outcomes take more room.
@@ -50,8 +50,9 @@ def in_full(told: Row, problems: Iterable[Row], others: Iterable[Row] = ()) -> I
     proofs = proofs_in_words(told["counts"])
     if proofs:
         yield _item("proven", proofs)
-    if told["retry_of"]:
-        yield _item("retry of", f"{told['retry_of']}, by {told['retried_by']}")
+    if told["origin"]:
+        of = f" of {told['retry_of']}" if told["retry_of"] else ""
+        yield _item("origin", f"{ORIGINS[told['origin']]}{of}, by {told['retried_by']}")
     if told["stopped_by"]:
         yield _item("stopped by", told["stopped_by"])
     if told["failure"]:

@@ -33,6 +33,7 @@ SHORT_SECRET = 32
 MOST_REQUESTS_PER_SECOND = 1000
 LEAST_PASSWORD = 12
 NOTIFY_ON = ("problems", "all")
+PURGE = ("now", "later")
 PUBLIC_PATH = re.compile(r"[A-Za-z0-9._~/-]*")
 
 
@@ -63,6 +64,8 @@ class Settings:
         public_url: where people reach the service; None if it makes no links to itself.
         notify_urls: the apprise URLs of those who are notified when operations end.
         notify_on: the operations to notify them of: 'problems' or 'all'.
+        purge: when a Remove frees the space: 'now', or 'later', once iconik empties its delete
+            queue. Until then, the removal can be undone.
     """
 
     iconik_id: str
@@ -87,6 +90,7 @@ class Settings:
     public_url: str | None = None
     notify_urls: tuple[str, ...] = field(default=(), repr=False)
     notify_on: str = "problems"
+    purge: str = "now"
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -133,6 +137,7 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
         public_url=_public_url(given),
         notify_urls=_notify_urls(given),
         notify_on=_choice("NOTIFY_ON", given.get("NOTIFY_ON", "problems").lower(), NOTIFY_ON),
+        purge=_choice("PURGE", given.get("PURGE", "now").lower(), PURGE),
     )
 
 

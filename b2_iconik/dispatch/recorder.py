@@ -21,7 +21,7 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.deadline import Deadline
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Retry
+from b2_iconik.domain.operation import Origin
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.counters import Standing, standing
 from b2_iconik.ledger.database import check_pages, connect, writing
@@ -102,12 +102,12 @@ class Recorder:
             log.error("the database cannot be opened yet: %s", brief(error))
 
     def record(
-        self, click: CustomAction, retry: Retry | None = None, last_look: LastLook | None = None
+        self, click: CustomAction, origin: Origin | None = None, last_look: LastLook | None = None
     ) -> tuple[str, bool]:
         """Record a click as an operation, durably.
 
         Args:
-            retry: which operation is retried, if nobody clicked in iconik.
+            origin: where it comes from; None for a click in iconik.
             last_look: a last check, in the same transaction: no other click comes in between.
 
         Returns:
@@ -117,19 +117,19 @@ class Recorder:
             RecordingError: the click is not recorded.
             PluginError: what ``last_look`` raises.
         """
-        (recorded,) = self.record_all([click], retry, last_look)
+        (recorded,) = self.record_all([click], origin, last_look)
         return recorded
 
     def record_all(
         self,
         clicks: Sequence[CustomAction],
-        retry: Retry | None = None,
+        origin: Origin | None = None,
         last_look: LastLook | None = None,
     ) -> list[tuple[str, bool]]:
         """Record several clicks, all or none; see ``record``."""
         deadline = Deadline(ANSWER_WITHIN)
         try:
-            return deadline.wait_for(lambda: self._record(clicks, retry, last_look, deadline))
+            return deadline.wait_for(lambda: self._record(clicks, origin, last_look, deadline))
         except (SQLAlchemyError, OSError, SettingsError) as error:
             log.error("a click could not be recorded: %s", brief(error))
             raise RecordingError("the operation could not be recorded; try again later") from error
@@ -152,7 +152,7 @@ class Recorder:
     def _record(
         self,
         clicks: Sequence[CustomAction],
-        retry: Retry | None,
+        origin: Origin | None,
         last_look: LastLook | None,
         deadline: Deadline,
     ) -> list[tuple[str, bool]]:
@@ -160,14 +160,14 @@ class Recorder:
         with writing(self.prepare()) as connection:
             if last_look:
                 last_look(connection)
-            recorded = [self._record_one(connection, *each, retry) for each in sealed]
+            recorded = [self._record_one(connection, *each, origin) for each in sealed]
             # A click that was answered with a refusal must not be carried out after all. This can
             # still happen if the disk is slow in the very last step.
             deadline.check()
         return recorded
 
     def _record_one(
-        self, connection: sa.Connection, click: CustomAction, sealed: str, retry: Retry | None
+        self, connection: sa.Connection, click: CustomAction, sealed: str, origin: Origin | None
     ) -> tuple[str, bool]:
         digest = hmac.digest(self._settings.secret.encode(), click.digest.encode(), "sha256").hex()
         same = intake.not_begun(connection, click, digest)
@@ -182,7 +182,7 @@ class Recorder:
             sealed=sealed,
             key=self._cipher.fingerprints[0],
             now_ms=now_ms(),
-            retry=retry,
+            origin=origin,
         )
         return operation_id, True
 

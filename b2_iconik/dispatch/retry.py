@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from b2_iconik.common.errors import RetryError
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Operation, Retry, kind_and_id
+from b2_iconik.domain.operation import Operation, Origin, kind_and_id
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import opposites
 from b2_iconik.ledger.tables import assets, operations
@@ -50,9 +50,9 @@ def try_again(
         raise RetryError("it does not exist")
     if operation.ended_ms is None:
         raise RetryError("it is still running: wait until it ends, or stop it first")
-    click, retry = recorder.click_of(operation_id), Retry(operation.id, by)
+    click, origin = recorder.click_of(operation_id), Origin(operation.id, by)
     if everything:
-        return recorder.record(click, retry)
+        return recorder.record(click, origin)
     with engine.connect() as connection:
         since = opposites(connection, operation)
     # If its assets were never listed, all of it is undone.
@@ -63,7 +63,7 @@ def try_again(
         if _numbers(opposites(connection, operation)) != _numbers(since):
             raise RetryError("the opposite action was clicked just now: try again")
 
-    return recorder.record(left, retry, last_look)
+    return recorder.record(left, origin, last_look)
 
 
 def remove_previewed(recorder: Recorder, operation_id: str, by: str) -> list[str]:
@@ -90,7 +90,7 @@ def remove_previewed(recorder: Recorder, operation_id: str, by: str) -> list[str
         raise RetryError("it is not a preview")
     if operation.ended_ms is None:
         raise RetryError("the preview is still running: wait until it ends, or stop it first")
-    click, retry = recorder.click_of(operation_id), Retry(operation.id, by)
+    click, origin = recorder.click_of(operation_id), Origin(operation.id, by, "preview")
     as_remove = replace(operation, action="remove")
     with engine.connect() as connection:
         since = opposites(connection, as_remove)
@@ -123,7 +123,7 @@ def remove_previewed(recorder: Recorder, operation_id: str, by: str) -> list[str
         if connection.execute(before).first():
             raise RetryError("the removal has been recorded already: see the page of the preview")
 
-    return [each for each, _ in recorder.record_all(clicks, retry, last_look)]
+    return [each for each, _ in recorder.record_all(clicks, origin, last_look)]
 
 
 def _removable(engine: sa.Engine, operation: Operation) -> dict[tuple[str, ...], list[str]]:

@@ -8,18 +8,26 @@ from typing import Any, Literal, Protocol, get_args
 
 from b2_iconik.common.errors import ClickError, SettingsError
 from b2_iconik.common.settings import split_formats
+from b2_iconik.common.texts import plain
+from b2_iconik.domain.keeping import in_words, parse_days, parse_keep
 from iconik_http.records import UUID
 
-Action = Literal["add", "remove", "preview"]
+Action = Literal["add", "remove", "preview", "undo"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 TITLES: dict[Action, str] = {
     "add": "Add to LucidLink",
     "remove": "Remove from LucidLink",
     # It performs every inspection of a Remove, and changes nothing.
     "preview": "Preview removal from LucidLink",
+    # It restores what a Remove has marked deleted.
+    "undo": "Undo removal from LucidLink",
 }
 # The actions that are always created in iconik. A preview is optional.
 USUAL_ACTIONS: tuple[Action, ...] = ("add", "remove")
+# The custom actions that iconik posts. An undo is requested here, not in iconik.
+CLICKED_ACTIONS: tuple[Action, ...] = ("add", "remove", "preview")
+# The actions that change what is on LucidLink.
+CHANGING_ACTIONS: tuple[Action, ...] = ("add", "remove", "undo")
 SECRET_HEADER = "x-bz-secret"  # noqa: S105 - a header's name
 CONTEXTS = ("ASSET", "COLLECTION", "BULK", "SAVED_SEARCH", "PLAYLIST")
 # The contexts enabled by default. Saved searches and playlists are optional.
@@ -28,6 +36,8 @@ LONGEST_TOKEN = 8192
 # File systems limit names to 255 bytes. A path must leave room for the directories and file below.
 LONGEST_NAME = 255
 LONGEST_PATH = 500
+# Of a metadata value in a message, in characters.
+LONGEST_SHOWN = 40
 # Characters that Windows forbids in names. A filespace may also be mounted on Windows.
 NOT_IN_NAMES = frozenset('<>:"|?*\\')
 
@@ -54,6 +64,9 @@ class CustomAction:
         user_id: the user who clicked, if iconik sent the id.
         path: the directory on the LucidLink storage that Add copies into; empty for the root.
         auth_token: a token that acts as the user who clicked; empty if iconik sent none.
+        keep_ms: how long Add keeps the assets on LucidLink, in milliseconds; None for no limit.
+        keep_problem: why the metadata field that should tell this can't be used, as a sentence.
+            Then nothing is added: the operation fails with it. "" if there is no problem.
     """
 
     action: Action
@@ -68,11 +81,13 @@ class CustomAction:
     auth_token: str = field(default="", repr=False)
     path: str = ""
     playlist_ids: tuple[str, ...] = ()
+    keep_ms: int | None = None
+    keep_problem: str = ""
 
     @property
     def title(self) -> str:
         """The name of the menu entry."""
-        return TITLES[self.action]
+        return title_of(self.action, self.keep_ms)
 
     @property
     def selection(self) -> str:
@@ -121,8 +136,15 @@ class CustomAction:
             "saved_search_ids": sorted(self.saved_search_ids),
             "playlist_ids": sorted(self.playlist_ids),
             "path": self.path,
+            "keep_ms": self.keep_ms,
+            "keep_problem": self.keep_problem,
         }
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
+
+
+def title_of(action: Action, keep_ms: int | None = None) -> str:
+    """Return the name of a menu entry: 'Add to LucidLink for 14 days'."""
+    return TITLES[action] + ("" if keep_ms is None else f" for {in_words(keep_ms)}")
 
 
 def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> CustomAction:
@@ -130,7 +152,8 @@ def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> 
 
     Args:
         action: the action named by the URL's path.
-        query: the URL's query: b2_storage_id, ll_storage_id, and optionally formats and path.
+        query: the URL's query: b2_storage_id, ll_storage_id, and optionally formats, path, and
+            keep or keep_field.
         body: the JSON body that iconik posted; see iconik's documentation of custom actions.
         formats: names of the formats to use if the query has none.
 
@@ -143,6 +166,7 @@ def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> 
         raise ClickError("ll_storage_id", "must differ from b2_storage_id")
     wanted = _formats(query, formats)
     posted = _object(body)
+    keep_ms, keep_problem = _keep(action, query, posted)
     context = posted.get("context")
     if context not in CONTEXTS:
         raise ClickError("context", f"must be one of {', '.join(CONTEXTS)}")
@@ -159,6 +183,8 @@ def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> 
         user_id=_optional_id(posted, "user_id"),
         auth_token=_auth_token(posted),
         path=_path(query),
+        keep_ms=keep_ms,
+        keep_problem=keep_problem,
     )
     if not click.selection:
         raise ClickError(
@@ -200,6 +226,46 @@ def check_path(text: str) -> str:
 def _path(query: Query) -> str:
     path = _at_most_once(query, "path")
     return "" if path is None else check_path(path)
+
+
+def _keep(action: Action, query: Query, posted: dict[str, Any]) -> tuple[int | None, str]:
+    """Return how long to keep the assets, and the problem with the field that should tell it."""
+    keep, name = _at_most_once(query, "keep"), _at_most_once(query, "keep_field")
+    for parameter, given in (("keep", keep), ("keep_field", name)):
+        if given is not None and action != "add":
+            raise ClickError(parameter, "is only for /add")
+    if keep is not None and name is not None:
+        raise ClickError("keep", "must not be in the action's URL together with keep_field")
+    if keep is not None:
+        try:
+            return parse_keep(keep), ""
+        except ValueError as error:
+            raise ClickError("keep", str(error)) from None
+    if name is None:
+        return None, ""
+    if not name or not name.isprintable():
+        raise ClickError("keep_field", "must be the name of a metadata field")
+    value = _field(posted.get("metadata_values"), name)
+    try:
+        return parse_days(value), ""
+    except ValueError as error:
+        told = f"holds '{str(value)[:LONGEST_SHOWN]}'" if value != "" else "is empty"
+        problem = f"the metadata field '{name}' {told}: it {error}; nothing was added"
+        return None, plain(problem)
+
+
+def _field(posted: object, name: str) -> Any:
+    """Return the value of a metadata field; "" if there is none, and all of several values.
+
+    iconik's description of the callback only says that the values are an object.
+    """
+    value = posted.get(name) if isinstance(posted, dict) else None
+    if isinstance(value, dict):
+        value = value.get("field_values", value.get("value"))
+    if isinstance(value, list):
+        values = [each.get("value") if isinstance(each, dict) else each for each in value]
+        value = values[0] if len(values) == 1 else ", ".join(map(str, values))
+    return "" if value is None else value
 
 
 def _storage_id(query: Query, name: str) -> str:

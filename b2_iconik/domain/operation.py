@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
-from b2_iconik.domain.click import TITLES, Action
+from b2_iconik.domain.click import Action, title_of
 from b2_iconik.domain.custody import Pair, Safe
 from b2_iconik.domain.reasons import Reason
 from iconik_http.records import ACTIVE, File
@@ -32,22 +32,39 @@ def kind_and_id(what: str) -> tuple[str, str]:
     return kind, object_id
 
 
-def default_title(action: Action, selection: str) -> str:
+def default_title(action: Action, selection: str, keep_ms: int | None = None) -> str:
     """Return the title of an operation that has no job in iconik, and none was noted."""
-    return f"{TITLES[action]}: {selection}"
+    return f"{title_of(action, keep_ms)}: {selection}"
+
+
+# Where an operation comes from, if nobody clicked in iconik: it retries another one, removes what a
+# preview found removable, or undoes a Remove. Or its assets' time on LucidLink is over; then 'last'
+# is the last attempt. Or somebody removed assets on the page of what is on LucidLink.
+OriginKind = Literal["retry", "preview", "undo", "due", "last", "page"]
+ORIGINS: Mapping[OriginKind, str] = {
+    "retry": "retry",
+    "preview": "after a preview",
+    "undo": "undo",
+    "due": "time is over",
+    "last": "time is over, last attempt",
+    "page": "from the page",
+}
+# The kinds of operations that do again what another one has left undone.
+REPEATING: tuple[OriginKind, ...] = ("retry", "preview")
 
 
 @dataclass(frozen=True)
-class Retry:
-    """The origin of an operation that is a retry, not a click in iconik.
+class Origin:
+    """Where an operation comes from that is not a click in iconik.
 
     Attributes:
-        of: the id of the operation that it retries.
-        by: who requested the retry.
+        of: the id of the operation that it retries, undoes, or carries out; None if there is none.
+        by: who requested it.
     """
 
-    of: str
+    of: str | None
     by: str
+    kind: OriginKind = "retry"
 
 
 @dataclass(frozen=True)
@@ -63,7 +80,10 @@ class Operation:
         recorded_ms, ended_ms: milliseconds since 1970; ended_ms is None while it runs.
         failure: why the whole operation failed; None if it did not.
         stop_by, stop_ms: who requested the stop, and when.
-        retry_of, retry_by: the id of the operation that it retries, and who requested the retry.
+        origin: where it comes from; None for a click in iconik.
+        keep_ms: how long an Add keeps its assets on LucidLink, in milliseconds; None for no limit.
+        undo_until_ms: when iconik may begin to purge what a Remove has only marked deleted, in
+            milliseconds since 1970; None if it marked nothing, or purged it itself.
         result, counts: from its report. The counts are None until the report is made, right after
             the end of the operation.
         totals: from its report, too: ``by_format`` and ``bytes``. None for reports of earlier
@@ -94,8 +114,9 @@ class Operation:
     failure: Reason | None
     stop_by: str | None = None
     stop_ms: int | None = None
-    retry_of: str | None = None
-    retry_by: str | None = None
+    origin: Origin | None = None
+    keep_ms: int | None = None
+    undo_until_ms: int | None = None
     result: str | None = None
     counts: Mapping[str, int] | None = None
     totals: Mapping[str, Any] | None = None
@@ -108,9 +129,14 @@ class Operation:
     names: Mapping[str, Any] | None = None
 
     @property
-    def retry(self) -> Retry | None:
-        """The operation that it retries, and who requested that; None for a click in iconik."""
-        return Retry(self.retry_of, self.retry_by) if self.retry_of and self.retry_by else None
+    def origin_of(self) -> str | None:
+        """The id of the operation that it retries, undoes, or carries out; None for others."""
+        return self.origin.of if self.origin else None
+
+    @property
+    def requested_by(self) -> str | None:
+        """Who requested it, if nobody clicked in iconik."""
+        return self.origin.by if self.origin else None
 
 
 @dataclass(frozen=True)
@@ -333,7 +359,7 @@ class ClaimedAsset:
     formats: tuple[str, ...]
     progress: AssetProgress
     user_id: str | None = field(default=None, compare=False)
-    retry: Retry | None = field(default=None, compare=False)
+    origin: Origin | None = field(default=None, compare=False)
     outcomes: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
     seen: bool = field(default=False, compare=False)
     title: str = field(default="", compare=False)

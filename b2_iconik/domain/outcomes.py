@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from b2_iconik.domain.click import TITLES
+from b2_iconik.domain.click import title_of
 from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
 from b2_iconik.domain.reasons import LEFT, NO_REASON, NOT_COME_TO, UNFINISHED, Cause, Reason, joined
 from b2_iconik.domain.sizes import in_units
@@ -16,6 +16,7 @@ Kind = Literal[
     "there",  # was on LucidLink already
     "without",  # the asset lacks the format
     "removed",  # proven safe in B2, and deleted from LucidLink
+    "restored",  # was marked deleted, and is back on LucidLink
     "absent",  # was not on LucidLink
     "kept",  # not proven safe in B2: left on LucidLink
     "failed",  # could not be done
@@ -25,12 +26,13 @@ Kind = Literal[
     "uncopied",  # a preview found that a Remove would first copy it to B2
 ]
 COUNTED: tuple[Kind, ...] = (
-    "copied", "there", "without", "removed", "removable", "uncopied", "absent", "kept", "failed",
-    "vanished", "superseded",
+    "copied", "restored", "there", "without", "removed", "removable", "uncopied", "absent", "kept",
+    "failed", "vanished", "superseded",
 )  # fmt: skip
 # What people read in place of a kind whose name says too little. Programs get the names themselves.
 WORDS = {
     "there": "already on LucidLink",
+    "restored": "brought back",
     "without": "no such format",
     "absent": "already off LucidLink",
     "kept": "kept on LucidLink",
@@ -47,20 +49,25 @@ PROOFS = {
     "by_records": "of them by iconik's records alone",
 }
 # The kinds that show that an operation has achieved something, or had nothing to do.
-ACHIEVED = ("copied", "removed", "there", "absent")
-CHANGED = ("copied", "removed")
+ACHIEVED = ("copied", "restored", "removed", "there", "absent")
+CHANGED = ("copied", "restored", "removed")
 # The kinds that show that a preview has found out something.
 PREVIEWED = ("removable", "uncopied", "kept", "absent")
 # The kinds whose bytes are summed up, and what is said of them.
 MOVED = {
     "copied": "copied",
+    "restored": "brought back",
     "removed": "freed",
     "removable": "would be freed",
     "uncopied": "would first be copied to B2",
     "kept": "kept on LucidLink",
     "failed": "failed",
 }
-HIDE_NOTHING = {"removed": ("absent", "superseded"), "copied": ("there", "superseded")}
+HIDE_NOTHING = {
+    "removed": ("absent", "superseded"),
+    "copied": ("there", "superseded"),
+    "restored": ("there", "superseded"),
+}
 # Appended to a proof that rests on iconik's records because B2 was not asked to confirm it.
 BY_RECORDS = ", by records alone"
 # By stored proof, the names under which reports count it.
@@ -231,15 +238,16 @@ def report(
     problems += [_problem(what, None, "failed", reason) for what, reason in gone.items()]
     return {
         "operation_id": operation.id,
-        "title": TITLES[operation.action],
+        "title": title_of(operation.action, operation.keep_ms),
         "selection": operation.selection,
         "formats": list(operation.formats),
         "user_id": operation.user_id,
         "recorded": told_time(operation.recorded_ms),
         "ended": told_time(operation.ended_ms) if operation.ended_ms else None,
         "stopped_by": operation.stop_by,
-        "retry_of": operation.retry_of,
-        "retried_by": operation.retry_by,
+        "retry_of": operation.origin_of,
+        "retried_by": operation.requested_by,
+        "origin": operation.origin.kind if operation.origin else None,
         "result": _result(operation, counts, has_problems=bool(problems)),
         "failure": operation.failure,
         "counts": {name: counts[name] for name in ("assets", *COUNTED, "undone", *PROOFS)},

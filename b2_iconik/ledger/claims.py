@@ -211,7 +211,7 @@ class Claims:
         progress = progress.with_current_hint(
             now_ms(), is_new=row.state == "queued", is_add=self.is_add
         )
-        whose = (operation.user_id, operation.retry)
+        whose = (operation.user_id, operation.origin)
         return ClaimedAsset(
             row.asset_id,
             formats,

@@ -6,7 +6,7 @@ All of it runs in one transaction, the recorder's.
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Retry
+from b2_iconik.domain.operation import Origin
 from b2_iconik.ledger.precedence import OPPOSITES
 from b2_iconik.ledger.tables import inherit_seen, insert_assets, is_expanded, operations
 
@@ -58,7 +58,7 @@ def record(
     sealed: str,
     key: str,
     now_ms: int,
-    retry: Retry | None = None,
+    origin: Origin | None = None,
 ) -> None:
     """Record a new operation, the newest of all, in a transaction of ``writing``.
 
@@ -68,6 +68,7 @@ def record(
     Args:
         sealed: the click, encrypted by ``Cipher.seal``.
         key: the fingerprint of the key that encrypted it.
+        origin: where it comes from; None for a click in iconik.
     """
     is_known = click.tells_assets and 0 < len(click.asset_ids) <= KNOWN_AT_ONCE
     made = connection.execute(
@@ -85,12 +86,14 @@ def record(
             key=key,
             expanded=int(is_known),
             recorded_ms=now_ms,
-            retry_of=retry.of if retry else None,
-            retry_by=retry.by if retry else None,
+            retry_of=origin.of if origin else None,
+            retry_by=origin.by if origin else None,
+            origin=origin.kind if origin else None,
+            keep_ms=click.keep_ms,
         )
     )
     if is_known:
         number = made.inserted_primary_key[0]  # type: ignore[index]  # it has one
         insert_assets(connection, number, dict.fromkeys(click.asset_ids))
-        if retry:
+        if origin:
             inherit_seen(connection, number)

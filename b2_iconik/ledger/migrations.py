@@ -55,6 +55,9 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
         assets.c.size,
         copies.c.progress,
     ),
+    # This version also has another action, other kinds of outcomes and more progress, which an
+    # older one can't read, and tables of what is on LucidLink.
+    (operations.c.origin, operations.c.keep_ms, operations.c.undo_until_ms),
 )
 VERSION = len(ADDED) + 1
 # No version since this one needs their contents, but a process of an older one may still read them.

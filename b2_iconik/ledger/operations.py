@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, Hint, Operation
+from b2_iconik.domain.operation import AssetProgress, Hint, Operation, Origin
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.database import writing
@@ -42,8 +42,9 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         failure=Reason.read(row.failure, row.failure_cause) if row.failure else None,
         stop_by=row.stop_by,
         stop_ms=row.stop_ms,
-        retry_of=row.retry_of,
-        retry_by=row.retry_by,
+        origin=_origin(row),
+        keep_ms=row.keep_ms,
+        undo_until_ms=row.undo_until_ms,
         result=row.result,
         counts=row.counts,
         totals=row.totals,
@@ -55,6 +56,13 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         path=row.path,
         names=row.names,
     )
+
+
+def _origin(row: sa.Row[Any]) -> Origin | None:
+    """Where an operation comes from. Earlier versions only knew retries."""
+    if not row.retry_by:
+        return None
+    return Origin(row.retry_of, row.retry_by, row.origin or "retry")
 
 
 class Ledger:

@@ -13,13 +13,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.click import USUAL_ACTIONS, Action
+from b2_iconik.domain.click import CHANGING_ACTIONS, Action
 from b2_iconik.domain.operation import Operation
 from b2_iconik.ledger.tables import TOUCHING, assets, is_expanded, operations
 
 OPPOSITES: dict[Action, tuple[Action, ...]] = {
     "add": ("remove",),
-    "remove": ("add",),
+    "remove": ("add", "undo"),
+    "undo": ("remove",),
     "preview": (),
 }
 # The same assets, as rows of other operations.
@@ -47,18 +48,18 @@ class Precedence:
                 _on_the_same_storage(operation),
                 operations.c.number != operation.number,
                 operations.c.ended_ms.is_(None),
-                operations.c.action.in_(USUAL_ACTIONS if OPPOSITES[operation.action] else ()),
+                operations.c.action.in_(CHANGING_ACTIONS if OPPOSITES[operation.action] else ()),
             )
         )
-        number, action = operation.number, operation.action
+        number, opposite = operation.number, OPPOSITES[operation.action]
         overlapping = [row for row in rows if _overlap(row.formats, operation)]
-        opposites = [row for row in overlapping if row.action != action]
+        opposites = [row for row in overlapping if row.action in opposite]
         newer = [row for row in opposites if row.number > number]
         self._newer = [row.number for row in newer]
         self._older = [row.number for row in opposites if row.number < number]
         # A newer operation with the opposite action never blocks it: it takes over or does nothing.
         self._first = [
-            row.number for row in overlapping if row.number < number or row.action == action
+            row.number for row in overlapping if row.number < number or row not in opposites
         ]
         self.is_any_unknown = any(not row.is_expanded for row in newer)
 

@@ -90,6 +90,12 @@ operations = sa.Table(
     sa.Column("path", Shown),
     # The names of the storages and of what was selected; see ``Ledger.note_names``.
     sa.Column("names", ShownJson),
+    # Where it comes from; see ``operation.OriginKind``. Earlier versions only knew retries.
+    sa.Column("origin", sa.Text),
+    # How long an Add keeps its assets on LucidLink; NULL for no limit.
+    sa.Column("keep_ms", sa.BigInteger),
+    # When iconik may begin to purge what a Remove has only marked deleted.
+    sa.Column("undo_until_ms", sa.BigInteger),
     sa.Index("plugin_operations_by_user", "user_id", "user_name"),
     # Few operations are running, and they are queried all the time.
     sa.Index(
@@ -146,7 +152,47 @@ unlisted = sa.Table(
     sa.Column("reason", Shown, nullable=False),
     sa.Column("cause", sa.Text),
 )
-
+# What operations have put on LucidLink, or found there when it was to be added, and not removed.
+holdings = sa.Table(
+    "plugin_holdings",
+    metadata,
+    sa.Column("ll_storage_id", sa.Text, primary_key=True),
+    sa.Column("asset_id", sa.Text, primary_key=True),
+    sa.Column("format_name", sa.Text, primary_key=True),
+    # The newest operation that wanted it there. Operations are forgotten; holdings aren't.
+    sa.Column("number", _number, nullable=False),
+    sa.Column("operation_id", sa.Text, nullable=False),
+    sa.Column("b2_storage_id", sa.Text, nullable=False),
+    sa.Column("title", Shown),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("user_id", sa.Text),
+    sa.Column("user_name", Shown),
+    # By iconik's clock, in milliseconds since 1970: since when it is there, how long it was to be
+    # kept, and when it is to be removed; NULL for no limit.
+    sa.Column("since_ms", sa.BigInteger, nullable=False),
+    sa.Column("keep_ms", sa.BigInteger),
+    sa.Column("until_ms", sa.BigInteger, index=True),
+    # Who has changed that time, and how often a removal was attempted since, when it is attempted
+    # next, and as which operation it was attempted last.
+    sa.Column("until_by", Shown),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_attempt_ms", sa.BigInteger),
+    sa.Column("attempt_id", sa.Text),
+    # When iconik's listings were last read for it; 0 to read them again at once.
+    sa.Column("checked_ms", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Index("plugin_holdings_by_asset", "asset_id"),
+)
+# The assets that no Remove may remove. A row holds until it is deleted, whatever its time says.
+protections = sa.Table(
+    "plugin_protections",
+    metadata,
+    sa.Column("asset_id", sa.Text, primary_key=True),
+    sa.Column("title", Shown),
+    sa.Column("since_ms", sa.BigInteger, nullable=False),
+    # By iconik's clock. The leader deletes the row after this time.
+    sa.Column("until_ms", sa.BigInteger, nullable=False),
+    sa.Column("by", Shown, nullable=False),
+)
 
 terms = sa.Table(
     "plugin_executors",

@@ -3,7 +3,7 @@
 import logging
 
 from b2_iconik.common import logs
-from b2_iconik.domain.operation import RECORDS_ALONE, ClaimedAsset, Deletion
+from b2_iconik.domain.operation import RECORDS_ALONE, ClaimedAsset, Deletion, Origin
 from iconik import acting_as
 
 log = logging.getLogger(logs.AUDIT)
@@ -26,8 +26,8 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
     if proof:
         asked = RECORDS_ALONE if deletion.way == RECORDS_ALONE else f"B2 asked by {deletion.way}"
         judged = f"by {how} of file set {proof.twin_id} on B2 ({asked})"
-    retry = asset.retry
-    again = f", retried by {retry.by} (retry of {retry.of})" if retry else ""
+    origin = asset.origin
+    again = f", {_origin(origin)}" if origin else ""
     log.info(
         "audit: deleted %s of %s: file set %s, %s, clicked by %s%s, with %s, proven %s",
         format_name,
@@ -44,8 +44,9 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
                 "user_id": asset.user_id,
                 "user": asset.user_name or None,
                 "token": acting_as.get(),
-                "retry_of": retry.of if retry else None,
-                "retried_by": retry.by if retry else None,
+                "retry_of": origin.of if origin else None,
+                "retried_by": origin.by if origin else None,
+                "origin": origin.kind if origin else None,
                 "asset_id": asset.asset_id,
                 "asset": asset.title or None,
                 "format": format_name,
@@ -57,6 +58,14 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
             }
         },
     )
+
+
+def _origin(origin: Origin) -> str:
+    """Where an operation comes from, in words."""
+    if origin.kind == "retry":
+        return f"retried by {origin.by} (retry of {origin.of})"
+    after = f" (after preview {origin.of})" if origin.kind == "preview" else ""
+    return f"requested by {origin.by}{after}"
 
 
 def still_there(asset: ClaimedAsset, file_set_id: str) -> None:

@@ -9,7 +9,9 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import VANISHED, Reason, joined
 
 # The kinds of outcomes that concern files.
-SIZED = frozenset({"copied", "there", "removed", "removable", "uncopied", "kept", "failed"})
+SIZED = frozenset(
+    {"copied", "restored", "there", "removed", "removable", "uncopied", "kept", "failed"}
+)
 # By file set id, the format's name and why its deletion failed.
 Failures = Mapping[str, tuple[str, Reason]]
 

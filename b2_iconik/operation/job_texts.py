@@ -86,7 +86,7 @@ def ended(operation: Operation, told: Mapping[str, Any], titles: Mapping[str, st
     status, sizes = ENDINGS[told["result"]], bytes_in_words(told["bytes"])
     assets = told["counts"]["assets"]
     proofs = proofs_in_words(told["counts"])
-    person = operation.retry_by or operation.user_name
+    person = operation.requested_by or operation.user_name
     stopped = f"Stopped by {told['stopped_by']}" if status == "ABORTED" else ""
     sentences = [
         stopped,

@@ -353,6 +353,8 @@ class Run:
 
     def _pass(self) -> bool:
         """Do all that can be done now. Returns whether anything was done."""
+        if self._click.keep_problem:
+            raise OperationFailed(self._click.keep_problem)
         if not self._is_checked and not self._is_stop_handled:
             checked = self._preflight()
             self._is_checked = True

@@ -119,7 +119,7 @@ class AssetHistory:
         found: dict[tuple[str, str], dict[str, Any]] = {}
         with self._engine.connect() as connection:
             for row in connection.execute(later):
-                title = row.title or default_title(row.action, row.selection)
+                title = row.title or default_title(row.action, row.selection, row.keep_ms)
                 for name, stored in row.outcomes.items():
                     kind = Outcome.read(stored).kind
                     if kind in TROUBLE:

@@ -113,7 +113,7 @@ class Contents:
             unfinished=[] if operation.ended_ms else there.unfinished(number),
         )
         jobs = there.copies(number, JOBS_SHOWN)
-        retried = self.operation(operation.retry_of) if operation.retry_of else None
+        retried = self.operation(operation.origin_of) if operation.origin_of else None
         return {
             **view.in_full(operation, moment),
             "retried": retried and view.brief(retried),

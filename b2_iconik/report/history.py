@@ -168,7 +168,7 @@ class History:
             return int(connection.execute(counted).scalar_one())
 
     def retries(self, operation_id: str) -> list[Operation]:
-        """Return the operations that retry an operation, the oldest first."""
+        """Return the operations that retry, undo or carry out an operation, the oldest first."""
         chosen = sa.select(operations).where(operations.c.retry_of == operation_id)
         with self._engine.connect() as connection:
             rows = connection.execute(chosen.order_by(operations.c.number))
@@ -258,7 +258,7 @@ class History:
         newest = {}
         with self._engine.connect() as connection:
             for row in connection.execute(found):
-                title = row.title or default_title(row.action, row.selection)
+                title = row.title or default_title(row.action, row.selection, row.keep_ms)
                 user = row.retry_by or row.user_name or None
                 newer = Newer(row.id, row.action, title, user)
                 newest.update(dict.fromkeys(((row.asset_id, name) for name in row.formats), newer))

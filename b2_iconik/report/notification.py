@@ -35,7 +35,7 @@ def message(
     result = told["result"]
     title = f"{shown['title'][:LONGEST_TITLE]}: {result}"
     kind = KINDS.get(result, "warning" if result in UNSUCCESSFUL else "success")
-    person = operation.retry_by or shown.get("user")
+    person = operation.requested_by or shown.get("user")
     took = in_time(shown["took_seconds"])
     lines = [f"Requested by {person}, took {took}." if person else f"Took {took}."]
     lines += [f"Stopped by {told['stopped_by']}." if result == "stopped" else ""]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from b2_iconik.domain.operation import REPEATING
 from b2_iconik.domain.reasons import OTHER, Cause
 from b2_iconik.ledger.tables import assets, is_expanded, operations, unlisted
 from b2_iconik.report.reported import each_outcome, has_problem, json_text, may_have
@@ -187,7 +188,8 @@ def _is_no_preview(of: Any) -> sa.ColumnElement[bool]:
 
 def _is_not_retried() -> sa.ColumnElement[bool]:
     retry = sa.alias(operations, "retry")
-    retried = sa.select(retry.c.retry_of).where(retry.c.retry_of.is_not(None))
+    repeats = sa.or_(retry.c.origin.is_(None), retry.c.origin.in_(REPEATING))
+    retried = sa.select(retry.c.retry_of).where(retry.c.retry_of.is_not(None), repeats)
     return operations.c.id.not_in(retried)
 
 

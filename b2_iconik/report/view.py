@@ -26,7 +26,7 @@ from b2_iconik.report.reported import Total
 # The end of a title in iconik's jobs list: '8 assets (Beach, Pier)'.
 COUNTED_NAMES = re.compile(r"(\d[^()]*) \((.+)\)")
 # What a link to an operation shows of it.
-BRIEF = ("operation_id", "title", "action", "result", "recorded")
+BRIEF = ("operation_id", "title", "action", "origin", "result", "recorded")
 # What is shown instead to people who may see nothing of other operations; see ``alone`` of rows.
 ALONE: Mapping[str, Any] = {"retry_of": None, "retried": None, "retried_as": []}
 # From then on, the pace of an operation says how long the rest takes.
@@ -99,7 +99,8 @@ def summary(
     storages = names.get("storages", {})
     return {
         "operation_id": operation.id,
-        "title": operation.title or default_title(operation.action, operation.selection),
+        "title": operation.title
+        or default_title(operation.action, operation.selection, operation.keep_ms),
         "recorded": told_time(operation.recorded_ms),
         "action": operation.action,
         "result": result_of(operation),
@@ -124,8 +125,9 @@ def summary(
         "bytes": totals.get("bytes"),
         "failure": operation.failure,
         "stopped_by": operation.stop_by,
-        "retry_of": operation.retry_of,
-        "retried_by": operation.retry_by,
+        "retry_of": operation.origin_of,
+        "retried_by": operation.requested_by,
+        "origin": operation.origin.kind if operation.origin else None,
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from b2_iconik.common.settings import LOOPBACK
-from b2_iconik.domain.click import ACTIONS, Action
+from b2_iconik.domain.click import CLICKED_ACTIONS, Action
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # Characters that a URL must encode although urlsplit accepts them, and ? and #, which end the path.
@@ -47,7 +47,7 @@ class Target:
     The destination directory is not compared: it can be changed in place, without a new action.
 
     Attributes:
-        action: one of ``ACTIONS``.
+        action: one of ``CLICKED_ACTIONS``.
         b2_storage_id, ll_storage_id: the two storages; empty if the URL does not name them.
         formats: names of the formats; empty for those in the service's settings.
         path: the directory on the LucidLink storage that Add copies into; empty for its root.
@@ -112,7 +112,7 @@ def build(
 
     Args:
         where: the service.
-        action: one of ``ACTIONS``.
+        action: one of ``CLICKED_ACTIONS``.
         b2_storage_id, ll_storage_id: the two storages.
         formats: names of the formats; empty for those in the service's settings.
         path: the directory that Add copies into; empty for the storage's root.
@@ -138,7 +138,7 @@ def read(where: Endpoint, url: object) -> Target | None:
     if not isinstance(url, str):
         return None
     found = _place(url)
-    for action in ACTIONS:
+    for action in CLICKED_ACTIONS:
         if found == (where.scheme, where.host, where.port, f"{where.path}/{action}"):
             query = parse_qs(urlsplit(url).query)
             return Target(

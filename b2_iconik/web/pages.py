@@ -33,7 +33,7 @@ from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import remove_previewed, try_again
 from b2_iconik.domain.advice import LABELS
 from b2_iconik.domain.click import ACTIONS, TITLES
-from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.operation import ORIGINS, Operation
 from b2_iconik.domain.outcomes import capitalized, displayed
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.ledger.operations import Ledger
@@ -173,6 +173,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             whose=_whose(filters.user, operations),
             states=STATES,
             titles=TITLES,
+            origins=ORIGINS,
             page=page,
             pages=count,
             first=_with(page=None),

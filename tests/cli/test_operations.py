@@ -538,7 +538,10 @@ def test_what_was_kept_is_tried_again(
     assert said
     assert recorder.click_of(said[1]).asset_ids == ("a2",)
     main(["show", said[1]])
-    assert f"  retry of        {kept}, by ada with script/operations" in capsys.readouterr().out
+    assert (
+        f"  origin          retry of {kept}, by ada with script/operations"
+        in capsys.readouterr().out
+    )
 
 
 def test_everything_is_done_again(

@@ -18,6 +18,7 @@ TOLD: dict[str, Any] = {
     "ended": None,
     "counts": {"assets": 1},
     "bytes": None,
+    "origin": None,
     "retry_of": None,
     "stopped_by": None,
     "failure": None,

@@ -14,7 +14,7 @@ import pytest
 
 from b2_iconik.common import logs
 from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Retry
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Origin
 from b2_iconik.operation import audit
 from iconik_http.tokens import Tokens
 
@@ -233,6 +233,7 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
         "user_id": "ada",
         "user": None,
         "token": "the click's token",
+        "origin": None,
         "retry_of": None,
         "retried_by": None,
         "asset_id": "asset-1",
@@ -273,14 +274,14 @@ def test_of_a_deletion_that_was_tried_again_it_is_said_who_did_that(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("INFO", "json")
-    retry = Retry("1b9d", "ben on the operations page")
-    audit.deleted(ClaimedAsset("asset-1", (), AssetProgress(), "ada", retry), "set-1", DELETION)
+    origin = Origin("1b9d", "ben on the operations page")
+    audit.deleted(ClaimedAsset("asset-1", (), AssetProgress(), "ada", origin), "set-1", DELETION)
     (line,) = said(capsys)
     assert (
         "clicked by user ada, retried by ben on the operations page (retry of 1b9d), "
         in (line["message"])
     )
-    assert (line["user_id"], line["retry_of"], line["retried_by"]) == ("ada", *vars(retry).values())
+    assert (line["user_id"], line["retry_of"], line["retried_by"]) == ("ada", origin.of, origin.by)
 
 
 def test_what_a_server_says_goes_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import LastLook, Recorder
 from b2_iconik.dispatch.retry import remove_previewed, try_again
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Operation, Retry
+from b2_iconik.domain.operation import Operation, Origin
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
@@ -154,7 +154,7 @@ def test_it_is_told_of_what_it_tries_again_and_who_asked(
     first = ended(engine, recorder, {"a1": {}})
     second, _ = try_again(recorder, first, "Ada")
     operation = operation_of(ledger, second)
-    assert (operation.retry_of, operation.retry_by, operation.user_id) == (first, "Ada", "u1")
+    assert (operation.origin, operation.user_id) == (Origin(first, "Ada"), "u1")
     assert operation.number > operation_of(ledger, first).number
 
 
@@ -273,10 +273,10 @@ class Overtaken(Recorder):
     click = replace(CLICK, action="add", asset_ids=("a1",))
 
     def record(
-        self, click: CustomAction, retry: Retry | None = None, last_look: LastLook | None = None
+        self, click: CustomAction, origin: Origin | None = None, last_look: LastLook | None = None
     ) -> tuple[str, bool]:
         super().record(self.click)
-        return super().record(click, retry, last_look)
+        return super().record(click, origin, last_look)
 
 
 @pytest.fixture
@@ -396,7 +396,7 @@ def test_exactly_what_was_removable_is_removed(engine: sa.Engine, recorder: Reco
     )
     operation = Ledger(engine).operation(both)
     assert operation
-    assert operation.retry == Retry(preview, "Ada")
+    assert operation.origin == Origin(preview, "Ada", "preview")
 
 
 def test_it_is_removed_only_once(engine: sa.Engine, recorder: Recorder) -> None:
@@ -429,10 +429,10 @@ def test_an_add_that_is_clicked_just_now_prevents_a_removal(
     preview = ended(engine, recorder, {"a1": {"ORIGINAL": REMOVABLE}}, PREVIEW)
     record_all = recorder.record_all
 
-    def later(clicks: Any, retry: Any, last_look: LastLook) -> Any:
+    def later(clicks: Any, origin: Any, last_look: LastLook) -> Any:
         monkeypatch.undo()
         recorder.record(replace(CLICK, action="add"))
-        return record_all(clicks, retry, last_look)
+        return record_all(clicks, origin, last_look)
 
     monkeypatch.setattr(recorder, "record_all", later)
     with pytest.raises(RetryError, match="clicked just now"):

@@ -35,6 +35,13 @@ def refusal(body: bytes | dict[str, Any], query: list[tuple[str, str]] = QUERY) 
     return caught.value
 
 
+def refused_add(*query: tuple[str, str]) -> ClickError:
+    """The error that an Add with further query parameters ends in."""
+    with pytest.raises(ClickError) as caught:
+        read(*query)
+    return caught.value
+
+
 def test_a_click_is_read_in_full() -> None:
     body: dict[str, Any] = {
         "user_id": USER,
@@ -321,6 +328,73 @@ def test_formats_that_name_none_are_refused(formats: str) -> None:
 )
 def test_a_directory_for_copies_is_read(given: str, path: str) -> None:
     assert read(("path", given)).path == path
+
+
+def test_the_url_tells_how_long_to_keep_the_assets() -> None:
+    click = read(("keep", "14d"))
+    assert (click.keep_ms, click.title) == (14 * 86_400_000, "Add to LucidLink for 2 weeks")
+
+
+@pytest.mark.parametrize("keep", ["", "0d", "10y", "soon", "14"])
+def test_a_time_that_is_none_is_refused(keep: str) -> None:
+    error = refused_add(("keep", keep))
+    assert str(error).startswith("keep: must be a time like 12h, 14d or 2w")
+
+
+@pytest.mark.parametrize("query", [("keep", "14d"), ("keep_field", "Days")])
+def test_only_an_add_keeps_assets_for_a_while(query: tuple[str, str]) -> None:
+    error = refusal({"context": "ASSET", "asset_ids": [ASSET]}, [*QUERY, query])
+    assert (error.field, error.problem) == (query[0], "is only for /add")
+
+
+def test_a_time_and_a_field_together_are_refused() -> None:
+    assert "together with keep_field" in str(refused_add(("keep", "14d"), ("keep_field", "Days")))
+
+
+@pytest.mark.parametrize("name", ["", "Da\nys"])
+def test_a_field_without_a_proper_name_is_refused(name: str) -> None:
+    assert refused_add(("keep_field", name)).field == "keep_field"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        14,
+        "14",
+        ["14"],
+        {"value": "14"},
+        {"field_values": [{"value": 14}]},
+        {"field_values": ["14"]},
+        {"field_values": [{"value": "14", "label": "two weeks"}]},
+    ],
+)
+def test_a_metadata_field_tells_how_long_to_keep_the_assets(value: Any) -> None:
+    click = read(("keep_field", "Days"), metadata_values={"Days": value})
+    assert (click.keep_ms, click.keep_problem) == (14 * 86_400_000, "")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (None, "is empty"),
+        ([], "is empty"),
+        ({}, "is empty"),
+        ({"Days": None}, "is empty"),
+        ({"Days": {"field_values": []}}, "is empty"),
+        ({"Days": 0}, "holds '0'"),
+        ({"Days": "soon"}, "holds 'soon'"),
+        ({"Days": {"field_values": [{"value": 7}, {"value": 14}]}}, "holds '7, 14'"),
+        ({"Days": "9" * 100}, f"holds '{'9' * 40}'"),
+        ({"Days": "so\non"}, r"holds 'so\non'"),
+    ],
+)
+def test_a_metadata_field_without_days_fails_the_operation(values: Any, told: str) -> None:
+    click = read(("keep_field", "Days"), metadata_values=values)
+    assert (click.keep_ms, click.keep_problem) == (
+        None,
+        f"the metadata field 'Days' {told}: it must be a whole number of days, from 1 to 366; "
+        "nothing was added",
+    )
 
 
 def test_without_a_directory_copies_go_to_the_root() -> None:

@@ -110,6 +110,7 @@ def test_a_report_says_what_was_asked_for_and_when() -> None:
         "stopped_by": None,
         "retry_of": None,
         "retried_by": None,
+        "origin": None,
         "result": "running",
         "failure": None,
         "counts": dict.fromkeys(("assets", *COUNTED, "undone", *PROOFS), 0),

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from b2_iconik.common.errors import Stopped
 from b2_iconik.domain.click import Action, CustomAction
-from b2_iconik.domain.operation import HINT_HOLDS_MS, AssetProgress, ClaimedAsset, Operation, Retry
+from b2_iconik.domain.operation import HINT_HOLDS_MS, AssetProgress, ClaimedAsset, Operation, Origin
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger import claims as claims_module
@@ -91,13 +91,13 @@ def test_assets_are_held_for_the_formats_of_the_click(engine: sa.Engine) -> None
 
 
 def test_of_what_is_taken_it_is_known_who_clicked_and_who_tried_again(engine: sa.Engine) -> None:
-    click, retry = a_click(asset_ids=("a1",), user_id="ada"), Retry("operation-0", "ben")
+    click, origin = a_click(asset_ids=("a1",), user_id="ada"), Origin("operation-0", "ben")
     with writing(engine) as connection:
         intake.record(
-            connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, retry=retry
+            connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, origin=origin
         )
     (claimed,) = claims_of(engine, found(engine, "again")).take(1, NOW)
-    assert (claimed.user_id, claimed.retry) == ("ada", retry)
+    assert (claimed.user_id, claimed.origin) == ("ada", origin)
 
 
 def test_no_more_are_held_than_asked_for(engine: sa.Engine) -> None:
@@ -502,10 +502,10 @@ def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
     _, before = unseen_for(engine, ["a0", "a1", "b"])
     put(engine, before.number, seen=assets.c.asset_id == "a1")
     completion(engine).fail(before.number, "no token is good", NOW)
-    click, retry = a_click(asset_ids=asset_ids), Retry(before.id, "ben")
+    click, origin = a_click(asset_ids=asset_ids), Origin(before.id, "ben")
     with writing(engine) as connection:
         intake.record(
-            connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, retry=retry
+            connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, origin=origin
         )
     again = found(engine, "again")
     if not again.is_expanded:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from b2_iconik.domain.advice import REMEDIES
-from b2_iconik.domain.operation import AssetProgress
+from b2_iconik.domain.operation import AssetProgress, Origin
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.operation.job_texts import (
@@ -136,7 +136,7 @@ def test_an_end_says_what_proved_the_files() -> None:
     ("fields", "who"),
     [
         ({"user_name": "Ana Ruiz"}, "Ana Ruiz"),
-        ({"user_name": "Ana Ruiz", "retry_of": "o1", "retry_by": "Ben"}, "Ben"),
+        ({"user_name": "Ana Ruiz", "origin": Origin("o1", "Ben")}, "Ben"),
     ],
 )
 def test_an_end_says_who_wanted_it(fields: dict[str, Any], who: str) -> None:

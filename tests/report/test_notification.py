@@ -7,7 +7,7 @@ import pytest
 
 from b2_iconik.common.receivers import Message
 from b2_iconik.domain.advice import REMEDIES
-from b2_iconik.domain.operation import AssetProgress, Operation
+from b2_iconik.domain.operation import AssetProgress, Operation, Origin
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.problems import affected
 from b2_iconik.domain.reasons import Cause, Reason
@@ -52,7 +52,9 @@ def about(
 
 
 def test_a_message_says_what_was_done_why_not_and_what_to_do() -> None:
-    said = about({"a1": DIFFERS, "a2": Outcome("removed")}, replace(ENDED, retry_by="Ada"))
+    said = about(
+        {"a1": DIFFERS, "a2": Outcome("removed")}, replace(ENDED, origin=Origin("o1", "Ada"))
+    )
     assert said.title == "Remove from LucidLink: 2 assets (beach, pier): partly done"
     assert said.body.splitlines() == [
         "Requested by Ada, took 3 min 5 s.",

@@ -753,7 +753,7 @@ def test_what_is_left_is_tried_again(page: Page) -> None:
     answer = page.press("retry", first, data={"what": "left"})
     (second,) = re.findall(r"^/operations/([0-9a-f-]{36})\?notice=retried$", answer.location)
     assert page.recorder.click_of(second).asset_ids == ("a2",)
-    assert found(page.engine, second).retry_by == "ada on the operations page"
+    assert found(page.engine, second).requested_by == "ada on the operations page"
     shown = page.text(answer.location)
     assert "Retry of Remove from LucidLink: 2 assets , 20" in shown
     assert " retry " in page.text()

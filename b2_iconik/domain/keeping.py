@@ -1,0 +1,52 @@
+"""How long assets are kept on LucidLink: what people enter, and how it is displayed. Pure."""
+
+import re
+from typing import Any
+
+SECOND_MS = 1_000
+UNITS_MS = {"m": 60 * SECOND_MS, "h": 3_600 * SECOND_MS, "d": 86_400 * SECOND_MS}
+UNITS_MS["w"] = 7 * UNITS_MS["d"]
+WORDS = {"w": "week", "d": "day", "h": "hour", "m": "minute"}
+LONGEST_MS = 366 * UNITS_MS["d"]
+_KEEP = re.compile(r"([0-9]{1,6})([mhdw])")
+_DAYS = re.compile(r"([0-9]{1,6})( *days?)?")
+
+
+def parse_keep(text: str) -> int:
+    """Parse a duration such as '14d': minutes (m), hours (h), days (d) or weeks (w).
+
+    Returns:
+        The duration in milliseconds, from one minute to 366 days.
+
+    Raises:
+        ValueError: it is none; the message is the rest of a sentence about the text.
+    """
+    match = _KEEP.fullmatch(text)
+    keep_ms = int(match[1]) * UNITS_MS[match[2]] if match else 0
+    if not 0 < keep_ms <= LONGEST_MS:
+        raise ValueError("must be a time like 12h, 14d or 2w, of at most 366 days")
+    return keep_ms
+
+
+def parse_days(value: Any) -> int:
+    """Parse the value of a metadata field: a number of days, as a number or as text.
+
+    Returns:
+        The duration in milliseconds, from 1 to 366 days.
+
+    Raises:
+        ValueError: it is none; the message is the rest of a sentence about the value.
+    """
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    match = _DAYS.fullmatch(text.strip().lower())
+    keep_ms = int(match[1]) * UNITS_MS["d"] if match else 0
+    if not 0 < keep_ms <= LONGEST_MS:
+        raise ValueError("must be a whole number of days, from 1 to 366")
+    return keep_ms
+
+
+def in_words(keep_ms: int) -> str:
+    """Format a duration in its largest whole unit: '2 weeks', '10 days', '36 hours'."""
+    unit = next((each for each in WORDS if keep_ms % UNITS_MS[each] == 0), "m")
+    number = max(1, keep_ms // UNITS_MS[unit])
+    return f"{number} {WORDS[unit]}{'' if number == 1 else 's'}"

@@ -1,0 +1,62 @@
+"""Tests of how long assets are kept on LucidLink."""
+
+from typing import Any
+
+import pytest
+
+from b2_iconik.domain.keeping import LONGEST_MS, UNITS_MS, in_words, parse_days, parse_keep
+
+DAY_MS = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("text", "keep_ms"),
+    [
+        ("1m", 60_000),
+        ("12h", DAY_MS // 2),
+        ("14d", 14 * DAY_MS),
+        ("2w", 14 * DAY_MS),
+        ("366d", LONGEST_MS),
+    ],
+)
+def test_a_time_has_a_number_and_a_unit(text: str, keep_ms: int) -> None:
+    assert parse_keep(text) == keep_ms
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0d", "d", "14", "-1d", "1.5d", "367d", "10y", "soon", "14 d", "1d1h", "9999999d"]
+)
+def test_a_time_that_is_none_is_never_taken_for_no_limit(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^must be a time like 12h, 14d or 2w"):
+        parse_keep(text)
+
+
+@pytest.mark.parametrize("value", [14, 14.0, "14", " 14 ", "14 days", "14 Days"])
+def test_a_field_holds_days(value: Any) -> None:
+    assert parse_days(value) == 14 * DAY_MS
+
+
+def test_a_field_may_hold_one_day() -> None:
+    assert parse_days("1 day") == DAY_MS
+
+
+@pytest.mark.parametrize(
+    "value", ["", "0", 0, "367", "soon", "1.5", 1.5, True, None, -1, "14d 3h", "7, 14", {}, "٣"]
+)
+def test_a_field_without_days_is_never_taken_for_no_limit(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^must be a whole number of days"):
+        parse_days(value)
+
+
+@pytest.mark.parametrize(
+    ("keep_ms", "words"),
+    [
+        (14 * DAY_MS, "2 weeks"),
+        (10 * DAY_MS, "10 days"),
+        (DAY_MS, "1 day"),
+        (36 * UNITS_MS["h"], "36 hours"),
+        (90_000, "1 minute"),
+    ],
+)
+def test_a_duration_is_told_in_its_largest_whole_unit(keep_ms: int, words: str) -> None:
+    assert in_words(keep_ms) == words
