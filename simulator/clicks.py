@@ -6,6 +6,7 @@ from typing import Any
 
 import requests
 
+from simulator.clock import CLOCK
 from simulator.job_records import CustomAction
 from simulator.records import SYSTEM_DOMAIN_ID, USER_ID, Json, iso
 from simulator.refusals import Refusal, not_found
@@ -43,7 +44,7 @@ def click(simulation: Simulation, wanted: Mapping[str, Any]) -> Json:
         "saved_search_ids": wanted.get("saved_search_ids", []),
         "metadata_view_id": None,
         "metadata_values": {},
-        "date_created": iso(time.time()),
+        "date_created": iso(CLOCK.now()),
         "auth_token": wanted.get("auth_token", simulation.token),
     }
     if "playlist_ids" in wanted:
