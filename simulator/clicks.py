@@ -20,6 +20,8 @@ FIELDS = {
     "collection_ids",
     "saved_search_ids",
     "playlist_ids",
+    "metadata_view_id",
+    "metadata_values",
     "auth_token",
     "user_id",
 }
@@ -42,8 +44,8 @@ def click(simulation: Simulation, wanted: Mapping[str, Any]) -> Json:
         "asset_ids": wanted.get("asset_ids", []),
         "collection_ids": wanted.get("collection_ids", []),
         "saved_search_ids": wanted.get("saved_search_ids", []),
-        "metadata_view_id": None,
-        "metadata_values": {},
+        "metadata_view_id": wanted.get("metadata_view_id"),
+        "metadata_values": wanted.get("metadata_values", {}),
         "date_created": iso(CLOCK.now()),
         "auth_token": wanted.get("auth_token", simulation.token),
     }
