@@ -120,7 +120,7 @@ def _ask_iconik(
     token = list(check_roles.check_token(http))
     yield ok("iconik", f"{settings.iconik_url} answers")
     yield from token
-    yield from check_roles.check_roles(iconik, http)
+    yield from check_roles.check_roles(iconik, http, is_undoable=settings.purge == "later")
     actions: list[dict[str, Any]] = []
     try:
         actions = iconik.custom_actions()

@@ -156,6 +156,16 @@ def test_a_missing_role_is_told_with_what_it_is_for(
     assert others == {"ok"} | hidden
 
 
+def test_the_role_that_restores_is_needed_to_undo_removals(
+    http: RequestsMock, iconik: Iconik, transport: Transport
+) -> None:
+    http.put(url("files/v1/assets/{}/file_sets/{}/restore/"), status=403, json={"errors": ["No"]})
+    for each in METHODS:
+        http.add(each, EVERYTHING, status=404, json={"errors": ["No"]})
+    found = check_roles.check_roles(iconik, transport, is_undoable=True)
+    assert [each.what for each in found if each.state == "wrong"] == ["can_write_files"]
+
+
 def test_a_role_is_unknown_while_iconik_does_not_answer(
     http: RequestsMock, iconik: Iconik, transport: Transport
 ) -> None:

@@ -132,6 +132,18 @@ def test_a_set_up_is_checked_from_nothing_to_the_first_click(
     assert capsys.readouterr().out.count("HEALTHY") == 8
 
 
+def test_an_add_for_a_while_is_clicked_with_its_time(
+    bench: Bench, check: Callable[..., tuple[int, Findings]]
+) -> None:
+    bench.create("--keep", "2w")
+    assert wrong(check()) == []
+    clip = asset(bench.simulator, "kept")
+    entry = {"title": "Add to LucidLink for 14 days", "context": "ASSET"}
+    answer = bench.simulator.control("POST", "click", {**entry, "asset_ids": [clip]})
+    clicked = bench.service.operation(answer["body"]["operation_id"])
+    assert clicked.keep_ms == 14 * 24 * 3_600_000
+
+
 def test_a_check_leaves_everything_as_it_is(
     bench: Bench,
     check: Callable[..., tuple[int, Findings]],
