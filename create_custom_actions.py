@@ -210,7 +210,7 @@ def create(
         if same:
             kept.add(same[0].id)
             if not is_dry:
-                iconik.update_custom_action(same[0].id, action)
+                iconik.update_custom_action(same[0].id, action | _chosen_in_iconik(same[0]))
             say(update, action["title"], action["context"])
         else:
             if not is_dry:
@@ -232,6 +232,11 @@ def _same(existing: Sequence[Existing], action: dict[str, Any], where: Endpoint)
     """Return the existing actions with the same purpose, whatever their title and secret."""
     key = (action["context"], action_url.read(where, action["url"]))
     return [each for each in existing if (each.context, each.target) == key]
+
+
+def _chosen_in_iconik(existing: Existing) -> dict[str, Any]:
+    """Return what an update must not reset: somebody has set it in iconik."""
+    return {"metadata_view": existing.metadata_view} if existing.metadata_view else {}
 
 
 def _elsewhere(

@@ -161,6 +161,14 @@ def test_an_add_for_a_while_is_updated_wherever_it_exists(
     assert [line.split()[0] for line in lines(capsys)] == ["updated"] * 12
 
 
+def test_a_metadata_view_that_was_chosen_in_iconik_stays(actions: FakeActions) -> None:
+    main(options("--keep-field", "Days"))
+    held = list(actions.held.values())[-1]
+    held["metadata_view"] = UNKNOWN
+    main(options())
+    assert actions.held[held["id"]]["metadata_view"] == UNKNOWN
+
+
 def test_an_add_with_a_time_that_is_none_never_becomes_one_without_limit(
     actions: FakeActions,
 ) -> None:

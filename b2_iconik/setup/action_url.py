@@ -79,6 +79,7 @@ class Existing:
         last_error: iconik's error message for that click.
         headers: the headers sent with a click, by name in lower case. One of them is the secret.
         app_id: the application that owns the tokens of clicks.
+        metadata_view: the id of the metadata view that iconik shows to whoever clicks; "" for none.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Existing:
     is_disabled: bool = False
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     app_id: str = ""
+    metadata_view: str = ""
 
 
 def endpoint(text: str) -> Endpoint:
@@ -191,6 +193,7 @@ def ours(where: Endpoint, actions: Iterable[Mapping[str, Any]]) -> list[Existing
                     is_disabled=each.get("disabled") is True,
                     headers=_headers(headers) if isinstance(headers, dict) else {},
                     app_id=str(each.get("app_id") or ""),
+                    metadata_view=str(each.get("metadata_view") or ""),
                 )
             )
     return found

@@ -124,6 +124,12 @@ def _look_at(action: Existing, settings: Settings) -> Iterator[Finding]:
         )
     for problem in problems:
         yield wrong(what, problem)
+    if action.target.keep_field and not action.metadata_view:
+        yield note(
+            what,
+            "has no metadata view: in iconik, choose one that has the field "
+            f"'{action.target.keep_field}', or nothing is added",
+        )
     if not problems:
         yield ok(what, f"exists{f', {action.status} in iconik' if action.status else ''}")
 

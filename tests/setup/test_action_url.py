@@ -222,15 +222,17 @@ def test_what_iconik_says_of_an_action_is_read() -> None:
         "disabled": True,
         "headers": {"X-BZ-Secret": "x"},
         "app_id": "7",
+        "metadata_view": "8",
     }
     (found,) = ours(endpoint("https://h"), [{**RECORD, **said, "url": f"{URL}&path=a%20b/c"}])
     assert (found.status, found.last_error, found.is_disabled) == ("FAILING", "no answer", True)
     assert (found.headers, found.app_id) == ({"x-bz-secret": "x"}, "7")
+    assert found.metadata_view == "8"
     assert found.target.path == "a b/c"
 
 
 def test_what_iconik_does_not_say_of_an_action_is_nothing() -> None:
-    said = dict.fromkeys(("status", "last_error", "disabled", "headers", "app_id"))
+    said = dict.fromkeys(("status", "last_error", "disabled", "headers", "app_id", "metadata_view"))
     (found,) = ours(endpoint("https://h"), [{**RECORD, **said}])
     assert found == action_url.Existing("1", "ASSET", "Add", URL, TARGET)
 
