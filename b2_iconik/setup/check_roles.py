@@ -18,6 +18,7 @@ from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, T
 from iconik_http.records import name_of_user
 
 TOKEN = "ICONIK_TOKEN"  # noqa: S105 - a variable's name
+PURGE = "PURGE"
 # The role that restores file sets.
 UNDO = "can_write_files"
 
@@ -201,6 +202,34 @@ def check_roles(iconik: Iconik, http: Transport, *, is_undoable: bool = False) -
         "roles of other users",
         "a click uses the token of the person who clicks, who needs the same roles; only a click "
         "by that person can show whether they are there",
+    )
+
+
+def check_grace_period(iconik: Iconik) -> Finding:
+    """Find out for how long removals can be undone (PURGE=later).
+
+    Raises:
+        TokenRejected: the token has become invalid during the check.
+    """
+    try:
+        hours = iconik.delete_grace_period()
+    except TokenRejected:
+        raise
+    except (IconikRefused, IconikUnavailable) as error:
+        return unknown(PURGE, f"{error}; the service assumes that removals can be undone for 24 h")
+    if hours is None:
+        return unknown(
+            PURGE,
+            "iconik does not tell for how long removals can be undone; the service assumes 24 h",
+        )
+    if not hours:
+        return wrong(
+            PURGE,
+            "is 'later', but no removal can be undone: the grace period of iconik's delete queue "
+            "is 0",
+        )
+    return ok(
+        PURGE, f"removals can be undone for {hours:g} h, as long as iconik's delete queue waits"
     )
 
 

@@ -82,7 +82,7 @@ def bench(shared: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     yield shared
-    shared.simulator.control("PATCH", "settings", {"down": False})
+    shared.simulator.control("PATCH", "settings", {"down": False, "delete_grace_period": 24})
     for storage in ("b2", "lucidlink"):
         right = {"purpose": "FILES", "settings": {"read": True, "write": True, "delete": True}}
         shared.simulator.control("PATCH", f"storages/{storage}", right)
@@ -183,6 +183,22 @@ def test_each_missing_role_is_named(
     lacking = [what for what, state, _ in found[1] if what in PATHS and state in ("wrong", "note")]
     assert lacking == [role]
     assert [what for what, _ in wrong(found)] == ([] if role in ONLY_FOR_SOME else [role])
+
+
+@pytest.mark.parametrize(("hours", "told"), [(36, []), (0, ["PURGE"])])
+def test_whether_removals_can_be_undone_is_checked(
+    bench: Bench,
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
+    hours: int,
+    told: list[str],
+) -> None:
+    bench.create()
+    monkeypatch.setenv("PURGE", "later")
+    bench.simulator.control("PATCH", "settings", {"delete_grace_period": hours})
+    found = check()
+    assert "PURGE" in [what for what, _, _ in found[1]]
+    assert [what for what, _ in wrong(found)] == told
 
 
 def test_the_ways_to_ask_b2_are_tried_on_a_file(
