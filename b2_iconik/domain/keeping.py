@@ -29,6 +29,12 @@ def parse_keep(text: str) -> int:
     return keep_ms
 
 
+def as_text(keep_ms: int) -> str:
+    """Format a duration as ``parse_keep`` reads it. Equal durations give the same text: '14d'."""
+    number, word = in_words(keep_ms).split()
+    return number + word[0]
+
+
 def parse_days(value: Any) -> int:
     """Parse the value of a metadata field: a number of days, as a number or as text.
 
@@ -47,17 +53,7 @@ def parse_days(value: Any) -> int:
 
 
 def in_words(keep_ms: int) -> str:
-    """Format a duration in its largest whole unit: '14 days', '36 hours', '1 minute'."""
-    number, unit = _in_largest_unit(keep_ms)
-    return f"{number} {WORDS[unit]}{'' if number == 1 else 's'}"
-
-
-def as_text(keep_ms: int) -> str:
-    """Format a duration as ``parse_keep`` reads it. Equal durations give the same text: '14d'."""
-    number, unit = _in_largest_unit(keep_ms)
-    return f"{number}{unit}"
-
-
-def _in_largest_unit(keep_ms: int) -> tuple[int, str]:
+    """Format a duration in its largest whole unit: '14 days', '36 hours'."""
     unit = next((each for each in WORDS if keep_ms % UNITS_MS[each] == 0), "m")
-    return max(1, keep_ms // UNITS_MS[unit]), unit
+    number = max(1, keep_ms // UNITS_MS[unit])
+    return f"{number} {WORDS[unit]}{'' if number == 1 else 's'}"

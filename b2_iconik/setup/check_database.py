@@ -59,9 +59,9 @@ def _look_into(engine: sa.Engine, settings: Settings) -> Iterator[Finding]:
 
 def _times(engine: sa.Engine) -> Iterator[Finding]:
     """Say which assets the service can't remove, because it has no token to do so."""
-    timed = sa.select(sa.func.count(holdings.c.asset_id.distinct())).where(
-        holdings.c.until_ms.is_not(None)
-    )
+    # Until iconik's time is known, only the duration is stored.
+    is_timed = holdings.c.until_ms.is_not(None) | holdings.c.keep_ms.is_not(None)
+    timed = sa.select(sa.func.count(holdings.c.asset_id.distinct())).where(is_timed)
     with engine.connect() as connection:
         number = connection.execute(timed).scalar_one()
     if number:

@@ -4,14 +4,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.domain.keeping import (
-    LONGEST_MS,
-    UNITS_MS,
-    as_text,
-    in_words,
-    parse_days,
-    parse_keep,
-)
+from b2_iconik.domain.keeping import LONGEST_MS, UNITS_MS, in_words, parse_days, parse_keep
 
 DAY_MS = 86_400_000
 
@@ -67,10 +60,3 @@ def test_a_field_without_days_is_never_taken_for_no_limit(value: Any) -> None:
 )
 def test_a_duration_is_told_in_its_largest_whole_unit(keep_ms: int, words: str) -> None:
     assert in_words(keep_ms) == words
-
-
-@pytest.mark.parametrize(
-    ("text", "same"), [("2w", "14d"), ("14d", "14d"), ("48h", "2d"), ("36h", "36h"), ("90m", "90m")]
-)
-def test_equal_durations_are_written_in_the_same_way(text: str, same: str) -> None:
-    assert as_text(parse_keep(text)) == same

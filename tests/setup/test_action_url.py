@@ -175,6 +175,9 @@ def test_what_is_no_url_is_not_ours(url: object) -> None:
         (f"{QUERY}&formats=A&formats=B", Target("add", B2, LL, frozenset("AB"))),
         (f"{QUERY}&keep=14d", Target("add", B2, LL, frozenset(), keep="14d")),
         (f"{QUERY}&keep=2w", Target("add", B2, LL, frozenset(), keep="14d")),
+        (f"{QUERY}&keep=48h", Target("add", B2, LL, frozenset(), keep="2d")),
+        (f"{QUERY}&keep=36h", Target("add", B2, LL, frozenset(), keep="36h")),
+        (f"{QUERY}&keep=1m", Target("add", B2, LL, frozenset(), keep="1m")),
         (f"{QUERY}&keep=soon", Target("add", B2, LL, frozenset(), keep="soon")),
         (f"{QUERY}&keep=1d&keep=2d", Target("add", B2, LL, frozenset(), keep="1d,2d")),
         (

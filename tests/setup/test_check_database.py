@@ -66,7 +66,7 @@ def record(ledger: Ledger, settings: Settings, click: CustomAction) -> None:
         intake.record(connection, "1", click, digest=click.digest, sealed="", key=key, now_ms=1)
 
 
-def hold(ledger: Ledger, *assets: str, until_ms: int | None) -> None:
+def hold(ledger: Ledger, *assets: str, **values: int | None) -> None:
     """Have two formats of each asset on LucidLink."""
     keys = ("ll_storage_id", "b2_storage_id", "operation_id")
     with writing(ledger._engine) as connection:
@@ -74,7 +74,7 @@ def hold(ledger: Ledger, *assets: str, until_ms: int | None) -> None:
             for name in ("ORIGINAL", "PPRO_PROXY"):
                 row = {"asset_id": asset_id, "format_name": name, "number": 1, "since_ms": 1}
                 connection.execute(
-                    sa.insert(holdings).values(**dict.fromkeys(keys, "1"), **row, until_ms=until_ms)
+                    sa.insert(holdings).values(**dict.fromkeys(keys, "1"), **row, **values)
                 )
 
 
@@ -130,11 +130,12 @@ def test_operations_of_another_secret_are_told(own: Settings, ledger: Ledger) ->
     ("assets", "told"),
     [(("1",), "1 asset will not be removed"), (("1", "2"), "2 assets will not be")],
 )
+@pytest.mark.parametrize("column", ["until_ms", "keep_ms"])
 def test_without_a_token_the_assets_that_are_not_removed_are_told(
-    own: Settings, ledger: Ledger, assets: tuple[str, ...], told: str
+    own: Settings, ledger: Ledger, assets: tuple[str, ...], told: str, column: str
 ) -> None:
-    hold(ledger, *assets, until_ms=1)
-    hold(ledger, "3", until_ms=None)
+    hold(ledger, *assets, **{column: 1})
+    hold(ledger, "3")
     with only_one(own.database_url):
         assert wrong(replace(own, iconik_token=None)).startswith(told)
 
