@@ -120,7 +120,10 @@ def _ask_iconik(
     token = list(check_roles.check_token(http))
     yield ok("iconik", f"{settings.iconik_url} answers")
     yield from token
-    yield from check_roles.check_roles(iconik, http)
+    is_undoable = settings.purge == "later"
+    yield from check_roles.check_roles(iconik, http, is_undoable=is_undoable)
+    if is_undoable:
+        yield check_roles.check_grace_period(iconik)
     actions: list[dict[str, Any]] = []
     try:
         actions = iconik.custom_actions()

@@ -1,7 +1,7 @@
 """Create the custom actions in iconik, or update those that exist."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from b2_iconik.common.errors import ClickError, OperationFailed
@@ -10,12 +10,10 @@ from b2_iconik.common.texts import plain
 from b2_iconik.domain.click import (
     CONTEXTS,
     SECRET_HEADER,
-    TITLES,
-    USUAL_ACTIONS,
     USUAL_CONTEXTS,
-    Action,
     check_path,
 )
+from b2_iconik.domain.keeping import as_text, parse_keep
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_table import overview
 from b2_iconik.setup.action_url import Endpoint, Existing
@@ -31,13 +29,13 @@ from b2_iconik.setup.command_line import (
     say,
     storage,
 )
+from b2_iconik.setup.menu_entry import PREVIEW, USUAL, Entry
 from b2_iconik.setup.storage_choice import choose, shortcomings
 from iconik import Iconik
 from iconik_http.records import Storage
 
 DONE = ("created", "updated", "deleted")
 DRY = ("would create", "would update", "would delete")
-PREVIEWS: tuple[Action, ...] = ("preview",)
 PROGRAM = "create_custom_actions.py"
 
 
@@ -79,8 +77,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--preview",
-        action="store_true",
-        help=f"also create '{TITLES['preview']}', which changes nothing",
+        action="append_const",
+        const=PREVIEW,
+        dest="entries",
+        default=[],
+        help=f"also create '{PREVIEW.title}', which changes nothing",
+    )
+    parser.add_argument(
+        "--keep",
+        action="append",
+        type=_keep,
+        dest="entries",
+        default=[],
+        metavar="TIME",
+        help="also create an Add whose assets are removed after this time, like 12h, 14d or 2w; "
+        "may be repeated",
+    )
+    parser.add_argument(
+        "--keep-field",
+        action="append",
+        type=_keep_field,
+        dest="entries",
+        default=[],
+        metavar="NAME",
+        help=f"also create '{Entry('add', keep_field='NAME').title}', whose assets are removed "
+        "after as many days as this metadata field says",
     )
     add_dry_run(parser)
     add_insecure(parser)
@@ -99,7 +120,8 @@ def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> No
     if problems:
         raise OperationFailed("; ".join(problems))
     contexts = tuple(dict.fromkeys((*USUAL_CONTEXTS, *options.context)))
-    usual, previews = (
+    existing = action_url.ours(options.endpoint, iconik.custom_actions())
+    actions, optional = (
         wanted(
             options.endpoint,
             (b2, ll),
@@ -107,12 +129,11 @@ def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> No
             options.path or "",
             settings,
             contexts,
-            actions,
+            entries,
         )
-        for actions in (USUAL_ACTIONS, PREVIEWS)
+        for entries in ((*USUAL, *options.entries), [each.target.entry for each in existing])
     )
-    actions = usual + previews if options.preview else usual
-    create(iconik, actions, options.endpoint, previews, is_dry=options.dry_run)
+    create(iconik, existing, actions, options.endpoint, optional, is_dry=options.dry_run)
     existing = action_url.ours(options.endpoint, iconik.custom_actions())
     if options.dry_run:
         print("nothing was changed")
@@ -126,7 +147,7 @@ def wanted(
     path: str,
     told: Settings,
     contexts: Sequence[str],
-    actions: Sequence[Action] = USUAL_ACTIONS,
+    entries: Iterable[Entry],
 ) -> list[dict[str, Any]]:
     """Return the custom actions that iconik should have, as request bodies.
 
@@ -137,31 +158,32 @@ def wanted(
         path: the directory that Add copies into; empty for the storage's root.
         told: contain the shared secret and the application's id.
         contexts: the contexts in iconik for which to create the actions.
-        actions: which actions.
+        entries: the menu entries.
     """
     b2, ll = storages
     suffix = f" ({in_words(formats)})" if formats else ""
     return [
         {
             "context": context,
-            "title": TITLES[action] + suffix,
+            "title": entry.title + suffix,
             "type": "POST",
             "url": action_url.build(
-                where, action, b2.id, ll.id, formats, path if action == "add" else ""
+                where, entry, b2.id, ll.id, formats, path if entry.action == "add" else ""
             ),
             "headers": {SECRET_HEADER: told.secret},
             "app_id": told.iconik_id,
         }
-        for action in actions
+        for entry in dict.fromkeys(entries)
         for context in contexts
     ]
 
 
 def create(
     iconik: Iconik,
+    existing: Sequence[Existing],
     actions: Sequence[dict[str, Any]],
     where: Endpoint,
-    optional: Sequence[dict[str, Any]] = (),
+    optional: Sequence[dict[str, Any]],
     *,
     is_dry: bool = False,
 ) -> None:
@@ -169,6 +191,7 @@ def create(
 
     Args:
         iconik: the client to use.
+        existing: the service's actions in iconik.
         actions: from ``wanted``. An action that also exists in other contexts is updated there too:
             with an old secret, it would not work.
         where: the service.
@@ -180,7 +203,6 @@ def create(
         IconikError: iconik is unavailable or refuses. The changes reported before are complete.
     """
     create, update, delete = DRY if is_dry else DONE
-    existing = action_url.ours(where, iconik.custom_actions())
     actions = [*actions, *_elsewhere(existing, actions, where, optional)]
     kept = set()
     for action in actions:
@@ -188,7 +210,7 @@ def create(
         if same:
             kept.add(same[0].id)
             if not is_dry:
-                iconik.update_custom_action(same[0].id, action)
+                iconik.update_custom_action(same[0].id, action | _chosen_in_iconik(same[0]))
             say(update, action["title"], action["context"])
         else:
             if not is_dry:
@@ -212,6 +234,11 @@ def _same(existing: Sequence[Existing], action: dict[str, Any], where: Endpoint)
     return [each for each in existing if (each.context, each.target) == key]
 
 
+def _chosen_in_iconik(existing: Existing) -> dict[str, Any]:
+    """Return what an update must not reset: somebody has set it in iconik."""
+    return {"metadata_view": existing.metadata_view} if existing.metadata_view else {}
+
+
 def _elsewhere(
     existing: Sequence[Existing],
     actions: Sequence[dict[str, Any]],
@@ -229,6 +256,19 @@ def _elsewhere(
         and (each.context, each.target) not in wanted_there
     )
     return [{**models[target], "context": context} for context, target in found]
+
+
+def _keep(text: str) -> Entry:
+    try:
+        return Entry("add", keep=as_text(parse_keep(text)))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _keep_field(text: str) -> Entry:
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError("must be the name of a metadata field")
+    return Entry("add", keep_field=text)
 
 
 def _path(text: str) -> str:

@@ -42,6 +42,8 @@ ALL_VERSIONS = "include_all_versions"
 MOST_COPIES_A_CALL = 500
 MOST_JOBS_A_CALL = 100
 MOST_JOBS_SEARCHED = 1_000
+# In hours. A longer one is nonsense.
+LONGEST_GRACE_PERIOD = 10 * 366 * 24
 
 
 class Iconik:
@@ -243,6 +245,19 @@ class Iconik:
         found = answer.get("objects")
         objects = found if isinstance(found, list) else []
         return list(_listed(each for each in objects if isinstance(each, dict)))
+
+    def delete_grace_period(self) -> float | None:
+        """Return how long deleted file sets are kept: GET settings/v1/system/current/.
+
+        Returns:
+            The hours until iconik purges them by itself; None if it does not tell.
+        """
+        hours = self._http.object(
+            "GET", "settings/v1/system/current/", "read the system's settings", ""
+        ).get("delete_grace_period")
+        if not isinstance(hours, int | float) or isinstance(hours, bool):
+            return None
+        return float(hours) if 0 <= hours <= LONGEST_GRACE_PERIOD else None
 
     # Deletion
 

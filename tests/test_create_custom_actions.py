@@ -110,6 +110,74 @@ def test_a_preview_is_updated_wherever_it_exists(
     assert "updated  Preview removal from LucidLink  PLAYLIST" in said
 
 
+def test_an_add_for_a_while_is_created_for_each_time(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(options("--keep", "14d", "--path", "projects", "--keep", "12h")) == 0
+    assert lines(capsys)[-6:] == [
+        f"created  Add to LucidLink for {time}  {context}"
+        for time in ("14 days", "12 hours")
+        for context in CONTEXTS
+    ]
+    assert [each["url"] for each in actions.held.values()][-6:] == [
+        url("add", f"&path=projects&keep={time}") for time in ("14d", "12h") for _ in CONTEXTS
+    ]
+
+
+def test_an_add_whose_time_is_in_a_metadata_field_is_created(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(options("--keep-field", "Days kept")) == 0
+    assert lines(capsys)[-3:] == [
+        f"created  Add to LucidLink for a while  {context}" for context in CONTEXTS
+    ]
+    assert [each["url"] for each in actions.held.values()][-3:] == [
+        url("add", "&keep_field=Days%20kept")
+    ] * 3
+
+
+def test_the_same_time_in_other_words_is_the_same_action(actions: FakeActions) -> None:
+    main(options("--keep", "14d", "--keep", "2w"))
+    main(options("--keep", "336h"))
+    assert len(actions.held) == 9
+
+
+@pytest.mark.parametrize("option", [("--keep", "14d"), ("--keep-field", "Days")])
+def test_an_add_for_a_while_is_updated_wherever_it_exists(
+    actions: FakeActions,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: tuple[str, str],
+) -> None:
+    main(options(*option, "--context", "PLAYLIST"))
+    urls = [each["url"] for each in actions.held.values()]
+    lines(capsys)
+    monkeypatch.setenv("BZ_SHARED_SECRET", "a-new-secret-0123456789")
+    assert main(options()) == 0
+    assert [each["url"] for each in actions.held.values()] == urls
+    assert {each["headers"]["x-bz-secret"] for each in actions.held.values()} == {
+        "a-new-secret-0123456789"
+    }
+    assert [line.split()[0] for line in lines(capsys)] == ["updated"] * 12
+
+
+def test_a_metadata_view_that_was_chosen_in_iconik_stays(actions: FakeActions) -> None:
+    main(options("--keep-field", "Days"))
+    held = list(actions.held.values())[-1]
+    held["metadata_view"] = UNKNOWN
+    main(options())
+    assert actions.held[held["id"]]["metadata_view"] == UNKNOWN
+
+
+def test_an_add_with_a_time_that_is_none_never_becomes_one_without_limit(
+    actions: FakeActions,
+) -> None:
+    held = actions.add(title="Add to LucidLink", url=url("add", "&keep=soon"))
+    main(options())
+    assert actions.held[held["id"]]["url"] == url("add", "&keep=soon")
+    assert len(actions.held) == 7
+
+
 def test_the_storages_are_named(actions: FakeActions, capsys: pytest.CaptureFixture[str]) -> None:
     main(options())
     said = capsys.readouterr().out.splitlines()
@@ -288,11 +356,12 @@ def test_a_table_tells_what_there_is(
     main(options("--path", "projects/2026", "--formats", "B,A"))
     heading, *rows = shown(capsys)
     assert heading == [
-        "title", "context", "status", "formats", "directory", "B2 storage", "LucidLink storage",
+        "title", "context", "status", "formats", "directory", "kept for", "B2 storage",
+        "LucidLink storage",
     ]  # fmt: skip
     suffix = " (B and A)"
     assert rows == [
-        [title + suffix, context, "-", "A,B", path, "Masters", "Filespace"]
+        [title + suffix, context, "-", "A,B", path, "-", "Masters", "Filespace"]
         for title, path in (("Add to LucidLink", "projects/2026"), ("Remove from LucidLink", "-"))
         for context in CONTEXTS
     ]
@@ -303,7 +372,7 @@ def test_the_table_tells_of_actions_for_other_storages_by_their_ids(
 ) -> None:
     actions.add(title="Older", url=url("add").replace(LL_STORAGE, UNKNOWN), status="HEALTHY")
     main(options())
-    row = ["Older", "ASSET", "HEALTHY", "FORMAT_NAMES", "-", "Masters", UNKNOWN]
+    row = ["Older", "ASSET", "HEALTHY", "FORMAT_NAMES", "-", "-", "Masters", UNKNOWN]
     assert row in shown(capsys)
 
 
@@ -533,6 +602,14 @@ def test_a_creation_whose_answer_is_lost_leaves_no_duplicate(
         (options("--formats", ""), "--formats"),
         (options("--formats", " ,"), "--formats"),
         (options("--formats", "A\x07"), "--formats"),
+        *[
+            (options("--keep", time), "--keep: must be a time like 12h, 14d or 2w")
+            for time in ("0d", "10y", "soon", "", "367d")
+        ],
+        *[
+            (options("--keep-field", name), "--keep-field: must be the name of a metadata field")
+            for name in ("", " ", "Days\x07")
+        ],
         (options("--format", "A"), "--format"),
         (options("--dry"), "--dry"),
         (options("--formats"), "--formats"),

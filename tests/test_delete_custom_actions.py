@@ -206,6 +206,15 @@ def test_what_was_created_is_deleted(actions: FakeActions) -> None:
     assert actions.held == {}
 
 
+def test_optional_actions_are_deleted_too(actions: FakeActions) -> None:
+    storages = ["--b2_storage_id", B2_STORAGE, "--ll_storage_id", LL_STORAGE]
+    optional = ["--preview", "--keep", "14d", "--keep-field", "Days"]
+    create_custom_actions.main(options(*storages, *optional, "--insecure"))
+    assert len(actions.held) == 15
+    main(options())
+    assert actions.held == {}
+
+
 def test_it_runs_as_a_script(actions: FakeActions, monkeypatch: pytest.MonkeyPatch) -> None:
     actions.add(url=url())
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *options()])

@@ -1,6 +1,7 @@
 """The script that lists the custom actions, as a person runs it."""
 
 import json
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -34,11 +35,23 @@ def test_all_of_the_service_are_shown_with_how_the_last_click_went(
     actions.add(url="https://other.test/add")
     assert main(OPTIONS) == 0
     assert [" ".join(line.split()) for line in shown(capsys)] == [
-        "Add to LucidLink ASSET FAILING A,B projects Masters Filespace",
+        "Add to LucidLink ASSET FAILING A,B projects - Masters Filespace",
         r"401: wrong\n\x1b[31m",
-        "? SAVED_SEARCH disabled FORMAT_NAMES - Masters Filespace",
+        "? SAVED_SEARCH disabled FORMAT_NAMES - - Masters Filespace",
     ]
     assert actions.changes == []
+
+
+@pytest.mark.parametrize(
+    ("more", "kept_for"),
+    [("&keep=2w", "14 days"), ("&keep_field=Days%20kept", "field 'Days kept'")],
+)
+def test_how_long_an_add_keeps_its_assets_is_shown(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str], more: str, kept_for: str
+) -> None:
+    actions.add(url=f"{URL}{more}")
+    assert main(OPTIONS) == 0
+    assert re.split(r"\s{2,}", shown(capsys)[0])[-3:] == [kept_for, "Masters", "Filespace"]
 
 
 def test_that_there_is_none_is_told(
@@ -54,7 +67,7 @@ def test_they_are_told_as_json_without_the_secret(
 ) -> None:
     secret = environment["BZ_SHARED_SECRET"]
     held = actions.add(
-        url=f"{URL}&formats=B,A&path=projects",
+        url=f"{URL}&formats=B,A&path=projects&keep=14d",
         headers={"x-bz-secret": secret},
         title="Add to LucidLink",
         status="FAILING",
@@ -72,6 +85,8 @@ def test_they_are_told_as_json_without_the_secret(
             "ll_storage_id": LL_STORAGE,
             "formats": ["A", "B"],
             "path": "projects",
+            "keep": "14d",
+            "keep_field": "",
             "status": "FAILING",
             "last_error": "500: you sent ***",
             "disabled": False,

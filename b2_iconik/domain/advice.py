@@ -15,6 +15,8 @@ REMEDIES: dict[Cause, str] = {
     Cause.RESTORED: "Try again to remove it: the file set is still on LucidLink.",
     Cause.NOT_RESTORED: "Check the files on B2 now, and restore missing files from LucidLink's "
     "snapshots. iconik deleted the file set although it was no longer proven safe.",
+    Cause.TOO_LATE: "Click Add to LucidLink in iconik, which copies the files from B2. iconik "
+    "purged them before they were brought back.",
     Cause.NOT_DELETED: "Try again. If the file set is still there then, delete it in iconik.",
     Cause.TOKEN_EXPIRED: "Click again in iconik. The click's token expired before this was read.",
     Cause.NOT_PERMITTED: "Try again once an iconik administrator has given this role or access; or "
@@ -66,6 +68,7 @@ REMEDIES: dict[Cause, str] = {
 HEADINGS: dict[Cause, str] = {
     Cause.HALF_DELETED: "Deletion not finished",
     Cause.NOT_RESTORED: "Deleted, and not restored",
+    Cause.TOO_LATE: "Too late to undo",
     Cause.NOT_DELETED: "Not deleted by iconik",
     Cause.UNVERIFIED: "Deletion not verified",
     Cause.TOKEN_EXPIRED: "Token expired",

@@ -6,7 +6,8 @@ from typing import Any
 SECOND_MS = 1_000
 UNITS_MS = {"m": 60 * SECOND_MS, "h": 3_600 * SECOND_MS, "d": 86_400 * SECOND_MS}
 UNITS_MS["w"] = 7 * UNITS_MS["d"]
-WORDS = {"w": "week", "d": "day", "h": "hour", "m": "minute"}
+# Weeks are displayed as days: what was entered as 14d is "14 days".
+WORDS = {"d": "day", "h": "hour", "m": "minute"}
 LONGEST_MS = 366 * UNITS_MS["d"]
 _KEEP = re.compile(r"([0-9]{1,6})([mhdw])")
 _DAYS = re.compile(r"([0-9]{1,6})( *days?)?")
@@ -28,6 +29,12 @@ def parse_keep(text: str) -> int:
     return keep_ms
 
 
+def as_text(keep_ms: int) -> str:
+    """Format a duration as ``parse_keep`` reads it. Equal durations give the same text: '14d'."""
+    number, word = in_words(keep_ms).split()
+    return number + word[0]
+
+
 def parse_days(value: Any) -> int:
     """Parse the value of a metadata field: a number of days, as a number or as text.
 
@@ -46,7 +53,7 @@ def parse_days(value: Any) -> int:
 
 
 def in_words(keep_ms: int) -> str:
-    """Format a duration in its largest whole unit: '2 weeks', '10 days', '36 hours'."""
+    """Format a duration in its largest whole unit: '14 days', '36 hours'."""
     unit = next((each for each in WORDS if keep_ms % UNITS_MS[each] == 0), "m")
     number = max(1, keep_ms // UNITS_MS[unit])
     return f"{number} {WORDS[unit]}{'' if number == 1 else 's'}"

@@ -84,6 +84,8 @@ class Operation:
         keep_ms: how long an Add keeps its assets on LucidLink, in milliseconds; None for no limit.
         undo_until_ms: when iconik may begin to purge what a Remove has only marked deleted, in
             milliseconds since 1970; None if it marked nothing, or purged it itself.
+        undo_is_about: whether that time is estimated, because iconik did not tell how long it keeps
+            what is marked deleted.
         result, counts: from its report. The counts are None until the report is made, right after
             the end of the operation.
         totals: from its report, too: ``by_format`` and ``bytes``. None for reports of earlier
@@ -117,6 +119,7 @@ class Operation:
     origin: Origin | None = None
     keep_ms: int | None = None
     undo_until_ms: int | None = None
+    undo_is_about: bool = False
     result: str | None = None
     counts: Mapping[str, int] | None = None
     totals: Mapping[str, Any] | None = None
@@ -149,6 +152,7 @@ class Deletion:
             deletion. None if an earlier version of this service recorded the deletion.
         way: how the bucket confirmed the proof, as in ``bucket.confirm.Confirmation``.
         accepted_ms: when iconik accepted it, by the clock of operations; None before that.
+        shared_with: the names of other formats of the asset that have a file of the same path.
         is_doubted: whether iconik contradicted itself about it. Then only a list of the asset's
             file sets shows whether it is done.
     """
@@ -158,6 +162,7 @@ class Deletion:
     way: str = ""
     accepted_ms: int | None = None
     is_doubted: bool = False
+    shared_with: tuple[str, ...] = ()
 
     def accepted_for_ms(self, now_ms: int) -> int:
         """Return the milliseconds since iconik accepted it; 0 if iconik has not."""
@@ -182,6 +187,7 @@ class Deletion:
         """Read the result of ``as_json``. An earlier version stored only the format's name."""
         if isinstance(stored, str):
             return cls(stored)
+        stored = {**stored, "shared_with": tuple(stored.get("shared_with", ()))}
         proof = stored.get("proof")
         if proof is None:
             return cls(**stored)
@@ -191,6 +197,20 @@ class Deletion:
             for pair in proof["pairs"]
         )
         return cls(**{**stored, "proof": Safe(**{**proof, "pairs": pairs})})
+
+
+@dataclass(frozen=True)
+class UndoWindow:
+    """The time in which a deletion that only marks file sets can be undone.
+
+    Attributes:
+        since_ms, until_ms: by the wall clock, in milliseconds since 1970.
+        is_about: whether the end is estimated.
+    """
+
+    since_ms: int
+    until_ms: int
+    is_about: bool
 
 
 def _stored(file: File) -> list[Any]:
@@ -233,6 +253,8 @@ class AssetProgress:
         unfinished: what was unfinished when the asset was last read, escaped for display, to be
             continued with 'for 12 min'; "" if nothing was.
         deletions: by file set id, the deletions that may have begun and aren't known to have ended.
+        marked: by file set id, the deletions that iconik has accepted but not carried out: what is
+            only marked deleted can be restored until iconik purges it, or somebody else does.
         format_names: by id, the names of the asset's formats, the newest first, if a listing or an
             earlier reading has shown them.
         ready: the names of the formats that a listing showed as ready to copy.
@@ -246,6 +268,7 @@ class AssetProgress:
     unfinished_ms: int | None = None
     unfinished: str = ""
     deletions: Mapping[str, Deletion] = field(default_factory=dict)
+    marked: Mapping[str, Deletion] = field(default_factory=dict)
     format_names: Mapping[str, str] = field(default_factory=dict)
     ready: tuple[str, ...] = ()
     hinted_ms: int | None = None
@@ -299,6 +322,14 @@ class AssetProgress:
         rest = {each: one for each, one in self.deletions.items() if each not in ended}
         return replace(self, deletions=rest)
 
+    def to_be_restored(self, marked: Mapping[str, Deletion]) -> "AssetProgress":
+        """Return the progress after it took over file sets that are marked deleted.
+
+        They count as unfinished deletions. What a listing suggested is out of date: a copy next to
+        such a file set would be purged with it.
+        """
+        return replace(self.with_deletions(marked), ready=())
+
     def with_copy_results(self, results: Mapping[str, Reason | None]) -> "AssetProgress":
         """Return the progress after copies were requested or have failed."""
         return replace(self, copy_results={**self.copy_results, **results})
@@ -312,8 +343,9 @@ class AssetProgress:
                 name: problem and [problem, problem.stored]
                 for name, problem in self.copy_results.items()
             }
-        if self.deletions:
-            stored["deletions"] = {each: one.as_json() for each, one in self.deletions.items()}
+        for name in ("deletions", "marked"):
+            if name in stored:
+                stored[name] = {each: one.as_json() for each, one in stored[name].items()}
         return stored
 
     @classmethod
@@ -326,13 +358,13 @@ class AssetProgress:
         results = {
             name: _problem(problem) for name, problem in known.pop("copy_results", {}).items()
         }
-        deletions = {
-            each: Deletion.from_json(each, one) for each, one in known.pop("deletions", {}).items()
-        }
+        for name in ("deletions", "marked"):
+            found = known.get(name, {})
+            known[name] = {each: Deletion.from_json(each, one) for each, one in found.items()}
         since_ms = known.pop("asking", None)
         if since_ms:
             known["unanswered_until_ms"] = since_ms + LISTING_LAG_MS
-        return cls(**known, copy_results=results, deletions=deletions)
+        return cls(**known, copy_results=results)
 
 
 def _problem(stored: str | Sequence[str] | None) -> Reason | None:

@@ -32,6 +32,7 @@ class Cause(Enum):
 
     HALF_DELETED = "half_deleted"
     NOT_RESTORED = "not_restored"
+    TOO_LATE = "too_late"
     NOT_DELETED = "not_deleted"
     UNVERIFIED = "unverified"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - no token
@@ -240,14 +241,17 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
             ("vanished", Cause.VANISHED.value),
             *((kind, label) for kind in ("kept", "failed") for label in _LABELS_OF_TROUBLE),
         )
-    is_add = action == "add"
-    done = ("copied", "there", "without") if is_add else ("removed", "absent", "without")
-    trouble = ("failed",) if is_add else ("kept", "failed")
-    own = (
-        (("there", Cause.RESTORED),)
-        if is_add
-        else (("removed", Cause.UNVERIFIED), ("removed", Cause.WAS_MISSING))
-    )
+    done = {
+        "add": ("copied", "there", "without"),
+        "remove": ("removed", "absent", "without"),
+        "undo": ("restored", "there"),
+    }[action]
+    trouble = ("kept", "failed") if action == "remove" else ("failed",)
+    own = {
+        "add": (("restored", Cause.RESTORED),),
+        "remove": (("removed", Cause.UNVERIFIED), ("removed", Cause.WAS_MISSING)),
+        "undo": (),
+    }[action]
     return (
         *((kind, "") for kind in done),
         *((kind, cause.value) for kind, cause in own),
@@ -427,6 +431,11 @@ NOT_NOTED = Cause.RESTORED(
     "iconik no longer lists its files, and the proof that they are safe was not recorded"
 )()
 EARLIER = Cause.RESTORED("an earlier operation marked it deleted")()
+UNDONE = Cause.RESTORED("the removal is not undone")()
+TOO_LATE = Cause.TOO_LATE("iconik no longer has file set {file_set_id}: the undo came too late")
+NOTHING_LEFT = Cause.TOO_LATE(
+    "nothing is left to undo, and it is not on LucidLink: see what later operations did with it"
+)()
 ENDED = Cause.RESTORED("the operation ended before the deletion was finished")()
 
 # Clicks and operations

@@ -90,6 +90,23 @@ def guard_shared_paths(
     }
 
 
+def sharing(
+    file_set_id: str, name: str, files: Sequence[File], formats: Iterable[Format]
+) -> tuple[str, ...]:
+    """Return the names of the other formats that have a file with the path of one of a file set.
+
+    Args:
+        file_set_id: the file set.
+        name: the name of its format.
+        files: all files of the asset. A copy of one may get the path that it has elsewhere.
+        formats: all formats of the asset.
+    """
+    names = {each.id: each.name for each in formats}
+    mine = {_path(file) for file in files if file.file_set_id == file_set_id}
+    others = {names.get(file.format_id, name) for file in files if _path(file) in mine}
+    return tuple(sorted(others - {name}))
+
+
 def _objection(
     others: _Others,
     told: Mapping[str, Verdict],

@@ -17,7 +17,8 @@ whether it can see the asset at all.
 
 When an operation is stopped or fails, the next operation on the asset follows the copies that it
 left behind. That operation also looks for copies whose requests had no answer, and takes over
-deletions that have begun.
+deletions that have begun. An Add or an Undo takes over what a Remove has left marked deleted, but
+only for the formats that it still has: otherwise it would undo what a newer Remove found done.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ from b2_iconik.domain.operation import (
     ClaimedAsset,
     Deletion,
     Operation,
+    UndoWindow,
 )
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_BY_NEWER
@@ -116,8 +118,10 @@ class Claims:
                     # The rows of the assets that are taken over are out of date then.
                     taken = leftovers.take_over(connection, self._operation, rows)
                     rows = [row for row in rows if row.asset_id not in taken]
-                    followed = self.copies.take_over(connection, rows)
-                    rows = [row for row in rows if row.asset_id not in followed]
+                    # An Undo follows no copy: it may take longer than iconik keeps what is marked.
+                    if self._operation.action != "undo":
+                        followed = self.copies.take_over(connection, rows)
+                        rows = [row for row in rows if row.asset_id not in followed]
                 claimed = self._claim(connection, rows, is_stopping)
             return claimed
 
@@ -187,14 +191,16 @@ class Claims:
     ) -> list[ClaimedAsset]:
         """Claim the assets that aren't left to newer operations, and mark the others as done."""
         left = formats_left(connection, self._operation, [row.asset_id for row in rows])
+        formats = dict.fromkeys(left, ()) if is_stopping else left
+        taken = leftovers.take_marked(connection, self._operation, formats)
         claimed, changes = [], {}
         for row in rows:
-            formats = () if is_stopping else left[row.asset_id]
-            asset = self._claimed(row, formats)
+            asset = self._claimed(row, formats[row.asset_id])
+            asset.progress = taken.get(row.asset_id, asset.progress)
             # A deletion that has begun is finished even if a newer operation exists: otherwise a
             # file set would vanish while the newer operation works on it. A copy that may be
             # under way is followed, because it would undo what the newer operation does.
-            is_claimed = bool(formats) or asset.progress.must_be_finished
+            is_claimed = bool(asset.formats) or asset.progress.must_be_finished
             if is_claimed:
                 claimed.append(asset)
             mine = set(left[row.asset_id])
@@ -233,12 +239,18 @@ class Claims:
         with self._engine.connect() as connection:
             return leftovers.being_deleted(connection, self._operation, asset_id)
 
-    def begin_deletions(self, asset: ClaimedAsset, deletions: Mapping[str, Deletion]) -> bool:
+    def begin_deletions(
+        self,
+        asset: ClaimedAsset,
+        deletions: Mapping[str, Deletion],
+        window: UndoWindow | None = None,
+    ) -> bool:
         """Record that deletions begin, unless a newer click or a stop has come in between.
 
         Args:
             asset: the asset. Its progress has the deletions once they are recorded.
             deletions: the deletions, by file set id.
+            window: how long they can be undone, if the file sets are only marked deleted.
 
         Returns:
             Whether they are recorded.
@@ -258,7 +270,26 @@ class Claims:
             asset.progress = asset.progress.with_deletions(deletions)
             change = {"progress": asset.progress.as_json(), "seen": asset.seen}
             change_assets(connection, self._number, {asset.asset_id: change})
+            if window:
+                # An operation may last longer than iconik keeps what it marked first.
+                is_over = operations.c.undo_until_ms <= window.since_ms
+                self._open(connection, window, is_over)
             return True
+
+    def open_window(self, window: UndoWindow) -> None:
+        """Record how long an interrupted deletion can be undone, if that is not known yet."""
+        with writing_in_term(self._engine, self._term) as connection:
+            self._open(connection, window)
+
+    def _open(
+        self, connection: sa.Connection, window: UndoWindow, *more: sa.ColumnElement[bool]
+    ) -> None:
+        is_new = sa.or_(operations.c.undo_until_ms.is_(None), *more)
+        connection.execute(
+            sa.update(operations)
+            .where(operations.c.number == self._number, is_new)
+            .values(undo_until_ms=window.until_ms, undo_is_about=window.is_about)
+        )
 
     def leave(self) -> None:
         """Release all assets in order to stop, except those with work that must be finished.

@@ -125,6 +125,8 @@ class Completion:
         """The ids of the operations that ended before a time, and that no other still depends on.
 
         An older operation that still runs must see that a newer click took over, however long ago.
+        An Add must see what a Remove has left marked deleted, for as long again after iconik should
+        have purged it.
         """
         oldest = sa.select(sa.func.min(operations.c.number)).where(operations.c.ended_ms.is_(None))
         with self._engine.connect() as connection:
@@ -132,6 +134,7 @@ class Completion:
             rows = connection.execute(
                 sa.select(operations.c.id).where(
                     operations.c.ended_ms < moment_ms,
+                    sa.func.coalesce(operations.c.undo_until_ms, 0) < moment_ms,
                     sa.true() if first is None else operations.c.number < first,
                 )
             )

@@ -4,16 +4,20 @@ An operation that fails, or gives up an asset, first tries to restore what it ha
 What it can't restore stays in the asset's progress. The next operation on the asset takes that
 over, in the transaction that claims the asset. Until then, the leader tries to restore it.
 
+What a Remove has left marked deleted on purpose (PURGE=later) also stays in the asset's progress.
+An Add or an Undo takes it over in the same way, in order to restore it.
+
 iconik completes copies that were left to it. That they have ended is only noted, for reports.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
+from b2_iconik.domain.click import Action
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Operation
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_OVER
 from b2_iconik.ledger.tables import assets, change_assets, copies, operations
@@ -64,6 +68,78 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
     return set(taken)
 
 
+def take_marked(
+    connection: sa.Connection, operation: Operation, formats: Mapping[str, Sequence[str]]
+) -> dict[str, AssetProgress]:
+    """Take over what Removes have left marked deleted, in order to restore it.
+
+    An Add takes over all of it, because a copy next to such a file set would be purged with it. An
+    Undo takes over what its Remove has marked.
+
+    Args:
+        connection: from ``writing_in_term``.
+        operation: the operation.
+        formats: by the id of each asset that it claims now, the formats that it processes. If a
+            newer Remove has taken over a format, its file sets stay marked deleted.
+
+    Returns:
+        By asset id, the new progress of the assets that have more to restore now.
+    """
+    if operation.action not in ("add", "undo"):
+        return {}
+    is_its: sa.ColumnElement[bool] = sa.true()
+    if operation.action == "undo":
+        is_its = operations.c.id == _undone(connection, operation)
+    wanted = [asset_id for asset_id, names in formats.items() if names]
+    left = connection.execute(
+        sa.select(assets)
+        .join(operations, operations.c.number == assets.c.number)
+        .where(
+            assets.c.asset_id.in_(wanted),
+            assets.c.number != operation.number,
+            assets.c.state == "done",
+            operations.c.ll_storage_id == operation.ll_storage_id,
+            is_its,
+            has_marked(),
+        )
+        .order_by(assets.c.number)
+    )
+    taken: dict[str, dict[str, Deletion]] = {}
+    for row in left.all():
+        theirs, mine = AssetProgress.from_json(row.progress), dict[str, Deletion]()
+        for file_set_id, one in theirs.marked.items():
+            names = [each for each in (one.name, *one.shared_with) if each in formats[row.asset_id]]
+            if names:
+                mine[file_set_id] = replace(one, name=names[0], accepted_ms=None)
+        if mine:
+            rest = {each: one for each, one in theirs.marked.items() if each not in mine}
+            _change(connection, row.number, row.asset_id, replace(theirs, marked=rest), row, {})
+            taken[row.asset_id] = {**taken.get(row.asset_id, {}), **mine}
+    before = connection.execute(
+        sa.select(assets.c.asset_id, assets.c.progress).where(
+            assets.c.number == operation.number, assets.c.asset_id.in_(list(taken))
+        )
+    )
+    progress = {
+        row.asset_id: AssetProgress.from_json(row.progress).to_be_restored(taken[row.asset_id])
+        for row in before
+    }
+    changes = {each: {"progress": one.as_json()} for each, one in progress.items()}
+    change_assets(connection, operation.number, changes)
+    return progress
+
+
+def _undone(connection: sa.Connection, operation: Operation) -> str | None:
+    """The id of the Remove that an Undo undoes. A retry of an Undo undoes the same."""
+    of = operation.origin_of
+    while True:
+        found = sa.select(operations.c.action, operations.c.retry_of).where(operations.c.id == of)
+        row = connection.execute(found).first()
+        if row is None or row.action != "undo":
+            return of
+        of = row.retry_of
+
+
 def being_deleted(connection: sa.Connection, operation: Operation, asset_id: str) -> dict[str, str]:
     """The file sets of an asset that others have begun to delete and not finished, by format name.
 
@@ -94,6 +170,7 @@ class Left:
     number: int
     operation_id: str
     asset: ClaimedAsset
+    action: Action
 
 
 class Leftovers:
@@ -155,13 +232,13 @@ class Leftovers:
 
     def _list(self, *conditions: sa.ColumnElement[bool]) -> list[Left]:
         chosen = (
-            sa.select(assets, operations.c.id)
+            sa.select(assets, operations.c.id, operations.c.action)
             .join(operations, operations.c.number == assets.c.number)
             .where(*conditions)
         )
         with self._engine.connect() as connection:
             return [
-                Left(row.number, row.id, asset)
+                Left(row.number, row.id, asset, row.action)
                 for row in connection.execute(chosen)
                 if (asset := _asset(row)).progress.deletions
             ]
@@ -170,13 +247,14 @@ class Leftovers:
         """Record the result: the current progress, and outcomes by format name."""
         with writing_in_term(self._engine, self._term) as connection:
             row = connection.execute(
-                sa.select(assets.c.outcomes).where(
+                sa.select(assets.c.outcomes, assets.c.progress).where(
                     assets.c.number == left.number, assets.c.asset_id == left.asset.asset_id
                 )
             ).one()
-            _change(
-                connection, left.number, left.asset.asset_id, left.asset.progress, row, outcomes
-            )
+            # Meanwhile, another operation may have taken over what is marked deleted.
+            now = AssetProgress.from_json(row.progress)
+            progress = replace(left.asset.progress, marked=now.marked)
+            _change(connection, left.number, left.asset.asset_id, progress, row, outcomes)
 
 
 def _asset(row: sa.Row[Any]) -> ClaimedAsset:
@@ -190,7 +268,7 @@ def _change(
     number: int,
     asset_id: str,
     progress: AssetProgress,
-    row: sa.Row[Any],
+    row: Any,
     outcomes: Mapping[str, Outcome],
 ) -> None:
     change = {"progress": progress.as_json(), "outcomes": merged(row.outcomes, outcomes)}
@@ -204,3 +282,8 @@ def _has_deletion() -> sa.ColumnElement[bool]:
 def _progress_has_deletion() -> sa.ColumnElement[bool]:
     # If there is none, the key is not in the text.
     return sa.cast(assets.c.progress, sa.Text).contains('"deletions"')
+
+
+def has_marked() -> sa.ColumnElement[bool]:
+    """Whether something of an asset is left marked deleted, and can be restored."""
+    return sa.cast(assets.c.progress, sa.Text).contains('"marked"')

@@ -57,7 +57,12 @@ ADDED: tuple[tuple[sa.Column[Any], ...], ...] = (
     ),
     # This version also has another action, other kinds of outcomes and more progress, which an
     # older one can't read, and tables of what is on LucidLink.
-    (operations.c.origin, operations.c.keep_ms, operations.c.undo_until_ms),
+    (
+        operations.c.origin,
+        operations.c.keep_ms,
+        operations.c.undo_until_ms,
+        operations.c.undo_is_about,
+    ),
 )
 VERSION = len(ADDED) + 1
 # No version since this one needs their contents, but a process of an older one may still read them.

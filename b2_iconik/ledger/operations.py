@@ -45,6 +45,7 @@ def read_operation(row: sa.Row[Any]) -> Operation:
         origin=_origin(row),
         keep_ms=row.keep_ms,
         undo_until_ms=row.undo_until_ms,
+        undo_is_about=row.undo_is_about,
         result=row.result,
         counts=row.counts,
         totals=row.totals,

@@ -96,6 +96,8 @@ operations = sa.Table(
     sa.Column("keep_ms", sa.BigInteger),
     # When iconik may begin to purge what a Remove has only marked deleted.
     sa.Column("undo_until_ms", sa.BigInteger),
+    # Whether that time is estimated.
+    sa.Column("undo_is_about", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("plugin_operations_by_user", "user_id", "user_name"),
     # Few operations are running, and they are queried all the time.
     sa.Index(

@@ -9,7 +9,9 @@ from iconik import acting_as
 log = logging.getLogger(logs.AUDIT)
 
 
-def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
+def deleted(
+    asset: ClaimedAsset, file_set_id: str, deletion: Deletion, *, is_marked: bool = False
+) -> None:
     """Log a deletion of a file set from LucidLink, right after iconik has accepted it.
 
     Each deletion is logged at least once. It is logged again if this process is killed between
@@ -18,6 +20,7 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
     Args:
         asset: the asset.
         deletion: has no proof if an earlier version of this service began it.
+        is_marked: whether iconik only marks the file set deleted, and purges it later.
     """
     proof, format_name = deletion.proof, deletion.name
     size = f"{proof.size:,} bytes" if proof else "of unknown size"
@@ -29,7 +32,8 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
     origin = asset.origin
     again = f", {_origin(origin)}" if origin else ""
     log.info(
-        "audit: deleted %s of %s: file set %s, %s, clicked by %s%s, with %s, proven %s",
+        "audit: %s %s of %s: file set %s, %s, clicked by %s%s, with %s, proven %s",
+        "marked deleted" if is_marked else "deleted",
         format_name,
         asset.named,
         file_set_id,
@@ -40,7 +44,7 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
         judged,
         extra={
             "details": {
-                "event": "deleted",
+                "event": "marked deleted" if is_marked else "deleted",
                 "user_id": asset.user_id,
                 "user": asset.user_name or None,
                 "token": acting_as.get(),
@@ -55,6 +59,29 @@ def deleted(asset: ClaimedAsset, file_set_id: str, deletion: Deletion) -> None:
                 "twin_file_set_id": proof.twin_id if proof else None,
                 "proven_by": how,
                 "confirmed_by": deletion.way or None,
+            }
+        },
+    )
+
+
+def restored(asset: ClaimedAsset, file_set_id: str, format_name: str) -> None:
+    """Log that a file set that was marked deleted is restored on LucidLink."""
+    log.info(
+        "audit: restored %s of %s: file set %s, with %s",
+        format_name,
+        asset.named,
+        file_set_id,
+        acting_as.get(),
+        extra={
+            "details": {
+                "event": "restored",
+                "user_id": asset.user_id,
+                "user": asset.user_name or None,
+                "token": acting_as.get(),
+                "asset_id": asset.asset_id,
+                "asset": asset.title or None,
+                "format": format_name,
+                "file_set_id": file_set_id,
             }
         },
     )

@@ -30,7 +30,9 @@ from b2_iconik.operation.execution import (
     process_add,
     process_preview,
     process_remove,
+    process_undo,
 )
+from b2_iconik.operation.grace_period import GracePeriod
 from b2_iconik.operation.index import Index
 from b2_iconik.operation.interrupted import restore_all
 from b2_iconik.operation.proving import RemoveContext
@@ -53,7 +55,12 @@ PURGE_INTERVAL = 0.5
 FIRST_BATCH = 8
 # Add requests at most this many copies at once. Remove withholds at most this many assets from a
 # newer click while it deletes. A preview withholds none.
-LARGEST_BATCH: dict[Action, int] = {"add": MOST_COPIES_A_CALL, "remove": 100, "preview": 500}
+LARGEST_BATCH: dict[Action, int] = {
+    "add": MOST_COPIES_A_CALL,
+    "remove": 100,
+    "preview": 500,
+    "undo": 100,
+}
 # How many times iconik may give no usable answer about one asset while it answers about others.
 MOST_FAILURES = 10
 # Lower, because each of these failures has already read the list several times.
@@ -98,6 +105,8 @@ class Context:
 
     Attributes:
         preflight: returns the checked storages; raises ``OperationFailed`` if they can't be used.
+        check_again: has the next ``preflight`` check them again.
+        grace_period: as in ``RemoveContext``.
         bucket: B2 itself.
         check_term: raises ``Stopped`` when this process must stop.
         is_stop_pending: whether a stop of the operation was requested and is not yet handled.
@@ -114,6 +123,8 @@ class Context:
     settings: Settings
     clock: Clock
     preflight: Callable[[], Checked]
+    check_again: Callable[[], None]
+    grace_period: GracePeriod | None
     bucket: Bucket
     check_term: Callable[[], None]
     is_stop_pending: Callable[[], bool]
@@ -145,14 +156,19 @@ class AssetProcessor:
             context.preflight,
             self._confirm,
             context.settings.require_checksum,
+            context.grace_period,
+            context.check_again,
         )
         self._arrivals = Arrivals(context.index, context.claims, click.ll_storage_id, context.clock)
         self._verification = Verification(
             context.iconik, context.claims, context.index, context.clock, context.pool.map
         )
-        self._carry_out = {"add": self._add, "remove": self._remove, "preview": self._preview}[
-            click.action
-        ]
+        self._carry_out = {
+            "add": self._add,
+            "remove": self._remove,
+            "preview": self._preview,
+            "undo": self._undo,
+        }[click.action]
         self._has_put_off = False
 
     def process_all(self) -> bool:
@@ -416,6 +432,9 @@ class AssetProcessor:
 
     def _preview(self, iconik: Iconik, asset: ClaimedAsset, patience: Patience) -> AssetResult:
         return process_preview(replace(self._removal, iconik=iconik), asset, patience)
+
+    def _undo(self, iconik: Iconik, asset: ClaimedAsset, _: Patience) -> AssetResult:
+        return process_undo(iconik, asset, self._context.click.ll_storage_id)
 
     def _follow_unknown_copies(self, asset: ClaimedAsset) -> bool:
         iconik = self._iconik_for(asset)

@@ -1,7 +1,8 @@
 """Deletes from LucidLink file sets that were proven safe, in the cheapest way iconik offers.
 
 A newer iconik deletes several file sets of an asset at once, files included. Others mark each file
-set deleted, and then purge many at once, across assets. Every iconik can purge one by one.
+set deleted, and then purge many at once, across assets. Every iconik can purge one by one. With
+PURGE=later, each file set is only marked deleted.
 """
 
 import logging
@@ -169,6 +170,14 @@ def _mark_one_by_one(
     file_set_ids: Sequence[str],
     until: float,
 ) -> Done:
+    done = mark(iconik, asset_id, file_set_ids, until)
+    if done.marked:
+        capabilities.bulk_deletion.found(False, "it answered 404")
+    return done
+
+
+def mark(iconik: Iconik, asset_id: str, file_set_ids: Sequence[str], until: float) -> Done:
+    """Mark file sets of an asset deleted, one request each; see ``delete``."""
     done = Done()
     for each in file_set_ids:
         try:
@@ -180,7 +189,6 @@ def _mark_one_by_one(
             continue
         if was_there:
             done.marked.append(each)
-            capabilities.bulk_deletion.found(False, "it answered 404")
         else:
             done.unknown.add(each)
     return done

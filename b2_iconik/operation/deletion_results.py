@@ -20,10 +20,22 @@ from iconik_http.records import ACTIVE
 CARRIED_OUT_AFTER_MS = 60_000
 
 
-def accept(asset: ClaimedAsset, file_set_id: str, now_ms: int, *, is_doubted: bool) -> None:
-    """Record in an asset's progress that iconik has accepted a deletion, still to be verified."""
+def accept(
+    asset: ClaimedAsset,
+    file_set_id: str,
+    now_ms: int,
+    *,
+    is_doubted: bool,
+    is_marked: bool = False,
+) -> None:
+    """Record in an asset's progress that iconik has accepted a deletion, still to be verified.
+
+    Args:
+        is_doubted: as in ``Deletion``.
+        is_marked: whether the file set is only marked deleted, and can be restored for a while.
+    """
     begun = asset.progress.deletions[file_set_id]
-    audit.deleted(asset, file_set_id, begun)
+    audit.deleted(asset, file_set_id, begun, is_marked=is_marked)
     accepted = replace(
         begun,
         proof=begun.proof and replace(begun.proof, pairs=()),
@@ -33,6 +45,9 @@ def accept(asset: ClaimedAsset, file_set_id: str, now_ms: int, *, is_doubted: bo
     # However often its proofs had expired, the asset has moved on.
     moved_on = replace(asset.progress, failures=0)
     asset.progress = moved_on.with_deletions({file_set_id: accepted})
+    if is_marked:
+        marked = {**asset.progress.marked, file_set_id: accepted}
+        asset.progress = replace(asset.progress, marked=marked)
 
 
 def verify(asset: ClaimedAsset, statuses: Mapping[str, str], now_ms: int) -> Failures:
@@ -85,14 +100,16 @@ def _restore(iconik: Iconik, asset: ClaimedAsset, file_set_id: str, reason: Reas
     rest = asset.progress.without_deletions([file_set_id])
     try:
         iconik.restore_file_set(asset.asset_id, file_set_id)
-    except NotFound:
-        asset.progress = rest
-        return reasons.CANT_BE_RESTORED(reason=reason, file_set_id=file_set_id)
     except TokenRejected:
         raise
     except IconikRefused as refusal:
+        # It may be a repetition: this process was killed before it could record the first request.
         if not _is_active(iconik, asset.asset_id, file_set_id):
-            return reasons.NOT_RESTORED(reason=reason, refusal=refusal, file_set_id=file_set_id)
+            if not isinstance(refusal, NotFound):
+                return reasons.NOT_RESTORED(reason=reason, refusal=refusal, file_set_id=file_set_id)
+            asset.progress = rest
+            return reasons.CANT_BE_RESTORED(reason=reason, file_set_id=file_set_id)
+    audit.restored(asset, file_set_id, asset.progress.deletions[file_set_id].name)
     asset.progress = rest
     return reasons.RESTORED(reason.cause, reason=reason, file_set_id=file_set_id)
 

@@ -3,13 +3,21 @@
 Copies are only named here: ``batches`` requests those of many assets together.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from b2_iconik.domain.custody import by_age
+from b2_iconik.domain.custody import by_age, presence, wanted_formats
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.domain.reasons import EARLIER, OTHERS_DELETION
+from b2_iconik.domain.reasons import (
+    EARLIER,
+    NOTHING_LEFT,
+    OTHERS_DELETION,
+    TOO_LATE,
+    UNDONE,
+    Cause,
+)
 from b2_iconik.domain.sizes import size_of
 from b2_iconik.operation import add, deletion, preview, remove
 from b2_iconik.operation.decisions import (
@@ -22,7 +30,7 @@ from b2_iconik.operation.decisions import (
 )
 from b2_iconik.operation.deletion import Done
 from b2_iconik.operation.deletion_results import accept, restore
-from b2_iconik.operation.interrupted import restore_all, resume
+from b2_iconik.operation.interrupted import bring_back, resume
 from b2_iconik.operation.proving import Judged, RemoveContext, prove
 from b2_iconik.operation.snapshot import Patience, Snapshot, see
 from iconik import Iconik
@@ -41,16 +49,19 @@ def process_add(
     Raises:
         IconikError: iconik gave no usable answer, or refused.
     """
-    restored, _ = restore_all(iconik, asset, EARLIER)
+    told = AssetResult().with_failures(bring_back(iconik, asset, EARLIER)).outcomes
     # A copy next to a file set that iconik is about to purge would be purged with it.
     stuck = {each.name for each in asset.progress.unaccepted.values()}
     formats = tuple(name for name in asset.formats if name not in stuck)
     result = _process_add(iconik, asset, formats, ll_storage_id, patience)
-    for name, outcome in restored.items():
+    for name, outcome in told.items():
+        found = result.outcomes.get(name, outcome)
         if name in stuck:
             result = result.with_outcomes({name: outcome})
-        elif result.outcomes.get(name, outcome).kind == "there":
-            result = result.with_outcomes({name: Outcome("there", outcome.reason)})
+        elif found.kind == "there" and outcome.reason.cause == Cause.RESTORED:
+            result = result.with_outcomes(
+                {name: Outcome("restored", outcome.reason, "", found.size)}
+            )
     return result
 
 
@@ -112,7 +123,8 @@ def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patien
     edit can be missed only if iconik registers it between the reading and the deletion.
 
     File sets that are only marked deleted are then in ``AssetResult.marked``. The caller must purge
-    their files within that time, and then call ``note_purge``. Accepted deletions are in
+    their files within that time, and then call ``note_purge``. With PURGE=later, they are left to
+    iconik: they are accepted at once, and in ``AssetProgress.marked``. Accepted deletions are in
     ``AssetProgress.accepted`` until they are verified.
 
     Formats that a listing showed only on LucidLink are copied to B2 first, without reading the
@@ -148,6 +160,56 @@ def process_remove(removal: RemoveContext, asset: ClaimedAsset, patience: Patien
     absence = _absence(removal, asset, decisions, judged)
     sizes = _sizes(asset.formats, judged.snapshot, removal.ll_storage_id)
     return result.with_sizes(sizes).with_outcomes(absence)
+
+
+def process_undo(iconik: Iconik, asset: ClaimedAsset, ll_storage_id: str) -> AssetResult:
+    """Process an asset of which a Remove has only marked file sets deleted: restore them.
+
+    The formats of which nothing is left to restore are only looked for on LucidLink: another
+    operation has brought them back, or removed them again.
+
+    Args:
+        asset: the asset. Its progress and whether it was seen are kept up to date.
+        ll_storage_id: the LucidLink storage.
+
+    Raises:
+        IconikError: iconik gave no usable answer, or refused.
+    """
+    begun = asset.progress.unaccepted
+    told = bring_back(iconik, asset, UNDONE)
+    failures = {key: one for key, one in told.items() if one[1].cause != Cause.RESTORED}
+    sizes = Counter[str]()
+    for key, (name, _) in told.items():
+        proof = begun[key].proof
+        sizes[name] += proof.size if proof else 0
+    back = {name: Outcome("restored", size=sizes[name] or None) for name, _ in told.values()}
+    result = AssetResult(back).with_failures(
+        {
+            key: (name, TOO_LATE(file_set_id=key) if why.cause == Cause.NOT_RESTORED else why)
+            for key, (name, why) in failures.items()
+        }
+    )
+    rest = [each for each in asset.formats if each not in {*result.outcomes, *asset.outcomes}]
+    return result.with_outcomes(_undone_before(iconik, asset, rest, ll_storage_id))
+
+
+def _undone_before(
+    iconik: Iconik, asset: ClaimedAsset, names: Sequence[str], ll_storage_id: str
+) -> dict[str, Outcome]:
+    """The outcomes of formats of which an Undo has nothing to restore."""
+    snapshot = see(iconik, asset.asset_id) if names else Snapshot([], [])
+    if snapshot is None:
+        return dict(vanished(names).outcomes)
+    outcomes = {}
+    for name in names:
+        formats = wanted_formats(snapshot.formats, name)
+        found = {presence(each.id, snapshot.files, ll_storage_id).state for each in formats}
+        size = size_of(name, snapshot.formats, snapshot.files, ll_storage_id) if formats else None
+        is_there = "there" in found
+        outcomes[name] = (
+            Outcome("there", size=size) if is_there else Outcome("failed", NOTHING_LEFT)
+        )
+    return outcomes
 
 
 def process_preview(removal: RemoveContext, asset: ClaimedAsset, patience: Patience) -> AssetResult:
@@ -217,20 +279,25 @@ def _delete(
     deletions = {key: each for one in decisions.values() for key, each in one.deletions.items()}
     if not deletions:
         return result.with_failures(earlier)
-    if not removal.claims.begin_deletions(asset, deletions):
+    window = removal.grace_period.begin() if removal.grace_period else None
+    if not removal.claims.begin_deletions(asset, deletions, window):
         names = {each.name for each in deletions.values()}
         rest = {name: each for name, each in result.outcomes.items() if name not in names}
         overtaken = replace(result, outcomes=rest, must_be_requeued=True)
         return overtaken.with_failures(earlier)
-    done = deletion.delete(
-        removal.iconik, removal.capabilities, asset.asset_id, list(deletions), result.until
-    )
+    iconik, ids = removal.iconik, list(deletions)
+    left = []
+    if window:
+        done = deletion.mark(iconik, asset.asset_id, ids, result.until)
+    else:
+        done = deletion.delete(iconik, removal.capabilities, asset.asset_id, ids, result.until)
+        left = done.marked
     asset.progress = asset.progress.without_deletions(done.refusals)
-    accepted = deletions.keys() - done.refusals.keys() - set(done.marked)
-    _accept(asset, accepted, done, now_ms)
+    accepted = deletions.keys() - done.refusals.keys() - set(left)
+    _accept(asset, accepted, done, now_ms, done.marked)
     failures = {key: why for key, why in earlier.items() if key not in deletions}
     refused = {key: (deletions[key].name, why) for key, why in done.refusals.items()}
-    marked = replace(result, marked=tuple(done.marked))
+    marked = replace(result, marked=tuple(left))
     return marked.with_failures({**failures, **refused})
 
 
@@ -255,6 +322,13 @@ def note_purge(
     return replace(result, marked=()).with_failures(failures)
 
 
-def _accept(asset: ClaimedAsset, file_set_ids: Iterable[str], done: Done, now_ms: int) -> None:
+def _accept(
+    asset: ClaimedAsset,
+    file_set_ids: Iterable[str],
+    done: Done,
+    now_ms: int,
+    marked: Sequence[str] = (),
+) -> None:
     for each in file_set_ids:
-        accept(asset, each, now_ms, is_doubted=each in done.unknown)
+        is_doubted, is_marked = each in done.unknown, each in marked
+        accept(asset, each, now_ms, is_doubted=is_doubted, is_marked=is_marked)

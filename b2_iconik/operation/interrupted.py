@@ -1,5 +1,7 @@
 """Interrupted deletions: finished if the same proof still holds, restored otherwise.
 
+With PURGE=later, a file set that is marked deleted needs nothing more than its record.
+
 iconik empties its delete queue by itself after a day, so an unresolved mark becomes a deletion.
 """
 
@@ -10,10 +12,10 @@ from b2_iconik.domain import reasons
 from b2_iconik.domain.custody import Unproven, Verdict
 from b2_iconik.domain.operation import ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome, proof_of
-from b2_iconik.domain.reasons import Reason
+from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.leftovers import Left, Leftovers
 from b2_iconik.operation import deletion
-from b2_iconik.operation.decisions import AssetResult, vanished
+from b2_iconik.operation.decisions import AssetResult, Failures, vanished
 from b2_iconik.operation.deletion_results import (
     accept,
     restore,
@@ -72,18 +74,47 @@ def _finish(
     if isinstance(verdict, Unproven):
         reason = verdict.reason + ", found after its file set was marked deleted"
         return AssetResult(failures=restore(removal.iconik, asset, {file_set_id: reason}))
-    marked, until = {file_set_id: asset.asset_id}, judged.snapshot.until
-    done = deletion.purge_one_by_one(removal.iconik, marked, until)
+    done, grace_period = deletion.Done(), removal.grace_period
+    if grace_period:
+        # For an operation that began with PURGE=now.
+        removal.claims.open_window(replace(grace_period.begin(), is_about=True))
+    else:
+        marked, until = {file_set_id: asset.asset_id}, judged.snapshot.until
+        done = deletion.purge_one_by_one(removal.iconik, marked, until)
     if done.refusals:
         return AssetResult(failures=restore(removal.iconik, asset, done.refusals))
     proved_again = deletion_of(begun.name, verdict, judged)
     asset.progress = asset.progress.with_deletions({file_set_id: proved_again})
     proof = proof_of([proved_again.strength])
     removed = {begun.name: Outcome("removed", reasons.NO_REASON, proof, verdict.size)}
-    accept(asset, file_set_id, now_ms, is_doubted=bool(done.unknown))
+    is_doubted, is_marked = bool(done.unknown), grace_period is not None
+    accept(asset, file_set_id, now_ms, is_doubted=is_doubted, is_marked=is_marked)
     # Record it now: if the next deletion is interrupted, too, nothing else would.
     removal.claims.note(asset, "claimed", removed)
     return AssetResult(removed)
+
+
+def bring_back(iconik: Iconik, asset: ClaimedAsset, reason: Reason) -> Failures:
+    """Restore all file sets of an asset that are marked deleted, as its operation is to do.
+
+    If iconik gives no usable answer about one, all are restored again later: for a file set that is
+    restored already, that changes nothing.
+
+    Args:
+        reason: as in ``restore_all``.
+
+    Returns:
+        What to report about them, as in ``restore``.
+
+    Raises:
+        IconikUnavailable, TokenRejected: as ``restore``.
+    """
+    before = asset.progress
+    try:
+        return restore(iconik, asset, dict.fromkeys(before.unaccepted, reason))
+    except (IconikUnavailable, TokenRejected):
+        asset.progress = before
+        raise
 
 
 def restore_all(
@@ -108,6 +139,12 @@ def restore_all(
     return dict(result.outcomes), is_reached
 
 
+def brought_back(outcome: Outcome) -> Outcome:
+    """The outcome of a restoration that was wanted, made from that of one that was not."""
+    is_back = outcome.reason.cause == Cause.RESTORED
+    return Outcome("restored", outcome.reason) if is_back else outcome
+
+
 def restore_leftovers(
     iconik: Iconik, leftovers: Leftovers, left: Iterable[Left], reason: Reason
 ) -> None:
@@ -117,6 +154,9 @@ def restore_leftovers(
         told = unverified(asset)
         asset.progress = replace(asset.progress, deletions=asset.progress.unaccepted)
         restored, is_reached = restore_all(iconik, asset, reason)
+        if each.action in ("add", "undo"):
+            # That is what they were to do.
+            restored = {name: brought_back(one) for name, one in restored.items()}
         leftovers.note(each, {**told, **restored})
         if not is_reached:
             return

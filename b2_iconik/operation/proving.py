@@ -12,9 +12,10 @@ from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.domain.custody import Pair, Safe, Unproven, Verdict, judge, proven_by_size_alone
 from b2_iconik.domain.operation import Deletion
 from b2_iconik.domain.reasons import ANOTHER_TWIN, NO_LONGER_HERE, NOT_NOTED
-from b2_iconik.domain.shared_paths import guard_shared_paths
+from b2_iconik.domain.shared_paths import guard_shared_paths, sharing
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.deletion import DeletionCapabilities
+from b2_iconik.operation.grace_period import GracePeriod
 from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.storages import Checked
 from iconik import Iconik
@@ -38,6 +39,9 @@ class RemoveContext:
         confirm: asks the bucket, given the asset's id and the proof. It is called before a deletion
             begins, and again before an interrupted one continues.
         require_checksum: whether to keep a file set that is proven by size alone.
+        grace_period: how long iconik keeps file sets that are only marked deleted; None if they are
+            purged at once.
+        check_again: has the next ``preflight`` check the storages and the delete queue again.
     """
 
     iconik: Iconik
@@ -48,6 +52,8 @@ class RemoveContext:
     preflight: Callable[[], Checked]
     confirm: Callable[[str, Safe], Confirmation]
     require_checksum: bool = False
+    grace_period: GracePeriod | None = None
+    check_again: Callable[[], object] = lambda: None
 
     @property
     def storages(self) -> tuple[str, str]:
@@ -88,13 +94,18 @@ def prove(
         IconikError: iconik or B2 gave no usable answer, or refused.
         OperationFailed: the storages can no longer be used.
     """
-    readings = 0
+    readings, is_checked_again = 0, False
     while True:
         readings += 1
         deleted = removal.preflight().deleted
         seen = see(removal.iconik, asset_id, known=known, deleted=deleted, is_thorough=True)
         if seen is None:
             return None
+        if deleted and not (is_checked_again or deleted.isdisjoint(seen.contradictions)):
+            # A file set may have been restored since the delete queue was listed.
+            is_checked_again = True
+            removal.check_again()
+            continue
         snapshot, confirmed_by, asked = view(seen), dict[str, str](), expiry.now()
         verdicts = {
             key: [
@@ -168,7 +179,8 @@ def judge_again(
     mine = next((each for each in verdicts if each.file_set_id == file_set_id), None)
     if mine is None:
         return Unproven(file_set_id, NO_LONGER_HERE, "none")
-    if isinstance(mine, Safe) and proof is not None:
+    # The pairs of a deletion that iconik had accepted are no longer stored.
+    if isinstance(mine, Safe) and proof is not None and proof.pairs:
         other = _facts(mine.pairs) ^ _facts(proof.pairs)
         if other:
             name = min(name for _, _, name, *_ in other)
@@ -186,4 +198,7 @@ def _facts(pairs: Iterable[Pair]) -> set[tuple[str, str, str, str, int | None, s
 
 def deletion_of(name: str, proof: Safe, judged: Judged) -> Deletion:
     """A deletion that is about to begin, with its proof."""
-    return Deletion(name, proof, judged.confirmed_by.get(proof.file_set_id, ""))
+    snapshot = judged.snapshot
+    shared_with = sharing(proof.file_set_id, name, snapshot.files, snapshot.formats)
+    way = judged.confirmed_by.get(proof.file_set_id, "")
+    return Deletion(name, proof, way, shared_with=shared_with)

@@ -1,7 +1,8 @@
-"""Add and Remove, from a selection to a report.
+"""Add, Remove and Undo, from a selection to a report.
 
     Add:     select ▶ read, copy what is missing, wait for the copies ▶ report
     Remove:  select ▶ prove, delete what is safe, copy the rest to B2, wait ▶ report
+    Undo:    restore what a Remove has only marked deleted ▶ report
 
 An operation is a loop of passes. Each pass reads iconik again and does what is missing. An
 operation can be killed at any point and run again from the top: the ledger stores what must not be
@@ -38,6 +39,7 @@ from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation import copying
 from b2_iconik.operation.batches import CONNECTIONS, AssetProcessor, Context
 from b2_iconik.operation.deletion import DeletionCapabilities
+from b2_iconik.operation.grace_period import GracePeriod
 from b2_iconik.operation.hints import hint_of
 from b2_iconik.operation.index import Index
 from b2_iconik.operation.interrupted import restore_leftovers
@@ -205,7 +207,8 @@ class Run:
         self._is_stop_handled = False
         self._leftovers = Leftovers(leadership.engine, leadership.term)
         self._preflight = Preflight(iconik, click, shared.checks, self._operation().recorded_ms)
-        self._is_checked = False
+        # An Undo restores even if the storages can't be used for anything else.
+        self._is_checked = click.action == "undo"
         self._search = capabilities.search
         self._index = Index(searching, capabilities.search, shared.searches)
         self._is_looked_up = False
@@ -222,6 +225,8 @@ class Run:
             settings,
             leadership.clock,
             self._preflight,
+            self._preflight.forget,
+            GracePeriod(searching) if settings.purge == "later" else None,
             bucket,
             self._check_term,
             self._is_stop_pending,

@@ -6,7 +6,16 @@ from typing import Any
 from b2_iconik.common.texts import plain
 from b2_iconik.setup.action_url import Endpoint, Existing
 
-HEADINGS = ("title", "context", "status", "formats", "directory", "B2 storage", "LucidLink storage")
+HEADINGS = (
+    "title",
+    "context",
+    "status",
+    "formats",
+    "directory",
+    "kept for",
+    "B2 storage",
+    "LucidLink storage",
+)
 NOTHING = "-"
 
 
@@ -55,6 +64,8 @@ def as_json(action: Existing) -> dict[str, Any]:
         "ll_storage_id": target.ll_storage_id,
         "formats": sorted(target.formats),
         "path": target.path,
+        "keep": target.keep,
+        "keep_field": target.keep_field,
         "status": action.status,
         "last_error": action.last_error,
         "disabled": action.is_disabled,
@@ -70,6 +81,7 @@ def _row(action: Existing, storages: Mapping[str, str]) -> tuple[str, ...]:
         status,
         ",".join(sorted(target.formats)) or "FORMAT_NAMES",
         target.path,
+        target.entry.kept_for,
         storages.get(target.b2_storage_id, target.b2_storage_id),
         storages.get(target.ll_storage_id, target.ll_storage_id),
     )

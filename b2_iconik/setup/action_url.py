@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from b2_iconik.common.settings import LOOPBACK
 from b2_iconik.domain.click import CLICKED_ACTIONS, Action
+from b2_iconik.domain.keeping import as_text, parse_keep
+from b2_iconik.setup.menu_entry import Entry
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # Characters that a URL must encode although urlsplit accepts them, and ? and #, which end the path.
@@ -51,6 +53,7 @@ class Target:
         b2_storage_id, ll_storage_id: the two storages; empty if the URL does not name them.
         formats: names of the formats; empty for those in the service's settings.
         path: the directory on the LucidLink storage that Add copies into; empty for its root.
+        keep, keep_field: how long Add keeps the assets; see ``Entry``. Equal times are equal texts.
     """
 
     action: Action
@@ -58,6 +61,13 @@ class Target:
     ll_storage_id: str
     formats: frozenset[str]
     path: str = field(default="", compare=False)
+    keep: str = ""
+    keep_field: str = ""
+
+    @property
+    def entry(self) -> Entry:
+        """The menu entry that makes this request."""
+        return Entry(self.action, self.keep, self.keep_field)
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,7 @@ class Existing:
         last_error: iconik's error message for that click.
         headers: the headers sent with a click, by name in lower case. One of them is the secret.
         app_id: the application that owns the tokens of clicks.
+        metadata_view: the id of the metadata view that iconik shows to whoever clicks; "" for none.
     """
 
     id: str
@@ -81,6 +92,7 @@ class Existing:
     is_disabled: bool = False
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     app_id: str = ""
+    metadata_view: str = ""
 
 
 def endpoint(text: str) -> Endpoint:
@@ -102,7 +114,7 @@ def endpoint(text: str) -> Endpoint:
 
 def build(
     where: Endpoint,
-    action: Action,
+    entry: Entry,
     b2_storage_id: str,
     ll_storage_id: str,
     formats: Sequence[str] = (),
@@ -112,7 +124,7 @@ def build(
 
     Args:
         where: the service.
-        action: one of ``CLICKED_ACTIONS``.
+        entry: the menu entry.
         b2_storage_id, ll_storage_id: the two storages.
         formats: names of the formats; empty for those in the service's settings.
         path: the directory that Add copies into; empty for the storage's root.
@@ -122,7 +134,10 @@ def build(
         query += "&formats=" + ",".join(quote(each, safe="") for each in formats)
     if path:
         query += "&path=" + quote(path)
-    return f"{where.text}/{action}?{query}"
+    for name, value in (("keep", entry.keep), ("keep_field", entry.keep_field)):
+        if value:
+            query += f"&{name}={quote(value, safe='')}"
+    return f"{where.text}/{entry.action}?{query}"
 
 
 def read(where: Endpoint, url: object) -> Target | None:
@@ -147,6 +162,8 @@ def read(where: Endpoint, url: object) -> Target | None:
                 ll_storage_id=_only(query.get("ll_storage_id", [])),
                 formats=_names(query.get("formats", [])),
                 path=query.get("path", [""])[0],
+                keep=_time(query.get("keep", [])),
+                keep_field=",".join(query.get("keep_field", [])),
             )
     return None
 
@@ -176,6 +193,7 @@ def ours(where: Endpoint, actions: Iterable[Mapping[str, Any]]) -> list[Existing
                     is_disabled=each.get("disabled") is True,
                     headers=_headers(headers) if isinstance(headers, dict) else {},
                     app_id=str(each.get("app_id") or ""),
+                    metadata_view=str(each.get("metadata_view") or ""),
                 )
             )
     return found
@@ -200,6 +218,15 @@ def _place(url: str) -> tuple[str, str, int, str] | None:
 
 def _only(values: Sequence[str]) -> str:
     return values[0].lower() if len(values) == 1 else ""
+
+
+def _time(values: Sequence[str]) -> str:
+    text = ",".join(values)
+    try:
+        return as_text(parse_keep(text))
+    except ValueError:
+        # Not the same as no limit: the service refuses such a click.
+        return text
 
 
 def _names(values: Iterable[str]) -> frozenset[str]:

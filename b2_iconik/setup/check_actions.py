@@ -9,15 +9,14 @@ from urllib.parse import urlsplit
 from b2_iconik.common.errors import OperationFailed
 from b2_iconik.common.settings import Settings
 from b2_iconik.domain.click import (
-    ACTIONS,
+    CLICKED_ACTIONS,
     SECRET_HEADER,
-    TITLES,
-    USUAL_ACTIONS,
     USUAL_CONTEXTS,
 )
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_url import Endpoint, Existing
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
+from b2_iconik.setup.menu_entry import USUAL
 from b2_iconik.setup.storage_choice import choose, shortcomings
 from iconik import Iconik
 
@@ -51,14 +50,12 @@ def check_actions(
     if not ours:
         yield wrong(PRESENT, f"none points to {where.text}: {CREATE}")
         return
-    for action in ACTIONS:
-        contexts = {each.context for each in ours if each.target.action == action}
-        is_wanted = action in USUAL_ACTIONS or contexts
+    for entry in dict.fromkeys([*USUAL, *(each.target.entry for each in ours)]):
+        contexts = {each.context for each in ours if each.target.entry == entry}
         missing = [each for each in USUAL_CONTEXTS if each not in contexts]
-        if missing and is_wanted:
-            name = f"'{TITLES[action]}'"
-            option = "" if action in USUAL_ACTIONS else f" --{action}"
-            yield wrong(PRESENT, f"{name} is missing for {', '.join(missing)}: {CREATE}{option}")
+        if missing:
+            do = f"{CREATE} {entry.option}".rstrip()
+            yield wrong(PRESENT, f"'{entry.title}' is missing for {', '.join(missing)}: {do}")
     for each in ours:
         yield from _look_at(each, settings)
     yield _secrets(ours, settings)
@@ -127,6 +124,12 @@ def _look_at(action: Existing, settings: Settings) -> Iterator[Finding]:
         )
     for problem in problems:
         yield wrong(what, problem)
+    if action.target.keep_field and not action.metadata_view:
+        yield note(
+            what,
+            "has no metadata view: in iconik, choose one that has the field "
+            f"'{action.target.keep_field}', or nothing is added",
+        )
     if not problems:
         yield ok(what, f"exists{f', {action.status} in iconik' if action.status else ''}")
 
@@ -158,7 +161,7 @@ def _elsewhere(where: Endpoint, actions: Sequence[dict[str, Any]]) -> list[str]:
     for each in actions:
         parts = urlsplit(str(each.get("url")))
         place, _, action = parts.path.rpartition("/")
-        is_like_ours = action in ACTIONS and "ll_storage_id=" in parts.query
+        is_like_ours = action in CLICKED_ACTIONS and "ll_storage_id=" in parts.query
         if is_like_ours and action_url.read(where, each.get("url")) is None:
             # The port is part of the place; a name and a password are not.
             found.add(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{place}")

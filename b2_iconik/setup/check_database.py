@@ -11,13 +11,14 @@ from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.migrations import VERSION
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.tables import terms
+from b2_iconik.ledger.tables import holdings, terms
 from b2_iconik.report.database_problem import opened
 from b2_iconik.setup.findings import Finding, ok, wrong
 
 PATIENCE = 5.0
 DATABASE = "database"
 EXECUTOR = "operations"
+HOLDINGS = "on LucidLink"
 
 
 def check(settings: Settings) -> Iterator[Finding]:
@@ -52,6 +53,24 @@ def _look_into(engine: sa.Engine, settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield ok(EXECUTOR, f"{len(running)} running; script/operations list shows them")
+    if not settings.iconik_token:
+        yield from _times(engine)
+
+
+def _times(engine: sa.Engine) -> Iterator[Finding]:
+    """Say which assets the service can't remove, because it has no token to do so."""
+    # Until iconik's time is known, only the duration is stored.
+    is_timed = holdings.c.until_ms.is_not(None) | holdings.c.keep_ms.is_not(None)
+    timed = sa.select(sa.func.count(holdings.c.asset_id.distinct())).where(is_timed)
+    with engine.connect() as connection:
+        number = connection.execute(timed).scalar_one()
+    if number:
+        assets = "1 asset" if number == 1 else f"{number} assets"
+        yield wrong(
+            HOLDINGS,
+            f"{assets} will not be removed when their time is up: set ICONIK_TOKEN, and restart "
+            "the service",
+        )
 
 
 def _executor(engine: sa.Engine, settings: Settings) -> Finding:

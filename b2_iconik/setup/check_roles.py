@@ -18,6 +18,9 @@ from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, T
 from iconik_http.records import name_of_user
 
 TOKEN = "ICONIK_TOKEN"  # noqa: S105 - a variable's name
+PURGE = "PURGE"
+# The role that restores file sets.
+UNDO = "can_write_files"
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,8 @@ PROBES = (
         lambda iconik, _, new: iconik.delete_file_set(new(), new(), until=math.inf),
     ),
     Probe(
-        "can_write_files",
-        "restore file sets that are marked deleted but no longer proven safe",
+        UNDO,
+        "undo a removal, and restore what is marked deleted but no longer proven safe",
         lambda iconik, _, new_id: iconik.restore_file_set(new_id(), new_id()),
         is_common=False,
     ),
@@ -165,8 +168,13 @@ def check_token(http: Transport) -> Iterator[Finding]:
     yield unknown(TOKEN, "was accepted, but iconik does not say whose it is")
 
 
-def check_roles(iconik: Iconik, http: Transport) -> Iterator[Finding]:
+def check_roles(iconik: Iconik, http: Transport, *, is_undoable: bool = False) -> Iterator[Finding]:
     """Check which roles the token has.
+
+    Args:
+        iconik: the client to use.
+        http: its transport.
+        is_undoable: whether removals can be undone (PURGE=later), which needs one more role.
 
     Raises:
         TokenRejected: the token has become invalid during the check.
@@ -188,11 +196,40 @@ def check_roles(iconik: Iconik, http: Transport) -> Iterator[Finding]:
         detail = (
             f"needed to {probe.purpose}: give this role to the token's user in iconik ({refusal})"
         )
-        yield wrong(probe.role, detail) if probe.is_common else note(probe.role, detail)
+        is_needed = probe.is_common or (is_undoable and probe.role == UNDO)
+        yield wrong(probe.role, detail) if is_needed else note(probe.role, detail)
     yield note(
         "roles of other users",
         "a click uses the token of the person who clicks, who needs the same roles; only a click "
         "by that person can show whether they are there",
+    )
+
+
+def check_grace_period(iconik: Iconik) -> Finding:
+    """Find out for how long removals can be undone (PURGE=later).
+
+    Raises:
+        TokenRejected: the token has become invalid during the check.
+    """
+    try:
+        hours = iconik.delete_grace_period()
+    except TokenRejected:
+        raise
+    except (IconikRefused, IconikUnavailable) as error:
+        return unknown(PURGE, f"{error}; the service assumes that removals can be undone for 24 h")
+    if hours is None:
+        return unknown(
+            PURGE,
+            "iconik does not tell for how long removals can be undone; the service assumes 24 h",
+        )
+    if not hours:
+        return wrong(
+            PURGE,
+            "is 'later', but no removal can be undone: the grace period of iconik's delete queue "
+            "is 0",
+        )
+    return ok(
+        PURGE, f"removals can be undone for {hours:g} h, as long as iconik's delete queue waits"
     )
 
 

@@ -59,6 +59,7 @@ def _remarks(settings: Settings) -> Iterator[Finding]:
     if not settings.iconik_token:
         yield wrong(
             TOKEN,
-            "is not set: without an application token, nothing in iconik can be checked or set up",
+            "is not set: without an application token, nothing in iconik can be checked or set up, "
+            "and assets that were added for a while are not removed when their time is up",
         )
         yield WITHOUT_TOKEN

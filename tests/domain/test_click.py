@@ -332,7 +332,7 @@ def test_a_directory_for_copies_is_read(given: str, path: str) -> None:
 
 def test_the_url_tells_how_long_to_keep_the_assets() -> None:
     click = read(("keep", "14d"))
-    assert (click.keep_ms, click.title) == (14 * 86_400_000, "Add to LucidLink for 2 weeks")
+    assert (click.keep_ms, click.title) == (14 * 86_400_000, "Add to LucidLink for 14 days")
 
 
 @pytest.mark.parametrize("keep", ["", "0d", "10y", "soon", "14"])

@@ -51,7 +51,7 @@ def test_a_field_without_days_is_never_taken_for_no_limit(value: Any) -> None:
 @pytest.mark.parametrize(
     ("keep_ms", "words"),
     [
-        (14 * DAY_MS, "2 weeks"),
+        (14 * DAY_MS, "14 days"),
         (10 * DAY_MS, "10 days"),
         (DAY_MS, "1 day"),
         (36 * UNITS_MS["h"], "36 hours"),

@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_url import Target, build, endpoint, ours, read
+from b2_iconik.setup.menu_entry import Entry
 
 B2 = "b2b2b2b2-0000-4000-8000-000000000000"
 LL = "11111111-0000-4000-8000-000000000000"
 QUERY = f"b2_storage_id={B2}&ll_storage_id={LL}"
 TARGET = Target("add", B2, LL, frozenset())
+ADD = Entry("add")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_what_is_no_address_of_a_service_is_refused(text: str) -> None:
     ],
 )
 def test_a_url_is_built(where: str, formats: tuple[str, ...], url: str) -> None:
-    assert build(endpoint(where), "add", B2, LL, formats) == url
+    assert build(endpoint(where), ADD, B2, LL, formats) == url
 
 
 @pytest.mark.parametrize(
@@ -171,6 +173,17 @@ def test_what_is_no_url_is_not_ours(url: object) -> None:
         (f"{QUERY}&formats=B,%20A,A,", Target("add", B2, LL, frozenset("AB"))),
         (f"{QUERY}&formats=A%2CB", Target("add", B2, LL, frozenset("AB"))),
         (f"{QUERY}&formats=A&formats=B", Target("add", B2, LL, frozenset("AB"))),
+        (f"{QUERY}&keep=14d", Target("add", B2, LL, frozenset(), keep="14d")),
+        (f"{QUERY}&keep=2w", Target("add", B2, LL, frozenset(), keep="14d")),
+        (f"{QUERY}&keep=48h", Target("add", B2, LL, frozenset(), keep="2d")),
+        (f"{QUERY}&keep=36h", Target("add", B2, LL, frozenset(), keep="36h")),
+        (f"{QUERY}&keep=1m", Target("add", B2, LL, frozenset(), keep="1m")),
+        (f"{QUERY}&keep=soon", Target("add", B2, LL, frozenset(), keep="soon")),
+        (f"{QUERY}&keep=1d&keep=2d", Target("add", B2, LL, frozenset(), keep="1d,2d")),
+        (
+            f"{QUERY}&keep_field=Tage%20%26%20W",
+            Target("add", B2, LL, frozenset(), "", "", "Tage & W"),
+        ),
         (f"b2_storage_id={B2}", Target("add", B2, "", frozenset())),
         (f"{QUERY}&ll_storage_id={LL}", Target("add", B2, "", frozenset())),
         ("", Target("add", "", "", frozenset())),
@@ -192,7 +205,7 @@ NAMES = st.lists(st.text("AZaz09_ -&=?#%+,/éß😀"), max_size=4)
 @given(NAMES, st.sampled_from(["https://h", "http://H:80/a/b/", "https://[::1]:8443"]))
 def test_what_is_built_is_read_back(names: list[str], where: str) -> None:
     formats = tuple(name.strip() for name in names if name.strip() and "," not in name)
-    url = build(endpoint(where), "remove", B2, LL, formats)
+    url = build(endpoint(where), Entry("remove"), B2, LL, formats)
     assert read(endpoint(where), url) == Target("remove", B2, LL, frozenset(formats))
 
 
@@ -212,15 +225,17 @@ def test_what_iconik_says_of_an_action_is_read() -> None:
         "disabled": True,
         "headers": {"X-BZ-Secret": "x"},
         "app_id": "7",
+        "metadata_view": "8",
     }
     (found,) = ours(endpoint("https://h"), [{**RECORD, **said, "url": f"{URL}&path=a%20b/c"}])
     assert (found.status, found.last_error, found.is_disabled) == ("FAILING", "no answer", True)
     assert (found.headers, found.app_id) == ({"x-bz-secret": "x"}, "7")
+    assert found.metadata_view == "8"
     assert found.target.path == "a b/c"
 
 
 def test_what_iconik_does_not_say_of_an_action_is_nothing() -> None:
-    said = dict.fromkeys(("status", "last_error", "disabled", "headers", "app_id"))
+    said = dict.fromkeys(("status", "last_error", "disabled", "headers", "app_id", "metadata_view"))
     (found,) = ours(endpoint("https://h"), [{**RECORD, **said}])
     assert found == action_url.Existing("1", "ASSET", "Add", URL, TARGET)
 
@@ -246,9 +261,25 @@ def test_a_secret_is_safe_over_https_or_on_this_machine(text: str, is_safe: bool
 
 def test_the_directory_makes_no_other_target() -> None:
     where = endpoint("https://h")
-    urls = [build(where, "add", B2, LL, path=path) for path in ("", "a", "b/ü ?")]
+    urls = [build(where, ADD, B2, LL, path=path) for path in ("", "a", "b/ü ?")]
     assert len({read(where, url) for url in urls}) == 1
     assert urls[2].endswith("&path=b/%C3%BC%20%3F")
+
+
+@pytest.mark.parametrize(
+    ("entry", "more"),
+    [
+        (Entry("add", keep="14d"), "&keep=14d"),
+        (Entry("add", keep_field="Tage & W"), "&keep_field=Tage%20%26%20W"),
+    ],
+)
+def test_how_long_to_keep_the_assets_is_in_the_url(entry: Entry, more: str) -> None:
+    where = endpoint("https://h")
+    url = build(where, entry, B2, LL)
+    assert url == f"{URL}{more}"
+    target = read(where, url)
+    assert target is not None
+    assert target.entry == entry
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,46 @@ def test_a_preview_is_optional_but_not_in_parts(settings: Settings) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("&keep=14d", "'Add to LucidLink for 14 days' is missing for ASSET: {} --keep 14d"),
+        (
+            "&keep_field=Days%20kept",
+            "'Add to LucidLink for a while' is missing for ASSET: {} --keep-field 'Days kept'",
+        ),
+    ],
+)
+def test_an_add_for_a_while_is_optional_but_not_in_parts(
+    settings: Settings, more: str, told: str
+) -> None:
+    some = [record(settings, context=each) for each in ("COLLECTION", "BULK")]
+    some = [{**each, "url": each["url"] + more} for each in some]
+    assert wrong([*records(settings), *some], settings) == [
+        told.format("run create_custom_actions.py")
+    ]
+
+
+def test_an_add_for_a_while_does_not_replace_the_usual_one(settings: Settings) -> None:
+    some = [{**each, "url": each["url"] + "&keep=14d"} for each in records(settings)[:3]]
+    assert wrong([*some, *records(settings)[3:]], settings) == [
+        "'Add to LucidLink' is missing for ASSET, COLLECTION, BULK: run create_custom_actions.py"
+    ]
+
+
+@pytest.mark.parametrize(("view", "notes"), [(OTHER, 0), (None, 3)])
+def test_a_field_needs_a_metadata_view(settings: Settings, view: str | None, notes: int) -> None:
+    some = [record(settings, context=each) for each in ("ASSET", "COLLECTION", "BULK")]
+    more = {"title": "Add for a while", "metadata_view": view}
+    some = [{**each, **more, "url": each["url"] + "&keep_field=Days"} for each in some]
+    found = said([*records(settings), *some], settings)
+    noted = [(what, detail) for what, state, detail in found if state == "note"]
+    assert len(noted) == notes
+    for what, detail in noted:
+        assert what.startswith("'Add for a while' (")
+        assert "choose one that has the field 'Days'" in detail
+
+
 def test_those_of_another_place_are_noted(settings: Settings) -> None:
     query = f"b2_storage_id={B2_STORAGE}&ll_storage_id={LL_STORAGE}"
     others = [

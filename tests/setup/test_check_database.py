@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader_lock import only_one
@@ -17,6 +18,7 @@ from b2_iconik.ledger.database import connect, writing
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.migrations import VERSION
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import holdings
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.setup import check_database
 from tests.makers import a_click
@@ -62,6 +64,18 @@ def record(ledger: Ledger, settings: Settings, click: CustomAction) -> None:
     key = Cipher((settings.secret,)).fingerprints[0]
     with writing(ledger._engine) as connection:
         intake.record(connection, "1", click, digest=click.digest, sealed="", key=key, now_ms=1)
+
+
+def hold(ledger: Ledger, *assets: str, **values: int | None) -> None:
+    """Have two formats of each asset on LucidLink."""
+    keys = ("ll_storage_id", "b2_storage_id", "operation_id")
+    with writing(ledger._engine) as connection:
+        for asset_id in assets:
+            for name in ("ORIGINAL", "PPRO_PROXY"):
+                row = {"asset_id": asset_id, "format_name": name, "number": 1, "since_ms": 1}
+                connection.execute(
+                    sa.insert(holdings).values(**dict.fromkeys(keys, "1"), **row, **values)
+                )
 
 
 def test_a_database_in_use_is_ok(own: Settings, ledger: Ledger, path: Path) -> None:
@@ -110,6 +124,30 @@ def test_operations_of_another_secret_are_told(own: Settings, ledger: Ledger) ->
         assert ("operations", "ok") in {
             each[:2] for each in said(replace(own, secret="new", previous_secret=SECRET))
         }
+
+
+@pytest.mark.parametrize(
+    ("assets", "told"),
+    [(("1",), "1 asset will not be removed"), (("1", "2"), "2 assets will not be")],
+)
+@pytest.mark.parametrize("column", ["until_ms", "keep_ms"])
+def test_without_a_token_the_assets_that_are_not_removed_are_told(
+    own: Settings, ledger: Ledger, assets: tuple[str, ...], told: str, column: str
+) -> None:
+    hold(ledger, *assets, **{column: 1})
+    hold(ledger, "3")
+    with only_one(own.database_url):
+        assert wrong(replace(own, iconik_token=None)).startswith(told)
+
+
+@pytest.mark.parametrize(("token", "until_ms"), [("token", 1), (None, None)])
+def test_assets_that_are_removed_or_have_no_time_are_no_problem(
+    own: Settings, ledger: Ledger, token: str | None, until_ms: int | None
+) -> None:
+    hold(ledger, "1", until_ms=until_ms)
+    with only_one(own.database_url):
+        states = {state for _, state, _ in said(replace(own, iconik_token=token))}
+    assert states == {"ok"}
 
 
 @pytest.mark.parametrize(

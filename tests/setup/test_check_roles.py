@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from requests import ConnectionError as NoConnection
@@ -22,6 +23,7 @@ from tests.test_iconik import CALLS
 
 USER = f"{API}users/v1/users/current/"
 TOKEN = f"{API}auth/v1/auth/token/"
+SYSTEM = f"{API}settings/v1/system/current/"
 EVERYTHING = re.compile(re.escape(API))
 ADA = {"first_name": "Ada", "last_name": "Editor", "email": "ada@example.com"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -154,6 +156,43 @@ def test_a_missing_role_is_told_with_what_it_is_for(
     others = {found[each][0] for each in PATHS if each != role}
     hidden = {"unknown"} if role == "can_read_files" else set()
     assert others == {"ok"} | hidden
+
+
+def test_the_role_that_restores_is_needed_to_undo_removals(
+    http: RequestsMock, iconik: Iconik, transport: Transport
+) -> None:
+    http.put(url("files/v1/assets/{}/file_sets/{}/restore/"), status=403, json={"errors": ["No"]})
+    for each in METHODS:
+        http.add(each, EVERYTHING, status=404, json={"errors": ["No"]})
+    found = check_roles.check_roles(iconik, transport, is_undoable=True)
+    assert [each.what for each in found if each.state == "wrong"] == ["can_write_files"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "detail"),
+    [
+        ({"json": {"delete_grace_period": 48}}, "ok", "removals can be undone for 48 h, as long"),
+        ({"json": {"delete_grace_period": 0}}, "wrong", "is 'later', but no removal can be undone"),
+        ({"json": {}}, "unknown", "iconik does not tell for how long removals can be undone"),
+        ({"status": 403, "json": {"errors": ["No"]}}, "unknown", "could not read the system's"),
+        ({"body": NoConnection()}, "unknown", "could not read the system's settings"),
+    ],
+)
+def test_for_how_long_removals_can_be_undone_is_told(
+    http: RequestsMock, iconik: Iconik, answer: dict[str, Any], state: str, detail: str
+) -> None:
+    http.get(SYSTEM, **answer)
+    found = check_roles.check_grace_period(iconik)
+    assert (found.what, found.state) == ("PURGE", state)
+    assert found.detail.startswith(detail)
+
+
+def test_a_token_that_ends_before_the_grace_period_is_read_ends_it(
+    http: RequestsMock, iconik: Iconik
+) -> None:
+    http.get(SYSTEM, status=401)
+    with pytest.raises(TokenRejected):
+        check_roles.check_grace_period(iconik)
 
 
 def test_a_role_is_unknown_while_iconik_does_not_answer(

@@ -82,6 +82,14 @@ def test_a_missing_token_is_wrong_though_the_service_would_start(
     assert {("ICONIK_TOKEN", "wrong"), ("iconik", "unknown")} <= {each[:2] for each in said()}
 
 
+def test_that_nothing_is_removed_by_itself_without_a_token_is_told_in_advance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("ICONIK_TOKEN")
+    (told,) = [detail for what, _, detail in said() if what == "ICONIK_TOKEN"]
+    assert told.endswith("assets that were added for a while are not removed when their time is up")
+
+
 def test_a_malformed_token_alone_does_not_keep_the_rest_from_being_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

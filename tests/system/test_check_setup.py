@@ -82,7 +82,7 @@ def bench(shared: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     yield shared
-    shared.simulator.control("PATCH", "settings", {"down": False})
+    shared.simulator.control("PATCH", "settings", {"down": False, "delete_grace_period": 24})
     for storage in ("b2", "lucidlink"):
         right = {"purpose": "FILES", "settings": {"read": True, "write": True, "delete": True}}
         shared.simulator.control("PATCH", f"storages/{storage}", right)
@@ -132,6 +132,18 @@ def test_a_set_up_is_checked_from_nothing_to_the_first_click(
     assert capsys.readouterr().out.count("HEALTHY") == 8
 
 
+def test_an_add_for_a_while_is_clicked_with_its_time(
+    bench: Bench, check: Callable[..., tuple[int, Findings]]
+) -> None:
+    bench.create("--keep", "2w")
+    assert wrong(check()) == []
+    clip = asset(bench.simulator, "kept")
+    entry = {"title": "Add to LucidLink for 14 days", "context": "ASSET"}
+    answer = bench.simulator.control("POST", "click", {**entry, "asset_ids": [clip]})
+    clicked = bench.service.operation(answer["body"]["operation_id"])
+    assert clicked.keep_ms == 14 * 24 * 3_600_000
+
+
 def test_a_check_leaves_everything_as_it_is(
     bench: Bench,
     check: Callable[..., tuple[int, Findings]],
@@ -171,6 +183,22 @@ def test_each_missing_role_is_named(
     lacking = [what for what, state, _ in found[1] if what in PATHS and state in ("wrong", "note")]
     assert lacking == [role]
     assert [what for what, _ in wrong(found)] == ([] if role in ONLY_FOR_SOME else [role])
+
+
+@pytest.mark.parametrize(("hours", "told"), [(36, []), (0, ["PURGE"])])
+def test_whether_removals_can_be_undone_is_checked(
+    bench: Bench,
+    check: Callable[..., tuple[int, Findings]],
+    monkeypatch: pytest.MonkeyPatch,
+    hours: int,
+    told: list[str],
+) -> None:
+    bench.create()
+    monkeypatch.setenv("PURGE", "later")
+    bench.simulator.control("PATCH", "settings", {"delete_grace_period": hours})
+    found = check()
+    assert "PURGE" in [what for what, _, _ in found[1]]
+    assert [what for what, _ in wrong(found)] == told
 
 
 def test_the_ways_to_ask_b2_are_tried_on_a_file(
