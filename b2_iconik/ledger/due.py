@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms as wall_ms
-from b2_iconik.domain.click import CHANGING_ACTIONS, CustomAction
+from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.keeping import ATTEMPT_INTERVAL_MS, MOST_ATTEMPTS
 from b2_iconik.domain.operation import Origin
 from b2_iconik.ledger import intake
@@ -67,7 +67,9 @@ class Due:
     def is_any(self, now_ms: int) -> bool:
         """Whether a removal can be recorded; see ``record``."""
         with self._engine.connect() as connection:
-            return connection.execute(_due(now_ms).limit(1)).first() is not None
+            # In any order: there may be very much that is not due.
+            some = _due(now_ms).order_by(None).limit(1)
+            return connection.execute(some).first() is not None
 
     def record(self, cipher: Cipher, now_ms: int) -> list[CustomAction]:
         """Record the removal of what is due, as far as no other operation has it in hand.
@@ -138,7 +140,7 @@ def _due(now_ms: int) -> sa.Select[Any]:
     # Of a collection that is still being listed, any asset may be in it.
     unlisted = sa.select(operations.c.ll_storage_id).where(
         operations.c.ended_ms.is_(None),
-        operations.c.action.in_(CHANGING_ACTIONS),
+        operations.c.action != "preview",
         ~is_expanded,
     )
     return (

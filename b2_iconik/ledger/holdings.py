@@ -15,7 +15,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.click import CHANGING_ACTIONS
 from b2_iconik.domain.keeping import told_why
 from b2_iconik.domain.operation import ClaimedAsset, Operation
 from b2_iconik.domain.outcomes import Outcome
@@ -245,7 +244,7 @@ def is_with(*how: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
         .where(
             assets.c.asset_id == holdings.c.asset_id,
             operations.c.ll_storage_id == holdings.c.ll_storage_id,
-            operations.c.action.in_(CHANGING_ACTIONS),
+            operations.c.action != "preview",
             *how,
         )
         .exists()

@@ -246,11 +246,11 @@ def test_a_check_brings_titles_and_sizes_up_to_date(engine: sa.Engine) -> None:
 
 
 def test_what_is_gone_is_forgotten(engine: sa.Engine) -> None:
-    carried_out(engine, ADD, "a1", "a2")
-    gone, left = checks(engine).to_check(CLICKED + 1, 9)
-    assert gone.named == "ORIGINAL of asset a1"
-    checks(engine).note_checked([left], [gone], CLICKED + 5)
-    assert held(engine, "asset_id") == ["a2"]
+    carried_out(engine, ADD, "a1", "a2", "a3", "a4")
+    seen = checks(engine).to_check(CLICKED + 1, 9)
+    assert seen[0].named == "ORIGINAL of asset a1"
+    checks(engine).note_checked(seen[2:], seen[:2], CLICKED + 5)
+    assert held(engine, "asset_id", "checked_ms") == [("a3", CLICKED + 5), ("a4", CLICKED + 5)]
 
 
 def test_what_was_added_again_since_it_was_found_gone_stays(engine: sa.Engine) -> None:

@@ -57,11 +57,12 @@ def test_times_are_recorded_and_are_over(engine: sa.Engine) -> None:
 
 
 def test_what_has_left_lucidlink_is_noticed(engine: sa.Engine) -> None:
-    carried_out(engine, ADD, "a1", iconik_ms=None)
+    carried_out(engine, ADD, "a1", "a2", iconik_ms=None)
     Due(engine, a_term(engine)).advance(CLICKED, CLICKED)
     checks = Holdings(engine, a_term(engine))
-    there, gone = checks.to_check(CLICKED, 9)
-    checks.note_checked([there], [gone], CLICKED)
-    assert held(engine, "format_name", "checked_ms", "until_ms") == [
-        ("ORIGINAL", CLICKED, CLICKED + DAY)
+    seen = checks.to_check(CLICKED, 9)
+    checks.note_checked(seen[:2], seen[2:], CLICKED)
+    assert held(engine, "asset_id", "format_name", "checked_ms", "until_ms") == [
+        ("a1", "ORIGINAL", CLICKED, CLICKED + DAY),
+        ("a1", "PROXY", CLICKED, CLICKED + DAY),
     ]
