@@ -32,11 +32,21 @@ from iconik_http.records import (
     Storage,
     name_of_user,
 )
+from iconik_http.server_clock import ServerClock
 from iconik_http.tokens import Tokens, acting_as
 from iconik_http.transport import Transport, open_session
 
 # Re-exported for creating a client, and for finding out whose token it used.
-__all__ = ["Iconik", "Map", "Pacer", "Tokens", "Transport", "acting_as", "open_session"]
+__all__ = [
+    "Iconik",
+    "Map",
+    "Pacer",
+    "ServerClock",
+    "Tokens",
+    "Transport",
+    "acting_as",
+    "open_session",
+]
 
 ALL_VERSIONS = "include_all_versions"
 MOST_COPIES_A_CALL = 500

@@ -222,7 +222,7 @@ def start() -> Flask:
     show: Show = Shown(operations.iconik, link_to)
     if settings.notify_urls:
         show = Notifier(show, receivers.open_all(settings.notify_urls), settings.notify_on, link_to)
-    leader = Leader(settings, operations.begin, show, operations.tidy)
+    leader = Leader(settings, operations.begin, show, operations.tidy, operations.keep)
     app.extensions["leader"] = leader
     leader.start()
     return app

@@ -21,6 +21,7 @@ from iconik_http.errors import IconikUnavailable, NotFound, TooLate
 from iconik_http.expiry import Reading
 from iconik_http.pacing import Pacer
 from iconik_http.paging import Map
+from iconik_http.server_clock import ServerClock
 from iconik_http.tokens import Tokens
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Transport:
         session: from ``open_session``; several transports may share it. A new one if not given.
         timeout: how long iconik may send nothing, in seconds; ``READ_TIMEOUT`` if not given.
         attempts: the maximum number of attempts while iconik has temporary problems.
+        clock: hears iconik's time from all answers; shared like the pacer.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Transport:
         session: requests.Session | None = None,
         timeout: float | None = None,
         attempts: int = ATTEMPTS,
+        clock: ServerClock | None = None,
     ) -> None:
         self._timeout = timeout or READ_TIMEOUT
         self._attempts = attempts
@@ -92,6 +95,7 @@ class Transport:
         self._tokens = tokens
         self._is_known: Callable[[], bool] = lambda: True
         self._pacer = pacer
+        self._clock = clock or ServerClock()
         self._check = check
         self._session = session or open_session(url, app_id)
 
@@ -320,6 +324,7 @@ class Transport:
                 raise TooLate(call, TOO_LATE) from None
             except requests.RequestException as error:
                 raise Passing(answers.network_problem(error)) from None
+            self._clock.hear(response.headers.get("Date", ""), asked)
             self._keep_pace(response, sent)
             if response.status_code != requests.codes.unauthorized:
                 answer = answers.read(response, body, call, role, is_newer=is_newer)

@@ -15,13 +15,14 @@ from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.common.clock import Step
 from b2_iconik.domain.click import Action, CustomAction
 from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import ClaimedAsset, Deletion, Operation
+from b2_iconik.domain.operation import ClaimedAsset, Deletion, Operation, OriginKind
+from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.database import connect, writing
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.tables import assets, terms
+from b2_iconik.ledger.tables import assets, holdings, operations, terms
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation import deletion
 from b2_iconik.operation.decisions import AssetResult
@@ -260,6 +261,41 @@ def let_see(engine: sa.Engine, operation: Operation) -> None:
     with writing(engine) as connection:
         mine = assets.c.number == operation.number
         connection.execute(sa.update(assets).where(mine).values(seen=True))
+
+
+def comes_from(engine: sa.Engine, operation_id: str, kind: OriginKind) -> None:
+    """Have an operation come from something other than a click."""
+    with writing(engine) as connection:
+        this = operations.c.id == operation_id
+        connection.execute(sa.update(operations).where(this).values(retry_by="it", origin=kind))
+
+
+def carried_out(
+    engine: sa.Engine,
+    click: CustomAction,
+    *asset_ids: str,
+    outcome: Outcome | None = None,
+    iconik_ms: int | None = CLICKED,
+) -> Operation:
+    """Record a click, and an outcome for all of its assets and formats at some time of iconik's."""
+    operation = expanded(engine, click, asset_ids or (ASSET,))
+    claims = Claims(engine, operation, a_term(engine), lambda: iconik_ms)
+    told = outcome or Outcome("there" if click.action == "add" else "removed", size=300)
+    for each in claims.take(1_000, 0):
+        claims.note(each, "done", dict.fromkeys(each.formats, told))
+    assert completion(engine).end(operation, 0)
+    return operation
+
+
+def held(engine: sa.Engine, *names: str) -> list[Any]:
+    """Some columns of what is on LucidLink, as far as the ledger knows, in order."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            sa.select(*(holdings.c[each] for each in names)).order_by(
+                holdings.c.ll_storage_id, holdings.c.asset_id, holdings.c.format_name
+            )
+        )
+        return [row[0] if len(names) == 1 else tuple(row) for row in rows]
 
 
 def a_check(**fields: Any) -> Checked:

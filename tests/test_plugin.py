@@ -660,7 +660,7 @@ def test_no_answer_and_no_log_line_shows_a_secret_or_a_token(
 class FakeLeader:
     """Counts its starts."""
 
-    def __init__(self, settings: Settings, begin: object, show: object, tidy: object) -> None:
+    def __init__(self, settings: Settings, begin: object, show: object, *_: object) -> None:
         self.starts = 0
         self.show = show
 

@@ -1,4 +1,4 @@
-"""The wall clock, and the clock of operations."""
+"""The wall clock, how far to trust it, and the clock of operations."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,37 @@ from dataclasses import dataclass, field
 # Does all work that is due. Returns the seconds until the next step, or None after the last.
 Step = Callable[[], float | None]
 
+# In seconds: how long the wall clock must run evenly before it is trusted, and how far it may
+# deviate meanwhile.
+STEADY_FOR = 300.0
+LEAP = 60.0
+
 
 def now_ms() -> int:
     """Return the wall clock's time, in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+class SteadyClock:
+    """The wall clock, once it has run evenly for a while.
+
+    It may be wrong when the machine starts, and is corrected soon after.
+    """
+
+    def __init__(self) -> None:
+        # By how much the wall clock is ahead of the monotonic clock, and since when.
+        self._ahead = float("inf")
+        self._steady_since = 0.0
+
+    def now_ms(self) -> int | None:
+        """Return the time, in milliseconds since 1970; None if the clock may still be wrong.
+
+        Only a clock that is read now and then can be seen to run evenly.
+        """
+        now, wall = time.monotonic(), time.time()
+        if abs(wall - now - self._ahead) > LEAP:
+            self._ahead, self._steady_since = wall - now, now
+        return int(wall * 1000) if now - self._steady_since >= STEADY_FOR else None
 
 
 @dataclass(frozen=True)

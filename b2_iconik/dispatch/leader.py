@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -17,7 +18,7 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
 from b2_iconik.common import logs
-from b2_iconik.common.clock import Clock, Step, now_ms
+from b2_iconik.common.clock import Clock, SteadyClock, Step, now_ms
 from b2_iconik.common.errors import SettingsError, Stopped
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader_lock import only_one
@@ -44,16 +45,14 @@ WORK_INTERVAL = 0.25
 RESTART_INTERVAL = 1.0
 COMPLAIN_INTERVAL = 60.0
 FORGET_INTERVAL = 3600.0
+KEEP_INTERVAL = 10.0
 TIDY_INTERVAL = 600.0
 WATCH_INTERVAL = 3.0
 DATABASE_WAIT = 5.0
 KEEP = timedelta(days=30)
 FORGOTTEN_AT_ONCE = 500
-# In seconds: how long the wall clock must run evenly before old operations are forgotten by it, and
-# how far it may deviate meanwhile.
-STEADY_FOR = 300.0
-LEAP = 60.0
 LEFT_BEHIND = "could not restore file sets that ended operations left marked deleted"
+NOT_KEPT = "could not find the assets whose time on LucidLink is over"
 
 # Makes the steps of an operation. The last step ends it.
 Begin = Callable[[str, CustomAction, Leadership], Step]
@@ -69,6 +68,7 @@ class Leader:
         begin: makes the steps of an operation.
         show: makes the steps that show it in iconik.
         tidy: cleans up what ended operations left behind; called now and then.
+        keep: requests the removal of assets whose time on LucidLink is over; called often.
     """
 
     def __init__(
@@ -77,16 +77,16 @@ class Leader:
         begin: Begin,
         show: Show = lambda *_: None,
         tidy: Callable[[Leadership], None] = lambda leadership: None,
+        keep: Callable[[Leadership], None] = lambda leadership: None,
     ) -> None:
         self._begin = begin
         self._show = show
         self._tidy = tidy
+        self._keep = keep
         self._settings = settings
         self._cipher = Cipher(settings.secrets)
         self._forgot = float("-inf")
-        # By how much the wall clock is ahead of the monotonic clock, and since when.
-        self._ahead = float("inf")
-        self._steady_since = 0.0
+        self._steady_clock = SteadyClock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -164,39 +164,39 @@ class Leader:
                 operations.keep_time()
 
     def _tidy_aside(self, leadership: Leadership) -> None:
-        """Tidy now and then, in a separate thread, because iconik may be slow."""
+        """Keep and tidy now and then, in a separate thread, because iconik may be slow."""
+
+        def attempt(task: Callable[[Leadership], None], failure: str) -> None:
+            try:
+                task(leadership)
+            except SQLAlchemyError as error:
+                if not leadership.stopping.is_set():
+                    log.error("%s: %s", failure, brief(error))
+            except Exception:
+                log.exception(failure)
 
         def tidy() -> None:
-            while not leadership.stopping.is_set():
-                try:
-                    self._tidy(leadership)
-                except Stopped:
-                    return
-                except SQLAlchemyError as error:
-                    if not leadership.stopping.is_set():
-                        log.error(LEFT_BEHIND + ": %s", brief(error))
-                except Exception:
-                    log.exception(LEFT_BEHIND)
-                leadership.stopping.wait(TIDY_INTERVAL)
+            tidied = float("-inf")
+            with suppress(Stopped):
+                while not leadership.stopping.is_set():
+                    attempt(self._keep, NOT_KEPT)
+                    if time.monotonic() - tidied >= TIDY_INTERVAL:
+                        attempt(self._tidy, LEFT_BEHIND)
+                        tidied = time.monotonic()
+                    leadership.stopping.wait(min(KEEP_INTERVAL, TIDY_INTERVAL))
 
         threading.Thread(target=tidy, name="tidy", daemon=True).start()
 
     def _is_time_to_forget(self) -> bool:
-        """Whether to forget old operations now. Returns True once per interval."""
-        if not self._has_steady_clock() or time.monotonic() - self._forgot < FORGET_INTERVAL:
-            return False
-        self._forgot = time.monotonic()
-        return True
-
-    def _has_steady_clock(self) -> bool:
-        """Whether the wall clock has run evenly for a while.
+        """Whether to forget old operations now. Returns True once per interval.
 
         If the clock is wrong and is corrected soon after, all reports would seem to be old.
         """
-        now, ahead = time.monotonic(), time.time() - time.monotonic()
-        if abs(ahead - self._ahead) > LEAP:
-            self._ahead, self._steady_since = ahead, now
-        return now - self._steady_since >= STEADY_FOR
+        is_steady = self._steady_clock.now_ms() is not None
+        if not is_steady or time.monotonic() - self._forgot < FORGET_INTERVAL:
+            return False
+        self._forgot = time.monotonic()
+        return True
 
 
 class OpenOperations:

@@ -1,6 +1,7 @@
 """How long assets are kept on LucidLink: what people enter, and how it is displayed. Pure."""
 
 import re
+from datetime import datetime, timezone
 from typing import Any
 
 SECOND_MS = 1_000
@@ -9,6 +10,9 @@ UNITS_MS["w"] = 7 * UNITS_MS["d"]
 # Weeks are displayed as days: what was entered as 14d is "14 days".
 WORDS = {"d": "day", "h": "hour", "m": "minute"}
 LONGEST_MS = 366 * UNITS_MS["d"]
+# A removal that is due is attempted at once, and then daily for a week.
+MOST_ATTEMPTS = 8
+ATTEMPT_INTERVAL_MS = UNITS_MS["d"]
 _KEEP = re.compile(r"([0-9]{1,6})([mhdw])")
 _DAYS = re.compile(r"([0-9]{1,6})( *days?)?")
 
@@ -57,3 +61,23 @@ def in_words(keep_ms: int) -> str:
     unit = next((each for each in WORDS if keep_ms % UNITS_MS[each] == 0), "m")
     number = max(1, keep_ms // UNITS_MS[unit])
     return f"{number} {WORDS[unit]}{'' if number == 1 else 's'}"
+
+
+def told_why(
+    since_ms: int, keep_ms: int | None, until_ms: int, until_by: str | None, user: str
+) -> str:
+    """Say why an asset is due: 'kept for 14 days after 2026-11-28 12:00 UTC by Ann Baker'.
+
+    Args:
+        since_ms, until_ms: since when and until when it was to be kept, in milliseconds since 1970.
+        keep_ms: for how long its user wanted it to be kept.
+        until_by: who has changed that time; None if nobody has.
+        user: who added it.
+    """
+    if until_by or keep_ms is None:
+        return f"kept until {_minute(until_ms)} by {until_by or user}"
+    return f"kept for {in_words(keep_ms)} after {_minute(since_ms)} by {user}"
+
+
+def _minute(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, tz=timezone.utc):%Y-%m-%d %H:%M} UTC"

@@ -49,6 +49,8 @@ ORIGINS: Mapping[OriginKind, str] = {
     "last": "time is over, last attempt",
     "page": "from the page",
 }
+# The kinds of operations that remove assets whose time is over.
+DUE: tuple[OriginKind, ...] = ("due", "last")
 # The kinds of operations that do again what another one has left undone.
 REPEATING: tuple[OriginKind, ...] = ("retry", "preview")
 
@@ -140,6 +142,11 @@ class Operation:
     def requested_by(self) -> str | None:
         """Who requested it, if nobody clicked in iconik."""
         return self.origin.by if self.origin else None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it removes assets because their time is over."""
+        return self.origin is not None and self.origin.kind in DUE
 
 
 @dataclass(frozen=True)
@@ -285,6 +292,11 @@ class AssetProgress:
         return {each: one for each, one in self.deletions.items() if one.accepted_ms is not None}
 
     @property
+    def formats_being_deleted(self) -> set[str]:
+        """The names of the formats with deletions that are not known to have ended."""
+        return {each.name for each in self.deletions.values()}
+
+    @property
     def must_be_finished(self) -> bool:
         """Whether the work on the asset must go on even after a newer click or a stop.
 
@@ -385,6 +397,7 @@ class ClaimedAsset:
             for a copy of it.
         title: as iconik listed it; "" if unknown.
         user_name: the name of the user who clicked; "" if unknown.
+        due: by format name, why it is due; see ``keeping.told_why``. Empty if nothing is.
     """
 
     asset_id: str
@@ -396,6 +409,7 @@ class ClaimedAsset:
     seen: bool = field(default=False, compare=False)
     title: str = field(default="", compare=False)
     user_name: str = field(default="", compare=False)
+    due: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def named(self) -> str:

@@ -21,7 +21,7 @@ deletions that have begun. An Add or an Undo takes over what a Remove has left m
 only for the formats that it still has: otherwise it would undo what a newer Remove found done.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +38,7 @@ from b2_iconik.domain.operation import (
 )
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_BY_NEWER
-from b2_iconik.ledger import leftovers
+from b2_iconik.ledger import holdings, leftovers
 from b2_iconik.ledger.copies import Copies
 from b2_iconik.ledger.precedence import Precedence, formats_left
 from b2_iconik.ledger.tables import TOUCHING, assets, change_assets, operations
@@ -57,6 +57,7 @@ class Claims:
         engine: SQLAlchemy engine of the ledger's database.
         operation: the operation.
         term: the leader's term, from ``term.begin_term``.
+        iconik_ms: returns iconik's time, from which on assets are kept; None if it isn't known.
 
     Attributes:
         copies: the requested copies, and the assets that wait for them.
@@ -65,8 +66,15 @@ class Claims:
     raise ``Stopped`` when another process has taken over.
     """
 
-    def __init__(self, engine: sa.Engine, operation: Operation, term: int) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        operation: Operation,
+        term: int,
+        iconik_ms: Callable[[], int | None] = lambda: None,
+    ) -> None:
         self._engine = engine
+        self._iconik_ms = iconik_ms
         self._term = term
         self._operation = operation
         self._number = operation.number
@@ -190,13 +198,16 @@ class Claims:
         self, connection: sa.Connection, rows: Sequence[Any], is_stopping: bool
     ) -> list[ClaimedAsset]:
         """Claim the assets that aren't left to newer operations, and mark the others as done."""
-        left = formats_left(connection, self._operation, [row.asset_id for row in rows])
+        asset_ids = [row.asset_id for row in rows]
+        left = formats_left(connection, self._operation, asset_ids)
         formats = dict.fromkeys(left, ()) if is_stopping else left
         taken = leftovers.take_marked(connection, self._operation, formats)
+        due = holdings.why_due(connection, self._operation, asset_ids)
         claimed, changes = [], {}
         for row in rows:
             asset = self._claimed(row, formats[row.asset_id])
             asset.progress = taken.get(row.asset_id, asset.progress)
+            asset.due = due.get(row.asset_id, {})
             # A deletion that has begun is finished even if a newer operation exists: otherwise a
             # file set would vanish while the newer operation works on it. A copy that may be
             # under way is followed, because it would undo what the newer operation does.
@@ -396,17 +407,23 @@ class Claims:
             )
         )
         before = {row.asset_id: row.outcomes for row in rows}
+        stored = {
+            asset.asset_id: merged(before[asset.asset_id], outcomes)
+            for asset, outcomes in inspected
+        }
         changes = {
             asset.asset_id: {
                 "state": state,
                 "not_before_ms": not_before_ms,
                 "progress": asset.progress.as_json(),
                 "seen": asset.seen,
-                "outcomes": merged(before[asset.asset_id], outcomes),
+                "outcomes": stored[asset.asset_id],
             }
-            for asset, outcomes in inspected
+            for asset, _ in inspected
         }
         change_assets(connection, self._number, changes)
+        whose = (self._user_name, self._iconik_ms())
+        holdings.note(connection, self._operation, inspected, stored, *whose)
 
     @property
     def _mine(self) -> sa.ColumnElement[bool]:

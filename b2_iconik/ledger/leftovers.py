@@ -152,7 +152,7 @@ def being_deleted(connection: sa.Connection, operation: Operation, asset_id: str
         .where(
             assets.c.asset_id == asset_id,
             operations.c.ll_storage_id == operation.ll_storage_id,
-            _progress_has_deletion(),
+            progress_has_deletion(),
         )
         .order_by(assets.c.number)
     )
@@ -189,7 +189,7 @@ class Leftovers:
 
     def of(self, number: int) -> list[Left]:
         """The leftovers of one operation, whichever states its assets are in."""
-        return self._list(assets.c.number == number, _progress_has_deletion())
+        return self._list(assets.c.number == number, progress_has_deletion())
 
     def of_ended(self) -> list[Left]:
         """The leftovers of ended operations, for assets that no running operation covers."""
@@ -276,10 +276,11 @@ def _change(
 
 
 def _has_deletion() -> sa.ColumnElement[bool]:
-    return sa.and_(assets.c.state == "done", _progress_has_deletion())
+    return sa.and_(assets.c.state == "done", progress_has_deletion())
 
 
-def _progress_has_deletion() -> sa.ColumnElement[bool]:
+def progress_has_deletion() -> sa.ColumnElement[bool]:
+    """Whether an asset has deletions that may have begun and aren't known to have ended."""
     # If there is none, the key is not in the text.
     return sa.cast(assets.c.progress, sa.Text).contains('"deletions"')
 

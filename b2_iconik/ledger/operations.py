@@ -15,6 +15,7 @@ from b2_iconik.ledger.tables import (
     assets,
     change_assets,
     hinted,
+    holdings,
     inherit_seen,
     insert_assets,
     operations,
@@ -269,7 +270,7 @@ class Ledger:
             connection.execute(sa.update(operations).where(mine).values(names={**earlier, **names}))
 
     def note_user(self, user_id: str, name: str) -> None:
-        """Record the name of a user, in all of their operations that lack it.
+        """Record the name of a user, wherever it is lacking.
 
         Args:
             name: "" if it can't be read.
@@ -283,6 +284,9 @@ class Ledger:
                 .where(operations.c.user_id == user_id, lacking)
                 .values(user_name=name)
             )
+            if name:
+                unnamed = sa.and_(holdings.c.user_id == user_id, holdings.c.user_name.is_(None))
+                connection.execute(sa.update(holdings).where(unnamed).values(user_name=name))
 
     def _change(self, number: int, **values: Any) -> None:
         with writing_in_term(self._engine, self._term) as connection:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.click import CHANGING_ACTIONS, Action
 from b2_iconik.domain.operation import Operation
-from b2_iconik.ledger.tables import TOUCHING, assets, is_expanded, operations
+from b2_iconik.ledger.tables import TOUCHING, assets, holdings, is_expanded, operations
 
 OPPOSITES: dict[Action, tuple[Action, ...]] = {
     "add": ("remove",),
@@ -87,10 +87,17 @@ def _is_with(numbers: Sequence[int], *how: sa.ColumnElement[bool]) -> sa.ColumnE
 def formats_left(
     connection: sa.Connection, operation: Operation, asset_ids: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
-    """By asset, the operation's formats that no newer operation, ended or not, took over."""
+    """By asset, the operation's formats that no newer operation, ended or not, took over.
+
+    If the operation removes assets whose time is over, these are the formats whose time was not
+    changed since.
+    """
     taken: dict[str, set[str]] = {asset_id: set() for asset_id in asset_ids}
     for row in connection.execute(takers(operation, asset_ids)):
         taken[row.asset_id].update(row.formats)
+    if operation.is_due:
+        for row in connection.execute(_kept_longer(operation, asset_ids)):
+            taken[row.asset_id].add(row.format_name)
     return {
         asset_id: tuple(name for name in operation.formats if name not in lost)
         for asset_id, lost in taken.items()
@@ -109,6 +116,16 @@ def takers(
         sa.select(assets.c.asset_id, operations.c.formats, *more)
         .join(operations, operations.c.number == assets.c.number)
         .where(_newer_opposites(operation), assets.c.asset_id.in_(asset_ids), assets.c.seen)
+    )
+
+
+def _kept_longer(operation: Operation, asset_ids: Sequence[str]) -> sa.Select[Any]:
+    """A query of the formats that are no longer due as when an operation was recorded for them."""
+    is_still_due = sa.and_(holdings.c.attempts > 0, holdings.c.attempt_id == operation.id)
+    return sa.select(holdings.c.asset_id, holdings.c.format_name).where(
+        holdings.c.ll_storage_id == operation.ll_storage_id,
+        holdings.c.asset_id.in_(asset_ids),
+        sa.not_(sa.func.coalesce(is_still_due, sa.false())),
     )
 
 

@@ -170,7 +170,8 @@ holdings = sa.Table(
     sa.Column("user_id", sa.Text),
     sa.Column("user_name", Shown),
     # By iconik's clock, in milliseconds since 1970: since when it is there, how long it was to be
-    # kept, and when it is to be removed; NULL for no limit.
+    # kept, and when it is to be removed; NULL for no limit. The first is 0 while the time is not
+    # known, and then there is no limit yet.
     sa.Column("since_ms", sa.BigInteger, nullable=False),
     sa.Column("keep_ms", sa.BigInteger),
     sa.Column("until_ms", sa.BigInteger, index=True),
@@ -181,7 +182,7 @@ holdings = sa.Table(
     sa.Column("next_attempt_ms", sa.BigInteger),
     sa.Column("attempt_id", sa.Text),
     # When iconik's listings were last read for it; 0 to read them again at once.
-    sa.Column("checked_ms", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("checked_ms", sa.BigInteger, nullable=False, server_default="0", index=True),
     sa.Index("plugin_holdings_by_asset", "asset_id"),
 )
 # The assets that no Remove may remove. A row holds until it is deleted, whatever its time says.
@@ -227,10 +228,15 @@ counters = sa.Table(
 is_expanded = operations.c.expanded >= operations.c.request_count
 
 
+def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
+    """An INSERT into a table, which can say what to do with rows that exist already."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)
+
+
 def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT into a table that skips rows that exist already."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table).on_conflict_do_nothing()
+    return insert_into(connection, table).on_conflict_do_nothing()
 
 
 def insert_assets(connection: sa.Connection, number: int, hints: Mapping[str, Hint | None]) -> None:

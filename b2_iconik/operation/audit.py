@@ -29,17 +29,17 @@ def deleted(
     if proof:
         asked = RECORDS_ALONE if deletion.way == RECORDS_ALONE else f"B2 asked by {deletion.way}"
         judged = f"by {how} of file set {proof.twin_id} on B2 ({asked})"
-    origin = asset.origin
+    origin, due = asset.origin, asset.due.get(format_name)
     again = f", {_origin(origin)}" if origin else ""
+    user = asset.user_name or f"user {asset.user_id or 'unknown'}"
     log.info(
-        "audit: %s %s of %s: file set %s, %s, clicked by %s%s, with %s, proven %s",
+        "audit: %s %s of %s: file set %s, %s, %s, with %s, proven %s",
         "marked deleted" if is_marked else "deleted",
         format_name,
         asset.named,
         file_set_id,
         size,
-        asset.user_name or f"user {asset.user_id or 'unknown'}",
-        again,
+        due or f"clicked by {user}{again}",
         acting_as.get(),
         judged,
         extra={
@@ -51,6 +51,7 @@ def deleted(
                 "retry_of": origin.of if origin else None,
                 "retried_by": origin.by if origin else None,
                 "origin": origin.kind if origin else None,
+                "due": due,
                 "asset_id": asset.asset_id,
                 "asset": asset.title or None,
                 "format": format_name,

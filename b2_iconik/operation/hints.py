@@ -27,7 +27,7 @@ def hint_of(listed: Listed, click: CustomAction) -> Hint:
     Args:
         listed: the asset as a listing shows it.
     """
-    formats, files = _by_age(listed.formats), _files(listed)
+    formats, files = _by_age(listed.formats), files_of(listed)
     is_ready = _is_lacking if click.action == "add" else _is_only_on_lucidlink
     by_name = {name: wanted_formats(formats, name) for name in click.formats}
     ready = tuple(name for name, some in by_name.items() if is_ready(some, files, click))
@@ -89,7 +89,7 @@ def arrived(asset: ClaimedAsset, listed: Listed, ll_storage_id: str) -> dict[str
     Returns:
         None if the listing may be out of date; empty if what it shows must be read.
     """
-    formats, files = listed.formats, _files(listed)
+    formats, files = listed.formats, files_of(listed)
     outcomes = {}
     for name in asset.formats:
         found = wanted_formats(formats, name)
@@ -115,6 +115,6 @@ def _by_age(formats: Sequence[Format]) -> list[Format]:
     return by_age(formats)
 
 
-def _files(listed: Listed) -> list[File]:
+def files_of(listed: Listed) -> list[File]:
     """The listed files. Listings often omit the status of file sets."""
     return [replace(file, file_set_status=file.file_set_status or ACTIVE) for file in listed.files]

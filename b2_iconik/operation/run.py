@@ -12,7 +12,7 @@ lost.
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -43,10 +43,11 @@ from b2_iconik.operation.grace_period import GracePeriod
 from b2_iconik.operation.hints import hint_of
 from b2_iconik.operation.index import Index
 from b2_iconik.operation.interrupted import restore_leftovers
+from b2_iconik.operation.keeping import Keeper
 from b2_iconik.operation.selection import Selection
 from b2_iconik.operation.storages import B2, LUCIDLINK, Checks, Preflight
 from b2_iconik.operation.together import Together, groups
-from iconik import Iconik, Pacer, Tokens, Transport, open_session
+from iconik import Iconik, Pacer, ServerClock, Tokens, Transport, open_session
 from iconik_http.errors import IconikRefused, IconikUnavailable
 from iconik_http.records import Job, Listed
 
@@ -64,17 +65,23 @@ SEARCH_TIMEOUT = 10.0
 
 
 class Operations:
-    """Runs operations of one iconik application; all share its rate limit and connections."""
+    """Runs operations of one iconik application; all share its rate limit and connections.
+
+    Attributes:
+        keep: requests the removal of assets whose time on LucidLink is over; see ``Leader``.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pacer = Pacer(settings.requests_per_second)
+        self._server_clock = ServerClock()
         self._session = open_session(
             settings.iconik_url, settings.iconik_id, CONNECTIONS, MeasuredSession()
         )
         self._pool = WorkerPool(CONNECTIONS)
         self._capabilities = DeletionCapabilities()
         self._bucket = Bucket(settings)
+        self.keep = Keeper(settings, self.iconik, self._server_clock)
         # What operations of one token share, for as long as one of them runs.
         self._lock = threading.Lock()
         self._shared_by_token = WeakValueDictionary[tuple[str, int], Shared]()
@@ -100,6 +107,7 @@ class Operations:
                     self._bucket,
                     self._shared(click.auth_token, leadership.term),
                     self._pool.share(),
+                    self._server_clock.latest_ms,
                 )
             try:
                 return run.step()
@@ -126,6 +134,7 @@ class Operations:
                 self._pacer,
                 leadership.check,
                 session=self._session,
+                clock=self._server_clock,
                 **limits,
             )
         )
@@ -175,6 +184,7 @@ class Run:
     Args:
         searching: an ``Iconik`` that tries once, and not for long.
         shared: what it shares with the other operations of its token.
+        iconik_ms: as in ``Claims``.
     """
 
     def __init__(
@@ -189,6 +199,7 @@ class Run:
         bucket: Bucket,
         shared: Shared,
         pool: Share,
+        iconik_ms: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._id = operation_id
         self._click = click
@@ -202,7 +213,7 @@ class Run:
         self._ledger = Ledger(leadership.engine, leadership.term)
         self._completion = Completion(leadership.engine, leadership.term)
         self._number = self._operation().number
-        self._claims = Claims(leadership.engine, self._operation(), leadership.term)
+        self._claims = Claims(leadership.engine, self._operation(), leadership.term, iconik_ms)
         self._stop = StopRequest(self._ledger, self._number)
         self._is_stop_handled = False
         self._leftovers = Leftovers(leadership.engine, leadership.term)

@@ -85,11 +85,15 @@ class Notifier:
 
     def _is_worth_telling(self, operation: Operation) -> bool:
         """Whether to notify people of an operation, as far as that is known before its end."""
+        result, origin = view.result_of(operation), operation.origin
         is_told = operation.id in self._notified
+        # What can't be removed once its time is over is attempted daily, and then reported.
+        if is_told or (result in UNSUCCESSFUL and origin and origin.kind == "due"):
+            return False
         is_open = operation.ended_ms is None or self._notify_on == "all"
         # A preview that finds something to be kept has left nothing undone.
         told = {"failed"} if operation.action == "preview" else UNSUCCESSFUL
-        return not is_told and (is_open or view.result_of(operation) in told)
+        return is_open or result in told
 
     def _message(self, ledger: Ledger, operation: Operation) -> Message | None:
         """The message about an operation; None if it only left something to a newer click."""

@@ -234,6 +234,7 @@ def test_of_a_deletion_json_says_who_what_and_by_which_proof(
         "user": None,
         "token": "the click's token",
         "origin": None,
+        "due": None,
         "retry_of": None,
         "retried_by": None,
         "asset_id": "asset-1",
@@ -254,6 +255,18 @@ def test_of_a_deletion_it_is_said_by_name_who_clicked(capsys: pytest.CaptureFixt
     (line,) = said(capsys)
     assert "clicked by Ada Editor, with" in line["message"]
     assert (line["user_id"], line["user"]) == ("ada", "Ada Editor")
+
+
+def test_of_a_deletion_it_is_said_why_it_was_due(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO", "json")
+    why = "kept for 10 days after 2026-11-28 12:00 UTC by Ann Baker"
+    origin = Origin(None, "the service", "due")
+    due = {"ORIGINAL": why, "PROXY": "another reason"}
+    asset = ClaimedAsset("asset-1", (), AssetProgress(), origin=origin, due=due)
+    audit.deleted(asset, "set-1", DELETION)
+    (line,) = said(capsys)
+    assert f"18,000 bytes, {why}, with" in line["message"]
+    assert (line["origin"], line["due"]) == ("due", why)
 
 
 def test_of_a_deletion_that_was_proven_before_an_interruption_that_is_said(

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+from b2_iconik.common import clock
 from b2_iconik.common.clock import Step, now_ms
 from b2_iconik.common.errors import RetryError, Stopped
 from b2_iconik.common.settings import Settings
@@ -125,7 +126,7 @@ def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
     monkeypatch: pytest.MonkeyPatch,
     leap: timedelta,
 ) -> None:
-    monkeypatch.setattr(leader_module, "STEADY_FOR", 1.0)
+    monkeypatch.setattr(clock, "STEADY_FOR", 1.0)
     monkeypatch.setattr(leader_module, "FORGET_INTERVAL", 0.0)
     looks: list[timedelta] = []
     now = time.time
@@ -141,7 +142,9 @@ def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
     leader.stop()
     let_pass(monkeypatch, KEEP + timedelta(days=1))
     monkeypatch.setattr(
-        leader_module, "time", SimpleNamespace(time=leaping, monotonic=time.monotonic)
+        clock,
+        "time",
+        SimpleNamespace(time=leaping, monotonic=time.monotonic, time_ns=time.time_ns),
     )
     start(Runner())
     wait_until(lambda: len(looks) > 20)
@@ -291,6 +294,34 @@ def test_a_failure_after_the_end_of_a_turn_is_no_news(
     leader.stop()
     wait_until(lambda: ended)
     assert "could not be restored" not in caplog.text
+
+
+def test_what_is_due_is_looked_for_more_often_than_is_tidied(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leader_module, "KEEP_INTERVAL", 0.01)
+    kept: list[Leadership] = []
+    tidied: list[Leadership] = []
+    leader = Leader(settings, Runner(), tidy=tidied.append, keep=kept.append)
+    leader.start()
+    wait_until(lambda: len(kept) > 2)
+    leader.stop()
+    assert len(tidied) == 1
+
+
+def test_what_is_due_and_can_not_be_found_keeps_nothing_from_being_tidied(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    tidied: list[Leadership] = []
+
+    def keep(_: Leadership) -> None:
+        raise ValueError("a fault")
+
+    leader = Leader(settings, Runner(), tidy=tidied.append, keep=keep)
+    leader.start()
+    wait_until(lambda: tidied)
+    leader.stop()
+    assert "could not find the assets whose time on LucidLink is over" in caplog.text
 
 
 def test_who_is_told_to_stop_while_it_tidies_does_so(
@@ -528,7 +559,7 @@ def test_an_old_operation_is_forgotten_while_others_run(
     wait_until(lambda: len(runner.calls) == 2)
     let_pass(monkeypatch, KEEP + timedelta(days=1))
     monkeypatch.setattr(leader_module, "FORGET_INTERVAL", 0.0)
-    monkeypatch.setattr(leader_module, "STEADY_FOR", 0.0)
+    monkeypatch.setattr(clock, "STEADY_FOR", 0.0)
     wait_until(lambda: ledger.operation(old) is None)
 
 
@@ -539,7 +570,7 @@ def test_what_ended_of_late_is_kept_however_often_old_ones_are_looked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(leader_module, "FORGET_INTERVAL", 0.0)
-    monkeypatch.setattr(leader_module, "STEADY_FOR", 0.0)
+    monkeypatch.setattr(clock, "STEADY_FOR", 0.0)
     looks: list[None] = []
     real = OpenOperations.forget_old
 

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.domain.keeping import LONGEST_MS, UNITS_MS, in_words, parse_days, parse_keep
+from b2_iconik.domain.keeping import (
+    LONGEST_MS,
+    UNITS_MS,
+    in_words,
+    parse_days,
+    parse_keep,
+    told_why,
+)
 
 DAY_MS = 86_400_000
 
@@ -60,3 +67,19 @@ def test_a_field_without_days_is_never_taken_for_no_limit(value: Any) -> None:
 )
 def test_a_duration_is_told_in_its_largest_whole_unit(keep_ms: int, words: str) -> None:
     assert in_words(keep_ms) == words
+
+
+@pytest.mark.parametrize(
+    ("keep_ms", "until_by", "words"),
+    [
+        (10 * DAY_MS, None, "kept for 10 days after 2026-11-28 12:00 UTC by Ann Baker"),
+        (10 * DAY_MS, "Ben", "kept until 2026-12-08 12:00 UTC by Ben"),
+        (None, None, "kept until 2026-12-08 12:00 UTC by Ann Baker"),
+    ],
+)
+def test_it_is_told_why_something_is_due(
+    keep_ms: int | None, until_by: str | None, words: str
+) -> None:
+    since_ms = 1_795_867_200_000
+    until_ms = since_ms + 10 * DAY_MS
+    assert told_why(since_ms, keep_ms, until_ms, until_by, "Ann Baker") == words

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from iconik_http.errors import (
     TooLate,
 )
 from iconik_http.expiry import Reading
+from iconik_http.server_clock import ServerClock
 from iconik_http.tokens import Tokens
 from iconik_http.transport import ATTEMPTS, LONGEST_WAIT, READ_TIMEOUT, REJECTIONS, Transport
 from tests.fake_iconik import API, CLICK_TOKEN, NoPacer
@@ -101,6 +103,22 @@ def test_past_the_limit_it_is_known_whether_iconik_says_until_when(
     http.get(THING, json={})
     ask(transport)
     assert (pacer.left, pacer.told_when, pacer.pauses) == ([-1.0], [False], [0])
+
+
+@pytest.mark.parametrize("status", [200, 401, 404, 500])
+def test_every_answer_tells_iconiks_time(
+    settings: Settings, pacer: NoPacer, http: RequestsMock, status: int
+) -> None:
+    clock = ServerClock()
+    transport = Transport(
+        settings.iconik_url, "app", Tokens("token"), pacer, attempts=1, clock=clock
+    )
+    headers = {"Date": "Sat, 28 Nov 2026 12:00:00 GMT"}
+    http.get(THING, json={}, status=status, headers=headers)
+    with suppress(IconikError):
+        ask(transport)
+    transport.close()
+    assert (clock.earliest_ms() or 0) // 60_000 == 1_795_867_200 // 60
 
 
 @pytest.mark.parametrize("until", [None, FOR_EVER])

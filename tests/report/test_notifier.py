@@ -14,14 +14,23 @@ from b2_iconik.common.clock import Step
 from b2_iconik.common.errors import Stopped
 from b2_iconik.common.receivers import Delivery, Message
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Hint
+from b2_iconik.domain.operation import Hint, OriginKind
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.report import notifier
 from b2_iconik.report.notifier import Notifier
-from tests.makers import a_click, a_database, a_ledger, a_term, clicked, completion, found
+from tests.makers import (
+    a_click,
+    a_database,
+    a_ledger,
+    a_term,
+    clicked,
+    comes_from,
+    completion,
+    found,
+)
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -114,6 +123,26 @@ def test_a_success_is_told_only_if_all_is_told(bench: Bench, notify_on: str, num
     bench.end(Outcome("removed"))
     assert bench.steps()() is None
     assert len(bench.receiver.messages) == number
+
+
+@pytest.mark.parametrize("notify_on", ["problems", "all"])
+@pytest.mark.parametrize(("kind", "number"), [("due", 0), ("last", 1), ("page", 1)])
+def test_what_is_due_and_is_tried_again_tomorrow_is_only_told_after_the_last_attempt(
+    bench: Bench, kind: OriginKind, number: int, notify_on: str
+) -> None:
+    comes_from(bench.engine, bench.id, kind)
+    bench.notify_on = notify_on
+    bench.end()
+    assert bench.steps()() is None
+    assert len(bench.receiver.messages) == number
+
+
+def test_what_was_due_and_is_removed_is_told_like_any_success(bench: Bench) -> None:
+    comes_from(bench.engine, bench.id, "due")
+    bench.notify_on = "all"
+    bench.end(Outcome("removed"))
+    assert bench.steps()() is None
+    assert len(bench.receiver.messages) == 1
 
 
 @pytest.mark.parametrize(("notify_on", "number"), [("problems", 0), ("all", 1)])

@@ -1,0 +1,68 @@
+"""What is on LucidLink, and until when, in a real PostgreSQL."""
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.database import connect, writing
+from b2_iconik.ledger.due import Due
+from b2_iconik.ledger.encryption import Cipher
+from b2_iconik.ledger.holdings import Holdings
+from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import holdings, protections
+from tests.makers import CLICKED, a_click, a_term, carried_out, held
+
+DAY = 86_400_000
+ADD = a_click(keep_ms=DAY, formats=("ORIGINAL", "PROXY"))
+CIPHER = Cipher(("s" * 32,))
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    engine = connect(database_url, 5)
+    Ledger(engine).create()
+    yield engine
+    engine.dispose()
+
+
+def test_times_are_recorded_and_are_over(engine: sa.Engine) -> None:
+    carried_out(engine, ADD, "a1", "a2")
+    later = carried_out(engine, ADD, "a2", outcome=Outcome("there"), iconik_ms=CLICKED + 1)
+    carried_out(engine, a_click("remove", formats=("PROXY",)), "a1")
+    assert held(engine, "asset_id", "format_name", "until_ms", "size") == [
+        ("a1", "ORIGINAL", CLICKED + DAY, 300),
+        ("a2", "ORIGINAL", CLICKED + DAY + 1, 300),
+        ("a2", "PROXY", CLICKED + DAY + 1, 300),
+    ]
+    due = Due(engine, a_term(engine))
+    assert (due.any_asset(), due.is_any(CLICKED + DAY - 1)) == ("a1", False)
+    with writing(engine) as connection:
+        connection.execute(
+            sa.insert(protections).values(asset_id="a2", since_ms=0, until_ms=5, by="Ann")
+        )
+    (click,) = due.record(CIPHER, CLICKED + DAY + 1)
+    assert click.asset_ids == ("a1",)
+    due.advance(5, 5)
+    (click,) = due.record(CIPHER, CLICKED + DAY + 1)
+    assert (click.asset_ids, click.formats) == (("a2",), ("ORIGINAL", "PROXY"))
+    with writing(engine) as connection:
+        mine = holdings.c.number == later.number
+        kept = sa.update(holdings).where(mine, holdings.c.format_name == "PROXY")
+        connection.execute(kept.values(attempts=0, attempt_id=None, until_ms=None))
+    (claimed,) = Claims(engine, Ledger(engine).newest(1)[0], a_term(engine)).take(9, 0)
+    assert (claimed.formats, set(claimed.due)) == (("ORIGINAL",), {"ORIGINAL"})
+
+
+def test_what_has_left_lucidlink_is_noticed(engine: sa.Engine) -> None:
+    carried_out(engine, ADD, "a1", "a2", iconik_ms=None)
+    Due(engine, a_term(engine)).advance(CLICKED, CLICKED)
+    checks = Holdings(engine, a_term(engine))
+    seen = checks.to_check(CLICKED, 9)
+    checks.note_checked(seen[:2], seen[2:], CLICKED)
+    assert held(engine, "asset_id", "format_name", "checked_ms", "until_ms") == [
+        ("a1", "ORIGINAL", CLICKED, CLICKED + DAY),
+        ("a1", "PROXY", CLICKED, CLICKED + DAY),
+    ]

@@ -1,0 +1,281 @@
+"""Assets that are kept on LucidLink for a while: removed when the time is over, and never early."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from dev.harness import SECRET, Service, Simulator, wait_for
+from tests.system.desk import FILE_SET, FILES
+from tests.system.media import asset, files, unproven_deletions
+from tests.system.points import PURGE, allow, asked, hang_at, kill_at, open_database, refuse
+
+SECONDS = 120.0
+DAY = 86_400_000
+CLIP = "clip_original.mov"
+
+
+def add(service: Service, *asset_ids: str, keep: str = "") -> str:
+    """Click on Add, for a while if ``keep`` says so; returns the operation's id."""
+    simulator = service.simulator
+    answer = requests.post(
+        f"{service.url}/add",
+        params={
+            "b2_storage_id": simulator.b2_storage_id,
+            "ll_storage_id": simulator.ll_storage_id,
+            "formats": "ORIGINAL",
+            **({"keep": keep} if keep else {}),
+        },
+        json={"context": "BULK", "auth_token": simulator.token, "asset_ids": asset_ids},
+        headers={"x-bz-secret": SECRET},
+        timeout=30,
+    )
+    assert answer.status_code == 200
+    return str(answer.json()["operation_id"])
+
+
+def kept(service: Service, keep: str = "14d", title: str = "clip") -> str:
+    """Make an asset and add it for a while; returns its id."""
+    clip = asset(service.simulator, title)
+    assert service.report(add(service, clip, keep=keep))["counts"]["copied"] == 1
+    return clip
+
+
+def rows(service: Service, columns: str = "asset_id") -> list[tuple[Any, ...]]:
+    """What is on LucidLink, as far as the ledger knows."""
+    with (
+        open_database(service) as connection,
+        closing(
+            connection.execute(f"SELECT {columns} FROM plugin_holdings ORDER BY asset_id")  # noqa: S608
+        ) as found,
+    ):
+        return found.fetchall()
+
+
+def let_pass(service: Service, milliseconds: int) -> None:
+    """Have everything on LucidLink be there for so much longer, as if the time had passed."""
+    times = ("since_ms", "until_ms", "next_attempt_ms")
+    change = ", ".join(f"{each} = {each} - {milliseconds}" for each in times)
+    with open_database(service) as connection:
+        connection.execute(f"UPDATE plugin_holdings SET {change}")  # noqa: S608
+
+
+def removals(service: Service) -> list[str]:
+    """The ids of the Removes, newest first."""
+    newest = [service.operation(each) for each in service.newest()]
+    return [each.id for each in newest if each.action == "remove"]
+
+
+def removal(service: Service, number: int = 1) -> str:
+    """Wait for the Remove that is recorded next; returns its id."""
+    wait_for("removal", lambda: len(removals(service)) >= number, SECONDS)
+    assert len(removals(service)) == number
+    return removals(service)[0]
+
+
+@pytest.mark.promise
+def test_what_was_added_for_a_while_is_removed_when_the_time_is_over(
+    service: Service, simulator: Simulator
+) -> None:
+    clip = kept(service)
+    let_pass(service, 14 * DAY - 60_000)
+    service.process.kill()
+    simulator.control("DELETE", "requests")
+    service.start()
+    # Each start asks iconik for the time, and then looks for what is due.
+    wait_for("look", lambda: asked(simulator, "GET", f"/assets/v1/assets/{clip}/"), SECONDS)
+    other = kept(service, keep="15d", title="other")
+    assert removals(service) == []
+    let_pass(service, 60_000)
+    told = service.report(removal(service))
+    assert (told["origin"], told["result"], told["counts"]["removed"]) == ("due", "done", 1)
+    assert files(simulator.lucidlink) == ["other_original.mov"]
+    assert files(simulator.b2) == [CLIP, "other_original.mov"]
+    assert rows(service) == [(other,)]
+    assert unproven_deletions(simulator) == 0
+    (line,) = [each for each in service.log().splitlines() if "audit: deleted" in each]
+    assert f"of asset {clip}" in line
+    assert "kept for 2 weeks after 20" in line
+    assert "by user unknown, with ICONIK_TOKEN, proven by" in line
+
+
+def test_a_minute_is_a_minute(service: Service, simulator: Simulator) -> None:
+    clip = kept(service, keep="1m")
+    removed = removal(service)
+    assert service.report(removed)["counts"]["removed"] == 1
+    calls = (asked(simulator, "POST", "/bulk/"), asked(simulator, "DELETE", "/"))
+    added, deleted = (datetime.fromisoformat(each[0]["time"]) for each in calls)
+    assert deleted - added >= timedelta(minutes=1)
+    assert clip in asked(simulator, "DELETE", "/")[0]["path"]
+
+
+def test_what_can_not_be_removed_is_tried_again_the_next_day(
+    service: Service, simulator: Simulator
+) -> None:
+    simulator.edit_on_lucidlink(kept(service), "another cut")
+    let_pass(service, 14 * DAY)
+    for day in (1, 2):
+        assert service.report(removal(service, day))["counts"]["kept"] == 1
+        assert rows(service, "attempts") == [(day,)]
+        let_pass(service, DAY)
+    assert files(simulator.lucidlink) == [CLIP]
+
+
+# Kills
+
+
+def removed_after_a_kill(service: Service) -> None:
+    """Start the service again, and have it finish the only removal there is."""
+    service.start()
+    told = service.report(removal(service))
+    assert (told["origin"], told["counts"]["removed"]) == ("due", 1)
+    wait_for("no row", lambda: rows(service) == [], SECONDS)
+    assert files(service.simulator.lucidlink) == []
+    assert files(service.simulator.b2) == [CLIP]
+    assert unproven_deletions(service.simulator) == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", FILES), ("DELETE", FILE_SET), ("DELETE", PURGE)],
+    ids=["before it is inspected", "before it is purged", "before that is noted"],
+)
+def test_a_kill_between_the_record_and_the_end_of_a_removal(
+    service: Service, simulator: Simulator, method: str, path: str
+) -> None:
+    kept(service)
+    hang_at(simulator, method, path)
+    let_pass(service, 14 * DAY)
+    kill_at(service)
+    assert rows(service, "attempts") == [(1,)]
+    removed_after_a_kill(service)
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["INSERT ON plugin_operations", "UPDATE OF attempts ON plugin_holdings"],
+)
+def test_a_kill_while_a_removal_is_recorded(service: Service, event: str) -> None:
+    kept(service)
+    refuse(service, event)
+    let_pass(service, 14 * DAY)
+    failed = "could not find the assets whose time on LucidLink is over"
+    wait_for("refusal", lambda: failed in service.log(), SECONDS)
+    service.process.kill()
+    assert (removals(service), rows(service, "attempts")) == ([], [(0,)])
+    allow(service)
+    removed_after_a_kill(service)
+
+
+def test_a_kill_between_a_deletion_and_its_note(service: Service, simulator: Simulator) -> None:
+    kept(service)
+    refuse(service, "DELETE ON plugin_holdings")
+    let_pass(service, 14 * DAY)
+    wait_for("refusal", lambda: "the database failed" in service.log(), SECONDS)
+    service.process.kill()
+    assert files(simulator.lucidlink) == []
+    assert len(rows(service)) == 1
+    allow(service)
+    service.start()
+    told = service.report(removal(service))
+    assert told["counts"]["removed"] + told["counts"]["absent"] == 1
+    assert rows(service) == []
+
+
+def test_a_kill_while_an_add_is_noted(service: Service, simulator: Simulator) -> None:
+    clip = asset(simulator, "clip")
+    refuse(service, "INSERT ON plugin_holdings")
+    operation_id = add(service, clip, keep="14d")
+    wait_for("refusal", lambda: "the database failed" in service.log(), SECONDS)
+    assert not service.has_ended(operation_id)
+    service.process.kill()
+    allow(service)
+    service.start()
+    counts = service.report(operation_id)["counts"]
+    assert counts["copied"] + counts["there"] == 1
+    ((keep_ms, since_ms, until_ms),) = rows(service, "keep_ms, since_ms, until_ms")
+    assert (keep_ms, until_ms - since_ms) == (14 * DAY, 14 * DAY)
+
+
+# The newest click
+
+
+def test_an_add_that_still_waits_wins(service: Service, simulator: Simulator) -> None:
+    clip, other = kept(service), kept(service, title="other")
+    simulator.control("POST", "faults", {"fault": "hang:60", "method": "GET", "path": FILES})
+    newer = add(service, clip)
+    wait_for("request", lambda: not simulator.control("GET", "faults")["requests"], SECONDS)
+    let_pass(service, 14 * DAY)
+    # What nobody wants any longer is removed meanwhile.
+    assert service.report(removal(service))["counts"]["assets"] == 1
+    assert not service.has_ended(newer)
+    simulator.control("DELETE", "faults")
+    assert service.report(newer)["counts"]["there"] == 1
+    assert other not in [each for (each,) in rows(service)]
+    assert rows(service, "asset_id, until_ms") == [(clip, None)]
+    assert files(simulator.lucidlink) == [CLIP]
+
+
+def test_an_add_that_is_clicked_while_a_removal_runs_takes_it_over(
+    service: Service, simulator: Simulator
+) -> None:
+    clip = kept(service)
+    simulator.control("POST", "faults", {"fault": "hang:60", "method": "GET", "path": FILES})
+    let_pass(service, 14 * DAY)
+    older = removal(service)
+    wait_for("request", lambda: not simulator.control("GET", "faults")["requests"], SECONDS)
+    newer = add(service, clip, keep="7d")
+    simulator.control("DELETE", "faults")
+    assert service.report(older)["counts"]["superseded"] == 1
+    assert service.report(newer)["counts"]["there"] == 1
+    assert rows(service, "keep_ms, attempts") == [(7 * DAY, 0)]
+    assert files(simulator.lucidlink) == [CLIP]
+
+
+def test_a_remove_ends_the_time(service: Service, simulator: Simulator) -> None:
+    clip = kept(service)
+    removed = str(service.click("remove", "ORIGINAL", asset_ids=[clip]).json()["operation_id"])
+    assert service.report(removed)["counts"]["removed"] == 1
+    assert rows(service) == []
+
+
+# Elsewhere
+
+
+def test_what_was_deleted_elsewhere_is_noticed(service: Service, simulator: Simulator) -> None:
+    clip, other = kept(service), kept(service, title="other")
+    formats = simulator.control("GET", f"assets/{clip}")["formats"]
+    (there,) = [each["id"] for each in formats[0]["file_sets"] if each["storage"] == "lucidlink"]
+    for step in ("", "purge/"):
+        answer = requests.delete(
+            f"{simulator.url}/API/files/v1/assets/{clip}/file_sets/{there}/{step}",
+            headers={"App-ID": simulator.app_id, "Auth-Token": simulator.token},
+            timeout=30,
+        )
+        answer.raise_for_status()
+    with open_database(service) as connection:
+        connection.execute("UPDATE plugin_holdings SET checked_ms = 0")
+    wait_for("notice", lambda: rows(service) == [(other,)], SECONDS)
+    assert removals(service) == []
+
+
+@pytest.fixture
+def without_token(tmp_path: Path, simulator: Simulator) -> Iterator[Service]:
+    """The service without ICONIK_TOKEN."""
+    service = Service(tmp_path, simulator, environment={"ICONIK_TOKEN": ""})
+    yield service
+    service.stop()
+
+
+def test_without_iconik_token_nothing_is_removed(
+    without_token: Service, simulator: Simulator
+) -> None:
+    kept(without_token)
+    let_pass(without_token, 14 * DAY)
+    wait_for("warning", lambda: "set ICONIK_TOKEN, or" in without_token.log(), SECONDS)
+    assert removals(without_token) == []
+    assert files(simulator.lucidlink) == [CLIP]
