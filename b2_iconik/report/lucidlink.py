@@ -209,12 +209,14 @@ def keys_in(name: str) -> list[tuple[str, str, str]]:
     """
     try:
         storage_id, asset_id, formats = json.loads(name)
-    except (TypeError, RecursionError):
-        raise ValueError("not a list of three") from None
-    texts = [storage_id, asset_id, *(formats if isinstance(formats, list) else [None])]
+    except (ValueError, TypeError, RecursionError):
+        storage_id = asset_id = formats = None
     # PostgreSQL rejects null characters, and no database takes a lone surrogate.
-    if not all(isinstance(each, str) and each.isprintable() for each in texts):
-        raise ValueError("not names")
+    is_named = isinstance(formats, list) and all(
+        isinstance(each, str) and each.isprintable() for each in (storage_id, asset_id, *formats)
+    )
+    if not is_named:
+        raise ValueError("names no asset with formats")
     return [(storage_id, asset_id, each) for each in formats]
 
 
