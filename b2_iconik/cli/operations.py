@@ -93,6 +93,8 @@ def _lucidlink(options: argparse.Namespace, settings: Settings, engine: sa.Engin
     told = OnLucidLink(engine).listed(filters, options.limit)
     if not options.json:
         print(held(told, _width()))
+        if not settings.iconik_token:
+            print("Nothing is removed by itself: the service has no ICONIK_TOKEN.")
         return
     # The same as the JSON of the page.
     del told["page"]

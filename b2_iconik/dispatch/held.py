@@ -5,7 +5,7 @@ who asked for it.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -29,6 +29,7 @@ Key = tuple[str, str, str]
 
 # A clock that is wrong by more is noticed.
 TOLERANCE_MS = UNITS_MS["h"]
+NOT_ATTEMPTED = {"attempts": 0, "next_attempt_ms": None, "attempt_id": None}
 GONE = "Nothing of the selection is on LucidLink any more, as far as the ledger knows."
 
 
@@ -98,7 +99,7 @@ def keep_until(engine: sa.Engine, chosen: Collection[Key], until_ms: int | None,
         rows = _existing(connection, chosen)
         _check_stays(connection, rows)
         changed = [row for row in rows if until_ms is None or (row.until_ms or 0) <= until_ms]
-        _change(connection, [(row, _kept(row, until_ms, by)) for row in changed])
+        _change(connection, changed, {"until_ms": until_ms, "until_by": by, **NOT_ATTEMPTED})
     until = "it is removed by hand" if until_ms is None else told_time(until_ms)
     for row in changed:
         _log("%s keeps %s until %s", by, row, until)
@@ -115,7 +116,7 @@ def look_again(engine: sa.Engine, chosen: Collection[Key], by: str) -> Done:
     """
     with writing(engine) as connection:
         rows = _existing(connection, chosen)
-        _change(connection, [(row, {"checked_ms": 0}) for row in rows])
+        _change(connection, rows, {"checked_ms": 0})
     for row in rows:
         _log("%s has iconik asked about %s", by, row)
     return Done(_count(rows), gone=_gone(chosen, rows))
@@ -197,34 +198,16 @@ def _check_stays(connection: sa.Connection, rows: Iterable[sa.Row[Any]]) -> None
             )
 
 
-def _kept(row: sa.Row[Any], until_ms: int | None, by: str) -> dict[str, Any]:
-    """Return the new values of a holding that is kept until some time."""
-    # For how long is only displayed, so whole days do.
-    day_ms = UNITS_MS["d"]
-    keep_ms = None if until_ms is None else -(-(until_ms - row.since_ms) // day_ms) * day_ms
-    return {
-        "until_ms": until_ms,
-        "keep_ms": keep_ms,
-        "until_by": by,
-        "attempts": 0,
-        "next_attempt_ms": None,
-        "attempt_id": None,
-    }
-
-
-def _change(
-    connection: sa.Connection, changes: Sequence[tuple[sa.Row[Any], dict[str, Any]]]
-) -> None:
-    """Give holdings new values, of the same columns for all."""
-    if changes:
+def _change(connection: sa.Connection, rows: Sequence[sa.Row[Any]], new: Mapping[str, Any]) -> None:
+    """Give holdings the same new values."""
+    if rows:
         one = sa.update(holdings).where(
             holdings.c.ll_storage_id == sa.bindparam("on"),
             holdings.c.asset_id == sa.bindparam("of"),
             holdings.c.format_name == sa.bindparam("as"),
         )
-        places = (dict(zip(("on", "of", "as"), _key(row), strict=True)) for row, _ in changes)
-        values = [{**place, **new} for place, (_, new) in zip(places, changes, strict=True)]
-        connection.execute(one, values)
+        places = (dict(zip(("on", "of", "as"), _key(row), strict=True)) for row in rows)
+        connection.execute(one, [{**place, **new} for place in places])
 
 
 def _key(row: sa.Row[Any]) -> Key:

@@ -11,10 +11,11 @@ UNITS_MS = {"m": 60 * SECOND_MS, "h": 3_600 * SECOND_MS, "d": 86_400 * SECOND_MS
 UNITS_MS["w"] = 7 * UNITS_MS["d"]
 WORDS = {"w": "week", "d": "day", "h": "hour", "m": "minute"}
 LONGEST_MS = 366 * UNITS_MS["d"]
+# A removal that is due is attempted at once, and then daily for a week.
+MOST_ATTEMPTS = 8
+ATTEMPT_INTERVAL_MS = UNITS_MS["d"]
 # A day is over in every time zone so much later than in UTC.
 WESTERNMOST_MS = 12 * UNITS_MS["h"]
-# Once its time is over, the removal of an asset is attempted so often, once a day.
-ATTEMPTS = 8
 State = Literal["unlimited", "timed", "due", "overdue"]
 _KEEP = re.compile(r"([0-9]{1,6})([mhdw])")
 _DAYS = re.compile(r"([0-9]{1,6})( *days?)?")
@@ -91,8 +92,8 @@ def state_of(until_ms: int | None, attempts: int, now_ms: int) -> State:
         return "unlimited"
     if until_ms > now_ms:
         return "timed"
-    is_given_up = attempts >= ATTEMPTS or until_ms <= now_ms - ATTEMPTS * UNITS_MS["d"]
-    return "overdue" if is_given_up else "due"
+    is_too_late = until_ms <= now_ms - MOST_ATTEMPTS * ATTEMPT_INTERVAL_MS
+    return "overdue" if is_too_late or attempts >= MOST_ATTEMPTS else "due"
 
 
 def in_words(keep_ms: int) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.keeping import ATTEMPTS, UNITS_MS
+from b2_iconik.domain.keeping import ATTEMPT_INTERVAL_MS, MOST_ATTEMPTS, UNITS_MS
 from b2_iconik.ledger.tables import holdings
 
 DAY_MS = UNITS_MS["d"]
@@ -35,8 +35,8 @@ def is_overdue(now_ms: int) -> sa.ColumnElement[bool]:
     """Build a condition: a holding is 'overdue'; see ``keeping.state_of``."""
     until_ms = holdings.c.until_ms
     return sa.or_(
-        until_ms <= now_ms - ATTEMPTS * DAY_MS,
-        sa.and_(until_ms <= now_ms, holdings.c.attempts >= ATTEMPTS),
+        until_ms <= now_ms - MOST_ATTEMPTS * ATTEMPT_INTERVAL_MS,
+        sa.and_(until_ms <= now_ms, holdings.c.attempts >= MOST_ATTEMPTS),
     )
 
 

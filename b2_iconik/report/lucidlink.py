@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import midnight_ms, now_ms
 from b2_iconik.common.texts import age
+from b2_iconik.domain.keeping import in_words as keep_in_words
 from b2_iconik.domain.keeping import state_of
 from b2_iconik.domain.outcomes import many, told_time
 from b2_iconik.domain.sizes import in_units
@@ -140,22 +141,29 @@ class _About:
         """Return one row as JSON values. Operations are only named if they are still stored."""
         protection = self._protections.get(row.asset_id)
         state = state_of(row.until_ms, row.attempts, now_ms)
+        due = _due_in_words(state, row.until_ms, row.attempts, now_ms)
+        if row.since_ms == 0 and row.keep_ms is not None and row.until_by is None:
+            # Its time begins as soon as iconik has told what time it is.
+            state, due = "timed", f"kept for {keep_in_words(row.keep_ms)}"
         return {
             "asset_id": row.asset_id,
             "asset": row.title or row.asset_id,
             "format": row.format_name,
             "bytes": row.size,
-            "since": told_time(row.since_ms),
+            "since": told_time(row.since_ms) if row.since_ms else None,
             "user_id": row.user_id,
             "user": row.user_name or None,
             "until": told_time(row.until_ms) if row.until_ms is not None else None,
             "until_by": row.until_by,
             "state": state,
-            "due": _due_in_words(state, row.until_ms, row.attempts, now_ms),
+            "due": due,
             "attempts": row.attempts,
-            "next_attempt": told_time(row.next_attempt_ms) if row.next_attempt_ms else None,
+            "next_attempt": told_time(row.next_attempt_ms)
+            if state == "due" and row.next_attempt_ms
+            else None,
             "attempt_id": row.attempt_id if row.attempt_id in self._operations else None,
-            "protected_until": told_time(protection.until_ms) if protection else None,
+            # A day in UTC.
+            "protected_until": told_time(protection.until_ms)[:10] if protection else None,
             "protected_by": protection.by if protection else None,
             "checked": told_time(row.checked_ms) if row.checked_ms else None,
             "ll_storage": self._storages[row.ll_storage_id],

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from b2_iconik.domain.keeping import (
-    ATTEMPTS,
     LONGEST_MS,
+    MOST_ATTEMPTS,
     UNITS_MS,
     in_words,
     parse_day,
@@ -95,8 +95,8 @@ NOW = 100 * DAY_MS
         (None, 0, "unlimited"),
         (NOW + 1, 0, "timed"),
         (NOW, 0, "due"),
-        (NOW - 7 * DAY_MS, ATTEMPTS - 1, "due"),
-        (NOW, ATTEMPTS, "overdue"),
+        (NOW - 7 * DAY_MS, MOST_ATTEMPTS - 1, "due"),
+        (NOW, MOST_ATTEMPTS, "overdue"),
         (NOW - 8 * DAY_MS, 0, "overdue"),
     ],
 )

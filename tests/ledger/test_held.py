@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.keeping import ATTEMPTS, state_of
+from b2_iconik.domain.keeping import MOST_ATTEMPTS, state_of
 from b2_iconik.ledger.counters import standing
 from b2_iconik.ledger.held import DAY_MS, Held, count, held, is_due, is_overdue
 from tests.makers import hold
@@ -34,7 +34,7 @@ def test_an_asset_counts_on_each_storage(engine: sa.Engine) -> None:
     assert counted(engine) == Held(assets=2, bytes=600)
 
 
-@pytest.mark.parametrize("attempts", [0, ATTEMPTS])
+@pytest.mark.parametrize("attempts", [0, MOST_ATTEMPTS])
 @pytest.mark.parametrize(
     "until_ms", [None, NOW - 8 * DAY_MS, NOW - 8 * DAY_MS + 1, NOW, NOW + 1, NOW + DAY_MS + 1]
 )

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.common.clock import midnight_ms
-from b2_iconik.domain.keeping import ATTEMPTS
+from b2_iconik.domain.keeping import MOST_ATTEMPTS
 from b2_iconik.ledger.held import DAY_MS
 from b2_iconik.report import lucidlink
 from b2_iconik.report.lucidlink import COLUMNS, Filters, OnLucidLink, key_of, keys_in, together
@@ -93,7 +93,7 @@ def test_a_size_that_is_unknown_is_not_zero(engine: sa.Engine, there: OnLucidLin
         (NOW + 90_000, 0, "due in 1 min"),
         (NOW - 90_000, 0, "time is over"),
         (NOW - DAY_MS, 1, "time is over, removal tried 1 time"),
-        (NOW - 8 * DAY_MS, ATTEMPTS, "overdue for 8 d, removal tried 8 times"),
+        (NOW - 8 * DAY_MS, MOST_ATTEMPTS, "overdue for 8 d, removal tried 8 times"),
         (NOW - 9 * DAY_MS, 0, "overdue for 9 d"),
     ],
 )
@@ -110,18 +110,48 @@ def test_a_protected_asset_says_until_when_and_by_whom(
     hold(engine, "a1")
     protect(engine, "a1", NOW)
     (asset,) = listed(there)["assets"]
-    assert (asset["protected_until"], asset["protected_by"]) == ("2026-05-12T00:00:00+00:00", "Ada")
+    assert (asset["protected_until"], asset["protected_by"]) == ("2026-05-12", "Ada")
 
 
 def test_operations_are_named_while_they_are_stored(engine: sa.Engine, there: OnLucidLink) -> None:
     operation = clicked(engine, a_click())
     a_ledger(engine).note_names(operation.number, storages={"ll": "Edit"})
-    hold(engine, "a1", operation_id=operation.id, attempt_id="forgotten", next_attempt_ms=NOW)
+    hold(engine, "a1", operation_id=operation.id, attempt_id="forgotten")
     (asset,) = listed(there)["assets"]
     (row,) = asset["formats"]
     assert asset["ll_storage"] == "Edit"
     assert (row["operation_id"], row["attempt_id"]) == (operation.id, None)
-    assert row["next_attempt"] == "2026-05-12T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("attempts", "told"), [(1, "2026-05-12T00:00:00+00:00"), (MOST_ATTEMPTS, None)]
+)
+def test_the_next_attempt_is_told_if_there_is_one(
+    engine: sa.Engine, there: OnLucidLink, attempts: int, told: str | None
+) -> None:
+    hold(engine, until_ms=NOW - 1, attempts=attempts, next_attempt_ms=NOW)
+    assert listed(there)["assets"][0]["formats"][0]["next_attempt"] == told
+
+
+@pytest.mark.parametrize(
+    ("keep_ms", "until_by", "state", "due"),
+    [
+        (14 * DAY_MS, None, "timed", "kept for 2 weeks"),
+        (14 * DAY_MS, "Ada", "unlimited", "until removed by hand"),
+        (None, None, "unlimited", "until removed by hand"),
+    ],
+)
+def test_a_time_that_has_not_begun_is_no_date(
+    engine: sa.Engine,
+    there: OnLucidLink,
+    keep_ms: int | None,
+    until_by: str | None,
+    state: str,
+    due: str,
+) -> None:
+    hold(engine, since_ms=0, keep_ms=keep_ms, until_by=until_by)
+    (row,) = listed(there)["assets"][0]["formats"]
+    assert (row["since"], row["until"], row["state"], row["due"]) == (None, None, state, due)
 
 
 def test_what_is_due_first_comes_first(engine: sa.Engine, there: OnLucidLink) -> None:
