@@ -136,6 +136,7 @@ def play(stage: Stage) -> None:
     stage.take("failed", f"/operations/{failed}")
     stage.take("stopped", f"/operations/{stopped}")
     stage.take("todo", "/todo")
+    stage.take("lucidlink", "/lucidlink")
     stage.take("asset", f"/assets/{edited}")
     prefer(stage.browser, "dark")
     stage.take("phone", size=PHONE)

@@ -22,7 +22,7 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.database import connect, writing
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.tables import assets, holdings, operations, terms
+from b2_iconik.ledger.tables import assets, holdings, operations, protections, terms
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation import deletion
 from b2_iconik.operation.decisions import AssetResult
@@ -145,6 +145,30 @@ def a_database(directory: Path) -> Iterator[sa.Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def hold(engine: sa.Engine, asset_id: str = ASSET, *formats: str, **fields: Any) -> None:
+    """Have formats of an asset on LucidLink; its ORIGINAL if none is given."""
+    given = {
+        "ll_storage_id": LL,
+        "b2_storage_id": B2,
+        "asset_id": asset_id,
+        "number": 1,
+        "operation_id": "operation-1",
+        "title": asset_id.capitalize(),
+        "size": 1000,
+        "since_ms": CLICKED,
+    }
+    rows = [{**given, "format_name": name, **fields} for name in formats or ("ORIGINAL",)]
+    with writing(engine) as connection:
+        connection.execute(sa.insert(holdings), rows)
+
+
+def protect(engine: sa.Engine, asset_id: str = ASSET, until_ms: int = CLICKED) -> None:
+    """Protect an asset from every Remove."""
+    row = {"asset_id": asset_id, "since_ms": 0, "until_ms": until_ms, "by": "Ada"}
+    with writing(engine) as connection:
+        connection.execute(sa.insert(protections).values(row))
 
 
 def a_term(engine: sa.Engine) -> int:

@@ -10,6 +10,8 @@ from typing import Any
 
 from b2_iconik.common.texts import in_time
 from b2_iconik.domain.outcomes import COUNTED, TROUBLE, bytes_in_words, displayed, many
+from b2_iconik.domain.sizes import in_units
+from b2_iconik.report.lucidlink import in_words
 from b2_iconik.report.view import bar, in_short, short_title
 
 Row = Mapping[str, Any]
@@ -52,13 +54,44 @@ def listed(told: Iterable[Row], width: int | None = None) -> str:
     ]
     if not rows:
         return "No operations."
-    widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
-    if width is not None:
-        for number, least in ((2, COUNTS), (1, LEAST_TITLE), (2, LEAST_COUNTS)):
-            excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
-            widths[number] = max(min(widths[number], least), widths[number] - max(0, excess))
-    lines = (_aligned(cells, widths) for cells in rows)
-    return "\n".join(line if width is None else cut(line, width) for line in lines)
+    return _fitted(rows, width, ((2, COUNTS), (1, LEAST_TITLE), (2, LEAST_COUNTS)))
+
+
+def held(told: Mapping[str, Any], width: int | None = None) -> str:
+    """Format what is on LucidLink, an asset per line: title, formats, size, due date, person.
+
+    Args:
+        told: the result of ``OnLucidLink.listed``.
+        width: the maximum length of a line; None for no limit.
+    """
+    rows = [
+        (
+            untitled(each),
+            ", ".join(one["format"] for one in each["formats"]),
+            "" if each["bytes"] is None else in_units(each["bytes"]),
+            "; ".join(dict.fromkeys(one["due"] for one in each["formats"])),
+            ", ".join(dict.fromkeys(one["user"] or "unknown" for one in each["formats"])),
+        )
+        for each in told["assets"]
+    ]
+    shown = f"{in_words(told['matching'], told['matching_bytes'])}"
+    if len(rows) < told["matching"]:
+        shown = f"{len(rows):,} of {shown}"
+    total = told["total"]
+    parts = {"due within a day": total["due_within_a_day"], "overdue": total["overdue"]}
+    lines = [
+        ", ".join([shown, *(f"{number:,} {word}" for word, number in parts.items() if number)])
+    ]
+    if rows:
+        cuts = ((4, LEAST_COUNTS), (1, LEAST_COUNTS), (0, LEAST_TITLE), (3, LEAST_COUNTS))
+        lines.insert(0, _fitted(rows, width, cuts))
+    return "\n".join(lines)
+
+
+def untitled(row: Row) -> str:
+    """Return the title of a row's asset, or what it is called without one."""
+    is_untitled = row["asset"] == row["asset_id"]
+    return f"untitled asset {row['asset_id'][:SHORT_ID]}" if is_untitled else str(row["asset"])
 
 
 def bars(told: Sequence[Row], width: int) -> list[str]:
@@ -116,6 +149,26 @@ def _counts(told: Row) -> str:
     )
     sizes = bytes_in_words(told["bytes"] or {})
     return (words or many(told["assets"], "asset")) + (f" ({sizes})" if sizes else "")
+
+
+def _fitted(
+    rows: Sequence[Sequence[str]], width: int | None, cuts: Iterable[tuple[int, int]]
+) -> str:
+    """Align rows in columns.
+
+    Args:
+        rows: the cells of each row.
+        width: the maximum length of a line; None for no limit.
+        cuts: what to cut as far as needed where there is little room: the numbers of columns, each
+            with its least width.
+    """
+    widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
+    if width is not None:
+        for number, least in cuts:
+            excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
+            widths[number] = max(min(widths[number], least), widths[number] - max(0, excess))
+    lines = (_aligned(cells, widths) for cells in rows)
+    return "\n".join(line if width is None else cut(line, width) for line in lines)
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:

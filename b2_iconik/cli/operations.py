@@ -1,4 +1,4 @@
-"""Show, stop and retry the service's operations from the shell."""
+"""Show, stop and retry the service's operations, and show what is on LucidLink, from the shell."""
 
 import argparse
 import getpass
@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import sqlalchemy as sa
 
 from b2_iconik.cli.inspection import OperationDetails
-from b2_iconik.cli.lists import listed
+from b2_iconik.cli.lists import held, listed
 from b2_iconik.cli.lookup import find_operation
 from b2_iconik.cli.text import as_json, asset_in_full, in_full, json_parts, wrapped
 from b2_iconik.cli.watch import Watch
@@ -27,9 +27,11 @@ from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.report import lucidlink
 from b2_iconik.report.contents import OPERATIONS_A_PAGE, Contents
 from b2_iconik.report.database_problem import opened
 from b2_iconik.report.history import STATES, Filters
+from b2_iconik.report.lucidlink import ASSETS_A_PAGE, DUE, OnLucidLink
 
 PATIENCE = 5.0
 NEWEST = 50
@@ -37,7 +39,7 @@ ID = "id of the operation, or its first characters, as shown by list"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Show operations, or stop or retry one.
+    """Show operations or what is on LucidLink, or stop or retry an operation.
 
     Args:
         arguments: the command-line arguments; those of the process if not given.
@@ -82,6 +84,25 @@ def _list(options: argparse.Namespace, settings: Settings, engine: sa.Engine) ->
         "matching": matching,
         "older": f"/operations?{query}" if matching > options.limit else None,
     }
+    print(as_json(told))
+
+
+def _lucidlink(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
+    given = {name: getattr(options, name) for name in ("due", "text", "user")}
+    filters = lucidlink.Filters(**given, format_name=options.format)
+    told = OnLucidLink(engine).listed(filters, options.limit)
+    if not options.json:
+        print(held(told, _width()))
+        if not settings.iconik_token:
+            print("Nothing is removed by itself: the service has no ICONIK_TOKEN.")
+        return
+    # The same as the JSON of the page.
+    del told["page"]
+    page = options.limit // ASSETS_A_PAGE + 1
+    named = {**given, "format_name": options.format}
+    query = urlencode({**{name: value for name, value in named.items() if value}, "page": page})
+    told["removes_by_itself"] = bool(settings.iconik_token)
+    told["more"] = f"/lucidlink?{query}" if told["matching"] > options.limit else None
     print(as_json(told))
 
 
@@ -166,13 +187,21 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument(
         "--user", default="", help="only clicks of this user: the id, or a part of the name"
     )
-    listing.add_argument(
-        "--limit",
-        type=_positive,
-        default=NEWEST,
-        metavar="N",
-        help=f"at most N (default: {NEWEST})",
+    holding = commands.add_parser("lucidlink", help="list what is on LucidLink, an asset per line")
+    holding.add_argument("--due", choices=DUE, default="", help="only what is due then")
+    holding.add_argument("--text", default="", help="search in titles, names of users, and ids")
+    holding.add_argument(
+        "--user", default="", help="only what this user added: the id, or a part of the name"
     )
+    holding.add_argument("--format", default="", metavar="NAME", help="only this format")
+    for command in (listing, holding):
+        command.add_argument(
+            "--limit",
+            type=_positive,
+            default=NEWEST,
+            metavar="N",
+            help=f"at most N (default: {NEWEST})",
+        )
     showing = commands.add_parser("show", help="show one operation and its problems")
     showing.add_argument("id", help=ID)
     assets = showing.add_mutually_exclusive_group()
@@ -188,6 +217,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("id", help=ID)
     for command, do in (
         (listing, _list),
+        (holding, _lucidlink),
         (showing, _show),
         (watching, _watch),
         (stopping, _stop),

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice
 
-from b2_iconik.cli.lists import GAP, SHORT_ID, Row, local_time
+from b2_iconik.cli.lists import GAP, SHORT_ID, Row, local_time, untitled
 from b2_iconik.common.texts import in_time
 from b2_iconik.domain.operation import ORIGINS, kind_and_id
 from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, proofs_in_words
@@ -118,8 +118,7 @@ def named(row: Row) -> str:
         kind, object_id = kind_and_id(row["asset_id"])
         is_unnamed = row["asset"] in (row["asset_id"], f"a {kind}")
         return f"{kind} {object_id[:SHORT_ID]}" if is_unnamed else str(row["asset"])
-    is_untitled = row["asset"] == row["asset_id"]
-    return f"untitled asset {row['asset_id'][:SHORT_ID]}" if is_untitled else str(row["asset"])
+    return untitled(row)
 
 
 def _with_advice(rows: Iterable[Row]) -> Iterator[str]:

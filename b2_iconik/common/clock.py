@@ -1,8 +1,10 @@
 """The wall clock, how far to trust it, and the clock of operations."""
 
 import time
+from calendar import timegm
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 
 # Does all work that is due. Returns the seconds until the next step, or None after the last.
 Step = Callable[[], float | None]
@@ -16,6 +18,11 @@ LEAP = 60.0
 def now_ms() -> int:
     """Return the wall clock's time, in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def midnight_ms(day: date) -> int:
+    """Return when a day begins in UTC, in milliseconds since 1970."""
+    return timegm(day.timetuple()) * 1000
 
 
 class SteadyClock:

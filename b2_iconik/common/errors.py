@@ -49,6 +49,10 @@ class RetryError(PluginError):
     """An operation can't be retried. The message says why, and what to do."""
 
 
+class HoldingsError(PluginError):
+    """What is on LucidLink can't be changed as requested. The message says why, in sentences."""
+
+
 class BucketUnavailable(IconikUnavailable):
     """B2 gave no usable answer about a file. The same request may succeed later.
 

@@ -1,8 +1,10 @@
 """How long assets are kept on LucidLink: what people enter, and how it is displayed. Pure."""
 
 import re
-from datetime import datetime, timezone
-from typing import Any
+from datetime import date, datetime, timezone
+from typing import Any, Literal
+
+from b2_iconik.common.clock import midnight_ms
 
 SECOND_MS = 1_000
 UNITS_MS = {"m": 60 * SECOND_MS, "h": 3_600 * SECOND_MS, "d": 86_400 * SECOND_MS}
@@ -13,6 +15,9 @@ LONGEST_MS = 366 * UNITS_MS["d"]
 # A removal that is due is attempted at once, and then daily for a week.
 MOST_ATTEMPTS = 8
 ATTEMPT_INTERVAL_MS = UNITS_MS["d"]
+# A day is over in every time zone so much later than in UTC.
+WESTERNMOST_MS = 12 * UNITS_MS["h"]
+State = Literal["unlimited", "timed", "due", "overdue"]
 _KEEP = re.compile(r"([0-9]{1,6})([mhdw])")
 _DAYS = re.compile(r"([0-9]{1,6})( *days?)?")
 
@@ -54,6 +59,48 @@ def parse_days(value: Any) -> int:
     if not 0 < keep_ms <= LONGEST_MS:
         raise ValueError("must be a whole number of days, from 1 to 366")
     return keep_ms
+
+
+def parse_day(text: str, now_ms: int) -> int:
+    """Parse the last day to keep assets, such as '2026-05-12'.
+
+    Args:
+        text: the day.
+        now_ms: the time, in milliseconds since 1970.
+
+    Returns:
+        When that day is over in every time zone, in milliseconds since 1970.
+
+    Raises:
+        ValueError: it is none, is over, or is too far away; the message is the rest of a sentence.
+    """
+    try:
+        until_ms = midnight_ms(date.fromisoformat(text.strip())) + UNITS_MS["d"] + WESTERNMOST_MS
+    except ValueError:
+        until_ms = now_ms
+    if not 0 < until_ms - now_ms <= LONGEST_MS + UNITS_MS["d"] + WESTERNMOST_MS:
+        raise ValueError("must be a day like 2026-05-12, from today to 366 days ahead")
+    return until_ms
+
+
+def state_of(until_ms: int | None, attempts: int, now_ms: int) -> State:
+    """Return how a holding stands.
+
+    Args:
+        until_ms: when it is to be removed; None if only people remove it.
+        attempts: how often a removal was attempted since then.
+        now_ms: the time. All times are in milliseconds since 1970.
+
+    Returns:
+        'unlimited', 'timed' before its time is over, 'due' from then on, and 'overdue' once no
+        attempt follows, or should have followed.
+    """
+    if until_ms is None:
+        return "unlimited"
+    if until_ms > now_ms:
+        return "timed"
+    is_too_late = until_ms <= now_ms - MOST_ATTEMPTS * ATTEMPT_INTERVAL_MS
+    return "overdue" if is_too_late or attempts >= MOST_ATTEMPTS else "due"
 
 
 def in_words(keep_ms: int) -> str:

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import Cause
+from b2_iconik.ledger.held import Held, held
 from b2_iconik.ledger.tables import assets, counters, insert_new, operations
 
 
@@ -42,12 +44,14 @@ class Standing(NamedTuple):
         running: operations that haven't ended, by action.
         pending: assets that aren't done, by action and state.
         oldest_ms: when the oldest running operation was clicked, in milliseconds since 1970.
+        held: how much is on LucidLink.
     """
 
     ended: dict[Tally, int]
     running: dict[str, int]
     pending: dict[tuple[str, str], int]
     oldest_ms: int | None
+    held: Held = Held()
 
 
 def count(
@@ -118,4 +122,5 @@ def standing(engine: sa.Engine) -> Standing:
             {row.action: row[1] for row in running},
             {(row.action, row.state): row[2] for row in pending},
             min((row[2] for row in running), default=None),
+            held(connection, now_ms()),
         )

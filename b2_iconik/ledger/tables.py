@@ -184,6 +184,8 @@ holdings = sa.Table(
     # When iconik's listings were last read for it; 0 to read them again at once.
     sa.Column("checked_ms", sa.BigInteger, nullable=False, server_default="0", index=True),
     sa.Index("plugin_holdings_by_asset", "asset_id"),
+    # In SQLite, rows of an asset are stored together, so that counting by asset reads them in turn.
+    sqlite_with_rowid=False,
 )
 # The assets that no Remove may remove. A row holds until it is deleted, whatever its time says.
 protections = sa.Table(

@@ -1,12 +1,12 @@
 """Past and running operations for display, read in pages, whatever an operation's size."""
 
-from calendar import timegm
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
 
+from b2_iconik.common.clock import midnight_ms
 from b2_iconik.domain.advice import causes_named
 from b2_iconik.domain.click import Action
 from b2_iconik.domain.operation import AssetProgress, Operation, default_title
@@ -288,9 +288,9 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
     if filters.cause:
         yield _has_cause(filters.cause)
     if filters.since:
-        yield operations.c.recorded_ms >= _midnight_ms(filters.since)
+        yield operations.c.recorded_ms >= midnight_ms(filters.since)
     if filters.until:
-        yield operations.c.recorded_ms < _midnight_ms(filters.until) + DAY_MS
+        yield operations.c.recorded_ms < midnight_ms(filters.until) + DAY_MS
     if filters.text:
         text = filters.text.lower()
         about = sa.select(assets.c.number).where(is_about(filters.text))
@@ -327,8 +327,3 @@ def _has_cause(cause: str) -> sa.ColumnElement[bool]:
         # No outcome is stored for what was not started.
         found.append(operations.c.counts["undone"].as_integer() > 0)
     return sa.or_(*found)
-
-
-def _midnight_ms(day: date) -> int:
-    """Return when a day begins in UTC, in milliseconds since 1970."""
-    return timegm(day.timetuple()) * 1000

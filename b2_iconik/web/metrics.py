@@ -28,6 +28,13 @@ ALWAYS = (
     *(Tally("unopened", action, "failed") for action in ACTIONS),
     *(Tally("format", action, *each) for action in ACTIONS for each in expected(action)),
 )
+# By attribute of ``Held``. Their times are compared with this machine's clock.
+HELD = {
+    "assets": "Assets that are on LucidLink through this service.",
+    "bytes": "The size of these assets' formats on LucidLink, as far as it is known.",
+    "due": "Assets whose time on LucidLink is over within a day, and that are not overdue.",
+    "overdue": "Assets that could not be removed within a week after their time was over.",
+}
 
 
 class Source(Protocol):
@@ -172,6 +179,10 @@ def _of(standing: Standing) -> Iterator[Metric]:
     for labels, number in standing.pending.items():
         pending.add_metric(labels, number)
     yield from (operations, formats, unopened, running, pending)
+    for name, text in HELD.items():
+        yield GaugeMetricFamily(
+            f"b2_iconik_lucidlink_{name}", text, value=getattr(standing.held, name)
+        )
     if standing.oldest_ms is not None:
         yield GaugeMetricFamily(
             "b2_iconik_oldest_operation_timestamp_seconds",

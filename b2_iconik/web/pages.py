@@ -1,11 +1,9 @@
 """The operations page: the clicks, their results, and buttons."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import (
     Blueprint,
@@ -24,7 +22,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from b2_iconik.common import logs
 from b2_iconik.common.clock import now_ms
-from b2_iconik.common.errors import RecordingError, RetryError
+from b2_iconik.common.errors import HoldingsError, RecordingError, RetryError
 from b2_iconik.common.links import PARAMETER, Links
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import in_time
@@ -40,9 +38,10 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import outcome_rows, view
 from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE, Asked, Contents
 from b2_iconik.report.history import STATES, Filters
-from b2_iconik.web.answers import argument, rendered, wants_json
+from b2_iconik.web.answers import argument, choice, day_of, here_with, rendered, wants_json
 from b2_iconik.web.asset_pages import add_asset_pages
 from b2_iconik.web.login import LINKED, Refusal, Visitor, name_of, visitor_of
+from b2_iconik.web.lucidlink_pages import add_lucidlink_pages
 from b2_iconik.web.markup import without_ids
 from iconik_http.records import UUID
 
@@ -56,6 +55,7 @@ NOTICES = {
     "removing": "This operation removes what the preview found removable.",
     "removals": "Several operations remove what the preview found removable, one for each set of "
     "formats. They are listed below.",
+    "selected": "This operation removes what was selected on LucidLink.",
     "same": "This operation was already waiting to start, so no new one was recorded.",
 }
 # Notices that only make sense while the operation runs.
@@ -145,13 +145,13 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     @pages.get("/operations")
     def every() -> Response:
         filters = Filters(
-            _chosen("state", STATES),
-            _chosen("action", ACTIONS),
+            choice("state", STATES),
+            choice("action", ACTIONS),
             argument("text").strip(),
             argument("user").strip(),
-            _chosen("cause", LABELS),
-            _day("from"),
-            _day("to"),
+            choice("cause", LABELS),
+            day_of("from"),
+            day_of("to"),
         )
         there = contents()
         matching = there.history.matching(filters)
@@ -162,7 +162,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             "running": there.history.running(),
             "executor": is_taken(settings.database_url),
             "matching": matching,
-            "older": _with(page=page + 1) if page < count else None,
+            "older": here_with(page=page + 1) if page < count else None,
         }
         if wants_json():
             return jsonify(told)
@@ -176,8 +176,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             origins=ORIGINS,
             page=page,
             pages=count,
-            first=_with(page=None),
-            newer=_with(page=page - 1) if page > 1 else None,
+            first=here_with(page=None),
+            newer=here_with(page=page - 1) if page > 1 else None,
         )
 
     @pages.get("/operations/<uuid:operation_id>")
@@ -185,7 +185,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         there = contents()
         operation = _operation(there, operation_id)
         asked = Asked(
-            _chosen("show", SHOWN),
+            choice("show", SHOWN),
             argument("text").strip(),
             argument("after"),
             argument("before"),
@@ -201,13 +201,13 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             "report": [*part.unopened, *shown],
             "unopened_shown": len(part.unopened),
             "matching": part.matching,
-            "more": part.next and _with(after=part.next, before=None, page=page + 1),
+            "more": part.next and here_with(after=part.next, before=None, page=page + 1),
         }
         if wants_json():
             return jsonify(told)
-        first = _with(after=None, before=None, page=None)
-        previous = part.previous and _with(before=part.previous, after=None, page=page - 1)
-        notice = _chosen("notice", NOTICES)
+        first = here_with(after=None, before=None, page=None)
+        previous = part.previous and here_with(before=part.previous, after=None, page=page - 1)
+        notice = choice("notice", NOTICES)
         is_past = notice in PASSING and told["ended"]
         return rendered(
             "operation.html",
@@ -270,11 +270,16 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         return _done(operation.id, "removals", operation_ids=new_ids)
 
     add_asset_pages(pages, settings, recorder)
+    add_lucidlink_pages(pages, settings, recorder)
 
     @pages.errorhandler(RetryError)
     def not_again(error: RetryError) -> Response:
         message = f"This operation cannot be retried: {error}."
         return _refused(Refusal(HTTPStatus.CONFLICT, message))
+
+    @pages.errorhandler(HoldingsError)
+    def not_changed(error: HoldingsError) -> Response:
+        return _refused(Refusal(HTTPStatus.CONFLICT, str(error)))
 
     @pages.errorhandler(RecordingError)
     def not_recorded(error: RecordingError) -> Response:
@@ -320,18 +325,6 @@ def _whose(user: str, operations: Sequence[Mapping[str, Any]]) -> str:
     return next(names, "one user")
 
 
-def _chosen(name: str, known: Collection[str]) -> str:
-    given = argument(name)
-    return given if given in known else ""
-
-
-def _day(name: str) -> date | None:
-    try:
-        return date.fromisoformat(argument(name))
-    except ValueError:
-        return None
-
-
 def _page_of(matching: int, a_page: int) -> tuple[int, int]:
     """Return the number of the requested page of a list, and the number of its pages.
 
@@ -343,13 +336,6 @@ def _page_of(matching: int, a_page: int) -> tuple[int, int]:
     given = argument("page")
     is_number = given.isascii() and given.isdigit() and len(given) < 10
     return min(max(1, int(given)), count) if is_number else 1, count
-
-
-def _with(**arguments: str | int | None) -> str:
-    """Return the URL of this page with other arguments; None leaves one out."""
-    every = {**request.args, "notice": None, **arguments}
-    given = {name: value for name, value in every.items() if value is not None}
-    return f"{request.path}?{urlencode(given)}" if given else request.path
 
 
 def _done(operation_id: str, notice: str, **more: Any) -> AnyResponse:

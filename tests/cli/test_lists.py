@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.cli.lists import bars, columns, cut, listed
+from b2_iconik.cli.lists import bars, columns, cut, held, listed
 
 UMLAUT = "u\N{COMBINING DIAERESIS}"
 
@@ -181,3 +181,59 @@ def test_a_text_takes_as_many_columns_as_a_terminal_shows(text: str, width: int)
 )
 def test_a_text_that_is_cut_says_so(text: str, width: int, left: str) -> None:
     assert cut(text, width) == left
+
+
+# What is on LucidLink
+
+
+def on_lucidlink(*assets: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What is on LucidLink, as a page has it."""
+    total = {"assets": 9, "bytes": 0, "due_within_a_day": 0, "overdue": 0}
+    given = {"total": total, "matching": len(assets), "matching_bytes": 2_000_000_000, **more}
+    return {"assets": list(assets), **given}
+
+
+def an_asset(title: str = "Beach", *formats: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """An asset with its formats; with its ORIGINAL if none is given."""
+    own = {"format": "ORIGINAL", "due": "due in 3 d", "user": "Ada"}
+    rows = [{**own, **each} for each in formats or ({},)]
+    return {"asset_id": "5b1d1b9d-0000", "asset": title, "bytes": 2_000, "formats": rows, **more}
+
+
+def test_an_asset_is_told_by_title_formats_size_due_date_and_person() -> None:
+    assert held(on_lucidlink(an_asset())).splitlines() == [
+        "Beach  ORIGINAL  2 KB  due in 3 d  Ada",
+        "1 asset, 2 GB",
+    ]
+
+
+def test_formats_of_an_asset_share_a_line() -> None:
+    other = {"format": "PROXY", "due": "until removed by hand", "user": None}
+    line, _ = held(on_lucidlink(an_asset("Beach", {}, other, {}, bytes=None))).splitlines()
+    assert line == (
+        "Beach  ORIGINAL, PROXY, ORIGINAL    due in 3 d; until removed by hand  Ada, unknown"
+    )
+
+
+def test_an_asset_without_a_title_on_lucidlink_is_untitled() -> None:
+    asset = an_asset("5b1d1b9d-0000")
+    assert held(on_lucidlink(asset)).startswith("untitled asset 5b1d1b9d  ORIGINAL")
+
+
+def test_it_is_told_how_much_is_there_and_due() -> None:
+    total = {"assets": 9_000, "bytes": 0, "due_within_a_day": 1_200, "overdue": 3}
+    told = on_lucidlink(an_asset(), matching=9_000, total=total)
+    assert held(told).splitlines()[-1] == (
+        "1 of 9,000 assets, 2 GB, 1,200 due within a day, 3 overdue"
+    )
+    assert held(on_lucidlink(matching_bytes=0)) == "0 assets"
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_a_line_about_an_asset_is_never_wider_than_the_terminal(width: int) -> None:
+    user = {"user": "Maximiliane von Hohenstein", "due": "overdue for 9 d, removal tried 8 times"}
+    asset = an_asset("interview with the mayor " * 4, user, {"format": "PPRO_PROXY"})
+    line, _ = held(on_lucidlink(asset), width).splitlines()
+    assert columns(line) <= width
+    assert line.startswith("interview with the")
+    assert "overdue for" in line

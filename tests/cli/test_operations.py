@@ -30,8 +30,19 @@ from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import operations
 from b2_iconik.report.contents import OPERATIONS_A_PAGE
+from b2_iconik.report.lucidlink import ASSETS_A_PAGE
 from b2_iconik.web.pages import create_pages
-from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, completion, expanded, found
+from tests.makers import (
+    ASSET,
+    a_click,
+    a_ledger,
+    a_term,
+    clicked,
+    completion,
+    expanded,
+    found,
+    hold,
+)
 from tests.terminal import a_terminal, seen_on
 
 ROOT = Path(__file__).parents[2]
@@ -777,3 +788,73 @@ def test_who_stopped_an_operation_is_told(
     a_ledger(database).ask_to_stop(running.id, "Ada", 1)
     main(["show", running.id])
     assert "  stopped by      Ada\n" in capsys.readouterr().out
+
+
+# What is on LucidLink
+
+
+def test_what_is_on_lucidlink_has_a_line_for_each_asset(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold(database, "beach", "ORIGINAL", "PROXY", user_name="Ada")
+    assert main(["lucidlink"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "Beach  ORIGINAL, PROXY  2 KB  until removed by hand  Ada",
+        "1 asset, 2 KB",
+    ]
+
+
+def test_what_is_on_lucidlink_fits_on_a_terminal(
+    database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(database, "beach", title="Beach " * 20, user_name="Maximiliane von Hohenstein")
+    line, _ = on_a_terminal(monkeypatch, ["lucidlink"], 80)
+    assert "…" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "assets"),
+    [
+        (["--due", "unlimited"], 1),
+        (["--due", "overdue"], 0),
+        (["--text", "BEA"], 1),
+        (["--user", "ben"], 0),
+        (["--format", "ORIGINAL", "--user", "ada"], 1),
+        (["--format", "PROXY"], 0),
+    ],
+)
+def test_what_is_on_lucidlink_can_be_filtered(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str], arguments: list[str], assets: int
+) -> None:
+    hold(database, "beach", user_name="Ada")
+    main(["lucidlink", *arguments])
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"{assets} asset")
+
+
+@pytest.mark.parametrize("limit", ["50", "100"])
+def test_the_json_of_what_is_on_lucidlink_is_that_of_the_page(
+    database: sa.Engine, pages: FlaskClient, capsys: pytest.CaptureFixture[str], limit: str
+) -> None:
+    hold(database, "beach", "ORIGINAL", "PROXY")
+    main(["lucidlink", "--json", "--format", "PROXY", "--limit", limit])
+    told = json.loads(capsys.readouterr().out)
+    assert told == page(pages, "/lucidlink?format_name=PROXY")
+
+
+def test_the_json_of_what_is_on_lucidlink_says_where_it_goes_on(
+    database: sa.Engine, pages: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(ASSETS_A_PAGE + 1):
+        hold(database, f"a{number:02}")
+    main(["lucidlink", "--json", "--format", "ORIGINAL"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["more"] == "/lucidlink?format_name=ORIGINAL&page=2"
+    assert len(page(pages, told["more"])["assets"]) == 1
+
+
+def test_without_a_token_the_shell_says_that_nothing_is_removed(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ICONIK_TOKEN")
+    main(["lucidlink"])
+    assert "Nothing is removed by itself" in capsys.readouterr().out

@@ -6,10 +6,13 @@ import pytest
 
 from b2_iconik.domain.keeping import (
     LONGEST_MS,
+    MOST_ATTEMPTS,
     UNITS_MS,
     in_words,
+    parse_day,
     parse_days,
     parse_keep,
+    state_of,
     told_why,
 )
 
@@ -69,6 +72,39 @@ def test_a_duration_is_told_in_its_largest_whole_unit(keep_ms: int, words: str) 
     assert in_words(keep_ms) == words
 
 
+def test_a_day_counts_until_it_is_over_everywhere() -> None:
+    noon_ms = 1_778_587_200_000  # of 12 May 2026, in UTC
+    assert parse_day("2026-05-12", noon_ms) == noon_ms + DAY_MS
+    assert parse_day(" 2026-05-11 ", noon_ms - 1) == noon_ms
+    assert parse_day("2027-05-13", noon_ms) == noon_ms + 367 * DAY_MS
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "2026-02-30", "2026-05-11", "2027-05-15", "9999-12-31", "0001-01-01", "14"]
+)
+def test_a_day_that_is_none_is_never_taken_for_no_limit(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^must be a day like 2026-05-12, from today"):
+        parse_day(text, 1_778_587_200_000)
+
+
+NOW = 100 * DAY_MS
+
+
+@pytest.mark.parametrize(
+    ("until_ms", "attempts", "state"),
+    [
+        (None, 0, "unlimited"),
+        (NOW + 1, 0, "timed"),
+        (NOW, 0, "due"),
+        (NOW - 7 * DAY_MS, MOST_ATTEMPTS - 1, "due"),
+        (NOW, MOST_ATTEMPTS, "overdue"),
+        (NOW - 8 * DAY_MS, 0, "overdue"),
+    ],
+)
+def test_a_holding_is_overdue_once_its_removal_is_no_longer_attempted(
+    until_ms: int | None, attempts: int, state: str
+) -> None:
+    assert state_of(until_ms, attempts, NOW) == state
 @pytest.mark.parametrize(
     ("keep_ms", "until_by", "words"),
     [

@@ -289,7 +289,15 @@ def test_hundreds_of_clicks_at_once_are_not_limited(front: Front) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/operations", "//operations", "/%6fperations/x.csv", "/todo", "/todo.csv", "/assets/x"],
+    [
+        "/operations",
+        "//operations",
+        "/%6fperations/x.csv",
+        "/todo",
+        "/todo.csv",
+        "/lucidlink",
+        "/assets/x",
+    ],
 )
 def test_who_guesses_the_password_has_few_tries(front: Front, path: str) -> None:
     assert limited(front, 200, "GET", path) > 0

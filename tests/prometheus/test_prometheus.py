@@ -27,7 +27,9 @@ DASHBOARD = ROOT / "deploy" / "grafana-dashboard.json"
 RULES_TEST = Path(__file__).parent / "rules_test.yml"
 METRIC = re.compile(r"\bb2_iconik_[a-z_]+")
 # What all hosts on one database know alike.
-OF_LEDGER = re.compile(r"\bb2_iconik_(?:operations|formats|assets|unopened|oldest)_[a-z_]+")
+OF_LEDGER = re.compile(
+    r"\bb2_iconik_(?:operations|formats|assets|lucidlink|unopened|oldest)_[a-z_]+"
+)
 # What Grafana puts in for its variables.
 VARIABLES = {
     "$instance": ".*",

@@ -134,6 +134,17 @@ def test_a_link_opens_the_csv_and_the_json_of_its_operation(page: Page) -> None:
     assert opened(page, f"{link}&format=json").get_json()["counts"]["kept"] == 1
 
 
+@pytest.mark.parametrize("path", ["/lucidlink", "/lucidlink.csv"])
+def test_a_link_to_an_operation_does_not_open_what_is_on_lucidlink(page: Page, path: str) -> None:
+    _, _, query = link_to(page.click()).partition("?")
+    assert opened(page, f"{path}?{query}").status_code == 401
+
+
+def test_a_link_to_an_operation_changes_nothing_on_lucidlink(page: Page) -> None:
+    _, _, query = link_to(page.click()).partition("?")
+    assert page.client.post(f"/lucidlink/remove?{query}", headers=SAME_SITE).status_code == 401
+
+
 def test_a_link_answers_head_requests(page: Page) -> None:
     assert page.client.head(link_to(page.click())).status_code == 200
 

@@ -15,6 +15,7 @@ from responses import RequestsMock
 
 from b2_iconik.common import meters, metric_files
 from b2_iconik.ledger.counters import Standing, Tally
+from b2_iconik.ledger.held import Held
 from b2_iconik.web.metrics import add_to, may_see
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
@@ -208,6 +209,7 @@ def test_what_the_ledger_knows_is_told(client: FlaskClient, source: Source) -> N
         {"add": 3},
         {("add", "copying"): 7},
         1_500_000,
+        Held(assets=9, bytes=3_000, due=2, overdue=1),
     )
     told = scrape(client)
     from_ledger = {name: value for name, value in told.items() if "answer" not in name and value}
@@ -221,6 +223,10 @@ def test_what_the_ledger_knows_is_told(client: FlaskClient, source: Source) -> N
         "b2_iconik_operations_running{add}": 3,
         "b2_iconik_assets_pending{add,copying}": 7,
         "b2_iconik_oldest_operation_timestamp_seconds{}": 1_500,
+        "b2_iconik_lucidlink_assets{}": 9,
+        "b2_iconik_lucidlink_bytes{}": 3_000,
+        "b2_iconik_lucidlink_due{}": 2,
+        "b2_iconik_lucidlink_overdue{}": 1,
     }
 
 
@@ -233,6 +239,7 @@ def test_what_is_counted_is_there_before_it_has_happened(client: FlaskClient) ->
         "b2_iconik_formats_total{remove,failed,half_deleted}",
         "b2_iconik_formats_total{remove,kept,differs}",
         "b2_iconik_formats_total{add,copied,}",
+        "b2_iconik_lucidlink_overdue{}",
         "b2_iconik_unopened_total{remove}",
         "b2_iconik_last_good_answer_timestamp_seconds{}",
     ):

@@ -157,10 +157,33 @@ document.addEventListener("submit", (event) => {
   if (question && !confirm(question)) event.preventDefault();
 });
 
+// On the page of what is on LucidLink: selects all its assets, and says how many are selected.
+function followSelection() {
+  const all = document.getElementById("all");
+  if (!all) return;
+  const every = [...document.querySelectorAll("input[name=row][type=checkbox]")];
+  const count = () => {
+    const number = every.filter((each) => each.checked).length;
+    all.checked = number === every.length;
+    all.indeterminate = number > 0 && !all.checked;
+    for (const each of all.form.querySelectorAll("button")) each.disabled = number === 0;
+    document.getElementById("selected").textContent = `${number} selected`;
+  };
+  document.getElementById("all-label").hidden = false;
+  all.addEventListener("change", () => {
+    for (const each of every) each.checked = all.checked;
+    count();
+  });
+  for (const each of every) each.addEventListener("change", count);
+  // Also when the browser has restored what was selected.
+  addEventListener("pageshow", count);
+}
+
 // A reloaded or shared page must not repeat the notice.
 const lasting = new URL(location.href);
 lasting.searchParams.delete("notice");
 history.replaceState(history.state, "", lasting);
 
 showTimes(document);
+followSelection();
 wait();
