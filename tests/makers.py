@@ -389,6 +389,8 @@ class FakeIconik(Iconik):
         # By collection: the one that contains it.
         self.parents: dict[str, str] = {}
         self.users: dict[str, str] = {}
+        # In hours; None if it is not told.
+        self.grace_period: float | None = 24.0
         self.new_jobs = iter(f"job-{number}" for number in range(1, 1000))
 
     def has(self, *files: File, asset_id: str = ASSET, formats: Sequence[Format] = ()) -> None:
@@ -479,6 +481,10 @@ class FakeIconik(Iconik):
             "formats": [asdict(each) for each in self.known_formats[asset_id]],
             "files": [asdict(each) for each in self.known_files[asset_id]],
         }
+
+    def delete_grace_period(self) -> float | None:
+        self._answer("delete_grace_period")
+        return self.grace_period
 
     def restore_file_set(self, asset_id: str, file_set_id: str) -> None:
         self._answer("restore_file_set", asset_id, file_set_id)

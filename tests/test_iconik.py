@@ -636,6 +636,29 @@ def test_a_user_is_named_as_far_as_iconik_says(
 
 
 ID = ASSET
+
+
+@pytest.mark.parametrize(
+    ("told", "hours"),
+    [
+        ({"delete_grace_period": 24}, 24.0),
+        ({"delete_grace_period": 0}, 0.0),
+        ({"delete_grace_period": 0.5}, 0.5),
+        ({"delete_grace_period": -1}, None),
+        ({"delete_grace_period": 10**9}, None),
+        ({"delete_grace_period": "24"}, None),
+        ({"delete_grace_period": True}, None),
+        ({"delete_grace_period": None}, None),
+        ({}, None),
+    ],
+)
+def test_how_long_deleted_file_sets_are_kept_is_read_tolerantly(
+    iconik: Iconik, http: RequestsMock, told: dict[str, Any], hours: float | None
+) -> None:
+    http.get(f"{API}settings/v1/system/current/", json=told)
+    assert iconik.delete_grace_period() == hours
+
+
 CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("storage", (ID,), "can_read_storages"),
     ("storages", (), "can_read_storages"),
@@ -647,6 +670,8 @@ CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("file_sets", (ID,), "can_read_files"),
     ("deleted_file_sets", (), "can_read_files"),
     ("search_assets", ([ID],), "can_search"),
+    # It needs no role.
+    ("delete_grace_period", (), "settings"),
     ("restore_file_set", (ID, ID), "can_write_files"),
     ("delete_file_set", (ID, ID), "can_delete_files"),
     ("purge_file_set", (ID, ID), "can_delete_files"),

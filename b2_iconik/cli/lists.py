@@ -147,7 +147,7 @@ def _counts(told: Row) -> str:
     words = ", ".join(
         f"{told['counts'][kind]:,} {SHORT.get(kind) or displayed(kind)}" for kind in kinds
     )
-    sizes = bytes_in_words(told["bytes"] or {})
+    sizes = bytes_in_words(told)
     return (words or many(told["assets"], "asset")) + (f" ({sizes})" if sizes else "")
 
 

@@ -1,4 +1,4 @@
-"""Show, stop and retry the service's operations, and show what is on LucidLink, from the shell."""
+"""Show, stop, retry and undo operations, and show what is on LucidLink, from the shell."""
 
 import argparse
 import getpass
@@ -25,6 +25,7 @@ from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
+from b2_iconik.dispatch.undo import undo_removal
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import lucidlink
@@ -39,7 +40,7 @@ ID = "id of the operation, or its first characters, as shown by list"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Show operations or what is on LucidLink, or stop or retry an operation.
+    """Show operations or what is on LucidLink, or stop, retry or undo an operation.
 
     Args:
         arguments: the command-line arguments; those of the process if not given.
@@ -162,6 +163,20 @@ def _retry(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -
     print(as_json(told, None) if options.json else told["message"])
 
 
+def _undo(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
+    operation = find_operation(Contents(engine), options.id)
+    recorder = Recorder(settings)
+    try:
+        new_ids = undo_removal(recorder, operation.id, _by())
+    except RetryError as error:
+        raise PluginError(f"operation {operation.id} cannot be undone: {error}") from None
+    finally:
+        recorder.close()
+    message = f"Recorded as {', '.join(new_ids)}"
+    told = {"operation_id": operation.id, "operation_ids": new_ids, "message": message}
+    print(as_json(told, None) if options.json else message)
+
+
 def _by() -> str:
     """Return the name of the user at the shell, as the rest of 'stopped by'."""
     try:
@@ -213,7 +228,10 @@ def _parser() -> argparse.ArgumentParser:
     stopping = commands.add_parser("stop", help="stop an operation at its next safe point")
     retrying = commands.add_parser("retry", help="retry the unfinished assets of an operation")
     retrying.add_argument("--everything", action="store_true", help="retry all of its assets")
-    for command in (stopping, retrying):
+    undoing = commands.add_parser(
+        "undo", help="bring back what a Remove with PURGE=later has removed"
+    )
+    for command in (stopping, retrying, undoing):
         command.add_argument("id", help=ID)
     for command, do in (
         (listing, _list),
@@ -222,6 +240,7 @@ def _parser() -> argparse.ArgumentParser:
         (watching, _watch),
         (stopping, _stop),
         (retrying, _retry),
+        (undoing, _undo),
     ):
         command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(do=do)

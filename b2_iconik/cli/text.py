@@ -44,9 +44,11 @@ def in_full(told: Row, problems: Iterable[Row], others: Iterable[Row] = ()) -> I
     ended = f"ended {_moment(told['ended'])}" if told["ended"] else "not ended yet"
     yield _item("clicked", f"{_moment(told['recorded'])}, {ended}")
     yield _item("total", in_words(told))
-    sizes = bytes_in_words(told["bytes"] or {})
+    sizes = bytes_in_words(told)
     if sizes:
         yield _item("bytes", sizes)
+    if told["undo"]:
+        yield _item("undo", told["undo"])
     proofs = proofs_in_words(told["counts"])
     if proofs:
         yield _item("proven", proofs)

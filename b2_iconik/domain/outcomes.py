@@ -10,6 +10,7 @@ from b2_iconik.domain.click import title_of
 from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
 from b2_iconik.domain.reasons import LEFT, NO_REASON, NOT_COME_TO, UNFINISHED, Cause, Reason, joined
 from b2_iconik.domain.sizes import in_units
+from b2_iconik.domain.undo import undo_in_words
 
 Kind = Literal[
     "copied",  # requested, and now on LucidLink
@@ -204,6 +205,7 @@ def report(
         rest on iconik's records alone, because B2 was not asked.
         - ``by_format``: by format name, the number of assets by kind of outcome.
         - ``bytes``: by kind of outcome, the total size in bytes, as far as known.
+        - ``undo``: until when it can be undone, in words; None if nothing is left to undo.
         - ``problems``: ``asset_id``, ``format``, ``kind`` and ``reason`` of each kept or failed
         format, each unfinished deletion, and each copy left to iconik.
     """
@@ -213,8 +215,10 @@ def report(
     sizes: Counter[str] = Counter()
     by_format: dict[str, Counter[str]] = {name: Counter() for name in operation.formats}
     problems: list[dict[str, str | None]] = []
+    is_marked = False
     for asset_id, progress, outcomes in assets:
         counts["assets"] += 1
+        is_marked = is_marked or bool(progress.marked)
         for name, each in sorted(outcomes.items()):
             counts[each.kind] += 1
             by_format.setdefault(name, Counter())[each.kind] += 1
@@ -248,6 +252,8 @@ def report(
         "retry_of": operation.origin_of,
         "retried_by": operation.requested_by,
         "origin": operation.origin.kind if operation.origin else None,
+        "undo_until": undo_until(operation),
+        "undo": undo_in_words(operation, operation.ended_ms) if is_marked else None,
         "result": _result(operation, counts, has_problems=bool(problems)),
         "failure": operation.failure,
         "counts": {name: counts[name] for name in ("assets", *COUNTED, "undone", *PROOFS)},
@@ -296,10 +302,16 @@ def _counted(kinds: Mapping[str, int]) -> str:
     return ", ".join(f"{kinds[kind]:,} {displayed(kind)}" for kind in ordered)
 
 
-def bytes_in_words(sizes: Mapping[str, int]) -> str:
-    """Format the bytes of a report: '2.3 GB copied, 1.2 GB freed, 3 MB kept'; "" if unknown."""
+def bytes_in_words(told: Mapping[str, Any]) -> str:
+    """Format the bytes of a report: '2.3 GB copied, 1.2 GB freed, 3 MB kept'; "" if unknown.
+
+    Args:
+        told: a report. What can be undone is not called freed.
+    """
+    sizes = told.get("bytes") or {}
+    words = {**MOVED, "removed": "removed"} if told.get("undo_until") else MOVED
     return ", ".join(
-        f"{in_units(sizes[kind])} {word}" for kind, word in MOVED.items() if sizes.get(kind)
+        f"{in_units(sizes[kind])} {word}" for kind, word in words.items() if sizes.get(kind)
     )
 
 
@@ -337,6 +349,11 @@ def _result_of_preview(counts: Mapping[str, int], *, has_problems: bool) -> str:
     if has_problems or counts["uncopied"]:
         return "partly done" if any(counts[kind] for kind in PREVIEWED) else "failed"
     return "done" if counts["removable"] else "nothing to do"
+
+
+def undo_until(operation: Operation) -> str | None:
+    """Return the time until which an operation can be undone; None if it has marked nothing."""
+    return told_time(operation.undo_until_ms) if operation.undo_until_ms else None
 
 
 def told_time(milliseconds: int) -> str:

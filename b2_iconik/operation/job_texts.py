@@ -9,7 +9,13 @@ from typing import Any
 from b2_iconik.domain.advice import what_to_do
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Operation
-from b2_iconik.domain.outcomes import bytes_in_words, in_words, many, proofs_in_words
+from b2_iconik.domain.outcomes import (
+    bytes_in_words,
+    capitalized,
+    in_words,
+    many,
+    proofs_in_words,
+)
 from b2_iconik.domain.problems import in_lines
 
 Fields = dict[str, Any]
@@ -83,7 +89,7 @@ def ended(operation: Operation, told: Mapping[str, Any], titles: Mapping[str, st
         told: its report, from ``outcomes.report``.
         titles: the titles of assets by id, as far as they are known.
     """
-    status, sizes = ENDINGS[told["result"]], bytes_in_words(told["bytes"])
+    status, sizes = ENDINGS[told["result"]], bytes_in_words(told)
     assets = told["counts"]["assets"]
     proofs = proofs_in_words(told["counts"])
     person = operation.requested_by or operation.user_name
@@ -92,6 +98,7 @@ def ended(operation: Operation, told: Mapping[str, Any], titles: Mapping[str, st
         stopped,
         in_words(told) + (f" ({sizes})" if sizes else ""),
         f"Proven safe: {proofs}" if proofs else "",
+        capitalized(told["undo"] or ""),
         f"Requested by {person}" if person else "",
     ]
     problems = list(in_lines(operation, told["problems"], titles))

@@ -455,6 +455,6 @@ class Run:
         if len(told["problems"]) > PROBLEMS_LOGGED:
             log.warning("… and %s more: see the report", len(told["problems"]) - PROBLEMS_LOGGED)
         ending = f": {told['failure']}" if told["failure"] else ""
-        sizes = bytes_in_words(told["bytes"])
+        sizes = bytes_in_words(told)
         total = in_words(told) + (f" ({sizes})" if sizes else "")
         log.info("%s %s%s: %s", told["title"], told["result"], ending, total)

@@ -18,6 +18,7 @@ OPERATIONS_A_PAGE = 50
 # By kind of outcome, where it says that the files are.
 PLACES = {
     "copied": "on LucidLink since",
+    "restored": "on LucidLink since",
     "there": "on LucidLink, last seen",
     "removed": "removed from LucidLink",
     "absent": "not on LucidLink, last checked",

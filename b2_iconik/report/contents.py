@@ -110,6 +110,7 @@ class Contents:
             unopened=there.unopened_in_all(number),
             not_before_ms=there.next_due(number),
             is_newer_unlisted=there.is_newer_unlisted(operation),
+            is_marked=there.has_marked(number),
             unfinished=[] if operation.ended_ms else there.unfinished(number),
         )
         jobs = there.copies(number, JOBS_SHOWN)

@@ -12,6 +12,7 @@ from b2_iconik.domain.click import Action
 from b2_iconik.domain.operation import AssetProgress, Operation, default_title
 from b2_iconik.domain.outcomes import TROUBLE
 from b2_iconik.domain.reasons import Cause, Reason
+from b2_iconik.ledger.leftovers import has_marked
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.precedence import Precedence, takers
 from b2_iconik.ledger.tables import assets, copies, operations, terms, unlisted
@@ -248,6 +249,12 @@ class History:
         """Return whether a newer click on the opposite action has assets that aren't known yet."""
         with self._engine.connect() as connection:
             return Precedence(connection, operation).is_any_unknown
+
+    def has_marked(self, number: int) -> bool:
+        """Return whether something that an operation has marked deleted can still be restored."""
+        chosen = sa.select(assets.c.asset_id).where(assets.c.number == number, has_marked())
+        with self._engine.connect() as connection:
+            return connection.execute(chosen.limit(1)).first() is not None
 
     def newer(self, operation: Operation, asset_ids: Sequence[str]) -> dict[tuple[str, str], Newer]:
         """Return by asset and format the newest operation that took it over from an operation."""

@@ -7,7 +7,7 @@ from b2_iconik.common.receivers import Kind, Message
 from b2_iconik.common.texts import in_time
 from b2_iconik.domain.advice import what_to_do
 from b2_iconik.domain.operation import Operation
-from b2_iconik.domain.outcomes import UNSUCCESSFUL, bytes_in_words, in_words
+from b2_iconik.domain.outcomes import UNSUCCESSFUL, bytes_in_words, capitalized, in_words
 from b2_iconik.domain.problems import in_lines
 from b2_iconik.report.view import summary
 
@@ -40,8 +40,9 @@ def message(
     lines = [f"Requested by {person}, took {took}." if person else f"Took {took}."]
     lines += [f"Stopped by {told['stopped_by']}." if result == "stopped" else ""]
     lines += [f"{in_words(told)}."]
-    sizes = bytes_in_words(told["bytes"])
+    sizes = bytes_in_words(told)
     lines += [f"{sizes}." if sizes else ""]
+    lines += [f"{capitalized(told['undo'])}." if told["undo"] else ""]
     if operation.failure:
         lines += [f"The operation failed: {operation.failure}"]
         lines += [f"What to do: {what_to_do('failed', operation.failure.cause)}"]

@@ -14,6 +14,7 @@ from b2_iconik.domain.advice import what_to_do
 from b2_iconik.domain.operation import Operation, kind_and_id
 from b2_iconik.domain.outcomes import left_over
 from b2_iconik.domain.reasons import LEFT, LEFT_AND_ENDED, NOT_COME_TO, TAKEN_BY, Reason
+from b2_iconik.domain.undo import undo_in_words
 from b2_iconik.report.history import Newer
 from b2_iconik.report.reported import Asset
 
@@ -33,6 +34,7 @@ HINTS: dict[str, str] = {
     "there": "Were already on LucidLink.",
     "absent": "Were not on LucidLink.",
     "copied": "Copied to LucidLink.",
+    "restored": "Were only marked deleted, and are back on LucidLink.",
     "removed": "Proven safe in B2, and deleted from LucidLink.",
     "removable": "Proven safe in B2 now. A Remove would delete these from LucidLink at once.",
     "uncopied": "Not in B2 yet. A Remove would first have iconik copy these to B2.",
@@ -42,7 +44,7 @@ COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do", "size"
 FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 # The kinds of rows, the most important one for people first.
 KINDS = ("failed", "kept", "vanished", "undone", "under way", "uncopied", "removed", "removable",
-         "copied", "superseded", "there", "absent", "without")  # fmt: skip
+         "copied", "restored", "superseded", "there", "absent", "without")  # fmt: skip
 # The headings of a CSV file.
 HEADINGS = (*COLUMNS[:-3], "what to do", "bytes", "cause")
 NOBODY: Mapping[tuple[str, str], Newer] = {}
@@ -84,6 +86,11 @@ def asset_rows(
             for name, outcome in asset.outcomes.items()
             if name in places
         ]
+        undoable = {each.name for each in asset.progress.marked.values()}
+        rows = [
+            (name, kind, _with_undo(operation, reason) if name in undoable else reason, size)
+            for name, kind, reason, size in rows
+        ]
         if operation.ended_ms is None:
             rows += [
                 (name, "under way", Reason(under_way(asset, clock_ms)), None)
@@ -100,6 +107,11 @@ def asset_rows(
                 reason = TAKEN_BY(action=_action_of(taker))
             title = asset.title or names.get(asset.asset_id) or asset.asset_id
             yield _row(asset.asset_id, title, name, kind, reason, size, taker)
+
+
+def _with_undo(operation: Operation, reason: Reason) -> Reason:
+    """Return the reason of a row, and until when it can be undone."""
+    return Reason("; ".join(filter(None, (reason, undo_in_words(operation)))), reason.cause)
 
 
 def under_way(asset: Asset, clock_ms: int) -> str:

@@ -17,8 +17,10 @@ from b2_iconik.domain.outcomes import (
     many,
     proofs_in_words,
     told_time,
+    undo_until,
 )
 from b2_iconik.domain.sizes import in_units
+from b2_iconik.domain.undo import undo_in_words
 from b2_iconik.report.history import CopyJob
 from b2_iconik.report.outcome_rows import so_far
 from b2_iconik.report.reported import Total
@@ -49,6 +51,7 @@ class Moment:
         unopened: the number of collections, saved searches and playlists that could not be listed.
         not_before_ms: when the first asset to recheck is due, by the clock of operations.
         is_newer_unlisted: whether a newer click has assets that aren't known yet.
+        is_marked: whether something that the operation has marked deleted can still be restored.
         unfinished: what is being written, and since when, by the clock of operations; see
             ``AssetProgress``. The oldest come first.
     """
@@ -63,6 +66,7 @@ class Moment:
     unopened: int = 0
     not_before_ms: int | None = None
     is_newer_unlisted: bool = False
+    is_marked: bool = False
     unfinished: Sequence[tuple[str, int]] = ()
 
 
@@ -124,6 +128,7 @@ def summary(
         "by_format": totals.get("by_format"),
         "bytes": totals.get("bytes"),
         "failure": operation.failure,
+        "undo_until": undo_until(operation),
         "stopped_by": operation.stop_by,
         "retry_of": operation.origin_of,
         "retried_by": operation.requested_by,
@@ -154,11 +159,15 @@ def in_full(operation: Operation, moment: Moment) -> dict[str, Any]:
         told |= _counted(operation, told["assets"], moment.totals)
     is_running = operation.ended_ms is None
     next_check_ms = max(operation.next_check_ms or 0, moment.now_ms)
+    # What comes too late after all is decided by iconik.
+    is_in_time = moment.now_ms < (operation.undo_until_ms or 0)
     return {
         **told,
         # Otherwise more follows: the counts are stored right after its end.
         "is_final": not is_running and operation.counts is not None,
         "can_be_tried_again": not is_running and _is_worth_trying(told, moment.unopened),
+        "can_be_undone": not is_running and moment.is_marked and is_in_time,
+        "undo": undo_in_words(operation, moment.now_ms) if moment.is_marked else None,
         "unopened": moment.unopened,
         "what_to_do": what_to_do("failed", operation.failure.cause) if operation.failure else None,
         "b2_storage_id": operation.b2_storage_id,
@@ -267,9 +276,7 @@ def in_brief(told: Mapping[str, Any]) -> str:
     """Say how far an operation is, or how much it was about, where its counts are shown, too."""
     if told["ended"] is None:
         return in_short(told)
-    return ", ".join(
-        filter(None, (many(told["assets"], "asset"), bytes_in_words(told["bytes"] or {})))
-    )
+    return ", ".join(filter(None, (many(told["assets"], "asset"), bytes_in_words(told))))
 
 
 def in_short(told: Mapping[str, Any]) -> str:
@@ -285,7 +292,7 @@ def in_short(told: Mapping[str, Any]) -> str:
         return ", ".join([done, *_pace(told)])
     if not told["counts"]:
         return many(told["assets"], "asset")
-    sizes = bytes_in_words(told["bytes"] or {})
+    sizes = bytes_in_words(told)
     return in_words(told) + (f" ({sizes})" if sizes else "")
 
 

@@ -29,6 +29,7 @@ from b2_iconik.common.texts import in_time
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import remove_previewed, try_again
+from b2_iconik.dispatch.undo import undo_removal
 from b2_iconik.domain.advice import LABELS
 from b2_iconik.domain.click import ACTIONS, TITLES
 from b2_iconik.domain.operation import ORIGINS, Operation
@@ -56,6 +57,9 @@ NOTICES = {
     "removals": "Several operations remove what the preview found removable, one for each set of "
     "formats. They are listed below.",
     "selected": "This operation removes what was selected on LucidLink.",
+    "undoing": "This operation brings back what the Remove has only marked deleted.",
+    "undos": "Several operations bring back what the Remove has only marked deleted, one for each "
+    "set of formats. They are listed below.",
     "same": "This operation was already waiting to start, so no new one was recorded.",
 }
 # Notices that only make sense while the operation runs.
@@ -268,6 +272,21 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         if len(new_ids) == 1:
             return _done(new_ids[0], "removing", operation_ids=new_ids)
         return _done(operation.id, "removals", operation_ids=new_ids)
+
+    @pages.post("/operations/<uuid:operation_id>/undo")
+    def undo(operation_id: Any) -> AnyResponse:
+        operation = _operation(contents(), operation_id)
+        by = f"{name_of(request)} on the operations page"
+        try:
+            new_ids = undo_removal(recorder, operation.id, by)
+        except RetryError as error:
+            return _refused(Refusal(HTTPStatus.CONFLICT, f"Nothing is undone: {error}."))
+        for each in new_ids:
+            with logs.about(each):
+                log.info("%s undoes operation %s", by, operation.id)
+        if len(new_ids) == 1:
+            return _done(new_ids[0], "undoing", operation_ids=new_ids)
+        return _done(operation.id, "undos", operation_ids=new_ids)
 
     add_asset_pages(pages, settings, recorder)
     add_lucidlink_pages(pages, settings, recorder)

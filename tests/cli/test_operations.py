@@ -22,13 +22,13 @@ from b2_iconik.common import settings as settings_module
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain import advice
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.tables import operations
+from b2_iconik.ledger.tables import assets, operations
 from b2_iconik.report.contents import OPERATIONS_A_PAGE
 from b2_iconik.report.lucidlink import ASSETS_A_PAGE
 from b2_iconik.web.pages import create_pages
@@ -574,6 +574,33 @@ def test_what_cannot_be_recorded_is_one_clear_line(
         )
     assert main(["retry", kept]) == 1
     assert "could not be recorded" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("typed_by_ada")
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_remove_is_undone(
+    database: sa.Engine,
+    recorder: Recorder,
+    kept: str,
+    as_json: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with database.begin() as connection:
+        marked = AssetProgress(marked={"fs": Deletion("ORIGINAL")}).as_json()
+        of_one = sa.update(assets).where(assets.c.asset_id == "a1")
+        connection.execute(of_one.values(progress=marked))
+    assert main(["undo", kept, *(["--json"] if as_json else [])]) == 0
+    out = capsys.readouterr().out
+    (new_id,) = json.loads(out)["operation_ids"] if as_json else [out.split()[-1]]
+    click = recorder.click_of(new_id)
+    assert (click.action, click.asset_ids) == ("undo", ("a1",))
+
+
+def test_what_is_left_of_a_remove_without_marks_cannot_be_undone(
+    kept: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["undo", kept]) == 1
+    assert f"operation {kept} cannot be undone: it has marked" in capsys.readouterr().err
 
 
 # Watch

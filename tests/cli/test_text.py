@@ -28,6 +28,7 @@ TOLD: dict[str, Any] = {
     "copies": [],
     "copy_jobs": 0,
     "left_to_iconik": "",
+    "undo": None,
 }
 ROW: dict[str, Any] = {
     "asset_id": "a1",

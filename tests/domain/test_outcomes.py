@@ -111,6 +111,8 @@ def test_a_report_says_what_was_asked_for_and_when() -> None:
         "retry_of": None,
         "retried_by": None,
         "origin": None,
+        "undo_until": None,
+        "undo": None,
         "result": "running",
         "failure": None,
         "counts": dict.fromkeys(("assets", *COUNTED, "undone", *PROOFS), 0),
@@ -353,7 +355,7 @@ def test_counts_of_an_earlier_version_are_told_without_formats(
 
 def test_bytes_are_told_by_what_became_of_them() -> None:
     sizes = {"there": 1, "kept": 3_000_000, "removed": 1_200_000_000}
-    assert bytes_in_words(sizes) == "1.2 GB freed, 3 MB kept on LucidLink"
+    assert bytes_in_words({"bytes": sizes}) == "1.2 GB freed, 3 MB kept on LucidLink"
 
 
 # Previews

@@ -116,7 +116,7 @@ def test_what_comes_of_formats_is_expected_of_the_action_that_does_it() -> None:
     assert set(expected("add")) - set(expected("remove")) == {
         ("copied", ""),
         ("there", ""),
-        ("there", "restored"),
+        ("restored", "restored"),
     }
     of_remove_alone = {kind for kind, _ in set(expected("remove")) - set(expected("add"))}
     assert of_remove_alone == {"removed", "absent", "kept"}

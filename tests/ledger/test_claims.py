@@ -15,7 +15,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from b2_iconik.common.errors import Stopped
 from b2_iconik.domain.click import Action, CustomAction
-from b2_iconik.domain.operation import HINT_HOLDS_MS, AssetProgress, ClaimedAsset, Operation, Origin
+from b2_iconik.domain.operation import (
+    HINT_HOLDS_MS,
+    AssetProgress,
+    ClaimedAsset,
+    Deletion,
+    Operation,
+    Origin,
+    UndoWindow,
+)
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger import claims as claims_module
@@ -24,6 +32,7 @@ from b2_iconik.ledger.claims import GRACE_MS, SUPERSEDED, Claims
 from b2_iconik.ledger.copies import Copy
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.leftovers import Leftovers
+from b2_iconik.ledger.precedence import OPPOSITES
 from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
 from tests.makers import (
@@ -686,7 +695,7 @@ def test_an_asset_whose_job_was_followed_to_its_end_before_is_looked_at_again(
 # Any clicks in any order
 
 ASSETS = ("a1", "a2", "a3")
-ACTIONS = st.sampled_from(["add", "remove"])
+ACTIONS = st.sampled_from(["add", "remove", "undo"])
 FORMATS = st.sampled_from([("ORIGINAL",), ("PROXY",), BOTH])
 
 
@@ -698,6 +707,10 @@ class Hands:
         self.click = click
         self.claims = claims
         self.claimed: list[ClaimedAsset] = []
+
+
+def is_opposite(one: Hands, other: Hands) -> bool:
+    return one.click.action in OPPOSITES[other.click.action]
 
 
 class Clicks(RuleBasedStateMachine):
@@ -713,6 +726,9 @@ class Clicks(RuleBasedStateMachine):
         self.acted: dict[tuple[str, str], int] = {}
         self.now = NOW
         self.jobs = 0
+        # What was noted as marked deleted, until somebody has restored it.
+        self.marks = set[str]()
+        self.made = 0
         self.term = a_term(self.engine)
 
     @initialize()
@@ -744,7 +760,7 @@ class Clicks(RuleBasedStateMachine):
         return any(
             self.may_want(each, asset_id)
             for each in self.newer_rivals(hands, formats)
-            if each.click.action != hands.click.action
+            if is_opposite(each, hands)
         )
 
     def may_want(self, hands: Hands, asset_id: str) -> bool:
@@ -763,7 +779,7 @@ class Clicks(RuleBasedStateMachine):
         for name in formats:
             key = (claimed.asset_id, name)
             last = self.acted.get(key, -1)
-            assert last <= number or self.all[last].click.action == hands.click.action
+            assert last <= number or not is_opposite(self.all[last], hands)
             self.acted[key] = max(last, number)
 
     def busy(self) -> list[Hands]:
@@ -782,10 +798,22 @@ class Clicks(RuleBasedStateMachine):
         formats=FORMATS,
         asset_ids=st.sets(st.sampled_from(ASSETS), min_size=1),
         is_listed=st.booleans(),
+        data=st.data(),
     )
     def click(
-        self, action: Any, formats: tuple[str, ...], asset_ids: set[str], is_listed: bool
+        self,
+        action: Any,
+        formats: tuple[str, ...],
+        asset_ids: set[str],
+        is_listed: bool,
+        data: st.DataObject,
     ) -> None:
+        removes = [each.id for each in self.all if each.click.action == "remove"]
+        origin = None
+        if action == "undo":
+            if not removes:
+                return
+            origin = Origin(data.draw(st.sampled_from(removes)), "Ada", "undo")
         click = a_click(action, formats=formats, asset_ids=tuple(sorted(asset_ids)))
         digest = f"{action} {formats} {click.asset_ids}"
         operation_id = f"operation-{len(self.all)}"
@@ -800,6 +828,7 @@ class Clicks(RuleBasedStateMachine):
                     sealed="",
                     key="key",
                     now_ms=self.now,
+                    origin=origin,
                 )
         if again is None:
             claims = Claims(self.engine, found(self.engine, operation_id), self.term)
@@ -824,11 +853,15 @@ class Clicks(RuleBasedStateMachine):
     def take_some(self, hands: Hands, limit: int) -> None:
         unexpanded = self.unexpanded()
         for claimed in hands.claims.take(limit, self.now):
+            if hands.click.action == "add":
+                # A copy next to what is marked deleted would be purged with it.
+                left = self.stored(claimed.asset_id, "marked", only_done=True)
+                assert not {each.name for each in left.values()} & set(claimed.formats)
             assert not self.wanted_by_newer(hands, claimed.asset_id, claimed.formats)
             assert all(
                 newer not in unexpanded
                 for newer in self.newer_rivals(hands, hands.click.formats)
-                if newer.click.action != hands.click.action
+                if is_opposite(newer, hands)
             )
             hands.claimed.append(claimed)
 
@@ -856,6 +889,41 @@ class Clicks(RuleBasedStateMachine):
             assert not self.wanted_by_newer(hands, claimed.asset_id, formats)
             self.act(hands, claimed, formats)
 
+    def stored(self, asset_id: str, where: str, *, only_done: bool = False) -> dict[str, Deletion]:
+        """The deletions of an asset that are stored with any operation, by file set id."""
+        chosen = sa.select(assets.c.progress).where(assets.c.asset_id == asset_id)
+        if only_done:
+            chosen = chosen.where(assets.c.state == "done")
+        found_here: dict[str, Deletion] = {}
+        with self.engine.connect() as connection:
+            for progress in connection.execute(chosen).scalars():
+                more = getattr(AssetProgress.from_json(progress), where)
+                marks = {each: one for each, one in more.items() if each.startswith("mark")}
+                # Nobody restores what somebody else restores, too.
+                assert not found_here.keys() & marks
+                found_here |= marks
+        return found_here
+
+    @precondition(lambda self: self.busy())
+    @rule(data=st.data())
+    def mark(self, data: st.DataObject) -> None:
+        """Leave what is marked deleted to iconik's delete queue."""
+        hands = data.draw(st.sampled_from(self.busy()))
+        claimed = hands.claimed[-1]
+        if hands.click.action != "remove" or claimed.progress.deletions:
+            return
+        claimed.seen = True
+        self.made += 1
+        marked = half_done({f"mark-{self.made}-{name}": name for name in claimed.formats})
+        window = UndoWindow(self.now, self.now + 1, is_about=False)
+        if marked and hands.claims.begin_deletions(claimed, marked, window):
+            self.act(hands, claimed, claimed.formats)
+            hands.claimed.pop()
+            both = {**claimed.progress.marked, **marked}
+            claimed.progress = replace(claimed.progress, deletions={}, marked=both)
+            hands.claims.note(claimed, "done", {})
+            self.marks |= marked.keys()
+
     @precondition(lambda self: self.busy())
     @rule(
         data=st.data(),
@@ -868,6 +936,7 @@ class Clicks(RuleBasedStateMachine):
         claimed = hands.claimed.pop()
         claimed.seen = claimed.seen or is_seen
         if is_deleted:
+            self.marks -= claimed.progress.deletions.keys()
             claimed.progress = replace(claimed.progress, deletions={})
         is_touched = claimed.progress.deletions or claimed.progress.copy_results
         hands.claims.note(claimed, "recheck" if is_touched and state == "queued" else state, {})
@@ -930,6 +999,16 @@ class Clicks(RuleBasedStateMachine):
             for name in {*claimed.formats, *claimed.progress.deletions.values()}
         ]
         assert len(in_hand) == len(set(in_hand))
+
+    @invariant()
+    def no_mark_is_forgotten_before_it_is_restored(self) -> None:
+        known = {
+            each
+            for asset_id in ASSETS
+            for where in ("marked", "deletions")
+            for each in self.stored(asset_id, where)
+        }
+        assert self.marks <= known
 
     def teardown(self) -> None:
         with self.stack:

@@ -1389,7 +1389,7 @@ def test_what_a_failed_operation_has_left_marked_is_restored_by_the_next_remove_
 
 def test_what_a_failed_remove_has_left_marked_is_restored_by_an_add(bench: Bench) -> None:
     marked_by_a_failed_one(bench)
-    assert bench.do(ADD)["counts"]["there"] == 1
+    assert bench.do(ADD)["counts"]["restored"] == 1
     assert bench.iconik.called("restore_file_set", "copy_to_storage") == [
         ("restore_file_set", ASSET, LL_SET)
     ]

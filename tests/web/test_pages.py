@@ -21,7 +21,7 @@ from b2_iconik.common.clock import now_ms
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.advice import REMEDIES
-from b2_iconik.domain.operation import Hint, Operation
+from b2_iconik.domain.operation import AssetProgress, Hint, Operation, UndoWindow
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
@@ -1153,3 +1153,55 @@ def test_previews_can_be_listed_alone(page: Page) -> None:
     page.ended({"a1": {"ORIGINAL": REMOVED}})
     (told,) = page.json("/operations?action=preview")["operations"]
     assert told["operation_id"] == first
+
+
+# Undoing a Remove
+
+
+def undoable(page: Page, marked: dict[str, list[str]], until_ms: int | None = None) -> str:
+    """The id of a Remove that left these formats of its assets marked deleted."""
+    operation, claims = page.begun(list(marked), formats=PROXIES)
+    for held in claims.take(1000, NOW):
+        names = {f"{held.asset_id}-{name}": name for name in marked[held.asset_id]}
+        held.progress, held.seen = AssetProgress(marked=half_done(names)), True
+        claims.note(held, "done", {"ORIGINAL": REMOVED})
+    until_ms = now_ms() + DAY_MS if until_ms is None else until_ms
+    claims.open_window(UndoWindow(NOW, until_ms, is_about=False))
+    assert completion(page.engine).end(operation, NOW)
+    completion(page.engine).sum_up(operation.id)
+    return operation.id
+
+
+def test_a_remove_is_undone(page: Page) -> None:
+    first = undoable(page, {"a1": ["ORIGINAL"]})
+    assert "The removal can be undone until" in page.text(f"/operations/{first}")
+    answer = page.press("undo", first)
+    (second,) = re.findall(r"^/operations/([0-9a-f-]{36})\?notice=undoing$", answer.location)
+    assert page.recorder.click_of(second).action == "undo"
+    shown = page.text(answer.location)
+    assert "This operation brings back what the Remove has only marked deleted." in shown
+    assert "Undo of Remove from LucidLink" in shown
+
+
+def test_several_operations_undo_several_sets_of_formats(page: Page) -> None:
+    first = undoable(page, {"a1": ["ORIGINAL"], "a2": ["PROXY"]})
+    answer = page.press("undo", first)
+    assert answer.location == f"/operations/{first}?notice=undos"
+    assert "Several operations bring back" in page.text(answer.location)
+
+
+def test_why_nothing_is_undone_is_told(page: Page) -> None:
+    answer = page.press("undo", undoable(page, {"a1": []}))
+    assert answer.status_code == 409
+    assert "Nothing is undone: nothing is left to undo: later operations" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("marked", "until_ms", "is_offered"),
+    [(["ORIGINAL"], None, True), (["ORIGINAL"], NOW, False), ([], None, False)],
+)
+def test_an_undo_is_offered_while_it_may_succeed(
+    page: Page, marked: list[str], until_ms: int | None, is_offered: bool
+) -> None:
+    answer = page.get(f"/operations/{undoable(page, {'a1': marked}, until_ms)}")
+    assert ('id="undo"' in answer.text) is is_offered
