@@ -6,100 +6,31 @@ decides whether it is on LucidLink, provided that the user may see the asset.
 
 import hashlib
 import sqlite3
-import uuid
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import requests
 import sqlalchemy as sa
 
 from dev.harness import Service, Simulator, wait_for
-
-FORMATS = ("ORIGINAL", "PPRO_PROXY")
-# The initial storage of each asset, the users who click on it, and those of them who may see it.
-KINDS = (
-    ("b2", "Ada Ben", "Ada Ben"),
-    ("both", "Ben", ""),
-    ("lucidlink", "Ada Ben", "Ada"),
-    ("b2", "Ada Ben", "Ada Ben"),
-)
-PEOPLE = ("Ada", "Ben")
-ODD_STATUSES = (302, 401, 409, 423, 425, 499, 520, 522, 524, 529)
-# Temporary faults of requests to iconik.
-MISCHIEF = (
-    {"fault": "status:503"},
-    {"fault": "status:500", "times": 3},
-    {"fault": "status:502", "method": "DELETE", "after": True},
-    {"fault": "429", "times": 2, "retry_after": 1},
-    {"fault": "reset"},
-    {"fault": "reset", "method": "DELETE", "after": True},
-    {"fault": "reset", "method": "POST", "after": True},
-    {"fault": "cut", "method": "GET"},
-    {"fault": "html", "method": "GET"},
-    {"fault": "broken_json", "times": 2},
-    {"fault": "hang:1", "method": "DELETE", "after": True},
-    {"fault": "hang:1", "method": "POST", "after": True},
-    # Unusual statuses, none of which is a final refusal by iconik itself.
-    *({"fault": f"status:{status}"} for status in ODD_STATUSES),
-    *({"fault": f"html:{status}", "after": True} for status in (302, 403, 404, 405, 410, 501)),
-)
-# Faults of copies.
-MISHAPS = (
-    "FAILED",
-    "ABORTED",
-    "SKIPPED",
-    "DISCARDED",
-    "finish_without_file",
-    "wrong_size",
-    "wrong_content",
-)
-# Changes to an object in the bucket that iconik doesn't see. Replacing an object by another of the
-# same size is not among them: only an application key can detect that, and the plugin has none
-# here.
-DAMAGES: tuple[dict[str, str | int], ...] = (
-    {"do": "remove"},
-    {"do": "hide"},
-    {"do": "truncate", "size": 200},
-    {"do": "truncate", "size": 0},
+from dev.people import (
+    BUTTONS,
+    CLICKS,
+    DAMAGES,
+    FORMATS,
+    HARMLESS,
+    KINDS,
+    MISCHIEF,
+    MISHAPS,
+    PEOPLE,
+    Person,
+    Tally,
 )
 
-
-@dataclass
-class Tally:
-    """Counts of what has happened so far."""
-
-    answered: int = 0
-    refused: int = 0
-    kills: int = 0
-    faults: int = 0
-    stops: int = 0
-    edits: int = 0
-    expired: int = 0
-    damages: Counter[str] = field(default_factory=Counter)
-    operations: set[str] = field(default_factory=set)
-
-
-class Person:
-    """A user who clicks, and may not see every asset.
-
-    Attributes:
-        id: the user's id in iconik.
-        token: the token of the user's clicks; replaced once it expires.
-    """
-
-    def __init__(self, simulator: Simulator, hidden: Iterable[str]) -> None:
-        self._simulator = simulator
-        self.id, self.token = str(uuid.uuid4()), ""
-        simulator.control("PUT", f"users/{self.id}/hidden", {"asset_ids": list(hidden)})
-        self.log_in()
-
-    def log_in(self) -> None:
-        """Get a new token, and revoke the previous one."""
-        if self.token:
-            self._simulator.control("DELETE", f"tokens/{self.token}")
-        self.token = str(self._simulator.control("POST", "tokens", {"user_id": self.id})["token"])
+# The buttons of so many operations are pressed.
+LATEST = 2
 
 
 class Crowd:
@@ -122,6 +53,10 @@ class Crowd:
         self._wished_by: dict[Path, str] = {}
         self._about: dict[str, set[str]] = defaultdict(set)
         self._stopped: set[str] = set()
+        self._actions: dict[str, str] = {}
+        # By operation that must change nothing, the token that nobody else uses.
+        self._watched: dict[str, str] = {}
+        self._meddling: list[str] = []
         # Files that differ from their master, or whose master is lost. They must stay, whatever is
         # clicked.
         self._kept: dict[Path, str] = {}
@@ -149,33 +84,87 @@ class Crowd:
     def click(
         self, action: str, assets: Iterable[int], formats: Sequence[str], name: str = PEOPLE[0]
     ) -> None:
-        """Click, and expect the result if the answer is 200 and the user has the rights."""
+        """Click, and expect the result if the answer is 200 and the user has the rights.
+
+        Args:
+            action: one of ``CLICKS``.
+        """
         chosen = sorted(self._does[name].intersection(assets))
         if not chosen:
             return
         ids = [self._assets[each] for each in chosen]
-        person = self._people[name]
-        body = {
-            "context": "BULK",
-            "user_id": person.id,
-            "auth_token": person.token,
-            "asset_ids": ids,
-        }
+        person, leaves = self._people[name], CLICKS[action].leaves
+        token = person.another_token() if leaves is None else person.token
+        body = {"context": "BULK", "user_id": person.id, "auth_token": token, "asset_ids": ids}
         answer = self._service.post(action, body, ",".join(formats))
-        if answer.status_code != 200:
-            if answer.status_code != 503 or "Retry-After" not in answer.headers:
-                raise AssertionError(f"answered {answer.status_code}: {answer.text}")
-            self.tally.refused += 1
+        if self._is_refused(answer):
             return
-        self.tally.answered += 1
         operation_id = str(answer.json()["operation_id"])
-        self.tally.operations.add(operation_id)
-        self._new.append(operation_id)
+        self._begin(operation_id, action)
+        if leaves is None:
+            self._watched[operation_id] = token
+            self.tally.previews += 1
+            return
         self._clicked_by[operation_id] = name
         for which in chosen:
             self._about[self._assets[which]].add(operation_id)
             if which in self._may[name] and self._assets[which] not in self._unlucky:
-                self._wish(self._assets[which], formats, operation_id, is_there=action == "add")
+                self._wish(self._assets[which], formats, operation_id, is_there=leaves)
+
+    def press(self, button: str, which: int) -> None:
+        """Press a button on the page of one of the last ended operations, and expect the result.
+
+        Args:
+            button: one of ``BUTTONS``.
+        """
+        _, leaves, on = BUTTONS[button]
+        ended = [
+            each
+            for each, action in self._actions.items()
+            if action == on and self._service.has_ended(each)
+        ]
+        if not ended:
+            return
+        # Newer clicks leave little to do for the others.
+        pressed = ended[-1 - which % min(len(ended), LATEST)]
+        # What the button begins has the same token.
+        self._check_harmless([pressed])
+        self._watched.pop(pressed, None)
+        answer = self._service.press(button, pressed)
+        # Nothing is left to do, or it was done before.
+        if answer.status_code == 409 or self._is_refused(answer):
+            return
+        self.tally.pressed += 1
+        for operation_id in answer.json()["operation_ids"]:
+            self._begin(operation_id, button)
+            formats = self._service.operation(operation_id).formats
+            for asset_id in self._service.assets(operation_id):
+                self._about[asset_id].add(operation_id)
+                if asset_id not in self._unlucky:
+                    self._wish(asset_id, formats, operation_id, is_there=bool(leaves))
+
+    def _is_refused(self, answer: requests.Response) -> bool:
+        """Whether a click was answered with 'try again later'."""
+        if answer.status_code == 200:
+            self.tally.answered += 1
+            return False
+        if answer.status_code != 503 or "Retry-After" not in answer.headers:
+            raise AssertionError(f"answered {answer.status_code}: {answer.text}")
+        self.tally.refused += 1
+        return True
+
+    def _begin(self, operation_id: str, action: str) -> None:
+        self.tally.operations.add(operation_id)
+        self._new.append(operation_id)
+        self._actions[operation_id] = action
+
+    def _check_harmless(self, operation_ids: Iterable[str]) -> None:
+        """Note what operations have changed that must change nothing."""
+        whose = {self._watched[each]: each for each in operation_ids if each in self._watched}
+        for each in self._simulator.control("GET", "requests")["objects"]:
+            asked = f"{each['method']} {each['path']}"
+            if each["token"] in whose and not HARMLESS.match(asked):
+                self._meddling.append(f"preview {whose[each['token']]} sent {asked}")
 
     def _wish(
         self, asset_id: str, formats: Iterable[str], operation_id: str, *, is_there: bool
@@ -317,7 +306,11 @@ class Crowd:
         return forgotten
 
     def wrong(self) -> list[str]:
-        """Return the differences from what the last clicks request, once settled; empty if none."""
+        """Return the differences from what the last clicks request, once settled; empty if none.
+
+        What previews have changed is wrong, too.
+        """
+        self._check_harmless(self._watched)
         there = set(_files(self._simulator.lucidlink))
         wrong = [
             f"{path.name} is {'not ' if wanted else ''}on LucidLink"
@@ -334,6 +327,7 @@ class Crowd:
         for path, digest in self._masters.items():
             if not path.exists() or _digest(path) != digest:
                 wrong.append(f"{path.name} is not in B2 as it was")
+        wrong += self._meddling
         deletions = self._simulator.control("GET", "")["deletions"]
         if deletions["unproven"]:
             wrong.append(f"{deletions['unproven']} deletions were unproven")

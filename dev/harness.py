@@ -302,6 +302,15 @@ class Service:
             timeout=30,
         )
 
+    def press(self, button: str, operation_id: str) -> requests.Response:
+        """Press a button on the page of an operation: 'stop', 'retry' or 'remove'."""
+        return requests.post(
+            f"{self.url}/operations/{operation_id}/{button}",
+            auth=("ada", SECRET),
+            headers={"Accept": "application/json", "Sec-Fetch-Site": "same-origin"},
+            timeout=30,
+        )
+
     def operation(self, operation_id: str) -> Operation:
         """Return an operation from the ledger."""
         operation = self._ledger.operation(operation_id)
@@ -320,6 +329,11 @@ class Service:
     def progress(self, operation_id: str) -> dict[str, int]:
         """Return how many assets of an operation are in each state."""
         return self._ledger.progress(self.operation(operation_id).number)
+
+    def assets(self, operation_id: str) -> list[str]:
+        """Return the ids of an operation's assets, as far as they are known."""
+        outcomes = self._ledger.outcomes(self.operation(operation_id).number)
+        return [asset_id for asset_id, _, _ in outcomes]
 
     def has_ended(self, operation_id: str) -> bool:
         """Return whether an operation has ended."""

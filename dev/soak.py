@@ -8,43 +8,77 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from b2_iconik.common.version import VERSION  # noqa: E402 - from the checkout
-from dev.crowd import (  # noqa: E402 - from the checkout
+from dev.crowd import Crowd  # noqa: E402 - from the checkout
+from dev.harness import Service, Simulator, stop_all  # noqa: E402 - from the checkout
+from dev.people import (  # noqa: E402 - from the checkout
+    BUTTONS,
+    CLICKS,
     DAMAGES,
     FORMATS,
     MISCHIEF,
     MISHAPS,
     PEOPLE,
-    Crowd,
     Tally,
 )
-from dev.harness import Service, Simulator, stop_all  # noqa: E402 - from the checkout
 
 ASSETS = 12
 # The number of events for one crowd before everything must settle.
 ROUND = 40
 ENOUGH = 300.0
-# The events, and their relative frequencies.
-OFTEN = {
-    "click": 40,
-    "fault": 25,
-    "let_pass": 20,
-    "pause": 5,
-    "go_on": 6,
-    "kill": 6,
-    "lock": 1,
-    "stop": 8,
-    "edit": 8,
-    "damage": 8,
-    "spoil": 2,
-    "expire": 4,
-}
 INTERRUPTED = 130
+
+
+def _click(action: str, crowd: Crowd, chance: random.Random) -> None:
+    assets = chance.sample(range(ASSETS), chance.randint(1, ASSETS))
+    formats = chance.choice([FORMATS, FORMATS[:1], FORMATS[1:]])
+    name = chance.choice(PEOPLE)
+    # Sometimes, click twice.
+    for _ in range(chance.choice([1, 1, 1, 2])):
+        crowd.click(action, assets, formats, name)
+
+
+def _click_while_locked(crowd: Crowd, chance: random.Random) -> None:
+    with crowd.database_locked():
+        _click(chance.choice(list(CLICKS)), crowd, chance)
+
+
+def _press(button: str, crowd: Crowd, chance: random.Random) -> None:
+    crowd.press(button, chance.randrange(ASSETS))
+
+
+def _damage(crowd: Crowd, chance: random.Random) -> None:
+    crowd.damage(chance.randrange(ASSETS), chance.randrange(len(DAMAGES)))
+
+
+def _spoil_copies(crowd: Crowd, chance: random.Random) -> None:
+    crowd.spoil_copies(chance.randrange(ASSETS), chance.randrange(len(MISHAPS)))
+
+
+# The events, with their relative frequencies. What happens depends on nothing but the seed.
+EVENTS: tuple[tuple[int, Callable[[Crowd, random.Random], None]], ...] = (
+    *((kind.often, partial(_click, action)) for action, kind in CLICKS.items()),
+    *((kind.often, partial(_press, button)) for button, kind in BUTTONS.items()),
+    (25, lambda crowd, chance: crowd.do_mischief(chance.randrange(len(MISCHIEF)))),
+    (20, lambda crowd, chance: crowd.let_pass(chance.randint(1, 60), 3.0)),
+    (5, lambda crowd, _: crowd.pause_copies(True)),
+    (6, lambda crowd, _: crowd.pause_copies(False)),
+    (6, lambda crowd, _: crowd.kill()),
+    (1, _click_while_locked),
+    (8, lambda crowd, chance: crowd.stop(chance.randrange(ASSETS))),
+    (8, lambda crowd, chance: crowd.edit(chance.randrange(ASSETS))),
+    (8, _damage),
+    (2, _spoil_copies),
+    (4, lambda crowd, chance: crowd.let_expire(chance.choice(PEOPLE))),
+)
+OFTEN, HAPPENINGS = zip(*EVENTS, strict=True)
 
 
 class Soak:
@@ -64,7 +98,8 @@ class Soak:
         for _ in range(ROUND):
             if time.monotonic() > deadline:
                 break
-            self._happen(crowd)
+            (happen,) = self._chance.choices(HAPPENINGS, OFTEN)
+            happen(crowd, self._chance)
         try:
             crowd.settle(ENOUGH)
         except TimeoutError as problem:
@@ -72,45 +107,14 @@ class Soak:
         self.forgotten += crowd.forgotten()
         self.wrong += crowd.wrong()
 
-    def _happen(self, crowd: Crowd) -> None:
-        chance = self._chance
-        what = chance.choices(tuple(OFTEN), tuple(OFTEN.values()))[0]
-        if what in ("click", "lock"):
-            assets = chance.sample(range(ASSETS), chance.randint(1, ASSETS))
-            formats = chance.choice([FORMATS, FORMATS[:1], FORMATS[1:]])
-            action, name = chance.choice(["add", "remove"]), chance.choice(PEOPLE)
-            if what == "click":
-                # Sometimes, click twice.
-                for _ in range(chance.choice([1, 1, 1, 2])):
-                    crowd.click(action, assets, formats, name)
-            else:
-                with crowd.database_locked():
-                    crowd.click(action, assets, formats, name)
-        elif what == "fault":
-            crowd.do_mischief(chance.randrange(len(MISCHIEF)))
-        elif what == "let_pass":
-            crowd.let_pass(chance.randint(1, 60), 3.0)
-        elif what == "stop":
-            crowd.stop(chance.randrange(ASSETS))
-        elif what == "edit":
-            crowd.edit(chance.randrange(ASSETS))
-        elif what == "damage":
-            crowd.damage(chance.randrange(ASSETS), chance.randrange(len(DAMAGES)))
-        elif what == "spoil":
-            crowd.spoil_copies(chance.randrange(ASSETS), chance.randrange(len(MISHAPS)))
-        elif what == "expire":
-            crowd.let_expire(chance.choice(PEOPLE))
-        elif what == "kill":
-            crowd.kill()
-        else:
-            crowd.pause_copies(what == "pause")
-
     def table(self) -> str:
         """Return what has happened, and the failures."""
         deletions = self._simulator.control("GET", "")["deletions"]
         rows = {
             "clicks answered": self.tally.answered,
             "clicks refused (503)": self.tally.refused,
+            "previews": self.tally.previews,
+            "buttons pressed": self.tally.pressed,
             "operations ended": len(self.tally.operations) - self.forgotten,
             "deletions checked": deletions["checked"],
             "lost": deletions["unproven"],

@@ -1,5 +1,6 @@
 """The state of one operation and its assets' outcomes, read in parts for the shell."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 
 from b2_iconik.cli.lookup import CANDIDATES, only_asset
 from b2_iconik.domain.operation import Operation
-from b2_iconik.domain.outcomes import TROUBLE
+from b2_iconik.domain.outcomes import COUNTED_AS, PREVIEWED, TROUBLE
 from b2_iconik.domain.reasons import Cause
 from b2_iconik.report import outcome_rows
 from b2_iconik.report.contents import Contents
@@ -17,6 +18,10 @@ Row = dict[str, Any]
 
 # The states of an asset that is inspected once it is due.
 DUE = ("queued", "recheck")
+# The members of an operation that the result of a preview has, too.
+OF_PREVIEW = (
+    "operation_id", "title", "result", "recorded", "ended", "failure", "what_to_do", "stopped_by",
+)  # fmt: skip
 
 
 class OperationDetails:
@@ -49,6 +54,38 @@ class OperationDetails:
             "unopened_shown": told["unopened"],
             "matching": told["assets"],
             "more": None,
+        }
+
+    def previewed(self) -> dict[str, Any]:
+        """Return what a Remove would do, as the operation, a preview, found out; without the rows.
+
+        Returns:
+            Some of the members of ``in_full``, and:
+
+            - ``formats``: by format and kind of outcome, the number of ``assets``, their ``bytes``,
+            and how many of them are proven ``by_checksum``, ``by_size`` and ``by_records``.
+            - ``bytes``: what a Remove would free at ``once``, and ``later``, after copies to B2.
+            - ``removed_as``: the operations that remove what was found removable.
+        """
+        told = self.in_full()
+        formats = {
+            name: {
+                kind: Counter(assets=kinds[kind], bytes=0)
+                for kind in (*PREVIEWED, *kinds)
+                if kinds.get(kind)
+            }
+            for name, kinds in told["by_format"].items()
+        }
+        for each in self._reported.totals(self._operation.number):
+            found = formats[each.format_name][each.kind]
+            found["bytes"] += each.size
+            found.update(dict.fromkeys(COUNTED_AS.get(each.proof, ()), each.assets))
+        sizes = told["bytes"]
+        return {
+            **{name: told[name] for name in OF_PREVIEW},
+            "formats": formats,
+            "bytes": {"once": sizes.get("removable", 0), "later": sizes.get("uncopied", 0)},
+            "removed_as": [each for each in told["retried_as"] if each["origin"] == "preview"],
         }
 
     def rows(self) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Show, stop, retry and undo operations, and show what is on LucidLink, from the shell."""
+"""Show operations and what is on LucidLink, and stop, retry, undo and carry out operations."""
 
 import argparse
 import getpass
@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
@@ -13,7 +14,14 @@ import sqlalchemy as sa
 from b2_iconik.cli.inspection import OperationDetails
 from b2_iconik.cli.lists import held, listed
 from b2_iconik.cli.lookup import find_operation
-from b2_iconik.cli.text import as_json, asset_in_full, in_full, json_parts, wrapped
+from b2_iconik.cli.text import (
+    as_json,
+    asset_in_full,
+    in_full,
+    json_parts,
+    previewed,
+    wrapped,
+)
 from b2_iconik.cli.watch import Watch
 from b2_iconik.common import output
 from b2_iconik.common import settings as environment
@@ -24,7 +32,7 @@ from b2_iconik.common.texts import plain
 from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.dispatch.retry import try_again
+from b2_iconik.dispatch.retry import remove_previewed, try_again
 from b2_iconik.dispatch.undo import undo_removal
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.ledger.operations import Ledger
@@ -40,7 +48,7 @@ ID = "id of the operation, or its first characters, as shown by list"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Show operations or what is on LucidLink, or stop, retry or undo an operation.
+    """Show operations or what is on LucidLink, or stop, retry, undo or carry out an operation.
 
     Args:
         arguments: the command-line arguments; those of the process if not given.
@@ -121,6 +129,20 @@ def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> None:
         _print(in_full(details.in_full(), details.problems()))
 
 
+def _preview(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> None:
+    operation = find_operation(Contents(engine), options.id)
+    if operation.action != "preview":
+        raise PluginError(f"operation {operation.id} is not a preview: show prints its report")
+    if operation.ended_ms is None:
+        raise PluginError(f"operation {operation.id} is still running: watch follows it")
+    details = OperationDetails(engine, operation)
+    if options.json:
+        lists = {"problems": details.problems()}
+        sys.stdout.writelines(json_parts(details.previewed(), lists))
+    else:
+        _print(previewed(details.previewed(), details.problems()))
+
+
 def _print(lines: Iterable[str]) -> None:
     width = _width()
     for each in lines:
@@ -151,29 +173,42 @@ def _stop(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> None:
 
 def _retry(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
     operation = find_operation(Contents(engine), options.id)
-    recorder = Recorder(settings)
-    try:
-        new_id, is_new = try_again(recorder, operation.id, _by(), everything=options.everything)
-    except RetryError as error:
-        raise PluginError(f"operation {operation.id} cannot be retried: {error}") from None
-    finally:
-        recorder.close()
+    with closing(Recorder(settings)) as recorder:
+        try:
+            new_id, is_new = try_again(recorder, operation.id, _by(), everything=options.everything)
+        except RetryError as error:
+            raise PluginError(f"operation {operation.id} cannot be retried: {error}") from None
     message = "Recorded as" if is_new else "The same operation was already waiting to start:"
     told = {"operation_id": new_id, "message": f"{message} {new_id}", "is_new": is_new}
     print(as_json(told, None) if options.json else told["message"])
 
 
+def _remove(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
+    """Remove what a preview found removable."""
+    operation = find_operation(Contents(engine), options.id)
+    with closing(Recorder(settings)) as recorder:
+        try:
+            new_ids = remove_previewed(recorder, operation.id, _by())
+        except RetryError as error:
+            raise PluginError(f"operation {operation.id} removes nothing: {error}") from None
+    _say_recorded(options, operation.id, new_ids)
+
+
 def _undo(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
     operation = find_operation(Contents(engine), options.id)
-    recorder = Recorder(settings)
-    try:
-        new_ids = undo_removal(recorder, operation.id, _by())
-    except RetryError as error:
-        raise PluginError(f"operation {operation.id} cannot be undone: {error}") from None
-    finally:
-        recorder.close()
+    with closing(Recorder(settings)) as recorder:
+        try:
+            new_ids = undo_removal(recorder, operation.id, _by())
+        except RetryError as error:
+            raise PluginError(f"operation {operation.id} cannot be undone: {error}") from None
+    _say_recorded(options, operation.id, new_ids)
+
+
+def _say_recorded(
+    options: argparse.Namespace, operation_id: str, new_ids: Sequence[str]
+) -> None:
     message = f"Recorded as {', '.join(new_ids)}"
-    told = {"operation_id": operation.id, "operation_ids": new_ids, "message": message}
+    told = {"operation_id": operation_id, "operation_ids": new_ids, "message": message}
     print(as_json(told, None) if options.json else message)
 
 
@@ -231,7 +266,9 @@ def _parser() -> argparse.ArgumentParser:
     undoing = commands.add_parser(
         "undo", help="bring back what a Remove with PURGE=later has removed"
     )
-    for command in (stopping, retrying, undoing):
+    previewing = commands.add_parser("preview", help="show what a Remove would do after a preview")
+    removing = commands.add_parser("remove", help="remove what a preview found removable")
+    for command in (stopping, retrying, undoing, previewing, removing):
         command.add_argument("id", help=ID)
     for command, do in (
         (listing, _list),
@@ -241,6 +278,8 @@ def _parser() -> argparse.ArgumentParser:
         (stopping, _stop),
         (retrying, _retry),
         (undoing, _undo),
+        (previewing, _preview),
+        (removing, _remove),
     ):
         command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(do=do)

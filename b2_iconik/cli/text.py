@@ -9,6 +9,7 @@ from b2_iconik.cli.lists import GAP, SHORT_ID, Row, local_time, untitled
 from b2_iconik.common.texts import in_time
 from b2_iconik.domain.operation import ORIGINS, kind_and_id
 from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, proofs_in_words
+from b2_iconik.domain.sizes import in_units
 
 # The width of the first column. The longest kinds of outcomes take more room.
 LABEL = 14
@@ -55,13 +56,46 @@ def in_full(told: Row, problems: Iterable[Row], others: Iterable[Row] = ()) -> I
     if told["origin"]:
         of = f" of {told['retry_of']}" if told["retry_of"] else ""
         yield _item("origin", f"{ORIGINS[told['origin']]}{of}, by {told['retried_by']}")
+    yield from _cut_short(told)
+    yield from _under_way(told)
+    yield _item("operation", told["operation_id"])
+    yield from _rows(problems, others)
+
+
+def previewed(told: Row, problems: Iterable[Row]) -> Iterator[str]:
+    """Yield the result of a preview as lines for people.
+
+    Args:
+        told: the result of ``OperationDetails.previewed``.
+        problems: rows about its assets, to be shown with what to do.
+    """
+    yield f"{told['title']}, {told['result']}"
+    for name, kinds in told["formats"].items():
+        for number, (kind, found) in enumerate(kinds.items()):
+            proofs = proofs_in_words(found)
+            text = f"{found['assets']:,} {displayed(kind)}{f' ({proofs})' if proofs else ''}"
+            size = in_units(found["bytes"]) if found["bytes"] else ""
+            yield _item("" if number else name, _why(text, size))
+    once, later = (in_units(told["bytes"][each]) for each in ("once", "later"))
+    more = f", {later} more after copies to B2" if told["bytes"]["later"] else ""
+    yield _item("would be freed", f"{once} at once{more}")
+    yield from _cut_short(told)
+    for each in told["removed_as"]:
+        yield _item("removed as", f"{each['operation_id']}, {each['result']}")
+    yield _item("operation", told["operation_id"])
+    yield from _rows(problems)
+
+
+def _cut_short(told: Row) -> Iterator[str]:
+    """Yield who stopped an operation, and why it failed."""
     if told["stopped_by"]:
         yield _item("stopped by", told["stopped_by"])
     if told["failure"]:
         yield _item("failure", told["failure"])
         yield _item("what to do", told["what_to_do"])
-    yield from _under_way(told)
-    yield _item("operation", told["operation_id"])
+
+
+def _rows(problems: Iterable[Row], others: Iterable[Row] = ()) -> Iterator[str]:
     of_others = (_line(list(rows)) for _, rows in groupby(others, lambda row: row["asset_id"]))
     lines = chain(_with_advice(problems), of_others)
     for first in islice(lines, 1):

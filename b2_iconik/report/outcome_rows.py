@@ -13,7 +13,7 @@ from b2_iconik.common.texts import age
 from b2_iconik.domain.advice import what_to_do
 from b2_iconik.domain.operation import Operation, kind_and_id
 from b2_iconik.domain.outcomes import left_over
-from b2_iconik.domain.reasons import LEFT, LEFT_AND_ENDED, NOT_COME_TO, TAKEN_BY, Reason
+from b2_iconik.domain.reasons import LEFT, LEFT_AND_ENDED, NOT_COME_TO, TAKEN_BY, Cause, Reason
 from b2_iconik.domain.undo import undo_in_words
 from b2_iconik.report.history import Newer
 from b2_iconik.report.reported import Asset
@@ -181,7 +181,8 @@ def by_asset(rows: Iterable[Mapping[str, Any]], show: str) -> Iterator[dict[str,
         - ``worst``: the row to show if there is room for one: one that is searched for, or the most
         important one.
         - ``reasons``: each ``reason`` with the ``formats`` that it applies to, none for all of
-        them; and the ``newer`` operation that it names.
+        them; and the ``newer`` operation that it names. Of removed formats, that only some of their
+        deletions were verified is left out.
         - ``what_to_do``: what to do about the most important row that still needs something.
         - ``resolved``: a later operation that did what one of its rows had left undone.
     """
@@ -190,7 +191,7 @@ def by_asset(rows: Iterable[Mapping[str, Any]], show: str) -> Iterator[dict[str,
         by_importance = sorted(every, key=lambda row: KINDS.index(row["kind"]))
         reasons: dict[str, list[Mapping[str, Any]]] = {}
         for row in every:
-            if row["reason"]:
+            if row["reason"] and row["cause"] != Cause.UNVERIFIED.value:
                 reasons.setdefault(row["reason"], []).append(row)
         open_rows = (row for row in by_importance if row["what_to_do"] and not row["resolved"])
         yield {

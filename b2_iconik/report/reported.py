@@ -30,16 +30,19 @@ class Total(NamedTuple):
 
     Attributes:
         size: their total size in bytes, as far as known.
+        proof: what proved them safe; see ``Outcome.proof``.
     """
 
     format_name: str
     kind: str
     assets: int
     size: int
+    proof: str = ""
 
 
 FIRST = Place(True, "")
-# The place of the size in a stored outcome; see ``outcomes.Outcome.stored``.
+# The places of proof and size in a stored outcome; see ``outcomes.Outcome.stored``.
+PROOF = 2
 SIZE = 4
 # The shortest start of an id that stands for the id.
 SHORTEST_ID = 4
@@ -84,19 +87,20 @@ class Reported:
         self._is_sqlite = engine.dialect.name == "sqlite"
 
     def totals(self, number: int) -> list[Total]:
-        """Count the outcomes of an operation by format, as far as known, with their bytes."""
+        """Count the known outcomes of an operation by format and proof, with their bytes."""
         each = each_outcome(assets)
-        kind = json_text(each, 0)
+        kind = json_text(each, 0).label("kind")
+        proof = sa.func.coalesce(json_text(each, PROOF), "").label("proof")
         size = sa.cast(json_text(each, SIZE), sa.BigInteger)
         with self._engine.connect() as connection:
             rows = connection.execute(
-                sa.select(each.c.key, kind.label("kind"), sa.func.count(), sa.func.sum(size))
+                sa.select(each.c.key, kind, sa.func.count(), sa.func.sum(size), proof)
                 .select_from(assets.join(each, sa.true()))
                 .where(assets.c.number == number)
-                .group_by(each.c.key, kind)
-                .order_by(each.c.key)
+                .group_by(each.c.key, kind, proof)
+                .order_by(each.c.key, kind, proof)
             )
-            return [Total(row.key, row.kind, row[2], int(row[3] or 0)) for row in rows]
+            return [Total(row.key, row.kind, row[2], int(row[3] or 0), row.proof) for row in rows]
 
     def page(
         self,

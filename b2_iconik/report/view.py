@@ -186,12 +186,16 @@ def _counted(operation: Operation, assets: int, totals: Iterable[Total]) -> dict
     """Return the counts of an operation that has no report yet."""
     counts: dict[str, int] = {"assets": assets, **dict.fromkeys(COUNTED, 0)}
     sizes = Counter[str]()
-    by_format: dict[str, dict[str, int]] = {name: {} for name in operation.formats}
+    by_format = {name: Counter[str]() for name in operation.formats}
     for each in totals:
         counts[each.kind] += each.assets
-        by_format.setdefault(each.format_name, {})[each.kind] = each.assets
+        by_format.setdefault(each.format_name, Counter())[each.kind] += each.assets
         sizes[each.kind] += each.size
-    return {"counts": counts, "by_format": by_format, "bytes": dict(+sizes)}
+    return {
+        "counts": counts,
+        "by_format": {name: dict(each) for name, each in by_format.items()},
+        "bytes": dict(+sizes),
+    }
 
 
 def _seconds_left(done: int | None, total: int | None, took_seconds: int) -> int | None:

@@ -65,10 +65,14 @@ def open_browser(directory: Path) -> Iterator[WebDriver]:
 
 def log_in(browser: WebDriver, url: str, name: str = "ada") -> None:
     """Open the operations page for the first time, as who knows the secret."""
-    host = urlsplit(url).netloc
-    browser.get(f"http://{name}:{SECRET}@{host}/operations")
+    browser.get(f"{with_password(url, name)}/operations")
     # From now on the browser sends it by itself.
     browser.get(f"{url}/operations")
+
+
+def with_password(url: str, name: str = "ada") -> str:
+    """The address of the service with the name and the password of a person."""
+    return f"http://{name}:{SECRET}@{urlsplit(url).netloc}"
 
 
 def prefer(browser: WebDriver, scheme: str, *, forced: bool = False, media: str = "") -> None:

@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from dev.harness import Service, wait_for
-from tests.chromium.browser import complaints, open_browser, prefer, resize
+from tests.chromium.browser import complaints, open_browser, prefer, resize, with_password
 from tests.chromium.person import (
     PATIENCE,
     clicked,
@@ -56,6 +56,19 @@ def test_an_operation_is_watched_from_click_to_end(browser: WebDriver, service: 
     press(browser, f"o-{operation_id}")
     assert DONE in shown(browser, "#state")
     assert shown(browser, "#report").count("ORIGINAL copied") == 4
+
+
+def test_a_page_whose_address_has_a_name_and_a_password_is_followed(
+    browser: WebDriver, service: Service
+) -> None:
+    copies_wait(service)
+    operation_id = clicked(service, "add", *clips(service, "addressed", 4))
+    page = f"{with_password(service.url)}/operations/{operation_id}"
+    browser.get(f"{page}?notice=retried")
+    wait_to_read(browser, "1 copy job in iconik, for 4 assets", "#state")
+    copies_go_on(service)
+    wait_to_read(browser, DONE, "#state")
+    assert "notice" not in browser.current_url
 
 
 def test_a_running_operation_says_what_it_waits_for(browser: WebDriver, service: Service) -> None:

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ from b2_iconik.cli.operations import main
 from b2_iconik.common import settings as settings_module
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain import advice
-from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
+from b2_iconik.domain.click import Action, CustomAction
+from b2_iconik.domain.operation import AssetProgress, Deletion, Operation, Origin
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.domain.reasons import Reason
+from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
@@ -410,7 +410,7 @@ def test_what_has_ended_is_not_stopped(failed: str, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == f"script/operations: operation {failed} has already ended\n"
 
 
-@pytest.mark.parametrize("command", ["show", "watch", "stop", "retry"])
+@pytest.mark.parametrize("command", ["show", "watch", "stop", "retry", "preview", "remove"])
 def test_an_id_that_is_nobodys_is_named(
     database: sa.Engine, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -446,7 +446,7 @@ def test_a_short_id_or_an_address_is_as_good_as_an_id(
     assert json.loads(capsys.readouterr().out)["operation_id"] == FIRST
 
 
-@pytest.mark.parametrize("command", ["watch", "stop", "retry"])
+@pytest.mark.parametrize("command", ["watch", "stop", "retry", "preview", "remove"])
 def test_every_command_takes_short_ids(
     database: sa.Engine, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -458,7 +458,7 @@ def test_every_command_takes_short_ids(
     assert "does not exist" not in told.err
 
 
-@pytest.mark.parametrize("command", ["show", "watch", "stop", "retry"])
+@pytest.mark.parametrize("command", ["show", "watch", "stop", "retry", "preview", "remove"])
 def test_an_ambiguous_id_is_refused_with_the_candidates(
     database: sa.Engine, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -524,20 +524,33 @@ def recorder(database: sa.Engine) -> Iterator[Recorder]:
     recorder.close()
 
 
+def ended(
+    engine: sa.Engine,
+    recorder: Recorder,
+    action: Action,
+    outcomes: Mapping[str, Mapping[str, Outcome]],
+    formats: tuple[str, ...] = ("ORIGINAL",),
+) -> str:
+    """The id of an operation that has ended, with these outcomes by asset and format."""
+    operation_id, _ = recorder.record(
+        CustomAction(action, "b2", "ll", formats, "BULK", tuple(outcomes))
+    )
+    operation, ledger = found(engine, operation_id), a_ledger(engine)
+    ledger.expand(operation.number, dict.fromkeys(outcomes), {})
+    claims = Claims(engine, operation, a_term(engine))
+    for held in claims.take(len(outcomes), 0):
+        claims.note(held, "done", outcomes[held.asset_id])
+    completion(engine).end(operation, 1)
+    completion(engine).sum_up(operation.id)
+    return operation_id
+
+
 @pytest.fixture
 def kept(database: sa.Engine, recorder: Recorder) -> str:
     """The id of an operation that kept one of two assets."""
-    click = CustomAction("remove", "b2", "ll", ("ORIGINAL",), "BULK", ("a1", "a2"))
-    operation_id, _ = recorder.record(click)
-    operation, ledger = found(database, operation_id), a_ledger(database)
-    ledger.expand(operation.number, dict.fromkeys(["a1", "a2"]), {})
-    claims = Claims(database, operation, a_term(database))
-    first, second = claims.take(2, 0)
-    claims.note(first, "done", {"ORIGINAL": Outcome("removed")})
-    claims.note(second, "done", {"ORIGINAL": Outcome("kept", Reason("it differs"))})
-    completion(database).end(operation, 1)
-    completion(database).sum_up(operation.id)
-    return operation_id
+    outcomes = {"a1": Outcome("removed"), "a2": Outcome("kept", Reason("it differs"))}
+    by_asset = {each: {"ORIGINAL": one} for each, one in outcomes.items()}
+    return ended(database, recorder, "remove", by_asset)
 
 
 @pytest.mark.usefixtures("typed_by_ada")
@@ -601,6 +614,147 @@ def test_what_is_left_of_a_remove_without_marks_cannot_be_undone(
 ) -> None:
     assert main(["undo", kept]) == 1
     assert f"operation {kept} cannot be undone: it has marked" in capsys.readouterr().err
+# Preview and remove
+
+DIFFERS = Reason("clip.mov differs from its master", Cause.DIFFERS)
+
+
+@pytest.fixture
+def preview(database: sa.Engine, recorder: Recorder) -> str:
+    """The id of a preview that found something of everything."""
+    found_by_asset = {
+        "a1": {
+            "ORIGINAL": Outcome("removable", proof="checksum", size=2_000_000_000),
+            "PROXY": Outcome("removable", proof="size", size=1_000),
+        },
+        "a2": {
+            "ORIGINAL": Outcome("removable", proof="size, by records alone", size=500_000_000),
+            "PROXY": Outcome("absent"),
+        },
+        "a3": {"ORIGINAL": Outcome("uncopied", size=70), "PROXY": Outcome("uncopied", size=30)},
+        "a4": {"ORIGINAL": Outcome("kept", DIFFERS, size=5), "PROXY": Outcome("failed", DIFFERS)},
+    }
+    return ended(database, recorder, "preview", found_by_asset, ("ORIGINAL", "PROXY"))
+
+
+def test_what_a_preview_found_is_shown_by_format(
+    preview: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["preview", preview[:8]]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "Preview removal from LucidLink: 4 assets, partly done",
+        "  ORIGINAL        2 removable (1 by checksum, 1 by size, 1 of them by iconik's records "
+        "alone): 2.5 GB",
+        "                  1 would first be copied to B2: 70 bytes",
+        "                  1 kept on LucidLink: 5 bytes",
+        "  PROXY           1 removable (1 by size): 1 KB",
+        "                  1 would first be copied to B2: 30 bytes",
+        "                  1 already off LucidLink",
+        "                  1 failed",
+        "  would be freed  2.5 GB at once, 100 bytes more after copies to B2",
+        f"  operation       {preview}",
+        "",
+        f"  kept on LucidLink  untitled asset a4 ORIGINAL: {DIFFERS}; failed PROXY: {DIFFERS}",
+        f"  what to do      {advice.REMEDIES[Cause.DIFFERS]}",
+    ]
+
+
+def test_what_a_preview_found_can_be_had_as_json(
+    preview: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["preview", preview, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["operation_id"], told["bytes"]) == (
+        preview,
+        {"once": 2_500_001_000, "later": 100},
+    )
+    assert told["formats"]["ORIGINAL"] == {
+        "removable": {
+            "assets": 2,
+            "bytes": 2_500_000_000,
+            "by_checksum": 1,
+            "by_size": 1,
+            "by_records": 1,
+        },
+        "uncopied": {"assets": 1, "bytes": 70},
+        "kept": {"assets": 1, "bytes": 5},
+    }
+    assert [(each["format"], each["kind"]) for each in told["problems"]] == [
+        ("ORIGINAL", "kept"),
+        ("PROXY", "failed"),
+    ]
+
+
+def test_on_a_terminal_of_80_columns_what_a_preview_found_fits(
+    preview: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = on_a_terminal(monkeypatch, ["preview", preview], 80)
+    assert max(map(len, lines)) <= 80
+    assert lines[2] == "                  records alone): 2.5 GB"
+
+
+def test_a_preview_that_failed_says_why(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operation = clicked(database, a_click("preview", asset_ids=(ASSET,)))
+    completion(database).fail(operation.number, "no token is good any more", 1)
+    completion(database).sum_up(operation.id)
+    assert main(["preview", operation.id]) == 0
+    told = capsys.readouterr().out
+    assert "  ORIGINAL        1 not finished\n" in told
+    assert "  would be freed  0 bytes at once\n" in told
+    assert "  failure         no token is good any more\n" in told
+
+
+def test_only_a_preview_has_found_something(kept: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preview", kept]) == 1
+    assert capsys.readouterr().err == (
+        f"script/operations: operation {kept} is not a preview: show prints its report\n"
+    )
+
+
+def test_a_preview_that_still_runs_has_not_found_everything(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operation = clicked(database, a_click("preview", asset_ids=(ASSET,)))
+    assert main(["preview", operation.id]) == 1
+    assert capsys.readouterr().err == (
+        f"script/operations: operation {operation.id} is still running: watch follows it\n"
+    )
+
+
+@pytest.mark.usefixtures("typed_by_ada")
+def test_exactly_what_was_removable_is_removed(
+    database: sa.Engine, recorder: Recorder, preview: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["remove", preview]) == 0
+    said = re.fullmatch(r"Recorded as (\S+), (\S+)\n", capsys.readouterr().out)
+    assert said
+    clicks = [recorder.click_of(each) for each in said.groups()]
+    assert [(each.formats, each.asset_ids) for each in clicks] == [
+        (("ORIGINAL", "PROXY"), ("a1",)),
+        (("ORIGINAL",), ("a2",)),
+    ]
+    origin = Origin(preview, "ada with script/operations", "preview")
+    assert found(database, said[1]).origin == origin
+
+
+def test_a_preview_tells_what_removes_what_it_found(
+    preview: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["remove", preview, "--json"])
+    told = json.loads(capsys.readouterr().out)
+    main(["preview", preview])
+    lines = capsys.readouterr().out.splitlines()
+    for each in told["operation_ids"]:
+        assert f"  removed as      {each}, running" in lines
+
+
+def test_what_is_no_preview_removes_nothing(kept: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["remove", kept]) == 1
+    assert capsys.readouterr().err == (
+        f"script/operations: operation {kept} removes nothing: it is not a preview\n"
+    )
 
 
 # Watch

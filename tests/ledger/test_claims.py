@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from b2_iconik.common.errors import Stopped
-from b2_iconik.domain.click import Action, CustomAction
+from b2_iconik.domain.click import ACTIONS, Action, CustomAction
 from b2_iconik.domain.operation import (
     HINT_HOLDS_MS,
     AssetProgress,
@@ -695,8 +695,11 @@ def test_an_asset_whose_job_was_followed_to_its_end_before_is_looked_at_again(
 # Any clicks in any order
 
 ASSETS = ("a1", "a2", "a3")
-ACTIONS = st.sampled_from(["add", "remove", "undo"])
 FORMATS = st.sampled_from([("ORIGINAL",), ("PROXY",), BOTH])
+
+
+# Actions of which a newer one takes assets over from an older one, the other way round, too.
+OPPOSED = ({"add", "remove"}, {"undo", "remove"})
 
 
 class Hands:
@@ -708,9 +711,13 @@ class Hands:
         self.claims = claims
         self.claimed: list[ClaimedAsset] = []
 
+    @property
+    def changes(self) -> bool:
+        """Whether it changes anything. Of previews, nobody takes any notice."""
+        return self.click.action != "preview"
 
-def is_opposite(one: Hands, other: Hands) -> bool:
-    return one.click.action in OPPOSITES[other.click.action]
+    def opposes(self, other: "Hands") -> bool:
+        return {self.click.action, other.click.action} in OPPOSED
 
 
 class Clicks(RuleBasedStateMachine):
@@ -760,7 +767,7 @@ class Clicks(RuleBasedStateMachine):
         return any(
             self.may_want(each, asset_id)
             for each in self.newer_rivals(hands, formats)
-            if is_opposite(each, hands)
+            if each.opposes(hands)
         )
 
     def may_want(self, hands: Hands, asset_id: str) -> bool:
@@ -779,11 +786,30 @@ class Clicks(RuleBasedStateMachine):
         for name in formats:
             key = (claimed.asset_id, name)
             last = self.acted.get(key, -1)
-            assert last <= number or not is_opposite(self.all[last], hands)
+            assert last <= number or not self.all[last].opposes(hands)
             self.acted[key] = max(last, number)
 
     def busy(self) -> list[Hands]:
         return [hands for hands in self.all if hands.claimed]
+
+    def changing(self) -> list[Hands]:
+        return [hands for hands in self.busy() if hands.changes]
+
+    def rows_of_others(self, hands: Hands) -> Sequence[Any]:
+        """All that is recorded about the assets of the other operations."""
+        others = sa.select(assets).where(assets.c.number != self.operation(hands).number)
+        with self.engine.connect() as connection:
+            return connection.execute(others.order_by(assets.c.number, assets.c.asset_id)).all()
+
+    def waiting(self, hands: Hands) -> int:
+        """How many assets of an operation are due."""
+        due = sa.select(sa.func.count()).where(
+            assets.c.number == self.operation(hands).number,
+            assets.c.state.in_(("queued", "recheck")),
+            assets.c.not_before_ms <= self.now,
+        )
+        with self.engine.connect() as connection:
+            return int(connection.execute(due).scalar_one())
 
     def ready(self) -> list[Hands]:
         now = self.operations()
@@ -794,7 +820,7 @@ class Clicks(RuleBasedStateMachine):
         return [hands for hands in self.running() if not now[hands.id].is_expanded]
 
     @rule(
-        action=ACTIONS,
+        action=st.sampled_from(ACTIONS),
         formats=FORMATS,
         asset_ids=st.sets(st.sampled_from(ASSETS), min_size=1),
         is_listed=st.booleans(),
@@ -851,8 +877,18 @@ class Clicks(RuleBasedStateMachine):
         self.take_some(data.draw(st.sampled_from(self.ready())), limit)
 
     def take_some(self, hands: Hands, limit: int) -> None:
-        unexpanded = self.unexpanded()
-        for claimed in hands.claims.take(limit, self.now):
+        unexpanded, others, waiting = (
+            self.unexpanded(),
+            self.rows_of_others(hands),
+            self.waiting(hands),
+        )
+        found = hands.claims.take(limit, self.now)
+        if not hands.changes:
+            # It waits for nobody, and takes nothing from anybody.
+            is_stopping = self.operation(hands).stop_ms is not None
+            assert len(found) == (0 if is_stopping else min(limit, waiting))
+            assert self.rows_of_others(hands) == others
+        for claimed in found:
             if hands.click.action == "add":
                 # A copy next to what is marked deleted would be purged with it.
                 left = self.stored(claimed.asset_id, "marked", only_done=True)
@@ -861,7 +897,7 @@ class Clicks(RuleBasedStateMachine):
             assert all(
                 newer not in unexpanded
                 for newer in self.newer_rivals(hands, hands.click.formats)
-                if is_opposite(newer, hands)
+                if newer.opposes(hands)
             )
             hands.claimed.append(claimed)
 
@@ -876,10 +912,10 @@ class Clicks(RuleBasedStateMachine):
             claimed.seen = may
             hands.claims.note(claimed, "queued" if may else "done", {})
 
-    @precondition(lambda self: self.busy())
+    @precondition(lambda self: self.changing())
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
-        hands = data.draw(st.sampled_from(self.busy()))
+        hands = data.draw(st.sampled_from(self.changing()))
         claimed = hands.claimed[-1]
         claimed.seen = True
         formats = claimed.formats[: data.draw(st.integers(1, 2))]
@@ -941,10 +977,10 @@ class Clicks(RuleBasedStateMachine):
         is_touched = claimed.progress.deletions or claimed.progress.copy_results
         hands.claims.note(claimed, "recheck" if is_touched and state == "queued" else state, {})
 
-    @precondition(lambda self: self.busy())
+    @precondition(lambda self: self.changing())
     @rule(data=st.data(), has_job=st.booleans())
     def copy(self, data: st.DataObject, has_job: bool) -> None:
-        hands = data.draw(st.sampled_from(self.busy()))
+        hands = data.draw(st.sampled_from(self.changing()))
         claimed = hands.claimed.pop()
         claimed.seen = True
         self.act(hands, claimed, claimed.formats)
@@ -994,9 +1030,12 @@ class Clicks(RuleBasedStateMachine):
     def no_two_have_the_same_in_hand(self) -> None:
         in_hand = [
             (claimed.asset_id, name)
-            for hands in self.all
+            for hands in self.changing()
             for claimed in hands.claimed
-            for name in {*claimed.formats, *claimed.progress.deletions.values()}
+            for name in {
+                *claimed.formats,
+                *(each.name for each in claimed.progress.deletions.values()),
+            }
         ]
         assert len(in_hand) == len(set(in_hand))
 

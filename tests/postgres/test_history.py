@@ -38,8 +38,8 @@ def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
         claims.note(claimed, "done", outcomes[claimed.asset_id])
     history, reported = History(engine), Reported(engine)
     assert reported.totals(operation.number) == [
-        ("ORIGINAL", "removed", 2, 0),
-        ("PROXY", "kept", 1, 300),
+        ("ORIGINAL", "removed", 2, 0, ""),
+        ("PROXY", "kept", 1, 300, ""),
     ]
     assert [each.asset_id for each in reported.page(operation, 9, show="kept")] == ["a1"]
     assert [each.asset_id for each in reported.page(operation, 9, show="undone")] == ["a2", "b"]

@@ -12,6 +12,7 @@ def row(kind: str, name: str | None = "ORIGINAL", **fields: Any) -> dict[str, An
         "asset_id": "a1",
         "asset": "Beach",
         "reason": "",
+        "cause": "",
         "what_to_do": "",
         "newer": None,
         "resolved": None,
@@ -51,6 +52,13 @@ def test_where_there_is_room_for_one_outcome_it_is_the_worst_or_the_one_searched
 ) -> None:
     asset = one(row("removed"), row("kept", "PROXY"), row("under way", "OTHER"), show=show)
     assert asset["worst"]["kind"] == worst
+
+
+def test_that_a_deletion_was_not_verified_is_left_to_json_and_csv() -> None:
+    removed = row("removed", reason="iconik accepted the deletion", cause="unverified")
+    assert told(one(removed, row("kept", "PROXY", reason="it differs"))) == [
+        ("it differs", ["PROXY"])
+    ]
 
 
 def test_a_reason_that_all_formats_have_is_told_once() -> None:

@@ -51,8 +51,18 @@ def test_outcomes_are_counted_by_kind(engine: sa.Engine, reported: Reported) -> 
         engine, {"a1": both, "a2": {"ORIGINAL": REMOVED}}, formats=("ORIGINAL", "PROXY")
     )
     assert reported.totals(operation.number) == [
-        ("ORIGINAL", "removed", 2, 0),
-        ("PROXY", "kept", 1, 0),
+        ("ORIGINAL", "removed", 2, 0, ""),
+        ("PROXY", "kept", 1, 0, ""),
+    ]
+
+
+def test_outcomes_are_counted_by_proof(engine: sa.Engine, reported: Reported) -> None:
+    by_checksum = Outcome("removed", proof="checksum", size=70)
+    outcomes = {"a1": by_checksum, "a2": by_checksum, "a3": Outcome("removed", proof="size")}
+    operation = ended(engine, {each: {"ORIGINAL": one} for each, one in outcomes.items()})
+    assert reported.totals(operation.number) == [
+        ("ORIGINAL", "removed", 2, 140, "checksum"),
+        ("ORIGINAL", "removed", 1, 0, "size"),
     ]
 
 

@@ -124,7 +124,11 @@ def test_what_came_to_nothing_can_be_tried_again_once_it_has_ended(
 
 
 def test_while_it_runs_outcomes_are_counted_as_far_as_they_are_known() -> None:
-    totals = [Total("ORIGINAL", "removed", 2, 70), Total("ORIGINAL", "absent", 1, 0)]
+    totals = [
+        Total("ORIGINAL", "removed", 1, 70, "checksum"),
+        Total("ORIGINAL", "removed", 1, 0, "size"),
+        Total("ORIGINAL", "absent", 1, 0),
+    ]
     told = view.in_full(running(), moment(progress={"done": 3}, totals=totals))
     assert (told["counts"]["removed"], told["counts"]["kept"]) == (2, 0)
     assert told["by_format"] == {"ORIGINAL": {"removed": 2, "absent": 1}}

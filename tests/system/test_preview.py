@@ -1,19 +1,16 @@
 """A preview of a removal, from a click to its report, and the removal of what it found."""
 
-import re
 import uuid
 
 import pytest
-import requests
 
-from dev.harness import SECRET, Service, wait_for
+from dev.harness import Service, wait_for
+from dev.people import HARMLESS
 from tests.system.desk import CLIP, EDITED, FILES, ROLES, Desk, only_problem
 from tests.system.media import PROXY, asset, files, unproven_deletions
 from tests.system.points import hang_at, kill_at
 
 READ_ONLY = [role for role in ROLES if role.startswith("can_read_")]
-# Searches and reports are posted, too.
-HARMLESS = re.compile("GET |POST /API/search/")
 
 
 def changes(desk: Desk) -> list[str]:
@@ -24,12 +21,7 @@ def changes(desk: Desk) -> list[str]:
 
 def remove_what_can_be_removed(service: Service, operation_id: str) -> list[str]:
     """Press the button on the page of a preview; returns the ids of the new operations."""
-    answer = requests.post(
-        f"{service.url}/operations/{operation_id}/remove",
-        auth=("ada", SECRET),
-        headers={"Accept": "application/json", "Sec-Fetch-Site": "same-origin"},
-        timeout=30,
-    )
+    answer = service.press("remove", operation_id)
     assert answer.status_code == 200
     return list(answer.json()["operation_ids"])
 

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from dev.crowd import DAMAGES, FORMATS, MISCHIEF, MISHAPS, PEOPLE, Crowd
+from dev.crowd import Crowd
 from dev.harness import Service, Simulator
+from dev.people import BUTTONS, CLICKS, DAMAGES, FORMATS, MISCHIEF, MISHAPS, PEOPLE
 
 ASSETS = 4
 STEPS = 14
@@ -32,13 +33,17 @@ def test_the_newest_click_wins_whatever_happens(simulator: Simulator, service: S
             self.crowd = Crowd(simulator, service, ASSETS)
 
         @rule(
-            action=st.sampled_from(["add", "remove"]),
+            action=st.sampled_from(list(CLICKS)),
             assets=some_assets,
             formats=some_formats,
             name=people,
         )
         def click(self, action: str, assets: set[int], formats: tuple[str, ...], name: str) -> None:
             self.crowd.click(action, assets, formats, name)
+
+        @rule(button=st.sampled_from(list(BUTTONS)), which=st.integers(0, STEPS))
+        def press(self, button: str, which: int) -> None:
+            self.crowd.press(button, which)
 
         @rule(name=people)
         def let_expire(self, name: str) -> None:

@@ -4,7 +4,9 @@
 
 const SLOWEST = 30;
 // With the notice about what was just done, which stays until the page is left.
-const address = location.pathname + location.search;
+// The origin has no name and password, which some browsers keep in the address of the page and
+// refuse in a request.
+const address = location.origin + location.pathname + location.search;
 const PAUSED = "refresh is paused";
 let failures = 0;
 let timer = 0;
@@ -182,7 +184,8 @@ function followSelection() {
 // A reloaded or shared page must not repeat the notice.
 const lasting = new URL(location.href);
 lasting.searchParams.delete("notice");
-history.replaceState(history.state, "", lasting);
+// Without the origin: the address of the page may have a name and a password, which must stay.
+history.replaceState(history.state, "", lasting.pathname + lasting.search + lasting.hash);
 
 showTimes(document);
 followSelection();
