@@ -1,4 +1,4 @@
-"""Show, stop and retry the service's operations from the shell."""
+"""Show, stop and retry the service's operations, and protect assets, from the shell."""
 
 import argparse
 import getpass
@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from b2_iconik.cli.inspection import OperationDetails
 from b2_iconik.cli.lists import listed
-from b2_iconik.cli.lookup import find_operation
+from b2_iconik.cli.lookup import find_operation, known_asset
 from b2_iconik.cli.text import as_json, asset_in_full, in_full, json_parts, wrapped
 from b2_iconik.cli.watch import Watch
-from b2_iconik.common import output
+from b2_iconik.common import logs, output
 from b2_iconik.common import settings as environment
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.errors import PluginError, RetryError
@@ -23,10 +23,13 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import plain
 from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.leader_lock import is_taken
+from b2_iconik.dispatch.protect import lift, protect
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import try_again
 from b2_iconik.domain.click import ACTIONS
+from b2_iconik.domain.protection import parse_day, parse_reason
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.protections import Protection
 from b2_iconik.report.contents import OPERATIONS_A_PAGE, Contents
 from b2_iconik.report.database_problem import opened
 from b2_iconik.report.history import STATES, Filters
@@ -141,6 +144,36 @@ def _retry(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -
     print(as_json(told, None) if options.json else told["message"])
 
 
+def _protect(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
+    asset_id, title = known_asset(engine, options.asset)
+    now = now_ms()
+    try:
+        until_ms = parse_day(options.until, now)
+    except ValueError as error:
+        raise PluginError(f"--until {error}") from None
+    # The audit log line goes to stderr.
+    logs.configure(settings.log_level, settings.log_format)
+    protection = Protection(asset_id, title, now, until_ms, _by())
+    late = ", but a deletion of it had begun before, and is finished"
+    is_late = protect(engine, protection)
+    message = f"Protected until {protection.until}{late if is_late else ''}."
+    told = {"asset_id": asset_id, "until": protection.until, "message": message}
+    print(as_json(told, None) if options.json else message)
+
+
+def _lift(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
+    asset_id, _ = known_asset(engine, options.asset)
+    try:
+        reason = parse_reason(options.reason)
+    except ValueError as error:
+        raise PluginError(f"--reason {error}") from None
+    logs.configure(settings.log_level, settings.log_format)
+    lifted = lift(engine, asset_id, reason, _by())
+    message = f"Lifted: it was {lifted.outcome.reason}."
+    told = {"asset_id": asset_id, "message": message}
+    print(as_json(told, None) if options.json else message)
+
+
 def _by() -> str:
     """Return the name of the user at the shell, as the rest of 'stopped by'."""
     try:
@@ -186,12 +219,20 @@ def _parser() -> argparse.ArgumentParser:
     retrying.add_argument("--everything", action="store_true", help="retry all of its assets")
     for command in (stopping, retrying):
         command.add_argument("id", help=ID)
+    protecting = commands.add_parser("protect", help="protect an asset from every Remove")
+    protecting.add_argument("--until", required=True, metavar="DATE", help="the last day, in UTC")
+    lifting = commands.add_parser("lift", help="lift the protection of an asset")
+    lifting.add_argument("--reason", required=True, metavar="TEXT", help="why, for the audit log")
+    for command in (protecting, lifting):
+        command.add_argument("asset", help="id of the asset, or its address in iconik")
     for command, do in (
         (listing, _list),
         (showing, _show),
         (watching, _watch),
         (stopping, _stop),
         (retrying, _retry),
+        (protecting, _protect),
+        (lifting, _lift),
     ):
         command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(do=do)

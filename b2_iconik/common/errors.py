@@ -49,6 +49,10 @@ class RetryError(PluginError):
     """An operation can't be retried. The message says why, and what to do."""
 
 
+class ProtectionError(PluginError):
+    """The protection of an asset can't be set or lifted now. The message says why."""
+
+
 class BucketUnavailable(IconikUnavailable):
     """B2 gave no usable answer about a file. The same request may succeed later.
 

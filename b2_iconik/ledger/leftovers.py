@@ -76,7 +76,7 @@ def being_deleted(connection: sa.Connection, operation: Operation, asset_id: str
         .where(
             assets.c.asset_id == asset_id,
             operations.c.ll_storage_id == operation.ll_storage_id,
-            _progress_has_deletion(),
+            progress_has_deletion(),
         )
         .order_by(assets.c.number)
     )
@@ -85,6 +85,12 @@ def being_deleted(connection: sa.Connection, operation: Operation, asset_id: str
         for progress in begun.scalars()
         for file_set_id, one in AssetProgress.from_json(progress).unaccepted.items()
     }
+
+
+def is_being_deleted(connection: sa.Connection, asset_id: str) -> bool:
+    """Whether any operation has begun to delete from an asset, and may not have finished."""
+    begun = sa.select(assets.c.number).where(assets.c.asset_id == asset_id, progress_has_deletion())
+    return connection.execute(begun.limit(1)).first() is not None
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ class Leftovers:
 
     def of(self, number: int) -> list[Left]:
         """The leftovers of one operation, whichever states its assets are in."""
-        return self._list(assets.c.number == number, _progress_has_deletion())
+        return self._list(assets.c.number == number, progress_has_deletion())
 
     def of_ended(self) -> list[Left]:
         """The leftovers of ended operations, for assets that no running operation covers."""
@@ -198,9 +204,10 @@ def _change(
 
 
 def _has_deletion() -> sa.ColumnElement[bool]:
-    return sa.and_(assets.c.state == "done", _progress_has_deletion())
+    return sa.and_(assets.c.state == "done", progress_has_deletion())
 
 
-def _progress_has_deletion() -> sa.ColumnElement[bool]:
+def progress_has_deletion() -> sa.ColumnElement[bool]:
+    """A condition: a deletion has begun for an asset, and isn't known to have ended."""
     # If there is none, the key is not in the text.
     return sa.cast(assets.c.progress, sa.Text).contains('"deletions"')
