@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+import sqlalchemy as sa
+
 from b2_iconik.cli.lists import SHORT_ID
 from b2_iconik.common.errors import PluginError
 from b2_iconik.domain.operation import Operation
+from b2_iconik.report.asset_history import AssetHistory
 from b2_iconik.report.contents import Contents
 from b2_iconik.report.reported import SHORTEST_ID, Asset
 from iconik_http.records import UUID
@@ -62,6 +65,23 @@ def only_asset(found: Sequence[Asset], operation: Operation, text: str) -> Asset
     is_id = all(each.asset_id.startswith(text.lower()) for each in found)
     _check_is_one(f"asset {text}", candidates, len(text) if is_id else 0)
     return found[0]
+
+
+def known_asset(engine: sa.Engine, text: str) -> tuple[str, str]:
+    """Return the id of an asset that the service knows, and its title; "" if that is unknown.
+
+    Args:
+        text: the id, or an address that contains it.
+
+    Raises:
+        NotFound: the service knows no such asset.
+    """
+    pasted = UUID.search(text.lower())
+    asset_id = pasted[0] if pasted else text
+    told = AssetHistory(engine).of(asset_id)
+    if told is None:
+        raise NotFound(f"asset {text}: no stored operation has touched it; give its id")
+    return asset_id, told["asset"] or ""
 
 
 def _check_is_one(what: str, candidates: Sequence[tuple[str, str]], length: int) -> None:

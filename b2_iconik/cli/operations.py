@@ -1,4 +1,4 @@
-"""Show operations and what is on LucidLink, and stop, retry, undo and carry out operations."""
+"""Show operations and what is on LucidLink, and act on them, from the shell."""
 
 import argparse
 import getpass
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from b2_iconik.cli.inspection import OperationDetails
 from b2_iconik.cli.lists import held, listed
-from b2_iconik.cli.lookup import find_operation
+from b2_iconik.cli.lookup import find_operation, known_asset
 from b2_iconik.cli.text import (
     as_json,
     asset_in_full,
@@ -23,7 +23,7 @@ from b2_iconik.cli.text import (
     wrapped,
 )
 from b2_iconik.cli.watch import Watch
-from b2_iconik.common import output
+from b2_iconik.common import logs, output
 from b2_iconik.common import settings as environment
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.errors import PluginError, RetryError
@@ -31,11 +31,14 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import plain
 from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.leader_lock import is_taken
+from b2_iconik.dispatch.protect import lift, protect
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import remove_previewed, try_again
 from b2_iconik.dispatch.undo import undo_removal
 from b2_iconik.domain.click import ACTIONS
+from b2_iconik.domain.protection import parse_day, parse_reason
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.protections import Protection
 from b2_iconik.report import lucidlink
 from b2_iconik.report.contents import OPERATIONS_A_PAGE, Contents
 from b2_iconik.report.database_problem import opened
@@ -204,11 +207,39 @@ def _undo(options: argparse.Namespace, settings: Settings, engine: sa.Engine) ->
     _say_recorded(options, operation.id, new_ids)
 
 
-def _say_recorded(
-    options: argparse.Namespace, operation_id: str, new_ids: Sequence[str]
-) -> None:
+def _say_recorded(options: argparse.Namespace, operation_id: str, new_ids: Sequence[str]) -> None:
     message = f"Recorded as {', '.join(new_ids)}"
     told = {"operation_id": operation_id, "operation_ids": new_ids, "message": message}
+    print(as_json(told, None) if options.json else message)
+
+
+def _protect(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
+    asset_id, title = known_asset(engine, options.asset)
+    now = now_ms()
+    try:
+        until_ms = parse_day(options.until, now)
+    except ValueError as error:
+        raise PluginError(f"--until {error}") from None
+    # The audit log line goes to stderr.
+    logs.configure(settings.log_level, settings.log_format)
+    protection = Protection(asset_id, title, now, until_ms, _by())
+    late = ", but a deletion of it had begun before, and is finished"
+    is_late = protect(engine, protection)
+    message = f"Protected until {protection.until}{late if is_late else ''}."
+    told = {"asset_id": asset_id, "until": protection.until, "message": message}
+    print(as_json(told, None) if options.json else message)
+
+
+def _lift(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
+    asset_id, _ = known_asset(engine, options.asset)
+    try:
+        reason = parse_reason(options.reason)
+    except ValueError as error:
+        raise PluginError(f"--reason {error}") from None
+    logs.configure(settings.log_level, settings.log_format)
+    lifted = lift(engine, asset_id, reason, _by())
+    message = f"Lifted: it was {lifted.outcome.reason}."
+    told = {"asset_id": asset_id, "message": message}
     print(as_json(told, None) if options.json else message)
 
 
@@ -270,6 +301,12 @@ def _parser() -> argparse.ArgumentParser:
     removing = commands.add_parser("remove", help="remove what a preview found removable")
     for command in (stopping, retrying, undoing, previewing, removing):
         command.add_argument("id", help=ID)
+    protecting = commands.add_parser("protect", help="protect an asset from every Remove")
+    protecting.add_argument("--until", required=True, metavar="DATE", help="the last day, in UTC")
+    lifting = commands.add_parser("lift", help="lift the protection of an asset")
+    lifting.add_argument("--reason", required=True, metavar="TEXT", help="why, for the audit log")
+    for command in (protecting, lifting):
+        command.add_argument("asset", help="id of the asset, or its address in iconik")
     for command, do in (
         (listing, _list),
         (holding, _lucidlink),
@@ -280,6 +317,8 @@ def _parser() -> argparse.ArgumentParser:
         (undoing, _undo),
         (previewing, _preview),
         (removing, _remove),
+        (protecting, _protect),
+        (lifting, _lift),
     ):
         command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(do=do)

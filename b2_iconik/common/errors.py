@@ -53,6 +53,10 @@ class HoldingsError(PluginError):
     """What is on LucidLink can't be changed as requested. The message says why, in sentences."""
 
 
+class ProtectionError(PluginError):
+    """The protection of an asset can't be set or lifted now. The message says why."""
+
+
 class BucketUnavailable(IconikUnavailable):
     """B2 gave no usable answer about a file. The same request may succeed later.
 

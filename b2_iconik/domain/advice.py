@@ -47,6 +47,8 @@ REMEDIES: dict[Cause, str] = {
     "them.",
     Cause.BEING_DELETED: "Try again when that operation has ended. If it left the deletion "
     "unfinished, click Remove from LucidLink, which finishes it or restores the file set.",
+    Cause.PROTECTED: "Lift the protection on the asset's page, then try again. Or wait until it "
+    "ends.",
     Cause.VANISHED: "Restore the asset in iconik, and click again. If it was deleted on purpose, "
     "do nothing.",
     Cause.BEING_WRITTEN: "Try again when the render or the copy that writes the file is done.",
@@ -95,6 +97,7 @@ HEADINGS: dict[Cause, str] = {
     Cause.RESTORED: "Restored on LucidLink",
     Cause.WAS_MISSING: "Already missing",
     Cause.BEING_DELETED: "Being deleted by another operation",
+    Cause.PROTECTED: "Protected",
     Cause.NEWER_CLICK: "Newer click",
     Cause.VANISHED: "No longer in iconik",
     Cause.LEFT_TO_ICONIK: "Left to iconik",

@@ -19,7 +19,7 @@ Kind = Literal[
     "removed",  # proven safe in B2, and deleted from LucidLink
     "restored",  # was marked deleted, and is back on LucidLink
     "absent",  # was not on LucidLink
-    "kept",  # not proven safe in B2: left on LucidLink
+    "kept",  # protected, or not proven safe in B2: left on LucidLink
     "failed",  # could not be done
     "vanished",  # the asset no longer exists in iconik
     "superseded",  # left to a newer click

@@ -60,6 +60,7 @@ class Cause(Enum):
     # These have their own outcomes.
     WAS_MISSING = "was_missing"
     BEING_DELETED = "being_deleted"
+    PROTECTED = "protected"
     NEWER_CLICK = "newer_click"
     VANISHED = "vanished"
     # No outcome of a format has one of these causes. They explain a missing outcome, or concern
@@ -238,6 +239,7 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
             ("removable", Cause.WAS_MISSING.value),
             ("uncopied", Cause.BAD_TWIN.value),
             ("kept", Cause.BEING_DELETED.value),
+            ("kept", Cause.PROTECTED.value),
             ("vanished", Cause.VANISHED.value),
             *((kind, label) for kind in ("kept", "failed") for label in _LABELS_OF_TROUBLE),
         )
@@ -249,7 +251,11 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
     trouble = ("kept", "failed") if action == "remove" else ("failed",)
     own = {
         "add": (("restored", Cause.RESTORED),),
-        "remove": (("removed", Cause.UNVERIFIED), ("removed", Cause.WAS_MISSING)),
+        "remove": (
+            ("removed", Cause.UNVERIFIED),
+            ("removed", Cause.WAS_MISSING),
+            ("kept", Cause.PROTECTED),
+        ),
         "undo": (),
     }[action]
     return (
@@ -327,6 +333,8 @@ OTHERS_DELETION = Cause.BEING_DELETED(
     "another operation has begun to delete file set {file_set_id}, and has not finished"
 )
 ALREADY_MISSING = Cause.WAS_MISSING("its files were already missing from LucidLink")()
+
+PROTECTED = Cause.PROTECTED("protected by {by} until {until}")
 
 # Contradictory or missing information from iconik
 

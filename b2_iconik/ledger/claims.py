@@ -15,6 +15,9 @@ inspects what the older ones have left behind, and its result lasts. ``precedenc
 operation may take over an asset. While an older operation has an asset, a newer one only checks
 whether it can see the asset at all.
 
+A protected asset is kept: a Remove begins nothing for it, and waits for nobody. It takes it over
+neither from an Add nor from an operation that left something behind.
+
 When an operation is stopped or fails, the next operation on the asset follows the copies that it
 left behind. That operation also looks for copies whose requests had no answer, and takes over
 deletions that have begun. An Add or an Undo takes over what a Remove has left marked deleted, but
@@ -38,9 +41,10 @@ from b2_iconik.domain.operation import (
 )
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_BY_NEWER
-from b2_iconik.ledger import holdings, leftovers
+from b2_iconik.ledger import holdings, leftovers, protections
 from b2_iconik.ledger.copies import Copies
 from b2_iconik.ledger.precedence import Precedence, formats_left
+from b2_iconik.ledger.protections import Protection
 from b2_iconik.ledger.tables import TOUCHING, assets, change_assets, operations
 from b2_iconik.ledger.term import writing_in_term
 
@@ -120,17 +124,19 @@ class Claims:
             takeable = self._takeable(connection, now_ms, is_stopping).limit(limit)
             claimed: list[ClaimedAsset] = []
             # Returning nothing means that nothing is left, so go on if newer operations took all
-            # these.
+            # these, or all these are kept.
             while not claimed and (rows := connection.execute(takeable).all()):
+                kept = {} if is_stopping else self._protections(connection, rows)
                 if not (is_stopping or self._operation.action == "preview"):
                     # The rows of the assets that are taken over are out of date then.
-                    taken = leftovers.take_over(connection, self._operation, rows)
-                    rows = [row for row in rows if row.asset_id not in taken]
+                    free = [row for row in rows if row.asset_id not in kept]
+                    taken = leftovers.take_over(connection, self._operation, free)
+                    free = [row for row in free if row.asset_id not in taken]
                     # An Undo follows no copy: it may take longer than iconik keeps what is marked.
                     if self._operation.action != "undo":
-                        followed = self.copies.take_over(connection, rows)
-                        rows = [row for row in rows if row.asset_id not in followed]
-                claimed = self._claim(connection, rows, is_stopping)
+                        taken |= self.copies.take_over(connection, free)
+                    rows = [row for row in rows if row.asset_id not in taken]
+                claimed = self._claim(connection, rows, kept, is_stopping)
             return claimed
 
     def contested(self, limit: int, now_ms: int) -> list[ClaimedAsset]:
@@ -147,6 +153,7 @@ class Claims:
                     assets.c.state == "queued",
                     assets.c.not_before_ms <= now_ms,
                     ~assets.c.seen,
+                    ~protections.are_kept_from(self._operation.action),
                     others.have_in_hand(),
                     others.may_lose(),
                 )
@@ -185,7 +192,13 @@ class Claims:
         # An operation that must stop begins nothing. It only finishes what it has begun.
         if not is_stopping:
             is_known = sa.false() if others.is_any_unknown else ~others.may_take_over()
-            is_free = sa.and_(is_free, is_known)
+            # What is kept waits for nobody, unless something has begun.
+            is_kept = sa.and_(
+                protections.are_kept_from(self._operation.action),
+                assets.c.state == "queued",
+                ~leftovers.progress_has_deletion(),
+            )
+            is_free = sa.or_(sa.and_(is_free, is_known), is_kept)
         columns = (assets.c.asset_id, assets.c.state, assets.c.progress, assets.c.outcomes)
         return sa.select(*columns, assets.c.seen, assets.c.title).where(
             self._mine,
@@ -194,13 +207,27 @@ class Claims:
             is_free,
         )
 
+    def _protections(
+        self, connection: sa.Connection, rows: Sequence[Any]
+    ) -> Mapping[str, Protection]:
+        """The protections that keep some assets from this operation, by id."""
+        if self._operation.action not in protections.KEPT_FROM:
+            return {}
+        return protections.of(connection, *(row.asset_id for row in rows))
+
     def _claim(
-        self, connection: sa.Connection, rows: Sequence[Any], is_stopping: bool
+        self,
+        connection: sa.Connection,
+        rows: Sequence[Any],
+        kept: Mapping[str, Protection],
+        is_stopping: bool,
     ) -> list[ClaimedAsset]:
-        """Claim the assets that aren't left to newer operations, and mark the others as done."""
+        """Claim the assets that aren't left to newer operations or kept; the others are done."""
         asset_ids = [row.asset_id for row in rows]
         left = formats_left(connection, self._operation, asset_ids)
-        formats = dict.fromkeys(left, ()) if is_stopping else left
+        formats = {
+            each: () if is_stopping or each in kept else names for each, names in left.items()
+        }
         taken = leftovers.take_marked(connection, self._operation, formats)
         due = holdings.why_due(connection, self._operation, asset_ids)
         claimed, changes = [], {}
@@ -208,17 +235,22 @@ class Claims:
             asset = self._claimed(row, formats[row.asset_id])
             asset.progress = taken.get(row.asset_id, asset.progress)
             asset.due = due.get(row.asset_id, {})
+            protection = kept.get(row.asset_id)
             # A deletion that has begun is finished even if a newer operation exists: otherwise a
             # file set would vanish while the newer operation works on it. A copy that may be
-            # under way is followed, because it would undo what the newer operation does.
+            # under way is followed, because it would undo what the newer operation does. What has
+            # begun for an asset before it was protected is finished, too.
             is_claimed = bool(asset.formats) or asset.progress.must_be_finished
             if is_claimed:
                 claimed.append(asset)
             mine = set(left[row.asset_id])
-            lost = {name: SUPERSEDED for name in self._operation.formats if name not in mine}
+            told = {name: SUPERSEDED for name in self._operation.formats if name not in mine}
+            if protection:
+                # What has an outcome was dealt with before.
+                told |= dict.fromkeys(mine - row.outcomes.keys(), protection.outcome)
             changes[row.asset_id] = {
                 "state": "claimed" if is_claimed else "done",
-                "outcomes": merged(row.outcomes, lost),
+                "outcomes": merged(row.outcomes, told),
             }
         change_assets(connection, self._number, changes)
         return claimed
@@ -256,7 +288,9 @@ class Claims:
         deletions: Mapping[str, Deletion],
         window: UndoWindow | None = None,
     ) -> bool:
-        """Record that deletions begin, unless a newer click or a stop has come in between.
+        """Record that deletions begin, unless something has come in between.
+
+        This is a newer click, a stop, or a protection of the asset.
 
         Args:
             asset: the asset. Its progress has the deletions once they are recorded.
@@ -276,7 +310,7 @@ class Claims:
             left = formats_left(connection, self._operation, [asset.asset_id])
             if not {each.name for each in deletions.values()} <= set(left[asset.asset_id]):
                 return False
-            if self._is_stopping(connection):
+            if self._is_stopping(connection) or protections.of(connection, asset.asset_id):
                 return False
             asset.progress = asset.progress.with_deletions(deletions)
             change = {"progress": asset.progress.as_json(), "seen": asset.seen}

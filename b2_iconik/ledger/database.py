@@ -143,7 +143,13 @@ def check_pages(url: str, largest: int) -> None:
 
 def _connect_to_postgres(url: sa.URL, patience: float) -> sa.Engine:
     engine = sa.create_engine(
-        url, pool_pre_ping=True, pool_timeout=patience, connect_args=client_limits(url, patience)
+        url,
+        # Whatever the server's default is: after ``writing`` has waited for another writer, a
+        # transaction must read what that one has written.
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_timeout=patience,
+        connect_args=client_limits(url, patience),
     )
     limits = {"lock_timeout": int(patience * 1000), **SERVER_LIMITS}
     statement = ";".join(f"SET {name} = {value}" for name, value in limits.items())

@@ -163,6 +163,12 @@ def being_deleted(connection: sa.Connection, operation: Operation, asset_id: str
     }
 
 
+def is_being_deleted(connection: sa.Connection, asset_id: str) -> bool:
+    """Whether any operation has begun to delete from an asset, and may not have finished."""
+    begun = sa.select(assets.c.number).where(assets.c.asset_id == asset_id, progress_has_deletion())
+    return connection.execute(begun.limit(1)).first() is not None
+
+
 @dataclass(frozen=True)
 class Left:
     """The unfinished deletions of one asset that an operation left behind."""

@@ -7,9 +7,11 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import Operation, default_title
-from b2_iconik.domain.outcomes import TROUBLE, Outcome
+from b2_iconik.domain.outcomes import TROUBLE, Outcome, told_time
+from b2_iconik.ledger import protections
 from b2_iconik.ledger.operations import read_operation
-from b2_iconik.ledger.tables import assets, operations
+from b2_iconik.ledger.protections import Protection
+from b2_iconik.ledger.tables import assets, holdings, operations
 from b2_iconik.report import outcome_rows, view
 from b2_iconik.report.history import History
 from b2_iconik.report.reported import Reported
@@ -50,23 +52,30 @@ class AssetHistory:
             before: only operations with a lower number.
 
         Returns:
-            JSON values, with the number to continue before; None if no operation has the asset.
+            JSON values, with the number to continue before; None if the asset is unknown: no
+            stored operation has it, it is not protected, and not known to be on LucidLink.
         """
         mine = sa.select(assets.c.number).where(assets.c.asset_id == asset_id)
         chosen = sa.select(operations).where(operations.c.number.in_(mine))
         if before is not None:
             chosen = chosen.where(operations.c.number < before)
         newest = chosen.order_by(operations.c.number.desc()).limit(OPERATIONS_A_PAGE + 1)
+        held = sa.select(holdings.c.title).where(holdings.c.asset_id == asset_id)
         with self._engine.connect() as connection:
             found = [read_operation(row) for row in connection.execute(newest)]
+            protection = protections.of(connection, asset_id).get(asset_id)
+            held_titles = connection.execute(held).scalars().all()
         shown, clock_ms = found[:OPERATIONS_A_PAGE], self._history.clock()
         lines = [self._line(operation, asset_id, clock_ms) for operation in shown]
-        if not lines:
+        if not (lines or protection or held_titles):
             return None
-        titles = (row["asset"] for line in lines for row in line["formats"])
+        titles = [row["asset"] for line in lines for row in line["formats"]]
+        # Operations are forgotten sooner.
+        titles += [*held_titles, protection and protection.title]
         return {
             "asset_id": asset_id,
-            "asset": next((each for each in titles if each != asset_id), None),
+            "asset": next((each for each in titles if each and each != asset_id), None),
+            "protection": protection and protection_in_json(protection),
             # An older page does not show the newest outcomes.
             "places": places(lines) if before is None else [],
             "operations": lines,
@@ -130,6 +139,15 @@ class AssetHistory:
                         done = {"operation_id": row.id, "title": title}
                         found[row.asset_id, name] = done
         return found
+
+
+def protection_in_json(protection: Protection) -> dict[str, str]:
+    """Return a protection as JSON values."""
+    return {
+        "by": protection.by,
+        "since": told_time(protection.since_ms),
+        "until": protection.until,
+    }
 
 
 def places(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

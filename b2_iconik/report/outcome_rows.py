@@ -20,8 +20,8 @@ from b2_iconik.report.reported import Asset
 
 # The advice on each kind of outcome.
 HINTS: dict[str, str] = {
-    "kept": "Still on LucidLink, because it is not proven safe in B2. Fix the problem described in "
-    "the reason, then try again.",
+    "kept": "Still on LucidLink, because it is protected, or not proven safe in B2. Do what the "
+    "report says, then try again.",
     "failed": "Could not be done. Fix the problem described in the reason, then try again.",
     "unopened": "These collections, saved searches and playlists could not be listed completely, "
     "or hold objects that are not assets. See each reason.",

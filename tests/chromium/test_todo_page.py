@@ -9,7 +9,9 @@ from selenium.webdriver.common.by import By
 from dev.harness import Service, wait_for
 from iconik_http.records import UUID
 from tests.chromium.browser import prefer, resize
+from tests.chromium.person import clicked
 from tests.system.media import asset, collection
+from tests.system.test_protection import protect
 
 PATIENCE = 120.0
 # Runs the rules of axe on the page; returns what breaks one.
@@ -47,8 +49,13 @@ def paths(service: Service, edited: str) -> list[str]:
     selection = {"context": "COLLECTION", "collection_ids": [collection(simulator, "Rushes")]}
     failed = service.post("add", {"auth_token": token, **selection}, formats="ORIGINAL")
     service.report(str(failed.json()["operation_id"]))
+    protected = asset(simulator, "Protected", on="both")
+    service.report(clicked(service, "preview", protected))
+    protect(service, protected)
+    kept = clicked(service, "remove", protected)
+    service.report(kept)
     return ["/todo", "/todo?cause=differs", "/todo?cause=lost", f"/assets/{edited}",
-            f"/assets/{untitled}"]  # fmt: skip
+            f"/assets/{untitled}", f"/assets/{protected}", f"/operations/{kept}"]  # fmt: skip
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

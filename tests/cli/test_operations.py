@@ -41,6 +41,7 @@ from tests.makers import (
     completion,
     expanded,
     found,
+    half_done,
     hold,
 )
 from tests.terminal import a_terminal, seen_on
@@ -614,6 +615,8 @@ def test_what_is_left_of_a_remove_without_marks_cannot_be_undone(
 ) -> None:
     assert main(["undo", kept]) == 1
     assert f"operation {kept} cannot be undone: it has marked" in capsys.readouterr().err
+
+
 # Preview and remove
 
 DIFFERS = Reason("clip.mov differs from its master", Cause.DIFFERS)
@@ -1039,3 +1042,104 @@ def test_without_a_token_the_shell_says_that_nothing_is_removed(
     monkeypatch.delenv("ICONIK_TOKEN")
     main(["lucidlink"])
     assert "Nothing is removed by itself" in capsys.readouterr().out
+
+
+# Protected assets
+
+CLIP = "5b1d1b9d-0000-4000-8000-000000000001"
+
+
+@pytest.fixture
+def beach(database: sa.Engine) -> str:
+    """The id of an asset that an operation has touched."""
+    expanded(database, a_click("remove"), [CLIP])
+    return CLIP
+
+
+@pytest.fixture
+def in_november(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is 5 November 2026."""
+    monkeypatch.setattr("b2_iconik.cli.operations.now_ms", lambda: 1_793_880_000_000)
+    monkeypatch.setenv("SUDO_USER", "ada")
+
+
+@pytest.mark.usefixtures("in_november")
+def test_an_asset_is_protected_and_that_is_lifted(
+    beach: str, pages: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = f"https://iconik.test/asset/{beach.upper()}/view"
+    assert main(["protect", address, "--until", "2026-12-31"]) == 0
+    said = capsys.readouterr()
+    by = "ada with script/operations"
+    assert said.out == "Protected until 2026-12-31.\n"
+    assert f"audit: protected asset {beach} until 2026-12-31, by {by}\n" in said.err
+    assert page(pages, f"/assets/{beach}")["protection"]["by"] == by
+    assert main(["lift", beach, "--reason", "it is locked"]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"Lifted: it was protected by {by} until 2026-12-31.\n"
+    assert f"by {by} until 2026-12-31, by {by}: it is locked\n" in said.err
+    assert page(pages, f"/assets/{beach}")["protection"] is None
+
+
+@pytest.mark.usefixtures("in_november")
+def test_what_is_said_of_a_protection_can_be_had_as_json(
+    beach: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["protect", beach, "--until", "2026-12-31", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told == {
+        "asset_id": beach,
+        "until": "2026-12-31",
+        "message": "Protected until 2026-12-31.",
+    }
+    main(["lift", beach, "--reason", "it is locked", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    by = "ada with script/operations"
+    message = f"Lifted: it was protected by {by} until 2026-12-31."
+    assert told == {"asset_id": beach, "message": message}
+
+
+def test_a_deletion_that_had_begun_is_told(
+    database: sa.Engine, capsys: pytest.CaptureFixture[str], in_november: None
+) -> None:
+    operation = expanded(database, a_click("remove"), [CLIP])
+    claims = Claims(database, operation, a_term(database))
+    (claimed,) = claims.take(1, 1_000_000)
+    assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
+    assert main(["protect", CLIP, "--until", "2026-12-31"]) == 0
+    assert capsys.readouterr().out == (
+        "Protected until 2026-12-31, but a deletion of it had begun before, and is finished.\n"
+    )
+
+
+@pytest.mark.parametrize("until", ["2026-11-05", "2036-11-06", "soon", ""])
+def test_a_day_that_is_none_to_come_is_refused(
+    beach: str, capsys: pytest.CaptureFixture[str], in_november: None, until: str
+) -> None:
+    assert main(["protect", beach, "--until", until]) == 1
+    assert capsys.readouterr().err == (
+        "script/operations: --until must be a date like 2026-11-06, from tomorrow (in UTC) to "
+        "2036-11-05\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("", "--reason must say why, in at most 300 characters"),
+        ("it is locked", "the asset is not protected, or its protection has ended"),
+    ],
+)
+def test_what_can_not_be_lifted_is_told(
+    beach: str, capsys: pytest.CaptureFixture[str], reason: str, told: str
+) -> None:
+    assert main(["lift", beach, "--reason", reason]) == 1
+    assert capsys.readouterr().err == f"script/operations: {told}\n"
+
+
+@pytest.mark.usefixtures("database")
+def test_an_asset_that_nobody_knows_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lift", "beach", "--reason", "it is locked"]) == 1
+    assert capsys.readouterr().err == (
+        "script/operations: asset beach: no stored operation has touched it; give its id\n"
+    )

@@ -7,8 +7,8 @@ from b2_iconik.domain.outcomes import COUNTED
 from b2_iconik.domain.reasons import Cause
 
 ACTIONS = {
-    "Allow", "Ask", "Check", "Click", "Compare", "Find", "Fix", "Follow", "Have", "Look", "Open",
-    "Restore", "Try", "Upload",
+    "Allow", "Ask", "Check", "Click", "Compare", "Find", "Fix", "Follow", "Have", "Lift", "Look",
+    "Open", "Restore", "Try", "Upload",
 }  # fmt: skip
 NOTHING_TO_DO = {Cause.NEWER_CLICK, Cause.UNVERIFIED, Cause.WAS_MISSING}
 

@@ -105,6 +105,8 @@ def test_a_holding_is_overdue_once_its_removal_is_no_longer_attempted(
     until_ms: int | None, attempts: int, state: str
 ) -> None:
     assert state_of(until_ms, attempts, NOW) == state
+
+
 @pytest.mark.parametrize(
     ("keep_ms", "until_by", "words"),
     [

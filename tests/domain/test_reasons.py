@@ -132,6 +132,14 @@ def test_what_comes_of_formats_is_expected_of_the_action_that_does_it() -> None:
         assert both <= set(expected(action))
 
 
+def test_only_a_remove_or_its_preview_keeps_what_is_protected() -> None:
+    actions = ("add", "remove", "preview")
+    protected = {action: ("kept", "protected") in expected(action) for action in actions}
+    assert protected == {"add": False, "remove": True, "preview": True}
+    labels = {label for _, label in expected("add")}
+    assert "protected" not in labels
+
+
 # Errors
 
 ID, OTHER_ID = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e", "1B5C1D9E-3F7A-4C52-9D0E-6A1F2B3C4D5E"

@@ -32,7 +32,6 @@ from b2_iconik.ledger.claims import GRACE_MS, SUPERSEDED, Claims
 from b2_iconik.ledger.copies import Copy
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.leftovers import Leftovers
-from b2_iconik.ledger.precedence import OPPOSITES
 from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
 from tests.makers import (

@@ -7,9 +7,13 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
+from b2_iconik.ledger import protections
+from b2_iconik.ledger.database import writing
+from b2_iconik.ledger.protections import Protection
+from b2_iconik.ledger.tables import holdings
 from b2_iconik.report import asset_history
 from b2_iconik.report.asset_history import AssetHistory, places
-from tests.makers import a_click, expanded
+from tests.makers import B2, LL, a_click, expanded
 from tests.report.test_todo import BOTH, KEPT, REMOVED, ended, running
 
 
@@ -152,3 +156,35 @@ def test_a_preview_does_nothing_that_was_left(engine: sa.Engine, history: AssetH
     kept = ended(engine, {"a1": {"ORIGINAL": KEPT}})
     ended(engine, {"a1": {"ORIGINAL": Outcome("removable")}}, action="preview")
     assert history.resolved(kept, ["a1"]) == {}
+
+
+# What operations no longer tell
+
+
+def test_a_protected_asset_is_known_after_its_operations_are_forgotten(
+    engine: sa.Engine, history: AssetHistory
+) -> None:
+    with writing(engine) as connection:
+        protections.write(connection, Protection("a1", "Beach", 0, 1_798_761_599_999, "Ada"))
+    told = history.of("a1")
+    assert told == {
+        "asset_id": "a1",
+        "asset": "Beach",
+        "protection": {"by": "Ada", "since": "1970-01-01T00:00:00+00:00", "until": "2026-12-31"},
+        "places": [],
+        "operations": [],
+        "before": None,
+    }
+
+
+@pytest.mark.parametrize("title", ["Beach", None])
+def test_an_asset_on_lucidlink_is_known_after_its_operations_are_forgotten(
+    engine: sa.Engine, history: AssetHistory, title: str | None
+) -> None:
+    held = {"ll_storage_id": LL, "asset_id": "a1", "format_name": "ORIGINAL", "title": title}
+    of = {"number": 1, "operation_id": "operation-1", "b2_storage_id": B2, "since_ms": 0}
+    with writing(engine) as connection:
+        connection.execute(sa.insert(holdings).values(**held, **of))
+    told = history.of("a1")
+    assert told
+    assert (told["asset"], told["protection"], told["operations"]) == (title, None, [])
