@@ -1,5 +1,6 @@
 """Which tests script/test runs, and what many need: settings, and an iconik that a test scripts."""
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import responses
 import sqlalchemy as sa
 from responses import RequestsMock
 
+from b2_iconik.common import logs
 from b2_iconik.common import settings as settings_module
 from b2_iconik.common.meters import MeasuredSession
 from b2_iconik.common.settings import Settings
@@ -109,6 +111,20 @@ def own_environment(
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     return environment
+
+
+@pytest.fixture
+def own_loggers() -> Iterator[None]:
+    """Takes back what ``logs.configure`` does to the loggers of the whole process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    # Closed by ``configure`` otherwise, and they are pytest's.
+    root.handlers = []
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    logging.getLogger(logs.AUDIT).setLevel(logging.NOTSET)
+    logs.operation_id.set(logs.NO_OPERATION)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import Operation, default_title
 from b2_iconik.domain.outcomes import TROUBLE, Outcome, told_time
+from b2_iconik.domain.reasons import Cause
 from b2_iconik.ledger import protections
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.protections import Protection
@@ -165,8 +166,9 @@ def places(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for row in line["formats"]:
             key = (line["ll_storage_id"], row["format"])
             told = {"format": key[1], "ll_storage_id": key[0], "ll_storage": line["ll_storage"]}
-            # A preview that could not look has changed nothing.
-            is_unseen = line["action"] == "preview" and row["kind"] == "failed"
+            # A preview that could not look has changed nothing. Nobody looks at what is protected.
+            has_failed = line["action"] == "preview" and row["kind"] == "failed"
+            is_unseen = has_failed or row["cause"] == Cause.PROTECTED.value
             if row["kind"] in PLACES and not is_unseen:
                 since = line["ended"] or line["recorded"]
                 place = {"place": PLACES[row["kind"]], "since": since}

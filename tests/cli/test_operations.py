@@ -1050,14 +1050,14 @@ CLIP = "5b1d1b9d-0000-4000-8000-000000000001"
 
 
 @pytest.fixture
-def beach(database: sa.Engine) -> str:
+def beach(database: sa.Engine, own_loggers: None) -> str:
     """The id of an asset that an operation has touched."""
     expanded(database, a_click("remove"), [CLIP])
     return CLIP
 
 
 @pytest.fixture
-def in_november(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_november(monkeypatch: pytest.MonkeyPatch, own_loggers: None) -> None:
     """It is 5 November 2026."""
     monkeypatch.setattr("b2_iconik.cli.operations.now_ms", lambda: 1_793_880_000_000)
     monkeypatch.setenv("SUDO_USER", "ada")

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -18,6 +17,8 @@ from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Or
 from b2_iconik.operation import audit
 from iconik_http.tokens import Tokens
 
+pytestmark = pytest.mark.usefixtures("own_loggers")
+
 OURS = Path(__file__).resolve().parents[2]
 MODULES = ("*.py", "iconik_http/*.py", "b2_iconik/**/*.py")
 ALL_MODULES = sorted(path for each in MODULES for path in OURS.glob(each))
@@ -31,20 +32,6 @@ def said_by(path: Path, level: int, message: str) -> None:
     record = logging.LogRecord("any", level, str(path), 1, message, (), None)
     if logging.getLogger("any").isEnabledFor(level):
         logging.getLogger("any").handle(record)
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """Undo what ``configure`` does to the loggers of the whole process."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    # Closed by ``configure`` otherwise, and they are pytest's.
-    root.handlers = []
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    logging.getLogger(logs.AUDIT).setLevel(logging.NOTSET)
-    logs.operation_id.set("-")
 
 
 def test_a_line_has_time_level_operation_and_message(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,8 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.protections import Protection
 from tests.makers import a_click, a_term, expanded, half_done
 
+pytestmark = pytest.mark.usefixtures("own_loggers")
+
 NOW = 1_000_000
 # The last moment of 31 December 2026.
 PROTECTION = Protection("a1", "Beach", NOW, 1_798_761_599_999, "Ada")

@@ -51,7 +51,7 @@ def test_a_long_history_has_pages(
 
 
 def a_line(storage: str = "ll", time: str = "today", **kinds: str) -> dict[str, Any]:
-    told = {"reason": "why", "what_to_do": "Wait."}
+    told = {"reason": "why", "cause": "", "what_to_do": "Wait."}
     rows = [{"format": name, "kind": kind, **told} for name, kind in kinds.items()]
     where = {"ll_storage_id": storage, "ll_storage": f"LucidLink {storage}"}
     return {**where, "action": "remove", "recorded": "before", "ended": time, "formats": rows}
@@ -150,6 +150,13 @@ def test_a_preview_that_failed_leaves_it_to_older_operations_to_tell() -> None:
     line = {**a_line(ORIGINAL="failed"), "action": "preview"}
     (told,) = places([line, a_line(time="yesterday", ORIGINAL="copied")])
     assert told["since"] == "yesterday"
+
+
+def test_what_was_kept_unseen_leaves_it_to_older_operations_to_tell() -> None:
+    line = a_line(ORIGINAL="kept")
+    line["formats"][0]["cause"] = "protected"
+    (told,) = places([line, a_line(time="yesterday", ORIGINAL="removed")])
+    assert (told["place"], told["since"]) == ("removed from LucidLink", "yesterday")
 
 
 def test_a_preview_does_nothing_that_was_left(engine: sa.Engine, history: AssetHistory) -> None:
