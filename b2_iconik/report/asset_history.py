@@ -138,8 +138,8 @@ def places(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         lines: what operations did with the asset, the newest first.
 
     Returns:
-        For each LucidLink storage and format: ``place``, in words that a time follows, ``since``
-        and ``reason``.
+        For each LucidLink storage and format: ``place``, in words that a time follows, ``since``,
+        ``reason`` and ``what_to_do``.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for line in lines:
@@ -150,10 +150,17 @@ def places(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             is_unseen = line["action"] == "preview" and row["kind"] == "failed"
             if row["kind"] in PLACES and not is_unseen:
                 since = line["ended"] or line["recorded"]
-                place = {"place": PLACES[row["kind"]], "since": since, "reason": row["reason"]}
+                place = {"place": PLACES[row["kind"]], "since": since}
+                place |= {name: row[name] for name in ("reason", "what_to_do")}
                 if key not in found or found[key]["since"] is None:
                     found[key] = {**told, "kind": row["kind"], **place}
             else:
-                unknown = {"kind": "", "place": "unknown", "since": None, "reason": ""}
+                unknown = {
+                    "kind": "",
+                    "place": "unknown",
+                    "since": None,
+                    "reason": "",
+                    "what_to_do": "",
+                }
                 found.setdefault(key, {**told, **unknown})
     return list(found.values())

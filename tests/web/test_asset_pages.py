@@ -105,6 +105,7 @@ def test_an_asset_shows_its_operations_and_where_its_files_are(page: Page) -> No
     operation_id = titled(page, "Beach")
     shown = page.text(f"/assets/{CLIP}")
     assert "ORIGINAL kept on LucidLink: <b>clip.mov</b> differs" in shown
+    assert REMEDIES[Cause.DIFFERS] in shown
     assert "Remove from LucidLink: Beach" in shown
     html = page.get(f"/assets/{CLIP}").text
     assert f'href="/operations/{operation_id}?text={CLIP}#report"' in html
