@@ -10,7 +10,8 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.report import asset_history
 from b2_iconik.report.asset_history import AssetHistory, places
 from tests.makers import a_click, expanded
-from tests.report.test_todo import BOTH, KEPT, REMOVED, ended, running
+from tests.report.reporting import ended, running
+from tests.report.test_todo import BOTH, KEPT, REMOVED
 
 
 @pytest.fixture
