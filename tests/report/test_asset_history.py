@@ -14,7 +14,8 @@ from b2_iconik.ledger.tables import holdings
 from b2_iconik.report import asset_history
 from b2_iconik.report.asset_history import AssetHistory, places
 from tests.makers import B2, LL, a_click, expanded
-from tests.report.test_todo import BOTH, KEPT, REMOVED, ended, running
+from tests.report.reporting import ended, running
+from tests.report.test_todo import BOTH, KEPT, REMOVED
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What operations did, read in pages."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.report.history import STATES, Filters, History, Newer
 from tests.makers import a_click, a_database, a_ledger, a_term, clicked, completion, expanded, found
+from tests.report.reporting import ended
 
 NOW = 1_000_000
 UUID = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
@@ -25,19 +25,6 @@ REMOVED = Outcome("removed")
 @pytest.fixture
 def history(engine: sa.Engine) -> History:
     return History(engine)
-
-
-def ended(
-    engine: sa.Engine, outcomes: Mapping[str, Mapping[str, Outcome]], **click: Any
-) -> Operation:
-    """An operation that has ended, with these outcomes by asset and format."""
-    operation = expanded(engine, a_click(**{"action": "remove", **click}), list(outcomes))
-    claims = Claims(engine, operation, a_term(engine))
-    for claimed in claims.take(len(outcomes), NOW):
-        claims.note(claimed, "done", outcomes[claimed.asset_id])
-    completion(engine).end(operation, NOW)
-    completion(engine).sum_up(operation.id)
-    return found(engine, operation.id)
 
 
 def failed(engine: sa.Engine, failure: str = "no token is good any more") -> Operation:

@@ -1,6 +1,5 @@
 """What came of the assets of operations, read in pages."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from tests.makers import (
     found,
     half_done,
 )
+from tests.report.reporting import ended
 
 NOW = 1_000_000
 PIER = "1b9d1b9d-0000-4000-8000-000000000000"
@@ -30,19 +30,6 @@ REMOVED = Outcome("removed")
 @pytest.fixture
 def reported(engine: sa.Engine) -> Reported:
     return Reported(engine)
-
-
-def ended(
-    engine: sa.Engine, outcomes: Mapping[str, Mapping[str, Outcome]], **click: Any
-) -> Operation:
-    """An operation that has ended, with these outcomes by asset and format."""
-    operation = expanded(engine, a_click(**{"action": "remove", **click}), list(outcomes))
-    claims = Claims(engine, operation, a_term(engine))
-    for claimed in claims.take(len(outcomes), NOW):
-        claims.note(claimed, "done", outcomes[claimed.asset_id])
-    completion(engine).end(operation, NOW)
-    completion(engine).sum_up(operation.id)
-    return found(engine, operation.id)
 
 
 def test_outcomes_are_counted_by_kind(engine: sa.Engine, reported: Reported) -> None:

@@ -1,6 +1,5 @@
 """What operations left undone, and what later ones have resolved."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from tests.makers import (
     found,
     half_done,
 )
+from tests.report.reporting import ended, running
 
 NOW = 1_000_000
 KEPT = Outcome("kept", Reason("clip.mov differs", Cause.DIFFERS))
@@ -35,26 +35,6 @@ BOTH = ("ORIGINAL", "PROXY")
 @pytest.fixture
 def to_do(engine: sa.Engine) -> ToDo:
     return ToDo(engine)
-
-
-def running(
-    engine: sa.Engine, outcomes: Mapping[str, Mapping[str, Outcome]], **click: Any
-) -> Operation:
-    """An operation that has these outcomes by asset and format, and has not ended."""
-    operation = expanded(engine, a_click(**{"action": "remove", **click}), list(outcomes))
-    claims = Claims(engine, operation, a_term(engine))
-    for claimed in claims.take(len(outcomes), NOW):
-        claims.note(claimed, "done", outcomes[claimed.asset_id])
-    return operation
-
-
-def ended(
-    engine: sa.Engine, outcomes: Mapping[str, Mapping[str, Outcome]], **click: Any
-) -> Operation:
-    operation = running(engine, outcomes, **click)
-    completion(engine).end(operation, NOW)
-    completion(engine).sum_up(operation.id)
-    return found(engine, operation.id)
 
 
 def failed(engine: sa.Engine, *asset_ids: str, **click: Any) -> Operation:
