@@ -1,11 +1,11 @@
 """iconik's jobs and custom actions APIs: the entries that programs add for users."""
 
-import time
 from collections.abc import Mapping
 
 from flask import request
 
 from simulator import checks, paging
+from simulator.clock import CLOCK
 from simulator.job_records import FINAL, CustomAction, Job
 from simulator.records import Json
 from simulator.refusals import bad_field, not_found
@@ -189,7 +189,7 @@ class ActionsApi:
     def _update(job: Job, changes: Json) -> Json:
         changes.pop("parent_id", None)
         job.given.update(changes)
-        job.modified = time.time()
+        job.modified = CLOCK.now()
         return job.json()
 
     # Custom actions
@@ -248,7 +248,7 @@ class ActionsApi:
     def _save(self, action: CustomAction, context: str, given: Json) -> Json:
         self._check_action(context, given)
         action.status = given.pop("status", action.status)
-        action.given, action.modified = given, time.time()
+        action.given, action.modified = given, CLOCK.now()
         return action.json()
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""iconik's assets, search, users and auth APIs: what users select, and the users themselves."""
+"""iconik's assets, search, users, auth and settings APIs: what users select, and the users."""
 
 import uuid
 
@@ -31,7 +31,7 @@ SEARCH: dict[str, checks.Check] = {
 
 
 class AssetsApi:
-    """The operations on assets, collections, searches and users."""
+    """The operations on assets, collections, searches, users and the system settings."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._library = simulation.library
@@ -146,6 +146,15 @@ class AssetsApi:
     def check_token(self) -> Json:
         """Confirm that the token is valid: an invalid one doesn't get here."""
         return {"user_id": USER_ID, "system_domain_id": SYSTEM_DOMAIN_ID}
+
+    @operation("GET", "/settings/v1/system/current/")
+    def get_system_settings(self) -> Json:
+        """Get the settings of the system domain."""
+        checks.query_flag("ignore_logo_url")
+        shown: Json = {"system_domain_id": SYSTEM_DOMAIN_ID}
+        if self._settings.grace_period_shown:
+            shown["delete_grace_period"] = self._settings.delete_grace_period
+        return shown
 
     def _collection(self, collection_id: str) -> Collection:
         collection = self._library.collections.get(collection_id)

@@ -6,6 +6,7 @@ from typing import Any
 
 import requests
 
+from simulator.clock import CLOCK
 from simulator.job_records import CustomAction
 from simulator.records import SYSTEM_DOMAIN_ID, USER_ID, Json, iso
 from simulator.refusals import Refusal, not_found
@@ -19,6 +20,8 @@ FIELDS = {
     "collection_ids",
     "saved_search_ids",
     "playlist_ids",
+    "metadata_view_id",
+    "metadata_values",
     "auth_token",
     "user_id",
 }
@@ -41,9 +44,9 @@ def click(simulation: Simulation, wanted: Mapping[str, Any]) -> Json:
         "asset_ids": wanted.get("asset_ids", []),
         "collection_ids": wanted.get("collection_ids", []),
         "saved_search_ids": wanted.get("saved_search_ids", []),
-        "metadata_view_id": None,
-        "metadata_values": {},
-        "date_created": iso(time.time()),
+        "metadata_view_id": wanted.get("metadata_view_id"),
+        "metadata_values": wanted.get("metadata_values", {}),
+        "date_created": iso(CLOCK.now()),
         "auth_token": wanted.get("auth_token", simulation.token),
     }
     if "playlist_ids" in wanted:

@@ -4,13 +4,13 @@ It is not part of iconik. It needs no token, has no latency, and does not count 
 limit. README.md lists the calls.
 """
 
-import time
 from dataclasses import fields
 from typing import Any, TypeVar
 
 from flask import Blueprint, Response, request
 
 from simulator import clicks, media, stock
+from simulator.clock import CLOCK
 from simulator.faults import BucketFault, CopyFault, RequestFault
 from simulator.gate import Gate, Token
 from simulator.job_records import FINAL
@@ -113,7 +113,7 @@ class Control:
         return answer(None)
 
     def deletions(self) -> Response:
-        """Return every deletion, and whether it was proven that nothing could be lost."""
+        """Return every deletion and restore, and whether it was safe and permitted."""
         return answer({"objects": [each.json() for each in self._simulation.deletions.seen]})
 
     # Behavior
@@ -124,11 +124,14 @@ class Control:
 
     def change_settings(self) -> Response:
         """Change some settings."""
+        simulation = self._simulation
         try:
-            self._simulation.settings.change(_body())
+            simulation.settings.change(_body())
         except ValueError as error:
             raise Refusal(400, [str(error)]) from None
-        self._simulation.copies.wake()
+        CLOCK.ahead = simulation.settings.clock_ahead_seconds
+        simulation.deletions.purge_due()
+        simulation.copies.wake()
         return self.settings()
 
     def faults(self) -> Response:
@@ -296,7 +299,7 @@ class Control:
             if not media.is_inside(*places):
                 raise Refusal(400, {"file": f"{places} are outside of the storage."})
             _change(file, wanted, FILE_RECORD)
-            file.modified = time.time()
+            file.modified = CLOCK.now()
             if content is not None:
                 media.write(file.path, str(content).encode())
             return answer(file.json())
@@ -309,8 +312,7 @@ class Control:
             if file_set.status != "DELETED":
                 self._library.delete_queue.pop(file_set.id, None)
             else:
-                file_set.deleted = file_set.deleted or time.time()
-                self._library.delete_queue[file_set.id] = file_set
+                self._library.queue_deleted(file_set)
             return answer(file_set.json())
 
     def add_storage(self) -> Response:

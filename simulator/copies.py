@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Condition, Thread
 
 from simulator import media
+from simulator.clock import CLOCK
 from simulator.faults import CopyFaults
 from simulator.job_records import FINAL, Job
 from simulator.library import Library
@@ -127,7 +128,7 @@ class Copies:
         if job.status in FINAL:
             self._end(transfer, job.status)
             return
-        job.given["started_at"] = iso(time.time())
+        job.given["started_at"] = iso(CLOCK.now())
         self._move(job, "STARTED")
         transfer.fault = self._faults.take(
             transfer.asset_id, transfer.wish.format_name, transfer.wish.target.id
@@ -219,7 +220,7 @@ class Copies:
             else:
                 for target, size, checksum in copied:
                     target.size, target.checksum, target.status = size, checksum, "CLOSED"
-                    target.modified = time.time()
+                    target.modified = CLOCK.now()
             self._end(transfer, status, error)
 
     def _copy_file(self, transfer: Transfer, source: File, target: File) -> Copied:
@@ -250,14 +251,14 @@ class Copies:
         if not self._under_way[transfer.key]:
             del self._under_way[transfer.key]
         job = transfer.job
-        job.given["completed_at"] = iso(time.time())
+        job.given["completed_at"] = iso(CLOCK.now())
         job.given["error_message" if status in FAILURES else "message"] = message
         self._move(job, status)
 
     def _move(self, job: Job, status: str) -> None:
         """Set the status of a child, and update its parent."""
         parent = job.parent
-        before, now = job.status, time.time()
+        before, now = job.status, CLOCK.now()
         job.given["status"], job.modified = status, now
         if before == status or parent is None:
             return

@@ -18,6 +18,7 @@ from http.client import responses
 from threading import Lock
 from typing import Any, NamedTuple
 
+from simulator.clock import CLOCK
 from simulator.faults import RequestFault, RequestFaults
 from simulator.settings import Settings
 
@@ -73,7 +74,7 @@ class Log:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         kind = f"{method} {ID.sub('{}', path)[5:]}"
         token = environ.get("HTTP_AUTH_TOKEN", "")
-        seen = Seen(time.time(), method, path, environ["QUERY_STRING"], status, token)
+        seen = Seen(CLOCK.now(), method, path, environ["QUERY_STRING"], status, token)
         with self._lock:
             self.requests[kind] += 1
             self.statuses[str(status) if status else "lost"] += 1

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from simulator.clock import CLOCK
 from simulator.records import SYSTEM_DOMAIN_ID, USER_ID, Json, iso, new_id
 
 FINAL = frozenset(
@@ -22,8 +22,8 @@ class Job:
     children: list[Job] = field(default_factory=list)
     children_by_status: Counter[str] = field(default_factory=Counter)
     id: str = field(default_factory=new_id)
-    created: float = field(default_factory=time.time)
-    modified: float = field(default_factory=time.time)
+    created: float = field(default_factory=CLOCK.now)
+    modified: float = field(default_factory=CLOCK.now)
 
     @property
     def status(self) -> str:
@@ -67,8 +67,8 @@ class CustomAction:
     status: str = "HEALTHY"
     last_error: str = ""
     id: str = field(default_factory=new_id)
-    created: float = field(default_factory=time.time)
-    modified: float = field(default_factory=time.time)
+    created: float = field(default_factory=CLOCK.now)
+    modified: float = field(default_factory=CLOCK.now)
 
     def json(self) -> Json:
         """Return the custom action as CustomActionSchema."""

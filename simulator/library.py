@@ -1,10 +1,10 @@
 """The state of the simulated iconik: all records by id, protected by one lock."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from threading import RLock
 
+from simulator.clock import CLOCK
 from simulator.job_records import CustomAction, Job
 from simulator.records import USER_ID, Asset, Collection, File, FileSet, Json, Storage, User
 
@@ -67,7 +67,7 @@ class Library:
         with self.lock:
             asset = self.assets[file_set.asset_id]
             asset.file_sets[file_set.id] = file_set
-            asset.changed = time.time()
+            asset.changed = CLOCK.now()
             self._index(file_set)
 
     def drop_file_set(self, file_set: FileSet) -> None:
@@ -76,7 +76,7 @@ class Library:
             asset = self.assets.get(file_set.asset_id)
             if asset:
                 asset.file_sets.pop(file_set.id, None)
-                asset.changed = time.time()
+                asset.changed = CLOCK.now()
             self.file_sets.pop(file_set.id, None)
             self.delete_queue.pop(file_set.id, None)
             for file in file_set.files.values():
@@ -94,6 +94,19 @@ class Library:
         self.file_sets[file_set.id] = file_set
         self.files.update(file_set.files)
         if file_set.status == "DELETED":
+            self.queue_deleted(file_set)
+
+    def restore(self, file_set: FileSet) -> None:
+        """Make a deleted file set active again, and take it out of the delete queue."""
+        with self.lock:
+            file_set.status, file_set.deleted = "ACTIVE", None
+            self.delete_queue.pop(file_set.id, None)
+            self.assets[file_set.asset_id].changed = CLOCK.now()
+
+    def queue_deleted(self, file_set: FileSet) -> None:
+        """Put a deleted file set into the delete queue."""
+        with self.lock:
+            file_set.deleted = file_set.deleted or CLOCK.now()
             self.delete_queue[file_set.id] = file_set
 
     # Collections

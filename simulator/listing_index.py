@@ -1,8 +1,8 @@
 """What listings and searches show of an asset: its formats and files, late, partly, or wrongly."""
 
-import time
 from typing import Any
 
+from simulator.clock import CLOCK
 from simulator.records import Asset, Json, new_id
 from simulator.settings import Settings
 
@@ -38,7 +38,7 @@ class ListingIndex:
         deleted = (each.deleted or 0.0 for each in asset.file_sets.values())
         modified = (each.modified for each in asset.files())
         changed = max((asset.changed, *deleted, *modified))
-        if time.time() - changed >= self._settings.listing_lag_seconds:
+        if CLOCK.now() - changed >= self._settings.listing_lag_seconds:
             shown = current
         self._shown[asset.id] = shown
         return shown

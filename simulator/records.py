@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from simulator.clock import CLOCK
+
 Json = dict[str, Any]
 
 USER_ID = "c0ffee00-0000-4000-8000-000000000001"
@@ -68,7 +70,7 @@ class Storage:
     settings: Json = field(default_factory=lambda: {"read": True, "write": True, "delete": True})
     checksum: str | None = "md5"
     unique_names: bool = False
-    created: float = field(default_factory=time.time)
+    created: float = field(default_factory=CLOCK.now)
 
     @property
     def is_b2(self) -> bool:
@@ -139,8 +141,8 @@ class File:
     template: str | None = None
     template_engine: str | None = None
     id: str = field(default_factory=new_id)
-    created: float = field(default_factory=time.time)
-    modified: float = field(default_factory=time.time)
+    created: float = field(default_factory=CLOCK.now)
+    modified: float = field(default_factory=CLOCK.now)
 
     def json(self) -> Json:
         """Return the file as FileSchema."""
@@ -211,7 +213,7 @@ class FileSet:
     told_count: int | None = None
     files: dict[str, File] = field(default_factory=dict)
     id: str = field(default_factory=new_id)
-    created: float = field(default_factory=time.time)
+    created: float = field(default_factory=CLOCK.now)
     deleted: float | None = None
 
     def json(self) -> Json:
@@ -258,7 +260,7 @@ class Format:
     version_id: str
     status: str = "ACTIVE"
     id: str = field(default_factory=new_id)
-    created: float = field(default_factory=time.time)
+    created: float = field(default_factory=CLOCK.now)
 
     def json(self) -> Json:
         """Return the format as FormatSchema."""
@@ -296,7 +298,7 @@ class Asset:
     version_id: str = field(default_factory=new_id)
     older_version_ids: list[str] = field(default_factory=list)
     cut_list: int | None = None
-    created: float = field(default_factory=time.time)
+    created: float = field(default_factory=CLOCK.now)
     changed: float = 0.0
 
     def json(self) -> Json:
@@ -333,7 +335,7 @@ class Collection:
     contents: dict[str, str] = field(default_factory=dict)
     status: str = "ACTIVE"
     id: str = field(default_factory=new_id)
-    created: float = field(default_factory=time.time)
+    created: float = field(default_factory=CLOCK.now)
 
     def json(self) -> Json:
         """Return the collection as CollectionSchema."""

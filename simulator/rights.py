@@ -27,7 +27,7 @@ class Rights:
             self._read_by[asset_id].add(token.user_id)
 
     def may_delete(self, token: Token, asset_id: str) -> bool:
-        """Return whether a token may delete files of an asset.
+        """Return whether a token may delete or restore files of an asset.
 
         The application acts for users. If an asset is hidden from any user, the application may
         delete its files only after a user's token has read them.

@@ -4,10 +4,12 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from email.utils import formatdate
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.http import wsgi
 from werkzeug.exceptions import HTTPException
 
 from simulator import control, control_buckets, routes
@@ -17,8 +19,10 @@ from simulator.api_b2 import B2Api
 from simulator.api_files import FilesApi
 from simulator.api_s3 import S3Api
 from simulator.bucket_gate import BucketGate
+from simulator.clock import CLOCK
 from simulator.gate import Gate
 from simulator.refusals import Refusal
+from simulator.settings import Settings
 from simulator.simulation import Simulation
 
 THREADS = 128
@@ -27,6 +31,7 @@ THREADS = 128
 def create_app(simulation: Simulation) -> BucketGate:
     """Create the whole WSGI application."""
     app = Flask(__name__)
+    app.before_request(simulation.deletions.purge_due)
     app.register_blueprint(
         routes.blueprint(
             simulation.library.lock,
@@ -59,6 +64,24 @@ def create_app(simulation: Simulation) -> BucketGate:
     app.register_blueprint(control.blueprint(simulation, gate))
     app.register_blueprint(control_buckets.blueprint(simulation, buckets.log))
     return buckets
+
+
+def _response(settings: Settings) -> type[wsgi.Response]:
+    """Return a class of responses that have iconik's time, or none, if they are iconik's."""
+
+    class Response(wsgi.Response):
+        """Gunicorn ignores a ``Date`` that an application sets, so it is replaced here."""
+
+        def default_headers(self) -> list[str]:
+            """Return the headers that Gunicorn adds."""
+            headers = super().default_headers()
+            if not (self.req.path or "").startswith("/API/"):
+                return headers
+            date = f"Date: {formatdate(CLOCK.now(), usegmt=True)}\r\n"
+            others = [each for each in headers if not each.startswith("Date:")]
+            return [*others, date] if settings.date_header else others
+
+    return Response
 
 
 class Server(BaseApplication):
@@ -98,6 +121,7 @@ class Server(BaseApplication):
         for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(sign, lambda *_: os._exit(0))
         simulation = self._simulation
+        wsgi.Response = _response(simulation.settings)  # type: ignore[misc]
         simulation.copies.start()
         host, port = worker.sockets[0].getsockname()[:2]
         print(

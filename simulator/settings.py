@@ -29,6 +29,11 @@ class Settings:
         deleted_files_listed: whether files of deleted, unpurged file sets are listed.
         purge_takes_shared: whether a purge removes a real file that an active file set of the same
             asset also uses.
+        delete_grace_period: how many hours a deleted file set stays in the delete queue before it
+            is purged.
+        grace_period_shown: whether iconik's system settings include that number.
+        clock_ahead_seconds: how far iconik's clock is ahead of the machine's; negative if behind.
+        date_header: whether answers have the header ``Date``.
         signed_urls: whether the account offers signed URLs of files in buckets.
         urls_by_default: whether lists of files include them if the request does not say.
         signed_url_seconds: how long a signed URL is valid.
@@ -57,7 +62,11 @@ class Settings:
     poor_hints: bool = False
     wrong_hints: bool = False
     deleted_files_listed: bool = True
-    purge_takes_shared: bool = False
+    purge_takes_shared: bool = True
+    delete_grace_period: int = 24
+    grace_period_shown: bool = True
+    clock_ahead_seconds: float = 0.0
+    date_header: bool = True
     signed_urls: bool = True
     urls_by_default: bool = True
     signed_url_seconds: float = 3600.0
@@ -81,7 +90,8 @@ class Settings:
             if name not in kinds:
                 raise ValueError(f"{name}: no such setting")
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            fits = isinstance(value, bool) if kinds[name] is bool else number and value >= 0
+            in_range = number and (value >= 0 or name == "clock_ahead_seconds")
+            fits = isinstance(value, bool) if kinds[name] is bool else in_range
             if not fits:
                 raise ValueError(f"{name}: not a value of type {kinds[name].__name__}")
         for name, value in changes.items():

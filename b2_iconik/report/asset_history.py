@@ -104,6 +104,7 @@ class AssetHistory:
                 operations.c.title,
                 operations.c.action,
                 operations.c.selection,
+                operations.c.keep_ms,
             )
             .join(operations, operations.c.number == assets.c.number)
             .where(

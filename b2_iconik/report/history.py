@@ -252,7 +252,7 @@ class History:
     def newer(self, operation: Operation, asset_ids: Sequence[str]) -> dict[tuple[str, str], Newer]:
         """Return by asset and format the newest operation that took it over from an operation."""
         columns = operations.c
-        shown = (columns.id, columns.action, columns.title, columns.selection)
+        shown = (columns.id, columns.action, columns.title, columns.selection, columns.keep_ms)
         whose = (columns.retry_by, columns.user_name)
         found = takers(operation, asset_ids, *shown, *whose).order_by(columns.number)
         newest = {}

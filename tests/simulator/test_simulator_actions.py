@@ -191,6 +191,20 @@ def test_a_click_on_a_playlist(
     assert (posted["context"], posted["playlist_ids"]) == ("PLAYLIST", ["p"])
 
 
+def test_a_click_with_metadata(
+    desk: Desk, receiver: tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]
+) -> None:
+    url, received = receiver
+    made = action(desk, f"{url}/200")
+    metadata = {
+        "metadata_view_id": "00000000-0000-4000-8000-0000000000aa",
+        "metadata_values": {"Keep": {"field_values": [{"value": "14 days"}]}},
+    }
+    desk.control("POST", "click", {"action_id": made["id"], **metadata})
+    ((_, posted),) = received
+    assert {field: posted[field] for field in metadata} == metadata
+
+
 def test_an_action_that_fails_shows_it(
     desk: Desk, receiver: tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]
 ) -> None:

@@ -236,6 +236,23 @@ def test_a_listing_that_lags_shows_a_change_in_the_end(desk: Desk) -> None:
     wait_for("the change", lambda: storages(searched(desk, made)) == both)
 
 
+def test_a_listing_that_lags_shows_a_restore_in_the_end(desk: Desk) -> None:
+    made = desk.asset(on=("b2", "lucidlink"))
+    path = desk.file_set(made, "lucidlink")
+    desk.ask("DELETE", path)
+
+    def statuses() -> set[str]:
+        return {each["file_set_status"] for each in searched(desk, made["id"])["files"]}
+
+    desk.control("PATCH", "settings", {**HINTS, "listing_lag_seconds": 60})
+    desk.control("PATCH", "settings", {"clock_ahead_seconds": 3600})
+    assert statuses() == {"ACTIVE", "DELETED"}
+    desk.ask("PUT", f"{path}restore/")
+    assert statuses() == {"ACTIVE", "DELETED"}
+    desk.control("PATCH", "settings", {"clock_ahead_seconds": 7200})
+    assert statuses() == {"ACTIVE"}
+
+
 def test_all_listings_lag_alike(desk: Desk) -> None:
     desk.control("PATCH", "settings", {**HINTS, "listing_lag_seconds": 3600})
     collection = desk.control("POST", "collections", {})["id"]

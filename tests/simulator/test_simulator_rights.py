@@ -93,6 +93,28 @@ def test_a_user_may_delete_what_they_see(desk: Desk) -> None:
     assert permitted(desk, made["id"]) == [True]
 
 
+@pytest.mark.parametrize("has_read", [True, False])
+def test_the_application_may_restore_what_it_may_delete(desk: Desk, has_read: bool) -> None:
+    made = desk.asset(on=BOTH)
+    path = desk.file_set(made, "lucidlink")
+    desk.ask("DELETE", path)
+    Person(desk, made["id"])
+    if has_read:
+        files = f"files/v1/assets/{made['id']}/files/"
+        assert desk.ask("GET", files, headers=Person(desk).headers).ok
+    desk.ask("PUT", f"{path}restore/")
+    assert permitted(desk, made["id"]) == [True, has_read]
+
+
+def test_a_token_without_the_role_restores_nothing(desk: Desk) -> None:
+    token = desk.control("POST", "tokens", {"roles": ["can_delete_files"]})["token"]
+    path = desk.file_set(desk.asset(on=BOTH), "lucidlink")
+    desk.ask("DELETE", path)
+    answer = desk.ask("PUT", f"{path}restore/", headers={"Auth-Token": token})
+    assert answer.json() == {"errors": ["Required roles: can_write_files"]}
+    assert desk.judged(path) == [("delete", True)]
+
+
 def test_a_user_has_a_name(desk: Desk) -> None:
     user_id = str(uuid.uuid4())
     name = {"first_name": "Ana", "last_name": "Ruiz"}

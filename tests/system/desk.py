@@ -308,7 +308,7 @@ class Desk:
         self.simulator.edit_on_lucidlink(asset_id, "another cut")
 
     def deletions(self, asset_id: str) -> list[str]:
-        """What was done to an asset's file sets: 'delete' and 'purge', in order."""
+        """What was done to an asset's file sets: 'delete', 'purge' and 'restore', in order."""
         seen = self.simulator.control("GET", "deletions")["objects"]
         return [each["step"] for each in seen if each["asset_id"] == asset_id]
 
