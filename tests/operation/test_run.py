@@ -36,7 +36,7 @@ from b2_iconik.operation.verification import FIRST_DUE_MS, Verification
 from b2_iconik.report.history import History
 from b2_iconik.report.reported import Reported
 from dev.harness import wait_for
-from iconik import Iconik
+from iconik import Iconik, ServerClock
 from iconik_http import expiry
 from iconik_http.errors import (
     IconikError,
@@ -61,6 +61,7 @@ from tests.makers import (
     a_ledger,
     clicked,
     found,
+    held,
     let_see,
     on_b2,
     on_ll,
@@ -1963,7 +1964,7 @@ def test_each_request_minds_the_turn(bench: Bench, monkeypatch: pytest.MonkeyPat
     class Made(Exception):
         pass
 
-    def make(*arguments: Any, session: object) -> None:
+    def make(*arguments: Any, **_: object) -> None:
         raise Made(*arguments)
 
     monkeypatch.setattr(run_module, "Transport", make)
@@ -1971,6 +1972,32 @@ def test_each_request_minds_the_turn(bench: Bench, monkeypatch: pytest.MonkeyPat
     with pytest.raises(Made) as made:
         Operations(bench.settings).begin(bench.click(ADD), ADD, leadership)
     assert leadership.check in made.value.args
+
+
+def test_what_is_added_for_a_while_is_there_since_iconik_has_told_the_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click = replace(ADD, keep_ms=60_000)
+    heard: list[ServerClock] = []
+
+    def make(*_: Any, clock: ServerClock, **__: object) -> None:
+        heard.append(clock)
+
+    monkeypatch.setattr(run_module, "Transport", make)
+    monkeypatch.setattr(run_module, "Iconik", lambda _: bench.iconik)
+    bench.iconik.has(on_b2(), on_ll())
+    step = Operations(bench.settings).begin(bench.click(click), click, bench.leadership())
+    heard[0].hear("Sat, 28 Nov 2026 12:00:00 GMT", expiry.now())
+    bench.stopping.bring_to_end(step)
+    ((since_ms, until_ms),) = held(bench.engine, "since_ms", "until_ms")
+    assert (since_ms // 60_000, until_ms - since_ms) == (1_795_867_200 // 60, 60_000)
+
+
+def test_an_add_that_does_not_tell_for_how_long_adds_nothing(bench: Bench) -> None:
+    bench.iconik.has(on_b2())
+    told = bench.do(replace(ADD, keep_problem="the metadata field 'Days' is empty"))
+    assert told["failure"] == "the metadata field 'Days' is empty"
+    assert bench.iconik.calls == []
 
 
 def test_an_executor_whose_turn_is_over_deletes_nothing_more(bench: Bench) -> None:

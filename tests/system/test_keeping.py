@@ -103,6 +103,15 @@ def test_what_was_added_for_a_while_is_removed_when_the_time_is_over(
     assert "by user unknown, with ICONIK_TOKEN, proven by" in line
 
 
+def test_the_time_is_iconiks_own(service: Service, simulator: Simulator) -> None:
+    kept(service, keep="1h")
+    service.process.kill()
+    simulator.control("PATCH", "settings", {"clock_ahead_seconds": 3_600})
+    service.start()
+    assert service.report(removal(service))["counts"]["removed"] == 1
+    assert rows(service) == []
+
+
 def test_a_minute_is_a_minute(service: Service, simulator: Simulator) -> None:
     clip = kept(service, keep="1m")
     removed = removal(service)
