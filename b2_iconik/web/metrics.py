@@ -15,7 +15,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from b2_iconik.common import meters
-from b2_iconik.domain.click import ACTIONS
+from b2_iconik.domain.click import ACTIONS, CLICKED_ACTIONS
 from b2_iconik.domain.reasons import expected
 from b2_iconik.ledger.counters import Standing, Tally
 
@@ -75,7 +75,7 @@ def add_to(app: Flask, networks: Sequence[IPv4Network | IPv6Network], source: So
     @app.after_request
     def end(answer: Response) -> Response:
         action = request.path.strip("/")
-        if action in ACTIONS:
+        if action in CLICKED_ACTIONS:
             meters.clicked(action, answer.status_code, time.monotonic() - g.began)
         return answer
 

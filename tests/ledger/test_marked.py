@@ -133,6 +133,12 @@ def test_formats_that_a_click_is_not_about_stay_marked(engine: sa.Engine) -> Non
     assert left(engine, remove) == {"a1": ["a1-ORIGINAL"]}
 
 
+def test_a_click_on_other_formats_takes_nothing_over(engine: sa.Engine) -> None:
+    remove = marked(engine, ORIGINAL)
+    assert to_restore(engine, clicked(engine, "add", formats=("PROXY",))) == {"a1": []}
+    assert left(engine, remove) == {"a1": ["a1-ORIGINAL"]}
+
+
 def test_what_shares_a_file_with_what_is_added_is_restored_as_a_part_of_it(
     engine: sa.Engine,
 ) -> None:

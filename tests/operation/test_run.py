@@ -26,6 +26,7 @@ from b2_iconik.ledger import stop_request
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import formats_left
+from b2_iconik.ledger.tables import operations
 from b2_iconik.ledger.term import Leadership, begin_term
 from b2_iconik.operation import batches, together
 from b2_iconik.operation import run as run_module
@@ -1396,7 +1397,7 @@ def test_what_a_failed_remove_has_left_marked_is_restored_by_an_add(bench: Bench
     ]
     ((_, progress, outcomes),) = a_ledger(bench.engine).outcomes(2)
     told = f"an earlier operation marked it deleted, so file set {LL_SET} was restored"
-    assert (progress.deletions, outcomes) == ({}, {"ORIGINAL": Outcome("there", Reason(told))})
+    assert (progress.deletions, outcomes) == ({}, {"ORIGINAL": Outcome("restored", Reason(told))})
 
 
 def test_beside_a_file_set_that_can_not_be_restored_nothing_is_copied(bench: Bench) -> None:
@@ -2016,3 +2017,50 @@ def test_the_storages_are_known_by_name(bench: Bench) -> None:
     assert names == {"storages": {"b2": "Masters", "ll": "Filespace"}}
     # Those that are read anyway to check them.
     assert len(bench.iconik.called("storage")) == 2
+
+
+# A Remove that can be undone
+
+
+def removed_for_now(bench: Bench) -> None:
+    """Remove an asset, and leave the purge to iconik."""
+    bench.settings = replace(bench.settings, purge="later")
+    bench.iconik.has(on_ll(), on_b2())
+    assert bench.do(REMOVE)["counts"]["removed"] == 1
+
+
+def undo(bench: Bench) -> dict[str, Any]:
+    """Undo the first operation."""
+    click = a_click("undo", asset_ids=(ASSET,))
+    operation_id = bench.click(click)
+    with bench.engine.begin() as connection:
+        of = {"retry_of": "operation-1", "retry_by": "Ada", "origin": "undo"}
+        its = operations.c.id == operation_id
+        connection.execute(sa.update(operations).where(its).values(of))
+    let_see(bench.engine, found(bench.engine, operation_id))
+    return bench.run(operation_id, click)
+
+
+def test_a_remove_leaves_the_purge_to_iconik(bench: Bench) -> None:
+    removed_for_now(bench)
+    assert bench.report(1)["undo"].startswith("can be undone until")
+    assert not bench.iconik.called("purge_file_set")
+
+
+def test_an_undo_brings_back_what_a_remove_marked(bench: Bench) -> None:
+    removed_for_now(bench)
+    told = undo(bench)
+    assert (told["result"], told["counts"]["restored"]) == ("done", 1)
+    assert bench.report(1)["undo"] is None
+
+
+def test_an_undo_does_not_need_the_storages(bench: Bench) -> None:
+    removed_for_now(bench)
+    bench.iconik.problems["storage"] = NotFound("read the storage", "no such storage (404)")
+    assert undo(bench)["counts"]["restored"] == 1
+
+
+def test_an_add_brings_it_back_without_a_copy(bench: Bench) -> None:
+    removed_for_now(bench)
+    assert bench.do(ADD)["counts"]["restored"] == 1
+    assert not bench.iconik.called("copy_to_storage")
