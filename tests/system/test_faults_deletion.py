@@ -184,7 +184,7 @@ def test_the_next_remove_finishes_what_a_failed_one_has_left(desk: Desk) -> None
 
 def test_the_next_add_restores_what_a_failed_remove_has_left(desk: Desk) -> None:
     clip = left_by_a_failed_one(desk)
-    assert desk.do("add", clip)["counts"]["there"] == 1
+    assert desk.do("add", clip)["counts"]["restored"] == 1
     assert still_there(desk, clip)
     assert desk.copies_asked_for() == []
 
