@@ -136,7 +136,7 @@ def test_the_next_attempt_is_told_if_there_is_one(
 @pytest.mark.parametrize(
     ("keep_ms", "until_by", "state", "due"),
     [
-        (14 * DAY_MS, None, "timed", "kept for 2 weeks"),
+        (14 * DAY_MS, None, "timed", "kept for 14 days"),
         (14 * DAY_MS, "Ada", "unlimited", "until removed by hand"),
         (None, None, "unlimited", "until removed by hand"),
     ],
