@@ -228,13 +228,17 @@ class Claims:
         formats = {
             each: () if is_stopping or each in kept else names for each, names in left.items()
         }
-        taken = leftovers.take_marked(connection, self._operation, formats)
+        seen = {row.asset_id: formats[row.asset_id] for row in rows if row.seen}
+        taken = leftovers.take_marked(connection, self._operation, seen)
+        unseen = [each for each in asset_ids if each not in seen]
+        must_be_seen = leftovers.must_be_seen(connection, self._operation, unseen)
         due = holdings.why_due(connection, self._operation, asset_ids)
         claimed, changes = [], {}
         for row in rows:
             asset = self._claimed(row, formats[row.asset_id])
             asset.progress = taken.get(row.asset_id, asset.progress)
             asset.due = due.get(row.asset_id, {})
+            asset.must_be_seen = row.asset_id in must_be_seen
             protection = kept.get(row.asset_id)
             # A deletion that has begun is finished even if a newer operation exists: otherwise a
             # file set would vanish while the newer operation works on it. A copy that may be

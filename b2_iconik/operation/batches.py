@@ -200,7 +200,7 @@ class AssetProcessor:
         if see(self._iconik_for(asset), asset.asset_id) is None:
             return vanished(asset.formats)
         asset.seen = True
-        # Others must release it first.
+        # Others must release it first, or it is claimed again with what they have left.
         return AssetResult(must_be_requeued=True)
 
     def _iconik_for(self, asset: ClaimedAsset) -> Iconik:
@@ -399,6 +399,8 @@ class AssetProcessor:
 
     def _process_asset(self, asset: ClaimedAsset) -> AssetResult:
         """Process an asset, twice if a copy seems to have ended without its file."""
+        if asset.must_be_seen:
+            return self._glance(asset)
         is_in_doubt = asset.progress.unanswered_until_ms is not None
         if is_in_doubt and self._follow_unknown_copies(asset):
             return AssetResult(is_being_copied=True)

@@ -1395,7 +1395,7 @@ def test_what_a_failed_remove_has_left_marked_is_restored_by_an_add(bench: Bench
     ]
     ((_, progress, outcomes),) = a_ledger(bench.engine).outcomes(2)
     told = f"an earlier operation marked it deleted, so file set {LL_SET} was restored"
-    assert (progress.deletions, outcomes) == ({}, {"ORIGINAL": Outcome("there", Reason(told))})
+    assert (progress.deletions, outcomes) == ({}, {"ORIGINAL": Outcome("restored", Reason(told))})
 
 
 def test_beside_a_file_set_that_can_not_be_restored_nothing_is_copied(bench: Bench) -> None:
@@ -1963,7 +1963,7 @@ def test_each_request_minds_the_turn(bench: Bench, monkeypatch: pytest.MonkeyPat
     class Made(Exception):
         pass
 
-    def make(*arguments: Any, session: object) -> None:
+    def make(*arguments: Any, **_: object) -> None:
         raise Made(*arguments)
 
     monkeypatch.setattr(run_module, "Transport", make)
