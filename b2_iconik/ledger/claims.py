@@ -45,7 +45,13 @@ from b2_iconik.ledger import holdings, leftovers, protections
 from b2_iconik.ledger.copies import Copies
 from b2_iconik.ledger.precedence import Precedence, formats_left
 from b2_iconik.ledger.protections import Protection
-from b2_iconik.ledger.tables import TOUCHING, assets, change_assets, operations
+from b2_iconik.ledger.tables import (
+    TOUCHING,
+    assets,
+    change_assets,
+    operations,
+    progress_has_deletion,
+)
 from b2_iconik.ledger.term import writing_in_term
 
 # A request of the killed process may still be on its way through iconik.
@@ -196,7 +202,7 @@ class Claims:
             is_kept = sa.and_(
                 protections.are_kept_from(self._operation.action),
                 assets.c.state == "queued",
-                ~leftovers.progress_has_deletion(),
+                ~progress_has_deletion(),
             )
             is_free = sa.or_(sa.and_(is_free, is_known), is_kept)
         columns = (assets.c.asset_id, assets.c.state, assets.c.progress, assets.c.outcomes)

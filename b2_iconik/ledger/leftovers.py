@@ -20,7 +20,16 @@ from b2_iconik.domain.click import Action
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Operation
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_OVER
-from b2_iconik.ledger.tables import assets, change_assets, copies, operations
+from b2_iconik.ledger import holdings
+from b2_iconik.ledger.operations import read_operation
+from b2_iconik.ledger.tables import (
+    assets,
+    change_assets,
+    copies,
+    has_marked,
+    operations,
+    progress_has_deletion,
+)
 from b2_iconik.ledger.term import writing_in_term
 
 # The actions that restore what is marked deleted, if the click's own token can see the asset.
@@ -283,7 +292,10 @@ class Leftovers:
             ]
 
     def note(self, left: Left, outcomes: Mapping[str, Outcome]) -> None:
-        """Record the result: the current progress, and outcomes by format name."""
+        """Record the result: the current progress, and outcomes by format name.
+
+        What an Add or an Undo is to bring back is on LucidLink from now on.
+        """
         with writing_in_term(self._engine, self._term) as connection:
             row = connection.execute(
                 sa.select(assets.c.outcomes, assets.c.progress).where(
@@ -294,12 +306,17 @@ class Leftovers:
             now = AssetProgress.from_json(row.progress)
             progress = replace(left.asset.progress, marked=now.marked)
             _change(connection, left.number, left.asset.asset_id, progress, row, outcomes)
+            stored = {left.asset.asset_id: merged(row.outcomes, outcomes)}
+            this = sa.select(operations).where(operations.c.number == left.number)
+            operation = read_operation(connection.execute(this).one())
+            noted, user_name = [(left.asset, outcomes)], operation.user_name or ""
+            # Its time begins as soon as iconik's time is asked for; see ``Due.advance``.
+            holdings.note(connection, operation, noted, stored, user_name, None)
 
 
 def _asset(row: sa.Row[Any]) -> ClaimedAsset:
-    return ClaimedAsset(
-        row.asset_id, (), AssetProgress.from_json(row.progress), outcomes=row.outcomes
-    )
+    progress, title = AssetProgress.from_json(row.progress), row.title or ""
+    return ClaimedAsset(row.asset_id, (), progress, outcomes=row.outcomes, title=title)
 
 
 def _change(
@@ -316,14 +333,3 @@ def _change(
 
 def _has_deletion() -> sa.ColumnElement[bool]:
     return sa.and_(assets.c.state == "done", progress_has_deletion())
-
-
-def progress_has_deletion() -> sa.ColumnElement[bool]:
-    """Whether an asset has deletions that may have begun and aren't known to have ended."""
-    # If there is none, the key is not in the text.
-    return sa.cast(assets.c.progress, sa.Text).contains('"deletions"')
-
-
-def has_marked() -> sa.ColumnElement[bool]:
-    """Whether something of an asset is left marked deleted, and can be restored."""
-    return sa.cast(assets.c.progress, sa.Text).contains('"marked"')
