@@ -98,6 +98,7 @@ def keep_until(engine: sa.Engine, chosen: Collection[Key], until_ms: int | None,
     with writing(engine) as connection:
         rows = _existing(connection, chosen)
         _check_stays(connection, rows)
+        _check_dated(rows, until_ms)
         changed = [row for row in rows if until_ms is None or (row.until_ms or 0) <= until_ms]
         _change(connection, changed, {"until_ms": until_ms, "until_by": by, **NOT_ATTEMPTED})
     until = "it is removed by hand" if until_ms is None else told_time(until_ms)
@@ -195,6 +196,18 @@ def _check_stays(connection: sa.Connection, rows: Iterable[sa.Row[Any]]) -> None
             raise HoldingsError(
                 f"{mine[asset_id]} is being removed now. Stop that operation, or wait for its end "
                 "and add the asset again."
+            )
+
+
+def _check_dated(rows: Iterable[sa.Row[Any]], until_ms: int | None) -> None:
+    """Refuse to limit a time that has not begun: it may last longer."""
+    for row in rows:
+        is_undated = row.since_ms == 0 and row.keep_ms is not None and row.until_by is None
+        if is_undated and until_ms is not None:
+            title = row.title or "an untitled asset"
+            raise HoldingsError(
+                f"The time of {title} begins as soon as iconik has told what time it is. Try again "
+                "in a minute."
             )
 
 

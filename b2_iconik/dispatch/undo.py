@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from b2_iconik.common.errors import RetryError
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.operation import AssetProgress, Operation, Origin
-from b2_iconik.ledger.leftovers import has_marked
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.tables import assets, operations
+from b2_iconik.ledger.tables import assets, has_marked, operations
 
 
 def undo_removal(recorder: Recorder, operation_id: str, by: str) -> list[str]:
@@ -83,5 +82,6 @@ def _marked(engine: sa.Engine, operation: Operation) -> dict[tuple[str, ...], li
         for row in connection.execute(chosen.order_by(assets.c.asset_id)):
             names = {each.name for each in AssetProgress.from_json(row.progress).marked.values()}
             formats = tuple(name for name in operation.formats if name in names)
-            found.setdefault(formats, []).append(row.asset_id)
+            if formats:
+                found.setdefault(formats, []).append(row.asset_id)
     return found

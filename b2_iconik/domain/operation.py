@@ -398,6 +398,8 @@ class ClaimedAsset:
         title: as iconik listed it; "" if unknown.
         user_name: the name of the user who clicked; "" if unknown.
         due: by format name, why it is due; see ``keeping.told_why``. Empty if nothing is.
+        must_be_seen: whether something is left to be restored, which waits until the click's own
+            token has read the asset.
     """
 
     asset_id: str
@@ -410,6 +412,7 @@ class ClaimedAsset:
     title: str = field(default="", compare=False)
     user_name: str = field(default="", compare=False)
     due: Mapping[str, str] = field(default_factory=dict, compare=False)
+    must_be_seen: bool = field(default=False, compare=False)
 
     @property
     def named(self) -> str:

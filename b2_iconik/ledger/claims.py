@@ -45,7 +45,13 @@ from b2_iconik.ledger import holdings, leftovers, protections
 from b2_iconik.ledger.copies import Copies
 from b2_iconik.ledger.precedence import Precedence, formats_left
 from b2_iconik.ledger.protections import Protection
-from b2_iconik.ledger.tables import TOUCHING, assets, change_assets, operations
+from b2_iconik.ledger.tables import (
+    TOUCHING,
+    assets,
+    change_assets,
+    operations,
+    progress_has_deletion,
+)
 from b2_iconik.ledger.term import writing_in_term
 
 # A request of the killed process may still be on its way through iconik.
@@ -196,7 +202,7 @@ class Claims:
             is_kept = sa.and_(
                 protections.are_kept_from(self._operation.action),
                 assets.c.state == "queued",
-                ~leftovers.progress_has_deletion(),
+                ~progress_has_deletion(),
             )
             is_free = sa.or_(sa.and_(is_free, is_known), is_kept)
         columns = (assets.c.asset_id, assets.c.state, assets.c.progress, assets.c.outcomes)
@@ -228,13 +234,17 @@ class Claims:
         formats = {
             each: () if is_stopping or each in kept else names for each, names in left.items()
         }
-        taken = leftovers.take_marked(connection, self._operation, formats)
+        seen = {row.asset_id: formats[row.asset_id] for row in rows if row.seen}
+        taken = leftovers.take_marked(connection, self._operation, seen)
+        unseen = [each for each in asset_ids if each not in seen]
+        must_be_seen = leftovers.must_be_seen(connection, self._operation, unseen)
         due = holdings.why_due(connection, self._operation, asset_ids)
         claimed, changes = [], {}
         for row in rows:
             asset = self._claimed(row, formats[row.asset_id])
             asset.progress = taken.get(row.asset_id, asset.progress)
             asset.due = due.get(row.asset_id, {})
+            asset.must_be_seen = row.asset_id in must_be_seen
             protection = kept.get(row.asset_id)
             # A deletion that has begun is finished even if a newer operation exists: otherwise a
             # file set would vanish while the newer operation works on it. A copy that may be

@@ -18,12 +18,12 @@ import sqlalchemy as sa
 from b2_iconik.domain.keeping import told_why
 from b2_iconik.domain.operation import ClaimedAsset, Operation
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.ledger.leftovers import progress_has_deletion
 from b2_iconik.ledger.tables import (
     assets,
     holdings,
     insert_into,
     operations,
+    progress_has_deletion,
 )
 from b2_iconik.ledger.term import writing_in_term
 

@@ -20,8 +20,20 @@ from b2_iconik.domain.click import Action
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Operation
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_OVER
-from b2_iconik.ledger.tables import assets, change_assets, copies, operations
+from b2_iconik.ledger import holdings
+from b2_iconik.ledger.operations import read_operation
+from b2_iconik.ledger.tables import (
+    assets,
+    change_assets,
+    copies,
+    has_marked,
+    operations,
+    progress_has_deletion,
+)
 from b2_iconik.ledger.term import writing_in_term
+
+# The actions that restore what is marked deleted, if the click's own token can see the asset.
+RESTORING: tuple[Action, ...] = ("add", "undo")
 
 
 def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[Any]) -> set[str]:
@@ -30,12 +42,18 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
     Args:
         connection: from ``writing_in_term``.
         operation: takes over the deletions of its formats, on the same storage.
-        rows: of ``assets``. Only waiting assets, which were not inspected yet, are considered.
+        rows: of ``assets``. Only waiting assets, which were not inspected yet, are considered; see
+            also ``must_be_seen``.
 
     Returns:
         The ids of the assets whose progress now holds more than in ``rows``.
     """
-    progress_by_id = {row.asset_id: row.progress for row in rows if row.state == "queued"}
+    is_for_all = operation.action not in RESTORING
+    progress_by_id = {
+        row.asset_id: row.progress
+        for row in rows
+        if row.state == "queued" and (row.seen or is_for_all)
+    }
     if not progress_by_id:
         return set()
     left = connection.execute(
@@ -79,13 +97,13 @@ def take_marked(
     Args:
         connection: from ``writing_in_term``.
         operation: the operation.
-        formats: by the id of each asset that it claims now, the formats that it processes. If a
-            newer Remove has taken over a format, its file sets stay marked deleted.
+        formats: by the id of each asset that it claims now and has seen, the formats that it
+            processes. If a newer Remove has taken over a format, its file sets stay marked deleted.
 
     Returns:
         By asset id, the new progress of the assets that have more to restore now.
     """
-    if operation.action not in ("add", "undo"):
+    if operation.action not in RESTORING:
         return {}
     is_its: sa.ColumnElement[bool] = sa.true()
     if operation.action == "undo":
@@ -127,6 +145,30 @@ def take_marked(
     changes = {each: {"progress": one.as_json()} for each, one in progress.items()}
     change_assets(connection, operation.number, changes)
     return progress
+
+
+def must_be_seen(
+    connection: sa.Connection, operation: Operation, asset_ids: Sequence[str]
+) -> set[str]:
+    """The ids of assets of which something is left to be restored, by an Add or an Undo.
+
+    Args:
+        asset_ids: those that the operation's own token has not read. To a user who may not see an
+            asset, iconik may answer as if the file set were gone. Then nobody would restore it.
+    """
+    if operation.action not in RESTORING or not asset_ids:
+        return set()
+    left = connection.execute(
+        sa.select(assets.c.asset_id)
+        .join(operations, operations.c.number == assets.c.number)
+        .where(
+            assets.c.asset_id.in_(asset_ids),
+            assets.c.number != operation.number,
+            operations.c.ll_storage_id == operation.ll_storage_id,
+            sa.or_(_has_deletion(), has_marked()),
+        )
+    )
+    return set(left.scalars())
 
 
 def _undone(connection: sa.Connection, operation: Operation) -> str | None:
@@ -250,7 +292,10 @@ class Leftovers:
             ]
 
     def note(self, left: Left, outcomes: Mapping[str, Outcome]) -> None:
-        """Record the result: the current progress, and outcomes by format name."""
+        """Record the result: the current progress, and outcomes by format name.
+
+        What an Add or an Undo is to bring back is on LucidLink from now on.
+        """
         with writing_in_term(self._engine, self._term) as connection:
             row = connection.execute(
                 sa.select(assets.c.outcomes, assets.c.progress).where(
@@ -261,12 +306,17 @@ class Leftovers:
             now = AssetProgress.from_json(row.progress)
             progress = replace(left.asset.progress, marked=now.marked)
             _change(connection, left.number, left.asset.asset_id, progress, row, outcomes)
+            stored = {left.asset.asset_id: merged(row.outcomes, outcomes)}
+            this = sa.select(operations).where(operations.c.number == left.number)
+            operation = read_operation(connection.execute(this).one())
+            noted, user_name = [(left.asset, outcomes)], operation.user_name or ""
+            # Its time begins as soon as iconik's time is asked for; see ``Due.advance``.
+            holdings.note(connection, operation, noted, stored, user_name, None)
 
 
 def _asset(row: sa.Row[Any]) -> ClaimedAsset:
-    return ClaimedAsset(
-        row.asset_id, (), AssetProgress.from_json(row.progress), outcomes=row.outcomes
-    )
+    progress, title = AssetProgress.from_json(row.progress), row.title or ""
+    return ClaimedAsset(row.asset_id, (), progress, outcomes=row.outcomes, title=title)
 
 
 def _change(
@@ -283,14 +333,3 @@ def _change(
 
 def _has_deletion() -> sa.ColumnElement[bool]:
     return sa.and_(assets.c.state == "done", progress_has_deletion())
-
-
-def progress_has_deletion() -> sa.ColumnElement[bool]:
-    """Whether an asset has deletions that may have begun and aren't known to have ended."""
-    # If there is none, the key is not in the text.
-    return sa.cast(assets.c.progress, sa.Text).contains('"deletions"')
-
-
-def has_marked() -> sa.ColumnElement[bool]:
-    """Whether something of an asset is left marked deleted, and can be restored."""
-    return sa.cast(assets.c.progress, sa.Text).contains('"marked"')

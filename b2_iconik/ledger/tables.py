@@ -230,6 +230,17 @@ counters = sa.Table(
 is_expanded = operations.c.expanded >= operations.c.request_count
 
 
+def progress_has_deletion() -> sa.ColumnElement[bool]:
+    """Whether an asset has deletions that may have begun and aren't known to have ended."""
+    # If there is none, the key is not in the text.
+    return sa.cast(assets.c.progress, sa.Text).contains('"deletions"')
+
+
+def has_marked() -> sa.ColumnElement[bool]:
+    """Whether something of an asset is left marked deleted, and can be restored."""
+    return sa.cast(assets.c.progress, sa.Text).contains('"marked"')
+
+
 def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT into a table, which can say what to do with rows that exist already."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql

@@ -19,7 +19,7 @@ from b2_iconik.domain.click import Action, CustomAction
 from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, given_up
-from b2_iconik.domain.reasons import Reason, reason_of
+from b2_iconik.domain.reasons import EARLIER, UNDONE, Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation import copying, deletion
 from b2_iconik.operation.arrivals import Arrivals, recheck_after_ms
@@ -34,7 +34,7 @@ from b2_iconik.operation.execution import (
 )
 from b2_iconik.operation.grace_period import GracePeriod
 from b2_iconik.operation.index import Index
-from b2_iconik.operation.interrupted import restore_all
+from b2_iconik.operation.interrupted import as_wanted, restore_all
 from b2_iconik.operation.proving import RemoveContext
 from b2_iconik.operation.snapshot import Patience, see
 from b2_iconik.operation.storages import Checked
@@ -200,7 +200,7 @@ class AssetProcessor:
         if see(self._iconik_for(asset), asset.asset_id) is None:
             return vanished(asset.formats)
         asset.seen = True
-        # Others must release it first.
+        # Others must release it first, or it is claimed again with what they have left.
         return AssetResult(must_be_requeued=True)
 
     def _iconik_for(self, asset: ClaimedAsset) -> Iconik:
@@ -356,8 +356,11 @@ class AssetProcessor:
 
     def _give_up(self, asset: ClaimedAsset, reason: Reason) -> dict[str, Outcome]:
         """Restore the marked file sets of an asset that is given up. Returns its outcomes."""
-        restored, _ = restore_all(self._iconik, asset, reason)
-        return {**given_up(asset.formats, asset.progress.unaccepted, reason), **restored}
+        action = self._context.click.action
+        why = {"add": EARLIER, "undo": UNDONE}.get(action, reason)
+        restored, _ = restore_all(self._iconik, asset, why)
+        told = given_up(asset.formats, asset.progress.unaccepted, reason)
+        return {**told, **as_wanted(action, restored)}
 
     def _put_off(self, unanswered: list[tuple[ClaimedAsset, IconikUnavailable]]) -> None:
         """Postpone assets that iconik did not answer about, unless iconik is entirely unavailable.
@@ -399,6 +402,8 @@ class AssetProcessor:
 
     def _process_asset(self, asset: ClaimedAsset) -> AssetResult:
         """Process an asset, twice if a copy seems to have ended without its file."""
+        if asset.must_be_seen:
+            return self._glance(asset)
         is_in_doubt = asset.progress.unanswered_until_ms is not None
         if is_in_doubt and self._follow_unknown_copies(asset):
             return AssetResult(is_being_copied=True)

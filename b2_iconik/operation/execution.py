@@ -58,7 +58,9 @@ def process_add(
         found = result.outcomes.get(name, outcome)
         if name in stuck:
             result = result.with_outcomes({name: outcome})
-        elif found.kind == "there" and outcome.reason.cause == Cause.RESTORED:
+        elif outcome.reason.cause == Cause.RESTORED and (
+            found.kind == "there" or name not in formats
+        ):
             result = result.with_outcomes(
                 {name: Outcome("restored", outcome.reason, "", found.size)}
             )

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from b2_iconik.domain import reasons
+from b2_iconik.domain.click import Action
 from b2_iconik.domain.custody import Unproven, Verdict
 from b2_iconik.domain.operation import ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome, proof_of
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.ledger.leftovers import Left, Leftovers
+from b2_iconik.ledger.leftovers import RESTORING, Left, Leftovers
 from b2_iconik.operation import deletion
 from b2_iconik.operation.decisions import AssetResult, Failures, vanished
 from b2_iconik.operation.deletion_results import (
@@ -139,10 +140,14 @@ def restore_all(
     return dict(result.outcomes), is_reached
 
 
-def brought_back(outcome: Outcome) -> Outcome:
-    """The outcome of a restoration that was wanted, made from that of one that was not."""
-    is_back = outcome.reason.cause == Cause.RESTORED
-    return Outcome("restored", outcome.reason) if is_back else outcome
+def as_wanted(action: Action, restored: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    """The outcomes of restorations by an operation: an Add and an Undo are to restore."""
+    return {
+        name: Outcome("restored", each.reason)
+        if action in RESTORING and each.reason.cause == Cause.RESTORED
+        else each
+        for name, each in restored.items()
+    }
 
 
 def restore_leftovers(
@@ -154,9 +159,6 @@ def restore_leftovers(
         told = unverified(asset)
         asset.progress = replace(asset.progress, deletions=asset.progress.unaccepted)
         restored, is_reached = restore_all(iconik, asset, reason)
-        if each.action in ("add", "undo"):
-            # That is what they were to do.
-            restored = {name: brought_back(one) for name, one in restored.items()}
-        leftovers.note(each, {**told, **restored})
+        leftovers.note(each, {**told, **as_wanted(each.action, restored)})
         if not is_reached:
             return

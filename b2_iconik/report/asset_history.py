@@ -12,7 +12,7 @@ from b2_iconik.domain.reasons import Cause
 from b2_iconik.ledger import protections
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.protections import Protection
-from b2_iconik.ledger.tables import assets, holdings, operations
+from b2_iconik.ledger.tables import assets, has_marked, holdings, operations
 from b2_iconik.report import outcome_rows, view
 from b2_iconik.report.history import History
 from b2_iconik.report.reported import Reported
@@ -61,10 +61,21 @@ class AssetHistory:
         if before is not None:
             chosen = chosen.where(operations.c.number < before)
         newest = chosen.order_by(operations.c.number.desc()).limit(OPERATIONS_A_PAGE + 1)
+        marked = (
+            sa.select(operations.c.id, operations.c.undo_until_ms)
+            .join(assets, assets.c.number == operations.c.number)
+            .where(
+                assets.c.asset_id == asset_id,
+                has_marked(),
+                operations.c.undo_until_ms > now_ms(),
+            )
+            .order_by(operations.c.number.desc())
+        )
         held = sa.select(holdings.c.title).where(holdings.c.asset_id == asset_id)
         with self._engine.connect() as connection:
             found = [read_operation(row) for row in connection.execute(newest)]
             protection = protections.of(connection, asset_id).get(asset_id)
+            to_be_purged = connection.execute(marked.limit(1)).first()
             held_titles = connection.execute(held).scalars().all()
         shown, clock_ms = found[:OPERATIONS_A_PAGE], self._history.clock()
         lines = [self._line(operation, asset_id, clock_ms) for operation in shown]
@@ -77,6 +88,9 @@ class AssetHistory:
             "asset_id": asset_id,
             "asset": next((each for each in titles if each and each != asset_id), None),
             "protection": protection and protection_in_json(protection),
+            # What the newest Remove has marked deleted, and can still be undone.
+            "to_be_purged": to_be_purged
+            and {"operation_id": to_be_purged.id, "after": told_time(to_be_purged.undo_until_ms)},
             # An older page does not show the newest outcomes.
             "places": places(lines) if before is None else [],
             "operations": lines,

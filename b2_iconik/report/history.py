@@ -12,10 +12,9 @@ from b2_iconik.domain.click import Action
 from b2_iconik.domain.operation import AssetProgress, Operation, default_title
 from b2_iconik.domain.outcomes import TROUBLE
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.ledger.leftovers import has_marked
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.precedence import Precedence, takers
-from b2_iconik.ledger.tables import assets, copies, operations, terms, unlisted
+from b2_iconik.ledger.tables import assets, copies, has_marked, operations, terms, unlisted
 from b2_iconik.report.reported import contains, has_cause, is_about, may_have
 from iconik_http.records import UUID
 

@@ -25,6 +25,8 @@ from b2_iconik.web.login import name_of
 
 NOTICES = {
     "protected": "The asset is protected: no Remove begins to delete it.",
+    "marked": "The asset is protected, but iconik will purge files of it that a Remove has marked "
+    "deleted before: undo that Remove, or add the asset again, to keep them.",
     "late": "The asset is protected, but a deletion of it had begun before, and is finished.",
     "lifted": "The protection is lifted: the next Remove includes the asset again.",
 }
@@ -72,7 +74,10 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
             is_late = protect(recorder.prepare(), protection)
         except ProtectionError as error:
             abort(409, f"Nothing has changed: {error}.")
-        return _done(protection.asset_id, "late" if is_late else "protected", protection)
+        notice = "late" if is_late else "protected"
+        if known(asset_id)["to_be_purged"]:
+            notice = "marked"
+        return _done(protection.asset_id, notice, protection)
 
     @pages.post("/assets/<asset_id>/lift")
     def lift_protection(asset_id: str) -> AnyResponse:

@@ -159,6 +159,23 @@ def test_a_time_is_only_ever_extended(engine: sa.Engine) -> None:
     assert row(engine, PIER).until_ms == LATER
 
 
+def test_a_time_that_has_not_begun_is_not_shortened(engine: sa.Engine) -> None:
+    hold(engine, "beach", since_ms=0, keep_ms=14 * DAY_MS)
+    hold(engine, "pier", until_ms=CLICKED)
+    with pytest.raises(HoldingsError, match=r"^The time of Beach begins"):
+        keep_until(engine, [BEACH, PIER], LATER, BY)
+    assert (row(engine, BEACH).until_ms, row(engine, PIER).until_ms) == (None, CLICKED)
+
+
+@pytest.mark.parametrize("fields", [{"keep_ms": None}, {"until_by": "Ben"}])
+def test_what_has_no_time_that_could_begin_gets_one(
+    engine: sa.Engine, fields: dict[str, object]
+) -> None:
+    hold(engine, "beach", **{"since_ms": 0, "keep_ms": 14 * DAY_MS, **fields})
+    keep_until(engine, [BEACH], LATER, BY)
+    assert row(engine, BEACH).until_ms == LATER
+
+
 def test_where_all_is_kept_longer_nothing_changes(engine: sa.Engine) -> None:
     hold(engine, "beach", until_ms=LATER + 1)
     assert keep_until(engine, [BEACH], LATER, BY) == Done(assets=0, longer=1)

@@ -16,6 +16,7 @@ from b2_iconik.domain.operation import AssetProgress, Origin, UndoWindow
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.tables import assets
 from tests.makers import ASSET, a_click, a_ledger, a_term, completion, found, half_done
 
 pytestmark = pytest.mark.usefixtures("opened_later")
@@ -83,6 +84,18 @@ def test_exactly_what_is_left_marked_is_undone(engine: sa.Engine, recorder: Reco
     assert recorder.click_of(both) == undo
     assert recorder.click_of(proxies) == replace(undo, formats=("PROXY",), asset_ids=("a2", "a4"))
     assert found(engine, both).origin == Origin(remove, "Ada", "undo")
+
+
+def test_an_asset_whose_progress_only_mentions_marks_is_left_out(
+    engine: sa.Engine, recorder: Recorder
+) -> None:
+    remove = removed(engine, recorder, {"a1": ["ORIGINAL"], "a2": []})
+    named_so = AssetProgress(format_names={"f1": "marked"})
+    with engine.begin() as connection:
+        this = sa.update(assets).where(assets.c.asset_id == "a2")
+        connection.execute(this.values(progress=named_so.as_json()))
+    (undo,) = undo_removal(recorder, remove, "Ada")
+    assert recorder.click_of(undo).asset_ids == ("a1",)
 
 
 def test_an_undo_may_use_the_application_s_token_for_what_the_remove_has_seen(

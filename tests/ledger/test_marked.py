@@ -112,6 +112,34 @@ def test_what_a_remove_marked_is_taken_over_to_be_restored(
     assert sorted(progress.unaccepted) == ["a1-ORIGINAL", "a1-PROXY"]
 
 
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_an_add_that_has_not_seen_the_asset_takes_nothing_over(
+    engine: sa.Engine, is_marked: bool
+) -> None:
+    remove = marked(engine, ORIGINAL)
+    if not is_marked:
+        begun = AssetProgress(deletions=half_done({"a1-ORIGINAL": "ORIGINAL"}))
+        with writing(engine) as connection:
+            connection.execute(sa.update(assets).values(progress=begun.as_json()))
+    before = list(a_ledger(engine).outcomes(remove.number))
+    add = expanded(engine, a_click(formats=BOTH), ["a1"], seen=False)
+    (claimed,) = claims_of(engine, add).take(1, NOW)
+    assert (claimed.must_be_seen, claimed.progress) == (True, AssetProgress())
+    assert list(a_ledger(engine).outcomes(remove.number)) == before
+
+
+@pytest.mark.parametrize("ll_storage_id", ["storage-ll", "other"])
+def test_an_asset_of_which_nothing_is_left_need_not_be_seen_first(
+    engine: sa.Engine, ll_storage_id: str
+) -> None:
+    if ll_storage_id == "other":
+        marked(engine, ORIGINAL)
+    click = a_click(formats=BOTH, ll_storage_id=ll_storage_id)
+    add = expanded(engine, click, ["a1"], seen=False)
+    (claimed,) = claims_of(engine, add).take(1, NOW)
+    assert not claimed.must_be_seen
+
+
 def test_what_it_says_about_its_outcome_stays(engine: sa.Engine) -> None:
     remove = marked(engine, ORIGINAL)
     to_restore(engine, clicked(engine, "add"))

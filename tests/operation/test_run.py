@@ -1389,6 +1389,27 @@ def test_what_a_failed_operation_has_left_marked_is_restored_by_the_next_remove_
     assert not bench.iconik.called("purge_file_set")
 
 
+def test_what_an_add_restores_when_it_gives_up_is_brought_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000_000]
+    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 300_000)
+    marked_by_a_failed_one(bench)
+    restore, attempts = bench.iconik.restore_file_set, list[None]()
+
+    def answers_at_last(asset_id: str, file_set_id: str) -> None:
+        attempts.append(None)
+        if len(attempts) <= batches.MOST_FAILURES:
+            raise AWAY
+        restore(asset_id, file_set_id)
+
+    bench.iconik.restore_file_set = answers_at_last  # type: ignore[method-assign]
+    told = bench.do(ADD)
+    assert (told["counts"]["restored"], told["problems"]) == (1, [])
+    assert held(bench.engine, "asset_id") == [ASSET]
+
+
 def test_what_a_failed_remove_has_left_marked_is_restored_by_an_add(bench: Bench) -> None:
     marked_by_a_failed_one(bench)
     assert bench.do(ADD)["counts"]["restored"] == 1

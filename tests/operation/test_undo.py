@@ -9,6 +9,7 @@ from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Un
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import ENDED, Cause
 from b2_iconik.ledger.claims import Claims
+from b2_iconik.ledger.due import Due
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.operation import grace_period
 from b2_iconik.operation.decisions import AssetResult
@@ -18,6 +19,7 @@ from b2_iconik.operation.interrupted import restore_leftovers, resume
 from b2_iconik.operation.snapshot import Patience
 from b2_iconik.operation.storages import Checked
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
+from iconik_http.records import File
 from tests.makers import (
     ASSET,
     LL,
@@ -31,6 +33,7 @@ from tests.makers import (
     expanded,
     found,
     half_done,
+    held,
     on_b2,
     on_ll,
 )
@@ -366,6 +369,20 @@ def test_what_is_there_besides_what_was_purged_is_there(iconik: FakeIconik) -> N
     assert result.outcomes["ORIGINAL"].kind == "there"
 
 
+@pytest.mark.parametrize(
+    ("files", "told"), [([on_ll(**MARKED), on_b2()], {"ORIGINAL": "restored"}), ([on_b2()], {})]
+)
+def test_what_an_add_only_finishes_is_told_if_it_is_back(
+    iconik: FakeIconik, files: list[File], told: dict[str, str]
+) -> None:
+    iconik.has(*files)
+    if not told:
+        iconik.problems["restore_file_set"] = NotFound("restore it", "no such thing (404)")
+    # It was stopped, or a newer Remove has the asset.
+    result = process_add(iconik, to_restore(LL_SET, formats=()), LL, PATIENCE)
+    assert {name: each.kind for name, each in result.outcomes.items()} == told
+
+
 # What they leave behind
 
 
@@ -383,6 +400,21 @@ def test_what_is_restored_after_an_undo_has_ended_is_brought_back(
     restore_leftovers(iconik, leftovers, leftovers.of(operation.number), ENDED)
     ((_, progress, outcomes),) = a_ledger(engine).outcomes(operation.number)
     assert (progress, outcomes["ORIGINAL"].kind) == (AssetProgress(), kind)
+
+
+def test_what_is_restored_after_an_add_has_ended_is_kept_for_its_time(
+    engine: sa.Engine, iconik: FakeIconik
+) -> None:
+    operation = expanded(engine, a_click(keep_ms=HOUR, user_id="u1"))
+    claims = Claims(engine, operation, a_term(engine))
+    (claimed,) = claims.take(1, NOW)
+    claimed.progress = AssetProgress(deletions={LL_SET: Deletion("ORIGINAL")})
+    claims.note(claimed, "done", {})
+    iconik.has(on_ll(**MARKED))
+    leftovers = Leftovers(engine, a_term(engine))
+    restore_leftovers(iconik, leftovers, leftovers.of(operation.number), ENDED)
+    Due(engine, a_term(engine)).advance(NOW, NOW + 1)
+    assert held(engine, "asset_id", "user_id", "until_ms") == [(ASSET, "u1", NOW + 1 + HOUR)]
 
 
 def test_a_restoration_changes_nothing_that_others_have_taken_over_meanwhile(

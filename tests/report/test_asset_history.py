@@ -179,6 +179,7 @@ def test_a_protected_asset_is_known_after_its_operations_are_forgotten(
         "asset_id": "a1",
         "asset": "Beach",
         "protection": {"by": "Ada", "since": "1970-01-01T00:00:00+00:00", "until": "2026-12-31"},
+        "to_be_purged": None,
         "places": [],
         "operations": [],
         "before": None,

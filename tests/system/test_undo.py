@@ -186,6 +186,15 @@ def test_a_restoration_that_is_refused_is_told_with_what_to_do(desk: Desk) -> No
     assert "from iconik's delete queue before iconik empties it" in reason
 
 
+def test_an_add_of_somebody_who_cannot_see_the_asset_takes_no_undo_away(desk: Desk) -> None:
+    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
+    removal = desk.click("remove", clip)
+    desk.report(removal)
+    add = desk.click("add", clip, user=desk.user(clip))
+    assert counted(desk.report(add), "failed") == [1]
+    assert counted(undone(desk.service, removal), "restored") == [1]
+
+
 def test_a_remove_after_an_undo_removes_again(desk: Desk) -> None:
     clip = desk.asset(b2=CLIP, lucidlink=CLIP)
     first = desk.click("remove", clip)

@@ -13,10 +13,12 @@ from b2_iconik.common.clock import now_ms
 from b2_iconik.common.links import Links
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
+from b2_iconik.domain.operation import AssetProgress, UndoWindow
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import PROTECTED
 from b2_iconik.ledger.database import connect, writing
 from b2_iconik.ledger.protections import Protection, write
+from b2_iconik.report import asset_history
 from b2_iconik.web import asset_pages
 from tests.logged import logged_with
 from tests.makers import half_done
@@ -40,6 +42,7 @@ EVIL = "<script>alert(1)</script>"
 def today(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is 5 November 2026."""
     monkeypatch.setattr(asset_pages, "now_ms", lambda: TODAY_MS)
+    monkeypatch.setattr(asset_history, "now_ms", lambda: TODAY_MS)
 
 
 @pytest.fixture
@@ -116,6 +119,37 @@ def test_it_is_told_if_a_deletion_had_begun(page: Page) -> None:
     answer = post(page, "protect", {"until": "2026-12-31"})
     assert answer.location.endswith("?notice=late")
     assert "a deletion of it had begun before, and is finished" in page.text(answer.location)
+
+
+def marked(page: Page, until_ms: int) -> str:
+    """The id of a Remove that has marked files of the asset deleted, to be undone until a time."""
+    operation, claims = page.begun([CLIP])
+    (claimed,) = claims.take(1, NOW)
+    claimed.progress = AssetProgress(marked=half_done({"set-1": "ORIGINAL"}))
+    claims.open_window(UndoWindow(NOW, until_ms, is_about=False))
+    claims.note(claimed, "done", {"ORIGINAL": REMOVED})
+    return operation.id
+
+
+def test_it_is_told_that_iconik_will_purge_what_a_remove_has_marked(page: Page) -> None:
+    remove = marked(page, TODAY_MS + 3_600_000)
+    answer = post(page, "protect", {"until": "2026-12-31"})
+    assert answer.location.endswith("?notice=marked")
+    shown = page.text(answer.location)
+    assert "The asset is protected, but iconik will purge files of it" in shown
+    assert "iconik purges them after 2026-11-05 13:00:00 UTC , although" in shown
+    assert f'href="/operations/{remove}"' in page.get(f"/assets/{CLIP}").text
+    assert page.json(f"/assets/{CLIP}")["to_be_purged"] == {
+        "operation_id": remove,
+        "after": "2026-11-05T13:00:00+00:00",
+    }
+
+
+def test_what_iconik_has_purged_by_now_is_no_longer_told(page: Page) -> None:
+    marked(page, TODAY_MS)
+    answer = post(page, "protect", {"until": "2026-12-31"})
+    assert answer.location.endswith("?notice=protected")
+    assert page.json(f"/assets/{CLIP}")["to_be_purged"] is None
 
 
 @pytest.mark.parametrize(
