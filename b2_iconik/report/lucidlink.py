@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from b2_iconik.common.clock import midnight_ms, now_ms
 from b2_iconik.common.texts import age
 from b2_iconik.domain.keeping import in_words as keep_in_words
-from b2_iconik.domain.keeping import state_of
+from b2_iconik.domain.keeping import last_day, state_of
 from b2_iconik.domain.outcomes import many, told_time
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.ledger.held import DAY_MS, Held, count, held, is_due, is_overdue
@@ -162,8 +162,7 @@ class _About:
             if state == "due" and row.next_attempt_ms
             else None,
             "attempt_id": row.attempt_id if row.attempt_id in self._operations else None,
-            # A day in UTC.
-            "protected_until": told_time(protection.until_ms)[:10] if protection else None,
+            "protected_until": last_day(protection.until_ms) if protection else None,
             "protected_by": protection.by if protection else None,
             "checked": told_time(row.checked_ms) if row.checked_ms else None,
             "ll_storage": self._storages[row.ll_storage_id],

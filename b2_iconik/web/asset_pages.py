@@ -14,7 +14,13 @@ from b2_iconik.common.texts import plain
 from b2_iconik.dispatch.protect import lift, protect
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.advice import LABELS
-from b2_iconik.domain.protection import LONGEST_REASON, allowed_days, parse_day, parse_reason
+from b2_iconik.domain.keeping import (
+    LONGEST_PROTECTION,
+    LONGEST_REASON,
+    allowed_days,
+    parse_day,
+    parse_reason,
+)
 from b2_iconik.ledger.protections import Protection
 from b2_iconik.report import todo
 from b2_iconik.report.asset_history import AssetHistory, protection_in_json
@@ -54,7 +60,7 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
             "asset.html",
             **told,
             is_first=before is None,
-            days=allowed_days(now_ms()),
+            days=allowed_days(now_ms(), LONGEST_PROTECTION),
             longest_reason=LONGEST_REASON,
             notice=NOTICES.get(argument("notice"), ""),
         )
@@ -63,7 +69,7 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
     def protect_asset(asset_id: str) -> AnyResponse:
         told, now = known(asset_id), now_ms()
         try:
-            until_ms = parse_day(request.form.get("until", ""), now)
+            until_ms = parse_day(request.form.get("until", ""), now, LONGEST_PROTECTION)
         except ValueError as error:
             abort(400, f"The day {error}.")
         title, by = told["asset"] or "", name_of(request)

@@ -108,7 +108,7 @@ def test_a_protected_asset_says_until_when_and_by_whom(
     engine: sa.Engine, there: OnLucidLink
 ) -> None:
     hold(engine, "a1")
-    protect(engine, "a1", NOW)
+    protect(engine, "a1", NOW + 3 * DAY_MS // 2)
     (asset,) = listed(there)["assets"]
     assert (asset["protected_until"], asset["protected_by"]) == ("2026-05-12", "Ada")
 

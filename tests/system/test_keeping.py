@@ -99,7 +99,7 @@ def test_what_was_added_for_a_while_is_removed_when_the_time_is_over(
     assert unproven_deletions(simulator) == 0
     (line,) = [each for each in service.log().splitlines() if "audit: deleted" in each]
     assert f"of asset {clip}" in line
-    assert "kept for 2 weeks after 20" in line
+    assert "kept for 14 days after 20" in line
     assert "by user unknown, with ICONIK_TOKEN, proven by" in line
 
 
