@@ -17,9 +17,11 @@ LONGEST_PROTECTION = 3_653
 LONGEST_MS = LONGEST * UNITS_MS["d"]
 # In characters. A log line and a form show the reason in full.
 LONGEST_REASON = 300
-# A removal that is due is attempted at once, and then daily for a week.
+# A removal that is due is attempted at once, and then daily for a week. What is still there more
+# than a week after its time is overdue.
 MOST_ATTEMPTS = 8
 ATTEMPT_INTERVAL_MS = UNITS_MS["d"]
+OVERDUE_AFTER_MS = UNITS_MS["w"]
 # A day is over in every time zone so much later than in UTC.
 WESTERNMOST_MS = 12 * UNITS_MS["h"]
 State = Literal["unlimited", "timed", "due", "overdue"]
@@ -114,24 +116,22 @@ def parse_reason(text: str) -> str:
     return reason
 
 
-def state_of(until_ms: int | None, attempts: int, now_ms: int) -> State:
+def state_of(until_ms: int | None, now_ms: int) -> State:
     """Return how a holding stands.
 
     Args:
         until_ms: when it is to be removed; None if only people remove it.
-        attempts: how often a removal was attempted since then.
-        now_ms: the time. All times are in milliseconds since 1970.
+        now_ms: the time. Both are in milliseconds since 1970.
 
     Returns:
-        'unlimited', 'timed' before its time is over, 'due' from then on, and 'overdue' once no
-        attempt follows, or should have followed.
+        'unlimited', 'timed' before its time is over, 'due' from then on, and 'overdue' more than a
+        week later.
     """
     if until_ms is None:
         return "unlimited"
     if until_ms > now_ms:
         return "timed"
-    is_too_late = until_ms <= now_ms - MOST_ATTEMPTS * ATTEMPT_INTERVAL_MS
-    return "overdue" if is_too_late or attempts >= MOST_ATTEMPTS else "due"
+    return "overdue" if until_ms < now_ms - OVERDUE_AFTER_MS else "due"
 
 
 def in_words(keep_ms: int) -> str:

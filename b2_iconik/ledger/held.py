@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.keeping import ATTEMPT_INTERVAL_MS, MOST_ATTEMPTS, UNITS_MS
+from b2_iconik.domain.keeping import OVERDUE_AFTER_MS, UNITS_MS
 from b2_iconik.ledger.tables import holdings
 
 DAY_MS = UNITS_MS["d"]
@@ -22,7 +22,7 @@ class Held(NamedTuple):
         assets: the number of assets.
         bytes: the size of their formats, as far as it is known.
         due: the assets that are due within a day and not overdue.
-        overdue: the assets whose removal is no longer attempted although their time is over.
+        overdue: the assets that are still there more than a week after their time.
     """
 
     assets: int = 0
@@ -33,11 +33,7 @@ class Held(NamedTuple):
 
 def is_overdue(now_ms: int) -> sa.ColumnElement[bool]:
     """Build a condition: a holding is 'overdue'; see ``keeping.state_of``."""
-    until_ms = holdings.c.until_ms
-    return sa.or_(
-        until_ms <= now_ms - MOST_ATTEMPTS * ATTEMPT_INTERVAL_MS,
-        sa.and_(until_ms <= now_ms, holdings.c.attempts >= MOST_ATTEMPTS),
-    )
+    return holdings.c.until_ms < now_ms - OVERDUE_AFTER_MS
 
 
 def is_due(now_ms: int, within_ms: int = DAY_MS) -> sa.ColumnElement[bool]:

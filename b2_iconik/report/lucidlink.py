@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import midnight_ms, now_ms
 from b2_iconik.common.texts import age
+from b2_iconik.domain.keeping import MOST_ATTEMPTS, last_day, state_of
 from b2_iconik.domain.keeping import in_words as keep_in_words
-from b2_iconik.domain.keeping import last_day, state_of
 from b2_iconik.domain.outcomes import many, told_time
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.ledger.held import DAY_MS, Held, count, held, is_due, is_overdue
@@ -140,11 +140,11 @@ class _About:
     def row(self, row: sa.Row[Any], now_ms: int) -> dict[str, Any]:
         """Return one row as JSON values. Operations are only named if they are still stored."""
         protection = self._protections.get(row.asset_id)
-        state = state_of(row.until_ms, row.attempts, now_ms)
+        state = state_of(row.until_ms, now_ms)
         due = _due_in_words(state, row.until_ms, row.attempts, now_ms)
         if row.since_ms == 0 and row.keep_ms is not None and row.until_by is None:
             # Its time begins as soon as iconik has told what time it is.
-            state, due = "timed", f"kept for {keep_in_words(row.keep_ms)}"
+            state, due = "timed", f"for {keep_in_words(row.keep_ms)}, not begun yet"
         return {
             "asset_id": row.asset_id,
             "asset": row.title or row.asset_id,
@@ -159,7 +159,7 @@ class _About:
             "due": due,
             "attempts": row.attempts,
             "next_attempt": told_time(row.next_attempt_ms)
-            if state == "due" and row.next_attempt_ms
+            if row.next_attempt_ms and row.attempts < MOST_ATTEMPTS
             else None,
             "attempt_id": row.attempt_id if row.attempt_id in self._operations else None,
             "protected_until": last_day(protection.until_ms) if protection else None,
@@ -268,7 +268,10 @@ def _conditions(filters: Filters, now_ms: int) -> Iterator[sa.ColumnElement[bool
     if filters.due == "overdue":
         yield is_overdue(now_ms)
     elif filters.due == "unlimited":
+        # The time of the others has not begun.
+        has_no_time = sa.or_(holdings.c.keep_ms.is_(None), holdings.c.since_ms != 0)
         yield until_ms.is_(None)
+        yield sa.or_(has_no_time, holdings.c.until_by.is_not(None))
     elif filters.due:
         yield is_due(now_ms, DAY_MS if filters.due == "day" else 7 * DAY_MS)
     if filters.since:

@@ -9,7 +9,6 @@ from b2_iconik.domain.keeping import (
     LONGEST_MS,
     LONGEST_PROTECTION,
     LONGEST_REASON,
-    MOST_ATTEMPTS,
     UNITS_MS,
     allowed_days,
     in_words,
@@ -129,20 +128,19 @@ NOW = 100 * DAY_MS
 
 
 @pytest.mark.parametrize(
-    ("until_ms", "attempts", "state"),
+    ("until_ms", "state"),
     [
-        (None, 0, "unlimited"),
-        (NOW + 1, 0, "timed"),
-        (NOW, 0, "due"),
-        (NOW - 7 * DAY_MS, MOST_ATTEMPTS - 1, "due"),
-        (NOW, MOST_ATTEMPTS, "overdue"),
-        (NOW - 8 * DAY_MS, 0, "overdue"),
+        (None, "unlimited"),
+        (NOW + 1, "timed"),
+        (NOW, "due"),
+        (NOW - 7 * DAY_MS, "due"),
+        (NOW - 7 * DAY_MS - 1, "overdue"),
     ],
 )
-def test_a_holding_is_overdue_once_its_removal_is_no_longer_attempted(
-    until_ms: int | None, attempts: int, state: str
+def test_what_is_there_more_than_a_week_after_its_time_is_overdue(
+    until_ms: int | None, state: str
 ) -> None:
-    assert state_of(until_ms, attempts, NOW) == state
+    assert state_of(until_ms, NOW) == state
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.keeping import MOST_ATTEMPTS, state_of
+from b2_iconik.domain.keeping import state_of
 from b2_iconik.ledger.counters import standing
 from b2_iconik.ledger.held import DAY_MS, Held, count, held, is_due, is_overdue
 from tests.makers import hold
@@ -34,15 +34,12 @@ def test_an_asset_counts_on_each_storage(engine: sa.Engine) -> None:
     assert counted(engine) == Held(assets=2, bytes=600)
 
 
-@pytest.mark.parametrize("attempts", [0, MOST_ATTEMPTS])
 @pytest.mark.parametrize(
-    "until_ms", [None, NOW - 8 * DAY_MS, NOW - 8 * DAY_MS + 1, NOW, NOW + 1, NOW + DAY_MS + 1]
+    "until_ms", [None, NOW - 7 * DAY_MS - 1, NOW - 7 * DAY_MS, NOW, NOW + 1, NOW + DAY_MS + 1]
 )
-def test_the_ledger_counts_what_the_page_calls_so(
-    engine: sa.Engine, until_ms: int | None, attempts: int
-) -> None:
-    hold(engine, until_ms=until_ms, attempts=attempts)
-    state = state_of(until_ms, attempts, NOW)
+def test_the_ledger_counts_what_the_page_calls_so(engine: sa.Engine, until_ms: int | None) -> None:
+    hold(engine, until_ms=until_ms)
+    state = state_of(until_ms, NOW)
     with engine.connect() as connection:
         assert count(connection, is_overdue(NOW))[0] == (state == "overdue")
         assert count(connection, is_due(NOW, 0))[0] == (state == "due")

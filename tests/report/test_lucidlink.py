@@ -136,7 +136,7 @@ def test_the_next_attempt_is_told_if_there_is_one(
 @pytest.mark.parametrize(
     ("keep_ms", "until_by", "state", "due"),
     [
-        (14 * DAY_MS, None, "timed", "kept for 2 weeks"),
+        (14 * DAY_MS, None, "timed", "for 14 days, not begun yet"),
         (14 * DAY_MS, "Ada", "unlimited", "until removed by hand"),
         (None, None, "unlimited", "until removed by hand"),
     ],
@@ -152,6 +152,8 @@ def test_a_time_that_has_not_begun_is_no_date(
     hold(engine, since_ms=0, keep_ms=keep_ms, until_by=until_by)
     (row,) = listed(there)["assets"][0]["formats"]
     assert (row["since"], row["until"], row["state"], row["due"]) == (None, None, state, due)
+    unlimited = there.listed(Filters(due="unlimited"), 50)
+    assert unlimited["matching"] == (state == "unlimited")
 
 
 def test_what_is_due_first_comes_first(engine: sa.Engine, there: OnLucidLink) -> None:

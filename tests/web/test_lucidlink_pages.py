@@ -213,7 +213,7 @@ def test_what_has_no_title_or_person_is_said_so(page: Page) -> None:
 def test_a_time_that_has_not_begun_is_shown_without_a_date(page: Page) -> None:
     hold(page.engine, CLIP, since_ms=0, keep_ms=DAY_MS)
     shown = page.text("/lucidlink")
-    assert "kept for 1 day" in shown
+    assert "for 1 day, not begun yet" in shown
     assert "just now" in shown
 
 
