@@ -25,6 +25,7 @@ from dev.people import (
     DAMAGES,
     FORMATS,
     HARMLESS,
+    KEEP_SECONDS,
     KINDS,
     MISCHIEF,
     MISHAPS,
@@ -205,27 +206,31 @@ class Crowd:
             self._wish_as_recorded(operation_id, is_there=False)
 
     def protect(self, which: int) -> None:
-        """Protect an asset that nothing happens to."""
-        # Nothing is known about an asset that nobody has clicked on.
-        idle = self._idle(each for each in self._assets if self._about[each])
-        if idle and not self._is_refused(self._keeping.protect(idle[which % len(idle)])):
-            self.tally.pressed["protect"] += 1
+        """Protect an asset, unless the service does not know it yet."""
+        asset_id = self._assets[which]
+        if self._about[asset_id]:
+            self._forget_if_busy(asset_id)
+            if not self._is_refused(self._keeping.protect(asset_id)):
+                self.tally.pressed["protect"] += 1
 
     def lift(self, which: int) -> None:
-        """Lift the protection of an asset, unless a Remove of it runs."""
-        protected = [
-            each
-            for each in filter(self._keeping.protects, self._assets)
-            if all(map(self._service.has_ended, self._about[each]))
-        ]
-        if not protected:
-            return
-        if not self._is_refused(self._keeping.lift(protected[which % len(protected)])):
-            self.tally.pressed["lift"] += 1
+        """Lift the protection of an asset."""
+        protected = [each for each in self._assets if self._keeping.protects(each)]
+        if protected:
+            asset_id = protected[which % len(protected)]
+            self._forget_if_busy(asset_id)
+            if not self._is_refused(self._keeping.lift(asset_id)):
+                self.tally.pressed["lift"] += 1
 
-    def let_time_pass(self) -> None:
-        """Stop the service until everything is due that is kept for a while."""
-        self._restart(self._keeping.let_time_pass)
+    def _forget_if_busy(self, asset_id: str) -> None:
+        """Expect nothing of what happens to an asset while its protection changes."""
+        if not self._idle([asset_id]):
+            for each in FORMATS:
+                self._wishes.pop(self._on_lucidlink(asset_id, each), None)
+
+    def let_time_pass(self, seconds: float) -> None:
+        """Stop the service for so long, by iconik's clock."""
+        self._restart(lambda: self._keeping.let_time_pass(seconds))
 
     def empty_delete_queue(self) -> None:
         """Have iconik purge what is deleted. Whether a running undo comes too late isn't known."""
@@ -404,7 +409,7 @@ class Crowd:
         wait_for("end of all operations", self._all_ended, seconds)
         wait_for("end of all copies", self._is_at_rest, seconds)
         if self._timed:
-            self.let_time_pass()
+            self.let_time_pass(KEEP_SECONDS + 1)
             wait_for("removal of what is due", self._keeping.is_over_for_all, seconds)
             wait_for("end of all removals", self._service.is_idle, seconds)
         self._adopt_due()

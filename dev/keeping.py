@@ -8,19 +8,19 @@ import requests
 import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms
-from b2_iconik.domain.keeping import parse_keep
 from b2_iconik.domain.operation import DUE
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger.holdings import HELD
 from b2_iconik.ledger.tables import assets, holdings, operations, protections
 from b2_iconik.report.lucidlink import key_of
 from dev.harness import Service, Simulator
-from dev.people import FORMATS, KEEP
+from dev.people import FORMATS
 
 # In milliseconds: assets that are due so soon may be removed while somebody changes them.
 SOON = 15_000
 # The longest that keeping them longer adds, and that a protection lasts.
 DAYS = 2
+FAR = 2**62
 
 
 class Keeping:
@@ -65,19 +65,20 @@ class Keeping:
         marked = {each["asset_id"] for each in last.values() if each["step"] == "delete"}
         return marked | {row.asset_id for row in due}
 
-    def let_time_pass(self) -> None:
-        """Set iconik's clock to when all that is kept for ``KEEP`` is due; the service is down."""
-        seconds = parse_keep(KEEP) / 1000 + 1
+    def let_time_pass(self, seconds: float) -> None:
+        """Advance iconik's clock, while the service is down."""
         ahead = self._simulator.control("GET", "settings")["clock_ahead_seconds"] + seconds
         self._simulator.control("PATCH", "settings", {"clock_ahead_seconds": ahead})
         self._ahead.append((now_ms(), int(ahead * 1000)))
 
     def protect(self, asset_id: str) -> requests.Response:
-        """Protect an asset that nothing happens to."""
+        """Protect an asset."""
         until = datetime.now(timezone.utc).date() + timedelta(days=DAYS)
         answer = self._service.submit(f"assets/{asset_id}/protect", until=str(until))
         if answer.ok:
-            self._protected.setdefault(asset_id, self._now())
+            # A deletion that had begun is finished.
+            since = FAR if "had begun" in answer.json()["message"] else self._now()
+            self._protected.setdefault(asset_id, since)
         return answer
 
     def lift(self, asset_id: str) -> requests.Response:

@@ -37,7 +37,7 @@ class Click(NamedTuple):
 
 
 # For how long some assets are kept on LucidLink.
-KEEP = "1m"
+KEEP, KEEP_SECONDS = "1m", 60
 # The custom actions in iconik, and the buttons on the pages of ended operations.
 CLICKS = {
     "add": Click(12, True),
