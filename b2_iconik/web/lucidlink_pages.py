@@ -9,8 +9,16 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.settings import Settings
-from b2_iconik.dispatch import held
-from b2_iconik.dispatch.held import Done, Key
+from b2_iconik.dispatch.lucidlink import (
+    Done,
+    Key,
+    clock_ms,
+    keep_until,
+    look_again,
+)
+from b2_iconik.dispatch.lucidlink import (
+    remove_now as remove,
+)
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.keeping import parse_day, parse_days
 from b2_iconik.domain.outcomes import many
@@ -94,24 +102,24 @@ def add_lucidlink_pages(pages: Blueprint, settings: Settings, recorder: Recorder
         except ValueError as error:
             abort(HTTPStatus.BAD_REQUEST, f"The time {error}.")
         if days:
-            until_ms += held.clock_ms(engine, now_ms())
-        return _done("kept", held.keep_until(engine, chosen, until_ms, _by()))
+            until_ms += clock_ms(engine, now_ms())
+        return _done("kept", keep_until(engine, chosen, until_ms, _by()))
 
     @pages.post("/lucidlink/unlimited")
     def keep_until_removed() -> AnyResponse:
-        return _done("unlimited", held.keep_until(recorder.prepare(), _chosen(), None, _by()))
+        return _done("unlimited", keep_until(recorder.prepare(), _chosen(), None, _by()))
 
     @pages.post("/lucidlink/refresh")
     def refresh() -> AnyResponse:
         if not settings.iconik_token:
             abort(HTTPStatus.CONFLICT, NO_REFRESH)
-        return _done("refreshed", held.look_again(recorder.prepare(), _chosen(), _by()))
+        return _done("refreshed", look_again(recorder.prepare(), _chosen(), _by()))
 
     @pages.post("/lucidlink/remove")
     def remove_now() -> AnyResponse:
         if not settings.iconik_token:
             abort(HTTPStatus.CONFLICT, NO_REMOVAL)
-        done = held.remove_now(recorder, _chosen(), _by())
+        done = remove(recorder, _chosen(), _by())
         if len(done.operation_ids) > 1 or wants_json():
             return _done("removing", done)
         (operation_id,) = done.operation_ids
