@@ -26,7 +26,7 @@ from b2_iconik.report import todo
 from b2_iconik.report.asset_history import AssetHistory, protection_in_json
 from b2_iconik.report.contents import csv_lines
 from b2_iconik.report.todo import ToDo
-from b2_iconik.web.answers import argument, number_of, rendered, wants_json
+from b2_iconik.web.answers import argument, as_csv_file, number_of, rendered, wants_json
 from b2_iconik.web.login import name_of
 
 NOTICES = {
@@ -106,10 +106,7 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
     @pages.get("/todo.csv")
     def left_to_do_as_csv() -> Response:
         rows = ToDo(recorder.prepare()).rows(_cause())
-        lines = csv_lines(rows, todo.HEADINGS, todo.COLUMNS)
-        response = Response(lines, mimetype="text/csv")
-        response.headers["Content-Disposition"] = 'attachment; filename="todo.csv"'
-        return response
+        return as_csv_file(csv_lines(rows, todo.HEADINGS, todo.COLUMNS), "todo")
 
 
 def _done(asset_id: str, notice: str, protection: Protection | None) -> AnyResponse:

@@ -27,6 +27,7 @@ from b2_iconik.report.contents import csv_lines
 from b2_iconik.report.lucidlink import ASSETS_A_PAGE, DUE, Filters, OnLucidLink, keys_in
 from b2_iconik.web.answers import (
     argument,
+    as_csv_file,
     choice,
     day_of,
     here_with,
@@ -86,10 +87,7 @@ def add_lucidlink_pages(pages: Blueprint, settings: Settings, recorder: Recorder
     @pages.get("/lucidlink.csv")
     def on_lucidlink_as_csv() -> Response:
         rows = OnLucidLink(recorder.prepare()).rows(_filters())
-        lines = csv_lines(rows, lucidlink.HEADINGS, lucidlink.COLUMNS)
-        response = Response(lines, mimetype="text/csv")
-        response.headers["Content-Disposition"] = 'attachment; filename="lucidlink.csv"'
-        return response
+        return as_csv_file(csv_lines(rows, lucidlink.HEADINGS, lucidlink.COLUMNS), "lucidlink")
 
     @pages.post("/lucidlink/keep")
     def keep_longer() -> AnyResponse:
