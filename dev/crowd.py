@@ -1,26 +1,31 @@
 """Users who click at random while faults occur, and the state that they should find at the end.
 
 The model is as simple as users expect: for each format of each asset, the last answered click
-decides whether it is on LucidLink, provided that the user may see the asset.
+decides whether it is on LucidLink, provided that the user may see the asset. Once its time is over,
+an asset is there only if it is protected.
 """
 
 import hashlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import requests
 import sqlalchemy as sa
 
+from b2_iconik.domain.operation import DUE
+from b2_iconik.ledger.tables import operations
 from dev.harness import Service, Simulator, wait_for
+from dev.keeping import Keeping
 from dev.people import (
     BUTTONS,
     CLICKS,
     DAMAGES,
     FORMATS,
     HARMLESS,
+    KEEP_SECONDS,
     KINDS,
     MISCHIEF,
     MISHAPS,
@@ -53,6 +58,11 @@ class Crowd:
         self._wished_by: dict[Path, str] = {}
         self._about: dict[str, set[str]] = defaultdict(set)
         self._stopped: set[str] = set()
+        # Operations whose token has expired since.
+        self._expired: set[str] = set()
+        # Files that are kept on LucidLink for a while only.
+        self._timed: set[Path] = set()
+        self._keeping = Keeping(simulator, service)
         self._actions: dict[str, str] = {}
         # By operation that must change nothing, the token that nobody else uses.
         self._watched: dict[str, str] = {}
@@ -93,10 +103,12 @@ class Crowd:
         if not chosen:
             return
         ids = [self._assets[each] for each in chosen]
-        person, leaves = self._people[name], CLICKS[action].leaves
+        _, leaves, _, keep = CLICKS[action]
+        person = self._people[name]
         token = person.another_token() if leaves is None else person.token
         body = {"context": "BULK", "user_id": person.id, "auth_token": token, "asset_ids": ids}
-        answer = self._service.post(action, body, ",".join(formats))
+        action = action.split()[0]
+        answer = self._service.post(action, body, ",".join(formats), keep)
         if self._is_refused(answer):
             return
         operation_id = str(answer.json()["operation_id"])
@@ -110,6 +122,10 @@ class Crowd:
             self._about[self._assets[which]].add(operation_id)
             if which in self._may[name] and self._assets[which] not in self._unlucky:
                 self._wish(self._assets[which], formats, operation_id, is_there=leaves)
+                if keep:
+                    self._timed.update(
+                        self._on_lucidlink(self._assets[which], each) for each in formats
+                    )
 
     def press(self, button: str, which: int) -> None:
         """Press a button on the page of one of the last ended operations, and expect the result.
@@ -117,7 +133,8 @@ class Crowd:
         Args:
             button: one of ``BUTTONS``.
         """
-        _, leaves, on = BUTTONS[button]
+        on, leaves = BUTTONS[button].on, bool(BUTTONS[button].leaves)
+        self._adopt_due()
         ended = [
             each
             for each, action in self._actions.items()
@@ -134,14 +151,94 @@ class Crowd:
         # Nothing is left to do, or it was done before.
         if answer.status_code == 409 or self._is_refused(answer):
             return
-        self.tally.pressed += 1
+        self.tally.pressed[button] += 1
         for operation_id in answer.json()["operation_ids"]:
             self._begin(operation_id, button)
-            formats = self._service.operation(operation_id).formats
-            for asset_id in self._service.assets(operation_id):
-                self._about[asset_id].add(operation_id)
-                if asset_id not in self._unlucky:
-                    self._wish(asset_id, formats, operation_id, is_there=bool(leaves))
+            self._wish_as_recorded(operation_id, is_there=leaves)
+            if pressed in self._clicked_by:
+                self._clicked_by[operation_id] = self._clicked_by[pressed]
+            if pressed in self._expired:
+                self._cut_short(operation_id)
+
+    def _wish_as_recorded(self, operation_id: str, *, is_there: bool) -> None:
+        """Expect the result of an operation that a button has recorded."""
+        formats = self._service.operation(operation_id).formats
+        for asset_id in self._service.assets(operation_id):
+            self._about[asset_id].add(operation_id)
+            if asset_id not in self._unlucky:
+                self._wish(asset_id, formats, operation_id, is_there=is_there)
+                if is_there:
+                    # What was purged can't be restored, whatever else was clicked.
+                    for path in (self._on_lucidlink(asset_id, each) for each in formats):
+                        if not path.exists():
+                            del self._wishes[path]
+
+    def _adopt_due(self) -> None:
+        """Get to know the removals of assets whose time was over."""
+        due = sa.select(operations.c.id).where(operations.c.origin.in_(DUE))
+        for row in self._service.rows(due.order_by(operations.c.number)):
+            mine = set(self._assets).intersection(self._service.assets(row.id))
+            if row.id not in self._actions and mine:
+                self._actions[row.id] = "remove"
+                self.tally.due += 1
+                for each in mine:
+                    self._about[each].add(row.id)
+
+    def press_on_lucidlink(self, button: str, which: int) -> None:
+        """Press a button about an asset on the page of what is on LucidLink.
+
+        Args:
+            button: 'keep' to keep it longer, or 'remove'.
+        """
+        held = self._keeping.held(self._assets)
+        some = self._idle(held) if button == "keep" else held
+        if not some:
+            return
+        asset_id = some[which % len(some)]
+        answer = self._keeping.on_lucidlink(button, asset_id)
+        if answer.status_code == 409 or self._is_refused(answer):
+            return
+        self.tally.pressed[f"{button} on LucidLink"] += 1
+        if button == "keep":
+            self._timed -= {self._on_lucidlink(asset_id, each) for each in FORMATS}
+        for operation_id in answer.json()["operation_ids"]:
+            self._begin(operation_id, button)
+            self._wish_as_recorded(operation_id, is_there=False)
+
+    def protect(self, which: int) -> None:
+        """Protect an asset, unless the service does not know it yet."""
+        asset_id = self._assets[which]
+        if self._about[asset_id]:
+            self._forget_if_busy(asset_id)
+            if not self._is_refused(self._keeping.protect(asset_id)):
+                self.tally.pressed["protect"] += 1
+
+    def lift(self, which: int) -> None:
+        """Lift the protection of an asset."""
+        protected = [each for each in self._assets if self._keeping.protects(each)]
+        if protected:
+            asset_id = protected[which % len(protected)]
+            self._forget_if_busy(asset_id)
+            if not self._is_refused(self._keeping.lift(asset_id)):
+                self.tally.pressed["lift"] += 1
+
+    def _forget_if_busy(self, asset_id: str) -> None:
+        """Expect nothing of what happens to an asset while its protection changes."""
+        if not self._idle([asset_id]):
+            for each in FORMATS:
+                self._wishes.pop(self._on_lucidlink(asset_id, each), None)
+
+    def let_time_pass(self, seconds: float) -> None:
+        """Stop the service for so long, by iconik's clock."""
+        self._restart(lambda: self._keeping.let_time_pass(seconds))
+
+    def empty_delete_queue(self) -> None:
+        """Have iconik purge what is deleted. Whether a running undo comes too late isn't known."""
+        for each in self._new:
+            if self._actions[each] == "undo" and not self._service.has_ended(each):
+                self._cut_short(each)
+        for hours in (0, 24):
+            self._simulator.control("PATCH", "settings", {"delete_grace_period": hours})
 
     def _is_refused(self, answer: requests.Response) -> bool:
         """Whether a click was answered with 'try again later'."""
@@ -169,8 +266,11 @@ class Crowd:
     def _wish(
         self, asset_id: str, formats: Iterable[str], operation_id: str, *, is_there: bool
     ) -> None:
+        if not is_there and self._keeping.protects(asset_id):
+            return
         for each in formats:
             path = self._on_lucidlink(asset_id, each)
+            self._timed.discard(path)
             self._wishes[path] = is_there
             self._wished_by[path] = operation_id
 
@@ -178,8 +278,10 @@ class Crowd:
         """Expire a user's token. The results of its operations aren't predictable any more."""
         self._people[name].log_in()
         self.tally.expired += 1
-        for operation_id, by in self._clicked_by.items():
-            if by == name and not self._service.has_ended(operation_id):
+        mine = [each for each, by in self._clicked_by.items() if by == name]
+        self._expired.update(mine)
+        for operation_id in mine:
+            if not self._service.has_ended(operation_id):
                 self._cut_short(operation_id)
 
     def stop(self, which: int) -> None:
@@ -212,7 +314,8 @@ class Crowd:
         tests show how short that time is.
         """
         originals = {each: self._on_lucidlink(each, FORMATS[0]) for each in self._assets}
-        idle = [each for each, path in originals.items() if path.exists() and self._is_idle(each)]
+        present = {each for each, path in originals.items() if path.exists()}
+        idle = [each for each in self._idle(originals) if each in present]
         if not idle:
             return
         asset_id = idle[which % len(idle)]
@@ -231,10 +334,11 @@ class Crowd:
         """
         seen = self._simulator.control("GET", "buckets/requests")["objects"]
         asked = {tuple(each["path"].split("/")[-2:]) for each in seen}
+        idle = set(self._idle({path.parent.name for path in self._masters}))
         whole = [
             path
             for path in self._masters
-            if (path.parent.name, path.name) not in asked and self._is_idle(path.parent.name)
+            if (path.parent.name, path.name) not in asked and path.parent.name in idle
         ]
         if not whole:
             return
@@ -260,8 +364,12 @@ class Crowd:
 
     def kill(self) -> None:
         """Kill all processes of the service, and start it again."""
+        self._restart(lambda: None)
+
+    def _restart(self, meanwhile: Callable[[], None]) -> None:
         self._service.process.kill()
         self.tally.kills += 1
+        meanwhile()
         # The confirmations of B2 are lost with the killed process.
         self._simulator.control("DELETE", "buckets/requests")
         self._service.start()
@@ -291,6 +399,8 @@ class Crowd:
     def settle(self, seconds: float) -> None:
         """End all faults, and wait until every operation and every copy has ended.
 
+        After that, the time of all that is kept for a while is over, and what is due is removed.
+
         Raises:
             TimeoutError: an operation or a copy hasn't ended in time.
         """
@@ -298,6 +408,12 @@ class Crowd:
         self.pause_copies(False)
         wait_for("end of all operations", self._all_ended, seconds)
         wait_for("end of all copies", self._is_at_rest, seconds)
+        if self._timed:
+            self.let_time_pass(KEEP_SECONDS + 1)
+            wait_for("removal of what is due", self._keeping.is_over_for_all, seconds)
+            wait_for("end of all removals", self._service.is_idle, seconds)
+        self._adopt_due()
+        self.empty_delete_queue()
 
     def forgotten(self) -> int:
         """Return how many operations since the last call have no report."""
@@ -308,13 +424,18 @@ class Crowd:
     def wrong(self) -> list[str]:
         """Return the differences from what the last clicks request, once settled; empty if none.
 
-        What previews have changed is wrong, too.
+        What previews have changed is wrong, too, and so is what was removed early, or although it
+        was protected.
         """
         self._check_harmless(self._watched)
         there = set(_files(self._simulator.lucidlink))
+        wishes = {
+            path: wanted and (path not in self._timed or self._keeping.protects(path.parent.name))
+            for path, wanted in self._wishes.items()
+        }
         wrong = [
             f"{path.name} is {'not ' if wanted else ''}on LucidLink"
-            for path, wanted in self._wishes.items()
+            for path, wanted in wishes.items()
             if (path in there) != wanted
             and path not in self._kept
             and path not in self._without_master
@@ -328,6 +449,7 @@ class Crowd:
             if not path.exists() or _digest(path) != digest:
                 wrong.append(f"{path.name} is not in B2 as it was")
         wrong += self._meddling
+        wrong += self._keeping.broken(self._assets)
         deletions = self._simulator.control("GET", "")["deletions"]
         if deletions["unproven"]:
             wrong.append(f"{deletions['unproven']} deletions were unproven")
@@ -355,8 +477,14 @@ class Crowd:
     def _all_ended(self) -> bool:
         return all(self._service.has_ended(each) for each in self._new)
 
-    def _is_idle(self, asset_id: str) -> bool:
-        """Return whether no operation or copy uses an asset. Copies may outlast a stop."""
+    def _idle(self, asset_ids: Iterable[str]) -> list[str]:
+        """Return the assets that nothing happens to. Copies may outlast a stop."""
+        unused = [each for each in asset_ids if self._is_unused(each)]
+        # In this order: an operation that has ended meanwhile may have marked files deleted.
+        uncertain = self._keeping.uncertain()
+        return [each for each in unused if each not in uncertain]
+
+    def _is_unused(self, asset_id: str) -> bool:
         mine = self._about[asset_id]
         if asset_id in self._unlucky or not all(map(self._service.has_ended, mine)):
             return False

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
+import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import Operation
@@ -288,7 +289,7 @@ class Service:
             formats=formats,
         )
 
-    def post(self, action: str, body: Any, formats: str = "") -> requests.Response:
+    def post(self, action: str, body: Any, formats: str = "", keep: str = "") -> requests.Response:
         """Post any JSON to the route of an action, with the secret and the storages."""
         storages = {
             "b2_storage_id": self.simulator.b2_storage_id,
@@ -296,16 +297,22 @@ class Service:
         }
         return requests.post(
             f"{self.url}/{action}",
-            params={**storages, **({"formats": formats} if formats else {})},
+            # Parameters that are None are left out.
+            params={**storages, "formats": formats or None, "keep": keep or None},
             json=body,
             headers={"x-bz-secret": SECRET},
             timeout=30,
         )
 
     def press(self, button: str, operation_id: str) -> requests.Response:
-        """Press a button on the page of an operation: 'stop', 'retry' or 'remove'."""
+        """Press a button on the page of an operation: 'stop', 'retry', 'remove' or 'undo'."""
+        return self.submit(f"operations/{operation_id}/{button}")
+
+    def submit(self, path: str, **form: str) -> requests.Response:
+        """Post a form of a page, and have the answer as JSON."""
         return requests.post(
-            f"{self.url}/operations/{operation_id}/{button}",
+            f"{self.url}/{path}",
+            data=form,
             auth=("ada", SECRET),
             headers={"Accept": "application/json", "Sec-Fetch-Site": "same-origin"},
             timeout=30,
@@ -317,6 +324,11 @@ class Service:
         if operation is None:
             raise LookupError(f"there is no operation {operation_id}")
         return operation
+
+    def rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        """Return what a query finds in the ledger."""
+        with self._engine.connect() as connection:
+            return connection.execute(query).all()
 
     def newest(self) -> list[str]:
         """Return the ids of the last operations, newest first."""

@@ -27,16 +27,25 @@ class Click(NamedTuple):
         often: its relative frequency.
         leaves: whether the assets are on LucidLink afterwards; None if it changes nothing.
         on: for a button, the action of the operations that have it on their pages.
+        keep: for how long an Add keeps the assets there; "" for no limit.
     """
 
     often: int
     leaves: bool | None
     on: str = ""
+    keep: str = ""
 
 
+# For how long some assets are kept on LucidLink.
+KEEP, KEEP_SECONDS = "1m", 60
 # The custom actions in iconik, and the buttons on the pages of ended operations.
-CLICKS = {"add": Click(16, True), "remove": Click(16, False), "preview": Click(8, None)}
-BUTTONS = {"remove": Click(8, False, on="preview")}
+CLICKS = {
+    "add": Click(12, True),
+    "add for a while": Click(10, True, keep=KEEP),
+    "remove": Click(16, False),
+    "preview": Click(8, None),
+}
+BUTTONS = {"remove": Click(8, False, on="preview"), "undo": Click(12, True, on="remove")}
 # What an operation may send to iconik that changes nothing but the job that shows it. Searches are
 # posted, too.
 HARMLESS = re.compile("GET |POST /API/search/|(POST|PATCH) /API/jobs/v1/jobs/")
@@ -86,7 +95,8 @@ class Tally:
 
     answered: int = 0
     previews: int = 0
-    pressed: int = 0
+    pressed: Counter[str] = field(default_factory=Counter)
+    due: int = 0
     refused: int = 0
     kills: int = 0
     faults: int = 0

@@ -23,6 +23,7 @@ from dev.people import (  # noqa: E402 - from the checkout
     CLICKS,
     DAMAGES,
     FORMATS,
+    KEEP_SECONDS,
     MISCHIEF,
     MISHAPS,
     PEOPLE,
@@ -54,6 +55,10 @@ def _press(button: str, crowd: Crowd, chance: random.Random) -> None:
     crowd.press(button, chance.randrange(ASSETS))
 
 
+def _press_on_lucidlink(button: str, crowd: Crowd, chance: random.Random) -> None:
+    crowd.press_on_lucidlink(button, chance.randrange(ASSETS))
+
+
 def _damage(crowd: Crowd, chance: random.Random) -> None:
     crowd.damage(chance.randrange(ASSETS), chance.randrange(len(DAMAGES)))
 
@@ -70,7 +75,13 @@ EVENTS: tuple[tuple[int, Callable[[Crowd, random.Random], None]], ...] = (
     (20, lambda crowd, chance: crowd.let_pass(chance.randint(1, 60), 3.0)),
     (5, lambda crowd, _: crowd.pause_copies(True)),
     (6, lambda crowd, _: crowd.pause_copies(False)),
-    (6, lambda crowd, _: crowd.kill()),
+    (4, lambda crowd, _: crowd.kill()),
+    (5, lambda crowd, chance: crowd.let_time_pass(chance.randint(10, KEEP_SECONDS))),
+    (3, lambda crowd, _: crowd.empty_delete_queue()),
+    (4, partial(_press_on_lucidlink, "keep")),
+    (4, partial(_press_on_lucidlink, "remove")),
+    (12, lambda crowd, chance: crowd.protect(chance.randrange(ASSETS))),
+    (4, lambda crowd, chance: crowd.lift(chance.randrange(ASSETS))),
     (1, _click_while_locked),
     (8, lambda crowd, chance: crowd.stop(chance.randrange(ASSETS))),
     (8, lambda crowd, chance: crowd.edit(chance.randrange(ASSETS))),
@@ -94,6 +105,8 @@ class Soak:
 
     def run_round(self, deadline: float) -> None:
         """Let a crowd click on new assets, and check that everything settles correctly."""
+        # From the next start of the service on.
+        self._service.environment["PURGE"] = self._chance.choice(["now", "later"])
         crowd = Crowd(self._simulator, self._service, ASSETS, self.tally)
         for _ in range(ROUND):
             if time.monotonic() > deadline:
@@ -114,7 +127,8 @@ class Soak:
             "clicks answered": self.tally.answered,
             "clicks refused (503)": self.tally.refused,
             "previews": self.tally.previews,
-            "buttons pressed": self.tally.pressed,
+            **{f"pressed {each}": count for each, count in sorted(self.tally.pressed.items())},
+            "removals of what is due": self.tally.due,
             "operations ended": len(self.tally.operations) - self.forgotten,
             "deletions checked": deletions["checked"],
             "lost": deletions["unproven"],
@@ -130,7 +144,7 @@ class Soak:
             "kills": self.tally.kills,
             "faults": self.tally.faults,
         }
-        return "\n".join(f"  {name:<22}{number:>8,}" for name, number in rows.items())
+        return "\n".join(f"  {name:<24}{number:>8,}" for name, number in rows.items())
 
 
 def interrupt(*_: object) -> None:

@@ -36,7 +36,7 @@ from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import remove_previewed, try_again
 from b2_iconik.dispatch.undo import undo_removal
 from b2_iconik.domain.click import ACTIONS
-from b2_iconik.domain.protection import parse_day, parse_reason
+from b2_iconik.domain.keeping import LONGEST_PROTECTION, parse_day, parse_reason
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.protections import Protection
 from b2_iconik.report import lucidlink
@@ -217,7 +217,7 @@ def _protect(options: argparse.Namespace, settings: Settings, engine: sa.Engine)
     asset_id, title = known_asset(engine, options.asset)
     now = now_ms()
     try:
-        until_ms = parse_day(options.until, now)
+        until_ms = parse_day(options.until, now, LONGEST_PROTECTION)
     except ValueError as error:
         raise PluginError(f"--until {error}") from None
     # The audit log line goes to stderr.
@@ -302,7 +302,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (stopping, retrying, undoing, previewing, removing):
         command.add_argument("id", help=ID)
     protecting = commands.add_parser("protect", help="protect an asset from every Remove")
-    protecting.add_argument("--until", required=True, metavar="DATE", help="the last day, in UTC")
+    protecting.add_argument("--until", required=True, metavar="DATE", help="the last day")
     lifting = commands.add_parser("lift", help="lift the protection of an asset")
     lifting.add_argument("--reason", required=True, metavar="TEXT", help="why, for the audit log")
     for command in (protecting, lifting):

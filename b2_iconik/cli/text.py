@@ -7,7 +7,7 @@ from itertools import chain, groupby, islice
 
 from b2_iconik.cli.lists import GAP, SHORT_ID, Row, local_time, untitled
 from b2_iconik.common.texts import in_time
-from b2_iconik.domain.operation import ORIGINS, kind_and_id
+from b2_iconik.domain.operation import ORIGINS, kind_and_id, named_user
 from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, proofs_in_words
 from b2_iconik.domain.sizes import in_units
 
@@ -40,7 +40,7 @@ def in_full(told: Row, problems: Iterable[Row], others: Iterable[Row] = ()) -> I
         others: further rows.
     """
     yield f"{told['title']}, {told['result']}"
-    yield _item("clicked by", told.get("user") or f"user {told['user_id'] or 'unknown'}")
+    yield _item("clicked by", named_user(told.get("user"), told["user_id"]))
     yield _item("selection", f"{told['selection']}, formats {', '.join(told['formats'])}")
     ended = f"ended {_moment(told['ended'])}" if told["ended"] else "not ended yet"
     yield _item("clicked", f"{_moment(told['recorded'])}, {ended}")

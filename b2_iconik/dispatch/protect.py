@@ -48,7 +48,7 @@ def lift(engine: sa.Engine, asset_id: str, reason: str, by: str) -> Protection:
     """Lift the protection of an asset.
 
     Args:
-        reason: why, from ``protection.parse_reason``.
+        reason: why, from ``keeping.parse_reason``.
         by: who lifts it, for display.
 
     Returns:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from b2_iconik.common.errors import RetryError
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.click import CustomAction, of_assets
 from b2_iconik.domain.operation import Operation, Origin, kind_and_id
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import opposites
@@ -95,21 +95,9 @@ def remove_previewed(recorder: Recorder, operation_id: str, by: str) -> list[str
     with engine.connect() as connection:
         since = opposites(connection, as_remove)
     taken = _taken(engine, since)
-    by_formats = _removable(engine, operation)
-    clicks = [
-        replace(
-            click,
-            action="remove",
-            formats=formats,
-            context="BULK",
-            asset_ids=left,
-            collection_ids=(),
-            saved_search_ids=(),
-            playlist_ids=(),
-        )
-        for formats, asset_ids in by_formats.items()
-        if (left := tuple(each for each in asset_ids if each not in taken))
-    ]
+    removable = _removable(engine, operation)
+    left = [(asset_id, formats) for asset_id, formats in removable if asset_id not in taken]
+    clicks = of_assets(replace(click, action="remove"), left)
     if not clicks:
         also = ", or an Add has been clicked since then" if taken else ""
         raise RetryError(f"the preview found nothing removable{also}")
@@ -126,18 +114,19 @@ def remove_previewed(recorder: Recorder, operation_id: str, by: str) -> list[str
     return [each for each, _ in recorder.record_all(clicks, origin, last_look)]
 
 
-def _removable(engine: sa.Engine, operation: Operation) -> dict[tuple[str, ...], list[str]]:
-    """The assets of a preview that have something removable, by the formats that are."""
-    found: dict[tuple[str, ...], list[str]] = {}
-    for asset_id, _, outcomes in Ledger(engine).outcomes(operation.number):
-        formats = tuple(
-            name
-            for name in operation.formats
-            if name in outcomes and outcomes[name].kind == "removable"
+def _removable(engine: sa.Engine, operation: Operation) -> list[tuple[str, list[str]]]:
+    """The assets of a preview, each with the formats that are removable."""
+    return [
+        (
+            asset_id,
+            [
+                name
+                for name in operation.formats
+                if name in outcomes and outcomes[name].kind == "removable"
+            ],
         )
-        if formats:
-            found.setdefault(formats, []).append(asset_id)
-    return found
+        for asset_id, _, outcomes in Ledger(engine).outcomes(operation.number)
+    ]
 
 
 def _undone(engine: sa.Engine, operation: Operation, click: CustomAction) -> CustomAction:

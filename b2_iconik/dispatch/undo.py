@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from b2_iconik.common.errors import RetryError
 from b2_iconik.dispatch.recorder import Recorder
+from b2_iconik.domain.click import of_assets
 from b2_iconik.domain.operation import AssetProgress, Operation, Origin
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import assets, has_marked, operations
@@ -40,25 +41,13 @@ def undo_removal(recorder: Recorder, operation_id: str, by: str) -> list[str]:
         raise RetryError("it is not a Remove")
     if operation.ended_ms is None:
         raise RetryError("it is still running: wait until it ends, or stop it first")
-    by_formats = _marked(engine, operation)
-    if not by_formats and operation.undo_until_ms is None:
+    marked = _marked(engine, operation)
+    if not marked and operation.undo_until_ms is None:
         raise RetryError("it has marked nothing deleted, or its files were purged at once")
-    if not by_formats:
+    if not marked:
         raise RetryError("nothing is left to undo: later operations have taken all of it over")
     click, origin = recorder.click_of(operation_id), Origin(operation.id, by, "undo")
-    clicks = [
-        replace(
-            click,
-            action="undo",
-            formats=formats,
-            context="BULK",
-            asset_ids=tuple(asset_ids),
-            collection_ids=(),
-            saved_search_ids=(),
-            playlist_ids=(),
-        )
-        for formats, asset_ids in by_formats.items()
-    ]
+    clicks = of_assets(replace(click, action="undo"), marked)
 
     def last_look(connection: sa.Connection) -> None:
         running = sa.select(operations.c.id).where(
@@ -72,16 +61,16 @@ def undo_removal(recorder: Recorder, operation_id: str, by: str) -> list[str]:
     return [each for each, _ in recorder.record_all(clicks, origin, last_look)]
 
 
-def _marked(engine: sa.Engine, operation: Operation) -> dict[tuple[str, ...], list[str]]:
-    """The assets of which something is left marked deleted, by the formats of which it is."""
-    found: dict[tuple[str, ...], list[str]] = {}
+def _marked(engine: sa.Engine, operation: Operation) -> list[tuple[str, list[str]]]:
+    """The assets that are left marked deleted, each with the formats that are."""
+    found = list[tuple[str, list[str]]]()
     chosen = sa.select(assets.c.asset_id, assets.c.progress).where(
         assets.c.number == operation.number, has_marked()
     )
     with engine.connect() as connection:
         for row in connection.execute(chosen.order_by(assets.c.asset_id)):
             names = {each.name for each in AssetProgress.from_json(row.progress).marked.values()}
-            formats = tuple(name for name in operation.formats if name in names)
+            formats = [name for name in operation.formats if name in names]
             if formats:
-                found.setdefault(formats, []).append(row.asset_id)
+                found.append((row.asset_id, formats))
     return found

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, get_args
 
 from b2_iconik.common.errors import ClickError, SettingsError
@@ -140,6 +141,33 @@ class CustomAction:
             "keep_problem": self.keep_problem,
         }
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
+
+
+def of_assets(
+    click: CustomAction, found: Iterable[tuple[str, Sequence[str]]]
+) -> list[CustomAction]:
+    """Return clicks on exactly some assets and formats: one for each set of formats.
+
+    Args:
+        click: what they have in common.
+        found: ids of assets, each with the names of its formats. Assets without any are left out.
+    """
+    by_formats = defaultdict[tuple[str, ...], list[str]](list)
+    for asset_id, formats in found:
+        if formats:
+            by_formats[tuple(formats)].append(asset_id)
+    return [
+        replace(
+            click,
+            formats=formats,
+            context="BULK",
+            asset_ids=tuple(asset_ids),
+            collection_ids=(),
+            saved_search_ids=(),
+            playlist_ids=(),
+        )
+        for formats, asset_ids in by_formats.items()
+    ]
 
 
 def title_of(action: Action, keep_ms: int | None = None) -> str:

@@ -1,7 +1,7 @@
-"""How long assets are kept on LucidLink: what people enter, and how it is displayed. Pure."""
+"""How long assets are kept on LucidLink, and protected: what people enter, and in words. Pure."""
 
 import re
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, Literal
 
 from b2_iconik.common.clock import midnight_ms
@@ -11,15 +11,23 @@ UNITS_MS = {"m": 60 * SECOND_MS, "h": 3_600 * SECOND_MS, "d": 86_400 * SECOND_MS
 UNITS_MS["w"] = 7 * UNITS_MS["d"]
 # Weeks are displayed as days: what was entered as 14d is "14 days".
 WORDS = {"d": "day", "h": "hour", "m": "minute"}
-LONGEST_MS = 366 * UNITS_MS["d"]
-# A removal that is due is attempted at once, and then daily for a week.
+# In days: how long people may have an asset kept on LucidLink, and protected (ten years).
+LONGEST = 366
+LONGEST_PROTECTION = 3_653
+LONGEST_MS = LONGEST * UNITS_MS["d"]
+# In characters. A log line and a form show the reason in full.
+LONGEST_REASON = 300
+# A removal that is due is attempted at once, and then daily for a week. What is still there more
+# than a week after its time is overdue.
 MOST_ATTEMPTS = 8
 ATTEMPT_INTERVAL_MS = UNITS_MS["d"]
+OVERDUE_AFTER_MS = UNITS_MS["w"]
 # A day is over in every time zone so much later than in UTC.
 WESTERNMOST_MS = 12 * UNITS_MS["h"]
 State = Literal["unlimited", "timed", "due", "overdue"]
 _KEEP = re.compile(r"([0-9]{1,6})([mhdw])")
 _DAYS = re.compile(r"([0-9]{1,6})( *days?)?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def parse_keep(text: str) -> int:
@@ -61,12 +69,18 @@ def parse_days(value: Any) -> int:
     return keep_ms
 
 
-def parse_day(text: str, now_ms: int) -> int:
-    """Parse the last day to keep assets, such as '2026-05-12'.
+def allowed_days(now_ms: int, longest: int) -> tuple[date, date]:
+    """Return the first and the last day that ``parse_day`` accepts."""
+    return _day_of(now_ms - WESTERNMOST_MS), _day_of(now_ms) + timedelta(days=longest)
+
+
+def parse_day(text: str, now_ms: int, longest: int = LONGEST) -> int:
+    """Parse the last day to keep or protect assets, such as '2026-05-12'.
 
     Args:
         text: the day.
         now_ms: the time, in milliseconds since 1970.
+        longest: how many days it may be ahead.
 
     Returns:
         When that day is over in every time zone, in milliseconds since 1970.
@@ -74,33 +88,50 @@ def parse_day(text: str, now_ms: int) -> int:
     Raises:
         ValueError: it is none, is over, or is too far away; the message is the rest of a sentence.
     """
+    first, last = allowed_days(now_ms, longest)
+    text = text.strip()
     try:
-        until_ms = midnight_ms(date.fromisoformat(text.strip())) + UNITS_MS["d"] + WESTERNMOST_MS
+        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
-        until_ms = now_ms
-    if not 0 < until_ms - now_ms <= LONGEST_MS + UNITS_MS["d"] + WESTERNMOST_MS:
-        raise ValueError("must be a day like 2026-05-12, from today to 366 days ahead")
-    return until_ms
+        day = None
+    if day is None or not first <= day <= last:
+        raise ValueError(f"must be a day from {first} to {last}")
+    return midnight_ms(day) + UNITS_MS["d"] + WESTERNMOST_MS
 
 
-def state_of(until_ms: int | None, attempts: int, now_ms: int) -> State:
+def last_day(until_ms: int) -> str:
+    """Return the day that ``parse_day`` has parsed: '2026-05-12'."""
+    return _day_of(until_ms - UNITS_MS["d"] - WESTERNMOST_MS).isoformat()
+
+
+def parse_reason(text: str) -> str:
+    """Parse why somebody lifts a protection.
+
+    Raises:
+        ValueError: it is empty or too long; the message is the rest of a sentence about it.
+    """
+    reason = " ".join(text.split())
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise ValueError(f"must say why, in at most {LONGEST_REASON} characters")
+    return reason
+
+
+def state_of(until_ms: int | None, now_ms: int) -> State:
     """Return how a holding stands.
 
     Args:
         until_ms: when it is to be removed; None if only people remove it.
-        attempts: how often a removal was attempted since then.
-        now_ms: the time. All times are in milliseconds since 1970.
+        now_ms: the time. Both are in milliseconds since 1970.
 
     Returns:
-        'unlimited', 'timed' before its time is over, 'due' from then on, and 'overdue' once no
-        attempt follows, or should have followed.
+        'unlimited', 'timed' before its time is over, 'due' from then on, and 'overdue' more than a
+        week later.
     """
     if until_ms is None:
         return "unlimited"
     if until_ms > now_ms:
         return "timed"
-    is_too_late = until_ms <= now_ms - MOST_ATTEMPTS * ATTEMPT_INTERVAL_MS
-    return "overdue" if is_too_late or attempts >= MOST_ATTEMPTS else "due"
+    return "overdue" if until_ms < now_ms - OVERDUE_AFTER_MS else "due"
 
 
 def in_words(keep_ms: int) -> str:
@@ -124,6 +155,10 @@ def told_why(
     if until_by or keep_ms is None:
         return f"kept until {_minute(until_ms)} by {until_by or user}"
     return f"kept for {in_words(keep_ms)} after {_minute(since_ms)} by {user}"
+
+
+def _day_of(moment_ms: int) -> date:
+    return datetime.fromtimestamp(moment_ms // 1000, tz=timezone.utc).date()
 
 
 def _minute(milliseconds: int) -> str:

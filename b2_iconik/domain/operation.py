@@ -220,6 +220,11 @@ class UndoWindow:
     is_about: bool
 
 
+def named_user(name: str | None, user_id: str | None) -> str:
+    """Return the user who clicked, as logs and reports name them."""
+    return name or f"user {user_id or 'unknown'}"
+
+
 def _stored(file: File) -> list[Any]:
     return [getattr(file, name) for name in STORED]
 

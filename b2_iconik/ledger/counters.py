@@ -15,7 +15,7 @@ from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import Cause
-from b2_iconik.ledger.held import Held, held
+from b2_iconik.ledger.holdings import Totals, totals
 from b2_iconik.ledger.tables import assets, counters, insert_new, operations
 
 
@@ -51,7 +51,7 @@ class Standing(NamedTuple):
     running: dict[str, int]
     pending: dict[tuple[str, str], int]
     oldest_ms: int | None
-    held: Held = Held()
+    held: Totals = Totals()
 
 
 def count(
@@ -122,5 +122,5 @@ def standing(engine: sa.Engine) -> Standing:
             {row.action: row[1] for row in running},
             {(row.action, row.state): row[2] for row in pending},
             min((row[2] for row in running), default=None),
-            held(connection, now_ms()),
+            totals(connection, now_ms()),
         )

@@ -1,8 +1,7 @@
 """Assets whose time on LucidLink is over: their removal is recorded like a click."""
 
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +12,7 @@ from b2_iconik.domain.keeping import ATTEMPT_INTERVAL_MS, MOST_ATTEMPTS
 from b2_iconik.domain.operation import Origin
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.encryption import Cipher
-from b2_iconik.ledger.holdings import KEY, is_in_hand, is_with
+from b2_iconik.ledger.holdings import KEY, is_in_hand, is_with, removals
 from b2_iconik.ledger.tables import CHUNK, holdings, is_expanded, operations, protections
 from b2_iconik.ledger.term import writing_in_term
 
@@ -160,23 +159,9 @@ def _due(now_ms: int) -> sa.Select[Any]:
     )
 
 
-def _grouped(rows: Iterable[sa.Row[Any]]) -> Iterator[tuple[CustomAction, bool]]:
+def _grouped(rows: Sequence[sa.Row[Any]]) -> Iterator[tuple[CustomAction, bool]]:
     """Yield the clicks that remove what is due, and whether each is the last attempt."""
-    formats = defaultdict[tuple[str, str, bool, str], list[str]](list)
-    for row in rows:
-        is_last = row.attempts + 1 >= MOST_ATTEMPTS
-        key = (row.b2_storage_id, row.ll_storage_id, is_last, row.asset_id)
-        formats[key].append(row.format_name)
-    groups = defaultdict[tuple[str, str, bool, tuple[str, ...]], list[str]](list)
-    for (b2, ll, is_last, asset_id), names in formats.items():
-        groups[b2, ll, is_last, tuple(names)].append(asset_id)
-    for (b2, ll, is_last, names_of_all), asset_ids in groups.items():
-        click = CustomAction(
-            action="remove",
-            b2_storage_id=b2,
-            ll_storage_id=ll,
-            formats=names_of_all,
-            context="BULK",
-            asset_ids=tuple(asset_ids),
-        )
-        yield click, is_last
+    for is_last in (True, False):
+        some = [row for row in rows if (row.attempts + 1 >= MOST_ATTEMPTS) == is_last]
+        for click in removals(some):
+            yield click, is_last

@@ -11,12 +11,13 @@ forgotten after a while.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.keeping import told_why
-from b2_iconik.domain.operation import ClaimedAsset, Operation
+from b2_iconik.domain.click import CustomAction, of_assets
+from b2_iconik.domain.keeping import OVERDUE_AFTER_MS, UNITS_MS, told_why
+from b2_iconik.domain.operation import ClaimedAsset, Operation, named_user
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger.tables import (
     assets,
@@ -34,6 +35,8 @@ GONE = frozenset({"removed", "absent", "without"})
 
 # What identifies a row.
 KEY = (holdings.c.ll_storage_id, holdings.c.asset_id, holdings.c.format_name)
+
+DAY_MS = UNITS_MS["d"]
 
 
 def note(
@@ -151,15 +154,33 @@ def why_due(
             holdings.c.attempt_id == operation.id,
         )
         for row in connection.execute(sa.select(holdings).where(mine)):
-            user = row.user_name or f"user {row.user_id or 'unknown'}"
+            user = named_user(row.user_name, row.user_id)
             told[row.asset_id][row.format_name] = told_why(
                 row.since_ms, row.keep_ms, row.until_ms, row.until_by, user
             )
     return told
 
 
+def removals(rows: Iterable[sa.Row[Any]]) -> list[CustomAction]:
+    """The clicks that remove holdings: one for each pair of storages and set of formats.
+
+    Args:
+        rows: the rows of the table, in the order of ``KEY``.
+    """
+    formats: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        formats[row.b2_storage_id, row.ll_storage_id][row.asset_id].append(row.format_name)
+    return [
+        click
+        for (b2_id, ll_id), by_asset in formats.items()
+        for click in of_assets(
+            CustomAction("remove", b2_id, ll_id, (), "BULK", ()), by_asset.items()
+        )
+    ]
+
+
 @dataclass(frozen=True)
-class Held:
+class Holding:
     """One format of an asset that is on LucidLink, as far as the ledger knows.
 
     Attributes:
@@ -194,16 +215,16 @@ class Holdings:
         self._engine = engine
         self._term = term
 
-    def to_check(self, before_ms: int, limit: int) -> list[Held]:
+    def to_check(self, before_ms: int, limit: int) -> list[Holding]:
         """What was last checked before a time, and no operation has in hand; the oldest first."""
         chosen = sa.select(*KEY, holdings.c.number, holdings.c.title, holdings.c.size).where(
             holdings.c.checked_ms < before_ms, ~_is_unsettled()
         )
         with self._engine.connect() as connection:
             rows = connection.execute(chosen.order_by(holdings.c.checked_ms, *KEY).limit(limit))
-            return [Held(**row._mapping) for row in rows]
+            return [Holding(**row._mapping) for row in rows]
 
-    def note_checked(self, there: Iterable[Held], gone: Iterable[Held], now_ms: int) -> None:
+    def note_checked(self, there: Iterable[Holding], gone: Iterable[Holding], now_ms: int) -> None:
         """Record the results of a check.
 
         What was changed since is left as it is.
@@ -231,9 +252,14 @@ class Holdings:
                     connection.execute(statement, rows)
 
 
-def _as_parameters(held: Held) -> dict[str, Any]:
-    key = {f"this_{each.name}": getattr(held, each.name) for each in KEY}
-    return {**key, "this_number": held.number, "new_title": held.title, "new_size": held.size}
+def _as_parameters(holding: Holding) -> dict[str, Any]:
+    key = {f"this_{each.name}": getattr(holding, each.name) for each in KEY}
+    return {
+        **key,
+        "this_number": holding.number,
+        "new_title": holding.title,
+        "new_size": holding.size,
+    }
 
 
 def is_with(*how: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
@@ -259,3 +285,56 @@ def is_in_hand() -> sa.ColumnElement[bool]:
 def _is_unsettled() -> sa.ColumnElement[bool]:
     """Whether what is on LucidLink may just change: file sets may be marked deleted for a while."""
     return is_with(sa.or_(is_in_hand(), progress_has_deletion()))
+
+
+# Times are compared with the wall clock from here on, so this is for display only.
+
+
+class Totals(NamedTuple):
+    """How much is on LucidLink.
+
+    An asset on two LucidLink storages counts twice. It counts as due if one of its formats is.
+
+    Attributes:
+        assets: the number of assets.
+        bytes: the size of their formats, as far as it is known.
+        due: the assets that are due within a day and not overdue.
+        overdue: the assets that are still there more than a week after their time.
+    """
+
+    assets: int = 0
+    bytes: int = 0
+    due: int = 0
+    overdue: int = 0
+
+
+def is_overdue(now_ms: int) -> sa.ColumnElement[bool]:
+    """Build a condition: a holding is 'overdue'; see ``keeping.state_of``."""
+    return holdings.c.until_ms < now_ms - OVERDUE_AFTER_MS
+
+
+def is_due(now_ms: int, within_ms: int = DAY_MS) -> sa.ColumnElement[bool]:
+    """Build a condition: a holding is due within some time, and not overdue."""
+    return sa.and_(holdings.c.until_ms <= now_ms + within_ms, ~is_overdue(now_ms))
+
+
+def totals(connection: sa.Connection, now_ms: int) -> Totals:
+    """Count what is on LucidLink.
+
+    Args:
+        now_ms: the time, in milliseconds since 1970.
+    """
+    (due, _), (overdue, _) = (count(connection, each(now_ms)) for each in (is_due, is_overdue))
+    return Totals(*count(connection), due, overdue)
+
+
+def count(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> tuple[int, int]:
+    """Return the number of assets with a holding that meets some conditions, and their bytes."""
+    by_asset = (
+        sa.select(sa.func.sum(holdings.c.size).label("size"))
+        .where(*conditions)
+        .group_by(holdings.c.ll_storage_id, holdings.c.asset_id)
+        .subquery()
+    )
+    row = connection.execute(sa.select(sa.func.count(), sa.func.sum(by_asset.c.size))).one()
+    return int(row[0]), int(row[1] or 0)

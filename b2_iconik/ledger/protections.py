@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action
+from b2_iconik.domain.keeping import last_day
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.domain.protection import last_day
 from b2_iconik.domain.reasons import PROTECTED
 from b2_iconik.ledger.tables import assets, protections
 
@@ -28,7 +28,7 @@ class Protection:
     Attributes:
         title: the asset's title; "" if unknown.
         since_ms: when it was set, in milliseconds since 1970.
-        until_ms: the last millisecond of its last day in UTC, in milliseconds since 1970.
+        until_ms: when its last day is over in every time zone, in milliseconds since 1970.
         by: who set it, for display.
     """
 

@@ -3,7 +3,7 @@
 import logging
 
 from b2_iconik.common import logs
-from b2_iconik.domain.operation import RECORDS_ALONE, ClaimedAsset, Deletion, Origin
+from b2_iconik.domain.operation import RECORDS_ALONE, ClaimedAsset, Deletion, Origin, named_user
 from iconik import acting_as
 
 log = logging.getLogger(logs.AUDIT)
@@ -31,7 +31,7 @@ def deleted(
         judged = f"by {how} of file set {proof.twin_id} on B2 ({asked})"
     origin, due = asset.origin, asset.due.get(format_name)
     again = f", {_origin(origin)}" if origin else ""
-    user = asset.user_name or f"user {asset.user_id or 'unknown'}"
+    user = named_user(asset.user_name, asset.user_id)
     log.info(
         "audit: %s %s of %s: file set %s, %s, %s, with %s, proven %s",
         "marked deleted" if is_marked else "deleted",

@@ -20,7 +20,7 @@ from b2_iconik.domain.shared_paths import unlisted
 from b2_iconik.domain.sizes import size_of
 from b2_iconik.ledger.due import Due
 from b2_iconik.ledger.encryption import Cipher
-from b2_iconik.ledger.holdings import Held, Holdings
+from b2_iconik.ledger.holdings import Holding, Holdings
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.operation.hints import LONGEST_TITLE, files_of
 from b2_iconik.operation.together import MOST
@@ -135,10 +135,10 @@ class Keeper:
             some = holdings.to_check(now_ms - CHECK_INTERVAL_MS, MOST)
             if not some:
                 return
-            by_asset = defaultdict[str, list[Held]](list)
+            by_asset = defaultdict[str, list[Holding]](list)
             for each in some:
                 by_asset[each.asset_id].append(each)
-            left: dict[str, Sequence[Held]] = {}
+            left: dict[str, Sequence[Holding]] = {}
             try:
                 listed = _search(iconik, list(by_asset))
                 for asset_id, held in by_asset.items():
@@ -162,7 +162,9 @@ def _search(iconik: Iconik, asset_ids: Sequence[str]) -> dict[str, Listed]:
         return {}
 
 
-def _still_there(iconik: Iconik, held: Sequence[Held], listed: Listed | None) -> Sequence[Held]:
+def _still_there(
+    iconik: Iconik, held: Sequence[Holding], listed: Listed | None
+) -> Sequence[Holding]:
     """The formats of an asset that are still on LucidLink, with their titles and sizes of today.
 
     Only the asset's own files show that one is not.
@@ -198,8 +200,8 @@ def _still_there(iconik: Iconik, held: Sequence[Held], listed: Listed | None) ->
 
 
 def _with_files(
-    held: Iterable[Held], formats: Sequence[Format], files: Sequence[File], title: str
-) -> list[Held]:
+    held: Iterable[Holding], formats: Sequence[Format], files: Sequence[File], title: str
+) -> list[Holding]:
     """Those of the formats that have files on LucidLink."""
     found = []
     for each in held:

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import midnight_ms, now_ms
 from b2_iconik.common.texts import age
+from b2_iconik.domain.keeping import MOST_ATTEMPTS, last_day, state_of
 from b2_iconik.domain.keeping import in_words as keep_in_words
-from b2_iconik.domain.keeping import state_of
 from b2_iconik.domain.outcomes import many, told_time
 from b2_iconik.domain.sizes import in_units
-from b2_iconik.ledger.held import DAY_MS, Held, count, held, is_due, is_overdue
+from b2_iconik.ledger.holdings import DAY_MS, KEY, Totals, count, is_due, is_overdue, totals
 from b2_iconik.ledger.tables import holdings, operations, protections
 from b2_iconik.report.reported import contains
 from iconik_http.records import UUID
@@ -32,7 +32,6 @@ COLUMNS = ("asset_id", "asset", "format", "bytes", "since", "user", "until", "st
            "attempts", "next_attempt", "protected_until", "checked", "ll_storage",
            "ll_storage_id", "operation_id")  # fmt: skip
 HEADINGS = tuple(each.replace("_", " ") if "_id" not in each else each for each in COLUMNS)
-_PLACE = (holdings.c.ll_storage_id, holdings.c.asset_id, holdings.c.format_name)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class OnLucidLink:
         keys = sa.select(*place).where(*conditions).group_by(*place)
         keys = keys.order_by(first_due.is_(None), first_due, title, *place).limit(limit)
         with self._engine.connect() as connection:
-            total = held(connection, now)
+            total = totals(connection, now)
             matching, size = (
                 count(connection, *conditions) if conditions else (total.assets, total.bytes)
             )
@@ -86,7 +85,7 @@ class OnLucidLink:
             shown = [tuple(key) for key in connection.execute(keys.offset((page - 1) * limit))]
             ids = {asset_id for _, asset_id in shown}
             mine = sa.select(holdings).where(holdings.c.asset_id.in_(ids), *conditions)
-            rows = connection.execute(mine.order_by(*_PLACE)).all()
+            rows = connection.execute(mine.order_by(*KEY)).all()
             about = _About(connection, rows)
         formats: dict[tuple[str, ...], list[dict[str, Any]]] = {key: [] for key in shown}
         for row in rows:
@@ -102,10 +101,10 @@ class OnLucidLink:
     def rows(self, filters: Filters) -> Iterator[dict[str, Any]]:
         """Yield a row of ``COLUMNS`` for each format of each asset, reading them in parts."""
         now = now_ms()
-        some = sa.select(holdings).where(*_conditions(filters, now)).order_by(*_PLACE)
+        some = sa.select(holdings).where(*_conditions(filters, now)).order_by(*KEY)
         last: tuple[str, ...] | None = None
         while True:
-            after = some.where(sa.tuple_(*_PLACE) > last) if last else some
+            after = some.where(sa.tuple_(*KEY) > last) if last else some
             with self._engine.connect() as connection:
                 rows = connection.execute(after.limit(READ_AT_ONCE)).all()
                 about = _About(connection, rows)
@@ -140,11 +139,11 @@ class _About:
     def row(self, row: sa.Row[Any], now_ms: int) -> dict[str, Any]:
         """Return one row as JSON values. Operations are only named if they are still stored."""
         protection = self._protections.get(row.asset_id)
-        state = state_of(row.until_ms, row.attempts, now_ms)
+        state = state_of(row.until_ms, now_ms)
         due = _due_in_words(state, row.until_ms, row.attempts, now_ms)
         if row.since_ms == 0 and row.keep_ms is not None and row.until_by is None:
             # Its time begins as soon as iconik has told what time it is.
-            state, due = "timed", f"kept for {keep_in_words(row.keep_ms)}"
+            state, due = "timed", f"for {keep_in_words(row.keep_ms)}, not begun yet"
         return {
             "asset_id": row.asset_id,
             "asset": row.title or row.asset_id,
@@ -159,11 +158,10 @@ class _About:
             "due": due,
             "attempts": row.attempts,
             "next_attempt": told_time(row.next_attempt_ms)
-            if state == "due" and row.next_attempt_ms
+            if row.next_attempt_ms and row.attempts < MOST_ATTEMPTS
             else None,
             "attempt_id": row.attempt_id if row.attempt_id in self._operations else None,
-            # A day in UTC.
-            "protected_until": told_time(protection.until_ms)[:10] if protection else None,
+            "protected_until": last_day(protection.until_ms) if protection else None,
             "protected_by": protection.by if protection else None,
             "checked": told_time(row.checked_ms) if row.checked_ms else None,
             "ll_storage": self._storages[row.ll_storage_id],
@@ -233,7 +231,7 @@ def in_words(assets: int, size: int) -> str:
     return ", ".join([many(assets, "asset"), *([in_units(size)] if size else [])])
 
 
-def _told(total: Held) -> dict[str, int]:
+def _told(total: Totals) -> dict[str, int]:
     return {
         "assets": total.assets,
         "bytes": total.bytes,
@@ -269,7 +267,10 @@ def _conditions(filters: Filters, now_ms: int) -> Iterator[sa.ColumnElement[bool
     if filters.due == "overdue":
         yield is_overdue(now_ms)
     elif filters.due == "unlimited":
+        # The time of the others has not begun.
+        has_no_time = sa.or_(holdings.c.keep_ms.is_(None), holdings.c.since_ms != 0)
         yield until_ms.is_(None)
+        yield sa.or_(has_no_time, holdings.c.until_by.is_not(None))
     elif filters.due:
         yield is_due(now_ms, DAY_MS if filters.due == "day" else 7 * DAY_MS)
     if filters.since:

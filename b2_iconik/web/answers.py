@@ -1,6 +1,6 @@
 """What all pages share: the arguments of a request, and the form of its answer."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -10,6 +10,13 @@ from flask import Response, make_response, render_template, request
 from b2_iconik.common.texts import plain
 
 LONGEST_TEXT = 200
+
+
+def as_csv_file(lines: Iterable[str], name: str) -> Response:
+    """Return CSV as a file to download, while it is made."""
+    response = Response(lines, mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
 
 
 def argument(name: str) -> str:

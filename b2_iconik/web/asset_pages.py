@@ -14,13 +14,19 @@ from b2_iconik.common.texts import plain
 from b2_iconik.dispatch.protect import lift, protect
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.advice import LABELS
-from b2_iconik.domain.protection import LONGEST_REASON, allowed_days, parse_day, parse_reason
+from b2_iconik.domain.keeping import (
+    LONGEST_PROTECTION,
+    LONGEST_REASON,
+    allowed_days,
+    parse_day,
+    parse_reason,
+)
 from b2_iconik.ledger.protections import Protection
 from b2_iconik.report import todo
 from b2_iconik.report.asset_history import AssetHistory, protection_in_json
 from b2_iconik.report.contents import csv_lines
 from b2_iconik.report.todo import ToDo
-from b2_iconik.web.answers import argument, number_of, rendered, wants_json
+from b2_iconik.web.answers import argument, as_csv_file, number_of, rendered, wants_json
 from b2_iconik.web.login import name_of
 
 NOTICES = {
@@ -56,7 +62,7 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
             "asset.html",
             **told,
             is_first=before is None,
-            days=allowed_days(now_ms()),
+            days=allowed_days(now_ms(), LONGEST_PROTECTION),
             longest_reason=LONGEST_REASON,
             notice=NOTICES.get(argument("notice"), ""),
         )
@@ -65,7 +71,7 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
     def protect_asset(asset_id: str) -> AnyResponse:
         told, now = known(asset_id), now_ms()
         try:
-            until_ms = parse_day(request.form.get("until", ""), now)
+            until_ms = parse_day(request.form.get("until", ""), now, LONGEST_PROTECTION)
         except ValueError as error:
             abort(400, f"The day {error}.")
         title, by = told["asset"] or "", name_of(request)
@@ -105,10 +111,7 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
     @pages.get("/todo.csv")
     def left_to_do_as_csv() -> Response:
         rows = ToDo(recorder.prepare()).rows(_cause())
-        lines = csv_lines(rows, todo.HEADINGS, todo.COLUMNS)
-        response = Response(lines, mimetype="text/csv")
-        response.headers["Content-Disposition"] = 'attachment; filename="todo.csv"'
-        return response
+        return as_csv_file(csv_lines(rows, todo.HEADINGS, todo.COLUMNS), "todo")
 
 
 def _done(asset_id: str, notice: str, protection: Protection | None) -> AnyResponse:

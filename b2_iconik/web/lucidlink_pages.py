@@ -9,8 +9,16 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.settings import Settings
-from b2_iconik.dispatch import held
-from b2_iconik.dispatch.held import Done, Key
+from b2_iconik.dispatch.lucidlink import (
+    Done,
+    Key,
+    clock_ms,
+    keep_until,
+    look_again,
+)
+from b2_iconik.dispatch.lucidlink import (
+    remove_now as remove,
+)
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.keeping import parse_day, parse_days
 from b2_iconik.domain.outcomes import many
@@ -19,6 +27,7 @@ from b2_iconik.report.contents import csv_lines
 from b2_iconik.report.lucidlink import ASSETS_A_PAGE, DUE, Filters, OnLucidLink, keys_in
 from b2_iconik.web.answers import (
     argument,
+    as_csv_file,
     choice,
     day_of,
     here_with,
@@ -78,10 +87,7 @@ def add_lucidlink_pages(pages: Blueprint, settings: Settings, recorder: Recorder
     @pages.get("/lucidlink.csv")
     def on_lucidlink_as_csv() -> Response:
         rows = OnLucidLink(recorder.prepare()).rows(_filters())
-        lines = csv_lines(rows, lucidlink.HEADINGS, lucidlink.COLUMNS)
-        response = Response(lines, mimetype="text/csv")
-        response.headers["Content-Disposition"] = 'attachment; filename="lucidlink.csv"'
-        return response
+        return as_csv_file(csv_lines(rows, lucidlink.HEADINGS, lucidlink.COLUMNS), "lucidlink")
 
     @pages.post("/lucidlink/keep")
     def keep_longer() -> AnyResponse:
@@ -94,24 +100,24 @@ def add_lucidlink_pages(pages: Blueprint, settings: Settings, recorder: Recorder
         except ValueError as error:
             abort(HTTPStatus.BAD_REQUEST, f"The time {error}.")
         if days:
-            until_ms += held.clock_ms(engine, now_ms())
-        return _done("kept", held.keep_until(engine, chosen, until_ms, _by()))
+            until_ms += clock_ms(engine, now_ms())
+        return _done("kept", keep_until(engine, chosen, until_ms, _by()))
 
     @pages.post("/lucidlink/unlimited")
     def keep_until_removed() -> AnyResponse:
-        return _done("unlimited", held.keep_until(recorder.prepare(), _chosen(), None, _by()))
+        return _done("unlimited", keep_until(recorder.prepare(), _chosen(), None, _by()))
 
     @pages.post("/lucidlink/refresh")
     def refresh() -> AnyResponse:
         if not settings.iconik_token:
             abort(HTTPStatus.CONFLICT, NO_REFRESH)
-        return _done("refreshed", held.look_again(recorder.prepare(), _chosen(), _by()))
+        return _done("refreshed", look_again(recorder.prepare(), _chosen(), _by()))
 
     @pages.post("/lucidlink/remove")
     def remove_now() -> AnyResponse:
         if not settings.iconik_token:
             abort(HTTPStatus.CONFLICT, NO_REMOVAL)
-        done = held.remove_now(recorder, _chosen(), _by())
+        done = remove(recorder, _chosen(), _by())
         if len(done.operation_ids) > 1 or wants_json():
             return _done("removing", done)
         (operation_id,) = done.operation_ids

@@ -28,12 +28,12 @@ ALWAYS = (
     *(Tally("unopened", action, "failed") for action in ACTIONS),
     *(Tally("format", action, *each) for action in ACTIONS for each in expected(action)),
 )
-# By attribute of ``Held``. Their times are compared with this machine's clock.
+# By attribute of ``Totals``. Their times are compared with this machine's clock.
 HELD = {
     "assets": "Assets that are on LucidLink through this service.",
     "bytes": "The size of these assets' formats on LucidLink, as far as it is known.",
     "due": "Assets whose time on LucidLink is over within a day, and that are not overdue.",
-    "overdue": "Assets that could not be removed within a week after their time was over.",
+    "overdue": "Assets that are still on LucidLink more than a week after their time.",
 }
 
 

@@ -39,7 +39,15 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import outcome_rows, view
 from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE, Asked, Contents
 from b2_iconik.report.history import STATES, Filters
-from b2_iconik.web.answers import argument, choice, day_of, here_with, rendered, wants_json
+from b2_iconik.web.answers import (
+    argument,
+    as_csv_file,
+    choice,
+    day_of,
+    here_with,
+    rendered,
+    wants_json,
+)
 from b2_iconik.web.asset_pages import add_asset_pages
 from b2_iconik.web.login import LINKED, Refusal, Visitor, name_of, visitor_of
 from b2_iconik.web.lucidlink_pages import add_lucidlink_pages
@@ -235,9 +243,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     def as_csv(operation_id: Any) -> Response:
         there = contents()
         operation = _operation(there, operation_id)
-        response = Response(there.as_csv(operation), mimetype="text/csv")
-        response.headers["Content-Disposition"] = f'attachment; filename="{operation.id}.csv"'
-        return response
+        return as_csv_file(there.as_csv(operation), operation.id)
 
     @pages.post("/operations/<uuid:operation_id>/stop")
     def stop(operation_id: Any) -> AnyResponse:

@@ -1112,14 +1112,13 @@ def test_a_deletion_that_had_begun_is_told(
     )
 
 
-@pytest.mark.parametrize("until", ["2026-11-05", "2036-11-06", "soon", ""])
+@pytest.mark.parametrize("until", ["2026-11-04", "2036-11-06", "soon", ""])
 def test_a_day_that_is_none_to_come_is_refused(
     beach: str, capsys: pytest.CaptureFixture[str], in_november: None, until: str
 ) -> None:
     assert main(["protect", beach, "--until", until]) == 1
     assert capsys.readouterr().err == (
-        "script/operations: --until must be a date like 2026-11-06, from tomorrow (in UTC) to "
-        "2036-11-05\n"
+        "script/operations: --until must be a day from 2026-11-05 to 2036-11-05\n"
     )
 
 

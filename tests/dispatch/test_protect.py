@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("own_loggers")
 
 NOW = 1_000_000
 # The last moment of 31 December 2026.
-PROTECTION = Protection("a1", "Beach", NOW, 1_798_761_599_999, "Ada")
+PROTECTION = Protection("a1", "Beach", NOW, 1_798_804_800_000, "Ada")
 
 
 def stored(engine: sa.Engine) -> dict[str, Protection]:

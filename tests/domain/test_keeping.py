@@ -1,17 +1,22 @@
-"""Tests of how long assets are kept on LucidLink."""
+"""Tests of how long assets are kept on LucidLink, and protected."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
 from b2_iconik.domain.keeping import (
     LONGEST_MS,
-    MOST_ATTEMPTS,
+    LONGEST_PROTECTION,
+    LONGEST_REASON,
     UNITS_MS,
+    allowed_days,
     in_words,
+    last_day,
     parse_day,
     parse_days,
     parse_keep,
+    parse_reason,
     state_of,
     told_why,
 )
@@ -72,39 +77,70 @@ def test_a_duration_is_told_in_its_largest_whole_unit(keep_ms: int, words: str) 
     assert in_words(keep_ms) == words
 
 
+# Noon of 12 May 2026, in UTC.
+NOON = 1_778_587_200_000
+
+
 def test_a_day_counts_until_it_is_over_everywhere() -> None:
-    noon_ms = 1_778_587_200_000  # of 12 May 2026, in UTC
-    assert parse_day("2026-05-12", noon_ms) == noon_ms + DAY_MS
-    assert parse_day(" 2026-05-11 ", noon_ms - 1) == noon_ms
-    assert parse_day("2027-05-13", noon_ms) == noon_ms + 367 * DAY_MS
+    assert parse_day("2026-05-12", NOON) == NOON + DAY_MS
+    assert parse_day(" 2026-05-11 ", NOON - 1) == NOON
+    assert parse_day("2027-05-13", NOON) == NOON + 367 * DAY_MS
+
+
+@pytest.mark.parametrize("day", ["2026-05-12", "2028-02-29", "2036-05-12"])
+def test_a_day_is_shown_as_it_was_entered(day: str) -> None:
+    assert last_day(parse_day(day, NOON, LONGEST_PROTECTION)) == day
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "2026-02-30", "2026-05-11", "2027-05-15", "9999-12-31", "0001-01-01", "14"]
-)
+    "text",
+    [
+        "2026-05-11", "2027-05-14", "1970-01-01", "9999-12-31", "0001-01-01", "0000-00-00",
+        "2026-13-01", "2027-02-29", "2026-6-1", "20260601", "2026-W23-1", "01.06.2026",
+        "2026-06-01T12:00", "٢٠٢٦-٠٦-02", "soon", "tomorrow", "", " ", "0", "14", "10y",
+    ],
+)  # fmt: skip
 def test_a_day_that_is_none_is_never_taken_for_no_limit(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^must be a day like 2026-05-12, from today"):
-        parse_day(text, 1_778_587_200_000)
+    with pytest.raises(ValueError, match=r"^must be a day from 2026-05-12 to 2027-05-13$"):
+        parse_day(text, NOON)
+
+
+def test_an_asset_may_be_protected_for_ten_years() -> None:
+    days = allowed_days(NOON, LONGEST_PROTECTION)
+    assert days == (date(2026, 5, 12), date(2036, 5, 12))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("  the cut is\nlocked ", "the cut is locked"), ("x" * LONGEST_REASON, "x" * LONGEST_REASON)],
+)
+def test_a_reason_is_a_line_of_text(text: str, reason: str) -> None:
+    assert parse_reason(text) == reason
+
+
+@pytest.mark.parametrize("text", ["", " \n", "x" * (LONGEST_REASON + 1)])
+def test_no_reason_or_too_long_a_one_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^must say why, in at most 300 characters$"):
+        parse_reason(text)
 
 
 NOW = 100 * DAY_MS
 
 
 @pytest.mark.parametrize(
-    ("until_ms", "attempts", "state"),
+    ("until_ms", "state"),
     [
-        (None, 0, "unlimited"),
-        (NOW + 1, 0, "timed"),
-        (NOW, 0, "due"),
-        (NOW - 7 * DAY_MS, MOST_ATTEMPTS - 1, "due"),
-        (NOW, MOST_ATTEMPTS, "overdue"),
-        (NOW - 8 * DAY_MS, 0, "overdue"),
+        (None, "unlimited"),
+        (NOW + 1, "timed"),
+        (NOW, "due"),
+        (NOW - 7 * DAY_MS, "due"),
+        (NOW - 7 * DAY_MS - 1, "overdue"),
     ],
 )
-def test_a_holding_is_overdue_once_its_removal_is_no_longer_attempted(
-    until_ms: int | None, attempts: int, state: str
+def test_what_is_there_more_than_a_week_after_its_time_is_overdue(
+    until_ms: int | None, state: str
 ) -> None:
-    assert state_of(until_ms, attempts, NOW) == state
+    assert state_of(until_ms, NOW) == state
 
 
 @pytest.mark.parametrize(

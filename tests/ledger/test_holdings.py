@@ -10,7 +10,7 @@ from b2_iconik.domain.operation import AssetProgress, Deletion
 from b2_iconik.domain.outcomes import Kind, Outcome
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import writing
-from b2_iconik.ledger.holdings import Held, Holdings
+from b2_iconik.ledger.holdings import Holding, Holdings
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import holdings
 from tests.makers import (
@@ -277,4 +277,4 @@ def test_what_a_remove_may_restore_is_not_found_gone(engine: sa.Engine, is_over:
 
 
 def test_a_format_is_named_with_its_title() -> None:
-    assert Held(LL, ASSET, "PROXY", 1, "clip").named == "PROXY of asset asset-1 (clip)"
+    assert Holding(LL, ASSET, "PROXY", 1, "clip").named == "PROXY of asset asset-1 (clip)"

@@ -18,8 +18,8 @@ from b2_iconik.ledger.protections import Protection
 from tests.makers import a_click, a_ledger, a_term, completion, expanded, found, half_done
 
 NOW = 1_000_000
-# The last moment of 31 December 2026.
-UNTIL = 1_798_761_599_999
+# When 31 December 2026 is over in every time zone.
+UNTIL = 1_798_804_800_000
 KEPT = Outcome("kept", Reason("protected by Ada until 2026-12-31", Cause.PROTECTED))
 BOTH = ("ORIGINAL", "PROXY")
 SECONDS = 60.0

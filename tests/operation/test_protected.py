@@ -25,7 +25,7 @@ CHANGES = (
 
 def protect(bench: Bench, asset_id: str = ASSET) -> None:
     with writing(bench.engine) as connection:
-        protections.write(connection, Protection(asset_id, "", 0, 1_798_761_599_999, "Ada"))
+        protections.write(connection, Protection(asset_id, "", 0, 1_798_804_800_000, "Ada"))
 
 
 def kept(asset_id: str = ASSET) -> dict[str, Any]:

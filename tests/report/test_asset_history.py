@@ -173,7 +173,7 @@ def test_a_protected_asset_is_known_after_its_operations_are_forgotten(
     engine: sa.Engine, history: AssetHistory
 ) -> None:
     with writing(engine) as connection:
-        protections.write(connection, Protection("a1", "Beach", 0, 1_798_761_599_999, "Ada"))
+        protections.write(connection, Protection("a1", "Beach", 0, 1_798_804_800_000, "Ada"))
     told = history.of("a1")
     assert told == {
         "asset_id": "a1",

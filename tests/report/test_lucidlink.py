@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import midnight_ms
 from b2_iconik.domain.keeping import MOST_ATTEMPTS
-from b2_iconik.ledger.held import DAY_MS
+from b2_iconik.ledger.holdings import DAY_MS
 from b2_iconik.report import lucidlink
 from b2_iconik.report.lucidlink import COLUMNS, Filters, OnLucidLink, key_of, keys_in, together
 from tests.makers import LL, a_click, a_ledger, clicked, hold, protect
@@ -108,7 +108,7 @@ def test_a_protected_asset_says_until_when_and_by_whom(
     engine: sa.Engine, there: OnLucidLink
 ) -> None:
     hold(engine, "a1")
-    protect(engine, "a1", NOW)
+    protect(engine, "a1", NOW + 3 * DAY_MS // 2)
     (asset,) = listed(there)["assets"]
     assert (asset["protected_until"], asset["protected_by"]) == ("2026-05-12", "Ada")
 
@@ -136,7 +136,7 @@ def test_the_next_attempt_is_told_if_there_is_one(
 @pytest.mark.parametrize(
     ("keep_ms", "until_by", "state", "due"),
     [
-        (14 * DAY_MS, None, "timed", "kept for 14 days"),
+        (14 * DAY_MS, None, "timed", "for 14 days, not begun yet"),
         (14 * DAY_MS, "Ada", "unlimited", "until removed by hand"),
         (None, None, "unlimited", "until removed by hand"),
     ],
@@ -152,6 +152,8 @@ def test_a_time_that_has_not_begun_is_no_date(
     hold(engine, since_ms=0, keep_ms=keep_ms, until_by=until_by)
     (row,) = listed(there)["assets"][0]["formats"]
     assert (row["since"], row["until"], row["state"], row["due"]) == (None, None, state, due)
+    unlimited = there.listed(Filters(due="unlimited"), 50)
+    assert unlimited["matching"] == (state == "unlimited")
 
 
 def test_what_is_due_first_comes_first(engine: sa.Engine, there: OnLucidLink) -> None:

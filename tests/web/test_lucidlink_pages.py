@@ -20,7 +20,7 @@ from b2_iconik.common.clock import now_ms
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.database import connect
-from b2_iconik.ledger.held import DAY_MS
+from b2_iconik.ledger.holdings import DAY_MS
 from b2_iconik.ledger.tables import holdings, operations
 from b2_iconik.report import lucidlink
 from b2_iconik.web import lucidlink_pages
@@ -34,6 +34,8 @@ FORMATS = ["ORIGINAL", "PROXY"]
 LOOK = "the-password-to-look"
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 BUTTONS = ("keep", "unlimited", "refresh", "remove")
+# Of 12 May 2026, in UTC.
+NOON = 1_778_587_200_000
 
 
 @pytest.fixture(scope="module")
@@ -211,14 +213,14 @@ def test_what_has_no_title_or_person_is_said_so(page: Page) -> None:
 def test_a_time_that_has_not_begun_is_shown_without_a_date(page: Page) -> None:
     hold(page.engine, CLIP, since_ms=0, keep_ms=DAY_MS)
     shown = page.text("/lucidlink")
-    assert "kept for 1 day" in shown
+    assert "for 1 day, not begun yet" in shown
     assert "just now" in shown
 
 
 def test_a_protected_asset_says_until_when(page: Page) -> None:
     hold(page.engine, CLIP)
-    protect(page.engine, CLIP)
-    assert "protected until 1970-01-01" in page.text("/lucidlink")
+    protect(page.engine, CLIP, NOON + 2 * DAY_MS)
+    assert "protected until 2026-05-13" in page.text("/lucidlink")
 
 
 def test_a_storage_is_named_if_its_name_is_known(page: Page) -> None:
@@ -344,13 +346,16 @@ def test_a_date_counts_to_its_end(page: Page) -> None:
         *(
             (
                 {"until": day},
-                "The time must be a day like 2026-05-12, from today to 366 days ahead.",
+                "The time must be a day from 2026-05-12 to 2027-05-13.",
             )
             for day in ("2020-01-01", "2999-01-01", "tomorrow", "0", "2026-02-30")
         ),
     ],
 )
-def test_a_time_that_is_none_changes_nothing(page: Page, fields: dict[str, str], said: str) -> None:
+def test_a_time_that_is_none_changes_nothing(
+    page: Page, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], said: str
+) -> None:
+    monkeypatch.setattr(lucidlink_pages, "now_ms", lambda: NOON)
     hold(page.engine, CLIP, until_ms=5)
     answer = press(
         page, "keep", row(), headers={**SAME_SITE, "Accept": "application/json"}, **fields

@@ -15,7 +15,7 @@ from responses import RequestsMock
 
 from b2_iconik.common import meters, metric_files
 from b2_iconik.ledger.counters import Standing, Tally
-from b2_iconik.ledger.held import Held
+from b2_iconik.ledger.holdings import Totals
 from b2_iconik.web.metrics import add_to, may_see
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable
@@ -209,7 +209,7 @@ def test_what_the_ledger_knows_is_told(client: FlaskClient, source: Source) -> N
         {"add": 3},
         {("add", "copying"): 7},
         1_500_000,
-        Held(assets=9, bytes=3_000, due=2, overdue=1),
+        Totals(assets=9, bytes=3_000, due=2, overdue=1),
     )
     told = scrape(client)
     from_ledger = {name: value for name, value in told.items() if "answer" not in name and value}

@@ -6,8 +6,6 @@ who asked for it.
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import groupby
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -15,11 +13,11 @@ import sqlalchemy as sa
 from b2_iconik.common import logs
 from b2_iconik.common.errors import HoldingsError
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.keeping import UNITS_MS
 from b2_iconik.domain.operation import Origin
 from b2_iconik.domain.outcomes import told_time
 from b2_iconik.ledger.database import writing
+from b2_iconik.ledger.holdings import removals
 from b2_iconik.ledger.tables import assets, holdings, is_expanded, operations
 
 log = logging.getLogger(__name__)
@@ -71,7 +69,7 @@ def remove_now(recorder: Recorder, chosen: Collection[Key], by: str) -> Done:
         if _numbers(_existing(connection, chosen)) != _numbers(rows):
             raise HoldingsError("The selection has changed just now. Load the page again.")
 
-    recorded = recorder.record_all(_clicks(rows), Origin(None, by, "page"), last_look)
+    recorded = recorder.record_all(removals(rows), Origin(None, by, "page"), last_look)
     ids = tuple(operation_id for operation_id, _ in recorded)
     for each in ids:
         with logs.about(each):
@@ -152,19 +150,6 @@ def _existing(connection: sa.Connection, chosen: Collection[Key]) -> list[sa.Row
     if not found:
         raise HoldingsError(GONE)
     return found
-
-
-def _clicks(rows: Sequence[sa.Row[Any]]) -> list[CustomAction]:
-    """Return the clicks that remove holdings: one for each pair of storages and set of formats."""
-    by_formats: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
-    place = attrgetter("b2_storage_id", "ll_storage_id", "asset_id")
-    for (b2_id, ll_id, asset_id), several in groupby(sorted(rows, key=place), place):
-        formats = tuple(sorted(row.format_name for row in several))
-        by_formats.setdefault((b2_id, ll_id, formats), []).append(asset_id)
-    return [
-        CustomAction("remove", b2_id, ll_id, formats, "BULK", tuple(asset_ids))
-        for (b2_id, ll_id, formats), asset_ids in by_formats.items()
-    ]
 
 
 def _check_stays(connection: sa.Connection, rows: Iterable[sa.Row[Any]]) -> None:

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from b2_iconik.common.errors import HoldingsError
 from b2_iconik.common.settings import Settings
-from b2_iconik.dispatch import held
-from b2_iconik.dispatch.held import TOLERANCE_MS, Done, Key, keep_until, look_again, remove_now
+from b2_iconik.dispatch import lucidlink
+from b2_iconik.dispatch.lucidlink import TOLERANCE_MS, Done, Key, keep_until, look_again, remove_now
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.operation import Origin
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.ledger.held import DAY_MS
+from b2_iconik.ledger.holdings import DAY_MS
 from b2_iconik.ledger.tables import holdings, operations
 from tests.makers import B2, CLICKED, LL, a_click, a_ledger, a_term, clicked, found, hold
 
@@ -275,16 +275,16 @@ def test_a_refresh_asks_for_exactly_what_was_chosen(
 
 
 def test_without_holdings_this_machine_tells_the_time(engine: sa.Engine) -> None:
-    assert held.clock_ms(engine, 5) == 5
+    assert lucidlink.clock_ms(engine, 5) == 5
 
 
 def test_the_time_is_never_before_what_iconik_has_told(engine: sa.Engine) -> None:
     hold(engine, since_ms=CLICKED)
-    assert held.clock_ms(engine, CLICKED - TOLERANCE_MS) == CLICKED
-    assert held.clock_ms(engine, CLICKED + 1) == CLICKED + 1
+    assert lucidlink.clock_ms(engine, CLICKED - TOLERANCE_MS) == CLICKED
+    assert lucidlink.clock_ms(engine, CLICKED + 1) == CLICKED + 1
 
 
 def test_a_clock_that_is_wrong_counts_no_days(engine: sa.Engine) -> None:
     hold(engine, since_ms=CLICKED)
     with pytest.raises(HoldingsError, match="enter a date"):
-        held.clock_ms(engine, CLICKED - TOLERANCE_MS - 1)
+        lucidlink.clock_ms(engine, CLICKED - TOLERANCE_MS - 1)
