@@ -288,7 +288,7 @@ class Service:
             formats=formats,
         )
 
-    def post(self, action: str, body: Any, formats: str = "") -> requests.Response:
+    def post(self, action: str, body: Any, formats: str = "", keep: str = "") -> requests.Response:
         """Post any JSON to the route of an action, with the secret and the storages."""
         storages = {
             "b2_storage_id": self.simulator.b2_storage_id,
@@ -296,7 +296,8 @@ class Service:
         }
         return requests.post(
             f"{self.url}/{action}",
-            params={**storages, **({"formats": formats} if formats else {})},
+            # An empty one is left out.
+            params={**storages, "formats": formats or None, "keep": keep or None},
             json=body,
             headers={"x-bz-secret": SECRET},
             timeout=30,

@@ -92,7 +92,7 @@ def state_of(until_ms: int | None, attempts: int, now_ms: int) -> State:
         now_ms: the time. All times are in milliseconds since 1970.
 
     Returns:
-        'unlimited', 'timed' before its time is over, 'due' from then on, and 'overdue' once no
+        'unlimited', 'timed' before its time is up, 'due' from then on, and 'overdue' once no
         attempt follows, or should have followed.
     """
     if until_ms is None:

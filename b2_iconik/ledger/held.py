@@ -22,7 +22,7 @@ class Held(NamedTuple):
         assets: the number of assets.
         bytes: the size of their formats, as far as it is known.
         due: the assets that are due within a day and not overdue.
-        overdue: the assets whose removal is no longer attempted although their time is over.
+        overdue: the assets whose removal is no longer attempted although their time is up.
     """
 
     assets: int = 0

@@ -24,8 +24,8 @@ from b2_iconik.web.answers import argument, number_of, rendered, wants_json
 from b2_iconik.web.login import name_of
 
 NOTICES = {
-    "protected": "The asset is protected: no Remove begins to delete it.",
-    "late": "The asset is protected, but a deletion of it had begun before, and is finished.",
+    "protected": "The asset is protected: no Remove will delete it.",
+    "late": "The asset is protected, but a Remove had already begun to delete it, and will finish.",
     "lifted": "The protection is lifted: the next Remove includes the asset again.",
 }
 

@@ -91,8 +91,8 @@ def test_a_size_that_is_unknown_is_not_zero(engine: sa.Engine, there: OnLucidLin
     [
         (None, 0, "until removed by hand"),
         (NOW + 90_000, 0, "due in 1 min"),
-        (NOW - 90_000, 0, "time is over"),
-        (NOW - DAY_MS, 1, "time is over, removal tried 1 time"),
+        (NOW - 90_000, 0, "due now"),
+        (NOW - DAY_MS, 1, "due now, removal tried 1 time"),
         (NOW - 8 * DAY_MS, MOST_ATTEMPTS, "overdue for 8 d, removal tried 8 times"),
         (NOW - 9 * DAY_MS, 0, "overdue for 9 d"),
     ],
@@ -136,7 +136,7 @@ def test_the_next_attempt_is_told_if_there_is_one(
 @pytest.mark.parametrize(
     ("keep_ms", "until_by", "state", "due"),
     [
-        (14 * DAY_MS, None, "timed", "kept for 2 weeks"),
+        (14 * DAY_MS, None, "timed", "kept for 14 days"),
         (14 * DAY_MS, "Ada", "unlimited", "until removed by hand"),
         (None, None, "unlimited", "until removed by hand"),
     ],

@@ -1,4 +1,4 @@
-"""Assets that are kept on LucidLink for a while: removed when the time is over, and never early."""
+"""Assets that are kept on LucidLink for a while: removed when the time is up, and never early."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -99,7 +99,7 @@ def test_what_was_added_for_a_while_is_removed_when_the_time_is_over(
     assert unproven_deletions(simulator) == 0
     (line,) = [each for each in service.log().splitlines() if "audit: deleted" in each]
     assert f"of asset {clip}" in line
-    assert "kept for 2 weeks after 20" in line
+    assert "kept for 14 days after 20" in line
     assert "by user unknown, with ICONIK_TOKEN, proven by" in line
 
 
@@ -163,7 +163,7 @@ def test_a_kill_while_a_removal_is_recorded(service: Service, event: str) -> Non
     kept(service)
     refuse(service, event)
     let_pass(service, 14 * DAY)
-    failed = "could not find the assets whose time on LucidLink is over"
+    failed = "could not find the assets whose time on LucidLink is up"
     wait_for("refusal", lambda: failed in service.log(), SECONDS)
     service.process.kill()
     assert (removals(service), rows(service, "attempts")) == ([], [(0,)])
