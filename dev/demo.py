@@ -33,7 +33,7 @@ class Demonstration:
 
     def __init__(self, directory: Path) -> None:
         self._simulator = Simulator(directory, "--copy-seconds", "0.5", "--copies-at-once", "3")
-        self._service = Service(directory, self._simulator)
+        self._service = Service(directory, self._simulator, environment={"PURGE": "now"})
         self._assets: dict[str, str] = {}
         self._collection = ""
 
@@ -124,12 +124,24 @@ class Demonstration:
         expect(found == (10, 1, 2), f"the preview found {found}")
         expect(files(self._simulator.lucidlink) == before, "the preview changed LucidLink")
 
+    def purge_later(self) -> None:
+        """Restart the plugin with PURGE=later."""
+        self._service.process.stop()
+        self._service.environment["PURGE"] = "later"
+        self._service.start()
+
     def show_commands(self) -> None:
         """Print commands to try by hand."""
+        purge = self._service.environment["PURGE"]
         chapter(
             "Both are running",
             "Try it yourself; Ctrl-C ends both. Files, database and logs are in\n"
-            f"{self._simulator.b2.parent}",
+            f"{self._simulator.b2.parent}\n"
+            + (
+                "The plugin now runs with PURGE=later: a Remove can be undone."
+                if purge == "later"
+                else "To undo a Remove, start this again with --purge-later."
+            ),
         )
         print(
             f"The operations page is {self._service.url}/operations\n"
@@ -144,17 +156,18 @@ class Demonstration:
             f'"auth_token": "{self._simulator.token}"}}'
         )
         print(f"curl {self._service.url}/")
-        for action in CLICKED_ACTIONS:
+        clicks = [(each, "") for each in CLICKED_ACTIONS]
+        for action, more in [*clicks, ("add", "&keep=1m")]:
             print(
-                f"curl -X POST '{self._service.url}/{action}?{query}' \\\n"
+                f"curl -X POST '{self._service.url}/{action}?{query}{more}' \\\n"
                 f"     -H 'x-bz-secret: {SECRET}' -d '{body}'"
             )
-        database = self._service.environment["DATABASE_URL"]
+        settings = " ".join(f"{name}={value}" for name, value in self._service.environment.items())
         print(
             f"find {self._simulator.lucidlink} -type f\n"
             f"curl {self._simulator.url}/_simulator/\n"
-            f"DATABASE_URL={database} ICONIK_ID={self._simulator.app_id} \\\n"
-            f"     BZ_SHARED_SECRET={SECRET} script/operations list"
+            f"export {settings}\n"
+            "script/operations list"
         )
 
     def show_files(self) -> None:
@@ -328,7 +341,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
     parser.add_argument("--version", action="version", version=VERSION)
     parser.add_argument("--serve", action="store_true", help="leave both running until Ctrl-C")
+    parser.add_argument(
+        "--purge-later",
+        action="store_true",
+        help="the same, with PURGE=later, so that a Remove can be undone",
+    )
     options = parser.parse_args()
+    is_served = options.serve or options.purge_later
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, interrupt)
     directory = Path(tempfile.mkdtemp(prefix="b2-iconik-demo-"))
@@ -341,7 +360,9 @@ def main() -> int:
         demonstration.set_up()
         demonstration.add()
         demonstration.remove()
-        if options.serve:
+        if options.purge_later:
+            demonstration.purge_later()
+        if is_served:
             demonstration.show_commands()
             sys.stdout.flush()
             signal.pause()
@@ -352,7 +373,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted; cleaning up.", file=sys.stderr)
-        return 0 if options.serve else 130
+        return 0 if is_served else 130
     finally:
         clean_up(directory)
 

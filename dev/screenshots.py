@@ -3,14 +3,16 @@
 import sys
 import tempfile
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import requests  # noqa: E402
 from selenium.webdriver.chrome.webdriver import WebDriver  # noqa: E402
 
-from dev.harness import Service, Simulator, stop_all, wait_for  # noqa: E402
+from dev.harness import SECRET, Service, Simulator, stop_all, wait_for  # noqa: E402
 from tests.chromium.browser import (  # noqa: E402 - from the checkout
     is_installed,
     log_in,
@@ -22,7 +24,8 @@ from tests.system.media import asset, collection  # noqa: E402 - from the checko
 
 PICTURES = ROOT / "docs" / "screenshots"
 DESK, PHONE = (1440, 900), (390, 844)
-LONGEST = 60.0
+# In seconds. The shortest time to keep an asset is a minute.
+LONGEST = 120.0
 ADA, BEN, CLEO = (
     "ada0ada0-1111-4aaa-8aaa-000000000001",
     "be4be4be-2222-4bbb-8bbb-000000000002",
@@ -46,16 +49,20 @@ class Stage:
             )
         log_in(browser, self.service.url)
 
-    def click(self, action: str, user_id: str, *asset_ids: str, token: str = "") -> str:
+    def click(
+        self, action: str, user_id: str, *asset_ids: str, token: str = "", keep: str = ""
+    ) -> str:
         """Click on assets as a user of iconik, and return the operation's id.
 
         Args:
-            action: 'add' or 'remove'.
+            action: 'add', 'remove' or 'preview'.
             user_id: the user.
             asset_ids: the assets.
             token: the user's token; one with all rights if not given.
+            keep: how long an Add keeps the assets, like '14d'; no limit if not given.
         """
-        return self._post(action, user_id, {"context": "BULK", "asset_ids": asset_ids}, token=token)
+        selected = {"context": "BULK", "asset_ids": asset_ids}
+        return self._post(action, user_id, selected, token, keep)
 
     def click_on_collection(self, action: str, user_id: str, collection_id: str) -> str:
         """Click on a collection as a user of iconik, and return the operation's id."""
@@ -63,10 +70,15 @@ class Stage:
         return self._post(action, user_id, selected)
 
     def _post(
-        self, action: str, user_id: str, selected: Mapping[str, object], token: str = ""
+        self,
+        action: str,
+        user_id: str,
+        selected: Mapping[str, object],
+        token: str = "",
+        keep: str = "",
     ) -> str:
         body = {"auth_token": token or self.simulator.token, "user_id": user_id, **selected}
-        answer = self.service.post(action, body, formats=",".join(FORMATS))
+        answer = self.service.post(action, body, formats=",".join(FORMATS), keep=keep)
         answer.raise_for_status()
         return str(answer.json()["operation_id"])
 
@@ -77,6 +89,34 @@ class Stage:
             asset(self.simulator, f"{title} {each:02}", on, FORMATS, there, SIZE)
             for each in range(1, number + 1)
         ]
+
+    def protect(self, asset_id: str, days: int) -> None:
+        """Protect an asset for some days, with the form on its page."""
+        until = datetime.now(timezone.utc) + timedelta(days=days)
+        answer = requests.post(
+            f"{self.service.url}/assets/{asset_id}/protect",
+            data={"until": f"{until:%Y-%m-%d}"},
+            auth=("ada", SECRET),
+            headers={"Sec-Fetch-Site": "same-origin"},
+            allow_redirects=False,
+            timeout=30,
+        )
+        answer.raise_for_status()
+
+    def wait_until_due(self) -> None:
+        """Wait until the service has tried to remove what was kept for a while."""
+
+        def is_tried() -> bool:
+            newest = [self.service.operation(each) for each in self.service.newest()]
+            return any(each.is_due and each.ended_ms for each in newest)
+
+        wait_for("removal of what is due", is_tried, LONGEST)
+
+    def purge_later(self) -> None:
+        """Restart the service with PURGE=later."""
+        self.service.process.stop()
+        self.service.environment["PURGE"] = "later"
+        self.service.start()
 
     def token_without_storages(self) -> str:
         """Return a token that may not read storages."""
@@ -109,7 +149,10 @@ def play(stage: Stage) -> None:
     """Create the states to show, and take the screenshots."""
     stage.take("empty")
     kept, edited = remove_some_that_were_edited(stage)
-    stage.service.report(stage.click("add", BEN, *stage.clips("interview", 3, "b2")))
+    keep_some_for_a_while(stage)
+    stage.protect(edited, 30)
+    interviews = stage.clips("interview", 3, "b2")
+    stage.service.report(stage.click("add", BEN, *interviews))
     pier = stage.clips("pier", 8, "both")
     failed = stage.click("remove", CLEO, *pier, token=stage.token_without_storages())
     stage.service.report(failed)
@@ -136,14 +179,34 @@ def play(stage: Stage) -> None:
     stage.take("failed", f"/operations/{failed}")
     stage.take("stopped", f"/operations/{stopped}")
     stage.take("todo", "/todo")
+    stage.wait_until_due()
     stage.take("lucidlink", "/lucidlink")
     stage.take("asset", f"/assets/{edited}")
     prefer(stage.browser, "dark")
     stage.take("phone", size=PHONE)
     stage.take("phone-operation", f"/operations/{kept}", size=PHONE)
     stage.take("dark", f"/operations/{kept}?show=kept")
+    prefer(stage.browser, "light")
     stage.set(copies_paused=False)
     stage.service.report(running)
+    preview = stage.click("preview", BEN, *interviews, edited, *pier)
+    stage.service.report(preview)
+    stage.take("preview", f"/operations/{preview}")
+    stage.purge_later()
+    removed = stage.click("remove", CLEO, *interviews)
+    stage.service.report(removed)
+    stage.take("undo", f"/operations/{removed}")
+
+
+def keep_some_for_a_while(stage: Stage) -> None:
+    """Add assets for different times. When the time is up, one of them can't be removed."""
+    trailer = stage.clips("trailer", 2, "b2")
+    stage.service.report(stage.click("add", CLEO, *trailer, keep="1m"))
+    stage.simulator.edit_on_lucidlink(trailer[0], "another cut of the same scene")
+    stage.service.report(stage.click("add", ADA, *stage.clips("dailies", 2, "b2"), keep="12h"))
+    reels = stage.clips("reel", 3, "b2")
+    stage.service.report(stage.click("add", BEN, *reels, keep="14d"))
+    stage.protect(reels[0], 60)
 
 
 def remove_some_that_were_edited(stage: Stage) -> tuple[str, str]:

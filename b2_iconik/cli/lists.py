@@ -69,7 +69,7 @@ def held(told: Mapping[str, Any], width: int | None = None) -> str:
             untitled(each),
             ", ".join(one["format"] for one in each["formats"]),
             "" if each["bytes"] is None else in_units(each["bytes"]),
-            "; ".join(dict.fromkeys(one["due"] for one in each["formats"])),
+            "; ".join(dict.fromkeys([*(one["due"] for one in each["formats"]), *_protected(each)])),
             ", ".join(dict.fromkeys(one["user"] or "unknown" for one in each["formats"])),
         )
         for each in told["assets"]
@@ -86,6 +86,10 @@ def held(told: Mapping[str, Any], width: int | None = None) -> str:
         cuts = ((4, LEAST_COUNTS), (1, LEAST_COUNTS), (0, LEAST_TITLE), (3, LEAST_COUNTS))
         lines.insert(0, _fitted(rows, width, cuts))
     return "\n".join(lines)
+
+
+def _protected(row: Row) -> Iterable[str]:
+    return [f"protected until {row['protected_until']}"] if row["protected_until"] else []
 
 
 def untitled(row: Row) -> str:

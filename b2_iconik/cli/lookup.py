@@ -80,7 +80,9 @@ def known_asset(engine: sa.Engine, text: str) -> tuple[str, str]:
     asset_id = pasted[0] if pasted else text
     told = AssetHistory(engine).of(asset_id)
     if told is None:
-        raise NotFound(f"asset {text}: no stored operation has touched it; give its id")
+        raise NotFound(
+            f"asset {text}: the service knows no such asset; give its id, or its address in iconik"
+        )
     return asset_id, told["asset"] or ""
 
 

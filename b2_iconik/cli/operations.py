@@ -106,7 +106,7 @@ def _lucidlink(options: argparse.Namespace, settings: Settings, engine: sa.Engin
     if not options.json:
         print(held(told, _width()))
         if not settings.iconik_token:
-            print("Nothing is removed by itself: the service has no ICONIK_TOKEN.")
+            print("Nothing is removed automatically: the service has no ICONIK_TOKEN.")
         return
     # The same as the JSON of the page.
     del told["page"]
@@ -223,7 +223,7 @@ def _protect(options: argparse.Namespace, settings: Settings, engine: sa.Engine)
     # The audit log line goes to stderr.
     logs.configure(settings.log_level, settings.log_format)
     protection = Protection(asset_id, title, now, until_ms, _by())
-    late = ", but a deletion of it had begun before, and is finished"
+    late = ", but a Remove had already begun to delete it, and will finish"
     is_late = protect(engine, protection)
     message = f"Protected until {protection.until}{late if is_late else ''}."
     told = {"asset_id": asset_id, "until": protection.until, "message": message}
@@ -269,7 +269,7 @@ def _parser() -> argparse.ArgumentParser:
         "--user", default="", help="only clicks of this user: the id, or a part of the name"
     )
     holding = commands.add_parser("lucidlink", help="list what is on LucidLink, an asset per line")
-    holding.add_argument("--due", choices=DUE, default="", help="only what is due then")
+    holding.add_argument("--due", choices=DUE, default="", help="only what is due in this time")
     holding.add_argument("--text", default="", help="search in titles, names of users, and ids")
     holding.add_argument(
         "--user", default="", help="only what this user added: the id, or a part of the name"
@@ -297,7 +297,7 @@ def _parser() -> argparse.ArgumentParser:
     undoing = commands.add_parser(
         "undo", help="bring back what a Remove with PURGE=later has removed"
     )
-    previewing = commands.add_parser("preview", help="show what a Remove would do after a preview")
+    previewing = commands.add_parser("preview", help="show what a preview found")
     removing = commands.add_parser("remove", help="remove what a preview found removable")
     for command in (stopping, retrying, undoing, previewing, removing):
         command.add_argument("id", help=ID)

@@ -28,7 +28,7 @@ Key = tuple[str, str, str]
 # A clock that is wrong by more is noticed.
 TOLERANCE_MS = UNITS_MS["h"]
 NOT_ATTEMPTED = {"attempts": 0, "next_attempt_ms": None, "attempt_id": None}
-GONE = "Nothing of the selection is on LucidLink any more, as far as the ledger knows."
+GONE = "Nothing that you selected is still on LucidLink, as far as the service knows."
 
 
 class Done(NamedTuple):
@@ -67,13 +67,13 @@ def remove_now(recorder: Recorder, chosen: Collection[Key], by: str) -> Done:
 
     def last_look(connection: sa.Connection) -> None:
         if _numbers(_existing(connection, chosen)) != _numbers(rows):
-            raise HoldingsError("The selection has changed just now. Load the page again.")
+            raise HoldingsError("The selected assets have just changed. Reload the page.")
 
     recorded = recorder.record_all(removals(rows), Origin(None, by, "page"), last_look)
     ids = tuple(operation_id for operation_id, _ in recorded)
     for each in ids:
         with logs.about(each):
-            log.info("%s recorded operation %s on the page of LucidLink", by, each)
+            log.info("%s recorded operation %s", by, each)
     return Done(_count(rows), gone=_gone(chosen, rows), operation_ids=ids)
 
 
@@ -117,7 +117,7 @@ def look_again(engine: sa.Engine, chosen: Collection[Key], by: str) -> Done:
         rows = _existing(connection, chosen)
         _change(connection, rows, {"checked_ms": 0})
     for row in rows:
-        _log("%s has iconik asked about %s", by, row)
+        _log("%s requested a check of %s", by, row)
     return Done(_count(rows), gone=_gone(chosen, rows))
 
 
@@ -170,7 +170,7 @@ def _check_stays(connection: sa.Connection, rows: Iterable[sa.Row[Any]]) -> None
         }
         if mine and not operation.is_expanded:
             raise HoldingsError(
-                "A removal was requested whose assets are not known yet. Try again in a minute."
+                "A Remove is still listing its assets, which may be these. Try again in a minute."
             )
         unfinished = sa.select(assets.c.asset_id).where(
             assets.c.number == operation.number,
@@ -179,8 +179,8 @@ def _check_stays(connection: sa.Connection, rows: Iterable[sa.Row[Any]]) -> None
         )
         for asset_id in connection.execute(unfinished.limit(1)).scalars():
             raise HoldingsError(
-                f"{mine[asset_id]} is being removed now. Stop that operation, or wait for its end "
-                "and add the asset again."
+                f"{mine[asset_id]} is being removed now. Stop that operation, or wait until it "
+                "ends and add the asset again."
             )
 
 

@@ -30,7 +30,8 @@ def protect(engine: sa.Engine, protection: Protection) -> bool:
         if earlier and earlier.until_ms > protection.until_ms:
             # Nobody ends the protection of somebody else without a reason.
             raise ProtectionError(
-                f"{earlier.outcome.reason}: lift that protection before you set an earlier day"
+                f"the asset is {earlier.outcome.reason}; to set an earlier day, lift that "
+                "protection first"
             )
         protections.write(connection, protection)
         is_late = is_being_deleted(connection, asset_id)

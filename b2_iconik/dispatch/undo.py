@@ -43,7 +43,7 @@ def undo_removal(recorder: Recorder, operation_id: str, by: str) -> list[str]:
         raise RetryError("it is still running: wait until it ends, or stop it first")
     marked = _marked(engine, operation)
     if not marked and operation.undo_until_ms is None:
-        raise RetryError("it has marked nothing deleted, or its files were purged at once")
+        raise RetryError("it removed nothing, or its files were purged at once")
     if not marked:
         raise RetryError("nothing is left to undo: later operations have taken all of it over")
     click, origin = recorder.click_of(operation_id), Origin(operation.id, by, "undo")
@@ -56,7 +56,7 @@ def undo_removal(recorder: Recorder, operation_id: str, by: str) -> list[str]:
             operations.c.ended_ms.is_(None),
         )
         if connection.execute(running).first():
-            raise RetryError("it is being undone already: see its page")
+            raise RetryError("it is already being undone: see its page")
 
     return [each for each, _ in recorder.record_all(clicks, origin, last_look)]
 

@@ -124,7 +124,7 @@ def state_of(until_ms: int | None, now_ms: int) -> State:
         now_ms: the time. Both are in milliseconds since 1970.
 
     Returns:
-        'unlimited', 'timed' before its time is over, 'due' from then on, and 'overdue' more than a
+        'unlimited', 'timed' before its time is up, 'due' from then on, and 'overdue' more than a
         week later.
     """
     if until_ms is None:

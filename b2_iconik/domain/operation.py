@@ -38,18 +38,18 @@ def default_title(action: Action, selection: str, keep_ms: int | None = None) ->
 
 
 # Where an operation comes from, if nobody clicked in iconik: it retries another one, removes what a
-# preview found removable, or undoes a Remove. Or its assets' time on LucidLink is over; then 'last'
+# preview found removable, or undoes a Remove. Or its assets' time on LucidLink is up; then 'last'
 # is the last attempt. Or somebody removed assets on the page of what is on LucidLink.
 OriginKind = Literal["retry", "preview", "undo", "due", "last", "page"]
 ORIGINS: Mapping[OriginKind, str] = {
     "retry": "retry",
     "preview": "after a preview",
     "undo": "undo",
-    "due": "time is over",
-    "last": "time is over, last attempt",
-    "page": "from the page",
+    "due": "time is up",
+    "last": "time is up, last attempt",
+    "page": "from the LucidLink page",
 }
-# The kinds of operations that remove assets whose time is over.
+# The kinds of operations that remove assets whose time is up.
 DUE: tuple[OriginKind, ...] = ("due", "last")
 # The kinds of operations that do again what another one has left undone.
 REPEATING: tuple[OriginKind, ...] = ("retry", "preview")
@@ -145,7 +145,7 @@ class Operation:
 
     @property
     def is_due(self) -> bool:
-        """Whether it removes assets because their time is over."""
+        """Whether it removes assets because their time is up."""
         return self.origin is not None and self.origin.kind in DUE
 
 

@@ -1,4 +1,4 @@
-"""Assets whose time on LucidLink is over: their removal is recorded like a click."""
+"""Assets whose time on LucidLink is up: their removal is recorded like a click."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -73,7 +73,7 @@ class Due:
     def record(self, cipher: Cipher, now_ms: int) -> list[CustomAction]:
         """Record the removal of what is due, as far as no other operation has it in hand.
 
-        An Add that still waits wins, because it is newer than the time that is over. What is
+        An Add that still waits wins, because it is newer than the time that is up. What is
         protected stays. Each attempt is followed by the next one after a day, until there were
         ``MOST_ATTEMPTS``.
 

@@ -142,7 +142,7 @@ def _drop(
 def why_due(
     connection: sa.Connection, operation: Operation, asset_ids: Sequence[str]
 ) -> dict[str, dict[str, str]]:
-    """Why an operation removes assets whose time is over, by asset id and format name.
+    """Why an operation removes assets whose time is up, by asset id and format name.
 
     Empty for other operations.
     """

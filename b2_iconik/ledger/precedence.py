@@ -89,7 +89,7 @@ def formats_left(
 ) -> dict[str, tuple[str, ...]]:
     """By asset, the operation's formats that no newer operation, ended or not, took over.
 
-    If the operation removes assets whose time is over, these are the formats whose time was not
+    If the operation removes assets whose time is up, these are the formats whose time was not
     changed since.
     """
     taken: dict[str, set[str]] = {asset_id: set() for asset_id in asset_ids}

@@ -50,7 +50,7 @@ class GracePeriod:
             return None
         if hours is None:
             log.info(
-                "iconik does not tell how long it keeps what is deleted; assuming %s hours",
+                "iconik does not say how long it keeps deleted files; assuming %s hours",
                 int(USUAL_HOURS),
             )
         return hours

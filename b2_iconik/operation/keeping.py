@@ -1,4 +1,4 @@
-"""Removes assets whose time on LucidLink is over, and notices what has left LucidLink elsewhere.
+"""Removes assets whose time on LucidLink is up, and notices what has left LucidLink elsewhere.
 
 It only records ordinary Removes, which prove everything as usual. The time is iconik's, never that
 of a clock that somebody may set; see ``iconik_http.server_clock``.
@@ -107,16 +107,15 @@ class Keeper:
         if not self._has_token:
             if not self._has_warned:
                 log.warning(
-                    "the time of assets on LucidLink is over, but they are not removed: set "
+                    "the time of assets on LucidLink is up, but they are not removed: set "
                     "ICONIK_TOKEN, or remove them by hand"
                 )
             self._has_warned = True
             return
         for click in due.record(self._cipher, now_ms):
             log.info(
-                "the time of %s on LucidLink is over: recorded %s",
+                "recorded the removal of %s whose time on LucidLink is up",
                 many(len(click.asset_ids), "asset"),
-                click.title,
             )
 
     def _try(self, request: Callable[[], object]) -> None:

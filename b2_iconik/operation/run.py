@@ -68,7 +68,7 @@ class Operations:
     """Runs operations of one iconik application; all share its rate limit and connections.
 
     Attributes:
-        keep: requests the removal of assets whose time on LucidLink is over; see ``Leader``.
+        keep: requests the removal of assets whose time on LucidLink is up; see ``Leader``.
     """
 
     def __init__(self, settings: Settings) -> None:

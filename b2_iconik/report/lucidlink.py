@@ -245,7 +245,7 @@ def _due_in_words(state: str, until_ms: int | None, attempts: int, now_ms: int) 
         return "until removed by hand"
     if state == "timed":
         return f"due in {age(until_ms - now_ms)}"
-    since = f"overdue for {age(now_ms - until_ms)}" if state == "overdue" else "time is over"
+    since = f"overdue for {age(now_ms - until_ms)}" if state == "overdue" else "due now"
     return since + (f", removal tried {many(attempts, 'time')}" if attempts else "")
 
 

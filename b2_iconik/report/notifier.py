@@ -87,7 +87,7 @@ class Notifier:
         """Whether to notify people of an operation, as far as that is known before its end."""
         result, origin = view.result_of(operation), operation.origin
         is_told = operation.id in self._notified
-        # What can't be removed once its time is over is attempted daily, and then reported.
+        # What can't be removed once its time is up is attempted daily, and then reported.
         if is_told or (result in UNSUCCESSFUL and origin and origin.kind == "due"):
             return False
         is_open = operation.ended_ms is None or self._notify_on == "all"

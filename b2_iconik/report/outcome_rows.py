@@ -34,7 +34,7 @@ HINTS: dict[str, str] = {
     "there": "Were already on LucidLink.",
     "absent": "Were not on LucidLink.",
     "copied": "Copied to LucidLink.",
-    "restored": "Were only marked deleted, and are back on LucidLink.",
+    "restored": "Were marked as deleted, and are back on LucidLink.",
     "removed": "Proven safe in B2, and deleted from LucidLink.",
     "removable": "Proven safe in B2 now. A Remove would delete these from LucidLink at once.",
     "uncopied": "Not in B2 yet. A Remove would first have iconik copy these to B2.",

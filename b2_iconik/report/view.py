@@ -266,14 +266,15 @@ def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, An
 def short_title(told: Mapping[str, Any]) -> str:
     """Return the title of an operation, with a short action and the names first.
 
-    'Remove from LucidLink: 8 assets (Beach, Pier)' becomes 'Remove: Beach, Pier (8 assets)', so
-    that the names are still there if the end is cut.
+    'Add to LucidLink for 14 days: 8 assets (Beach, Pier)' becomes 'Add for 14 days: Beach, Pier (8
+    assets)', so that the names are still there if the end is cut.
     """
     title: str = told["title"]
-    subject = title.removeprefix(f"{TITLES[told['action']]}: ")
+    long = re.fullmatch(rf"{TITLES[told['action']]}( for .+?)?: (.*)", title, re.DOTALL)
+    time, subject = long.groups("") if long else ("", title)
     counted = COUNTED_NAMES.fullmatch(subject)
     names = f"{counted[2]} ({counted[1]})" if counted else subject
-    return f"{told['action'].capitalize()}: {names}"
+    return f"{told['action'].capitalize()}{time}: {names}"
 
 
 def in_brief(told: Mapping[str, Any]) -> str:

@@ -220,7 +220,7 @@ def check_grace_period(iconik: Iconik) -> Finding:
     if hours is None:
         return unknown(
             PURGE,
-            "iconik does not tell for how long removals can be undone; the service assumes 24 h",
+            "iconik does not say for how long removals can be undone; the service assumes 24 h",
         )
     if not hours:
         return wrong(

@@ -30,10 +30,10 @@ from b2_iconik.web.answers import argument, as_csv_file, number_of, rendered, wa
 from b2_iconik.web.login import name_of
 
 NOTICES = {
-    "protected": "The asset is protected: no Remove begins to delete it.",
+    "protected": "The asset is protected: no Remove will delete it.",
     "marked": "The asset is protected, but iconik will purge files of it that a Remove has marked "
     "deleted before: undo that Remove, or add the asset again, to keep them.",
-    "late": "The asset is protected, but a deletion of it had begun before, and is finished.",
+    "late": "The asset is protected, but a Remove had already begun to delete it, and will finish.",
     "lifted": "The protection is lifted: the next Remove includes the asset again.",
 }
 

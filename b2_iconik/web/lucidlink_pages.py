@@ -40,10 +40,10 @@ from b2_iconik.web.login import name_of
 ACTIONS = ("keep_longer", "keep_until_removed", "refresh", "remove_now")
 # What was done, by the name of its notice, as the beginning of a sentence about some assets.
 DONE = {
-    "kept": "The new time was set for",
-    "unlimited": "Nothing but a removal by hand ends the time on LucidLink of",
-    "refreshed": "iconik will be asked in a moment whether they are still on LucidLink:",
-    "removing": "Operations that remove what was selected were recorded for",
+    "kept": "The time was changed for",
+    "unlimited": "Kept until removed by hand:",
+    "refreshed": "iconik will be asked in a moment about",
+    "removing": "The removal was recorded for",
 }
 UNABLE = "The service has no ICONIK_TOKEN. "
 NO_REMOVAL = UNABLE + "Remove assets with the custom action in iconik instead."
@@ -148,7 +148,7 @@ def _chosen() -> list[Key]:
     try:
         chosen = [key for name in request.form.getlist("row") for key in keys_in(name)]
     except ValueError:
-        abort(HTTPStatus.BAD_REQUEST, "The selection cannot be read. Load the page again.")
+        abort(HTTPStatus.BAD_REQUEST, "The selection cannot be read. Reload the page.")
     if not chosen:
         abort(HTTPStatus.BAD_REQUEST, "Select at least one asset first.")
     return chosen
@@ -181,7 +181,7 @@ def _said(what: str, done: Done) -> str:
     """Say what was done, in sentences."""
     said = [f"{DONE[what]} {many(done.assets, 'asset')}."]
     if done.longer:
-        said.append(f"Kept longer already, and not changed: {many(done.longer, 'asset')}.")
+        said.append(f"Not changed, because already kept longer: {many(done.longer, 'asset')}.")
     if done.gone:
         said.append(f"No longer on LucidLink: {many(done.gone, 'asset')}.")
     return " ".join(said)

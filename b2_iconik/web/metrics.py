@@ -32,8 +32,8 @@ ALWAYS = (
 HELD = {
     "assets": "Assets that are on LucidLink through this service.",
     "bytes": "The size of these assets' formats on LucidLink, as far as it is known.",
-    "due": "Assets whose time on LucidLink is over within a day, and that are not overdue.",
-    "overdue": "Assets that are still on LucidLink more than a week after their time.",
+    "due": "Assets whose time on LucidLink is up within a day, and that are not overdue.",
+    "overdue": "Assets that are still on LucidLink more than a week after their time was up.",
 }
 
 

@@ -64,9 +64,9 @@ NOTICES = {
     "removing": "This operation removes what the preview found removable.",
     "removals": "Several operations remove what the preview found removable, one for each set of "
     "formats. They are listed below.",
-    "selected": "This operation removes what was selected on LucidLink.",
-    "undoing": "This operation brings back what the Remove has only marked deleted.",
-    "undos": "Several operations bring back what the Remove has only marked deleted, one for each "
+    "selected": "This operation removes what you selected.",
+    "undoing": "This operation brings back what the Remove marked as deleted.",
+    "undos": "Several operations bring back what the Remove marked as deleted, one for each "
     "set of formats. They are listed below.",
     "same": "This operation was already waiting to start, so no new one was recorded.",
 }

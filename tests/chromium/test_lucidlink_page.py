@@ -111,7 +111,7 @@ def test_no_id_is_read_and_nothing_is_wider_than_the_window(
 def test_each_row_says_until_when(page: WebDriver, width: int) -> None:
     resize(page, width, 900)
     assert "overdue" in shown(page, row(page, "Overdue"))
-    assert "time is over" in shown(page, row(page, "Tried"))
+    assert "due since" in shown(page, row(page, "Tried"))
     assert "protected until" in shown(page, row(page, "Protected"))
     assert "until removed by hand" in shown(page, row(page, "untitled asset"))
 
@@ -148,7 +148,7 @@ def test_a_selection_is_counted_and_kept_longer(
     browser.find_element(By.CSS_SELECTOR, row(browser, "Beach 2") + " [type=checkbox]").click()
     assert shown(browser, "#selected") == "1 selected"
     browser.find_element(By.CSS_SELECTOR, "#chosen [name=days]").send_keys("14", Keys.ENTER)
-    wait_to_read(browser, "The new time was set for 1 asset.")
+    wait_to_read(browser, "The time was changed for 1 asset.")
     assert "due in 13 d 23 h" in shown(browser, row(browser, "Beach 1"))
     assert "set by ada on the LucidLink page" in shown(browser, row(browser, "Beach 1"))
     assert "until removed by hand" in shown(browser, row(browser, "Beach 2"))
@@ -198,7 +198,7 @@ def test_an_asset_is_removed_once_that_is_confirmed(
             question.accept()
         else:
             question.dismiss()
-    wait_to_read(browser, "This operation removes what was selected on LucidLink.")
+    wait_to_read(browser, "This operation removes what you selected.")
     (newest, *_) = service.newest()
     report = service.report(newest)
     assert (report["result"], report["counts"]["removed"]) == ("done", 1)

@@ -28,7 +28,7 @@ def test_a_remove_is_brought_back_by_a_button(browser: WebDriver, service: Servi
     assert "600 bytes removed" in shown(browser, "#state")
     press(browser, "undo")
     browser.switch_to.alert.accept()
-    wait_to_read(browser, "This operation brings back what the Remove has only marked deleted.")
+    wait_to_read(browser, "This operation brings back what the Remove marked as deleted.")
     wait_to_read(browser, "2\nbrought back", "#state")
     assert "600 bytes brought back" in shown(browser, "#state")
     # The Remove then offers it no longer.

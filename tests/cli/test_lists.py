@@ -105,6 +105,12 @@ def test_a_title_begins_with_names(title: str, shown: str) -> None:
     assert f"  {shown}  " in listed([told(title=f"Remove from LucidLink: {title}")])
 
 
+def test_a_title_says_for_how_long_an_add_keeps_its_assets() -> None:
+    title = "Add to LucidLink for 14 days: 8 assets (Beach)"
+    line = listed([told(title=title, action="add")])
+    assert "  Add for 14 days: Beach (8 assets)  " in line
+
+
 def test_problems_come_first_and_formats_that_assets_lack_last() -> None:
     counts = {"assets": 9, "copied": 4, "without": 3, "failed": 2, "undone": 1}
     assert "  2 failed, 1 not finished, 4 copied, 3 no such format  " in listed(
@@ -197,7 +203,8 @@ def an_asset(title: str = "Beach", *formats: dict[str, Any], **more: Any) -> dic
     """An asset with its formats; with its ORIGINAL if none is given."""
     own = {"format": "ORIGINAL", "due": "due in 3 d", "user": "Ada"}
     rows = [{**own, **each} for each in formats or ({},)]
-    return {"asset_id": "5b1d1b9d-0000", "asset": title, "bytes": 2_000, "formats": rows, **more}
+    told = {"asset_id": "5b1d1b9d-0000", "asset": title, "bytes": 2_000, "protected_until": None}
+    return {**told, "formats": rows, **more}
 
 
 def test_an_asset_is_told_by_title_formats_size_due_date_and_person() -> None:
@@ -213,6 +220,11 @@ def test_formats_of_an_asset_share_a_line() -> None:
     assert line == (
         "Beach  ORIGINAL, PROXY, ORIGINAL    due in 3 d; until removed by hand  Ada, unknown"
     )
+
+
+def test_a_protected_asset_on_lucidlink_is_told_to_be_so() -> None:
+    line, _ = held(on_lucidlink(an_asset(protected_until="2026-12-31"))).splitlines()
+    assert "due in 3 d; protected until 2026-12-31  Ada" in line
 
 
 def test_an_asset_without_a_title_on_lucidlink_is_untitled() -> None:

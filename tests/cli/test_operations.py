@@ -1041,7 +1041,7 @@ def test_without_a_token_the_shell_says_that_nothing_is_removed(
 ) -> None:
     monkeypatch.delenv("ICONIK_TOKEN")
     main(["lucidlink"])
-    assert "Nothing is removed by itself" in capsys.readouterr().out
+    assert "Nothing is removed automatically" in capsys.readouterr().out
 
 
 # Protected assets
@@ -1108,7 +1108,8 @@ def test_a_deletion_that_had_begun_is_told(
     assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
     assert main(["protect", CLIP, "--until", "2026-12-31"]) == 0
     assert capsys.readouterr().out == (
-        "Protected until 2026-12-31, but a deletion of it had begun before, and is finished.\n"
+        "Protected until 2026-12-31, but a Remove had already begun to delete it, and will "
+        "finish.\n"
     )
 
 
@@ -1140,5 +1141,6 @@ def test_what_can_not_be_lifted_is_told(
 def test_an_asset_that_nobody_knows_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lift", "beach", "--reason", "it is locked"]) == 1
     assert capsys.readouterr().err == (
-        "script/operations: asset beach: no stored operation has touched it; give its id\n"
+        "script/operations: asset beach: the service knows no such asset; give its id, or its "
+        "address in iconik\n"
     )

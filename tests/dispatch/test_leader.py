@@ -321,7 +321,7 @@ def test_what_is_due_and_can_not_be_found_keeps_nothing_from_being_tidied(
     leader.start()
     wait_until(lambda: tidied)
     leader.stop()
-    assert "could not find the assets whose time on LucidLink is over" in caplog.text
+    assert "could not find the assets whose time on LucidLink is up" in caplog.text
 
 
 def test_who_is_told_to_stop_while_it_tidies_does_so(

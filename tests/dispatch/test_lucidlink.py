@@ -95,7 +95,7 @@ def test_a_removal_says_what_is_gone_already(engine: sa.Engine, recorder: Record
 
 def test_of_what_is_gone_nothing_is_removed(engine: sa.Engine, recorder: Recorder) -> None:
     hold(engine, "beach", "PROXY")
-    with pytest.raises(HoldingsError, match=r"^Nothing of the selection is on LucidLink"):
+    with pytest.raises(HoldingsError, match=r"^Nothing that you selected is still on LucidLink"):
         remove_now(recorder, [BEACH], BY)
     assert recorded(engine) == 0
 
@@ -113,7 +113,7 @@ def test_what_changes_meanwhile_is_not_removed(
         return record_all(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(recorder, "record_all", after_a_change)
-    with pytest.raises(HoldingsError, match=r"^The selection has changed just now"):
+    with pytest.raises(HoldingsError, match=r"^The selected assets have just changed"):
         remove_now(recorder, [BEACH, PIER], BY)
     assert recorded(engine) == 0
 
@@ -203,7 +203,7 @@ def test_the_log_says_who_keeps_what_until_when(
 
 
 def test_of_what_is_gone_nothing_is_kept(engine: sa.Engine) -> None:
-    with pytest.raises(HoldingsError, match=r"^Nothing of the selection is on LucidLink"):
+    with pytest.raises(HoldingsError, match=r"^Nothing that you selected is still on LucidLink"):
         keep_until(engine, [BEACH], LATER, BY)
 
 
@@ -237,7 +237,7 @@ def test_a_removal_whose_assets_are_not_known_yet_is_waited_for(
 ) -> None:
     hold(engine, "beach", until_ms=CLICKED)
     operation = clicked(engine, a_click("remove", asset_ids=("another",)))
-    assert refused(engine).endswith("assets are not known yet. Try again in a minute.")
+    assert refused(engine).endswith("its assets, which may be these. Try again in a minute.")
     a_ledger(engine).expand(operation.number, {"another": None}, {})
     assert keep_until(engine, [BEACH], LATER, BY) == Done(assets=1)
 
@@ -268,7 +268,7 @@ def test_a_refresh_asks_for_exactly_what_was_chosen(
     caplog.set_level("INFO")
     assert look_again(engine, [BEACH, PIER], BY) == Done(assets=1, gone=1)
     assert (row(engine, BEACH).checked_ms, row(engine, PROXY).checked_ms) == (0, CLICKED)
-    assert f"{BY} has iconik asked about ORIGINAL of Beach (beach) on LucidLink" in caplog.text
+    assert f"{BY} requested a check of ORIGINAL of Beach (beach) on LucidLink" in caplog.text
 
 
 # The clock

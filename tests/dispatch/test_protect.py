@@ -62,7 +62,8 @@ def test_a_protection_is_not_shortened(
     with pytest.raises(ProtectionError) as caught:
         protect(engine, shorter)
     assert str(caught.value) == (
-        "protected by Ada until 2026-12-31: lift that protection before you set an earlier day"
+        "the asset is protected by Ada until 2026-12-31; to set an earlier day, lift that "
+        "protection first"
     )
     assert (stored(engine), log.lines()) == ({"a1": PROTECTION}, [])
 

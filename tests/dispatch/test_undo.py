@@ -111,7 +111,7 @@ def test_an_undo_may_use_the_application_s_token_for_what_the_remove_has_seen(
 def test_an_undo_is_recorded_once_while_it_runs(engine: sa.Engine, recorder: Recorder) -> None:
     remove = removed(engine, recorder, {"a1": ["ORIGINAL"]})
     undo_removal(recorder, remove, "Ada")
-    with pytest.raises(RetryError, match="it is being undone already"):
+    with pytest.raises(RetryError, match="it is already being undone"):
         undo_removal(recorder, remove, "Grace")
 
 

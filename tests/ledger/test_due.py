@@ -1,4 +1,4 @@
-"""The time of assets is over: their removal is recorded, unless a newer click has them."""
+"""The time of assets is up: their removal is recorded, unless a newer click has them."""
 
 from dataclasses import replace
 from typing import Any

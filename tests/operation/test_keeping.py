@@ -135,7 +135,7 @@ def test_what_is_due_is_removed_when_its_time_is_over_and_not_before(
     assert bench.look() == []
     bench.pass_by(1)
     assert bench.look() == [ASSET]
-    assert "the time of 1 asset on LucidLink is over: recorded Remove from Lu" in caplog.text
+    assert "recorded the removal of 1 asset whose time on LucidLink is up" in caplog.text
     assert bench.look() == []
 
 

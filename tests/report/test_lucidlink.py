@@ -91,8 +91,8 @@ def test_a_size_that_is_unknown_is_not_zero(engine: sa.Engine, there: OnLucidLin
     [
         (None, 0, "until removed by hand"),
         (NOW + 90_000, 0, "due in 1 min"),
-        (NOW - 90_000, 0, "time is over"),
-        (NOW - DAY_MS, 1, "time is over, removal tried 1 time"),
+        (NOW - 90_000, 0, "due now"),
+        (NOW - DAY_MS, 1, "due now, removal tried 1 time"),
         (NOW - 8 * DAY_MS, MOST_ATTEMPTS, "overdue for 8 d, removal tried 8 times"),
         (NOW - 9 * DAY_MS, 0, "overdue for 9 d"),
     ],

@@ -173,7 +173,7 @@ def test_the_role_that_restores_is_needed_to_undo_removals(
     [
         ({"json": {"delete_grace_period": 48}}, "ok", "removals can be undone for 48 h, as long"),
         ({"json": {"delete_grace_period": 0}}, "wrong", "is 'later', but no removal can be undone"),
-        ({"json": {}}, "unknown", "iconik does not tell for how long removals can be undone"),
+        ({"json": {}}, "unknown", "iconik does not say for how long removals can be undone"),
         ({"status": 403, "json": {"errors": ["No"]}}, "unknown", "could not read the system's"),
         ({"body": NoConnection()}, "unknown", "could not read the system's settings"),
     ],

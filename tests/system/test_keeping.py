@@ -1,4 +1,4 @@
-"""Assets that are kept on LucidLink for a while: removed when the time is over, and never early."""
+"""Assets that are kept on LucidLink for a while: removed when the time is up, and never early."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -172,7 +172,7 @@ def test_a_kill_while_a_removal_is_recorded(service: Service, event: str) -> Non
     kept(service)
     refuse(service, event)
     let_pass(service, 14 * DAY)
-    failed = "could not find the assets whose time on LucidLink is over"
+    failed = "could not find the assets whose time on LucidLink is up"
     wait_for("refusal", lambda: failed in service.log(), SECONDS)
     service.process.kill()
     assert (removals(service), rows(service, "attempts")) == ([], [(0,)])

@@ -45,7 +45,7 @@ def asked_about(desk: Desk, asset_id: str) -> list[str]:
 def test_a_protected_asset_stays_until_the_protection_is_lifted(desk: Desk) -> None:
     clip, other = desk.asset(b2=CLIP, lucidlink=CLIP), desk.asset(b2=CLIP, lucidlink=CLIP)
     desk.do("add", clip)
-    assert protect(desk.service, clip).startswith("The asset is protected: no Remove begins")
+    assert protect(desk.service, clip).startswith("The asset is protected: no Remove will")
     desk.simulator.control("DELETE", "requests")
     remove = desk.click("remove", clip, other)
     told = desk.report(remove)
@@ -122,8 +122,8 @@ def test_a_deletion_that_had_begun_is_finished_after_a_kill_and_nothing_else_beg
     hang_at(simulator, "*", "files/v1/*purge/")
     first = service.click("remove", asset_ids=[begun]).json()["operation_id"]
     wait_for("purge", lambda: not simulator.control("GET", "faults")["requests"], PATIENCE)
-    assert "a deletion of it had begun before, and is finished" in protect(service, begun)
-    assert protect(service, new).startswith("The asset is protected: no Remove begins")
+    assert "a Remove had already begun to delete it, and will finish" in protect(service, begun)
+    assert protect(service, new).startswith("The asset is protected: no Remove will")
     service.process.kill()
     service.start()
     second = service.click("remove", asset_ids=[begun, new]).json()["operation_id"]

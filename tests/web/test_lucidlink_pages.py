@@ -194,7 +194,7 @@ def test_formats_with_different_times_are_told_apart(page: Page) -> None:
     shown = page.text("/lucidlink")
     for part in (
         "ORIGINAL: overdue since ", "removal tried 8 times last attempt",
-        "PROXY: time is over since ", "removal tried 1 time, next ",
+        "PROXY: due since ", "removal tried 1 time, next ",
         "AUDIO: until removed by hand set by Ben on",
     ):  # fmt: skip
         assert part in shown
@@ -280,7 +280,7 @@ def test_what_it_does_not_understand_is_passed_over(page: Page, query: str) -> N
 def test_without_a_token_it_says_in_advance_what_is_not_done(page: Page) -> None:
     hold(page.engine, CLIP)
     shown = page.text("/lucidlink")
-    assert "Nothing is removed by itself: the service has no ICONIK_TOKEN." in shown
+    assert "Nothing is removed automatically: the service has no ICONIK_TOKEN." in shown
     assert "Once a day" not in shown
     assert "Remove now" not in shown
     assert not page.json("/lucidlink")["removes_by_itself"]
@@ -322,7 +322,7 @@ def test_days_are_counted_from_now(page: Page) -> None:
     assert 0 <= kept.until_ms - earliest - 3 * DAY_MS < DAY_MS
     assert (kept.attempts, kept.until_by) == (0, "ada on the LucidLink page")
     assert (other.until_ms, other.attempts) == (5, 8)
-    assert "The new time was set for 1 asset." in page.text(answer.location)
+    assert "The time was changed for 1 asset." in page.text(answer.location)
 
 
 def test_a_date_counts_to_its_end(page: Page) -> None:
@@ -378,8 +378,8 @@ def test_a_clock_that_is_wrong_counts_no_days(page: Page) -> None:
     [
         ([], "Select at least one asset first."),
         ([json.dumps([LL, CLIP, []])], "Select at least one asset first."),
-        (["odd"], "The selection cannot be read. Load the page again."),
-        ([row(), "[]"], "The selection cannot be read. Load the page again."),
+        (["odd"], "The selection cannot be read. Reload the page."),
+        ([row(), "[]"], "The selection cannot be read. Reload the page."),
     ],
 )
 def test_without_a_selection_nothing_is_done(
@@ -398,7 +398,7 @@ def test_what_is_kept_longer_already_and_what_is_gone_is_told(page: Page) -> Non
     hold(page.engine, "another")
     answer = press(page, "keep", row(), row("another"), row("a-third"), days="3")
     assert (
-        "The new time was set for 1 asset. Kept longer already, and not changed: 1 asset. "
+        "The time was changed for 1 asset. Not changed, because already kept longer: 1 asset. "
         "No longer on LucidLink: 1 asset."
     ) in page.text(answer.location)
 
@@ -407,9 +407,7 @@ def test_an_asset_is_kept_until_it_is_removed_by_hand(page: Page) -> None:
     hold(page.engine, CLIP, *FORMATS, until_ms=5)
     answer = press(page, "unlimited", row())
     assert (held(page)["ORIGINAL"].until_ms, held(page)["PROXY"].until_ms) == (None, 5)
-    assert "Nothing but a removal by hand ends the time on LucidLink of 1 asset." in page.text(
-        answer.location
-    )
+    assert "Kept until removed by hand: 1 asset." in page.text(answer.location)
 
 
 def test_what_is_being_removed_can_not_be_kept(page: Page) -> None:
@@ -437,12 +435,12 @@ def test_a_removal_leads_to_its_operation(page: Page) -> None:
     answer = press(page, "remove", row())
     (operation_id,) = recorded(page)
     assert answer.location == f"/operations/{operation_id}?notice=selected"
-    assert "This operation removes what was selected" in page.text(answer.location)
+    assert "This operation removes what you selected" in page.text(answer.location)
     operation = found(page.engine, operation_id)
     assert (operation.action, operation.formats) == ("remove", ("ORIGINAL",))
     assert operation.requested_by == "ada on the LucidLink page"
     assert page.recorder.click_of(operation_id).auth_token == ""
-    assert "from the page" in page.text("/operations")
+    assert "from the LucidLink page" in page.text("/operations")
 
 
 def test_several_removals_lead_to_the_list_of_operations(page: Page) -> None:
@@ -451,14 +449,14 @@ def test_several_removals_lead_to_the_list_of_operations(page: Page) -> None:
     answer = press(page, "remove", row(CLIP, *FORMATS), row("another"))
     assert len(recorded(page)) == 2
     shown = page.text(answer.location)
-    assert "were recorded for 2 assets. Show the operations" in shown
+    assert "was recorded for 2 assets. Show the operations" in shown
 
 
 def test_a_removal_answers_a_program_with_its_operations(page: Page) -> None:
     hold(page.engine, CLIP)
     answer = press(page, "remove", row(), headers={**SAME_SITE, "Accept": "application/json"})
     assert answer.json == {
-        "message": "Operations that remove what was selected were recorded for 1 asset.",
+        "message": "The removal was recorded for 1 asset.",
         "assets": 1,
         "longer": 0,
         "gone": 0,
@@ -469,7 +467,7 @@ def test_a_removal_answers_a_program_with_its_operations(page: Page) -> None:
 def test_what_is_gone_is_not_removed(page: Page) -> None:
     answer = press(page, "remove", row())
     assert answer.status_code == 409
-    assert "Nothing of the selection is on LucidLink any more" in answer.text
+    assert "Nothing that you selected is still on LucidLink" in answer.text
 
 
 @without_token

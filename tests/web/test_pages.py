@@ -1179,7 +1179,7 @@ def test_a_remove_is_undone(page: Page) -> None:
     (second,) = re.findall(r"^/operations/([0-9a-f-]{36})\?notice=undoing$", answer.location)
     assert page.recorder.click_of(second).action == "undo"
     shown = page.text(answer.location)
-    assert "This operation brings back what the Remove has only marked deleted." in shown
+    assert "This operation brings back what the Remove marked as deleted." in shown
     assert "Undo of Remove from LucidLink" in shown
 
 

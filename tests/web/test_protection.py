@@ -93,7 +93,7 @@ def test_an_asset_is_kept_until_a_day(page: Page) -> None:
     answer = post(page, "protect", {"until": "2026-12-31"})
     assert (answer.status_code, answer.location) == (303, f"/assets/{CLIP}?notice=protected")
     shown = page.text(answer.location)
-    assert "The asset is protected: no Remove begins to delete it." in shown
+    assert "The asset is protected: no Remove will delete it." in shown
     assert "Protected by ada until 2026-12-31. Set 2026-11-05 12:00:00 UTC ." in shown
 
 
@@ -104,7 +104,7 @@ def test_a_form_is_answered_in_json(page: Page) -> None:
     assert (answer.status_code, answer.json) == (
         200,
         {
-            "message": "The asset is protected: no Remove begins to delete it.",
+            "message": "The asset is protected: no Remove will delete it.",
             "asset_id": CLIP,
             "protection": told,
         },
@@ -118,7 +118,7 @@ def test_it_is_told_if_a_deletion_had_begun(page: Page) -> None:
     assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
     answer = post(page, "protect", {"until": "2026-12-31"})
     assert answer.location.endswith("?notice=late")
-    assert "a deletion of it had begun before, and is finished" in page.text(answer.location)
+    assert "a Remove had already begun to delete it, and will finish" in page.text(answer.location)
 
 
 def marked(page: Page, until_ms: int) -> str:
@@ -177,7 +177,9 @@ def test_a_protection_is_not_shortened(page: Page) -> None:
     protected(page)
     answer = post(page, "protect", {"until": "2026-12-30"})
     assert answer.status_code == 409
-    assert "protected by Ada until 2026-12-31: lift that protection" in answer.text
+    assert (
+        "the asset is protected by Ada until 2026-12-31; to set an earlier day, lift" in answer.text
+    )
     assert protection(page)["until"] == "2026-12-31"
 
 
