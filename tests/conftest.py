@@ -4,12 +4,14 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import CodeType, SimpleNamespace
 
 import hypothesis
 import pytest
 import responses
 import sqlalchemy as sa
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from responses import RequestsMock
 
 from b2_iconik.common import settings as settings_module
@@ -37,6 +39,25 @@ hypothesis.settings.register_profile(
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+
+class Compiled(BytecodeCache):
+    """Keeps compiled templates for the next app; each would compile all that it shows."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take what was compiled before."""
+        bucket.code = self._code.get(bucket.key)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled now."""
+        assert bucket.code is not None
+        self._code[bucket.key] = bucket.code
+
+
+Flask.jinja_options = {"bytecode_cache": Compiled()}
 
 # What begins so starts servers, and mostly waits for them. The longest come first.
 SERVERS = (

@@ -27,11 +27,20 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
-from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import operations
 from b2_iconik.report.contents import OPERATIONS_A_PAGE
 from b2_iconik.web.pages import create_pages
-from tests.makers import ASSET, a_click, a_ledger, a_term, clicked, completion, expanded, found
+from tests.makers import (
+    ASSET,
+    a_click,
+    a_ledger,
+    a_term,
+    clicked,
+    completion,
+    expanded,
+    found,
+    make_tables,
+)
 from tests.terminal import a_terminal, seen_on
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +51,8 @@ pytestmark = pytest.mark.usefixtures("own_environment")
 @pytest.fixture
 def database(own_environment: dict[str, str]) -> Iterator[sa.Engine]:
     """The database that the settings name, empty."""
+    make_tables(Path("b2-iconik-plugin.sqlite"))
     engine = connect("sqlite:///b2-iconik-plugin.sqlite", 5)
-    Ledger(engine).create()
     yield engine
     engine.dispose()
 
