@@ -5,12 +5,14 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import CodeType, SimpleNamespace
 
 import hypothesis
 import pytest
 import responses
 import sqlalchemy as sa
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from responses import RequestsMock
 
 from b2_iconik.common import logs
@@ -40,21 +42,43 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
+
+class Compiled(BytecodeCache):
+    """Keeps compiled templates for the next app; each would compile all that it shows."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take what was compiled before."""
+        bucket.code = self._code.get(bucket.key)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled now."""
+        assert bucket.code is not None
+        self._code[bucket.key] = bucket.code
+
+
+Flask.jinja_options = {"bytecode_cache": Compiled()}
+
 # What begins so starts servers, and mostly waits for them. The longest come first.
 SERVERS = (
     "system/test_scale", "system/test_faults", "install", "system", "postgres", "chromium", "nginx",
     "prometheus",
 )  # fmt: skip
+# The longest of the others, which come next.
+LONGEST = ("operation/test_run", "web/test_pages", "ledger/test_claims")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave tests that start servers to script/test --all, except those that show a promise."""
     here = Path(__file__).parent
+    names = (*SERVERS, *LONGEST)
 
     def position(item: pytest.Item) -> int:
         path = item.path.relative_to(here).as_posix()
-        return next((n for n, name in enumerate(SERVERS) if path.startswith(name)), len(SERVERS))
+        return next((n for n, name in enumerate(names) if path.startswith(name)), len(names))
 
     for item in items:
         if position(item) < len(SERVERS) and not item.get_closest_marker("promise"):

@@ -1,11 +1,13 @@
 """Makers of what the tests are about, each valid by itself, and an iconik in memory."""
 
 import math
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -139,9 +141,10 @@ def an_operation(number: int = 1, **fields: Any) -> Operation:
 @contextmanager
 def a_database(directory: Path) -> Iterator[sa.Engine]:
     """The engine of a SQLite file with a ledger's tables."""
-    engine = connect(f"sqlite:///{directory / 'ledger.sqlite'}", PATIENCE)
+    path = directory / "ledger.sqlite"
+    make_tables(path)
+    engine = connect(f"sqlite:///{path}", PATIENCE)
     try:
-        Ledger(engine).create()
         yield engine
     finally:
         engine.dispose()
@@ -169,6 +172,22 @@ def protect(engine: sa.Engine, asset_id: str = ASSET, until_ms: int = CLICKED) -
     row = {"asset_id": asset_id, "since_ms": 0, "until_ms": until_ms, "by": "Ada"}
     with writing(engine) as connection:
         connection.execute(sa.insert(protections).values(row))
+
+
+def make_tables(path: Path) -> None:
+    """Make a SQLite file with a ledger's tables, which are empty."""
+    path.write_bytes(_tables())
+
+
+@cache
+def _tables() -> bytes:
+    # Creating them takes longer than most tests.
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "empty.sqlite"
+        engine = connect(f"sqlite:///{path}", PATIENCE)
+        Ledger(engine).create()
+        engine.dispose()
+        return path.read_bytes()
 
 
 def a_term(engine: sa.Engine) -> int:

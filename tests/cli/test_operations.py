@@ -27,7 +27,6 @@ from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
-from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import assets, operations
 from b2_iconik.report.contents import OPERATIONS_A_PAGE
 from b2_iconik.report.lucidlink import ASSETS_A_PAGE
@@ -43,6 +42,7 @@ from tests.makers import (
     found,
     half_done,
     hold,
+    make_tables,
 )
 from tests.terminal import a_terminal, seen_on
 
@@ -54,8 +54,8 @@ pytestmark = pytest.mark.usefixtures("own_environment")
 @pytest.fixture
 def database(own_environment: dict[str, str]) -> Iterator[sa.Engine]:
     """The database that the settings name, empty."""
+    make_tables(Path("b2-iconik-plugin.sqlite"))
     engine = connect("sqlite:///b2-iconik-plugin.sqlite", 5)
-    Ledger(engine).create()
     yield engine
     engine.dispose()
 

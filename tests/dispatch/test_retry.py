@@ -20,7 +20,7 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
-from tests.makers import ASSET, a_click, a_ledger, completion
+from tests.makers import ASSET, a_click, a_ledger, completion, make_tables
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -37,6 +37,7 @@ DONE = {"ORIGINAL": Outcome("removed"), "PROXY": Outcome("absent")}
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
+    make_tables(tmp_path / "operations.sqlite")
     url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
     return Settings(iconik_id=ASSET, secret="s" * 32, database_url=url)
 

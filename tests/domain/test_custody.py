@@ -844,6 +844,7 @@ def test_case_and_spaces_tell_names_apart(name: str) -> None:
 # Many files
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("directory", "name", "stored"),
     [("{0}", "f.dpx", "f.dpx"), ("", "f.{0}.dpx", "f.{0}.dpx"), ("", "f.dpx", "f.{0}.dpx")],
@@ -865,6 +866,7 @@ def test_tens_of_thousands_of_files_are_judged_at_once(
     assert is_safe(*many(LL, "edit"), *many(B2, "masters"))
 
 
+@pytest.mark.full
 def test_tens_of_thousands_of_places_that_might_be_meant_are_judged_at_once() -> None:
     here = [on_ll(f"{number}.dpx") for number in range(20_000)]
     there = [on_b2("0.dpx", directory_path=f"masters/{number}") for number in range(20_000)]

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +17,8 @@ NEEDED = ("systemd-nspawn", "unshare", "nsenter", "git")
 CLONE_NEWNET = 0x40000000
 
 # Other processes see nothing of these mounts, and they end with the machine. Before it is cut off
-# the network, it gets the service's environment, which script/install will find made.
+# the network, it gets the service's environment, which script/install will find made. The first
+# machine keeps it for the others: script/environment makes another one only if it is outdated.
 BOOT = f"""
 set -eu
 mount -t tmpfs tmpfs "$1"
@@ -26,7 +28,16 @@ mkdir -p "$1/whole{CHECKOUT}"
 git -C "$2" ls-files -z --cached --others --exclude-standard |
   (cd "$2" && xargs -0 cp --parents --target-directory "$1/whole{CHECKOUT}")
 mount -t proc proc "$1/whole/proc"
-chroot "$1/whole" env PYTHON=/usr/bin/python3 {CHECKOUT}/script/environment
+(
+  flock 9
+  [ ! -d "$3" ] || cp -a "$3" "$1/whole{CHECKOUT}/.venv"
+  chroot "$1/whole" env PYTHON=/usr/bin/python3 {CHECKOUT}/script/environment
+  if ! cmp -s "$3/made-from" "$1/whole{CHECKOUT}/.venv/made-from"; then
+    rm -rf "$3"
+    cp -a "$1/whole{CHECKOUT}/.venv" "$3.new"
+    mv "$3.new" "$3"
+  fi
+) 9> "$3.lock"
 umount "$1/whole/proc"
 exec systemd-nspawn --quiet --register=no --keep-unit --private-network --console=pipe \\
   --directory "$1/whole" /lib/systemd/systemd --log-target=console --unit=basic.target
@@ -49,7 +60,9 @@ class Machine:
         place = directory / "machine"
         place.mkdir()
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", BOOT, "boot"]
-        self._process = Process([*command, str(place), str(ROOT)], {}, directory / "machine.log")
+        kept = Path(sys.prefix) / "machine-environment"
+        given = [str(place), str(ROOT), str(kept)]
+        self._process = Process([*command, *given], {}, directory / "machine.log")
         self._init = wait_for("systemd", self._find_init, 240)
         wait_for("running systemd", lambda: self.run("systemctl is-system-running").ok, 120)
 

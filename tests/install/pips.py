@@ -1,10 +1,11 @@
-"""A package index in a directory, and Pythons that come with an older or a newer pip."""
+"""A package index in a directory, and Pythons that soon put a pip into new environments."""
 
 import hashlib
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from collections.abc import Sequence
 from importlib.metadata import distribution
@@ -41,15 +42,11 @@ OLDEST = (
 )
 NEWEST = Pip("26.3", "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13")
 
-# As the real ensurepip: without the user's configuration.
+# The real ensurepip installs pip, which takes longer than all that is tested here.
 ENSUREPIP = """
-import os, runpy, sys
-for name in [name for name in os.environ if name.startswith("PIP_")]:
-    del os.environ[name]
-os.environ["PIP_CONFIG_FILE"] = os.devnull
-sys.path.insert(0, {wheel!r})
-sys.argv[1:] = ["install", "--quiet", "--no-index", "--no-cache-dir", {wheel!r}]
-runpy.run_module("pip", run_name="__main__")
+import os, sysconfig
+for each in {pip!r}:
+    os.symlink(each, os.path.join(sysconfig.get_path("purelib"), os.path.basename(each)))
 """
 
 
@@ -69,11 +66,24 @@ def wheel_of(pip: Pip) -> Path:
     return wheel
 
 
-def python_with(pip: Pip, directory: Path) -> Path:
+def own_pip() -> list[Path]:
+    """The package and the metadata of the pip of this environment."""
+    place = Path(sysconfig.get_path("purelib"))
+    return [place / "pip", *place.glob("pip-*.dist-info")]
+
+
+def unpacked(pip: Pip, directory: Path) -> list[Path]:
+    """Unpack a pip into a directory; returns its package and its metadata."""
+    with zipfile.ZipFile(wheel_of(pip)) as wheel:
+        wheel.extractall(directory)
+    return list(directory.iterdir())
+
+
+def python_with(pip: Sequence[Path], directory: Path) -> Path:
     """Make a Python that is this one, but for the pip that it puts into new environments.
 
     Args:
-        pip: that pip.
+        pip: the package and the metadata of that pip.
         directory: where to make it; it must not exist.
 
     Returns:
@@ -89,7 +99,9 @@ def python_with(pip: Pip, directory: Path) -> Path:
             (ours / entry.name).symlink_to(entry)
     (ours / "ensurepip").mkdir()
     (ours / "ensurepip" / "__init__.py").touch()
-    (ours / "ensurepip" / "__main__.py").write_text(ENSUREPIP.format(wheel=str(wheel_of(pip))))
+    (ours / "ensurepip" / "__main__.py").write_text(
+        ENSUREPIP.format(pip=[str(each) for each in pip])
+    )
     (directory / "bin").mkdir()
     return Path(shutil.copy(BASE / "bin" / VERSION, directory / "bin"))
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +15,8 @@ import pytest
 from b2_iconik.common import settings
 from b2_iconik.common.errors import SettingsError
 from dev.harness import ROOT, Process, stop_all, wait_for
-from tests.install.pips import build_wheel, sha256_of
+from tests.install.pips import build_wheel, own_pip, python_with, sha256_of
 
-PYTHON = f"{sys.base_prefix}/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
 # Of nothing that must be fetched, so that no network is needed.
 EMPTY = "# nothing\n"
 HASH = "--hash=sha256:" + "0" * 64
@@ -31,10 +29,12 @@ class Checkout:
 
     Args:
         root: an empty directory.
+        python: the Python that environments are made from.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, python: Path) -> None:
         self.root = root
+        self.python = python
         self.venv = root / ".venv"
         (root / "script").mkdir()
         for name in ("environment", "operations"):
@@ -53,7 +53,7 @@ class Checkout:
         return subprocess.run(
             [str(self.root / command[0]), *command[1:]],
             cwd="/",
-            env={**os.environ, "PIP_RETRIES": "0", "PYTHON": PYTHON, **variables},
+            env={**os.environ, "PIP_RETRIES": "0", "PYTHON": str(self.python), **variables},
             capture_output=True,
             text=True,
             timeout=600,
@@ -78,7 +78,8 @@ class Checkout:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout with an environment."""
-    checkout = Checkout(tmp_path_factory.mktemp("checkout"))
+    python = python_with(own_pip(), tmp_path_factory.mktemp("python") / "python")
+    checkout = Checkout(tmp_path_factory.mktemp("checkout"), python)
     done = checkout.run("script/environment")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{checkout.venv}\n"
@@ -106,7 +107,7 @@ def listener() -> Iterator[socket.socket]:
 def begun(checkout: Checkout, listener: socket.socket) -> Process:
     """A script/environment that is waiting for a package, the one before out of its way."""
     checkout.require(UNREACHABLE.replace(":1/", f":{listener.getsockname()[1]}/"))
-    variables = {"PYTHON": PYTHON, "no_proxy": "*"}
+    variables = {"PYTHON": str(checkout.python), "no_proxy": "*"}
     process = Process(
         [str(checkout.root / "script/environment")], variables, checkout.root / "made.log"
     )
@@ -116,12 +117,12 @@ def begun(checkout: Checkout, listener: socket.socket) -> Process:
     return process
 
 
-def another_python(directory: Path) -> Path:
+def another_python(checkout: Checkout, directory: Path) -> Path:
     """The same Python from another place."""
     (directory / "bin").mkdir()
-    (directory / "lib").symlink_to(f"{sys.base_prefix}/lib")
-    shutil.copy(PYTHON, directory / "bin")
-    (directory / "bin" / "python3").symlink_to(Path(PYTHON).name)
+    (directory / "lib").symlink_to(checkout.python.parents[1] / "lib")
+    shutil.copy(checkout.python, directory / "bin")
+    (directory / "bin" / "python3").symlink_to(checkout.python.name)
     return directory / "bin" / "python3"
 
 
@@ -212,7 +213,7 @@ def test_while_one_is_made_others_wait_for_it(checkout: Checkout, listener: sock
 def test_it_keeps_its_python_whichever_is_the_first_on_the_path(
     checkout: Checkout, tmp_path: Path
 ) -> None:
-    path = f"{another_python(tmp_path).parent}:{os.environ['PATH']}"
+    path = f"{another_python(checkout, tmp_path).parent}:{os.environ['PATH']}"
     assert checkout.run("script/environment", PATH=path, PYTHON="").returncode == 0
     assert checkout.is_as_it_was()
 
@@ -220,7 +221,7 @@ def test_it_keeps_its_python_whichever_is_the_first_on_the_path(
 def test_another_python_that_is_named_is_taken_though_its_version_is_the_same(
     checkout: Checkout, tmp_path: Path
 ) -> None:
-    another = str(another_python(tmp_path))
+    another = str(another_python(checkout, tmp_path))
     assert checkout.run("script/environment", PYTHON=another).returncode == 0
     assert not checkout.mark.exists()
     assert str((checkout.venv / "bin" / "python").resolve()).startswith(str(tmp_path))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dev.harness import ROOT
-from tests.install.pips import NEWEST, OLDEST, Index, Pip, installed, pinned, python_with
+from tests.install.pips import NEWEST, OLDEST, Index, Pip, installed, pinned, python_with, unpacked
 
 LOCK_FILES = ["requirements.txt", "requirements-dev.txt"]
 PIPS = pytest.mark.parametrize("pip", [OLDEST, NEWEST], ids=["oldest", "newest"])
@@ -25,7 +25,10 @@ def index(tmp_path: Path) -> Index:
 def python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Pip], Path]:
     """The Python that comes with a given pip."""
     place = tmp_path_factory.mktemp("pythons")
-    made = {pip: python_with(pip, place / pip.version) for pip in {OLDEST, NEWEST}}
+    made = {
+        pip: python_with(unpacked(pip, place / f"pip-{pip.version}"), place / pip.version)
+        for pip in {OLDEST, NEWEST}
+    }
     return made.__getitem__
 
 

@@ -322,26 +322,24 @@ def test_an_iconik_that_stays_away_is_given_up_and_reported(
     assert told["failure"].startswith("iconik gave no usable answer for too long: ")
 
 
-HOUR_MS = 3_600_000
-
-
 @pytest.mark.parametrize(
-    "phase",
+    ("phase", "minutes"),
     [
-        "storage",
-        "collection_contents",
-        "formats",
-        "files",
-        "copy_to_storage",
-        "jobs",
-        "delete_file_set",
-        "purge_file_set",
+        ("storage", 10),
+        ("collection_contents", 10),
+        ("formats", 10),
+        ("files", 60),
+        ("copy_to_storage", 10),
+        ("jobs", 10),
+        ("delete_file_set", 60),
+        ("purge_file_set", 10),
     ],
 )
-def test_an_outage_of_an_hour_in_any_phase_only_delays(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, phase: str
+def test_a_long_outage_in_any_phase_only_delays(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, phase: str, minutes: int
 ) -> None:
     clock = [1_000_000]
+    end = clock[0] + minutes * 60_000
     monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
     bench.iconik.contents["c"] = [("assets", ASSET)]
     bench.iconik.has(on_ll())
@@ -351,7 +349,7 @@ def test_an_outage_of_an_hour_in_any_phase_only_delays(
 
     def go_on(_: int) -> None:
         clock[0] += int(bench.stopping.waits[-1] * 1000)
-        if clock[0] > 1_000_000 + HOUR_MS:
+        if clock[0] > end:
             bench.iconik.problems.clear()
             if phase == "jobs":
                 copy()
@@ -363,11 +361,11 @@ def test_an_outage_of_an_hour_in_any_phase_only_delays(
     if phase != "jobs":
         bench.iconik.before["jobs"] = copy
     told = bench.do(a_click("remove", collection_ids=("c",)))
-    assert clock[0] > 1_000_000 + HOUR_MS
+    assert clock[0] > end
     assert told["result"] == "done"
     assert told["counts"]["removed"] == 1
-    # At first often, later every half a minute: an hour is a hundred or so.
-    assert len(bench.iconik.called(phase)) < 150
+    # At first often, later every half a minute.
+    assert len(bench.iconik.called(phase)) < 30 + 2 * minutes
     assert len(bench.iconik.called("copy_to_storage")) == 1 or phase == "copy_to_storage"
 
 

@@ -17,7 +17,7 @@ from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger.database import connect
 from b2_iconik.report.contents import ASSETS_A_PAGE
-from tests.makers import found
+from tests.makers import found, make_tables
 from tests.web.test_asset_pages import CLIP, retry
 from tests.web.test_pages import KEPT, REMOVED, SECRET, Page, basic, taken_over
 
@@ -43,6 +43,7 @@ def page(settings: Settings, tmp_path: Path) -> Iterator[Page]:
         page_password=PASSWORD,
         public_url=WHERE,
     )
+    make_tables(tmp_path / "operations.sqlite")
     recorder = Recorder(settings)
     recorder.open()
     engine = connect(settings.database_url, 5)

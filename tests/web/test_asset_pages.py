@@ -2,7 +2,6 @@
 
 import csv
 import io
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +19,8 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.report import asset_history, todo
 from b2_iconik.report.asset_history import AssetHistory
-from tests.makers import completion, found
-from tests.web.test_pages import KEPT, NOW, REMOVED, SECRET, Page
+from tests.makers import completion, found, make_tables
+from tests.web.test_pages import KEPT, NOW, REMOVED, Page
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -29,20 +28,10 @@ CLIP = "5b1d1b9d-0000-4000-8000-000000000001"
 EVIL = Outcome("kept", Reason("=1+1 differs <script>", Cause.DIFFERS))
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that is ready, for each test to have one of its own soon."""
-    path = tmp_path_factory.mktemp("empty") / "operations.sqlite"
-    recorder = Recorder(Settings("i", SECRET, database_url=f"sqlite:///{path}"))
-    recorder.open()
-    recorder.close()
-    return path
-
-
 @pytest.fixture
-def page(settings: Settings, tmp_path: Path, empty: Path) -> Iterator[Page]:
+def page(settings: Settings, tmp_path: Path) -> Iterator[Page]:
     url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
-    shutil.copy(empty, tmp_path)
+    make_tables(tmp_path / "operations.sqlite")
     recorder = Recorder(replace(settings, database_url=url))
     recorder.open()
     engine = connect(url, 5)

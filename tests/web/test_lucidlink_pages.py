@@ -5,7 +5,6 @@ import html
 import io
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -25,7 +24,7 @@ from b2_iconik.ledger.tables import holdings, operations
 from b2_iconik.report import lucidlink
 from b2_iconik.web import lucidlink_pages
 from iconik_http.records import UUID
-from tests.makers import LL, a_click, clicked, found, hold, protect
+from tests.makers import LL, a_click, clicked, found, hold, make_tables, protect
 from tests.web.test_pages import SECRET, Page, basic
 
 CLIP = "5b1d1b9d-0000-4000-8000-000000000001"
@@ -38,16 +37,6 @@ BUTTONS = ("keep", "unlimited", "refresh", "remove")
 NOON = 1_778_587_200_000
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that is ready, for each test to have one of its own soon."""
-    path = tmp_path_factory.mktemp("empty") / "operations.sqlite"
-    recorder = Recorder(Settings("i", SECRET, database_url=f"sqlite:///{path}"))
-    recorder.open()
-    recorder.close()
-    return path
-
-
 @pytest.fixture
 def token() -> str | None:
     """The token of the service."""
@@ -55,9 +44,9 @@ def token() -> str | None:
 
 
 @pytest.fixture
-def page(settings: Settings, tmp_path: Path, empty: Path, token: str | None) -> Iterator[Page]:
+def page(settings: Settings, tmp_path: Path, token: str | None) -> Iterator[Page]:
     url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
-    shutil.copy(empty, tmp_path)
+    make_tables(tmp_path / "operations.sqlite")
     settings = replace(settings, database_url=url, page_password=LOOK, iconik_token=token)
     recorder = Recorder(settings)
     recorder.open()

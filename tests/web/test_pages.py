@@ -5,7 +5,6 @@ import csv
 import html
 import io
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -35,7 +34,7 @@ from b2_iconik.report.history import DAY_MS, History
 from b2_iconik.web import pages
 from plugin import create_app
 from tests.logged import logged_with
-from tests.makers import B2, LL, a_click, completion, found, half_done, let_see
+from tests.makers import B2, LL, a_click, completion, found, half_done, let_see, make_tables
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -120,20 +119,10 @@ def basic(password: str, name: str = "ada") -> dict[str, str]:
     return {"Authorization": f"Basic {given}"}
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that is ready, for each test to have one of its own soon."""
-    path = tmp_path_factory.mktemp("empty") / "operations.sqlite"
-    recorder = Recorder(Settings("i", SECRET, database_url=f"sqlite:///{path}"))
-    recorder.open()
-    recorder.close()
-    return path
-
-
 @pytest.fixture
-def page(settings: Settings, tmp_path: Path, empty: Path) -> Iterator[Page]:
+def page(settings: Settings, tmp_path: Path) -> Iterator[Page]:
     url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
-    shutil.copy(empty, tmp_path)
+    make_tables(tmp_path / "operations.sqlite")
     settings = replace(settings, database_url=url, previous_secret="the-secret-before")
     recorder = Recorder(settings)
     recorder.open()

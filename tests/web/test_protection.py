@@ -1,6 +1,5 @@
 """The forms on the page of an asset that protect it, and lift that."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +20,9 @@ from b2_iconik.ledger.protections import Protection, write
 from b2_iconik.report import asset_history
 from b2_iconik.web import asset_pages
 from tests.logged import logged_with
-from tests.makers import half_done
-from tests.web.test_asset_pages import CLIP, empty, titled
+from tests.makers import half_done, make_tables
+from tests.web.test_asset_pages import CLIP, titled
 from tests.web.test_pages import NOW, REMOVED, SECRET, Page, basic
-
-__all__ = ["empty"]
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -46,9 +43,9 @@ def today(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def page(settings: Settings, tmp_path: Path, empty: Path) -> Iterator[Page]:
+def page(settings: Settings, tmp_path: Path) -> Iterator[Page]:
     url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
-    shutil.copy(empty, tmp_path)
+    make_tables(tmp_path / "operations.sqlite")
     own = replace(
         settings, database_url=url, page_password=LOOKING, public_url="https://plugin.test"
     )
