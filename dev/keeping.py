@@ -40,6 +40,8 @@ class Keeping:
         self._ended_protections: list[tuple[str, int, int]] = []
         # By asset and format, the wall time at which its time was last prolonged.
         self._prolonged: dict[tuple[str, str], int] = {}
+        # By asset, format and number of the operation that added it, until when it is kept.
+        self._until: dict[tuple[str, str, int], int] = {}
 
     def protects(self, asset_id: str) -> bool:
         """Return whether an asset is protected."""
@@ -67,6 +69,8 @@ class Keeping:
 
     def let_time_pass(self, seconds: float) -> None:
         """Advance iconik's clock, while the service is down."""
+        for row in self._service.rows(sa.select(holdings).where(holdings.c.until_ms.is_not(None))):
+            self._until[row.asset_id, row.format_name, row.number] = row.until_ms
         ahead = self._simulator.control("GET", "settings")["clock_ahead_seconds"] + seconds
         self._simulator.control("PATCH", "settings", {"clock_ahead_seconds": ahead})
         self._ahead.append((now_ms(), int(ahead * 1000)))
@@ -132,7 +136,7 @@ class Keeping:
 
     def _removed_early(self, asset_ids: Collection[str]) -> Iterator[str]:
         """Yield the removals for which no time was over."""
-        columns = ("id", "origin", "formats", "recorded_ms", "keep_ms")
+        columns = ("id", "number", "origin", "formats", "recorded_ms", "keep_ms")
         processed = (
             sa.select(
                 assets.c.asset_id, assets.c.outcomes, *(operations.c[each] for each in columns)
@@ -145,23 +149,23 @@ class Keeping:
             for name in row.formats:
                 key = (row.asset_id, name)
                 if row.origin in DUE:
-                    last = added.get(key)
-                    if not self._is_over(last, self._prolonged.get(key, 0), row.recorded_ms):
+                    if not self._is_over(key, added.get(key), row.recorded_ms):
                         yield f"{name} of asset {row.asset_id} was due early, as {row.id}"
                 elif name in row.outcomes and Outcome.read(row.outcomes[name]).kind in HELD:
                     added[key] = row
 
-    def _is_over(self, added: sa.Row[Any] | None, prolonged_ms: int, due_ms: int) -> bool:
+    def _is_over(self, key: tuple[str, str], added: sa.Row[Any] | None, due_ms: int) -> bool:
         """Return whether the time of a format was over when its removal was recorded.
 
         Args:
             added: the operation that has put it on LucidLink last.
-            prolonged_ms, due_ms: when its time was prolonged, and when it was over, by the wall
-                clock.
+            due_ms: when that removal was recorded, by the wall clock.
         """
+        prolonged_ms = self._prolonged.get(key, 0)
         if added is None or added.keep_ms is None or added.recorded_ms < prolonged_ms < due_ms:
             return False
-        return self._at(added.recorded_ms) + int(added.keep_ms) <= self._at(due_ms)
+        until_ms = self._until.get((*key, added.number), 0)
+        return max(until_ms, self._at(added.recorded_ms) + int(added.keep_ms)) <= self._at(due_ms)
 
     def _at(self, wall_ms: int) -> int:
         return wall_ms + next(ahead for since, ahead in reversed(self._ahead) if since <= wall_ms)
