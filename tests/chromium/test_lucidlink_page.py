@@ -153,7 +153,7 @@ def test_a_selection_is_counted_and_kept_longer(
     assert "set by ada on the LucidLink page" in shown(browser, row(browser, "Beach 1"))
     assert "until removed by hand" in shown(browser, row(browser, "Beach 2"))
     browser.refresh()
-    assert "The new time was set" not in shown(browser)
+    assert "The time was changed" not in shown(browser)
 
 
 def test_an_asset_is_kept_until_it_is_removed_by_hand_with_the_keyboard(
@@ -173,7 +173,7 @@ def test_an_asset_is_kept_until_it_is_removed_by_hand_with_the_keyboard(
             break
     assert reached == "Keep until removed by hand"
     browser.switch_to.active_element.send_keys(Keys.ENTER)
-    wait_to_read(browser, "Nothing but a removal by hand ends the time")
+    wait_to_read(browser, "Kept until removed by hand: 1 asset.")
     assert "until removed by hand" in shown(browser, row(browser, "Pier"))
     browser.find_element(By.ID, "change-1").send_keys(Keys.ENTER)
     browser.switch_to.active_element.send_keys(Keys.ESCAPE)

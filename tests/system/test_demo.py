@@ -77,8 +77,14 @@ def test_ctrl_c_while_it_starts_leaves_no_process_behind(directory: Path) -> Non
     assert demo.interrupt() == 130
 
 
-def test_served_it_can_be_tried_by_hand_until_ctrl_c(directory: Path) -> None:
-    demo = Demo(directory, "--serve")
+@pytest.mark.parametrize(
+    ("option", "told"), [("--serve", "start this again"), ("--purge-later", "can be undone")]
+)
+def test_served_it_can_be_tried_by_hand_until_ctrl_c(
+    directory: Path, option: str, told: str
+) -> None:
+    demo = Demo(directory, option)
+    demo.wait_for_line(told, 120)
     url = demo.wait_for_line(r"curl (http://\S+)/\n", 120)[1]
     assert requests.get(f"{url}/", timeout=60).ok
     page = demo.wait_for_line(r"The operations page is (http://\S+)\n", 120)[1]
