@@ -18,6 +18,7 @@ from b2_iconik.operation.grace_period import GracePeriod
 from b2_iconik.operation.interrupted import restore_leftovers, resume
 from b2_iconik.operation.snapshot import Patience
 from b2_iconik.operation.storages import Checked
+from iconik import acting_as
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
 from iconik_http.records import File
 from tests.makers import (
@@ -247,7 +248,7 @@ def test_what_a_remove_marked_is_restored(
     assert claimed.progress == AssetProgress()
     assert iconik.called("files") == []
     assert caplog.messages == [
-        f"audit: restored ORIGINAL of asset {ASSET}: file set {LL_SET}, with no token"
+        f"audit: restored ORIGINAL of asset {ASSET}: file set {LL_SET}, with {acting_as.get()}"
     ]
 
 
