@@ -614,7 +614,7 @@ def test_what_is_left_of_a_remove_without_marks_cannot_be_undone(
     kept: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["undo", kept]) == 1
-    assert f"operation {kept} cannot be undone: it has marked" in capsys.readouterr().err
+    assert f"operation {kept} cannot be undone: it removed nothing" in capsys.readouterr().err
 
 
 # Preview and remove
