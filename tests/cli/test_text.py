@@ -92,6 +92,12 @@ def test_who_clicked_is_said_by_name_if_that_is_known(who: dict[str, Any], line:
     assert line in said(**who)
 
 
+def test_nobody_has_clicked_what_is_removed_because_its_time_is_up() -> None:
+    lines = said(user_id=None, origin="due", retry_of=None, retried_by="the service")
+    assert not [each for each in lines if "clicked by" in each]
+    assert "  origin          time is up, by the service" in lines
+
+
 def test_how_many_bytes_were_moved_is_said() -> None:
     assert "  bytes           2 GB copied" in said(bytes={"copied": 2_000_000_000})
 
