@@ -64,16 +64,19 @@ SERVERS = (
     "system/test_scale", "system/test_faults", "install", "system", "postgres", "chromium", "nginx",
     "prometheus",
 )  # fmt: skip
+# The longest of the others, which come next.
+LONGEST = ("operation/test_run", "web/test_pages", "ledger/test_claims")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave tests that start servers to script/test --all, except those that show a promise."""
     here = Path(__file__).parent
+    names = (*SERVERS, *LONGEST)
 
     def position(item: pytest.Item) -> int:
         path = item.path.relative_to(here).as_posix()
-        return next((n for n, name in enumerate(SERVERS) if path.startswith(name)), len(SERVERS))
+        return next((n for n, name in enumerate(names) if path.startswith(name)), len(names))
 
     for item in items:
         if position(item) < len(SERVERS) and not item.get_closest_marker("promise"):

@@ -18,7 +18,7 @@ from dev.harness import ROOT
 BASE = "docker.io/library/python:3.13-slim"
 IMAGE = "b2-iconik-plugin"
 NEEDED = ("buildah", "debootstrap", "unshare")
-PACKAGES = "python3,python3-venv,python3-pip,python-is-python3,ca-certificates"
+PACKAGES = "python3,python3-venv,python-is-python3,ca-certificates"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 # The pip settings that an image needs to reach the package index from this machine.
 REACHING = {"default-timeout", "extra-index-url", "index-url", "proxy", "timeout", "trusted-host"}
