@@ -40,8 +40,8 @@ def in_full(told: Row, problems: Iterable[Row], others: Iterable[Row] = ()) -> I
         others: further rows.
     """
     yield f"{told['title']}, {told['result']}"
-    # Nobody clicks what the service removes because its time is up.
-    if told["user_id"] or not told["origin"]:
+    # Nobody clicks what the service removes because its time is up. A retry repeats a click.
+    if told["user_id"] or told["retry_of"] or not told["origin"]:
         yield _item("clicked by", named_user(told.get("user"), told["user_id"]))
     yield _item("selection", f"{told['selection']}, formats {', '.join(told['formats'])}")
     ended = f"ended {_moment(told['ended'])}" if told["ended"] else "not ended yet"

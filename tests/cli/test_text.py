@@ -98,6 +98,11 @@ def test_nobody_has_clicked_what_is_removed_because_its_time_is_up() -> None:
     assert "  origin          time is up, by the service" in lines
 
 
+def test_a_retry_says_who_clicked_first() -> None:
+    lines = said(user_id=None, origin="retry", retry_of="2c0e", retried_by="ada")
+    assert "  clicked by      user unknown" in lines
+
+
 def test_how_many_bytes_were_moved_is_said() -> None:
     assert "  bytes           2 GB copied" in said(bytes={"copied": 2_000_000_000})
 
