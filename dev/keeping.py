@@ -81,7 +81,7 @@ class Keeping:
         answer = self._service.submit(f"assets/{asset_id}/protect", until=str(until))
         if answer.ok:
             # A deletion that had begun is finished.
-            since = FAR if "had begun" in answer.json()["message"] else self._now()
+            since = FAR if answer.json()["is_late"] else self._now()
             self._protected.setdefault(asset_id, since)
         return answer
 

@@ -80,10 +80,8 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
             is_late = protect(recorder.prepare(), protection)
         except ProtectionError as error:
             abort(409, f"Nothing has changed: {error}.")
-        notice = "late" if is_late else "protected"
-        if known(asset_id)["to_be_purged"]:
-            notice = "marked"
-        return _done(protection.asset_id, notice, protection)
+        notice = "marked" if known(asset_id)["to_be_purged"] else "protected"
+        return _done(protection.asset_id, "late" if is_late else notice, protection)
 
     @pages.post("/assets/<asset_id>/lift")
     def lift_protection(asset_id: str) -> AnyResponse:
@@ -117,7 +115,8 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
 def _done(asset_id: str, notice: str, protection: Protection | None) -> AnyResponse:
     if wants_json():
         told = protection and protection_in_json(protection)
-        return jsonify(message=NOTICES[notice], asset_id=asset_id, protection=told)
+        more = {"asset_id": asset_id, "protection": told, "is_late": notice == "late"}
+        return jsonify(message=NOTICES[notice], **more)
     there = path_of("pages.asset", asset_id=asset_id, notice=notice)
     return redirect(there, HTTPStatus.SEE_OTHER)
 

@@ -104,6 +104,7 @@ def test_a_form_is_answered_in_json(page: Page) -> None:
             "message": "The asset is protected: no Remove will delete it.",
             "asset_id": CLIP,
             "protection": told,
+            "is_late": False,
         },
     )
     assert protection(page) == told
@@ -115,6 +116,8 @@ def test_it_is_told_if_a_deletion_had_begun(page: Page) -> None:
     assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
     answer = post(page, "protect", {"until": "2026-12-31"})
     assert answer.location.endswith("?notice=late")
+    as_json = post(page, "protect", {"until": "2026-12-31"}, Accept="application/json")
+    assert as_json.get_json()["is_late"]
     assert "a Remove had already begun to delete it, and will finish" in page.text(answer.location)
 
 
