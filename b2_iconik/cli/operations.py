@@ -5,8 +5,9 @@ import getpass
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
@@ -186,30 +187,22 @@ def _retry(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -
     print(as_json(told, None) if options.json else told["message"])
 
 
-def _remove(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
-    """Remove what a preview found removable."""
+def _follow_up(
+    record: Callable[[Recorder, str, str], list[str]],
+    refused: str,
+    options: argparse.Namespace,
+    settings: Settings,
+    engine: sa.Engine,
+) -> None:
+    """Record operations that follow from one: a removal after a preview, or an undo."""
     operation = find_operation(Contents(engine), options.id)
     with closing(Recorder(settings)) as recorder:
         try:
-            new_ids = remove_previewed(recorder, operation.id, _by())
+            new_ids = record(recorder, operation.id, _by())
         except RetryError as error:
-            raise PluginError(f"operation {operation.id} removes nothing: {error}") from None
-    _say_recorded(options, operation.id, new_ids)
-
-
-def _undo(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
-    operation = find_operation(Contents(engine), options.id)
-    with closing(Recorder(settings)) as recorder:
-        try:
-            new_ids = undo_removal(recorder, operation.id, _by())
-        except RetryError as error:
-            raise PluginError(f"operation {operation.id} cannot be undone: {error}") from None
-    _say_recorded(options, operation.id, new_ids)
-
-
-def _say_recorded(options: argparse.Namespace, operation_id: str, new_ids: Sequence[str]) -> None:
+            raise PluginError(f"operation {operation.id} {refused}: {error}") from None
     message = f"Recorded as {', '.join(new_ids)}"
-    told = {"operation_id": operation_id, "operation_ids": new_ids, "message": message}
+    told = {"operation_id": operation.id, "operation_ids": new_ids, "message": message}
     print(as_json(told, None) if options.json else message)
 
 
@@ -314,9 +307,9 @@ def _parser() -> argparse.ArgumentParser:
         (watching, _watch),
         (stopping, _stop),
         (retrying, _retry),
-        (undoing, _undo),
+        (undoing, partial(_follow_up, undo_removal, "cannot be undone")),
         (previewing, _preview),
-        (removing, _remove),
+        (removing, partial(_follow_up, remove_previewed, "removes nothing")),
         (protecting, _protect),
         (lifting, _lift),
     ):

@@ -1,7 +1,7 @@
 """The operations page: the clicks, their results, and buttons."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -264,35 +264,38 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
             log.info("%s retried operation %s as %s", by, operation.id, new_id)
         return _done(new_id, "retried" if is_new else "same")
 
-    @pages.post("/operations/<uuid:operation_id>/remove")
-    def remove(operation_id: Any) -> AnyResponse:
+    def follow_up(
+        operation_id: Any,
+        record: Callable[[Recorder, str, str], list[str]],
+        refused: str,
+        logged: str,
+        notices: tuple[str, str],
+    ) -> AnyResponse:
+        """Record what follows from an operation; ``notices`` are for one result and for several."""
         operation = _operation(contents(), operation_id)
         by = f"{name_of(request)} on the operations page"
         try:
-            new_ids = remove_previewed(recorder, operation.id, by)
+            new_ids = record(recorder, operation.id, by)
         except RetryError as error:
-            return _refused(Refusal(HTTPStatus.CONFLICT, f"Nothing is removed: {error}."))
+            return _refused(Refusal(HTTPStatus.CONFLICT, f"{refused}: {error}."))
         for each in new_ids:
             with logs.about(each):
-                log.info("%s removes what preview %s found removable", by, operation.id)
+                log.info(logged, by, operation.id)
+        one, several = notices
         if len(new_ids) == 1:
-            return _done(new_ids[0], "removing", operation_ids=new_ids)
-        return _done(operation.id, "removals", operation_ids=new_ids)
+            return _done(new_ids[0], one, operation_ids=new_ids)
+        return _done(operation.id, several, operation_ids=new_ids)
+
+    @pages.post("/operations/<uuid:operation_id>/remove")
+    def remove(operation_id: Any) -> AnyResponse:
+        logged = "%s removes what preview %s found removable"
+        notices = ("removing", "removals")
+        return follow_up(operation_id, remove_previewed, "Nothing is removed", logged, notices)
 
     @pages.post("/operations/<uuid:operation_id>/undo")
     def undo(operation_id: Any) -> AnyResponse:
-        operation = _operation(contents(), operation_id)
-        by = f"{name_of(request)} on the operations page"
-        try:
-            new_ids = undo_removal(recorder, operation.id, by)
-        except RetryError as error:
-            return _refused(Refusal(HTTPStatus.CONFLICT, f"Nothing is undone: {error}."))
-        for each in new_ids:
-            with logs.about(each):
-                log.info("%s undoes operation %s", by, operation.id)
-        if len(new_ids) == 1:
-            return _done(new_ids[0], "undoing", operation_ids=new_ids)
-        return _done(operation.id, "undos", operation_ids=new_ids)
+        logged, notices = "%s undoes operation %s", ("undoing", "undos")
+        return follow_up(operation_id, undo_removal, "Nothing is undone", logged, notices)
 
     add_asset_pages(pages, settings, recorder)
     add_lucidlink_pages(pages, settings, recorder)
