@@ -79,7 +79,7 @@ class Existing:
         last_error: iconik's error message for that click.
         headers: the headers sent with a click, by name in lower case. One of them is the secret.
         app_id: the application that owns the tokens of clicks.
-        metadata_view: the id of the metadata view that iconik shows to whoever clicks; "" for none.
+        metadata_view: the id of the metadata view shown to the user who clicks; "" for none.
     """
 
     id: str
