@@ -21,8 +21,8 @@ from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.leader import Leader, Show
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import SECRET_HEADER, Action, parse
-from b2_iconik.operation.job import Shown
-from b2_iconik.operation.run import Operations
+from b2_iconik.operation.operations import Operations
+from b2_iconik.operation.shown import Shown
 from b2_iconik.report.notifier import Notifier
 from b2_iconik.web import metrics
 from b2_iconik.web.login import is_secret

@@ -29,7 +29,8 @@ from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation import deletion
 from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.execution import note_purge, process_remove
+from b2_iconik.operation.deletion_results import note_purge
+from b2_iconik.operation.execution import process_remove
 from b2_iconik.operation.proving import RemoveContext
 from b2_iconik.operation.snapshot import Patience
 from b2_iconik.operation.storages import Checked
@@ -367,7 +368,7 @@ def process_and_purge(
     if found.marked:
         marked = dict.fromkeys(found.marked, claimed.asset_id)
         done = deletion.purge(removal.iconik, removal.capabilities, marked, found.until)
-        return note_purge(removal, claimed, found, done, patience.now_ms)
+        return note_purge(removal.iconik, claimed, found, done, patience.now_ms)
     return found
 
 

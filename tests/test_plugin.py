@@ -20,7 +20,7 @@ from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.recorder import LastLook, Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Origin
-from b2_iconik.operation.job import Shown
+from b2_iconik.operation.shown import Shown
 from b2_iconik.report.notifier import Notifier
 from plugin import LARGEST_BODY, create_app
 

@@ -14,18 +14,22 @@ class StopRequest:
     Args:
         ledger: where any process may have recorded the request.
         number: the operation's number.
+
+    Attributes:
+        is_handled: whether the operation already only finishes what it has begun.
     """
 
     def __init__(self, ledger: Ledger, number: int) -> None:
         self._ledger = ledger
         self._number = number
+        self.is_handled = False
         self._is_there = False
         self._looked = float("-inf")
 
-    def is_there(self) -> bool:
-        """Whether the request exists, as of a moment ago."""
+    def is_pending(self) -> bool:
+        """Whether the request exists, as of a moment ago, and is not handled yet."""
         now = time.monotonic()
         if not self._is_there and now - self._looked >= INTERVAL:
             self._looked = now
             self._is_there = self._ledger.is_asked_to_stop(self._number)
-        return self._is_there
+        return self._is_there and not self.is_handled

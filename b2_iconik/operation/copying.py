@@ -5,11 +5,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from typing import Any
 
+from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import LISTING_LAG_MS, ClaimedAsset
 from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.copies import Copy
 from b2_iconik.ledger.leftovers import Leftovers
+from b2_iconik.operation.storages import B2, LUCIDLINK
+from b2_iconik.operation.together import Together
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
 from iconik_http.errors import IconikError, IconikRefused, IconikUnavailable, TokenRejected
 from iconik_http.records import Job
@@ -32,8 +35,14 @@ class Route:
 
     source_id: str
     target_id: str
-    path: str = ""
-    target: str = "the storage"
+    path: str
+    target: str
+
+    @classmethod
+    def of(cls, click: CustomAction) -> "Route":
+        """The route of the copies that a click needs."""
+        b2, ll = click.b2_storage_id, click.ll_storage_id
+        return cls(b2, ll, click.path, LUCIDLINK) if click.action == "add" else cls(ll, b2, "", B2)
 
 
 def ask(
@@ -150,14 +159,14 @@ def _ask_once(
 def follow(
     iconik: Iconik,
     claims: Claims,
-    jobs_by_id: Callable[[Sequence[str]], Mapping[str, Job]],
+    together: Together[Job],
     now_ms: int,
     timeout_ms: int,
 ) -> bool:
     """Record the progress of the copies, and which have ended. Returns whether any has.
 
     Args:
-        jobs_by_id: requests jobs, as ``Iconik.jobs``.
+        together: joins the requests for jobs with those of other operations.
         timeout_ms: how long a copy may take before it is given up.
 
     Raises:
@@ -168,7 +177,7 @@ def follow(
     has_ended, unanswered = False, None
     for start in range(0, len(copies), MOST_JOBS_A_CALL):
         some = copies[start : start + MOST_JOBS_A_CALL]
-        jobs = jobs_by_id([copy.job_id for copy in some])
+        jobs = together.ask([copy.job_id for copy in some], iconik.jobs)
         moved: dict[str, int] = {}
         for copy in some:
             job = jobs.get(copy.job_id)

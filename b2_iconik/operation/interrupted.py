@@ -75,10 +75,10 @@ def _finish(
     if isinstance(verdict, Unproven):
         reason = verdict.reason + ", found after its file set was marked deleted"
         return AssetResult(failures=restore(removal.iconik, asset, {file_set_id: reason}))
-    done, grace_period = deletion.Done(), removal.grace_period
-    if grace_period:
+    if removal.grace_period:
         # For an operation that began with PURGE=now.
-        removal.claims.open_window(replace(grace_period.begin(), is_about=True))
+        removal.claims.open_window(replace(removal.grace_period.begin(), is_about=True))
+        done = deletion.Done(marked=[file_set_id])
     else:
         marked, until = {file_set_id: asset.asset_id}, judged.snapshot.until
         done = deletion.purge_one_by_one(removal.iconik, marked, until)
@@ -88,8 +88,7 @@ def _finish(
     asset.progress = asset.progress.with_deletions({file_set_id: proved_again})
     proof = proof_of([proved_again.strength])
     removed = {begun.name: Outcome("removed", reasons.NO_REASON, proof, verdict.size)}
-    is_doubted, is_marked = bool(done.unknown), grace_period is not None
-    accept(asset, file_set_id, now_ms, is_doubted=is_doubted, is_marked=is_marked)
+    accept(asset, [file_set_id], done, now_ms)
     # Record it now: if the next deletion is interrupted, too, nothing else would.
     removal.claims.note(asset, "claimed", removed)
     return AssetResult(removed)

@@ -17,7 +17,7 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.grace_period import GracePeriod
 from b2_iconik.operation.snapshot import Snapshot, see
-from b2_iconik.operation.storages import Checked
+from b2_iconik.operation.storages import Preflight
 from iconik import Iconik
 from iconik_http import expiry
 from iconik_http.records import ACTIVE, Format
@@ -35,13 +35,12 @@ class RemoveContext:
         claims: tell whether a newer click has come in between.
         capabilities: the ways to delete that this iconik offers.
         ll_storage_id, b2_storage_id: the two storages.
-        preflight: returns the checked storages; raises ``OperationFailed`` if they can't be used.
+        preflight: checks the storages, and reads the delete queue.
         confirm: asks the bucket, given the asset's id and the proof. It is called before a deletion
             begins, and again before an interrupted one continues.
         require_checksum: whether to keep a file set that is proven by size alone.
         grace_period: how long iconik keeps file sets that are only marked deleted; None if they are
             purged at once.
-        check_again: has the next ``preflight`` check the storages and the delete queue again.
     """
 
     iconik: Iconik
@@ -49,11 +48,10 @@ class RemoveContext:
     capabilities: DeletionCapabilities
     ll_storage_id: str
     b2_storage_id: str
-    preflight: Callable[[], Checked]
+    preflight: Preflight
     confirm: Callable[[str, Safe], Confirmation]
     require_checksum: bool = False
     grace_period: GracePeriod | None = None
-    check_again: Callable[[], object] = lambda: None
 
     @property
     def storages(self) -> tuple[str, str]:
@@ -104,7 +102,7 @@ def prove(
         if deleted and not (is_checked_again or deleted.isdisjoint(seen.contradictions)):
             # A file set may have been restored since the delete queue was listed.
             is_checked_again = True
-            removal.check_again()
+            removal.preflight.forget()
             continue
         snapshot, confirmed_by, asked = view(seen), dict[str, str](), expiry.now()
         verdicts = {

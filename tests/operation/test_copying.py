@@ -16,12 +16,13 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation.copying import MOST_UNTOLD, Route, ask, follow, follow_unrecorded
+from b2_iconik.operation.together import Together
 from b2_iconik.report.history import History
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, completion, expanded
 
-TO_LL = Route(source_id=B2, target_id=LL)
+TO_LL = Route.of(a_click("add"))
 NOW = 1_000_000
 TIMEOUT = 3_600_000
 BOTH = ("ORIGINAL", "PROXY")
@@ -338,7 +339,7 @@ def test_after_a_request_without_an_answer_an_asset_is_read_whatever_a_listing_s
 
 
 def follow_at(iconik: FakeIconik, claims: Claims, after_ms: int = 0) -> bool:
-    return follow(iconik, claims, iconik.jobs, NOW + after_ms, TIMEOUT)
+    return follow(iconik, claims, Together(), NOW + after_ms, TIMEOUT)
 
 
 def test_without_copies_nothing_is_asked(iconik: FakeIconik, claims: Claims) -> None:
@@ -457,7 +458,7 @@ def test_a_copy_that_takes_too_long_is_given_up(iconik: FakeIconik, claims: Clai
 
 def test_a_job_that_is_not_listed_in_time_is_given_up(iconik: FakeIconik, claims: Claims) -> None:
     asked(claims, iconik, "ORIGINAL")
-    assert follow(iconik, claims, iconik.jobs, NOW + 2, timeout_ms=1)
+    assert follow(iconik, claims, Together(), NOW + 2, timeout_ms=1)
     assert said(claims) == [{"ORIGINAL": "gave up waiting: the copy job is still unknown"}]
 
 

@@ -15,7 +15,7 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.execution import process_remove
 from b2_iconik.operation.snapshot import Patience
-from b2_iconik.operation.storages import Checked
+from b2_iconik.operation.storages import Checked, Checks, Preflight
 from iconik_http import expiry
 from iconik_http.errors import (
     IconikError,
@@ -215,7 +215,9 @@ def test_a_contradiction_of_iconik_counts_against_the_deletion(
     iconik: FakeIconik, claimed: ClaimedAsset, claims: Claims
 ) -> None:
     iconik.has(on_ll(), on_b2())
-    removal = a_removal(iconik, claims, preflight=lambda: a_check(deleted=frozenset({B2_SET})))
+    iconik.queue = [B2_SET]
+    preflight = Preflight(iconik, a_click("remove"), Checks(), NOW)
+    removal = a_removal(iconik, claims, preflight=preflight)
     found = process_remove(removal, claimed, Patience(NOW, SETTLE))
     reason = f"file set {B2_SET} is in iconik's delete queue, but iconik lists its files as ACTIVE"
     assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason(reason))

@@ -29,9 +29,12 @@ from b2_iconik.ledger.precedence import formats_left
 from b2_iconik.ledger.tables import operations
 from b2_iconik.ledger.term import Leadership, begin_term
 from b2_iconik.operation import batches, together
+from b2_iconik.operation import operations as operations_module
 from b2_iconik.operation import run as run_module
+from b2_iconik.operation.context import Context, Shared
 from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.run import SEARCH_TIMEOUT, Operations, Run, Shared
+from b2_iconik.operation.operations import SEARCH_TIMEOUT, Operations
+from b2_iconik.operation.run import Run
 from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.verification import FIRST_DUE_MS, Verification
 from b2_iconik.report.history import History
@@ -93,19 +96,19 @@ class Bench:
         """Run an operation to its end; returns its report."""
         leadership, bucket = self.leadership(), Bucket(self.settings)
         pool = WorkerPool(4).share()
-        run = Run(
+        context = Context(
             operation_id,
             click,
             leadership,
+            self.settings,
             self.iconik,
             self.searching,
-            self.settings,
             DeletionCapabilities(),
             bucket,
             Shared(),
             pool,
         )
-        self.stopping.bring_to_end(run.step)
+        self.stopping.bring_to_end(Run(context).step)
         operation, ledger = found(self.engine, operation_id), a_ledger(self.engine)
         number = operation.number
         return report(operation, ledger.outcomes(number), ledger.gone(number))
@@ -1520,7 +1523,7 @@ def left_to_iconik(bench: Bench) -> Operation:
 
 def tidy(bench: Bench, monkeypatch: pytest.MonkeyPatch, *, has_token: bool = True) -> None:
     """See to what operations left that have ended, as the leader does now and then."""
-    monkeypatch.setattr(run_module, "Iconik", lambda transport: bench.iconik)
+    monkeypatch.setattr(operations_module, "Iconik", lambda transport: bench.iconik)
     Operations(replace(bench.settings, iconik_token="a-token" if has_token else None)).tidy(
         bench.leadership()
     )
@@ -1607,7 +1610,7 @@ def test_the_leader_follows_no_copies_of_long_ago(
     left_to_iconik(bench)
     bench.settings = replace(bench.settings, copy_timeout=timedelta(0))
     bench.iconik.calls.clear()
-    monkeypatch.setattr(run_module, "now_ms", lambda: now_ms() + 60_000)
+    monkeypatch.setattr(operations_module, "now_ms", lambda: now_ms() + 60_000)
     tidy(bench, monkeypatch)
     assert bench.iconik.calls == []
 
@@ -1987,7 +1990,7 @@ def test_each_request_minds_the_turn(bench: Bench, monkeypatch: pytest.MonkeyPat
     def make(*arguments: Any, **_: object) -> None:
         raise Made(*arguments)
 
-    monkeypatch.setattr(run_module, "Transport", make)
+    monkeypatch.setattr(operations_module, "Transport", make)
     leadership = bench.leadership()
     with pytest.raises(Made) as made:
         Operations(bench.settings).begin(bench.click(ADD), ADD, leadership)
@@ -2003,8 +2006,8 @@ def test_what_is_added_for_a_while_is_there_since_iconik_has_told_the_time(
     def make(*_: Any, clock: ServerClock, **__: object) -> None:
         heard.append(clock)
 
-    monkeypatch.setattr(run_module, "Transport", make)
-    monkeypatch.setattr(run_module, "Iconik", lambda _: bench.iconik)
+    monkeypatch.setattr(operations_module, "Transport", make)
+    monkeypatch.setattr(operations_module, "Iconik", lambda _: bench.iconik)
     bench.iconik.has(on_b2(), on_ll())
     step = Operations(bench.settings).begin(bench.click(click), click, bench.leadership())
     heard[0].hear("Sat, 28 Nov 2026 12:00:00 GMT", expiry.now())

@@ -25,8 +25,9 @@ from b2_iconik.ledger.stop_request import StopRequest
 from b2_iconik.ledger.term import Leadership, begin_term
 from b2_iconik.operation import batches
 from b2_iconik.operation import run as run_module
+from b2_iconik.operation.context import Context, Shared
 from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.run import Run, Shared
+from b2_iconik.operation.run import Run
 from b2_iconik.operation.verification import Verification
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import Job
@@ -100,9 +101,9 @@ def run(
         settings = Settings(iconik_id=ASSET, secret="s" * 32)
         pool = WorkerPool(batches.CONNECTIONS).share()
         bucket = Bucket(settings)
-        shared = (settings, DeletionCapabilities(), bucket, Shared(), pool)
-        run = Run(operation.id, click, leadership, iconik, iconik, *shared)
-        waits.bring_to_end(run.step)
+        mine = (operation.id, click, leadership, settings, iconik, iconik)
+        context = Context(*mine, DeletionCapabilities(), bucket, Shared(), pool)
+        waits.bring_to_end(Run(context).step)
         now, ledger = found(engine, operation.id), a_ledger(engine)
         return report(now, ledger.outcomes(now.number), ledger.gone(now.number))
 
@@ -146,13 +147,13 @@ def test_a_request_is_seen_once_it_is_there(
 ) -> None:
     clicked(engine, ADD)
     request = StopRequest(Ledger(engine), 1)
-    assert not request.is_there()
+    assert not request.is_pending()
     stop(engine)
     # It was looked for a moment ago.
     monkeypatch.setattr(stop_request, "INTERVAL", 3600.0)
-    assert not request.is_there()
+    assert not request.is_pending()
     monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
-    assert request.is_there()
+    assert request.is_pending()
 
 
 # Letting go

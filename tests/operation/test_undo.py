@@ -17,7 +17,7 @@ from b2_iconik.operation.execution import process_add, process_remove, process_u
 from b2_iconik.operation.grace_period import GracePeriod
 from b2_iconik.operation.interrupted import restore_leftovers, resume
 from b2_iconik.operation.snapshot import Patience
-from b2_iconik.operation.storages import Checked
+from b2_iconik.operation.storages import Checks, Preflight
 from iconik import acting_as
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
 from iconik_http.records import File
@@ -25,7 +25,6 @@ from tests.makers import (
     ASSET,
     LL,
     FakeIconik,
-    a_check,
     a_click,
     a_format,
     a_ledger,
@@ -218,20 +217,15 @@ def test_a_proof_of_which_the_pairs_are_not_stored_is_made_anew(
 def test_a_list_of_the_delete_queue_that_contradicts_is_read_again(
     iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset, is_still_queued: bool, kind: str
 ) -> None:
-    queue, checks = {LL_SET}, list[None]()
-
-    def preflight() -> Checked:
-        return a_check(deleted=frozenset(queue))
-
-    def check_again() -> None:
-        checks.append(None)
-        if not is_still_queued:
-            queue.clear()
-
     iconik.has(on_ll(), on_b2())
-    removal = a_removal(iconik, claims, preflight=preflight, check_again=check_again)
+    iconik.queue = [LL_SET]
+    preflight = Preflight(iconik, a_click("remove"), Checks(), NOW)
+    preflight()
+    if not is_still_queued:
+        iconik.queue.clear()
+    removal = a_removal(iconik, claims, preflight=preflight)
     assert process_remove(removal, claimed, PATIENCE).outcomes["ORIGINAL"].kind == kind
-    assert len(checks) == 1
+    assert len(iconik.called("deleted_file_sets")) == 2
 
 
 # An Undo
