@@ -127,7 +127,7 @@ def _ask_iconik(
     actions: list[dict[str, Any]] = []
     try:
         actions = iconik.custom_actions()
-    except IconikRefused as error:
+    except (IconikRefused, TokenRejected) as error:
         yield _refused("custom actions", settings, error)
     else:
         yield from check_actions.check_actions(options.endpoint, actions, settings)
@@ -137,11 +137,11 @@ def _ask_iconik(
         yield from check_actions.check_storages(iconik, b2, options.ll_storage_id or "", ours)
         named = {b2} if b2 else {each.target.b2_storage_id for each in ours}
         yield from check_bucket.check(iconik, http, settings, named)
-    except IconikRefused as error:
+    except (IconikRefused, TokenRejected) as error:
         yield _refused("storages", settings, error)
 
 
-def _refused(what: str, settings: Settings, error: IconikRefused) -> Finding:
+def _refused(what: str, settings: Settings, error: IconikRefused | TokenRejected) -> Finding:
     """Return the finding about a refused request."""
     if isinstance(error, NotPermitted):
         return unknown(what, f"cannot be checked without {error.role}")

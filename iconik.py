@@ -16,7 +16,6 @@ from iconik_http.errors import (
     Incomplete,
     NotFound,
     NotPermitted,
-    TokenRejected,
 )
 from iconik_http.expiry import Reading
 from iconik_http.pacing import Pacer
@@ -163,7 +162,7 @@ class Iconik:
         if all_versions and ALL_VERSIONS not in self._unknown:
             try:
                 found = self._http.whole(path, call, role, {ALL_VERSIONS: "true"})
-            except (NotFound, NotPermitted, TokenRejected):
+            except (NotFound, NotPermitted):
                 raise
             except IconikRefused:
                 # An iconik that doesn't support the parameter may refuse it.
@@ -203,7 +202,7 @@ class Iconik:
             answer = self._http.object(
                 "GET", path, f"sign file {file_id}", "can_read_files", is_newer=True
             )
-        except (NotPermitted, TokenRejected):
+        except NotPermitted:
             raise
         except IconikRefused:
             return ""

@@ -40,7 +40,7 @@ from b2_iconik.operation.storages import Preflight
 from b2_iconik.operation.together import MOST
 from b2_iconik.operation.verification import FEW, Verification
 from iconik import MOST_COPIES_A_CALL, Iconik
-from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
+from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TooLate
 from iconik_http.records import File
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class AssetProcessor:
 
         Raises:
             IconikUnavailable: iconik is unavailable.
-            IconikRefused: iconik no longer accepts any token.
+            TokenRejected: iconik no longer accepts any token.
             OperationFailed: the storages can no longer be used.
         """
         with self._pool, logs.pool(1) as aside:
@@ -273,8 +273,6 @@ class AssetProcessor:
             except IconikUnavailable as error:
                 batch.unanswered.append((asset, error))
                 return result
-            except TokenRejected:
-                raise
             except IconikRefused as refusal:
                 result = AssetResult(self._give_up(asset, reason_of(refusal)))
         if result.is_being_copied:

@@ -14,7 +14,7 @@ from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.operation.storages import B2, LUCIDLINK
 from b2_iconik.operation.together import Together
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
-from iconik_http.errors import IconikError, IconikRefused, IconikUnavailable, TokenRejected
+from iconik_http.errors import IconikError, IconikRefused, IconikUnavailable
 from iconik_http.records import Job
 
 log = logging.getLogger(__name__)
@@ -147,8 +147,6 @@ def _ask_once(
         job_id = own.copy_to_storage(route.target_id, name, asset_ids, route.source_id, route.path)
     except IconikUnavailable as error:
         return error
-    except TokenRejected:
-        raise
     except IconikRefused as refusal:
         log.warning("%s", refusal)
         return "", reason_of(refusal, {route.target_id: route.target})

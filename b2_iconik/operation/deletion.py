@@ -16,7 +16,7 @@ from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.operation.decisions import AssetResult
 from iconik import Iconik
-from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
+from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted
 
 log = logging.getLogger(__name__)
 
@@ -137,8 +137,6 @@ def _delete_at_once(
     """Delete file sets in one request. Those that are then unknown must be deleted one by one."""
     try:
         iconik.delete_file_sets(asset_id, file_set_ids, until=until)
-    except TokenRejected:
-        raise
     except NotOffered as refusal:
         call.found(False, refusal)
         return Done(unknown=set(file_set_ids))
@@ -166,8 +164,6 @@ def mark(iconik: Iconik, asset_id: str, file_set_ids: Sequence[str], until: floa
     for each in file_set_ids:
         try:
             was_there = iconik.delete_file_set(asset_id, each, until=until)
-        except TokenRejected:
-            raise
         except IconikRefused as refusal:
             done.refusals[each] = reason_of(refusal)
             continue
@@ -211,8 +207,6 @@ def _purge_at_once(
 ) -> bool:
     try:
         iconik.purge_file_sets(file_set_ids, until=until)
-    except TokenRejected:
-        raise
     except (NotFound, NotOffered) as refusal:
         capabilities.bulk_purge.found(False, refusal)
         return False
@@ -234,8 +228,6 @@ def purge_one_by_one(iconik: Iconik, marked: Mapping[str, str], until: float) ->
         try:
             if not iconik.purge_file_set(asset_id, file_set_id, until=until):
                 done.unknown.add(file_set_id)
-        except TokenRejected:
-            raise
         except IconikRefused as refusal:
             done.refusals[file_set_id] = reason_of(refusal)
     return done

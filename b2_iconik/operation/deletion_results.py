@@ -14,7 +14,7 @@ from b2_iconik.operation import audit
 from b2_iconik.operation.decisions import AssetResult, Failures
 from b2_iconik.operation.deletion import Done
 from iconik import Iconik
-from iconik_http.errors import IconikRefused, NotFound, TokenRejected
+from iconik_http.errors import IconikRefused, NotFound
 from iconik_http.records import ACTIVE
 
 # How long iconik may take to carry out a deletion that it has accepted, in milliseconds.
@@ -116,8 +116,6 @@ def _restore(iconik: Iconik, asset: ClaimedAsset, file_set_id: str, reason: Reas
     rest = asset.progress.without_deletions([file_set_id])
     try:
         iconik.restore_file_set(asset.asset_id, file_set_id)
-    except TokenRejected:
-        raise
     except IconikRefused as refusal:
         # It may be a repetition: this process was killed before it could record the first request.
         if not _is_active(iconik, asset.asset_id, file_set_id):
@@ -134,8 +132,6 @@ def _is_active(iconik: Iconik, asset_id: str, file_set_id: str) -> bool:
     """Whether somebody else has restored a file set."""
     try:
         return statuses_of(iconik, asset_id).get(file_set_id) == ACTIVE
-    except TokenRejected:
-        raise
     except IconikRefused:
         return False
 

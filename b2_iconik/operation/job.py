@@ -22,7 +22,7 @@ from b2_iconik.operation.naming import UNANSWERED, Subject, Subjects
 from b2_iconik.operation.together import Together
 from iconik import Iconik
 from iconik_http.errors import (
-    IconikRefused,
+    IconikError,
     IconikUnavailable,
     NotFound,
     NotPermitted,
@@ -89,7 +89,7 @@ class OperationJob:
         click: CustomAction,
         ledger: Ledger,
         owners: Sequence[Owner],
-        refuse: Callable[[Owner, IconikRefused], object],
+        refuse: Callable[[Owner, IconikError], object],
         subjects: Subjects,
         name_of: Callable[[str], str | None],
         link_to: LinkTo = lambda *_: None,

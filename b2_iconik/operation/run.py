@@ -33,7 +33,7 @@ from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.selection import Selection
 from b2_iconik.operation.storages import Preflight
 from b2_iconik.operation.together import groups
-from iconik_http.errors import IconikRefused, IconikUnavailable
+from iconik_http.errors import IconikError, IconikUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +175,7 @@ class Run:
             if self._clock.now_ms() - self._heard_ms > self._timeout_ms:
                 self._fail(OUTAGE(error=reason_of(error, self._preflight.names)))
             return False
-        except (IconikRefused, OperationFailed) as error:
+        except (IconikError, OperationFailed) as error:
             self._fail(reason_of(error, self._preflight.names))
             return False
         except StopRequested:

@@ -20,7 +20,7 @@ from b2_iconik.operation.job import (
 from b2_iconik.operation.naming import Paths, Subjects, UserNames
 from b2_iconik.operation.together import Together
 from iconik import Iconik
-from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound
+from iconik_http.errors import IconikError, IconikUnavailable, NotFound
 from iconik_http.records import Job
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Shown:
             except NotFound:
                 # Somebody removed it from the list.
                 return None
-            except IconikRefused as error:
+            except IconikError as error:
                 log.warning("the operation's job in iconik is no longer updated: %s", error)
                 return None
             if job.has_ended and not farewell:
@@ -110,7 +110,7 @@ class Shown:
         refused = self._refused.get(owner.user_id)
         return refused is not None and time.monotonic() - refused < REFUSED
 
-    def _refuse(self, owner: Owner, error: IconikRefused) -> None:
+    def _refuse(self, owner: Owner, error: IconikError) -> None:
         """Send no request with a token for a while; it lacks a role, or there is none."""
         if owner.user_id == APPLICATION and APPLICATION not in self._refused:
             log.warning(
