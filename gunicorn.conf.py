@@ -81,7 +81,8 @@ def on_starting(server: Arbiter) -> None:
     """Refuse to start with a one-line message if the plugin could not work."""
     try:
         # Also checked here: if all workers refuse to start, Gunicorn logs a traceback of its own.
-        prepare_database(settings.load())
+        told = settings.load()
+        prepare_database(told)
     except SettingsError as error:
         raise SystemExit(f"b2-iconik-plugin: {error}") from None
     if server.cfg.preload_app:
@@ -94,8 +95,8 @@ def on_starting(server: Arbiter) -> None:
         # Then each worker has separate metrics, and a scrape shows those of one worker.
         os.environ.pop(metric_files.VARIABLE, None)
         logging.getLogger("gunicorn.error").error("no directory for metrics: %s", error.strerror)
-    # Import once for all workers: they share read-only memory, and start faster.
-    importlib.import_module("plugin")
+    # Import and build once for all workers: they share read-only memory, and start faster.
+    importlib.import_module("plugin").create_app(told)
     gc.freeze()
     # Gunicorn would report readiness when it starts to listen, before any worker can answer.
     if NOTIFY_SOCKET in os.environ:

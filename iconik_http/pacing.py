@@ -26,10 +26,8 @@ MARGIN_SHARE = 0.04
 FAIR = 0.97
 # How far to look ahead for the limit, in seconds.
 AHEAD = (0.2, 1.0, 2.5, 5.0, 10.0, WINDOW)
-# In seconds: the period over which the growth of other programs' requests is measured, and the
-# minimum period for which it is assumed to continue.
+# In seconds: the period over which the growth of other programs' requests is measured.
 GROWTH_OVER = 3.0
-GROWTH_GOES_ON = 5.0
 # In requests per second. Never zero: only a further answer can show that more requests are allowed.
 SLOWEST = 0.8
 
@@ -71,7 +69,7 @@ class Others:
         # The requests of a program that has just started grow in the window until a full window has
         # passed.
         begun = many / growth
-        return many + growth * min(seconds, max(WINDOW - begun, GROWTH_GOES_ON))
+        return many + growth * min(seconds, max(WINDOW - begun, 0.0))
 
 
 class Line:

@@ -60,12 +60,11 @@ class AssetsApi:
         if not set(types) <= set(OBJECT_TYPES):
             raise bad_field("object_types", f"Must be of: {', '.join(OBJECT_TYPES)}.")
         ids = checks.query_ids("object_ids")
+        hidden = self._rights.hidden_from(request.environ["simulator.token"])
         found = [
             (each, kind)
             for each, kind in contents.items()
-            if kind in types
-            and (ids is None or each in ids)
-            and self._rights.may_see(request.environ["simulator.token"], each)
+            if kind in types and (ids is None or each in ids) and each not in hidden
         ]
         return paging.numbered(found, self._listed)
 
@@ -114,7 +113,7 @@ class AssetsApi:
         for term in (wanted.get("filter") or {}).get("terms", ()):
             if term.get("name") == "id":
                 ids = [str(term.get("value", "")), *(term.get("value_in") or ())]
-        token = request.environ["simulator.token"]
+        hidden = self._rights.hidden_from(request.environ["simulator.token"])
         found = [
             (each, kind)
             for kind, records in (
@@ -123,9 +122,7 @@ class AssetsApi:
             )
             if kind in types
             for each in (records if ids is None else dict.fromkeys(ids))
-            if each in records
-            and words in records[each].title.lower()
-            and self._rights.may_see(token, each)
+            if each in records and words in records[each].title.lower() and each not in hidden
         ]
         return {**paging.numbered(found, self._listed), "facets": {}}
 

@@ -19,7 +19,11 @@ class Rights:
 
     def may_see(self, token: Token, object_id: str) -> bool:
         """Return whether a token may see an object."""
-        return token.user_id is None or object_id.lower() not in self._hidden.get(token.user_id, ())
+        return object_id.lower() not in self.hidden_from(token)
+
+    def hidden_from(self, token: Token) -> frozenset[str]:
+        """Return the ids of the objects that a token may not see."""
+        return self._hidden.get(token.user_id or "", frozenset())
 
     def note_reading(self, token: Token, asset_id: str) -> None:
         """Record that a token has read the files of an asset."""

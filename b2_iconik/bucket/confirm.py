@@ -12,10 +12,9 @@ from contextlib import closing, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from b2_iconik.bucket.confirmed import VALID_FOR, Confirmed
-from b2_iconik.bucket.native import NativeApi
 from b2_iconik.bucket.object_key import Place, object_place, place_in_url
 from b2_iconik.bucket.session import CONNECTIONS, NotConfirmed, Pace, Passing, objection
 from b2_iconik.bucket.signed_url import SignedUrls
@@ -28,6 +27,9 @@ from b2_iconik.domain.custody import Pair
 from b2_iconik.domain.reasons import NO_REASON, NOT_CONFIRMED, Reason
 from iconik_http import expiry
 from iconik_http.records import File, Storage
+
+if TYPE_CHECKING:
+    from b2_iconik.bucket.native import NativeApi
 
 # The number of files of one file set checked at once, before other file sets get their turn.
 SIDE_BY_SIDE = 4 * CONNECTIONS
@@ -83,11 +85,7 @@ class Bucket:
         self._check = settings.b2_check
         pace = Pace()
         self._signed_urls = SignedUrls(pace)
-        self._native = (
-            NativeApi(settings.b2_api_url, settings.b2_key_id, settings.b2_key, pace)
-            if settings.b2_key_id and settings.b2_key
-            else None
-        )
+        self._native = _native(settings, pace)
         # The tasks of this pool never wait for other tasks of it, so they can't deadlock.
         self._pool = ThreadPoolExecutor(CONNECTIONS, "bucket")
         self._confirmed = Confirmed()
@@ -207,7 +205,16 @@ class Bucket:
         return None if size is None else Version(size)
 
 
-def _ask_by_key(native: NativeApi, facts: Facts) -> Answers:
+def _native(settings: Settings, pace: Pace) -> "NativeApi | None":
+    if not (settings.b2_key_id and settings.b2_key):
+        return None
+    # b2sdk takes 9 MiB, and most services have no key.
+    from b2_iconik.bucket.native import NativeApi
+
+    return NativeApi(settings.b2_api_url, settings.b2_key_id, settings.b2_key, pace)
+
+
+def _ask_by_key(native: "NativeApi", facts: Facts) -> Answers:
     by_key: dict[str, list[_Fact]] = defaultdict(list)
     for fact in facts:
         by_key[fact.place.key].append(fact)

@@ -78,8 +78,6 @@ class NativeApi:
         """
         try:
             repeated(partial(_read, self._authorize))
-        except (NotConfirmed, Passing):
-            raise
         except B2Error as error:
             reason = f"B2 does not accept the application key ({type(error).__name__}): {CORRECT}"
             raise NotConfirmed(reason) from None
@@ -132,8 +130,6 @@ class NativeApi:
     def _ask(self, work: Callable[[], Result], bucket: str) -> Result:
         try:
             return repeated(partial(_read, work))
-        except (NotConfirmed, Passing):
-            raise
         except Unauthorized:
             reason = (
                 f"B2 does not accept the application key for bucket '{bucket}': {CORRECT}, and "
@@ -153,17 +149,40 @@ class NativeApi:
 def _read(work: Callable[[], Result]) -> Result:
     try:
         return work()
+    except _Carried as carried:
+        raise carried.error from None
     except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
         # b2sdk doesn't validate the structure of an answer.
         problem = "B2's answer is malformed"
     raise Passing(problem)
 
 
+class _Carried(B2Error):  # type: ignore[misc] # b2sdk has no types
+    """Carries an error of ours through b2sdk, which would repeat the request after any other error.
+
+    b2sdk's own rules may wait for minutes.
+    """
+
+    def __init__(self, error: NotConfirmed | Passing) -> None:
+        super().__init__()
+        self.error = error
+
+
 class _WholeAnswers(BucketSession):
     """A session that limits the size and time of answers, because b2sdk doesn't."""
 
     def request(self, method: Any, url: Any, *_: Any, **options: Any) -> requests.Response:
-        """Send a request, and read the answer."""
+        """Send a request, and read the answer.
+
+        Raises:
+            _Carried: see ``BucketSession.request``; or the answer can't be read.
+        """
+        try:
+            return self._whole(method, url, **options)
+        except (NotConfirmed, Passing) as error:
+            raise _Carried(error) from None
+
+    def _whole(self, method: Any, url: Any, **options: Any) -> requests.Response:
         response = super().request(method, url, **options)
         problem = ""
         try:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from b2sdk.v3.exception import B2Error
 from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate, SingleBucketFactory
 from tenacity import Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
@@ -36,10 +35,8 @@ USER_AGENT = f"b2-iconik-plugin/{VERSION}"
 Result = TypeVar("Result")
 
 
-class NotConfirmed(B2Error):  # type: ignore[misc] # b2sdk has no types
+class NotConfirmed(Exception):
     """B2 does not confirm a file. It never leaves this package.
-
-    Like ``Passing``, it is a b2sdk error so that b2sdk passes it on.
 
     Args:
         reason: why, as part of a sentence.
@@ -50,11 +47,8 @@ class NotConfirmed(B2Error):  # type: ignore[misc] # b2sdk has no types
         self.reason = Reason.of(reason)
 
 
-class Passing(B2Error):  # type: ignore[misc] # b2sdk has no types
+class Passing(Exception):
     """A failed attempt that is worth repeating. It never leaves this package.
-
-    It is a b2sdk error so that b2sdk passes it on, and does not repeat the request by its own
-    rules, which wait for minutes.
 
     Args:
         problem: what B2 returned, as the rest of a sentence.

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +12,9 @@ import requests
 
 from dev.benchmark.bench import FORMATS, UNLIMITED, Bench, bench
 from dev.benchmark.figures import Figure
+from iconik_http.pacing import WINDOW
 
 LIMIT = 50.0
-# In seconds. Excluded at the start and the end, to leave out a burst and the last few assets.
-APART = 1.5
 OTHER = "users/v1/users/current/"
 OTHERS_SHARE = 25
 REFUSED = "429 responses in 10,000 requests"
@@ -53,8 +53,9 @@ class Paces:
         )
         # What follows the last deletion only waits for its confirmation.
         end = max(here.times(lambda seen: seen["path"].startswith("/API/files/v1/assets/")))
-        inner = [each for each in times if times[0] + APART < each < end - APART]
-        rate = len(inner) / (inner[-1] - inner[0])
+        # In whole windows of the limit, which contain a burst and the slower pace that follows it.
+        duration = (end - times[0]) // WINDOW * WINDOW
+        rate = bisect_left(times, times[0] + duration) / duration
         self.by_second[name] = _by_second(times)
         yield Figure(f"requests per second, {name}", rate, "/s", least, "least")
         yield Figure(f"{REFUSED}, {name}", refused / len(times) * 10_000, "", 5)
