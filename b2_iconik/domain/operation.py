@@ -38,13 +38,15 @@ def default_title(action: Action, selection: str, keep_ms: int | None = None) ->
 
 
 # Where an operation comes from, if nobody clicked in iconik: it retries another one, removes what a
-# preview found removable, or undoes a Remove. Or its assets' time on LucidLink is up; then 'last'
-# is the last attempt. Or somebody removed assets on the page of what is on LucidLink.
-OriginKind = Literal["retry", "preview", "undo", "due", "last", "page"]
+# preview found removable, or undoes a Remove: on request, or because what it marked deleted is no
+# longer safe ('unsafe'). Or its assets' time on LucidLink is up; then 'last' is the last attempt.
+# Or somebody removed assets on the page of what is on LucidLink.
+OriginKind = Literal["retry", "preview", "undo", "unsafe", "due", "last", "page"]
 ORIGINS: Mapping[OriginKind, str] = {
     "retry": "retry",
     "preview": "after a preview",
     "undo": "undo",
+    "unsafe": "undo, no longer proven safe",
     "due": "time is up",
     "last": "time is up, last attempt",
     "page": "from the LucidLink page",
