@@ -22,6 +22,7 @@ from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import operations
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a-secret-of-the-simulator-s-own-0123456789"  # noqa: S105 - opens nothing but a simulator
@@ -332,7 +333,8 @@ class Service:
 
     def newest(self) -> list[str]:
         """Return the ids of the last operations, newest first."""
-        return [each.id for each in self._ledger.newest(50)]
+        newest = sa.select(operations.c.id).order_by(operations.c.number.desc())
+        return [row.id for row in self.rows(newest.limit(50))]
 
     def is_idle(self) -> bool:
         """Whether nothing is left to do for any operation."""

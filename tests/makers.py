@@ -23,7 +23,7 @@ from b2_iconik.ledger import intake
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.database import connect, writing
-from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.operations import Ledger, read_operation
 from b2_iconik.ledger.tables import assets, holdings, operations, protections, terms
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation import deletion
@@ -278,6 +278,13 @@ def found(engine: sa.Engine, operation_id: str) -> Operation:
     operation = Ledger(engine).operation(operation_id)
     assert operation is not None
     return operation
+
+
+def newest(engine: sa.Engine, limit: int) -> list[Operation]:
+    """The last operations, newest first."""
+    chosen = sa.select(operations).order_by(operations.c.number.desc()).limit(limit)
+    with engine.connect() as connection:
+        return [read_operation(row) for row in connection.execute(chosen)]
 
 
 def expanded(

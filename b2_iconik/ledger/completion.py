@@ -11,32 +11,19 @@ from b2_iconik.domain.outcomes import report
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.counters import Tally, add, count
 from b2_iconik.ledger.operations import Ledger, read_operation
-from b2_iconik.ledger.tables import (
-    assets,
-    copies,
-    is_expanded,
-    operations,
-    unlisted,
-)
-from b2_iconik.ledger.term import writing_in_term
+from b2_iconik.ledger.tables import assets, copies, is_expanded, operations, unlisted
+from b2_iconik.ledger.term import LeaderQueries
 
 
-class Completion:
-    """The ends of operations. Each method is one transaction.
-
-    Args:
-        engine: SQLAlchemy engine of the ledger's database.
-        term: the leader's term, from ``term.begin_term``.
+class Completion(LeaderQueries):
+    """The ends of operations.
 
     Attributes:
         ledger: the operations.
-
-    All methods raise what those of ``Ledger`` do.
     """
 
     def __init__(self, engine: sa.Engine, term: int) -> None:
-        self._engine = engine
-        self._term = term
+        super().__init__(engine, term)
         self.ledger = Ledger(engine, term)
 
     def end(self, operation: Operation, now_ms: int) -> bool:
@@ -57,7 +44,7 @@ class Completion:
             if operation.stop_ms
             else sa.and_(is_expanded, operations.c.stop_ms.is_(None))
         )
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             done = connection.execute(
                 sa.update(operations)
                 .where(operations.c.number == operation.number, is_ready, ~open_assets.exists())
@@ -77,7 +64,7 @@ class Completion:
         # An operation that had ended was counted then.
         has_ended = operation.ended_ms is not None
         counts = {} if has_ended else self._count(replace(operation, failure=why))
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             add(connection, counts)
             connection.execute(
                 sa.update(assets).where(assets.c.number == number).values(state="done")
@@ -103,7 +90,7 @@ class Completion:
         number, ledger = operation.number, self.ledger
         told = report(operation, ledger.outcomes(number), ledger.gone(number))
         if operation.ended_ms is not None:
-            with writing_in_term(self._engine, self._term) as connection:
+            with self._writing() as connection:
                 connection.execute(
                     sa.update(operations)
                     .where(operations.c.number == number)
@@ -118,7 +105,7 @@ class Completion:
     def close(self, operation_id: str, now_ms: int) -> None:
         """Record that nothing is left to do for an operation that has ended."""
         ended = sa.and_(operations.c.id == operation_id, operations.c.ended_ms.is_not(None))
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             connection.execute(sa.update(operations).where(ended).values(closed_ms=now_ms))
 
     def ended_before(self, moment_ms: int) -> list[str]:
@@ -142,7 +129,7 @@ class Completion:
 
     def forget(self, operation_ids: Sequence[str]) -> None:
         """Forget operations and all that belongs to them."""
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
             for table in (assets, copies, unlisted, operations):
                 connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))

@@ -15,8 +15,8 @@ from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.operation import AssetProgress, Operation
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.reasons import Cause
-from b2_iconik.ledger.holdings import Totals, totals
 from b2_iconik.ledger.tables import assets, counters, insert_new, operations
+from b2_iconik.ledger.totals import Totals, totals
 
 
 class Tally(NamedTuple):

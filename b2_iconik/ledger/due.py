@@ -14,7 +14,7 @@ from b2_iconik.ledger import intake
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.holdings import KEY, is_in_hand, is_with, removals
 from b2_iconik.ledger.tables import CHUNK, holdings, is_expanded, operations, protections
-from b2_iconik.ledger.term import writing_in_term
+from b2_iconik.ledger.term import LeaderQueries
 
 # How many formats of assets are due in one transaction. Clicks wait meanwhile.
 AT_ONCE = 10_000
@@ -22,19 +22,8 @@ AT_ONCE = 10_000
 BY = "the service"
 
 
-class Due:
-    """What is due. Each method is one transaction.
-
-    Args:
-        engine: SQLAlchemy engine of the ledger's database.
-        term: the leader's term, from ``term.begin_term``.
-
-    All methods raise what those of ``Claims`` do. Times are iconik's.
-    """
-
-    def __init__(self, engine: sa.Engine, term: int) -> None:
-        self._engine = engine
-        self._term = term
+class Due(LeaderQueries):
+    """What is due. Times are iconik's."""
 
     def any_asset(self) -> str | None:
         """The id of some asset whose time matters; None if there is none."""
@@ -55,7 +44,7 @@ class Due:
             over = connection.execute(sa.select(protections.c.asset_id).where(is_over)).first()
             undated = connection.execute(sa.select(holdings.c.asset_id).where(is_undated)).first()
         if over or undated:
-            with writing_in_term(self._engine, self._term) as connection:
+            with self._writing() as connection:
                 connection.execute(sa.delete(protections).where(is_over))
                 connection.execute(
                     sa.update(holdings)
@@ -84,7 +73,7 @@ class Due:
         Returns:
             What was recorded.
         """
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             rows = connection.execute(_due(now_ms).limit(AT_ONCE)).all()
             return [
                 self._record_one(connection, cipher, now_ms, click, is_last=is_last)

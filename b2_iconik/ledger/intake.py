@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Origin
+from b2_iconik.ledger.asset_rows import inherit_seen, insert_assets
 from b2_iconik.ledger.precedence import OPPOSITES
-from b2_iconik.ledger.tables import inherit_seen, insert_assets, is_expanded, operations
+from b2_iconik.ledger.tables import is_expanded, operations
 
 # More would keep the next click waiting.
 KNOWN_AT_ONCE = 500

@@ -21,16 +21,10 @@ from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Op
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_OVER
 from b2_iconik.ledger import holdings
+from b2_iconik.ledger.asset_rows import change_assets
 from b2_iconik.ledger.operations import read_operation
-from b2_iconik.ledger.tables import (
-    assets,
-    change_assets,
-    copies,
-    has_marked,
-    operations,
-    progress_has_deletion,
-)
-from b2_iconik.ledger.term import writing_in_term
+from b2_iconik.ledger.tables import assets, copies, has_marked, operations, progress_has_deletion
+from b2_iconik.ledger.term import LeaderQueries
 
 # The actions that restore what is marked deleted, if the click's own token can see the asset.
 RESTORING: tuple[Action, ...] = ("add", "undo")
@@ -221,19 +215,8 @@ class Left:
     action: Action
 
 
-class Leftovers:
-    """What was left unfinished. Each method is one transaction.
-
-    Args:
-        engine: SQLAlchemy engine of the ledger's database.
-        term: the leader's term, from ``term.begin_term``.
-
-    All methods raise what those of ``Claims`` do.
-    """
-
-    def __init__(self, engine: sa.Engine, term: int) -> None:
-        self._engine = engine
-        self._term = term
+class Leftovers(LeaderQueries):
+    """What was left unfinished."""
 
     def of(self, number: int) -> list[Left]:
         """The leftovers of one operation, whichever states its assets are in."""
@@ -275,7 +258,7 @@ class Leftovers:
         """Record that such jobs have ended. Running operations follow their jobs themselves."""
         ended = sa.select(operations.c.number).where(operations.c.ended_ms.is_not(None))
         theirs = sa.and_(copies.c.job_id.in_(job_ids), copies.c.number.in_(ended))
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             connection.execute(sa.update(copies).where(theirs).values(ended=True))
 
     def _list(self, *conditions: sa.ColumnElement[bool]) -> list[Left]:
@@ -296,7 +279,7 @@ class Leftovers:
 
         What an Add or an Undo is to bring back is on LucidLink from now on.
         """
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             row = connection.execute(
                 sa.select(assets.c.outcomes, assets.c.progress).where(
                     assets.c.number == left.number, assets.c.asset_id == left.asset.asset_id

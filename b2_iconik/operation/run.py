@@ -64,7 +64,7 @@ class Run:
         operation = self._operation()
         self._number = operation.number
         self._claims = Claims(engine, operation, term, context.iconik_ms)
-        self._stop = StopRequest(self._ledger, self._number)
+        self._stop = StopRequest(engine, self._number)
         self._preflight = Preflight(iconik, click, context.shared.checks, operation.recorded_ms)
         # An Undo restores even if the storages can't be used for anything else.
         self._is_checked = click.action == "undo"

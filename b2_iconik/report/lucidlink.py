@@ -14,8 +14,9 @@ from b2_iconik.domain.keeping import MOST_ATTEMPTS, last_day, state_of
 from b2_iconik.domain.keeping import in_words as keep_in_words
 from b2_iconik.domain.outcomes import many, told_time
 from b2_iconik.domain.sizes import in_units
-from b2_iconik.ledger.holdings import DAY_MS, KEY, Totals, count, is_due, is_overdue, totals
+from b2_iconik.ledger.holdings import KEY
 from b2_iconik.ledger.tables import holdings, operations, protections
+from b2_iconik.ledger.totals import DAY_MS, Totals, count, is_due, is_overdue, totals
 from b2_iconik.report.reported import contains
 from iconik_http.records import UUID
 

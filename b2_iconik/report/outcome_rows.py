@@ -12,9 +12,8 @@ from typing import Any
 from b2_iconik.common.texts import age
 from b2_iconik.domain.advice import what_to_do
 from b2_iconik.domain.operation import Operation, kind_and_id
-from b2_iconik.domain.outcomes import left_over
+from b2_iconik.domain.outcomes import left_over, undo_in_words
 from b2_iconik.domain.reasons import LEFT, LEFT_AND_ENDED, NOT_COME_TO, TAKEN_BY, Cause, Reason
-from b2_iconik.domain.undo import undo_in_words
 from b2_iconik.report.history import Newer
 from b2_iconik.report.reported import Asset
 

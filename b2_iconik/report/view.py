@@ -17,10 +17,10 @@ from b2_iconik.domain.outcomes import (
     many,
     proofs_in_words,
     told_time,
+    undo_in_words,
     undo_until,
 )
 from b2_iconik.domain.sizes import in_units
-from b2_iconik.domain.undo import undo_in_words
 from b2_iconik.report.history import CopyJob
 from b2_iconik.report.outcome_rows import so_far
 from b2_iconik.report.reported import Total

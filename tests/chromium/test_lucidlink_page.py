@@ -9,7 +9,7 @@ from selenium.webdriver.common.keys import Keys
 
 from b2_iconik.common.clock import now_ms
 from b2_iconik.ledger.database import connect
-from b2_iconik.ledger.holdings import DAY_MS
+from b2_iconik.ledger.totals import DAY_MS
 from dev.harness import Service
 from iconik_http.records import UUID
 from tests.chromium.browser import prefer, resize

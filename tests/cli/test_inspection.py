@@ -13,9 +13,9 @@ from b2_iconik.cli.lookup import NotFound
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, given_up, report
 from b2_iconik.domain.reasons import LEFT, Reason
+from b2_iconik.ledger.asset_rows import change_assets
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import writing
-from b2_iconik.ledger.tables import change_assets
 from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
 from b2_iconik.report.history import History

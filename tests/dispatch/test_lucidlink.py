@@ -14,8 +14,8 @@ from b2_iconik.dispatch.lucidlink import TOLERANCE_MS, Done, Key, keep_until, lo
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.operation import Origin
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.ledger.holdings import DAY_MS
 from b2_iconik.ledger.tables import holdings, operations
+from b2_iconik.ledger.totals import DAY_MS
 from tests.makers import B2, CLICKED, LL, a_click, a_ledger, a_term, clicked, found, hold
 
 BEACH, PIER = ((LL, each, "ORIGINAL") for each in ("beach", "pier"))

@@ -20,7 +20,7 @@ from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
-from tests.makers import ASSET, a_click, a_ledger, completion, make_tables
+from tests.makers import ASSET, a_click, a_ledger, completion, make_tables, newest
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -405,7 +405,7 @@ def test_it_is_removed_only_once(engine: sa.Engine, recorder: Recorder) -> None:
     remove_previewed(recorder, preview, "Ada")
     with pytest.raises(RetryError, match="recorded already"):
         remove_previewed(recorder, preview, "Ben")
-    assert len(Ledger(engine).newest(9)) == 2
+    assert len(newest(engine, 9)) == 2
 
 
 @pytest.mark.parametrize("left", [[], ["a2"]])

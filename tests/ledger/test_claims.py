@@ -26,13 +26,13 @@ from b2_iconik.domain.operation import (
 )
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.ledger import claims as claims_module
-from b2_iconik.ledger import intake
-from b2_iconik.ledger.claims import GRACE_MS, SUPERSEDED, Claims
+from b2_iconik.ledger import intake, taking
+from b2_iconik.ledger.claims import GRACE_MS, Claims
 from b2_iconik.ledger.copies import Copy
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.tables import assets
+from b2_iconik.ledger.taking import SUPERSEDED
 from b2_iconik.ledger.term import begin_term
 from tests.makers import (
     a_click,
@@ -44,6 +44,7 @@ from tests.makers import (
     expanded,
     found,
     half_done,
+    newest,
 )
 
 NOW = 1_000_000
@@ -196,7 +197,7 @@ def taken_progress(
 def wall_clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The time, in milliseconds since 1970."""
     wall_clock = [NOW]
-    monkeypatch.setattr(claims_module, "now_ms", lambda: wall_clock[0])
+    monkeypatch.setattr(taking, "wall_ms", lambda: wall_clock[0])
     return wall_clock
 
 
@@ -745,7 +746,7 @@ class Clicks(RuleBasedStateMachine):
         self.crash()
 
     def operations(self) -> dict[str, Operation]:
-        return {operation.id: operation for operation in self.ledger.newest(1000)}
+        return {operation.id: operation for operation in newest(self.engine, 1000)}
 
     def operation(self, hands: Hands) -> Operation:
         return self.operations()[hands.id]

@@ -16,6 +16,7 @@ from tests.makers import (
     expanded,
     finish,
     found,
+    newest,
 )
 
 NOW = 1_000_000
@@ -78,7 +79,7 @@ def test_operations_that_ended_long_ago_are_forgotten(engine: sa.Engine, ledger:
     completion(engine).fail(1, "no token is good", NOW)
     assert completion(engine).ended_before(NOW + 1) == ["operation-1"]
     completion(engine).forget(["operation-1"])
-    assert (ledger.newest(9), list(ledger.outcomes(1)), ledger.gone(1)) == ([], [], {})
+    assert (newest(engine, 9), list(ledger.outcomes(1)), ledger.gone(1)) == ([], [], {})
 
 
 def test_the_title_of_an_operation_is_replaced_and_forgotten_with_it(

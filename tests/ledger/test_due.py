@@ -12,12 +12,13 @@ from b2_iconik.domain.keeping import ATTEMPT_INTERVAL_MS, MOST_ATTEMPTS
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger import due as due_module
-from b2_iconik.ledger.claims import SUPERSEDED, Claims
+from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.due import Due
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import holdings, protections
+from b2_iconik.ledger.taking import SUPERSEDED
 from b2_iconik.ledger.term import begin_term
 from tests.makers import (
     ASSET,
@@ -34,6 +35,7 @@ from tests.makers import (
     found,
     half_done,
     held,
+    newest,
 )
 
 DAY = 86_400_000
@@ -52,10 +54,6 @@ def recorded(engine: sa.Engine, now_ms: int = OVER) -> list[CustomAction]:
     clicks = due(engine).record(CIPHER, now_ms)
     assert bool(clicks) is is_any
     return clicks
-
-
-def newest(engine: sa.Engine) -> Operation:
-    return Ledger(engine).newest(1)[0]
 
 
 def take(engine: sa.Engine, operation: Operation) -> list[tuple[str, tuple[str, ...]]]:
@@ -91,7 +89,7 @@ def test_what_is_due_is_removed_like_after_a_click(engine: sa.Engine) -> None:
     carried_out(engine, ADD, "a1", "a2")
     (click,) = recorded(engine)
     assert click == CustomAction("remove", B2, LL, ("ORIGINAL",), "BULK", ("a1", "a2"))
-    operation = newest(engine)
+    operation = newest(engine, 1)[0]
     assert CIPHER.open(Ledger(engine).sealed(operation.id)) == click
     assert operation.key == CIPHER.fingerprints[0]
     assert (operation.origin and operation.origin.kind, operation.user_id) == ("due", None)
@@ -145,7 +143,7 @@ def test_a_leader_whose_term_is_over_records_nothing(engine: sa.Engine) -> None:
     begin_term(engine, 0)
     with pytest.raises(Stopped):
         before.record(CIPHER, OVER)
-    assert newest(engine).action == "add"
+    assert newest(engine, 1)[0].action == "add"
 
 
 # Attempts
@@ -157,7 +155,7 @@ def test_it_is_attempted_daily_for_a_week_and_then_no_more(engine: sa.Engine) ->
     for day in range(MOST_ATTEMPTS + 2):
         now_ms = OVER + day * ATTEMPT_INTERVAL_MS
         if recorded(engine, now_ms):
-            operation = newest(engine)
+            operation = newest(engine, 1)[0]
             kinds.append(operation.origin and operation.origin.kind)
             completion(engine).fail(operation.number, "the storage is closed", 0)
         assert recorded(engine, now_ms + ATTEMPT_INTERVAL_MS - 1) == []
@@ -176,7 +174,7 @@ def test_last_attempts_are_operations_of_their_own(engine: sa.Engine) -> None:
 def test_what_somebody_stopped_is_attempted_again_tomorrow(engine: sa.Engine) -> None:
     carried_out(engine, ADD)
     recorded(engine)
-    operation = newest(engine)
+    operation = newest(engine, 1)[0]
     assert Ledger(engine).ask_to_stop(operation.id, "Ben", 1)
     Claims(engine, operation, a_term(engine)).leave()
     assert completion(engine).end(found(engine, operation.id), 0)
@@ -193,7 +191,7 @@ def test_an_attempt_that_is_still_running_is_not_repeated(engine: sa.Engine) -> 
 def test_a_new_time_begins_with_no_attempts(engine: sa.Engine) -> None:
     carried_out(engine, ADD)
     recorded(engine)
-    completion(engine).fail(newest(engine).number, "the storage is closed", 0)
+    completion(engine).fail(newest(engine, 1)[0].number, "the storage is closed", 0)
     carried_out(engine, ADD, iconik_ms=OVER)
     assert recorded(engine, OVER + 14 * DAY - 1) == []
     assert len(recorded(engine, OVER + 14 * DAY)) == 1
@@ -240,7 +238,7 @@ def test_an_add_for_another_storage_holds_nothing_up(engine: sa.Engine) -> None:
 def test_an_add_that_is_clicked_while_it_is_removed_takes_it_over(engine: sa.Engine) -> None:
     carried_out(engine, ADD)
     recorded(engine)
-    removal = newest(engine)
+    removal = newest(engine, 1)[0]
     add = expanded(engine, a_click())
     assert take(engine, removal) == []
     claims = Claims(engine, add, a_term(engine), lambda: OVER)
@@ -262,7 +260,7 @@ def test_what_is_kept_longer_just_now_is_not_removed(
 ) -> None:
     carried_out(engine, ADD)
     recorded(engine)
-    removal = newest(engine)
+    removal = newest(engine, 1)[0]
     change(engine, **change_of_time)
     assert take(engine, removal) == []
     (_, _, outcomes) = next(Ledger(engine).outcomes(removal.number))
@@ -272,7 +270,7 @@ def test_what_is_kept_longer_just_now_is_not_removed(
 def test_what_is_kept_longer_right_before_it_is_deleted_is_not_deleted(engine: sa.Engine) -> None:
     carried_out(engine, ADD)
     recorded(engine)
-    claims = Claims(engine, newest(engine), a_term(engine))
+    claims = Claims(engine, newest(engine, 1)[0], a_term(engine))
     (claimed,) = claims.take(1, 0)
     change(engine, until_ms=OVER + DAY, attempts=0, attempt_id=None)
     assert not claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
@@ -291,7 +289,7 @@ def test_what_is_removed_is_known_with_the_reason(engine: sa.Engine) -> None:
     recorded(engine, 2_000_000_000_000)
     told = {
         each.asset_id: dict(each.due)
-        for each in Claims(engine, newest(engine), a_term(engine)).take(9, 0)
+        for each in Claims(engine, newest(engine, 1)[0], a_term(engine)).take(9, 0)
     }
     assert told["a1"] == {"ORIGINAL": "kept for 10 days after 2026-11-28 12:00 UTC by Ann Baker"}
     assert told["a3"]["ORIGINAL"].endswith("by user unknown")

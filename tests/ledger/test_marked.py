@@ -24,6 +24,7 @@ from tests.makers import (
     found,
     half_done,
     let_see,
+    newest,
 )
 
 NOW, DAY = 1_000_000, 86_400_000
@@ -65,7 +66,7 @@ def clicked(
     Args:
         of: the operation that it undoes, or retries.
     """
-    number = len(a_ledger(engine).newest(1000)) + 1
+    number = len(newest(engine, 1000)) + 1
     click = a_click(action, formats=formats, asset_ids=tuple(asset_ids))
     with writing(engine) as connection:
         intake.record(

@@ -13,7 +13,7 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import formats_left
 from b2_iconik.ledger.tables import metadata
 from b2_iconik.ledger.term import begin_term, time_kept, writing_in_term
-from tests.makers import a_click, clicked, finish, found
+from tests.makers import a_click, clicked, finish, found, newest
 
 
 def change(engine: sa.Engine, *statements: str) -> None:
@@ -195,7 +195,7 @@ def test_the_results_of_version_seven_get_todays_names(engine: sa.Engine) -> Non
         "UPDATE plugin_schema SET version = 7",
     )
     Ledger(engine).create()
-    assert [each.result for each in Ledger(engine).newest(3)] == ["stopped", "partly done", "done"]
+    assert [each.result for each in newest(engine, 3)] == ["stopped", "partly done", "done"]
     assert standing(engine).ended == {Tally("operation", "add", "done"): 5}
 
 

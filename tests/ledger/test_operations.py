@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import AssetProgress, Hint
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.ledger import tables
+from b2_iconik.ledger import asset_rows
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import CHUNK, assets, insert_new, operations
@@ -40,7 +40,7 @@ SUGGESTED = AssetProgress(
 @pytest.fixture
 def wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Listings are read at ``NOW``."""
-    monkeypatch.setattr(tables, "now_ms", lambda: NOW)
+    monkeypatch.setattr(asset_rows, "now_ms", lambda: NOW)
 
 
 def begin_one(engine: sa.Engine, progress: AssetProgress, state: str) -> None:

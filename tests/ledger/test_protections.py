@@ -11,10 +11,11 @@ from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger import protections
-from b2_iconik.ledger.claims import SUPERSEDED, Claims
+from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect, writing
 from b2_iconik.ledger.leftovers import Leftovers, is_being_deleted
 from b2_iconik.ledger.protections import Protection
+from b2_iconik.ledger.taking import SUPERSEDED
 from tests.makers import a_click, a_ledger, a_term, completion, expanded, found, half_done
 
 NOW = 1_000_000

@@ -31,6 +31,7 @@ from tests.makers import (
     a_term,
     carried_out,
     held,
+    newest,
     on_b2,
     on_ll,
 )
@@ -87,9 +88,9 @@ class Bench:
 
     def look(self) -> list[str]:
         """Look for what is due; returns the ids of the assets whose removal that has recorded."""
-        before = len(Ledger(self.engine).newest(99))
+        before = len(newest(self.engine, 99))
         self.keeper(Leadership(self.engine, a_term(self.engine), threading.Event()))
-        new = Ledger(self.engine).newest(99)
+        new = newest(self.engine, 99)
         ids = [Ledger(self.engine).some_assets(each.number, 99) for each in new[: -before or None]]
         return [asset_id for some in ids for asset_id in some]
 

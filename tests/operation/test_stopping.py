@@ -146,7 +146,7 @@ def test_a_request_is_seen_once_it_is_there(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clicked(engine, ADD)
-    request = StopRequest(Ledger(engine), 1)
+    request = StopRequest(engine, 1)
     assert not request.is_pending()
     stop(engine)
     # It was looked for a moment ago.

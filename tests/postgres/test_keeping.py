@@ -13,7 +13,7 @@ from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.holdings import Holdings
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import holdings, protections
-from tests.makers import CLICKED, a_click, a_term, carried_out, held
+from tests.makers import CLICKED, a_click, a_term, carried_out, held, newest
 
 DAY = 86_400_000
 ADD = a_click(keep_ms=DAY, formats=("ORIGINAL", "PROXY"))
@@ -52,7 +52,7 @@ def test_times_are_recorded_and_are_over(engine: sa.Engine) -> None:
         mine = holdings.c.number == later.number
         kept = sa.update(holdings).where(mine, holdings.c.format_name == "PROXY")
         connection.execute(kept.values(attempts=0, attempt_id=None, until_ms=None))
-    (claimed,) = Claims(engine, Ledger(engine).newest(1)[0], a_term(engine)).take(9, 0)
+    (claimed,) = Claims(engine, newest(engine, 1)[0], a_term(engine)).take(9, 0)
     assert (claimed.formats, set(claimed.due)) == (("ORIGINAL",), {"ORIGINAL"})
 
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from b2_iconik.common.clock import now_ms
 from b2_iconik.dispatch.lucidlink import Done, keep_until, look_again
 from b2_iconik.ledger.database import connect
-from b2_iconik.ledger.holdings import DAY_MS
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.totals import DAY_MS
 from b2_iconik.report import lucidlink
 from b2_iconik.report.lucidlink import Filters, OnLucidLink
 from tests.makers import LL, a_click, clicked, hold

@@ -91,8 +91,10 @@ def test_what_was_added_for_a_while_is_removed_when_the_time_is_over(
     other = kept(service, keep="15d", title="other")
     assert removals(service) == []
     let_pass(service, 60_000)
-    told = service.report(removal(service))
-    assert (told["origin"], told["result"], told["counts"]["removed"]) == ("due", "done", 1)
+    removed = removal(service)
+    told = service.report(removed)
+    assert (told["result"], told["counts"]["removed"]) == ("done", 1)
+    assert service.operation(removed).is_due
     assert files(simulator.lucidlink) == ["other_original.mov"]
     assert files(simulator.b2) == [CLIP, "other_original.mov"]
     assert rows(service) == [(other,)]
@@ -140,8 +142,9 @@ def test_what_can_not_be_removed_is_tried_again_the_next_day(
 def removed_after_a_kill(service: Service) -> None:
     """Start the service again, and have it finish the only removal there is."""
     service.start()
-    told = service.report(removal(service))
-    assert (told["origin"], told["counts"]["removed"]) == ("due", 1)
+    removed = removal(service)
+    assert service.report(removed)["counts"]["removed"] == 1
+    assert service.operation(removed).is_due
     wait_for("no row", lambda: rows(service) == [], SECONDS)
     assert files(service.simulator.lucidlink) == []
     assert files(service.simulator.b2) == [CLIP]

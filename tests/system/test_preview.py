@@ -71,7 +71,7 @@ def test_exactly_what_was_removable_is_removed(desk: Desk) -> None:
     (removal,) = remove_what_can_be_removed(desk.service, preview)
     told = desk.report(removal)
     assert (told["counts"]["assets"], told["counts"]["removed"]) == (1, 1)
-    assert told["retry_of"] == preview
+    assert desk.service.operation(removal).origin_of == preview
     assert [desk.on_lucidlink(each) for each in (safe, edited, new)] == [
         [],
         ["clip.mov"],

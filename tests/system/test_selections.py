@@ -13,9 +13,9 @@ def test_the_assets_of_a_playlist_are_copied(simulator: Simulator, service: Serv
     segment = {"object_type": "segments", "asset_id": part}
     playlist = simulator.control("POST", "playlists", {"ids": [whole], "objects": [segment]})
     answer = service.post("add", {"context": "PLAYLIST", "playlist_ids": [playlist["id"]]})
-    report = service.report(answer.json()["operation_id"])
-    assert report["counts"]["copied"] == 2
-    assert report["selection"] == "1 playlist"
+    operation_id = answer.json()["operation_id"]
+    assert service.report(operation_id)["counts"]["copied"] == 2
+    assert service.operation(operation_id).selection == "1 playlist"
     assert files(simulator.lucidlink) == ["part_original.mov", "whole_original.mov"]
 
 

@@ -19,8 +19,8 @@ from b2_iconik.common.clock import now_ms
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.database import connect
-from b2_iconik.ledger.holdings import DAY_MS
 from b2_iconik.ledger.tables import holdings, operations
+from b2_iconik.ledger.totals import DAY_MS
 from b2_iconik.report import lucidlink
 from b2_iconik.web import lucidlink_pages
 from iconik_http.records import UUID
