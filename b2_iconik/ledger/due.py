@@ -1,25 +1,21 @@
 """Assets whose time on LucidLink is up: their removal is recorded like a click."""
 
-import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.common.clock import now_ms as wall_ms
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.keeping import ATTEMPT_INTERVAL_MS, MOST_ATTEMPTS
 from b2_iconik.domain.operation import Origin
-from b2_iconik.ledger import intake
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.holdings import KEY, is_in_hand, is_with, removals
+from b2_iconik.ledger.intake import SERVICE, record_own
 from b2_iconik.ledger.tables import CHUNK, holdings, is_expanded, operations, protections
 from b2_iconik.ledger.term import LeaderQueries
 
 # How many formats of assets are due in one transaction. Clicks wait meanwhile.
 AT_ONCE = 10_000
-# Who requests the removals.
-BY = "the service"
 
 
 class Due(LeaderQueries):
@@ -89,18 +85,8 @@ class Due(LeaderQueries):
         *,
         is_last: bool,
     ) -> CustomAction:
-        operation_id = str(uuid.uuid4())
-        intake.record(
-            connection,
-            operation_id,
-            click,
-            # It repeats no click, and no click repeats it.
-            digest=operation_id,
-            sealed=cipher.seal(click),
-            key=cipher.fingerprints[0],
-            now_ms=wall_ms(),
-            origin=Origin(None, BY, "last" if is_last else "due"),
-        )
+        origin = Origin(None, SERVICE, "last" if is_last else "due")
+        operation_id = record_own(connection, cipher, click, origin)
         for start in range(0, len(click.asset_ids), CHUNK):
             connection.execute(
                 sa.update(holdings)

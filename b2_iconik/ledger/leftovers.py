@@ -5,7 +5,8 @@ What it can't restore stays in the asset's progress. The next operation on the a
 over, in the transaction that claims the asset. Until then, the leader tries to restore it.
 
 What a Remove has left marked deleted on purpose (PURGE=later) also stays in the asset's progress.
-An Add or an Undo takes it over in the same way, in order to restore it.
+An Add or an Undo takes it over in the same way, in order to restore it. If it is no longer proven
+safe when iconik is about to purge it, the service itself requests an Undo.
 
 iconik completes copies that were left to it. That they have ended is only noted, for reports.
 """
@@ -16,12 +17,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Operation
+from b2_iconik.domain.click import Action, CustomAction, of_assets
+from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Operation, Origin
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_OVER
 from b2_iconik.ledger import holdings
 from b2_iconik.ledger.asset_rows import change_assets
+from b2_iconik.ledger.encryption import Cipher
+from b2_iconik.ledger.intake import SERVICE, record_own
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.tables import assets, copies, has_marked, operations, progress_has_deletion
 from b2_iconik.ledger.term import LeaderQueries
@@ -237,6 +240,38 @@ class Leftovers(LeaderQueries):
             .exists()
         )
         return self._list(operations.c.ended_ms.is_not(None), _has_deletion(), ~is_in_hand)
+
+    def about_to_be_purged(
+        self, now_ms: int, until_ms: int
+    ) -> list[tuple[Operation, list[ClaimedAsset]]]:
+        """The Removes of which iconik may purge something between two times, with those assets."""
+        when = operations.c.undo_until_ms
+        soon = sa.select(operations).where(when > now_ms, when <= until_ms).order_by(when)
+        with self._engine.connect() as connection:
+            found = [
+                (read_operation(row), list[ClaimedAsset]()) for row in connection.execute(soon)
+            ]
+            for operation, marked in found:
+                is_its = sa.and_(assets.c.number == operation.number, assets.c.state == "done")
+                rows = connection.execute(sa.select(assets).where(is_its, has_marked()))
+                marked += map(_asset, rows)
+        return found
+
+    def record_undo(
+        self, cipher: Cipher, operation: Operation, formats: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Record the undo of a part of a Remove, as a request of the service itself.
+
+        Args:
+            cipher: encrypts the recorded operations.
+            formats: by asset id, the names of the formats to bring back.
+        """
+        b2_id, ll_id = operation.b2_storage_id, operation.ll_storage_id
+        click = CustomAction("undo", b2_id, ll_id, (), "BULK", ())
+        origin = Origin(operation.id, SERVICE, "unsafe")
+        with self._writing(is_vital=True) as connection:
+            for each in of_assets(click, formats.items()):
+                record_own(connection, cipher, each, origin)
 
     def copies(self, since_ms: int, limit: int) -> list[str]:
         """The ids of jobs of ended operations that are not known to have ended, newest first.

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
-from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.common import logs
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.custody import Safe
 from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, given_up
 from b2_iconik.domain.reasons import EARLIER, UNDONE, Reason, reason_of
@@ -34,14 +33,13 @@ from b2_iconik.operation.execution import (
 from b2_iconik.operation.grace_period import GracePeriod
 from b2_iconik.operation.index import Index
 from b2_iconik.operation.interrupted import as_wanted, restore_all
-from b2_iconik.operation.proving import RemoveContext
+from b2_iconik.operation.proving import RemoveContext, confirm
 from b2_iconik.operation.snapshot import Patience, see
 from b2_iconik.operation.storages import Preflight
 from b2_iconik.operation.together import MOST
 from b2_iconik.operation.verification import FEW, Verification
 from iconik import MOST_COPIES_A_CALL, Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TooLate
-from iconik_http.records import File
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +127,13 @@ class AssetProcessor:
             click.ll_storage_id,
             click.b2_storage_id,
             preflight,
-            self._confirm,
+            partial(
+                confirm,
+                context.bucket,
+                iconik,
+                preflight,
+                is_preview=click.action == "preview",
+            ),
             settings.require_checksum,
             GracePeriod(context.searching) if settings.purge == "later" else None,
         )
@@ -405,16 +409,3 @@ class AssetProcessor:
     def _follow_unknown_copies(self, asset: ClaimedAsset) -> bool:
         iconik = self._iconik_for(asset)
         return copying.follow_unrecorded(iconik, self._claims, asset, self._clock.now_ms())
-
-    def _confirm(self, asset_id: str, safe: Safe) -> Confirmation:
-        """Have B2 confirm the proof of a file set."""
-
-        def download_url(file: File) -> str:
-            return self._iconik.download_url(asset_id, file.id)
-
-        return self._context.bucket.confirm(
-            self._preflight().b2,
-            safe.pairs,
-            download_url,
-            is_preview=self._context.click.action == "preview",
-        )

@@ -24,6 +24,7 @@ from b2_iconik.operation.context import Context, Shared
 from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.keeping import Keeper
+from b2_iconik.operation.recheck import Recheck
 from b2_iconik.operation.run import Run
 from iconik import Iconik, Pacer, ServerClock, Tokens, Transport, open_session
 
@@ -51,6 +52,7 @@ class Operations:
         self._capabilities = DeletionCapabilities()
         self._bucket = Bucket(settings)
         self.keep = Keeper(settings, self.iconik, self._server_clock)
+        self._recheck = Recheck(settings, self.iconik, self._bucket, self._pool)
         # What operations of one token share, for as long as one of them runs.
         self._lock = threading.Lock()
         self._shared_by_token = WeakValueDictionary[tuple[str, int], Shared]()
@@ -113,6 +115,8 @@ class Operations:
     def tidy(self, leadership: Leadership) -> None:
         """Restore what ended operations left marked deleted, and follow the copies they left.
 
+        What Removes have marked on purpose is checked again before iconik purges it.
+
         Raises:
             Stopped: the term is over.
             SQLAlchemyError: the database failed.
@@ -133,4 +137,5 @@ class Operations:
         for operation_id in {each.operation_id for each in left}:
             Completion(leadership.engine, leadership.term).sum_up(operation_id)
         timeout_ms = settings.copy_timeout // timedelta(milliseconds=1)
+        self._recheck(leadership)
         copying.follow_left(iconik, leftovers, now_ms() - timeout_ms)

@@ -8,7 +8,7 @@ is asked about the new ones. So the proof is as recent as the last reading.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from b2_iconik.bucket.confirm import Confirmation
+from b2_iconik.bucket.confirm import Bucket, Confirmation
 from b2_iconik.domain.custody import Pair, Safe, Unproven, Verdict, judge, proven_by_size_alone
 from b2_iconik.domain.operation import Deletion
 from b2_iconik.domain.reasons import ANOTHER_TWIN, NO_LONGER_HERE, NOT_NOTED
@@ -20,7 +20,7 @@ from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.storages import Preflight
 from iconik import Iconik
 from iconik_http import expiry
-from iconik_http.records import ACTIVE, Format
+from iconik_http.records import ACTIVE, File, Format
 
 # In seconds. The bucket answers from its cache in less.
 QUICK = 0.5
@@ -143,6 +143,28 @@ def _confirmed(
         return proven_by_size_alone(judged)
     confirmed_by[verdict.file_set_id] = said.way
     return judged
+
+
+def confirm(
+    bucket: Bucket,
+    iconik: Iconik,
+    preflight: Preflight,
+    asset_id: str,
+    safe: Safe,
+    *,
+    is_preview: bool = False,
+) -> Confirmation:
+    """Have B2 confirm the proof of a file set.
+
+    Args:
+        iconik: offers a signed URL for a file that was listed without one.
+        is_preview: as in ``Bucket.confirm``.
+    """
+
+    def download_url(file: File) -> str:
+        return iconik.download_url(asset_id, file.id)
+
+    return bucket.confirm(preflight().b2, safe.pairs, download_url, is_preview=is_preview)
 
 
 def standing_in(file_set_id: str, deletion: Deletion, snapshot: Snapshot) -> Snapshot:

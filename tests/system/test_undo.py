@@ -407,3 +407,72 @@ def test_what_shares_a_file_with_what_is_added_is_restored_with_it(
     assert counted(service.report(str(answer.json()["operation_id"])), "restored") == [1]
     a_day_later(simulator)
     assert files(simulator.lucidlink) == ["clip.mov"]
+
+
+# Shortly before the purge
+
+
+def marked(simulator: Simulator, service: Service) -> tuple[str, str]:
+    """An asset whose original a Remove has marked deleted, for an hour, and the Remove."""
+    simulator.control("PATCH", "settings", {"delete_grace_period": 1})
+    clip = asset(simulator, "clip", on="both")
+    return clip, remove(service, clip)
+
+
+def restart(simulator: Simulator, service: Service, clip: str) -> None:
+    """Have the service check what iconik purges soon."""
+    service.process.stop()
+    simulator.control("DELETE", "requests")
+    service.start()
+    wait_for("check", lambda: asked(simulator, "GET", f"assets/{clip}/files/"), 10)
+
+
+@pytest.mark.promise
+def test_an_edit_before_the_purge_is_given_back_and_stays(
+    simulator: Simulator, service: Service
+) -> None:
+    clip, _ = marked(simulator, service)
+    simulator.edit_on_lucidlink(clip, "another cut")
+    restart(simulator, service, clip)
+    wait_for("restoration", lambda: steps(simulator) == ["delete", "restore"], 60)
+    a_day_later(simulator)
+    assert files(simulator.lucidlink) == ["clip_original.mov"]
+    assert unproven_deletions(simulator) == 0
+
+
+def test_people_see_that_the_service_undid_a_removal_and_why(
+    simulator: Simulator, service: Service
+) -> None:
+    clip, operation_id = marked(simulator, service)
+    simulator.edit_on_lucidlink(clip, "another cut")
+    restart(simulator, service, clip)
+    (new,) = wait_for("undo", lambda: page_of(service, operation_id)["retried_as"], 60)
+    assert counted(service.report(new["operation_id"]), "restored") == [1]
+    told = page_of(service, new["operation_id"])
+    assert (told["origin"], told["retried_by"]) == ("unsafe", "the service")
+    assert "differs from its master: 11 bytes on LucidLink" in service.log()
+
+
+@pytest.mark.promise
+def test_a_master_that_is_lost_before_the_purge_is_missed_in_time(
+    simulator: Simulator, service: Service
+) -> None:
+    clip, _ = marked(simulator, service)
+    for each in simulator.control("GET", "buckets/objects")["objects"]:
+        change = {"storage": "b2", "key": each["key"], "do": "remove"}
+        simulator.control("POST", "buckets/objects", change)
+    restart(simulator, service, clip)
+    wait_for("restoration", lambda: steps(simulator) == ["delete", "restore"], 60)
+    a_day_later(simulator)
+    assert files(simulator.lucidlink) == ["clip_original.mov"]
+
+
+@pytest.mark.parametrize("are_listed", [True, False])
+def test_what_is_still_proven_or_no_longer_listed_is_left_to_iconik(
+    simulator: Simulator, service: Service, are_listed: bool
+) -> None:
+    clip, _ = marked(simulator, service)
+    simulator.control("PATCH", "settings", {"deleted_files_listed": are_listed})
+    restart(simulator, service, clip)
+    a_day_later(simulator)
+    assert steps(simulator) == ["delete", "purge"]
