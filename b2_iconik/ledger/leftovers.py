@@ -21,7 +21,7 @@ from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Op
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_OVER
 from b2_iconik.ledger import holdings
-from b2_iconik.ledger.asset_rows import change_assets
+from b2_iconik.ledger.asset_rows import change_assets, of_others
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.tables import assets, copies, has_marked, operations, progress_has_deletion
 from b2_iconik.ledger.term import LeaderQueries
@@ -51,14 +51,8 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
     if not progress_by_id:
         return set()
     left = connection.execute(
-        sa.select(assets)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            assets.c.asset_id.in_(list(progress_by_id)),
-            assets.c.number != operation.number,
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            _has_deletion(),
-        )
+        of_others(operation, progress_by_id, assets)
+        .where(_has_deletion())
         .order_by(assets.c.number)
     )
     taken: dict[str, AssetProgress] = {}
@@ -104,16 +98,8 @@ def take_marked(
         is_its = operations.c.id == _undone(connection, operation)
     wanted = [asset_id for asset_id, names in formats.items() if names]
     left = connection.execute(
-        sa.select(assets)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            assets.c.asset_id.in_(wanted),
-            assets.c.number != operation.number,
-            assets.c.state == "done",
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            is_its,
-            has_marked(),
-        )
+        of_others(operation, wanted, assets)
+        .where(assets.c.state == "done", is_its, has_marked())
         .order_by(assets.c.number)
     )
     taken: dict[str, dict[str, Deletion]] = {}
@@ -152,17 +138,9 @@ def must_be_seen(
     """
     if operation.action not in RESTORING or not asset_ids:
         return set()
-    left = connection.execute(
-        sa.select(assets.c.asset_id)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            assets.c.asset_id.in_(asset_ids),
-            assets.c.number != operation.number,
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            sa.or_(_has_deletion(), has_marked()),
-        )
-    )
-    return set(left.scalars())
+    is_left = sa.or_(_has_deletion(), has_marked())
+    left = of_others(operation, asset_ids, assets.c.asset_id).where(is_left)
+    return set(connection.execute(left).scalars())
 
 
 def _undone(connection: sa.Connection, operation: Operation) -> str | None:
@@ -183,13 +161,8 @@ def being_deleted(connection: sa.Connection, operation: Operation, asset_id: str
         operation: one that takes over nothing.
     """
     begun = connection.execute(
-        sa.select(assets.c.progress)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            assets.c.asset_id == asset_id,
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            progress_has_deletion(),
-        )
+        of_others(operation, [asset_id], assets.c.progress)
+        .where(progress_has_deletion())
         .order_by(assets.c.number)
     )
     return {
