@@ -118,10 +118,11 @@ def take_marked(
             assets.c.number == operation.number, assets.c.asset_id.in_(list(taken))
         )
     )
-    progress = {
-        row.asset_id: AssetProgress.from_json(row.progress).to_be_restored(taken[row.asset_id])
-        for row in before
-    }
+    progress = {}
+    for row in before:
+        begun = AssetProgress.from_json(row.progress).with_deletions(taken[row.asset_id])
+        # What a listing suggested is out of date: a copy next to such a file set would be purged.
+        progress[row.asset_id] = replace(begun, ready=())
     changes = {each: {"progress": one.as_json()} for each, one in progress.items()}
     change_assets(connection, operation.number, changes)
     return progress
