@@ -80,13 +80,11 @@ class Copies(LeaderQueries):
 
     def under_way(self) -> list[Copy]:
         """The copies that are not known to have ended."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
-            )
-            return [
-                Copy(row.job_id, row.format_name, row.requested_ms, row.progress) for row in rows
-            ]
+        mine = sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
+        return [
+            Copy(row.job_id, row.format_name, row.requested_ms, row.progress)
+            for row in self._rows(mine)
+        ]
 
     def note_progress(self, percent_by_id: Mapping[str, int]) -> None:
         """Record how much of some copies is done, by the id of the job."""
@@ -99,13 +97,12 @@ class Copies(LeaderQueries):
 
     def known(self, job_ids: Collection[str]) -> set[str]:
         """The ids of the given jobs that are, or were, followed for this operation."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(copies.c.job_id).where(
-                    copies.c.number == self._number, copies.c.job_id.in_(job_ids)
-                )
+        rows = self._rows(
+            sa.select(copies.c.job_id).where(
+                copies.c.number == self._number, copies.c.job_id.in_(job_ids)
             )
-            return {row.job_id for row in rows}
+        )
+        return {row.job_id for row in rows}
 
     def ended(self, copy: Copy, problems: Mapping[str, str], general: str) -> None:
         """Record that a copy ended. After the last of its batch, the assets are inspected again.

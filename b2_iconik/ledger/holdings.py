@@ -190,9 +190,8 @@ class Holdings(LeaderQueries):
         chosen = sa.select(*KEY, holdings.c.number, holdings.c.title, holdings.c.size).where(
             holdings.c.checked_ms < before_ms, ~_is_unsettled()
         )
-        with self._engine.connect() as connection:
-            rows = connection.execute(chosen.order_by(holdings.c.checked_ms, *KEY).limit(limit))
-            return [Holding(**row._mapping) for row in rows]
+        rows = self._rows(chosen.order_by(holdings.c.checked_ms, *KEY).limit(limit))
+        return [Holding(**row._mapping) for row in rows]
 
     def note_checked(self, there: Iterable[Holding], gone: Iterable[Holding], now_ms: int) -> None:
         """Record the results of a check.

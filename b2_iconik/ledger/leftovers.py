@@ -155,24 +155,6 @@ def _undone(connection: sa.Connection, operation: Operation) -> str | None:
         of = row.retry_of
 
 
-def being_deleted(connection: sa.Connection, operation: Operation, asset_id: str) -> dict[str, str]:
-    """The file sets of an asset that others have begun to delete and not finished, by format name.
-
-    Args:
-        operation: one that takes over nothing.
-    """
-    begun = connection.execute(
-        of_others(operation, [asset_id], assets.c.progress)
-        .where(progress_has_deletion())
-        .order_by(assets.c.number)
-    )
-    return {
-        one.name: file_set_id
-        for progress in begun.scalars()
-        for file_set_id, one in AssetProgress.from_json(progress).unaccepted.items()
-    }
-
-
 def is_being_deleted(connection: sa.Connection, asset_id: str) -> bool:
     """Whether any operation has begun to delete from an asset, and may not have finished."""
     begun = sa.select(assets.c.number).where(assets.c.asset_id == asset_id, progress_has_deletion())
@@ -225,8 +207,7 @@ class Leftovers(LeaderQueries):
             .group_by(copies.c.job_id)
             .order_by(sa.func.max(copies.c.requested_ms).desc(), copies.c.job_id)
         )
-        with self._engine.connect() as connection:
-            return list(connection.execute(chosen.limit(limit)).scalars())
+        return [row.job_id for row in self._rows(chosen.limit(limit))]
 
     def note_ended(self, job_ids: Sequence[str]) -> None:
         """Record that such jobs have ended. Running operations follow their jobs themselves."""
@@ -241,12 +222,11 @@ class Leftovers(LeaderQueries):
             .join(operations, operations.c.number == assets.c.number)
             .where(*conditions)
         )
-        with self._engine.connect() as connection:
-            return [
-                Left(row.number, row.id, asset, row.action)
-                for row in connection.execute(chosen)
-                if (asset := _asset(row)).progress.deletions
-            ]
+        return [
+            Left(row.number, row.id, asset, row.action)
+            for row in self._rows(chosen)
+            if (asset := _asset(row)).progress.deletions
+        ]
 
     def note(self, left: Left, outcomes: Mapping[str, Outcome]) -> None:
         """Record the result: the current progress, and outcomes by format name.
