@@ -3,6 +3,7 @@
 All of these are recorded like clicks, with the data of the original click.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
@@ -192,14 +193,16 @@ def _undone(engine: sa.Engine, operation: Operation, click: CustomAction) -> Cus
             for name in operation.formats
         )
     ]
-    unopened = [kind_and_id(what) for what in ledger.gone(operation.number)]
+    unopened = defaultdict[str, list[str]](list)
+    for kind, object_id in map(kind_and_id, ledger.gone(operation.number)):
+        unopened[kind].append(object_id)
     return replace(
         click,
         context="BULK",
         asset_ids=tuple(undone),
-        collection_ids=_named(unopened, "collection"),
-        saved_search_ids=_named(unopened, "saved search"),
-        playlist_ids=_named(unopened, "playlist"),
+        collection_ids=tuple(unopened["collection"]),
+        saved_search_ids=tuple(unopened["saved search"]),
+        playlist_ids=tuple(unopened["playlist"]),
     )
 
 
@@ -237,8 +240,3 @@ def _taken(engine: sa.Engine, since: Sequence[sa.Row[Any]]) -> set[str]:
 
 def _numbers(since: Sequence[sa.Row[Any]]) -> list[int]:
     return [row.number for row in since]
-
-
-def _named(unopened: Sequence[tuple[str, str]], kind: str) -> tuple[str, ...]:
-    """The ids of the collections, or saved searches, that could not be opened."""
-    return tuple(object_id for each, object_id in unopened if each == kind)
