@@ -70,41 +70,48 @@ class Due(LeaderQueries):
             What was recorded.
         """
         with self._writing() as connection:
-            recorded = list(_grouped(connection.execute(_due(now_ms).limit(AT_ONCE)).all()))
-            for click, is_last in recorded:
-                operation_id = str(uuid.uuid4())
-                intake.record(
-                    connection,
-                    operation_id,
-                    click,
-                    # It repeats no click, and no click repeats it.
-                    digest=operation_id,
-                    sealed=cipher.seal(click),
-                    key=cipher.fingerprints[0],
-                    now_ms=wall_ms(),
-                    origin=Origin(None, BY, "last" if is_last else "due"),
-                )
-                _note_attempt(connection, operation_id, click, now_ms)
-        return [click for click, _ in recorded]
+            rows = connection.execute(_due(now_ms).limit(AT_ONCE)).all()
+            return [
+                self._record_one(connection, cipher, now_ms, click, is_last=is_last)
+                for click, is_last in _grouped(rows)
+            ]
 
-
-def _note_attempt(
-    connection: sa.Connection, operation_id: str, click: CustomAction, now_ms: int
-) -> None:
-    for start in range(0, len(click.asset_ids), CHUNK):
-        connection.execute(
-            sa.update(holdings)
-            .where(
-                holdings.c.ll_storage_id == click.ll_storage_id,
-                holdings.c.asset_id.in_(click.asset_ids[start : start + CHUNK]),
-                holdings.c.format_name.in_(click.formats),
-            )
-            .values(
-                attempts=holdings.c.attempts + 1,
-                next_attempt_ms=now_ms + ATTEMPT_INTERVAL_MS,
-                attempt_id=operation_id,
-            )
+    def _record_one(
+        self,
+        connection: sa.Connection,
+        cipher: Cipher,
+        now_ms: int,
+        click: CustomAction,
+        *,
+        is_last: bool,
+    ) -> CustomAction:
+        operation_id = str(uuid.uuid4())
+        intake.record(
+            connection,
+            operation_id,
+            click,
+            # It repeats no click, and no click repeats it.
+            digest=operation_id,
+            sealed=cipher.seal(click),
+            key=cipher.fingerprints[0],
+            now_ms=wall_ms(),
+            origin=Origin(None, BY, "last" if is_last else "due"),
         )
+        for start in range(0, len(click.asset_ids), CHUNK):
+            connection.execute(
+                sa.update(holdings)
+                .where(
+                    holdings.c.ll_storage_id == click.ll_storage_id,
+                    holdings.c.asset_id.in_(click.asset_ids[start : start + CHUNK]),
+                    holdings.c.format_name.in_(click.formats),
+                )
+                .values(
+                    attempts=holdings.c.attempts + 1,
+                    next_attempt_ms=now_ms + ATTEMPT_INTERVAL_MS,
+                    attempt_id=operation_id,
+                )
+            )
+        return click
 
 
 def _due(now_ms: int) -> sa.Select[Any]:

@@ -35,12 +35,6 @@ def _origin(row: sa.Row[Any]) -> Origin | None:
     return Origin(row.retry_of, row.retry_by, row.origin or "retry")
 
 
-def is_asked_to_stop(connection: sa.Connection, number: int) -> bool:
-    """Whether somebody has asked an operation to stop."""
-    asked = sa.select(operations.c.stop_ms).where(operations.c.number == number)
-    return connection.execute(asked).scalar() is not None
-
-
 class Ledger(LeaderQueries):
     """The operations. Other processes than the leader need no term for what they may do."""
 
@@ -258,11 +252,6 @@ class Ledger(LeaderQueries):
                 .values(stop_by=by, stop_ms=now_ms)
             )
             return connection.execute(sa.select(operations.c.id).where(running)).first() is not None
-
-    def is_asked_to_stop(self, number: int) -> bool:
-        """Whether somebody has asked an operation to stop."""
-        with self._engine.connect() as connection:
-            return is_asked_to_stop(connection, number)
 
     def will_look(self, number: int, next_check_ms: int, outage: str | None) -> None:
         """Record when an operation asks iconik again, and how iconik fails, if it does."""

@@ -27,9 +27,9 @@ from b2_iconik.domain.reasons import TAKEN_BY_NEWER
 from b2_iconik.ledger import holdings, leftovers, protections
 from b2_iconik.ledger.asset_rows import change_assets
 from b2_iconik.ledger.copies import Copies
-from b2_iconik.ledger.operations import is_asked_to_stop
 from b2_iconik.ledger.precedence import Precedence, formats_left
 from b2_iconik.ledger.protections import Protection
+from b2_iconik.ledger.stop_request import is_stop_requested
 from b2_iconik.ledger.tables import assets, progress_has_deletion
 
 SUPERSEDED = Outcome("superseded", TAKEN_BY_NEWER)
@@ -52,7 +52,7 @@ class Taking:
 
     def take(self, limit: int, now_ms: int, copies: Copies) -> list[ClaimedAsset]:
         """Claim the next assets, at most ``limit``, in a transaction of ``writing_in_term``."""
-        is_stopping = is_asked_to_stop(self._connection, self._operation.number)
+        is_stopping = is_stop_requested(self._connection, self._operation.number)
         takeable = self._takeable(now_ms, is_stopping).limit(limit)
         claimed: list[ClaimedAsset] = []
         # Returning nothing means that nothing is left, so go on if newer operations took all
@@ -100,7 +100,7 @@ class Taking:
         if self._others.is_any_unknown or connection.execute(this).scalar():
             return False
         left = formats_left(connection, self._operation, [asset_id])
-        if not formats <= set(left[asset_id]) or is_asked_to_stop(connection, number):
+        if not formats <= set(left[asset_id]) or is_stop_requested(connection, number):
             return False
         return not protections.of(connection, asset_id)
 

@@ -214,7 +214,7 @@ class Run:
         self._completion = Completion(leadership.engine, leadership.term)
         self._number = self._operation().number
         self._claims = Claims(leadership.engine, self._operation(), leadership.term, iconik_ms)
-        self._stop = StopRequest(self._ledger, self._number)
+        self._stop = StopRequest(leadership.engine, self._number)
         self._is_stop_handled = False
         self._leftovers = Leftovers(leadership.engine, leadership.term)
         self._preflight = Preflight(iconik, click, shared.checks, self._operation().recorded_ms)

@@ -145,7 +145,7 @@ def test_a_request_is_seen_once_it_is_there(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clicked(engine, ADD)
-    request = StopRequest(Ledger(engine), 1)
+    request = StopRequest(engine, 1)
     assert not request.is_there()
     stop(engine)
     # It was looked for a moment ago.
