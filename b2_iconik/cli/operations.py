@@ -34,8 +34,7 @@ from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.protect import lift, protect
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.dispatch.retry import remove_previewed, try_again
-from b2_iconik.dispatch.undo import undo_removal
+from b2_iconik.dispatch.retry import remove_previewed, try_again, undo_removal
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.keeping import LONGEST_PROTECTION, parse_day, parse_reason
 from b2_iconik.ledger.operations import Ledger

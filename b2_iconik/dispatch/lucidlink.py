@@ -52,8 +52,6 @@ def remove_now(recorder: Recorder, chosen: Collection[Key], by: str) -> Done:
     There is one operation for each pair of storages and set of formats.
 
     Args:
-        recorder: records the operations.
-        chosen: the holdings.
         by: who requests it.
 
     Raises:
@@ -82,8 +80,6 @@ def keep_until(engine: sa.Engine, chosen: Collection[Key], until_ms: int | None,
     A time is only ever extended. What has none gets one.
 
     Args:
-        engine: the database.
-        chosen: the holdings.
         until_ms: when they are to be removed, by iconik's clock in milliseconds since 1970; None to
             keep them until people remove them.
         by: who requests it.
@@ -124,7 +120,6 @@ def clock_ms(engine: sa.Engine, now_ms: int) -> int:
     """Return the time by iconik's clock, as far as it can be known without asking iconik.
 
     Args:
-        engine: the database.
         now_ms: the time by this machine's clock, in milliseconds since 1970.
 
     Raises:

@@ -341,14 +341,6 @@ class AssetProgress:
         rest = {each: one for each, one in self.deletions.items() if each not in ended}
         return replace(self, deletions=rest)
 
-    def to_be_restored(self, marked: Mapping[str, Deletion]) -> "AssetProgress":
-        """Return the progress after it took over file sets that are marked deleted.
-
-        They count as unfinished deletions. What a listing suggested is out of date: a copy next to
-        such a file set would be purged with it.
-        """
-        return replace(self.with_deletions(marked), ready=())
-
     def with_copy_results(self, results: Mapping[str, Reason | None]) -> "AssetProgress":
         """Return the progress after copies were requested or have failed."""
         return replace(self, copy_results={**self.copy_results, **results})

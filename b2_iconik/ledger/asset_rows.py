@@ -1,12 +1,12 @@
-"""How operations write the rows of their assets."""
+"""How operations write the rows of their assets, and find those of others."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms
-from b2_iconik.domain.operation import AssetProgress, Hint
+from b2_iconik.domain.operation import AssetProgress, Hint, Operation
 from b2_iconik.ledger.tables import assets, insert_new, operations
 
 
@@ -73,3 +73,18 @@ def change_assets(
             assets.c.number == number, assets.c.asset_id == sa.bindparam("this")
         )
         connection.execute(one, [{"this": each, **new} for each, new in changes.items()])
+
+
+def of_others(
+    operation: Operation, asset_ids: Collection[str], *columns: Any
+) -> sa.Select[tuple[Any, ...]]:
+    """A query of some assets as other operations on the same LucidLink storage have them."""
+    return (
+        sa.select(*columns)
+        .join(operations, operations.c.number == assets.c.number)
+        .where(
+            assets.c.asset_id.in_(asset_ids),
+            assets.c.number != operation.number,
+            operations.c.ll_storage_id == operation.ll_storage_id,
+        )
+    )

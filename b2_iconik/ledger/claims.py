@@ -27,10 +27,10 @@ from b2_iconik.domain.operation import (
     UndoWindow,
 )
 from b2_iconik.domain.outcomes import Outcome, merged
-from b2_iconik.ledger import holdings, leftovers
-from b2_iconik.ledger.asset_rows import change_assets
+from b2_iconik.ledger import holdings
+from b2_iconik.ledger.asset_rows import change_assets, of_others
 from b2_iconik.ledger.copies import Copies
-from b2_iconik.ledger.tables import TOUCHING, assets, operations
+from b2_iconik.ledger.tables import TOUCHING, assets, operations, progress_has_deletion
 from b2_iconik.ledger.taking import Taking, claimed_asset
 from b2_iconik.ledger.term import LeaderQueries
 
@@ -126,24 +126,28 @@ class Claims(LeaderQueries):
         due = sa.select(assets).where(
             self._mine, assets.c.state == "verifying", assets.c.not_before_ms <= now_ms
         )
-        with self._engine.connect() as connection:
-            rows = connection.execute(due.order_by(assets.c.not_before_ms).limit(limit))
-            return [
-                claimed_asset(row, self._operation, self.formats, self._user_name) for row in rows
-            ]
+        rows = self._rows(due.order_by(assets.c.not_before_ms).limit(limit))
+        return [claimed_asset(row, self._operation, self.formats, self._user_name) for row in rows]
 
     def next_verification_ms(self, now_ms: int) -> int | None:
         """When the next accepted deletion is to be verified, if any is later than now."""
         due = sa.select(sa.func.min(assets.c.not_before_ms)).where(
             self._mine, assets.c.state == "verifying", assets.c.not_before_ms > now_ms
         )
-        with self._engine.connect() as connection:
-            return connection.execute(due).scalar()
+        return self._value(due)
 
     def being_deleted(self, asset_id: str) -> dict[str, str]:
-        """The file sets of an asset that other operations have begun to delete, by format name."""
-        with self._engine.connect() as connection:
-            return leftovers.being_deleted(connection, self._operation, asset_id)
+        """The file sets of an asset that other operations have begun to delete, by format name.
+
+        Only for an operation that takes over nothing.
+        """
+        begun = of_others(self._operation, [asset_id], assets.c.progress)
+        rows = self._rows(begun.where(progress_has_deletion()).order_by(assets.c.number))
+        return {
+            one.name: file_set_id
+            for row in rows
+            for file_set_id, one in AssetProgress.from_json(row.progress).unaccepted.items()
+        }
 
     def begin_deletions(
         self,

@@ -34,9 +34,8 @@ class Completion(LeaderQueries):
         open_assets = sa.select(assets.c.asset_id).where(
             assets.c.number == operation.number, assets.c.state != "done"
         )
-        with self._engine.connect() as connection:
-            if connection.execute(open_assets.limit(1)).first():
-                return False
+        if self._rows(open_assets.limit(1)):
+            return False
         # Before the transaction: clicks must not wait while a hundred thousand are counted.
         counts = self._count(operation)
         is_ready = (
@@ -58,9 +57,8 @@ class Completion(LeaderQueries):
     def fail(self, number: int, failure: str, now_ms: int) -> None:
         """End an operation that failed as a whole, and release its assets."""
         why = Reason.of(failure)
-        found = sa.select(operations).where(operations.c.number == number)
-        with self._engine.connect() as connection:
-            operation = read_operation(connection.execute(found).one())
+        (row,) = self._rows(sa.select(operations).where(operations.c.number == number))
+        operation = read_operation(row)
         # An operation that had ended was counted then.
         has_ended = operation.ended_ms is not None
         counts = {} if has_ended else self._count(replace(operation, failure=why))
@@ -116,16 +114,15 @@ class Completion(LeaderQueries):
         have purged it.
         """
         oldest = sa.select(sa.func.min(operations.c.number)).where(operations.c.ended_ms.is_(None))
-        with self._engine.connect() as connection:
-            first = connection.execute(oldest).scalar()
-            rows = connection.execute(
-                sa.select(operations.c.id).where(
-                    operations.c.ended_ms < moment_ms,
-                    sa.func.coalesce(operations.c.undo_until_ms, 0) < moment_ms,
-                    sa.true() if first is None else operations.c.number < first,
-                )
+        first = self._value(oldest)
+        rows = self._rows(
+            sa.select(operations.c.id).where(
+                operations.c.ended_ms < moment_ms,
+                sa.func.coalesce(operations.c.undo_until_ms, 0) < moment_ms,
+                sa.true() if first is None else operations.c.number < first,
             )
-            return [row.id for row in rows]
+        )
+        return [row.id for row in rows]
 
     def forget(self, operation_ids: Sequence[str]) -> None:
         """Forget operations and all that belongs to them."""

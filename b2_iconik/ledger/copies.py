@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.ledger.asset_rows import change_assets
+from b2_iconik.ledger.asset_rows import change_assets, of_others
 from b2_iconik.ledger.tables import assets, copies, insert_new, operations
 from b2_iconik.ledger.term import LeaderQueries
 
@@ -80,13 +80,11 @@ class Copies(LeaderQueries):
 
     def under_way(self) -> list[Copy]:
         """The copies that are not known to have ended."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
-            )
-            return [
-                Copy(row.job_id, row.format_name, row.requested_ms, row.progress) for row in rows
-            ]
+        mine = sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
+        return [
+            Copy(row.job_id, row.format_name, row.requested_ms, row.progress)
+            for row in self._rows(mine)
+        ]
 
     def note_progress(self, percent_by_id: Mapping[str, int]) -> None:
         """Record how much of some copies is done, by the id of the job."""
@@ -99,13 +97,12 @@ class Copies(LeaderQueries):
 
     def known(self, job_ids: Collection[str]) -> set[str]:
         """The ids of the given jobs that are, or were, followed for this operation."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(copies.c.job_id).where(
-                    copies.c.number == self._number, copies.c.job_id.in_(job_ids)
-                )
+        rows = self._rows(
+            sa.select(copies.c.job_id).where(
+                copies.c.number == self._number, copies.c.job_id.in_(job_ids)
             )
-            return {row.job_id for row in rows}
+        )
+        return {row.job_id for row in rows}
 
     def ended(self, copy: Copy, problems: Mapping[str, str], general: str) -> None:
         """Record that a copy ended. After the last of its batch, the assets are inspected again.
@@ -155,8 +152,7 @@ class Copies(LeaderQueries):
         new = {row.asset_id: row.progress for row in rows if row.state == "queued"}
         if not new:
             return set()
-        doubtful = self._take_over_doubts(connection, new)
-        return doubtful | self._take_over_copies(connection, list(new))
+        return self._take_over_doubts(connection, new) | self._take_over_copies(connection, new)
 
     def _take_over_doubts(
         self, connection: sa.Connection, progress_by_id: Mapping[str, Mapping[str, Any]]
@@ -173,14 +169,10 @@ class Copies(LeaderQueries):
             The ids of the assets in doubt.
         """
         let_go = connection.execute(
-            sa.select(assets.c.number, assets.c.asset_id, assets.c.progress, operations.c.formats)
-            .join(operations, operations.c.number == assets.c.number)
-            .where(
-                assets.c.asset_id.in_(list(progress_by_id)),
+            of_others(self._operation, progress_by_id, assets, operations.c.formats).where(
                 assets.c.state == "done",
                 # If it is known, the key is not in the text.
                 sa.cast(assets.c.progress, sa.Text).contains('"unanswered_until_ms"'),
-                operations.c.ll_storage_id == self._operation.ll_storage_id,
             )
         )
         until: dict[str, int] = {}
@@ -201,22 +193,17 @@ class Copies(LeaderQueries):
         change_assets(connection, self._number, changes)
         return set(until)
 
-    def _take_over_copies(self, connection: sa.Connection, new: Sequence[str]) -> set[str]:
+    def _take_over_copies(self, connection: sa.Connection, new: Collection[str]) -> set[str]:
         """Follow the copies of some new assets that an operation left behind; returns which."""
         left = connection.execute(
-            sa.select(
-                assets.c.asset_id, copies.c.job_id, copies.c.format_name, copies.c.requested_ms
-            )
-            .join(operations, operations.c.number == assets.c.number)
+            of_others(self._operation, new, assets.c.asset_id, copies)
             .join(
                 copies,
                 sa.and_(copies.c.number == assets.c.number, copies.c.batch == assets.c.batch),
             )
             .where(
-                assets.c.asset_id.in_(new),
                 # This includes an asset that is done, but was checked for an unanswered request.
                 assets.c.state == "done",
-                operations.c.ll_storage_id == self._operation.ll_storage_id,
                 ~copies.c.ended,
                 # "" if it isn't known which format a job copies.
                 copies.c.format_name.in_((*self._operation.formats, "")),

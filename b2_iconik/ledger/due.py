@@ -24,8 +24,7 @@ class Due(LeaderQueries):
     def any_asset(self) -> str | None:
         """The id of some asset whose time matters; None if there is none."""
         every = sa.union_all(sa.select(holdings.c.asset_id), sa.select(protections.c.asset_id))
-        with self._engine.connect() as connection:
-            return connection.execute(every.limit(1)).scalar()
+        return self._value(every.limit(1))
 
     def advance(self, earliest_ms: int, latest_ms: int) -> None:
         """Do what the time alone decides: end protections, and begin times that wait for it.
@@ -36,10 +35,9 @@ class Due(LeaderQueries):
         is_over = protections.c.until_ms <= earliest_ms
         # A time that somebody has chosen since stays.
         is_undated = sa.and_(holdings.c.since_ms == 0, holdings.c.until_by.is_(None))
-        with self._engine.connect() as connection:
-            over = connection.execute(sa.select(protections.c.asset_id).where(is_over)).first()
-            undated = connection.execute(sa.select(holdings.c.asset_id).where(is_undated)).first()
-        if over or undated:
+        over = sa.select(protections.c.asset_id).where(is_over)
+        undated = sa.select(holdings.c.asset_id).where(is_undated)
+        if self._rows(over.limit(1)) or self._rows(undated.limit(1)):
             with self._writing() as connection:
                 connection.execute(sa.delete(protections).where(is_over))
                 connection.execute(
@@ -50,10 +48,8 @@ class Due(LeaderQueries):
 
     def is_any(self, now_ms: int) -> bool:
         """Whether a removal can be recorded; see ``record``."""
-        with self._engine.connect() as connection:
-            # In any order: there may be very much that is not due.
-            some = _due(now_ms).order_by(None).limit(1)
-            return connection.execute(some).first() is not None
+        # In any order: there may be very much that is not due.
+        return bool(self._rows(_due(now_ms).order_by(None).limit(1)))
 
     def record(self, cipher: Cipher, now_ms: int) -> list[CustomAction]:
         """Record the removal of what is due, as far as no other operation has it in hand.

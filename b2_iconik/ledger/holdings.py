@@ -68,35 +68,22 @@ def note(
             is_older = holdings.c.number < operation.number
             connection.execute(sa.delete(holdings).where(IS_THIS, is_older), removed)
     elif operation.action != "preview":
-        held = [
-            _held(operation, asset, name, each.size, user_name, now_ms)
-            for asset, outcomes in noted
-            for name, each in outcomes.items()
-            if each.kind in HELD
-        ]
-        if held:
-            _hold(connection, held)
+        _hold(connection, operation, noted, user_name, now_ms)
 
 
-def _held(
+def _hold(
+    connection: sa.Connection,
     operation: Operation,
-    asset: ClaimedAsset,
-    format_name: str,
-    size: int | None,
+    noted: Iterable[tuple[ClaimedAsset, Mapping[str, Outcome]]],
     user_name: str,
     now_ms: int | None,
-) -> dict[str, Any]:
-    """The new row of a format that is on LucidLink."""
+) -> None:
+    """Record what is on LucidLink now."""
     keep_ms = operation.keep_ms
-    return {
-        "ll_storage_id": operation.ll_storage_id,
-        "asset_id": asset.asset_id,
-        "format_name": format_name,
+    same = {
         "number": operation.number,
         "operation_id": operation.id,
         "b2_storage_id": operation.b2_storage_id,
-        "title": asset.title or None,
-        "size": size,
         "user_id": operation.user_id,
         "user_name": user_name or None,
         "since_ms": now_ms or 0,
@@ -106,18 +93,29 @@ def _held(
         "checked_ms": now_ms or 0,
         **NOT_ATTEMPTED,
     }
-
-
-def _hold(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
-    insert = insert_into(connection, holdings)
-    new = insert.excluded
-    changed = {name: new[name] for name in rows[0] if name not in {each.name for each in KEY}}
-    for name in ("title", "size"):
-        changed[name] = sa.func.coalesce(new[name], holdings.c[name])
-    upsert = insert.on_conflict_do_update(
-        index_elements=KEY, set_=changed, where=holdings.c.number < new.number
-    )
-    connection.execute(upsert, rows)
+    rows = [
+        {
+            **same,
+            "ll_storage_id": operation.ll_storage_id,
+            "asset_id": asset.asset_id,
+            "format_name": name,
+            "title": asset.title or None,
+            "size": each.size,
+        }
+        for asset, outcomes in noted
+        for name, each in outcomes.items()
+        if each.kind in HELD
+    ]
+    if rows:
+        insert = insert_into(connection, holdings)
+        new, known = insert.excluded, holdings.c
+        changed = {name: new[name] for name in same}
+        for name in ("title", "size"):
+            changed[name] = sa.func.coalesce(new[name], known[name])
+        upsert = insert.on_conflict_do_update(
+            index_elements=KEY, set_=changed, where=known.number < new.number
+        )
+        connection.execute(upsert, rows)
 
 
 def why_due(
@@ -190,9 +188,8 @@ class Holdings(LeaderQueries):
         chosen = sa.select(*KEY, holdings.c.number, holdings.c.title, holdings.c.size).where(
             holdings.c.checked_ms < before_ms, ~_is_unsettled()
         )
-        with self._engine.connect() as connection:
-            rows = connection.execute(chosen.order_by(holdings.c.checked_ms, *KEY).limit(limit))
-            return [Holding(**row._mapping) for row in rows]
+        rows = self._rows(chosen.order_by(holdings.c.checked_ms, *KEY).limit(limit))
+        return [Holding(**row._mapping) for row in rows]
 
     def note_checked(self, there: Iterable[Holding], gone: Iterable[Holding], now_ms: int) -> None:
         """Record the results of a check.

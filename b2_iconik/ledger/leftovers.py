@@ -22,7 +22,7 @@ from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Op
 from b2_iconik.domain.outcomes import Outcome, merged
 from b2_iconik.domain.reasons import TAKEN_OVER
 from b2_iconik.ledger import holdings
-from b2_iconik.ledger.asset_rows import change_assets
+from b2_iconik.ledger.asset_rows import change_assets, of_others
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.intake import SERVICE, record_own
 from b2_iconik.ledger.operations import read_operation
@@ -54,14 +54,8 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
     if not progress_by_id:
         return set()
     left = connection.execute(
-        sa.select(assets)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            assets.c.asset_id.in_(list(progress_by_id)),
-            assets.c.number != operation.number,
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            _has_deletion(),
-        )
+        of_others(operation, progress_by_id, assets)
+        .where(_has_deletion())
         .order_by(assets.c.number)
     )
     taken: dict[str, AssetProgress] = {}
@@ -107,16 +101,8 @@ def take_marked(
         is_its = operations.c.id == _undone(connection, operation)
     wanted = [asset_id for asset_id, names in formats.items() if names]
     left = connection.execute(
-        sa.select(assets)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            assets.c.asset_id.in_(wanted),
-            assets.c.number != operation.number,
-            assets.c.state == "done",
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            is_its,
-            has_marked(),
-        )
+        of_others(operation, wanted, assets)
+        .where(assets.c.state == "done", is_its, has_marked())
         .order_by(assets.c.number)
     )
     taken: dict[str, dict[str, Deletion]] = {}
@@ -135,10 +121,11 @@ def take_marked(
             assets.c.number == operation.number, assets.c.asset_id.in_(list(taken))
         )
     )
-    progress = {
-        row.asset_id: AssetProgress.from_json(row.progress).to_be_restored(taken[row.asset_id])
-        for row in before
-    }
+    progress = {}
+    for row in before:
+        begun = AssetProgress.from_json(row.progress).with_deletions(taken[row.asset_id])
+        # What a listing suggested is out of date: a copy next to such a file set would be purged.
+        progress[row.asset_id] = replace(begun, ready=())
     changes = {each: {"progress": one.as_json()} for each, one in progress.items()}
     change_assets(connection, operation.number, changes)
     return progress
@@ -155,17 +142,9 @@ def must_be_seen(
     """
     if operation.action not in RESTORING or not asset_ids:
         return set()
-    left = connection.execute(
-        sa.select(assets.c.asset_id)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            assets.c.asset_id.in_(asset_ids),
-            assets.c.number != operation.number,
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            sa.or_(_has_deletion(), has_marked()),
-        )
-    )
-    return set(left.scalars())
+    is_left = sa.or_(_has_deletion(), has_marked())
+    left = of_others(operation, asset_ids, assets.c.asset_id).where(is_left)
+    return set(connection.execute(left).scalars())
 
 
 def _undone(connection: sa.Connection, operation: Operation) -> str | None:
@@ -177,29 +156,6 @@ def _undone(connection: sa.Connection, operation: Operation) -> str | None:
         if row is None or row.action != "undo":
             return of
         of = row.retry_of
-
-
-def being_deleted(connection: sa.Connection, operation: Operation, asset_id: str) -> dict[str, str]:
-    """The file sets of an asset that others have begun to delete and not finished, by format name.
-
-    Args:
-        operation: one that takes over nothing.
-    """
-    begun = connection.execute(
-        sa.select(assets.c.progress)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            assets.c.asset_id == asset_id,
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            progress_has_deletion(),
-        )
-        .order_by(assets.c.number)
-    )
-    return {
-        one.name: file_set_id
-        for progress in begun.scalars()
-        for file_set_id, one in AssetProgress.from_json(progress).unaccepted.items()
-    }
 
 
 def is_being_deleted(connection: sa.Connection, asset_id: str) -> bool:
@@ -286,8 +242,7 @@ class Leftovers(LeaderQueries):
             .group_by(copies.c.job_id)
             .order_by(sa.func.max(copies.c.requested_ms).desc(), copies.c.job_id)
         )
-        with self._engine.connect() as connection:
-            return list(connection.execute(chosen.limit(limit)).scalars())
+        return [row.job_id for row in self._rows(chosen.limit(limit))]
 
     def note_ended(self, job_ids: Sequence[str]) -> None:
         """Record that such jobs have ended. Running operations follow their jobs themselves."""
@@ -302,12 +257,11 @@ class Leftovers(LeaderQueries):
             .join(operations, operations.c.number == assets.c.number)
             .where(*conditions)
         )
-        with self._engine.connect() as connection:
-            return [
-                Left(row.number, row.id, asset, row.action)
-                for row in connection.execute(chosen)
-                if (asset := _asset(row)).progress.deletions
-            ]
+        return [
+            Left(row.number, row.id, asset, row.action)
+            for row in self._rows(chosen)
+            if (asset := _asset(row)).progress.deletions
+        ]
 
     def note(self, left: Left, outcomes: Mapping[str, Outcome]) -> None:
         """Record the result: the current progress, and outcomes by format name.

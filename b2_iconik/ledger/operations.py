@@ -58,17 +58,13 @@ class Ledger(LeaderQueries):
 
     def operation(self, operation_id: str) -> Operation | None:
         """One operation by its id."""
-        with self._engine.connect() as connection:
-            row = connection.execute(
-                sa.select(operations).where(operations.c.id == operation_id)
-            ).first()
-        return read_operation(row) if row else None
+        found = self._rows(sa.select(operations).where(operations.c.id == operation_id))
+        return read_operation(found[0]) if found else None
 
     def sealed(self, operation_id: str) -> str:
         """The click of an operation, as ``Cipher.seal`` encrypted it; "" if it is not there."""
-        with self._engine.connect() as connection:
-            found = sa.select(operations.c.sealed).where(operations.c.id == operation_id)
-            return connection.execute(found).scalar() or ""
+        found = sa.select(operations.c.sealed).where(operations.c.id == operation_id)
+        return self._value(found) or ""
 
     def open(self, known: Container[str]) -> list[Operation]:
         """The operations for which something is left to do, oldest first.
@@ -76,13 +72,11 @@ class Ledger(LeaderQueries):
         Args:
             known: the ids of operations to leave out.
         """
-        is_open = operations.c.closed_ms.is_(None)
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(operations.c.id, operations.c.sealed.is_(None))
-                .where(is_open)
-                .order_by(operations.c.number)
-            ).all()
+        rows = self._rows(
+            sa.select(operations.c.id, operations.c.sealed.is_(None))
+            .where(operations.c.closed_ms.is_(None))
+            .order_by(operations.c.number)
+        )
         new = {row[0]: row[1] for row in rows if row[0] not in known}
         if any(new.values()):
             with self._writing() as connection:
@@ -92,9 +86,7 @@ class Ledger(LeaderQueries):
     def running(self) -> list[Operation]:
         """The operations that haven't ended, oldest first."""
         running = sa.select(operations).where(operations.c.ended_ms.is_(None))
-        with self._engine.connect() as connection:
-            rows = connection.execute(running.order_by(operations.c.number))
-            return [read_operation(row) for row in rows]
+        return [read_operation(row) for row in self._rows(running.order_by(operations.c.number))]
 
     # The subject of an operation
 
@@ -144,26 +136,26 @@ class Ledger(LeaderQueries):
 
     def gone(self, number: int) -> dict[str, Reason]:
         """By collection, saved search or playlist of an operation, why it could not be listed."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(unlisted).where(unlisted.c.number == number))
-            return {row.what: Reason.read(row.reason, row.cause) for row in rows}
+        rows = self._rows(sa.select(unlisted).where(unlisted.c.number == number))
+        return {row.what: Reason.read(row.reason, row.cause) for row in rows}
 
     def progress(self, number: int) -> dict[str, int]:
         """How many assets of an operation are in each state."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(assets.c.state, sa.func.count())
-                .where(assets.c.number == number)
-                .group_by(assets.c.state)
-            )
-            return {row.state: row[1] for row in rows}
+        rows = self._rows(
+            sa.select(assets.c.state, sa.func.count())
+            .where(assets.c.number == number)
+            .group_by(assets.c.state)
+        )
+        return {row.state: row[1] for row in rows}
 
     def not_looked_up(self, number: int) -> list[str]:
         """The ids of the unfinished assets of an operation that no listing has shown yet."""
-        is_unknown = sa.and_(assets.c.title.is_(None), assets.c.state != "done")
-        with self._engine.connect() as connection:
-            mine = sa.and_(assets.c.number == number, is_unknown)
-            return list(connection.execute(sa.select(assets.c.asset_id).where(mine)).scalars())
+        rows = self._rows(
+            sa.select(assets.c.asset_id).where(
+                assets.c.number == number, assets.c.title.is_(None), assets.c.state != "done"
+            )
+        )
+        return [row.asset_id for row in rows]
 
     def note_hints(self, number: int, hints: Mapping[str, Hint]) -> None:
         """Record what the index suggests about assets, as far as nothing was done with them."""
@@ -178,22 +170,18 @@ class Ledger(LeaderQueries):
 
     def titles(self, number: int, asset_ids: Sequence[str]) -> dict[str, str]:
         """The titles of some assets of an operation, by id, as far as they are known."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(assets.c.asset_id, assets.c.title).where(
-                    assets.c.number == number,
-                    assets.c.asset_id.in_(asset_ids),
-                    assets.c.title != "",
-                )
+        rows = self._rows(
+            sa.select(assets.c.asset_id, assets.c.title).where(
+                assets.c.number == number, assets.c.asset_id.in_(asset_ids), assets.c.title != ""
             )
-            return {row.asset_id: row.title for row in rows}
+        )
+        return {row.asset_id: row.title for row in rows}
 
     def some_assets(self, number: int, limit: int) -> list[str]:
         """The ids of some assets of an operation: the first ones, in the order of ids."""
-        with self._engine.connect() as connection:
-            ids = sa.select(assets.c.asset_id).where(assets.c.number == number)
-            rows = connection.execute(ids.order_by(assets.c.asset_id).limit(limit))
-            return [row.asset_id for row in rows]
+        ids = sa.select(assets.c.asset_id).where(assets.c.number == number)
+        rows = self._rows(ids.order_by(assets.c.asset_id).limit(limit))
+        return [row.asset_id for row in rows]
 
     def note_job(self, number: int, job_id: str | None) -> None:
         """Record which job shows an operation in iconik.

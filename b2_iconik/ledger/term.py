@@ -1,9 +1,10 @@
 """A process's term of running operations, and its clock. There is one term at a time."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -57,6 +58,15 @@ class LeaderQueries:
     def __init__(self, engine: sa.Engine, term: int) -> None:
         self._engine = engine
         self._term = term
+
+    def _rows(self, query: sa.Executable) -> Sequence[Any]:
+        with self._engine.connect() as connection:
+            return connection.execute(query).all()
+
+    def _value(self, query: sa.Executable) -> Any | None:
+        """The first column of the first row; None if there is no row."""
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
 
     def _writing(self, *, is_vital: bool = False) -> AbstractContextManager[sa.Connection]:
         return writing_in_term(self._engine, self._term, is_vital=is_vital)

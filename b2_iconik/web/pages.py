@@ -28,8 +28,7 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import in_time
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.dispatch.retry import remove_previewed, try_again
-from b2_iconik.dispatch.undo import undo_removal
+from b2_iconik.dispatch.retry import remove_previewed, try_again, undo_removal
 from b2_iconik.domain.advice import LABELS
 from b2_iconik.domain.click import ACTIONS, TITLES
 from b2_iconik.domain.operation import ORIGINS, Operation

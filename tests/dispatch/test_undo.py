@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from b2_iconik.common.errors import RetryError
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.dispatch.undo import undo_removal
+from b2_iconik.dispatch.retry import undo_removal
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import AssetProgress, Origin, UndoWindow
 from b2_iconik.domain.outcomes import Outcome

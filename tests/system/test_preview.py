@@ -37,7 +37,8 @@ def test_a_preview_changes_nothing_and_needs_no_role_that_may(desk: Desk) -> Non
     desk.let("status:400", "GET", f"files/v1/assets/{failing}/files/", times=None)
     every = (safe, edited, new, away, without, failing, gone)
     desk.simulator.control("DELETE", "requests")
-    told = desk.do("preview", *every, user=reader)
+    preview = desk.click("preview", *every, user=reader)
+    told = desk.report(preview)
     assert changes(desk) == []
     counts = {name: number for name, number in told["counts"].items() if number}
     assert counts == {
@@ -56,7 +57,7 @@ def test_a_preview_changes_nothing_and_needs_no_role_that_may(desk: Desk) -> Non
     for each in (safe, edited, new):
         assert desk.on_lucidlink(each) == ["clip.mov"]
     assert "audit:" not in desk.service.log()
-    (removal,) = remove_what_can_be_removed(desk.service, told["operation_id"])
+    (removal,) = remove_what_can_be_removed(desk.service, preview)
     # The reader may not delete.
     assert desk.report(removal)["counts"]["removed"] == 0
 

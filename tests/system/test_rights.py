@@ -166,10 +166,10 @@ def test_what_a_lost_token_has_seen_is_tried_again_with_that_of_the_application(
 ) -> None:
     clip, ada = desk.asset(b2=CLIP, lucidlink=CLIP), desk.user()
     desk.let("status:400", "DELETE", FILE_SET)
-    first = desk.report(desk.click("remove", clip, user=ada))
-    assert first["counts"]["failed"] == 1
+    first = desk.click("remove", clip, user=ada)
+    assert desk.report(first)["counts"]["failed"] == 1
     desk.expire(ada.token)
-    again = desk.try_again(first["operation_id"])
+    again = desk.try_again(first)
     assert desk.report(again)["counts"]["removed"] == 1
     assert desk.on_lucidlink(clip) == []
 
