@@ -37,11 +37,7 @@ def read(
     """Return the JSON of an answer, or raise the error that it stands for.
 
     Args:
-        response: the answer.
-        body: its body.
-        call: the call, for messages.
-        role: the role that iconik requires for the call, for messages.
-        is_newer: whether only newer versions of iconik have this call.
+        call, role, is_newer: as in ``Transport.object``.
 
     Raises:
         Passing: the request is worth another attempt.

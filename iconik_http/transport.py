@@ -89,7 +89,6 @@ class Transport:
     Args:
         url: scheme and host of iconik.
         app_id: the application's id, sent as App-ID.
-        tokens: the tokens to use.
         pacer: shared by all transports of a process.
         check: called right before each request, including repetitions, with whether it deletes
             files. It may raise an exception to stop the request.

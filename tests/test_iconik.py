@@ -40,13 +40,6 @@ def listing(*objects: dict[str, Any]) -> dict[str, Any]:
     return {"objects": list(objects), "next_url": None}
 
 
-def test_closing_it_closes_the_connections(iconik: Iconik, monkeypatch: pytest.MonkeyPatch) -> None:
-    closed: list[bool] = []
-    monkeypatch.setattr("requests.Session.close", lambda _: closed.append(True))
-    iconik.close()
-    assert closed == [True]
-
-
 def test_what_is_not_known_is_asked_with_the_click_s_own_token_alone(
     transport: Transport, http: RequestsMock
 ) -> None:
@@ -723,5 +716,5 @@ def forbidding(http: RequestsMock) -> RequestsMock:
 
 
 def test_no_call_is_forgotten_here() -> None:
-    public = {name for name in vars(Iconik) if not name.startswith("_")} - {"close", "limited"}
+    public = {name for name in vars(Iconik) if not name.startswith("_")} - {"limited"}
     assert {name for name, _, _ in CALLS} == public

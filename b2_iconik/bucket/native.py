@@ -44,7 +44,6 @@ class NativeApi:
 
     Args:
         url: scheme and host where the key is authorized.
-        key_id, key: the application key.
         pace: shared by everything that sends requests to B2.
     """
 
@@ -93,7 +92,6 @@ class NativeApi:
         an object is absent only if the list that starts at its key lacks it.
 
         Args:
-            bucket: the bucket's name.
             keys: the objects' keys; requested in sorted order.
 
         Raises:
