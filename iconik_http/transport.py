@@ -301,7 +301,7 @@ class Transport:
             except http_limits.Expired:
                 raise TooLate(call, TOO_LATE) from None
             except requests.RequestException as error:
-                raise Passing(answers.network_problem(error)) from None
+                raise Passing(http_limits.network_problem(error, "iconik")) from None
             self._clock.hear(response.headers.get("Date", ""), asked)
             self._keep_pace(response, sent)
             if response.status_code != requests.codes.unauthorized:

@@ -25,7 +25,6 @@ from b2_iconik.bucket.session import (
     Pace,
     Passing,
     Result,
-    network_problem,
     repeated,
 )
 from b2_iconik.bucket.versions import Version, newest
@@ -167,7 +166,7 @@ class _WholeAnswers(BucketSession):
         try:
             body = http_limits.read(response)
         except requests.RequestException as error:
-            problem = network_problem(error)
+            problem = http_limits.network_problem(error, "B2")
         if problem:
             raise Passing(problem)
         whole = requests.Response()

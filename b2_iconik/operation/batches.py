@@ -178,13 +178,10 @@ class Batches:
         return batch
 
     def _see_arrivals(self, assets: Sequence[ClaimedAsset]) -> None:
-        self._check_term()
+        self._context.leadership.check(deletes=False)
         # If a stop is pending, they stay claimed until ``Claims.leave`` releases them.
         if not self._stop.is_pending():
             self._arrivals.see(assets)
-
-    def _check_term(self) -> None:
-        self._context.leadership.check(deletes=False)
 
     def _await(self, batch: Batch, results: list[Future[AssetResult]]) -> None:
         """Wait for results, but purge marked file sets in time: their proofs expire."""
@@ -224,7 +221,7 @@ class Batches:
         self, asset: ClaimedAsset, batch: Batch, process: Callable[[ClaimedAsset], AssetResult]
     ) -> AssetResult:
         """Process an asset of a batch, and record its state."""
-        self._check_term()
+        self._context.leadership.check(deletes=False)
         result = AssetResult(must_be_requeued=True)
         if self._stop.is_pending():
             # It stays claimed until ``Claims.leave`` releases it.

@@ -1,7 +1,6 @@
 """The operations of this process, and what they all share: rate limit, connections, threads."""
 
 import logging
-import threading
 from datetime import timedelta
 from typing import Any
 from weakref import WeakValueDictionary
@@ -51,8 +50,7 @@ class Operations:
         self._capabilities = DeletionCapabilities()
         self._bucket = Bucket(settings)
         self.keep = Keeper(settings, self.iconik, self._server_clock)
-        # What operations of one token share, for as long as one of them runs.
-        self._lock = threading.Lock()
+        # What operations of one token share, for as long as one of them is open.
         self._shared_by_token = WeakValueDictionary[tuple[str, int], Shared]()
 
     def begin(self, operation_id: str, click: CustomAction, leadership: Leadership) -> Step:
@@ -107,8 +105,7 @@ class Operations:
         )
 
     def _shared(self, token: str, term: int) -> Shared:
-        with self._lock:
-            return self._shared_by_token.setdefault((token, term), Shared())
+        return self._shared_by_token.setdefault((token, term), Shared())
 
     def tidy(self, leadership: Leadership) -> None:
         """Restore what ended operations left marked deleted, and follow the copies they left.

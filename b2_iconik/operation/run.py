@@ -88,7 +88,7 @@ class Run:
         Returns:
             The seconds until the next step; None once the operation has ended.
         """
-        self._check_term()
+        self._context.leadership.check(deletes=False)
         rest = self._due - time.monotonic()
         if (
             rest > 0
@@ -158,7 +158,7 @@ class Run:
         return self._claims.is_any_free(now_ms) or bool(self._claims.contested(1, now_ms))
 
     def _check_stop(self) -> None:
-        self._check_term()
+        self._context.leadership.check(deletes=False)
         if self._stop.is_pending():
             raise StopRequested
 
@@ -244,9 +244,6 @@ class Run:
     def _follow(self) -> bool:
         together, now_ms = self._context.shared.jobs, self._clock.now_ms()
         return copying.follow(self._iconik, self._claims, together, now_ms, self._timeout_ms)
-
-    def _check_term(self) -> None:
-        self._context.leadership.check(deletes=False)
 
     def _operation(self) -> Operation:
         operation_id = self._context.operation_id
