@@ -158,7 +158,9 @@ def test_an_iconik_that_refuses_to_list_older_versions_is_asked_for_them_once(
     )
     http.get(f"{ASSET_FILES}formats/", json=listing({"id": "2", "name": "ORIGINAL"}), match=of())
     for _ in range(2):
-        assert [each.id for each in iconik.formats(ASSET, all_versions=True)] == ["2"]
+        # Each asset has a client of its own.
+        limited = iconik.limited(lambda: True)
+        assert [each.id for each in limited.formats(ASSET, all_versions=True)] == ["2"]
     assert refused.call_count == 1
 
 
@@ -169,6 +171,15 @@ def test_that_an_asset_has_no_formats_is_no_lack_of_older_versions(
     asked = http.get(f"{ASSET_FILES}formats/", status=status, json={"errors": ["No"]})
     with pytest.raises(error):
         iconik.formats(ASSET, all_versions=True)
+    assert asked.call_count == 1
+
+
+def test_a_refusal_to_list_only_the_newest_formats_is_passed_on(
+    iconik: Iconik, http: RequestsMock
+) -> None:
+    asked = http.get(f"{ASSET_FILES}formats/", status=400, json={"errors": ["No"]})
+    with pytest.raises(IconikRefused):
+        iconik.formats(ASSET)
     assert asked.call_count == 1
 
 
