@@ -211,11 +211,11 @@ class Batches:
                 self._put_off(batch.unanswered)
 
     def _request_copies(self, wanted: Sequence[tuple[ClaimedAsset, AssetResult]]) -> None:
-        now, route = self._clock.now_ms(), copying.Route.of(self._context.click)
+        now, click = self._clock.now_ms(), self._context.click
         known = [(asset, result.outcomes) for asset, result in wanted]
         self._claims.begin_copies(known, now)
         copies = [(asset, result.copies) for asset, result in wanted]
-        copying.ask(self._iconik, self._claims, route, copies, now, self._pool.map)
+        copying.ask(self._iconik, self._claims, click, copies, now, self._pool.map)
 
     def _process_one(
         self, asset: ClaimedAsset, batch: Batch, process: Callable[[ClaimedAsset], AssetResult]

@@ -117,13 +117,12 @@ class Operations:
         leftovers, settings = Leftovers(leadership.engine, leadership.term), self._settings
         left = leftovers.of_ended()
         if not settings.iconik_token:
-            if not left:
-                return
-            log.warning(
-                "ended operations left file sets in iconik's delete queue (assets: %s): set "
-                "ICONIK_TOKEN to have them restored, or click again",
-                len(left),
-            )
+            if left:
+                log.warning(
+                    "ended operations left file sets in iconik's delete queue (assets: %s): set "
+                    "ICONIK_TOKEN to have them restored, or click again",
+                    len(left),
+                )
             return
         iconik = self.iconik("", leadership)
         restore_leftovers(iconik, leftovers, left, ENDED)
