@@ -80,10 +80,6 @@ class Iconik:
         same._http = self._http.limited(is_known)
         return same
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
     # Storages
 
     def storage(self, storage_id: str) -> Storage:
@@ -110,8 +106,6 @@ class Iconik:
         progress, and the job of the second request would end long before the copies.
 
         Args:
-            storage_id: the destination storage.
-            format_name: the format to copy.
             asset_ids: 1 to 500 assets.
             source_id: the storage to copy from if it has the files.
             path: the directory on the destination storage; empty for its root.
@@ -152,7 +146,6 @@ class Iconik:
         """List the undeleted formats of an asset: GET files/v1/assets/{id}/formats/.
 
         Args:
-            asset_id: the asset.
             all_versions: whether to include the formats of older versions, if iconik supports that.
         """
         path = f"files/v1/assets/{_id(asset_id)}/formats/"
@@ -177,7 +170,6 @@ class Iconik:
         """List the files of an asset on all storages: GET files/v1/assets/{id}/files/.
 
         Args:
-            asset_id: the asset.
             reading: records when the files were requested.
             signed: whether to include a signed URL for each file. Signing takes iconik time.
         """
@@ -209,7 +201,6 @@ class Iconik:
         The list includes deleted file sets.
 
         Args:
-            asset_id: the asset.
             reading: records when the file sets were requested.
         """
         path = f"files/v1/assets/{_id(asset_id)}/file_sets/"
@@ -317,7 +308,6 @@ class Iconik:
         """List the contents of a collection: GET assets/v1/collections/{id}/contents/.
 
         Args:
-            collection_id: the collection.
             side_by_side: requests the pages; has the interface of ``map``.
         """
         path = f"assets/v1/collections/{_id(collection_id)}/contents/"
@@ -328,7 +318,6 @@ class Iconik:
         """List the results of a saved search: GET search/v1/search/saved/{id}/.
 
         Args:
-            search_id: the saved search.
             side_by_side: requests the pages; has the interface of ``map``.
         """
         path, call = f"search/v1/search/saved/{_id(search_id)}/", f"run saved search {search_id}"
@@ -341,7 +330,6 @@ class Iconik:
         its own id.
 
         Args:
-            playlist_id: the playlist.
             side_by_side: requests the pages; has the interface of ``map``.
         """
         path = f"assets/v1/playlists/{_id(playlist_id)}/items/"
@@ -486,7 +474,6 @@ def _listed(
     """Yield the objects of a listing.
 
     Args:
-        objects: the objects of the listing.
         names: the fields that may hold an object's id, in order of precedence.
     """
     for each in objects:

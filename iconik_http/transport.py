@@ -89,7 +89,6 @@ class Transport:
     Args:
         url: scheme and host of iconik.
         app_id: the application's id, sent as App-ID.
-        tokens: the tokens to use.
         pacer: shared by all transports of a process.
         check: called right before each request, including repetitions, with whether it deletes
             files. It may raise an exception to stop the request.
@@ -302,7 +301,7 @@ class Transport:
             except http_limits.Expired:
                 raise TooLate(call, TOO_LATE) from None
             except requests.RequestException as error:
-                raise Passing(answers.network_problem(error)) from None
+                raise Passing(http_limits.network_problem(error, "iconik")) from None
             self._clock.hear(response.headers.get("Date", ""), asked)
             self._keep_pace(response, sent)
             if response.status_code != requests.codes.unauthorized:

@@ -432,9 +432,6 @@ class FakeIconik(Iconik):
     def limited(self, is_known: Callable[[], bool]) -> Iconik:
         return self
 
-    def close(self) -> None:
-        self._answer("close")
-
     def storage(self, storage_id: str) -> Storage:
         self._answer("storage", storage_id)
         method = "B2" if storage_id == B2 else "FILE"

@@ -40,13 +40,6 @@ def listing(*objects: dict[str, Any]) -> dict[str, Any]:
     return {"objects": list(objects), "next_url": None}
 
 
-def test_closing_it_closes_the_connections(iconik: Iconik, monkeypatch: pytest.MonkeyPatch) -> None:
-    closed: list[bool] = []
-    monkeypatch.setattr("requests.Session.close", lambda _: closed.append(True))
-    iconik.close()
-    assert closed == [True]
-
-
 def test_what_is_not_known_is_asked_with_the_click_s_own_token_alone(
     transport: Transport, http: RequestsMock
 ) -> None:
@@ -165,7 +158,9 @@ def test_an_iconik_that_refuses_to_list_older_versions_is_asked_for_them_once(
     )
     http.get(f"{ASSET_FILES}formats/", json=listing({"id": "2", "name": "ORIGINAL"}), match=of())
     for _ in range(2):
-        assert [each.id for each in iconik.formats(ASSET, all_versions=True)] == ["2"]
+        # Each asset has a client of its own.
+        limited = iconik.limited(lambda: True)
+        assert [each.id for each in limited.formats(ASSET, all_versions=True)] == ["2"]
     assert refused.call_count == 1
 
 
@@ -176,6 +171,15 @@ def test_that_an_asset_has_no_formats_is_no_lack_of_older_versions(
     asked = http.get(f"{ASSET_FILES}formats/", status=status, json={"errors": ["No"]})
     with pytest.raises(error):
         iconik.formats(ASSET, all_versions=True)
+    assert asked.call_count == 1
+
+
+def test_a_refusal_to_list_only_the_newest_formats_is_passed_on(
+    iconik: Iconik, http: RequestsMock
+) -> None:
+    asked = http.get(f"{ASSET_FILES}formats/", status=400, json={"errors": ["No"]})
+    with pytest.raises(IconikRefused):
+        iconik.formats(ASSET)
     assert asked.call_count == 1
 
 
@@ -723,5 +727,5 @@ def forbidding(http: RequestsMock) -> RequestsMock:
 
 
 def test_no_call_is_forgotten_here() -> None:
-    public = {name for name in vars(Iconik) if not name.startswith("_")} - {"close", "limited"}
+    public = {name for name in vars(Iconik) if not name.startswith("_")} - {"limited"}
     assert {name for name, _, _ in CALLS} == public

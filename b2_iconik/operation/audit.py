@@ -18,7 +18,6 @@ def deleted(
     the deletion and its record in the ledger.
 
     Args:
-        asset: the asset.
         deletion: has no proof if an earlier version of this service began it.
         is_marked: whether iconik only marks the file set deleted, and purges it later.
     """

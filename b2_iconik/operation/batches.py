@@ -8,37 +8,26 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from functools import partial
 
 from b2_iconik.common import logs
 from b2_iconik.domain.click import Action
 from b2_iconik.domain.operation import ClaimedAsset
-from b2_iconik.domain.outcomes import Outcome, given_up
-from b2_iconik.domain.reasons import EARLIER, UNDONE, Reason, reason_of
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.reasons import reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.stop_request import StopRequest
-from b2_iconik.operation import copying, deletion
+from b2_iconik.operation import copying
 from b2_iconik.operation.arrivals import Arrivals, recheck_after_ms
 from b2_iconik.operation.context import Context
-from b2_iconik.operation.decisions import AssetResult, vanished
-from b2_iconik.operation.deletion import Done, PurgeQueue
+from b2_iconik.operation.decisions import AssetResult
+from b2_iconik.operation.deletion import PurgeQueue
 from b2_iconik.operation.deletion_results import note_purge
-from b2_iconik.operation.execution import (
-    process_add,
-    process_preview,
-    process_remove,
-    process_undo,
-)
-from b2_iconik.operation.grace_period import GracePeriod
 from b2_iconik.operation.index import Index
-from b2_iconik.operation.interrupted import as_wanted, restore_all
-from b2_iconik.operation.proving import RemoveContext, confirm
-from b2_iconik.operation.snapshot import Patience, see
+from b2_iconik.operation.processing import AssetProcessor
 from b2_iconik.operation.storages import Preflight
 from b2_iconik.operation.together import MOST
 from b2_iconik.operation.verification import FEW, Verification
-from iconik import MOST_COPIES_A_CALL, Iconik
+from iconik import MOST_COPIES_A_CALL
 from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TooLate
 
 log = logging.getLogger(__name__)
@@ -101,8 +90,8 @@ class Batch:
         return len(self.assets) <= FEW
 
 
-class AssetProcessor:
-    """Processes the assets of one operation."""
+class Batches:
+    """Processes the assets of one operation in batches."""
 
     def __init__(
         self,
@@ -115,29 +104,11 @@ class AssetProcessor:
         self._context = context
         self._iconik = iconik = context.iconik
         self._claims = claims
-        self._preflight = preflight
         self._stop = stop
+        self._processor = AssetProcessor(context, claims, preflight)
         self._clock = context.leadership.clock
         self._pool = context.pool
-        click, settings = context.click, context.settings
-        self._removal = RemoveContext(
-            iconik,
-            claims,
-            context.capabilities,
-            click.ll_storage_id,
-            click.b2_storage_id,
-            preflight,
-            partial(
-                confirm,
-                context.bucket,
-                iconik,
-                preflight,
-                is_preview=click.action == "preview",
-            ),
-            settings.require_checksum,
-            GracePeriod(context.searching) if settings.purge == "later" else None,
-        )
-        self._arrivals = Arrivals(index, claims, click.ll_storage_id, self._clock)
+        self._arrivals = Arrivals(index, claims, context.click.ll_storage_id, self._clock)
         self._verification = Verification(iconik, claims, index, self._clock, self._pool.map)
         self._has_put_off = False
 
@@ -161,21 +132,10 @@ class AssetProcessor:
         ):
             batch = Batch(contested)
             batch.results = [
-                self._pool.submit(self._process_one, each, batch, self._glance)
+                self._pool.submit(self._process_one, each, batch, self._processor.glance)
                 for each in contested
             ]
             self._finish(batch)
-
-    def _glance(self, asset: ClaimedAsset) -> AssetResult:
-        if see(self._iconik_for(asset), asset.asset_id) is None:
-            return vanished(asset.formats)
-        asset.seen = True
-        # Others must release it first, or it is claimed again with what they have left.
-        return AssetResult(must_be_requeued=True)
-
-    def _iconik_for(self, asset: ClaimedAsset) -> Iconik:
-        """An ``Iconik`` whose rights to an asset do not exceed those of the click's own token."""
-        return self._iconik.limited(lambda: asset.seen)
 
     def _process_batches(self, aside: ThreadPoolExecutor) -> bool:
         size, away, verifying = FIRST_BATCH, None, None
@@ -212,19 +172,16 @@ class AssetProcessor:
         batch = Batch(alone)
         batch.listings = [self._pool.submit(self._see_arrivals, some) for some in together]
         batch.results = [
-            self._pool.submit(self._process_one, each, batch, self._process_asset)
+            self._pool.submit(self._process_one, each, batch, self._processor.process)
             for each in batch.assets
         ]
         return batch
 
     def _see_arrivals(self, assets: Sequence[ClaimedAsset]) -> None:
-        self._check_term()
+        self._context.leadership.check(deletes=False)
         # If a stop is pending, they stay claimed until ``Claims.leave`` releases them.
         if not self._stop.is_pending():
             self._arrivals.see(assets)
-
-    def _check_term(self) -> None:
-        self._context.leadership.check(deletes=False)
 
     def _await(self, batch: Batch, results: list[Future[AssetResult]]) -> None:
         """Wait for results, but purge marked file sets in time: their proofs expire."""
@@ -254,17 +211,17 @@ class AssetProcessor:
                 self._put_off(batch.unanswered)
 
     def _request_copies(self, wanted: Sequence[tuple[ClaimedAsset, AssetResult]]) -> None:
-        now, route = self._clock.now_ms(), copying.Route.of(self._context.click)
+        now, click = self._clock.now_ms(), self._context.click
         known = [(asset, result.outcomes) for asset, result in wanted]
         self._claims.begin_copies(known, now)
         copies = [(asset, result.copies) for asset, result in wanted]
-        copying.ask(self._iconik, self._claims, route, copies, now, self._pool.map)
+        copying.ask(self._iconik, self._claims, click, copies, now, self._pool.map)
 
     def _process_one(
         self, asset: ClaimedAsset, batch: Batch, process: Callable[[ClaimedAsset], AssetResult]
     ) -> AssetResult:
         """Process an asset of a batch, and record its state."""
-        self._check_term()
+        self._context.leadership.check(deletes=False)
         result = AssetResult(must_be_requeued=True)
         if self._stop.is_pending():
             # It stays claimed until ``Claims.leave`` releases it.
@@ -278,7 +235,7 @@ class AssetProcessor:
                 batch.unanswered.append((asset, error))
                 return result
             except IconikRefused as refusal:
-                result = AssetResult(self._give_up(asset, reason_of(refusal)))
+                result = AssetResult(self._processor.give_up(asset, reason_of(refusal)))
         if result.is_being_copied:
             return result
         if result.marked:
@@ -294,7 +251,7 @@ class AssetProcessor:
         requested.
         """
         try:
-            done = self._purge_files(marked)
+            done = self._processor.purge(marked)
         except IconikUnavailable as error:
             batch.unanswered += [(asset, error) for asset, _ in marked]
             return
@@ -306,11 +263,6 @@ class AssetProcessor:
                 continue
             batch.purged[asset.asset_id] = purged
             self._note(asset, purged, batch)
-
-    def _purge_files(self, marked: list[tuple[ClaimedAsset, AssetResult]]) -> Done:
-        file_sets = {each: asset.asset_id for asset, found in marked for each in found.marked}
-        until = min((found.until for _, found in marked), default=0.0)
-        return deletion.purge(self._iconik, self._context.capabilities, file_sets, until)
 
     def _note(self, asset: ClaimedAsset, result: AssetResult, batch: Batch) -> None:
         if result.copies:
@@ -327,14 +279,6 @@ class AssetProcessor:
             self._claims.note(asset, "verifying", outcomes, not_before_ms)
         else:
             self._claims.note(asset, "done", outcomes)
-
-    def _give_up(self, asset: ClaimedAsset, reason: Reason) -> dict[str, Outcome]:
-        """Restore the marked file sets of an asset that is given up. Returns its outcomes."""
-        action = self._context.click.action
-        why = {"add": EARLIER, "undo": UNDONE}.get(action, reason)
-        restored, _ = restore_all(self._iconik, asset, why)
-        told = given_up(asset.formats, asset.progress.unaccepted, reason)
-        return {**told, **as_wanted(action, restored)}
 
     def _put_off(self, unanswered: list[tuple[ClaimedAsset, IconikUnavailable]]) -> None:
         """Postpone assets that iconik did not answer about, unless iconik is entirely unavailable.
@@ -362,7 +306,7 @@ class AssetProcessor:
                 self._let_go(asset, self._clock.now_ms() + wait_ms)
             else:
                 reason = reason_of(error) + f" ({most} attempts)"
-                self._claims.note(asset, "done", self._give_up(asset, reason))
+                self._claims.note(asset, "done", self._processor.give_up(asset, reason))
 
     def _let_go(
         self,
@@ -373,39 +317,3 @@ class AssetProcessor:
         """Process an asset again later, after other operations if nothing is under way for it."""
         state = "recheck" if asset.progress.is_touched else "queued"
         self._claims.note(asset, state, outcomes or {}, not_before_ms)
-
-    def _process_asset(self, asset: ClaimedAsset) -> AssetResult:
-        """Process an asset, twice if a copy seems to have ended without its file."""
-        if asset.must_be_seen:
-            return self._glance(asset)
-        is_in_doubt = asset.progress.unanswered_until_ms is not None
-        if is_in_doubt and self._follow_unknown_copies(asset):
-            return AssetResult(is_being_copied=True)
-        result = self._process_once(asset)
-        if not result.unless_copied:
-            return result
-        if result.marked:
-            # The copies of other formats may take days.
-            done = self._purge_files([(asset, result)])
-            result = note_purge(self._iconik, asset, result, done, self._clock.now_ms())
-        self._claims.note(asset, "claimed", result.outcomes)
-        if self._follow_unknown_copies(asset):
-            return AssetResult(is_being_copied=True)
-        # A copy may have ended since the asset was read.
-        result = self._process_once(asset)
-        return result.with_outcomes(result.unless_copied)
-
-    def _process_once(self, asset: ClaimedAsset) -> AssetResult:
-        click, iconik = self._context.click, self._iconik_for(asset)
-        settle_ms = self._context.settings.settle_time // timedelta(milliseconds=1)
-        patience = Patience(self._clock.now_ms(), settle_ms)
-        if click.action == "add":
-            return process_add(iconik, asset, click.ll_storage_id, patience)
-        if click.action == "undo":
-            return process_undo(iconik, asset, click.ll_storage_id)
-        process = process_remove if click.action == "remove" else process_preview
-        return process(replace(self._removal, iconik=iconik), asset, patience)
-
-    def _follow_unknown_copies(self, asset: ClaimedAsset) -> bool:
-        iconik = self._iconik_for(asset)
-        return copying.follow_unrecorded(iconik, self._claims, asset, self._clock.now_ms())

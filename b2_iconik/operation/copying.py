@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from b2_iconik.domain.click import CustomAction
@@ -25,30 +25,10 @@ MOST_LEFT = 1_000
 MOST_UNTOLD = 10
 
 
-@dataclass(frozen=True)
-class Route:
-    """Where copies go: the ids of the source and target storages, and the target directory.
-
-    Attributes:
-        target: the name to display for the target storage.
-    """
-
-    source_id: str
-    target_id: str
-    path: str
-    target: str
-
-    @classmethod
-    def of(cls, click: CustomAction) -> "Route":
-        """The route of the copies that a click needs."""
-        b2, ll = click.b2_storage_id, click.ll_storage_id
-        return cls(b2, ll, click.path, LUCIDLINK) if click.action == "add" else cls(ll, b2, "", B2)
-
-
 def ask(
     iconik: Iconik,
     claims: Claims,
-    route: Route,
+    click: CustomAction,
     wanted: Sequence[tuple[ClaimedAsset, Collection[str]]],
     now_ms: int,
     side_by_side: Callable[..., Iterable[Any]] = map,
@@ -72,7 +52,7 @@ def ask(
     jobs: dict[str, str] = {}
     errors: list[IconikUnavailable] = []
     try:
-        answers = side_by_side(lambda call: _ask_once(iconik, route, *call), calls)
+        answers = side_by_side(lambda call: _ask_once(iconik, click, *call), calls)
         for (name, assets), answer in zip(calls, answers, strict=True):
             if isinstance(answer, IconikUnavailable):
                 errors.append(answer)
@@ -138,18 +118,24 @@ def _calls(assets: Sequence[ClaimedAsset]) -> Iterator[Sequence[ClaimedAsset]]:
 
 
 def _ask_once(
-    iconik: Iconik, route: Route, name: str, assets: Sequence[ClaimedAsset]
+    iconik: Iconik, click: CustomAction, name: str, assets: Sequence[ClaimedAsset]
 ) -> tuple[str, Reason | None] | IconikUnavailable:
     """The job's id, or "" and iconik's refusal; or why it isn't known whether iconik has a job."""
+    if click.action == "add":
+        source_id, target_id = click.b2_storage_id, click.ll_storage_id
+        path, target = click.path, LUCIDLINK
+    else:
+        source_id, target_id = click.ll_storage_id, click.b2_storage_id
+        path, target = "", B2
     asset_ids = [each.asset_id for each in assets]
     own = iconik.limited(lambda: all(each.seen for each in assets))
     try:
-        job_id = own.copy_to_storage(route.target_id, name, asset_ids, route.source_id, route.path)
+        job_id = own.copy_to_storage(target_id, name, asset_ids, source_id, path)
     except IconikUnavailable as error:
         return error
     except IconikRefused as refusal:
         log.warning("%s", refusal)
-        return "", reason_of(refusal, {route.target_id: route.target})
+        return "", reason_of(refusal, {target_id: target})
     log.debug("requested copies of %s; assets: %s; job %s", name, len(assets), job_id)
     return job_id, None
 

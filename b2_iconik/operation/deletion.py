@@ -118,9 +118,9 @@ def delete(
         TokenRejected: iconik no longer accepts any token.
     """
     bulk_deletion, done = capabilities.bulk_deletion, Done()
-    # Otherwise, an earlier bulk deletion of these answered 404, and their proof expired meanwhile.
-    is_new = not bulk_deletion.is_doubted(file_set_ids)
-    with bulk_deletion.trying() if is_new else nullcontext(False) as is_offered:
+    # Whether an earlier bulk deletion of these answered 404, and their proof expired meanwhile.
+    is_doubted = bulk_deletion.is_doubted(file_set_ids)
+    with nullcontext(False) if is_doubted else bulk_deletion.trying() as is_offered:
         if is_offered:
             done = _delete_at_once(iconik, bulk_deletion, asset_id, file_set_ids, until)
             file_set_ids = [each for each in file_set_ids if each in done.unknown]

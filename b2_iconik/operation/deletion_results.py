@@ -53,7 +53,6 @@ def note_purge(
     File sets that iconik refused to purge are restored.
 
     Args:
-        asset: the asset.
         result: the result that led to the purge.
         done: iconik's answer.
 

@@ -43,7 +43,6 @@ def process_add(
 
     Args:
         asset: the asset. Its progress and whether it was seen are kept up to date.
-        ll_storage_id: the LucidLink storage.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
@@ -171,7 +170,6 @@ def process_undo(iconik: Iconik, asset: ClaimedAsset, ll_storage_id: str) -> Ass
 
     Args:
         asset: the asset. Its progress and whether it was seen are kept up to date.
-        ll_storage_id: the LucidLink storage.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.

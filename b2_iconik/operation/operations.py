@@ -1,7 +1,6 @@
 """The operations of this process, and what they all share: rate limit, connections, threads."""
 
 import logging
-import threading
 from datetime import timedelta
 from typing import Any
 from weakref import WeakValueDictionary
@@ -53,8 +52,7 @@ class Operations:
         self._bucket = Bucket(settings)
         self.keep = Keeper(settings, self.iconik, self._server_clock)
         self._recheck = Recheck(settings, self.iconik, self._bucket, self._pool)
-        # What operations of one token share, for as long as one of them runs.
-        self._lock = threading.Lock()
+        # What operations of one token share, for as long as one of them is open.
         self._shared_by_token = WeakValueDictionary[tuple[str, int], Shared]()
 
     def begin(self, operation_id: str, click: CustomAction, leadership: Leadership) -> Step:
@@ -109,8 +107,7 @@ class Operations:
         )
 
     def _shared(self, token: str, term: int) -> Shared:
-        with self._lock:
-            return self._shared_by_token.setdefault((token, term), Shared())
+        return self._shared_by_token.setdefault((token, term), Shared())
 
     def tidy(self, leadership: Leadership) -> None:
         """Restore what ended operations left marked deleted, and follow the copies they left.
@@ -124,13 +121,12 @@ class Operations:
         leftovers, settings = Leftovers(leadership.engine, leadership.term), self._settings
         left = leftovers.of_ended()
         if not settings.iconik_token:
-            if not left:
-                return
-            log.warning(
-                "ended operations left file sets in iconik's delete queue (assets: %s): set "
-                "ICONIK_TOKEN to have them restored, or click again",
-                len(left),
-            )
+            if left:
+                log.warning(
+                    "ended operations left file sets in iconik's delete queue (assets: %s): set "
+                    "ICONIK_TOKEN to have them restored, or click again",
+                    len(left),
+                )
             return
         iconik = self.iconik("", leadership)
         restore_leftovers(iconik, leftovers, left, ENDED)

@@ -25,7 +25,7 @@ from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.stop_request import StopRequest
 from b2_iconik.operation import copying
-from b2_iconik.operation.batches import CONNECTIONS, AssetProcessor
+from b2_iconik.operation.batches import CONNECTIONS, Batches
 from b2_iconik.operation.context import Context
 from b2_iconik.operation.hints import hint_of
 from b2_iconik.operation.index import Index
@@ -72,9 +72,7 @@ class Run:
         self._index = Index(context.searching, self._search, context.shared.searches)
         self._is_looked_up = False
         self._is_search_away = False
-        self._processor = AssetProcessor(
-            context, self._claims, self._preflight, self._index, self._stop
-        )
+        self._batches = Batches(context, self._claims, self._preflight, self._index, self._stop)
         self._selection = Selection(click, iconik, self._check_stop, self._pool.map)
         self._outage: IconikUnavailable | None = None
         self._heard_ms = self._clock.now_ms()
@@ -90,7 +88,7 @@ class Run:
         Returns:
             The seconds until the next step; None once the operation has ended.
         """
-        self._check_term()
+        self._context.leadership.check(deletes=False)
         rest = self._due - time.monotonic()
         if (
             rest > 0
@@ -160,7 +158,7 @@ class Run:
         return self._claims.is_any_free(now_ms) or bool(self._claims.contested(1, now_ms))
 
     def _check_stop(self) -> None:
-        self._check_term()
+        self._context.leadership.check(deletes=False)
         if self._stop.is_pending():
             raise StopRequested
 
@@ -201,7 +199,7 @@ class Run:
             self._expand(operation)
         if not (self._is_looked_up or self._stop.is_handled):
             self._look_up()
-        has_moved = self._processor.process_all()
+        has_moved = self._batches.process_all()
         if self._stop.is_handled or self._stop.is_pending():
             return has_moved
         has_ended = self._follow()
@@ -246,9 +244,6 @@ class Run:
     def _follow(self) -> bool:
         together, now_ms = self._context.shared.jobs, self._clock.now_ms()
         return copying.follow(self._iconik, self._claims, together, now_ms, self._timeout_ms)
-
-    def _check_term(self) -> None:
-        self._context.leadership.check(deletes=False)
 
     def _operation(self) -> Operation:
         operation_id = self._context.operation_id

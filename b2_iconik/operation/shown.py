@@ -57,10 +57,8 @@ class Shown:
 
     def __call__(self, operation_id: str, click: CustomAction, leadership: Leadership) -> Step:
         """The steps that show an operation."""
-        of_user, of_application = (
-            self._owner(user_id, token, leadership)
-            for user_id, token in ((click.user_id, click.auth_token), (APPLICATION, ""))
-        )
+        of_user = self._owner(click.user_id, click.auth_token, leadership)
+        of_application = self._owner(APPLICATION, "", leadership)
         job = OperationJob(
             operation_id,
             click,

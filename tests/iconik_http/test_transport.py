@@ -50,6 +50,15 @@ def ask(transport: Transport) -> dict[str, Any]:
 # What is sent
 
 
+def test_closing_it_closes_the_connections(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[bool] = []
+    monkeypatch.setattr("requests.Session.close", lambda _: closed.append(True))
+    transport.close()
+    assert closed == [True]
+
+
 def test_a_request_carries_application_and_token(
     transport: Transport, http: RequestsMock, settings: Settings
 ) -> None:

@@ -15,14 +15,14 @@ from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import assets
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.operation.copying import MOST_UNTOLD, Route, ask, follow, follow_unrecorded
+from b2_iconik.operation.copying import MOST_UNTOLD, ask, follow, follow_unrecorded
 from b2_iconik.operation.together import Together
 from b2_iconik.report.history import History
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
 from iconik_http.records import Job
 from tests.makers import B2, LL, FakeIconik, a_click, a_database, completion, expanded
 
-TO_LL = Route.of(a_click("add"))
+ADD = a_click("add")
 NOW = 1_000_000
 TIMEOUT = 3_600_000
 BOTH = ("ORIGINAL", "PROXY")
@@ -53,7 +53,7 @@ def claims(engine: sa.Engine) -> Claims:
 def asked(claims: Claims, iconik: FakeIconik, *names: str) -> list[ClaimedAsset]:
     """Ask for copies of some formats of all assets."""
     claimed = claims.take(10_000, NOW)
-    ask(iconik, claims, TO_LL, [(each, list(names)) for each in claimed], NOW)
+    ask(iconik, claims, ADD, [(each, list(names)) for each in claimed], NOW)
     return claimed
 
 
@@ -84,7 +84,7 @@ def test_each_format_is_asked_for_of_those_that_need_it(
 ) -> None:
     claims = claims_on(engine, assets=2)
     first, second = claims.take(2, NOW)
-    ask(iconik, claims, TO_LL, [(first, ["PROXY"]), (second, ["PROXY", "ORIGINAL"])], NOW)
+    ask(iconik, claims, ADD, [(first, ["PROXY"]), (second, ["PROXY", "ORIGINAL"])], NOW)
     assert [call[2:4] for call in iconik.calls] == [
         ("ORIGINAL", ["a0001"]),
         ("PROXY", ["a0000", "a0001"]),
@@ -167,7 +167,7 @@ def test_after_a_refusal_assets_that_were_not_seen_are_read_whatever_a_listing_s
 ) -> None:
     iconik.problems["copy_to_storage"] = REFUSED
     claimed = hinted(unseen)
-    ask(iconik, unseen, TO_LL, [(each, ["ORIGINAL"]) for each in claimed], NOW)
+    ask(iconik, unseen, ADD, [(each, ["ORIGINAL"]) for each in claimed], NOW)
     assert [each.progress.ready for each in unseen.take(10, NOW)] == [(), ()]
 
 
@@ -177,7 +177,7 @@ def test_after_a_refusal_assets_that_were_not_seen_are_in_no_doubt(
     iconik.problems["copy_to_storage"] = REFUSED
     claimed = unseen.take(10, NOW)
     unseen.begin_copies([(each, {}) for each in claimed], NOW)
-    ask(iconik, unseen, TO_LL, [(each, ["ORIGINAL"]) for each in claimed], NOW)
+    ask(iconik, unseen, ADD, [(each, ["ORIGINAL"]) for each in claimed], NOW)
     assert [each.progress.unanswered_until_ms for each in claimed] == [None, None]
 
 
@@ -187,7 +187,7 @@ def test_once_they_were_seen_a_refusal_is_remembered(iconik: FakeIconik, unseen:
     seen = unseen.take(10, NOW)
     for each in seen:
         each.seen = True
-    ask(iconik, unseen, TO_LL, [(each, ["ORIGINAL"]) for each in seen], NOW)
+    ask(iconik, unseen, ADD, [(each, ["ORIGINAL"]) for each in seen], NOW)
     told = "could not copy: asset a0000 is not known (400)"
     assert said(unseen) == [{"ORIGINAL": told}, {"ORIGINAL": told}]
 
@@ -205,7 +205,7 @@ def test_a_refusal_for_assets_that_were_not_seen_is_not_one_for_the_others(
     monkeypatch.setattr(iconik, "copy_to_storage", refuse_unseen)
     first, second = unseen.take(10, NOW)
     second.seen = True
-    ask(iconik, unseen, TO_LL, [(first, ["ORIGINAL"]), (second, ["ORIGINAL"])], NOW)
+    ask(iconik, unseen, ADD, [(first, ["ORIGINAL"]), (second, ["ORIGINAL"])], NOW)
     assert iconik.calls == [("copy_to_storage", LL, "ORIGINAL", ["a0001"], B2)]
 
 
@@ -465,7 +465,7 @@ def test_a_job_that_is_not_listed_in_time_is_given_up(iconik: FakeIconik, claims
 def test_many_jobs_are_followed_in_few_requests(engine: sa.Engine, iconik: FakeIconik) -> None:
     claims = claims_on(engine, assets=101)
     for claimed in claims.take(101, NOW):
-        ask(iconik, claims, TO_LL, [(claimed, ["ORIGINAL"])], NOW)
+        ask(iconik, claims, ADD, [(claimed, ["ORIGINAL"])], NOW)
     follow_at(iconik, claims)
     assert [len(call[1]) for call in iconik.called("jobs")] == [100, 1]
 
@@ -479,7 +479,7 @@ def two_ended(iconik: FakeIconik, engine: sa.Engine) -> Claims:
     """Two copies that have ended, of which iconik doesn't tell what went wrong with the first."""
     claims = claims_on(engine, assets=2)
     for claimed in claims.take(2, NOW):
-        ask(iconik, claims, TO_LL, [(claimed, ["ORIGINAL"])], NOW)
+        ask(iconik, claims, ADD, [(claimed, ["ORIGINAL"])], NOW)
     iconik.known_jobs = {"job-1": Job("job-1", "FAILED"), "job-2": Job("job-2", "FINISHED")}
     iconik.problems["failed_children"] = UNTOLD
     return claims
