@@ -5,15 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import (
-    Blueprint,
-    Response,
-    abort,
-    g,
-    jsonify,
-    redirect,
-    request,
-)
+from flask import Blueprint, Response, abort, g, jsonify, request
 from flask import url_for as path_of
 from flask.sansio.blueprints import BlueprintSetupState
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from b2_iconik.common import logs
 from b2_iconik.common.clock import now_ms
-from b2_iconik.common.errors import HoldingsError, RecordingError, RetryError
+from b2_iconik.common.errors import HoldingsError, ProtectionError, RecordingError, RetryError
 from b2_iconik.common.links import PARAMETER, Links
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import in_time
@@ -33,18 +25,20 @@ from b2_iconik.dispatch.undo import undo_removal
 from b2_iconik.domain.advice import LABELS
 from b2_iconik.domain.click import ACTIONS, TITLES
 from b2_iconik.domain.operation import ORIGINS, Operation
-from b2_iconik.domain.outcomes import capitalized, displayed
+from b2_iconik.domain.outcomes import capitalized, displayed, many
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import outcome_rows, view
-from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE, Asked, Contents
+from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE, Contents
 from b2_iconik.report.history import STATES, Filters
 from b2_iconik.web.answers import (
     argument,
     as_csv_file,
     choice,
     day_of,
+    done,
     here_with,
+    number_of,
     rendered,
     wants_json,
 )
@@ -99,14 +93,15 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         static_url_path="/static",
     )
     pages.record(_have_templates_without_gaps)
-    pages.add_app_template_filter(in_time, "in_time")
-    pages.add_app_template_filter(view.in_short, "in_short")
-    pages.add_app_template_filter(view.in_brief, "in_brief")
-    pages.add_app_template_filter(view.short_title, "short_title")
-    pages.add_app_template_filter(displayed, "displayed")
-    pages.add_app_template_filter(capitalized, "capitalized")
-    pages.add_app_template_filter(in_units, "in_units")
-    pages.add_app_template_filter(without_ids, "without_ids")
+    pages.add_app_template_filter(view.in_short)
+    pages.add_app_template_filter(view.in_brief)
+    pages.add_app_template_filter(view.short_title)
+    pages.add_app_template_filter(displayed)
+    pages.add_app_template_filter(capitalized)
+    pages.add_app_template_filter(in_time)
+    pages.add_app_template_filter(in_units)
+    pages.add_app_template_filter(many)
+    pages.add_app_template_filter(without_ids)
 
     links = Links(settings.public_url, settings.secrets)
 
@@ -196,18 +191,14 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     def one(operation_id: Any) -> Response:
         there = contents()
         operation = _operation(there, operation_id)
-        asked = Asked(
-            choice("show", SHOWN),
-            argument("text").strip(),
-            argument("after"),
-            argument("before"),
-        )
-        part = there.report(operation, asked)
+        show, text = choice("show", SHOWN), argument("text").strip()
+        after, before = argument("after"), argument("before")
+        part = there.report(operation, show=show, text=text, after=after, before=before)
         page, count = _page_of(part.matching, ASSETS_A_PAGE)
         in_full, rows = there.in_full(operation), part.rows
         if visitor().link:
             in_full, rows = {**in_full, **view.ALONE}, [outcome_rows.alone(row) for row in rows]
-        shown = [row for row in rows if asked.show in ("", row["kind"])]
+        shown = [row for row in rows if show in ("", row["kind"])]
         told = {
             **in_full,
             "report": [*part.unopened, *shown],
@@ -224,10 +215,11 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         return rendered(
             "operation.html",
             **told,
-            by_asset=list(outcome_rows.by_asset([*part.unopened, *rows], asked.show)),
+            told=told,
+            by_asset=list(outcome_rows.by_asset([*part.unopened, *rows], show)),
             hints=outcome_rows.HINTS,
-            show=asked.show,
-            text=asked.text,
+            show=show,
+            text=text,
             page=page,
             pages=count,
             a_page=ASSETS_A_PAGE,
@@ -243,7 +235,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     def as_csv(operation_id: Any) -> Response:
         there = contents()
         operation = _operation(there, operation_id)
-        return as_csv_file(there.as_csv(operation), operation.id)
+        rows = there.rows(operation)
+        return as_csv_file(rows, outcome_rows.HEADINGS, outcome_rows.COLUMNS, operation.id)
 
     @pages.post("/operations/<uuid:operation_id>/stop")
     def stop(operation_id: Any) -> AnyResponse:
@@ -309,6 +302,10 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     def not_changed(error: HoldingsError) -> Response:
         return _refused(Refusal(HTTPStatus.CONFLICT, str(error)))
 
+    @pages.errorhandler(ProtectionError)
+    def not_protected(error: ProtectionError) -> Response:
+        return _refused(Refusal(HTTPStatus.CONFLICT, f"Nothing has changed: {error}."))
+
     @pages.errorhandler(RecordingError)
     def not_recorded(error: RecordingError) -> Response:
         return _refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error), 5))
@@ -361,16 +358,12 @@ def _page_of(matching: int, a_page: int) -> tuple[int, int]:
         a_page: the length of a page.
     """
     count = max(1, -(-matching // a_page))
-    given = argument("page")
-    is_number = given.isascii() and given.isdigit() and len(given) < 10
-    return min(max(1, int(given)), count) if is_number else 1, count
+    return min(number_of("page") or 1, count), count
 
 
 def _done(operation_id: str, notice: str, **more: Any) -> AnyResponse:
-    if wants_json():
-        return jsonify(message=NOTICES[notice], operation_id=operation_id, **more)
     there = path_of("pages.one", operation_id=operation_id, notice=notice)
-    return redirect(there, HTTPStatus.SEE_OTHER)
+    return done(NOTICES[notice], there, operation_id=operation_id, **more)
 
 
 def _refused(refusal: Refusal) -> Response:
