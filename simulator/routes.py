@@ -1,7 +1,7 @@
 """Turn the operations of the API into Flask routes, with their roles, ids and JSON."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import RLock
 from typing import Any, NamedTuple, TypeVar
 
@@ -55,6 +55,20 @@ def blueprint(lock: RLock, *rooms: object) -> Blueprint:
     return api
 
 
+def control(
+    name: str, prefix: str, lock: RLock, calls: Iterable[tuple[str, str, Callable[..., Any]]]
+) -> Blueprint:
+    """Create the routes of calls of the simulator's own API: method, path and handler of each.
+
+    Each call runs with the lock held.
+    """
+    own = Blueprint(name, __name__, url_prefix=f"/_simulator{prefix}")
+    for method, path, handler in calls:
+        endpoint = f"{method} {handler.__name__}"
+        own.add_url_rule(path, endpoint, _answering(handler, lock), methods=[method])
+    return own
+
+
 def answer(body: Any, status: int = 200) -> Response:
     """Create a JSON answer, or a 204 without a body."""
     if body is None:
@@ -64,6 +78,8 @@ def answer(body: Any, status: int = 200) -> Response:
 
 
 def _view(op: Operation, handler: Callable[..., Any], lock: RLock) -> Callable[..., Response]:
+    answered = _answering(handler, lock)
+
     def view(**values: str) -> Response:
         roles = request.environ["simulator.token"].roles
         missing = [role for role in op.roles if roles is not None and role not in roles]
@@ -74,6 +90,15 @@ def _view(op: Operation, handler: Callable[..., Any], lock: RLock) -> Callable[.
                 if not is_id(value):
                     raise Refusal(404, [f"{name} is not a valid UUID"])
                 values[name] = value.lower()
+        return answered(**values)
+
+    return view
+
+
+def _answering(handler: Callable[..., Any], lock: RLock) -> Callable[..., Response]:
+    """Run a handler with the lock held, and answer its result: a body, or a body and a status."""
+
+    def view(**values: str) -> Response:
         with lock:
             result = handler(**values)
             return answer(*result) if isinstance(result, tuple) else answer(result)
