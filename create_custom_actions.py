@@ -23,11 +23,11 @@ from b2_iconik.setup.command_line import (
     add_endpoint,
     add_formats,
     add_insecure,
+    add_storages,
     check_is_safe,
     in_words,
     run,
     say,
-    storage,
 )
 from b2_iconik.setup.menu_entry import PREVIEW, USUAL, Entry
 from b2_iconik.setup.storage_choice import choose, shortcomings
@@ -53,14 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = Parser(PROGRAM, __doc__)
     add_endpoint(parser)
-    for option, what in (("--b2_storage_id", "Backblaze B2"), ("--ll_storage_id", "LucidLink")):
-        parser.add_argument(
-            option,
-            required=True,
-            type=storage,
-            metavar="STORAGE",
-            help=f"id or name of the {what} storage in iconik",
-        )
+    add_storages(parser, "in iconik", is_required=True)
     add_formats(parser)
     parser.add_argument(
         "--path",

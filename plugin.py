@@ -62,6 +62,7 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
     metrics.add_to(app, settings.metrics_from, recorder)
     app.register_blueprint(create_pages(settings, recorder))
 
+    @app.post("/<any(add, remove, preview):action>")
     def click(action: Action) -> Response:
         if not _is_authentic(settings):
             return _unauthorized("a click")
@@ -82,18 +83,6 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
         link = links.to(operation_id, now_ms())
         more = {"redirect_url": link} if link else {}
         return jsonify(message="OK", operation_id=operation_id, **more)
-
-    @app.post("/add")
-    def add() -> Response:
-        return click("add")
-
-    @app.post("/remove")
-    def remove() -> Response:
-        return click("remove")
-
-    @app.post("/preview")
-    def preview() -> Response:
-        return click("preview")
 
     @app.post("/check")
     def check() -> Response:
