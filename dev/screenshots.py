@@ -9,10 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import requests  # noqa: E402
 from selenium.webdriver.chrome.webdriver import WebDriver  # noqa: E402
 
-from dev.harness import SECRET, Service, Simulator, stop_all, wait_for  # noqa: E402
+from dev.harness import Service, Simulator, stop_all, wait_for  # noqa: E402
 from tests.chromium.browser import (  # noqa: E402 - from the checkout
     is_installed,
     log_in,
@@ -93,14 +92,7 @@ class Stage:
     def protect(self, asset_id: str, days: int) -> None:
         """Protect an asset for some days, with the form on its page."""
         until = datetime.now(timezone.utc) + timedelta(days=days)
-        answer = requests.post(
-            f"{self.service.url}/assets/{asset_id}/protect",
-            data={"until": f"{until:%Y-%m-%d}"},
-            auth=("ada", SECRET),
-            headers={"Sec-Fetch-Site": "same-origin"},
-            allow_redirects=False,
-            timeout=30,
-        )
+        answer = self.service.submit(f"assets/{asset_id}/protect", until=f"{until:%Y-%m-%d}")
         answer.raise_for_status()
 
     def wait_until_due(self) -> None:
@@ -111,12 +103,6 @@ class Stage:
             return any(each.is_due and each.ended_ms for each in newest)
 
         wait_for("removal of what is due", is_tried, LONGEST)
-
-    def purge_later(self) -> None:
-        """Restart the service with PURGE=later."""
-        self.service.process.stop()
-        self.service.environment["PURGE"] = "later"
-        self.service.start()
 
     def token_without_storages(self) -> str:
         """Return a token that may not read storages."""
@@ -193,7 +179,7 @@ def play(stage: Stage) -> None:
     stage.service.report(preview)
     wait_for("names", lambda: "pier" in (stage.service.operation(preview).title or ""), LONGEST)
     stage.take("preview", f"/operations/{preview}")
-    stage.purge_later()
+    stage.service.restart(PURGE="later")
     removed = stage.click("remove", CLEO, *interviews)
     stage.service.report(removed)
     stage.take("undo", f"/operations/{removed}")
