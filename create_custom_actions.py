@@ -145,13 +145,11 @@ def wanted(
     """Return the custom actions that iconik should have, as request bodies.
 
     Args:
-        where: the service.
         storages: the Backblaze B2 storage and the LucidLink storage.
         formats: names of the formats; empty for those in the service's settings.
         path: the directory that Add copies into; empty for the storage's root.
         told: contain the shared secret and the application's id.
         contexts: the contexts in iconik for which to create the actions.
-        entries: the menu entries.
     """
     b2, ll = storages
     suffix = f" ({in_words(formats)})" if formats else ""
@@ -183,11 +181,9 @@ def create(
     """Create or update each custom action so that iconik has it exactly once, and report changes.
 
     Args:
-        iconik: the client to use.
         existing: the service's actions in iconik.
         actions: from ``wanted``. An action that also exists in other contexts is updated there too:
             with an old secret, it would not work.
-        where: the service.
         optional: actions that are updated wherever they exist, for the same reason, and not
             created.
         is_dry: whether to only report the changes.

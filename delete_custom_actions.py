@@ -44,7 +44,6 @@ def delete(
     """Delete the custom actions of one service, and report them.
 
     Args:
-        iconik: the client to use.
         where: the service. Actions that point elsewhere are left alone.
         formats: delete only actions that name exactly these formats; empty for all of the
             service's.

@@ -50,7 +50,6 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
     """Build the web side of the service. It records operations and runs none.
 
     Args:
-        settings: the settings of the service.
         recorder: records the clicks; created from the settings if not given.
     """
     app = Flask(__name__, static_folder=None)

@@ -36,9 +36,6 @@ class Crowd:
     """Clicks on a few assets, and causes faults.
 
     Args:
-        simulator: the simulated iconik.
-        service: the service under test.
-        count: the number of assets to create.
         tally: counts to continue; new ones if not given.
     """
 

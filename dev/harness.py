@@ -37,8 +37,6 @@ def wait_for(what: str, find: Callable[[], Found | None], seconds: float) -> Fou
 
     Args:
         what: what is awaited, for the message.
-        find: the function.
-        seconds: the maximum time to wait.
 
     Raises:
         TimeoutError: the time is over; the message says what was awaited.
@@ -100,9 +98,7 @@ class Process:
     """A program in its own session, with its output in a file.
 
     Args:
-        command: the program and its arguments.
         environment: variables in addition to those of this process.
-        log: the file to append the output to.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -127,10 +123,6 @@ class Process:
 
     def wait_for_line(self, pattern: str, seconds: float = START) -> re.Match[str]:
         """Wait until its output matches a pattern, and return the match.
-
-        Args:
-            pattern: the regular expression.
-            seconds: the maximum time to wait.
 
         Raises:
             RuntimeError: it ended before that.

@@ -55,8 +55,6 @@ class Stage:
 
         Args:
             action: 'add', 'remove' or 'preview'.
-            user_id: the user.
-            asset_ids: the assets.
             token: the user's token; one with all rights if not given.
             keep: how long an Add keeps the assets, like '14d'; no limit if not given.
         """

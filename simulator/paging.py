@@ -64,7 +64,6 @@ def by_last_id(
     """Return one page of a list that pages by ``last_id``: the records after it, sorted by id.
 
     Args:
-        records: all records.
         view: converts a record to JSON values.
         cut: end the list after this many records, the oldest ones. The list still declares the
             total of all records, and another page, but has no link to it.

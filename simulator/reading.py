@@ -16,11 +16,6 @@ def content(request: Request, path: Path, size: int) -> Response | None:
     """Return the answer with an object's content; None if the range contains no byte of it.
 
     A Range that is malformed or names several ranges is ignored, as RFC 9110 allows.
-
-    Args:
-        request: the request.
-        path: the real file.
-        size: its size in bytes.
     """
     start, end, status = 0, size, 200
     wanted = parse_range_header(request.headers.get("Range"))

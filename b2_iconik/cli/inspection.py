@@ -31,10 +31,6 @@ class OperationDetails:
     columns of ``outcome_rows.COLUMNS``.
 
     All methods raise ``sqlalchemy.exc.SQLAlchemyError`` if the database fails.
-
-    Args:
-        engine: SQLAlchemy engine of the ledger's database.
-        operation: the operation.
     """
 
     def __init__(self, engine: sa.Engine, operation: Operation) -> None:

@@ -143,7 +143,6 @@ def clicked(action: str, answer: int, seconds: float) -> None:
     Args:
         action: 'add', 'remove' or 'preview'.
         answer: the HTTP status.
-        seconds: the time until the answer.
     """
     mine = meters()
     mine.clicks.labels(action, str(answer)).inc()

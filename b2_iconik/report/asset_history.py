@@ -49,7 +49,6 @@ class AssetHistory:
         """Return what operations did with an asset, the newest first.
 
         Args:
-            asset_id: the asset.
             before: only operations with a lower number.
 
         Returns:

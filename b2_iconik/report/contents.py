@@ -114,7 +114,6 @@ class Contents:
         """Return a page of the report.
 
         Args:
-            operation: the operation.
             show: only assets with this kind of outcome.
             text: only assets about which this text is; see ``conditions.is_about``.
             after: the name of the place where the page starts; see ``Part``.

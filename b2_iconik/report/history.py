@@ -90,8 +90,6 @@ class History:
         """Return operations that match a filter, the newest first.
 
         Args:
-            filters: the filters.
-            limit: the maximum number of operations.
             skip: the number of newer ones to leave out.
         """
         chosen = NEWEST.where(*_conditions(filters)).limit(limit).offset(skip)
@@ -168,8 +166,6 @@ class History:
         ``followed_seconds`` since it was requested, while it runs. "" is an unknown format.
 
         Args:
-            number: the number of the operation.
-            limit: the maximum number of jobs.
             clock_ms: the time by the clock of operations.
         """
         chosen = (

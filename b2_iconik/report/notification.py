@@ -26,7 +26,6 @@ def message(
     """Return the message about an operation that has ended.
 
     Args:
-        operation: the operation.
         told: its report, from ``outcomes.report``.
         titles: the titles of assets by id, as far as they are known.
         link: a link to its page; None if there is none.

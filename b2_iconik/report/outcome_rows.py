@@ -70,8 +70,6 @@ def asset_rows(
     """Yield rows of ``COLUMNS`` and ``newer``, one or more for each format of each asset.
 
     Args:
-        operation: the operation.
-        assets: some of its assets.
         clock_ms: the time by the clock of operations.
         newer: by asset and format, the operation that took over.
     """

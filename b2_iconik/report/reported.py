@@ -113,8 +113,6 @@ class Reported:
         """Return a page of an operation's assets: those with a problem, then the others, by id.
 
         Args:
-            operation: the operation.
-            limit: the maximum number of assets.
             after: the page starts after this place.
             before: the page ends before the asset of this place, wherever it starts.
             show: only assets with this kind of outcome; 'undone' for a format without an outcome.
@@ -153,10 +151,8 @@ class Reported:
         """Return the assets of an operation that a person may mean, by id.
 
         Args:
-            operation: the operation.
             text: an id or a title, otherwise the start of an id, a part of a title, or the address
                 of an asset's page in iconik.
-            limit: the maximum number of assets.
         """
         is_exact = sa.or_(assets.c.asset_id == text.lower(), assets.c.title == text)
         is_part = is_about(text) if len(text) >= SHORTEST_ID else contains(assets.c.title, text)
@@ -183,8 +179,6 @@ class Reported:
         """Read assets in the order of their ids.
 
         Args:
-            operation: the operation.
-            limit: the maximum number of assets.
             conditions: only assets that meet these.
             beyond: starts after this asset; "" for the first one.
             is_problem: whether these are the assets with a problem.

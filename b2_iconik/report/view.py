@@ -88,7 +88,6 @@ def summary(
     """Return one operation of a list as JSON values.
 
     Args:
-        operation: the operation.
         progress: the number of its assets in each state.
         now_ms: the time, in milliseconds since 1970.
         bytes_done: as in ``Moment``.

@@ -25,7 +25,6 @@ def overview(
     """Describe all custom actions of one service.
 
     Args:
-        where: the service.
         actions: the custom actions that point to it.
         storages: the known names of storages, by id.
     """
@@ -38,7 +37,6 @@ def table(actions: Sequence[Existing], storages: Mapping[str, str]) -> str:
     """Format custom actions as a table, each with iconik's error for the last click, if any.
 
     Args:
-        actions: the custom actions.
         storages: names by id. A storage without a name is shown by its id.
     """
     rows = [_row(each, storages) for each in actions]

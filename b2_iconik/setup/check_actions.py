@@ -65,10 +65,8 @@ def check_storages(iconik: Iconik, b2: str, ll: str, ours: Sequence[Existing]) -
     """Check the given storages, or those that the custom actions name.
 
     Args:
-        iconik: the client to use.
         b2, ll: id or name of the Backblaze B2 storage and of the LucidLink storage; empty for those
             of the custom actions.
-        ours: the custom actions.
 
     Raises:
         IconikError: iconik is unavailable or refuses.

@@ -172,8 +172,6 @@ def check_roles(iconik: Iconik, http: Transport, *, is_undoable: bool = False) -
     """Check which roles the token has.
 
     Args:
-        iconik: the client to use.
-        http: its transport.
         is_undoable: whether removals can be undone (PURGE=later), which needs one more role.
 
     Raises:

@@ -156,7 +156,6 @@ def explained(settings: Settings | None, error: PluginError | IconikError) -> st
 
     Args:
         settings: the script's settings; None if they could not be read.
-        error: the failure.
     """
     if isinstance(error, TokenRejected):
         return (

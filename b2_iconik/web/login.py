@@ -58,7 +58,6 @@ def visitor_of(
     """Return who sent a request for a page, or why it must be refused.
 
     Args:
-        request: the request.
         settings: they hold the accepted passwords of Basic authentication.
         links: checks the links, which need no password.
         now_ms: the time, in milliseconds since 1970.
