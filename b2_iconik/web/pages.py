@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, g, jsonify, request
 from flask import url_for as path_of
 from flask.sansio.blueprints import BlueprintSetupState
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import Conflict, HTTPException, ServiceUnavailable
 from werkzeug.wrappers import Response as AnyResponse
 
 from b2_iconik.common import logs
@@ -43,7 +43,7 @@ from b2_iconik.web.answers import (
     wants_json,
 )
 from b2_iconik.web.asset_pages import add_asset_pages
-from b2_iconik.web.login import LINKED, Refusal, Visitor, name_of, visitor_of
+from b2_iconik.web.login import LINKED, Visitor, name_of, visitor_of
 from b2_iconik.web.lucidlink_pages import add_lucidlink_pages
 from b2_iconik.web.markup import without_ids
 from iconik_http.records import UUID
@@ -66,6 +66,8 @@ NOTICES = {
 }
 # Notices that only make sense while the operation runs.
 PASSING = ("stopping", "same")
+# In seconds.
+RETRY_AFTER = "5"
 # The browser may keep a page, but asks each time whether it has changed.
 REVALIDATED = "private, no-cache"
 HEADERS = {
@@ -113,15 +115,10 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         return g.get("visitor") or Visitor(may_act=False)
 
     @pages.before_request
-    def let_in() -> Response | None:
+    def let_in() -> None:
         # The script and the stylesheet contain nothing confidential.
-        if request.endpoint == "pages.static":
-            return None
-        found = visitor_of(request, settings, links, now_ms())
-        if isinstance(found, Refusal):
-            return _refused(found)
-        g.visitor = found
-        return None
+        if request.endpoint != "pages.static":
+            g.visitor = visitor_of(request, settings, links, now_ms())
 
     @pages.context_processor
     def of_visitor() -> dict[str, Any]:
@@ -270,7 +267,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         try:
             new_ids = record(recorder, operation.id, by)
         except RetryError as error:
-            return _refused(Refusal(HTTPStatus.CONFLICT, f"{refused}: {error}."))
+            raise Conflict(f"{refused}: {error}.") from None
         for each in new_ids:
             with logs.about(each):
                 log.info(logged, by, operation.id)
@@ -295,33 +292,28 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
 
     @pages.errorhandler(RetryError)
     def not_again(error: RetryError) -> Response:
-        message = f"This operation cannot be retried: {error}."
-        return _refused(Refusal(HTTPStatus.CONFLICT, message))
+        return _refused(Conflict(f"This operation cannot be retried: {error}."))
 
     @pages.errorhandler(HoldingsError)
     def not_changed(error: HoldingsError) -> Response:
-        return _refused(Refusal(HTTPStatus.CONFLICT, str(error)))
+        return _refused(Conflict(str(error)))
 
     @pages.errorhandler(ProtectionError)
     def not_protected(error: ProtectionError) -> Response:
-        return _refused(Refusal(HTTPStatus.CONFLICT, f"Nothing has changed: {error}."))
+        return _refused(Conflict(f"Nothing has changed: {error}."))
 
     @pages.errorhandler(RecordingError)
     def not_recorded(error: RecordingError) -> Response:
-        return _refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error), 5))
+        return _refused(ServiceUnavailable(str(error)))
 
     @pages.errorhandler(SQLAlchemyError)
     @pages.errorhandler(OSError)
     def no_database(error: Exception) -> Response:
         log.error("the operations page cannot read the database (%s)", type(error).__name__)
         message = "The database cannot be read. See the service's log."
-        return _refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, message, 5))
+        return _refused(ServiceUnavailable(message))
 
-    @pages.errorhandler(HTTPException)
-    def unknown(error: HTTPException) -> Response:
-        status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-        return _refused(Refusal(status, error.description or status.phrase))
-
+    pages.register_error_handler(HTTPException, _refused)
     return pages
 
 
@@ -366,15 +358,15 @@ def _done(operation_id: str, notice: str, **more: Any) -> AnyResponse:
     return done(NOTICES[notice], there, operation_id=operation_id, **more)
 
 
-def _refused(refusal: Refusal) -> Response:
+def _refused(error: HTTPException) -> Response:
     if wants_json():
-        response = jsonify(message=refusal.message)
+        response = jsonify(message=error.description)
     else:
-        response = rendered("refused.html", refusal=refusal)
-    response.status_code = refusal.status
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
+        response = rendered("refused.html", error=error)
+    response.status_code = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    if error.code == HTTPStatus.UNAUTHORIZED:
         challenge = 'Basic realm="B2 storage plugin for iconik", charset="UTF-8"'
         response.headers["WWW-Authenticate"] = challenge
-    if refusal.retry_after is not None:
-        response.headers["Retry-After"] = str(refusal.retry_after)
+    if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = RETRY_AFTER
     return response
