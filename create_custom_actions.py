@@ -112,20 +112,9 @@ def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> No
     problems = shortcomings(b2, ll)
     if problems:
         raise OperationFailed("; ".join(problems))
-    contexts = tuple(dict.fromkeys((*USUAL_CONTEXTS, *options.context)))
     existing = action_url.ours(options.endpoint, iconik.custom_actions())
-    actions, optional = (
-        wanted(
-            options.endpoint,
-            (b2, ll),
-            options.formats,
-            options.path or "",
-            settings,
-            contexts,
-            entries,
-        )
-        for entries in ((*USUAL, *options.entries), [each.target.entry for each in existing])
-    )
+    actions = wanted(options, (b2, ll), settings, (*USUAL, *options.entries))
+    optional = wanted(options, (b2, ll), settings, (each.target.entry for each in existing))
     create(iconik, existing, actions, options.endpoint, optional, is_dry=options.dry_run)
     existing = action_url.ours(options.endpoint, iconik.custom_actions())
     if options.dry_run:
@@ -134,24 +123,20 @@ def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> No
 
 
 def wanted(
-    where: Endpoint,
+    options: argparse.Namespace,
     storages: tuple[Storage, Storage],
-    formats: Sequence[str],
-    path: str,
     told: Settings,
-    contexts: Sequence[str],
     entries: Iterable[Entry],
 ) -> list[dict[str, Any]]:
-    """Return the custom actions that iconik should have, as request bodies.
+    """Return the custom actions that iconik should have for menu entries, as request bodies.
 
     Args:
+        options: name the service, the formats, the path, and the contexts.
         storages: the Backblaze B2 storage and the LucidLink storage.
-        formats: names of the formats; empty for those in the service's settings.
-        path: the directory that Add copies into; empty for the storage's root.
         told: contain the shared secret and the application's id.
-        contexts: the contexts in iconik for which to create the actions.
     """
     b2, ll = storages
+    formats, path = options.formats, options.path or ""
     suffix = f" ({in_words(formats)})" if formats else ""
     return [
         {
@@ -159,13 +144,18 @@ def wanted(
             "title": entry.title + suffix,
             "type": "POST",
             "url": action_url.build(
-                where, entry, b2.id, ll.id, formats, path if entry.action == "add" else ""
+                options.endpoint,
+                entry,
+                b2.id,
+                ll.id,
+                formats,
+                path if entry.action == "add" else "",
             ),
             "headers": {SECRET_HEADER: told.secret},
             "app_id": told.iconik_id,
         }
         for entry in dict.fromkeys(entries)
-        for context in contexts
+        for context in dict.fromkeys((*USUAL_CONTEXTS, *options.context))
     ]
 
 
