@@ -88,7 +88,7 @@ class BucketFault(Fault):
         bucket: one of BUCKET_FAULTS, or 'status:503', 'hang:5' or 'trickle:5'.
         method, times, retry_after, probability: as for API requests.
         path: a pattern of the path without its leading slash, such as ``bucket/*`` for signed URLs,
-            ``file/*`` for downloads by name, ``b2api/*/b2_list_*`` for calls.
+            ``b2api/*/b2_list_*`` for calls.
     """
 
     bucket: str
