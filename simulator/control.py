@@ -8,7 +8,7 @@ from dataclasses import fields
 
 from flask import Blueprint, Response, request
 
-from simulator import clicks, media, stock
+from simulator import clicks, media, routes, stock
 from simulator.checks import json_object
 from simulator.clock import CLOCK
 from simulator.faults import BucketFault, CopyFault, RequestFault
@@ -17,7 +17,7 @@ from simulator.job_records import FINAL
 from simulator.library import Listed
 from simulator.records import Collection, Json, Storage, User, iso, new_id
 from simulator.refusals import Refusal, found
-from simulator.routes import answer, control
+from simulator.routes import operation
 from simulator.simulation import Simulation
 
 FILE_RECORD = ("name", "original_name", "directory_path", "size", "checksum", "status", "type")
@@ -29,42 +29,13 @@ CHECKSUMS = ("md5", "sha1", "sha256", "sha512")
 
 def blueprint(simulation: Simulation, gate: Gate) -> Blueprint:
     """Create the whole control API."""
-    room = Control(simulation, gate)
-    calls = (
-        ("GET", "/", room.summary),
-        ("GET", "/requests", room.requests),
-        ("DELETE", "/requests", room.clear_requests),
-        ("GET", "/deletions", room.deletions),
-        ("GET", "/settings", room.settings),
-        ("PATCH", "/settings", room.change_settings),
-        ("GET", "/faults", room.faults),
-        ("POST", "/faults", room.add_fault),
-        ("DELETE", "/faults", room.clear_faults),
-        ("POST", "/tokens", room.add_token),
-        ("DELETE", "/tokens/<token>", room.revoke_token),
-        ("PUT", "/users/<user_id>", room.put_user),
-        ("PUT", "/users/<user_id>/hidden", room.hide),
-        ("POST", "/collections", room.add_collection),
-        ("POST", "/collections/<collection_id>/contents", room.put_into_collection),
-        ("DELETE", "/collections/<collection_id>/contents", room.take_out_of_collection),
-        ("POST", "/saved_searches", room.add_saved_search),
-        ("POST", "/playlists", room.add_playlist),
-        ("POST", "/assets", room.add_asset),
-        ("GET", "/assets/<asset_id>", room.asset),
-        ("PATCH", "/assets/<asset_id>", room.change_asset),
-        ("DELETE", "/assets/<asset_id>", room.drop_asset),
-        ("POST", "/fill", room.fill),
-        ("PATCH", "/files/<file_id>", room.change_file),
-        ("PATCH", "/file_sets/<file_set_id>", room.change_file_set),
-        ("POST", "/storages", room.add_storage),
-        ("PATCH", "/storages/<key>", room.change_storage),
-    )
-    own = control("control", "", simulation.library.lock, calls)
+    lock = simulation.library.lock
+    own = routes.blueprint("control", "/_simulator", lock, Control(simulation, gate))
 
     @own.post("/click")
     def click() -> Response:
         # Without the lock: the receiver sends requests, too.
-        return answer(clicks.click(simulation, json_object()))
+        return routes.answer(clicks.click(simulation, json_object()))
 
     return own
 
@@ -79,6 +50,7 @@ class Control:
 
     # Logs
 
+    @operation("GET", "/")
     def summary(self) -> Json:
         """Return the state in numbers."""
         simulation, library = self._simulation, self._library
@@ -99,25 +71,30 @@ class Control:
             "statuses": dict(self._gate.log.statuses),
         }
 
+    @operation("GET", "/requests")
     def requests(self) -> Json:
         """Return the last API requests."""
         seen = [{**each._asdict(), "time": iso(each.time)} for each in list(self._gate.log.last)]
         return {"objects": seen}
 
+    @operation("DELETE", "/requests")
     def clear_requests(self) -> None:
         """Reset the log and the counts."""
         self._gate.log.clear()
 
+    @operation("GET", "/deletions")
     def deletions(self) -> Json:
         """Return every deletion and restore, and whether it was safe and permitted."""
         return {"objects": [each.json() for each in self._simulation.deletions.seen]}
 
     # Behavior
 
+    @operation("GET", "/settings")
     def settings(self) -> Json:
         """Return the settings."""
         return self._simulation.settings.json()
 
+    @operation("PATCH", "/settings")
     def change_settings(self) -> Json:
         """Change some settings."""
         simulation = self._simulation
@@ -130,6 +107,7 @@ class Control:
         simulation.copies.wake()
         return self.settings()
 
+    @operation("GET", "/faults")
     def faults(self) -> Json:
         """Return the pending faults."""
         simulation = self._simulation
@@ -139,6 +117,7 @@ class Control:
             "copies": simulation.copy_faults.json(),
         }
 
+    @operation("POST", "/faults")
     def add_fault(self) -> Json:
         """Add a fault."""
         simulation, wanted = self._simulation, json_object()
@@ -153,16 +132,18 @@ class Control:
             else:
                 simulation.request_faults.add(RequestFault(**wanted))
         except (TypeError, ValueError) as error:
-            known = [each.name for each in fields(kind)]
+            known = [each.name for each in fields(kind) if each.init]
             raise Refusal(400, [f"{error} (fields: {', '.join(known)})"]) from None
         return self.faults()
 
+    @operation("DELETE", "/faults")
     def clear_faults(self) -> None:
         """Remove all faults."""
         self._simulation.request_faults.clear()
         self._simulation.bucket_faults.clear()
         self._simulation.copy_faults.clear()
 
+    @operation("POST", "/tokens")
     def add_token(self) -> tuple[Json, int]:
         """Add a valid token, with some roles or with all."""
         wanted = json_object()
@@ -172,10 +153,12 @@ class Control:
         self._simulation.tokens[value] = Token(value, granted, wanted.get("user_id"))
         return {"token": value, "roles": roles}, 201
 
+    @operation("DELETE", "/tokens/<token>")
     def revoke_token(self, token: str) -> None:
         """Revoke a token."""
         self._simulation.tokens.pop(token, None)
 
+    @operation("PUT", "/users/<user_id>")
     def put_user(self, user_id: str) -> Json:
         """Add a user, or replace one."""
         user = User(user_id.lower())
@@ -183,12 +166,14 @@ class Control:
         self._library.users[user.id] = user
         return user.json()
 
+    @operation("PUT", "/users/<user_id>/hidden")
     def hide(self, user_id: str) -> None:
         """Hide assets from a user."""
         self._simulation.rights.hide(user_id, json_object().get("asset_ids", []))
 
     # Actions of users in iconik
 
+    @operation("POST", "/collections")
     def add_collection(self) -> tuple[Json, int]:
         """Create a collection."""
         wanted = json_object()
@@ -199,6 +184,7 @@ class Control:
         self._library.collections[collection.id] = collection
         return collection.json(), 201
 
+    @operation("POST", "/collections/<collection_id>/contents")
     def put_into_collection(self, collection_id: str) -> None:
         """Put assets and collections into a collection."""
         collection = found(self._library.collections.get(collection_id), "Collection")
@@ -206,11 +192,13 @@ class Control:
         if unknown:
             raise Refusal(400, {"ids": f"Neither assets nor collections: {unknown}"})
 
+    @operation("DELETE", "/collections/<collection_id>/contents")
     def take_out_of_collection(self, collection_id: str) -> None:
         """Take assets and collections out of a collection."""
         collection = found(self._library.collections.get(collection_id), "Collection")
         self._library.take_out_of(collection, json_object().get("ids", []))
 
+    @operation("POST", "/saved_searches")
     def add_saved_search(self) -> tuple[Json, int]:
         """Create a saved search that finds these objects."""
         search_id = new_id()
@@ -218,6 +206,7 @@ class Control:
         self._library.saved_searches[search_id] = self._listed()
         return {"id": search_id}, 201
 
+    @operation("POST", "/playlists")
     def add_playlist(self) -> tuple[Json, int]:
         """Create a playlist of these objects."""
         playlist_id = new_id()
@@ -242,31 +231,37 @@ class Control:
 
     # Assets, files and storages
 
+    @operation("POST", "/assets")
     def add_asset(self) -> tuple[Json, int]:
         """Create an asset, its records and its real files."""
         asset = stock.add_asset(self._simulation, json_object())
         return {**stock.show(self._simulation, asset), **stock.ids(self._simulation, asset)}, 201
 
+    @operation("GET", "/assets/<asset_id>")
     def asset(self, asset_id: str) -> Json:
         """Return everything about an asset."""
         asset = found(self._library.assets.get(asset_id), "Asset")
         return stock.show(self._simulation, asset)
 
+    @operation("PATCH", "/assets/<asset_id>")
     def change_asset(self, asset_id: str) -> Json:
         """Change how an asset is listed."""
         asset = found(self._library.assets.get(asset_id), "Asset")
         _change(asset, json_object(), ("title", "status", "cut_list"))
         return stock.show(self._simulation, asset)
 
+    @operation("DELETE", "/assets/<asset_id>")
     def drop_asset(self, asset_id: str) -> None:
         """Remove an asset; its real files stay."""
         asset = found(self._library.assets.get(asset_id), "Asset")
         self._library.drop_asset(asset, request.args.get("keep_in_listings") == "true")
 
+    @operation("POST", "/fill")
     def fill(self) -> tuple[Json, int]:
         """Create many assets."""
         return {"asset_ids": stock.fill(self._simulation, json_object())}, 201
 
+    @operation("PATCH", "/files/<file_id>")
     def change_file(self, file_id: str) -> Json:
         """Change a file's record and its real content, as if someone had edited it in place."""
         wanted = json_object()
@@ -281,6 +276,7 @@ class Control:
             media.write(file.path, str(content).encode())
         return file.json()
 
+    @operation("PATCH", "/file_sets/<file_set_id>")
     def change_file_set(self, file_set_id: str) -> Json:
         """Change a file set's status without going through iconik's API."""
         file_set = found(self._library.file_sets.get(file_set_id), "File set")
@@ -291,6 +287,7 @@ class Control:
             self._library.queue_deleted(file_set)
         return file_set.json()
 
+    @operation("POST", "/storages")
     def add_storage(self) -> tuple[Json, int]:
         """Add a third storage: a new directory next to LucidLink's, or an existing one."""
         wanted = json_object()
@@ -303,6 +300,7 @@ class Control:
         self._library.storages[storage.id] = storage
         return storage.json(), 201
 
+    @operation("PATCH", "/storages/<key>")
     def change_storage(self, key: str) -> Json:
         """Change a storage: its 'settings' by key, and how it treats new files."""
         wanted = json_object()

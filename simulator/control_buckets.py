@@ -2,7 +2,7 @@
 
 from flask import Blueprint, request
 
-from simulator import media
+from simulator import media, routes
 from simulator.api_b2 import bucket_id
 from simulator.b2_keys import ALL_CAPABILITIES, ApplicationKey
 from simulator.bucket_gate import BucketLog
@@ -10,7 +10,7 @@ from simulator.checks import json_object
 from simulator.objects import SHA1_KINDS, Objects, Version
 from simulator.records import Json, Storage, new_id
 from simulator.refusals import Refusal, bad_field, found, not_found
-from simulator.routes import control
+from simulator.routes import operation
 from simulator.simulation import Simulation
 
 DEEDS = ("put", "remove", "hide", "start", "truncate", "replace", "restore", "state_sha1")
@@ -21,17 +21,8 @@ KEY_FIELDS = {"key_id", "key", "capabilities", "buckets", "prefix"}
 def blueprint(simulation: Simulation, log: BucketLog) -> Blueprint:
     """Create the whole control API of buckets."""
     room = BucketControl(simulation, log)
-    calls = (
-        ("GET", "/", room.summary),
-        ("GET", "/requests", room.requests),
-        ("DELETE", "/requests", room.clear_requests),
-        ("GET", "/objects", room.objects),
-        ("POST", "/objects", room.change_object),
-        ("POST", "/keys", room.add_key),
-        ("DELETE", "/keys/<key_id>", room.revoke_key),
-        ("DELETE", "/tokens", room.expire_tokens),
-    )
-    return control("control of buckets", "/buckets", simulation.library.lock, calls)
+    name, prefix = "control of buckets", "/_simulator/buckets"
+    return routes.blueprint(name, prefix, simulation.library.lock, room)
 
 
 class BucketControl:
@@ -42,24 +33,29 @@ class BucketControl:
         self._objects: Objects = simulation.objects
         self._log = log
 
+    @operation("GET", "/")
     def summary(self) -> Json:
         """Return the totals of requests to all buckets."""
         return self._log.json()
 
+    @operation("GET", "/requests")
     def requests(self) -> Json:
         """Return the last requests to buckets."""
         return {"objects": [each.json() for each in list(self._log.last)]}
 
+    @operation("DELETE", "/requests")
     def clear_requests(self) -> None:
         """Reset the log and the totals."""
         self._log.clear()
 
+    @operation("GET", "/objects")
     def objects(self) -> Json:
         """Return the objects of a bucket."""
         bucket = self._bucket(request.args.get("storage", "b2"))
         keys = self._objects.keys(bucket, request.args.get("prefix", ""))
         return {"objects": [self._show(bucket, key) for key in keys]}
 
+    @operation("POST", "/objects")
     def change_object(self) -> Json:
         """Change an object without iconik's knowledge."""
         wanted = json_object()
@@ -88,6 +84,7 @@ class BucketControl:
             getattr(self._objects, str(do))(path)
         return self._show(bucket, key)
 
+    @operation("POST", "/keys")
     def add_key(self) -> tuple[Json, int]:
         """Create or change an application key."""
         wanted = json_object()
@@ -104,10 +101,12 @@ class BucketControl:
         self._simulation.keyring.add(key)
         return key.json(), 201
 
-    def revoke_key(self, key_id: str) -> None:
+    @operation("DELETE", "/keys/<key>")
+    def revoke_key(self, key: str) -> None:
         """Delete an application key."""
-        self._simulation.keyring.revoke(key_id)
+        self._simulation.keyring.revoke(key)
 
+    @operation("DELETE", "/tokens")
     def expire_tokens(self) -> None:
         """Make all tokens of the B2 account expire."""
         self._simulation.keyring.expire_tokens()

@@ -130,9 +130,8 @@ class Copies:
             return
         job.given["started_at"] = iso(CLOCK.now())
         self._move(job, "STARTED")
-        transfer.fault = self._faults.take(
-            transfer.asset_id, transfer.wish.format_name, transfer.wish.target.id
-        )
+        fault = self._faults.pick(*transfer.key)
+        transfer.fault = fault.copy if fault else None
         try:
             whole = self._prepare(transfer)
         except CopyError as error:

@@ -1,7 +1,7 @@
-"""Turn the operations of the API into Flask routes, with their roles, ids and JSON."""
+"""Turn the operations of an API into Flask routes, with their roles, ids and JSON."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from threading import RLock
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,7 +14,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class Operation(NamedTuple):
-    """One operation. ``path`` is in Flask's form, below /API; ``roles`` are those a token needs."""
+    """One operation. ``path`` is in Flask's form; ``roles`` are those a token needs."""
 
     method: str
     path: str
@@ -25,7 +25,7 @@ class Operation(NamedTuple):
 def operation(
     method: str, path: str, *roles: str, newer: bool = False
 ) -> Callable[[Handler], Handler]:
-    """Mark a method as an operation of the API; ``newer`` ones are not in the published part."""
+    """Mark a method as an operation; ``newer`` ones are not in what iconik has published."""
 
     def mark(handler: Handler) -> Handler:
         vars(handler)["operation"] = Operation(method, path, roles, newer)
@@ -40,9 +40,9 @@ def operations(room: object) -> list[tuple[Operation, Callable[..., Any]]]:
     return [(each.operation, each) for each in methods if hasattr(each, "operation")]
 
 
-def blueprint(lock: RLock, *rooms: object) -> Blueprint:
-    """Create the routes of all operations below /API. Each operation runs with the lock held."""
-    api = Blueprint("api", __name__, url_prefix="/API")
+def blueprint(name: str, prefix: str, lock: RLock, *rooms: object) -> Blueprint:
+    """Create the routes of all operations. Each operation runs with the lock held."""
+    api = Blueprint(name, __name__, url_prefix=prefix)
     for room in rooms:
         for op, handler in operations(room):
             api.add_url_rule(
@@ -55,20 +55,6 @@ def blueprint(lock: RLock, *rooms: object) -> Blueprint:
     return api
 
 
-def control(
-    name: str, prefix: str, lock: RLock, calls: Iterable[tuple[str, str, Callable[..., Any]]]
-) -> Blueprint:
-    """Create the routes of calls of the simulator's own API: method, path and handler of each.
-
-    Each call runs with the lock held.
-    """
-    own = Blueprint(name, __name__, url_prefix=f"/_simulator{prefix}")
-    for method, path, handler in calls:
-        endpoint = f"{method} {handler.__name__}"
-        own.add_url_rule(path, endpoint, _answering(handler, lock), methods=[method])
-    return own
-
-
 def answer(body: Any, status: int = 200) -> Response:
     """Create a JSON answer, or a 204 without a body."""
     if body is None:
@@ -78,29 +64,23 @@ def answer(body: Any, status: int = 200) -> Response:
 
 
 def _view(op: Operation, handler: Callable[..., Any], lock: RLock) -> Callable[..., Response]:
-    answered = _answering(handler, lock)
-
     def view(**values: str) -> Response:
-        roles = request.environ["simulator.token"].roles
-        missing = [role for role in op.roles if roles is not None and role not in roles]
-        if missing:
-            raise Refusal(403, [f"Required roles: {', '.join(missing)}"])
+        _check_roles(op)
         for name, value in values.items():
             if name.endswith("_id"):
                 if not is_id(value):
                     raise Refusal(404, [f"{name} is not a valid UUID"])
                 values[name] = value.lower()
-        return answered(**values)
-
-    return view
-
-
-def _answering(handler: Callable[..., Any], lock: RLock) -> Callable[..., Response]:
-    """Run a handler with the lock held, and answer its result: a body, or a body and a status."""
-
-    def view(**values: str) -> Response:
         with lock:
             result = handler(**values)
             return answer(*result) if isinstance(result, tuple) else answer(result)
 
     return view
+
+
+def _check_roles(op: Operation) -> None:
+    # The simulator's own API needs no token, and so no roles.
+    roles = request.environ["simulator.token"].roles if op.roles else None
+    missing = [role for role in op.roles if roles is not None and role not in roles]
+    if missing:
+        raise Refusal(403, [f"Required roles: {', '.join(missing)}"])

@@ -28,7 +28,6 @@ class Probe:
     """A request that shows whether the token has a role.
 
     Attributes:
-        role: the role.
         purpose: what the plugin uses it for.
         ask: sends the request; takes a client and its transport.
         needs: another role that iconik requires for the request. If it is missing, this role can't
