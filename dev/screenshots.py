@@ -2,7 +2,6 @@
 
 import sys
 import tempfile
-from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -58,22 +57,12 @@ class Stage:
             token: the user's token; one with all rights if not given.
             keep: how long an Add keeps the assets, like '14d'; no limit if not given.
         """
-        selected = {"context": "BULK", "asset_ids": asset_ids}
-        return self._post(action, user_id, selected, token, keep)
+        return self.post(action, user_id, token, keep, context="BULK", asset_ids=asset_ids)
 
-    def click_on_collection(self, action: str, user_id: str, collection_id: str) -> str:
-        """Click on a collection as a user of iconik, and return the operation's id."""
-        selected = {"context": "COLLECTION", "collection_ids": [collection_id]}
-        return self._post(action, user_id, selected)
-
-    def _post(
-        self,
-        action: str,
-        user_id: str,
-        selected: Mapping[str, object],
-        token: str = "",
-        keep: str = "",
+    def post(
+        self, action: str, user_id: str, token: str = "", keep: str = "", **selected: object
     ) -> str:
+        """Click on anything as a user of iconik, and return the operation's id."""
         body = {"auth_token": token or self.simulator.token, "user_id": user_id, **selected}
         answer = self.service.post(action, body, formats=",".join(FORMATS), keep=keep)
         answer.raise_for_status()
@@ -148,7 +137,7 @@ def play(stage: Stage) -> None:
     spring = collection(stage.simulator, "Spring campaign")
     rushes = collection(stage.simulator, "Rushes of day 3", spring)
     stage.clips("day 3 take", 60, "b2", rushes)
-    running = stage.click_on_collection("add", ADA, rushes)
+    running = stage.post("add", ADA, context="COLLECTION", collection_ids=[rushes])
     stage.wait_for(running, "copying", 60)
     wait_for("rest", lambda: stage.service.operation(running).next_check_ms, LONGEST)
     stage.take("running", f"/operations/{running}")

@@ -7,7 +7,7 @@ from flask import request
 from simulator import checks, paging
 from simulator.library import Listed
 from simulator.listing_index import ListingIndex
-from simulator.records import SYSTEM_DOMAIN_ID, USER_ID, Collection, Json
+from simulator.records import SYSTEM_DOMAIN_ID, USER_ID, Asset, Collection, Json
 from simulator.refusals import bad_field, found
 from simulator.routes import operation
 from simulator.simulation import Simulation
@@ -148,13 +148,12 @@ class AssetsApi:
         """Return an asset or collection as in listings, even if it is gone: listings lag behind."""
         object_id, kind = one
         if kind == "collections":
-            collection = self._library.collections.get(object_id)
-            gone = {"id": object_id, "title": "Gone", "status": "ACTIVE"}
-            return {**(collection.json() if collection else gone), "object_type": kind}
-        asset = self._library.assets.get(object_id)
-        if asset is None:
+            record: Asset | Collection | None = self._library.collections.get(object_id)
+        else:
+            record = self._library.assets.get(object_id)
+        if record is None:
             return {"id": object_id, "title": "Gone", "status": "ACTIVE", "object_type": kind}
-        return self._index.show(asset)
+        return record.json() if isinstance(record, Collection) else self._index.show(record)
 
 
 def _item(playlist_id: str, position: int, listed: Listed) -> Json:

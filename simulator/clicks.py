@@ -22,7 +22,7 @@ def click(simulation: Simulation, wanted: Mapping[str, Any]) -> Json:
     If the receiver can't be reached, takes too long, or answers with an error status, the action
     becomes FAILING. A status of 0 means that there was no answer.
     """
-    usual = {
+    usual: Json = {
         "user_id": USER_ID,
         "asset_ids": [],
         "collection_ids": [],

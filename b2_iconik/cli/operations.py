@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import sqlalchemy as sa
 
-from b2_iconik.cli.inspection import OperationDetails
+from b2_iconik.cli import inspection
 from b2_iconik.cli.lists import held, listed
 from b2_iconik.cli.lookup import find_operation, known_asset
 from b2_iconik.cli.text import (
@@ -121,31 +121,36 @@ def _lucidlink(options: argparse.Namespace, settings: Settings, engine: sa.Engin
 
 
 def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> None:
-    details = OperationDetails(engine, find_operation(Contents(engine), options.id))
+    contents = Contents(engine)
+    operation = find_operation(contents, options.id)
+    rows = contents.rows(operation)
     if options.asset:
-        told = details.asset(options.asset)
+        told = inspection.asset(contents, operation, options.asset)
         _print([as_json(told)] if options.json else asset_in_full(told))
     elif options.json:
-        lists = {"problems": details.problems(), "report": details.rows()}
-        sys.stdout.writelines(json_parts(details.page(), lists))
+        lists = {"problems": inspection.problems(rows), "report": contents.rows(operation)}
+        sys.stdout.writelines(json_parts(inspection.page(contents, operation), lists))
     elif options.all:
-        _print(in_full(details.in_full(), details.advised(), details.others()))
+        advised = (row for row in rows if row["what_to_do"])
+        others = (row for row in contents.rows(operation) if not row["what_to_do"])
+        _print(in_full(contents.in_full(operation), advised, others))
     else:
-        _print(in_full(details.in_full(), details.problems()))
+        _print(in_full(contents.in_full(operation), inspection.problems(rows)))
 
 
 def _preview(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> None:
-    operation = find_operation(Contents(engine), options.id)
+    contents = Contents(engine)
+    operation = find_operation(contents, options.id)
     if operation.action != "preview":
         raise PluginError(f"operation {operation.id} is not a preview: show prints its report")
     if operation.ended_ms is None:
         raise PluginError(f"operation {operation.id} is still running: watch follows it")
-    details = OperationDetails(engine, operation)
+    told = inspection.previewed(contents, operation)
+    problems = inspection.problems(contents.rows(operation))
     if options.json:
-        lists = {"problems": details.problems()}
-        sys.stdout.writelines(json_parts(details.previewed(), lists))
+        sys.stdout.writelines(json_parts(told, {"problems": problems}))
     else:
-        _print(previewed(details.previewed(), details.problems()))
+        _print(previewed(told, problems))
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -35,7 +35,7 @@ def in_full(told: Row, problems: Iterable[Row], others: Iterable[Row] = ()) -> I
     """Yield the state of an operation as lines for people.
 
     Args:
-        told: the result of ``OperationDetails.in_full``.
+        told: the result of ``Contents.in_full``.
         problems: rows about its assets, to be shown with what to do.
         others: further rows.
     """
@@ -68,7 +68,7 @@ def previewed(told: Row, problems: Iterable[Row]) -> Iterator[str]:
     """Yield the result of a preview as lines for people.
 
     Args:
-        told: the result of ``OperationDetails.previewed``.
+        told: the result of ``inspection.previewed``.
         problems: rows about its assets, to be shown with what to do.
     """
     yield f"{told['title']}, {told['result']}"
@@ -131,7 +131,7 @@ def asset_in_full(told: Row) -> Iterator[str]:
     """Yield the state of an asset as lines for people.
 
     Args:
-        told: the result of ``OperationDetails.asset``.
+        told: the result of ``inspection.asset``.
     """
     yield named(told)
     for advice, rows in groupby(told["report"], lambda row: row["what_to_do"]):

@@ -52,7 +52,7 @@ class Contents:
     def __init__(self, engine: sa.Engine) -> None:
         self.history = History(engine)
         self.operation = Ledger(engine).operation
-        self._reported = Reported(engine)
+        self.reported = Reported(engine)
         self._asset_history = AssetHistory(engine)
 
     def listed(self, filters: Filters, limit: int, page: int = 1) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ class Contents:
             now_ms=now_ms(),
             clock_ms=clock_ms,
             progress=there.progress([number])[number],
-            totals=[] if operation.counts else self._reported.totals(number),
+            totals=[] if operation.counts else self.reported.totals(number),
             bytes_done=None if operation.ended_ms else there.bytes_done([number]).get(number),
             copies_under_way=under_way,
             copies=copies,
@@ -119,7 +119,7 @@ class Contents:
             after: the name of the place where the page starts; see ``Part``.
             before: the name of the place where the page ends; it overrides ``after``.
         """
-        found = self._reported.page(
+        found = self.reported.page(
             operation,
             ASSETS_A_PAGE + 1,
             after=_place(after),
@@ -136,7 +136,7 @@ class Contents:
         return Part(
             list(self.asset_rows(operation, assets)),
             list(_unopened_rows(operation, unopened)),
-            self._reported.matching(operation, show, text),
+            self.reported.matching(operation, show, text),
             _named(assets[0].place) if assets and has_previous else None,
             _named(assets[-1].place) if assets and has_next else None,
         )
@@ -144,7 +144,7 @@ class Contents:
     def rows(self, operation: Operation) -> Iterator[dict[str, Any]]:
         """Yield the rows of the whole report, reading them in parts."""
         yield from _unopened_rows(operation, self.history.unopened(operation.number))
-        yield from self.asset_rows(operation, self._reported.every(operation, READ_AT_ONCE))
+        yield from self.asset_rows(operation, self.reported.every(operation, READ_AT_ONCE))
 
     def asset_rows(self, operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[str, Any]]:
         """Yield the rows of assets, with the later operations that took over or did the rest."""
