@@ -7,12 +7,7 @@ from typing import Any
 from b2_iconik.common.errors import ClickError, OperationFailed
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import plain
-from b2_iconik.domain.click import (
-    CONTEXTS,
-    SECRET_HEADER,
-    USUAL_CONTEXTS,
-    check_path,
-)
+from b2_iconik.domain.click import CONTEXTS, SECRET_HEADER, USUAL_CONTEXTS, check_path
 from b2_iconik.domain.keeping import as_text, parse_keep
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_table import overview

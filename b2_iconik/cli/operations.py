@@ -16,14 +16,7 @@ import sqlalchemy as sa
 from b2_iconik.cli import inspection
 from b2_iconik.cli.lists import held, listed
 from b2_iconik.cli.lookup import find_operation, known_asset
-from b2_iconik.cli.text import (
-    as_json,
-    asset_in_full,
-    in_full,
-    json_parts,
-    previewed,
-    wrapped,
-)
+from b2_iconik.cli.text import as_json, asset_in_full, in_full, json_parts, previewed, wrapped
 from b2_iconik.cli.watch import Watch
 from b2_iconik.common import logs, output
 from b2_iconik.common import settings as environment

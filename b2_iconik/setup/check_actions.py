@@ -8,11 +8,7 @@ from urllib.parse import urlsplit
 
 from b2_iconik.common.errors import OperationFailed
 from b2_iconik.common.settings import Settings
-from b2_iconik.domain.click import (
-    CLICKED_ACTIONS,
-    SECRET_HEADER,
-    USUAL_CONTEXTS,
-)
+from b2_iconik.domain.click import CLICKED_ACTIONS, SECRET_HEADER, USUAL_CONTEXTS
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_url import Endpoint, Existing
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
