@@ -77,12 +77,13 @@ def asset_rows(
     names = _names(operation)
     for asset in assets:
         undoable = {each.name for each in asset.progress.marked.values()}
-        rows: list[tuple[str, str, Reason, int | None]] = []
-        for name, outcome in asset.outcomes.items():
-            if name in places:
-                reason = outcome.reason
-                reason = _with_undo(operation, reason) if name in undoable else reason
-                rows.append((name, outcome.kind, reason, outcome.size))
+        rows: list[tuple[str, str, Reason, int | None]] = [
+            (name, each.kind, _with_undo(operation, each.reason), each.size)
+            if name in undoable
+            else (name, each.kind, each.reason, each.size)
+            for name, each in asset.outcomes.items()
+            if name in places
+        ]
         if operation.ended_ms is None:
             rows += [
                 (name, "under way", Reason(under_way(asset, clock_ms)), None)
