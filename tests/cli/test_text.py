@@ -12,6 +12,7 @@ TOLD: dict[str, Any] = {
     "result": "running",
     "operation_id": "1b9d",
     "user_id": "ada",
+    "user": None,
     "selection": "1 asset",
     "formats": ["ORIGINAL"],
     "recorded": "1970-01-01T00:00:00+00:00",
@@ -82,10 +83,9 @@ def of_others(*rows: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(
     ("who", "line"),
     [
-        ({}, "  clicked by      user ada"),
         ({"user_id": None}, "  clicked by      user unknown"),
         ({"user": "Ada Lovelace"}, "  clicked by      Ada Lovelace"),
-        ({"user": None}, "  clicked by      user ada"),
+        ({}, "  clicked by      user ada"),
     ],
 )
 def test_who_clicked_is_said_by_name_if_that_is_known(who: dict[str, Any], line: str) -> None:

@@ -386,8 +386,8 @@ def test_the_last_progress_of_a_copy_is_noted_with_its_end(
     asked(claims, iconik, "ORIGINAL")
     iconik.known_jobs["job-1"] = Job("job-1", "FINISHED", progress=100)
     follow_at(iconik, claims)
-    (copy,) = History(engine).copies(1, 9)
-    assert (copy.ended, copy.progress) == (True, 100)
+    (copy,) = History(engine).copies(1, 9, 0)
+    assert (copy["ended"], copy["progress"]) == (True, 100)
 
 
 def test_a_copy_that_finished_is_over(iconik: FakeIconik, claims: Claims) -> None:

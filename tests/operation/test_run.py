@@ -1573,10 +1573,10 @@ def test_the_leader_notes_which_copies_have_ended_that_a_stopped_operation_left(
     else:
         del bench.iconik.known_jobs["job-1"]
     tidy(bench, monkeypatch)
-    (copy,) = History(bench.engine).copies(stopped.number, 9)
-    assert copy.ended is (status in ("FINISHED", "FAILED"))
+    (copy,) = History(bench.engine).copies(stopped.number, 9, 0)
+    assert copy["ended"] is (status in ("FINISHED", "FAILED"))
     (asset,) = Reported(bench.engine).page(stopped, 9)
-    assert asset.is_being_copied is not copy.ended
+    assert asset.is_being_copied is not copy["ended"]
     assert (asset.state, asset.outcomes) == ("done", {})
 
 
@@ -1591,7 +1591,7 @@ def test_the_leader_leaves_the_copies_of_a_running_operation_to_it(
     assert claims.take(9, now_ms()) == []
     bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
     tidy(bench, monkeypatch)
-    assert [each.ended for each in History(bench.engine).copies(number, 9)] == [False]
+    assert [each["ended"] for each in History(bench.engine).copies(number, 9, 0)] == [False]
     assert a_ledger(bench.engine).progress(number) == {"copying": 1}
 
 

@@ -68,9 +68,9 @@ def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:
     claims = Claims(engine, operation, a_term(engine))
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     history = History(engine)
-    assert [(each.job_id, each.assets) for each in history.copies(operation.number, 9)] == [
-        ("job-1", 1)
-    ]
+    assert [
+        (each["job_id"], each["assets"]) for each in history.copies(operation.number, 9, 0)
+    ] == [("job-1", 1)]
     assert ledger.ask_to_stop(operation.id, "Ada", NOW)
     claims.leave()
     assert completion(engine).end(found(engine, operation.id), NOW)

@@ -244,10 +244,13 @@ def test_copies_are_told_with_those_under_way_first(engine: sa.Engine, history: 
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     claims.copies.begin(claims.take(2, NOW), {"job-2": "ORIGINAL"}, NOW + 1)
     claims.copies.ended(claims.copies.under_way()[0], {}, "")
-    assert [
-        (each.job_id, each.ended, each.assets) for each in history.copies(operation.number, 9)
-    ] == [("job-2", False, 2), ("job-1", True, 0)]
-    assert len(history.copies(operation.number, 1)) == 1
+    told = ("job_id", "ended", "assets", "followed_seconds")
+    copies = history.copies(operation.number, 9, NOW + 60_001)
+    assert [tuple(each[name] for name in told) for each in copies] == [
+        ("job-2", False, 2, 60),
+        ("job-1", True, 0, None),
+    ]
+    assert len(history.copies(operation.number, 1, NOW)) == 1
     assert history.copies_in_all(operation.number) == (1, 2)
     assert history.copies_in_all(99) == (0, 0)
 

@@ -27,7 +27,7 @@ def test_a_job_of_ours(desk: Desk) -> None:
     path = f"jobs/v1/jobs/{job['id']}/"
     changed = desk.ask("PATCH", path, {"progress_processed": 2, "message": "Half"}).json()
     assert (changed["progress"], changed["message"], changed["title"]) == (50, "Half", JOB["title"])
-    ended = desk.ask("PUT", path, {**JOB, "status": "FINISHED"}).json()
+    ended = desk.ask("PATCH", path, {"status": "FINISHED"}).json()
     assert ended["progress"] == 100
     child = desk.ask("POST", "jobs/v1/jobs/", {**JOB, "parent_id": job["id"]}).json()
     assert [each["id"] for each in desk.children(job["id"])] == [child["id"]]
@@ -235,9 +235,6 @@ def test_registering_listing_changing_and_removing(desk: Desk) -> None:
     before = desk.get("assets/v1/custom_actions/")["total"]
     made = action(desk, "https://plugin.example/add", context="COLLECTION")
     assert desk.get("assets/v1/custom_actions/")["total"] == before + 1
-    listed = desk.get("assets/v1/custom_actions/COLLECTION/", per_page=100)["objects"]
-    assert made["id"] in [each["id"] for each in listed]
-    assert desk.get("assets/v1/custom_actions/NONE/")["objects"] == []
 
     path = f"assets/v1/custom_actions/COLLECTION/{made['id']}/"
     assert desk.ask("PATCH", path, {"title": "Other"}).json()["url"] == made["url"]

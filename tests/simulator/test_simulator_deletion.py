@@ -39,24 +39,14 @@ def test_restoring(desk: Desk) -> None:
     desk.ask("DELETE", path)
     assert desk.ask("PUT", f"{path}restore/").json()["status"] == "ACTIVE"
     assert desk.ask("DELETE", f"{path}purge/").status_code == 400
-    desk.ask("DELETE", path)
-    ids = [made["file_set_ids"]["ORIGINAL"]["lucidlink"]]
-    queue = "files/v1/delete_queue/file_sets/"
-    assert desk.ask("DELETE", queue, {"ids": ids}).status_code == 204
-    assert desk.get(path)["status"] == "ACTIVE"
 
 
-@pytest.mark.parametrize("is_bulk", [True, False])
-def test_a_restore_is_recorded(desk: Desk, is_bulk: bool) -> None:
+def test_a_restore_is_recorded(desk: Desk) -> None:
     made = desk.asset(on=BOTH)
     path = desk.file_set(made, "lucidlink")
     desk.ask("DELETE", path)
     before = desk.control("GET")["deletions"]
-    if is_bulk:
-        ids = [made["file_set_ids"]["ORIGINAL"]["lucidlink"]]
-        desk.ask("DELETE", "files/v1/delete_queue/file_sets/", {"ids": ids})
-    else:
-        desk.ask("PUT", f"{path}restore/")
+    desk.ask("PUT", f"{path}restore/")
     assert desk.judged(path) == [("delete", True), ("restore", True)]
     assert desk.control("GET")["deletions"] == before, "it is no deletion"
 

@@ -117,9 +117,7 @@ def is_healthy(service: Service) -> bool:
 
 def restart(service: Service, **environment: str) -> None:
     """Start the service with other settings."""
-    service.process.stop()
-    service.environment.update(environment)
-    service.start()
+    service.restart(**environment)
     wait_for("healthy service", lambda: is_healthy(service), PATIENCE)
 
 
@@ -161,9 +159,7 @@ def test_no_operation_is_lost_when_the_previous_secret_is_removed_too_early(
     create_actions(service, OLD)
     clip = asset(simulator, "clip")
     operation_id = click_in_iconik(simulator, clip)["body"]["operation_id"]
-    service.process.stop()
-    service.environment["BZ_SHARED_SECRET"] = NEW
-    service.start()
+    service.restart(BZ_SHARED_SECRET=NEW)
     wait_for(
         "complaint",
         lambda: "set BZ_SHARED_SECRET_PREVIOUS to the old one" in service.log(),

@@ -28,9 +28,10 @@ from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import operations
 from b2_iconik.ledger.term import begin_term
+from b2_iconik.ledger.totals import DAY_MS
 from b2_iconik.report import contents
 from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE
-from b2_iconik.report.history import DAY_MS, History
+from b2_iconik.report.history import History
 from b2_iconik.web import pages
 from plugin import create_app
 from tests.logged import logged_with
