@@ -290,6 +290,7 @@ def test_a_refused_token_is_not_repeated() -> None:
         [""],
         ["x"],
         [f"{ASSET} "],
+        [f"{ASSET}\n"],
         [f"{ASSET}/"],
         ["../../users"],
         ["\N{REPLACEMENT CHARACTER}"],

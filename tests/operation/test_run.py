@@ -5,33 +5,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from b2_iconik.bucket.confirm import Bucket
 from b2_iconik.common.clock import Clock, now_ms
 from b2_iconik.common.errors import Stopped
-from b2_iconik.common.settings import Settings
-from b2_iconik.common.worker_pool import WorkerPool
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import LISTING_LAG_MS, AssetProgress, ClaimedAsset, Operation
-from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import ACCEPTED, Reason
-from b2_iconik.ledger import stop_request
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import formats_left
 from b2_iconik.ledger.tables import operations
-from b2_iconik.ledger.term import Leadership, begin_term
+from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation import batches, together
 from b2_iconik.operation import run as run_module
-from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.run import SEARCH_TIMEOUT, Operations, Run, Shared
+from b2_iconik.operation.run import SEARCH_TIMEOUT, Operations, Run
 from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.verification import FIRST_DUE_MS, Verification
 from b2_iconik.report.history import History
@@ -49,7 +42,7 @@ from iconik_http.errors import (
     TokenRejected,
 )
 from iconik_http.paging import Map
-from iconik_http.records import Format, Job, Listed, Storage
+from iconik_http.records import Format, Job, Listed
 from tests.makers import (
     ASSET,
     B2,
@@ -57,85 +50,42 @@ from tests.makers import (
     FakeIconik,
     Waits,
     a_click,
-    a_database,
     a_format,
     a_ledger,
-    clicked,
     found,
     held,
     let_see,
     on_b2,
     on_ll,
 )
+from tests.operation.benches import ADD, REMOVE, Bench
 
 BOUND = 60.0
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
 
 
-class Bench:
-    """All that an operation needs.
+class Time:
+    """The time of operations, which goes on by what they wait.
 
     Attributes:
-        searching: the iconik whose index is searched; the same one unless a test says otherwise.
+        wait_ms: how long each wait takes; as long as it is to be if None.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self.engine = engine
-        self.term = begin_term(engine, 0)
-        self.iconik = self.searching = FakeIconik()
-        self.stopping = Waits()
-        self.settings = Settings(iconik_id=ASSET, secret="s" * 32)
+    def __init__(self, bench: Bench) -> None:
+        self.now_ms = 1_000_000
+        self.wait_ms: int | None = None
+        self._waits = bench.stopping.waits
 
-    def click(self, click: CustomAction) -> str:
-        return clicked(self.engine, click).id
-
-    def run(self, operation_id: str, click: CustomAction) -> dict[str, Any]:
-        """Run an operation to its end; returns its report."""
-        leadership, bucket = self.leadership(), Bucket(self.settings)
-        pool = WorkerPool(4).share()
-        run = Run(
-            operation_id,
-            click,
-            leadership,
-            self.iconik,
-            self.searching,
-            self.settings,
-            DeletionCapabilities(),
-            bucket,
-            Shared(),
-            pool,
-        )
-        self.stopping.bring_to_end(run.step)
-        operation, ledger = found(self.engine, operation_id), a_ledger(self.engine)
-        number = operation.number
-        return report(operation, ledger.outcomes(number), ledger.gone(number))
-
-    def leadership(self) -> Leadership:
-        """The leadership of this process, which nobody ends."""
-        return Leadership(self.engine, self.term, self.stopping)
-
-    def do(self, click: CustomAction) -> dict[str, Any]:
-        """Click, and run."""
-        return self.run(self.click(click), click)
-
-    def report(self, number: int) -> dict[str, Any]:
-        """The report of an operation that has run."""
-        operation, ledger = found(self.engine, f"operation-{number}"), a_ledger(self.engine)
-        return report(operation, ledger.outcomes(number), ledger.gone(number))
+    def go_on(self, _: int = 0) -> None:
+        self.now_ms += int(self._waits[-1] * 1000) if self.wait_ms is None else self.wait_ms
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    # Each wait is one wait, and what was asked a moment ago is seen.
-    monkeypatch.setattr(run_module, "STOP_INTERVAL", 3600.0)
-    monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
-    # Nobody waits for an index.
-    monkeypatch.setattr(Verification, "first_due_ms", lambda _: 0)
-    with a_database(tmp_path) as engine:
-        bench = Bench(engine)
-        time = SimpleNamespace(monotonic=lambda: bench.stopping.monotonic())
-        monkeypatch.setattr(run_module, "time", time)
-        yield bench
+def time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Time:
+    time = Time(bench)
+    monkeypatch.setattr(Clock, "now_ms", lambda _: time.now_ms)
+    bench.stopping.at_wait = time.go_on
+    return time
 
 
 def expanded_by(bench: Bench, operation_id: str) -> None:
@@ -143,11 +93,6 @@ def expanded_by(bench: Bench, operation_id: str) -> None:
     operation = found(bench.engine, operation_id)
     a_ledger(bench.engine).expand(operation.number, dict.fromkeys([ASSET]), {})
     let_see(bench.engine, operation)
-
-
-METHODS = {B2: "B2", LL: "FILE"}
-ADD = a_click("add", asset_ids=(ASSET,))
-REMOVE = a_click("remove", asset_ids=(ASSET,))
 
 
 def test_add_asks_for_a_copy_and_follows_it_to_its_end(bench: Bench) -> None:
@@ -170,8 +115,7 @@ def test_add_asks_for_a_copy_and_follows_it_to_its_end(bench: Bench) -> None:
 
 def test_add_has_copies_put_under_the_directory_of_its_action(bench: Bench) -> None:
     bench.iconik.has(on_b2())
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
-    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    bench.copy_ends()
     bench.do(replace(ADD, path="projects/2026"))
     assert bench.iconik.called("copy_to_storage") == [
         ("copy_to_storage", LL, "ORIGINAL", [ASSET], B2, "projects/2026")
@@ -191,21 +135,12 @@ def test_a_preview_only_reads_and_delays_no_other_operation(bench: Bench) -> Non
     assert {call[0] for call in bench.iconik.calls} <= reads
 
 
-def test_remove_takes_no_directory_along_to_b2(bench: Bench) -> None:
+def test_remove_copies_to_b2_first_what_is_not_there_whatever_the_directory_of_its_action(
+    bench: Bench,
+) -> None:
     bench.iconik.has(on_ll())
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
-    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
-    bench.do(replace(REMOVE, path="projects/2026"))
-    assert bench.iconik.called("copy_to_storage") == [
-        ("copy_to_storage", B2, "ORIGINAL", [ASSET], LL)
-    ]
-
-
-def test_remove_copies_to_b2_first_what_is_not_there(bench: Bench) -> None:
-    bench.iconik.has(on_ll())
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
-    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
-    told = bench.do(REMOVE)
+    bench.copy_ends()
+    told = bench.do(replace(REMOVE, path="projects/2026"))
     assert told["counts"]["removed"] == 1
     assert bench.iconik.called("copy_to_storage") == [
         ("copy_to_storage", B2, "ORIGINAL", [ASSET], LL)
@@ -216,48 +151,40 @@ def test_waits_grow_while_nothing_moves_and_begin_anew_when_something_does(bench
     bench.iconik.has(on_b2())
     bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
 
-    def finish(wait: int) -> None:
-        if wait == 20:
-            bench.iconik.known_jobs["job-1"] = Job("job-1", "FAILED")
-
-    bench.stopping.at_wait = finish
+    failed = {"job-1": Job("job-1", "FAILED")}
+    bench.at_wait(20, lambda: bench.iconik.known_jobs.update(failed))
     bench.do(ADD)
     assert bench.stopping.waits == sorted(bench.stopping.waits)
     assert bench.stopping.waits[-1] == run_module.LONGEST_WAIT
 
 
 def test_a_file_that_is_being_written_is_looked_at_again_until_its_time_is_over(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, time: Time
 ) -> None:
-    clock = [1_000_000]
-    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
-    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 30_000)
+    time.wait_ms = 30_000
     bench.iconik.has(on_b2(status="OPEN"), on_ll())
     bench.iconik.known_jobs["job-1"] = Job("job-1", "SKIPPED")
     told = bench.do(REMOVE)
     assert told["problems"][0]["reason"].startswith("clip.mov is incomplete on B2 (OPEN), although")
-    assert clock[0] >= 1_000_000 + 2 * 600_000
+    assert time.now_ms >= 1_000_000 + 2 * 600_000
 
 
 @pytest.fixture
-def growing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def growing(bench: Bench, time: Time) -> Time:
     """The time of operations, which goes on while a file on LucidLink grows."""
-    clock, size = [1_000_000], count(10)
-    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+    time.wait_ms, size = 30_000, count(10)
 
     def grow(_: int) -> None:
-        clock[0] += 30_000
+        time.go_on()
         grown = on_ll("beach.mov", size=next(size), status="GROWING")
         bench.iconik.has(on_b2("beach.mov", size=12), grown)
 
     bench.stopping.at_wait = grow
     grow(0)
-    return clock
+    return time
 
 
-def test_a_file_that_never_stops_growing_holds_no_add_for_ever(
-    bench: Bench, growing: list[int]
-) -> None:
+def test_a_file_that_never_stops_growing_holds_no_add_for_ever(bench: Bench, growing: Time) -> None:
     done = "9f0e1d2c-0000-4000-8000-000000000001"
     bench.iconik.has(on_b2(), on_ll(), asset_id=done)
     told = bench.do(a_click("add", asset_ids=(ASSET, done)))
@@ -268,17 +195,17 @@ def test_a_file_that_never_stops_growing_holds_no_add_for_ever(
     )
     assert told["counts"]["there"] == 1
     assert not bench.iconik.called("copy_to_storage")
-    assert growing[0] < 1_000_000 + 2 * 600_000
+    assert growing.now_ms < 1_000_000 + 2 * 600_000
 
 
 def test_how_long_a_file_grows_is_not_counted_anew_by_the_next_process(
-    bench: Bench, growing: list[int]
+    bench: Bench, growing: Time
 ) -> None:
     grow, operation_id = bench.stopping.at_wait, bench.click(ADD)
 
     def stop(wait: int) -> None:
         grow(wait)
-        if growing[0] > 1_000_000 + 300_000:
+        if growing.now_ms > 1_000_000 + 300_000:
             bench.stopping.set()
 
     bench.stopping.at_wait = stop
@@ -288,7 +215,7 @@ def test_how_long_a_file_grows_is_not_counted_anew_by_the_next_process(
     bench.stopping.at_wait = grow
     (problem,) = bench.run(operation_id, ADD)["problems"]
     assert problem["reason"].endswith("has been growing on LucidLink for 10 min")
-    assert growing[0] < 1_000_000 + 2 * 600_000
+    assert growing.now_ms < 1_000_000 + 2 * 600_000
 
 
 def test_while_iconik_is_away_it_is_asked_again_ever_more_rarely(
@@ -298,24 +225,15 @@ def test_while_iconik_is_away_it_is_asked_again_ever_more_rarely(
     bench.iconik.problems["storage"] = AWAY
     caplog.set_level("INFO", run_module.log.name)
 
-    def come_back(wait: int) -> None:
-        if wait == 20:
-            bench.iconik.problems.clear()
-
-    bench.stopping.at_wait = come_back
+    bench.at_wait(20, bench.iconik.problems.clear)
     assert bench.do(ADD)["counts"]["there"] == 1
     assert bench.stopping.waits == sorted(bench.stopping.waits)
     assert caplog.text.count("continuing when iconik is back") == 1
     assert caplog.messages.count("iconik is back") == 1
 
 
-def test_an_iconik_that_stays_away_is_given_up_and_reported(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = [1_000_000]
-    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
-    week = timedelta(days=7) // timedelta(milliseconds=1)
-    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + week // 10)
+def test_an_iconik_that_stays_away_is_given_up_and_reported(bench: Bench, time: Time) -> None:
+    time.wait_ms = timedelta(days=7) // timedelta(milliseconds=10)
     bench.iconik.problems["storage"] = AWAY
     told = bench.do(ADD)
     assert told["result"] == "failed"
@@ -336,50 +254,31 @@ def test_an_iconik_that_stays_away_is_given_up_and_reported(
     ],
 )
 def test_a_long_outage_in_any_phase_only_delays(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, phase: str, minutes: int
+    bench: Bench, time: Time, phase: str, minutes: int
 ) -> None:
-    clock = [1_000_000]
-    end = clock[0] + minutes * 60_000
-    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+    end = time.now_ms + minutes * 60_000
     bench.iconik.contents["c"] = [("assets", ASSET)]
     bench.iconik.has(on_ll())
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    bench.copy_ends()
+    arrive = bench.iconik.before["jobs"]
     away = {phase: AWAY, "storage": AWAY}
     bench.iconik.before[phase] = lambda: bench.iconik.problems.update(away)
 
     def go_on(_: int) -> None:
-        clock[0] += int(bench.stopping.waits[-1] * 1000)
-        if clock[0] > end:
+        time.go_on()
+        if time.now_ms > end:
             bench.iconik.problems.clear()
             if phase == "jobs":
-                copy()
-
-    def copy() -> None:
-        bench.iconik.has(on_b2(), on_ll())
+                arrive()
 
     bench.stopping.at_wait = go_on
-    if phase != "jobs":
-        bench.iconik.before["jobs"] = copy
     told = bench.do(a_click("remove", collection_ids=("c",)))
-    assert clock[0] > end
+    assert time.now_ms > end
     assert told["result"] == "done"
     assert told["counts"]["removed"] == 1
     # At first often, later every half a minute.
     assert len(bench.iconik.called(phase)) < 30 + 2 * minutes
     assert len(bench.iconik.called("copy_to_storage")) == 1 or phase == "copy_to_storage"
-
-
-@pytest.fixture
-def clock(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The time of operations, which goes on by what they wait."""
-    clock = [1_000_000]
-    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
-
-    def go_on(_: int) -> None:
-        clock[0] += int(bench.stopping.waits[-1] * 1000)
-
-    bench.stopping.at_wait = go_on
-    return clock
 
 
 def of_two_assets(bench: Bench) -> CustomAction:
@@ -409,7 +308,7 @@ def test_what_is_marked_does_not_wait_for_a_slow_look_at_another(
     assert purged_first
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("time")
 @pytest.mark.parametrize("deletes_at_once", [True, False])
 def test_what_was_read_too_long_ago_is_read_again_before_it_is_deleted(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, deletes_at_once: bool
@@ -430,7 +329,7 @@ def test_what_was_read_too_long_ago_is_read_again_before_it_is_deleted(
     assert len(seen) > 1
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("time")
 def test_one_that_was_read_too_long_ago_holds_up_no_other(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -455,7 +354,7 @@ def test_one_that_was_read_too_long_ago_holds_up_no_other(
     )
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("time")
 def test_what_is_always_read_too_slowly_is_not_deleted_and_said_so(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -475,7 +374,7 @@ def test_what_was_marked_of_several_assets_is_purged_by_one_request(bench: Bench
     assert bench.iconik.called("purge_file_set") == []
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("time")
 def test_an_unanswered_purge_of_several_assets_is_proven_anew_for_each(bench: Bench) -> None:
     bench.iconik.purges_at_once = True
     bench.iconik.problems["purge_file_sets"] = AWAY
@@ -487,7 +386,7 @@ def test_an_unanswered_purge_of_several_assets_is_proven_anew_for_each(bench: Be
     assert len(bench.iconik.called("file_sets")) == 4
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("time")
 def test_what_must_be_copied_waits_where_the_purge_of_the_same_asset_was_not_answered(
     bench: Bench,
 ) -> None:
@@ -531,8 +430,7 @@ def test_what_a_listing_tells_is_copied_without_a_look(bench: Bench) -> None:
         "files": [asdict(on_b2())],
     }
     bench.iconik.contents["c"] = [("assets", ASSET, record)]
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
-    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    bench.copy_ends()
     told = bench.do(a_click("add", collection_ids=("c",)))
     assert told["counts"]["copied"] == 1
     assert not bench.iconik.called("formats")
@@ -551,13 +449,7 @@ def of_a_listed_collection(bench: Bench, number: int = 3) -> CustomAction:
     bench.iconik.contents["c"] = [
         ("assets", each, bench.iconik.indexed(each)) for each in asset_ids
     ]
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
-
-    def arrive() -> None:
-        for each in asset_ids:
-            bench.iconik.has(on_b2(), on_ll(), asset_id=each)
-
-    bench.iconik.before["jobs"] = arrive
+    bench.copy_ends(asset_ids=asset_ids)
     return a_click("add", collection_ids=("c",))
 
 
@@ -567,37 +459,28 @@ def test_copies_that_a_listing_tells_of_are_confirmed_by_one_search(bench: Bench
     assert bench.iconik.called("formats", "files") == []
 
 
-def test_what_the_index_never_shows_is_read_after_a_minute(
-    bench: Bench, clock: list[int], monkeypatch: pytest.MonkeyPatch
+def test_what_the_index_never_shows_is_read_once_after_a_minute(
+    bench: Bench, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     click = of_a_listed_collection(bench)
     monkeypatch.setattr(bench.iconik, "search_assets", lambda _: [])
     read = list[int]()
-    bench.iconik.before["files"] = lambda: read.append(clock[0])
+    bench.iconik.before["files"] = lambda: read.append(time.now_ms)
     assert bench.do(click)["counts"]["copied"] == 3
     assert read[0] >= 1_000_000 + LISTING_LAG_MS
-
-
-@pytest.mark.usefixtures("clock")
-def test_what_the_index_never_shows_is_read_once(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    click = of_a_listed_collection(bench)
-    monkeypatch.setattr(bench.iconik, "search_assets", lambda _: [])
-    bench.do(click)
     assert sorted(bench.iconik.called("formats", "files")) == [
         ("files", "a0"), ("files", "a1"), ("files", "a2"),
     ]  # fmt: skip
 
 
 def test_while_the_index_lags_the_others_are_done(
-    bench: Bench, clock: list[int], monkeypatch: pytest.MonkeyPatch
+    bench: Bench, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     click = of_a_listed_collection(bench)
     show = bench.iconik.indexed
 
     def show_late(asset_id: str) -> dict[str, Any]:
-        is_late = asset_id == "a0" and clock[0] < 1_020_000
+        is_late = asset_id == "a0" and time.now_ms < 1_020_000
         return {**show(asset_id), "files": []} if is_late else show(asset_id)
 
     monkeypatch.setattr(bench.iconik, "indexed", show_late)
@@ -627,16 +510,13 @@ def once_copies_are_looked_at(
 def test_copies_that_are_not_confirmed_before_a_stop_are_left(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop() -> None:
-        a_ledger(bench.engine).ask_to_stop("operation-1", "Ada", 1)
-
-    once_copies_are_looked_at(bench, monkeypatch, stop)
+    once_copies_are_looked_at(bench, monkeypatch, bench.stop)
     told = bench.do(of_a_listed_collection(bench))
     assert (told["result"], told["counts"]["undone"]) == ("stopped", 3)
     assert bench.iconik.called("search_assets", "files") == []
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("time")
 def test_copies_that_are_not_confirmed_when_a_process_stops_are_confirmed_by_the_next(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -717,13 +597,13 @@ def test_after_the_first_search_several_are_made_at_the_same_time(
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_after_a_search_without_an_answer_no_other_assets_are_looked_up(
+def test_after_a_search_without_an_answer_the_others_are_done_without_one(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(run_module, "CONNECTIONS", 1)
     click = one_by_one(bench, monkeypatch)
     at_search(bench, monkeypatch, number, go_away)
-    bench.do(click)
+    assert bench.do(click)["counts"]["there"] == 3
     assert len(bench.iconik.called("search_assets")) == number
 
 
@@ -735,14 +615,6 @@ def test_after_a_first_search_without_an_answer_no_copies_are_searched_for(
     at_search(bench, monkeypatch, 1, go_away)
     assert bench.do(click)["counts"]["copied"] == 3
     assert bench.iconik.called("search_assets") == [("search_assets", ["other"])]
-
-
-def test_assets_that_are_not_looked_up_are_done_all_the_same(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    click = one_by_one(bench, monkeypatch)
-    at_search(bench, monkeypatch, 1, go_away)
-    assert bench.do(click)["counts"]["there"] == 3
 
 
 def test_what_a_search_shows_is_written_down_before_the_next_one_ends(
@@ -762,11 +634,8 @@ def test_what_a_search_shows_is_written_down_before_the_next_one_ends(
 
 
 def test_a_stop_is_seen_between_searches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop() -> None:
-        a_ledger(bench.engine).ask_to_stop("operation-1", "Ada", 1)
-
     click = one_by_one(bench, monkeypatch)
-    at_search(bench, monkeypatch, 1, stop)
+    at_search(bench, monkeypatch, 1, bench.stop)
     assert bench.do(click)["result"] == "stopped"
     assert len(bench.iconik.called("search_assets")) == 1
 
@@ -792,8 +661,7 @@ def test_which_assets_are_to_be_looked_up_is_found_out_once(
 
     monkeypatch.setattr(Ledger, "not_looked_up", note)
     bench.iconik.has(on_b2())
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
-    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    bench.copy_ends()
     bench.do(ADD)
     assert asked == [1]
 
@@ -819,7 +687,7 @@ def test_a_search_is_tried_once_and_not_for_long(
     assert made == [{}, {"timeout": SEARCH_TIMEOUT, "attempts": 1}]
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("time")
 def test_assets_that_were_looked_up_before_a_restart_are_not_looked_up_again(
     bench: Bench,
 ) -> None:
@@ -840,8 +708,7 @@ def test_assets_that_were_looked_up_before_a_restart_are_not_looked_up_again(
 def test_what_the_index_shows_of_a_clicked_asset_is_copied_without_a_look(bench: Bench) -> None:
     bench.iconik.shows_files = True
     bench.iconik.has(on_b2())
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
-    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    bench.copy_ends()
     assert bench.do(ADD)["counts"]["copied"] == 1
     assert bench.iconik.called("formats", "files") == []
 
@@ -903,8 +770,7 @@ def test_remove_copies_what_the_index_shows_only_on_lucidlink_before_it_reads(
 ) -> None:
     bench.iconik.shows_files = True
     bench.iconik.has(on_ll())
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
-    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    bench.copy_ends()
     assert bench.do(REMOVE)["counts"]["removed"] == 1
     calls = [call[0] for call in bench.iconik.called("copy_to_storage", "formats", "files")]
     assert calls == ["copy_to_storage", "files"]
@@ -971,11 +837,9 @@ def test_the_others_of_a_batch_do_not_find_out_for_themselves_that_iconik_is_awa
 
 
 def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, time: Time
 ) -> None:
-    clock = [1_000_000]
-    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
-    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
+    time.wait_ms = 60_000
     bench.iconik.has(on_b2(), on_ll(), asset_id="asset-2")
     bench.iconik.has(on_ll(), on_b2())
     formats = bench.iconik.formats
@@ -999,11 +863,9 @@ def test_one_asset_that_iconik_never_answers_about_holds_up_no_other(
 
 
 def test_an_asset_whose_list_of_files_stays_incomplete_is_given_up_soon(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, time: Time
 ) -> None:
-    clock = [1_000_000]
-    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
-    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
+    time.wait_ms = 60_000
     bench.iconik.has(on_ll(), on_b2())
     lack = "the list is incomplete: 6 of 8 objects"
     bench.iconik.problems["files"] = Incomplete("list the files", lack)
@@ -1050,12 +912,10 @@ def test_a_newer_click_that_iconik_never_lists_holds_up_no_older_one(bench: Benc
 
 
 def test_assets_that_iconik_does_not_answer_about_take_one_line_however_many_and_often(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bench: Bench, time: Time, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "b2_iconik")  # the default; at DEBUG every one takes a line
-    clock = [1_000_000]
-    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
-    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 60_000)
+    time.wait_ms = 60_000
     bench.iconik.problems["formats"] = AWAY
     told = bench.do(a_click("remove", asset_ids=tuple(f"asset-{n}" for n in range(3))))
     assert told["counts"]["failed"] == 3
@@ -1063,16 +923,13 @@ def test_assets_that_iconik_does_not_answer_about_take_one_line_however_many_and
     assert len(lines) == 1
 
 
-def test_an_asset_that_iconik_answers_about_again_is_done(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = [1_000_000]
-    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+def test_an_asset_that_iconik_answers_about_again_is_done(bench: Bench, time: Time) -> None:
+    time.wait_ms = 60_000
     bench.iconik.has(on_b2(), on_ll())
     bench.iconik.problems["files"] = AWAY
 
     def answer_again(wait: int) -> None:
-        clock[0] += 60_000
+        time.go_on()
         if wait == 5:
             bench.iconik.problems.clear()
 
@@ -1129,15 +986,14 @@ def test_what_iconik_refuses_for_one_asset_fails_that_one_alone(bench: Bench) ->
     ids=["no answer", "refusal"],
 )
 def test_a_deletion_that_a_newer_click_took_over_half_done_is_told_when_it_is_given_up(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str, problem: IconikError, reason: str
+    bench: Bench, time: Time, method: str, problem: IconikError, reason: str
 ) -> None:
-    clock = [1_000_000]
-    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
+    time.wait_ms = 60_000
     bench.iconik.has(on_ll(), on_b2())
     bench.iconik.problems["purge_file_set"] = AWAY
 
     def take_over(wait: int) -> None:
-        clock[0] += 60_000
+        time.go_on()
         if wait == 1:
             expanded_by(bench, bench.click(ADD))
             bench.iconik.problems[method] = problem
@@ -1150,7 +1006,7 @@ def test_a_deletion_that_a_newer_click_took_over_half_done_is_told_when_it_is_gi
 
 
 def test_a_deletion_that_was_finished_counts_though_a_newer_click_takes_over_the_rest(
-    bench: Bench, clock: list[int], monkeypatch: pytest.MonkeyPatch
+    bench: Bench, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy = on_ll("proxy.mov", format_id="format-proxy")
     files = (on_ll(), on_b2(), proxy, on_b2("proxy.mov", format_id="format-proxy"))
@@ -1171,7 +1027,7 @@ def test_a_deletion_that_was_finished_counts_though_a_newer_click_takes_over_the
     bench.iconik.before["purge_file_set"] = take_over
     told = bench.do(a_click("remove", asset_ids=(ASSET,), formats=("ORIGINAL", "PROXY")))
     assert (told["counts"]["removed"], told["counts"]["superseded"]) == (1, 1)
-    assert clock[0] > 1_000_000
+    assert time.now_ms > 1_000_000
 
 
 def test_an_operation_without_a_good_token_fails_as_a_whole(bench: Bench) -> None:
@@ -1188,97 +1044,53 @@ def test_a_refusal_to_show_jobs_fails_the_operation_as_a_whole(bench: Bench) -> 
     assert bench.do(ADD)["failure"] == "could not follow 1 jobs: no (403)"
 
 
+COPY = "allow reading from 'storage-b2' and writing to 'storage-ll'"
+IS_ON_B2 = (
+    "the custom action names 'storage-ll' as its LucidLink storage, but its method is B2: "
+    "create the custom actions again with the right ids"
+)
+IS_NOT_ON_B2 = "the custom action names 'storage-b2' as its B2 storage, but its method is {}: "
+
+
 @pytest.mark.parametrize(
-    ("click", "storages", "failure"),
+    ("click", "storage_id", "change", "failure"),
     [
-        (ADD, {B2: {"read": False}}, "allow reading from 'storage-b2' and writing to 'storage-ll'"),
-        (
-            ADD,
-            {LL: {"write": False}},
-            "allow reading from 'storage-b2' and writing to 'storage-ll'",
+        (ADD, B2, {"settings": {"read": False}}, COPY),
+        (ADD, LL, {"settings": {"write": False}}, COPY),
+        (REMOVE, LL, {"settings": {"delete": False}}, "allow deleting from 'storage-ll'"),
+        (ADD, B2, {"purpose": "PROXIES"}, "the purpose of the B2 storage 'storage-b2' is PROXIES"),
+        (ADD, LL, {"method": "B2"}, IS_ON_B2),
+        (REMOVE, LL, {"method": "B2"}, IS_ON_B2),
+        (REMOVE, B2, {"method": "S3"}, IS_NOT_ON_B2.format("S3")),
+        (REMOVE, B2, {"method": ""}, IS_NOT_ON_B2.format("unknown")),
+        *(
+            (click, each, {"status": "INACTIVE"}, f"the {kind} storage '{each}' is INACTIVE: activ")
+            for click in (ADD, REMOVE)
+            for each, kind in ((B2, "B2"), (LL, "LucidLink"))
         ),
-        (REMOVE, {LL: {"delete": False}}, "allow deleting from 'storage-ll'"),
     ],
 )
-def test_a_switch_of_a_storage_is_seen_before_anything_is_asked(
-    bench: Bench, click: CustomAction, storages: dict[str, dict[str, bool]], failure: str
+def test_a_storage_that_can_not_do_its_part_is_told_before_anything_is_asked(
+    bench: Bench, click: CustomAction, storage_id: str, change: dict[str, Any], failure: str
 ) -> None:
-    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
-        storage_id, storage_id, "FILES", METHODS[storage_id], "ACTIVE", storages.get(storage_id, {})
-    )
+    bench.iconik.has(on_ll(), on_b2())
+    bench.iconik.storages_known[storage_id] = change
     assert failure in bench.do(click)["failure"]
     assert not bench.iconik.called("copy_to_storage", "formats", "delete_file_set")
 
 
-def test_a_storage_of_another_purpose_is_named(bench: Bench) -> None:
-    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
-        storage_id, storage_id, "PROXIES", "B2", "ACTIVE", {}
-    )
-    assert bench.do(ADD)["failure"].startswith(
-        "the purpose of the B2 storage 'storage-b2' is PROXIES"
-    )
-
-
-@pytest.mark.parametrize("click", [ADD, REMOVE])
-def test_a_lucidlink_storage_on_b2_is_refused_before_anything_is_asked(
-    bench: Bench, click: CustomAction
-) -> None:
-    bench.iconik.has(on_ll(), on_b2())
-    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
-        storage_id, storage_id, "FILES", "B2", "ACTIVE", {}
-    )
-    assert bench.do(click)["failure"] == (
-        "the custom action names 'storage-ll' as its LucidLink storage, but its method is B2: "
-        "create the custom actions again with the right ids"
-    )
-    assert not bench.iconik.called("copy_to_storage", "formats", "delete_file_set")
-
-
-@pytest.mark.parametrize(("method", "told"), [("S3", "S3"), ("", "unknown")])
-def test_what_is_not_on_b2_proves_nothing(bench: Bench, method: str, told: str) -> None:
-    bench.iconik.has(on_ll(), on_b2())
-    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
-        storage_id, storage_id, "FILES", method, "ACTIVE", {}
-    )
-    assert bench.do(REMOVE)["failure"].startswith(
-        f"the custom action names 'storage-b2' as its B2 storage, but its method is {told}: "
-    )
-    assert not bench.iconik.called("formats", "delete_file_set")
-
-
 def test_a_storage_whose_purpose_iconik_does_not_tell_is_used(bench: Bench) -> None:
     bench.iconik.has(on_ll())
-    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
-        storage_id, storage_id, "", "", "", {}
-    )
+    untold = {"method": "", "purpose": "", "status": ""}
+    bench.iconik.storages_known = {B2: untold, LL: untold}
     assert bench.do(ADD)["result"] == "nothing to do"
 
 
-@pytest.mark.parametrize("click", [ADD, REMOVE])
-@pytest.mark.parametrize(("inactive", "kind"), [(B2, "B2"), (LL, "LucidLink")])
-def test_a_storage_that_is_switched_off_is_named(
-    bench: Bench, click: CustomAction, inactive: str, kind: str
-) -> None:
-    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
-        storage_id, storage_id, "FILES", "B2", "INACTIVE" if storage_id == inactive else "", {}
-    )
-    failure = bench.do(click)["failure"]
-    assert failure.startswith(f"the {kind} storage '{inactive}' is INACTIVE: activate it")
-    assert not bench.iconik.called("copy_to_storage", "formats", "delete_file_set")
-
-
-@pytest.mark.parametrize("switched_off", [{B2: {"write": False}}, {LL: {"read": False}}])
+@pytest.mark.parametrize(("storage_id", "switched_off"), [(B2, "write"), (LL, "read")])
 def test_where_nothing_can_be_copied_to_b2_what_needs_no_copy_is_removed(
-    bench: Bench, switched_off: dict[str, dict[str, bool]]
+    bench: Bench, storage_id: str, switched_off: str
 ) -> None:
-    bench.iconik.storage = lambda storage_id: Storage(  # type: ignore[method-assign]
-        storage_id,
-        storage_id,
-        "FILES",
-        METHODS[storage_id],
-        "ACTIVE",
-        switched_off.get(storage_id, {}),
-    )
+    bench.iconik.storages_known[storage_id] = {"settings": {switched_off: False}}
     bench.iconik.has(on_ll())
     bench.iconik.has(on_ll(), on_b2(), asset_id="asset-2")
     told = bench.do(a_click("remove", asset_ids=(ASSET, "asset-2")))
@@ -1357,7 +1169,7 @@ LL_SET = on_ll().file_set_id
 
 def test_what_a_failing_operation_has_marked_is_restored(bench: Bench) -> None:
     marked_by_a_failed_one(bench, is_restored=True)
-    (problem,) = bench.report(1)["problems"]
+    (problem,) = bench.report()["problems"]
     assert problem["reason"] == (
         f"the operation ended before the deletion was finished, so file set {LL_SET} was restored"
     )
@@ -1373,7 +1185,7 @@ def test_what_a_failed_operation_has_left_marked_is_finished_by_the_next_remove(
     assert bench.do(REMOVE)["counts"]["removed"] == 1
     assert bench.iconik.called("purge_file_set") == [("purge_file_set", ASSET, LL_SET)]
     assert (left(bench, 1), left(bench, 2)) == (AssetProgress(), AssetProgress())
-    (problem,) = bench.report(1)["problems"]
+    (problem,) = bench.report()["problems"]
     assert problem["reason"] == "the deletion was not finished, and a newer click takes over"
 
 
@@ -1387,12 +1199,8 @@ def test_what_a_failed_operation_has_left_marked_is_restored_by_the_next_remove_
     assert not bench.iconik.called("purge_file_set")
 
 
-def test_what_an_add_restores_when_it_gives_up_is_brought_back(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = [1_000_000]
-    monkeypatch.setattr(Clock, "now_ms", lambda _: clock[0])
-    bench.stopping.at_wait = lambda _: clock.__setitem__(0, clock[0] + 300_000)
+def test_what_an_add_restores_when_it_gives_up_is_brought_back(bench: Bench, time: Time) -> None:
+    time.wait_ms = 300_000
     marked_by_a_failed_one(bench)
     restore, attempts = bench.iconik.restore_file_set, list[None]()
 
@@ -1433,8 +1241,7 @@ def test_what_iconik_has_purged_by_itself_is_copied_anew_by_an_add(bench: Bench)
     bench.iconik.has(on_b2())
     bench.iconik.known_statuses.clear()
     bench.iconik.problems["restore_file_set"] = NotFound("restore it", "no such thing (404)")
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
-    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    bench.copy_ends()
     assert bench.do(ADD)["counts"]["copied"] == 1
 
 
@@ -1458,7 +1265,7 @@ def test_an_accepted_deletion_of_a_failing_operation_is_told_to_be_unverified(
     assert outcomes == {"ORIGINAL": Outcome("removed", ACCEPTED, proof)}
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("time")
 def test_a_restoration_without_an_answer_is_tried_again_for_each_asset(bench: Bench) -> None:
     bench.iconik.problems["purge_file_set"] = IconikRefused("purge it", "no (409)")
     bench.iconik.problems["restore_file_set"] = AWAY
@@ -1510,10 +1317,7 @@ def left_to_iconik(bench: Bench) -> Operation:
     bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
     operation_id = bench.click(ADD)
 
-    def stop(_: int) -> None:
-        a_ledger(bench.engine).ask_to_stop(operation_id, "Ada", now_ms())
-
-    bench.stopping.at_wait = stop
+    bench.stopping.at_wait = lambda _: bench.stop(operation_id)
     bench.run(operation_id, ADD)
     return found(bench.engine, operation_id)
 
@@ -1531,7 +1335,7 @@ def test_the_leader_restores_what_ended_operations_have_left_marked(
 ) -> None:
     marked_by_a_failed_one(bench)
     tidy(bench, monkeypatch)
-    (problem,) = bench.report(1)["problems"]
+    (problem,) = bench.report()["problems"]
     assert problem["reason"].endswith(f"file set {LL_SET} was restored")
     assert left(bench, 1) == AssetProgress()
     bench.iconik.calls.clear()
@@ -1779,20 +1583,13 @@ def test_an_operation_that_had_ended_is_only_reported_again(bench: Bench) -> Non
     assert not bench.iconik.calls
 
 
-def test_no_rest_is_longer_than_until_the_next_deletion_is_to_be_verified(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # So that it doesn't count how long this machine takes.
-    monkeypatch.setattr(Clock, "now_ms", lambda _: 1_000_000)
+@pytest.mark.usefixtures("time")
+def test_no_rest_is_longer_than_until_the_next_deletion_is_to_be_verified(bench: Bench) -> None:
     bench.iconik.has(on_b2(), on_ll())
     bench.iconik.deletes_at_once = True
     bench.iconik.undeletable = {on_ll().file_set_id}
-
-    def stop(wait: int) -> None:
-        if wait == 10:
-            bench.stopping.set()
-
-    bench.stopping.at_wait = stop
+    # The time stands still.
+    bench.at_wait(10, bench.stopping.set)
     with pytest.raises(Stopped):
         bench.do(REMOVE)
     assert max(bench.stopping.waits) == FIRST_DUE_MS / 1000
@@ -1809,30 +1606,17 @@ def test_only_some_problems_are_logged_one_by_one(
     assert "… and 5 more: see the report" in caplog.text
 
 
-def problems_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What is logged of an asset that is kept because it differs."""
+@pytest.mark.parametrize(("shows_title", "named"), [(True, f"{ASSET} (Beach)"), (False, ASSET)])
+def test_a_problem_is_logged_with_the_title_of_its_asset_if_that_is_known(
+    bench: Bench, caplog: pytest.LogCaptureFixture, shows_title: bool, named: str
+) -> None:
+    bench.iconik.shows_files = shows_title
+    bench.iconik.titles = {ASSET: "Beach"}
     bench.iconik.has(on_ll(size=7), on_b2(size=8))
     bench.do(REMOVE)
-    return [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
-
-
-DIFFERS = "clip.mov differs from its master: 7 bytes on LucidLink, 8 bytes on B2"
-
-
-def test_a_problem_is_logged_with_the_title_of_its_asset(
-    bench: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
-    bench.iconik.shows_files = True
-    bench.iconik.titles = {ASSET: "Beach"}
-    assert problems_logged(bench, caplog) == [
-        f"kept on LucidLink {ASSET} (Beach) ORIGINAL: {DIFFERS}"
-    ]
-
-
-def test_a_problem_of_an_asset_without_a_known_title_is_logged_with_its_id(
-    bench: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert problems_logged(bench, caplog) == [f"kept on LucidLink {ASSET} ORIGINAL: {DIFFERS}"]
+    differs = "clip.mov differs from its master: 7 bytes on LucidLink, 8 bytes on B2"
+    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert warnings == [f"kept on LucidLink {named} ORIGINAL: {differs}"]
 
 
 def test_an_operation_that_is_nowhere_written_down_is_a_fault(bench: Bench) -> None:
@@ -1900,8 +1684,7 @@ def test_a_copy_that_was_asked_for_but_not_noted_is_followed_even_for_nothing(
 
 def test_a_copy_that_was_not_heard_of_is_asked_for_again(bench: Bench) -> None:
     operation_id = killed_while_it_asks(bench)
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
-    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_b2(), on_ll())
+    bench.copy_ends()
     assert bench.run(operation_id, ADD)["counts"]["copied"] == 1
     assert len(bench.iconik.called("copy_to_storage")) == 2
 
@@ -1974,8 +1757,7 @@ def test_what_was_removed_counts_while_another_format_is_waited_for(bench: Bench
 
 def test_as_long_as_nothing_looks_wrong_nobody_asks_who_else_copies(bench: Bench) -> None:
     bench.iconik.has(on_ll())
-    bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
-    bench.iconik.before["jobs"] = lambda: bench.iconik.has(on_ll(), on_b2())
+    bench.copy_ends()
     assert bench.do(REMOVE)["counts"]["removed"] == 1
     assert bench.iconik.called("transfers") == []
 
@@ -2062,7 +1844,7 @@ def undo(bench: Bench) -> dict[str, Any]:
 
 def test_a_remove_leaves_the_purge_to_iconik(bench: Bench) -> None:
     removed_for_now(bench)
-    assert bench.report(1)["undo"].startswith("can be undone until")
+    assert bench.report()["undo"].startswith("can be undone until")
     assert not bench.iconik.called("purge_file_set")
 
 
@@ -2070,7 +1852,7 @@ def test_an_undo_brings_back_what_a_remove_marked(bench: Bench) -> None:
     removed_for_now(bench)
     told = undo(bench)
     assert (told["result"], told["counts"]["restored"]) == ("done", 1)
-    assert bench.report(1)["undo"] is None
+    assert bench.report()["undo"] is None
 
 
 def test_an_undo_does_not_need_the_storages(bench: Bench) -> None:
