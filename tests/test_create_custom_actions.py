@@ -84,81 +84,43 @@ def test_six_actions_are_created(
     ]
 
 
-def test_a_preview_is_created_on_request(
-    actions: FakeActions, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(options("--preview", "--path", "projects")) == 0
-    assert lines(capsys)[-3:] == [
-        f"created  Preview removal from LucidLink  {context}" for context in CONTEXTS
-    ]
-    assert [each["url"] for each in actions.held.values()][-3:] == [url("preview")] * 3
-
-
-def test_a_preview_is_updated_wherever_it_exists(
-    actions: FakeActions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    main(options("--preview", "--context", "PLAYLIST"))
-    lines(capsys)
-    monkeypatch.setenv("BZ_SHARED_SECRET", "a-new-secret-0123456789")
-    assert main(options()) == 0
-    assert len(actions.held) == 12
-    assert {each["headers"]["x-bz-secret"] for each in actions.held.values()} == {
-        "a-new-secret-0123456789"
-    }
-    said = lines(capsys)
-    assert len(said) == 12
-    assert "updated  Preview removal from LucidLink  PLAYLIST" in said
-
-
-def test_an_add_for_a_while_is_created_for_each_time(
-    actions: FakeActions, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(options("--keep", "14d", "--path", "projects", "--keep", "12h")) == 0
-    assert lines(capsys)[-6:] == [
-        f"created  Add to LucidLink for {time}  {context}"
-        for time in ("14 days", "12 hours")
-        for context in CONTEXTS
-    ]
-    assert [each["url"] for each in actions.held.values()][-6:] == [
-        url("add", f"&path=projects&keep={time}") for time in ("14d", "12h") for _ in CONTEXTS
-    ]
-
-
-def test_an_add_whose_time_is_in_a_metadata_field_is_created(
-    actions: FakeActions, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(options("--keep-field", "Days kept")) == 0
-    assert lines(capsys)[-3:] == [
-        f"created  Add to LucidLink for a while  {context}" for context in CONTEXTS
-    ]
-    assert [each["url"] for each in actions.held.values()][-3:] == [
-        url("add", "&keep_field=Days%20kept")
-    ] * 3
-
-
-def test_the_same_time_in_other_words_is_the_same_action(actions: FakeActions) -> None:
-    main(options("--keep", "14d", "--keep", "2w"))
-    main(options("--keep", "336h"))
-    assert len(actions.held) == 9
-
-
-@pytest.mark.parametrize("option", [("--keep", "14d"), ("--keep-field", "Days")])
-def test_an_add_for_a_while_is_updated_wherever_it_exists(
+@pytest.mark.parametrize(
+    ("more", "number", "title", "made"),
+    [
+        (("--preview", "--path", "a"), 9, "Preview removal from LucidLink", url("preview")),
+        (
+            ("--keep", "14d", "--path", "projects"),
+            9,
+            "Add to LucidLink for 14 days",
+            url("add", "&path=projects&keep=14d"),
+        ),
+        (
+            ("--keep", "14d", "--keep", "12h"),
+            12,
+            "Add to LucidLink for 12 hours",
+            url("add", "&keep=12h"),
+        ),
+        (
+            ("--keep-field", "Days kept"),
+            9,
+            "Add to LucidLink for a while",
+            url("add", "&keep_field=Days%20kept"),
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_optional_actions_are_created_on_request(
     actions: FakeActions,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    option: tuple[str, str],
+    more: tuple[str, ...],
+    number: int,
+    title: str,
+    made: str,
 ) -> None:
-    main(options(*option, "--context", "PLAYLIST"))
-    urls = [each["url"] for each in actions.held.values()]
-    lines(capsys)
-    monkeypatch.setenv("BZ_SHARED_SECRET", "a-new-secret-0123456789")
-    assert main(options()) == 0
-    assert [each["url"] for each in actions.held.values()] == urls
-    assert {each["headers"]["x-bz-secret"] for each in actions.held.values()} == {
-        "a-new-secret-0123456789"
-    }
-    assert [line.split()[0] for line in lines(capsys)] == ["updated"] * 12
+    assert main(options(*more)) == 0
+    assert len(actions.held) == number
+    assert lines(capsys)[-3:] == [f"created  {title}  {context}" for context in CONTEXTS]
+    assert [each["url"] for each in actions.held.values()][-3:] == [made] * 3
 
 
 def test_a_metadata_view_that_was_chosen_in_iconik_stays(actions: FakeActions) -> None:
@@ -214,19 +176,33 @@ def test_formats_are_told_in_words(names: Sequence[str], words: str) -> None:
 # Again
 
 
-def test_a_second_run_updates_the_same_six(
-    actions: FakeActions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("more", "number"),
+    [
+        ((), 6),
+        (("--context", "SAVED_SEARCH", "--context", "BULK"), 8),
+        (("--preview", "--context", "PLAYLIST"), 12),
+        (("--keep", "14d", "--context", "PLAYLIST"), 12),
+        (("--keep-field", "Days", "--context", "PLAYLIST"), 12),
+    ],
+)
+def test_another_run_updates_all_there_are_wherever_they_are(
+    actions: FakeActions,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[str, ...],
+    number: int,
 ) -> None:
-    main(options())
-    ids = list(actions.held)
+    main(options(*more))
+    before = {action_id: each["url"] for action_id, each in actions.held.items()}
     lines(capsys)
     monkeypatch.setenv("BZ_SHARED_SECRET", "a-new-secret-0123456789")
     assert main(options()) == 0
-    assert list(actions.held) == ids
+    assert {action_id: each["url"] for action_id, each in actions.held.items()} == before
     assert {each["headers"]["x-bz-secret"] for each in actions.held.values()} == {
         "a-new-secret-0123456789"
     }
-    assert [line.split("  ")[0] for line in lines(capsys)] == ["updated"] * 6
+    assert [line.split("  ")[0] for line in lines(capsys)] == ["updated"] * number
 
 
 @pytest.mark.parametrize(
@@ -246,16 +222,21 @@ def test_the_endpoint_in_other_words_is_the_same(
     assert list(actions.held) == ids
 
 
-def test_storages_in_capitals_are_the_same(actions: FakeActions) -> None:
-    main(options())
-    main(options(b2=B2_STORAGE.upper(), ll=LL_STORAGE.upper()))
-    assert len(actions.held) == 6
-
-
-def test_formats_in_another_order_are_the_same(actions: FakeActions) -> None:
-    main(options("--formats", "A,B"))
-    main(options("--formats", "B,A"))
-    assert len(actions.held) == 6
+@pytest.mark.parametrize(
+    ("first", "second", "number"),
+    [
+        (options(), options(b2=B2_STORAGE.upper(), ll=LL_STORAGE.upper()), 6),
+        (options("--formats", "A,B"), options("--formats", "B,A"), 6),
+        (options("--keep", "14d", "--keep", "2w"), options("--keep", "336h"), 9),
+    ],
+    ids=["capitals", "order", "time"],
+)
+def test_the_same_in_other_words_are_the_same_actions(
+    actions: FakeActions, first: list[str], second: list[str], number: int
+) -> None:
+    main(first)
+    main(second)
+    assert len(actions.held) == number
 
 
 def test_a_renamed_action_is_found_and_named_again(actions: FakeActions) -> None:
@@ -266,24 +247,21 @@ def test_a_renamed_action_is_found_and_named_again(actions: FakeActions) -> None
 
 
 @pytest.mark.parametrize(
-    "more", [["--formats", "ORIGINAL"], ["--formats", "ORIGINAL,EDIT_PROXY"]], ids=" ".join
+    "other",
+    [
+        options("--formats", "ORIGINAL"),
+        options("--formats", "ORIGINAL,EDIT_PROXY"),
+        options(endpoint=f"{ENDPOINT}/other"),
+        options(ll=UNKNOWN),
+    ],
+    ids=["a format", "formats", "endpoint", "storage"],
 )
-def test_actions_of_other_formats_are_others(actions: FakeActions, more: list[str]) -> None:
-    main(options())
-    main(options(*more))
-    assert len(actions.held) == 12
-
-
-def test_actions_of_another_endpoint_are_others(actions: FakeActions) -> None:
-    main(options())
-    main(options(endpoint=f"{ENDPOINT}/other"))
-    assert len(actions.held) == 12
-
-
-def test_actions_of_other_storages_are_others(actions: FakeActions) -> None:
+def test_actions_that_ask_for_something_else_are_others(
+    actions: FakeActions, other: list[str]
+) -> None:
     actions.storages[UNKNOWN] = {"id": UNKNOWN, "name": "Third", "method": "FILE"}
     main(options())
-    main(options(ll=UNKNOWN))
+    main(other)
     assert len(actions.held) == 12
 
 
@@ -313,22 +291,6 @@ def test_an_action_of_anybody_else_is_not_touched(
 def test_they_are_created_in_one_more_context(actions: FakeActions, context: str) -> None:
     assert main(options("--context", context)) == 0
     assert {each["context"] for each in actions.held.values()} == {*CONTEXTS, context}
-
-
-def test_one_in_a_further_context_is_brought_up_to_date_there(
-    actions: FakeActions, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    main(options("--context", "SAVED_SEARCH", "--context", "BULK"))
-    assert len(actions.held) == 8
-    for held in actions.held.values():
-        held["headers"] = {"x-bz-secret": "an old one"}
-    lines(capsys)
-    assert main(options()) == 0
-    assert {each["headers"]["x-bz-secret"] for each in actions.held.values()} == {
-        environment["BZ_SHARED_SECRET"]
-    }
-    assert lines(capsys).count("updated  Remove from LucidLink  SAVED_SEARCH") == 1
-    assert len(actions.held) == 8
 
 
 def test_another_directory_changes_the_actions_in_place(actions: FakeActions) -> None:
@@ -434,12 +396,24 @@ def test_a_name_that_two_storages_have_is_no_choice(
     assert actions.changes == []
 
 
-def test_an_unknown_name_is_told_with_what_there_is(
-    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("changed", "option", "named"),
+    [
+        ({"b2": "Mastres"}, "--b2_storage_id", "'Mastres'"),
+        ({"b2": UNKNOWN}, "--b2_storage_id", UNKNOWN),
+        ({"ll": UNKNOWN}, "--ll_storage_id", UNKNOWN),
+    ],
+)
+def test_an_unknown_storage_is_told_with_what_there_is(
+    actions: FakeActions,
+    capsys: pytest.CaptureFixture[str],
+    changed: Any,
+    option: str,
+    named: str,
 ) -> None:
-    line = failed(capsys, options(b2="Mastres"))
+    line = failed(capsys, options(**changed))
     assert (
-        "--b2_storage_id: iconik has no storage 'Mastres'; available: 'Filespace' (FILE , "
+        f"{option}: iconik has no storage {named}; available: 'Filespace' (FILE , "
         f"{LL_STORAGE}); 'Masters' (B2 , {B2_STORAGE})" in line
     )
     assert actions.changes == []
@@ -509,12 +483,14 @@ def test_masters_may_be_joined_through_s3(actions: FakeActions) -> None:
     assert main(options()) == 0
 
 
-def test_masters_that_are_joined_through_s3_are_no_filespace(
-    actions: FakeActions, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("joined", [{}, THROUGH_S3], ids=["B2", "S3"])
+def test_storages_the_wrong_way_round_are_refused(
+    actions: FakeActions, capsys: pytest.CaptureFixture[str], joined: dict[str, Any]
 ) -> None:
-    actions.storages[B2_STORAGE] |= THROUGH_S3
-    told = "the two storages are swapped: 'Masters' is the one on Backblaze B2"
-    assert told in failed(capsys, options(b2=LL_STORAGE, ll=B2_STORAGE))
+    actions.storages[B2_STORAGE] |= joined
+    line = failed(capsys, options(b2=LL_STORAGE, ll=B2_STORAGE))
+    assert "the two storages are swapped: 'Masters' is the one on Backblaze B2" in line
+    assert actions.changes == []
 
 
 def test_masters_need_not_be_deletable(actions: FakeActions) -> None:
@@ -646,38 +622,14 @@ def failed(capsys: pytest.CaptureFixture[str], argv: Sequence[str] = ()) -> str:
 
 
 @pytest.mark.parametrize("name", ["ICONIK_ID", "BZ_SHARED_SECRET", "ICONIK_TOKEN"])
-@pytest.mark.parametrize("value", [None, ""])
 def test_a_missing_variable_is_named(
     actions: FakeActions,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     name: str,
-    value: str | None,
 ) -> None:
     monkeypatch.delenv(name)
-    if value is not None:
-        monkeypatch.setenv(name, value)
     assert f"{name} is not set" in failed(capsys)
-
-
-@pytest.mark.parametrize(
-    ("changed", "option"),
-    [({"b2": UNKNOWN}, "--b2_storage_id"), ({"ll": UNKNOWN}, "--ll_storage_id")],
-)
-def test_an_unknown_storage_is_named_before_anything_is_created(
-    actions: FakeActions, capsys: pytest.CaptureFixture[str], changed: Any, option: str
-) -> None:
-    line = failed(capsys, options(**changed))
-    assert f"{option}: iconik has no storage {UNKNOWN}; available: 'Filespace' (FILE " in line
-    assert actions.changes == []
-
-
-def test_storages_the_wrong_way_round_are_refused(
-    actions: FakeActions, capsys: pytest.CaptureFixture[str]
-) -> None:
-    line = failed(capsys, options(b2=LL_STORAGE, ll=B2_STORAGE))
-    assert "the two storages are swapped: 'Masters' is the one on Backblaze B2" in line
-    assert actions.changes == []
 
 
 STORAGE = f"{API}files/v1/storages/{B2_STORAGE}/"

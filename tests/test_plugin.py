@@ -572,7 +572,9 @@ class FakeLeader:
 
 
 @pytest.fixture
-def fakes(monkeypatch: pytest.MonkeyPatch, recorder: FakeRecorder) -> list[str]:
+def fakes(
+    own_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, recorder: FakeRecorder
+) -> list[str]:
     """Has the service start with fakes; the levels that the log was set to."""
     levels: list[str] = []
     monkeypatch.setattr(plugin, "Recorder", lambda _: recorder)
@@ -581,9 +583,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch, recorder: FakeRecorder) -> list[str]:
     return levels
 
 
-def test_starting_builds_the_whole_service_from_the_environment(
-    fakes: list[str], own_environment: dict[str, str]
-) -> None:
+def test_starting_builds_the_whole_service_from_the_environment(fakes: list[str]) -> None:
     app = plugin.start()
     assert app.extensions["leader"].starts == 1
     assert fakes == ["INFO"]
@@ -593,7 +593,6 @@ def test_starting_builds_the_whole_service_from_the_environment(
 @pytest.mark.parametrize(("urls", "kind"), [("", Shown), ("json://127.0.0.1:1", Notifier)])
 def test_people_are_notified_if_the_environment_names_them(
     fakes: list[str],
-    own_environment: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     urls: str,
     kind: type,
@@ -603,7 +602,7 @@ def test_people_are_notified_if_the_environment_names_them(
 
 
 def test_a_wrong_environment_stops_the_start_with_one_line(
-    fakes: list[str], own_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    fakes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BZ_SHARED_SECRET")
     with pytest.raises(SystemExit, match=r"^b2-iconik-plugin: BZ_SHARED_SECRET is not set: .*$"):
@@ -612,7 +611,6 @@ def test_a_wrong_environment_stops_the_start_with_one_line(
 
 def test_a_database_of_a_newer_version_stops_the_start_for_good(
     fakes: list[str],
-    own_environment: dict[str, str],
     recorder: FakeRecorder,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -631,7 +629,6 @@ def test_a_database_of_a_newer_version_stops_the_start_for_good(
 @pytest.mark.parametrize(("length", "warnings"), [(31, 1), (32, 0)])
 def test_a_short_secret_is_warned_of_without_showing_it(
     fakes: list[str],
-    own_environment: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     length: int,

@@ -1,7 +1,7 @@
 """The way to iconik when iconik, or something on the way, does not do as documented."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -40,6 +40,24 @@ PASSING = [
 FINAL = [400, 403, 404, 405, 410, 422, 501]
 ERRORS = {"errors": ["Not like this"]}
 PAGE = "<html><h1>Not like this</h1></html>"
+
+
+Connect = Callable[..., Transport]
+
+
+@pytest.fixture
+def connect(settings: Settings, pacer: NoPacer, http: RequestsMock) -> Iterator[Connect]:
+    """Make a transport with a click's token unless others are given."""
+    made: list[Transport] = []
+
+    def connect(tokens: Tokens | None = None, **options: Any) -> Transport:
+        tokens = tokens or Tokens(CLICK_TOKEN)
+        made.append(Transport(settings.iconik_url, "app", tokens, pacer, **options))
+        return made[-1]
+
+    yield connect
+    for each in made:
+        each.close()
 
 
 def ask(transport: Transport) -> dict[str, Any]:
@@ -87,51 +105,45 @@ def test_what_iconik_says_is_left_is_told_to_all(
     assert (pacer.left, pacer.pauses) == ([17.0], [])
 
 
+@pytest.mark.parametrize(
+    ("headers", "told_when", "pauses"),
+    [({"Retry-After": "7", "RateLimit-Remaining": "3"}, [True], [7.0]), ({}, [False], [0])],
+)
+@pytest.mark.usefixtures("waits")
 def test_past_the_limit_all_pause_as_long_as_iconik_asks(
-    transport: Transport, http: RequestsMock, pacer: NoPacer, waits: list[float]
+    transport: Transport,
+    http: RequestsMock,
+    pacer: NoPacer,
+    headers: dict[str, str],
+    told_when: list[bool],
+    pauses: list[float],
 ) -> None:
-    http.get(THING, status=429, headers={"Retry-After": "7", "RateLimit-Remaining": "3"})
+    http.get(THING, status=429, headers=headers)
     http.get(THING, json={})
     ask(transport)
-    assert (pacer.left, pacer.told_when, pacer.pauses) == ([-1.0], [True], [7.0])
-
-
-def test_past_the_limit_it_is_known_whether_iconik_says_until_when(
-    transport: Transport, http: RequestsMock, pacer: NoPacer, waits: list[float]
-) -> None:
-    http.get(THING, status=429)
-    http.get(THING, json={})
-    ask(transport)
-    assert (pacer.left, pacer.told_when, pacer.pauses) == ([-1.0], [False], [0])
+    assert (pacer.left, pacer.told_when, pacer.pauses) == ([-1.0], told_when, pauses)
 
 
 @pytest.mark.parametrize("status", [200, 401, 404, 500])
-def test_every_answer_tells_iconiks_time(
-    settings: Settings, pacer: NoPacer, http: RequestsMock, status: int
-) -> None:
+def test_every_answer_tells_iconiks_time(connect: Connect, http: RequestsMock, status: int) -> None:
     clock = ServerClock()
-    transport = Transport(
-        settings.iconik_url, "app", Tokens("token"), pacer, attempts=1, clock=clock
-    )
     headers = {"Date": "Sat, 28 Nov 2026 12:00:00 GMT"}
     http.get(THING, json={}, status=status, headers=headers)
     with suppress(IconikError):
-        ask(transport)
-    transport.close()
+        ask(connect(attempts=1, clock=clock))
     assert (clock.earliest_ms() or 0) // 60_000 == 1_795_867_200 // 60
 
 
 @pytest.mark.parametrize("until", [None, FOR_EVER])
 def test_whether_a_request_deletes_files_is_told_to_who_checks_the_turn(
-    settings: Settings, pacer: NoPacer, http: RequestsMock, until: float | None
+    connect: Connect, http: RequestsMock, until: float | None
 ) -> None:
     checked: list[bool] = []
-    transport = Transport(settings.iconik_url, "app", Tokens("token"), pacer, check=checked.append)
+    transport = connect(check=checked.append)
     http.delete(THING, status=204)
     transport.delete("things/1/", "delete it", "can", until=until)
     http.post(THINGS, status=204)
     transport.delete_many("things/", "delete them", "can", ["1", "2"], until=FOR_EVER)
-    transport.close()
     assert checked == [until is not None, True]
 
 
@@ -146,7 +158,7 @@ def test_what_deletes_files_goes_before_what_does_not(
 
 @pytest.mark.parametrize("wait", ["the pace", "the turn"])
 def test_no_file_is_deleted_that_was_proven_too_long_ago(
-    settings: Settings,
+    transport: Transport,
     pacer: NoPacer,
     http: RequestsMock,
     monkeypatch: pytest.MonkeyPatch,
@@ -161,12 +173,10 @@ def test_no_file_is_deleted_that_was_proven_too_long_ago(
 
     if wait == "the pace":
         monkeypatch.setattr(pacer, "wait", take_long)
-    transport = Transport(settings.iconik_url, "app", Tokens("token"), pacer)
-    if wait == "the turn":
+    else:
         monkeypatch.setattr(transport, "_check", take_long)
     with pytest.raises(TooLate, match="could not delete it: the request was delayed"):
         transport.delete("things/1/", "delete it", "can", until=1_004.0)
-    transport.close()
     assert len(http.calls) == 0
 
 
@@ -247,15 +257,15 @@ def test_a_failure_that_may_pass_is_tried_again(
     assert ask(transport) == {"id": 1}
 
 
-@pytest.mark.parametrize("status", PASSING)
-def test_a_failure_that_does_not_pass_is_given_up(
-    transport: Transport, http: RequestsMock, status: int
+def test_a_failure_that_does_not_pass_is_given_up_with_iconiks_reason(
+    transport: Transport, http: RequestsMock
 ) -> None:
-    answer = http.get(THING, status=status)
-    with pytest.raises(
-        IconikUnavailable, match=f"could not read thing 1: iconik answered {status}"
-    ):
+    answer = http.get(THING, status=409, json=ERRORS)
+    with pytest.raises(IconikUnavailable) as caught:
         ask(transport)
+    assert str(caught.value) == (
+        "could not read thing 1: iconik answered 409 Conflict: Not like this"
+    )
     assert answer.call_count == ATTEMPTS
 
 
@@ -356,14 +366,6 @@ def test_our_own_pauses_grow(
     assert len(waits) == ATTEMPTS - 1
 
 
-def test_of_a_failure_that_may_pass_iconik_s_reason_is_told(
-    transport: Transport, http: RequestsMock
-) -> None:
-    http.get(THING, status=409, json=ERRORS)
-    with pytest.raises(IconikUnavailable, match="iconik answered 409 Conflict: Not like this"):
-        ask(transport)
-
-
 # Refusals
 
 
@@ -378,7 +380,7 @@ def test_a_refusal_is_not_asked_again(
 
 
 @pytest.mark.parametrize("status", FINAL)
-@pytest.mark.parametrize("body", ["", PAGE, "null", "[]", '"errors"', '{"message": "No"}', "[" * 9])
+@pytest.mark.parametrize("body", ["", PAGE, "[]", '"errors"', '{"message": "No"}'])
 def test_what_looks_like_a_refusal_but_is_not_iconik_s_own_is_tried_again(
     transport: Transport, http: RequestsMock, status: int, body: str
 ) -> None:
@@ -429,15 +431,13 @@ def test_a_missing_role_is_named(transport: Transport, http: RequestsMock) -> No
 
 @pytest.mark.parametrize("is_application", [False, True])
 def test_a_refusal_says_whose_token_was_used(
-    http: RequestsMock, settings: Settings, *, is_application: bool
+    connect: Connect, http: RequestsMock, *, is_application: bool
 ) -> None:
     tokens = Tokens("", "of the application") if is_application else Tokens(CLICK_TOKEN)
-    transport = Transport(settings.iconik_url, settings.iconik_id, tokens, NoPacer())
     http.get(THING, status=403, json={"errors": ["Forbidden"]})
     with pytest.raises(NotPermitted) as caught:
-        ask(transport)
+        ask(connect(tokens))
     assert caught.value.is_application is is_application
-    transport.close()
 
 
 @pytest.mark.parametrize(
@@ -563,16 +563,6 @@ def test_without_a_good_token_nothing_more_is_asked(
     assert len(http.calls) == 2 * REJECTIONS
 
 
-def test_empty_and_repeated_tokens_are_left_out(
-    settings: Settings, pacer: NoPacer, http: RequestsMock
-) -> None:
-    http.get(THING, status=401)
-    transport = Transport(settings.iconik_url, settings.iconik_id, Tokens("a", "a"), pacer)
-    with pytest.raises(TokenRejected):
-        ask(transport)
-    assert len(http.calls) == REJECTIONS
-
-
 def test_a_token_that_another_request_found_rejected_is_dropped_once(
     transport: Transport, http: RequestsMock
 ) -> None:
@@ -669,33 +659,26 @@ def test_an_answer_to_a_question_may_list_errors(transport: Transport, http: Req
     assert transport.object("GET", "things/1/", "read it", "can") == {"errors": ["a job's own"]}
 
 
-def test_what_is_to_be_asked_once_is_not_repeated(
-    transport: Transport, http: RequestsMock, waits: list[float]
+@pytest.mark.parametrize(
+    ("answer", "waited"),
+    [({"status": 503}, []), ({"status": 429, "headers": {"Retry-After": "7"}}, [7.0])],
+)
+def test_what_is_to_be_asked_once_is_not_repeated_but_the_next_waits_as_long_as_iconik_wants(
+    transport: Transport,
+    http: RequestsMock,
+    waits: list[float],
+    answer: dict[str, Any],
+    waited: list[float],
 ) -> None:
-    answer = http.delete(THING, status=503)
+    asked = http.delete(THING, **answer)
     with pytest.raises(IconikUnavailable):
         transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
-    assert answer.call_count == 1
-    assert waits == []
-
-
-def test_whoever_asks_next_does_so_no_sooner_than_iconik_wants(
-    transport: Transport, http: RequestsMock, waits: list[float]
-) -> None:
-    http.delete(THING, status=429, headers={"Retry-After": "7"})
-    with pytest.raises(IconikUnavailable):
-        transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
-    assert waits == [7.0]
-
-
-def test_a_deletion_that_is_refused_is_no_success(transport: Transport, http: RequestsMock) -> None:
-    http.delete(THING, status=403, json=ERRORS)
-    with pytest.raises(NotPermitted):
-        transport.delete("things/1/", "delete thing 1", "can_delete_things")
+    assert asked.call_count == 1
+    assert waits == waited
 
 
 def test_a_deletion_is_not_tried_again_by_a_process_whose_turn_is_over(
-    settings: Settings, pacer: NoPacer, http: RequestsMock, waits: list[float]
+    connect: Connect, http: RequestsMock
 ) -> None:
     checked: list[bool] = []
 
@@ -705,9 +688,7 @@ def test_a_deletion_is_not_tried_again_by_a_process_whose_turn_is_over(
             raise Stopped
 
     http.delete(THING, status=503)
-    transport = Transport(settings.iconik_url, "app", Tokens("token"), pacer, check=check)
     with pytest.raises(Stopped):
-        transport.delete("things/1/", "delete thing 1", "can_delete_things")
-    transport.close()
+        connect(check=check).delete("things/1/", "delete thing 1", "can_delete_things")
     assert checked == [False, False]
     assert len(http.calls) == 1

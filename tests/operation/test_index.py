@@ -118,40 +118,29 @@ def test_until_it_is_known_whether_the_index_helps_nobody_waits_for_another_sear
 # An index that doesn't help
 
 
-REFUSALS = [
-    NotPermitted("search", "it needs can_search"),
-    NotOffered("search", "no such path (404)"),
-    IconikRefused("search", "no (400)"),
-]
-
-
-@pytest.mark.parametrize("refusal", REFUSALS)
-def test_a_refusal_finds_nothing(iconik: FakeIconik, index: Index, refusal: IconikError) -> None:
-    iconik.problems["search_assets"] = refusal
-    assert index.find(["a1"]) == {}
-    assert index.is_lacking
-
-
-@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        NotPermitted("search", "it needs can_search"),
+        NotOffered("search", "no such path (404)"),
+        IconikRefused("search", "no (400)"),
+    ],
+)
 def test_after_a_refusal_nothing_is_searched_for_any_more(
     iconik: FakeIconik, index: Index, refusal: IconikError
 ) -> None:
     iconik.problems["search_assets"] = refusal
-    index.find(["a1"])
+    assert index.find(["a1"]) == {}
+    assert index.is_lacking
     iconik.problems.clear()
     assert index.find(["a1"]) == {}
     assert len(searches(iconik)) == 1
 
 
-def test_an_index_that_shows_no_files_does_not_help(iconik: FakeIconik, index: Index) -> None:
-    iconik.shows_files = False
-    index.find(["a1"])
-    assert index.is_lacking
-
-
 def test_an_index_that_shows_no_files_is_searched_once(iconik: FakeIconik, index: Index) -> None:
     iconik.shows_files = False
     index.find(["a1"])
+    assert index.is_lacking
     assert index.find(["a1"]) == {}
     assert len(searches(iconik)) == 1
 
@@ -165,12 +154,6 @@ def test_an_index_that_has_shown_files_is_searched_even_if_it_shows_none_of_anot
     assert not index.is_lacking
 
 
-def test_that_iconik_does_not_answer_is_told(iconik: FakeIconik, index: Index) -> None:
-    iconik.problems["search_assets"] = IconikUnavailable("search", "no answer")
-    with pytest.raises(IconikUnavailable):
-        index.find(["a1"])
-
-
 def test_what_iconik_has_not_answered_is_searched_for_again(
     iconik: FakeIconik, index: Index
 ) -> None:
@@ -179,12 +162,6 @@ def test_what_iconik_has_not_answered_is_searched_for_again(
         index.find(["a1"])
     iconik.problems.clear()
     assert list(index.find(["a1"])) == ["a1"]
-
-
-def test_a_rejected_token_is_told(iconik: FakeIconik, index: Index) -> None:
-    iconik.problems["search_assets"] = TokenRejected("search", "no token is good (401)")
-    with pytest.raises(TokenRejected):
-        index.find(["a1"])
 
 
 def test_a_rejected_token_says_nothing_about_the_index(iconik: FakeIconik, index: Index) -> None:

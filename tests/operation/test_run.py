@@ -246,10 +246,10 @@ def test_an_iconik_that_stays_away_is_given_up_and_reported(bench: Bench, time: 
         ("storage", 10),
         ("collection_contents", 10),
         ("formats", 10),
-        ("files", 60),
+        ("files", 20),
         ("copy_to_storage", 10),
         ("jobs", 10),
-        ("delete_file_set", 60),
+        ("delete_file_set", 20),
         ("purge_file_set", 10),
     ],
 )
@@ -414,14 +414,6 @@ def test_a_refused_purge_is_recorded_before_another_format_is_copied(bench: Benc
     bench.do(a_click("remove", asset_ids=(ASSET,), formats=("ORIGINAL", "PROXY")))
     (_, _, outcomes) = recorded[0]
     assert outcomes["ORIGINAL"].kind == "failed"
-
-
-def test_a_remove_on_a_newer_iconik_deletes_both_formats_by_one_request(bench: Bench) -> None:
-    bench.iconik.deletes_at_once = True
-    bench.iconik.has(on_b2(), on_ll())
-    assert bench.do(REMOVE)["counts"]["removed"] == 1
-    assert len(bench.iconik.called("delete_file_sets")) == 1
-    assert not bench.iconik.called("delete_file_set", "purge_file_set")
 
 
 def test_what_a_listing_tells_is_copied_without_a_look(bench: Bench) -> None:
@@ -1234,15 +1226,6 @@ def test_beside_a_file_set_that_can_not_be_restored_nothing_is_copied(bench: Ben
     assert told["counts"]["failed"] == 1
     assert "restore file set" in told["problems"][0]["reason"]
     assert not bench.iconik.called("copy_to_storage")
-
-
-def test_what_iconik_has_purged_by_itself_is_copied_anew_by_an_add(bench: Bench) -> None:
-    marked_by_a_failed_one(bench)
-    bench.iconik.has(on_b2())
-    bench.iconik.known_statuses.clear()
-    bench.iconik.problems["restore_file_set"] = NotFound("restore it", "no such thing (404)")
-    bench.copy_ends()
-    assert bench.do(ADD)["counts"]["copied"] == 1
 
 
 def test_what_was_left_of_another_format_or_storage_is_left_alone(bench: Bench) -> None:

@@ -15,7 +15,6 @@ from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,
     Incomplete,
-    NotFound,
     NotPermitted,
     TokenRejected,
 )
@@ -79,22 +78,6 @@ def test_playlists_are_opened(iconik: FakeIconik) -> None:
     assert iconik.calls == [("playlist_items", "p1")]
 
 
-def test_a_playlist_that_is_gone_is_told(iconik: FakeIconik) -> None:
-    gone = {"playlist p1": "the playlist no longer exists in iconik"}
-    assert found(iconik, playlist_ids=("p1",)) == ([], gone)
-
-
-@pytest.mark.parametrize("object_type", ["asset", "ASSETS", "segments", "Segment"])
-def test_an_asset_is_used_however_its_type_is_spelled(iconik: FakeIconik, object_type: str) -> None:
-    iconik.contents = {"s1": [(object_type, "a1")]}
-    assert found(iconik, saved_search_ids=("s1",)) == (["a1"], {})
-
-
-def test_a_collection_is_opened_however_its_type_is_spelled(iconik: FakeIconik) -> None:
-    iconik.contents = {"s1": [("Collection", "c1")], "c1": [("assets", "a1")]}
-    assert found(iconik, saved_search_ids=("s1",)) == (["a1"], {})
-
-
 def test_what_is_neither_asset_nor_collection_is_counted_and_told(iconik: FakeIconik) -> None:
     others = [("playlists", "p1"), ("playlists", "p2"), ("assets", ""), ("None", "none")]
     iconik.contents = {"s1": [*others, ("assets", "a1")]}
@@ -152,9 +135,12 @@ def test_a_collection_that_is_gone_is_told_and_the_rest_is_listed(iconik: FakeIc
     assert found(iconik, collection_ids=("c1",)) == (["a1"], gone)
 
 
-def test_a_saved_search_that_is_gone_is_told(iconik: FakeIconik) -> None:
-    gone = {"saved search s1": "the saved search no longer exists in iconik"}
-    assert found(iconik, saved_search_ids=("s1",)) == ([], gone)
+@pytest.mark.parametrize(
+    ("field", "kind"), [("saved_search_ids", "saved search"), ("playlist_ids", "playlist")]
+)
+def test_what_else_is_gone_is_told(iconik: FakeIconik, field: str, kind: str) -> None:
+    gone = {f"{kind} x1": f"the {kind} no longer exists in iconik"}
+    assert found(iconik, **{field: ("x1",)}) == ([], gone)
 
 
 def test_a_collection_that_may_not_be_seen_is_told(iconik: FakeIconik) -> None:
@@ -182,13 +168,6 @@ def test_it_can_be_stopped_before_each_collection(iconik: FakeIconik) -> None:
     with pytest.raises(Stopped):
         Selection(a_click(collection_ids=("c1",)), iconik, check).expand()
     assert iconik.calls == [("collection_contents", "c1")]
-
-
-def test_gone_is_more_than_refused(iconik: FakeIconik) -> None:
-    iconik.problems["saved_search_results"] = NotFound("run it", "no such object (404)")
-    assert found(iconik, saved_search_ids=("s1",))[1]["saved search s1"].endswith(
-        "no longer exists in iconik"
-    )
 
 
 def test_what_is_to_be_kept_of_a_listing_is_kept(iconik: FakeIconik) -> None:

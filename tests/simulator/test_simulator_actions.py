@@ -109,11 +109,16 @@ def test_a_body_that_is_no_object(desk: Desk) -> None:
 
 # Custom actions
 
+# The headers and the bodies of clicks.
+Received = list[tuple[dict[str, str], dict[str, Any]]]
+# Where to click, and what arrives there.
+Receiving = tuple[str, Received]
+
 
 class Receiver(BaseHTTPRequestHandler):
     """Takes what iconik posts, and answers as its path says."""
 
-    received: ClassVar[list[tuple[dict[str, str], dict[str, Any]]]]
+    received: ClassVar[Received]
 
     def do_POST(self) -> None:
         """Answer with the status in the path."""
@@ -131,14 +136,14 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def receiver() -> Iterator[tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]]:
+def receiver() -> Iterator[Receiving]:
     """Something that receives clicks: its URL, and what it received."""
 
     class AReceiver(Receiver):
-        received: ClassVar[list[tuple[dict[str, str], dict[str, Any]]]] = []
+        received: ClassVar[Received] = []
 
     with ThreadingHTTPServer(("127.0.0.1", 0), AReceiver) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", AReceiver.received
         server.shutdown()
@@ -154,9 +159,7 @@ def action(desk: Desk, url: str, **more: Any) -> Any:
     return answer.json()
 
 
-def test_a_click(
-    desk: Desk, receiver: tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]
-) -> None:
+def test_a_click(desk: Desk, receiver: Receiving) -> None:
     url, received = receiver
     made = action(desk, f"{url}/200", title="Pick me", headers={"x-bz-secret": "s3cret"})
     asset_id = desk.asset()["id"]
@@ -181,9 +184,7 @@ def test_a_click(
     assert received[1][1]["auth_token"] == "mine"
 
 
-def test_a_click_on_a_playlist(
-    desk: Desk, receiver: tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]
-) -> None:
+def test_a_click_on_a_playlist(desk: Desk, receiver: Receiving) -> None:
     url, received = receiver
     made = action(desk, f"{url}/200", context="PLAYLIST")
     desk.control("POST", "click", {"action_id": made["id"], "playlist_ids": ["p"]})
@@ -191,9 +192,7 @@ def test_a_click_on_a_playlist(
     assert (posted["context"], posted["playlist_ids"]) == ("PLAYLIST", ["p"])
 
 
-def test_a_click_with_metadata(
-    desk: Desk, receiver: tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]
-) -> None:
+def test_a_click_with_metadata(desk: Desk, receiver: Receiving) -> None:
     url, received = receiver
     made = action(desk, f"{url}/200")
     metadata = {
@@ -205,9 +204,7 @@ def test_a_click_with_metadata(
     assert {field: posted[field] for field in metadata} == metadata
 
 
-def test_an_action_that_fails_shows_it(
-    desk: Desk, receiver: tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]
-) -> None:
+def test_an_action_that_fails_shows_it(desk: Desk, receiver: Receiving) -> None:
     url, _ = receiver
     made = action(desk, f"{url}/500")
     path = f"assets/v1/custom_actions/BULK/{made['id']}/"
