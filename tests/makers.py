@@ -378,6 +378,10 @@ class FakeIconik(Iconik):
         self.known_formats[asset_id] = list(formats) or [a_format()]
         self.known_files[asset_id] = list(files)
 
+    def answers_with(self, method: str, answer: Callable[..., Any]) -> None:
+        """Have a method answer otherwise."""
+        setattr(self, method, answer)
+
     def called(self, *methods: str) -> list[tuple[Any, ...]]:
         """The calls of some methods, in order."""
         return [call for call in self.calls if call[0] in methods]

@@ -108,6 +108,7 @@ class Bench:
     Attributes:
         searching: the iconik whose index is searched; the same one unless a test says otherwise.
         stopping: its waits, each of which is over at once.
+        patch: replaces an attribute of something for the test.
     """
 
     def __init__(self, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,11 +117,13 @@ class Bench:
         self.iconik = self.searching = FakeIconik()
         self.stopping = Waits()
         self.settings = Settings(iconik_id=ASSET, secret="s" * 32)
+        self.patch = monkeypatch.setattr
         # What was asked a moment ago is seen, and nobody waits for an index.
-        monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
-        monkeypatch.setattr(Verification, "first_due_ms", lambda _: 0)
+        self.patch(stop_request, "INTERVAL", 0.0)
+        self.patch(Verification, "first_due_ms", lambda _: 0)
         time = SimpleNamespace(monotonic=lambda: self.stopping.monotonic())
-        monkeypatch.setattr(run_module, "time", time)
+        self.patch(run_module, "time", time)
+        self.patch(run_module, "Iconik", lambda _: self.iconik)
 
     def click(self, click: CustomAction) -> str:
         return clicked(self.engine, click).id

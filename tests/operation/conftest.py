@@ -9,6 +9,7 @@ from tests.operation.benches import Bench
 
 @pytest.fixture
 def bench(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    bench = Bench(engine, monkeypatch)
     # Each wait is one wait.
-    monkeypatch.setattr(run_module, "STOP_INTERVAL", 3600.0)
-    return Bench(engine, monkeypatch)
+    bench.patch(run_module, "STOP_INTERVAL", 3600.0)
+    return bench

@@ -184,9 +184,7 @@ def test_once_they_were_seen_a_refusal_is_remembered(unseen: Bench) -> None:
     assert unseen.said() == [{"ORIGINAL": told}, {"ORIGINAL": told}]
 
 
-def test_a_refusal_for_assets_that_were_not_seen_is_not_one_for_the_others(
-    unseen: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refusal_for_assets_that_were_not_seen_is_not_one_for_the_others(unseen: Bench) -> None:
     copy = unseen.iconik.copy_to_storage
 
     def refuse_unseen(*args: Any) -> str:
@@ -194,7 +192,7 @@ def test_a_refusal_for_assets_that_were_not_seen_is_not_one_for_the_others(
             raise REFUSED
         return copy(*args)
 
-    monkeypatch.setattr(unseen.iconik, "copy_to_storage", refuse_unseen)
+    unseen.iconik.answers_with("copy_to_storage", refuse_unseen)
     first, second = unseen.claims.take(10, NOW)
     second.seen = True
     unseen.ask([(first, ["ORIGINAL"]), (second, ["ORIGINAL"])])

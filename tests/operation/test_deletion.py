@@ -99,11 +99,9 @@ def test_where_finding_out_takes_longer_than_a_proof_holds_the_next_look_goes_on
     assert len(newer.iconik.called("delete_file_sets")) == 1
 
 
-def test_that_nothing_was_found_does_not_mean_that_iconik_cannot(
-    newer: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_that_nothing_was_found_does_not_mean_that_iconik_cannot(newer: Bench) -> None:
     newer.iconik.problems["delete_file_sets"] = NotFound("delete them", "no such thing")
-    monkeypatch.setattr(newer.iconik, "delete_file_set", lambda *_, until: False)
+    newer.iconik.answers_with("delete_file_set", lambda *_, until: False)
     assert newer.delete("s1") == Done(unknown={"s1"})
     newer.iconik.problems.clear()
     assert newer.delete("s2") == Done()
@@ -159,7 +157,7 @@ def test_once_it_is_known_those_who_waited_to_find_out_go_on_side_by_side(
             wait_for("the others", lambda: len(line.came) == 5, BOUND)
 
     monkeypatch.setattr(newer.capabilities.bulk_deletion, "_lock", line)
-    monkeypatch.setattr(newer.iconik, "delete_file_sets", answer)
+    newer.iconik.answers_with("delete_file_sets", answer)
     with ThreadPoolExecutor(5) as pool:
         done = [pool.submit(newer.delete, f"s{number}") for number in range(5)]
         assert [each.result(2 * BOUND) for each in done] == [Done()] * 5
@@ -174,27 +172,25 @@ def test_what_iconik_would_not_delete_at_once_is_not_deleted_another_way(newer: 
     assert not newer.iconik.called("delete_file_set", "purge_file_set")
 
 
-def test_one_refused_file_set_does_not_keep_the_others(
-    newer: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_refused_file_set_does_not_keep_the_others(newer: Bench) -> None:
     def delete_file_sets(_: str, file_set_ids: list[str], *, until: float) -> None:
         if "s1" in file_set_ids:
             raise IconikRefused("delete them", "s1 is the last copy (400)")
 
-    monkeypatch.setattr(newer.iconik, "delete_file_sets", delete_file_sets)
+    newer.iconik.answers_with("delete_file_sets", delete_file_sets)
     done = newer.delete("s1", "s2")
     assert (done.marked, list(done.refusals)) == ([], ["s1"])
 
 
 def test_a_file_set_that_is_unknown_after_a_refusal_of_both_is_marked_by_itself(
-    newer: Bench, monkeypatch: pytest.MonkeyPatch
+    newer: Bench,
 ) -> None:
     def delete_file_sets(_: str, file_set_ids: list[str], *, until: float) -> None:
         if "s1" in file_set_ids:
             raise IconikRefused("delete them", "s1 is the last copy (400)")
         raise NotFound("delete them", "not found (404)")
 
-    monkeypatch.setattr(newer.iconik, "delete_file_sets", delete_file_sets)
+    newer.iconik.answers_with("delete_file_sets", delete_file_sets)
     done = newer.delete("s1", "s2")
     assert (done.marked, list(done.refusals)) == (["s2"], ["s1"])
 
@@ -211,15 +207,13 @@ def test_a_missing_role_is_told_of_each(newer: Bench) -> None:
     assert not newer.iconik.called("delete_file_set")
 
 
-def test_a_refusal_to_mark_one_does_not_keep_the_others(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refusal_to_mark_one_does_not_keep_the_others(bench: Bench) -> None:
     def delete_file_set(_: str, file_set_id: str, *, until: float) -> bool:
         if file_set_id == "s1":
             raise IconikRefused("delete s1", NO)
         return True
 
-    monkeypatch.setattr(bench.iconik, "delete_file_set", delete_file_set)
+    bench.iconik.answers_with("delete_file_set", delete_file_set)
     refusals = {"s1": Reason("could not delete s1: no (400)")}
     assert bench.delete("s1", "s2") == Done(["s2"], refusals=refusals)
 

@@ -84,22 +84,20 @@ def test_what_others_have_searched_for_at_the_same_time_is_left_out(iconik: Fake
     assert list(an_index(iconik, Crowded()).find(["a1"])) == ["a1"]
 
 
-def test_only_what_the_token_of_the_click_may_see_is_found(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_what_the_token_of_the_click_may_see_is_found(iconik: FakeIconik) -> None:
     limits: list[bool] = []
 
     def limited(is_known: Callable[[], bool]) -> Iconik:
         limits.append(is_known())
         return iconik
 
-    monkeypatch.setattr(iconik, "limited", limited)
+    iconik.answers_with("limited", limited)
     an_index(iconik).find(["a1"])
     assert limits == [False]
 
 
 def test_until_it_is_known_whether_the_index_helps_nobody_waits_for_another_search(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+    iconik: FakeIconik,
 ) -> None:
     capabilities, both = DeletionCapabilities(), threading.Barrier(2)
     indexes = [Index(iconik, capabilities.search, Together()) for _ in range(2)]
@@ -109,7 +107,7 @@ def test_until_it_is_known_whether_the_index_helps_nobody_waits_for_another_sear
         both.wait(WAIT)
         return search(ids)
 
-    monkeypatch.setattr(iconik, "search_assets", search_with_another)
+    iconik.answers_with("search_assets", search_with_another)
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(Index.find, indexes, [["a1"], ["a2"]]))
     assert [list(each) for each in found] == [["a1"], ["a2"]]

@@ -120,10 +120,10 @@ def test_a_file_set_on_lucidlink_without_files_is_kept(bench: AssetBench, status
     ids=["deleted", "of another format", "on another storage"],
 )
 def test_another_file_set_does_not_hide_that_a_format_is_absent(
-    bench: AssetBench, monkeypatch: pytest.MonkeyPatch, other: FileSet
+    bench: AssetBench, other: FileSet
 ) -> None:
     bench.iconik.has(on_b2())
-    monkeypatch.setattr(bench.iconik, "file_sets", lambda *_: [other])
+    bench.iconik.answers_with("file_sets", lambda *_: [other])
     assert bench.remove().outcomes["ORIGINAL"] == Outcome("absent")
 
 

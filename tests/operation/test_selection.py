@@ -177,9 +177,7 @@ def test_what_is_to_be_kept_of_a_listing_is_kept(iconik: FakeIconik) -> None:
     assert assets == {"a0": None, "a1": Hint("One")}
 
 
-def test_many_collections_are_opened_side_by_side(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_collections_are_opened_side_by_side(iconik: FakeIconik) -> None:
     ids = tuple(f"c{n}" for n in range(FEW + 1))
     together = threading.Barrier(len(ids))
 
@@ -187,7 +185,7 @@ def test_many_collections_are_opened_side_by_side(
         together.wait(10)
         return [Listed("assets", f"in-{collection_id}")]
 
-    monkeypatch.setattr(iconik, "collection_contents", collection_contents)
+    iconik.answers_with("collection_contents", collection_contents)
     with WorkerPool(len(ids)).share() as pool:
         selection = Selection(
             a_click(collection_ids=ids), iconik, lambda: None, side_by_side=pool.map
@@ -195,16 +193,14 @@ def test_many_collections_are_opened_side_by_side(
         assert list(selection.expand()[0]) == [f"in-{each}" for each in ids]
 
 
-def test_the_pages_of_a_few_collections_are_listed_side_by_side(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_pages_of_a_few_collections_are_listed_side_by_side(iconik: FakeIconik) -> None:
     together = threading.Barrier(3)
 
     def collection_contents(collection_id: str, side_by_side: Map) -> list[Listed]:
         list(side_by_side(lambda _: {"waited": together.wait(10)}, [1, 2, 3]))
         return []
 
-    monkeypatch.setattr(iconik, "collection_contents", collection_contents)
+    iconik.answers_with("collection_contents", collection_contents)
     with WorkerPool(3).share() as pool:
         selection = Selection(
             a_click(collection_ids=("c1",)), iconik, lambda: None, side_by_side=pool.map
@@ -278,14 +274,12 @@ def test_what_was_listed_before_iconik_failed_is_taken_and_told_to_be_a_part(
     assert broken.found() == (["a1", "a3"], {"collection c1": reason})
 
 
-def test_what_is_refused_half_way_is_told_to_be_a_part(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_refused_half_way_is_told_to_be_a_part(iconik: FakeIconik) -> None:
     def refuse(_: str, __: Map) -> Iterator[Listed]:
         yield Listed("assets", "a1")
         raise IconikRefused("run saved search s1", "iconik answered 400: window too large")
 
-    monkeypatch.setattr(iconik, "saved_search_results", refuse)
+    iconik.answers_with("saved_search_results", refuse)
     reason = (
         "could not run saved search s1: iconik answered 400: window too large, so only 1 of its "
         "assets and collections could be processed"
@@ -294,14 +288,14 @@ def test_what_is_refused_half_way_is_told_to_be_a_part(
 
 
 def test_a_list_that_stays_incomplete_is_taken_soon_and_told_to_be_a_part(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+    iconik: FakeIconik,
 ) -> None:
     def end_early(collection_id: str, _: Map) -> Iterator[Listed]:
         yield Listed("assets", "a1")
         lack = "the list is incomplete: 1 of 2 objects"
         raise Incomplete(f"list collection {collection_id}", lack)
 
-    monkeypatch.setattr(iconik, "collection_contents", end_early)
+    iconik.answers_with("collection_contents", end_early)
     selection = Selection(a_click(collection_ids=("c1",)), iconik, lambda: None)
     for _ in range(MOST_INCOMPLETE - 1):
         with pytest.raises(Incomplete):

@@ -52,11 +52,9 @@ def test_file_set_statuses_belong_to_the_reading_of_the_files(
     assert found.until == 100.0 + expiry.HOLDS + expiry.A_PAGE
 
 
-def test_a_file_set_that_is_not_listed_is_of_no_known_status(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_set_that_is_not_listed_is_of_no_known_status(iconik: FakeIconik) -> None:
     iconik.has(on_ll(file_set_status=None))
-    monkeypatch.setattr(iconik, "file_sets", lambda *_: [])
+    iconik.answers_with("file_sets", lambda *_: [])
     assert see(iconik, ASSET) == Snapshot([a_format()], [on_ll(file_set_status=None)])
 
 

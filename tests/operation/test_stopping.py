@@ -444,11 +444,9 @@ def test_assets_are_no_longer_looked_at(bench: Bench) -> None:
     assert len(bench.iconik.called("delete_file_set")) == counts["removed"]
 
 
-def test_assets_that_were_begun_but_not_looked_at_are_let_go_of(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_assets_that_were_begun_but_not_looked_at_are_let_go_of(bench: Bench) -> None:
     # One after the other, so that the rest of the batch is still to be looked at.
-    monkeypatch.setattr(batches, "CONNECTIONS", 1)
+    bench.patch(batches, "CONNECTIONS", 1)
     bench.iconik.before["files"] = bench.stop
     told = bench.do(of_removable_assets(bench, 3))
     assert (told["result"], told["counts"]["undone"]) == ("stopped", 3)
@@ -480,8 +478,8 @@ def test_a_copy_that_was_asked_for_is_told_of(bench: Bench) -> None:
     assert [(each["kind"], each["reason"]) for each in told["problems"]] == [("undone", LEFT)]
 
 
-def test_a_long_wait_ends_soon(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "FIRST_WAIT", 30.0)
+def test_a_long_wait_ends_soon(bench: Bench) -> None:
+    bench.patch(run_module, "FIRST_WAIT", 30.0)
     bench.iconik.has(on_b2())
     bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
     bench.at_wait(2, bench.stop)
