@@ -1,8 +1,6 @@
 """The script that creates the custom actions, as a person runs it."""
 
 import re
-import runpy
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -146,14 +144,6 @@ def test_the_storages_are_named(actions: FakeActions, capsys: pytest.CaptureFixt
     assert said[:2] == ["B2 storage: Masters", "LucidLink storage: Filespace"]
 
 
-@pytest.mark.parametrize("endpoint", [ENDPOINT, f"{ENDPOINT}/"])
-def test_a_slash_after_the_endpoint_makes_no_difference(
-    actions: FakeActions, endpoint: str
-) -> None:
-    main(options(endpoint=endpoint))
-    assert {each["url"] for each in actions.held.values()} == {url("add"), url("remove")}
-
-
 def test_formats_are_in_url_and_title(actions: FakeActions) -> None:
     main(options("--formats", "ORIGINAL, PPRO_PROXY,ORIGINAL"))
     assert {(each["title"], each["url"]) for each in actions.held.values()} == {
@@ -206,30 +196,14 @@ def test_another_run_updates_all_there_are_wherever_they_are(
 
 
 @pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        ("https://plugin.test", "https://PLUGIN.test/"),
-        ("https://plugin.test", "https://plugin.test:443"),
-        ("http://plugin.test:80/b2", "http://plugin.test/b2/"),
-    ],
-)
-def test_the_endpoint_in_other_words_is_the_same(
-    actions: FakeActions, first: str, second: str
-) -> None:
-    main(options("--insecure", endpoint=first))
-    ids = list(actions.held)
-    main(options("--insecure", endpoint=second))
-    assert list(actions.held) == ids
-
-
-@pytest.mark.parametrize(
     ("first", "second", "number"),
     [
+        (options(), options(endpoint=ENDPOINT.replace("plugin.test", "PLUGIN.test:443")), 6),
         (options(), options(b2=B2_STORAGE.upper(), ll=LL_STORAGE.upper()), 6),
         (options("--formats", "A,B"), options("--formats", "B,A"), 6),
         (options("--keep", "14d", "--keep", "2w"), options("--keep", "336h"), 9),
     ],
-    ids=["capitals", "order", "time"],
+    ids=["endpoint", "capitals", "order", "time"],
 )
 def test_the_same_in_other_words_are_the_same_actions(
     actions: FakeActions, first: list[str], second: list[str], number: int
@@ -268,15 +242,9 @@ def test_actions_that_ask_for_something_else_are_others(
 @pytest.mark.parametrize(
     "record",
     [
-        {"type": "OPEN"},
         {"context": "SHARED_ASSET"},
-        {"url": url("add", endpoint="https://plugin.test/b22")},
-        {"url": url("add").replace("https", "http")},
-        {"url": "https://plugin.test/b2/other"},
-        {"url": None},
         {"title": "Add to LucidLink", "url": "https://elsewhere.test/add"},
     ],
-    ids=repr,
 )
 def test_an_action_of_anybody_else_is_not_touched(
     actions: FakeActions, record: dict[str, Any]
@@ -563,31 +531,19 @@ def test_a_creation_whose_answer_is_lost_leaves_no_duplicate(
         (options()[:4], "--ll_storage_id"),
         (options(b2=f"{B2_STORAGE}\n"), "--b2_storage_id"),
         (options(ll=""), "--ll_storage_id"),
-        (options(ll=" "), "--ll_storage_id"),
         (options(endpoint="http://plugin.test"), "--insecure"),
         (options(endpoint="http://127.0.0.1.plugin.test"), "--insecure"),
-        (options("--path", ""), "--path"),
         (options("--path", "/projects"), "--path"),
-        (options("--path", "projects/../.."), "--path"),
         (options("--context", "SHARED_ASSET"), "--context"),
         (options(endpoint="plugin.test"), "--endpoint"),
-        (options(endpoint="ftp://plugin.test"), "--endpoint"),
-        (options(endpoint="https://"), "--endpoint"),
-        (options(endpoint="https://plugin.test?a=b"), "--endpoint"),
         (options(endpoint="https://user:hunter2@plugin.test"), "--endpoint"),
         (options("--formats", ""), "--formats"),
-        (options("--formats", " ,"), "--formats"),
-        (options("--formats", "A\x07"), "--formats"),
-        *[
-            (options("--keep", time), "--keep: must be a time like 12h, 14d or 2w")
-            for time in ("0d", "10y", "soon", "", "367d")
-        ],
+        (options("--keep", "soon"), "--keep: must be a time like 12h, 14d or 2w"),
         *[
             (options("--keep-field", name), "--keep-field: must be the name of a metadata field")
-            for name in ("", " ", "Days\x07")
+            for name in (" ", "Days\x07")
         ],
         (options("--format", "A"), "--format"),
-        (options("--dry"), "--dry"),
         (options("--formats"), "--formats"),
         (options("more"), "more"),
     ],
@@ -603,13 +559,6 @@ def test_a_wrong_option_is_named_in_one_line(
     assert len(told.err.splitlines()) == 1
     assert named in told.err
     assert "hunter2" not in told.err
-
-
-def test_help_tells_the_options(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["--help"])
-    assert caught.value.code == 0
-    assert "--b2_storage_id STORAGE" in capsys.readouterr().out
 
 
 def failed(capsys: pytest.CaptureFixture[str], argv: Sequence[str] = ()) -> str:
@@ -710,12 +659,3 @@ def test_an_interrupt_ends_it_quietly(
     monkeypatch.setattr(Iconik, "custom_actions", interrupt)
     assert main(options()) == 130
     assert capsys.readouterr().err == ""
-
-
-def test_it_runs_as_a_script(
-    actions: FakeActions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *options()])
-    with pytest.raises(SystemExit) as caught:
-        runpy.run_path(str(SCRIPT), run_name="__main__")
-    assert (caught.value.code, len(actions.held)) == (0, 6)

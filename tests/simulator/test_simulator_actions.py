@@ -85,7 +85,6 @@ def test_finding_jobs(desk: Desk) -> None:
     ("job", "field"),
     [
         ({"status": "DONE"}, "status"),
-        ({"type": "OURS"}, "type"),
         ({"title": ""}, "title"),
         ({"progress_total": "4"}, "progress_total"),
         ({"object_id": "asset"}, "object_id"),
@@ -184,24 +183,17 @@ def test_a_click(desk: Desk, receiver: Receiving) -> None:
     assert received[1][1]["auth_token"] == "mine"
 
 
-def test_a_click_on_a_playlist(desk: Desk, receiver: Receiving) -> None:
+def test_a_click_on_a_playlist_with_metadata(desk: Desk, receiver: Receiving) -> None:
     url, received = receiver
     made = action(desk, f"{url}/200", context="PLAYLIST")
-    desk.control("POST", "click", {"action_id": made["id"], "playlist_ids": ["p"]})
-    ((_, posted),) = received
-    assert (posted["context"], posted["playlist_ids"]) == ("PLAYLIST", ["p"])
-
-
-def test_a_click_with_metadata(desk: Desk, receiver: Receiving) -> None:
-    url, received = receiver
-    made = action(desk, f"{url}/200")
-    metadata = {
+    sent = {
+        "playlist_ids": ["p"],
         "metadata_view_id": "00000000-0000-4000-8000-0000000000aa",
         "metadata_values": {"Keep": {"field_values": [{"value": "14 days"}]}},
     }
-    desk.control("POST", "click", {"action_id": made["id"], **metadata})
+    desk.control("POST", "click", {"action_id": made["id"], **sent})
     ((_, posted),) = received
-    assert {field: posted[field] for field in metadata} == metadata
+    assert {**posted, **sent, "context": "PLAYLIST"} == posted
 
 
 def test_an_action_that_fails_shows_it(desk: Desk, receiver: Receiving) -> None:
