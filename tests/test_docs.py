@@ -6,7 +6,6 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -133,13 +132,10 @@ def known(command: str) -> str | None:
     return max((each for each in COMMANDS if command.startswith(each)), key=len, default=None)
 
 
-@pytest.mark.parametrize("command", ALL)
-def test_every_command_is_run_or_said_to_need_something(command: str) -> None:
-    assert known(command), "add it to COMMANDS, with the test that runs it"
-
-
-def test_no_command_is_known_that_stands_nowhere() -> None:
-    assert set(COMMANDS) == {known(command) for command in ALL}
+def test_every_command_is_run_or_said_to_need_something() -> None:
+    unknown = [command for command in ALL if not known(command)]
+    assert unknown == [], "add them to COMMANDS, with the tests that run them"
+    assert set(COMMANDS) == {known(command) for command in ALL}, "these stand nowhere"
 
 
 @pytest.mark.parametrize(
@@ -161,19 +157,22 @@ def test_what_the_walk_is_said_to_run_is_in_it() -> None:
     assert [each for each in said if not {each, f"sudo {each}"} & walked] == []
 
 
-@pytest.mark.parametrize("command", [each for each in ALL if "=" not in each.split()[0]])
-def test_every_script_in_a_command_is_there_and_takes_its_options(command: str) -> None:
-    for word in shlex.split(command.split("|")[0]):
-        if re.fullmatch(r"script/\w+|\w+\.py", word):
-            text = (ROOT / word).read_text()
-            options = re.findall(r"(?<= )--[a-z][a-z0-9_-]*", command)
-            places = (
-                "b2_iconik/setup/command_line.py",
-                "dev/soak.py",
-                "dev/benchmark/__main__.py",
-            )
-            shared = "".join((ROOT / each).read_text() for each in places)
-            assert [each for each in options if each not in text + shared] == []
+# Where several scripts have options in common.
+SHARED = ("b2_iconik/setup/command_line.py", "dev/soak.py", "dev/benchmark/__main__.py")
+
+
+def test_every_script_in_a_command_is_there_and_takes_its_options() -> None:
+    shared = "".join((ROOT / each).read_text() for each in SHARED)
+    lacking = []
+    for command in ALL:
+        if "=" in command.split()[0]:
+            continue
+        for word in shlex.split(command.split("|")[0]):
+            if re.fullmatch(r"script/\w+|\w+\.py", word):
+                text = (ROOT / word).read_text() + shared
+                options = re.findall(r"(?<= )--[a-z][a-z0-9_-]*", command)
+                lacking += [(command, each) for each in options if each not in text]
+    assert lacking == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -242,7 +241,6 @@ def test_the_architecture_names_every_module_of_a_package(package: Path) -> None
 # docs/troubleshooting.md
 
 
-@lru_cache
 def literals() -> str:
     """All that our modules may say, but for what they fill in."""
     found = []
@@ -267,12 +265,13 @@ def messages() -> Iterator[str]:
                 yield row.strip("| ").split(" | ")[0]
 
 
-def test_there_are_messages_to_look_for() -> None:
-    assert len(list(messages())) > 20
-
-
-@pytest.mark.parametrize("message", list(messages()))
-def test_every_message_that_one_is_told_what_to_do_about_is_ours(message: str) -> None:
-    said = literals()
-    parts = [part.strip(" ,()") for part in message.split("…")]
-    assert [part for part in parts if part and part not in said] == []
+def test_every_message_that_one_is_told_what_to_do_about_is_ours() -> None:
+    said, told = literals(), list(messages())
+    assert len(told) > 20
+    strange = [
+        (message, part)
+        for message in told
+        for part in (each.strip(" ,()") for each in message.split("…"))
+        if part not in said
+    ]
+    assert strange == []
