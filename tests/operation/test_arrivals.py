@@ -23,17 +23,7 @@ from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.index import Index
 from b2_iconik.operation.together import MOST, Together
 from iconik_http.errors import IconikUnavailable, NotPermitted, TokenRejected
-from tests.makers import (
-    LL,
-    ORIGINAL,
-    FakeIconik,
-    a_click,
-    a_ledger,
-    a_term,
-    expanded,
-    on_b2,
-    on_ll,
-)
+from tests.makers import LL, ORIGINAL, FakeIconik, a_click, a_ledger, a_term, expanded, on_b2, on_ll
 
 NOW = 1_000_000
 COPIED = AssetProgress(

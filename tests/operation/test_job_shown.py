@@ -19,15 +19,7 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from tests.makers import (
-    FakeIconik,
-    a_click,
-    a_ledger,
-    a_term,
-    clicked,
-    completion,
-    found,
-)
+from tests.makers import FakeIconik, a_click, a_ledger, a_term, clicked, completion, found
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 

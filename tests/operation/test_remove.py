@@ -14,13 +14,7 @@ from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.storages import Checked
 from iconik_http import expiry
-from iconik_http.errors import (
-    IconikUnavailable,
-    NotFound,
-    NotPermitted,
-    TokenRejected,
-    TooLate,
-)
+from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected, TooLate
 from iconik_http.records import FileSet
 from tests.makers import (
     ASSET,

@@ -23,15 +23,7 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from tests.makers import (
-    FakeIconik,
-    a_click,
-    a_ledger,
-    a_term,
-    expanded,
-    on_b2,
-    on_ll,
-)
+from tests.makers import FakeIconik, a_click, a_ledger, a_term, expanded, on_b2, on_ll
 
 NOW = 1_000_000
 MANY = FEW + 2
