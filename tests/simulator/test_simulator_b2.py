@@ -97,13 +97,13 @@ def test_names_are_in_the_order_of_their_bytes(desk: Desk, bucket: Bucket) -> No
 def test_more_than_a_thousand_names_come_in_several_answers(
     desk: Desk, bucket: Bucket, latest_only: bool
 ) -> None:
-    frames = [{"name": f"{n:04}.dpx", "size": 1} for n in range(2001)]
+    frames = [{"name": f"{n:04}.dpx", "size": 1} for n in range(1001)]
     made = desk.asset(*frames)
     desk.control("DELETE", "buckets/requests")
     found = listed(bucket, f"{made['id']}/", latest_only=latest_only)
     assert found == [(each["name"], 1) for each in frames]
     (count,) = desk.control("GET", "buckets/")["requests"].values()
-    assert count == 3
+    assert count == 2
 
 
 def test_versions_of_one_object_are_split_between_answers(desk: Desk, bucket: Bucket) -> None:
@@ -176,15 +176,6 @@ def test_a_hidden_object_is_above_its_older_versions(desk: Desk, bucket: Bucket)
     assert list(bucket.ls(f"{directory}a.mov")) == []
     with pytest.raises(FileNotPresent):
         bucket.get_file_info_by_name(f"{directory}a.mov")
-
-
-def test_a_removed_object_has_no_version(desk: Desk, bucket: Bucket) -> None:
-    made = desk.asset()
-    change(desk, f"{made['id']}/a.mov", "truncate", size=3)
-    change(desk, f"{made['id']}/a.mov", "remove")
-    assert actions(bucket, f"{made['id']}/") == []
-    with pytest.raises(FileNotPresent):
-        bucket.get_file_info_by_name(f"{made['id']}/a.mov")
 
 
 def test_an_unfinished_large_file_is_a_version_that_nobody_reads(
@@ -298,15 +289,6 @@ def test_a_key_without_list_buckets(desk: Desk, connect: Connect) -> None:
     key = desk.control("POST", "buckets/keys", {"capabilities": ["listFiles"]})
     with pytest.raises(Unauthorized):
         connect(key["key_id"], key["key"]).get_bucket_by_name("b2")
-
-
-def test_a_revoked_key_ends_its_tokens(desk: Desk, connect: Connect) -> None:
-    bucket = restricted(desk, connect, key_id="to-be-revoked")
-    desk.control("DELETE", "buckets/keys/to-be-revoked")
-    with pytest.raises(InvalidAuthToken):
-        listed(bucket, "")
-    with pytest.raises(B2Error):
-        bucket.get_file_info_by_name("a.mov")
 
 
 def test_an_expired_token_is_renewed(desk: Desk, bucket: Bucket) -> None:
