@@ -182,20 +182,16 @@ def test_without_news_it_is_only_looked_at(desk: Desk) -> None:
     assert desk.iconik.called("update_job", "job") == [("job", "job-1")]
 
 
-def test_a_job_that_iconik_lists_is_not_read_by_itself(desk: Desk) -> None:
+@pytest.mark.parametrize(("status", "stop_by"), [("STARTED", None), ("ABORTED", BY)])
+def test_a_job_that_iconik_lists_is_not_read_by_itself_and_if_aborted_stops_the_operation(
+    desk: Desk, status: str, stop_by: str | None
+) -> None:
     job = desk.job()
     job.tell()
-    desk.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+    desk.iconik.known_jobs["job-1"] = Job("job-1", status)
     job.tell()
     assert desk.iconik.called("jobs", "job") == [("jobs", ["job-1"])]
-
-
-def test_a_job_that_iconik_lists_as_aborted_stops_the_operation(desk: Desk) -> None:
-    job = desk.job()
-    job.tell()
-    desk.iconik.known_jobs["job-1"] = Job("job-1", "ABORTED")
-    job.tell()
-    assert found(desk.engine, desk.id).stop_by == BY
+    assert found(desk.engine, desk.id).stop_by == stop_by
 
 
 # A message alone

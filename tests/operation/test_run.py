@@ -725,19 +725,12 @@ def test_remove_copies_what_the_index_shows_only_on_lucidlink_before_it_reads(
     assert calls == ["copy_to_storage", "files"]
 
 
-def test_an_operation_whose_token_is_rejected_when_assets_are_looked_up_fails_as_a_whole(
-    bench: Bench,
+@pytest.mark.parametrize("is_listed", [False, True], ids=["looked up", "copies are confirmed"])
+def test_an_operation_whose_token_is_rejected_by_a_search_fails_as_a_whole(
+    bench: Bench, is_listed: bool
 ) -> None:
     bench.iconik.has(on_b2(), on_ll())
-    bench.iconik.problems["search_assets"] = TokenRejected("search", "no token (401)")
-    told = bench.do(ADD)
-    assert (told["result"], told["failure"]) == ("failed", "could not search: no token (401)")
-
-
-def test_an_operation_whose_token_is_rejected_when_copies_are_confirmed_fails_as_a_whole(
-    bench: Bench,
-) -> None:
-    click = of_a_listed_collection(bench)
+    click = of_a_listed_collection(bench) if is_listed else ADD
     bench.iconik.problems["search_assets"] = TokenRejected("search", "no token (401)")
     told = bench.do(click)
     assert (told["result"], told["failure"]) == ("failed", "could not search: no token (401)")
