@@ -105,19 +105,13 @@ def test_dot_env_in_the_working_directory_is_the_default(
     assert settings_module.load().iconik_token == "from-the-file"
 
 
-def test_a_real_variable_wins_over_the_file(environment: dict[str, str], tmp_path: Path) -> None:
-    file = tmp_path / ".env"
-    file.write_text("LOG_LEVEL=ERROR\nFORMAT_NAMES=A\n")
-    read = settings_module.load({**environment, "LOG_LEVEL": "DEBUG"}, file)
-    assert (read.log_level, read.formats) == ("DEBUG", ("A",))
-
-
-def test_a_real_variable_that_is_empty_wins_too(
+def test_a_real_variable_wins_over_the_file_even_if_it_is_empty(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     file = tmp_path / ".env"
-    file.write_text("ICONIK_TOKEN=from-the-file\n")
-    assert settings_module.load({**environment, "ICONIK_TOKEN": ""}, file).iconik_token is None
+    file.write_text("LOG_LEVEL=ERROR\nFORMAT_NAMES=A\nICONIK_TOKEN=from-the-file\n")
+    read = settings_module.load({**environment, "LOG_LEVEL": "DEBUG", "ICONIK_TOKEN": ""}, file)
+    assert (read.log_level, read.formats, read.iconik_token) == ("DEBUG", ("A",), None)
 
 
 def test_the_file_may_quote_comment_and_export(environment: dict[str, str], tmp_path: Path) -> None:
