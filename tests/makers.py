@@ -13,11 +13,9 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.common.clock import Step
 from b2_iconik.domain.click import Action, CustomAction
-from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import ClaimedAsset, Deletion, Operation, OriginKind
+from b2_iconik.domain.operation import Deletion, Operation, OriginKind
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.claims import Claims
@@ -26,14 +24,6 @@ from b2_iconik.ledger.database import connect, writing
 from b2_iconik.ledger.operations import Ledger, read_operation
 from b2_iconik.ledger.tables import assets, holdings, operations, protections, terms
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.operation import deletion
-from b2_iconik.operation.decisions import AssetResult
-from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.deletion_results import note_purge
-from b2_iconik.operation.execution import process_remove
-from b2_iconik.operation.proving import RemoveContext
-from b2_iconik.operation.snapshot import Patience
-from b2_iconik.operation.storages import Checked
 from iconik import Iconik
 from iconik_http import expiry
 from iconik_http.errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
@@ -349,36 +339,6 @@ def held(engine: sa.Engine, *names: str) -> list[Any]:
         return [row[0] if len(names) == 1 else tuple(row) for row in rows]
 
 
-def a_check(**fields: Any) -> Checked:
-    """Two storages that can do their part, seen just now; nothing is in the delete queue."""
-    b2 = Storage(B2, "Masters", "FILES", "B2", "ACTIVE", {})
-    lucidlink = Storage(LL, "LucidLink", "FILES", "FILE", "ACTIVE", {})
-    return Checked(b2, lucidlink, **{"deleted": frozenset(), "until": FOR_EVER, **fields})
-
-
-def confirms(asset_id: str, safe: Safe) -> Confirmation:
-    """Have B2 confirm whatever is asked."""
-    return Confirmation("signed URL")
-
-
-def a_removal(iconik: Iconik, claims: Claims, **fields: Any) -> RemoveContext:
-    """What a Remove works with, in front of storages that can do their part."""
-    given: dict[str, Any] = {"preflight": a_check, "confirm": confirms, **fields}
-    return RemoveContext(iconik, claims, DeletionCapabilities(), LL, B2, **given)
-
-
-def process_and_purge(
-    removal: RemoveContext, claimed: ClaimedAsset, patience: Patience
-) -> AssetResult:
-    """Look at an asset that is to be removed, and purge what was only marked."""
-    found = process_remove(removal, claimed, patience)
-    if found.marked:
-        marked = dict.fromkeys(found.marked, claimed.asset_id)
-        done = deletion.purge(removal.iconik, removal.capabilities, marked, found.until)
-        return note_purge(removal.iconik, claimed, found, done, patience.now_ms)
-    return found
-
-
 class FakeIconik(Iconik):
     """An iconik in memory, which does at once what it is asked.
 
@@ -424,6 +384,10 @@ class FakeIconik(Iconik):
         """Let an asset have these files, and a format ORIGINAL if no other is given."""
         self.known_formats[asset_id] = list(formats) or [a_format()]
         self.known_files[asset_id] = list(files)
+
+    def answers_with(self, method: str, answer: Callable[..., Any]) -> None:
+        """Have a method answer otherwise."""
+        setattr(self, method, answer)
 
     def called(self, *methods: str) -> list[tuple[Any, ...]]:
         """The calls of some methods, in order."""

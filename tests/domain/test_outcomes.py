@@ -226,15 +226,6 @@ def test_a_half_done_deletion_counts_as_failed_and_not_as_undone() -> None:
     assert {name: count for name, count in counts.items() if count} == {"assets": 1, "failed": 1}
 
 
-def test_a_half_done_deletion_is_told_though_a_newer_click_took_over() -> None:
-    progress = AssetProgress(deletions=half_done({"set-1": "ORIGINAL"}))
-    left = an_asset(
-        progress=progress, ORIGINAL=Outcome("superseded", Reason("a newer click took over"))
-    )
-    (found,) = told(left, failure="no token is good")["problems"]
-    assert "file set set-1 may be in iconik's delete queue" in found["reason"]
-
-
 @pytest.mark.parametrize(
     ("operation", "result"),
     [

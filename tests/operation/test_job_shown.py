@@ -2,9 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -22,16 +20,7 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from tests.makers import (
-    FakeIconik,
-    a_click,
-    a_database,
-    a_ledger,
-    a_term,
-    clicked,
-    completion,
-    found,
-)
+from tests.makers import FakeIconik, a_click, a_ledger, a_term, clicked, completion, found
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -79,9 +68,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with a_database(tmp_path) as engine:
-        yield Bench(engine)
+def bench(engine: sa.Engine) -> Bench:
+    return Bench(engine)
 
 
 def test_an_operation_is_shown_from_its_beginning_to_its_end(bench: Bench) -> None:
@@ -203,12 +191,6 @@ def test_a_user_is_asked_for_once_however_many_operations_they_have(bench: Bench
     assert found(bench.engine, bench.id).user_name == "Ada Editor"
 
 
-def test_a_user_is_named_at_the_beginning(bench: Bench) -> None:
-    bench.iconik.users = {"ada": "Ada Editor"}
-    bench.show_at_first()()
-    assert found(bench.engine, bench.id).user_name == "Ada Editor"
-
-
 def test_a_user_without_a_name_is_no_trouble(bench: Bench) -> None:
     bench.iconik.problems["user_name"] = AWAY
     step = bench.show()
@@ -271,10 +253,3 @@ def test_an_end_that_iconik_never_hears_holds_nothing_up_for_ever(
         if step() is None:
             break
     assert "the end of the operation could not be shown in iconik's jobs list" in caplog.text
-
-
-def test_another_process_goes_on_with_the_same_job(bench: Bench) -> None:
-    bench.show()()
-    bench.end()
-    assert bench.show()() is None
-    assert bench.statuses == ["FINISHED"]

@@ -27,7 +27,6 @@ from tests.makers import (
     FakeIconik,
     a_click,
     a_ledger,
-    a_removal,
     a_term,
     completion,
     expanded,
@@ -35,6 +34,7 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
+from tests.operation.benches import a_removal
 
 NOW = 1_000_000
 SAFE = (on_ll(), on_b2())
