@@ -25,7 +25,6 @@ from b2_iconik.domain.click import Action, CustomAction
 from b2_iconik.domain.operation import AssetProgress, Deletion, Operation, Origin
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.tables import assets, operations
 from b2_iconik.report.contents import OPERATIONS_A_PAGE
@@ -35,7 +34,7 @@ from tests.makers import (
     ASSET,
     a_click,
     a_ledger,
-    a_term,
+    claims_of,
     clicked,
     completion,
     expanded,
@@ -538,7 +537,7 @@ def ended(
     )
     operation, ledger = found(engine, operation_id), a_ledger(engine)
     ledger.expand(operation.number, dict.fromkeys(outcomes), {})
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     for held in claims.take(len(outcomes), 0):
         claims.note(held, "done", outcomes[held.asset_id])
     completion(engine).end(operation, 1)
@@ -775,7 +774,7 @@ def at_wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]],
 
 def done_one_by_one(engine: sa.Engine, operation: Operation) -> Callable[[], None]:
     """Has an operation get on by one asset, or end."""
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
 
     def get_on() -> None:
         for held in claims.take(1, 0):
@@ -1103,7 +1102,7 @@ def test_a_deletion_that_had_begun_is_told(
     database: sa.Engine, capsys: pytest.CaptureFixture[str], in_november: None
 ) -> None:
     operation = expanded(database, a_click("remove"), [CLIP])
-    claims = Claims(database, operation, a_term(database))
+    claims = claims_of(database, operation)
     (claimed,) = claims.take(1, 1_000_000)
     assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
     assert main(["protect", CLIP, "--until", "2026-12-31"]) == 0

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +28,8 @@ from tests.dispatch.runner import (
     CLICK,
     SECONDS,
     Runner,
+    Start,
+    failure_of,
     has_ended,
     is_closed,
     let_pass,
@@ -37,7 +39,7 @@ from tests.makers import finish
 
 
 def test_an_interrupted_operation_is_carried_on_by_the_next_executor(
-    recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Leader]
+    recorder: Recorder, ledger: Ledger, start: Start
 ) -> None:
     first, second = Runner(), Runner()
     first.hold = True
@@ -51,9 +53,7 @@ def test_an_interrupted_operation_is_carried_on_by_the_next_executor(
     assert second.calls == [(operation_id, CLICK)]
 
 
-def test_two_executors_never_run_at_once(
-    recorder: Recorder, start: Callable[[Runner], Leader]
-) -> None:
+def test_two_executors_never_run_at_once(recorder: Recorder, start: Start) -> None:
     first, second = Runner(), Runner()
     first.hold = True
     leader = start(first)
@@ -67,7 +67,7 @@ def test_two_executors_never_run_at_once(
 
 
 def test_the_executor_stops_its_operations_when_its_lock_file_is_gone(
-    settings: Settings, recorder: Recorder, start: Callable[[Runner], Leader]
+    settings: Settings, recorder: Recorder, start: Start
 ) -> None:
     runner = Runner()
     runner.hold = True
@@ -81,7 +81,7 @@ def test_the_executor_stops_its_operations_when_its_lock_file_is_gone(
 def test_the_executor_stops_its_operations_when_the_database_file_is_gone_until_it_is_back(
     settings: Settings,
     recorder: Recorder,
-    start: Callable[[Runner], Leader],
+    start: Start,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -101,8 +101,8 @@ def test_the_executor_stops_its_operations_when_the_database_file_is_gone_until_
 
 def test_a_process_that_was_overtaken_can_take_over_again(
     recorder: Recorder,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
+    engine: sa.Engine,
+    start: Start,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -113,7 +113,7 @@ def test_a_process_that_was_overtaken_can_take_over_again(
     start(runner)
     wait_until(lambda: len(runner.calls) == 1)
     # As a process does that took the lock while this one was frozen, and is gone by now.
-    begin_term(database, now_ms())
+    begin_term(engine, now_ms())
     wait_until(lambda: len(runner.calls) == 2)
     assert "this one stops" in caplog.text
 
@@ -122,7 +122,7 @@ def test_a_process_that_was_overtaken_can_take_over_again(
 def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
     recorder: Recorder,
     ledger: Ledger,
-    start: Callable[[Runner], Leader],
+    start: Start,
     monkeypatch: pytest.MonkeyPatch,
     leap: timedelta,
 ) -> None:
@@ -163,7 +163,7 @@ def test_an_executor_that_fails_starts_again(
     has_trace: bool,
     recorder: Recorder,
     ledger: Ledger,
-    start: Callable[[Runner], Leader],
+    start: Start,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -185,8 +185,8 @@ def test_an_executor_that_fails_starts_again(
 
 def test_the_clock_of_operations_goes_on_while_they_run(
     recorder: Recorder,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
+    engine: sa.Engine,
+    start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(leader_module, "WATCH_INTERVAL", 0.1)
@@ -195,8 +195,8 @@ def test_the_clock_of_operations_goes_on_while_they_run(
     recorder.record(CLICK)
     start(runner)
     wait_until(lambda: runner.calls)
-    began = time_kept(database)
-    wait_until(lambda: time_kept(database) > began)
+    began = time_kept(engine)
+    wait_until(lambda: time_kept(engine) > began)
 
 
 def test_an_executor_that_was_never_started_stops_at_once(settings: Settings) -> None:
@@ -205,8 +205,8 @@ def test_an_executor_that_was_never_started_stops_at_once(settings: Settings) ->
 
 def test_while_nothing_runs_no_time_is_noted(
     recorder: Recorder,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
+    engine: sa.Engine,
+    start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(leader_module, "WATCH_INTERVAL", 0.0)
@@ -220,33 +220,23 @@ def test_while_nothing_runs_no_time_is_noted(
     monkeypatch.setattr(OpenOperations, "keep_time", keep_time)
     operation_id, _ = recorder.record(CLICK)
     start(Runner())
-    wait_until(lambda: is_closed(database, operation_id))
+    wait_until(lambda: is_closed(engine, operation_id))
     seen = len(watched)
     wait_until(lambda: len(watched) > seen + 1)
-    before, seen = time_kept(database), len(watched)
+    before, seen = time_kept(engine), len(watched)
     wait_until(lambda: len(watched) > seen + 1)
-    assert time_kept(database) == before
+    assert time_kept(engine) == before
 
 
 @pytest.fixture
-def tidying(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[Callable[[Leadership], None]], Leader]]:
-    """Starts an executor that tidies without a pause; it is stopped with the test."""
+def tidying(start: Start, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Starts an executor that tidies without a pause."""
     monkeypatch.setattr(leader_module, "TIDY_INTERVAL", 0.01)
-    started: list[Leader] = []
-
-    def tidying(tidy: Callable[[Leadership], None]) -> Leader:
-        started.append(Leader(settings, Runner(), tidy=tidy))
-        started[0].start()
-        return started[0]
-
-    yield tidying
-    started[0].stop()
+    return lambda tidy: start(tidy=tidy)
 
 
 def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
-    tidying: Callable[[Callable[[Leadership], None]], Leader],
+    tidying: Start,
 ) -> None:
     leaderships: list[Leadership] = []
     leader = tidying(leaderships.append)
@@ -260,7 +250,7 @@ def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
     "error", [OperationalError("SELECT", {}, Exception("disk I/O error")), ValueError("a fault")]
 )
 def test_what_can_not_be_tidied_is_logged_and_tried_again(
-    tidying: Callable[[Callable[[Leadership], None]], Leader],
+    tidying: Start,
     caplog: pytest.LogCaptureFixture,
     error: Exception,
 ) -> None:
@@ -278,7 +268,7 @@ def test_what_can_not_be_tidied_is_logged_and_tried_again(
 
 
 def test_a_failure_after_the_end_of_a_turn_is_no_news(
-    tidying: Callable[[Callable[[Leadership], None]], Leader], caplog: pytest.LogCaptureFixture
+    tidying: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     leaderships: list[Leadership] = []
     ended: list[None] = []
@@ -297,35 +287,32 @@ def test_a_failure_after_the_end_of_a_turn_is_no_news(
 
 
 def test_what_is_due_is_looked_for_more_often_than_is_tidied(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leader_module, "KEEP_INTERVAL", 0.01)
     kept: list[Leadership] = []
     tidied: list[Leadership] = []
-    leader = Leader(settings, Runner(), tidy=tidied.append, keep=kept.append)
-    leader.start()
+    leader = start(tidy=tidied.append, keep=kept.append)
     wait_until(lambda: len(kept) > 2)
     leader.stop()
     assert len(tidied) == 1
 
 
 def test_what_is_due_and_can_not_be_found_keeps_nothing_from_being_tidied(
-    settings: Settings, caplog: pytest.LogCaptureFixture
+    start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     tidied: list[Leadership] = []
 
     def keep(_: Leadership) -> None:
         raise ValueError("a fault")
 
-    leader = Leader(settings, Runner(), tidy=tidied.append, keep=keep)
-    leader.start()
+    start(tidy=tidied.append, keep=keep)
     wait_until(lambda: tidied)
-    leader.stop()
     assert "could not find the assets whose time on LucidLink is up" in caplog.text
 
 
 def test_who_is_told_to_stop_while_it_tidies_does_so(
-    tidying: Callable[[Callable[[Leadership], None]], Leader],
+    tidying: Start,
 ) -> None:
     leaderships: list[Leadership] = []
 
@@ -340,33 +327,32 @@ def test_who_is_told_to_stop_while_it_tidies_does_so(
 
 
 def test_a_recorded_click_is_run_with_all_it_said(
-    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
+    recorder: Recorder, engine: sa.Engine, start: Start
 ) -> None:
     runner = Runner()
     operation_id, is_new = recorder.record(CLICK)
     start(runner)
-    wait_until(lambda: is_closed(database, operation_id))
+    wait_until(lambda: is_closed(engine, operation_id))
     assert is_new
     assert runner.calls == [(operation_id, CLICK)]
 
 
 def test_a_fault_of_our_own_ends_in_a_report(
-    recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Leader]
+    recorder: Recorder, ledger: Ledger, start: Start
 ) -> None:
     runner = Runner()
     runner.error = KeyError("token-of-the-click")
     operation_id, _ = recorder.record(CLICK)
     start(runner)
     wait_until(lambda: has_ended(ledger, operation_id))
-    operation = ledger.operation(operation_id)
-    assert operation
-    assert operation.failure == "internal error in the plugin (KeyError): see the service's log"
+    failure = failure_of(ledger, operation_id)
+    assert failure == "internal error in the plugin (KeyError): see the service's log"
 
 
 def test_what_the_database_refuses_for_a_while_is_tried_again(
     recorder: Recorder,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
+    engine: sa.Engine,
+    start: Start,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -377,46 +363,45 @@ def test_what_the_database_refuses_for_a_while_is_tried_again(
     start(runner)
     wait_until(lambda: "the database failed (OperationalError)" in caplog.text)
     runner.error = None
-    wait_until(lambda: is_closed(database, operation_id))
+    wait_until(lambda: is_closed(engine, operation_id))
 
 
 def test_a_click_that_can_not_be_read_is_told_of(
     recorder: Recorder,
     ledger: Ledger,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
+    engine: sa.Engine,
+    start: Start,
 ) -> None:
     operation_id, _ = recorder.record(CLICK)
-    with database.begin() as connection:
+    with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE plugin_operations SET sealed = 'forged'")
     runner = Runner()
     start(runner)
-    wait_until(lambda: is_closed(database, operation_id))
-    operation = ledger.operation(operation_id)
-    assert operation
-    assert operation.failure == "the stored click cannot be read: click again in iconik"
+    wait_until(lambda: is_closed(engine, operation_id))
+    failure = failure_of(ledger, operation_id)
+    assert failure == "the stored click cannot be read: click again in iconik"
     assert not runner.calls
     with pytest.raises(RetryError):
         recorder.click_of(operation_id)
 
 
 def test_an_operation_that_was_forgotten_meanwhile_ends_quietly(
-    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
+    recorder: Recorder, engine: sa.Engine, start: Start
 ) -> None:
     runner = Runner()
     runner.hold = True
     recorder.record(CLICK)
     start(runner)
     wait_until(lambda: runner.calls)
-    with database.begin() as connection:
+    with engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM plugin_operations")
     runner.error = KeyError("forgotten")
     other, _ = recorder.record(CLICK)
-    wait_until(lambda: is_closed(database, other))
+    wait_until(lambda: is_closed(engine, other))
 
 
 def test_an_operation_is_closed_once_iconik_was_told_of_its_end(
-    settings: Settings, recorder: Recorder, ledger: Ledger, database: sa.Engine
+    start: Start, recorder: Recorder, ledger: Ledger, engine: sa.Engine
 ) -> None:
     heard = threading.Event()
 
@@ -424,25 +409,22 @@ def test_an_operation_is_closed_once_iconik_was_told_of_its_end(
         return lambda: None if heard.is_set() else 0.01
 
     operation_id, _ = recorder.record(CLICK)
-    leader = Leader(settings, Runner(), show)
-    leader.start()
+    start(Runner(), show)
     wait_until(lambda: has_ended(ledger, operation_id))
-    assert not is_closed(database, operation_id)
+    assert not is_closed(engine, operation_id)
     heard.set()
-    wait_until(lambda: is_closed(database, operation_id))
-    leader.stop()
+    wait_until(lambda: is_closed(engine, operation_id))
 
 
 class Crowd:
     """Two operations, of which the second waits until the first lets it take its turn."""
 
-    def __init__(self, recorder: Recorder, settings: Settings) -> None:
+    def __init__(self, recorder: Recorder, start: Start) -> None:
         self.shown: list[str] = []
         self.taken_up: list[str] = []
         self.begun, self.go_on = threading.Event(), threading.Event()
         self.runner = Runner()
-        self.leader = Leader(settings, self.begin, self.show)
-        self.leader.start()
+        start(self.begin, self.show)
         self.first, _ = recorder.record(CLICK)
         assert self.begun.wait(SECONDS)
         self.second, _ = recorder.record(replace(CLICK, formats=("PROXY",)))
@@ -470,16 +452,13 @@ class Crowd:
 
 
 @pytest.fixture
-def crowd(
-    recorder: Recorder, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Crowd]:
+def crowd(recorder: Recorder, start: Start, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crowd]:
     monkeypatch.setattr(leader_module, "PASSES_AT_ONCE", 1)
     # Whatever is due is shown in the order in which it was due.
     monkeypatch.setattr(leader_module, "JOBS_AT_ONCE", 1)
-    crowd = Crowd(recorder, settings)
+    crowd = Crowd(recorder, start)
     yield crowd
     crowd.go_on.set()
-    crowd.leader.stop()
 
 
 def test_an_operation_is_not_shown_while_it_waits_for_its_turn(crowd: Crowd) -> None:
@@ -488,30 +467,28 @@ def test_an_operation_is_not_shown_while_it_waits_for_its_turn(crowd: Crowd) -> 
     assert set(crowd.shown) == {crowd.first}
 
 
-def test_an_operation_is_shown_once_its_turn_has_come(crowd: Crowd, database: sa.Engine) -> None:
+def test_an_operation_is_shown_once_its_turn_has_come(crowd: Crowd, engine: sa.Engine) -> None:
     crowd.go_on.set()
-    wait_until(lambda: is_closed(database, crowd.second))
+    wait_until(lambda: is_closed(engine, crowd.second))
     assert crowd.second in crowd.shown
 
 
 def test_the_end_is_told_at_once(
-    settings: Settings, recorder: Recorder, database: sa.Engine, ledger: Ledger
+    start: Start, recorder: Recorder, engine: sa.Engine, ledger: Ledger
 ) -> None:
     def show(operation_id: str, *_: object) -> Step:
         return lambda: None if has_ended(ledger, operation_id) else 3600.0
 
     operation_id, _ = recorder.record(CLICK)
-    leader = Leader(settings, Runner(), show)
-    leader.start()
-    wait_until(lambda: is_closed(database, operation_id))
-    leader.stop()
+    start(Runner(), show)
+    wait_until(lambda: is_closed(engine, operation_id))
 
 
 def test_a_fault_in_what_shows_an_operation_does_not_matter_to_it(
-    settings: Settings,
+    start: Start,
     recorder: Recorder,
     ledger: Ledger,
-    database: sa.Engine,
+    engine: sa.Engine,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def show(*_: object) -> Step:
@@ -521,39 +498,35 @@ def test_a_fault_in_what_shows_an_operation_does_not_matter_to_it(
         return step
 
     operation_id, _ = recorder.record(CLICK)
-    leader = Leader(settings, Runner(), show)
-    leader.start()
-    wait_until(lambda: is_closed(database, operation_id))
-    leader.stop()
+    start(Runner(), show)
+    wait_until(lambda: is_closed(engine, operation_id))
     assert "the operation's job in iconik is no longer updated: ZeroDivisionError" in caplog.text
-    operation = ledger.operation(operation_id)
-    assert operation
-    assert operation.failure is None
+    assert failure_of(ledger, operation_id) is None
 
 
 def test_an_operation_that_has_ended_but_was_not_told_of_is_brought_to_its_end(
-    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
+    recorder: Recorder, engine: sa.Engine, start: Start
 ) -> None:
     operation_id, _ = recorder.record(CLICK)
     recorder.prepare()
-    finish(database, operation_id)
+    finish(engine, operation_id)
     runner = Runner()
     start(runner)
-    wait_until(lambda: is_closed(database, operation_id))
+    wait_until(lambda: is_closed(engine, operation_id))
     assert runner.calls == [(operation_id, CLICK)]
 
 
 def test_an_old_operation_is_forgotten_while_others_run(
     recorder: Recorder,
     ledger: Ledger,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
+    engine: sa.Engine,
+    start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     old, _ = recorder.record(CLICK)
     runner = Runner()
     start(runner)
-    wait_until(lambda: is_closed(database, old))
+    wait_until(lambda: is_closed(engine, old))
     runner.hold = True
     recorder.record(CLICK)
     wait_until(lambda: len(runner.calls) == 2)
@@ -566,7 +539,7 @@ def test_an_old_operation_is_forgotten_while_others_run(
 def test_what_ended_of_late_is_kept_however_often_old_ones_are_looked_for(
     recorder: Recorder,
     ledger: Ledger,
-    start: Callable[[Runner], Leader],
+    start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(leader_module, "FORGET_INTERVAL", 0.0)
@@ -588,7 +561,7 @@ def test_what_ended_of_late_is_kept_however_often_old_ones_are_looked_for(
 
 
 def test_a_step_that_finds_its_term_over_leaves_the_operation_open(
-    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
+    recorder: Recorder, engine: sa.Engine, start: Start
 ) -> None:
     runner = Runner()
     runner.error = Stopped()
@@ -596,13 +569,13 @@ def test_a_step_that_finds_its_term_over_leaves_the_operation_open(
     leader = start(runner)
     wait_until(lambda: runner.steps)
     leader.stop()
-    assert not is_closed(database, operation_id)
+    assert not is_closed(engine, operation_id)
 
 
 def test_an_operation_whose_failure_can_not_be_recorded_takes_no_thread_from_others(
     recorder: Recorder,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
+    engine: sa.Engine,
+    start: Start,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -618,4 +591,4 @@ def test_an_operation_whose_failure_can_not_be_recorded_takes_no_thread_from_oth
     wait_until(lambda: f"operation {failed} cannot continue" in caplog.text)
     runner.error = None
     other, _ = recorder.record(CLICK)
-    wait_until(lambda: is_closed(database, other))
+    wait_until(lambda: is_closed(engine, other))

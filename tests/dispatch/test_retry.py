@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +16,9 @@ from b2_iconik.domain.operation import Operation, Origin
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
-from tests.makers import ASSET, a_click, a_ledger, completion, make_tables
+from tests.makers import a_click, a_ledger, completion
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -33,28 +31,6 @@ CLICK = a_click(
     auth_token="token-of-the-click",
 )
 DONE = {"ORIGINAL": Outcome("removed"), "PROXY": Outcome("absent")}
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    make_tables(tmp_path / "operations.sqlite")
-    url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
-    return Settings(iconik_id=ASSET, secret="s" * 32, database_url=url)
-
-
-@pytest.fixture
-def recorder(settings: Settings) -> Iterator[Recorder]:
-    recorder = Recorder(settings)
-    yield recorder
-    recorder.close()
-
-
-@pytest.fixture
-def engine(settings: Settings, recorder: Recorder) -> Iterator[sa.Engine]:
-    recorder.open()
-    engine = connect(settings.database_url, 5)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -10,15 +10,16 @@ import sqlalchemy as sa
 from b2_iconik.domain.click import Action
 from b2_iconik.domain.operation import AssetProgress, Deletion, Operation, Origin, UndoWindow
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.ledger import intake
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.tables import assets
+from tests import makers
 from tests.makers import (
     a_click,
     a_ledger,
     a_term,
+    claims_of,
     completion,
     expanded,
     found,
@@ -29,10 +30,6 @@ from tests.makers import (
 NOW, DAY = 1_000_000, 86_400_000
 BOTH = ("ORIGINAL", "PROXY")
 WINDOW = UndoWindow(NOW, NOW + DAY, is_about=False)
-
-
-def claims_of(engine: sa.Engine, operation: Operation) -> Claims:
-    return Claims(engine, operation, a_term(engine))
 
 
 def marked(
@@ -65,20 +62,8 @@ def clicked(
     Args:
         of: the operation that it undoes, or retries.
     """
-    number = len(a_ledger(engine).newest(1000)) + 1
     click = a_click(action, formats=formats, asset_ids=tuple(asset_ids))
-    with writing(engine) as connection:
-        intake.record(
-            connection,
-            f"operation-{number}",
-            click,
-            digest=f"{number}",
-            sealed="",
-            key="key",
-            now_ms=NOW,
-            origin=Origin(of, "Ada", "undo") if of else None,
-        )
-    operation = found(engine, f"operation-{number}")
+    operation = makers.clicked(engine, click, origin=Origin(of, "Ada", "undo") if of else None)
     if not operation.is_expanded:
         a_ledger(engine).expand(operation.number, dict.fromkeys(asset_ids), {})
     let_see(engine, operation)
