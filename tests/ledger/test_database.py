@@ -3,7 +3,9 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -274,3 +276,15 @@ def test_postgresql_is_waited_for_whole_seconds() -> None:
     with pytest.raises(Reached):
         engine.connect()
     assert seen[0]["connect_timeout"] == 1
+
+
+@pytest.mark.parametrize("is_vital", [False, True])
+def test_writers_on_postgresql_take_turns_by_a_lock_of_their_own(is_vital: bool) -> None:
+    statements: list[str] = []
+    connection = SimpleNamespace(
+        execute=lambda statement: statements.append(str(statement)),
+    )
+    engine: Any = SimpleNamespace(get_execution_options=dict, begin=lambda: nullcontext(connection))
+    with writing(engine, is_vital=is_vital):
+        pass
+    assert "pg_advisory_xact_lock" in statements[0]
