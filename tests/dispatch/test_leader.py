@@ -246,9 +246,7 @@ def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
     "error", [OperationalError("SELECT", {}, Exception("disk I/O error")), ValueError("a fault")]
 )
 def test_what_can_not_be_tidied_is_logged_and_tried_again(
-    tidying: Start,
-    caplog: pytest.LogCaptureFixture,
-    error: Exception,
+    tidying: Start, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     leaderships: list[Leadership] = []
 

@@ -151,10 +151,7 @@ def test_health_is_bad_while_nothing_can_be_written(
 
 
 def test_health_reads_the_whole_database_only_now_and_then(
-    settings: Settings,
-    recorder: Recorder,
-    start: Start,
-    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings, recorder: Recorder, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
     monkeypatch.setattr(recorder_module, "check_pages", lambda url, largest: read.append(url))
