@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import Step
 from b2_iconik.domain.click import Action, CustomAction
-from b2_iconik.domain.operation import Deletion, Operation, OriginKind
+from b2_iconik.domain.operation import Deletion, Operation, Origin, OriginKind
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.claims import Claims
@@ -193,12 +193,19 @@ def a_ledger(engine: sa.Engine) -> Ledger:
     return Ledger(engine, a_term(engine))
 
 
+def claims_of(engine: sa.Engine, operation: Operation) -> Claims:
+    """The assets of an operation, as whoever runs operations now has them."""
+    return Claims(engine, operation, a_term(engine))
+
+
 def completion(engine: sa.Engine) -> Completion:
     """The ends of operations, as whoever runs operations now makes them."""
     return Completion(engine, a_term(engine))
 
 
-def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operation:
+def clicked(
+    engine: sa.Engine, click: CustomAction, now_ms: int = 0, origin: Origin | None = None
+) -> Operation:
     """Write down a click as the newest operation."""
     with writing(engine) as connection:
         number = connection.execute(
@@ -212,6 +219,7 @@ def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operatio
             sealed="",
             key="key",
             now_ms=now_ms,
+            origin=origin,
         )
     return found(engine, f"operation-{number}")
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,15 +16,13 @@ from b2_iconik.domain.reasons import LEFT, Reason
 from b2_iconik.ledger.asset_rows import change_assets
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import writing
-from b2_iconik.ledger.term import begin_term
 from b2_iconik.report import contents
 from b2_iconik.report.contents import Contents
 from b2_iconik.report.history import History
 from tests.makers import (
     a_click,
-    a_database,
     a_ledger,
-    a_term,
+    claims_of,
     clicked,
     completion,
     expanded,
@@ -38,17 +35,10 @@ BOTH = ("ORIGINAL", "PROXY")
 REMOVED, KEPT = Outcome("removed"), Outcome("kept", Reason("clip.mov differs"))
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        begin_term(engine, NOW)
-        yield engine
-
-
 def begun(engine: sa.Engine, *asset_ids: str) -> tuple[Operation, Claims]:
     """A Remove of two formats of some assets, which runs."""
     operation = expanded(engine, a_click("remove", formats=BOTH), asset_ids)
-    return operation, Claims(engine, operation, a_term(engine))
+    return operation, claims_of(engine, operation)
 
 
 def rows_of(engine: sa.Engine, operation: Operation) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.cli.text import as_json, asset_in_full, in_full, json_parts, wrapped
+from b2_iconik.cli.text import asset_in_full, in_full, json_parts, wrapped
 
 TOLD: dict[str, Any] = {
     "title": "Add to LucidLink: Beach",
@@ -317,10 +317,6 @@ def test_in_a_pipe_or_a_very_narrow_terminal_no_line_is_broken(width: int | None
 
 
 # JSON
-
-
-def test_json_has_letters_as_they_are() -> None:
-    assert as_json({"title": "Tür"}, None) == '{"title": "Tür"}'
 
 
 @pytest.mark.parametrize("rows", [[], [{"a": 1}], [{"a": 1}, {"b": 'x"\n'}]])

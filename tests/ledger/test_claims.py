@@ -1,7 +1,7 @@
 """Who may touch which asset: one wish a test, and then any clicks in any order."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +39,7 @@ from tests.makers import (
     a_database,
     a_ledger,
     a_term,
+    claims_of,
     clicked,
     completion,
     expanded,
@@ -50,17 +51,6 @@ from tests.makers import (
 NOW = 1_000_000
 BOTH = ("ORIGINAL", "PROXY")
 REMOVED = Outcome("removed")
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        begin_term(engine, 0)
-        yield engine
-
-
-def claims_of(engine: sa.Engine, operation: Operation) -> Claims:
-    return Claims(engine, operation, term=1)
 
 
 def clicked_for(
@@ -101,11 +91,7 @@ def test_assets_are_held_for_the_formats_of_the_click(engine: sa.Engine) -> None
 
 def test_of_what_is_taken_it_is_known_who_clicked_and_who_tried_again(engine: sa.Engine) -> None:
     click, origin = a_click(asset_ids=("a1",), user_id="ada"), Origin("operation-0", "ben")
-    with writing(engine) as connection:
-        intake.record(
-            connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, origin=origin
-        )
-    (claimed,) = claims_of(engine, found(engine, "again")).take(1, NOW)
+    (claimed,) = claims_of(engine, clicked(engine, click, origin=origin)).take(1, NOW)
     assert (claimed.user_id, claimed.origin) == ("ada", origin)
 
 
@@ -511,12 +497,7 @@ def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
     _, before = unseen_for(engine, ["a0", "a1", "b"])
     put(engine, before.number, seen=assets.c.asset_id == "a1")
     completion(engine).fail(before.number, "no token is good", NOW)
-    click, origin = a_click(asset_ids=asset_ids), Origin(before.id, "ben")
-    with writing(engine) as connection:
-        intake.record(
-            connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, origin=origin
-        )
-    again = found(engine, "again")
+    again = clicked(engine, a_click(asset_ids=asset_ids), origin=Origin(before.id, "ben"))
     if not again.is_expanded:
         a_ledger(engine).expand(again.number, dict.fromkeys(asset_ids), {})
     claimed = claims_of(engine, again).take(count, NOW)

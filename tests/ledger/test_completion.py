@@ -5,13 +5,12 @@ import sqlalchemy as sa
 
 from b2_iconik.common.errors import Stopped
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
 from tests.makers import (
     a_click,
-    a_term,
     answered,
+    claims_of,
     completion,
     expanded,
     finish,
@@ -43,7 +42,7 @@ def test_an_operation_that_came_to_nothing_lets_go_of_its_assets(
     engine: sa.Engine, ledger: Ledger
 ) -> None:
     expanded(engine, a_click())
-    Claims(engine, found(engine, "operation-1"), a_term(engine)).take(1, NOW)
+    claims_of(engine, found(engine, "operation-1")).take(1, NOW)
     completion(engine).fail(1, "no token is good", NOW)
     operation = found(engine, "operation-1")
     assert (operation.failure, operation.ended_ms) == ("no token is good", NOW)

@@ -17,7 +17,7 @@ from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.due import Due
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.tables import holdings, protections
+from b2_iconik.ledger.tables import holdings
 from b2_iconik.ledger.taking import SUPERSEDED
 from b2_iconik.ledger.term import begin_term
 from tests.makers import (
@@ -29,6 +29,7 @@ from tests.makers import (
     a_ledger,
     a_term,
     carried_out,
+    claims_of,
     clicked,
     completion,
     expanded,
@@ -36,6 +37,7 @@ from tests.makers import (
     half_done,
     held,
     newest,
+    protect,
 )
 
 DAY = 86_400_000
@@ -57,17 +59,8 @@ def recorded(engine: sa.Engine, now_ms: int = OVER) -> list[CustomAction]:
 
 
 def take(engine: sa.Engine, operation: Operation) -> list[tuple[str, tuple[str, ...]]]:
-    claims = Claims(engine, found(engine, operation.id), a_term(engine))
+    claims = claims_of(engine, found(engine, operation.id))
     return [(each.asset_id, each.formats) for each in claims.take(9, 0)]
-
-
-def protect(engine: sa.Engine, asset_id: str, until_ms: int) -> None:
-    with writing(engine) as connection:
-        connection.execute(
-            sa.insert(protections).values(
-                asset_id=asset_id, since_ms=0, until_ms=until_ms, by="Ann"
-            )
-        )
 
 
 def change(engine: sa.Engine, **values: Any) -> None:
@@ -176,7 +169,7 @@ def test_what_somebody_stopped_is_attempted_again_tomorrow(engine: sa.Engine) ->
     recorded(engine)
     operation = newest(engine, 1)[0]
     assert Ledger(engine).ask_to_stop(operation.id, "Ben", 1)
-    Claims(engine, operation, a_term(engine)).leave()
+    claims_of(engine, operation).leave()
     assert completion(engine).end(found(engine, operation.id), 0)
     assert recorded(engine, OVER + DAY - 1) == []
     assert len(recorded(engine, OVER + DAY)) == 1
@@ -270,7 +263,7 @@ def test_what_is_kept_longer_just_now_is_not_removed(
 def test_what_is_kept_longer_right_before_it_is_deleted_is_not_deleted(engine: sa.Engine) -> None:
     carried_out(engine, ADD)
     recorded(engine)
-    claims = Claims(engine, newest(engine, 1)[0], a_term(engine))
+    claims = claims_of(engine, newest(engine, 1)[0])
     (claimed,) = claims.take(1, 0)
     change(engine, until_ms=OVER + DAY, attempts=0, attempt_id=None)
     assert not claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
@@ -288,8 +281,7 @@ def test_what_is_removed_is_known_with_the_reason(engine: sa.Engine) -> None:
     carried_out(engine, a_click(keep_ms=DAY, user_id=None), "a3")
     recorded(engine, 2_000_000_000_000)
     told = {
-        each.asset_id: dict(each.due)
-        for each in Claims(engine, newest(engine, 1)[0], a_term(engine)).take(9, 0)
+        each.asset_id: dict(each.due) for each in claims_of(engine, newest(engine, 1)[0]).take(9, 0)
     }
     assert told["a1"] == {"ORIGINAL": "kept for 10 days after 2026-11-28 12:00 UTC by Ann Baker"}
     assert told["a3"]["ORIGINAL"].endswith("by user unknown")

@@ -17,7 +17,6 @@ from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Hint, OriginKind
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.report import notifier
 from b2_iconik.report.notifier import Notifier
@@ -26,6 +25,7 @@ from tests.makers import (
     a_database,
     a_ledger,
     a_term,
+    claims_of,
     clicked,
     comes_from,
     completion,
@@ -81,7 +81,7 @@ class Bench:
         return (of or self.notifier())(self.id, CLICK, self.leadership)
 
     def end(self, outcome: Outcome = KEPT) -> None:
-        claims = Claims(self.engine, found(self.engine, self.id), a_term(self.engine))
+        claims = claims_of(self.engine, found(self.engine, self.id))
         for claimed in claims.take(1, NOW):
             claims.note(claimed, "done", {"ORIGINAL": outcome})
         assert completion(self.engine).end(found(self.engine, self.id), NOW)

@@ -47,10 +47,7 @@ PATIENCE = 120.0
 
 
 def click(
-    service: Service,
-    secret: str = SECRET,
-    body: object = None,
-    action: str = "add",
+    service: Service, secret: str = SECRET, body: object = None, action: str = "add"
 ) -> requests.Response:
     """Post a click, or any bytes, with some secret."""
     posted = {"context": "ASSET", "asset_ids": [ID], "auth_token": CLICK_TOKEN}
@@ -502,7 +499,7 @@ def parroted(iconik: Parrot, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         stop_all()
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 422])
+@pytest.mark.parametrize("status", [400, 401, 403])
 def test_no_token_is_told_when_iconik_refuses_and_repeats_it(
     parroted: Service, iconik: Parrot, status: int
 ) -> None:
