@@ -70,6 +70,11 @@ class Origin:
     by: str
     kind: OriginKind = "retry"
 
+    @property
+    def is_unexpected(self) -> bool:
+        """Whether nobody knows of the operation yet: the service undoes what somebody removed."""
+        return self.kind == "unsafe"
+
 
 @dataclass(frozen=True)
 class Operation:

@@ -14,6 +14,10 @@ from b2_iconik.report.view import person, summary
 # In characters.
 LONGEST_TITLE = 200
 LONGEST_LINE = 300
+NO_LONGER_SAFE = (
+    "The removal is undone because the files are no longer proven safe in B2: somebody may have "
+    "edited them on LucidLink. The service's log has the reason for each asset."
+)
 KINDS: Mapping[str, Kind] = {"failed": "failure", "stopped": "info"}
 
 
@@ -38,6 +42,7 @@ def message(
     took = in_time(shown["took_seconds"])
     lines = [f"Requested by {requested_by}, took {took}." if requested_by else f"Took {took}."]
     lines += [f"Stopped by {told['stopped_by']}." if result == "stopped" else ""]
+    lines += [NO_LONGER_SAFE if operation.origin and operation.origin.is_unexpected else ""]
     lines += [f"{in_words(told)}."]
     sizes = bytes_in_words(told)
     lines += [f"{sizes}." if sizes else ""]

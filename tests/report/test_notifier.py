@@ -137,6 +137,19 @@ def test_what_is_due_and_is_tried_again_tomorrow_is_only_told_after_the_last_att
     assert len(bench.receiver.messages) == number
 
 
+@pytest.mark.parametrize("notify_on", ["problems", "all"])
+def test_that_the_service_undoes_a_removal_is_told_with_the_reason(
+    bench: Bench, notify_on: str
+) -> None:
+    bench.begin(a_click("undo"))
+    comes_from(bench.engine, bench.id, "unsafe")
+    bench.notify_on = notify_on
+    bench.end(Outcome("restored"))
+    assert bench.steps()() is None
+    (message,) = bench.receiver.messages
+    assert "no longer proven safe in B2: somebody may have edited them" in message.body
+
+
 def test_what_was_due_and_is_removed_is_told_like_any_success(bench: Bench) -> None:
     comes_from(bench.engine, bench.id, "due")
     bench.notify_on = "all"
