@@ -530,6 +530,7 @@ def test_another_process_stops_it_where_this_one_was_killed(bench: Bench) -> Non
 
 
 def test_when_it_looks_again_and_what_it_waits_for_can_be_read(bench: Bench) -> None:
+    bench.patch(run_module, "STOP_INTERVAL", 2.0)
     bench.iconik.has(on_b2(), on_ll())
     bench.iconik.problems["storage"] = AWAY
     seen: list[Operation] = []

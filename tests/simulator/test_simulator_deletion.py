@@ -32,19 +32,13 @@ def test_the_file_stays_until_the_purge(desk: Desk) -> None:
     assert desk.judged(path) == [("delete", True), ("purge", True)]
 
 
-@pytest.mark.parametrize("is_bulk", [True, False])
-def test_restoring(desk: Desk, is_bulk: bool) -> None:
+def test_restoring(desk: Desk) -> None:
     made = desk.asset(on=BOTH)
     path = desk.file_set(made, "lucidlink")
     assert desk.ask("PUT", f"{path}restore/").status_code == 400
     desk.ask("DELETE", path)
     before = desk.control("GET")["deletions"]
-    if is_bulk:
-        ids = [made["file_set_ids"]["ORIGINAL"]["lucidlink"]]
-        queue = "files/v1/delete_queue/file_sets/"
-        assert desk.ask("DELETE", queue, {"ids": ids}).status_code == 204
-    else:
-        assert desk.ask("PUT", f"{path}restore/").json()["status"] == "ACTIVE"
+    assert desk.ask("PUT", f"{path}restore/").json()["status"] == "ACTIVE"
     restored = desk.get(path)
     assert (restored["status"], "date_deleted" in restored) == ("ACTIVE", False)
     assert desk.ask("DELETE", f"{path}purge/").status_code == 400
