@@ -12,7 +12,7 @@ from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from b2_iconik.operation.decisions import AssetResult
-from b2_iconik.operation.storages import Checked
+from b2_iconik.operation.storages import Checked, Checks, Preflight
 from iconik_http import expiry
 from iconik_http.errors import IconikUnavailable, NotFound, NotPermitted, TokenRejected, TooLate
 from iconik_http.records import FileSet
@@ -28,7 +28,7 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
-from tests.operation.benches import NOW, SETTLE, AssetBench, a_check
+from tests.operation.benches import NOW, REMOVE, SETTLE, AssetBench, a_check
 
 LL_SET = on_ll().file_set_id
 B2_SET = on_b2().file_set_id
@@ -146,7 +146,8 @@ def test_nothing_is_deleted_once_the_check_of_the_storages_is_too_old(bench: Ass
 
 def test_a_contradiction_of_iconik_counts_against_the_deletion(bench: AssetBench) -> None:
     bench.iconik.has(on_ll(), on_b2())
-    found = bench.remove(preflight=lambda: a_check(deleted=frozenset({B2_SET})))
+    bench.iconik.queue = [B2_SET]
+    found = bench.remove(preflight=Preflight(bench.iconik, REMOVE, Checks(), NOW))
     reason = f"file set {B2_SET} is in iconik's delete queue, but iconik lists its files as ACTIVE"
     assert found.outcomes["ORIGINAL"] == Outcome("kept", Reason(reason))
     assert (found.copies, bench.deletions()) == ((), [])
