@@ -83,9 +83,10 @@ def test_exactly_what_was_removable_is_removed(desk: Desk) -> None:
 @pytest.mark.promise
 def test_what_was_edited_since_the_preview_is_kept(desk: Desk) -> None:
     clip = desk.asset(b2=CLIP, lucidlink=CLIP)
-    preview = desk.do("preview", clip)
+    preview = desk.click("preview", clip)
+    desk.report(preview)
     desk.edit_on_lucidlink(clip)
-    (removal,) = remove_what_can_be_removed(desk.service, preview["operation_id"])
+    (removal,) = remove_what_can_be_removed(desk.service, preview)
     assert desk.report(removal)["counts"]["kept"] == 1
     assert desk.on_lucidlink(clip) == ["clip.mov"]
 
