@@ -143,12 +143,11 @@ def of_assets(
 
     Args:
         click: what they have in common.
-        found: ids of assets, each with the names of its formats. Assets without any are left out.
+        found: ids of assets, each with the names of its formats, at least one.
     """
     by_formats = defaultdict[tuple[str, ...], list[str]](list)
     for asset_id, formats in found:
-        if formats:
-            by_formats[tuple(formats)].append(asset_id)
+        by_formats[tuple(formats)].append(asset_id)
     return [
         replace(
             click,

@@ -83,7 +83,7 @@ class Recheck:
             with self._pool.share() as share:
                 found = list(share.map(partial(_unproven, removal), some))
             formats = {
-                each.asset_id: [name for name in operation.formats if name in names]
+                each.asset_id: sorted(names)
                 for each, names in zip(some, found, strict=True)
                 if names
             }
