@@ -15,8 +15,9 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import Step
 from b2_iconik.domain.click import Action, CustomAction
-from b2_iconik.domain.operation import Deletion, Operation, Origin, OriginKind
+from b2_iconik.domain.operation import Operation, Origin, OriginKind
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import Deletion
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.completion import Completion

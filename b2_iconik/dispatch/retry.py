@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from b2_iconik.common.errors import RetryError
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction, of_assets
-from b2_iconik.domain.operation import AssetProgress, Operation, Origin, kind_and_id
+from b2_iconik.domain.operation import Operation, Origin, kind_and_id
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import opposites
 from b2_iconik.ledger.tables import assets, operations

@@ -7,7 +7,8 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 from b2_iconik.domain.click import title_of
-from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.progress import AssetProgress, Deletion
 from b2_iconik.domain.reasons import LEFT, NO_REASON, NOT_COME_TO, UNFINISHED, Cause, Reason, joined
 from b2_iconik.domain.sizes import in_units
 

@@ -6,7 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms
-from b2_iconik.domain.operation import AssetProgress, Hint, Operation
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.progress import AssetProgress, Hint
 from b2_iconik.ledger.tables import assets, insert_new, operations
 
 

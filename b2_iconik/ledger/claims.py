@@ -18,15 +18,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import (
-    LISTING_LAG_MS,
-    AssetProgress,
-    ClaimedAsset,
-    Deletion,
-    Operation,
-    UndoWindow,
-)
+from b2_iconik.domain.operation import Operation, UndoWindow
 from b2_iconik.domain.outcomes import Outcome, merged
+from b2_iconik.domain.progress import LISTING_LAG_MS, AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.ledger import holdings
 from b2_iconik.ledger.asset_rows import change_assets, of_others
 from b2_iconik.ledger.copies import Copies

@@ -11,7 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.asset_rows import change_assets, of_others
 from b2_iconik.ledger.tables import assets, copies, insert_new, operations

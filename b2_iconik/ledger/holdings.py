@@ -17,8 +17,9 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.click import CustomAction, of_assets
 from b2_iconik.domain.keeping import told_why
-from b2_iconik.domain.operation import ClaimedAsset, Operation, named_user
+from b2_iconik.domain.operation import Operation, named_user
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.ledger.tables import assets, holdings, insert_into, operations, progress_has_deletion
 from b2_iconik.ledger.term import LeaderQueries
 

@@ -18,8 +18,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action, CustomAction, of_assets
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Operation, Origin
+from b2_iconik.domain.operation import Operation, Origin
 from b2_iconik.domain.outcomes import Outcome, merged
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.reasons import TAKEN_OVER
 from b2_iconik.ledger import holdings
 from b2_iconik.ledger.asset_rows import change_assets, of_others

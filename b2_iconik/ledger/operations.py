@@ -6,8 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, Hint, Operation, Origin
+from b2_iconik.domain.operation import Operation, Origin
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, Hint
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.asset_rows import change_assets, hinted, inherit_seen, insert_assets
 from b2_iconik.ledger.database import writing

@@ -21,8 +21,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms as wall_ms
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, merged
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset
 from b2_iconik.domain.reasons import TAKEN_BY_NEWER
 from b2_iconik.ledger import holdings, leftovers, protections
 from b2_iconik.ledger.asset_rows import change_assets

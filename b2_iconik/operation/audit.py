@@ -3,7 +3,8 @@
 import logging
 
 from b2_iconik.common import logs
-from b2_iconik.domain.operation import RECORDS_ALONE, ClaimedAsset, Deletion, Origin, named_user
+from b2_iconik.domain.operation import Origin, named_user
+from b2_iconik.domain.progress import RECORDS_ALONE, ClaimedAsset, Deletion
 from iconik import acting_as
 
 log = logging.getLogger(logs.AUDIT)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from b2_iconik.common import logs
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.domain.reasons import reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.stop_request import StopRequest

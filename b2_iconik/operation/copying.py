@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import LISTING_LAG_MS, ClaimedAsset
+from b2_iconik.domain.progress import LISTING_LAG_MS, ClaimedAsset
 from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.copies import Copy

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from b2_iconik.domain.operation import ClaimedAsset
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.operation.decisions import AssetResult
 from iconik import Iconik

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from b2_iconik.domain import reasons
-from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.operation import audit
 from b2_iconik.operation.decisions import AssetResult, Failures

@@ -11,8 +11,8 @@ from dataclasses import replace
 from b2_iconik.domain import reasons
 from b2_iconik.domain.click import Action
 from b2_iconik.domain.custody import Unproven, Verdict
-from b2_iconik.domain.operation import ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome, proof_of
+from b2_iconik.domain.progress import ClaimedAsset, Deletion
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.leftovers import RESTORING, Left, Leftovers
 from b2_iconik.operation import deletion

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, given_up
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.domain.reasons import EARLIER, UNDONE, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation import copying, deletion

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from b2_iconik.bucket.confirm import Bucket, Confirmation
 from b2_iconik.domain.custody import Pair, Safe, Unproven, Verdict, judge, proven_by_size_alone
-from b2_iconik.domain.operation import Deletion
+from b2_iconik.domain.progress import Deletion
 from b2_iconik.domain.reasons import ANOTHER_TWIN, NO_LONGER_HERE, NOT_NOTED
 from b2_iconik.domain.shared_paths import guard_shared_paths, sharing
 from b2_iconik.ledger.claims import Claims

@@ -14,8 +14,9 @@ from b2_iconik.common.settings import Settings
 from b2_iconik.common.worker_pool import WorkerPool
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.custody import Unproven, Verdict
-from b2_iconik.domain.operation import ClaimedAsset, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import many
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.leftovers import Leftovers

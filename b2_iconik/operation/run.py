@@ -16,8 +16,9 @@ from datetime import timedelta
 
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.errors import OperationFailed, StopRequested
-from b2_iconik.domain.operation import Hint, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, many
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import ENDED, OUTAGE, Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.completion import Completion

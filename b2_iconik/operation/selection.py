@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Hint
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import (
     NO_REASON,
     NOT_LISTED,

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from b2_iconik.common.clock import Clock
-from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.deletion_results import (

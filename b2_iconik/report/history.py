@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.advice import causes_named
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import AssetProgress, Operation, default_title
+from b2_iconik.domain.operation import Operation, default_title
 from b2_iconik.domain.outcomes import TROUBLE
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.precedence import Precedence, takers

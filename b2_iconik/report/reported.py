@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import TROUBLE, Outcome
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.ledger.tables import assets, copies, progress_has_deletion
 from b2_iconik.report.conditions import contains, each_outcome, is_about, json_text
 

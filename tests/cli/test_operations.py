@@ -22,8 +22,9 @@ from b2_iconik.common import settings as settings_module
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain import advice
 from b2_iconik.domain.click import Action, CustomAction
-from b2_iconik.domain.operation import AssetProgress, Deletion, Operation, Origin
+from b2_iconik.domain.operation import Operation, Origin
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, Deletion
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.tables import assets, operations

@@ -13,7 +13,8 @@ import pytest
 
 from b2_iconik.common import logs
 from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Origin
+from b2_iconik.domain.operation import Origin
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.operation import audit
 from iconik_http.tokens import Tokens
 

@@ -10,8 +10,9 @@ from b2_iconik.common.errors import RetryError
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.dispatch.retry import undo_removal
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import AssetProgress, Origin, UndoWindow
+from b2_iconik.domain.operation import Origin, UndoWindow
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.ledger.tables import assets
 from tests.makers import a_click, a_ledger, claims_of, completion, found, half_done
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.domain.outcomes import (
     COUNTED,
     PROOFS,
@@ -16,6 +15,7 @@ from b2_iconik.domain.outcomes import (
     report,
     told_time,
 )
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.domain.reasons import NOT_RESTORED, UNFINISHED, Reason
 from tests.makers import an_operation, half_done
 

@@ -15,16 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from b2_iconik.common.errors import Stopped
 from b2_iconik.domain.click import ACTIONS, Action, CustomAction
-from b2_iconik.domain.operation import (
-    HINT_HOLDS_MS,
-    AssetProgress,
-    ClaimedAsset,
-    Deletion,
-    Operation,
-    Origin,
-    UndoWindow,
-)
+from b2_iconik.domain.operation import Operation, Origin, UndoWindow
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import HINT_HOLDS_MS, AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger import intake, taking
 from b2_iconik.ledger.claims import GRACE_MS, Claims

@@ -3,8 +3,8 @@
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, given_up
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.domain.reasons import STORAGE_CLOSED, UNFINISHED, Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.counters import Standing, Tally, standing

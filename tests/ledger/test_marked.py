@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import AssetProgress, Deletion, Operation, Origin, UndoWindow
+from b2_iconik.domain.operation import Operation, Origin, UndoWindow
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, Deletion
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.leftovers import Leftovers

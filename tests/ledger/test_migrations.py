@@ -4,7 +4,8 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.common.errors import SettingsError, Stopped
-from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.progress import AssetProgress, Deletion
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.counters import Tally, standing
 from b2_iconik.ledger.leftovers import Leftovers

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, Hint
+from b2_iconik.domain.progress import AssetProgress, Hint
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger import asset_rows
 from b2_iconik.ledger.claims import Claims

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.execution import process_add

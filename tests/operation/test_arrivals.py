@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import Clock
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import LISTING_LAG_MS, AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import LISTING_LAG_MS, AssetProgress, ClaimedAsset
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.arrivals import (

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action, CustomAction
-from b2_iconik.domain.operation import LISTING_LAG_MS, ClaimedAsset
+from b2_iconik.domain.progress import LISTING_LAG_MS, ClaimedAsset
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import assets

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.domain.custody import Safe, judge
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.reasons import NO_REASON, Reason
 from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.deletion_results import CARRIED_OUT_AFTER_MS, verify

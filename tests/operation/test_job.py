@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.links import today
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Hint
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.common.errors import OperationFailed
 from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import AssetProgress
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.domain.reasons import NO_REASON, Cause, Reason
 from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.storages import Checked, Checks, Preflight

@@ -14,8 +14,9 @@ from sqlalchemy.exc import OperationalError
 from b2_iconik.common.clock import Clock, now_ms
 from b2_iconik.common.errors import Stopped
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import LISTING_LAG_MS, AssetProgress, ClaimedAsset, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import LISTING_LAG_MS, AssetProgress, ClaimedAsset
 from b2_iconik.domain.reasons import ACCEPTED, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.precedence import formats_left

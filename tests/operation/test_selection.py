@@ -8,7 +8,7 @@ import pytest
 
 from b2_iconik.common.errors import Stopped
 from b2_iconik.common.worker_pool import WorkerPool
-from b2_iconik.domain.operation import Hint
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.operation.selection import FEW, MOST_FAILURES, MOST_INCOMPLETE, Selection
 from iconik_http.errors import (

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from b2_iconik.common.errors import Stopped
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset
 from b2_iconik.domain.reasons import LEFT, Reason
 from b2_iconik.ledger import intake, stop_request
 from b2_iconik.ledger.claims import GRACE_MS, LEFT_AT_ONCE, Claims

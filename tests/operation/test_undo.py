@@ -6,8 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, UndoWindow
+from b2_iconik.domain.operation import UndoWindow
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.reasons import ENDED, Cause
 from b2_iconik.ledger.due import Due
 from b2_iconik.ledger.leftovers import Leftovers

@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Hint, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.report.history import STATES, Filters, History, Newer
 from tests.makers import (

@@ -14,8 +14,9 @@ from b2_iconik.common.clock import Step
 from b2_iconik.common.errors import Stopped
 from b2_iconik.common.receivers import Delivery, Message
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Hint, OriginKind
+from b2_iconik.domain.operation import OriginKind
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.report import notifier

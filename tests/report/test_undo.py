@@ -6,8 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.cli.text import in_full as in_lines
-from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, bytes_in_words, report
+from b2_iconik.domain.progress import AssetProgress, Deletion
 from b2_iconik.domain.reasons import ACCEPTED
 from b2_iconik.operation.job_texts import ended
 from b2_iconik.report import outcome_rows, view

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from b2_iconik.domain.advice import REMEDIES, USUAL
-from b2_iconik.domain.operation import AssetProgress, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.domain.reasons import (
     LEFT,
     LEFT_AND_ENDED,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.domain.operation import LISTING_LAG_MS
+from b2_iconik.domain.progress import LISTING_LAG_MS
 from dev.harness import wait_for
 from tests.system.desk import BULK, CLIP, PATIENCE, Desk, only_problem
 

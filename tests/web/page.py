@@ -12,8 +12,9 @@ from werkzeug.test import TestResponse
 
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.domain.operation import Hint, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms
 from b2_iconik.domain.advice import REMEDIES
-from b2_iconik.domain.operation import AssetProgress, Hint, Operation, UndoWindow
+from b2_iconik.domain.operation import Operation, UndoWindow
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, Hint
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.tables import operations
 from b2_iconik.ledger.totals import DAY_MS

@@ -8,8 +8,9 @@ from werkzeug.test import TestResponse
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.links import Links
 from b2_iconik.common.settings import Settings
-from b2_iconik.domain.operation import AssetProgress, UndoWindow
+from b2_iconik.domain.operation import UndoWindow
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.domain.reasons import PROTECTED
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.protections import Protection, write
