@@ -151,7 +151,7 @@ def undo_removal(recorder: Recorder, operation_id: str, by: str) -> list[str]:
     def last_look(connection: sa.Connection) -> None:
         running = sa.select(operations.c.id).where(
             operations.c.retry_of == operation.id,
-            operations.c.action == "undo",
+            operations.c.origin == "undo",
             operations.c.ended_ms.is_(None),
         )
         if connection.execute(running).first():

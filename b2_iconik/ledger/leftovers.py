@@ -11,7 +11,7 @@ safe when iconik is about to purge it, the service itself requests an Undo.
 iconik completes copies that were left to it. That they have ended is only noted, for reports.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -200,35 +200,60 @@ class Leftovers(LeaderQueries):
 
     def about_to_be_purged(
         self, now_ms: int, until_ms: int
-    ) -> list[tuple[Operation, list[ClaimedAsset]]]:
-        """The Removes of which iconik may purge something between two times, with those assets."""
-        when = operations.c.undo_until_ms
-        soon = sa.select(operations).where(when > now_ms, when <= until_ms).order_by(when)
+    ) -> list[tuple[Operation, ClaimedAsset]]:
+        """What Removes have marked deleted, if iconik may purge something of it by some time.
+
+        Only the time of the first mark is recorded. The last one comes at most as long after that
+        as the Remove has taken.
+
+        Args:
+            now_ms, until_ms: by the wall clock, in milliseconds since 1970.
+        """
+        first_ms = operations.c.undo_until_ms
+        kept_ms = first_ms - operations.c.recorded_ms
+        last_ms = sa.func.coalesce(operations.c.ended_ms, now_ms) + kept_ms
+        soon = sa.select(operations).where(first_ms <= until_ms, last_ms > now_ms)
+        found = list[tuple[Operation, ClaimedAsset]]()
         with self._engine.connect() as connection:
-            found = [
-                (read_operation(row), list[ClaimedAsset]()) for row in connection.execute(soon)
-            ]
-            for operation, marked in found:
+            for operation in map(read_operation, connection.execute(soon.order_by(first_ms)).all()):
                 is_its = sa.and_(assets.c.number == operation.number, assets.c.state == "done")
                 rows = connection.execute(sa.select(assets).where(is_its, has_marked()))
-                marked += map(_asset, rows)
+                found += [(operation, _asset(row)) for row in rows]
         return found
 
     def record_undo(
-        self, cipher: Cipher, operation: Operation, formats: Mapping[str, Sequence[str]]
-    ) -> None:
+        self, cipher: Cipher, operation: Operation, formats: Mapping[str, Collection[str]]
+    ) -> bool:
         """Record the undo of a part of a Remove, as a request of the service itself.
 
         Args:
             cipher: encrypts the recorded operations.
-            formats: by asset id, the names of the formats to bring back.
+            formats: by asset id, the names of the formats to bring back. What is no longer marked
+                by this Remove is left out.
+
+        Returns:
+            Whether nothing more must be done: not if another Undo of the Remove is running.
         """
         b2_id, ll_id = operation.b2_storage_id, operation.ll_storage_id
         click = CustomAction("undo", b2_id, ll_id, (), "BULK", ())
         origin = Origin(operation.id, SERVICE, "unsafe")
+        running = sa.select(operations.c.id).where(
+            operations.c.retry_of == operation.id,
+            operations.c.action == "undo",
+            operations.c.ended_ms.is_(None),
+        )
+        this = sa.and_(assets.c.number == operation.number, assets.c.asset_id.in_(list(formats)))
         with self._writing(is_vital=True) as connection:
-            for each in of_assets(click, formats.items()):
+            if connection.execute(running).first():
+                return False
+            found = []
+            for row in connection.execute(sa.select(assets).where(this)):
+                marked = {each.name for each in _asset(row).progress.marked.values()}
+                if names := sorted(marked & set(formats[row.asset_id])):
+                    found.append((row.asset_id, names))
+            for each in of_assets(click, found):
                 record_own(connection, cipher, each, origin)
+        return True
 
     def copies(self, since_ms: int, limit: int) -> list[str]:
         """The ids of jobs of ended operations that are not known to have ended, newest first.

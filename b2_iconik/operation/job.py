@@ -106,6 +106,7 @@ class OperationJob:
         # The previous process may have made the job already.
         self._asked = time.monotonic()
         self._told: job_texts.Fields = {}
+        self._selected: list[Subject] | None = None
         # Until then, no name is requested, because iconik gave no usable answer.
         self._unnamed_until = 0.0
         self._some: list[str] = []
@@ -236,13 +237,15 @@ class OperationJob:
     def _names_of_selection(self, operation: Operation) -> list[str]:
         """The names of what was selected, or of some of it. They are stored once they are known."""
         stored = (operation.names or {}).get("subjects")
-        if stored is None:
-            found = self._subjects_of(operation, self._click.subjects)
-            if found is None:
-                return []
-            stored = [asdict(each) for each in found]
-            self._ledger.note_names(operation.number, subjects=stored)
-        return [each["name"] for each in stored if each["name"]]
+        if self._selected is None and stored is not None:
+            self._selected = [Subject(**each) for each in stored]
+        if self._selected is None:
+            self._selected = self._subjects_of(operation, self._click.subjects)
+            if self._selected is not None:
+                subjects = [asdict(each) for each in self._selected]
+                self._ledger.note_names(operation.number, subjects=subjects)
+        # Not those of the ledger, which are escaped for display.
+        return [each.name for each in self._selected or () if each.name]
 
     def _subjects_of(
         self, operation: Operation, objects: Sequence[tuple[str, str]]

@@ -34,11 +34,7 @@ SEARCH_TIMEOUT = 10.0
 
 
 class Operations:
-    """Runs operations of one iconik application; all share its rate limit and connections.
-
-    Attributes:
-        keep: requests the removal of assets whose time on LucidLink is up; see ``Leader``.
-    """
+    """Runs operations of one iconik application; all share its rate limit and connections."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -50,7 +46,7 @@ class Operations:
         self._pool = WorkerPool(CONNECTIONS)
         self._capabilities = DeletionCapabilities()
         self._bucket = Bucket(settings)
-        self.keep = Keeper(settings, self.iconik, self._server_clock)
+        self._keeper = Keeper(settings, self.iconik, self._server_clock)
         self._recheck = Recheck(settings, self.iconik, self._bucket, self._pool)
         # What operations of one token share, for as long as one of them is open.
         self._shared_by_token = WeakValueDictionary[tuple[str, int], Shared]()
@@ -109,10 +105,19 @@ class Operations:
     def _shared(self, token: str, term: int) -> Shared:
         return self._shared_by_token.setdefault((token, term), Shared())
 
+    def keep(self, leadership: Leadership) -> None:
+        """Request the removal of what is due, and the undo of what is no longer safely removed.
+
+        Raises:
+            Stopped: the term is over.
+            SQLAlchemyError: the database failed.
+        """
+        self._keeper(leadership)
+        if self._settings.iconik_token:
+            self._recheck(leadership)
+
     def tidy(self, leadership: Leadership) -> None:
         """Restore what ended operations left marked deleted, and follow the copies they left.
-
-        What Removes have marked on purpose is checked again before iconik purges it.
 
         Raises:
             Stopped: the term is over.
@@ -133,5 +138,4 @@ class Operations:
         for operation_id in {each.operation_id for each in left}:
             Completion(leadership.engine, leadership.term).sum_up(operation_id)
         timeout_ms = settings.copy_timeout // timedelta(milliseconds=1)
-        self._recheck(leadership)
         copying.follow_left(iconik, leftovers, now_ms() - timeout_ms)

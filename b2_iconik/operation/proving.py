@@ -20,7 +20,7 @@ from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.storages import Preflight
 from iconik import Iconik
 from iconik_http import expiry
-from iconik_http.records import ACTIVE, File, Format
+from iconik_http.records import ACTIVE, CLOSED, DELETED, File, Format
 
 # In seconds. The bucket answers from its cache in less.
 QUICK = 0.5
@@ -173,12 +173,17 @@ def standing_in(file_set_id: str, deletion: Deletion, snapshot: Snapshot) -> Sna
     If iconik no longer lists the files of the file set, the proven files stand in for them.
     """
     files = [
-        replace(file, file_set_status=ACTIVE) if file.file_set_id == file_set_id else file
-        for file in snapshot.files
+        _as_active(file) if file.file_set_id == file_set_id else file for file in snapshot.files
     ]
     if deletion.proof and not any(file.file_set_id == file_set_id for file in files):
         files += dict.fromkeys(pair.file for pair in deletion.proof.pairs)
     return replace(snapshot, files=files)
+
+
+def _as_active(file: File) -> File:
+    # iconik may show the mark at the file, too.
+    status = CLOSED if file.status == DELETED else file.status
+    return replace(file, file_set_status=ACTIVE, status=status)
 
 
 def judge_again(

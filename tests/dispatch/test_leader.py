@@ -302,7 +302,7 @@ def test_what_is_due_and_can_not_be_found_keeps_nothing_from_being_tidied(
 
     start(tidy=tidied.append, keep=keep)
     wait_until(lambda: tidied)
-    assert "could not find the assets whose time on LucidLink is up" in caplog.text
+    assert "could not look for what must be removed or undone by now" in caplog.text
 
 
 def test_who_is_told_to_stop_while_it_tidies_does_so(

@@ -264,6 +264,17 @@ def test_a_title_that_a_listing_has_not_shown_as_it_is_is_asked_for(desk: Desk, 
     assert desk.iconik.called("asset_title") == [("asset_title", "asset-1")]
 
 
+def test_an_odd_title_stays_as_it_is_with_every_update(desk: Desk, now: list[float]) -> None:
+    desk.iconik.titles["asset-1"] = "Abu \u200fDhabi"
+    job = desk.job()
+    job.tell()
+    first = desk.shown["title"]
+    now[0] += 100
+    desk.expand(*ASSETS)
+    job.tell()
+    assert desk.shown["title"] == first
+
+
 def test_a_title_that_iconik_does_not_say_is_left_out(desk: Desk) -> None:
     del desk.iconik.titles["asset-1"]
     job = desk.job()

@@ -26,6 +26,7 @@ from b2_iconik.operation import batches, together
 from b2_iconik.operation import operations as operations_module
 from b2_iconik.operation import run as run_module
 from b2_iconik.operation.operations import SEARCH_TIMEOUT, Operations
+from b2_iconik.operation.recheck import Recheck
 from b2_iconik.operation.run import Run
 from b2_iconik.operation.snapshot import Snapshot, see
 from b2_iconik.operation.verification import FIRST_DUE_MS, Verification
@@ -1260,6 +1261,15 @@ def tidy(bench: Bench, *, has_token: bool = True) -> None:
     Operations(replace(bench.settings, iconik_token="a-token" if has_token else None)).tidy(
         bench.leadership()
     )
+
+
+@pytest.mark.parametrize("has_token", [True, False])
+def test_what_is_marked_is_proven_again_only_with_a_token(bench: Bench, has_token: bool) -> None:
+    checked: list[object] = []
+    bench.patch(Recheck, "__call__", lambda *_: checked.append(None))
+    settings = replace(bench.settings, iconik_token="a-token" if has_token else None)
+    Operations(settings).keep(bench.leadership())
+    assert len(checked) == has_token
 
 
 def test_the_leader_restores_what_ended_operations_have_left_marked(bench: Bench) -> None:

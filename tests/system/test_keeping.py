@@ -139,7 +139,7 @@ def test_a_kill_while_a_removal_is_recorded(service: Service, event: str) -> Non
     kept(service)
     refuse(service, event)
     let_pass(service, 14 * DAY)
-    failed = "could not find the assets whose time on LucidLink is up"
+    failed = "could not look for what must be removed or undone by now"
     wait_for("refusal", lambda: failed in service.log(), SECONDS)
     service.process.kill()
     assert (removals(service), rows(service, "attempts")) == ([], [(0,)])
