@@ -29,7 +29,7 @@ AHEAD = (0.2, 1.0, 2.5, 5.0, 10.0, WINDOW)
 # In seconds: the period over which the growth of other programs' requests is measured, and the
 # minimum period for which it is assumed to continue.
 GROWTH_OVER = 3.0
-GROWTH_GOES_ON = 1.0
+GROWTH_GOES_ON = 0.5
 # In requests per second. Never zero: only a further answer can show that more requests are allowed.
 SLOWEST = 0.8
 

@@ -717,6 +717,13 @@ def test_no_copy_is_asked_for_of_what_is_missing() -> None:
     )
 
 
+def test_one_file_that_is_missing_is_named() -> None:
+    assert unproven(on_ll(status="MISSING")).reason == (
+        "clip.mov has no matching file on B2, and there is nothing to copy: clip.mov is MISSING on "
+        "LucidLink"
+    )
+
+
 def test_the_upload_of_what_is_missing_is_waited_for() -> None:
     assert unproven(on_ll(status="MISSING"), on_b2(status="OPEN")).remedy == "wait"
 
