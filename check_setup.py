@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from b2_iconik.common import output
@@ -23,10 +23,10 @@ from b2_iconik.setup.command_line import (
     Parser,
     add_endpoint,
     add_insecure,
+    add_storages,
     check_is_safe,
     concealed,
     explained,
-    storage,
     transport_to,
 )
 from b2_iconik.setup.findings import Finding, ok, unknown, wrong
@@ -51,13 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = Parser(PROGRAM, __doc__)
     add_endpoint(parser, is_required=False)
-    for option, what in (("--b2_storage_id", "Backblaze B2"), ("--ll_storage_id", "LucidLink")):
-        parser.add_argument(
-            option,
-            type=storage,
-            metavar="STORAGE",
-            help=f"id or name of the {what} storage (default: that of the custom actions)",
-        )
+    add_storages(parser, "(default: that of the custom actions)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--notify", action="store_true", help="send a test message to each address of NOTIFY_URLS"
@@ -82,7 +76,7 @@ def _show(options: argparse.Namespace) -> int:
             print(safe.line, flush=True)
     number = sum(each.state == "wrong" for each in found)
     if options.json:
-        told = {"ok": number == 0, "findings": [each.json for each in found]}
+        told = {"ok": number == 0, "findings": [asdict(each) for each in found]}
         print(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         said = f"{number} things are" if number > 1 else "One thing is" if number else "Nothing is"
@@ -127,7 +121,7 @@ def _ask_iconik(
     actions: list[dict[str, Any]] = []
     try:
         actions = iconik.custom_actions()
-    except IconikRefused as error:
+    except (IconikRefused, TokenRejected) as error:
         yield _refused("custom actions", settings, error)
     else:
         yield from check_actions.check_actions(options.endpoint, actions, settings)
@@ -137,11 +131,11 @@ def _ask_iconik(
         yield from check_actions.check_storages(iconik, b2, options.ll_storage_id or "", ours)
         named = {b2} if b2 else {each.target.b2_storage_id for each in ours}
         yield from check_bucket.check(iconik, http, settings, named)
-    except IconikRefused as error:
+    except (IconikRefused, TokenRejected) as error:
         yield _refused("storages", settings, error)
 
 
-def _refused(what: str, settings: Settings, error: IconikRefused) -> Finding:
+def _refused(what: str, settings: Settings, error: IconikRefused | TokenRejected) -> Finding:
     """Return the finding about a refused request."""
     if isinstance(error, NotPermitted):
         return unknown(what, f"cannot be checked without {error.role}")

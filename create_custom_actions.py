@@ -7,12 +7,7 @@ from typing import Any
 from b2_iconik.common.errors import ClickError, OperationFailed
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import plain
-from b2_iconik.domain.click import (
-    CONTEXTS,
-    SECRET_HEADER,
-    USUAL_CONTEXTS,
-    check_path,
-)
+from b2_iconik.domain.click import CONTEXTS, SECRET_HEADER, USUAL_CONTEXTS, check_path
 from b2_iconik.domain.keeping import as_text, parse_keep
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_table import overview
@@ -23,11 +18,11 @@ from b2_iconik.setup.command_line import (
     add_endpoint,
     add_formats,
     add_insecure,
+    add_storages,
     check_is_safe,
     in_words,
     run,
     say,
-    storage,
 )
 from b2_iconik.setup.menu_entry import PREVIEW, USUAL, Entry
 from b2_iconik.setup.storage_choice import choose, shortcomings
@@ -53,14 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = Parser(PROGRAM, __doc__)
     add_endpoint(parser)
-    for option, what in (("--b2_storage_id", "Backblaze B2"), ("--ll_storage_id", "LucidLink")):
-        parser.add_argument(
-            option,
-            required=True,
-            type=storage,
-            metavar="STORAGE",
-            help=f"id or name of the {what} storage in iconik",
-        )
+    add_storages(parser, "in iconik", is_required=True)
     add_formats(parser)
     parser.add_argument(
         "--path",
@@ -119,20 +107,9 @@ def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> No
     problems = shortcomings(b2, ll)
     if problems:
         raise OperationFailed("; ".join(problems))
-    contexts = tuple(dict.fromkeys((*USUAL_CONTEXTS, *options.context)))
     existing = action_url.ours(options.endpoint, iconik.custom_actions())
-    actions, optional = (
-        wanted(
-            options.endpoint,
-            (b2, ll),
-            options.formats,
-            options.path or "",
-            settings,
-            contexts,
-            entries,
-        )
-        for entries in ((*USUAL, *options.entries), [each.target.entry for each in existing])
-    )
+    actions = wanted(options, (b2, ll), settings, (*USUAL, *options.entries))
+    optional = wanted(options, (b2, ll), settings, (each.target.entry for each in existing))
     create(iconik, existing, actions, options.endpoint, optional, is_dry=options.dry_run)
     existing = action_url.ours(options.endpoint, iconik.custom_actions())
     if options.dry_run:
@@ -141,26 +118,20 @@ def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> No
 
 
 def wanted(
-    where: Endpoint,
+    options: argparse.Namespace,
     storages: tuple[Storage, Storage],
-    formats: Sequence[str],
-    path: str,
     told: Settings,
-    contexts: Sequence[str],
     entries: Iterable[Entry],
 ) -> list[dict[str, Any]]:
-    """Return the custom actions that iconik should have, as request bodies.
+    """Return the custom actions that iconik should have for menu entries, as request bodies.
 
     Args:
-        where: the service.
+        options: name the service, the formats, the path, and the contexts.
         storages: the Backblaze B2 storage and the LucidLink storage.
-        formats: names of the formats; empty for those in the service's settings.
-        path: the directory that Add copies into; empty for the storage's root.
         told: contain the shared secret and the application's id.
-        contexts: the contexts in iconik for which to create the actions.
-        entries: the menu entries.
     """
     b2, ll = storages
+    formats, path = options.formats, options.path or ""
     suffix = f" ({in_words(formats)})" if formats else ""
     return [
         {
@@ -168,13 +139,18 @@ def wanted(
             "title": entry.title + suffix,
             "type": "POST",
             "url": action_url.build(
-                where, entry, b2.id, ll.id, formats, path if entry.action == "add" else ""
+                options.endpoint,
+                entry,
+                b2.id,
+                ll.id,
+                formats,
+                path if entry.action == "add" else "",
             ),
             "headers": {SECRET_HEADER: told.secret},
             "app_id": told.iconik_id,
         }
         for entry in dict.fromkeys(entries)
-        for context in contexts
+        for context in dict.fromkeys((*USUAL_CONTEXTS, *options.context))
     ]
 
 
@@ -190,11 +166,9 @@ def create(
     """Create or update each custom action so that iconik has it exactly once, and report changes.
 
     Args:
-        iconik: the client to use.
         existing: the service's actions in iconik.
         actions: from ``wanted``. An action that also exists in other contexts is updated there too:
             with an old secret, it would not work.
-        where: the service.
         optional: actions that are updated wherever they exist, for the same reason, and not
             created.
         is_dry: whether to only report the changes.

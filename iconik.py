@@ -16,7 +16,6 @@ from iconik_http.errors import (
     Incomplete,
     NotFound,
     NotPermitted,
-    TokenRejected,
 )
 from iconik_http.expiry import Reading
 from iconik_http.pacing import Pacer
@@ -31,6 +30,7 @@ from iconik_http.records import (
     Listed,
     Storage,
     name_of_user,
+    text,
 )
 from iconik_http.server_clock import ServerClock
 from iconik_http.tokens import Tokens, acting_as
@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 ALL_VERSIONS = "include_all_versions"
+JOBS = "jobs/v1/jobs/"
 MOST_COPIES_A_CALL = 500
 MOST_JOBS_A_CALL = 100
 MOST_JOBS_SEARCHED = 1_000
@@ -66,7 +67,7 @@ class Iconik:
 
     def __init__(self, transport: Transport) -> None:
         self._http = transport
-        # Parameters that this iconik does not support, as far as known.
+        # Parameters that this iconik does not support, as far as known; shared with ``limited``.
         self._unknown: set[str] = set()
 
     def limited(self, is_known: Callable[[], bool]) -> "Iconik":
@@ -79,18 +80,12 @@ class Iconik:
         same._http = self._http.limited(is_known)
         return same
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
     # Storages
 
     def storage(self, storage_id: str) -> Storage:
         """Read a storage: GET files/v1/storages/{id}/."""
-        path = f"files/v1/storages/{_id(storage_id)}/"
-        return Storage.from_json(
-            self._http.object("GET", path, f"read storage {storage_id}", "can_read_storages")
-        )
+        path, call = f"files/v1/storages/{_id(storage_id)}/", f"read storage {storage_id}"
+        return Storage.from_json(self._http.object("GET", path, call, "can_read_storages"))
 
     def storages(self) -> list[Storage]:
         """List the storages visible to the token: GET files/v1/storages/."""
@@ -111,8 +106,6 @@ class Iconik:
         progress, and the job of the second request would end long before the copies.
 
         Args:
-            storage_id: the destination storage.
-            format_name: the format to copy.
             asset_ids: 1 to 500 assets.
             source_id: the storage to copy from if it has the files.
             path: the directory on the destination storage; empty for its root.
@@ -140,37 +133,35 @@ class Iconik:
     def asset_exists(self, asset_id: str) -> bool:
         """Return whether an asset exists: GET assets/v1/assets/{id}/."""
         try:
-            self._http.object(
-                "GET",
-                f"assets/v1/assets/{_id(asset_id)}/",
-                f"read asset {asset_id}",
-                "can_read_assets",
-            )
+            self._asset(asset_id)
         except NotFound:
             return False
         return True
+
+    def _asset(self, asset_id: str) -> dict[str, Any]:
+        path, call = f"assets/v1/assets/{_id(asset_id)}/", f"read asset {asset_id}"
+        return self._http.object("GET", path, call, "can_read_assets")
 
     def formats(self, asset_id: str, *, all_versions: bool = False) -> list[Format]:
         """List the undeleted formats of an asset: GET files/v1/assets/{id}/formats/.
 
         Args:
-            asset_id: the asset.
             all_versions: whether to include the formats of older versions, if iconik supports that.
         """
         path = f"files/v1/assets/{_id(asset_id)}/formats/"
         call, role = f"list the formats of asset {asset_id}", "can_read_formats"
-        found: list[dict[str, Any]] | None = None
-        if all_versions and ALL_VERSIONS not in self._unknown:
-            try:
-                found = self._http.whole(path, call, role, {ALL_VERSIONS: "true"})
-            except (NotFound, NotPermitted, TokenRejected):
+        is_supported = ALL_VERSIONS not in self._unknown
+        params = {ALL_VERSIONS: "true"} if all_versions and is_supported else None
+        try:
+            found = self._http.whole(path, call, role, params)
+        except (NotFound, NotPermitted):
+            raise
+        except IconikRefused:
+            if params is None:
                 raise
-            except IconikRefused:
-                # An iconik that doesn't support the parameter may refuse it.
-                found = self._http.whole(path, call, role)
-                self._unknown.add(ALL_VERSIONS)
-        if found is None:
+            # An iconik that doesn't support the parameter may refuse it.
             found = self._http.whole(path, call, role)
+            self._unknown.add(ALL_VERSIONS)
         return [Format.from_json(each) for each in found if each.get("status") != "DELETED"]
 
     def files(
@@ -179,17 +170,13 @@ class Iconik:
         """List the files of an asset on all storages: GET files/v1/assets/{id}/files/.
 
         Args:
-            asset_id: the asset.
             reading: records when the files were requested.
             signed: whether to include a signed URL for each file. Signing takes iconik time.
         """
-        found = self._http.whole(
-            f"files/v1/assets/{_id(asset_id)}/files/",
-            f"list the files of asset {asset_id}",
-            "can_read_files",
-            {"generate_signed_url": "true" if signed else "false"},
-            reading,
-        )
+        path = f"files/v1/assets/{_id(asset_id)}/files/"
+        call = f"list the files of asset {asset_id}"
+        params = {"generate_signed_url": "true" if signed else "false"}
+        found = self._http.whole(path, call, "can_read_files", params, reading)
         return [File.from_json(each) for each in found]
 
     def download_url(self, asset_id: str, file_id: str) -> str:
@@ -199,16 +186,14 @@ class Iconik:
             A secret; "" if iconik offers none: it answers 400, or doesn't have the call.
         """
         path = f"files/v1/assets/{_id(asset_id)}/files/{_id(file_id)}/download_url/"
+        call = f"sign file {file_id}"
         try:
-            answer = self._http.object(
-                "GET", path, f"sign file {file_id}", "can_read_files", is_newer=True
-            )
-        except (NotPermitted, TokenRejected):
+            answer = self._http.object("GET", path, call, "can_read_files", is_newer=True)
+        except NotPermitted:
             raise
         except IconikRefused:
             return ""
-        url = answer.get("url")
-        return url if isinstance(url, str) else ""
+        return text(answer, "url")
 
     def file_sets(self, asset_id: str, reading: Reading | None = None) -> list[FileSet]:
         """List an asset's file sets on all storages: GET files/v1/assets/{id}/file_sets/.
@@ -216,13 +201,11 @@ class Iconik:
         The list includes deleted file sets.
 
         Args:
-            asset_id: the asset.
             reading: records when the file sets were requested.
         """
-        path, call = f"files/v1/assets/{_id(asset_id)}/file_sets/", "list the file sets of asset"
-        found = self._http.whole(
-            path, f"{call} {asset_id}", "can_read_files", {"file_count": "true"}, reading
-        )
+        path = f"files/v1/assets/{_id(asset_id)}/file_sets/"
+        call, params = f"list the file sets of asset {asset_id}", {"file_count": "true"}
+        found = self._http.whole(path, call, "can_read_files", params, reading)
         return [FileSet.from_json(each) for each in found]
 
     def deleted_file_sets(self) -> Iterator[FileSet]:
@@ -248,10 +231,8 @@ class Iconik:
             },
         }
         query = "per_page=100&generate_signed_url=false&save_search_history=false"
-        call = f"search for {_many(asset_ids, 'asset')}"
-        answer = self._http.object(
-            "POST", f"search/v1/search/?{query}", call, "can_search", json=body
-        )
+        path, call = f"search/v1/search/?{query}", f"search for {_many(asset_ids, 'asset')}"
+        answer = self._http.object("POST", path, call, "can_search", json=body)
         found = answer.get("objects")
         objects = found if isinstance(found, list) else []
         return list(_listed(each for each in objects if isinstance(each, dict)))
@@ -262,9 +243,8 @@ class Iconik:
         Returns:
             The hours until iconik purges them by itself; None if it does not tell.
         """
-        hours = self._http.object(
-            "GET", "settings/v1/system/current/", "read the system's settings", ""
-        ).get("delete_grace_period")
+        path, call = "settings/v1/system/current/", "read the system's settings"
+        hours = self._http.object("GET", path, call, "").get("delete_grace_period")
         if not isinstance(hours, int | float) or isinstance(hours, bool):
             return None
         return float(hours) if 0 <= hours <= LONGEST_GRACE_PERIOD else None
@@ -280,12 +260,9 @@ class Iconik:
         Returns:
             Whether the file set existed (no 404).
         """
-        return self._http.delete(
-            f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/",
-            f"delete file set {file_set_id} of asset {asset_id}",
-            "can_delete_files",
-            until=until,
-        )
+        path = f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/"
+        call = f"delete file set {file_set_id} of asset {asset_id}"
+        return self._http.delete(path, call, "can_delete_files", until=until)
 
     def purge_file_set(self, asset_id: str, file_set_id: str, *, until: float) -> bool:
         """Purge the files of a deleted file set: DELETE …/file_sets/{id}/purge/.
@@ -293,22 +270,15 @@ class Iconik:
         Returns:
             Whether the file set existed (no 404).
         """
-        return self._http.delete(
-            f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/purge/",
-            f"purge file set {file_set_id} of asset {asset_id}",
-            "can_delete_files",
-            until=until,
-        )
+        path = f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/purge/"
+        call = f"purge file set {file_set_id} of asset {asset_id}"
+        return self._http.delete(path, call, "can_delete_files", until=until)
 
     def purge_file_sets(self, file_set_ids: Sequence[str], *, until: float) -> None:
         """Purge the files of deleted file sets: POST files/v1/delete_queue/file_sets/purge/."""
-        self._http.delete_many(
-            "files/v1/delete_queue/file_sets/purge/",
-            f"purge {_many(file_set_ids, 'file set')}",
-            "can_purge_files",
-            [_id(each) for each in file_set_ids],
-            until=until,
-        )
+        path = "files/v1/delete_queue/file_sets/purge/"
+        call, ids = f"purge {_many(file_set_ids, 'file set')}", [_id(each) for each in file_set_ids]
+        self._http.delete_many(path, call, "can_purge_files", ids, until=until)
 
     def delete_file_sets(self, asset_id: str, file_set_ids: Sequence[str], *, until: float) -> None:
         """Delete file sets of an asset, including their files: POST …/{id}/file_sets/bulk/.
@@ -320,22 +290,17 @@ class Iconik:
             NotFound: iconik has none of the file sets, or doesn't have this call.
             NotOffered: iconik doesn't have this call.
         """
-        self._http.delete_many(
-            f"files/v1/assets/{_id(asset_id)}/file_sets/bulk/",
-            f"delete {_many(file_set_ids, 'file set')} of asset {asset_id}",
-            "can_delete_files",
-            [_id(each) for each in file_set_ids],
-            {"immediately": "true", "do_not_delete_last_copy": "true"},
-            until=until,
-        )
+        path = f"files/v1/assets/{_id(asset_id)}/file_sets/bulk/"
+        call = f"delete {_many(file_set_ids, 'file set')} of asset {asset_id}"
+        ids = [_id(each) for each in file_set_ids]
+        params = {"immediately": "true", "do_not_delete_last_copy": "true"}
+        self._http.delete_many(path, call, "can_delete_files", ids, params, until=until)
 
     def restore_file_set(self, asset_id: str, file_set_id: str) -> None:
         """Restore a deleted, unpurged file set: PUT …/file_sets/{id}/restore/."""
-        self._http.restore(
-            f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/restore/",
-            f"restore file set {file_set_id} of asset {asset_id}",
-            "can_write_files",
-        )
+        path = f"files/v1/assets/{_id(asset_id)}/file_sets/{_id(file_set_id)}/restore/"
+        call = f"restore file set {file_set_id} of asset {asset_id}"
+        self._http.restore(path, call, "can_write_files")
 
     # Selections
 
@@ -343,7 +308,6 @@ class Iconik:
         """List the contents of a collection: GET assets/v1/collections/{id}/contents/.
 
         Args:
-            collection_id: the collection.
             side_by_side: requests the pages; has the interface of ``map``.
         """
         path = f"assets/v1/collections/{_id(collection_id)}/contents/"
@@ -354,7 +318,6 @@ class Iconik:
         """List the results of a saved search: GET search/v1/search/saved/{id}/.
 
         Args:
-            search_id: the saved search.
             side_by_side: requests the pages; has the interface of ``map``.
         """
         path, call = f"search/v1/search/saved/{_id(search_id)}/", f"run saved search {search_id}"
@@ -367,13 +330,10 @@ class Iconik:
         its own id.
 
         Args:
-            playlist_id: the playlist.
             side_by_side: requests the pages; has the interface of ``map``.
         """
-        path, call = (
-            f"assets/v1/playlists/{_id(playlist_id)}/items/",
-            f"list playlist {playlist_id}",
-        )
+        path = f"assets/v1/playlists/{_id(playlist_id)}/items/"
+        call = f"list playlist {playlist_id}"
         found = self._http.pages(path, call, "can_read_playlists", None, side_by_side)
         return _listed(found, ("object_id", "asset_id", "id"))
 
@@ -382,9 +342,7 @@ class Iconik:
     def jobs(self, job_ids: Sequence[str]) -> dict[str, Job]:
         """Read up to 100 jobs by id, omitting those not found: GET jobs/v1/jobs/?ids=…."""
         params = {"ids": ",".join(map(_id, job_ids)), "facets": "false"}
-        listed = self._http.pages(
-            "jobs/v1/jobs/", f"follow {_many(job_ids, 'job')}", "can_read_jobs", params
-        )
+        listed = self._http.pages(JOBS, f"follow {_many(job_ids, 'job')}", "can_read_jobs", params)
         found: dict[str, Job] = {}
         # The jobs that a partial list lacks count as not found.
         with suppress(Incomplete):
@@ -394,12 +352,9 @@ class Iconik:
 
     def job(self, job_id: str) -> Job | None:
         """Read a job, or return None if it does not exist: GET jobs/v1/jobs/{id}/."""
+        path, call = f"{JOBS}{_id(job_id)}/", f"follow job {job_id}"
         try:
-            return Job.from_json(
-                self._http.object(
-                    "GET", f"jobs/v1/jobs/{_id(job_id)}/", f"follow job {job_id}", "can_read_jobs"
-                )
-            )
+            return Job.from_json(self._http.object("GET", path, call, "can_read_jobs"))
         except NotFound:
             return None
 
@@ -409,17 +364,15 @@ class Iconik:
         The list includes ended copies.
         """
         params = {"object_id": _id(asset_id), "type": "TRANSFER", "facets": "false"}
-        found = self._http.whole(
-            "jobs/v1/jobs/", f"list the copies of asset {asset_id}", "can_read_jobs", params
-        )
+        call = f"list the copies of asset {asset_id}"
+        found = self._http.whole(JOBS, call, "can_read_jobs", params)
         return [Job.from_json(each) for each in found]
 
     def failed_children(self, job_id: str) -> list[Job]:
         """List the failed copies of a bulk job: GET jobs/v1/jobs/?parent_id=…&status=FAILED."""
         params = {"parent_id": _id(job_id), "status": "FAILED", "facets": "false"}
-        found = self._http.whole(
-            "jobs/v1/jobs/", f"list the failed copies of job {job_id}", "can_read_jobs", params
-        )
+        call = f"list the failed copies of job {job_id}"
+        found = self._http.whole(JOBS, call, "can_read_jobs", params)
         return [Job.from_json(each) for each in found]
 
     # Jobs of our own
@@ -431,16 +384,12 @@ class Iconik:
             fields: fields of JobSchema; ``title``, ``type`` and ``status`` are required.
         """
         call = f"show '{fields['title']}' in the jobs list"
-        return Job.from_json(
-            self._http.object("POST", "jobs/v1/jobs/", call, "can_write_jobs", json=fields)
-        )
+        return Job.from_json(self._http.object("POST", JOBS, call, "can_write_jobs", json=fields))
 
     def update_job(self, job_id: str, changes: Mapping[str, Any]) -> Job:
         """Change some fields of a job, and return the changed job: PATCH jobs/v1/jobs/{id}/."""
-        path = f"jobs/v1/jobs/{_id(job_id)}/"
-        return Job.from_json(
-            self._http.object("PATCH", path, f"update job {job_id}", "can_write_jobs", json=changes)
-        )
+        path, call = f"{JOBS}{_id(job_id)}/", f"update job {job_id}"
+        return Job.from_json(self._http.object("PATCH", path, call, "can_write_jobs", json=changes))
 
     def job_with_metadata(self, name: str, value: str, since_ms: int) -> str | None:
         """Find a program's own job by its metadata: GET jobs/v1/jobs/?type=CUSTOM&date_created=….
@@ -453,9 +402,7 @@ class Iconik:
             The id of the job; None if it is not among the first ``MOST_JOBS_SEARCHED`` jobs.
         """
         params = {"type": "CUSTOM", "date_created": f"{since_ms};*", "facets": "false"}
-        found = self._http.pages(
-            "jobs/v1/jobs/", "list the jobs of programs", "can_read_jobs", params
-        )
+        found = self._http.pages(JOBS, "list the jobs of programs", "can_read_jobs", params)
         for each in islice(found, MOST_JOBS_SEARCHED):
             metadata = each.get("metadata")
             if isinstance(metadata, dict) and metadata.get(name) == value:
@@ -466,11 +413,7 @@ class Iconik:
 
     def asset_title(self, asset_id: str) -> str:
         """Return an asset's title, or "" if it has none: GET assets/v1/assets/{id}/."""
-        path = f"assets/v1/assets/{_id(asset_id)}/"
-        title = self._http.object("GET", path, f"read asset {asset_id}", "can_read_assets").get(
-            "title"
-        )
-        return title if isinstance(title, str) else ""
+        return text(self._asset(asset_id), "title")
 
     def collection(self, collection_id: str) -> Collection:
         """Read a collection: GET assets/v1/collections/{id}/."""
@@ -482,16 +425,13 @@ class Iconik:
         """Return a saved search's name, or "" if it has none: GET search/v1/search/saved/{id}/."""
         path = f"search/v1/search/saved/{_id(search_id)}/?include_results=false&per_page=1"
         call = f"read saved search {search_id}"
-        name = self._http.object("GET", path, call, "can_read_saved_searches").get("name")
-        return name if isinstance(name, str) else ""
+        return text(self._http.object("GET", path, call, "can_read_saved_searches"), "name")
 
     def playlist_title(self, playlist_id: str) -> str:
         """Return a playlist's title, or "" if it has none: GET assets/v1/playlists/{id}/."""
         path, call = f"assets/v1/playlists/{_id(playlist_id)}/", f"read playlist {playlist_id}"
-        title = self._http.object("GET", path, call, "can_read_playlists", is_newer=True).get(
-            "title"
-        )
-        return title if isinstance(title, str) else ""
+        told = self._http.object("GET", path, call, "can_read_playlists", is_newer=True)
+        return text(told, "title")
 
     def user_name(self, user_id: str) -> str:
         """Return a user's name: GET users/v1/users/{id}/.
@@ -507,21 +447,14 @@ class Iconik:
 
     def custom_actions(self) -> list[dict[str, Any]]:
         """List the custom actions: GET assets/v1/custom_actions/."""
-        return self._http.whole(
-            "assets/v1/custom_actions/", "list the custom actions", "can_read_custom_actions"
-        )
+        path, call = "assets/v1/custom_actions/", "list the custom actions"
+        return self._http.whole(path, call, "can_read_custom_actions")
 
     def create_custom_action(self, action: Mapping[str, Any]) -> None:
         """Create a custom action: POST assets/v1/custom_actions/{context}/."""
-        context = quote(action["context"], safe="")
+        path = f"assets/v1/custom_actions/{quote(action['context'], safe='')}/"
         call = f"create custom action '{action['title']}' ({action['context']})"
-        self._http.object(
-            "POST",
-            f"assets/v1/custom_actions/{context}/",
-            call,
-            "can_write_custom_actions",
-            json=action,
-        )
+        self._http.object("POST", path, call, "can_write_custom_actions", json=action)
 
     def update_custom_action(self, action_id: str, action: Mapping[str, Any]) -> None:
         """Update a custom action: PUT assets/v1/custom_actions/{context}/{id}/."""
@@ -541,7 +474,6 @@ def _listed(
     """Yield the objects of a listing.
 
     Args:
-        objects: the objects of the listing.
         names: the fields that may hold an object's id, in order of precedence.
     """
     for each in objects:

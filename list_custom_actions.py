@@ -10,7 +10,7 @@ from b2_iconik.setup import action_url
 from b2_iconik.setup.action_table import as_json, overview
 from b2_iconik.setup.command_line import Parser, add_endpoint, concealed, run
 from iconik import Iconik
-from iconik_http.errors import IconikRefused
+from iconik_http.errors import IconikRefused, TokenRejected
 
 LONGEST_ERROR = 500
 PROGRAM = "list_custom_actions.py"
@@ -39,7 +39,7 @@ def _work(options: argparse.Namespace, settings: Settings, iconik: Iconik) -> No
 def _names(iconik: Iconik) -> dict[str, str]:
     try:
         return {each.id: each.name for each in iconik.storages()}
-    except IconikRefused:
+    except (IconikRefused, TokenRejected):
         # The token may list actions without being allowed to read storages.
         return {}
 

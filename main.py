@@ -33,9 +33,6 @@ def iconik_handler(request: Request) -> Response:
 def check(environment: Mapping[str, str]) -> None:
     """Check that the plugin can run in its environment.
 
-    Args:
-        environment: variables by name.
-
     Raises:
         SystemExit: it can't; the message is one line that says why.
     """

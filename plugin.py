@@ -21,8 +21,8 @@ from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.leader import Leader, Show
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import SECRET_HEADER, Action, parse
-from b2_iconik.operation.job import Shown
-from b2_iconik.operation.run import Operations
+from b2_iconik.operation.operations import Operations
+from b2_iconik.operation.shown import Shown
 from b2_iconik.report.notifier import Notifier
 from b2_iconik.web import metrics
 from b2_iconik.web.login import is_secret
@@ -50,7 +50,6 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
     """Build the web side of the service. It records operations and runs none.
 
     Args:
-        settings: the settings of the service.
         recorder: records the clicks; created from the settings if not given.
     """
     app = Flask(__name__, static_folder=None)
@@ -62,6 +61,7 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
     metrics.add_to(app, settings.metrics_from, recorder)
     app.register_blueprint(create_pages(settings, recorder))
 
+    @app.post("/<any(add, remove, preview):action>")
     def click(action: Action) -> Response:
         if not _is_authentic(settings):
             return _unauthorized("a click")
@@ -82,18 +82,6 @@ def create_app(settings: Settings, recorder: Recorder | None = None) -> Flask:
         link = links.to(operation_id, now_ms())
         more = {"redirect_url": link} if link else {}
         return jsonify(message="OK", operation_id=operation_id, **more)
-
-    @app.post("/add")
-    def add() -> Response:
-        return click("add")
-
-    @app.post("/remove")
-    def remove() -> Response:
-        return click("remove")
-
-    @app.post("/preview")
-    def preview() -> Response:
-        return click("preview")
 
     @app.post("/check")
     def check() -> Response:

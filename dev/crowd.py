@@ -1,16 +1,9 @@
-"""Users who click at random while faults occur, and the state that they should find at the end.
+"""Users who click at random while faults occur."""
 
-The model is as simple as users expect: for each format of each asset, the last answered click
-decides whether it is on LucidLink, provided that the user may see the asset. Once its time is over,
-an asset is there only if it is protected.
-"""
-
-import hashlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import requests
 import sqlalchemy as sa
@@ -33,6 +26,7 @@ from dev.people import (
     Person,
     Tally,
 )
+from dev.wishes import Wishes
 
 # The buttons of so many operations are pressed.
 LATEST = 2
@@ -42,9 +36,6 @@ class Crowd:
     """Clicks on a few assets, and causes faults.
 
     Args:
-        simulator: the simulated iconik.
-        service: the service under test.
-        count: the number of assets to create.
         tally: counts to continue; new ones if not given.
     """
 
@@ -54,26 +45,15 @@ class Crowd:
         self._simulator = simulator
         self._service = service
         self._new: list[str] = []
-        self._wishes: dict[Path, bool] = {}
-        self._wished_by: dict[Path, str] = {}
         self._about: dict[str, set[str]] = defaultdict(set)
         self._stopped: set[str] = set()
         # Operations whose token has expired since.
         self._expired: set[str] = set()
-        # Files that are kept on LucidLink for a while only.
-        self._timed: set[Path] = set()
         self._keeping = Keeping(simulator, service)
         self._actions: dict[str, str] = {}
         # By operation that must change nothing, the token that nobody else uses.
         self._watched: dict[str, str] = {}
         self._meddling: list[str] = []
-        # Files that differ from their master, or whose master is lost. They must stay, whatever is
-        # clicked.
-        self._kept: dict[Path, str] = {}
-        # Files on LucidLink with damaged masters. Whether an Add copies them isn't predictable.
-        self._without_master: set[Path] = set()
-        # Assets whose copies fail. Whether they arrive isn't predictable, but nothing may be lost.
-        self._unlucky: set[str] = set()
         kinds = [KINDS[each % len(KINDS)] for each in range(count)]
         self._assets = [self._make(place) for place, _, _ in kinds]
         self._may = {
@@ -88,7 +68,7 @@ class Crowd:
         }
         self._people = {name: Person(simulator, hidden[name]) for name in PEOPLE}
         self._clicked_by: dict[str, str] = {}
-        self._masters = {path: _digest(path) for path in _files(simulator.b2)}
+        self._wishes = Wishes(simulator, self._keeping)
         self.tally = tally or Tally()
 
     def click(
@@ -119,13 +99,12 @@ class Crowd:
             return
         self._clicked_by[operation_id] = name
         for which in chosen:
-            self._about[self._assets[which]].add(operation_id)
-            if which in self._may[name] and self._assets[which] not in self._unlucky:
-                self._wish(self._assets[which], formats, operation_id, is_there=leaves)
-                if keep:
-                    self._timed.update(
-                        self._on_lucidlink(self._assets[which], each) for each in formats
-                    )
+            asset_id = self._assets[which]
+            self._about[asset_id].add(operation_id)
+            if which in self._may[name]:
+                self._wishes.add(
+                    asset_id, formats, operation_id, is_there=leaves, is_timed=bool(keep)
+                )
 
     def press(self, button: str, which: int) -> None:
         """Press a button on the page of one of the last ended operations, and expect the result.
@@ -165,13 +144,9 @@ class Crowd:
         formats = self._service.operation(operation_id).formats
         for asset_id in self._service.assets(operation_id):
             self._about[asset_id].add(operation_id)
-            if asset_id not in self._unlucky:
-                self._wish(asset_id, formats, operation_id, is_there=is_there)
-                if is_there:
-                    # What was purged can't be restored, whatever else was clicked.
-                    for path in (self._on_lucidlink(asset_id, each) for each in formats):
-                        if not path.exists():
-                            del self._wishes[path]
+            self._wishes.add(asset_id, formats, operation_id, is_there=is_there)
+            if is_there:
+                self._wishes.forget_purged(asset_id, formats)
 
     def _adopt_due(self) -> None:
         """Get to know the removals of assets whose time was over."""
@@ -200,7 +175,7 @@ class Crowd:
             return
         self.tally.pressed[f"{button} on LucidLink"] += 1
         if button == "keep":
-            self._timed -= {self._on_lucidlink(asset_id, each) for each in FORMATS}
+            self._wishes.prolong(asset_id)
         for operation_id in answer.json()["operation_ids"]:
             self._begin(operation_id, button)
             self._wish_as_recorded(operation_id, is_there=False)
@@ -225,8 +200,7 @@ class Crowd:
     def _forget_if_busy(self, asset_id: str) -> None:
         """Expect nothing of what happens to an asset while its protection changes."""
         if not self._idle([asset_id]):
-            for each in FORMATS:
-                self._wishes.pop(self._on_lucidlink(asset_id, each), None)
+            self._wishes.forget(asset_id)
 
     def let_time_pass(self, seconds: float) -> None:
         """Stop the service for so long, by iconik's clock."""
@@ -263,17 +237,6 @@ class Crowd:
             if each["token"] in whose and not HARMLESS.match(asked):
                 self._meddling.append(f"preview {whose[each['token']]} sent {asked}")
 
-    def _wish(
-        self, asset_id: str, formats: Iterable[str], operation_id: str, *, is_there: bool
-    ) -> None:
-        if not is_there and self._keeping.protects(asset_id):
-            return
-        for each in formats:
-            path = self._on_lucidlink(asset_id, each)
-            self._timed.discard(path)
-            self._wishes[path] = is_there
-            self._wished_by[path] = operation_id
-
     def let_expire(self, name: str) -> None:
         """Expire a user's token. The results of its operations aren't predictable any more."""
         self._people[name].log_in()
@@ -294,8 +257,7 @@ class Crowd:
 
     def _cut_short(self, operation_id: str) -> None:
         self._stopped.add(operation_id)
-        for path in [path for path, by in self._wished_by.items() if by == operation_id]:
-            self._wishes.pop(path, None)
+        self._wishes.forget_of(operation_id)
 
     def spoil_copies(self, which: int, number: int) -> None:
         """Make the next copy of an asset fail."""
@@ -303,9 +265,8 @@ class Crowd:
         fault = {"copy": MISHAPS[number], "asset_id": asset_id}
         self._simulator.control("POST", "faults", fault)
         self.tally.faults += 1
-        self._unlucky.add(asset_id)
-        for name in FORMATS:
-            self._wishes.pop(self._on_lucidlink(asset_id, name), None)
+        self._wishes.unlucky.add(asset_id)
+        self._wishes.forget(asset_id)
 
     def edit(self, which: int) -> None:
         """Overwrite one of the idle originals on LucidLink, as a user would.
@@ -313,7 +274,7 @@ class Crowd:
         The plugin can't detect an edit between its last check of a file and the deletion. Other
         tests show how short that time is.
         """
-        originals = {each: self._on_lucidlink(each, FORMATS[0]) for each in self._assets}
+        originals = {each: self._wishes.on_lucidlink(each, FORMATS[0]) for each in self._assets}
         present = {each for each, path in originals.items() if path.exists()}
         idle = [each for each in self._idle(originals) if each in present]
         if not idle:
@@ -321,10 +282,7 @@ class Crowd:
         asset_id = idle[which % len(idle)]
         self.tally.edits += 1
         self._simulator.edit_on_lucidlink(asset_id, f"cut {self.tally.edits}")
-        path = originals[asset_id]
-        master = self._simulator.b2 / asset_id / path.name
-        if path in self._without_master or master.exists():
-            self._kept[path] = _digest(path)
+        self._wishes.note_edit(originals[asset_id])
 
     def damage(self, which: int, number: int) -> None:
         """Remove, hide or truncate a master in the bucket without iconik's knowledge.
@@ -334,10 +292,10 @@ class Crowd:
         """
         seen = self._simulator.control("GET", "buckets/requests")["objects"]
         asked = {tuple(each["path"].split("/")[-2:]) for each in seen}
-        idle = set(self._idle({path.parent.name for path in self._masters}))
+        idle = set(self._idle({path.parent.name for path in self._wishes.masters}))
         whole = [
             path
-            for path in self._masters
+            for path in self._wishes.masters
             if (path.parent.name, path.name) not in asked and path.parent.name in idle
         ]
         if not whole:
@@ -347,11 +305,7 @@ class Crowd:
         key = str(master.relative_to(self._simulator.b2))
         self._simulator.control("POST", "buckets/objects", {"key": key, **change})
         self.tally.damages[str(change["do"])] += 1
-        del self._masters[master]
-        path = self._on_lucidlink(master.parent.name, master.stem)
-        self._without_master.add(path)
-        if path.exists():
-            self._kept[path] = _digest(path)
+        self._wishes.note_damage(master)
 
     def do_mischief(self, number: int) -> None:
         """Add a fault for the next matching requests."""
@@ -408,7 +362,7 @@ class Crowd:
         self.pause_copies(False)
         wait_for("end of all operations", self._all_ended, seconds)
         wait_for("end of all copies", self._is_at_rest, seconds)
-        if self._timed:
+        if self._wishes.is_any_timed():
             self.let_time_pass(KEEP_SECONDS + 1)
             wait_for("removal of what is due", self._keeping.is_over_for_all, seconds)
             wait_for("end of all removals", self._service.is_idle, seconds)
@@ -428,27 +382,7 @@ class Crowd:
         was protected.
         """
         self._check_harmless(self._watched)
-        there = set(_files(self._simulator.lucidlink))
-        wishes = {
-            path: wanted and (path not in self._timed or self._keeping.protects(path.parent.name))
-            for path, wanted in self._wishes.items()
-        }
-        wrong = [
-            f"{path.name} is {'not ' if wanted else ''}on LucidLink"
-            for path, wanted in wishes.items()
-            if (path in there) != wanted
-            and path not in self._kept
-            and path not in self._without_master
-        ]
-        wrong += [
-            f"{path.name} is not on LucidLink as it was when it lost its master"
-            for path, digest in self._kept.items()
-            if not path.exists() or _digest(path) != digest
-        ]
-        for path, digest in self._masters.items():
-            if not path.exists() or _digest(path) != digest:
-                wrong.append(f"{path.name} is not in B2 as it was")
-        wrong += self._meddling
+        wrong = [*self._wishes.unfulfilled(), *self._meddling]
         wrong += self._keeping.broken(self._assets)
         deletions = self._simulator.control("GET", "")["deletions"]
         if deletions["unproven"]:
@@ -468,9 +402,6 @@ class Crowd:
         }
         return str(self._simulator.control("POST", "assets", body)["id"])
 
-    def _on_lucidlink(self, asset_id: str, name: str) -> Path:
-        return self._simulator.lucidlink / asset_id / f"{name.lower()}.mov"
-
     def _requests(self) -> int:
         return sum(self._simulator.control("GET", "")["requests"].values())
 
@@ -486,17 +417,9 @@ class Crowd:
 
     def _is_unused(self, asset_id: str) -> bool:
         mine = self._about[asset_id]
-        if asset_id in self._unlucky or not all(map(self._service.has_ended, mine)):
+        if asset_id in self._wishes.unlucky or not all(map(self._service.has_ended, mine)):
             return False
         return mine.isdisjoint(self._stopped) or self._is_at_rest()
 
     def _is_at_rest(self) -> bool:
         return self._all_ended() and not self._simulator.control("GET", "")["running_jobs"]
-
-
-def _files(root: Path) -> list[Path]:
-    return [path for path in root.rglob("*") if path.is_file()]
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

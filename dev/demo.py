@@ -16,7 +16,14 @@ sys.path.insert(0, str(ROOT))
 from b2_iconik.common.version import VERSION  # noqa: E402 - from the checkout
 from b2_iconik.domain.click import CLICKED_ACTIONS, TITLES, Action  # noqa: E402 - from the checkout
 from b2_iconik.domain.outcomes import many  # noqa: E402 - from the checkout
-from dev.harness import SECRET, Service, Simulator, stop_all  # noqa: E402 - from the checkout
+from dev.harness import (  # noqa: E402 - from the checkout
+    SECRET,
+    Service,
+    Simulator,
+    clean_up,
+    files,
+    interrupt,
+)
 
 LONGEST = 60.0
 EDITED = "Interview Ben"
@@ -126,9 +133,7 @@ class Demonstration:
 
     def purge_later(self) -> None:
         """Restart the plugin with PURGE=later."""
-        self._service.process.stop()
-        self._service.environment["PURGE"] = "later"
-        self._service.start()
+        self._service.restart(PURGE="later")
 
     def show_commands(self) -> None:
         """Print commands to try by hand."""
@@ -232,15 +237,9 @@ class Demonstration:
         self.show_files()
 
     def _delete_from_bucket(self) -> None:
-        (master,) = [
-            file
-            for each in self._simulator.control("GET", f"assets/{self._assets[DELETED]}")["formats"]
-            for file_set in each["file_sets"]
-            if file_set["storage_id"] == self._simulator.b2_storage_id
-            for file in file_set["files"]
-        ]
-        change = {"file_id": master["id"], "do": "remove"}
-        self._simulator.control("POST", "buckets/objects", change)
+        simulator = self._simulator
+        master = simulator.original(self._assets[DELETED], simulator.b2_storage_id)
+        simulator.control("POST", "buckets/objects", {"file_id": master, "do": "remove"})
         self.show_files()
 
     def _show_proofs(self, report: dict[str, Any]) -> None:
@@ -307,11 +306,6 @@ class Demonstration:
         ]  # fmt: skip
 
 
-def files(root: Path) -> list[Path]:
-    """Return the files below a directory, in order."""
-    return sorted(path for path in root.rglob("*") if path.is_file())
-
-
 def chapter(title: str, text: str) -> None:
     """Print a heading and a text."""
     print(f"\n\n{title}\n{'=' * len(title)}\n{text}", flush=True)
@@ -321,19 +315,6 @@ def expect(condition: bool, otherwise: str) -> None:
     """Fail unless a condition holds."""
     if not condition:
         raise Wrong(otherwise)
-
-
-def interrupt(*_: object) -> None:
-    """End this program as Ctrl-C does, for other signals too."""
-    raise KeyboardInterrupt
-
-
-def clean_up(directory: Path) -> None:
-    """End all processes and remove all files, even if Ctrl-C is pressed again."""
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)
-    stop_all()
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def main() -> int:
@@ -375,7 +356,8 @@ def main() -> int:
         print("\nInterrupted; cleaning up.", file=sys.stderr)
         return 0 if is_served else 130
     finally:
-        clean_up(directory)
+        clean_up()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import report
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.tables import operations
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a-secret-of-the-simulator-s-own-0123456789"  # noqa: S105 - opens nothing but a simulator
@@ -37,8 +38,6 @@ def wait_for(what: str, find: Callable[[], Found | None], seconds: float) -> Fou
 
     Args:
         what: what is awaited, for the message.
-        find: the function.
-        seconds: the maximum time to wait.
 
     Raises:
         TimeoutError: the time is over; the message says what was awaited.
@@ -52,6 +51,11 @@ def wait_for(what: str, find: Callable[[], Found | None], seconds: float) -> Fou
     raise TimeoutError(f"no {what} within {seconds:g} s")
 
 
+def files(root: Path) -> list[Path]:
+    """Return the files below a directory, in order."""
+    return sorted(path for path in root.rglob("*") if path.is_file())
+
+
 # Every program started here, so that none keeps running if the caller is interrupted.
 _started: list["Process"] = []
 
@@ -60,6 +64,18 @@ def stop_all() -> None:
     """End every program started by this module."""
     while _started:
         _started[-1].stop()
+
+
+def interrupt(*_: object) -> None:
+    """End this program as Ctrl-C does, for other signals too."""
+    raise KeyboardInterrupt
+
+
+def clean_up() -> None:
+    """End every program started by this module, even if Ctrl-C is pressed again."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    stop_all()
 
 
 @contextmanager
@@ -83,9 +99,7 @@ class Process:
     """A program in its own session, with its output in a file.
 
     Args:
-        command: the program and its arguments.
         environment: variables in addition to those of this process.
-        log: the file to append the output to.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -110,10 +124,6 @@ class Process:
 
     def wait_for_line(self, pattern: str, seconds: float = START) -> re.Match[str]:
         """Wait until its output matches a pattern, and return the match.
-
-        Args:
-            pattern: the regular expression.
-            seconds: the maximum time to wait.
 
         Raises:
             RuntimeError: it ended before that.
@@ -199,18 +209,22 @@ class Simulator:
         response.raise_for_status()
         return response.json() if response.content else None
 
-    def edit_on_lucidlink(self, asset_id: str, content: str) -> None:
-        """Edit an asset's original in place, as an editor would, and update iconik's record."""
-        (mine,) = [
-            file
+    def original(self, asset_id: str, storage_id: str) -> str:
+        """Return the id of the only file of an asset's original on a storage."""
+        (file_id,) = [
+            str(file["id"])
             for each in self.control("GET", f"assets/{asset_id}")["formats"]
             if each["name"] == "ORIGINAL"
             for file_set in each["file_sets"]
-            if file_set["storage_id"] == self.ll_storage_id
+            if file_set["storage_id"] == storage_id
             for file in file_set["files"]
         ]
+        return file_id
+
+    def edit_on_lucidlink(self, asset_id: str, content: str) -> None:
+        """Edit an asset's original in place, as an editor would, and update iconik's record."""
         change = {"content": content, "size": len(content), "checksum": None}
-        self.control("PATCH", f"files/{mine['id']}", change)
+        self.control("PATCH", f"files/{self.original(asset_id, self.ll_storage_id)}", change)
 
     def stop(self) -> None:
         """Kill it."""
@@ -262,6 +276,12 @@ class Service:
         )
         self.url = self.process.wait_for_line(r"Listening at: (http://\S+)")[1]
         wait_for("answer of the service", self._is_ready, START)
+
+    def restart(self, **environment: str) -> None:
+        """Stop it, and start it again with other variables."""
+        self.process.stop()
+        self.environment.update(environment)
+        self.start()
 
     def workers(self) -> list[int]:
         """Return the ids of its workers, once all have started. The first one answers earlier."""
@@ -332,7 +352,8 @@ class Service:
 
     def newest(self) -> list[str]:
         """Return the ids of the last operations, newest first."""
-        return [each.id for each in self._ledger.newest(50)]
+        newest = sa.select(operations.c.id).order_by(operations.c.number.desc())
+        return [row.id for row in self.rows(newest.limit(50))]
 
     def is_idle(self) -> bool:
         """Whether nothing is left to do for any operation."""

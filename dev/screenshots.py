@@ -2,17 +2,15 @@
 
 import sys
 import tempfile
-from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import requests  # noqa: E402
 from selenium.webdriver.chrome.webdriver import WebDriver  # noqa: E402
 
-from dev.harness import SECRET, Service, Simulator, stop_all, wait_for  # noqa: E402
+from dev.harness import Service, Simulator, stop_all, wait_for  # noqa: E402
 from tests.chromium.browser import (  # noqa: E402 - from the checkout
     is_installed,
     log_in,
@@ -56,27 +54,15 @@ class Stage:
 
         Args:
             action: 'add', 'remove' or 'preview'.
-            user_id: the user.
-            asset_ids: the assets.
             token: the user's token; one with all rights if not given.
             keep: how long an Add keeps the assets, like '14d'; no limit if not given.
         """
-        selected = {"context": "BULK", "asset_ids": asset_ids}
-        return self._post(action, user_id, selected, token, keep)
+        return self.post(action, user_id, token, keep, context="BULK", asset_ids=asset_ids)
 
-    def click_on_collection(self, action: str, user_id: str, collection_id: str) -> str:
-        """Click on a collection as a user of iconik, and return the operation's id."""
-        selected = {"context": "COLLECTION", "collection_ids": [collection_id]}
-        return self._post(action, user_id, selected)
-
-    def _post(
-        self,
-        action: str,
-        user_id: str,
-        selected: Mapping[str, object],
-        token: str = "",
-        keep: str = "",
+    def post(
+        self, action: str, user_id: str, token: str = "", keep: str = "", **selected: object
     ) -> str:
+        """Click on anything as a user of iconik, and return the operation's id."""
         body = {"auth_token": token or self.simulator.token, "user_id": user_id, **selected}
         answer = self.service.post(action, body, formats=",".join(FORMATS), keep=keep)
         answer.raise_for_status()
@@ -93,14 +79,7 @@ class Stage:
     def protect(self, asset_id: str, days: int) -> None:
         """Protect an asset for some days, with the form on its page."""
         until = datetime.now(timezone.utc) + timedelta(days=days)
-        answer = requests.post(
-            f"{self.service.url}/assets/{asset_id}/protect",
-            data={"until": f"{until:%Y-%m-%d}"},
-            auth=("ada", SECRET),
-            headers={"Sec-Fetch-Site": "same-origin"},
-            allow_redirects=False,
-            timeout=30,
-        )
+        answer = self.service.submit(f"assets/{asset_id}/protect", until=f"{until:%Y-%m-%d}")
         answer.raise_for_status()
 
     def wait_until_due(self) -> None:
@@ -111,12 +90,6 @@ class Stage:
             return any(each.is_due and each.ended_ms for each in newest)
 
         wait_for("removal of what is due", is_tried, LONGEST)
-
-    def purge_later(self) -> None:
-        """Restart the service with PURGE=later."""
-        self.service.process.stop()
-        self.service.environment["PURGE"] = "later"
-        self.service.start()
 
     def token_without_storages(self) -> str:
         """Return a token that may not read storages."""
@@ -164,7 +137,7 @@ def play(stage: Stage) -> None:
     spring = collection(stage.simulator, "Spring campaign")
     rushes = collection(stage.simulator, "Rushes of day 3", spring)
     stage.clips("day 3 take", 60, "b2", rushes)
-    running = stage.click_on_collection("add", ADA, rushes)
+    running = stage.post("add", ADA, context="COLLECTION", collection_ids=[rushes])
     stage.wait_for(running, "copying", 60)
     wait_for("rest", lambda: stage.service.operation(running).next_check_ms, LONGEST)
     stage.take("running", f"/operations/{running}")
@@ -193,7 +166,7 @@ def play(stage: Stage) -> None:
     stage.service.report(preview)
     wait_for("names", lambda: "pier" in (stage.service.operation(preview).title or ""), LONGEST)
     stage.take("preview", f"/operations/{preview}")
-    stage.purge_later()
+    stage.service.restart(PURGE="later")
     removed = stage.click("remove", CLEO, *interviews)
     stage.service.report(removed)
     stage.take("undo", f"/operations/{removed}")

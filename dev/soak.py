@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from b2_iconik.common.version import VERSION  # noqa: E402 - from the checkout
 from dev.crowd import Crowd  # noqa: E402 - from the checkout
-from dev.harness import Service, Simulator, stop_all  # noqa: E402 - from the checkout
+from dev.harness import Service, Simulator, clean_up, interrupt  # noqa: E402 - from the checkout
 from dev.people import (  # noqa: E402 - from the checkout
     BUTTONS,
     CLICKS,
@@ -145,18 +145,6 @@ class Soak:
             "faults": self.tally.faults,
         }
         return "\n".join(f"  {name:<24}{number:>8,}" for name, number in rows.items())
-
-
-def interrupt(*_: object) -> None:
-    """End this program as Ctrl-C does, for other signals too."""
-    raise KeyboardInterrupt
-
-
-def clean_up() -> None:
-    """End all processes, even if Ctrl-C is pressed again."""
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)
-    stop_all()
 
 
 def main() -> int:

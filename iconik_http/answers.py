@@ -37,11 +37,7 @@ def read(
     """Return the JSON of an answer, or raise the error that it stands for.
 
     Args:
-        response: the answer.
-        body: its body.
-        call: the call, for messages.
-        role: the role that iconik requires for the call, for messages.
-        is_newer: whether only newer versions of iconik have this call.
+        call, role, is_newer: as in ``Transport.object``.
 
     Raises:
         Passing: the request is worth another attempt.
@@ -115,13 +111,3 @@ def _in_words(response: requests.Response, errors: Any) -> str:
 def _without_token(response: requests.Response, text: str) -> str:
     """Remove the token: iconik may echo the request, and the text is logged and stored."""
     return text.replace(response.request.headers["Auth-Token"], "***")
-
-
-def network_problem(error: requests.RequestException) -> str:
-    """Describe why a request had no answer, without the contents of the request."""
-    if isinstance(error, http_limits.TooLong):
-        return "iconik's answer is too long"
-    # The library's own message may contain the whole request, headers included.
-    if isinstance(error, requests.Timeout):
-        return "iconik did not answer in time"
-    return f"the connection to iconik failed ({type(error).__name__})"

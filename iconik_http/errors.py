@@ -30,6 +30,10 @@ class TooLate(IconikUnavailable):
     """The request was not sent: the evidence that justified it has expired."""
 
 
+class TokenRejected(IconikError):
+    """No token is valid any more (401), so iconik refuses every call."""
+
+
 class IconikRefused(IconikError):
     """iconik refused the call. Repeating it changes nothing."""
 
@@ -68,7 +72,3 @@ class NotPermitted(IconikRefused):
 
 class TokenExpired(IconikRefused):
     """The click's own token is no longer valid (401), and no other token may replace it here."""
-
-
-class TokenRejected(IconikRefused):
-    """No token is valid any more (401)."""

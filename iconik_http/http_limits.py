@@ -58,6 +58,20 @@ class TooLong(requests.RequestException):
     """An answer had not ended after ``LARGEST_ANSWER`` bytes."""
 
 
+def network_problem(error: requests.RequestException, who: str) -> str:
+    """Describe why a request had no answer, without the contents of the request.
+
+    Args:
+        who: who should have answered.
+    """
+    if isinstance(error, TooLong):
+        return f"{who}'s answer is too long"
+    # The library's own message may contain the whole request, headers included.
+    if isinstance(error, requests.Timeout):
+        return f"{who} did not answer in time"
+    return f"the connection to {who} failed ({type(error).__name__})"
+
+
 def read(response: requests.Response) -> bytes:
     """Read the whole body of an answer to a request with ``stream``.
 

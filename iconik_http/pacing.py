@@ -26,8 +26,10 @@ MARGIN_SHARE = 0.04
 FAIR = 0.97
 # How far to look ahead for the limit, in seconds.
 AHEAD = (0.2, 1.0, 2.5, 5.0, 10.0, WINDOW)
-# In seconds: the period over which the growth of other programs' requests is measured.
+# In seconds: the period over which the growth of other programs' requests is measured, and the
+# minimum period for which it is assumed to continue.
 GROWTH_OVER = 3.0
+GROWTH_GOES_ON = 0.5
 # In requests per second. Never zero: only a further answer can show that more requests are allowed.
 SLOWEST = 0.8
 
@@ -69,7 +71,7 @@ class Others:
         # The requests of a program that has just started grow in the window until a full window has
         # passed.
         begun = many / growth
-        return many + growth * min(seconds, max(WINDOW - begun, 0.0))
+        return many + growth * min(seconds, max(WINDOW - begun, GROWTH_GOES_ON))
 
 
 class Line:

@@ -11,9 +11,11 @@ object doesn't exist, so it is read again too.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from iconik_http.errors import IconikUnavailable, Incomplete, NotFound
+from iconik_http.expiry import Reading
 
 log = logging.getLogger(__name__)
 
@@ -94,100 +96,124 @@ class _Tally:
         return "one of its pages is gone (404)" if self._has_lost else ""
 
 
-def read(
-    ask: Ask, call: str, root: str, url: str, params: Mapping[str, str], side_by_side: Map
-) -> Iterator[dict[str, Any]]:
-    """Yield every object of a list once, as soon as its page is read.
+@dataclass(frozen=True)
+class PagedList:
+    """A list of iconik's.
 
-    Args:
+    Attributes:
         ask: requests a page; raises ``NotFound`` if there is no such page.
         call: the call, for messages.
         root: scheme and host of iconik.
         url: the URL of the list.
         params: the query of the list.
-        side_by_side: requests all pages but the first of a list that numbers its pages (``pages``).
-
-    Raises:
-        Incomplete: the list holds fewer objects than it declares, in every reading. Those that it
-            holds have been yielded.
-        IconikUnavailable: an answer is not a page, or the pages form a cycle.
-        NotFound: there is no such list.
     """
-    seen: set[object] = set()
-    reading = 0
-    while True:
-        reading += 1
-        tally = _Tally()
-        for page in _pages(ask, call, root, url, params, side_by_side):
-            tally.add(page)
-            for each in page["objects"] if page else ():
-                identity = _identity(each)
-                if identity is None or identity not in seen:
-                    yield each
-                seen.add(identity)
-        if tally.is_settled(call, reading):
-            return
 
+    ask: Ask
+    call: str
+    root: str
+    url: str
+    params: Mapping[str, str]
 
-def read_whole(
-    ask: Ask, begin: Callable[[], None], call: str, root: str, url: str, params: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    """Return all objects of a list from one complete reading, as evidence of what doesn't exist.
+    def read(self, side_by_side: Map) -> Iterator[dict[str, Any]]:
+        """Yield every object once, as soon as its page is read.
 
-    Args:
-        begin: called before each reading, which replaces earlier ones.
-        ask, call, root, url, params: as in ``read``.
+        Args:
+            side_by_side: requests all pages but the first of a list that numbers its pages
+                (``pages``).
 
-    Raises:
-        Incomplete, IconikUnavailable, NotFound: as in ``read``.
-    """
-    reading = 0
-    while True:
-        reading += 1
-        tally, objects = _Tally(), list[dict[str, Any]]()
-        begin()
-        for page in _pages(ask, call, root, url, params, map):
-            tally.add(page)
-            objects += page["objects"] if page else ()
-        if tally.is_settled(call, reading):
-            return objects
-
-
-def _pages(
-    ask: Ask, call: str, root: str, url: str, params: Mapping[str, str], side_by_side: Map
-) -> Iterator[Page | None]:
-    """Yield the pages of a list; None for one that the list named and no longer has."""
-    query = {**params, "per_page": str(PAGE)}
-    page = _page(ask(url, query), call)
-    yield page
-    pages = page.get("pages")
-    if _is_numbered(page) and isinstance(pages, int):
-
-        def numbered(number: int) -> Page:
-            try:
-                return _page(ask(url, {**query, "page": str(number)}), call)
-            except NotFound:
-                return GONE
-
-        for start in range(2, pages + 1, PAGES_AT_ONCE):
-            numbers = range(start, min(start + PAGES_AT_ONCE, pages + 1))
-            for page in side_by_side(numbered, numbers):
-                yield None if page is GONE else page
-            if not page["objects"]:
+        Raises:
+            Incomplete: the list holds fewer objects than it declares, in every reading. Those that
+                it holds have been yielded.
+            IconikUnavailable: an answer is not a page, or the pages form a cycle.
+            NotFound: there is no such list.
+        """
+        seen: set[object] = set()
+        reading = 0
+        while True:
+            reading += 1
+            tally = _Tally()
+            for page in self._pages(side_by_side):
+                tally.add(page)
+                for each in page["objects"] if page else ():
+                    identity = _identity(each)
+                    if identity is None or identity not in seen:
+                        yield each
+                    seen.add(identity)
+            if tally.is_settled(self.call, reading):
                 return
-    # Pages added since the first request, or all further pages of a list without numbers.
-    seen: set[str] = set()
-    while following := _next(page, root, call):
-        if following in seen:
-            raise IconikUnavailable(call, "iconik's pages form a loop")
-        seen.add(following)
-        try:
-            page = _page(ask(following, None), call)
-        except NotFound:
-            # The page is gone, not the list: its first page was just read.
-            yield None
-            return
+
+    def read_whole(self, taken: Reading) -> list[dict[str, Any]]:
+        """Return all objects from one complete reading, as evidence of what doesn't exist.
+
+        Args:
+            taken: records when each page was requested. A further reading replaces the last one.
+
+        Raises:
+            Incomplete, IconikUnavailable, NotFound: as in ``read``.
+        """
+        before = replace(taken)
+        reading = 0
+        while True:
+            reading += 1
+            tally, objects = _Tally(), list[dict[str, Any]]()
+            taken.began, taken.pages = before.began, before.pages
+            for page in self._pages(map):
+                tally.add(page)
+                objects += page["objects"] if page else ()
+            if tally.is_settled(self.call, reading):
+                return objects
+
+    def _pages(self, side_by_side: Map) -> Iterator[Page | None]:
+        """Yield the pages of the list; None for one that the list named and no longer has."""
+        query = {**self.params, "per_page": str(PAGE)}
+        page = self._page(self.url, query)
         yield page
+        pages = page.get("pages")
+        if _is_numbered(page) and isinstance(pages, int):
+
+            def numbered(number: int) -> Page:
+                try:
+                    return self._page(self.url, {**query, "page": str(number)})
+                except NotFound:
+                    return GONE
+
+            for start in range(2, pages + 1, PAGES_AT_ONCE):
+                numbers = range(start, min(start + PAGES_AT_ONCE, pages + 1))
+                for page in side_by_side(numbered, numbers):
+                    yield None if page is GONE else page
+                if not page["objects"]:
+                    return
+        # Pages added since the first request, or all further pages of a list without numbers.
+        seen: set[str] = set()
+        while following := self._next(page):
+            if following in seen:
+                raise IconikUnavailable(self.call, "iconik's pages form a loop")
+            seen.add(following)
+            try:
+                page = self._page(following, None)
+            except NotFound:
+                # The page is gone, not the list: its first page was just read.
+                yield None
+                return
+            yield page
+
+    def _page(self, url: str, query: Mapping[str, str] | None) -> Page:
+        answer = self.ask(url, query)
+        objects = answer.get("objects") if isinstance(answer, dict) else None
+        if not isinstance(objects, list) or not all(isinstance(each, dict) for each in objects):
+            raise IconikUnavailable(self.call, "iconik's answer is not a list")
+        return dict(answer)
+
+    def _next(self, page: Page) -> str:
+        path = page.get("next_url")
+        if not path:
+            return ""
+        # Every request carries our tokens, so no answer may redirect us to another host.
+        if isinstance(path, str) and path.startswith(f"{self.root}/"):
+            return path
+        if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
+            raise IconikUnavailable(self.call, "iconik's next page is not a path on the same host")
+        return f"{self.root}{path}"
 
 
 def _identity(each: Mapping[str, Any]) -> object | None:
@@ -204,22 +230,3 @@ def _number(page: Page, name: str) -> int | None:
 def _is_numbered(first: Page) -> bool:
     """Return whether a list numbers its pages. Some such lists don't declare how many there are."""
     return "page=2" in str(first.get("next_url") or "").partition("?")[2].split("&")
-
-
-def _page(answer: Any, call: str) -> Page:
-    objects = answer.get("objects") if isinstance(answer, dict) else None
-    if not isinstance(objects, list) or not all(isinstance(each, dict) for each in objects):
-        raise IconikUnavailable(call, "iconik's answer is not a list")
-    return dict(answer)
-
-
-def _next(page: Mapping[str, Any], root: str, call: str) -> str:
-    path = page.get("next_url")
-    if not path:
-        return ""
-    # Every request carries our tokens, so no answer may redirect us to another host.
-    if isinstance(path, str) and path.startswith(f"{root}/"):
-        return path
-    if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
-        raise IconikUnavailable(call, "iconik's next page is not a path on the same host")
-    return f"{root}{path}"

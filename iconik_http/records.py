@@ -42,7 +42,7 @@ class Format:
     @classmethod
     def from_json(cls, record: Json) -> "Format":
         """Read a FormatSchema object."""
-        return cls(_id(record, "id"), _text(record, "name"), _text(record, "date_created"))
+        return cls(_id(record, "id"), text(record, "name"), text(record, "date_created"))
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Listed:
     @property
     def title(self) -> str:
         """Its title, as far as the listing shows it."""
-        return _text(self.record, "title")
+        return text(self.record, "title")
 
     @property
     def formats(self) -> list[Format]:
@@ -146,15 +146,15 @@ class File:
             file_set_id=_id(record, "file_set_id"),
             format_id=_id(record, "format_id"),
             storage_id=_id(record, "storage_id"),
-            name=_text(record, "name"),
-            original_name=_text(record, "original_name") or _text(record, "name"),
-            directory_path=_text(record, "directory_path"),
-            type=_text(record, "type"),
-            status=_text(record, "status"),
+            name=text(record, "name"),
+            original_name=text(record, "original_name") or text(record, "name"),
+            directory_path=text(record, "directory_path"),
+            type=text(record, "type"),
+            status=text(record, "status"),
             size=_number(record, "size"),
-            checksum=_text(record, "checksum") or None,
-            file_set_status=_text(record, "file_set_status") or None,
-            url=_text(record, "url"),
+            checksum=text(record, "checksum") or None,
+            file_set_status=text(record, "file_set_status") or None,
+            url=text(record, "url"),
         )
 
 
@@ -178,7 +178,7 @@ class FileSet:
         """Read a FileSetSchema object."""
         return cls(
             id=_id(record, "id"),
-            status=_text(record, "status"),
+            status=text(record, "status"),
             format_id=_id(record, "format_id"),
             storage_id=_id(record, "storage_id"),
             file_count=_number(record, "file_count"),
@@ -206,10 +206,10 @@ class Storage:
         settings = record.get("settings")
         return cls(
             id=_id(record, "id"),
-            name=_text(record, "name"),
-            purpose=_text(record, "purpose"),
-            method=_text(record, "method"),
-            status=_text(record, "status"),
+            name=text(record, "name"),
+            purpose=text(record, "purpose"),
+            method=text(record, "method"),
+            status=text(record, "status"),
             settings=settings if isinstance(settings, dict) else {},
         )
 
@@ -220,7 +220,7 @@ class Storage:
 
     def _has_b2_endpoint(self) -> bool:
         """Return whether ``settings.endpoint``, a URL or only a host, belongs to B2."""
-        endpoint = _text(self.settings, "endpoint").strip()
+        endpoint = text(self.settings, "endpoint").strip()
         try:
             host = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").hostname or ""
         except ValueError:
@@ -247,7 +247,7 @@ class Collection:
     @classmethod
     def from_json(cls, record: Json) -> "Collection":
         """Read a CollectionSchema object."""
-        return cls(_text(record, "title"), _id(record, "parent_id"))
+        return cls(text(record, "title"), _id(record, "parent_id"))
 
 
 @dataclass(frozen=True)
@@ -273,9 +273,9 @@ class Job:
         """Read a JobSchema or JobElasticSchema object."""
         return cls(
             _id(record, "id"),
-            _text(record, "status"),
+            text(record, "status"),
             _id(record, "object_id"),
-            _text(record, "error_message") or _text(record, "message"),
+            text(record, "error_message") or text(record, "message"),
             _id(record, "parent_id"),
             _percent(record),
         )
@@ -288,8 +288,8 @@ class Job:
 
 def name_of_user(record: Json) -> str:
     """Return a user's first and last name, or email address; "" if all are hidden or missing."""
-    names = (_text(record, name).strip() for name in ("first_name", "last_name"))
-    return " ".join(filter(None, names)) or _text(record, "email").strip()
+    names = (text(record, name).strip() for name in ("first_name", "last_name"))
+    return " ".join(filter(None, names)) or text(record, "email").strip()
 
 
 def _objects(record: Json, name: str) -> list[Json]:
@@ -313,9 +313,10 @@ def _percent(record: Json) -> int | None:
 
 def _id(record: Json, name: str) -> str:
     # iconik ignores the case of ids. They are compared as text here, so they need one spelling.
-    return _text(record, name).lower()
+    return text(record, name).lower()
 
 
-def _text(record: Json, name: str) -> str:
+def text(record: Json, name: str) -> str:
+    """Return the text of a field; "" if it has none."""
     value = record.get(name)
     return value if isinstance(value, str) else ""

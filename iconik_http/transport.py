@@ -7,7 +7,7 @@ import copy
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -15,12 +15,12 @@ import requests
 from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from iconik_http import answers, expiry, http_limits, paging
+from iconik_http import answers, expiry, http_limits
 from iconik_http.answers import Passing
 from iconik_http.errors import IconikUnavailable, NotFound, TooLate
 from iconik_http.expiry import Reading
 from iconik_http.pacing import Pacer
-from iconik_http.paging import Map
+from iconik_http.paging import Map, PagedList
 from iconik_http.server_clock import ServerClock
 from iconik_http.tokens import Tokens
 
@@ -59,13 +59,36 @@ def open_session(
     return session
 
 
+@dataclass(frozen=True)
+class _Request:
+    """A request to iconik.
+
+    Attributes:
+        call, role, once, is_newer: as in ``Transport.object``.
+        until: for a deletion, as in ``Transport.delete``.
+        reading: records when it was sent. Once the reading has begun, the request is urgent.
+        is_deed: whether an answer that lists errors is a refusal, as it is for a deletion.
+    """
+
+    method: str
+    url: str
+    call: str
+    role: str
+    params: Mapping[str, str] | None = None
+    json: Any = None
+    once: bool = False
+    until: float | None = None
+    reading: Reading | None = None
+    is_deed: bool = False
+    is_newer: bool = False
+
+
 class Transport:
     """A client of iconik's API, for one application and its tokens.
 
     Args:
         url: scheme and host of iconik.
         app_id: the application's id, sent as App-ID.
-        tokens: the tokens to use.
         pacer: shared by all transports of a process.
         check: called right before each request, including repetitions, with whether it deletes
             files. It may raise an exception to stop the request.
@@ -123,7 +146,7 @@ class Transport:
             Whether the object existed.
         """
         try:
-            self._send("DELETE", self._api + path, call, role, until=until)
+            self._send(_Request("DELETE", self._api + path, call, role, until=until))
         except NotFound:
             return False
         return True
@@ -146,21 +169,12 @@ class Transport:
             ids: the objects' ids, sent as the field ``ids``.
             until: as in ``delete``.
         """
-        body = {"ids": list(ids)}
-        self._send(
-            "POST",
-            self._api + path,
-            call,
-            role,
-            params=params,
-            json=body,
-            until=until,
-            is_newer=True,
-        )
+        url, body = self._api + path, {"ids": list(ids)}
+        self._send(_Request("POST", url, call, role, params, body, until=until, is_newer=True))
 
     def restore(self, path: str, call: str, role: str) -> None:
         """Undo the deletion of an object with a PUT."""
-        self._send("PUT", self._api + path, call, role, is_deed=True)
+        self._send(_Request("PUT", self._api + path, call, role, is_deed=True))
 
     def object(
         self,
@@ -184,8 +198,9 @@ class Transport:
                 answer.
             is_newer: whether only newer versions of iconik have this call.
         """
+        url = self._api + path
         answer = self._send(
-            method, self._api + path, call, role, json=json, once=once, is_newer=is_newer
+            _Request(method, url, call, role, json=json, once=once, is_newer=is_newer)
         )
         if not isinstance(answer, dict):
             raise IconikUnavailable(call, "iconik's answer is not a JSON object")
@@ -199,17 +214,13 @@ class Transport:
         params: Mapping[str, str] | None = None,
         side_by_side: Map = map,
     ) -> Iterator[dict[str, Any]]:
-        """Yield every object of a list, page by page; see ``paging.read``.
+        """Yield every object of a list, page by page; see ``PagedList.read``.
 
         Args:
             side_by_side: requests the pages of a list that numbers them. It has the interface of
                 ``map``, which requests one page after another.
         """
-
-        def ask(url: str, query: Mapping[str, str] | None) -> Any:
-            return self._send("GET", url, call, role, params=query)
-
-        return paging.read(ask, call, self._root, self._api + path, params or {}, side_by_side)
+        return self._list(path, call, role, params).read(side_by_side)
 
     def whole(
         self,
@@ -221,40 +232,30 @@ class Transport:
     ) -> list[dict[str, Any]]:
         """Return all objects of a list as evidence of what doesn't exist.
 
-        See ``paging.read_whole``.
+        See ``PagedList.read_whole``.
 
         Args:
             reading: records when each page was requested. Once it has begun, the remaining requests
                 are urgent.
         """
-        taken = reading or Reading()
-        before = replace(taken)
+        return self._list(path, call, role, params, reading).read_whole(reading or Reading())
 
-        def ask(url: str, query: Mapping[str, str] | None) -> Any:
-            return self._send("GET", url, call, role, params=query, reading=reading)
-
-        def begin() -> None:
-            taken.began, taken.pages = before.began, before.pages
-
-        return paging.read_whole(ask, begin, call, self._root, self._api + path, params or {})
-
-    def _send(
+    def _list(
         self,
-        method: str,
-        url: str,
+        path: str,
         call: str,
         role: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        json: Any = None,
-        once: bool = False,
-        until: float | None = None,
+        params: Mapping[str, str] | None,
         reading: Reading | None = None,
-        is_deed: bool = False,
-        is_newer: bool = False,
-    ) -> Any:
-        """Return the JSON of an answer. For a deed, an answer that lists errors is a refusal."""
-        is_once = once or until is not None
+    ) -> PagedList:
+        def ask(url: str, query: Mapping[str, str] | None) -> Any:
+            return self._send(_Request("GET", url, call, role, query, reading=reading))
+
+        return PagedList(ask, call, self._root, self._api + path, params or {})
+
+    def _send(self, request: _Request) -> Any:
+        """Return the JSON of an answer."""
+        is_once = request.once or request.until is not None
         retrying = Retrying(
             retry=retry_if_exception_type(Passing),
             stop=stop_after_attempt(1 if is_once else self._attempts),
@@ -262,39 +263,16 @@ class Transport:
             reraise=True,
         )
         try:
-            return retrying(
-                self._attempt,
-                method,
-                url,
-                call,
-                role,
-                params,
-                json,
-                until,
-                reading,
-                is_deed,
-                is_newer,
-            )
+            return retrying(self._attempt, request)
         except Passing as passing:
             # Wait, so that this thread sends no further request earlier than iconik wants.
             if passing.retry_after:
                 nap.sleep(min(passing.retry_after, LONGEST_WAIT))
-            raise IconikUnavailable(call, passing.problem) from None
+            raise IconikUnavailable(request.call, passing.problem) from None
 
-    def _attempt(
-        self,
-        method: str,
-        url: str,
-        call: str,
-        role: str,
-        params: Mapping[str, str] | None,
-        json: Any,
-        until: float | None,
-        reading: Reading | None,
-        is_deed: bool,
-        is_newer: bool,
-    ) -> Any:
+    def _attempt(self, request: _Request) -> Any:
         """Send one request, with each token in turn while iconik rejects them."""
+        call, until, reading = request.call, request.until, request.reading
         rejections: Counter[str] = Counter()
         while True:
             token = self._tokens.current(call, is_known=self._is_known())
@@ -310,10 +288,10 @@ class Transport:
             try:
                 with http_limits.sent_before(until):
                     response = self._session.request(
-                        method,
-                        url,
-                        params=params,
-                        json=json,
+                        request.method,
+                        request.url,
+                        params=request.params,
+                        json=request.json,
                         headers={"Auth-Token": token},
                         timeout=(connect, self._timeout),
                         allow_redirects=False,
@@ -323,12 +301,12 @@ class Transport:
             except http_limits.Expired:
                 raise TooLate(call, TOO_LATE) from None
             except requests.RequestException as error:
-                raise Passing(answers.network_problem(error)) from None
+                raise Passing(http_limits.network_problem(error, "iconik")) from None
             self._clock.hear(response.headers.get("Date", ""), asked)
             self._keep_pace(response, sent)
             if response.status_code != requests.codes.unauthorized:
-                answer = answers.read(response, body, call, role, is_newer=is_newer)
-                if is_deed or until is not None:
+                answer = answers.read(response, body, call, request.role, is_newer=request.is_newer)
+                if request.is_deed or until is not None:
                     answers.refuse_errors(response, answer, call)
                 if reading is not None:
                     reading.add(asked)

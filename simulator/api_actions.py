@@ -8,7 +8,7 @@ from simulator import checks, paging
 from simulator.clock import CLOCK
 from simulator.job_records import FINAL, CustomAction, Job
 from simulator.records import Json
-from simulator.refusals import bad_field, not_found
+from simulator.refusals import bad_field, found, not_found
 from simulator.routes import operation
 from simulator.simulation import Simulation
 
@@ -49,32 +49,8 @@ JOB_STATUSES = (
     "SKIPPED",
     "PAUSED",
 )
-JOB_TYPES = (
-    "MEDIAINFO",
-    "TRANSCODE",
-    "KEYFRAMES",
-    "EXPORT",
-    "DELETE",
-    "REINDEX",
-    "MOVE",
-    "TRANSFER",
-    "ANALYZE",
-    "METADATA",
-    "CUSTOM",
-    "SCAN",
-    "ARCHIVE",
-    "RESTORE",
-    "RESTORE_FROM_GLACIER",
-    "ACL",
-    "COPY",
-    "TRANSCRIPTION",
-    "REQUEST_COLLECTION_MAP",
-    "COLLECTION_CUSTOM_ORDER",
-    "STORAGE_GATEWAY_FILE_INGEST",
-    "MARK_MISSING",
-    "FACE_RECOGNITION",
-    "SET_APPROVAL",
-)
+# Those of the plugin's jobs and of copies.
+JOB_TYPES = ("CUSTOM", "TRANSFER")
 JOB: dict[str, checks.Check] = {
     "title": checks.name,
     "type": checks.one_of(*JOB_TYPES),
@@ -139,12 +115,6 @@ class ActionsApi:
         """Change some fields of a job."""
         return self._update(self._job(job_id), checks.body(JOB))
 
-    @operation("PUT", "/jobs/v1/jobs/<job_id>/", "can_write_jobs")
-    def replace_job(self, job_id: str) -> Json:
-        """Replace a job; all required fields must be given."""
-        job = self._job(job_id)
-        return self._update(job, checks.body(JOB, required=("status", "title", "type")))
-
     @operation("DELETE", "/jobs/v1/jobs/<job_id>/", "can_delete_jobs")
     def delete_job(self, job_id: str) -> None:
         """Delete a job from the list."""
@@ -180,10 +150,7 @@ class ActionsApi:
         )
 
     def _job(self, job_id: str) -> Job:
-        job = self._library.jobs.get(job_id)
-        if job is None:
-            raise not_found("Job")
-        return job
+        return found(self._library.jobs.get(job_id), "Job")
 
     @staticmethod
     def _update(job: Job, changes: Json) -> Json:
@@ -198,13 +165,6 @@ class ActionsApi:
     def list_actions(self) -> Json:
         """Get all custom actions."""
         return paging.numbered(list(self._library.custom_actions.values()), CustomAction.json)
-
-    @operation("GET", f"{ACTIONS}<context>/", "can_read_custom_actions")
-    def list_actions_of_context(self, context: str) -> Json:
-        """Get the custom actions of a context."""
-        every = self._library.custom_actions.values()
-        found = [each for each in every if each.given["context"] == context]
-        return paging.numbered(found, CustomAction.json)
 
     @operation("POST", f"{ACTIONS}<context>/", "can_write_custom_actions")
     def create_action(self, context: str) -> tuple[Json, int]:

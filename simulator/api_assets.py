@@ -7,8 +7,8 @@ from flask import request
 from simulator import checks, paging
 from simulator.library import Listed
 from simulator.listing_index import ListingIndex
-from simulator.records import SYSTEM_DOMAIN_ID, USER_ID, Collection, Json
-from simulator.refusals import bad_field, not_found
+from simulator.records import SYSTEM_DOMAIN_ID, USER_ID, Asset, Collection, Json
+from simulator.refusals import bad_field, found
 from simulator.routes import operation
 from simulator.simulation import Simulation
 
@@ -42,10 +42,7 @@ class AssetsApi:
     @operation("GET", "/assets/v1/assets/<asset_id>/", "can_read_assets")
     def get_asset(self, asset_id: str) -> Json:
         """Get an asset."""
-        asset = self._library.assets.get(asset_id)
-        if asset is None:
-            raise not_found("Asset")
-        return asset.json()
+        return found(self._library.assets.get(asset_id), "Asset").json()
 
     @operation("GET", f"{COLLECTION}/", "can_read_collections")
     def get_collection(self, collection_id: str) -> Json:
@@ -61,46 +58,32 @@ class AssetsApi:
             raise bad_field("object_types", f"Must be of: {', '.join(OBJECT_TYPES)}.")
         ids = checks.query_ids("object_ids")
         hidden = self._rights.hidden_from(request.environ["simulator.token"])
-        found = [
+        shown = [
             (each, kind)
             for each, kind in contents.items()
             if kind in types and (ids is None or each in ids) and each not in hidden
         ]
-        return paging.numbered(found, self._listed)
-
-    @operation("GET", f"{COLLECTION}/content/info/", "can_read_collections")
-    def count_contents(self, collection_id: str) -> Json:
-        """Count the direct contents of a collection."""
-        kinds = list(self._collection(collection_id).contents.values())
-        return {
-            "assets_count": kinds.count("assets"),
-            "collections_count": kinds.count("collections"),
-        }
+        return paging.numbered(shown, self._listed)
 
     @operation("GET", "/search/v1/search/saved/<search_id>/", "can_read_saved_searches")
     def run_saved_search(self, search_id: str) -> Json:
         """Get the results of a saved search."""
-        found = self._library.saved_searches.get(search_id)
-        if found is None:
-            raise not_found("Saved search")
+        listed = found(self._library.saved_searches.get(search_id), "Saved search")
         named = {"id": search_id, "name": self._library.names[search_id]}
         if request.args.get("include_results") == "false":
             return named
-        return {**named, **paging.numbered(found, self._found)}
+        return {**named, **paging.numbered(listed, self._found)}
 
     @operation("GET", "/assets/v1/playlists/<playlist_id>/", "can_read_playlists", newer=True)
     def get_playlist(self, playlist_id: str) -> Json:
         """Get a playlist."""
-        if playlist_id not in self._library.playlists:
-            raise not_found("Playlist")
+        found(self._library.playlists.get(playlist_id), "Playlist")
         return {"id": playlist_id, "title": self._library.names[playlist_id]}
 
     @operation("GET", "/assets/v1/playlists/<playlist_id>/items/", "can_read_playlists", newer=True)
     def list_playlist(self, playlist_id: str) -> Json:
         """Get the items of a playlist: assets and segments, each with an id of its own."""
-        items = self._library.playlists.get(playlist_id)
-        if items is None:
-            raise not_found("Playlist")
+        items = found(self._library.playlists.get(playlist_id), "Playlist")
         return paging.numbered(list(enumerate(items)), lambda item: _item(playlist_id, *item))
 
     @operation("POST", "/search/v1/search/", "can_search")
@@ -114,7 +97,7 @@ class AssetsApi:
             if term.get("name") == "id":
                 ids = [str(term.get("value", "")), *(term.get("value_in") or ())]
         hidden = self._rights.hidden_from(request.environ["simulator.token"])
-        found = [
+        matching = [
             (each, kind)
             for kind, records in (
                 ("assets", self._library.assets),
@@ -124,7 +107,7 @@ class AssetsApi:
             for each in (records if ids is None else dict.fromkeys(ids))
             if each in records and words in records[each].title.lower() and each not in hidden
         ]
-        return {**paging.numbered(found, self._listed), "facets": {}}
+        return {**paging.numbered(matching, self._listed), "facets": {}}
 
     @operation("GET", "/users/v1/users/current/")
     def get_current_user(self) -> Json:
@@ -134,10 +117,7 @@ class AssetsApi:
     @operation("GET", "/users/v1/users/<user_id>/", "can_read_users", newer=True)
     def get_user(self, user_id: str) -> Json:
         """Get a user."""
-        user = self._library.users.get(user_id)
-        if user is None:
-            raise not_found("User")
-        return user.json()
+        return found(self._library.users.get(user_id), "User").json()
 
     @operation("GET", "/auth/v1/auth/token/", newer=True)
     def check_token(self) -> Json:
@@ -154,27 +134,23 @@ class AssetsApi:
         return shown
 
     def _collection(self, collection_id: str) -> Collection:
-        collection = self._library.collections.get(collection_id)
-        if collection is None:
-            raise not_found("Collection")
-        return collection
+        return found(self._library.collections.get(collection_id), "Collection")
 
     def _found(self, listed: Listed) -> Json:
         if listed.kind in OBJECT_TYPES:
             return self._listed((listed.id, listed.kind))
         return {"id": listed.id, "object_type": listed.kind, **listed.about}
 
-    def _listed(self, found: tuple[str, str]) -> Json:
+    def _listed(self, one: tuple[str, str]) -> Json:
         """Return an asset or collection as in listings, even if it is gone: listings lag behind."""
-        object_id, kind = found
+        object_id, kind = one
         if kind == "collections":
-            collection = self._library.collections.get(object_id)
-            gone = {"id": object_id, "title": "Gone", "status": "ACTIVE"}
-            return {**(collection.json() if collection else gone), "object_type": kind}
-        asset = self._library.assets.get(object_id)
-        if asset is None:
+            record: Asset | Collection | None = self._library.collections.get(object_id)
+        else:
+            record = self._library.assets.get(object_id)
+        if record is None:
             return {"id": object_id, "title": "Gone", "status": "ACTIVE", "object_type": kind}
-        return self._index.show(asset)
+        return record.json() if isinstance(record, Collection) else self._index.show(record)
 
 
 def _item(playlist_id: str, position: int, listed: Listed) -> Json:

@@ -10,11 +10,9 @@ import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 from werkzeug.wrappers import Request, Response
 
-from simulator import reading
 from simulator.b2_keys import ACCOUNT_ID, ApplicationKey, Keyring
 from simulator.objects import Objects, Version
 from simulator.records import Json, Storage
@@ -31,7 +29,6 @@ CODES = {
     403: "access_denied",
     404: "not_found",
     408: "request_timeout",
-    416: "range_not_satisfiable",
     429: "too_many_requests",
     500: "internal_error",
     503: "service_unavailable",
@@ -54,24 +51,22 @@ class B2Error(Exception):
 
 
 class B2Api:
-    """The calls below /b2api/, and reading by name below /file/."""
+    """The calls below /b2api/."""
 
     def __init__(self, objects: Objects, keyring: Keyring) -> None:
         self._objects = objects
         self._keyring = keyring
         self._calls: dict[str, Callable[[ApplicationKey, Json], Json]] = {
             "b2_list_buckets": self._list_buckets,
-            "b2_list_file_names": self._list_file_names,
             "b2_list_file_versions": self._list_file_versions,
-            "b2_get_file_info": self._get_file_info,
         }
 
     def call(self, request: Request) -> Response:
         """Answer a call: ``/b2api/{version}/{name}``."""
         try:
-            _, _, version, name = request.path.split("/")
+            name = request.path.rpartition("/")[2]
             if name == "b2_authorize_account":
-                return _json(self._authorize(request, version))
+                return _json(self._authorize(request))
             call = self._calls.get(name)
             if call is None:
                 raise B2Error(404, f"invalid api name: {name}")
@@ -79,19 +74,9 @@ class B2Api:
         except B2Error as error:
             return error.response()
 
-    def read(self, request: Request) -> Response:
-        """Answer GET and HEAD of ``/file/{bucket}/{name}``."""
-        try:
-            return self._read(request)
-        except B2Error as error:
-            response = error.response()
-            if request.method == "HEAD":
-                response.set_data(b"")
-            return response
-
     # Authorization
 
-    def _authorize(self, request: Request, version: str) -> Json:
+    def _authorize(self, request: Request) -> Json:
         try:
             scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
             key_id, _, key = base64.b64decode(encoded, validate=True).decode().partition(":")
@@ -114,22 +99,21 @@ class B2Api:
                     "infoType": "storageApi",
                     "absoluteMinimumPartSize": 5_000_000,
                     "recommendedPartSize": PART_SIZE,
-                    **self._allowed(found, version),
+                    "allowed": self._allowed(found),
                 },
             },
         }
 
-    def _allowed(self, key: ApplicationKey, version: str) -> Json:
-        """Return what a key allows: several buckets in API version 4, one in earlier versions."""
+    def _allowed(self, key: ApplicationKey) -> Json:
         buckets = None
         if key.buckets is not None:
             mine = (each for each in self._objects.buckets() if each.id in key.buckets)
             buckets = [{"id": bucket_id(each), "name": each.bucket_name} for each in mine]
-        about = {"capabilities": list(key.capabilities), "namePrefix": key.prefix}
-        if version == "v4":
-            return {"allowed": {"buckets": buckets, **about}}
-        first = buckets[0] if buckets else {"id": None, "name": None}
-        return {"bucketId": first["id"], "bucketName": first["name"], **about}
+        return {
+            "buckets": buckets,
+            "capabilities": list(key.capabilities),
+            "namePrefix": key.prefix,
+        }
 
     def _key(self, request: Request) -> ApplicationKey:
         token = request.headers.get("Authorization", "")
@@ -165,21 +149,6 @@ class B2Api:
             raise B2Error(401, "not entitled: the key is restricted to certain buckets")
         return {"buckets": [_bucket(each) for each in found]}
 
-    def _list_file_names(self, key: ApplicationKey, wanted: Json) -> Json:
-        bucket, prefix, count = self._listing(key, wanted)
-        start = str(wanted.get("startFileName") or "")
-        found: list[Json] = []
-        for name in self._objects.keys(bucket, prefix):
-            if name.encode() < start.encode():
-                continue
-            version = self._objects.current(bucket, name)
-            if version is None:
-                continue
-            if len(found) == count:
-                return {"files": found, "nextFileName": name}
-            found.append(_version(bucket, version))
-        return {"files": found, "nextFileName": None}
-
     def _list_file_versions(self, key: ApplicationKey, wanted: Json) -> Json:
         bucket, prefix, count = self._listing(key, wanted)
         start, start_id = str(wanted.get("startFileName") or ""), wanted.get("startFileId")
@@ -211,41 +180,6 @@ class B2Api:
             raise B2Error(400, "The simulator knows no delimiter.")
         count = int(wanted.get("maxFileCount") or DEFAULT_COUNT)
         return bucket, prefix, min(count, MOST_COUNT)
-
-    def _get_file_info(self, key: ApplicationKey, wanted: Json) -> Json:
-        for bucket in self._objects.buckets():
-            for name in self._objects.keys(bucket):
-                for version in self._objects.versions(bucket, name):
-                    if version.file_id(bucket_id(bucket)) == wanted.get("fileId"):
-                        self._check(key, "readFiles", bucket, name)
-                        return _version(bucket, version)
-        raise B2Error(404, "file_id not found", "not_found")
-
-    def _read(self, request: Request) -> Response:
-        _, _, bucket_name, name = request.path.split("/", 3)
-        key = self._key(request)
-        bucket = self._objects.bucket(bucket_name)
-        if bucket is None:
-            raise B2Error(404, f"Bucket does not exist: {bucket_name}", "not_found")
-        self._check(key, "readFiles", bucket, name)
-        version = self._objects.current(bucket, name)
-        path = self._objects.path(bucket, name)
-        if version is None or path is None:
-            raise B2Error(404, f"File with such name does not exist: {name}", "not_found")
-        response = reading.content(request, path, version.size)
-        if response is None:
-            raise B2Error(416, "The Range header in the request is outside the size of the file.")
-        response.headers.update(
-            {
-                "x-bz-file-id": version.file_id(bucket_id(bucket)),
-                "x-bz-file-name": quote(name),
-                "x-bz-content-sha1": version.sha1 or "none",
-                "X-Bz-Upload-Timestamp": str(version.uploaded),
-            }
-        )
-        if version.large_file_sha1:
-            response.headers["X-Bz-Info-large_file_sha1"] = version.large_file_sha1
-        return response
 
 
 def bucket_id(bucket: Storage) -> str:
@@ -292,9 +226,7 @@ def _version(bucket: Storage, version: Version) -> Json:
 
 
 def _parameters(request: Request) -> Json:
-    """Return the parameters of a call: the JSON body of a POST, otherwise the query."""
-    if request.method == "GET":
-        return request.args.to_dict()
+    """Return the parameters of a call."""
     sent: Any = request.get_json(force=True, silent=True)
     if not isinstance(sent, dict):
         raise B2Error(400, "The request body is not JSON", "bad_json")

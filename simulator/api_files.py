@@ -7,14 +7,13 @@ from flask import request
 
 from simulator import checks, paging
 from simulator.records import Asset, File, FileSet, Format, Json, Storage
-from simulator.refusals import Refusal, bad_field, forbidden, not_found
+from simulator.refusals import Refusal, bad_field, forbidden, found, not_found
 from simulator.routes import operation
 from simulator.simulation import Simulation
 from simulator.transfers import Wish
 
 ASSET = "/files/v1/assets/<asset_id>"
 FILE_SET = f"{ASSET}/file_sets/<file_set_id>"
-STORAGE_FILTERS = ("id", "name", "method", "status", "purpose")
 
 BULK_COPY: dict[str, checks.Check] = {
     "object_ids": checks.ids(1, 500),
@@ -46,35 +45,12 @@ class FilesApi:
     @operation("GET", "/files/v1/storages/", "can_read_storages")
     def list_storages(self) -> Json:
         """Get all storages."""
-        ids = checks.query_ids("ids")
-        found = [
-            storage
-            for storage in self._library.storages.values()
-            if (ids is None or storage.id in ids)
-            and all(
-                request.args.get(field) in (None, getattr(storage, field))
-                for field in STORAGE_FILTERS
-            )
-        ]
-        return paging.numbered(found, Storage.json)
+        return paging.numbered(list(self._library.storages.values()), Storage.json)
 
     @operation("GET", "/files/v1/storages/<storage_id>/", "can_read_storages")
     def get_storage(self, storage_id: str) -> Json:
         """Get a storage."""
         return self._storage(storage_id).json()
-
-    @operation(
-        "GET",
-        "/files/v1/storages/<storage_id>/verifications/access/",
-        "can_read_storages",
-        newer=True,
-    )
-    def verify_access(self, storage_id: str) -> Json:
-        """Check whether iconik can reach a storage."""
-        storage = self._storage(storage_id)
-        if storage.status == "FAILING":
-            raise Refusal(400, ["Storage can not be reached"])
-        return {"status": storage.status}
 
     @operation(
         "POST", "/files/v1/storages/<storage_id>/bulk/", "can_read_files", "can_write_transfers"
@@ -114,30 +90,8 @@ class FilesApi:
         asset = self._asset(asset_id)
         wanted = checks.query_flag("include_all_versions") and self._settings.all_versions
         formats = asset.formats.values()
-        return paging.by_last_id(
-            each for each in formats if wanted or each.version_id == asset.version_id
-        )
-
-    @operation("GET", f"{ASSET}/formats/<name>/", "can_read_formats")
-    def get_format(self, asset_id: str, name: str) -> Json:
-        """Get a format of an asset by its name."""
-        return self._format(asset_id, name).json()
-
-    @operation("GET", f"{ASSET}/formats/<format_id>/file_sets/", "can_read_files")
-    def list_file_sets_of_format(self, asset_id: str, format_id: str) -> Json:
-        """Get all file sets of a format."""
-        format_ = self._format(asset_id, format_id)
-        file_sets = self._asset(asset_id).file_sets.values()
-        return paging.by_last_id(each for each in file_sets if each.format is format_)
-
-    @operation(
-        "GET", f"{ASSET}/formats/<format_id>/storages/<storage_id>/file_sets/", "can_read_files"
-    )
-    def list_file_sets_there(self, asset_id: str, format_id: str, storage_id: str) -> Json:
-        """Get all file sets of a format on a storage."""
-        place = (self._format(asset_id, format_id), self._storage(storage_id))
-        file_sets = self._asset(asset_id).file_sets.values()
-        return paging.by_last_id(each for each in file_sets if (each.format, each.storage) == place)
+        shown = (each for each in formats if wanted or each.version_id == asset.version_id)
+        return paging.by_last_id(shown, Format.json)
 
     @operation("GET", f"{ASSET}/file_sets/", "can_read_files")
     def list_file_sets(self, asset_id: str) -> Json:
@@ -150,24 +104,12 @@ class FilesApi:
         """Get a file set."""
         return self._file_set(asset_id, file_set_id).json()
 
-    @operation("GET", f"{FILE_SET}/files/", "can_read_files")
-    def list_files_of_file_set(self, asset_id: str, file_set_id: str) -> Json:
-        """Get the files of a file set."""
-        checks.query_flag("file_count")
-        files = self._file_set(asset_id, file_set_id).files.values()
-        return paging.by_last_id(self._shown(files), self._view())
-
     @operation("GET", f"{ASSET}/files/", "can_read_files")
     def list_files(self, asset_id: str) -> Json:
         """Get all files of an asset, on all storages."""
         self._rights.note_reading(request.environ["simulator.token"], asset_id)
         asset = self._asset(asset_id)
         return paging.by_last_id(self._shown(asset.files()), self._view(), asset.cut_list)
-
-    @operation("GET", f"{ASSET}/files/<file_id>/", "can_read_files")
-    def get_file(self, asset_id: str, file_id: str) -> Json:
-        """Get a file."""
-        return self._with_url(self._file(asset_id, file_id))
 
     @operation("GET", f"{ASSET}/files/<file_id>/download_url/", "can_read_files", newer=True)
     def get_download_url(self, asset_id: str, file_id: str) -> Json:
@@ -225,21 +167,12 @@ class FilesApi:
     @operation("POST", "/files/v1/delete_queue/file_sets/purge/", "can_purge_files")
     def purge_deleted(self) -> None:
         """Purge many deleted file sets."""
-        for file_set in self._queued():
-            self._deletions.purge(file_set)
-
-    @operation("DELETE", "/files/v1/delete_queue/file_sets/", "can_write_files")
-    def restore_deleted(self) -> None:
-        """Restore many deleted file sets."""
-        for file_set in self._queued():
-            self._deletions.restore(file_set)
-
-    def _queued(self) -> list[FileSet]:
         ids = checks.body({"ids": checks.ids(1, 500)}, required=("ids",))["ids"]
         queue = self._library.delete_queue
         queued = [queue[each.lower()] for each in ids if each.lower() in queue]
         self._check_sight(each.asset_id for each in queued)
-        return queued
+        for file_set in queued:
+            self._deletions.purge(file_set)
 
     def _check_sight(self, asset_ids: Iterable[str]) -> None:
         token = request.environ["simulator.token"]
@@ -249,28 +182,14 @@ class FilesApi:
     # Look-ups
 
     def _storage(self, storage_id: str) -> Storage:
-        storage = self._library.storages.get(storage_id)
-        if storage is None:
-            raise not_found("Storage")
-        return storage
+        return found(self._library.storages.get(storage_id), "Storage")
 
     def _asset(self, asset_id: str) -> Asset:
-        asset = self._library.assets.get(asset_id)
-        if asset is None:
-            raise not_found("Asset")
-        return asset
-
-    def _format(self, asset_id: str, key: str) -> Format:
-        for each in self._asset(asset_id).formats.values():
-            if key in (each.id, each.name):
-                return each
-        raise not_found("Format for this asset")
+        return found(self._library.assets.get(asset_id), "Asset")
 
     def _file_set(self, asset_id: str, file_set_id: str) -> FileSet:
-        file_set = self._asset(asset_id).file_sets.get(file_set_id)
-        if file_set is None:
-            raise not_found("File set for this asset")
-        return file_set
+        file_sets = self._asset(asset_id).file_sets
+        return found(file_sets.get(file_set_id), "File set for this asset")
 
     def _file(self, asset_id: str, file_id: str) -> File:
         file = self._library.files.get(file_id)

@@ -21,7 +21,7 @@ from simulator.gate import LOST, Application, Environ, StartResponse, Window, cu
 from simulator.records import Json, iso
 from simulator.settings import Settings
 
-PLACES = ("/bucket/", "/b2api/", "/file/")
+PLACES = ("/bucket/", "/b2api/")
 SECRETS = ("App-ID", "Auth-Token", "x-bz-secret")
 """Headers that belong to iconik or to the plugin's own interface."""
 
@@ -71,9 +71,7 @@ class BucketLog:
 
     def add(self, seen: BucketRequest) -> None:
         """Record a request, before its body is sent."""
-        kind = "signed URL" if seen.path.startswith("/bucket/") else "by name"
-        if seen.path.startswith("/b2api/"):
-            kind = seen.path.rpartition("/")[2]
+        kind = "signed URL" if seen.bucket else seen.path.rpartition("/")[2]
         with self._lock:
             self.last.append(seen)
             self.requests[f"{seen.method} {kind}"] += 1
@@ -149,12 +147,7 @@ class BucketGate:
             response = _error(request, 503 if _is_s3(request) else 429)
             response.headers["Retry-After"] = str(RETRY_AFTER)
             return response
-        if _is_s3(request):
-            response = self._s3.read(request)
-        elif request.path.startswith("/file/"):
-            response = self._b2.read(request)
-        else:
-            response = self._b2.call(request)
+        response = (self._s3.read if _is_s3(request) else self._b2.call)(request)
         if fault and fault.bucket == "no_total" and "Content-Range" in response.headers:
             range_ = response.headers["Content-Range"].rpartition("/")[0]
             response.headers["Content-Range"] = f"{range_}/*"
@@ -217,14 +210,14 @@ def _trickle(fault: BucketFault, seconds: float) -> Iterator[bytes]:
 
 def _seen(request: Request) -> BucketRequest:
     """Return the log entry of a request that is not answered yet."""
-    secrets = [*SECRETS, "Authorization"] if _is_s3(request) else SECRETS
-    place, _, rest = request.path[1:].partition("/")
+    is_s3 = _is_s3(request)
+    secrets = [*SECRETS, "Authorization"] if is_s3 else SECRETS
     return BucketRequest(
         time=time.time(),
         method=request.method,
         path=request.path,
         range=request.headers.get("Range", ""),
-        bucket=rest.partition("/")[0] if place != "b2api" else "",
+        bucket=request.path.split("/")[2] if is_s3 else "",
         status=LOST,
         content_bytes=0,
         leaked=[name for name in secrets if name in request.headers],

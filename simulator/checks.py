@@ -119,9 +119,7 @@ def body(fields: Mapping[str, Check], required: tuple[str, ...] = ()) -> Json:
     Raises:
         Refusal: 400, naming every field that is missing, unknown or malformed.
     """
-    sent = request.get_json(force=True, silent=True)
-    if not isinstance(sent, dict):
-        raise Refusal(400, {"_schema": "Invalid input type."})
+    sent = json_object()
     wrong = {field: "Missing data for required field." for field in required if field not in sent}
     for field, value in sent.items():
         check = fields.get(field)
@@ -130,6 +128,14 @@ def body(fields: Mapping[str, Check], required: tuple[str, ...] = ()) -> Json:
             wrong[field] = problem
     if wrong:
         raise Refusal(400, wrong)
+    return sent
+
+
+def json_object() -> Json:
+    """Return the request's JSON object, unchecked."""
+    sent = request.get_json(force=True, silent=True)
+    if not isinstance(sent, dict):
+        raise Refusal(400, {"_schema": "Invalid input type."})
     return sent
 
 

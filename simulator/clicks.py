@@ -12,19 +12,8 @@ from simulator.records import SYSTEM_DOMAIN_ID, USER_ID, Json, iso
 from simulator.refusals import Refusal, not_found
 from simulator.simulation import Simulation
 
-FIELDS = {
-    "title",
-    "action_id",
-    "context",
-    "asset_ids",
-    "collection_ids",
-    "saved_search_ids",
-    "playlist_ids",
-    "metadata_view_id",
-    "metadata_values",
-    "auth_token",
-    "user_id",
-}
+# What names the action, or is only sent if it is given.
+FURTHER = {"title", "context", "action_id", "playlist_ids"}
 
 
 def click(simulation: Simulation, wanted: Mapping[str, Any]) -> Json:
@@ -33,24 +22,27 @@ def click(simulation: Simulation, wanted: Mapping[str, Any]) -> Json:
     If the receiver can't be reached, takes too long, or answers with an error status, the action
     becomes FAILING. A status of 0 means that there was no answer.
     """
-    if wanted.keys() - FIELDS:
-        raise Refusal(400, {"_schema": f"Unknown fields: {sorted(wanted.keys() - FIELDS)}"})
+    usual: Json = {
+        "user_id": USER_ID,
+        "asset_ids": [],
+        "collection_ids": [],
+        "saved_search_ids": [],
+        "metadata_view_id": None,
+        "metadata_values": {},
+        "auth_token": simulation.token,
+    }
+    unknown = wanted.keys() - usual.keys() - FURTHER
+    if unknown:
+        raise Refusal(400, {"_schema": f"Unknown fields: {sorted(unknown)}"})
     action = _find(simulation, wanted)
     posted = {
-        "user_id": wanted.get("user_id", USER_ID),
+        **usual,
+        **{name: value for name, value in wanted.items() if name != "title"},
         "system_domain_id": SYSTEM_DOMAIN_ID,
         "context": action.given["context"],
         "action_id": action.id,
-        "asset_ids": wanted.get("asset_ids", []),
-        "collection_ids": wanted.get("collection_ids", []),
-        "saved_search_ids": wanted.get("saved_search_ids", []),
-        "metadata_view_id": wanted.get("metadata_view_id"),
-        "metadata_values": wanted.get("metadata_values", {}),
         "date_created": iso(CLOCK.now()),
-        "auth_token": wanted.get("auth_token", simulation.token),
     }
-    if "playlist_ids" in wanted:
-        posted["playlist_ids"] = wanted["playlist_ids"]
     started = time.monotonic()
     try:
         answer = requests.post(

@@ -1,17 +1,16 @@
 """The control API of buckets: logs, application keys, and changes that iconik doesn't see."""
 
-from typing import Any
+from flask import Blueprint, request
 
-from flask import Blueprint, Response, request
-
-from simulator import media
+from simulator import media, routes
 from simulator.api_b2 import bucket_id
 from simulator.b2_keys import ALL_CAPABILITIES, ApplicationKey
 from simulator.bucket_gate import BucketLog
+from simulator.checks import json_object
 from simulator.objects import SHA1_KINDS, Objects, Version
 from simulator.records import Json, Storage, new_id
-from simulator.refusals import Refusal, bad_field, not_found
-from simulator.routes import answer
+from simulator.refusals import Refusal, bad_field, found, not_found
+from simulator.routes import operation
 from simulator.simulation import Simulation
 
 DEEDS = ("put", "remove", "hide", "start", "truncate", "replace", "restore", "state_sha1")
@@ -21,20 +20,9 @@ KEY_FIELDS = {"key_id", "key", "capabilities", "buckets", "prefix"}
 
 def blueprint(simulation: Simulation, log: BucketLog) -> Blueprint:
     """Create the whole control API of buckets."""
-    control = Blueprint("control of buckets", __name__, url_prefix="/_simulator/buckets")
     room = BucketControl(simulation, log)
-    for method, path, view in (
-        ("GET", "/", room.summary),
-        ("GET", "/requests", room.requests),
-        ("DELETE", "/requests", room.clear_requests),
-        ("GET", "/objects", room.objects),
-        ("POST", "/objects", room.change_object),
-        ("POST", "/keys", room.add_key),
-        ("DELETE", "/keys/<key_id>", room.revoke_key),
-        ("DELETE", "/tokens", room.expire_tokens),
-    ):
-        control.add_url_rule(path, f"{method} {view.__name__}", view, methods=[method])
-    return control
+    name, prefix = "control of buckets", "/_simulator/buckets"
+    return routes.blueprint(name, prefix, simulation.library.lock, room)
 
 
 class BucketControl:
@@ -45,28 +33,32 @@ class BucketControl:
         self._objects: Objects = simulation.objects
         self._log = log
 
-    def summary(self) -> Response:
+    @operation("GET", "/")
+    def summary(self) -> Json:
         """Return the totals of requests to all buckets."""
-        return answer(self._log.json())
+        return self._log.json()
 
-    def requests(self) -> Response:
+    @operation("GET", "/requests")
+    def requests(self) -> Json:
         """Return the last requests to buckets."""
-        return answer({"objects": [each.json() for each in list(self._log.last)]})
+        return {"objects": [each.json() for each in list(self._log.last)]}
 
-    def clear_requests(self) -> Response:
+    @operation("DELETE", "/requests")
+    def clear_requests(self) -> None:
         """Reset the log and the totals."""
         self._log.clear()
-        return answer(None)
 
-    def objects(self) -> Response:
+    @operation("GET", "/objects")
+    def objects(self) -> Json:
         """Return the objects of a bucket."""
         bucket = self._bucket(request.args.get("storage", "b2"))
         keys = self._objects.keys(bucket, request.args.get("prefix", ""))
-        return answer({"objects": [self._show(bucket, key) for key in keys]})
+        return {"objects": [self._show(bucket, key) for key in keys]}
 
-    def change_object(self) -> Response:
+    @operation("POST", "/objects")
+    def change_object(self) -> Json:
         """Change an object without iconik's knowledge."""
-        wanted = _body()
+        wanted = json_object()
         do, size, kind = wanted.get("do"), wanted.get("size"), wanted.get("sha1")
         bucket, key = self._place(wanted)
         path = self._objects.path(bucket, key)
@@ -90,11 +82,12 @@ class BucketControl:
             self._objects.state_sha1(path, kind)
         else:
             getattr(self._objects, str(do))(path)
-        return answer(self._show(bucket, key))
+        return self._show(bucket, key)
 
-    def add_key(self) -> Response:
+    @operation("POST", "/keys")
+    def add_key(self) -> tuple[Json, int]:
         """Create or change an application key."""
-        wanted = _body()
+        wanted = json_object()
         if wanted.keys() - KEY_FIELDS:
             raise Refusal(400, {"_schema": f"Unknown fields: {sorted(wanted.keys() - KEY_FIELDS)}"})
         buckets = wanted.get("buckets")
@@ -106,17 +99,17 @@ class BucketControl:
             prefix=wanted.get("prefix"),
         )
         self._simulation.keyring.add(key)
-        return answer(key.json(), 201)
+        return key.json(), 201
 
-    def revoke_key(self, key_id: str) -> Response:
+    @operation("DELETE", "/keys/<key>")
+    def revoke_key(self, key: str) -> None:
         """Delete an application key."""
-        self._simulation.keyring.revoke(key_id)
-        return answer(None)
+        self._simulation.keyring.revoke(key)
 
-    def expire_tokens(self) -> Response:
+    @operation("DELETE", "/tokens")
+    def expire_tokens(self) -> None:
         """Make all tokens of the B2 account expire."""
         self._simulation.keyring.expire_tokens()
-        return answer(None)
 
     def _bucket(self, key: str) -> Storage:
         storage = self._simulation.storage(key)
@@ -128,9 +121,7 @@ class BucketControl:
         """Return the bucket and key that a body names: by a file's id, or by storage and key."""
         if "file_id" not in wanted:
             return self._bucket(str(wanted.get("storage", "b2"))), str(wanted.get("key", ""))
-        file = self._simulation.library.files.get(wanted["file_id"])
-        if file is None:
-            raise not_found("File")
+        file = found(self._simulation.library.files.get(wanted["file_id"]), "File")
         return self._bucket(file.file_set.storage.id), file.key
 
     def _show(self, bucket: Storage, key: str) -> Json:
@@ -151,10 +142,3 @@ def _show(bucket: Storage, version: Version) -> Json:
         "large_file_sha1": version.large_file_sha1,
         "file_id": version.file_id(bucket_id(bucket)),
     }
-
-
-def _body() -> Json:
-    sent: Any = request.get_json(force=True, silent=True)
-    if not isinstance(sent, dict):
-        raise Refusal(400, ["Not a JSON object"])
-    return sent

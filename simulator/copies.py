@@ -130,9 +130,8 @@ class Copies:
             return
         job.given["started_at"] = iso(CLOCK.now())
         self._move(job, "STARTED")
-        transfer.fault = self._faults.take(
-            transfer.asset_id, transfer.wish.format_name, transfer.wish.target.id
-        )
+        fault = self._faults.pick(*transfer.key)
+        transfer.fault = fault.copy if fault else None
         try:
             whole = self._prepare(transfer)
         except CopyError as error:
@@ -146,9 +145,8 @@ class Copies:
         if transfer.fault == "never_ends":
             self._stuck.append(transfer)
             return
-        size = sum(source.size or 0 for source, _ in transfer.pairs)
-        speed = self._settings.copy_bytes_per_second
-        self._push(transfer, self._settings.copy_seconds + (size / speed if speed else 0))
+        due = time.monotonic() + self._settings.copy_seconds
+        heapq.heappush(self._running, (due, next(self._sequence), transfer))
 
     def _free_aborted(self) -> None:
         """End aborted copies now, to make room for others."""
@@ -160,10 +158,6 @@ class Copies:
         self._running += [each for each in stuck if each[2].job.status in FINAL]
         heapq.heapify(self._running)
         self._stuck = [each for each in self._stuck if each.job.status not in FINAL]
-
-    def _push(self, transfer: Transfer, seconds: float) -> None:
-        due = time.monotonic() + seconds
-        heapq.heappush(self._running, (due, next(self._sequence), transfer))
 
     def _prepare(self, transfer: Transfer) -> bool:
         """Create the target's records; return True if the target is already complete."""

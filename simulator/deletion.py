@@ -122,7 +122,6 @@ class Deletions:
         """Delete several file sets of an asset: all of them, or none if one is refused.
 
         Args:
-            asset: the asset.
             ids: the ids of its file sets; those already gone are skipped.
             immediately: whether to purge them too.
             keep_source: whether to keep the real files.

@@ -1,7 +1,7 @@
 """Pending faults of API requests, buckets and copies."""
 
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from threading import Event, Lock
 from typing import Any, Generic, TypeVar
@@ -30,85 +30,88 @@ def _has_number(fault: str, *kinds: str) -> bool:
     return kind in kinds and number.replace(".", "", 1).isdigit()
 
 
+@dataclass(kw_only=True)
 class Fault:
     """A fault that was added.
 
     Attributes:
+        times: how many times it happens; None for no limit.
+        probability: the probability each time that it could happen.
         over: set when the faults are cleared, even while this one happens, so that hanging requests
             continue.
     """
 
-    over: Event
+    times: int | None = 1
+    probability: float | None = None
+    over: Event = field(default_factory=Event, init=False)
+
+    def json(self) -> Json:
+        """Return the fault as the control API shows it."""
+        return {name: value for name, value in vars(self).items() if name != "over"}
 
 
-@dataclass
-class RequestFault(Fault):
-    """A fault of API requests with a method and a path, after /API/, that matches a pattern.
+@dataclass(kw_only=True)
+class _OfRequests(Fault):
+    """A fault of requests with a method and a path that matches a pattern.
+
+    Attributes:
+        retry_after: in seconds, sent with an error status.
+    """
+
+    method: str = "*"
+    path: str = "*"
+    retry_after: float | None = None
+
+    def fits(self, method: str, path: str, query: str = "") -> bool:
+        """Return whether it applies to such a request."""
+        return fnmatchcase(method, self.method) and fnmatchcase(path, self.path)
+
+
+@dataclass(kw_only=True)
+class RequestFault(_OfRequests):
+    """A fault of API requests; the path is what follows /API/.
 
     Attributes:
         fault: one of REQUEST_FAULTS, or 'status:503', 'hang:5', or 'html:404' for a proxy's page.
-        times: how many times it happens; None for no limit.
         after: process the request first, and lose only the answer.
-        retry_after: in seconds, sent with an error status.
-        probability: the probability for each matching request.
         query: a pattern of the query string, as sent.
         body: the JSON body of a status, instead of an error.
     """
 
     fault: str
-    method: str = "*"
-    path: str = "*"
-    times: int | None = 1
     after: bool = False
-    retry_after: float | None = None
-    probability: float | None = None
     query: str = "*"
     body: Json | None = None
 
     def __post_init__(self) -> None:
-        if self.fault not in REQUEST_FAULTS and not _has_number(
-            self.fault, "status", "hang", "html"
-        ):
+        numbered = _has_number(self.fault, "status", "hang", "html")
+        if self.fault not in REQUEST_FAULTS and not numbered:
             raise ValueError(f"{self.fault}: no such fault")
 
-    def fits(self, method: str, path: str, query: str) -> bool:
+    def fits(self, method: str, path: str, query: str = "") -> bool:
         """Return whether it applies to such a request."""
-        return (
-            fnmatchcase(method, self.method)
-            and fnmatchcase(path, self.path)
-            and fnmatchcase(query, self.query)
-        )
+        return super().fits(method, path) and fnmatchcase(query, self.query)
 
 
-@dataclass
-class BucketFault(Fault):
+@dataclass(kw_only=True)
+class BucketFault(_OfRequests):
     """A fault of requests to a bucket, by signed URL or by B2's native API.
+
+    The path has no leading slash: ``bucket/*`` for signed URLs, ``b2api/*/b2_list_*`` for calls.
 
     Attributes:
         bucket: one of BUCKET_FAULTS, or 'status:503', 'hang:5' or 'trickle:5'.
-        method, times, retry_after, probability: as for API requests.
-        path: a pattern of the path without its leading slash, such as ``bucket/*`` for signed URLs,
-            ``file/*`` for downloads by name, ``b2api/*/b2_list_*`` for calls.
     """
 
     bucket: str
-    method: str = "*"
-    path: str = "*"
-    times: int | None = 1
-    retry_after: float | None = None
-    probability: float | None = None
 
     def __post_init__(self) -> None:
         numbered = _has_number(self.bucket, "status", "hang", "trickle")
         if self.bucket not in BUCKET_FAULTS and not numbered:
             raise ValueError(f"{self.bucket}: no such fault of a bucket")
 
-    def fits(self, method: str, path: str) -> bool:
-        """Return whether it applies to such a request."""
-        return fnmatchcase(method, self.method) and fnmatchcase(path, self.path)
 
-
-@dataclass
+@dataclass(kw_only=True)
 class CopyFault(Fault):
     """A fault of copies of an asset, a format or a target storage; None matches any."""
 
@@ -116,8 +119,6 @@ class CopyFault(Fault):
     asset_id: str | None = None
     format: str | None = None
     storage_id: str | None = None
-    times: int | None = 1
-    probability: float | None = None
 
     def __post_init__(self) -> None:
         if self.copy not in COPY_FAULTS:
@@ -159,7 +160,7 @@ class Faults(Generic[AFault]):
     def json(self) -> list[Json]:
         """Return the faults that may still happen."""
         with self._lock:
-            return [asdict(each) for each in self._waiting]
+            return [each.json() for each in self._waiting]
 
     def pick(self, *what: Any) -> AFault | None:
         """Return the first fault that matches and happens, and remove it after its last time."""
@@ -180,12 +181,4 @@ class Faults(Generic[AFault]):
 
 RequestFaults = Faults[RequestFault]
 BucketFaults = Faults[BucketFault]
-
-
-class CopyFaults(Faults[CopyFault]):
-    """Faults of copies."""
-
-    def take(self, asset_id: str, format_name: str, storage_id: str) -> str | None:
-        """Return the fault that happens to a copy; None if none does."""
-        fault = self.pick(asset_id, format_name, storage_id)
-        return fault.copy if fault else None
+CopyFaults = Faults[CopyFault]

@@ -14,7 +14,6 @@ class Listed:
     """An object in a saved search's results or in a playlist.
 
     Attributes:
-        id: the object's id.
         kind: iconik's ``object_type``.
         about: further fields of the listing, such as a segment's ``asset_id``.
     """

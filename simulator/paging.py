@@ -59,48 +59,31 @@ def numbered(records: Sequence[Record], view: Callable[[Record], Json]) -> Json:
 
 
 def by_last_id(
-    records: Iterable[Filed],
-    view: Callable[[Filed], Json] | None = None,
-    cut: int | None = None,
+    records: Iterable[Filed], view: Callable[[Filed], Json], cut: int | None = None
 ) -> Json:
     """Return one page of a list that pages by ``last_id``: the records after it, sorted by id.
 
     Args:
-        records: all records.
-        view: converts a record to JSON values; the record's ``json`` if not given.
+        view: converts a record to JSON values.
         cut: end the list after this many records, the oldest ones. The list still declares the
-            total of all records, and another page.
+            total of all records, and another page, but has no link to it.
     """
     per_page = _number("per_page", DEFAULT_PER_PAGE, MOST_PER_PAGE)
     last_id = request.args.get("last_id", "")
     found = list(records)
     if cut is not None and cut < len(found):
-        return _cut(found, view, cut, per_page)
-    every = sorted(found, key=lambda record: record.id)
-    after = [record for record in every if record.id > last_id] if last_id else every
-    before = len(every) - len(after)
+        left = [view(record) for record in found[:cut]]
+        return {"objects": left, "page": 1, "pages": 2, "per_page": per_page, "total": len(found)}
+    after = sorted((each for each in found if each.id > last_id), key=lambda record: record.id)
+    before = len(found) - len(after)
     shown = after[:per_page]
     answer = {
-        "objects": [view(record) if view else record.json() for record in shown],
+        "objects": [view(record) for record in shown],
         "page": before // per_page + 1,
-        "pages": -(-len(every) // per_page),
+        "pages": -(-len(found) // per_page),
         "per_page": per_page,
-        "total": len(every),
+        "total": len(found),
     }
     if len(after) > per_page:
         answer["next_url"] = _url(per_page=per_page, last_id=shown[-1].id)
     return answer
-
-
-def _cut(
-    found: Sequence[Filed], view: Callable[[Filed], Json] | None, cut: int, per_page: int
-) -> Json:
-    """Return a list that lacks the newest records, and has no link to the page that it declares."""
-    left = found[:cut]
-    return {
-        "objects": [view(record) if view else record.json() for record in left],
-        "page": 1,
-        "pages": 2,
-        "per_page": per_page,
-        "total": len(found),
-    }

@@ -1,4 +1,4 @@
-"""Answer GET and HEAD with the content of an object, or with the part that Range names."""
+"""Answer GET with the content of an object, or with the part that Range names."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +16,6 @@ def content(request: Request, path: Path, size: int) -> Response | None:
     """Return the answer with an object's content; None if the range contains no byte of it.
 
     A Range that is malformed or names several ranges is ignored, as RFC 9110 allows.
-
-    Args:
-        request: the request.
-        path: the real file.
-        size: its size in bytes.
     """
     start, end, status = 0, size, 200
     wanted = parse_range_header(request.headers.get("Range"))
@@ -30,8 +25,6 @@ def content(request: Request, path: Path, size: int) -> Response | None:
             return None
         (start, end), status = within, 206
     response = Response(_blocks(path, start, end - start), status, content_type=TYPE)
-    if request.method == "HEAD":
-        response.response = ()
     response.headers["Accept-Ranges"] = "bytes"
     response.content_length = end - start
     if status == 206:

@@ -1,6 +1,8 @@
 """Error answers, with iconik's messages."""
 
-from typing import Any
+from typing import Any, TypeVar
+
+Found = TypeVar("Found")
 
 
 class Refusal(Exception):
@@ -15,6 +17,13 @@ class Refusal(Exception):
 def not_found(what: str) -> Refusal:
     """Create a 404: the object does not exist."""
     return Refusal(404, [f"{what} does not exist"])
+
+
+def found(record: Found | None, what: str) -> Found:
+    """Return a record; refuse with 404 if there is none."""
+    if record is None:
+        raise not_found(what)
+    return record
 
 
 def bad_field(field: str, message: str) -> Refusal:

@@ -1,4 +1,4 @@
-"""Turn the operations of the API into Flask routes, with their roles, ids and JSON."""
+"""Turn the operations of an API into Flask routes, with their roles, ids and JSON."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class Operation(NamedTuple):
-    """One operation. ``path`` is in Flask's form, below /API; ``roles`` are those a token needs."""
+    """One operation. ``path`` is in Flask's form; ``roles`` are those a token needs."""
 
     method: str
     path: str
@@ -25,7 +25,7 @@ class Operation(NamedTuple):
 def operation(
     method: str, path: str, *roles: str, newer: bool = False
 ) -> Callable[[Handler], Handler]:
-    """Mark a method as an operation of the API; ``newer`` ones are not in the published part."""
+    """Mark a method as an operation; ``newer`` ones are not in what iconik has published."""
 
     def mark(handler: Handler) -> Handler:
         vars(handler)["operation"] = Operation(method, path, roles, newer)
@@ -40,9 +40,9 @@ def operations(room: object) -> list[tuple[Operation, Callable[..., Any]]]:
     return [(each.operation, each) for each in methods if hasattr(each, "operation")]
 
 
-def blueprint(lock: RLock, *rooms: object) -> Blueprint:
-    """Create the routes of all operations below /API. Each operation runs with the lock held."""
-    api = Blueprint("api", __name__, url_prefix="/API")
+def blueprint(name: str, prefix: str, lock: RLock, *rooms: object) -> Blueprint:
+    """Create the routes of all operations. Each operation runs with the lock held."""
+    api = Blueprint(name, __name__, url_prefix=prefix)
     for room in rooms:
         for op, handler in operations(room):
             api.add_url_rule(
@@ -65,10 +65,7 @@ def answer(body: Any, status: int = 200) -> Response:
 
 def _view(op: Operation, handler: Callable[..., Any], lock: RLock) -> Callable[..., Response]:
     def view(**values: str) -> Response:
-        roles = request.environ["simulator.token"].roles
-        missing = [role for role in op.roles if roles is not None and role not in roles]
-        if missing:
-            raise Refusal(403, [f"Required roles: {', '.join(missing)}"])
+        _check_roles(op)
         for name, value in values.items():
             if name.endswith("_id"):
                 if not is_id(value):
@@ -79,3 +76,11 @@ def _view(op: Operation, handler: Callable[..., Any], lock: RLock) -> Callable[.
             return answer(*result) if isinstance(result, tuple) else answer(result)
 
     return view
+
+
+def _check_roles(op: Operation) -> None:
+    # The simulator's own API needs no token, and so no roles.
+    roles = request.environ["simulator.token"].roles if op.roles else None
+    missing = [role for role in op.roles if roles is not None and role not in roles]
+    if missing:
+        raise Refusal(403, [f"Required roles: {', '.join(missing)}"])

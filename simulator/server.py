@@ -34,6 +34,8 @@ def create_app(simulation: Simulation) -> BucketGate:
     app.before_request(simulation.deletions.purge_due)
     app.register_blueprint(
         routes.blueprint(
+            "api",
+            "/API",
             simulation.library.lock,
             FilesApi(simulation),
             AssetsApi(simulation),

@@ -15,8 +15,7 @@ class Settings:
         retry_after: whether a 429 says when to retry.
         none_left: whether every answer says that no request is left, though none is refused.
         upper_case_ids: whether answers have ids in upper case.
-        copy_seconds: the base duration of a copy of one asset. copy_bytes_per_second (0 for no
-            limit) adds to it by size.
+        copy_seconds: the duration of a copy of one asset.
         copies_at_once: the number of assets copied concurrently.
         copies_paused: whether the Storage Gateway is offline, so that copies wait.
         down: whether every API request loses its connection without an answer.
@@ -51,7 +50,6 @@ class Settings:
     none_left: bool = False
     upper_case_ids: bool = False
     copy_seconds: float = 1.0
-    copy_bytes_per_second: float = 0.0
     copies_at_once: int = 10
     copies_paused: bool = False
     down: bool = False

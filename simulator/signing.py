@@ -26,8 +26,6 @@ class Signer:
 
         Args:
             host: the simulator's own address, without a path.
-            bucket: the storage.
-            key: the object's key.
         """
         now = time.gmtime()
         query = {
@@ -46,7 +44,6 @@ class Signer:
         """Return what is wrong with a request: S3's error code and a message; None if it is valid.
 
         Args:
-            method: the request's method.
             path: its path, decoded.
             query: its query, decoded.
         """

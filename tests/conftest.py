@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,9 @@ class Compiled(BytecodeCache):
 
 Flask.jinja_options = {"bytecode_cache": Compiled()}
 
+EXAMPLE = Path(__file__).parent.parent / ".env.example"
+ALL_SETTINGS = re.findall(r"^#?([A-Z0-9_]+)=", EXAMPLE.read_text(), re.MULTILINE)
+
 # What begins so starts servers, and mostly waits for them. The longest come first.
 SERVERS = (
     "system/test_scale", "system/test_faults", "install", "system", "postgres", "chromium", "nginx",
@@ -109,27 +113,7 @@ def own_environment(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> dict[str, str]:
     """Makes ``environment`` that of this process, in an empty working directory."""
-    for name in (
-        "B2_API_URL",
-        "B2_APPLICATION_KEY",
-        "B2_APPLICATION_KEY_ID",
-        "B2_CHECK",
-        "BZ_SHARED_SECRET_PREVIOUS",
-        "COPY_SETTLE_TIME",
-        "COPY_TIMEOUT",
-        "DATABASE_URL",
-        "FORMAT_NAMES",
-        "LOG_FORMAT",
-        "LOG_LEVEL",
-        "METRICS_FROM",
-        "NOTIFY_ON",
-        "NOTIFY_URLS",
-        "PAGE_PASSWORD",
-        "PUBLIC_URL",
-        "PURGE",
-        "REQUIRE_CHECKSUM",
-        "STATE_DIRECTORY",
-    ):
+    for name in ("STATE_DIRECTORY", *ALL_SETTINGS):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

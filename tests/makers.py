@@ -13,26 +13,18 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from b2_iconik.bucket.confirm import Confirmation
 from b2_iconik.common.clock import Step
 from b2_iconik.domain.click import Action, CustomAction
-from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import ClaimedAsset, Deletion, Operation, OriginKind
+from b2_iconik.domain.operation import Operation, Origin, OriginKind
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import Deletion
 from b2_iconik.ledger import intake
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.database import connect, writing
-from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.operations import Ledger, read_operation
 from b2_iconik.ledger.tables import assets, holdings, operations, protections, terms
 from b2_iconik.ledger.term import begin_term
-from b2_iconik.operation import deletion
-from b2_iconik.operation.decisions import AssetResult
-from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.execution import note_purge, process_remove
-from b2_iconik.operation.proving import RemoveContext
-from b2_iconik.operation.snapshot import Patience
-from b2_iconik.operation.storages import Checked
 from iconik import Iconik
 from iconik_http import expiry
 from iconik_http.errors import IconikError, NotFound, NotOffered, NotPermitted, TooLate
@@ -202,12 +194,19 @@ def a_ledger(engine: sa.Engine) -> Ledger:
     return Ledger(engine, a_term(engine))
 
 
+def claims_of(engine: sa.Engine, operation: Operation) -> Claims:
+    """The assets of an operation, as whoever runs operations now has them."""
+    return Claims(engine, operation, a_term(engine))
+
+
 def completion(engine: sa.Engine) -> Completion:
     """The ends of operations, as whoever runs operations now makes them."""
     return Completion(engine, a_term(engine))
 
 
-def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operation:
+def clicked(
+    engine: sa.Engine, click: CustomAction, now_ms: int = 0, origin: Origin | None = None
+) -> Operation:
     """Write down a click as the newest operation."""
     with writing(engine) as connection:
         number = connection.execute(
@@ -221,6 +220,7 @@ def clicked(engine: sa.Engine, click: CustomAction, now_ms: int = 0) -> Operatio
             sealed="",
             key="key",
             now_ms=now_ms,
+            origin=origin,
         )
     return found(engine, f"operation-{number}")
 
@@ -277,6 +277,13 @@ def found(engine: sa.Engine, operation_id: str) -> Operation:
     operation = Ledger(engine).operation(operation_id)
     assert operation is not None
     return operation
+
+
+def newest(engine: sa.Engine, limit: int) -> list[Operation]:
+    """The last operations, newest first."""
+    chosen = sa.select(operations).order_by(operations.c.number.desc()).limit(limit)
+    with engine.connect() as connection:
+        return [read_operation(row) for row in connection.execute(chosen)]
 
 
 def expanded(
@@ -341,36 +348,6 @@ def held(engine: sa.Engine, *names: str) -> list[Any]:
         return [row[0] if len(names) == 1 else tuple(row) for row in rows]
 
 
-def a_check(**fields: Any) -> Checked:
-    """Two storages that can do their part, seen just now; nothing is in the delete queue."""
-    b2 = Storage(B2, "Masters", "FILES", "B2", "ACTIVE", {})
-    lucidlink = Storage(LL, "LucidLink", "FILES", "FILE", "ACTIVE", {})
-    return Checked(b2, lucidlink, **{"deleted": frozenset(), "until": FOR_EVER, **fields})
-
-
-def confirms(asset_id: str, safe: Safe) -> Confirmation:
-    """Have B2 confirm whatever is asked."""
-    return Confirmation("signed URL")
-
-
-def a_removal(iconik: Iconik, claims: Claims, **fields: Any) -> RemoveContext:
-    """What a Remove works with, in front of storages that can do their part."""
-    given: dict[str, Any] = {"preflight": a_check, "confirm": confirms, **fields}
-    return RemoveContext(iconik, claims, DeletionCapabilities(), LL, B2, **given)
-
-
-def process_and_purge(
-    removal: RemoveContext, claimed: ClaimedAsset, patience: Patience
-) -> AssetResult:
-    """Look at an asset that is to be removed, and purge what was only marked."""
-    found = process_remove(removal, claimed, patience)
-    if found.marked:
-        marked = dict.fromkeys(found.marked, claimed.asset_id)
-        done = deletion.purge(removal.iconik, removal.capabilities, marked, found.until)
-        return note_purge(removal, claimed, found, done, patience.now_ms)
-    return found
-
-
 class FakeIconik(Iconik):
     """An iconik in memory, which does at once what it is asked.
 
@@ -417,15 +394,16 @@ class FakeIconik(Iconik):
         self.known_formats[asset_id] = list(formats) or [a_format()]
         self.known_files[asset_id] = list(files)
 
+    def answers_with(self, method: str, answer: Callable[..., Any]) -> None:
+        """Have a method answer otherwise."""
+        setattr(self, method, answer)
+
     def called(self, *methods: str) -> list[tuple[Any, ...]]:
         """The calls of some methods, in order."""
         return [call for call in self.calls if call[0] in methods]
 
     def limited(self, is_known: Callable[[], bool]) -> Iconik:
         return self
-
-    def close(self) -> None:
-        self._answer("close")
 
     def storage(self, storage_id: str) -> Storage:
         self._answer("storage", storage_id)

@@ -6,9 +6,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -20,42 +18,21 @@ PRODUCT = ("*.py", "iconik_http/*.py", "b2_iconik/**/*.py")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^([ ]*)```sh\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 
+ACCOUNT = "an account at iconik, and a server that it reaches"
+CLOUD = "an account at Google Cloud"
+NETWORK = "a Debian server on the network, as root"
+MAC = "a Mac"
+FILLED_IN = "tests/test_docs.py::test_the_example_of_settings_can_be_filled_in"
+SERVER = "tests/install/test_first_click.py::test_the_server_of_the_readme_starts"
+INSTALL = "tests/install/test_install.py::test_the_second_run_starts_it"
+BY_HAND = "tests/install/test_by_hand.py::test_it_runs_and_scripts_look_where_it_does"
+WALK = "tests/install/test_first_click.py::test_the_walk_without_iconik_ends_with_a_click"
+BACKUP = "tests/install/test_install.py::test_a_backup_that_is_restored_has_what_was_under_way"
+LIST = "tests/web/test_pages.py::test_the_list_is_the_same_as_json"
+CI = ".ci/run"
 
-class Run(NamedTuple):
-    """A command that a test runs.
-
-    Attributes:
-        by: the test, as ``file::function``; or `.ci/run`, which has the command itself.
-    """
-
-    by: str
-
-
-class Needs(NamedTuple):
-    """A command that no test can run.
-
-    Attributes:
-        what: what it needs.
-    """
-
-    what: str
-
-
-ACCOUNT = Needs("an account at iconik, and a server that it reaches")
-CLOUD = Needs("an account at Google Cloud")
-NETWORK = Needs("a Debian server on the network, as root")
-MAC = Needs("a Mac")
-DEMO = Run("tests/system/test_demo.py::test_ctrl_c_leaves_no_process_and_no_file_behind")
-FILLED_IN = Run("tests/test_docs.py::test_the_example_of_settings_can_be_filled_in")
-SERVER = Run("tests/install/test_first_click.py::test_the_server_of_the_readme_starts")
-INSTALL = Run("tests/install/test_install.py::test_the_second_run_starts_it")
-BY_HAND = Run("tests/install/test_by_hand.py::test_it_runs_and_scripts_look_where_it_does")
-WALK = Run("tests/install/test_first_click.py::test_the_walk_without_iconik_ends_with_a_click")
-BACKUP = Run("tests/install/test_install.py::test_a_backup_that_is_restored_has_what_was_under_way")
-CI = Run(".ci/run")
-
-# By how they begin, the longest beginning first where several fit.
-COMMANDS: dict[str, Run | Needs] = {
+# By how commands begin: the test that runs them, or `.ci/run`; else what they need that tests lack.
+COMMANDS = {
     # README.md
     "script/demo": CI,
     "script/test": CI,
@@ -63,24 +40,24 @@ COMMANDS: dict[str, Run | Needs] = {
     "cp .env.example .env": FILLED_IN,
     "chmod 600 .env": FILLED_IN,
     "script/server -b localhost:8000": SERVER,
-    ".venv/bin/python create_custom_actions.py": Run("tests/system/test_check_setup.py::"),
-    ".venv/bin/python check_setup.py": Run("tests/system/test_check_setup.py::"),
+    ".venv/bin/python create_custom_actions.py": "tests/system/test_check_setup.py::",
+    ".venv/bin/python check_setup.py": "tests/system/test_check_setup.py::",
     "script/operations list": WALK,
-    "script/operations show": Run("tests/install/test_install.py::"),
+    "script/operations show": "tests/install/test_install.py::",
     # CONTRIBUTING.md
-    "git clone": Needs("this repository's address"),
-    "cd b2-iconik-plugin": Needs("a clone"),
+    "git clone": "this repository's address",
+    "cd b2-iconik-plugin": "a clone",
     "script/soak --minutes 2": CI,
     "script/benchmark --quick": CI,
     # docs/safety.md
-    "b2 key create": Needs("an account at Backblaze"),
+    "b2 key create": "an account at Backblaze",
     # docs/first-click.md, docs/troubleshooting.md
     "sudo git clone": NETWORK,
     "cd /opt/b2-iconik-plugin": INSTALL,
     "sudo script/install --nginx plugin.example.com": NETWORK,
     "sudo apt-get": NETWORK,
     "sudo certbot": NETWORK,
-    "sudo nano .env": Needs("a person who types"),
+    "sudo nano .env": "a person who types",
     "sudo systemctl restart b2-iconik-plugin": WALK,
     "curl https://plugin.example.com/": NETWORK,
     "sudo .venv/bin/python check_setup.py --endpoint https://plugin.example.com": ACCOUNT,
@@ -102,10 +79,8 @@ COMMANDS: dict[str, Run | Needs] = {
     "click=": WALK,
     "password=": WALK,
     "sudo grep BZ_SHARED_SECRET= .env": WALK,
-    "sudo grep BZ_SHARED_SECRET= /opt/b2-iconik-plugin/.env": Run(
-        "tests/install/test_install.py::"
-        "test_the_password_of_the_operations_page_is_shown_as_documented"
-    ),
+    "sudo grep BZ_SHARED_SECRET= /opt/b2-iconik-plugin/.env": "tests/install/test_install.py::"
+    "test_the_password_of_the_operations_page_is_shown_as_documented",
     "find /var/tmp/b2": WALK,
     "sudo journalctl -u b2-iconik-plugin": NETWORK,
     # docs/deployment.md
@@ -119,28 +94,24 @@ COMMANDS: dict[str, Run | Needs] = {
     "systemctl status b2-iconik-plugin": BY_HAND,
     "sudo git pull": NETWORK,
     "sudo script/install --yes": INSTALL,
-    "sudo curl --silent --unix-socket": Run(
-        "tests/install/test_install.py::test_only_nginx_may_speak"
-    ),
+    "sudo curl --silent --unix-socket": "tests/install/test_install.py::test_only_nginx_may_speak",
     "sudo systemctl stop b2-iconik-plugin": BACKUP,
     "sudo systemctl start b2-iconik-plugin": BACKUP,
     'sudo sh -c "umask 077 && sqlite3': BACKUP,
     "sudo rm -f": BACKUP,
     "sudo install -m 600": BACKUP,
-    "export DATABASE_URL=": Run("tests/postgres/test_backup.py::"),
-    "(umask 077 && pg_dump": Run("tests/postgres/test_backup.py::"),
-    "pg_restore": Run("tests/postgres/test_backup.py::"),
-    "script/environment": Run("tests/install/test_environment.py::"),
-    "docker": Needs("a container engine"),
-    'echo "POSTGRES_PASSWORD=': Needs("a container engine"),
+    "export DATABASE_URL=": "tests/postgres/test_backup.py::",
+    "(umask 077 && pg_dump": "tests/postgres/test_backup.py::",
+    "pg_restore": "tests/postgres/test_backup.py::",
+    "script/environment": "tests/install/test_environment.py::",
+    "docker": "a container engine",
+    'echo "POSTGRES_PASSWORD=': "a container engine",
     "sudo install -d -m 700 -o YOUR_USER": MAC,
     "sudo cp deploy/b2-iconik-plugin.plist": MAC,
     "sudo launchctl": MAC,
     "gcloud": CLOUD,
     "openssl rand -hex 32 | tr": CLOUD,
-    "curl --user me 'https://plugin.example.com/operations": Run(
-        "tests/web/test_pages.py::test_the_list_is_the_same_as_json"
-    ),
+    "curl --user me 'https://plugin.example.com/operations": LIST,
 }
 
 
@@ -161,20 +132,17 @@ def known(command: str) -> str | None:
     return max((each for each in COMMANDS if command.startswith(each)), key=len, default=None)
 
 
-@pytest.mark.parametrize("command", ALL)
-def test_every_command_is_run_or_said_to_need_something(command: str) -> None:
-    assert known(command), "add it to COMMANDS, with the test that runs it"
-
-
-def test_no_command_is_known_that_stands_nowhere() -> None:
-    assert set(COMMANDS) == {known(command) for command in ALL}
+def test_every_command_is_run_or_said_to_need_something() -> None:
+    unknown = [command for command in ALL if not known(command)]
+    assert unknown == [], "add them to COMMANDS, with the tests that run them"
+    assert set(COMMANDS) == {known(command) for command in ALL}, "these stand nowhere"
 
 
 @pytest.mark.parametrize(
-    "run", sorted({each for each in COMMANDS.values() if isinstance(each, Run)})
+    "run", sorted({each for each in COMMANDS.values() if each.startswith(("tests/", ".ci/"))})
 )
-def test_what_is_said_to_run_commands_is_there(run: Run) -> None:
-    file, _, function = run.by.partition("::")
+def test_what_is_said_to_run_commands_is_there(run: str) -> None:
+    file, _, function = run.partition("::")
     text = (ROOT / file).read_text()
     assert f"def {function}" in text or not function
     if file == ".ci/run":
@@ -189,19 +157,22 @@ def test_what_the_walk_is_said_to_run_is_in_it() -> None:
     assert [each for each in said if not {each, f"sudo {each}"} & walked] == []
 
 
-@pytest.mark.parametrize("command", [each for each in ALL if "=" not in each.split()[0]])
-def test_every_script_in_a_command_is_there_and_takes_its_options(command: str) -> None:
-    for word in shlex.split(command.split("|")[0]):
-        if re.fullmatch(r"script/\w+|\w+\.py", word):
-            text = (ROOT / word).read_text()
-            options = re.findall(r"(?<= )--[a-z][a-z0-9_-]*", command)
-            places = (
-                "b2_iconik/setup/command_line.py",
-                "dev/soak.py",
-                "dev/benchmark/__main__.py",
-            )
-            shared = "".join((ROOT / each).read_text() for each in places)
-            assert [each for each in options if each not in text + shared] == []
+# Where several scripts have options in common.
+SHARED = ("b2_iconik/setup/command_line.py", "dev/soak.py", "dev/benchmark/__main__.py")
+
+
+def test_every_script_in_a_command_is_there_and_takes_its_options() -> None:
+    shared = "".join((ROOT / each).read_text() for each in SHARED)
+    lacking = []
+    for command in ALL:
+        if "=" in command.split()[0]:
+            continue
+        for word in shlex.split(command.split("|")[0]):
+            if re.fullmatch(r"script/\w+|\w+\.py", word):
+                text = (ROOT / word).read_text() + shared
+                options = re.findall(r"(?<= )--[a-z][a-z0-9_-]*", command)
+                lacking += [(command, each) for each in options if each not in text]
+    assert lacking == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -270,7 +241,6 @@ def test_the_architecture_names_every_module_of_a_package(package: Path) -> None
 # docs/troubleshooting.md
 
 
-@lru_cache
 def literals() -> str:
     """All that our modules may say, but for what they fill in."""
     found = []
@@ -295,12 +265,13 @@ def messages() -> Iterator[str]:
                 yield row.strip("| ").split(" | ")[0]
 
 
-def test_there_are_messages_to_look_for() -> None:
-    assert len(list(messages())) > 20
-
-
-@pytest.mark.parametrize("message", list(messages()))
-def test_every_message_that_one_is_told_what_to_do_about_is_ours(message: str) -> None:
-    said = literals()
-    parts = [part.strip(" ,()") for part in message.split("…")]
-    assert [part for part in parts if part and part not in said] == []
+def test_every_message_that_one_is_told_what_to_do_about_is_ours() -> None:
+    said, told = literals(), list(messages())
+    assert len(told) > 20
+    strange = [
+        (message, part)
+        for message in told
+        for part in (each.strip(" ,()") for each in message.split("…"))
+        if part not in said
+    ]
+    assert strange == []

@@ -18,6 +18,7 @@ from gunicorn.http.errors import InvalidHeader, InvalidRequestLine, UnsupportedT
 
 from b2_iconik.common import metric_files
 
+pytestmark = pytest.mark.usefixtures("own_environment")
 CONFIGURATION = Path(__file__).parent.parent / "gunicorn.conf.py"
 
 
@@ -47,12 +48,6 @@ def test_an_access_log_has_neither_the_query_nor_the_referrer_of_a_request(
     assert atoms == {"h", "l", "u", "t", "m", "U", "H", "s", "b", "a"}
 
 
-@pytest.mark.usefixtures("own_environment")
-def test_a_good_environment_lets_it_start(configuration: dict[str, Any]) -> None:
-    begin(configuration)
-
-
-@pytest.mark.usefixtures("own_environment")
 def test_a_missing_setting_stops_the_start(
     configuration: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +56,6 @@ def test_a_missing_setting_stops_the_start(
         begin(configuration)
 
 
-@pytest.mark.usefixtures("own_environment")
 def test_a_database_of_a_newer_version_stops_the_start(
     configuration: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -73,21 +67,19 @@ def test_a_database_of_a_newer_version_stops_the_start(
         begin(configuration)
 
 
-@pytest.mark.usefixtures("own_environment")
+@pytest.mark.parametrize("path", ["any.sqlite", "nowhere/any.sqlite"])
 def test_a_database_that_is_not_there_yet_lets_it_start(
-    configuration: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    configuration: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'nowhere' / 'any.sqlite'}")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / path}")
     begin(configuration)
 
 
-@pytest.mark.usefixtures("own_environment")
 def test_preloading_is_refused(configuration: dict[str, Any]) -> None:
     with pytest.raises(SystemExit, match="--preload"):
         begin(configuration, preload_app=True)
 
 
-@pytest.mark.usefixtures("own_environment")
 def test_the_workers_count_in_a_directory_that_is_there_as_long_as_the_server(
     configuration: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -100,7 +92,6 @@ def test_the_workers_count_in_a_directory_that_is_there_as_long_as_the_server(
     configuration["on_exit"](None)
 
 
-@pytest.mark.usefixtures("own_environment")
 def test_without_a_place_for_metrics_it_starts_all_the_same(
     configuration: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -125,7 +116,6 @@ def gunicorn_log() -> Iterator[logging.Logger]:
     root.setLevel(level)
 
 
-@pytest.mark.usefixtures("own_environment")
 def test_gunicorn_s_own_lines_look_like_the_plugin_s(
     configuration: dict[str, Any],
     gunicorn_log: logging.Logger,
@@ -143,7 +133,6 @@ def test_gunicorn_s_own_lines_look_like_the_plugin_s(
 )
 def test_gunicorn_s_lines_go_where_it_was_told_and_stay_while_the_settings_are_wrong(
     configuration: dict[str, Any],
-    own_environment: dict[str, str],
     gunicorn_log: logging.Logger,
     monkeypatch: pytest.MonkeyPatch,
     told: dict[str, Any],
@@ -179,7 +168,7 @@ def test_a_worker_that_never_got_its_app_exits_quietly(configuration: dict[str, 
 
 
 def test_systemd_is_not_told_by_who_only_listens(
-    configuration: dict[str, Any], own_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    configuration: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
     begin(configuration)

@@ -2,8 +2,6 @@
 
 import json
 import re
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
@@ -129,10 +127,3 @@ def test_what_iconik_does_not_do_is_told_in_one_line(
     assert told.out == ""
     assert told.err.startswith("list_custom_actions.py: could not list the custom actions: ")
     assert "can_read_custom_actions" in told.err
-
-
-def test_it_runs_as_a_script(actions: FakeActions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *OPTIONS])
-    with pytest.raises(SystemExit) as caught:
-        runpy.run_path(str(SCRIPT), run_name="__main__")
-    assert caught.value.code == 0

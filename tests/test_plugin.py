@@ -20,7 +20,7 @@ from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.recorder import LastLook, Recorder
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Origin
-from b2_iconik.operation.job import Shown
+from b2_iconik.operation.shown import Shown
 from b2_iconik.report.notifier import Notifier
 from plugin import LARGEST_BODY, create_app
 
@@ -62,8 +62,11 @@ class FakeRecorder(Recorder):
         """Nothing is to be opened."""
 
 
-class Unreadable(io.RawIOBase):
-    """A body that nobody may read."""
+class Broken(io.RawIOBase):
+    """A body that fails whoever reads it, as Gunicorn's does after odd chunks."""
+
+    def __init__(self, problem: Exception) -> None:
+        self._problem = problem
 
     def readable(self) -> bool:
         """It looks as if it could be read."""
@@ -71,7 +74,11 @@ class Unreadable(io.RawIOBase):
 
     def readinto(self, _: Any) -> int:
         """Fail."""
-        raise AssertionError("the body was read")
+        raise self._problem
+
+
+# The body of a request that must be answered without reading it.
+UNREAD = {"wsgi.input": Broken(AssertionError("the body was read")), "CONTENT_LENGTH": "100"}
 
 
 @pytest.fixture
@@ -228,7 +235,7 @@ def test_a_check_of_the_secret_is_answered_and_does_nothing(
     answer = client.post(
         "/check",
         headers={"x-bz-secret": secret},
-        environ_overrides={"wsgi.input": Unreadable(), "CONTENT_LENGTH": "100"},
+        environ_overrides=UNREAD,
     )
     assert (answer.status_code, message(answer)) == (200, "OK")
     assert recorder.recorded == []
@@ -264,7 +271,7 @@ def test_without_the_secret_nothing_is_read_or_done(
     answer = client.post(
         f"{path}?{QUERY}",
         headers={} if secret is None else {"x-bz-secret": secret},
-        environ_overrides={"wsgi.input": Unreadable(), "CONTENT_LENGTH": "100"},
+        environ_overrides=UNREAD,
     )
     assert answer.status_code == 401
     assert message(answer) == "The header x-bz-secret is missing or wrong."
@@ -294,116 +301,26 @@ def test_a_body_that_is_too_large_is_not_looked_at_without_the_secret(
 # Malformed
 
 
-def url(b2: str = B2, ll: str = LL, more: str = "") -> str:
-    """The query of an action's URL."""
-    return f"b2_storage_id={b2}&ll_storage_id={ll}{more}"
-
-
-def but(**fields: Any) -> dict[str, Any]:
-    """A click with other fields."""
-    return {**CLICK, **fields}
-
-
-MALFORMED: list[tuple[str, str, bytes | dict[str, Any]]] = [
-    # The field at fault, the query, the body.
-    ("b2_storage_id", "", CLICK),
-    ("b2_storage_id", f"ll_storage_id={LL}", CLICK),
-    ("b2_storage_id", url(b2=""), CLICK),
-    ("b2_storage_id", url(b2="1"), CLICK),
-    ("b2_storage_id", url(b2="%00"), CLICK),
-    ("b2_storage_id", url(b2="%ff%fe"), CLICK),
-    ("b2_storage_id", url(b2=f"{B2}%0a"), CLICK),
-    ("b2_storage_id", url(b2="..%2f..%2fusers"), CLICK),
-    ("b2_storage_id", url(b2=f"{{{B2}}}"), CLICK),
-    ("b2_storage_id", url(more=f"&b2_storage_id={B2}"), CLICK),
-    ("b2_storage_id", f"B2_STORAGE_ID={B2}&ll_storage_id={LL}", CLICK),
-    ("ll_storage_id", f"b2_storage_id={B2}", CLICK),
-    ("ll_storage_id", url(ll=""), CLICK),
-    ("ll_storage_id", url(ll="none"), CLICK),
-    ("ll_storage_id", url(ll=B2), CLICK),
-    ("ll_storage_id", url(ll=B2.upper()), CLICK),
-    ("ll_storage_id", url(more=f"&ll_storage_id={ASSET}"), CLICK),
-    ("ll_storage_id", url(ll="%C2%A0"), CLICK),
-    ("formats", url(more="&formats="), CLICK),
-    ("formats", url(more="&formats=,"), CLICK),
-    ("formats", url(more="&formats=%20,%20"), CLICK),
-    ("formats", url(more="&formats=A%00"), CLICK),
-    ("formats", url(more="&formats=A%0d%0aB"), CLICK),
-    ("formats", url(more="&formats=&formats="), CLICK),
-    ("formats", url(more="&formats=A&formats=%07"), CLICK),
-    ("body", QUERY, b""),
-    ("body", QUERY, b"\n"),
-    ("body", QUERY, b"{"),
-    ("body", QUERY, b"}"),
-    ("body", QUERY, b"{]"),
-    ("body", QUERY, b"not json"),
-    ("body", QUERY, b"context=ASSET&asset_ids=1"),
-    ("body", QUERY, b"<click/>"),
-    ("body", QUERY, b"\x00\x01"),
-    ("body", QUERY, b'{"context": "ASSET\xff"}'),
-    ("body", QUERY, b"\x80abc"),
-    ("body", QUERY, b"[" * 200_000),
-    ("body", QUERY, b'{"a":' * 200_000),
-    ("body", QUERY, b'{"asset_ids":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
-    ("body", QUERY, b'{"a": ' + b"9" * 10_000 + b"}"),
-    ("body", QUERY, b"null"),
-    ("body", QUERY, b"true"),
-    ("body", QUERY, b"0"),
-    ("body", QUERY, b"NaN"),
-    ("body", QUERY, b"Infinity"),
-    ("body", QUERY, b'"click"'),
-    ("body", QUERY, b"[]"),
-    ("body", QUERY, json.dumps([CLICK]).encode()),
-    ("context", QUERY, b"{}"),
-    ("context", QUERY, but(context=None)),
-    ("context", QUERY, but(context="")),
-    ("context", QUERY, but(context="asset")),
-    ("context", QUERY, but(context="NONE")),
-    ("context", QUERY, but(context="SHARED_ASSET")),
-    ("context", QUERY, but(context=0)),
-    ("context", QUERY, but(context=["ASSET"])),
-    ("context", QUERY, but(context={})),
-    ("context", QUERY, but(context="\ud800")),
-    ("context", QUERY, b'{"context": "ASSET", "context": "x"}'),
-    ("asset_ids", QUERY, but(asset_ids=None)),
-    ("asset_ids", QUERY, but(asset_ids=[])),
-    ("asset_ids", QUERY, but(asset_ids="")),
-    ("asset_ids", QUERY, but(asset_ids=ASSET)),
-    ("asset_ids", QUERY, but(asset_ids={ASSET: True})),
-    ("asset_ids", QUERY, but(asset_ids=1)),
-    ("asset_ids", QUERY, but(asset_ids=False)),
-    ("asset_ids", QUERY, b'{"context": "ASSET", "asset_ids": NaN}'),
-    ("asset_ids", QUERY, but(asset_ids=[None])),
-    ("asset_ids", QUERY, but(asset_ids=[1])),
-    ("asset_ids", QUERY, but(asset_ids=["x"])),
-    ("asset_ids", QUERY, but(asset_ids=[[ASSET]])),
-    ("asset_ids", QUERY, but(asset_ids=[{"id": ASSET}])),
-    ("asset_ids", QUERY, but(asset_ids=[f"{ASSET}/../x"])),
-    ("asset_ids", QUERY, but(asset_ids=[ASSET, f"{ASSET}\n"])),
-    ("asset_ids", QUERY, but(asset_ids=["\ud800" * 36])),
-    ("asset_ids", QUERY, but(asset_ids=["x"] * 100_000)),
-    ("collection_ids", QUERY, but(collection_ids="all")),
-    ("collection_ids", QUERY, but(collection_ids=[ASSET, ""])),
-    ("collection_ids", QUERY, but(collection_ids={})),
-    ("saved_search_ids", QUERY, but(saved_search_ids=[0])),
-    ("saved_search_ids", QUERY, but(saved_search_ids=True)),
-    ("user_id", QUERY, but(user_id="me")),
-    ("user_id", QUERY, but(user_id=1)),
-    ("user_id", QUERY, but(user_id=[USER])),
-    ("user_id", QUERY, but(user_id=f"{USER}\r\nforged log line")),
-    ("auth_token", QUERY, but(auth_token=1)),
-    ("auth_token", QUERY, but(auth_token=[TOKEN])),
-    ("auth_token", QUERY, but(auth_token=" ")),
-    ("auth_token", QUERY, but(auth_token=f"{TOKEN}\r\nX-Header: y")),
-    ("auth_token", QUERY, but(auth_token="tökén")),
-    ("auth_token", QUERY, but(auth_token="\ud800")),
-    ("auth_token", QUERY, but(auth_token="x" * 10_000)),
-]
-
-
 @pytest.mark.parametrize("path", ["/add", "/remove"])
 @pytest.mark.parametrize(
-    ("field", "query", "body"), MALFORMED, ids=[str(number) for number in range(len(MALFORMED))]
+    ("field", "query", "body"),
+    [
+        ("b2_storage_id", "", CLICK),
+        ("b2_storage_id", f"b2_storage_id=%ff%00&ll_storage_id={LL}", CLICK),
+        ("ll_storage_id", f"b2_storage_id={B2}&ll_storage_id=%C2%A0", CLICK),
+        ("formats", f"{QUERY}&formats=A%0d%0aB", CLICK),
+        ("body", QUERY, b""),
+        ("body", QUERY, b'{"context": "ASSET\xff"}'),
+        ("body", QUERY, b"[" * 200_000),
+        ("context", QUERY, {**CLICK, "context": "NONE"}),
+        ("context", QUERY, b'{"context": "ASSET", "context": "x"}'),
+        ("asset_ids", QUERY, {**CLICK, "asset_ids": ["x"] * 100_000}),
+        ("collection_ids", QUERY, {**CLICK, "collection_ids": "all"}),
+        ("saved_search_ids", QUERY, {**CLICK, "saved_search_ids": [0]}),
+        ("user_id", QUERY, {**CLICK, "user_id": f"{USER}\r\nforged log line"}),
+        ("auth_token", QUERY, {**CLICK, "auth_token": f"{TOKEN}\r\nX-Header: y"}),
+    ],
+    ids=lambda value: repr(value)[:20],
 )
 def test_a_malformed_click_is_refused_naming_the_field(
     post: Any,
@@ -480,21 +397,6 @@ def test_the_body_of_a_refused_request_is_read_to_its_end_only_if_that_is_near(
     assert answer.status_code == status
     assert (sent.tell() == size) is is_read
     assert recorder.recorded == []
-
-
-class Broken(io.RawIOBase):
-    """A body that the server can't read, as what was sent shows."""
-
-    def __init__(self, problem: Exception) -> None:
-        self._problem = problem
-
-    def readable(self) -> bool:
-        """It looks as if it could be read."""
-        return True
-
-    def readinto(self, _: Any) -> int:
-        """Fail as Gunicorn does."""
-        raise self._problem
 
 
 @pytest.mark.parametrize("problem", [InvalidChunkSize(TOKEN.encode()), NoMoreData(), OSError()])
@@ -670,7 +572,9 @@ class FakeLeader:
 
 
 @pytest.fixture
-def fakes(monkeypatch: pytest.MonkeyPatch, recorder: FakeRecorder) -> list[str]:
+def fakes(
+    own_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, recorder: FakeRecorder
+) -> list[str]:
     """Has the service start with fakes; the levels that the log was set to."""
     levels: list[str] = []
     monkeypatch.setattr(plugin, "Recorder", lambda _: recorder)
@@ -679,9 +583,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch, recorder: FakeRecorder) -> list[str]:
     return levels
 
 
-def test_starting_builds_the_whole_service_from_the_environment(
-    fakes: list[str], own_environment: dict[str, str]
-) -> None:
+def test_starting_builds_the_whole_service_from_the_environment(fakes: list[str]) -> None:
     app = plugin.start()
     assert app.extensions["leader"].starts == 1
     assert fakes == ["INFO"]
@@ -691,7 +593,6 @@ def test_starting_builds_the_whole_service_from_the_environment(
 @pytest.mark.parametrize(("urls", "kind"), [("", Shown), ("json://127.0.0.1:1", Notifier)])
 def test_people_are_notified_if_the_environment_names_them(
     fakes: list[str],
-    own_environment: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     urls: str,
     kind: type,
@@ -701,7 +602,7 @@ def test_people_are_notified_if_the_environment_names_them(
 
 
 def test_a_wrong_environment_stops_the_start_with_one_line(
-    fakes: list[str], own_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    fakes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BZ_SHARED_SECRET")
     with pytest.raises(SystemExit, match=r"^b2-iconik-plugin: BZ_SHARED_SECRET is not set: .*$"):
@@ -710,7 +611,6 @@ def test_a_wrong_environment_stops_the_start_with_one_line(
 
 def test_a_database_of_a_newer_version_stops_the_start_for_good(
     fakes: list[str],
-    own_environment: dict[str, str],
     recorder: FakeRecorder,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -729,7 +629,6 @@ def test_a_database_of_a_newer_version_stops_the_start_for_good(
 @pytest.mark.parametrize(("length", "warnings"), [(31, 1), (32, 0)])
 def test_a_short_secret_is_warned_of_without_showing_it(
     fakes: list[str],
-    own_environment: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     length: int,

@@ -57,7 +57,7 @@ def providers() -> dict[str, set[str]]:
     for each in distributions():
         name = normal(each.metadata["Name"])
         for line in (each.read_text("RECORD") or "").splitlines():
-            module = re.split("[/,]", line)[0].removesuffix(".py")
+            module = line.partition(",")[0].partition("/")[0].removesuffix(".py")
             found.setdefault(module, set()).add(name)
     return found
 

@@ -18,7 +18,7 @@ from b2_iconik.bucket.confirmed import VALID_FOR, Confirmed
 from b2_iconik.bucket.object_key import Place, object_place, place_in_url
 from b2_iconik.bucket.session import CONNECTIONS, NotConfirmed, Pace, Passing, objection
 from b2_iconik.bucket.signed_url import SignedUrls
-from b2_iconik.bucket.versions import Version, difference, is_same_content, named
+from b2_iconik.bucket.versions import Version, difference, is_same_content
 from b2_iconik.common import meters
 from b2_iconik.common.errors import BucketUnavailable
 from b2_iconik.common.meters import Way
@@ -197,7 +197,7 @@ class Bucket:
 
     def _ask_one(self, twin: File, offer: DownloadUrl) -> Version | None:
         url = twin.url or offer(twin)
-        with _about(named(twin)):
+        with _about(twin.label):
             if not url:
                 do = f"{SET_KEY}, or B2_CHECK=auto" if self._check == "required" else SET_KEY
                 raise NotConfirmed(f"iconik offers no signed URL for it: {do}")
@@ -222,7 +222,7 @@ def _ask_by_key(native: "NativeApi", facts: Facts) -> Answers:
         return
     first, *others = facts
     more = f" and {len(others):,} more" if others else ""
-    with _about(f"{named(facts[first].twin)}{more}"):
+    with _about(f"{facts[first].twin.label}{more}"):
         for key, version in native.newest(first.place.bucket, by_key):
             for fact in by_key[key]:
                 yield fact, version
@@ -231,7 +231,7 @@ def _ask_by_key(native: "NativeApi", facts: Facts) -> Answers:
 def _check_places(storage: Storage, facts: Facts) -> None:
     """Check that each object is the one that iconik's signed URL reads, if there is a URL."""
     for fact, (_, twin) in facts.items():
-        with _about(named(twin)):
+        with _about(twin.label):
             if not fact.place.bucket:
                 raise NotConfirmed(
                     f"the settings of storage '{storage.name}' name no bucket for the application "

@@ -25,7 +25,6 @@ from b2_iconik.bucket.session import (
     Pace,
     Passing,
     Result,
-    network_problem,
     repeated,
 )
 from b2_iconik.bucket.versions import Version, newest
@@ -44,7 +43,6 @@ class NativeApi:
 
     Args:
         url: scheme and host where the key is authorized.
-        key_id, key: the application key.
         pace: shared by everything that sends requests to B2.
     """
 
@@ -91,7 +89,6 @@ class NativeApi:
         an object is absent only if the list that starts at its key lacks it.
 
         Args:
-            bucket: the bucket's name.
             keys: the objects' keys; requested in sorted order.
 
         Raises:
@@ -188,7 +185,7 @@ class _WholeAnswers(BucketSession):
         try:
             body = http_limits.read(response)
         except requests.RequestException as error:
-            problem = network_problem(error)
+            problem = http_limits.network_problem(error, "B2")
         if problem:
             raise Passing(problem)
         whole = requests.Response()

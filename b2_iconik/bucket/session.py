@@ -139,7 +139,7 @@ class BucketSession(requests.Session):
             response = super().request(method, url, **options)
             status = str(response.status_code)
         except requests.RequestException as error:
-            problem = network_problem(error)
+            problem = http_limits.network_problem(error, "B2")
         finally:
             meters.asked_bucket(self._way, status, time.monotonic() - began)
         # Raised outside the handler, so that no traceback includes the library's error with the
@@ -166,15 +166,6 @@ def repeated(work: Callable[[], Result]) -> Result:
         reraise=True,
     )
     return retrying(work)
-
-
-def network_problem(error: requests.RequestException) -> str:
-    """Describe why a request had no answer, without the contents of the request."""
-    if isinstance(error, http_limits.TooLong):
-        return "B2's answer is too long"
-    if isinstance(error, requests.Timeout):
-        return "B2 did not answer in time"
-    return f"the connection to B2 failed ({type(error).__name__})"
 
 
 def objection(url: str) -> str:

@@ -67,7 +67,7 @@ def difference(pair: Pair, version: Version | None, where: str = "") -> Reason:
         version: the newest version; None if the object does not exist.
         where: the bucket and key that were checked; "" if only the URL is known.
     """
-    name, listed = named(pair.twin), _bytes(pair.twin.size)
+    name, listed = pair.twin.label, _bytes(pair.twin.size)
     if version is None or version.is_hidden:
         place = f" '{where}'" if where else ""
         gone = f"no object{place}" if version is None else f"hidden the object{place}"
@@ -96,11 +96,6 @@ def sha1_of(file: File) -> str:
     """
     kind, digest = checksum(file) or ("", "")
     return digest.lower() if kind in ("", "sha1") and SHA1.fullmatch(digest) else ""
-
-
-def named(file: File) -> str:
-    """Return a file's display name."""
-    return file.original_name or file.name
 
 
 def _sha1(record: Mapping[str, Any]) -> str:

@@ -24,7 +24,6 @@ def find_operation(contents: Contents, text: str) -> Operation:
     """Return the operation with an id.
 
     Args:
-        contents: the source of the data.
         text: the id, its unique start, or an address that contains it.
 
     Raises:
@@ -51,7 +50,6 @@ def only_asset(found: Sequence[Asset], operation: Operation, text: str) -> Asset
 
     Args:
         found: the assets that the text may name, up to one more than ``CANDIDATES``.
-        operation: the operation that includes them.
         text: the text, for messages.
 
     Raises:

@@ -8,21 +8,15 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
 
-from b2_iconik.cli.inspection import OperationDetails
+from b2_iconik.cli import inspection
 from b2_iconik.cli.lists import held, listed
 from b2_iconik.cli.lookup import find_operation, known_asset
-from b2_iconik.cli.text import (
-    as_json,
-    asset_in_full,
-    in_full,
-    json_parts,
-    previewed,
-    wrapped,
-)
+from b2_iconik.cli.text import as_json, asset_in_full, in_full, json_parts, previewed, wrapped
 from b2_iconik.cli.watch import Watch
 from b2_iconik.common import logs, output
 from b2_iconik.common import settings as environment
@@ -34,8 +28,7 @@ from b2_iconik.common.version import VERSION
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.protect import lift, protect
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.dispatch.retry import remove_previewed, try_again
-from b2_iconik.dispatch.undo import undo_removal
+from b2_iconik.dispatch.retry import remove_previewed, try_again, undo_removal
 from b2_iconik.domain.click import ACTIONS
 from b2_iconik.domain.keeping import LONGEST_PROTECTION, parse_day, parse_reason
 from b2_iconik.ledger.operations import Ledger
@@ -120,31 +113,36 @@ def _lucidlink(options: argparse.Namespace, settings: Settings, engine: sa.Engin
 
 
 def _show(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> None:
-    details = OperationDetails(engine, find_operation(Contents(engine), options.id))
+    contents = Contents(engine)
+    operation = find_operation(contents, options.id)
+    rows = contents.rows(operation)
     if options.asset:
-        told = details.asset(options.asset)
+        told = inspection.asset(contents, operation, options.asset)
         _print([as_json(told)] if options.json else asset_in_full(told))
     elif options.json:
-        lists = {"problems": details.problems(), "report": details.rows()}
-        sys.stdout.writelines(json_parts(details.page(), lists))
+        lists = {"problems": inspection.problems(rows), "report": contents.rows(operation)}
+        sys.stdout.writelines(json_parts(inspection.page(contents, operation), lists))
     elif options.all:
-        _print(in_full(details.in_full(), details.advised(), details.others()))
+        advised = (row for row in rows if row["what_to_do"])
+        others = (row for row in contents.rows(operation) if not row["what_to_do"])
+        _print(in_full(contents.in_full(operation), advised, others))
     else:
-        _print(in_full(details.in_full(), details.problems()))
+        _print(in_full(contents.in_full(operation), inspection.problems(rows)))
 
 
 def _preview(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> None:
-    operation = find_operation(Contents(engine), options.id)
+    contents = Contents(engine)
+    operation = find_operation(contents, options.id)
     if operation.action != "preview":
         raise PluginError(f"operation {operation.id} is not a preview: show prints its report")
     if operation.ended_ms is None:
         raise PluginError(f"operation {operation.id} is still running: watch follows it")
-    details = OperationDetails(engine, operation)
+    told = inspection.previewed(contents, operation)
+    problems = inspection.problems(contents.rows(operation))
     if options.json:
-        lists = {"problems": details.problems()}
-        sys.stdout.writelines(json_parts(details.previewed(), lists))
+        sys.stdout.writelines(json_parts(told, {"problems": problems}))
     else:
-        _print(previewed(details.previewed(), details.problems()))
+        _print(previewed(told, problems))
 
 
 def _print(lines: Iterable[str]) -> None:
@@ -171,8 +169,7 @@ def _stop(options: argparse.Namespace, _: Settings, engine: sa.Engine) -> None:
     if not Ledger(engine).ask_to_stop(operation.id, _by(), now_ms()):
         raise PluginError(f"operation {operation.id} has already ended")
     message = "The operation will stop at its next safe point."
-    told = {"operation_id": operation.id, "message": message}
-    print(as_json(told, None) if options.json else message)
+    _say(options, message, operation_id=operation.id)
 
 
 def _retry(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
@@ -183,8 +180,7 @@ def _retry(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -
         except RetryError as error:
             raise PluginError(f"operation {operation.id} cannot be retried: {error}") from None
     message = "Recorded as" if is_new else "The same operation was already waiting to start:"
-    told = {"operation_id": new_id, "message": f"{message} {new_id}", "is_new": is_new}
-    print(as_json(told, None) if options.json else told["message"])
+    _say(options, f"{message} {new_id}", operation_id=new_id, is_new=is_new)
 
 
 def _follow_up(
@@ -202,8 +198,7 @@ def _follow_up(
         except RetryError as error:
             raise PluginError(f"operation {operation.id} {refused}: {error}") from None
     message = f"Recorded as {', '.join(new_ids)}"
-    told = {"operation_id": operation.id, "operation_ids": new_ids, "message": message}
-    print(as_json(told, None) if options.json else message)
+    _say(options, message, operation_id=operation.id, operation_ids=new_ids)
 
 
 def _protect(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
@@ -219,8 +214,7 @@ def _protect(options: argparse.Namespace, settings: Settings, engine: sa.Engine)
     late = ", but a Remove had already begun to delete it, and will finish"
     is_late = protect(engine, protection)
     message = f"Protected until {protection.until}{late if is_late else ''}."
-    told = {"asset_id": asset_id, "until": protection.until, "message": message}
-    print(as_json(told, None) if options.json else message)
+    _say(options, message, asset_id=asset_id, until=protection.until)
 
 
 def _lift(options: argparse.Namespace, settings: Settings, engine: sa.Engine) -> None:
@@ -231,9 +225,12 @@ def _lift(options: argparse.Namespace, settings: Settings, engine: sa.Engine) ->
         raise PluginError(f"--reason {error}") from None
     logs.configure(settings.log_level, settings.log_format)
     lifted = lift(engine, asset_id, reason, _by())
-    message = f"Lifted: it was {lifted.outcome.reason}."
-    told = {"asset_id": asset_id, "message": message}
-    print(as_json(told, None) if options.json else message)
+    _say(options, f"Lifted: it was {lifted.outcome.reason}.", asset_id=asset_id)
+
+
+def _say(options: argparse.Namespace, message: str, **told: Any) -> None:
+    """Print what was done, as a message or as JSON."""
+    print(as_json({**told, "message": message}, None) if options.json else message)
 
 
 def _by() -> str:
@@ -249,7 +246,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="script/operations", description=__doc__)
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="list the newest operations, one per line")
+
+    def command(name: str, do: Callable[..., None], about: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=about)
+        made.set_defaults(do=do)
+        return made
+
+    listing = command("list", _list, "list the newest operations, one per line")
     listing.add_argument("--state", choices=STATES, default="", help="only this state")
     listing.add_argument("--action", choices=ACTIONS, default="", help="only this action")
     listing.add_argument(
@@ -261,60 +264,47 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument(
         "--user", default="", help="only clicks of this user: the id, or a part of the name"
     )
-    holding = commands.add_parser("lucidlink", help="list what is on LucidLink, an asset per line")
+    holding = command("lucidlink", _lucidlink, "list what is on LucidLink, an asset per line")
     holding.add_argument("--due", choices=DUE, default="", help="only what is due in this time")
     holding.add_argument("--text", default="", help="search in titles, names of users, and ids")
     holding.add_argument(
         "--user", default="", help="only what this user added: the id, or a part of the name"
     )
     holding.add_argument("--format", default="", metavar="NAME", help="only this format")
-    for command in (listing, holding):
-        command.add_argument(
+    for each in (listing, holding):
+        each.add_argument(
             "--limit",
             type=_positive,
             default=NEWEST,
             metavar="N",
             help=f"at most N (default: {NEWEST})",
         )
-    showing = commands.add_parser("show", help="show one operation and its problems")
+    showing = command("show", _show, "show one operation and its problems")
     showing.add_argument("id", help=ID)
     assets = showing.add_mutually_exclusive_group()
     assets.add_argument("asset", nargs="?", help="show only one asset: its id, title or address")
     assets.add_argument("--all", action="store_true", help="also show all other outcomes")
-    watching = commands.add_parser("watch", help="follow one operation, or all running ones")
+    watching = command("watch", _watch, "follow one operation, or all running ones")
     watching.add_argument("id", nargs="?", help=ID)
     watching.set_defaults(asset=None, all=False)
-    stopping = commands.add_parser("stop", help="stop an operation at its next safe point")
-    retrying = commands.add_parser("retry", help="retry the unfinished assets of an operation")
+    stopping = command("stop", _stop, "stop an operation at its next safe point")
+    retrying = command("retry", _retry, "retry the unfinished assets of an operation")
     retrying.add_argument("--everything", action="store_true", help="retry all of its assets")
-    undoing = commands.add_parser(
-        "undo", help="bring back what a Remove with PURGE=later has removed"
-    )
-    previewing = commands.add_parser("preview", help="show what a preview found")
-    removing = commands.add_parser("remove", help="remove what a preview found removable")
-    for command in (stopping, retrying, undoing, previewing, removing):
-        command.add_argument("id", help=ID)
-    protecting = commands.add_parser("protect", help="protect an asset from every Remove")
+    undo = partial(_follow_up, undo_removal, "cannot be undone")
+    undoing = command("undo", undo, "bring back what a Remove with PURGE=later has removed")
+    previewing = command("preview", _preview, "show what a preview found")
+    remove = partial(_follow_up, remove_previewed, "removes nothing")
+    removing = command("remove", remove, "remove what a preview found removable")
+    for each in (stopping, retrying, undoing, previewing, removing):
+        each.add_argument("id", help=ID)
+    protecting = command("protect", _protect, "protect an asset from every Remove")
     protecting.add_argument("--until", required=True, metavar="DATE", help="the last day")
-    lifting = commands.add_parser("lift", help="lift the protection of an asset")
+    lifting = command("lift", _lift, "lift the protection of an asset")
     lifting.add_argument("--reason", required=True, metavar="TEXT", help="why, for the audit log")
-    for command in (protecting, lifting):
-        command.add_argument("asset", help="id of the asset, or its address in iconik")
-    for command, do in (
-        (listing, _list),
-        (holding, _lucidlink),
-        (showing, _show),
-        (watching, _watch),
-        (stopping, _stop),
-        (retrying, _retry),
-        (undoing, partial(_follow_up, undo_removal, "cannot be undone")),
-        (previewing, _preview),
-        (removing, partial(_follow_up, remove_previewed, "removes nothing")),
-        (protecting, _protect),
-        (lifting, _lift),
-    ):
-        command.add_argument("--json", action="store_true", help="print JSON")
-        command.set_defaults(do=do)
+    for each in (protecting, lifting):
+        each.add_argument("asset", help="id of the asset, or its address in iconik")
+    for each in commands.choices.values():
+        each.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 

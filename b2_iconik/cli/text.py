@@ -8,7 +8,7 @@ from itertools import chain, groupby, islice
 from b2_iconik.cli.lists import GAP, SHORT_ID, Row, local_time, untitled
 from b2_iconik.common.texts import in_time
 from b2_iconik.domain.operation import ORIGINS, kind_and_id, named_user
-from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, proofs_in_words
+from b2_iconik.domain.outcomes import bytes_in_words, displayed, in_words, many, proofs_in_words
 from b2_iconik.domain.sizes import in_units
 
 # The width of the first column. The longest kinds of outcomes take more room.
@@ -35,14 +35,14 @@ def in_full(told: Row, problems: Iterable[Row], others: Iterable[Row] = ()) -> I
     """Yield the state of an operation as lines for people.
 
     Args:
-        told: the result of ``OperationDetails.in_full``.
+        told: the result of ``Contents.in_full``.
         problems: rows about its assets, to be shown with what to do.
         others: further rows.
     """
     yield f"{told['title']}, {told['result']}"
     # Nobody clicks what the service removes because its time is up. A retry repeats a click.
     if told["user_id"] or told["retry_of"] or not told["origin"]:
-        yield _item("clicked by", named_user(told.get("user"), told["user_id"]))
+        yield _item("clicked by", named_user(told["user"], told["user_id"]))
     yield _item("selection", f"{told['selection']}, formats {', '.join(told['formats'])}")
     ended = f"ended {_moment(told['ended'])}" if told["ended"] else "not ended yet"
     yield _item("clicked", f"{_moment(told['recorded'])}, {ended}")
@@ -68,7 +68,7 @@ def previewed(told: Row, problems: Iterable[Row]) -> Iterator[str]:
     """Yield the result of a preview as lines for people.
 
     Args:
-        told: the result of ``OperationDetails.previewed``.
+        told: the result of ``inspection.previewed``.
         problems: rows about its assets, to be shown with what to do.
     """
     yield f"{told['title']}, {told['result']}"
@@ -118,9 +118,9 @@ def _under_way(told: Row) -> Iterator[str]:
     for job in jobs:
         how = "ended" if job["ended"] else "left to iconik"
         if not job["ended"] and not told["ended"]:
-            assets = f"{job['assets']:,} asset{'' if job['assets'] == 1 else 's'}"
             done = "" if job["progress"] is None else f": {job['progress']} %"
-            how = f"for {assets}, followed for {in_time(job['followed_seconds'])}{done}"
+            followed = in_time(job["followed_seconds"])
+            how = f"for {many(job['assets'], 'asset')}, followed for {followed}{done}"
         yield _item("copy job", " ".join(filter(None, (job["format_name"], how, job["job_id"]))))
     more = told["copy_jobs"] - len(jobs)
     if more > 0:
@@ -131,7 +131,7 @@ def asset_in_full(told: Row) -> Iterator[str]:
     """Yield the state of an asset as lines for people.
 
     Args:
-        told: the result of ``OperationDetails.asset``.
+        told: the result of ``inspection.asset``.
     """
     yield named(told)
     for advice, rows in groupby(told["report"], lambda row: row["what_to_do"]):

@@ -21,8 +21,6 @@ class Watch:
     """Shows the progress of operations: bars on a terminal, otherwise a line for each change.
 
     Args:
-        contents: the source of the data.
-        output: where to write.
         operation_id: the operation to follow; all running ones if not given.
         as_json: whether to write a JSON object per line, for each change.
     """

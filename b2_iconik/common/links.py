@@ -38,7 +38,6 @@ class Links:
         """Return a link to the page of an operation; None if no links are made.
 
         Args:
-            operation_id: the operation.
             since_ms: when the link begins to age, in milliseconds since 1970.
         """
         if not self._public_url:

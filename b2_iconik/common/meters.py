@@ -8,7 +8,6 @@ import os
 import re
 import threading
 import time
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -48,25 +47,75 @@ LIMITED = 429
 _building = threading.Lock()
 
 
-@dataclass(frozen=True)
 class Meters:
     """The metrics of a process.
 
-    Attributes:
+    Args:
         directory: the directory that the processes share; None for a single process.
     """
 
-    registry: CollectorRegistry
-    directory: str | None
-    clicks: Counter
-    answers: Histogram
-    requests: Counter
-    request_seconds: Histogram
-    last_good_answer: Gauge
-    bucket_requests: Counter
-    bucket_request_seconds: Histogram
-    bucket_confirmations: Counter
-    calls: set[str] = field(default_factory=set)
+    def __init__(self, directory: str | None) -> None:
+        self.directory = directory
+        self.registry = registry = CollectorRegistry()
+        self.calls = set[str]()
+        self.clicks = Counter(
+            "b2_iconik_clicks",
+            "Custom actions posted, by action and by the status of the answer.",
+            ["action", "answer"],
+            registry=registry,
+        )
+        self.answers = Histogram(
+            "b2_iconik_answer_seconds",
+            "Time to answer a custom action.",
+            ["action"],
+            buckets=ANSWER_BUCKETS,
+            registry=registry,
+        )
+        self.requests = Counter(
+            "b2_iconik_requests",
+            "Requests to iconik, by call and by the status of its answer; 'none' for no answer.",
+            ["call", "status"],
+            registry=registry,
+        )
+        self.request_seconds = Histogram(
+            "b2_iconik_request_seconds",
+            "Time until iconik began its answer, or until the request failed.",
+            ["call"],
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.last_good_answer = Gauge(
+            "b2_iconik_last_good_answer_timestamp_seconds",
+            "When iconik last gave an answer that was neither 429 nor 500 or above.",
+            registry=registry,
+            multiprocess_mode="max",
+        )
+        self.bucket_requests = Counter(
+            "b2_iconik_bucket_requests",
+            "Requests to B2, by way and by the class of the status; 'none' for no answer.",
+            ["way", "status"],
+            registry=registry,
+        )
+        self.bucket_request_seconds = Histogram(
+            "b2_iconik_bucket_request_seconds",
+            "Time until B2 began its answer, or until the request failed.",
+            ["way"],
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.bucket_confirmations = Counter(
+            "b2_iconik_bucket_confirmations",
+            "File sets to be confirmed by B2, by way and result.",
+            ["way", "result"],
+            registry=registry,
+        )
+        for action in ("add", "remove", "preview"):
+            for answer in ALWAYS:
+                # Prometheus sees no increase when a counter appears with 1, and a single one must
+                # raise an alert.
+                self.clicks.labels(action, answer)
+        for way, result in CONFIRMATIONS:
+            self.bucket_confirmations.labels(label(way), result)
 
 
 def meters() -> Meters:
@@ -85,70 +134,7 @@ def _build() -> Meters:
         except OSError as error:
             log.error("the metrics do not include this process: %s", error.strerror or error)
             values.ValueClass = values.MutexValue
-    registry = CollectorRegistry()
-    made = Meters(
-        registry,
-        directory,
-        Counter(
-            "b2_iconik_clicks",
-            "Custom actions posted, by action and by the status of the answer.",
-            ["action", "answer"],
-            registry=registry,
-        ),
-        Histogram(
-            "b2_iconik_answer_seconds",
-            "Time to answer a custom action.",
-            ["action"],
-            buckets=ANSWER_BUCKETS,
-            registry=registry,
-        ),
-        Counter(
-            "b2_iconik_requests",
-            "Requests to iconik, by call and by the status of its answer; 'none' for no answer.",
-            ["call", "status"],
-            registry=registry,
-        ),
-        Histogram(
-            "b2_iconik_request_seconds",
-            "Time until iconik began its answer, or until the request failed.",
-            ["call"],
-            buckets=REQUEST_BUCKETS,
-            registry=registry,
-        ),
-        Gauge(
-            "b2_iconik_last_good_answer_timestamp_seconds",
-            "When iconik last gave an answer that was neither 429 nor 500 or above.",
-            registry=registry,
-            multiprocess_mode="max",
-        ),
-        Counter(
-            "b2_iconik_bucket_requests",
-            "Requests to B2, by way and by the class of the status; 'none' for no answer.",
-            ["way", "status"],
-            registry=registry,
-        ),
-        Histogram(
-            "b2_iconik_bucket_request_seconds",
-            "Time until B2 began its answer, or until the request failed.",
-            ["way"],
-            buckets=REQUEST_BUCKETS,
-            registry=registry,
-        ),
-        Counter(
-            "b2_iconik_bucket_confirmations",
-            "File sets to be confirmed by B2, by way and result.",
-            ["way", "result"],
-            registry=registry,
-        ),
-    )
-    for action in ("add", "remove", "preview"):
-        for answer in ALWAYS:
-            # Prometheus sees no increase when a counter appears with 1, and a single one must raise
-            # an alert.
-            made.clicks.labels(action, answer)
-    for way, result in CONFIRMATIONS:
-        made.bucket_confirmations.labels(label(way), result)
-    return made
+    return Meters(directory)
 
 
 def clicked(action: str, answer: int, seconds: float) -> None:
@@ -157,7 +143,6 @@ def clicked(action: str, answer: int, seconds: float) -> None:
     Args:
         action: 'add', 'remove' or 'preview'.
         answer: the HTTP status.
-        seconds: the time until the answer.
     """
     mine = meters()
     mine.clicks.labels(action, str(answer)).inc()

@@ -49,7 +49,6 @@ class Delivery:
     """A message on its way to one receiver.
 
     Attributes:
-        message: the message.
         deadline: until when it is tried, by the monotonic clock.
         problem: None while it is on its way, "" once delivered, or why it was given up.
     """

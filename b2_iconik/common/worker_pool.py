@@ -15,9 +15,6 @@ class WorkerPool:
     """A pool of threads that serves its users in turn, so that a large one delays no small one.
 
     A task must not wait for another task of the pool: that could deadlock all threads.
-
-    Args:
-        threads: the maximum number of concurrent tasks.
     """
 
     def __init__(self, threads: int) -> None:

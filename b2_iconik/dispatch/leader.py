@@ -52,7 +52,7 @@ DATABASE_WAIT = 5.0
 KEEP = timedelta(days=30)
 FORGOTTEN_AT_ONCE = 500
 LEFT_BEHIND = "could not restore file sets that ended operations left marked deleted"
-NOT_KEPT = "could not find the assets whose time on LucidLink is up"
+NOT_KEPT = "could not look for what must be removed or undone by now"
 
 # Makes the steps of an operation. The last step ends it.
 Begin = Callable[[str, CustomAction, Leadership], Step]
@@ -68,7 +68,7 @@ class Leader:
         begin: makes the steps of an operation.
         show: makes the steps that show it in iconik.
         tidy: cleans up what ended operations left behind; called now and then.
-        keep: requests the removal of assets whose time on LucidLink is up; called often.
+        keep: requests what is due by now; see ``Operations.keep``. Called often.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ from b2_iconik.domain.keeping import UNITS_MS
 from b2_iconik.domain.operation import Origin
 from b2_iconik.domain.outcomes import told_time
 from b2_iconik.ledger.database import writing
-from b2_iconik.ledger.holdings import removals
+from b2_iconik.ledger.holdings import IS_THIS, NOT_ATTEMPTED, removals, this
 from b2_iconik.ledger.tables import assets, holdings, is_expanded, operations
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,6 @@ Key = tuple[str, str, str]
 
 # A clock that is wrong by more is noticed.
 TOLERANCE_MS = UNITS_MS["h"]
-NOT_ATTEMPTED = {"attempts": 0, "next_attempt_ms": None, "attempt_id": None}
 GONE = "Nothing that you selected is still on LucidLink, as far as the service knows."
 
 
@@ -53,8 +52,6 @@ def remove_now(recorder: Recorder, chosen: Collection[Key], by: str) -> Done:
     There is one operation for each pair of storages and set of formats.
 
     Args:
-        recorder: records the operations.
-        chosen: the holdings.
         by: who requests it.
 
     Raises:
@@ -83,8 +80,6 @@ def keep_until(engine: sa.Engine, chosen: Collection[Key], until_ms: int | None,
     A time is only ever extended. What has none gets one.
 
     Args:
-        engine: the database.
-        chosen: the holdings.
         until_ms: when they are to be removed, by iconik's clock in milliseconds since 1970; None to
             keep them until people remove them.
         by: who requests it.
@@ -125,7 +120,6 @@ def clock_ms(engine: sa.Engine, now_ms: int) -> int:
     """Return the time by iconik's clock, as far as it can be known without asking iconik.
 
     Args:
-        engine: the database.
         now_ms: the time by this machine's clock, in milliseconds since 1970.
 
     Raises:
@@ -199,13 +193,8 @@ def _check_dated(rows: Iterable[sa.Row[Any]], until_ms: int | None) -> None:
 def _change(connection: sa.Connection, rows: Sequence[sa.Row[Any]], new: Mapping[str, Any]) -> None:
     """Give holdings the same new values."""
     if rows:
-        one = sa.update(holdings).where(
-            holdings.c.ll_storage_id == sa.bindparam("on"),
-            holdings.c.asset_id == sa.bindparam("of"),
-            holdings.c.format_name == sa.bindparam("as"),
-        )
-        places = (dict(zip(("on", "of", "as"), _key(row), strict=True)) for row in rows)
-        connection.execute(one, [{**place, **new} for place in places])
+        one = sa.update(holdings).where(IS_THIS)
+        connection.execute(one, [{**this(*_key(row)), **new} for row in rows])
 
 
 def _key(row: sa.Row[Any]) -> Key:

@@ -128,8 +128,20 @@ class Recorder:
     ) -> list[tuple[str, bool]]:
         """Record several clicks, all or none; see ``record``."""
         deadline = Deadline(ANSWER_WITHIN)
+        sealed = [(click, self._cipher.seal(click)) for click in clicks]
+
+        def record() -> list[tuple[str, bool]]:
+            with writing(self.prepare()) as connection:
+                if last_look:
+                    last_look(connection)
+                recorded = [self._record_one(connection, *each, origin) for each in sealed]
+                # A click that was answered with a refusal must not be carried out after all. This
+                # can still happen if the disk is slow in the very last step.
+                deadline.check()
+            return recorded
+
         try:
-            return deadline.wait_for(lambda: self._record(clicks, origin, last_look, deadline))
+            return deadline.wait_for(record)
         except (SQLAlchemyError, OSError, SettingsError) as error:
             log.error("a click could not be recorded: %s", brief(error))
             raise RecordingError("the operation could not be recorded; try again later") from error
@@ -148,23 +160,6 @@ class Recorder:
                 "its click cannot be read: it was recorded with a different BZ_SHARED_SECRET, or "
                 "is no longer stored; click again in iconik"
             ) from None
-
-    def _record(
-        self,
-        clicks: Sequence[CustomAction],
-        origin: Origin | None,
-        last_look: LastLook | None,
-        deadline: Deadline,
-    ) -> list[tuple[str, bool]]:
-        sealed = [(click, self._cipher.seal(click)) for click in clicks]
-        with writing(self.prepare()) as connection:
-            if last_look:
-                last_look(connection)
-            recorded = [self._record_one(connection, *each, origin) for each in sealed]
-            # A click that was answered with a refusal must not be carried out after all. This can
-            # still happen if the disk is slow in the very last step.
-            deadline.check()
-        return recorded
 
     def _record_one(
         self, connection: sa.Connection, click: CustomAction, sealed: str, origin: Origin | None

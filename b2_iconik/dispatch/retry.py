@@ -1,9 +1,10 @@
-"""Retries operations, and removes what a preview found removable.
+"""Retries operations, removes what a preview found removable, and undoes Removes.
 
-Both are recorded like clicks, with the data of the original click.
+All of these are recorded like clicks, with the data of the original click.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,8 @@ from b2_iconik.common.errors import RetryError
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.click import CustomAction, of_assets
 from b2_iconik.domain.operation import Operation, Origin, kind_and_id
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import opposites
 from b2_iconik.ledger.tables import assets, operations
@@ -69,9 +72,8 @@ def try_again(
 def remove_previewed(recorder: Recorder, operation_id: str, by: str) -> list[str]:
     """Record the removal of exactly the assets and formats that a preview found removable.
 
-    The removable formats differ between assets, and a click has the same formats for all of its
-    assets. So there is one operation for each set of formats. Each proves everything again. An
-    asset for which an Add was clicked since the preview is left out.
+    There is one operation for each set of formats; see ``click.of_assets``. Each proves everything
+    again. An asset for which an Add was clicked since the preview is left out.
 
     Args:
         by: who requests the removal.
@@ -95,7 +97,7 @@ def remove_previewed(recorder: Recorder, operation_id: str, by: str) -> list[str
     with engine.connect() as connection:
         since = opposites(connection, as_remove)
     taken = _taken(engine, since)
-    removable = _removable(engine, operation)
+    removable = _chosen(engine, operation, _removable)
     left = [(asset_id, formats) for asset_id, formats in removable if asset_id not in taken]
     clicks = of_assets(replace(click, action="remove"), left)
     if not clicks:
@@ -114,19 +116,71 @@ def remove_previewed(recorder: Recorder, operation_id: str, by: str) -> list[str
     return [each for each, _ in recorder.record_all(clicks, origin, last_look)]
 
 
-def _removable(engine: sa.Engine, operation: Operation) -> list[tuple[str, list[str]]]:
-    """The assets of a preview, each with the formats that are removable."""
-    return [
-        (
-            asset_id,
-            [
-                name
-                for name in operation.formats
-                if name in outcomes and outcomes[name].kind == "removable"
-            ],
+def undo_removal(recorder: Recorder, operation_id: str, by: str) -> list[str]:
+    """Record the undo of exactly what a Remove has only marked deleted (PURGE=later).
+
+    There is one operation for each set of formats; see ``click.of_assets``. It is the newest, so it
+    takes over from all later clicks. What an Add has taken over since is no longer left to undo.
+    Whether it comes too late is decided by iconik.
+
+    Args:
+        by: who requests the undo.
+
+    Returns:
+        The ids of the new operations, at least one.
+
+    Raises:
+        RetryError: nothing can be undone; the message says why.
+        RecordingError: the undo is not recorded.
+        SQLAlchemyError, OSError: the database can't be used now.
+    """
+    engine = recorder.prepare()
+    operation = Ledger(engine).operation(operation_id)
+    if operation is None or operation.action != "remove":
+        raise RetryError("it is not a Remove")
+    if operation.ended_ms is None:
+        raise RetryError("it is still running: wait until it ends, or stop it first")
+    marked = _chosen(engine, operation, _marked)
+    if not marked and operation.undo_until_ms is None:
+        raise RetryError("it removed nothing, or its files were purged at once")
+    if not marked:
+        raise RetryError("nothing is left to undo: later operations have taken all of it over")
+    click, origin = recorder.click_of(operation_id), Origin(operation.id, by, "undo")
+    clicks = of_assets(replace(click, action="undo"), marked)
+
+    def last_look(connection: sa.Connection) -> None:
+        running = sa.select(operations.c.id).where(
+            operations.c.retry_of == operation.id,
+            operations.c.origin == "undo",
+            operations.c.ended_ms.is_(None),
         )
-        for asset_id, _, outcomes in Ledger(engine).outcomes(operation.number)
-    ]
+        if connection.execute(running).first():
+            raise RetryError("it is already being undone: see its page")
+
+    return [each for each, _ in recorder.record_all(clicks, origin, last_look)]
+
+
+def _chosen(
+    engine: sa.Engine,
+    operation: Operation,
+    choose: Callable[[AssetProgress, Mapping[str, Outcome]], Set[str]],
+) -> list[tuple[str, list[str]]]:
+    """Assets of an operation, each with the formats chosen by its progress and outcomes."""
+    found = list[tuple[str, list[str]]]()
+    for asset_id, progress, outcomes in Ledger(engine).outcomes(operation.number):
+        chosen = choose(progress, outcomes)
+        formats = [name for name in operation.formats if name in chosen]
+        if formats:
+            found.append((asset_id, formats))
+    return found
+
+
+def _removable(_: AssetProgress, outcomes: Mapping[str, Outcome]) -> set[str]:
+    return {name for name, each in outcomes.items() if each.kind == "removable"}
+
+
+def _marked(progress: AssetProgress, _: Mapping[str, Outcome]) -> set[str]:
+    return {each.name for each in progress.marked.values()}
 
 
 def _undone(engine: sa.Engine, operation: Operation, click: CustomAction) -> CustomAction:
@@ -140,14 +194,16 @@ def _undone(engine: sa.Engine, operation: Operation, click: CustomAction) -> Cus
             for name in operation.formats
         )
     ]
-    unopened = [kind_and_id(what) for what in ledger.gone(operation.number)]
+    unopened = defaultdict[str, list[str]](list)
+    for kind, object_id in map(kind_and_id, ledger.gone(operation.number)):
+        unopened[kind].append(object_id)
     return replace(
         click,
         context="BULK",
         asset_ids=tuple(undone),
-        collection_ids=_named(unopened, "collection"),
-        saved_search_ids=_named(unopened, "saved search"),
-        playlist_ids=_named(unopened, "playlist"),
+        collection_ids=tuple(unopened["collection"]),
+        saved_search_ids=tuple(unopened["saved search"]),
+        playlist_ids=tuple(unopened["playlist"]),
     )
 
 
@@ -185,8 +241,3 @@ def _taken(engine: sa.Engine, since: Sequence[sa.Row[Any]]) -> set[str]:
 
 def _numbers(since: Sequence[sa.Row[Any]]) -> list[int]:
     return [row.number for row in since]
-
-
-def _named(unopened: Sequence[tuple[str, str]], kind: str) -> tuple[str, ...]:
-    """The ids of the collections, or saved searches, that could not be opened."""
-    return tuple(object_id for each, object_id in unopened if each == kind)

@@ -15,17 +15,14 @@ from iconik_http.records import GROWING, UNFINISHED, File
 
 
 def shortfall(format_id: str, files: Iterable[File], storage_id: str) -> Reason:
-    """Find how an apparently finished copy differs from its source.
+    """Find how an apparently finished copy of a format to a storage differs from its source.
 
     Args:
-        format_id: the copied format.
         files: all files of the asset, on all storages.
-        storage_id: the destination storage.
 
     Returns:
-        How the copy differs from its source: the first difference, and the files that differ in
-        the same way. Empty if a complete file set on the storage matches its source, or if there is
-        no source to compare with.
+        The first difference, and the files that differ in the same way. Empty if a complete file
+        set on the storage matches its source, or if there is no source to compare with.
     """
     mine = [file for file in media(files) if file.format_id == format_id and file.is_active]
     sets = by_file_set(mine).values()
@@ -46,9 +43,7 @@ def unfinished(format_id: str, files: Iterable[File], storage_id: str) -> Reason
     """Tell which files of a format are being written on a storage, growing ones first.
 
     Args:
-        format_id: the format.
         files: all files of the asset, on all storages.
-        storage_id: the storage.
 
     Returns:
         The begin of a sentence that continues with 'for 12 min'.

@@ -126,19 +126,10 @@ class CustomAction:
         Anyone who guesses the token can verify the guess with this hash. Store only an HMAC of it.
         """
         same = {
-            "user_id": self.user_id,
-            "auth_token": self.auth_token,
-            "action": self.action,
-            "b2_storage_id": self.b2_storage_id,
-            "ll_storage_id": self.ll_storage_id,
-            "formats": sorted(self.formats),
-            "asset_ids": sorted(self.asset_ids),
-            "collection_ids": sorted(self.collection_ids),
-            "saved_search_ids": sorted(self.saved_search_ids),
-            "playlist_ids": sorted(self.playlist_ids),
-            "path": self.path,
-            "keep_ms": self.keep_ms,
-            "keep_problem": self.keep_problem,
+            name: sorted(value) if isinstance(value, tuple) else value
+            for name, value in vars(self).items()
+            # The same assets may be selected in different places.
+            if name != "context"
         }
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
 
@@ -148,14 +139,15 @@ def of_assets(
 ) -> list[CustomAction]:
     """Return clicks on exactly some assets and formats: one for each set of formats.
 
+    The formats may differ between assets, and a click has the same formats for all of its assets.
+
     Args:
         click: what they have in common.
-        found: ids of assets, each with the names of its formats. Assets without any are left out.
+        found: ids of assets, each with the names of its formats, at least one.
     """
     by_formats = defaultdict[tuple[str, ...], list[str]](list)
     for asset_id, formats in found:
-        if formats:
-            by_formats[tuple(formats)].append(asset_id)
+        by_formats[tuple(formats)].append(asset_id)
     return [
         replace(
             click,
@@ -179,7 +171,6 @@ def parse(action: Action, query: Query, body: bytes, formats: Sequence[str]) -> 
     """Validate a posted custom action.
 
     Args:
-        action: the action named by the URL's path.
         query: the URL's query: b2_storage_id, ll_storage_id, and optionally formats, path, and
             keep or keep_field.
         body: the JSON body that iconik posted; see iconik's documentation of custom actions.

@@ -28,12 +28,10 @@ class Safe:
     """A file set on LucidLink that may be deleted.
 
     Attributes:
-        file_set_id: the file set on LucidLink.
         twin_id: the file set on B2 that proves it.
         by_checksum: whether every file was proven by checksum, and not by size alone. An empty file
             needs no checksum.
         size: the total size of its files, in bytes.
-        format_id: its format.
         pairs: every file with each of its twins. A file may have several twins; all of them prove
             it.
         was_missing: whether iconik reports every file as already missing from LucidLink.
@@ -53,7 +51,6 @@ class Unproven:
     """A file set on LucidLink that must stay.
 
     Attributes:
-        file_set_id: the file set on LucidLink.
         reason: why it isn't proven safe.
         remedy: 'copy' if a copy to B2 may prove it, 'wait' if a copy seems to be in progress,
             'none' if it needs a person.
@@ -94,9 +91,7 @@ def presence(format_id: str, files: Iterable[File], storage_id: str) -> Presence
     """Determine the state of one format of an asset on a storage.
 
     Args:
-        format_id: the format.
         files: all files of the asset, on all storages.
-        storage_id: the storage to check.
     """
     mine = [file for file in media(files) if file.format_id == format_id and file.is_active]
     sets = by_file_set(file for file in mine if file.storage_id == storage_id).values()
@@ -118,18 +113,13 @@ def is_whole(files: Sequence[File]) -> bool:
 
 
 def judge(
-    format_id: str,
-    files: Iterable[File],
-    ll_storage_id: str,
-    b2_storage_id: str,
+    format_id: str, files: Iterable[File], ll_storage_id: str, b2_storage_id: str
 ) -> list[Verdict]:
     """Decide for every file set of a format on LucidLink whether it may be deleted.
 
     Args:
-        format_id: the format.
         files: all files of the asset, on all storages, read from iconik's files API. Files of
             deleted file sets are ignored.
-        ll_storage_id, b2_storage_id: the two storages.
 
     Returns:
         One verdict for each file set of the format on the LucidLink storage.
@@ -212,7 +202,6 @@ def _of_all_alike(
     """Return a reason about all files to which there is such an objection.
 
     Args:
-        told: the objection.
         groups: all objections. The reason describes the file set on B2 with the fewest.
         every: the names of all files of the file set.
     """

@@ -58,7 +58,6 @@ class Disputes:
         """Yield the reasons why a record may not fully describe the file at its path.
 
         Args:
-            file: the record.
             where: the display name of its storage.
         """
         place = key(file)

@@ -78,7 +78,6 @@ def parse_day(text: str, now_ms: int, longest: int = LONGEST) -> int:
     """Parse the last day to keep or protect assets, such as '2026-05-12'.
 
     Args:
-        text: the day.
         now_ms: the time, in milliseconds since 1970.
         longest: how many days it may be ahead.
 

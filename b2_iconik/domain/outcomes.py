@@ -7,10 +7,10 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 from b2_iconik.domain.click import title_of
-from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.progress import AssetProgress, Deletion
 from b2_iconik.domain.reasons import LEFT, NO_REASON, NOT_COME_TO, UNFINISHED, Cause, Reason, joined
 from b2_iconik.domain.sizes import in_units
-from b2_iconik.domain.undo import undo_in_words
 
 Kind = Literal[
     "copied",  # requested, and now on LucidLink
@@ -189,7 +189,6 @@ def report(
     """Return the report of an operation as JSON values.
 
     Args:
-        operation: the operation.
         assets: asset id, progress, and outcomes by format.
         gone: by collection, saved search or playlist, why it could not be listed.
 
@@ -241,17 +240,8 @@ def report(
         ]
     problems += [_problem(what, None, "failed", reason) for what, reason in gone.items()]
     return {
-        "operation_id": operation.id,
         "title": title_of(operation.action, operation.keep_ms),
-        "selection": operation.selection,
-        "formats": list(operation.formats),
-        "user_id": operation.user_id,
-        "recorded": told_time(operation.recorded_ms),
-        "ended": told_time(operation.ended_ms) if operation.ended_ms else None,
         "stopped_by": operation.stop_by,
-        "retry_of": operation.origin_of,
-        "retried_by": operation.requested_by,
-        "origin": operation.origin.kind if operation.origin else None,
         "undo_until": undo_until(operation),
         "undo": undo_in_words(operation, operation.ended_ms) if is_marked else None,
         "result": _result(operation, counts, has_problems=bool(problems)),
@@ -354,6 +344,24 @@ def _result_of_preview(counts: Mapping[str, int], *, has_problems: bool) -> str:
 def undo_until(operation: Operation) -> str | None:
     """Return the time until which an operation can be undone; None if it has marked nothing."""
     return told_time(operation.undo_until_ms) if operation.undo_until_ms else None
+
+
+def undo_in_words(operation: Operation, now_ms: int | None = None) -> str:
+    """Return until when something that an operation has marked deleted can be restored.
+
+    Args:
+        now_ms: when this is read, in milliseconds since 1970; None if that may be at any time.
+
+    Returns:
+        'can be undone until 29 Nov 14:05 UTC; the space is freed then', or 'could be undone until
+        …' if that time is over. "" for an operation that has marked nothing.
+    """
+    if operation.undo_until_ms is None:
+        return ""
+    until = datetime.fromtimestamp(operation.undo_until_ms / 1000, tz=timezone.utc)
+    about = "about " if operation.undo_is_about else ""
+    can = "can" if now_ms is None or now_ms < operation.undo_until_ms else "could"
+    return f"{can} be undone until {about}{until:%d %b %H:%M} UTC; the space is freed then"
 
 
 def told_time(milliseconds: int) -> str:

@@ -32,7 +32,6 @@ def in_lines(
     """Yield the first causes, each with its assets and its first reason, and what to do.
 
     Args:
-        operation: the operation.
         problems: those of its report, from ``outcomes.report``.
         titles: the titles of assets by id, as far as they are known.
     """

@@ -111,12 +111,7 @@ class Reason(str):
 
     @classmethod
     def read(cls, text: str, stored: str | None) -> "Reason":
-        """Read a stored reason.
-
-        Args:
-            text: the stored sentence.
-            stored: the value of its cause; None or "" if it has none.
-        """
+        """Read a sentence and the stored value of its cause; None or "" if it has none."""
         return cls(text, Cause(stored) if stored else None)
 
     def __add__(self, rest: str) -> "Reason":
@@ -158,7 +153,6 @@ def reason_of(error: Exception, names: Mapping[str, str] = MappingProxyType({}))
     It contains no ids: the outcome that it explains names the asset, and the log has the others.
 
     Args:
-        error: the error.
         names: by id, the names to display for objects, such as "the B2 storage 'Masters'".
     """
     cause = next((cause for kind, cause in _CAUSES if isinstance(error, kind)), None)
@@ -206,7 +200,6 @@ def about_all(reason: Reason, some: Sequence[str], every: Sequence[str]) -> Reas
     """Return a reason about one file as a reason about all files with the same problem.
 
     Args:
-        reason: the reason.
         some: the names of the files with the problem, its own included.
         every: the names of all files of the file set.
     """
@@ -233,36 +226,34 @@ def expected(action: str) -> tuple[tuple[str, str], ...]:
     Returns:
         Pairs of an outcome's kind and its reason's label.
     """
-    if action == "preview":
-        return (
-            *((kind, "") for kind in ("removable", "absent", "without")),
-            ("removable", Cause.WAS_MISSING.value),
-            ("uncopied", Cause.BAD_TWIN.value),
-            ("kept", Cause.BEING_DELETED.value),
-            ("kept", Cause.PROTECTED.value),
-            ("vanished", Cause.VANISHED.value),
-            *((kind, label) for kind in ("kept", "failed") for label in _LABELS_OF_TROUBLE),
-        )
+    superseded = ("superseded", Cause.NEWER_CLICK)
     done = {
         "add": ("copied", "there", "without"),
         "remove": ("removed", "absent", "without"),
+        "preview": ("removable", "absent", "without"),
         "undo": ("restored", "there"),
     }[action]
-    trouble = ("kept", "failed") if action == "remove" else ("failed",)
     own = {
-        "add": (("restored", Cause.RESTORED),),
+        "add": (("restored", Cause.RESTORED), superseded),
         "remove": (
             ("removed", Cause.UNVERIFIED),
             ("removed", Cause.WAS_MISSING),
             ("kept", Cause.PROTECTED),
+            superseded,
         ),
-        "undo": (),
+        "preview": (
+            ("removable", Cause.WAS_MISSING),
+            ("uncopied", Cause.BAD_TWIN),
+            ("kept", Cause.BEING_DELETED),
+            ("kept", Cause.PROTECTED),
+        ),
+        "undo": (superseded,),
     }[action]
+    trouble = ("kept", "failed") if action in ("remove", "preview") else ("failed",)
     return (
         *((kind, "") for kind in done),
         *((kind, cause.value) for kind, cause in own),
         ("vanished", Cause.VANISHED.value),
-        ("superseded", Cause.NEWER_CLICK.value),
         *((kind, label) for kind in trouble for label in _LABELS_OF_TROUBLE),
     )
 

@@ -30,13 +30,7 @@ _Index = dict[Place, dict[str, File]]
 
 
 def unlisted(formats: Iterable[Format], files: Iterable[File], storage_id: str) -> list[File]:
-    """Return the undeleted files on a storage whose format isn't listed.
-
-    Args:
-        formats: all formats of the asset that iconik lists.
-        files: all files of the asset, on all storages.
-        storage_id: the storage to check.
-    """
+    """Return the undeleted files of an asset on a storage whose format iconik doesn't list."""
     listed = {each.id for each in formats}
     here = [file for file in files if file.storage_id == storage_id and not file.is_deleted]
     return [file for file in here if file.format_id not in listed and file.type != "DIRECTORY"]
@@ -53,7 +47,6 @@ def guard_shared_paths(
     Args:
         verdicts: by format name, the verdicts on its file sets on LucidLink.
         files: all files of the asset, on all storages. Files of deleted file sets are ignored.
-        ll_storage_id: the LucidLink storage.
         formats: all formats of the asset that iconik lists, used to name the format of the other
             file set.
 
@@ -96,10 +89,8 @@ def sharing(
     """Return the names of the other formats that have a file with the path of one of a file set.
 
     Args:
-        file_set_id: the file set.
-        name: the name of its format.
+        name: the name of the file set's format.
         files: all files of the asset. A copy of one may get the path that it has elsewhere.
-        formats: all formats of the asset.
     """
     names = {each.id: each.name for each in formats}
     mine = {_path(file) for file in files if file.file_set_id == file_set_id}

@@ -30,10 +30,7 @@ def size_of(
     """Return the size of a format of an asset.
 
     Args:
-        name: the format's name.
-        formats: the asset's formats.
-        files: its files, on all storages.
-        ll_storage_id: the LucidLink storage.
+        formats, files: those of the asset, on all storages.
 
     Returns:
         The bytes of all its versions on LucidLink. If there are none, the bytes of its largest file

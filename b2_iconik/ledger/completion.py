@@ -11,32 +11,19 @@ from b2_iconik.domain.outcomes import report
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.counters import Tally, add, count
 from b2_iconik.ledger.operations import Ledger, read_operation
-from b2_iconik.ledger.tables import (
-    assets,
-    copies,
-    is_expanded,
-    operations,
-    unlisted,
-)
-from b2_iconik.ledger.term import writing_in_term
+from b2_iconik.ledger.tables import assets, copies, is_expanded, operations, unlisted
+from b2_iconik.ledger.term import LeaderQueries
 
 
-class Completion:
-    """The ends of operations. Each method is one transaction.
-
-    Args:
-        engine: SQLAlchemy engine of the ledger's database.
-        term: the leader's term, from ``term.begin_term``.
+class Completion(LeaderQueries):
+    """The ends of operations.
 
     Attributes:
         ledger: the operations.
-
-    All methods raise what those of ``Ledger`` do.
     """
 
     def __init__(self, engine: sa.Engine, term: int) -> None:
-        self._engine = engine
-        self._term = term
+        super().__init__(engine, term)
         self.ledger = Ledger(engine, term)
 
     def end(self, operation: Operation, now_ms: int) -> bool:
@@ -47,9 +34,8 @@ class Completion:
         open_assets = sa.select(assets.c.asset_id).where(
             assets.c.number == operation.number, assets.c.state != "done"
         )
-        with self._engine.connect() as connection:
-            if connection.execute(open_assets.limit(1)).first():
-                return False
+        if self._rows(open_assets.limit(1)):
+            return False
         # Before the transaction: clicks must not wait while a hundred thousand are counted.
         counts = self._count(operation)
         is_ready = (
@@ -57,7 +43,7 @@ class Completion:
             if operation.stop_ms
             else sa.and_(is_expanded, operations.c.stop_ms.is_(None))
         )
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             done = connection.execute(
                 sa.update(operations)
                 .where(operations.c.number == operation.number, is_ready, ~open_assets.exists())
@@ -71,13 +57,12 @@ class Completion:
     def fail(self, number: int, failure: str, now_ms: int) -> None:
         """End an operation that failed as a whole, and release its assets."""
         why = Reason.of(failure)
-        found = sa.select(operations).where(operations.c.number == number)
-        with self._engine.connect() as connection:
-            operation = read_operation(connection.execute(found).one())
+        (row,) = self._rows(sa.select(operations).where(operations.c.number == number))
+        operation = read_operation(row)
         # An operation that had ended was counted then.
         has_ended = operation.ended_ms is not None
         counts = {} if has_ended else self._count(replace(operation, failure=why))
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             add(connection, counts)
             connection.execute(
                 sa.update(assets).where(assets.c.number == number).values(state="done")
@@ -103,7 +88,7 @@ class Completion:
         number, ledger = operation.number, self.ledger
         told = report(operation, ledger.outcomes(number), ledger.gone(number))
         if operation.ended_ms is not None:
-            with writing_in_term(self._engine, self._term) as connection:
+            with self._writing() as connection:
                 connection.execute(
                     sa.update(operations)
                     .where(operations.c.number == number)
@@ -118,7 +103,7 @@ class Completion:
     def close(self, operation_id: str, now_ms: int) -> None:
         """Record that nothing is left to do for an operation that has ended."""
         ended = sa.and_(operations.c.id == operation_id, operations.c.ended_ms.is_not(None))
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             connection.execute(sa.update(operations).where(ended).values(closed_ms=now_ms))
 
     def ended_before(self, moment_ms: int) -> list[str]:
@@ -129,20 +114,19 @@ class Completion:
         have purged it.
         """
         oldest = sa.select(sa.func.min(operations.c.number)).where(operations.c.ended_ms.is_(None))
-        with self._engine.connect() as connection:
-            first = connection.execute(oldest).scalar()
-            rows = connection.execute(
-                sa.select(operations.c.id).where(
-                    operations.c.ended_ms < moment_ms,
-                    sa.func.coalesce(operations.c.undo_until_ms, 0) < moment_ms,
-                    sa.true() if first is None else operations.c.number < first,
-                )
+        first = self._value(oldest)
+        rows = self._rows(
+            sa.select(operations.c.id).where(
+                operations.c.ended_ms < moment_ms,
+                sa.func.coalesce(operations.c.undo_until_ms, 0) < moment_ms,
+                sa.true() if first is None else operations.c.number < first,
             )
-            return [row.id for row in rows]
+        )
+        return [row.id for row in rows]
 
     def forget(self, operation_ids: Sequence[str]) -> None:
         """Forget operations and all that belongs to them."""
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             numbers = sa.select(operations.c.number).where(operations.c.id.in_(operation_ids))
             for table in (assets, copies, unlisted, operations):
                 connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))

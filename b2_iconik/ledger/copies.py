@@ -11,10 +11,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.ledger.tables import assets, change_assets, copies, insert_new, operations
-from b2_iconik.ledger.term import writing_in_term
+from b2_iconik.ledger.asset_rows import change_assets, of_others
+from b2_iconik.ledger.tables import assets, copies, insert_new, operations
+from b2_iconik.ledger.term import LeaderQueries
 
 
 @dataclass(frozen=True)
@@ -31,23 +33,15 @@ class Copy:
     progress: int | None = None
 
 
-class Copies:
-    """The copies of one operation. Each method is one transaction.
-
-    Args:
-        engine: SQLAlchemy engine of the ledger's database.
-        operation: the operation.
-        term: the leader's term, from ``term.begin_term``.
+class Copies(LeaderQueries):
+    """The copies of one operation.
 
     Attributes:
         untold: by job, how many times iconik failed to say what went wrong in it.
-
-    All methods raise what those of ``Claims`` do.
     """
 
     def __init__(self, engine: sa.Engine, operation: Operation, term: int) -> None:
-        self._engine = engine
-        self._term = term
+        super().__init__(engine, term)
         self._operation = operation
         self._number = operation.number
         self.untold: Counter[str] = Counter()
@@ -59,50 +53,39 @@ class Copies:
             claimed: the assets. Their progress tells what was requested.
             jobs: the format's name, by the id of the job that copies it.
         """
-        with writing_in_term(self._engine, self._term) as connection:
-            batch = self._next_batch(connection)
-            for job_id, format_name in jobs.items():
-                self._add_copy(connection, job_id, batch, format_name, now_ms)
-            change = {"state": "copying", "batch": batch}
-            changes = {
-                each.asset_id: {**change, "progress": each.progress.as_json(), "seen": each.seen}
-                for each in claimed
-            }
-            change_assets(connection, self._number, changes)
-            self._settle(connection, batch)
+        new = [Copy(job_id, name, now_ms) for job_id, name in jobs.items()]
+        changes = {
+            each.asset_id: {"progress": each.progress.as_json(), "seen": each.seen}
+            for each in claimed
+        }
+        with self._writing() as connection:
+            self._await(connection, self._add(connection, new), changes)
 
-    def _next_batch(self, connection: sa.Connection) -> int:
+    def _add(self, connection: sa.Connection, new: Sequence[Copy]) -> int:
+        """Record copies as a new batch. Those that are followed already stay in theirs."""
         last = sa.select(sa.func.max(copies.c.batch)).where(copies.c.number == self._number)
-        return (connection.execute(last).scalar() or 0) + 1
+        batch = (connection.execute(last).scalar() or 0) + 1
+        same = {"number": self._number, "batch": batch, "ended": False}
+        if new:
+            connection.execute(insert_new(connection, copies), [vars(each) | same for each in new])
+        return batch
 
-    def _add_copy(
-        self,
-        connection: sa.Connection,
-        job_id: str,
-        batch: int,
-        format_name: str,
-        requested_ms: int,
+    def _await(
+        self, connection: sa.Connection, batch: int, changes: Mapping[str, Mapping[str, Any]]
     ) -> None:
-        connection.execute(
-            insert_new(connection, copies).values(
-                number=self._number,
-                job_id=job_id,
-                batch=batch,
-                format_name=format_name,
-                requested_ms=requested_ms,
-                ended=False,
-            )
-        )
+        """Have assets wait for a batch: by id, what else changes, by column."""
+        waiting = {"state": "copying", "batch": batch}
+        waits = {each: {**waiting, **more} for each, more in changes.items()}
+        change_assets(connection, self._number, waits)
+        self._settle(connection, batch)
 
     def under_way(self) -> list[Copy]:
         """The copies that are not known to have ended."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
-            )
-            return [
-                Copy(row.job_id, row.format_name, row.requested_ms, row.progress) for row in rows
-            ]
+        mine = sa.select(copies).where(copies.c.number == self._number, ~copies.c.ended)
+        return [
+            Copy(row.job_id, row.format_name, row.requested_ms, row.progress)
+            for row in self._rows(mine)
+        ]
 
     def note_progress(self, percent_by_id: Mapping[str, int]) -> None:
         """Record how much of some copies is done, by the id of the job."""
@@ -110,18 +93,17 @@ class Copies:
             copies.c.number == self._number, copies.c.job_id == sa.bindparam("this")
         )
         changes = [{"this": each, "progress": now} for each, now in percent_by_id.items()]
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             connection.execute(one, changes)
 
     def known(self, job_ids: Collection[str]) -> set[str]:
         """The ids of the given jobs that are, or were, followed for this operation."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(copies.c.job_id).where(
-                    copies.c.number == self._number, copies.c.job_id.in_(job_ids)
-                )
+        rows = self._rows(
+            sa.select(copies.c.job_id).where(
+                copies.c.number == self._number, copies.c.job_id.in_(job_ids)
             )
-            return {row.job_id for row in rows}
+        )
+        return {row.job_id for row in rows}
 
     def ended(self, copy: Copy, problems: Mapping[str, str], general: str) -> None:
         """Record that a copy ended. After the last of its batch, the assets are inspected again.
@@ -131,7 +113,7 @@ class Copies:
             general: what went wrong for all of them; "" for nothing.
         """
         this = sa.and_(copies.c.number == self._number, copies.c.job_id == copy.job_id)
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             connection.execute(sa.update(copies).where(this).values(ended=True))
             batch = connection.execute(sa.select(copies.c.batch).where(this)).scalar_one()
             waiting = sa.select(assets.c.asset_id, assets.c.progress).where(
@@ -171,8 +153,7 @@ class Copies:
         new = {row.asset_id: row.progress for row in rows if row.state == "queued"}
         if not new:
             return set()
-        doubtful = self._take_over_doubts(connection, new)
-        return doubtful | self._take_over_copies(connection, list(new))
+        return self._take_over_doubts(connection, new) | self._take_over_copies(connection, new)
 
     def _take_over_doubts(
         self, connection: sa.Connection, progress_by_id: Mapping[str, Mapping[str, Any]]
@@ -189,14 +170,10 @@ class Copies:
             The ids of the assets in doubt.
         """
         let_go = connection.execute(
-            sa.select(assets.c.number, assets.c.asset_id, assets.c.progress, operations.c.formats)
-            .join(operations, operations.c.number == assets.c.number)
-            .where(
-                assets.c.asset_id.in_(list(progress_by_id)),
+            of_others(self._operation, progress_by_id, assets, operations.c.formats).where(
                 assets.c.state == "done",
                 # If it is known, the key is not in the text.
                 sa.cast(assets.c.progress, sa.Text).contains('"unanswered_until_ms"'),
-                operations.c.ll_storage_id == self._operation.ll_storage_id,
             )
         )
         until: dict[str, int] = {}
@@ -217,37 +194,28 @@ class Copies:
         change_assets(connection, self._number, changes)
         return set(until)
 
-    def _take_over_copies(self, connection: sa.Connection, new: Sequence[str]) -> set[str]:
+    def _take_over_copies(self, connection: sa.Connection, new: Collection[str]) -> set[str]:
         """Follow the copies of some new assets that an operation left behind; returns which."""
         left = connection.execute(
-            sa.select(
-                assets.c.asset_id, copies.c.job_id, copies.c.format_name, copies.c.requested_ms
-            )
-            .join(operations, operations.c.number == assets.c.number)
+            of_others(self._operation, new, assets.c.asset_id, copies)
             .join(
                 copies,
                 sa.and_(copies.c.number == assets.c.number, copies.c.batch == assets.c.batch),
             )
             .where(
-                assets.c.asset_id.in_(new),
                 # This includes an asset that is done, but was checked for an unanswered request.
                 assets.c.state == "done",
-                operations.c.ll_storage_id == self._operation.ll_storage_id,
                 ~copies.c.ended,
                 # "" if it isn't known which format a job copies.
                 copies.c.format_name.in_((*self._operation.formats, "")),
             )
         ).all()
-        followed = {row.asset_id for row in left}
-        if followed:
-            batch = self._next_batch(connection)
-            for row in {row.job_id: row for row in left}.values():
-                self._add_copy(connection, row.job_id, batch, row.format_name, row.requested_ms)
-            self._join(connection, batch, {row.job_id for row in left})
-            change = {"state": "copying", "batch": batch}
-            change_assets(connection, self._number, dict.fromkeys(followed, change))
-            self._settle(connection, batch)
-        return followed
+        jobs = {row.job_id: Copy(row.job_id, row.format_name, row.requested_ms) for row in left}
+        if jobs:
+            batch = self._add(connection, list(jobs.values()))
+            self._join(connection, batch, jobs)
+            self._await(connection, batch, {row.asset_id: {} for row in left})
+        return {row.asset_id for row in left}
 
     def _join(self, connection: sa.Connection, batch: int, job_ids: Collection[str]) -> None:
         """Put all assets that wait for some jobs into one batch, whichever batch they were in.

@@ -12,11 +12,12 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms
-from b2_iconik.domain.operation import AssetProgress, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.domain.reasons import Cause
-from b2_iconik.ledger.holdings import Totals, totals
 from b2_iconik.ledger.tables import assets, counters, insert_new, operations
+from b2_iconik.ledger.totals import Totals, totals
 
 
 class Tally(NamedTuple):

@@ -1,46 +1,30 @@
 """Assets whose time on LucidLink is up: their removal is recorded like a click."""
 
-import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.common.clock import now_ms as wall_ms
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.keeping import ATTEMPT_INTERVAL_MS, MOST_ATTEMPTS
 from b2_iconik.domain.operation import Origin
-from b2_iconik.ledger import intake
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.holdings import KEY, is_in_hand, is_with, removals
+from b2_iconik.ledger.intake import SERVICE, record_own
 from b2_iconik.ledger.tables import CHUNK, holdings, is_expanded, operations, protections
-from b2_iconik.ledger.term import writing_in_term
+from b2_iconik.ledger.term import LeaderQueries
 
 # How many formats of assets are due in one transaction. Clicks wait meanwhile.
 AT_ONCE = 10_000
-# Who requests the removals.
-BY = "the service"
 
 
-class Due:
-    """What is due. Each method is one transaction.
-
-    Args:
-        engine: SQLAlchemy engine of the ledger's database.
-        term: the leader's term, from ``term.begin_term``.
-
-    All methods raise what those of ``Claims`` do. Times are iconik's.
-    """
-
-    def __init__(self, engine: sa.Engine, term: int) -> None:
-        self._engine = engine
-        self._term = term
+class Due(LeaderQueries):
+    """What is due. Times are iconik's."""
 
     def any_asset(self) -> str | None:
         """The id of some asset whose time matters; None if there is none."""
         every = sa.union_all(sa.select(holdings.c.asset_id), sa.select(protections.c.asset_id))
-        with self._engine.connect() as connection:
-            return connection.execute(every.limit(1)).scalar()
+        return self._value(every.limit(1))
 
     def advance(self, earliest_ms: int, latest_ms: int) -> None:
         """Do what the time alone decides: end protections, and begin times that wait for it.
@@ -51,11 +35,10 @@ class Due:
         is_over = protections.c.until_ms <= earliest_ms
         # A time that somebody has chosen since stays.
         is_undated = sa.and_(holdings.c.since_ms == 0, holdings.c.until_by.is_(None))
-        with self._engine.connect() as connection:
-            over = connection.execute(sa.select(protections.c.asset_id).where(is_over)).first()
-            undated = connection.execute(sa.select(holdings.c.asset_id).where(is_undated)).first()
-        if over or undated:
-            with writing_in_term(self._engine, self._term) as connection:
+        over = sa.select(protections.c.asset_id).where(is_over)
+        undated = sa.select(holdings.c.asset_id).where(is_undated)
+        if self._rows(over.limit(1)) or self._rows(undated.limit(1)):
+            with self._writing() as connection:
                 connection.execute(sa.delete(protections).where(is_over))
                 connection.execute(
                     sa.update(holdings)
@@ -65,10 +48,8 @@ class Due:
 
     def is_any(self, now_ms: int) -> bool:
         """Whether a removal can be recorded; see ``record``."""
-        with self._engine.connect() as connection:
-            # In any order: there may be very much that is not due.
-            some = _due(now_ms).order_by(None).limit(1)
-            return connection.execute(some).first() is not None
+        # In any order: there may be very much that is not due.
+        return bool(self._rows(_due(now_ms).order_by(None).limit(1)))
 
     def record(self, cipher: Cipher, now_ms: int) -> list[CustomAction]:
         """Record the removal of what is due, as far as no other operation has it in hand.
@@ -84,7 +65,7 @@ class Due:
         Returns:
             What was recorded.
         """
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             rows = connection.execute(_due(now_ms).limit(AT_ONCE)).all()
             return [
                 self._record_one(connection, cipher, now_ms, click, is_last=is_last)
@@ -100,18 +81,8 @@ class Due:
         *,
         is_last: bool,
     ) -> CustomAction:
-        operation_id = str(uuid.uuid4())
-        intake.record(
-            connection,
-            operation_id,
-            click,
-            # It repeats no click, and no click repeats it.
-            digest=operation_id,
-            sealed=cipher.seal(click),
-            key=cipher.fingerprints[0],
-            now_ms=wall_ms(),
-            origin=Origin(None, BY, "last" if is_last else "due"),
-        )
+        origin = Origin(None, SERVICE, "last" if is_last else "due")
+        operation_id = record_own(connection, cipher, click, origin)
         for start in range(0, len(click.asset_ids), CHUNK):
             connection.execute(
                 sa.update(holdings)

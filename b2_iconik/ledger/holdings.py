@@ -11,32 +11,34 @@ forgotten after a while.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import CustomAction, of_assets
-from b2_iconik.domain.keeping import OVERDUE_AFTER_MS, UNITS_MS, told_why
-from b2_iconik.domain.operation import ClaimedAsset, Operation, named_user
+from b2_iconik.domain.keeping import told_why
+from b2_iconik.domain.operation import Operation, named_user
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.ledger.tables import (
-    assets,
-    holdings,
-    insert_into,
-    operations,
-    progress_has_deletion,
-)
-from b2_iconik.ledger.term import writing_in_term
+from b2_iconik.domain.progress import ClaimedAsset
+from b2_iconik.ledger.tables import assets, holdings, insert_into, operations, progress_has_deletion
+from b2_iconik.ledger.term import LeaderQueries
 
 # The kinds of outcomes after which a format is on LucidLink, and after which it is not. An asset
 # that seems to have vanished may only be hidden from the user who clicked.
 HELD = frozenset({"copied", "there", "restored"})
 GONE = frozenset({"removed", "absent", "without"})
 
-# What identifies a row.
+# What identifies a row, and a condition for one, with the parameters of ``this``.
 KEY = (holdings.c.ll_storage_id, holdings.c.asset_id, holdings.c.format_name)
+IS_THIS = sa.and_(*(each == sa.bindparam(f"this_{each.name}") for each in KEY))
+# The values of a row whose removal was not attempted since its time was last set.
+NOT_ATTEMPTED = {"attempts": 0, "next_attempt_ms": None, "attempt_id": None}
 
-DAY_MS = UNITS_MS["d"]
+
+def this(ll_storage_id: str, asset_id: str, format_name: str) -> dict[str, str]:
+    """The parameters of ``IS_THIS`` for one row."""
+    values = (ll_storage_id, asset_id, format_name)
+    return {f"this_{each.name}": value for each, value in zip(KEY, values, strict=True)}
 
 
 def note(
@@ -56,87 +58,65 @@ def note(
         now_ms: iconik's time; None if it isn't known.
     """
     if operation.action == "remove":
-        _drop(
-            connection,
-            operation,
-            [
-                {"this_asset": asset.asset_id, "this_format": name}
-                for asset, _ in noted
-                for name, (kind, *_) in stored[asset.asset_id].items()
-                # A deletion that is not verified may turn out not to be carried out.
-                if kind in GONE and name not in asset.progress.formats_being_deleted
-            ],
-        )
+        removed = [
+            this(operation.ll_storage_id, asset.asset_id, name)
+            for asset, _ in noted
+            for name, (kind, *_) in stored[asset.asset_id].items()
+            # A deletion that is not verified may turn out not to be carried out.
+            if kind in GONE and name not in asset.progress.formats_being_deleted
+        ]
+        if removed:
+            is_older = holdings.c.number < operation.number
+            connection.execute(sa.delete(holdings).where(IS_THIS, is_older), removed)
     elif operation.action != "preview":
-        _hold(
-            connection,
-            [
-                _held(operation, asset, name, each.size, user_name, now_ms)
-                for asset, outcomes in noted
-                for name, each in outcomes.items()
-                if each.kind in HELD
-            ],
-        )
+        _hold(connection, operation, noted, user_name, now_ms)
 
 
-def _held(
+def _hold(
+    connection: sa.Connection,
     operation: Operation,
-    asset: ClaimedAsset,
-    format_name: str,
-    size: int | None,
+    noted: Iterable[tuple[ClaimedAsset, Mapping[str, Outcome]]],
     user_name: str,
     now_ms: int | None,
-) -> dict[str, Any]:
-    """The new row of a format that is on LucidLink."""
+) -> None:
+    """Record what is on LucidLink now."""
     keep_ms = operation.keep_ms
-    return {
-        "ll_storage_id": operation.ll_storage_id,
-        "asset_id": asset.asset_id,
-        "format_name": format_name,
+    same = {
         "number": operation.number,
         "operation_id": operation.id,
         "b2_storage_id": operation.b2_storage_id,
-        "title": asset.title or None,
-        "size": size,
         "user_id": operation.user_id,
         "user_name": user_name or None,
         "since_ms": now_ms or 0,
         "keep_ms": keep_ms,
         "until_ms": None if keep_ms is None or now_ms is None else now_ms + keep_ms,
         "until_by": None,
-        "attempts": 0,
-        "next_attempt_ms": None,
-        "attempt_id": None,
         "checked_ms": now_ms or 0,
+        **NOT_ATTEMPTED,
     }
-
-
-def _hold(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    insert = insert_into(connection, holdings)
-    new = insert.excluded
-    changed = {name: new[name] for name in rows[0] if name not in {each.name for each in KEY}}
-    for name in ("title", "size"):
-        changed[name] = sa.func.coalesce(new[name], holdings.c[name])
-    upsert = insert.on_conflict_do_update(
-        index_elements=KEY, set_=changed, where=holdings.c.number < new.number
-    )
-    connection.execute(upsert, rows)
-
-
-def _drop(
-    connection: sa.Connection, operation: Operation, removed: Sequence[Mapping[str, str]]
-) -> None:
-    if not removed:
-        return
-    one = sa.delete(holdings).where(
-        holdings.c.ll_storage_id == operation.ll_storage_id,
-        holdings.c.asset_id == sa.bindparam("this_asset"),
-        holdings.c.format_name == sa.bindparam("this_format"),
-        holdings.c.number < operation.number,
-    )
-    connection.execute(one, removed)
+    rows = [
+        {
+            **same,
+            "ll_storage_id": operation.ll_storage_id,
+            "asset_id": asset.asset_id,
+            "format_name": name,
+            "title": asset.title or None,
+            "size": each.size,
+        }
+        for asset, outcomes in noted
+        for name, each in outcomes.items()
+        if each.kind in HELD
+    ]
+    if rows:
+        insert = insert_into(connection, holdings)
+        new, known = insert.excluded, holdings.c
+        changed = {name: new[name] for name in same}
+        for name in ("title", "size"):
+            changed[name] = sa.func.coalesce(new[name], known[name])
+        upsert = insert.on_conflict_do_update(
+            index_elements=KEY, set_=changed, where=known.number < new.number
+        )
+        connection.execute(upsert, rows)
 
 
 def why_due(
@@ -201,28 +181,16 @@ class Holding:
         return f"{self.format_name} of asset {self.asset_id}{title}"
 
 
-class Holdings:
-    """Checks of what is still on LucidLink. Each method is one transaction.
-
-    Args:
-        engine: SQLAlchemy engine of the ledger's database.
-        term: the leader's term, from ``term.begin_term``.
-
-    All methods raise what those of ``Claims`` do.
-    """
-
-    def __init__(self, engine: sa.Engine, term: int) -> None:
-        self._engine = engine
-        self._term = term
+class Holdings(LeaderQueries):
+    """Checks of what is still on LucidLink."""
 
     def to_check(self, before_ms: int, limit: int) -> list[Holding]:
         """What was last checked before a time, and no operation has in hand; the oldest first."""
         chosen = sa.select(*KEY, holdings.c.number, holdings.c.title, holdings.c.size).where(
             holdings.c.checked_ms < before_ms, ~_is_unsettled()
         )
-        with self._engine.connect() as connection:
-            rows = connection.execute(chosen.order_by(holdings.c.checked_ms, *KEY).limit(limit))
-            return [Holding(**row._mapping) for row in rows]
+        rows = self._rows(chosen.order_by(holdings.c.checked_ms, *KEY).limit(limit))
+        return [Holding(**row._mapping) for row in rows]
 
     def note_checked(self, there: Iterable[Holding], gone: Iterable[Holding], now_ms: int) -> None:
         """Record the results of a check.
@@ -233,10 +201,7 @@ class Holdings:
             there: what is still there, or may be, with its title and size.
             gone: what is no longer on LucidLink.
         """
-        same = sa.and_(
-            *(each == sa.bindparam(f"this_{each.name}") for each in KEY),
-            holdings.c.number == sa.bindparam("this_number"),
-        )
+        same = sa.and_(IS_THIS, holdings.c.number == sa.bindparam("this_number"))
         change = {
             each: sa.bindparam(f"new_{each}", type_=holdings.c[each].type)
             for each in ("title", "size")
@@ -245,7 +210,7 @@ class Holdings:
             (sa.update(holdings).where(same).values(**change, checked_ms=now_ms), there),
             (sa.delete(holdings).where(same, ~_is_unsettled()), gone),
         )
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             for statement, some in statements:
                 rows = [_as_parameters(each) for each in some]
                 if rows:
@@ -253,9 +218,8 @@ class Holdings:
 
 
 def _as_parameters(holding: Holding) -> dict[str, Any]:
-    key = {f"this_{each.name}": getattr(holding, each.name) for each in KEY}
     return {
-        **key,
+        **this(holding.ll_storage_id, holding.asset_id, holding.format_name),
         "this_number": holding.number,
         "new_title": holding.title,
         "new_size": holding.size,
@@ -285,56 +249,3 @@ def is_in_hand() -> sa.ColumnElement[bool]:
 def _is_unsettled() -> sa.ColumnElement[bool]:
     """Whether what is on LucidLink may just change: file sets may be marked deleted for a while."""
     return is_with(sa.or_(is_in_hand(), progress_has_deletion()))
-
-
-# Times are compared with the wall clock from here on, so this is for display only.
-
-
-class Totals(NamedTuple):
-    """How much is on LucidLink.
-
-    An asset on two LucidLink storages counts twice. It counts as due if one of its formats is.
-
-    Attributes:
-        assets: the number of assets.
-        bytes: the size of their formats, as far as it is known.
-        due: the assets that are due within a day and not overdue.
-        overdue: the assets that are still there more than a week after their time.
-    """
-
-    assets: int = 0
-    bytes: int = 0
-    due: int = 0
-    overdue: int = 0
-
-
-def is_overdue(now_ms: int) -> sa.ColumnElement[bool]:
-    """Build a condition: a holding is 'overdue'; see ``keeping.state_of``."""
-    return holdings.c.until_ms < now_ms - OVERDUE_AFTER_MS
-
-
-def is_due(now_ms: int, within_ms: int = DAY_MS) -> sa.ColumnElement[bool]:
-    """Build a condition: a holding is due within some time, and not overdue."""
-    return sa.and_(holdings.c.until_ms <= now_ms + within_ms, ~is_overdue(now_ms))
-
-
-def totals(connection: sa.Connection, now_ms: int) -> Totals:
-    """Count what is on LucidLink.
-
-    Args:
-        now_ms: the time, in milliseconds since 1970.
-    """
-    (due, _), (overdue, _) = (count(connection, each(now_ms)) for each in (is_due, is_overdue))
-    return Totals(*count(connection), due, overdue)
-
-
-def count(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> tuple[int, int]:
-    """Return the number of assets with a holding that meets some conditions, and their bytes."""
-    by_asset = (
-        sa.select(sa.func.sum(holdings.c.size).label("size"))
-        .where(*conditions)
-        .group_by(holdings.c.ll_storage_id, holdings.c.asset_id)
-        .subquery()
-    )
-    row = connection.execute(sa.select(sa.func.count(), sa.func.sum(by_asset.c.size))).one()
-    return int(row[0]), int(row[1] or 0)

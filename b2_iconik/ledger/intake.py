@@ -3,13 +3,20 @@
 All of it runs in one transaction, the recorder's.
 """
 
+import uuid
+
 import sqlalchemy as sa
 
+from b2_iconik.common.clock import now_ms as wall_ms
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.operation import Origin
+from b2_iconik.ledger.asset_rows import inherit_seen, insert_assets
+from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.precedence import OPPOSITES
-from b2_iconik.ledger.tables import inherit_seen, insert_assets, is_expanded, operations
+from b2_iconik.ledger.tables import is_expanded, operations
 
+# Who requests what the service records of its own accord.
+SERVICE = "the service"
 # More would keep the next click waiting.
 KNOWN_AT_ONCE = 500
 
@@ -97,3 +104,27 @@ def record(
         insert_assets(connection, number, dict.fromkeys(click.asset_ids))
         if origin:
             inherit_seen(connection, number)
+
+
+def record_own(
+    connection: sa.Connection, cipher: Cipher, click: CustomAction, origin: Origin
+) -> str:
+    """Record an operation that the service itself requests. Returns its id.
+
+    Args:
+        connection: from ``writing_in_term``.
+        cipher: encrypts the click.
+    """
+    operation_id = str(uuid.uuid4())
+    record(
+        connection,
+        operation_id,
+        click,
+        # It repeats no click, and no click repeats it.
+        digest=operation_id,
+        sealed=cipher.seal(click),
+        key=cipher.fingerprints[0],
+        now_ms=wall_ms(),
+        origin=origin,
+    )
+    return operation_id

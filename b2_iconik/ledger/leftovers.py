@@ -5,32 +5,30 @@ What it can't restore stays in the asset's progress. The next operation on the a
 over, in the transaction that claims the asset. Until then, the leader tries to restore it.
 
 What a Remove has left marked deleted on purpose (PURGE=later) also stays in the asset's progress.
-An Add or an Undo takes it over in the same way, in order to restore it.
+An Add or an Undo takes it over in the same way, in order to restore it. If it is no longer proven
+safe when iconik is about to purge it, the service itself requests an Undo.
 
 iconik completes copies that were left to it. That they have ended is only noted, for reports.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, Operation
+from b2_iconik.domain.click import Action, CustomAction, of_assets
+from b2_iconik.domain.operation import Operation, Origin
 from b2_iconik.domain.outcomes import Outcome, merged
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.reasons import TAKEN_OVER
 from b2_iconik.ledger import holdings
+from b2_iconik.ledger.asset_rows import change_assets, of_others
+from b2_iconik.ledger.encryption import Cipher
+from b2_iconik.ledger.intake import SERVICE, record_own
 from b2_iconik.ledger.operations import read_operation
-from b2_iconik.ledger.tables import (
-    assets,
-    change_assets,
-    copies,
-    has_marked,
-    operations,
-    progress_has_deletion,
-)
-from b2_iconik.ledger.term import writing_in_term
+from b2_iconik.ledger.tables import assets, copies, has_marked, operations, progress_has_deletion
+from b2_iconik.ledger.term import LeaderQueries
 
 # The actions that restore what is marked deleted, if the click's own token can see the asset.
 RESTORING: tuple[Action, ...] = ("add", "undo")
@@ -57,14 +55,8 @@ def take_over(connection: sa.Connection, operation: Operation, rows: Sequence[An
     if not progress_by_id:
         return set()
     left = connection.execute(
-        sa.select(assets)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            assets.c.asset_id.in_(list(progress_by_id)),
-            assets.c.number != operation.number,
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            _has_deletion(),
-        )
+        of_others(operation, progress_by_id, assets)
+        .where(_has_deletion())
         .order_by(assets.c.number)
     )
     taken: dict[str, AssetProgress] = {}
@@ -110,16 +102,8 @@ def take_marked(
         is_its = operations.c.id == _undone(connection, operation)
     wanted = [asset_id for asset_id, names in formats.items() if names]
     left = connection.execute(
-        sa.select(assets)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            assets.c.asset_id.in_(wanted),
-            assets.c.number != operation.number,
-            assets.c.state == "done",
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            is_its,
-            has_marked(),
-        )
+        of_others(operation, wanted, assets)
+        .where(assets.c.state == "done", is_its, has_marked())
         .order_by(assets.c.number)
     )
     taken: dict[str, dict[str, Deletion]] = {}
@@ -138,10 +122,11 @@ def take_marked(
             assets.c.number == operation.number, assets.c.asset_id.in_(list(taken))
         )
     )
-    progress = {
-        row.asset_id: AssetProgress.from_json(row.progress).to_be_restored(taken[row.asset_id])
-        for row in before
-    }
+    progress = {}
+    for row in before:
+        begun = AssetProgress.from_json(row.progress).with_deletions(taken[row.asset_id])
+        # What a listing suggested is out of date: a copy next to such a file set would be purged.
+        progress[row.asset_id] = replace(begun, ready=())
     changes = {each: {"progress": one.as_json()} for each, one in progress.items()}
     change_assets(connection, operation.number, changes)
     return progress
@@ -158,17 +143,9 @@ def must_be_seen(
     """
     if operation.action not in RESTORING or not asset_ids:
         return set()
-    left = connection.execute(
-        sa.select(assets.c.asset_id)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            assets.c.asset_id.in_(asset_ids),
-            assets.c.number != operation.number,
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            sa.or_(_has_deletion(), has_marked()),
-        )
-    )
-    return set(left.scalars())
+    is_left = sa.or_(_has_deletion(), has_marked())
+    left = of_others(operation, asset_ids, assets.c.asset_id).where(is_left)
+    return set(connection.execute(left).scalars())
 
 
 def _undone(connection: sa.Connection, operation: Operation) -> str | None:
@@ -180,29 +157,6 @@ def _undone(connection: sa.Connection, operation: Operation) -> str | None:
         if row is None or row.action != "undo":
             return of
         of = row.retry_of
-
-
-def being_deleted(connection: sa.Connection, operation: Operation, asset_id: str) -> dict[str, str]:
-    """The file sets of an asset that others have begun to delete and not finished, by format name.
-
-    Args:
-        operation: one that takes over nothing.
-    """
-    begun = connection.execute(
-        sa.select(assets.c.progress)
-        .join(operations, operations.c.number == assets.c.number)
-        .where(
-            assets.c.asset_id == asset_id,
-            operations.c.ll_storage_id == operation.ll_storage_id,
-            progress_has_deletion(),
-        )
-        .order_by(assets.c.number)
-    )
-    return {
-        one.name: file_set_id
-        for progress in begun.scalars()
-        for file_set_id, one in AssetProgress.from_json(progress).unaccepted.items()
-    }
 
 
 def is_being_deleted(connection: sa.Connection, asset_id: str) -> bool:
@@ -221,19 +175,8 @@ class Left:
     action: Action
 
 
-class Leftovers:
-    """What was left unfinished. Each method is one transaction.
-
-    Args:
-        engine: SQLAlchemy engine of the ledger's database.
-        term: the leader's term, from ``term.begin_term``.
-
-    All methods raise what those of ``Claims`` do.
-    """
-
-    def __init__(self, engine: sa.Engine, term: int) -> None:
-        self._engine = engine
-        self._term = term
+class Leftovers(LeaderQueries):
+    """What was left unfinished."""
 
     def of(self, number: int) -> list[Left]:
         """The leftovers of one operation, whichever states its assets are in."""
@@ -255,6 +198,63 @@ class Leftovers:
         )
         return self._list(operations.c.ended_ms.is_not(None), _has_deletion(), ~is_in_hand)
 
+    def about_to_be_purged(
+        self, now_ms: int, until_ms: int
+    ) -> list[tuple[Operation, ClaimedAsset]]:
+        """What Removes have marked deleted, if iconik may purge something of it by some time.
+
+        Only the time of the first mark is recorded. The last one comes at most as long after that
+        as the Remove has taken.
+
+        Args:
+            now_ms, until_ms: by the wall clock, in milliseconds since 1970.
+        """
+        first_ms = operations.c.undo_until_ms
+        kept_ms = first_ms - operations.c.recorded_ms
+        last_ms = sa.func.coalesce(operations.c.ended_ms, now_ms) + kept_ms
+        soon = sa.select(operations).where(first_ms <= until_ms, last_ms > now_ms)
+        found = list[tuple[Operation, ClaimedAsset]]()
+        with self._engine.connect() as connection:
+            for operation in map(read_operation, connection.execute(soon.order_by(first_ms)).all()):
+                is_its = sa.and_(assets.c.number == operation.number, assets.c.state == "done")
+                rows = connection.execute(sa.select(assets).where(is_its, has_marked()))
+                found += [(operation, _asset(row)) for row in rows]
+        return found
+
+    def record_undo(
+        self, cipher: Cipher, operation: Operation, formats: Mapping[str, Collection[str]]
+    ) -> bool:
+        """Record the undo of a part of a Remove, as a request of the service itself.
+
+        Args:
+            cipher: encrypts the recorded operations.
+            formats: by asset id, the names of the formats to bring back. What is no longer marked
+                by this Remove is left out.
+
+        Returns:
+            Whether nothing more must be done: not if another Undo of the Remove is running.
+        """
+        b2_id, ll_id = operation.b2_storage_id, operation.ll_storage_id
+        click = CustomAction("undo", b2_id, ll_id, (), "BULK", ())
+        origin = Origin(operation.id, SERVICE, "unsafe")
+        running = sa.select(operations.c.id).where(
+            operations.c.retry_of == operation.id,
+            operations.c.action == "undo",
+            operations.c.ended_ms.is_(None),
+        )
+        this = sa.and_(assets.c.number == operation.number, assets.c.asset_id.in_(list(formats)))
+        with self._writing(is_vital=True) as connection:
+            if connection.execute(running).first():
+                return False
+            found = []
+            for row in connection.execute(sa.select(assets).where(this)):
+                marked = {each.name for each in _asset(row).progress.marked.values()}
+                if names := sorted(marked & set(formats[row.asset_id])):
+                    found.append((row.asset_id, names))
+            for each in of_assets(click, found):
+                record_own(connection, cipher, each, origin)
+        return True
+
     def copies(self, since_ms: int, limit: int) -> list[str]:
         """The ids of jobs of ended operations that are not known to have ended, newest first.
 
@@ -268,14 +268,13 @@ class Leftovers:
             .group_by(copies.c.job_id)
             .order_by(sa.func.max(copies.c.requested_ms).desc(), copies.c.job_id)
         )
-        with self._engine.connect() as connection:
-            return list(connection.execute(chosen.limit(limit)).scalars())
+        return [row.job_id for row in self._rows(chosen.limit(limit))]
 
     def note_ended(self, job_ids: Sequence[str]) -> None:
         """Record that such jobs have ended. Running operations follow their jobs themselves."""
         ended = sa.select(operations.c.number).where(operations.c.ended_ms.is_not(None))
         theirs = sa.and_(copies.c.job_id.in_(job_ids), copies.c.number.in_(ended))
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             connection.execute(sa.update(copies).where(theirs).values(ended=True))
 
     def _list(self, *conditions: sa.ColumnElement[bool]) -> list[Left]:
@@ -284,19 +283,18 @@ class Leftovers:
             .join(operations, operations.c.number == assets.c.number)
             .where(*conditions)
         )
-        with self._engine.connect() as connection:
-            return [
-                Left(row.number, row.id, asset, row.action)
-                for row in connection.execute(chosen)
-                if (asset := _asset(row)).progress.deletions
-            ]
+        return [
+            Left(row.number, row.id, asset, row.action)
+            for row in self._rows(chosen)
+            if (asset := _asset(row)).progress.deletions
+        ]
 
     def note(self, left: Left, outcomes: Mapping[str, Outcome]) -> None:
         """Record the result: the current progress, and outcomes by format name.
 
         What an Add or an Undo is to bring back is on LucidLink from now on.
         """
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             row = connection.execute(
                 sa.select(assets.c.outcomes, assets.c.progress).where(
                     assets.c.number == left.number, assets.c.asset_id == left.asset.asset_id

@@ -5,10 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2_iconik.common.errors import SettingsError
-from b2_iconik.domain.operation import AssetProgress
+from b2_iconik.domain.progress import AssetProgress
+from b2_iconik.ledger.asset_rows import change_assets
 from b2_iconik.ledger.tables import (
     assets,
-    change_assets,
     copies,
     counters,
     metadata,

@@ -1,63 +1,32 @@
 """The operations of this service, in the order of their clicks."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, Hint, Operation, Origin
+from b2_iconik.domain.operation import Operation, Origin
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, Hint
 from b2_iconik.domain.reasons import Reason
+from b2_iconik.ledger.asset_rows import change_assets, hinted, inherit_seen, insert_assets
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.migrations import adopt, bring_up_to_date
-from b2_iconik.ledger.tables import (
-    CHUNK,
-    assets,
-    change_assets,
-    hinted,
-    holdings,
-    inherit_seen,
-    insert_assets,
-    operations,
-    schema,
-    unlisted,
-)
-from b2_iconik.ledger.term import writing_in_term
+from b2_iconik.ledger.tables import CHUNK, assets, holdings, operations, schema, unlisted
+from b2_iconik.ledger.term import LeaderQueries
 
 
 def read_operation(row: sa.Row[Any]) -> Operation:
     """Convert a row of ``operations`` to a value."""
-    return Operation(
-        number=row.number,
-        id=row.id,
-        action=row.action,
-        b2_storage_id=row.b2_storage_id,
-        ll_storage_id=row.ll_storage_id,
-        formats=tuple(row.formats),
-        selection=row.selection,
-        user_id=row.user_id,
-        key=row.key,
-        is_expanded=row.expanded >= row.request_count,
-        recorded_ms=row.recorded_ms,
-        ended_ms=row.ended_ms,
-        failure=Reason.read(row.failure, row.failure_cause) if row.failure else None,
-        stop_by=row.stop_by,
-        stop_ms=row.stop_ms,
-        origin=_origin(row),
-        keep_ms=row.keep_ms,
-        undo_until_ms=row.undo_until_ms,
-        undo_is_about=row.undo_is_about,
-        result=row.result,
-        counts=row.counts,
-        totals=row.totals,
-        next_check_ms=row.next_check_ms,
-        outage=row.outage,
-        job_id=row.job_id,
-        title=row.title,
-        user_name=row.user_name,
-        path=row.path,
-        names=row.names,
-    )
+    converted: dict[str, Any] = {
+        "formats": tuple(row.formats),
+        "is_expanded": row.expanded >= row.request_count,
+        "failure": Reason.read(row.failure, row.failure_cause) if row.failure else None,
+        "origin": _origin(row),
+    }
+    rest = [each.name for each in fields(Operation) if each.name not in converted]
+    return Operation(**converted, **{name: getattr(row, name) for name in rest})
 
 
 def _origin(row: sa.Row[Any]) -> Origin | None:
@@ -67,20 +36,11 @@ def _origin(row: sa.Row[Any]) -> Origin | None:
     return Origin(row.retry_of, row.retry_by, row.origin or "retry")
 
 
-class Ledger:
-    """The operations. Each method is one transaction.
-
-    Args:
-        engine: SQLAlchemy engine of a SQLite or PostgreSQL database.
-        term: the leader's term, from ``term.begin_term``, in the process that runs operations.
-
-    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that are the
-    leader's raise ``Stopped`` when another process has taken over.
-    """
+class Ledger(LeaderQueries):
+    """The operations. Other processes than the leader need no term for what they may do."""
 
     def __init__(self, engine: sa.Engine, term: int = 0) -> None:
-        self._engine = engine
-        self._term = term
+        super().__init__(engine, term)
 
     def create(self) -> None:
         """Create missing tables and columns.
@@ -99,17 +59,13 @@ class Ledger:
 
     def operation(self, operation_id: str) -> Operation | None:
         """One operation by its id."""
-        with self._engine.connect() as connection:
-            row = connection.execute(
-                sa.select(operations).where(operations.c.id == operation_id)
-            ).first()
-        return read_operation(row) if row else None
+        found = self._rows(sa.select(operations).where(operations.c.id == operation_id))
+        return read_operation(found[0]) if found else None
 
     def sealed(self, operation_id: str) -> str:
         """The click of an operation, as ``Cipher.seal`` encrypted it; "" if it is not there."""
-        with self._engine.connect() as connection:
-            found = sa.select(operations.c.sealed).where(operations.c.id == operation_id)
-            return connection.execute(found).scalar() or ""
+        found = sa.select(operations.c.sealed).where(operations.c.id == operation_id)
+        return self._value(found) or ""
 
     def open(self, known: Container[str]) -> list[Operation]:
         """The operations for which something is left to do, oldest first.
@@ -117,33 +73,21 @@ class Ledger:
         Args:
             known: the ids of operations to leave out.
         """
-        is_open = operations.c.closed_ms.is_(None)
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(operations.c.id, operations.c.sealed.is_(None))
-                .where(is_open)
-                .order_by(operations.c.number)
-            ).all()
+        rows = self._rows(
+            sa.select(operations.c.id, operations.c.sealed.is_(None))
+            .where(operations.c.closed_ms.is_(None))
+            .order_by(operations.c.number)
+        )
         new = {row[0]: row[1] for row in rows if row[0] not in known}
         if any(new.values()):
-            with writing_in_term(self._engine, self._term) as connection:
+            with self._writing() as connection:
                 adopt(connection)
         return [each for each in map(self.operation, new) if each]
 
     def running(self) -> list[Operation]:
         """The operations that haven't ended, oldest first."""
-        return self._list(operations.c.ended_ms.is_(None), operations.c.number)
-
-    def newest(self, limit: int) -> list[Operation]:
-        """The last operations, newest first."""
-        return self._list(sa.true(), operations.c.number.desc())[:limit]
-
-    def _list(
-        self, condition: sa.ColumnElement[bool], order: sa.ColumnElement[Any]
-    ) -> list[Operation]:
-        with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(operations).where(condition).order_by(order))
-            return [read_operation(row) for row in rows]
+        running = sa.select(operations).where(operations.c.ended_ms.is_(None))
+        return [read_operation(row) for row in self._rows(running.order_by(operations.c.number))]
 
     # The subject of an operation
 
@@ -161,9 +105,9 @@ class Ledger:
         # before the last of them marks the operation as expanded.
         for start in range(0, len(ids), CHUNK):
             some = {each: hints[each] for each in ids[start : start + CHUNK]}
-            with writing_in_term(self._engine, self._term) as connection:
+            with self._writing() as connection:
                 insert_assets(connection, number, some)
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             connection.execute(sa.delete(unlisted).where(unlisted.c.number == number))
             for what, told in gone.items():
                 reason = Reason.of(told)
@@ -193,30 +137,30 @@ class Ledger:
 
     def gone(self, number: int) -> dict[str, Reason]:
         """By collection, saved search or playlist of an operation, why it could not be listed."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(unlisted).where(unlisted.c.number == number))
-            return {row.what: Reason.read(row.reason, row.cause) for row in rows}
+        rows = self._rows(sa.select(unlisted).where(unlisted.c.number == number))
+        return {row.what: Reason.read(row.reason, row.cause) for row in rows}
 
     def progress(self, number: int) -> dict[str, int]:
         """How many assets of an operation are in each state."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(assets.c.state, sa.func.count())
-                .where(assets.c.number == number)
-                .group_by(assets.c.state)
-            )
-            return {row.state: row[1] for row in rows}
+        rows = self._rows(
+            sa.select(assets.c.state, sa.func.count())
+            .where(assets.c.number == number)
+            .group_by(assets.c.state)
+        )
+        return {row.state: row[1] for row in rows}
 
     def not_looked_up(self, number: int) -> list[str]:
         """The ids of the unfinished assets of an operation that no listing has shown yet."""
-        is_unknown = sa.and_(assets.c.title.is_(None), assets.c.state != "done")
-        with self._engine.connect() as connection:
-            mine = sa.and_(assets.c.number == number, is_unknown)
-            return list(connection.execute(sa.select(assets.c.asset_id).where(mine)).scalars())
+        rows = self._rows(
+            sa.select(assets.c.asset_id).where(
+                assets.c.number == number, assets.c.title.is_(None), assets.c.state != "done"
+            )
+        )
+        return [row.asset_id for row in rows]
 
     def note_hints(self, number: int, hints: Mapping[str, Hint]) -> None:
         """Record what the index suggests about assets, as far as nothing was done with them."""
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             mine = sa.and_(assets.c.number == number, assets.c.asset_id.in_(hints))
             columns = hinted(connection, number, hints)
             for row in connection.execute(sa.select(assets).where(mine)).all():
@@ -227,22 +171,18 @@ class Ledger:
 
     def titles(self, number: int, asset_ids: Sequence[str]) -> dict[str, str]:
         """The titles of some assets of an operation, by id, as far as they are known."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(assets.c.asset_id, assets.c.title).where(
-                    assets.c.number == number,
-                    assets.c.asset_id.in_(asset_ids),
-                    assets.c.title != "",
-                )
+        rows = self._rows(
+            sa.select(assets.c.asset_id, assets.c.title).where(
+                assets.c.number == number, assets.c.asset_id.in_(asset_ids), assets.c.title != ""
             )
-            return {row.asset_id: row.title for row in rows}
+        )
+        return {row.asset_id: row.title for row in rows}
 
     def some_assets(self, number: int, limit: int) -> list[str]:
         """The ids of some assets of an operation: the first ones, in the order of ids."""
-        with self._engine.connect() as connection:
-            ids = sa.select(assets.c.asset_id).where(assets.c.number == number)
-            rows = connection.execute(ids.order_by(assets.c.asset_id).limit(limit))
-            return [row.asset_id for row in rows]
+        ids = sa.select(assets.c.asset_id).where(assets.c.number == number)
+        rows = self._rows(ids.order_by(assets.c.asset_id).limit(limit))
+        return [row.asset_id for row in rows]
 
     def note_job(self, number: int, job_id: str | None) -> None:
         """Record which job shows an operation in iconik.
@@ -264,7 +204,7 @@ class Ledger:
                 of what was selected, or of some of it.
         """
         mine = operations.c.number == number
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             known = sa.select(operations.c.names).where(mine).with_for_update()
             earlier = connection.execute(known).scalar() or {}
             connection.execute(sa.update(operations).where(mine).values(names={**earlier, **names}))
@@ -278,7 +218,7 @@ class Ledger:
         lacking: sa.ColumnElement[bool] = operations.c.user_name.is_(None)
         if name:
             lacking = sa.or_(lacking, operations.c.user_name == "")
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             connection.execute(
                 sa.update(operations)
                 .where(operations.c.user_id == user_id, lacking)
@@ -289,7 +229,7 @@ class Ledger:
                 connection.execute(sa.update(holdings).where(unnamed).values(user_name=name))
 
     def _change(self, number: int, **values: Any) -> None:
-        with writing_in_term(self._engine, self._term) as connection:
+        with self._writing() as connection:
             connection.execute(
                 sa.update(operations).where(operations.c.number == number).values(**values)
             )
@@ -313,12 +253,6 @@ class Ledger:
                 .values(stop_by=by, stop_ms=now_ms)
             )
             return connection.execute(sa.select(operations.c.id).where(running)).first() is not None
-
-    def is_asked_to_stop(self, number: int) -> bool:
-        """Whether somebody has asked an operation to stop."""
-        with self._engine.connect() as connection:
-            asked = sa.select(operations.c.stop_ms).where(operations.c.number == number)
-            return connection.execute(asked).scalar() is not None
 
     def will_look(self, number: int, next_check_ms: int, outage: str | None) -> None:
         """Record when an operation asks iconik again, and how iconik fails, if it does."""

@@ -72,19 +72,11 @@ def are_kept_from(action: Action) -> sa.ColumnElement[bool]:
 
 
 def write(connection: sa.Connection, protection: Protection) -> None:
-    """Protect an asset, in place of an earlier protection.
-
-    Args:
-        connection: from ``writing``.
-    """
+    """Protect an asset, in place of an earlier protection, in a transaction of ``writing``."""
     delete(connection, protection.asset_id)
     connection.execute(sa.insert(protections).values(vars(protection)))
 
 
 def delete(connection: sa.Connection, asset_id: str) -> None:
-    """End the protection of an asset.
-
-    Args:
-        connection: from ``writing``.
-    """
+    """End the protection of an asset, in a transaction of ``writing``."""
     connection.execute(sa.delete(protections).where(protections.c.asset_id == asset_id))

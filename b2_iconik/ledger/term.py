@@ -1,9 +1,10 @@
 """A process's term of running operations, and its clock. There is one term at a time."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -41,6 +42,34 @@ def writing_in_term(
         if _newest_term(connection) != term:
             raise Stopped
         yield connection
+
+
+class LeaderQueries:
+    """Queries of the process that runs operations. Each method is one transaction.
+
+    Args:
+        engine: SQLAlchemy engine of the ledger's database.
+        term: the leader's term, from ``begin_term``.
+
+    All methods raise ``sqlalchemy.exc.SQLAlchemyError`` when the database fails; those that write
+    raise ``Stopped`` when another process has taken over.
+    """
+
+    def __init__(self, engine: sa.Engine, term: int) -> None:
+        self._engine = engine
+        self._term = term
+
+    def _rows(self, query: sa.Executable) -> Sequence[Any]:
+        with self._engine.connect() as connection:
+            return connection.execute(query).all()
+
+    def _value(self, query: sa.Executable) -> Any | None:
+        """The first column of the first row; None if there is no row."""
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
+
+    def _writing(self, *, is_vital: bool = False) -> AbstractContextManager[sa.Connection]:
+        return writing_in_term(self._engine, self._term, is_vital=is_vital)
 
 
 def _newest_term(connection: sa.Connection) -> int:

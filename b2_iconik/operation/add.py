@@ -2,8 +2,8 @@
 
 from b2_iconik.domain.arrival import shortfall, unfinished
 from b2_iconik.domain.custody import presence, wanted_formats
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset
 from b2_iconik.domain.reasons import (
     COPY_TO_LUCIDLINK_ENDED,
     NO_SOURCE,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from b2_iconik.common.clock import Clock
-from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.hints import arrived, may_be_listed
 from b2_iconik.operation.index import Index

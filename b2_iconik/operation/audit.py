@@ -3,7 +3,8 @@
 import logging
 
 from b2_iconik.common import logs
-from b2_iconik.domain.operation import RECORDS_ALONE, ClaimedAsset, Deletion, Origin, named_user
+from b2_iconik.domain.operation import Origin, named_user
+from b2_iconik.domain.progress import RECORDS_ALONE, ClaimedAsset, Deletion
 from iconik import acting_as
 
 log = logging.getLogger(logs.AUDIT)
@@ -18,7 +19,6 @@ def deleted(
     the deletion and its record in the ledger.
 
     Args:
-        asset: the asset.
         deletion: has no proof if an earlier version of this service began it.
         is_marked: whether iconik only marks the file set deleted, and purges it later.
     """

@@ -8,41 +8,27 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
-from b2_iconik.bucket.confirm import Bucket, Confirmation
 from b2_iconik.common import logs
-from b2_iconik.common.clock import Clock
-from b2_iconik.common.settings import Settings
-from b2_iconik.common.worker_pool import Share
-from b2_iconik.domain.click import Action, CustomAction
-from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import ClaimedAsset
-from b2_iconik.domain.outcomes import Outcome, given_up
-from b2_iconik.domain.reasons import EARLIER, UNDONE, Reason, reason_of
+from b2_iconik.domain.click import Action
+from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import ClaimedAsset
+from b2_iconik.domain.reasons import reason_of
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.operation import copying, deletion
+from b2_iconik.ledger.stop_request import StopRequest
+from b2_iconik.operation import copying
 from b2_iconik.operation.arrivals import Arrivals, recheck_after_ms
-from b2_iconik.operation.decisions import AssetResult, vanished
-from b2_iconik.operation.deletion import DeletionCapabilities, PurgeQueue
-from b2_iconik.operation.execution import (
-    note_purge,
-    process_add,
-    process_preview,
-    process_remove,
-    process_undo,
-)
-from b2_iconik.operation.grace_period import GracePeriod
+from b2_iconik.operation.context import Context
+from b2_iconik.operation.decisions import AssetResult
+from b2_iconik.operation.deletion import PurgeQueue
+from b2_iconik.operation.deletion_results import note_purge
 from b2_iconik.operation.index import Index
-from b2_iconik.operation.interrupted import as_wanted, restore_all
-from b2_iconik.operation.proving import RemoveContext
-from b2_iconik.operation.snapshot import Patience, see
-from b2_iconik.operation.storages import Checked
+from b2_iconik.operation.processing import AssetProcessor
+from b2_iconik.operation.storages import Preflight
 from b2_iconik.operation.together import MOST
 from b2_iconik.operation.verification import FEW, Verification
-from iconik import MOST_COPIES_A_CALL, Iconik
-from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TokenRejected, TooLate
-from iconik_http.records import File
+from iconik import MOST_COPIES_A_CALL
+from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, TooLate
 
 log = logging.getLogger(__name__)
 
@@ -98,77 +84,32 @@ class Batch:
         """Whether iconik may be unavailable, so that the rest of the batch should wait."""
         return any(not isinstance(error, TooLate) for _, error in self.unanswered)
 
-
-@dataclass(frozen=True)
-class Context:
-    """The dependencies of a running operation.
-
-    Attributes:
-        preflight: returns the checked storages; raises ``OperationFailed`` if they can't be used.
-        check_again: has the next ``preflight`` check them again.
-        grace_period: as in ``RemoveContext``.
-        bucket: B2 itself.
-        check_term: raises ``Stopped`` when this process must stop.
-        is_stop_pending: whether a stop of the operation was requested and is not yet handled.
-        pool: threads for requests.
-        index: finds many assets at once.
-        others_wait: whether another operation waits for this one to pause.
-    """
-
-    click: CustomAction
-    iconik: Iconik
-    capabilities: DeletionCapabilities
-    claims: Claims
-    route: copying.Route
-    settings: Settings
-    clock: Clock
-    preflight: Callable[[], Checked]
-    check_again: Callable[[], None]
-    grace_period: GracePeriod | None
-    bucket: Bucket
-    check_term: Callable[[], None]
-    is_stop_pending: Callable[[], bool]
-    pool: Share
-    index: Index
-    others_wait: Callable[[], bool] = lambda: False
+    @property
+    def is_small(self) -> bool:
+        """Whether its deletions are verified one by one, right away."""
+        return len(self.assets) <= FEW
 
 
-class AssetProcessor:
-    """Processes the assets of one operation.
+class Batches:
+    """Processes the assets of one operation in batches."""
 
-    Args:
-        context: the dependencies of the operation.
-    """
-
-    def __init__(self, context: Context) -> None:
+    def __init__(
+        self,
+        context: Context,
+        claims: Claims,
+        preflight: Preflight,
+        index: Index,
+        stop: StopRequest,
+    ) -> None:
         self._context = context
-        self._iconik = context.iconik
-        self._claims = context.claims
-        self._clock = context.clock
+        self._iconik = iconik = context.iconik
+        self._claims = claims
+        self._stop = stop
+        self._processor = AssetProcessor(context, claims, preflight)
+        self._clock = context.leadership.clock
         self._pool = context.pool
-        click = context.click
-        self._removal = RemoveContext(
-            context.iconik,
-            context.claims,
-            context.capabilities,
-            click.ll_storage_id,
-            click.b2_storage_id,
-            context.preflight,
-            self._confirm,
-            context.settings.require_checksum,
-            context.grace_period,
-            context.check_again,
-        )
-        self._arrivals = Arrivals(context.index, context.claims, click.ll_storage_id, context.clock)
-        self._verification = Verification(
-            context.iconik, context.claims, context.index, context.clock, context.pool.map
-        )
-        self._carry_out = {
-            "add": self._add,
-            "remove": self._remove,
-            "preview": self._preview,
-            "undo": self._undo,
-        }[click.action]
+        self._arrivals = Arrivals(index, claims, context.click.ll_storage_id, self._clock)
+        self._verification = Verification(iconik, claims, index, self._clock, self._pool.map)
         self._has_put_off = False
 
     def process_all(self) -> bool:
@@ -176,7 +117,7 @@ class AssetProcessor:
 
         Raises:
             IconikUnavailable: iconik is unavailable.
-            IconikRefused: iconik no longer accepts any token.
+            TokenRejected: iconik no longer accepts any token.
             OperationFailed: the storages can no longer be used.
         """
         with self._pool, logs.pool(1) as aside:
@@ -186,26 +127,15 @@ class AssetProcessor:
 
     def _see_contested(self) -> None:
         """Check which contested assets this click can see: older operations keep the others."""
-        while not self._context.is_stop_pending() and (
+        while not self._stop.is_pending() and (
             contested := self._claims.contested(CONNECTIONS, self._clock.now_ms())
         ):
             batch = Batch(contested)
             batch.results = [
-                self._pool.submit(self._process_one, each, batch, self._glance)
+                self._pool.submit(self._process_one, each, batch, self._processor.glance)
                 for each in contested
             ]
             self._finish(batch)
-
-    def _glance(self, asset: ClaimedAsset) -> AssetResult:
-        if see(self._iconik_for(asset), asset.asset_id) is None:
-            return vanished(asset.formats)
-        asset.seen = True
-        # Others must release it first, or it is claimed again with what they have left.
-        return AssetResult(must_be_requeued=True)
-
-    def _iconik_for(self, asset: ClaimedAsset) -> Iconik:
-        """An ``Iconik`` whose rights to an asset do not exceed those of the click's own token."""
-        return self._iconik.limited(lambda: asset.seen)
 
     def _process_batches(self, aside: ThreadPoolExecutor) -> bool:
         size, away, verifying = FIRST_BATCH, None, None
@@ -216,8 +146,8 @@ class AssetProcessor:
             # The next batch begins while the last assets of this one are processed and its copies
             # are requested.
             self._await(batch, batch.results[:-CONNECTIONS])
-            is_interrupted = away or batch.is_cut_short or self._context.is_stop_pending()
-            goes_on = not (is_interrupted or self._context.others_wait())
+            is_interrupted = away or batch.is_cut_short or self._stop.is_pending()
+            goes_on = not (is_interrupted or self._context.leadership.others_wait())
             following = self._begin(size) if goes_on else Batch()
             try:
                 self._finish(batch)
@@ -242,15 +172,15 @@ class AssetProcessor:
         batch = Batch(alone)
         batch.listings = [self._pool.submit(self._see_arrivals, some) for some in together]
         batch.results = [
-            self._pool.submit(self._process_one, each, batch, self._process_asset)
+            self._pool.submit(self._process_one, each, batch, self._processor.process)
             for each in batch.assets
         ]
         return batch
 
     def _see_arrivals(self, assets: Sequence[ClaimedAsset]) -> None:
-        self._context.check_term()
+        self._context.leadership.check(deletes=False)
         # If a stop is pending, they stay claimed until ``Claims.leave`` releases them.
-        if not self._context.is_stop_pending():
+        if not self._stop.is_pending():
             self._arrivals.see(assets)
 
     def _await(self, batch: Batch, results: list[Future[AssetResult]]) -> None:
@@ -271,7 +201,7 @@ class AssetProcessor:
             if result.copies and asset.asset_id not in unanswered
         ]
         try:
-            if wanted and self._context.is_stop_pending():
+            if wanted and self._stop.is_pending():
                 for asset, result in wanted:
                     self._let_go(asset, 0, result.outcomes)
             elif wanted:
@@ -281,19 +211,19 @@ class AssetProcessor:
                 self._put_off(batch.unanswered)
 
     def _request_copies(self, wanted: Sequence[tuple[ClaimedAsset, AssetResult]]) -> None:
-        now, route = self._clock.now_ms(), self._context.route
+        now, click = self._clock.now_ms(), self._context.click
         known = [(asset, result.outcomes) for asset, result in wanted]
         self._claims.begin_copies(known, now)
         copies = [(asset, result.copies) for asset, result in wanted]
-        copying.ask(self._iconik, self._claims, route, copies, now, self._pool.map)
+        copying.ask(self._iconik, self._claims, click, copies, now, self._pool.map)
 
     def _process_one(
         self, asset: ClaimedAsset, batch: Batch, process: Callable[[ClaimedAsset], AssetResult]
     ) -> AssetResult:
         """Process an asset of a batch, and record its state."""
-        self._context.check_term()
+        self._context.leadership.check(deletes=False)
         result = AssetResult(must_be_requeued=True)
-        if self._context.is_stop_pending():
+        if self._stop.is_pending():
             # It stays claimed until ``Claims.leave`` releases it.
             return result
         # While iconik is unavailable, the rest of the batch need not find that out by itself.
@@ -304,16 +234,14 @@ class AssetProcessor:
             except IconikUnavailable as error:
                 batch.unanswered.append((asset, error))
                 return result
-            except TokenRejected:
-                raise
             except IconikRefused as refusal:
-                result = AssetResult(self._give_up(asset, reason_of(refusal)))
+                result = AssetResult(self._processor.give_up(asset, reason_of(refusal)))
         if result.is_being_copied:
             return result
         if result.marked:
             self._purge(batch.purge_queue.add(asset, result), batch)
         else:
-            self._note(asset, result, is_few=len(batch.assets) <= FEW)
+            self._note(asset, result, batch)
         return result
 
     def _purge(self, marked: list[tuple[ClaimedAsset, AssetResult]], batch: Batch) -> None:
@@ -322,23 +250,21 @@ class AssetProcessor:
         An asset that iconik gave no usable answer about is processed again before its copies are
         requested.
         """
-        file_sets = {each: asset.asset_id for asset, found in marked for each in found.marked}
         try:
-            until = min((found.until for _, found in marked), default=0.0)
-            done = deletion.purge(self._iconik, self._context.capabilities, file_sets, until)
+            done = self._processor.purge(marked)
         except IconikUnavailable as error:
             batch.unanswered += [(asset, error) for asset, _ in marked]
             return
         for asset, found in marked:
             try:
-                purged = note_purge(self._removal, asset, found, done, self._clock.now_ms())
+                purged = note_purge(self._iconik, asset, found, done, self._clock.now_ms())
             except IconikUnavailable as error:
                 batch.unanswered.append((asset, error))
                 continue
             batch.purged[asset.asset_id] = purged
-            self._note(asset, purged, is_few=len(batch.assets) <= FEW)
+            self._note(asset, purged, batch)
 
-    def _note(self, asset: ClaimedAsset, result: AssetResult, *, is_few: bool) -> None:
+    def _note(self, asset: ClaimedAsset, result: AssetResult, batch: Batch) -> None:
         if result.copies:
             # Recorded with the others of the batch, when the copies are requested.
             return
@@ -349,18 +275,10 @@ class AssetProcessor:
         elif result.must_be_requeued:
             self._let_go(asset, 0, outcomes)
         elif asset.progress.accepted:
-            not_before_ms = 0 if is_few else self._verification.first_due_ms()
+            not_before_ms = 0 if batch.is_small else self._verification.first_due_ms()
             self._claims.note(asset, "verifying", outcomes, not_before_ms)
         else:
             self._claims.note(asset, "done", outcomes)
-
-    def _give_up(self, asset: ClaimedAsset, reason: Reason) -> dict[str, Outcome]:
-        """Restore the marked file sets of an asset that is given up. Returns its outcomes."""
-        action = self._context.click.action
-        why = {"add": EARLIER, "undo": UNDONE}.get(action, reason)
-        restored, _ = restore_all(self._iconik, asset, why)
-        told = given_up(asset.formats, asset.progress.unaccepted, reason)
-        return {**told, **as_wanted(action, restored)}
 
     def _put_off(self, unanswered: list[tuple[ClaimedAsset, IconikUnavailable]]) -> None:
         """Postpone assets that iconik did not answer about, unless iconik is entirely unavailable.
@@ -388,7 +306,7 @@ class AssetProcessor:
                 self._let_go(asset, self._clock.now_ms() + wait_ms)
             else:
                 reason = reason_of(error) + f" ({most} attempts)"
-                self._claims.note(asset, "done", self._give_up(asset, reason))
+                self._claims.note(asset, "done", self._processor.give_up(asset, reason))
 
     def _let_go(
         self,
@@ -399,61 +317,3 @@ class AssetProcessor:
         """Process an asset again later, after other operations if nothing is under way for it."""
         state = "recheck" if asset.progress.is_touched else "queued"
         self._claims.note(asset, state, outcomes or {}, not_before_ms)
-
-    def _process_asset(self, asset: ClaimedAsset) -> AssetResult:
-        """Process an asset, twice if a copy seems to have ended without its file."""
-        if asset.must_be_seen:
-            return self._glance(asset)
-        is_in_doubt = asset.progress.unanswered_until_ms is not None
-        if is_in_doubt and self._follow_unknown_copies(asset):
-            return AssetResult(is_being_copied=True)
-        result = self._process_once(asset)
-        if not result.unless_copied:
-            return result
-        if result.marked:
-            # The copies of other formats may take days.
-            file_sets = dict.fromkeys(result.marked, asset.asset_id)
-            capabilities, until = self._context.capabilities, result.until
-            done = deletion.purge(self._iconik, capabilities, file_sets, until)
-            now_ms = self._clock.now_ms()
-            result = note_purge(self._removal, asset, result, done, now_ms)
-        self._claims.note(asset, "claimed", result.outcomes)
-        if self._follow_unknown_copies(asset):
-            return AssetResult(is_being_copied=True)
-        # A copy may have ended since the asset was read.
-        result = self._process_once(asset)
-        return result.with_outcomes(result.unless_copied)
-
-    def _process_once(self, asset: ClaimedAsset) -> AssetResult:
-        settle_ms = self._context.settings.settle_time // timedelta(milliseconds=1)
-        patience, iconik = Patience(self._clock.now_ms(), settle_ms), self._iconik_for(asset)
-        return self._carry_out(iconik, asset, patience)
-
-    def _add(self, iconik: Iconik, asset: ClaimedAsset, patience: Patience) -> AssetResult:
-        return process_add(iconik, asset, self._context.click.ll_storage_id, patience)
-
-    def _remove(self, iconik: Iconik, asset: ClaimedAsset, patience: Patience) -> AssetResult:
-        return process_remove(replace(self._removal, iconik=iconik), asset, patience)
-
-    def _preview(self, iconik: Iconik, asset: ClaimedAsset, patience: Patience) -> AssetResult:
-        return process_preview(replace(self._removal, iconik=iconik), asset, patience)
-
-    def _undo(self, iconik: Iconik, asset: ClaimedAsset, _: Patience) -> AssetResult:
-        return process_undo(iconik, asset, self._context.click.ll_storage_id)
-
-    def _follow_unknown_copies(self, asset: ClaimedAsset) -> bool:
-        iconik = self._iconik_for(asset)
-        return copying.follow_unrecorded(iconik, self._claims, asset, self._clock.now_ms())
-
-    def _confirm(self, asset_id: str, safe: Safe) -> Confirmation:
-        """Have B2 confirm the proof of a file set."""
-
-        def download_url(file: File) -> str:
-            return self._iconik.download_url(asset_id, file.id)
-
-        return self._context.bucket.confirm(
-            self._context.preflight().b2,
-            safe.pairs,
-            download_url,
-            is_preview=self._context.click.action == "preview",
-        )

@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from b2_iconik.domain.operation import LISTING_LAG_MS, ClaimedAsset
+from b2_iconik.domain.click import CustomAction
+from b2_iconik.domain.progress import LISTING_LAG_MS, ClaimedAsset
 from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.copies import Copy
 from b2_iconik.ledger.leftovers import Leftovers
+from b2_iconik.operation.storages import B2, LUCIDLINK
+from b2_iconik.operation.together import Together
 from iconik import MOST_COPIES_A_CALL, MOST_JOBS_A_CALL, Iconik
-from iconik_http.errors import IconikError, IconikRefused, IconikUnavailable, TokenRejected
+from iconik_http.errors import IconikError, IconikRefused, IconikUnavailable
 from iconik_http.records import Job
 
 log = logging.getLogger(__name__)
@@ -22,24 +25,10 @@ MOST_LEFT = 1_000
 MOST_UNTOLD = 10
 
 
-@dataclass(frozen=True)
-class Route:
-    """Where copies go: the ids of the source and target storages, and the target directory.
-
-    Attributes:
-        target: the name to display for the target storage.
-    """
-
-    source_id: str
-    target_id: str
-    path: str = ""
-    target: str = "the storage"
-
-
 def ask(
     iconik: Iconik,
     claims: Claims,
-    route: Route,
+    click: CustomAction,
     wanted: Sequence[tuple[ClaimedAsset, Collection[str]]],
     now_ms: int,
     side_by_side: Callable[..., Iterable[Any]] = map,
@@ -63,7 +52,7 @@ def ask(
     jobs: dict[str, str] = {}
     errors: list[IconikUnavailable] = []
     try:
-        answers = side_by_side(lambda call: _ask_once(iconik, route, *call), calls)
+        answers = side_by_side(lambda call: _ask_once(iconik, click, *call), calls)
         for (name, assets), answer in zip(calls, answers, strict=True):
             if isinstance(answer, IconikUnavailable):
                 errors.append(answer)
@@ -129,20 +118,24 @@ def _calls(assets: Sequence[ClaimedAsset]) -> Iterator[Sequence[ClaimedAsset]]:
 
 
 def _ask_once(
-    iconik: Iconik, route: Route, name: str, assets: Sequence[ClaimedAsset]
+    iconik: Iconik, click: CustomAction, name: str, assets: Sequence[ClaimedAsset]
 ) -> tuple[str, Reason | None] | IconikUnavailable:
     """The job's id, or "" and iconik's refusal; or why it isn't known whether iconik has a job."""
+    if click.action == "add":
+        source_id, target_id = click.b2_storage_id, click.ll_storage_id
+        path, target = click.path, LUCIDLINK
+    else:
+        source_id, target_id = click.ll_storage_id, click.b2_storage_id
+        path, target = "", B2
     asset_ids = [each.asset_id for each in assets]
     own = iconik.limited(lambda: all(each.seen for each in assets))
     try:
-        job_id = own.copy_to_storage(route.target_id, name, asset_ids, route.source_id, route.path)
+        job_id = own.copy_to_storage(target_id, name, asset_ids, source_id, path)
     except IconikUnavailable as error:
         return error
-    except TokenRejected:
-        raise
     except IconikRefused as refusal:
         log.warning("%s", refusal)
-        return "", reason_of(refusal, {route.target_id: route.target})
+        return "", reason_of(refusal, {target_id: target})
     log.debug("requested copies of %s; assets: %s; job %s", name, len(assets), job_id)
     return job_id, None
 
@@ -150,14 +143,14 @@ def _ask_once(
 def follow(
     iconik: Iconik,
     claims: Claims,
-    jobs_by_id: Callable[[Sequence[str]], Mapping[str, Job]],
+    together: Together[Job],
     now_ms: int,
     timeout_ms: int,
 ) -> bool:
     """Record the progress of the copies, and which have ended. Returns whether any has.
 
     Args:
-        jobs_by_id: requests jobs, as ``Iconik.jobs``.
+        together: joins the requests for jobs with those of other operations.
         timeout_ms: how long a copy may take before it is given up.
 
     Raises:
@@ -168,7 +161,7 @@ def follow(
     has_ended, unanswered = False, None
     for start in range(0, len(copies), MOST_JOBS_A_CALL):
         some = copies[start : start + MOST_JOBS_A_CALL]
-        jobs = jobs_by_id([copy.job_id for copy in some])
+        jobs = together.ask([copy.job_id for copy in some], iconik.jobs)
         moved: dict[str, int] = {}
         for copy in some:
             job = jobs.get(copy.job_id)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from b2_iconik.common.texts import plain
-from b2_iconik.domain.operation import AssetProgress, Deletion
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, Deletion
 from b2_iconik.domain.reasons import VANISHED, Reason, joined
 
 # The kinds of outcomes that concern files.

@@ -9,14 +9,14 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from b2_iconik.domain.operation import ClaimedAsset
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.domain.reasons import Reason, reason_of
 from b2_iconik.operation.decisions import AssetResult
 from iconik import Iconik
-from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted, TokenRejected
+from iconik_http.errors import IconikRefused, NotFound, NotOffered, NotPermitted
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +37,13 @@ class OptionalCall:
     @contextmanager
     def trying(self) -> Iterator[bool]:
         """Yields whether to try the call. While that isn't known, one thread at a time tries it."""
-        with ExitStack() as finding_out:
-            if self._is_offered is None:
-                finding_out.enter_context(self._lock)
-            if self._is_offered is not None:
-                # The previous holder of the lock has found out.
-                finding_out.close()
-            yield self._is_offered is not False
+        if self._is_offered is None:
+            with self._lock:
+                # Otherwise, the previous holder of the lock has found out.
+                if self._is_offered is None:
+                    yield True
+                    return
+        yield self._is_offered is not False
 
     @property
     def is_lacking(self) -> bool:
@@ -117,36 +117,31 @@ def delete(
             sets were deleted.
         TokenRejected: iconik no longer accepts any token.
     """
-    if capabilities.bulk_deletion.is_doubted(file_set_ids):
-        # An earlier bulk deletion of these answered 404, and their proof expired meanwhile.
-        return _mark_one_by_one(iconik, capabilities, asset_id, file_set_ids, until)
-    done = Done()
-    with capabilities.bulk_deletion.trying() as is_offered:
+    bulk_deletion, done = capabilities.bulk_deletion, Done()
+    # Whether an earlier bulk deletion of these answered 404, and their proof expired meanwhile.
+    is_doubted = bulk_deletion.is_doubted(file_set_ids)
+    with nullcontext(False) if is_doubted else bulk_deletion.trying() as is_offered:
         if is_offered:
-            done = _delete_at_once(iconik, capabilities, asset_id, file_set_ids, until)
+            done = _delete_at_once(iconik, bulk_deletion, asset_id, file_set_ids, until)
             file_set_ids = [each for each in file_set_ids if each in done.unknown]
         # These requests show why the bulk deletion found nothing.
-        rest = _mark_one_by_one(iconik, capabilities, asset_id, file_set_ids, until)
+        rest = mark(iconik, asset_id, file_set_ids, until)
+        if rest.marked:
+            bulk_deletion.found(False, "it answered 404")
     return Done(rest.marked, rest.unknown, done.refusals | rest.refusals)
 
 
 def _delete_at_once(
-    iconik: Iconik,
-    capabilities: DeletionCapabilities,
-    asset_id: str,
-    file_set_ids: Sequence[str],
-    until: float,
+    iconik: Iconik, call: OptionalCall, asset_id: str, file_set_ids: Sequence[str], until: float
 ) -> Done:
     """Delete file sets in one request. Those that are then unknown must be deleted one by one."""
     try:
         iconik.delete_file_sets(asset_id, file_set_ids, until=until)
-    except TokenRejected:
-        raise
     except NotOffered as refusal:
-        capabilities.bulk_deletion.found(False, refusal)
+        call.found(False, refusal)
         return Done(unknown=set(file_set_ids))
     except NotFound:
-        capabilities.bulk_deletion.doubt(file_set_ids)
+        call.doubt(file_set_ids)
         return Done(unknown=set(file_set_ids))
     except IconikRefused as refusal:
         if len(file_set_ids) == 1 or isinstance(refusal, NotPermitted):
@@ -155,25 +150,12 @@ def _delete_at_once(
         # any other way.
         done = Done()
         for one in file_set_ids:
-            alone = _delete_at_once(iconik, capabilities, asset_id, [one], until)
+            alone = _delete_at_once(iconik, call, asset_id, [one], until)
             done.unknown |= alone.unknown
             done.refusals |= alone.refusals
         return done
-    capabilities.bulk_deletion.found(True)
+    call.found(True)
     return Done()
-
-
-def _mark_one_by_one(
-    iconik: Iconik,
-    capabilities: DeletionCapabilities,
-    asset_id: str,
-    file_set_ids: Sequence[str],
-    until: float,
-) -> Done:
-    done = mark(iconik, asset_id, file_set_ids, until)
-    if done.marked:
-        capabilities.bulk_deletion.found(False, "it answered 404")
-    return done
 
 
 def mark(iconik: Iconik, asset_id: str, file_set_ids: Sequence[str], until: float) -> Done:
@@ -182,8 +164,6 @@ def mark(iconik: Iconik, asset_id: str, file_set_ids: Sequence[str], until: floa
     for each in file_set_ids:
         try:
             was_there = iconik.delete_file_set(asset_id, each, until=until)
-        except TokenRejected:
-            raise
         except IconikRefused as refusal:
             done.refusals[each] = reason_of(refusal)
             continue
@@ -227,8 +207,6 @@ def _purge_at_once(
 ) -> bool:
     try:
         iconik.purge_file_sets(file_set_ids, until=until)
-    except TokenRejected:
-        raise
     except (NotFound, NotOffered) as refusal:
         capabilities.bulk_purge.found(False, refusal)
         return False
@@ -250,8 +228,6 @@ def purge_one_by_one(iconik: Iconik, marked: Mapping[str, str], until: float) ->
         try:
             if not iconik.purge_file_set(asset_id, file_set_id, until=until):
                 done.unknown.add(file_set_id)
-        except TokenRejected:
-            raise
         except IconikRefused as refusal:
             done.refusals[file_set_id] = reason_of(refusal)
     return done

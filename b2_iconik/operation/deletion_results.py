@@ -3,51 +3,66 @@
 Each function keeps the asset's progress up to date.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from b2_iconik.domain import reasons
-from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.operation import audit
-from b2_iconik.operation.decisions import Failures
+from b2_iconik.operation.decisions import AssetResult, Failures
+from b2_iconik.operation.deletion import Done
 from iconik import Iconik
-from iconik_http.errors import IconikRefused, NotFound, TokenRejected
+from iconik_http.errors import IconikRefused, NotFound
 from iconik_http.records import ACTIVE
 
 # How long iconik may take to carry out a deletion that it has accepted, in milliseconds.
 CARRIED_OUT_AFTER_MS = 60_000
 
 
-def accept(
-    asset: ClaimedAsset,
-    file_set_id: str,
-    now_ms: int,
-    *,
-    is_doubted: bool,
-    is_marked: bool = False,
-) -> None:
-    """Record in an asset's progress that iconik has accepted a deletion, still to be verified.
+def accept(asset: ClaimedAsset, file_set_ids: Iterable[str], done: Done, now_ms: int) -> None:
+    """Record in an asset's progress that iconik has accepted deletions, still to be verified.
 
     Args:
-        is_doubted: as in ``Deletion``.
-        is_marked: whether the file set is only marked deleted, and can be restored for a while.
+        file_set_ids: what iconik has accepted to delete.
+        done: its answer. What is only marked deleted can be restored for a while.
     """
-    begun = asset.progress.deletions[file_set_id]
-    audit.deleted(asset, file_set_id, begun, is_marked=is_marked)
-    accepted = replace(
-        begun,
-        proof=begun.proof and replace(begun.proof, pairs=()),
-        accepted_ms=now_ms,
-        is_doubted=is_doubted,
-    )
-    # However often its proofs had expired, the asset has moved on.
-    moved_on = replace(asset.progress, failures=0)
-    asset.progress = moved_on.with_deletions({file_set_id: accepted})
-    if is_marked:
-        marked = {**asset.progress.marked, file_set_id: accepted}
-        asset.progress = replace(asset.progress, marked=marked)
+    for each in file_set_ids:
+        begun, is_marked = asset.progress.deletions[each], each in done.marked
+        audit.deleted(asset, each, begun, is_marked=is_marked)
+        accepted = replace(
+            begun,
+            proof=begun.proof and replace(begun.proof, pairs=()),
+            accepted_ms=now_ms,
+            is_doubted=each in done.unknown,
+        )
+        # However often its proofs had expired, the asset has moved on.
+        moved_on = replace(asset.progress, failures=0)
+        asset.progress = moved_on.with_deletions({each: accepted})
+        if is_marked:
+            all_marked = {**asset.progress.marked, each: accepted}
+            asset.progress = replace(asset.progress, marked=all_marked)
+
+
+def note_purge(
+    iconik: Iconik, asset: ClaimedAsset, result: AssetResult, done: Done, now_ms: int
+) -> AssetResult:
+    """Record the result of a purge in an asset's progress, and return the asset's new result.
+
+    File sets that iconik refused to purge are restored.
+
+    Args:
+        result: the result that led to the purge.
+        done: iconik's answer.
+
+    Raises:
+        IconikUnavailable: iconik gave no usable answer to a restoration.
+    """
+    refusals = {key: done.refusals[key] for key in result.marked if key in done.refusals}
+    accept(asset, [key for key in result.marked if key not in refusals], done, now_ms)
+    failures = restore(iconik, asset, refusals)
+    return replace(result, marked=()).with_failures(failures)
 
 
 def verify(asset: ClaimedAsset, statuses: Mapping[str, str], now_ms: int) -> Failures:
@@ -100,8 +115,6 @@ def _restore(iconik: Iconik, asset: ClaimedAsset, file_set_id: str, reason: Reas
     rest = asset.progress.without_deletions([file_set_id])
     try:
         iconik.restore_file_set(asset.asset_id, file_set_id)
-    except TokenRejected:
-        raise
     except IconikRefused as refusal:
         # It may be a repetition: this process was killed before it could record the first request.
         if not _is_active(iconik, asset.asset_id, file_set_id):
@@ -118,8 +131,6 @@ def _is_active(iconik: Iconik, asset_id: str, file_set_id: str) -> bool:
     """Whether somebody else has restored a file set."""
     try:
         return statuses_of(iconik, asset_id).get(file_set_id) == ACTIVE
-    except TokenRejected:
-        raise
     except IconikRefused:
         return False
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from b2_iconik.domain.custody import by_age, presence, wanted_formats
-from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.domain.reasons import (
     EARLIER,
     NOTHING_LEFT,
@@ -28,8 +28,7 @@ from b2_iconik.operation.decisions import (
     result_of,
     vanished,
 )
-from b2_iconik.operation.deletion import Done
-from b2_iconik.operation.deletion_results import accept, restore
+from b2_iconik.operation.deletion_results import accept
 from b2_iconik.operation.interrupted import bring_back, resume
 from b2_iconik.operation.proving import Judged, RemoveContext, prove
 from b2_iconik.operation.snapshot import Patience, Snapshot, see
@@ -44,7 +43,6 @@ def process_add(
 
     Args:
         asset: the asset. Its progress and whether it was seen are kept up to date.
-        ll_storage_id: the LucidLink storage.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
@@ -172,7 +170,6 @@ def process_undo(iconik: Iconik, asset: ClaimedAsset, ll_storage_id: str) -> Ass
 
     Args:
         asset: the asset. Its progress and whether it was seen are kept up to date.
-        ll_storage_id: the LucidLink storage.
 
     Raises:
         IconikError: iconik gave no usable answer, or refused.
@@ -288,49 +285,15 @@ def _delete(
         overtaken = replace(result, outcomes=rest, must_be_requeued=True)
         return overtaken.with_failures(earlier)
     iconik, ids = removal.iconik, list(deletions)
-    left = []
     if window:
         done = deletion.mark(iconik, asset.asset_id, ids, result.until)
     else:
         done = deletion.delete(iconik, removal.capabilities, asset.asset_id, ids, result.until)
-        left = done.marked
+    left = [] if window else done.marked
     asset.progress = asset.progress.without_deletions(done.refusals)
     accepted = deletions.keys() - done.refusals.keys() - set(left)
-    _accept(asset, accepted, done, now_ms, done.marked)
+    accept(asset, accepted, done, now_ms)
     failures = {key: why for key, why in earlier.items() if key not in deletions}
     refused = {key: (deletions[key].name, why) for key, why in done.refusals.items()}
     marked = replace(result, marked=tuple(left))
     return marked.with_failures({**failures, **refused})
-
-
-def note_purge(
-    removal: RemoveContext, asset: ClaimedAsset, result: AssetResult, done: Done, now_ms: int
-) -> AssetResult:
-    """Record the result of a purge in an asset's progress, and return the asset's new result.
-
-    File sets that iconik refused to purge are restored.
-
-    Args:
-        asset: the asset.
-        result: the result that led to the purge.
-        done: iconik's answer.
-
-    Raises:
-        IconikUnavailable: iconik gave no usable answer to a restoration.
-    """
-    refusals = {key: done.refusals[key] for key in result.marked if key in done.refusals}
-    _accept(asset, [key for key in result.marked if key not in refusals], done, now_ms)
-    failures = restore(removal.iconik, asset, refusals)
-    return replace(result, marked=()).with_failures(failures)
-
-
-def _accept(
-    asset: ClaimedAsset,
-    file_set_ids: Iterable[str],
-    done: Done,
-    now_ms: int,
-    marked: Sequence[str] = (),
-) -> None:
-    for each in file_set_ids:
-        is_doubted, is_marked = each in done.unknown, each in marked
-        accept(asset, each, now_ms, is_doubted=is_doubted, is_marked=is_marked)

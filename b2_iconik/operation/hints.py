@@ -10,8 +10,8 @@ from dataclasses import replace
 from b2_iconik.domain.arrival import shortfall
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.domain.custody import Unproven, by_age, judge, presence, wanted_formats
-from b2_iconik.domain.operation import LISTING_LAG_MS, ClaimedAsset, Hint
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import LISTING_LAG_MS, ClaimedAsset, Hint
 from b2_iconik.domain.sizes import size_of
 from iconik_http.records import ACTIVE, File, Format, Listed
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from b2_iconik.operation.deletion import OptionalCall
 from b2_iconik.operation.together import Together
 from iconik import Iconik
-from iconik_http.errors import IconikRefused, TokenRejected
+from iconik_http.errors import IconikRefused
 from iconik_http.records import Listed
 
 
@@ -42,8 +42,6 @@ class Index:
             return {}
         try:
             found = self._together.ask(asset_ids, self._ask)
-        except TokenRejected:
-            raise
         except IconikRefused as refusal:
             self._search.found(False, refusal)
             return {}

@@ -11,8 +11,8 @@ from dataclasses import replace
 from b2_iconik.domain import reasons
 from b2_iconik.domain.click import Action
 from b2_iconik.domain.custody import Unproven, Verdict
-from b2_iconik.domain.operation import ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome, proof_of
+from b2_iconik.domain.progress import ClaimedAsset, Deletion
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.leftovers import RESTORING, Left, Leftovers
 from b2_iconik.operation import deletion
@@ -75,10 +75,10 @@ def _finish(
     if isinstance(verdict, Unproven):
         reason = verdict.reason + ", found after its file set was marked deleted"
         return AssetResult(failures=restore(removal.iconik, asset, {file_set_id: reason}))
-    done, grace_period = deletion.Done(), removal.grace_period
-    if grace_period:
+    if removal.grace_period:
         # For an operation that began with PURGE=now.
-        removal.claims.open_window(replace(grace_period.begin(), is_about=True))
+        removal.claims.open_window(replace(removal.grace_period.begin(), is_about=True))
+        done = deletion.Done(marked=[file_set_id])
     else:
         marked, until = {file_set_id: asset.asset_id}, judged.snapshot.until
         done = deletion.purge_one_by_one(removal.iconik, marked, until)
@@ -88,8 +88,7 @@ def _finish(
     asset.progress = asset.progress.with_deletions({file_set_id: proved_again})
     proof = proof_of([proved_again.strength])
     removed = {begun.name: Outcome("removed", reasons.NO_REASON, proof, verdict.size)}
-    is_doubted, is_marked = bool(done.unknown), grace_period is not None
-    accept(asset, file_set_id, now_ms, is_doubted=is_doubted, is_marked=is_marked)
+    accept(asset, [file_set_id], done, now_ms)
     # Record it now: if the next deletion is interrupted, too, nothing else would.
     removal.claims.note(asset, "claimed", removed)
     return AssetResult(removed)

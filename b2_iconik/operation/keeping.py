@@ -29,7 +29,6 @@ from iconik_http.errors import (
     IconikError,
     IconikRefused,
     NotFound,
-    TokenRejected,
 )
 from iconik_http.records import File, Format, Listed
 
@@ -155,8 +154,6 @@ def _search(iconik: Iconik, asset_ids: Sequence[str]) -> dict[str, Listed]:
     """What the index shows of some assets, by id. It lags, and may omit any of them."""
     try:
         return {each.id: each for each in iconik.search_assets(asset_ids)}
-    except TokenRejected:
-        raise
     except IconikRefused:
         return {}
 
@@ -182,8 +179,6 @@ def _still_there(
         formats = iconik.formats(asset_id, all_versions=True)
     except NotFound:
         return []
-    except TokenRejected:
-        raise
     except IconikRefused:
         return held
     shown = _with_files(held, formats, files, "")

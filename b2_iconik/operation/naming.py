@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from b2_iconik.domain.click import CustomAction
 from iconik import Iconik
-from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
+from iconik_http.errors import IconikError, IconikRefused, IconikUnavailable, TokenRejected
 from iconik_http.records import Collection
 
 MOST_PARENTS = 5
@@ -69,7 +69,7 @@ def _user_name(user_id: str, iconik: Iconik, application: Iconik) -> str | None:
         return application.user_name(user_id)
     except IconikUnavailable:
         return None
-    except IconikRefused:
+    except IconikError:
         return ""
 
 
@@ -107,8 +107,6 @@ class Paths:
             return collection
         try:
             collection = iconik.collection(collection_id)
-        except TokenRejected:
-            raise
         except IconikRefused:
             collection = Collection("")
         if len(self._parents) >= MOST_REMEMBERED:
@@ -158,8 +156,6 @@ class Subjects:
         if object_id not in self._known:
             try:
                 found = Subject(kind, object_id, title) if title else self._read(kind, object_id)
-            except TokenRejected:
-                raise
             except IconikRefused:
                 found = Subject(kind, object_id)
             self._known[object_id] = found

@@ -8,19 +8,19 @@ is asked about the new ones. So the proof is as recent as the last reading.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from b2_iconik.bucket.confirm import Confirmation
+from b2_iconik.bucket.confirm import Bucket, Confirmation
 from b2_iconik.domain.custody import Pair, Safe, Unproven, Verdict, judge, proven_by_size_alone
-from b2_iconik.domain.operation import Deletion
+from b2_iconik.domain.progress import Deletion
 from b2_iconik.domain.reasons import ANOTHER_TWIN, NO_LONGER_HERE, NOT_NOTED
 from b2_iconik.domain.shared_paths import guard_shared_paths, sharing
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.grace_period import GracePeriod
 from b2_iconik.operation.snapshot import Snapshot, see
-from b2_iconik.operation.storages import Checked
+from b2_iconik.operation.storages import Preflight
 from iconik import Iconik
 from iconik_http import expiry
-from iconik_http.records import ACTIVE, Format
+from iconik_http.records import ACTIVE, CLOSED, DELETED, File, Format
 
 # In seconds. The bucket answers from its cache in less.
 QUICK = 0.5
@@ -35,13 +35,12 @@ class RemoveContext:
         claims: tell whether a newer click has come in between.
         capabilities: the ways to delete that this iconik offers.
         ll_storage_id, b2_storage_id: the two storages.
-        preflight: returns the checked storages; raises ``OperationFailed`` if they can't be used.
+        preflight: checks the storages, and reads the delete queue.
         confirm: asks the bucket, given the asset's id and the proof. It is called before a deletion
             begins, and again before an interrupted one continues.
         require_checksum: whether to keep a file set that is proven by size alone.
         grace_period: how long iconik keeps file sets that are only marked deleted; None if they are
             purged at once.
-        check_again: has the next ``preflight`` check the storages and the delete queue again.
     """
 
     iconik: Iconik
@@ -49,11 +48,10 @@ class RemoveContext:
     capabilities: DeletionCapabilities
     ll_storage_id: str
     b2_storage_id: str
-    preflight: Callable[[], Checked]
+    preflight: Preflight
     confirm: Callable[[str, Safe], Confirmation]
     require_checksum: bool = False
     grace_period: GracePeriod | None = None
-    check_again: Callable[[], object] = lambda: None
 
     @property
     def storages(self) -> tuple[str, str]:
@@ -104,7 +102,7 @@ def prove(
         if deleted and not (is_checked_again or deleted.isdisjoint(seen.contradictions)):
             # A file set may have been restored since the delete queue was listed.
             is_checked_again = True
-            removal.check_again()
+            removal.preflight.forget()
             continue
         snapshot, confirmed_by, asked = view(seen), dict[str, str](), expiry.now()
         verdicts = {
@@ -147,18 +145,45 @@ def _confirmed(
     return judged
 
 
+def confirm(
+    bucket: Bucket,
+    iconik: Iconik,
+    preflight: Preflight,
+    asset_id: str,
+    safe: Safe,
+    *,
+    is_preview: bool = False,
+) -> Confirmation:
+    """Have B2 confirm the proof of a file set.
+
+    Args:
+        iconik: offers a signed URL for a file that was listed without one.
+        is_preview: as in ``Bucket.confirm``.
+    """
+
+    def download_url(file: File) -> str:
+        return iconik.download_url(asset_id, file.id)
+
+    return bucket.confirm(preflight().b2, safe.pairs, download_url, is_preview=is_preview)
+
+
 def standing_in(file_set_id: str, deletion: Deletion, snapshot: Snapshot) -> Snapshot:
     """The snapshot of an asset as if one of its file sets weren't marked deleted.
 
     If iconik no longer lists the files of the file set, the proven files stand in for them.
     """
     files = [
-        replace(file, file_set_status=ACTIVE) if file.file_set_id == file_set_id else file
-        for file in snapshot.files
+        _as_active(file) if file.file_set_id == file_set_id else file for file in snapshot.files
     ]
     if deletion.proof and not any(file.file_set_id == file_set_id for file in files):
         files += dict.fromkeys(pair.file for pair in deletion.proof.pairs)
     return replace(snapshot, files=files)
+
+
+def _as_active(file: File) -> File:
+    # iconik may show the mark at the file, too.
+    status = CLOSED if file.status == DELETED else file.status
+    return replace(file, file_set_status=ACTIVE, status=status)
 
 
 def judge_again(

@@ -4,8 +4,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from b2_iconik.domain import reasons
 from b2_iconik.domain.custody import Safe, Unproven, Verdict, judge, wanted_formats
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, proof_of
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset
 from b2_iconik.domain.shared_paths import unlisted
 from b2_iconik.operation.decisions import Decision
 from b2_iconik.operation.proving import Judged, deletion_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Hint
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import (
     NO_REASON,
     NOT_LISTED,
@@ -17,7 +17,7 @@ from b2_iconik.domain.reasons import (
 )
 from b2_iconik.operation.hints import hint_of
 from iconik import Iconik, Map
-from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, NotFound, TokenRejected
+from iconik_http.errors import IconikRefused, IconikUnavailable, Incomplete, NotFound
 from iconik_http.records import Listed
 
 # Of up to this many collections, the pages are listed in parallel; of more, the collections.
@@ -183,8 +183,6 @@ def _open(
             contents.add(found, click)
     except NotFound:
         contents.problem = Reason(f"the {kind} no longer exists in iconik")
-    except TokenRejected:
-        raise
     except IconikUnavailable as error:
         contents.unanswered = error
     except IconikRefused as refusal:

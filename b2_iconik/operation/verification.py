@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from b2_iconik.common.clock import Clock
-from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.deletion_results import (
@@ -23,7 +23,7 @@ from b2_iconik.operation.deletion_results import (
 from b2_iconik.operation.index import Index
 from b2_iconik.operation.together import MOST
 from iconik import Iconik
-from iconik_http.errors import IconikRefused, IconikUnavailable, TokenRejected
+from iconik_http.errors import IconikRefused, IconikUnavailable
 from iconik_http.records import DELETED, Listed
 
 log = logging.getLogger(__name__)
@@ -110,8 +110,6 @@ class Verification:
         """List the file sets of an asset, and record the result. Returns whether all are gone."""
         try:
             file_sets = self._iconik.file_sets(asset.asset_id)
-        except TokenRejected:
-            raise
         except IconikRefused:
             self._done([(asset, unverified(asset))])
             return True

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms
-from b2_iconik.domain.operation import Operation, default_title
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import TROUBLE, Outcome, told_time
 from b2_iconik.domain.reasons import Cause
 from b2_iconik.ledger import protections
@@ -14,7 +14,7 @@ from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.protections import Protection
 from b2_iconik.ledger.tables import assets, has_marked, holdings, operations
 from b2_iconik.report import outcome_rows, view
-from b2_iconik.report.history import History
+from b2_iconik.report.history import TITLED, History, title_of
 from b2_iconik.report.reported import Reported
 
 OPERATIONS_A_PAGE = 50
@@ -49,7 +49,6 @@ class AssetHistory:
         """Return what operations did with an asset, the newest first.
 
         Args:
-            asset_id: the asset.
             before: only operations with a lower number.
 
         Returns:
@@ -98,8 +97,7 @@ class AssetHistory:
         }
 
     def _line(self, operation: Operation, asset_id: str, clock_ms: int) -> dict[str, Any]:
-        asset = self._reported.asset(operation, asset_id)
-        rows = outcome_rows.asset_rows(operation, [asset] if asset else [], clock_ms)
+        mine = self._reported.some(operation, [asset_id])
         told = view.summary(operation, {}, now_ms())
         return {
             **{name: told[name] for name in view.BRIEF},
@@ -109,7 +107,7 @@ class AssetHistory:
             "ended": told["ended"],
             "ll_storage_id": operation.ll_storage_id,
             "ll_storage": told["ll_storage"],
-            "formats": list(rows),
+            "formats": list(outcome_rows.asset_rows(operation, mine, clock_ms)),
         }
 
     def resolved(
@@ -122,15 +120,7 @@ class AssetHistory:
             unless that is a problem, too.
         """
         later = (
-            sa.select(
-                assets.c.asset_id,
-                assets.c.outcomes,
-                operations.c.id,
-                operations.c.title,
-                operations.c.action,
-                operations.c.selection,
-                operations.c.keep_ms,
-            )
+            sa.select(assets.c.asset_id, assets.c.outcomes, *TITLED)
             .join(operations, operations.c.number == assets.c.number)
             .where(
                 assets.c.asset_id.in_(asset_ids),
@@ -145,13 +135,12 @@ class AssetHistory:
         found: dict[tuple[str, str], dict[str, Any]] = {}
         with self._engine.connect() as connection:
             for row in connection.execute(later):
-                title = row.title or default_title(row.action, row.selection, row.keep_ms)
+                done = {"operation_id": row.id, "title": title_of(row)}
                 for name, stored in row.outcomes.items():
                     kind = Outcome.read(stored).kind
                     if kind in TROUBLE:
                         found.pop((row.asset_id, name), None)
                     elif kind != "superseded":
-                        done = {"operation_id": row.id, "title": title}
                         found[row.asset_id, name] = done
         return found
 

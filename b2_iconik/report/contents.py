@@ -1,8 +1,6 @@
 """The contents of the operations page, its JSON and its CSV, read from the database."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -24,23 +22,6 @@ JOBS_SHOWN = 20
 UNOPENED_SHOWN = 100
 READ_AT_ONCE = 1000
 PROBLEM, REST = "problem", "rest"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Which assets of an operation to show.
-
-    Attributes:
-        show: only those with this kind of outcome.
-        text: only those about which this text is; see ``reported.is_about``.
-        after: the name of the place where the page starts; see ``report``.
-        before: the name of the place where the page ends; it overrides ``after``.
-    """
-
-    show: str = ""
-    text: str = ""
-    after: str = ""
-    before: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +52,7 @@ class Contents:
     def __init__(self, engine: sa.Engine) -> None:
         self.history = History(engine)
         self.operation = Ledger(engine).operation
-        self._reported = Reported(engine)
+        self.reported = Reported(engine)
         self._asset_history = AssetHistory(engine)
 
     def listed(self, filters: Filters, limit: int, page: int = 1) -> list[dict[str, Any]]:
@@ -103,7 +84,7 @@ class Contents:
             now_ms=now_ms(),
             clock_ms=clock_ms,
             progress=there.progress([number])[number],
-            totals=[] if operation.counts else self._reported.totals(number),
+            totals=[] if operation.counts else self.reported.totals(number),
             bytes_done=None if operation.ended_ms else there.bytes_done([number]).get(number),
             copies_under_way=under_way,
             copies=copies,
@@ -113,48 +94,57 @@ class Contents:
             is_marked=there.has_marked(number),
             unfinished=[] if operation.ended_ms else there.unfinished(number),
         )
-        jobs = there.copies(number, JOBS_SHOWN)
         retried = self.operation(operation.origin_of) if operation.origin_of else None
         return {
             **view.in_full(operation, moment),
             "retried": retried and view.brief(retried),
             "retried_as": [view.brief(each) for each in there.retries(operation.id)],
-            "copies": list(view.copy_rows(jobs, clock_ms)),
+            "copies": there.copies(number, JOBS_SHOWN, clock_ms),
         }
 
-    def report(self, operation: Operation, asked: Asked) -> Part:
-        """Return a page of the report."""
-        before = _place(asked.before) if asked.before else None
-        found = self._reported.page(
+    def report(
+        self,
+        operation: Operation,
+        *,
+        show: str = "",
+        text: str = "",
+        after: str = "",
+        before: str = "",
+    ) -> Part:
+        """Return a page of the report.
+
+        Args:
+            show: only assets with this kind of outcome.
+            text: only assets about which this text is; see ``conditions.is_about``.
+            after: the name of the place where the page starts; see ``Part``.
+            before: the name of the place where the page ends; it overrides ``after``.
+        """
+        found = self.reported.page(
             operation,
             ASSETS_A_PAGE + 1,
-            after=_place(asked.after),
-            before=before,
-            show=asked.show,
-            text=asked.text,
+            after=_place(after),
+            before=_place(before) if before else None,
+            show=show,
+            text=text,
         )
         is_more = len(found) > ASSETS_A_PAGE
         assets = found[-ASSETS_A_PAGE:] if before else found[:ASSETS_A_PAGE]
-        has_previous = is_more if before else bool(asked.after)
+        has_previous = is_more if before else bool(after)
         has_next = before or is_more
-        is_first = not has_previous and not asked.text and asked.show in ("", "failed")
+        is_first = not has_previous and not text and show in ("", "failed")
         unopened = self.history.unopened(operation.number, UNOPENED_SHOWN) if is_first else []
         return Part(
             list(self.asset_rows(operation, assets)),
             list(_unopened_rows(operation, unopened)),
-            self._reported.matching(operation, asked.show, asked.text),
+            self.reported.matching(operation, show, text),
             _named(assets[0].place) if assets and has_previous else None,
             _named(assets[-1].place) if assets and has_next else None,
         )
 
-    def as_csv(self, operation: Operation) -> Iterator[str]:
-        """Yield the whole report as CSV, in parts."""
-        return csv_lines(self.rows(operation), outcome_rows.HEADINGS, outcome_rows.COLUMNS)
-
     def rows(self, operation: Operation) -> Iterator[dict[str, Any]]:
         """Yield the rows of the whole report, reading them in parts."""
         yield from _unopened_rows(operation, self.history.unopened(operation.number))
-        yield from self.asset_rows(operation, self._reported.every(operation, READ_AT_ONCE))
+        yield from self.asset_rows(operation, self.reported.every(operation, READ_AT_ONCE))
 
     def asset_rows(self, operation: Operation, assets: Iterable[Asset]) -> Iterator[dict[str, Any]]:
         """Yield the rows of assets, with the later operations that took over or did the rest."""
@@ -190,20 +180,3 @@ def _place(name: str) -> Place:
     """Return the place with a name; the first place if the name is not valid."""
     part, _, asset_id = name.partition(":")
     return Place(part == PROBLEM, asset_id) if part in (PROBLEM, REST) else FIRST
-
-
-def csv_lines(
-    rows: Iterable[Mapping[str, Any]], headings: Iterable[str], columns: Sequence[str]
-) -> Iterator[str]:
-    """Yield rows as CSV, in parts."""
-    # With this byte order mark, spreadsheets read the file as UTF-8.
-    yield "\ufeff" + _csv_line(headings)
-    for row in rows:
-        yield _csv_line(outcome_rows.csv_row(row, columns))
-
-
-def _csv_line(cells: Iterable[str]) -> str:
-    """Return the cells of a row as a line of a CSV file."""
-    line = io.StringIO()
-    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(cells)
-    return line.getvalue()

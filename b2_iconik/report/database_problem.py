@@ -53,7 +53,6 @@ def opened(database_url: str, patience: float) -> Iterator[sa.Engine]:
     """Open an existing database of this version, without creating or changing a table.
 
     Args:
-        database_url: SQLAlchemy URL of the database.
         patience: seconds to wait for another process to release it.
 
     Raises:
@@ -104,12 +103,7 @@ def _check_schema(engine: sa.Engine) -> None:
 
 
 def explained(url: sa.URL, error: Exception) -> str:
-    """Return in one line why a database can't be used, without its password.
-
-    Args:
-        url: the database.
-        error: the failure.
-    """
+    """Return in one line why a database can't be used, without its password."""
     if isinstance(error, FileReplaced):
         return str(error)
     # SQLAlchemy would add the statement and its values.

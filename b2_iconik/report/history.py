@@ -3,25 +3,41 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.common.clock import midnight_ms
 from b2_iconik.domain.advice import causes_named
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import AssetProgress, Operation, default_title
+from b2_iconik.domain.operation import Operation, default_title
 from b2_iconik.domain.outcomes import TROUBLE
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.operations import read_operation
 from b2_iconik.ledger.precedence import Precedence, takers
 from b2_iconik.ledger.tables import assets, copies, has_marked, operations, terms, unlisted
-from b2_iconik.report.reported import contains, has_cause, is_about, may_have
-from iconik_http.records import UUID
+from b2_iconik.report.conditions import (
+    contains,
+    has_cause,
+    ids_in,
+    is_about,
+    is_of_user,
+    is_on_days,
+    may_have,
+)
 
-DAY_MS = 86_400_000
 # Of more unfinished assets, the oldest need not be found.
 MOST_UNFINISHED = 100
 STATES = ("running", "done", "partly done", "failed", "nothing to do", "stopped")
+NEWEST = sa.select(operations).order_by(operations.c.number.desc())
+# The columns that name an operation; see ``title_of``.
+TITLED = (
+    operations.c.id,
+    operations.c.title,
+    operations.c.action,
+    operations.c.selection,
+    operations.c.keep_ms,
+)
 
 
 @dataclass(frozen=True)
@@ -62,26 +78,6 @@ class Newer:
     user: str | None
 
 
-@dataclass(frozen=True)
-class CopyJob:
-    """A copy job of iconik's that an operation has requested or follows.
-
-    Attributes:
-        format_name: the format that it copies; "" if unknown.
-        requested_ms: when it was requested, by the clock of operations.
-        ended: whether it is known to have ended.
-        assets: the number of assets that wait for it.
-        progress: how much of it was done when iconik was last asked, in percent; None if unknown.
-    """
-
-    job_id: str
-    format_name: str
-    requested_ms: int
-    ended: bool
-    assets: int
-    progress: int | None = None
-
-
 class History:
     """Operations, read-only.
 
@@ -95,31 +91,19 @@ class History:
         """Return operations that match a filter, the newest first.
 
         Args:
-            filters: the filters.
-            limit: the maximum number of operations.
             skip: the number of newer ones to leave out.
         """
-        newest = sa.select(operations).order_by(operations.c.number.desc())
-        chosen = newest.where(*_conditions(filters)).limit(limit).offset(skip)
-        with self._engine.connect() as connection:
-            return [read_operation(row) for row in connection.execute(chosen)]
+        chosen = NEWEST.where(*_conditions(filters)).limit(limit).offset(skip)
+        return self._operations(chosen)
 
     def matching(self, filters: Filters) -> int:
         """Return the number of operations that match a filter."""
-        counted = sa.select(sa.func.count()).select_from(operations).where(*_conditions(filters))
-        with self._engine.connect() as connection:
-            return int(connection.execute(counted).scalar_one())
+        return self._count(operations, *_conditions(filters))
 
     def starting_with(self, text: str, limit: int) -> list[Operation]:
         """Return the newest operations whose id starts with a text."""
-        chosen = (
-            sa.select(operations)
-            .where(operations.c.id.startswith(text, autoescape=True))
-            .order_by(operations.c.number.desc())
-            .limit(limit)
-        )
-        with self._engine.connect() as connection:
-            return [read_operation(row) for row in connection.execute(chosen)]
+        is_meant = operations.c.id.startswith(text, autoescape=True)
+        return self._operations(NEWEST.where(is_meant).limit(limit))
 
     def running(self) -> int:
         """Return the number of operations that haven't ended."""
@@ -163,16 +147,12 @@ class History:
 
     def unopened_in_all(self, number: int) -> int:
         """Return the total number of those."""
-        counted = sa.select(sa.func.count()).where(unlisted.c.number == number)
-        with self._engine.connect() as connection:
-            return int(connection.execute(counted).scalar_one())
+        return self._count(unlisted, unlisted.c.number == number)
 
     def retries(self, operation_id: str) -> list[Operation]:
         """Return the operations that retry, undo or carry out an operation, the oldest first."""
         chosen = sa.select(operations).where(operations.c.retry_of == operation_id)
-        with self._engine.connect() as connection:
-            rows = connection.execute(chosen.order_by(operations.c.number))
-            return [read_operation(row) for row in rows]
+        return self._operations(chosen.order_by(operations.c.number))
 
     def about(self, numbers: Iterable[int], text: str) -> set[int]:
         """Return which operations have an asset that a text is about."""
@@ -180,8 +160,15 @@ class History:
         with self._engine.connect() as connection:
             return set(connection.execute(chosen.where(is_about(text)).distinct()).scalars())
 
-    def copies(self, number: int, limit: int) -> list[CopyJob]:
-        """Return the copy jobs of an operation: running ones first, then newest first."""
+    def copies(self, number: int, limit: int, clock_ms: int) -> list[dict[str, Any]]:
+        """Return the copy jobs of an operation as JSON values: running ones first, then newest.
+
+        Each with the number of ``assets`` that wait for it, its ``progress`` in percent, and the
+        ``followed_seconds`` since it was requested, while it runs. "" is an unknown format.
+
+        Args:
+            clock_ms: the time by the clock of operations.
+        """
         chosen = (
             sa.select(copies)
             .where(copies.c.number == number)
@@ -200,14 +187,16 @@ class History:
             found = connection.execute(counted).all() if batches else []
         waiting = {row.batch: int(row[1]) for row in found}
         return [
-            CopyJob(
-                row.job_id,
-                row.format_name,
-                row.requested_ms,
-                row.ended,
-                0 if row.ended else waiting.get(row.batch, 0),
-                row.progress,
-            )
+            {
+                "job_id": row.job_id,
+                "format_name": row.format_name,
+                "ended": row.ended,
+                "assets": 0 if row.ended else waiting.get(row.batch, 0),
+                "progress": row.progress,
+                "followed_seconds": None
+                if row.ended
+                else max(0, clock_ms - row.requested_ms) // 1000,
+            }
             for row in rows
         ]
 
@@ -257,16 +246,13 @@ class History:
 
     def newer(self, operation: Operation, asset_ids: Sequence[str]) -> dict[tuple[str, str], Newer]:
         """Return by asset and format the newest operation that took it over from an operation."""
-        columns = operations.c
-        shown = (columns.id, columns.action, columns.title, columns.selection, columns.keep_ms)
-        whose = (columns.retry_by, columns.user_name)
-        found = takers(operation, asset_ids, *shown, *whose).order_by(columns.number)
+        whose = (operations.c.retry_by, operations.c.user_name)
+        found = takers(operation, asset_ids, *TITLED, *whose).order_by(operations.c.number)
         newest = {}
         with self._engine.connect() as connection:
             for row in connection.execute(found):
-                title = row.title or default_title(row.action, row.selection, row.keep_ms)
                 user = row.retry_by or row.user_name or None
-                newer = Newer(row.id, row.action, title, user)
+                newer = Newer(row.id, row.action, title_of(row), user)
                 newest.update(dict.fromkeys(((row.asset_id, name) for name in row.formats), newer))
         return newest
 
@@ -274,6 +260,20 @@ class History:
         """Return the last recorded time of the clock of operations."""
         with self._engine.connect() as connection:
             return connection.execute(sa.select(sa.func.max(terms.c.clock_ms))).scalar() or 0
+
+    def _operations(self, chosen: sa.Select[Any]) -> list[Operation]:
+        with self._engine.connect() as connection:
+            return [read_operation(row) for row in connection.execute(chosen)]
+
+    def _count(self, table: sa.Table, *conditions: sa.ColumnElement[bool]) -> int:
+        counted = sa.select(sa.func.count()).select_from(table).where(*conditions)
+        with self._engine.connect() as connection:
+            return int(connection.execute(counted).scalar_one())
+
+
+def title_of(row: Any) -> str:
+    """Return the title of an operation, from a row with the columns ``TITLED``."""
+    return row.title or default_title(row.action, row.selection, row.keep_ms)
 
 
 def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
@@ -287,47 +287,31 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
     if filters.action:
         yield operations.c.action == filters.action
     if filters.user:
-        yield sa.or_(
-            operations.c.user_id == filters.user.lower(),
-            contains(operations.c.user_name, filters.user),
-        )
+        yield is_of_user(operations, filters.user)
     if filters.cause:
         yield _has_cause(filters.cause)
-    if filters.since:
-        yield operations.c.recorded_ms >= midnight_ms(filters.since)
-    if filters.until:
-        yield operations.c.recorded_ms < midnight_ms(filters.until) + DAY_MS
+    yield from is_on_days(operations.c.recorded_ms, filters.since, filters.until)
     if filters.text:
-        text = filters.text.lower()
+        text, columns = filters.text.lower(), operations.c
         about = sa.select(assets.c.number).where(is_about(filters.text))
+        shown = (columns.failure, columns.stop_by, columns.retry_by, columns.title)
         yield sa.or_(
-            operations.c.id.startswith(text, autoescape=True),
-            operations.c.id.in_(each[0] for each in UUID.finditer(text)),
+            columns.id.startswith(text, autoescape=True),
+            columns.id.in_(ids_in(text)),
             *(_has_cause(cause) for cause in causes_named(text)),
-            sa.func.lower(operations.c.user_id).startswith(text, autoescape=True),
-            *(
-                sa.func.lower(column).contains(text, autoescape=True)
-                for column in (
-                    operations.c.failure,
-                    operations.c.stop_by,
-                    operations.c.retry_by,
-                    operations.c.title,
-                )
-            ),
-            contains(operations.c.user_name, filters.text),
-            operations.c.number.in_(about),
+            sa.func.lower(columns.user_id).startswith(text, autoescape=True),
+            *(contains(column, filters.text) for column in (*shown, columns.user_name)),
+            columns.number.in_(about),
         )
 
 
 def _has_cause(cause: str) -> sa.ColumnElement[bool]:
     """Build a condition: something in an operation was not done for this cause."""
-    of_assets = sa.select(sa.literal(1)).where(
-        assets.c.number == operations.c.number, has_cause(cause)
-    )
+    of_assets = sa.exists().where(assets.c.number == operations.c.number, has_cause(cause))
     found = [
         operations.c.failure_cause == cause,
         operations.c.number.in_(sa.select(unlisted.c.number).where(unlisted.c.cause == cause)),
-        sa.and_(may_have(TROUBLE), of_assets.exists()),
+        sa.and_(may_have(TROUBLE), of_assets),
     ]
     if cause == Cause.NOT_STARTED.value:
         # No outcome is stored for what was not started.

@@ -8,16 +8,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from b2_iconik.common.clock import midnight_ms, now_ms
+from b2_iconik.common.clock import now_ms
 from b2_iconik.common.texts import age
 from b2_iconik.domain.keeping import MOST_ATTEMPTS, last_day, state_of
 from b2_iconik.domain.keeping import in_words as keep_in_words
 from b2_iconik.domain.outcomes import many, told_time
 from b2_iconik.domain.sizes import in_units
-from b2_iconik.ledger.holdings import DAY_MS, KEY, Totals, count, is_due, is_overdue, totals
+from b2_iconik.ledger.holdings import KEY
 from b2_iconik.ledger.tables import holdings, operations, protections
-from b2_iconik.report.reported import contains
-from iconik_http.records import UUID
+from b2_iconik.ledger.totals import DAY_MS, Totals, count, is_due, is_overdue, totals
+from b2_iconik.report.conditions import contains, ids_in, is_of_user, is_on_days
 
 ASSETS_A_PAGE = 50
 READ_AT_ONCE = 1000
@@ -273,18 +273,13 @@ def _conditions(filters: Filters, now_ms: int) -> Iterator[sa.ColumnElement[bool
         yield sa.or_(has_no_time, holdings.c.until_by.is_not(None))
     elif filters.due:
         yield is_due(now_ms, DAY_MS if filters.due == "day" else 7 * DAY_MS)
-    if filters.since:
-        yield until_ms >= midnight_ms(filters.since)
-    if filters.until:
-        yield until_ms < midnight_ms(filters.until) + DAY_MS
+    yield from is_on_days(until_ms, filters.since, filters.until)
     if filters.format_name:
         yield holdings.c.format_name == filters.format_name
     if filters.user:
-        yield sa.or_(
-            holdings.c.user_id == filters.user.lower(), contains(holdings.c.user_name, filters.user)
-        )
+        yield is_of_user(holdings, filters.user)
     if filters.text:
-        ids = [each[0] for each in UUID.finditer(filters.text.lower())]
+        ids = ids_in(filters.text)
         starts = holdings.c.asset_id.startswith(filters.text.lower(), autoescape=True)
         shown = (holdings.c.title, holdings.c.user_name, holdings.c.until_by)
         named = sa.or_(starts, *(contains(column, filters.text) for column in shown))

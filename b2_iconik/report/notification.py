@@ -9,11 +9,15 @@ from b2_iconik.domain.advice import what_to_do
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import UNSUCCESSFUL, bytes_in_words, capitalized, in_words
 from b2_iconik.domain.problems import in_lines
-from b2_iconik.report.view import summary
+from b2_iconik.report.view import person, summary
 
 # In characters.
 LONGEST_TITLE = 200
 LONGEST_LINE = 300
+NO_LONGER_SAFE = (
+    "The removal is undone because the files are no longer proven safe in B2: somebody may have "
+    "edited them on LucidLink. The service's log has the reason for each asset."
+)
 KINDS: Mapping[str, Kind] = {"failed": "failure", "stopped": "info"}
 
 
@@ -26,7 +30,6 @@ def message(
     """Return the message about an operation that has ended.
 
     Args:
-        operation: the operation.
         told: its report, from ``outcomes.report``.
         titles: the titles of assets by id, as far as they are known.
         link: a link to its page; None if there is none.
@@ -35,10 +38,11 @@ def message(
     result = told["result"]
     title = f"{shown['title'][:LONGEST_TITLE]}: {result}"
     kind = KINDS.get(result, "warning" if result in UNSUCCESSFUL else "success")
-    person = operation.requested_by or shown.get("user")
+    requested_by = person(shown)
     took = in_time(shown["took_seconds"])
-    lines = [f"Requested by {person}, took {took}." if person else f"Took {took}."]
+    lines = [f"Requested by {requested_by}, took {took}." if requested_by else f"Took {took}."]
     lines += [f"Stopped by {told['stopped_by']}." if result == "stopped" else ""]
+    lines += [NO_LONGER_SAFE if operation.origin and operation.origin.is_unexpected else ""]
     lines += [f"{in_words(told)}."]
     sizes = bytes_in_words(told)
     lines += [f"{sizes}." if sizes else ""]

@@ -90,16 +90,21 @@ class Notifier:
         # What can't be removed once its time is up is attempted daily, and then reported.
         if is_told or (result in UNSUCCESSFUL and origin and origin.kind == "due"):
             return False
-        is_open = operation.ended_ms is None or self._notify_on == "all"
+        is_open = operation.ended_ms is None or self._tells_even_success(operation)
         # A preview that finds something to be kept has left nothing undone.
         told = {"failed"} if operation.action == "preview" else UNSUCCESSFUL
         return is_open or result in told
+
+    def _tells_even_success(self, operation: Operation) -> bool:
+        origin = operation.origin
+        return self._notify_on == "all" or (origin is not None and origin.is_unexpected)
 
     def _message(self, ledger: Ledger, operation: Operation) -> Message | None:
         """The message about an operation; None if it only left something to a newer click."""
         number = operation.number
         told = report(operation, ledger.outcomes(number), ledger.gone(number))
-        if self._notify_on == "problems" and not (told["problems"] or told["failure"]):
+        has_problem = bool(told["problems"] or told["failure"])
+        if not (has_problem or self._tells_even_success(operation)):
             return None
         titles = ledger.titles(number, affected(told["problems"]))
         link = self._link_to(operation.id, operation.ended_ms or 0)

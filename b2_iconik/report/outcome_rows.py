@@ -3,7 +3,6 @@
 The operations page, its JSON and CSV and the command line show them.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
@@ -12,9 +11,8 @@ from typing import Any
 from b2_iconik.common.texts import age
 from b2_iconik.domain.advice import what_to_do
 from b2_iconik.domain.operation import Operation, kind_and_id
-from b2_iconik.domain.outcomes import left_over
+from b2_iconik.domain.outcomes import left_over, undo_in_words
 from b2_iconik.domain.reasons import LEFT, LEFT_AND_ENDED, NOT_COME_TO, TAKEN_BY, Cause, Reason
-from b2_iconik.domain.undo import undo_in_words
 from b2_iconik.report.history import Newer
 from b2_iconik.report.reported import Asset
 
@@ -40,8 +38,6 @@ HINTS: dict[str, str] = {
     "uncopied": "Not in B2 yet. A Remove would first have iconik copy these to B2.",
 }
 COLUMNS = ("asset_id", "asset", "format", "kind", "reason", "what_to_do", "size", "cause")
-# Where a spreadsheet may find a formula. Locales with a decimal comma separate cells by semicolons.
-FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 # The kinds of rows, the most important one for people first.
 KINDS = ("failed", "kept", "vanished", "undone", "under way", "uncopied", "removed", "removable",
          "copied", "restored", "superseded", "there", "absent", "without")  # fmt: skip
@@ -73,23 +69,19 @@ def asset_rows(
     """Yield rows of ``COLUMNS`` and ``newer``, one or more for each format of each asset.
 
     Args:
-        operation: the operation.
-        assets: some of its assets.
         clock_ms: the time by the clock of operations.
         newer: by asset and format, the operation that took over.
     """
     places = {name: place for place, name in enumerate(operation.formats)}
     names = _names(operation)
     for asset in assets:
-        rows: list[tuple[str, str, Reason, int | None]] = [
-            (name, outcome.kind, outcome.reason, outcome.size)
-            for name, outcome in asset.outcomes.items()
-            if name in places
-        ]
         undoable = {each.name for each in asset.progress.marked.values()}
-        rows = [
-            (name, kind, _with_undo(operation, reason) if name in undoable else reason, size)
-            for name, kind, reason, size in rows
+        rows: list[tuple[str, str, Reason, int | None]] = [
+            (name, each.kind, _with_undo(operation, each.reason), each.size)
+            if name in undoable
+            else (name, each.kind, each.reason, each.size)
+            for name, each in asset.outcomes.items()
+            if name in places
         ]
         if operation.ended_ms is None:
             rows += [
@@ -219,13 +211,3 @@ def alone(row: Mapping[str, Any]) -> dict[str, Any]:
     """
     unnamed = {"operation_id": None, "title": None}
     return {**row, "newer": None, "resolved": row["resolved"] and unnamed}
-
-
-def harmless(cell: str) -> str:
-    """Escape a CSV cell so that no spreadsheet runs it as a formula, even if it splits the cell."""
-    return FORMULA.sub("'", cell)
-
-
-def csv_row(row: Mapping[str, Any], columns: Iterable[str] = COLUMNS) -> list[str]:
-    """Return a row as the cells of a CSV file."""
-    return [harmless(str(row[name] or "")) for name in columns]

@@ -1,16 +1,16 @@
 """The assets of operations for reports, in pages, those with a problem first."""
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import TROUBLE, Outcome
-from b2_iconik.ledger.tables import assets, copies, operations
-from iconik_http.records import UUID
+from b2_iconik.domain.progress import AssetProgress
+from b2_iconik.ledger.tables import assets, copies, progress_has_deletion
+from b2_iconik.report.conditions import contains, each_outcome, is_about, json_text
 
 
 class Place(NamedTuple):
@@ -84,7 +84,6 @@ class Reported:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._is_sqlite = engine.dialect.name == "sqlite"
 
     def totals(self, number: int) -> list[Total]:
         """Count the known outcomes of an operation by format and proof, with their bytes."""
@@ -115,17 +114,15 @@ class Reported:
         """Return a page of an operation's assets: those with a problem, then the others, by id.
 
         Args:
-            operation: the operation.
-            limit: the maximum number of assets.
             after: the page starts after this place.
             before: the page ends before the asset of this place, wherever it starts.
             show: only assets with this kind of outcome; 'undone' for a format without an outcome.
             text: only assets whose title contains this text, or whose id starts with it. It may be
                 the address of an asset's page in iconik.
         """
-        only = list(self._chosen(operation, show, text))
+        only = list(_chosen(operation, show, text))
         troubles = _troubles(operation)
-        has_problem = self._has(operation, troubles) if troubles else sa.false()
+        has_problem = _has(operation, troubles) if troubles else sa.false()
         place, parts = (before, (False, True)) if before else (after, (True, False))
         found: list[Asset] = []
         # Two queries, each in index order: a combined query would have to sort all assets.
@@ -146,10 +143,8 @@ class Reported:
 
     def matching(self, operation: Operation, show: str, text: str) -> int:
         """Return the number of assets of all pages; see ``page``."""
-        counted = sa.select(sa.func.count()).select_from(assets)
-        counted = counted.where(
-            assets.c.number == operation.number, *self._chosen(operation, show, text)
-        )
+        chosen = (assets.c.number == operation.number, *_chosen(operation, show, text))
+        counted = sa.select(sa.func.count()).select_from(assets).where(*chosen)
         with self._engine.connect() as connection:
             return int(connection.execute(counted).scalar_one())
 
@@ -157,35 +152,20 @@ class Reported:
         """Return the assets of an operation that a person may mean, by id.
 
         Args:
-            operation: the operation.
             text: an id or a title, otherwise the start of an id, a part of a title, or the address
                 of an asset's page in iconik.
-            limit: the maximum number of assets.
         """
         is_exact = sa.or_(assets.c.asset_id == text.lower(), assets.c.title == text)
-        is_long = len(text) >= SHORTEST_ID
-        for condition in (is_exact, is_about(text) if is_long else has_in_title(text)):
+        is_part = is_about(text) if len(text) >= SHORTEST_ID else contains(assets.c.title, text)
+        for condition in (is_exact, is_part):
             found = self._read(operation, limit, [condition])
             if found:
                 return found
         return []
 
-    def asset(self, operation: Operation, asset_id: str) -> Asset | None:
-        """Return one asset of an operation; None if the operation doesn't include it."""
-        found = self._read(operation, 1, [assets.c.asset_id == asset_id])
-        return found[0] if found else None
-
     def some(self, operation: Operation, asset_ids: Collection[str]) -> list[Asset]:
         """Return some assets of an operation, by id."""
         return self._read(operation, len(asset_ids), [assets.c.asset_id.in_(asset_ids)])
-
-    def _chosen(
-        self, operation: Operation, show: str, text: str
-    ) -> Iterator[sa.ColumnElement[bool]]:
-        if show:
-            yield self._has(operation, {show})
-        if text:
-            yield is_about(text)
 
     def _read(
         self,
@@ -200,8 +180,6 @@ class Reported:
         """Read assets in the order of their ids.
 
         Args:
-            operation: the operation.
-            limit: the maximum number of assets.
             conditions: only assets that meet these.
             beyond: starts after this asset; "" for the first one.
             is_problem: whether these are the assets with a problem.
@@ -232,24 +210,6 @@ class Reported:
                 for row in connection.execute(chosen)
             ]
 
-    def _has(self, operation: Operation, kinds: Collection[str]) -> sa.ColumnElement[bool]:
-        """Build a condition: a format has one of these outcomes, or 'undone' for none."""
-        each = each_outcome(assets)
-        of_kind = sa.select(sa.literal(1)).select_from(each).where(json_text(each, 0).in_(kinds))
-        is_there: list[sa.ColumnElement[bool]] = [of_kind.exists()]
-        if "undone" in kinds:
-            outcomes = sa.select(sa.func.count()).select_from(each).scalar_subquery()
-            is_there.append(outcomes < len(operation.formats))
-        # A deletion that was not finished. Stored progress holds only values that aren't empty.
-        if "failed" in kinds and operation.ended_ms is not None:
-            deleting = (
-                sa.func.json_type(assets.c.progress, "$.deletions")
-                if self._is_sqlite
-                else assets.c.progress.op("->")(sa.literal_column("'deletions'"))
-            )
-            is_there.append(deleting.is_not(None))
-        return sa.or_(*is_there)
-
     def every(self, operation: Operation, at_once: int) -> Iterator[Asset]:
         """Yield every asset of an operation, in the same order, reading them in parts."""
         place = FIRST
@@ -258,89 +218,30 @@ class Reported:
             place = some[-1].place
 
 
-def each_outcome(of: Any, name: str = "outcome") -> Any:
-    """Return the outcomes of an asset as rows of ``key``, a format, and ``value``, a JSON array.
-
-    Args:
-        of: ``assets``, or an alias of it.
-        name: the name of these rows in the query.
-    """
-    return sa.func.json_each(of.c.outcomes).table_valued("key", "value", name=name)
-
-
-def json_text(each: Any, place: int) -> Any:
-    """Return the text at a place of such a row's value; see ``Outcome.stored``."""
-    return sa.type_coerce(each.c.value, sa.JSON)[place].as_string()
-
-
-def may_have(kinds: Iterable[str]) -> sa.ColumnElement[bool]:
-    """Build a condition: the stored counts of an operation don't rule out some outcomes."""
-    counted = (sa.func.coalesce(operations.c.counts[kind].as_integer(), 1) for kind in kinds)
-    return sa.or_(*(number > 0 for number in counted))
-
-
-def has_problem(kinds: Iterable[str]) -> sa.ColumnElement[bool]:
-    """Build a condition: the outcomes of an asset may include such a kind. It is a quick one."""
-    return sa.or_(*(_stored().contains(f'["{kind}"') for kind in kinds))
-
-
-def has_cause(cause: str) -> sa.ColumnElement[bool]:
-    """Build a condition: an outcome of an asset has this value as its cause."""
-    each = each_outcome(assets)
-    of_cause = sa.select(sa.literal(1)).select_from(each).where(json_text(each, 3) == cause)
-    # The text rules out most assets quickly.
-    return sa.and_(_stored().contains(f'"{cause}"'), of_cause.exists())
-
-
-def _has_reason(text: str) -> sa.ColumnElement[bool]:
-    """Build a condition: a reason of an asset contains a text, such as the name of a file."""
-    each = each_outcome(assets)
-    of_text = sa.select(sa.literal(1)).select_from(each)
-    of_text = of_text.where(contains(json_text(each, 1), text))
-    escaped = (json.dumps(each)[1:-1] for each in (text, text.lower()))
-    return sa.and_(contains(_stored(), *escaped), of_text.exists())
-
-
-def contains(column: Any, text: str, lower: str | None = None) -> sa.ColumnElement[bool]:
-    """Build a condition: a column contains a text, in upper or lower case.
-
-    Args:
-        lower: the text in lower case, if it is escaped.
-    """
-    return sa.or_(
-        sa.func.lower(column).contains(lower or text.lower(), autoescape=True),
-        # SQLite lowers only ASCII letters.
-        column.contains(text, autoescape=True),
-    )
-
-
-def _stored() -> Any:
-    return sa.cast(assets.c.outcomes, sa.Text)
-
-
-def is_about(text: str) -> sa.ColumnElement[bool]:
-    """Build a condition: an asset has this text in its title or a reason, or its id in this text.
-
-    A text that has ids is about those alone, such as the address of an asset's page in iconik.
-    """
-    ids = [each[0] for each in UUID.finditer(text.lower())]
-    if ids:
-        return assets.c.asset_id.in_(ids)
-    return sa.or_(
-        assets.c.asset_id.startswith(text.lower(), autoescape=True),
-        has_in_title(text),
-        _has_reason(text),
-    )
-
-
-def has_in_title(text: str) -> sa.ColumnElement[bool]:
-    """Build a condition: an asset has this text in its title."""
-    return contains(assets.c.title, text)
-
-
 def _troubles(operation: Operation) -> frozenset[str]:
     """Return the outcomes of an operation that are problems; none if it is known to have none."""
     troubles = TROUBLE if operation.ended_ms is None else TROUBLE | {"undone"}
     if operation.counts is None:
         return troubles
     return frozenset(kind for kind in troubles if operation.counts.get(kind))
+
+
+def _chosen(operation: Operation, show: str, text: str) -> Iterator[sa.ColumnElement[bool]]:
+    if show:
+        yield _has(operation, {show})
+    if text:
+        yield is_about(text)
+
+
+def _has(operation: Operation, kinds: Collection[str]) -> sa.ColumnElement[bool]:
+    """Build a condition: a format has one of these outcomes, or 'undone' for none."""
+    each = each_outcome(assets)
+    of_kind = sa.exists().select_from(each).where(json_text(each, 0).in_(kinds))
+    is_there: list[sa.ColumnElement[bool]] = [of_kind]
+    if "undone" in kinds:
+        outcomes = sa.select(sa.func.count()).select_from(each).scalar_subquery()
+        is_there.append(outcomes < len(operation.formats))
+    # A deletion that was not finished.
+    if "failed" in kinds and operation.ended_ms is not None:
+        is_there.append(progress_has_deletion())
+    return sa.or_(*is_there)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from b2_iconik.domain.operation import REPEATING
 from b2_iconik.domain.reasons import OTHER, Cause
 from b2_iconik.ledger.tables import assets, is_expanded, operations, unlisted
-from b2_iconik.report.reported import each_outcome, has_problem, json_text, may_have
+from b2_iconik.report.conditions import each_outcome, has_problem, json_text, may_have
 
 # More problems than anybody reads. A page is quick even then.
 MOST = 50_000
@@ -66,11 +66,10 @@ def _problems() -> sa.Select[Any]:
     """Select what was kept or failed."""
     each, later = each_outcome(assets), each_outcome(_later, "later_outcome")
     has_outcome = (
-        sa.select(sa.literal(1))
+        sa.exists()
         .select_from(later)
         .where(later.c.key == each.c.key, json_text(later, 0) != "superseded")
         .correlate(_later, each)
-        .exists()
     )
     return (
         sa.select(assets.c.number, assets.c.asset_id, each.c.key, json_text(each, 3))
@@ -88,20 +87,8 @@ def _undone(is_sqlite: bool) -> sa.Select[Any]:
     """Select what operations that failed or were stopped have no outcome for."""
     each, name = each_outcome(assets), _names(operations, "name", is_sqlite)
     later_name = _names(_later_operation, "later_name", is_sqlite)
-    has_outcome = (
-        sa.select(sa.literal(1))
-        .select_from(each)
-        .where(each.c.key == name.c.value)
-        .correlate(assets, name)
-        .exists()
-    )
-    has_format = (
-        sa.select(sa.literal(1))
-        .select_from(later_name)
-        .where(later_name.c.value == name.c.value)
-        .correlate(_later_operation, name)
-        .exists()
-    )
+    has_outcome = sa.exists().select_from(each).where(each.c.key == name.c.value)
+    has_format = sa.exists().select_from(later_name).where(later_name.c.value == name.c.value)
     is_cut_short = sa.or_(operations.c.failure.is_not(None), operations.c.stop_ms.is_not(None))
     progress = sa.cast(assets.c.progress, sa.Text)
     cause = sa.case(
@@ -114,8 +101,8 @@ def _undone(is_sqlite: bool) -> sa.Select[Any]:
         .select_from(_assets_of_operations().join(name, sa.true()))
         .where(
             assets.c.number.in_(_ended(is_cut_short, may_have(("failed", "undone")))),
-            ~has_outcome,
-            ~_is_later(has_format, name),
+            ~has_outcome.correlate(assets, name),
+            ~_is_later(has_format.correlate(_later_operation, name), name),
         )
     )
 
@@ -125,7 +112,7 @@ def _unopened() -> sa.Select[Any]:
     return (
         sa.select(unlisted.c.number, unlisted.c.what, sa.null(), unlisted.c.cause)
         .join(operations, operations.c.number == unlisted.c.number)
-        .where(operations.c.ended_ms.is_not(None), _is_no_preview(operations), _is_not_retried())
+        .where(_has_acted(operations), _is_not_retried())
         .order_by(unlisted.c.number.desc(), unlisted.c.what)
         .limit(MOST)
     )
@@ -133,14 +120,13 @@ def _unopened() -> sa.Select[Any]:
 
 def _unbegun() -> sa.Select[Any]:
     """Select the operations that ended before their assets were known, and were not retried."""
-    has_assets = sa.select(assets.c.number).where(assets.c.number == operations.c.number).exists()
+    has_assets = sa.exists().where(assets.c.number == operations.c.number)
     has_failed = operations.c.failure.is_not(None)
     cause = sa.case((has_failed, operations.c.failure_cause), else_=Cause.NOT_STARTED.value)
     return (
         sa.select(operations.c.number, sa.literal(""), sa.null(), cause)
         .where(
-            operations.c.ended_ms.is_not(None),
-            _is_no_preview(operations),
+            _has_acted(operations),
             sa.or_(has_failed, ~is_expanded),
             ~has_assets,
             _is_not_retried(),
@@ -156,9 +142,7 @@ def _assets_of_operations() -> Any:
 
 def _ended(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """Select the numbers of ended operations: few, so that only their assets are read."""
-    ended = sa.select(operations.c.number).where(
-        operations.c.ended_ms.is_not(None), _is_no_preview(operations), *conditions
-    )
+    ended = sa.select(operations.c.number).where(_has_acted(operations), *conditions)
     # Not those of the query around it.
     return ended.correlate(None)
 
@@ -166,24 +150,22 @@ def _ended(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
 def _is_later(how: sa.ColumnElement[bool], each: Any) -> sa.ColumnElement[bool]:
     """Whether a later operation that has ended meets a condition for the same asset."""
     return (
-        sa.select(sa.literal(1))
+        sa.exists()
         .select_from(_later.join(_later_operation, _later_operation.c.number == _later.c.number))
         .where(
             _later.c.asset_id == assets.c.asset_id,
             _later.c.number > assets.c.number,
-            _later_operation.c.ended_ms.is_not(None),
-            _is_no_preview(_later_operation),
+            _has_acted(_later_operation),
             _later_operation.c.ll_storage_id == operations.c.ll_storage_id,
             how,
         )
         .correlate(assets, operations, each)
-        .exists()
     )
 
 
-def _is_no_preview(of: Any) -> sa.ColumnElement[bool]:
-    is_none: sa.ColumnElement[bool] = of.c.action != "preview"
-    return is_none
+def _has_acted(of: Any) -> sa.ColumnElement[bool]:
+    """Whether an operation has ended, and is not a preview."""
+    return sa.and_(of.c.ended_ms.is_not(None), of.c.action != "preview")
 
 
 def _is_not_retried() -> sa.ColumnElement[bool]:

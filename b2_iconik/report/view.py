@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from b2_iconik.common.texts import in_time
@@ -17,11 +17,10 @@ from b2_iconik.domain.outcomes import (
     many,
     proofs_in_words,
     told_time,
+    undo_in_words,
     undo_until,
 )
 from b2_iconik.domain.sizes import in_units
-from b2_iconik.domain.undo import undo_in_words
-from b2_iconik.report.history import CopyJob
 from b2_iconik.report.outcome_rows import so_far
 from b2_iconik.report.reported import Total
 
@@ -89,7 +88,6 @@ def summary(
     """Return one operation of a list as JSON values.
 
     Args:
-        operation: the operation.
         progress: the number of its assets in each state.
         now_ms: the time, in milliseconds since 1970.
         bytes_done: as in ``Moment``.
@@ -148,7 +146,7 @@ def person(told: Mapping[str, Any]) -> str | None:
     Args:
         told: the result of ``summary``.
     """
-    name: str | None = told["retried_by"] or told.get("user")
+    name: str | None = told["retried_by"] or told["user"]
     return name
 
 
@@ -252,15 +250,6 @@ def _waits(operation: Operation, moment: Moment) -> Iterator[str]:
     if states.get("queued"):
         assets = many(states["queued"], "asset")
         yield f"its turn to process {assets}, or another operation to finish there"
-
-
-def copy_rows(copies: Iterable[CopyJob], clock_ms: int) -> Iterator[dict[str, Any]]:
-    """Yield a row per copy job: ``CopyJob`` with the seconds that it has been followed."""
-    for copy in copies:
-        row = asdict(copy)
-        requested_ms = row.pop("requested_ms")
-        seconds = None if copy.ended else max(0, clock_ms - requested_ms) // 1000
-        yield {**row, "followed_seconds": seconds}
 
 
 def short_title(told: Mapping[str, Any]) -> str:

@@ -22,28 +22,16 @@ NOTHING = "-"
 def overview(
     where: Endpoint, actions: Sequence[Existing], storages: Mapping[str, str] | None = None
 ) -> str:
-    """Describe all custom actions of one service.
+    """Format the custom actions that point to a service, each with iconik's last error, if any.
 
     Args:
-        where: the service.
-        actions: the custom actions that point to it.
-        storages: the known names of storages, by id.
+        storages: the known names of storages, by id. The others are shown by their ids.
     """
     if not actions:
         return f"No custom action points to {where.text}."
-    return f"Custom actions that point to {where.text}:\n\n{table(actions, storages or {})}"
-
-
-def table(actions: Sequence[Existing], storages: Mapping[str, str]) -> str:
-    """Format custom actions as a table, each with iconik's error for the last click, if any.
-
-    Args:
-        actions: the custom actions.
-        storages: names by id. A storage without a name is shown by its id.
-    """
-    rows = [_row(each, storages) for each in actions]
+    rows = [_row(each, storages or {}) for each in actions]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
-    lines = [_line(HEADINGS, widths)]
+    lines = [f"Custom actions that point to {where.text}:\n", _line(HEADINGS, widths)]
     for action, row in zip(actions, rows, strict=True):
         lines.append(_line(row, widths))
         if action.last_error:

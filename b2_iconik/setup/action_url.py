@@ -123,9 +123,6 @@ def build(
     """Return the URL of a custom action.
 
     Args:
-        where: the service.
-        entry: the menu entry.
-        b2_storage_id, ll_storage_id: the two storages.
         formats: names of the formats; empty for those in the service's settings.
         path: the directory that Add copies into; empty for the storage's root.
     """
@@ -144,7 +141,6 @@ def read(where: Endpoint, url: object) -> Target | None:
     """Parse the URL of a custom action.
 
     Args:
-        where: the service.
         url: the URL of any custom action, as stored in iconik.
 
     Returns:
@@ -172,7 +168,6 @@ def ours(where: Endpoint, actions: Iterable[Mapping[str, Any]]) -> list[Existing
     """Return the custom actions that point to exactly this service; no others are ours.
 
     Args:
-        where: the service.
         actions: CustomActionSchema objects of iconik's.
     """
     found = []

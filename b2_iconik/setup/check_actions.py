@@ -8,11 +8,7 @@ from urllib.parse import urlsplit
 
 from b2_iconik.common.errors import OperationFailed
 from b2_iconik.common.settings import Settings
-from b2_iconik.domain.click import (
-    CLICKED_ACTIONS,
-    SECRET_HEADER,
-    USUAL_CONTEXTS,
-)
+from b2_iconik.domain.click import CLICKED_ACTIONS, SECRET_HEADER, USUAL_CONTEXTS
 from b2_iconik.setup import action_url
 from b2_iconik.setup.action_url import Endpoint, Existing
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
@@ -65,10 +61,8 @@ def check_storages(iconik: Iconik, b2: str, ll: str, ours: Sequence[Existing]) -
     """Check the given storages, or those that the custom actions name.
 
     Args:
-        iconik: the client to use.
         b2, ll: id or name of the Backblaze B2 storage and of the LucidLink storage; empty for those
             of the custom actions.
-        ours: the custom actions.
 
     Raises:
         IconikError: iconik is unavailable or refuses.

@@ -30,9 +30,6 @@ def check(
     """Have B2 confirm one file of each storage in each available way.
 
     Args:
-        iconik: the client to use.
-        http: its transport.
-        settings: the settings of the service.
         storages: ids or names of the B2 storages. Unknown storages are skipped.
 
     Raises:
@@ -57,11 +54,7 @@ def check(
 
 
 def check_key(settings: Settings) -> Iterator[Finding]:
-    """Have B2 accept the application key, if there is one, where no file can be looked up.
-
-    Args:
-        settings: the settings of the service.
-    """
+    """Have B2 accept the application key, if there is one, where no file can be looked up."""
     if not (settings.b2_key_id and settings.b2_key) or settings.b2_check == "off":
         return
     native = NativeApi(settings.b2_api_url, settings.b2_key_id, settings.b2_key, Pace())

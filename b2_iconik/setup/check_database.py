@@ -22,11 +22,7 @@ HOLDINGS = "on LucidLink"
 
 
 def check(settings: Settings) -> Iterator[Finding]:
-    """Check the database without creating or changing a table.
-
-    Args:
-        settings: the settings of the service.
-    """
+    """Check the database without creating or changing a table."""
     try:
         with opened(settings.database_url, PATIENCE) as engine:
             yield from _look_into(engine, settings)

@@ -21,7 +21,6 @@ def check(settings: Settings, *, is_sending: bool) -> Iterator[Finding]:
     """Say who is notified.
 
     Args:
-        settings: the settings of the service.
         is_sending: whether to send a test message to each receiver.
     """
     if not settings.notify_urls:

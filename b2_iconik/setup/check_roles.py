@@ -14,7 +14,7 @@ from typing import Any
 
 from b2_iconik.setup.findings import Finding, note, ok, unknown, wrong
 from iconik import Iconik, Transport
-from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted, TokenRejected
+from iconik_http.errors import IconikRefused, IconikUnavailable, NotPermitted
 from iconik_http.records import name_of_user
 
 TOKEN = "ICONIK_TOKEN"  # noqa: S105 - a variable's name
@@ -28,9 +28,8 @@ class Probe:
     """A request that shows whether the token has a role.
 
     Attributes:
-        role: the role.
         purpose: what the plugin uses it for.
-        ask: sends the request; takes a client, its transport, and a function that makes new ids.
+        ask: sends the request; takes a client and its transport.
         needs: another role that iconik requires for the request. If it is missing, this role can't
             be checked.
         is_common: whether the plugin can't work at all without the role.
@@ -38,105 +37,105 @@ class Probe:
 
     role: str
     purpose: str
-    ask: Callable[[Iconik, Transport, Callable[[], str]], Any]
+    ask: Callable[[Iconik, Transport], Any]
     needs: str = ""
     is_common: bool = True
 
 
-def _search(_: Iconik, http: Transport, new_id: Callable[[], str]) -> object:
+def new_id() -> str:
+    """Return the id of nothing."""
+    return str(uuid.uuid4())
+
+
+def _search(_: Iconik, http: Transport) -> object:
     body = {"query": new_id(), "doc_types": ["assets"]}
     return http.object("POST", "search/v1/search/", "search", "can_search", json=body)
 
 
-def _change_action(_: Iconik, http: Transport, new_id: Callable[[], str]) -> object:
+def _change_action(_: Iconik, http: Transport) -> object:
     path = f"assets/v1/custom_actions/ASSET/{new_id()}/"
     call = "test the permission to change custom actions"
     return http.object("PATCH", path, call, "can_write_custom_actions", json={})
 
 
 PROBES = (
-    Probe("can_read_storages", "see the two storages", lambda iconik, _, __: iconik.storages()),
+    Probe("can_read_storages", "see the two storages", lambda iconik, _: iconik.storages()),
     Probe(
         "can_read_assets",
         "see whether an asset exists",
-        lambda iconik, _, new_id: iconik.asset_exists(new_id()),
+        lambda iconik, _: iconik.asset_exists(new_id()),
     ),
     Probe(
         "can_read_formats",
         "see the formats of an asset",
-        lambda iconik, _, new: iconik.formats(new()),
+        lambda iconik, _: iconik.formats(new_id()),
     ),
-    Probe("can_read_files", "see where files are", lambda iconik, _, new: iconik.files(new())),
-    Probe("can_read_jobs", "follow copies", lambda iconik, _, new: iconik.jobs([new()])),
+    Probe("can_read_files", "see where files are", lambda iconik, _: iconik.files(new_id())),
+    Probe("can_read_jobs", "follow copies", lambda iconik, _: iconik.jobs([new_id()])),
     Probe(
         "can_read_collections",
         "open collections",
-        lambda iconik, _, new: list(iconik.collection_contents(new())),
+        lambda iconik, _: list(iconik.collection_contents(new_id())),
     ),
     Probe(
         "can_write_transfers",
         "copy files",
-        lambda iconik, _, new: iconik.copy_to_storage(new(), "ORIGINAL", [], new()),
+        lambda iconik, _: iconik.copy_to_storage(new_id(), "ORIGINAL", [], new_id()),
         needs="can_read_files",
     ),
     Probe(
         "can_delete_files",
         "remove files from LucidLink",
-        lambda iconik, _, new: iconik.delete_file_set(new(), new(), until=math.inf),
+        lambda iconik, _: iconik.delete_file_set(new_id(), new_id(), until=math.inf),
     ),
     Probe(
         UNDO,
         "undo a removal, and restore what is marked deleted but no longer proven safe",
-        lambda iconik, _, new_id: iconik.restore_file_set(new_id(), new_id()),
+        lambda iconik, _: iconik.restore_file_set(new_id(), new_id()),
         is_common=False,
     ),
     # The id is of no file set. Without an id, iconik might purge the whole delete queue.
     Probe(
         "can_purge_files",
         "remove many files from LucidLink at once, which is faster",
-        lambda iconik, _, new: iconik.purge_file_sets([new()], until=math.inf),
+        lambda iconik, _: iconik.purge_file_sets([new_id()], until=math.inf),
         is_common=False,
     ),
     Probe(
         "can_write_jobs",
         "show operations in iconik's jobs list",
-        lambda iconik, _, new: iconik.update_job(new(), {}),
+        lambda iconik, _: iconik.update_job(new_id(), {}),
         is_common=False,
     ),
     Probe(
         "can_read_users",
         "show users by name",
-        lambda iconik, _, new: iconik.user_name(new()),
+        lambda iconik, _: iconik.user_name(new_id()),
         is_common=False,
     ),
-    Probe(
-        "can_search",
-        "find many assets at once, which is faster",
-        _search,
-        is_common=False,
-    ),
+    Probe("can_search", "find many assets at once, which is faster", _search, is_common=False),
     Probe(
         "can_read_saved_searches",
         "open saved searches",
-        lambda iconik, _, new: list(iconik.saved_search_results(new())),
+        lambda iconik, _: list(iconik.saved_search_results(new_id())),
         is_common=False,
     ),
     Probe(
         "can_read_playlists",
         "open playlists",
-        lambda iconik, _, new: list(iconik.playlist_items(new())),
+        lambda iconik, _: list(iconik.playlist_items(new_id())),
         is_common=False,
     ),
     Probe(
         "can_read_custom_actions",
         "set up the custom actions",
-        lambda iconik, _, __: iconik.custom_actions(),
+        lambda iconik, _: iconik.custom_actions(),
     ),
     Probe("can_write_custom_actions", "set up the custom actions", _change_action, is_common=False),
     Probe(
         "can_delete_custom_actions",
         "delete custom actions",
-        lambda iconik, _, new: iconik.delete_custom_action("ASSET", new()),
+        lambda iconik, _: iconik.delete_custom_action("ASSET", new_id()),
         is_common=False,
     ),
 )
@@ -152,8 +151,6 @@ def check_token(http: Transport) -> Iterator[Finding]:
     for path in ("users/v1/users/current/", "auth/v1/auth/token/"):
         try:
             told = http.object("GET", path, "find out who owns the token", "none")
-        except TokenRejected:
-            raise
         except IconikRefused:
             # An application's token may not belong to a user, and not every iconik has the newer
             # call.
@@ -172,8 +169,6 @@ def check_roles(iconik: Iconik, http: Transport, *, is_undoable: bool = False) -
     """Check which roles the token has.
 
     Args:
-        iconik: the client to use.
-        http: its transport.
         is_undoable: whether removals can be undone (PURGE=later), which needs one more role.
 
     Raises:
@@ -213,8 +208,6 @@ def check_grace_period(iconik: Iconik) -> Finding:
     """
     try:
         hours = iconik.delete_grace_period()
-    except TokenRejected:
-        raise
     except (IconikRefused, IconikUnavailable) as error:
         return unknown(PURGE, f"{error}; the service assumes that removals can be undone for 24 h")
     if hours is None:
@@ -236,11 +229,9 @@ def check_grace_period(iconik: Iconik) -> Finding:
 def _refusal(probe: Probe, iconik: Iconik, http: Transport) -> str | None:
     """Return why the token lacks the role; None if it has the role."""
     try:
-        probe.ask(iconik, http, lambda: str(uuid.uuid4()))
+        probe.ask(iconik, http)
     except NotPermitted as error:
         return error.problem
-    except TokenRejected:
-        raise
     except IconikRefused:
         # The object doesn't exist, or there is nothing to do. The token has the role.
         pass

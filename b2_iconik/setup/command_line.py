@@ -74,22 +74,23 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_storages(parser: argparse.ArgumentParser, about: str, *, is_required: bool = False) -> None:
+    """Add ``--b2_storage_id`` and ``--ll_storage_id``; ``about`` is the end of their help."""
+    for name, what in (("b2", "Backblaze B2"), ("ll", "LucidLink")):
+        parser.add_argument(
+            f"--{name}_storage_id",
+            required=is_required,
+            type=_storage,
+            metavar="STORAGE",
+            help=f"id or name of the {what} storage {about}",
+        )
+
+
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
     """Add ``--dry-run``."""
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be done, and change nothing"
     )
-
-
-def storage(text: str) -> str:
-    """Check an option's value that is the id or name of a storage.
-
-    Raises:
-        argparse.ArgumentTypeError: it can't be either.
-    """
-    if not text.strip() or not text.isprintable():
-        raise argparse.ArgumentTypeError("must be the id or the name of a storage")
-    return text
 
 
 def check_is_safe(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -155,7 +156,6 @@ def explained(settings: Settings | None, error: PluginError | IconikError) -> st
 
     Args:
         settings: the script's settings; None if they could not be read.
-        error: the failure.
     """
     if isinstance(error, TokenRejected):
         return (
@@ -203,6 +203,12 @@ def _endpoint(text: str) -> Endpoint:
         return endpoint(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _storage(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError("must be the id or the name of a storage")
+    return text
 
 
 def _formats(text: str) -> tuple[str, ...]:

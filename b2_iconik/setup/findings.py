@@ -1,7 +1,7 @@
 """The findings of ``check_setup.py``: one line per check. Pure: no I/O."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 State = Literal["ok", "wrong", "note", "unknown"]
 
@@ -25,11 +25,6 @@ class Finding:
     def line(self) -> str:
         """The finding as a line for people."""
         return f"{self.state:<7}  {self.what}: {self.detail}"
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The finding as JSON values."""
-        return asdict(self)
 
 
 def ok(what: str, detail: str) -> Finding:

@@ -14,7 +14,6 @@ def choose(iconik: Iconik, option: str, text: str) -> Storage:
     """Return the storage that a user means.
 
     Args:
-        iconik: the client to use.
         option: the option that names it, for messages.
         text: its id or its name. Case matters only if it distinguishes two storages.
 

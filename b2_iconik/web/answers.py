@@ -1,22 +1,53 @@
 """What all pages share: the arguments of a request, and the form of its answer."""
 
-from collections.abc import Collection, Iterable
+import csv
+import io
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, make_response, render_template, request
+from flask import Response, jsonify, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from b2_iconik.common.texts import plain
 
 LONGEST_TEXT = 200
+# Where a spreadsheet may find a formula. Locales with a decimal comma separate cells by semicolons.
+FORMULA = re.compile(r"""(?:^|(?<=;))(?=[\s"]*[=+\-@|%]|[\t\r])""")
 
 
-def as_csv_file(lines: Iterable[str], name: str) -> Response:
-    """Return CSV as a file to download, while it is made."""
-    response = Response(lines, mimetype="text/csv")
+def as_csv_file(
+    rows: Iterable[Mapping[str, Any]], headings: Iterable[str], columns: Sequence[str], name: str
+) -> Response:
+    """Return rows as a CSV file to download, while they are read."""
+    response = Response(csv_lines(rows, headings, columns), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
+
+
+def csv_lines(
+    rows: Iterable[Mapping[str, Any]], headings: Iterable[str], columns: Sequence[str]
+) -> Iterator[str]:
+    """Yield rows as CSV, in parts."""
+    # With this byte order mark, spreadsheets read the file as UTF-8.
+    yield "\ufeff" + _csv_line(headings)
+    for row in rows:
+        yield _csv_line(harmless(str(row[name] or "")) for name in columns)
+
+
+def harmless(cell: str) -> str:
+    """Escape a CSV cell so that no spreadsheet runs it as a formula, even if it splits the cell."""
+    return FORMULA.sub("'", cell)
+
+
+def _csv_line(cells: Iterable[str]) -> str:
+    """Return the cells of a row as a line of a CSV file."""
+    line = io.StringIO()
+    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(cells)
+    return line.getvalue()
 
 
 def argument(name: str) -> str:
@@ -63,3 +94,10 @@ def wants_json() -> bool:
 def rendered(template: str, **values: Any) -> Response:
     """Return a page."""
     return make_response(render_template(template, **values))
+
+
+def done(message: str, there: str, **told: Any) -> AnyResponse:
+    """Answer a form: with JSON, or with a redirect to a page that shows the message."""
+    if wants_json():
+        return jsonify(message=message, **told)
+    return redirect(there, HTTPStatus.SEE_OTHER)

@@ -1,14 +1,12 @@
 """The page of an asset with its forms, and the list of what is left to do."""
 
-from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify, redirect, request
+from flask import Blueprint, Response, abort, jsonify, request
 from flask import url_for as path_of
 from werkzeug.wrappers import Response as AnyResponse
 
 from b2_iconik.common.clock import now_ms
-from b2_iconik.common.errors import ProtectionError
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import plain
 from b2_iconik.dispatch.protect import lift, protect
@@ -24,9 +22,16 @@ from b2_iconik.domain.keeping import (
 from b2_iconik.ledger.protections import Protection
 from b2_iconik.report import todo
 from b2_iconik.report.asset_history import AssetHistory, protection_in_json
-from b2_iconik.report.contents import csv_lines
 from b2_iconik.report.todo import ToDo
-from b2_iconik.web.answers import argument, as_csv_file, number_of, rendered, wants_json
+from b2_iconik.web.answers import (
+    argument,
+    as_csv_file,
+    choice,
+    done,
+    number_of,
+    rendered,
+    wants_json,
+)
 from b2_iconik.web.login import name_of
 
 NOTICES = {
@@ -76,10 +81,7 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
             abort(400, f"The day {error}.")
         title, by = told["asset"] or "", name_of(request)
         protection = Protection(told["asset_id"], title, now, until_ms, by)
-        try:
-            is_late = protect(recorder.prepare(), protection)
-        except ProtectionError as error:
-            abort(409, f"Nothing has changed: {error}.")
+        is_late = protect(recorder.prepare(), protection)
         notice = "marked" if known(asset_id)["to_be_purged"] else "protected"
         return _done(protection.asset_id, "late" if is_late else notice, protection)
 
@@ -90,15 +92,12 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
             reason = parse_reason(request.form.get("reason", ""))
         except ValueError as error:
             abort(400, f"The reason {error}.")
-        try:
-            lift(recorder.prepare(), told["asset_id"], reason, name_of(request))
-        except ProtectionError as error:
-            abort(409, f"Nothing has changed: {error}.")
+        lift(recorder.prepare(), told["asset_id"], reason, name_of(request))
         return _done(told["asset_id"], "lifted", None)
 
     @pages.get("/todo")
     def left_to_do() -> Response:
-        cause, start = _cause(), number_of("start") or 0
+        cause, start = choice("cause", LABELS), number_of("start") or 0
         told, following = ToDo(recorder.prepare()).listed(cause, start)
         more = following and path_of("pages.left_to_do", cause=cause, start=following)
         told["more"] = more
@@ -108,19 +107,12 @@ def add_asset_pages(pages: Blueprint, settings: Settings, recorder: Recorder) ->
 
     @pages.get("/todo.csv")
     def left_to_do_as_csv() -> Response:
-        rows = ToDo(recorder.prepare()).rows(_cause())
-        return as_csv_file(csv_lines(rows, todo.HEADINGS, todo.COLUMNS), "todo")
+        rows = ToDo(recorder.prepare()).rows(choice("cause", LABELS))
+        return as_csv_file(rows, todo.HEADINGS, todo.COLUMNS, "todo")
 
 
 def _done(asset_id: str, notice: str, protection: Protection | None) -> AnyResponse:
-    if wants_json():
-        told = protection and protection_in_json(protection)
-        more = {"asset_id": asset_id, "protection": told, "is_late": notice == "late"}
-        return jsonify(message=NOTICES[notice], **more)
     there = path_of("pages.asset", asset_id=asset_id, notice=notice)
-    return redirect(there, HTTPStatus.SEE_OTHER)
-
-
-def _cause() -> str:
-    given = argument("cause")
-    return given if given in LABELS else ""
+    told = protection and protection_in_json(protection)
+    more = {"asset_id": asset_id, "protection": told, "is_late": notice == "late"}
+    return done(NOTICES[notice], there, **more)

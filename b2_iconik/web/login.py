@@ -4,9 +4,9 @@ import hmac
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from flask import Request
+from werkzeug.exceptions import Forbidden, Unauthorized
 
 from b2_iconik.common.links import PARAMETER, Links
 from b2_iconik.common.settings import Settings
@@ -16,21 +16,6 @@ log = logging.getLogger(__name__)
 LONGEST_NAME = 60
 # The pages that a link opens; each shows the operation in its path.
 LINKED = frozenset({"pages.one", "pages.as_csv"})
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a request is refused.
-
-    Attributes:
-        status: the HTTP status.
-        message: the message for the user.
-        retry_after: the seconds until another attempt makes sense; None if that doesn't apply.
-    """
-
-    status: HTTPStatus
-    message: str
-    retry_after: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,46 +37,43 @@ def is_secret(given: str, secrets: Sequence[str]) -> bool:
     return any(matches)
 
 
-def visitor_of(
-    request: Request, settings: Settings, links: Links, now_ms: int
-) -> Visitor | Refusal:
-    """Return who sent a request for a page, or why it must be refused.
+def visitor_of(request: Request, settings: Settings, links: Links, now_ms: int) -> Visitor:
+    """Return who sent a request for a page.
 
     Args:
-        request: the request.
         settings: they hold the accepted passwords of Basic authentication.
         links: checks the links, which need no password.
         now_ms: the time, in milliseconds since 1970.
+
+    Raises:
+        Unauthorized, Forbidden: the request must be refused; the description is for the user.
     """
     given = request.authorization
     password = (given.password or "") if given and given.type == "basic" else None
     if password is not None:
         may_act = is_secret(password, settings.secrets)
-        may_look = (
-            is_secret(password, (settings.page_password,)) if settings.page_password else False
-        )
-        if may_act or may_look:
-            return _posted(request, may_act=may_act) or Visitor(may_act)
+        passwords = (settings.page_password,) if settings.page_password else ()
+        if may_act or is_secret(password, passwords):
+            _check_form(request, may_act=may_act)
+            return Visitor(may_act)
     link = request.args.get(PARAMETER, "")
     is_linked = link and request.endpoint in LINKED
     if is_linked and links.is_valid(str((request.view_args or {})["operation_id"]), link, now_ms):
         return Visitor(may_act=False, link=link)
-    return Refusal(HTTPStatus.UNAUTHORIZED, _demand(request, settings, password, link))
+    raise Unauthorized(_demand(request, settings, password, link))
 
 
-def _posted(request: Request, *, may_act: bool) -> Refusal | None:
-    """Return why a form must be refused; None if it is allowed, or the request sends no form."""
+def _check_form(request: Request, *, may_act: bool) -> None:
+    """Refuse a form that is not allowed."""
     if request.method != "POST":
-        return None
+        return
     if not may_act:
-        return Refusal(
-            HTTPStatus.FORBIDDEN,
+        raise Forbidden(
             "The page password only shows operations. To stop or retry one, log in with the shared "
-            "secret, in another browser or a private window.",
+            "secret, in another browser or a private window."
         )
     if not _is_from_here(request):
-        return Refusal(HTTPStatus.FORBIDDEN, "The request did not come from the operations page.")
-    return None
+        raise Forbidden("The request did not come from the operations page.")
 
 
 def _demand(request: Request, settings: Settings, password: str | None, link: str) -> str:

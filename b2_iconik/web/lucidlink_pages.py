@@ -3,33 +3,25 @@
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify, redirect, request
+from flask import Blueprint, Response, abort, jsonify, request
 from flask import url_for as path_of
 from werkzeug.wrappers import Response as AnyResponse
 
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.settings import Settings
-from b2_iconik.dispatch.lucidlink import (
-    Done,
-    Key,
-    clock_ms,
-    keep_until,
-    look_again,
-)
-from b2_iconik.dispatch.lucidlink import (
-    remove_now as remove,
-)
+from b2_iconik.dispatch.lucidlink import Done, Key, clock_ms, keep_until, look_again
+from b2_iconik.dispatch.lucidlink import remove_now as remove
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.keeping import parse_day, parse_days
 from b2_iconik.domain.outcomes import many
 from b2_iconik.report import lucidlink
-from b2_iconik.report.contents import csv_lines
 from b2_iconik.report.lucidlink import ASSETS_A_PAGE, DUE, Filters, OnLucidLink, keys_in
 from b2_iconik.web.answers import (
     argument,
     as_csv_file,
     choice,
     day_of,
+    done,
     here_with,
     number_of,
     rendered,
@@ -87,7 +79,7 @@ def add_lucidlink_pages(pages: Blueprint, settings: Settings, recorder: Recorder
     @pages.get("/lucidlink.csv")
     def on_lucidlink_as_csv() -> Response:
         rows = OnLucidLink(recorder.prepare()).rows(_filters())
-        return as_csv_file(csv_lines(rows, lucidlink.HEADINGS, lucidlink.COLUMNS), "lucidlink")
+        return as_csv_file(rows, lucidlink.HEADINGS, lucidlink.COLUMNS, "lucidlink")
 
     @pages.post("/lucidlink/keep")
     def keep_longer() -> AnyResponse:
@@ -117,12 +109,10 @@ def add_lucidlink_pages(pages: Blueprint, settings: Settings, recorder: Recorder
     def remove_now() -> AnyResponse:
         if not settings.iconik_token:
             abort(HTTPStatus.CONFLICT, NO_REMOVAL)
-        done = remove(recorder, _chosen(), _by())
-        if len(done.operation_ids) > 1 or wants_json():
-            return _done("removing", done)
-        (operation_id,) = done.operation_ids
-        there = path_of("pages.one", operation_id=operation_id, notice="selected")
-        return redirect(there, HTTPStatus.SEE_OTHER)
+        removing = remove(recorder, _chosen(), _by())
+        first, *others = removing.operation_ids
+        there = path_of("pages.one", operation_id=first, notice="selected")
+        return _done("removing", removing, "" if others else there)
 
 
 def _filters() -> Filters:
@@ -158,14 +148,12 @@ def _by() -> str:
     return f"{name_of(request)} on the LucidLink page"
 
 
-def _done(what: str, done: Done) -> AnyResponse:
-    """Answer a form: show the page with the same filters, and with what was done."""
-    if wants_json():
-        return jsonify(message=_said(what, done), **done._asdict())
-    numbers = (done.assets, done.longer, done.gone)
+def _done(what: str, told: Done, there: str = "") -> AnyResponse:
+    """Answer a form. By default, show the page with the same filters, and with what was done."""
     query = {**_query(_filters()), "page": number_of("page")}
-    there = path_of("pages.on_lucidlink", **query, notice="-".join(map(str, (what, *numbers))))
-    return redirect(there, HTTPStatus.SEE_OTHER)
+    notice = f"{what}-{told.assets}-{told.longer}-{told.gone}"
+    there = there or path_of("pages.on_lucidlink", **query, notice=notice)
+    return done(_said(what, told), there, **told._asdict())
 
 
 def _notice() -> str:
@@ -177,11 +165,11 @@ def _notice() -> str:
     return _said(what, Done(assets, longer, gone))
 
 
-def _said(what: str, done: Done) -> str:
+def _said(what: str, told: Done) -> str:
     """Say what was done, in sentences."""
-    said = [f"{DONE[what]} {many(done.assets, 'asset')}."]
-    if done.longer:
-        said.append(f"Not changed, because already kept longer: {many(done.longer, 'asset')}.")
-    if done.gone:
-        said.append(f"No longer on LucidLink: {many(done.gone, 'asset')}.")
+    said = [f"{DONE[what]} {many(told.assets, 'asset')}."]
+    if told.longer:
+        said.append(f"Not changed, because already kept longer: {many(told.longer, 'asset')}.")
+    if told.gone:
+        said.append(f"No longer on LucidLink: {many(told.gone, 'asset')}.")
     return " ".join(said)

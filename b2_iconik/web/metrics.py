@@ -53,8 +53,6 @@ def add_to(app: Flask, networks: Sequence[IPv4Network | IPv6Network], source: So
     """Add ``GET /metrics`` to an app, and count the app's answers to custom actions.
 
     Args:
-        app: the app.
-        networks: the networks that may read the metrics.
         source: provides the state of the operations.
     """
 
@@ -89,7 +87,6 @@ def may_see(
     refused.
 
     Args:
-        networks: the networks that may read the metrics.
         address: the address of the other end of the connection; empty for a Unix socket, which is
             on this machine.
         headers: the names of the request's headers.

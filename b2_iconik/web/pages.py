@@ -5,51 +5,44 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import (
-    Blueprint,
-    Response,
-    abort,
-    g,
-    jsonify,
-    redirect,
-    request,
-)
+from flask import Blueprint, Response, abort, g, jsonify, request
 from flask import url_for as path_of
 from flask.sansio.blueprints import BlueprintSetupState
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import Conflict, HTTPException, ServiceUnavailable
 from werkzeug.wrappers import Response as AnyResponse
 
 from b2_iconik.common import logs
 from b2_iconik.common.clock import now_ms
-from b2_iconik.common.errors import HoldingsError, RecordingError, RetryError
+from b2_iconik.common.errors import HoldingsError, ProtectionError, RecordingError, RetryError
 from b2_iconik.common.links import PARAMETER, Links
 from b2_iconik.common.settings import Settings
 from b2_iconik.common.texts import in_time
 from b2_iconik.dispatch.leader_lock import is_taken
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.dispatch.retry import remove_previewed, try_again
-from b2_iconik.dispatch.undo import undo_removal
+from b2_iconik.dispatch.retry import remove_previewed, try_again, undo_removal
 from b2_iconik.domain.advice import LABELS
 from b2_iconik.domain.click import ACTIONS, TITLES
 from b2_iconik.domain.operation import ORIGINS, Operation
-from b2_iconik.domain.outcomes import capitalized, displayed
+from b2_iconik.domain.outcomes import capitalized, displayed, many
 from b2_iconik.domain.sizes import in_units
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report import outcome_rows, view
-from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE, Asked, Contents
+from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE, Contents
 from b2_iconik.report.history import STATES, Filters
 from b2_iconik.web.answers import (
     argument,
     as_csv_file,
     choice,
     day_of,
+    done,
     here_with,
+    number_of,
     rendered,
     wants_json,
 )
 from b2_iconik.web.asset_pages import add_asset_pages
-from b2_iconik.web.login import LINKED, Refusal, Visitor, name_of, visitor_of
+from b2_iconik.web.login import LINKED, Visitor, name_of, visitor_of
 from b2_iconik.web.lucidlink_pages import add_lucidlink_pages
 from b2_iconik.web.markup import without_ids
 from iconik_http.records import UUID
@@ -72,6 +65,8 @@ NOTICES = {
 }
 # Notices that only make sense while the operation runs.
 PASSING = ("stopping", "same")
+# In seconds.
+RETRY_AFTER = "5"
 # The browser may keep a page, but asks each time whether it has changed.
 REVALIDATED = "private, no-cache"
 HEADERS = {
@@ -99,14 +94,15 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         static_url_path="/static",
     )
     pages.record(_have_templates_without_gaps)
-    pages.add_app_template_filter(in_time, "in_time")
-    pages.add_app_template_filter(view.in_short, "in_short")
-    pages.add_app_template_filter(view.in_brief, "in_brief")
-    pages.add_app_template_filter(view.short_title, "short_title")
-    pages.add_app_template_filter(displayed, "displayed")
-    pages.add_app_template_filter(capitalized, "capitalized")
-    pages.add_app_template_filter(in_units, "in_units")
-    pages.add_app_template_filter(without_ids, "without_ids")
+    pages.add_app_template_filter(view.in_short)
+    pages.add_app_template_filter(view.in_brief)
+    pages.add_app_template_filter(view.short_title)
+    pages.add_app_template_filter(displayed)
+    pages.add_app_template_filter(capitalized)
+    pages.add_app_template_filter(in_time)
+    pages.add_app_template_filter(in_units)
+    pages.add_app_template_filter(many)
+    pages.add_app_template_filter(without_ids)
 
     links = Links(settings.public_url, settings.secrets)
 
@@ -118,15 +114,10 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         return g.get("visitor") or Visitor(may_act=False)
 
     @pages.before_request
-    def let_in() -> Response | None:
+    def let_in() -> None:
         # The script and the stylesheet contain nothing confidential.
-        if request.endpoint == "pages.static":
-            return None
-        found = visitor_of(request, settings, links, now_ms())
-        if isinstance(found, Refusal):
-            return _refused(found)
-        g.visitor = found
-        return None
+        if request.endpoint != "pages.static":
+            g.visitor = visitor_of(request, settings, links, now_ms())
 
     @pages.context_processor
     def of_visitor() -> dict[str, Any]:
@@ -196,18 +187,14 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     def one(operation_id: Any) -> Response:
         there = contents()
         operation = _operation(there, operation_id)
-        asked = Asked(
-            choice("show", SHOWN),
-            argument("text").strip(),
-            argument("after"),
-            argument("before"),
-        )
-        part = there.report(operation, asked)
+        show, text = choice("show", SHOWN), argument("text").strip()
+        after, before = argument("after"), argument("before")
+        part = there.report(operation, show=show, text=text, after=after, before=before)
         page, count = _page_of(part.matching, ASSETS_A_PAGE)
         in_full, rows = there.in_full(operation), part.rows
         if visitor().link:
             in_full, rows = {**in_full, **view.ALONE}, [outcome_rows.alone(row) for row in rows]
-        shown = [row for row in rows if asked.show in ("", row["kind"])]
+        shown = [row for row in rows if show in ("", row["kind"])]
         told = {
             **in_full,
             "report": [*part.unopened, *shown],
@@ -224,10 +211,11 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         return rendered(
             "operation.html",
             **told,
-            by_asset=list(outcome_rows.by_asset([*part.unopened, *rows], asked.show)),
+            told=told,
+            by_asset=list(outcome_rows.by_asset([*part.unopened, *rows], show)),
             hints=outcome_rows.HINTS,
-            show=asked.show,
-            text=asked.text,
+            show=show,
+            text=text,
             page=page,
             pages=count,
             a_page=ASSETS_A_PAGE,
@@ -243,7 +231,8 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
     def as_csv(operation_id: Any) -> Response:
         there = contents()
         operation = _operation(there, operation_id)
-        return as_csv_file(there.as_csv(operation), operation.id)
+        rows = there.rows(operation)
+        return as_csv_file(rows, outcome_rows.HEADINGS, outcome_rows.COLUMNS, operation.id)
 
     @pages.post("/operations/<uuid:operation_id>/stop")
     def stop(operation_id: Any) -> AnyResponse:
@@ -277,7 +266,7 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
         try:
             new_ids = record(recorder, operation.id, by)
         except RetryError as error:
-            return _refused(Refusal(HTTPStatus.CONFLICT, f"{refused}: {error}."))
+            raise Conflict(f"{refused}: {error}.") from None
         for each in new_ids:
             with logs.about(each):
                 log.info(logged, by, operation.id)
@@ -302,29 +291,28 @@ def create_pages(settings: Settings, recorder: Recorder) -> Blueprint:
 
     @pages.errorhandler(RetryError)
     def not_again(error: RetryError) -> Response:
-        message = f"This operation cannot be retried: {error}."
-        return _refused(Refusal(HTTPStatus.CONFLICT, message))
+        return _refused(Conflict(f"This operation cannot be retried: {error}."))
 
     @pages.errorhandler(HoldingsError)
     def not_changed(error: HoldingsError) -> Response:
-        return _refused(Refusal(HTTPStatus.CONFLICT, str(error)))
+        return _refused(Conflict(str(error)))
+
+    @pages.errorhandler(ProtectionError)
+    def not_protected(error: ProtectionError) -> Response:
+        return _refused(Conflict(f"Nothing has changed: {error}."))
 
     @pages.errorhandler(RecordingError)
     def not_recorded(error: RecordingError) -> Response:
-        return _refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error), 5))
+        return _refused(ServiceUnavailable(str(error)))
 
     @pages.errorhandler(SQLAlchemyError)
     @pages.errorhandler(OSError)
     def no_database(error: Exception) -> Response:
         log.error("the operations page cannot read the database (%s)", type(error).__name__)
         message = "The database cannot be read. See the service's log."
-        return _refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, message, 5))
+        return _refused(ServiceUnavailable(message))
 
-    @pages.errorhandler(HTTPException)
-    def unknown(error: HTTPException) -> Response:
-        status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-        return _refused(Refusal(status, error.description or status.phrase))
-
+    pages.register_error_handler(HTTPException, _refused)
     return pages
 
 
@@ -361,27 +349,23 @@ def _page_of(matching: int, a_page: int) -> tuple[int, int]:
         a_page: the length of a page.
     """
     count = max(1, -(-matching // a_page))
-    given = argument("page")
-    is_number = given.isascii() and given.isdigit() and len(given) < 10
-    return min(max(1, int(given)), count) if is_number else 1, count
+    return min(number_of("page") or 1, count), count
 
 
 def _done(operation_id: str, notice: str, **more: Any) -> AnyResponse:
-    if wants_json():
-        return jsonify(message=NOTICES[notice], operation_id=operation_id, **more)
     there = path_of("pages.one", operation_id=operation_id, notice=notice)
-    return redirect(there, HTTPStatus.SEE_OTHER)
+    return done(NOTICES[notice], there, operation_id=operation_id, **more)
 
 
-def _refused(refusal: Refusal) -> Response:
+def _refused(error: HTTPException) -> Response:
     if wants_json():
-        response = jsonify(message=refusal.message)
+        response = jsonify(message=error.description)
     else:
-        response = rendered("refused.html", refusal=refusal)
-    response.status_code = refusal.status
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
+        response = rendered("refused.html", error=error)
+    response.status_code = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    if error.code == HTTPStatus.UNAUTHORIZED:
         challenge = 'Basic realm="B2 storage plugin for iconik", charset="UTF-8"'
         response.headers["WWW-Authenticate"] = challenge
-    if refusal.retry_after is not None:
-        response.headers["Retry-After"] = str(refusal.retry_after)
+    if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = RETRY_AFTER
     return response

@@ -1,7 +1,9 @@
 """What a person does and reads on the pages, and the clicks that they look at."""
 
 from contextlib import suppress
+from importlib import resources
 
+import axe_core_python
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
@@ -10,6 +12,12 @@ from dev.harness import Service, wait_for
 from tests.system.media import asset
 
 PATIENCE = 120.0
+AXE = (resources.files(axe_core_python) / "axe.min.js").read_text()
+RUN_AXE = """
+const done = arguments[0];
+const told = (each) => each.nodes.map((node) => `${each.id}: ${node.html.slice(0, 120)}`);
+axe.run().then((found) => done(found.violations.flatMap(told)), (error) => done([`${error}`]));
+"""
 
 
 def clicked(service: Service, action: str, *asset_ids: str) -> str:
@@ -38,6 +46,20 @@ def wait_to_read(browser: WebDriver, text: str, part: str = "main") -> None:
         wait_for(f"'{text}'", is_shown, PATIENCE)
     except TimeoutError:
         raise AssertionError(f"no '{text}' in: {shown(browser, part)}") from None
+
+
+def open_all(browser: WebDriver) -> None:
+    """Open all that can be opened on the page."""
+    browser.execute_script(
+        "document.querySelectorAll('details').forEach((each) => { each.open = true; });"
+    )
+
+
+def faults(browser: WebDriver) -> list[str]:
+    """What on the page breaks a rule of axe."""
+    browser.execute_script(AXE)
+    found: list[str] = browser.execute_async_script(RUN_AXE)
+    return found
 
 
 def press(browser: WebDriver, button: str) -> None:

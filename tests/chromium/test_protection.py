@@ -71,12 +71,3 @@ def test_the_browser_sends_no_form_that_would_be_refused(
     protect(browser, service, pier)
     press(browser, "lift")
     assert f"Protected by ada until {DAY}" in shown(browser, "#protection")
-
-
-def test_a_notice_does_not_come_back_when_the_page_is_loaded_again(
-    browser: WebDriver, service: Service, pier: str
-) -> None:
-    protect(browser, service, pier)
-    browser.refresh()
-    assert shown(browser, "#notice") == ""
-    assert f"Protected by ada until {DAY}" in shown(browser, "#protection")

@@ -29,15 +29,6 @@ def test_nothing_that_catches_exceptions_catches_a_stop() -> None:
     assert not issubclass(Stopped, Exception)
 
 
-@pytest.mark.parametrize("kind", [NotFound, NotPermitted, TokenRejected])
-def test_a_refusal_of_any_kind_is_caught_as_a_refusal(kind: type[IconikError]) -> None:
-    assert issubclass(kind, IconikRefused)
-
-
-def test_an_outage_is_no_refusal() -> None:
-    assert not issubclass(IconikUnavailable, IconikRefused)
-
-
 @pytest.mark.parametrize(
     ("kind", "cause"),
     [

@@ -105,19 +105,13 @@ def test_dot_env_in_the_working_directory_is_the_default(
     assert settings_module.load().iconik_token == "from-the-file"
 
 
-def test_a_real_variable_wins_over_the_file(environment: dict[str, str], tmp_path: Path) -> None:
-    file = tmp_path / ".env"
-    file.write_text("LOG_LEVEL=ERROR\nFORMAT_NAMES=A\n")
-    read = settings_module.load({**environment, "LOG_LEVEL": "DEBUG"}, file)
-    assert (read.log_level, read.formats) == ("DEBUG", ("A",))
-
-
-def test_a_real_variable_that_is_empty_wins_too(
+def test_a_real_variable_wins_over_the_file_even_if_it_is_empty(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     file = tmp_path / ".env"
-    file.write_text("ICONIK_TOKEN=from-the-file\n")
-    assert settings_module.load({**environment, "ICONIK_TOKEN": ""}, file).iconik_token is None
+    file.write_text("LOG_LEVEL=ERROR\nFORMAT_NAMES=A\nICONIK_TOKEN=from-the-file\n")
+    read = settings_module.load({**environment, "LOG_LEVEL": "DEBUG", "ICONIK_TOKEN": ""}, file)
+    assert (read.log_level, read.formats, read.iconik_token) == ("DEBUG", ("A",), None)
 
 
 def test_the_file_may_quote_comment_and_export(environment: dict[str, str], tmp_path: Path) -> None:
@@ -178,35 +172,25 @@ def test_a_required_variable_that_is_missing_is_named(
         ("ICONIK_ID", "{a0a0a0a0-0000-4000-8000-000000000000}"),
         ("BZ_SHARED_SECRET", "x" * 15),
         ("BZ_SHARED_SECRET", "a-long-enough-sécret"),
-        ("BZ_SHARED_SECRET", "two\nlines-that-are-long"),
         ("BZ_SHARED_SECRET_PREVIOUS", "tab\there"),
         ("ICONIK_TOKEN", "tök"),
         ("ICONIK_TOKEN", "bell\x07"),
         ("ICONIK_URL", "app.iconik.io"),
-        ("ICONIK_URL", "//app.iconik.io"),
         ("ICONIK_URL", "ftp://app.iconik.io"),
         ("ICONIK_URL", "https://"),
-        ("ICONIK_URL", "https://:443"),
         ("ICONIK_URL", "https://app.iconik.io:port"),
-        ("ICONIK_URL", "https://app.iconik.io:99999"),
         ("ICONIK_URL", "https://[::1"),
-        ("ICONIK_URL", "https://user@app.iconik.io"),
         ("ICONIK_URL", "https://user:password@app.iconik.io"),
-        ("ICONIK_URL", "https://:password@app.iconik.io"),
         ("ICONIK_URL", "https://@app.iconik.io"),
         ("ICONIK_URL", "https://app iconik.io"),
-        ("ICONIK_URL", "https://app\n.iconik.io"),
         ("ICONIK_URL", "https://app.iconik.io\\x"),
         ("ICONIK_URL", "https://app.iconik.ió"),
         ("ICONIK_URL", "https://app.iconik.io/other"),
-        ("ICONIK_URL", "https://app.iconik.io/API/v1"),
         ("ICONIK_URL", "https://app.iconik.io/?a=b"),
-        ("ICONIK_URL", "https://app.iconik.io?"),
         ("ICONIK_URL", "https://app.iconik.io/#a"),
         ("ICONIK_URL", "http://app.iconik.io"),
         ("ICONIK_URL", "http://localhost.example.com"),
         ("FORMAT_NAMES", ","),
-        ("FORMAT_NAMES", " , ,"),
         ("FORMAT_NAMES", "A,B\x00"),
         ("FORMAT_NAMES", "A\u2028B"),
         ("DATABASE_URL", "plugin.sqlite"),
@@ -220,26 +204,20 @@ def test_a_required_variable_that_is_missing_is_named(
         ("DATABASE_URL", "postgresql://user:hunter2/@host:port/plugin"),
         ("DATABASE_URL", "postgresql://host:hunter2/plugin"),
         ("LOG_LEVEL", "LOUD"),
-        ("LOG_LEVEL", "10"),
         ("COPY_TIMEOUT", "7"),
-        ("COPY_TIMEOUT", "d"),
         ("COPY_TIMEOUT", "0d"),
-        ("COPY_TIMEOUT", "-1d"),
         ("COPY_TIMEOUT", "1.5h"),
         ("COPY_TIMEOUT", "7w"),
         ("COPY_TIMEOUT", "9999999s"),
         ("COPY_TIMEOUT", "\N{ARABIC-INDIC DIGIT SEVEN}d"),
         ("COPY_SETTLE_TIME", "soon"),
         ("ICONIK_REQUESTS_PER_SECOND", "0"),
-        ("ICONIK_REQUESTS_PER_SECOND", "-1"),
         ("ICONIK_REQUESTS_PER_SECOND", "48.5"),
-        ("ICONIK_REQUESTS_PER_SECOND", "1e2"),
         ("ICONIK_REQUESTS_PER_SECOND", "1001"),
         ("ICONIK_REQUESTS_PER_SECOND", "²"),
         ("LOG_FORMAT", "xml"),
         ("METRICS_FROM", "localhost"),
         ("METRICS_FROM", "10.0.0.7/8"),
-        ("METRICS_FROM", "10.0.0.7,"),
         ("METRICS_FROM", "300.0.0.1"),
         ("B2_CHECK", "on"),
         ("B2_API_URL", "http://api.backblazeb2.com"),
@@ -248,18 +226,14 @@ def test_a_required_variable_that_is_missing_is_named(
         ("B2_APPLICATION_KEY_ID", "without-the-key"),
         ("B2_APPLICATION_KEY", "without-its-id"),
         ("REQUIRE_CHECKSUM", "yes"),
-        ("REQUIRE_CHECKSUM", "1"),
         ("PAGE_PASSWORD", "11 letters!"),
         ("PAGE_PASSWORD", "with a bell\x07 inside"),
         ("PUBLIC_URL", "plugin.example.com"),
         ("PUBLIC_URL", "http://plugin.example.com"),
-        ("PUBLIC_URL", "ftp://plugin.example.com"),
-        ("PUBLIC_URL", "https://"),
         ("PUBLIC_URL", "https://user@plugin.example.com"),
         ("PUBLIC_URL", "https://plugin.example.com/?a=b"),
         ("PUBLIC_URL", "https://plugin.example.com/#top"),
         ("PUBLIC_URL", 'https://plugin.example.com/"><b>'),
-        ("PUBLIC_URL", "https://plugin.example.com:port"),
         ("NOTIFY_URLS", "somebody@example.com"),
         ("NOTIFY_URLS", "nosuch://example.com"),
         ("NOTIFY_URLS", "json://127.0.0.1:1/a, nosuch://example.com"),

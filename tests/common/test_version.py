@@ -23,8 +23,6 @@ def test_the_newest_changes_are_those_of_this_version() -> None:
         "list_custom_actions.py",
         "check_setup.py",
         "show_operations.py",
-        "dev/demo.py",
-        "dev/soak.py",
     ],
 )
 def test_every_script_tells_it(script: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -9,7 +10,6 @@ import sqlalchemy as sa
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from tests.dispatch.runner import COLLECTION, Runner
 
@@ -22,11 +22,9 @@ def patient_recorder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(
-        iconik_id=COLLECTION,
-        secret="s" * 32,
-        database_url=f"sqlite:///{tmp_path / 'operations.sqlite'}",
-    )
+    """Those of a service on the file that ``engine`` opens."""
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    return Settings(iconik_id=COLLECTION, secret="s" * 32, database_url=url)
 
 
 @pytest.fixture
@@ -37,23 +35,20 @@ def recorder(settings: Settings) -> Iterator[Recorder]:
 
 
 @pytest.fixture
-def database(settings: Settings) -> Iterator[sa.Engine]:
-    engine = connect(settings.database_url, 5)
-    yield engine
-    engine.dispose()
+def ledger(engine: sa.Engine) -> Ledger:
+    """What is in the file, as somebody has it who runs no operations."""
+    return Ledger(engine)
 
 
 @pytest.fixture
-def ledger(database: sa.Engine) -> Ledger:
-    return Ledger(database)
-
-
-@pytest.fixture
-def start(settings: Settings) -> Iterator[Callable[[Runner], Leader]]:
+def start(settings: Settings) -> Iterator[Callable[..., Leader]]:
+    """Starts a leader with a runner, and with other settings if some are given; it is stopped."""
     leaders: list[Leader] = []
 
-    def start(runner: Runner) -> Leader:
-        leader = Leader(settings, runner)
+    def start(
+        runner: Runner | None = None, *more: Any, own: Settings = settings, **named: Any
+    ) -> Leader:
+        leader = Leader(own, runner or Runner(), *more, **named)
         leaders.append(leader)
         leader.start()
         return leader

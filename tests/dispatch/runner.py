@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import Step, now_ms
 from b2_iconik.dispatch import leader as leader_module
+from b2_iconik.dispatch.leader import Leader
 from b2_iconik.domain.click import CustomAction
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.operations import Ledger
@@ -59,6 +60,9 @@ class Runner:
         return step
 
 
+Start = Callable[..., Leader]
+
+
 def wait_until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + SECONDS
     while not condition():
@@ -75,6 +79,13 @@ def let_pass(monkeypatch: pytest.MonkeyPatch, time: timedelta) -> None:
 def has_ended(ledger: Ledger, operation_id: str) -> bool:
     operation = ledger.operation(operation_id)
     return operation is not None and operation.ended_ms is not None
+
+
+def failure_of(ledger: Ledger, operation_id: str) -> str | None:
+    """Why an operation failed, if it did."""
+    operation = ledger.operation(operation_id)
+    assert operation
+    return operation.failure
 
 
 def is_closed(database: sa.Engine, operation_id: str) -> bool:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +28,8 @@ from tests.dispatch.runner import (
     CLICK,
     SECONDS,
     Runner,
+    Start,
+    failure_of,
     has_ended,
     is_closed,
     let_pass,
@@ -36,95 +38,103 @@ from tests.dispatch.runner import (
 from tests.makers import finish
 
 
+class Bench:
+    """A leader, and operations that do what the runner has them do."""
+
+    def __init__(self, recorder: Recorder, engine: sa.Engine, start: Start) -> None:
+        self.recorder = recorder
+        self.engine = engine
+        self.ledger = Ledger(engine)
+        self.runner = Runner()
+        self._start = start
+
+    def click(self) -> str:
+        """Record a click; returns the operation's id."""
+        return self.recorder.record(CLICK)[0]
+
+    def start(self, *more: Any) -> Leader:
+        """Start a leader."""
+        return self._start(self.runner, *more)
+
+    def begin(self) -> Leader:
+        """Have an operation begin that goes on and on; returns who runs it."""
+        self.runner.hold = True
+        self.click()
+        leader = self.start()
+        wait_until(lambda: self.runner.calls)
+        return leader
+
+    def wait_for_end(self, operation_id: str) -> None:
+        wait_until(lambda: has_ended(self.ledger, operation_id))
+
+    def wait_until_closed(self, operation_id: str) -> None:
+        wait_until(lambda: is_closed(self.engine, operation_id))
+
+
+@pytest.fixture
+def bench(recorder: Recorder, engine: sa.Engine, start: Start) -> Bench:
+    return Bench(recorder, engine, start)
+
+
 def test_an_interrupted_operation_is_carried_on_by_the_next_executor(
-    recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Leader]
+    bench: Bench, start: Start
 ) -> None:
-    first, second = Runner(), Runner()
-    first.hold = True
-    operation_id, _ = recorder.record(CLICK)
-    leader = start(first)
-    wait_until(lambda: first.calls)
-    leader.stop()
-    assert not has_ended(ledger, operation_id)
+    bench.begin().stop()
+    ((operation_id, _),) = bench.runner.calls
+    assert not has_ended(bench.ledger, operation_id)
+    second = Runner()
     start(second)
-    wait_until(lambda: has_ended(ledger, operation_id))
+    bench.wait_for_end(operation_id)
     assert second.calls == [(operation_id, CLICK)]
 
 
-def test_two_executors_never_run_at_once(
-    recorder: Recorder, start: Callable[[Runner], Leader]
-) -> None:
-    first, second = Runner(), Runner()
-    first.hold = True
-    leader = start(first)
-    recorder.record(CLICK)
-    wait_until(lambda: first.calls)
+def test_two_executors_never_run_at_once(bench: Bench, start: Start) -> None:
+    leader, second = bench.begin(), Runner()
     start(second)
-    assert recorder.check() is None
+    assert bench.recorder.check() is None
     assert not second.calls
     leader.stop()
     wait_until(lambda: second.calls)
 
 
 def test_the_executor_stops_its_operations_when_its_lock_file_is_gone(
-    settings: Settings, recorder: Recorder, start: Callable[[Runner], Leader]
+    bench: Bench, settings: Settings
 ) -> None:
-    runner = Runner()
-    runner.hold = True
-    recorder.record(CLICK)
-    start(runner)
-    wait_until(lambda: len(runner.calls) == 1)
+    bench.begin()
     Path(f"{sa.make_url(settings.database_url).database}.lock").unlink()
-    wait_until(lambda: len(runner.calls) == 2)
+    wait_until(lambda: len(bench.runner.calls) == 2)
 
 
 def test_the_executor_stops_its_operations_when_the_database_file_is_gone_until_it_is_back(
+    bench: Bench,
     settings: Settings,
-    recorder: Recorder,
-    start: Callable[[Runner], Leader],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(leader_module, "COMPLAIN_INTERVAL", 0.1)
-    runner = Runner()
-    runner.hold = True
-    recorder.record(CLICK)
-    start(runner)
-    wait_until(lambda: len(runner.calls) == 1)
+    bench.begin()
     path = Path(str(sa.make_url(settings.database_url).database))
     away = path.rename(path.with_suffix(".away"))
     wait_until(lambda: "was deleted or replaced" in caplog.text)
-    assert len(runner.calls) == 1
+    assert len(bench.runner.calls) == 1
     away.rename(path)
-    wait_until(lambda: len(runner.calls) == 2)
+    wait_until(lambda: len(bench.runner.calls) == 2)
 
 
 def test_a_process_that_was_overtaken_can_take_over_again(
-    recorder: Recorder,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(leader_module, "WATCH_INTERVAL", 0.1)
-    runner = Runner()
-    runner.hold = True
-    recorder.record(CLICK)
-    start(runner)
-    wait_until(lambda: len(runner.calls) == 1)
+    bench.begin()
     # As a process does that took the lock while this one was frozen, and is gone by now.
-    begin_term(database, now_ms())
-    wait_until(lambda: len(runner.calls) == 2)
+    begin_term(bench.engine, now_ms())
+    wait_until(lambda: len(bench.runner.calls) == 2)
     assert "this one stops" in caplog.text
 
 
 @pytest.mark.parametrize("leap", [timedelta(days=400), timedelta(days=-400)])
 def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
-    recorder: Recorder,
-    ledger: Ledger,
-    start: Callable[[Runner], Leader],
-    monkeypatch: pytest.MonkeyPatch,
-    leap: timedelta,
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, leap: timedelta
 ) -> None:
     monkeypatch.setattr(clock, "STEADY_FOR", 1.0)
     monkeypatch.setattr(leader_module, "FORGET_INTERVAL", 0.0)
@@ -136,9 +146,9 @@ def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
         looks.append(leap)
         return now() + len(looks) * leap.total_seconds()
 
-    operation_id, _ = recorder.record(CLICK)
-    leader = start(Runner())
-    wait_until(lambda: has_ended(ledger, operation_id))
+    operation_id = bench.click()
+    leader = bench.start()
+    bench.wait_for_end(operation_id)
     leader.stop()
     let_pass(monkeypatch, KEEP + timedelta(days=1))
     monkeypatch.setattr(
@@ -146,9 +156,9 @@ def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
         "time",
         SimpleNamespace(time=leaping, monotonic=time.monotonic, time_ns=time.time_ns),
     )
-    start(Runner())
+    bench.start()
     wait_until(lambda: len(looks) > 20)
-    assert ledger.operation(operation_id)
+    assert bench.ledger.operation(operation_id)
 
 
 @pytest.mark.parametrize(
@@ -161,9 +171,7 @@ def test_nothing_is_forgotten_by_a_clock_that_has_just_leapt(
 def test_an_executor_that_fails_starts_again(
     failure: Exception,
     has_trace: bool,
-    recorder: Recorder,
-    ledger: Ledger,
-    start: Callable[[Runner], Leader],
+    bench: Bench,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -175,40 +183,28 @@ def test_an_executor_that_fails_starts_again(
             raise failures.pop()
         return real(*arguments, **options)
 
-    operation_id, _ = recorder.record(CLICK)
+    operation_id = bench.click()
     monkeypatch.setattr("b2_iconik.dispatch.leader.connect", fails_once)
-    start(Runner())
-    wait_until(lambda: has_ended(ledger, operation_id))
+    bench.start()
+    bench.wait_for_end(operation_id)
     assert "the leader failed" in caplog.text
     assert ("Traceback" in caplog.text) is has_trace
 
 
 def test_the_clock_of_operations_goes_on_while_they_run(
-    recorder: Recorder,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
-    monkeypatch: pytest.MonkeyPatch,
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leader_module, "WATCH_INTERVAL", 0.1)
-    runner = Runner()
-    runner.hold = True
-    recorder.record(CLICK)
-    start(runner)
-    wait_until(lambda: runner.calls)
-    began = time_kept(database)
-    wait_until(lambda: time_kept(database) > began)
+    bench.begin()
+    began = time_kept(bench.engine)
+    wait_until(lambda: time_kept(bench.engine) > began)
 
 
 def test_an_executor_that_was_never_started_stops_at_once(settings: Settings) -> None:
     Leader(settings, Runner()).stop()
 
 
-def test_while_nothing_runs_no_time_is_noted(
-    recorder: Recorder,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_while_nothing_runs_no_time_is_noted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leader_module, "WATCH_INTERVAL", 0.0)
     watched: list[None] = []
     real = OpenOperations.keep_time
@@ -218,35 +214,25 @@ def test_while_nothing_runs_no_time_is_noted(
         watched.append(None)
 
     monkeypatch.setattr(OpenOperations, "keep_time", keep_time)
-    operation_id, _ = recorder.record(CLICK)
-    start(Runner())
-    wait_until(lambda: is_closed(database, operation_id))
+    operation_id = bench.click()
+    bench.start()
+    bench.wait_until_closed(operation_id)
     seen = len(watched)
     wait_until(lambda: len(watched) > seen + 1)
-    before, seen = time_kept(database), len(watched)
+    before, seen = time_kept(bench.engine), len(watched)
     wait_until(lambda: len(watched) > seen + 1)
-    assert time_kept(database) == before
+    assert time_kept(bench.engine) == before
 
 
 @pytest.fixture
-def tidying(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[Callable[[Leadership], None]], Leader]]:
-    """Starts an executor that tidies without a pause; it is stopped with the test."""
+def tidying(start: Start, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Starts an executor that tidies without a pause."""
     monkeypatch.setattr(leader_module, "TIDY_INTERVAL", 0.01)
-    started: list[Leader] = []
-
-    def tidying(tidy: Callable[[Leadership], None]) -> Leader:
-        started.append(Leader(settings, Runner(), tidy=tidy))
-        started[0].start()
-        return started[0]
-
-    yield tidying
-    started[0].stop()
+    return lambda tidy: start(tidy=tidy)
 
 
 def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
-    tidying: Callable[[Callable[[Leadership], None]], Leader],
+    tidying: Start,
 ) -> None:
     leaderships: list[Leadership] = []
     leader = tidying(leaderships.append)
@@ -260,9 +246,7 @@ def test_who_leads_tidies_now_and_then_until_its_turn_is_over(
     "error", [OperationalError("SELECT", {}, Exception("disk I/O error")), ValueError("a fault")]
 )
 def test_what_can_not_be_tidied_is_logged_and_tried_again(
-    tidying: Callable[[Callable[[Leadership], None]], Leader],
-    caplog: pytest.LogCaptureFixture,
-    error: Exception,
+    tidying: Start, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     leaderships: list[Leadership] = []
 
@@ -278,7 +262,7 @@ def test_what_can_not_be_tidied_is_logged_and_tried_again(
 
 
 def test_a_failure_after_the_end_of_a_turn_is_no_news(
-    tidying: Callable[[Callable[[Leadership], None]], Leader], caplog: pytest.LogCaptureFixture
+    tidying: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     leaderships: list[Leadership] = []
     ended: list[None] = []
@@ -297,35 +281,32 @@ def test_a_failure_after_the_end_of_a_turn_is_no_news(
 
 
 def test_what_is_due_is_looked_for_more_often_than_is_tidied(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leader_module, "KEEP_INTERVAL", 0.01)
     kept: list[Leadership] = []
     tidied: list[Leadership] = []
-    leader = Leader(settings, Runner(), tidy=tidied.append, keep=kept.append)
-    leader.start()
+    leader = start(tidy=tidied.append, keep=kept.append)
     wait_until(lambda: len(kept) > 2)
     leader.stop()
     assert len(tidied) == 1
 
 
 def test_what_is_due_and_can_not_be_found_keeps_nothing_from_being_tidied(
-    settings: Settings, caplog: pytest.LogCaptureFixture
+    start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     tidied: list[Leadership] = []
 
     def keep(_: Leadership) -> None:
         raise ValueError("a fault")
 
-    leader = Leader(settings, Runner(), tidy=tidied.append, keep=keep)
-    leader.start()
+    start(tidy=tidied.append, keep=keep)
     wait_until(lambda: tidied)
-    leader.stop()
-    assert "could not find the assets whose time on LucidLink is up" in caplog.text
+    assert "could not look for what must be removed or undone by now" in caplog.text
 
 
 def test_who_is_told_to_stop_while_it_tidies_does_so(
-    tidying: Callable[[Callable[[Leadership], None]], Leader],
+    tidying: Start,
 ) -> None:
     leaderships: list[Leadership] = []
 
@@ -339,110 +320,79 @@ def test_who_is_told_to_stop_while_it_tidies_does_so(
     assert len(leaderships) == 1
 
 
-def test_a_recorded_click_is_run_with_all_it_said(
-    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
-) -> None:
-    runner = Runner()
-    operation_id, is_new = recorder.record(CLICK)
-    start(runner)
-    wait_until(lambda: is_closed(database, operation_id))
+def test_a_recorded_click_is_run_with_all_it_said(bench: Bench) -> None:
+    operation_id, is_new = bench.recorder.record(CLICK)
+    bench.start()
+    bench.wait_until_closed(operation_id)
     assert is_new
-    assert runner.calls == [(operation_id, CLICK)]
+    assert bench.runner.calls == [(operation_id, CLICK)]
 
 
-def test_a_fault_of_our_own_ends_in_a_report(
-    recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Leader]
-) -> None:
-    runner = Runner()
-    runner.error = KeyError("token-of-the-click")
-    operation_id, _ = recorder.record(CLICK)
-    start(runner)
-    wait_until(lambda: has_ended(ledger, operation_id))
-    operation = ledger.operation(operation_id)
-    assert operation
-    assert operation.failure == "internal error in the plugin (KeyError): see the service's log"
+def test_a_fault_of_our_own_ends_in_a_report(bench: Bench) -> None:
+    bench.runner.error = KeyError("token-of-the-click")
+    operation_id = bench.click()
+    bench.start()
+    bench.wait_for_end(operation_id)
+    failure = failure_of(bench.ledger, operation_id)
+    assert failure == "internal error in the plugin (KeyError): see the service's log"
 
 
 def test_what_the_database_refuses_for_a_while_is_tried_again(
-    recorder: Recorder,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(leader_module, "DATABASE_WAIT", 0.01)
-    runner = Runner()
-    runner.error = OperationalError("SELECT", {}, Exception("disk I/O error"))
-    operation_id, _ = recorder.record(CLICK)
-    start(runner)
+    bench.runner.error = OperationalError("SELECT", {}, Exception("disk I/O error"))
+    operation_id = bench.click()
+    bench.start()
     wait_until(lambda: "the database failed (OperationalError)" in caplog.text)
-    runner.error = None
-    wait_until(lambda: is_closed(database, operation_id))
+    bench.runner.error = None
+    bench.wait_until_closed(operation_id)
 
 
-def test_a_click_that_can_not_be_read_is_told_of(
-    recorder: Recorder,
-    ledger: Ledger,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
-) -> None:
-    operation_id, _ = recorder.record(CLICK)
-    with database.begin() as connection:
+def test_a_click_that_can_not_be_read_is_told_of(bench: Bench) -> None:
+    operation_id = bench.click()
+    with bench.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE plugin_operations SET sealed = 'forged'")
-    runner = Runner()
-    start(runner)
-    wait_until(lambda: is_closed(database, operation_id))
-    operation = ledger.operation(operation_id)
-    assert operation
-    assert operation.failure == "the stored click cannot be read: click again in iconik"
-    assert not runner.calls
+    bench.start()
+    bench.wait_until_closed(operation_id)
+    failure = failure_of(bench.ledger, operation_id)
+    assert failure == "the stored click cannot be read: click again in iconik"
+    assert not bench.runner.calls
     with pytest.raises(RetryError):
-        recorder.click_of(operation_id)
+        bench.recorder.click_of(operation_id)
 
 
-def test_an_operation_that_was_forgotten_meanwhile_ends_quietly(
-    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
-) -> None:
-    runner = Runner()
-    runner.hold = True
-    recorder.record(CLICK)
-    start(runner)
-    wait_until(lambda: runner.calls)
-    with database.begin() as connection:
+def test_an_operation_that_was_forgotten_meanwhile_ends_quietly(bench: Bench) -> None:
+    bench.begin()
+    with bench.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM plugin_operations")
-    runner.error = KeyError("forgotten")
-    other, _ = recorder.record(CLICK)
-    wait_until(lambda: is_closed(database, other))
+    bench.runner.error = KeyError("forgotten")
+    bench.wait_until_closed(bench.click())
 
 
-def test_an_operation_is_closed_once_iconik_was_told_of_its_end(
-    settings: Settings, recorder: Recorder, ledger: Ledger, database: sa.Engine
-) -> None:
+def test_an_operation_is_closed_once_iconik_was_told_of_its_end(bench: Bench) -> None:
     heard = threading.Event()
 
     def show(*_: object) -> Step:
         return lambda: None if heard.is_set() else 0.01
 
-    operation_id, _ = recorder.record(CLICK)
-    leader = Leader(settings, Runner(), show)
-    leader.start()
-    wait_until(lambda: has_ended(ledger, operation_id))
-    assert not is_closed(database, operation_id)
+    operation_id = bench.click()
+    bench.start(show)
+    bench.wait_for_end(operation_id)
+    assert not is_closed(bench.engine, operation_id)
     heard.set()
-    wait_until(lambda: is_closed(database, operation_id))
-    leader.stop()
+    bench.wait_until_closed(operation_id)
 
 
 class Crowd:
     """Two operations, of which the second waits until the first lets it take its turn."""
 
-    def __init__(self, recorder: Recorder, settings: Settings) -> None:
+    def __init__(self, recorder: Recorder, start: Start) -> None:
         self.shown: list[str] = []
         self.taken_up: list[str] = []
         self.begun, self.go_on = threading.Event(), threading.Event()
         self.runner = Runner()
-        self.leader = Leader(settings, self.begin, self.show)
-        self.leader.start()
+        start(self.begin, self.show)
         self.first, _ = recorder.record(CLICK)
         assert self.begun.wait(SECONDS)
         self.second, _ = recorder.record(replace(CLICK, formats=("PROXY",)))
@@ -470,16 +420,13 @@ class Crowd:
 
 
 @pytest.fixture
-def crowd(
-    recorder: Recorder, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Crowd]:
+def crowd(recorder: Recorder, start: Start, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crowd]:
     monkeypatch.setattr(leader_module, "PASSES_AT_ONCE", 1)
     # Whatever is due is shown in the order in which it was due.
     monkeypatch.setattr(leader_module, "JOBS_AT_ONCE", 1)
-    crowd = Crowd(recorder, settings)
+    crowd = Crowd(recorder, start)
     yield crowd
     crowd.go_on.set()
-    crowd.leader.stop()
 
 
 def test_an_operation_is_not_shown_while_it_waits_for_its_turn(crowd: Crowd) -> None:
@@ -488,31 +435,23 @@ def test_an_operation_is_not_shown_while_it_waits_for_its_turn(crowd: Crowd) -> 
     assert set(crowd.shown) == {crowd.first}
 
 
-def test_an_operation_is_shown_once_its_turn_has_come(crowd: Crowd, database: sa.Engine) -> None:
+def test_an_operation_is_shown_once_its_turn_has_come(crowd: Crowd, bench: Bench) -> None:
     crowd.go_on.set()
-    wait_until(lambda: is_closed(database, crowd.second))
+    bench.wait_until_closed(crowd.second)
     assert crowd.second in crowd.shown
 
 
-def test_the_end_is_told_at_once(
-    settings: Settings, recorder: Recorder, database: sa.Engine, ledger: Ledger
-) -> None:
+def test_the_end_is_told_at_once(bench: Bench) -> None:
     def show(operation_id: str, *_: object) -> Step:
-        return lambda: None if has_ended(ledger, operation_id) else 3600.0
+        return lambda: None if has_ended(bench.ledger, operation_id) else 3600.0
 
-    operation_id, _ = recorder.record(CLICK)
-    leader = Leader(settings, Runner(), show)
-    leader.start()
-    wait_until(lambda: is_closed(database, operation_id))
-    leader.stop()
+    operation_id = bench.click()
+    bench.start(show)
+    bench.wait_until_closed(operation_id)
 
 
 def test_a_fault_in_what_shows_an_operation_does_not_matter_to_it(
-    settings: Settings,
-    recorder: Recorder,
-    ledger: Ledger,
-    database: sa.Engine,
-    caplog: pytest.LogCaptureFixture,
+    bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     def show(*_: object) -> Step:
         def step() -> float | None:
@@ -520,54 +459,41 @@ def test_a_fault_in_what_shows_an_operation_does_not_matter_to_it(
 
         return step
 
-    operation_id, _ = recorder.record(CLICK)
-    leader = Leader(settings, Runner(), show)
-    leader.start()
-    wait_until(lambda: is_closed(database, operation_id))
-    leader.stop()
+    operation_id = bench.click()
+    bench.start(show)
+    bench.wait_until_closed(operation_id)
     assert "the operation's job in iconik is no longer updated: ZeroDivisionError" in caplog.text
-    operation = ledger.operation(operation_id)
-    assert operation
-    assert operation.failure is None
+    assert failure_of(bench.ledger, operation_id) is None
 
 
 def test_an_operation_that_has_ended_but_was_not_told_of_is_brought_to_its_end(
-    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
+    bench: Bench,
 ) -> None:
-    operation_id, _ = recorder.record(CLICK)
-    recorder.prepare()
-    finish(database, operation_id)
-    runner = Runner()
-    start(runner)
-    wait_until(lambda: is_closed(database, operation_id))
-    assert runner.calls == [(operation_id, CLICK)]
+    operation_id = bench.click()
+    bench.recorder.prepare()
+    finish(bench.engine, operation_id)
+    bench.start()
+    bench.wait_until_closed(operation_id)
+    assert bench.runner.calls == [(operation_id, CLICK)]
 
 
 def test_an_old_operation_is_forgotten_while_others_run(
-    recorder: Recorder,
-    ledger: Ledger,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
-    monkeypatch: pytest.MonkeyPatch,
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, _ = recorder.record(CLICK)
-    runner = Runner()
-    start(runner)
-    wait_until(lambda: is_closed(database, old))
-    runner.hold = True
-    recorder.record(CLICK)
-    wait_until(lambda: len(runner.calls) == 2)
+    old = bench.click()
+    bench.start()
+    bench.wait_until_closed(old)
+    bench.runner.hold = True
+    bench.click()
+    wait_until(lambda: len(bench.runner.calls) == 2)
     let_pass(monkeypatch, KEEP + timedelta(days=1))
     monkeypatch.setattr(leader_module, "FORGET_INTERVAL", 0.0)
     monkeypatch.setattr(clock, "STEADY_FOR", 0.0)
-    wait_until(lambda: ledger.operation(old) is None)
+    wait_until(lambda: bench.ledger.operation(old) is None)
 
 
 def test_what_ended_of_late_is_kept_however_often_old_ones_are_looked_for(
-    recorder: Recorder,
-    ledger: Ledger,
-    start: Callable[[Runner], Leader],
-    monkeypatch: pytest.MonkeyPatch,
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leader_module, "FORGET_INTERVAL", 0.0)
     monkeypatch.setattr(clock, "STEADY_FOR", 0.0)
@@ -579,43 +505,34 @@ def test_what_ended_of_late_is_kept_however_often_old_ones_are_looked_for(
         looks.append(None)
 
     monkeypatch.setattr(OpenOperations, "forget_old", forget_old)
-    recent, _ = recorder.record(CLICK)
-    start(Runner())
-    wait_until(lambda: has_ended(ledger, recent))
+    recent = bench.click()
+    bench.start()
+    bench.wait_for_end(recent)
     seen = len(looks)
     wait_until(lambda: len(looks) > seen + 1)
-    assert ledger.operation(recent)
+    assert bench.ledger.operation(recent)
 
 
-def test_a_step_that_finds_its_term_over_leaves_the_operation_open(
-    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
-) -> None:
-    runner = Runner()
-    runner.error = Stopped()
-    operation_id, _ = recorder.record(CLICK)
-    leader = start(runner)
-    wait_until(lambda: runner.steps)
+def test_a_step_that_finds_its_term_over_leaves_the_operation_open(bench: Bench) -> None:
+    bench.runner.error = Stopped()
+    operation_id = bench.click()
+    leader = bench.start()
+    wait_until(lambda: bench.runner.steps)
     leader.stop()
-    assert not is_closed(database, operation_id)
+    assert not is_closed(bench.engine, operation_id)
 
 
 def test_an_operation_whose_failure_can_not_be_recorded_takes_no_thread_from_others(
-    recorder: Recorder,
-    database: sa.Engine,
-    start: Callable[[Runner], Leader],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def sum_up(*_: object) -> None:
         raise KeyError("report")
 
     monkeypatch.setattr(leader_module, "PASSES_AT_ONCE", 1)
     monkeypatch.setattr("b2_iconik.ledger.completion.Completion.sum_up", sum_up)
-    runner = Runner()
-    runner.error = ValueError("a fault")
-    failed, _ = recorder.record(CLICK)
-    start(runner)
+    bench.runner.error = ValueError("a fault")
+    failed = bench.click()
+    bench.start()
     wait_until(lambda: f"operation {failed} cannot continue" in caplog.text)
-    runner.error = None
-    other, _ = recorder.record(CLICK)
-    wait_until(lambda: is_closed(database, other))
+    bench.runner.error = None
+    bench.wait_until_closed(bench.click())

@@ -1,34 +1,21 @@
 """What people do with what is on LucidLink."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
 from b2_iconik.common.errors import HoldingsError
-from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch import lucidlink
 from b2_iconik.dispatch.lucidlink import TOLERANCE_MS, Done, Key, keep_until, look_again, remove_now
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.operation import Origin
-from b2_iconik.ledger.claims import Claims
-from b2_iconik.ledger.holdings import DAY_MS
 from b2_iconik.ledger.tables import holdings, operations
-from tests.makers import B2, CLICKED, LL, a_click, a_ledger, a_term, clicked, found, hold
+from b2_iconik.ledger.totals import DAY_MS
+from tests.makers import B2, CLICKED, LL, a_click, a_ledger, claims_of, clicked, found, hold
 
 BEACH, PIER = ((LL, each, "ORIGINAL") for each in ("beach", "pier"))
 PROXY = (LL, "beach", "PROXY")
 LATER = CLICKED + 3 * DAY_MS
 BY = "ada on the LucidLink page"
-
-
-@pytest.fixture
-def recorder(settings: Settings, engine: sa.Engine, tmp_path: Path) -> Iterator[Recorder]:
-    recorder = Recorder(replace(settings, database_url=f"sqlite:///{tmp_path / 'ledger.sqlite'}"))
-    yield recorder
-    recorder.close()
 
 
 def row(engine: sa.Engine, key: Key) -> sa.Row[tuple[object, ...]]:
@@ -220,7 +207,7 @@ def test_what_is_being_removed_is_not_kept_longer(engine: sa.Engine) -> None:
     hold(engine, "beach", until_ms=CLICKED)
     operation = clicked(engine, a_click("remove", asset_ids=("beach",)))
     assert refused(engine).startswith("Beach is being removed now. Stop that operation, or wait")
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     (claimed,) = claims.take(1, CLICKED)
     claims.note(claimed, "done", {})
     assert keep_until(engine, [BEACH, PIER], LATER, BY) == Done(assets=2)

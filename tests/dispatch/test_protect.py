@@ -11,9 +11,8 @@ from b2_iconik.common import logs
 from b2_iconik.common.errors import ProtectionError
 from b2_iconik.dispatch.protect import lift, protect
 from b2_iconik.ledger import protections
-from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.protections import Protection
-from tests.makers import a_click, a_term, expanded, half_done
+from tests.makers import a_click, claims_of, expanded, half_done
 
 pytestmark = pytest.mark.usefixtures("own_loggers")
 
@@ -70,7 +69,7 @@ def test_a_protection_is_not_shortened(
 
 def test_whoever_protects_an_asset_is_told_that_a_deletion_has_begun(engine: sa.Engine) -> None:
     operation = expanded(engine, a_click("remove"), ["a1"])
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     (claimed,) = claims.take(1, NOW)
     assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
     assert protect(engine, PROTECTION) is True

@@ -1,7 +1,6 @@
 """Clicks are written down before they are answered, or refused."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,21 @@ import sqlalchemy as sa
 from b2_iconik.common.errors import RecordingError, SettingsError
 from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch import recorder as recorder_module
-from b2_iconik.dispatch.leader import Leader
 from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
-from tests.dispatch.runner import CLICK, COLLECTION, SECONDS, Runner, has_ended, wait_until
+from tests.dispatch.runner import (
+    CLICK,
+    COLLECTION,
+    SECONDS,
+    Runner,
+    Start,
+    has_ended,
+    wait_until,
+)
 
 
-def test_the_metrics_are_told_how_it_stands(
-    recorder: Recorder, start: Callable[[Runner], Leader]
-) -> None:
+def test_the_metrics_are_told_how_it_stands(recorder: Recorder, start: Start) -> None:
     recorder.record(CLICK)
     told = recorder.standing()
     assert told is not None
@@ -68,7 +72,7 @@ def test_five_equal_clicks_at_once_are_one_operation(recorder: Recorder) -> None
 
 
 def test_no_token_lies_readable_in_the_database(
-    settings: Settings, recorder: Recorder, ledger: Ledger, start: Callable[[Runner], Leader]
+    settings: Settings, recorder: Recorder, ledger: Ledger, start: Start
 ) -> None:
     operation_id, _ = recorder.record(CLICK)
     start(Runner())
@@ -80,11 +84,11 @@ def test_no_token_lies_readable_in_the_database(
 
 
 def test_a_click_that_cannot_be_written_down_is_not_accepted(
-    settings: Settings, recorder: Recorder, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, recorder: Recorder, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "WEB_PATIENCE", 0.1)
     recorder.open()
-    with database.begin() as connection:
+    with engine.begin() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         with pytest.raises(RecordingError):
             recorder.record(CLICK)
@@ -134,11 +138,11 @@ def test_a_click_does_not_wait_for_others_that_wait_for_the_database(
 
 
 def test_health_is_bad_while_nothing_can_be_written(
-    recorder: Recorder, database: sa.Engine, start: Callable[[Runner], Leader]
+    recorder: Recorder, engine: sa.Engine, start: Start
 ) -> None:
     start(Runner())
     wait_until(lambda: recorder.check() is None)
-    with database.begin() as connection:
+    with engine.begin() as connection:
         connection.exec_driver_sql(
             "CREATE TRIGGER full BEFORE UPDATE ON plugin_schema "
             "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
@@ -147,10 +151,7 @@ def test_health_is_bad_while_nothing_can_be_written(
 
 
 def test_health_reads_the_whole_database_only_now_and_then(
-    settings: Settings,
-    recorder: Recorder,
-    start: Callable[[Runner], Leader],
-    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings, recorder: Recorder, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
     monkeypatch.setattr(recorder_module, "check_pages", lambda url, largest: read.append(url))
@@ -167,10 +168,10 @@ def test_health_reads_the_whole_database_only_now_and_then(
 
 
 def test_a_database_of_a_newer_version_is_refused_at_the_start_and_takes_no_click(
-    settings: Settings, recorder: Recorder, database: sa.Engine, ledger: Ledger
+    settings: Settings, recorder: Recorder, engine: sa.Engine, ledger: Ledger
 ) -> None:
     ledger.create()
-    with database.begin() as connection:
+    with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE plugin_schema SET version = 1000")
     with pytest.raises(SettingsError, match="newer version of this service"):
         recorder.open()

@@ -1,23 +1,20 @@
 """Undoing a Remove: recorded like a click, for what it has left marked deleted."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from b2_iconik.common.errors import RetryError
-from b2_iconik.common.settings import Settings
 from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.dispatch.undo import undo_removal
+from b2_iconik.dispatch.retry import undo_removal
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import AssetProgress, Origin, UndoWindow
+from b2_iconik.domain.operation import Origin, UndoWindow
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.ledger.claims import Claims
-from b2_iconik.ledger.database import connect
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.ledger.tables import assets
-from tests.makers import ASSET, a_click, a_ledger, a_term, completion, found, half_done
+from tests.makers import a_click, a_ledger, claims_of, completion, found, half_done
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -29,27 +26,6 @@ CLICK = a_click(
     user_id="u1",
     auth_token="token-of-the-click",
 )
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
-    return Settings(iconik_id=ASSET, secret="s" * 32, database_url=url)
-
-
-@pytest.fixture
-def recorder(settings: Settings) -> Iterator[Recorder]:
-    recorder = Recorder(settings)
-    yield recorder
-    recorder.close()
-
-
-@pytest.fixture
-def engine(settings: Settings, recorder: Recorder) -> Iterator[sa.Engine]:
-    recorder.open()
-    engine = connect(settings.database_url, 5)
-    yield engine
-    engine.dispose()
 
 
 def removed(
@@ -64,7 +40,7 @@ def removed(
     operation_id, _ = recorder.record(click)
     a_ledger(engine).expand(found(engine, operation_id).number, dict.fromkeys(marked), {})
     operation = found(engine, operation_id)
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     for claimed in claims.take(100, NOW):
         names = {f"{claimed.asset_id}-{name}": name for name in marked[claimed.asset_id]}
         claimed.progress = AssetProgress(marked=half_done(names))
@@ -104,7 +80,7 @@ def test_an_undo_may_use_the_application_s_token_for_what_the_remove_has_seen(
     (undo,) = undo_removal(recorder, removed(engine, recorder, {"a1": ["ORIGINAL"]}), "Ada")
     operation = found(engine, undo)
     a_ledger(engine).expand(operation.number, {"a1": None}, {})
-    (claimed,) = Claims(engine, found(engine, undo), a_term(engine)).take(1, NOW)
+    (claimed,) = claims_of(engine, found(engine, undo)).take(1, NOW)
     assert claimed.seen
 
 

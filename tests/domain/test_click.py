@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
@@ -19,11 +19,12 @@ OTHER = "a55e7000-0000-4000-8000-000000000002"
 USER = "05e40000-0000-4000-8000-000000000001"
 QUERY = [("b2_storage_id", B2), ("ll_storage_id", LL)]
 DEFAULT = ("ORIGINAL", "PPRO_PROXY")
+ON_ASSET = {"context": "ASSET", "asset_ids": [ASSET]}
 
 
 def read(*query: tuple[str, str], **posted: Any) -> CustomAction:
     """Parse a click on an asset with further query parameters and fields."""
-    body: dict[str, Any] = {"context": "ASSET", "asset_ids": [ASSET], **posted}
+    body: dict[str, Any] = {**ON_ASSET, **posted}
     return parse("add", MultiDict([*QUERY, *query]), json.dumps(body).encode(), DEFAULT)
 
 
@@ -92,24 +93,15 @@ def test_formats_are_separated_by_commas_and_taken_once_each() -> None:
     assert read(("formats", "A,B, C,A")).formats == ("A", "B", "C")
 
 
-def test_ids_are_the_same_in_upper_and_lower_case() -> None:
-    assert read(asset_ids=[ASSET.upper(), ASSET]).asset_ids == (ASSET,)
+def test_ids_are_taken_once_each_in_their_order_whatever_their_case() -> None:
+    assert read(asset_ids=[OTHER, ASSET.upper(), OTHER, ASSET]).asset_ids == (OTHER, ASSET)
 
 
-def test_storage_ids_are_read_in_lower_case() -> None:
+def test_other_ids_are_read_in_lower_case() -> None:
     query = MultiDict([("b2_storage_id", B2.upper()), ("ll_storage_id", LL.upper())])
-    body = json.dumps({"context": "ASSET", "asset_ids": [ASSET]}).encode()
-    click = parse("add", query, body, DEFAULT)
-    assert (click.b2_storage_id, click.ll_storage_id) == (B2, LL)
-
-
-def test_ids_keep_their_order() -> None:
-    assert read(asset_ids=[OTHER, ASSET, OTHER]).asset_ids == (OTHER, ASSET)
-
-
-def test_a_hundred_thousand_ids_are_read() -> None:
-    ids = [f"a55e7000-0000-4000-8000-{number:012x}" for number in range(100_000)]
-    assert len(read(asset_ids=ids).asset_ids) == 100_000
+    body = {"context": "ASSET", "asset_ids": [ASSET], "user_id": USER.upper()}
+    click = parse("add", query, json.dumps(body).encode(), DEFAULT)
+    assert (click.b2_storage_id, click.ll_storage_id, click.user_id) == (B2, LL, USER)
 
 
 def test_a_click_without_a_token_has_an_empty_one() -> None:
@@ -159,20 +151,13 @@ def test_the_selection_is_told_in_words(selected: dict[str, Any], words: str) ->
     "body",
     [
         b"",
-        b" ",
         b"{",
-        b"[1,]",
-        b"{'a': 1}",
-        b'{"context": "ASSET"',
         b"context=ASSET",
-        b"<html></html>",
         b"\xff\xfe\x00",
         b'{"context": "\xff"}',
-        b"\x00",
         b'{"a": ' + b"1" * 5000 + b"}",
         b"[" * 100_000,
         b'{"a":' * 100_000,
-        b"[" * 100_000 + b"]" * 100_000,
     ],
     ids=lambda body: repr(body[:20]),
 )
@@ -191,10 +176,7 @@ def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
         None,
         "",
         "asset",
-        "ASSET ",
         "ASSET_SUBCLIP",
-        "SHARED_PLAYLIST",
-        "NONE",
         1,
         True,
         ["ASSET"],
@@ -220,7 +202,6 @@ def test_a_context_that_is_not_ours_is_refused(context: object) -> None:
         "",
         float("nan"),
         [None],
-        [1],
         [""],
         [[ASSET]],
         [ASSET, "x"],
@@ -228,8 +209,6 @@ def test_a_context_that_is_not_ours_is_refused(context: object) -> None:
         [f" {ASSET}"],
         [f"{{{ASSET}}}"],
         [ASSET.replace("-", "")],
-        ["../../../users"],
-        ["a55e7000-0000-4000-8000-00000000000g"],
         ["a55e7000-0000-4000-8000-00000000000\N{FULLWIDTH DIGIT ONE}"],
         ["\ud800"],
     ],
@@ -250,8 +229,7 @@ def test_a_click_on_nothing_is_refused(selected: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("user", ["", "x", 1, [], {}, f"{USER}\r\nX: y"], ids=repr)
 def test_a_user_that_is_no_id_is_refused(user: object) -> None:
-    body = {"context": "ASSET", "asset_ids": [ASSET], "user_id": user}
-    assert refusal(body).field == "user_id"
+    assert refusal({**ON_ASSET, "user_id": user}).field == "user_id"
 
 
 @pytest.mark.parametrize(
@@ -262,7 +240,6 @@ def test_a_user_that_is_no_id_is_refused(user: object) -> None:
         [],
         {},
         " ",
-        " x",
         "x ",
         "a\r\nb",
         "\x00",
@@ -273,8 +250,7 @@ def test_a_user_that_is_no_id_is_refused(user: object) -> None:
     ids=lambda token: repr(token)[:20],
 )
 def test_a_token_that_fits_no_header_is_refused(token: object) -> None:
-    body = {"context": "ASSET", "asset_ids": [ASSET], "auth_token": token}
-    assert refusal(body).field == "auth_token"
+    assert refusal({**ON_ASSET, "auth_token": token}).field == "auth_token"
 
 
 def test_a_refused_token_is_not_repeated() -> None:
@@ -290,28 +266,26 @@ def test_a_refused_token_is_not_repeated() -> None:
         [""],
         ["x"],
         [f"{ASSET} "],
+        [f"{ASSET}\n"],
         [f"{ASSET}/"],
-        ["../../users"],
         ["\N{REPLACEMENT CHARACTER}"],
     ],
     ids=repr,
 )
 def test_a_storage_that_is_not_given_as_an_id_is_refused(name: str, values: list[str]) -> None:
     query = [pair for pair in QUERY if pair[0] != name] + [(name, value) for value in values]
-    body = {"context": "ASSET", "asset_ids": [ASSET]}
-    assert refusal(body, query).field == name
+    assert refusal(ON_ASSET, query).field == name
 
 
 @pytest.mark.parametrize("ll", [B2, B2.upper()])
 def test_one_storage_for_both_is_refused(ll: str) -> None:
     query = [("b2_storage_id", B2), ("ll_storage_id", ll)]
-    assert refusal({"context": "ASSET", "asset_ids": [ASSET]}, query).field == "ll_storage_id"
+    assert refusal(ON_ASSET, query).field == "ll_storage_id"
 
 
 @pytest.mark.parametrize("formats", ["", " ", ",", ",,", "A,B\x00", "A\nB", "\x1b[31m"], ids=repr)
 def test_formats_that_name_none_are_refused(formats: str) -> None:
-    body = {"context": "ASSET", "asset_ids": [ASSET]}
-    error = refusal(body, [*QUERY, ("formats", formats)])
+    error = refusal(ON_ASSET, [*QUERY, ("formats", formats)])
     assert str(error).startswith("formats: must") or str(error).startswith("formats: has")
 
 
@@ -343,7 +317,7 @@ def test_a_time_that_is_none_is_refused(keep: str) -> None:
 
 @pytest.mark.parametrize("query", [("keep", "14d"), ("keep_field", "Days")])
 def test_only_an_add_keeps_assets_for_a_while(query: tuple[str, str]) -> None:
-    error = refusal({"context": "ASSET", "asset_ids": [ASSET]}, [*QUERY, query])
+    error = refusal(ON_ASSET, [*QUERY, query])
     assert (error.field, error.problem) == (query[0], "is only for /add")
 
 
@@ -406,25 +380,18 @@ def test_without_a_directory_copies_go_to_the_root() -> None:
     [
         "",
         "/",
-        "//",
         "/projects",
         "a//b",
-        "a//",
-        "..",
         ".",
         "../a",
         "a/..",
-        "a/../../b",
-        "a/./b",
         "a/...",
         "a./b",
         " a",
-        "a /b",
         "a\\..\\b",
         "C:/a",
         "a*",
         "a\x00b",
-        "a\nb",
         "a\u2028b",
         "\ud800",
         "x" * (LONGEST_NAME + 1),
@@ -434,13 +401,13 @@ def test_without_a_directory_copies_go_to_the_root() -> None:
     ids=lambda path: repr(path)[:20],
 )
 def test_a_directory_that_leads_elsewhere_is_refused(path: str) -> None:
-    body = {"context": "ASSET", "asset_ids": [ASSET]}
-    assert refusal(body, [*QUERY, ("path", path)]).field == "path"
+    assert refusal(ON_ASSET, [*QUERY, ("path", path)]).field == "path"
 
 
 def test_a_directory_of_the_machine_is_refused_saying_what_it_counts_from() -> None:
-    body = {"context": "ASSET", "asset_ids": [ASSET]}
-    assert "is relative to the storage's root" in str(refusal(body, [*QUERY, ("path", "/mnt/x")]))
+    assert "is relative to the storage's root" in str(
+        refusal(ON_ASSET, [*QUERY, ("path", "/mnt/x")])
+    )
 
 
 @pytest.mark.parametrize(
@@ -454,7 +421,7 @@ def test_a_directory_of_the_machine_is_refused_saying_what_it_counts_from() -> N
 )
 def test_a_parameter_that_is_given_twice_is_refused(name: str, values: list[str]) -> None:
     query = [pair for pair in QUERY if pair[0] != name] + [(name, value) for value in values]
-    error = refusal({"context": "ASSET", "asset_ids": [ASSET]}, query)
+    error = refusal(ON_ASSET, query)
     assert str(error) == f"{name}: must not be in the action's URL more than once"
 
 
@@ -490,16 +457,13 @@ JSON = st.recursive(
 )
 
 
-def test_the_user_is_read_in_lower_case() -> None:
-    assert read(asset_ids=[ASSET], user_id=USER.upper()).user_id == USER
-
-
 FIELDS = (
     "context", "asset_ids", "collection_ids", "saved_search_ids", "playlist_ids", "user_id",
     "auth_token",
 )  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, JSON)))
 def test_whatever_an_object_holds_only_a_click_on_something_passes(posted: dict[str, Any]) -> None:
     body = json.dumps({**posted, "context": "BULK"}).encode()

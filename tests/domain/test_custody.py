@@ -625,11 +625,6 @@ def test_a_file_that_is_proven_by_its_size_alone_is_named() -> None:
     assert proven_by_size_alone(safe) == Unproven(LL_SET, Reason(reason), "none")
 
 
-def test_a_checksum_of_another_algorithm_is_none() -> None:
-    files = [on_ll(checksum=MD5), on_b2(checksum=SHA1)]
-    assert judge(ORIGINAL, files, LL, B2) == [Safe(LL_SET, B2_SET, by_checksum=False)]
-
-
 def test_of_several_file_sets_the_one_that_has_the_checksum_proves() -> None:
     files = [on_ll(checksum=MD5), on_b2(file_set_id="older"), on_b2(checksum=MD5)]
     assert judge(ORIGINAL, files, LL, B2) == [Safe(LL_SET, B2_SET, by_checksum=True)]
@@ -719,6 +714,13 @@ def test_no_copy_is_asked_for_of_what_is_missing() -> None:
             "are MISSING on LucidLink (2, 3)"
         ),
         "none",
+    )
+
+
+def test_one_file_that_is_missing_is_named() -> None:
+    assert unproven(on_ll(status="MISSING")).reason == (
+        "clip.mov has no matching file on B2, and there is nothing to copy: clip.mov is MISSING on "
+        "LucidLink"
     )
 
 

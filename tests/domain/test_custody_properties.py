@@ -148,22 +148,18 @@ def has_twins(files: Sequence[File], safe: Safe) -> bool:
 
 @settings(max_examples=300, deadline=None)
 @given(files=anything())
-def test_whatever_is_judged_safe_has_a_twin_for_every_file(files: list[File]) -> None:
-    for each in judge(ORIGINAL, files, LL, B2):
-        assert isinstance(each, Unproven) or has_twins(files, each)
-
-
-@settings(max_examples=300, deadline=None)
-@given(files=anything())
-def test_whatever_is_judged_safe_is_all_of_its_file_set(files: list[File]) -> None:
+def test_whatever_is_judged_safe_is_all_of_its_file_set_and_has_a_twin_for_every_file(
+    files: list[File],
+) -> None:
     for each in judge(ORIGINAL, files, LL, B2):
         if isinstance(each, Safe):
             own = [file for file in files if file.file_set_id == each.file_set_id]
             assert {(file.storage_id, file.format_id) for file in own} == {(LL, ORIGINAL)}
             assert {file.type for file in own} <= {"FILE", "DIRECTORY"}
+            assert has_twins(files, each)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(files=anything(), data=st.data())
 def test_the_order_of_records_never_matters(files: list[File], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(files))
@@ -177,13 +173,13 @@ def test_the_order_of_records_never_matters(files: list[File], data: st.DataObje
     assert judged(shuffled) == judged(files)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(files=proven())
 def test_a_whole_card_is_proven(files: list[File]) -> None:
     assert [type(each) for each in judge(ORIGINAL, files, LL, B2)] == [Safe]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     files=proven(more=()),
     top=st.sampled_from(["", "deep/er", "edit/card", "old/card", "card/card", "other", "x"]),
@@ -196,7 +192,7 @@ def test_moving_the_whole_master_never_matters(files: list[File], top: str) -> N
     assert [type(each) for each in judge(ORIGINAL, moved, LL, B2)] == [Safe]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(files=proven(), worse=st.sampled_from(WORSE), data=st.data())
 def test_a_change_of_any_fact_of_any_twin_keeps_the_card(
     files: list[File], worse: dict[str, Any], data: st.DataObject
@@ -210,27 +206,7 @@ def test_a_change_of_any_fact_of_any_twin_keeps_the_card(
     assert [type(each) for each in judge(ORIGINAL, mutated, LL, B2)] == [Unproven]
 
 
-@settings(max_examples=120, deadline=None)
-@given(files=proven(), data=st.data())
-def test_a_twin_that_is_not_listed_keeps_the_card(files: list[File], data: st.DataObject) -> None:
-    here = [file for file in files if file.storage_id == LL]
-    lost = data.draw(st.sampled_from(files[len(here) : 2 * len(here)]))
-    verdicts = judge(ORIGINAL, [file for file in files if file is not lost], LL, B2)
-    assert [type(each) for each in verdicts] == [Unproven]
-
-
-@settings(max_examples=100, deadline=None)
-@given(files=proven(), status=st.sampled_from(["DELETED", "ARCHIVED", "", None]))
-def test_a_master_whose_file_set_is_not_active_keeps_the_card(
-    files: list[File], status: str | None
-) -> None:
-    gone = [
-        replace(file, file_set_status=status) if file.storage_id == B2 else file for file in files
-    ]
-    assert [type(each) for each in judge(ORIGINAL, gone, LL, B2)] == [Unproven]
-
-
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(files=proven(), data=st.data())
 def test_a_checksum_that_differs_keeps_the_card(files: list[File], data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(["", "md5:"]))

@@ -145,11 +145,12 @@ def test_frames_that_are_still_being_written_are_told() -> None:
 
 def test_frames_without_a_checksum_are_told() -> None:
     files = [*map(on_ll, EVERY[:3]), *map(on_b2, EVERY[:3])]
+    files += [make(EVERY[3], checksum="0" * 32) for make in (on_ll, on_b2)]
     (safe,) = judge(ORIGINAL, files, LL, B2)
     assert isinstance(safe, Safe)
     assert proven_by_size_alone(safe).reason == (
-        "REQUIRE_CHECKSUM is set, but iconik has no comparable checksums of all 3 frames on "
-        "LucidLink and B2"
+        "REQUIRE_CHECKSUM is set, but iconik has no comparable checksums of 3 of 4 frames on "
+        "LucidLink and B2 (1001–1003)"
     )
 
 

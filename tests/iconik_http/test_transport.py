@@ -1,7 +1,7 @@
 """The way to iconik when iconik, or something on the way, does not do as documented."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -47,110 +47,134 @@ def ask(transport: Transport) -> dict[str, Any]:
     return transport.object("GET", "things/1/", "read thing 1", "can_read_things")
 
 
+class Wire:
+    """A transport with a click's token and an application's, and what answers it."""
+
+    def __init__(self, transport: Transport, http: RequestsMock) -> None:
+        self.transport = transport
+        self.http = http
+
+    def ask(self) -> dict[str, Any]:
+        """Ask for one object."""
+        return ask(self.transport)
+
+    def read_all(self, reading: Reading) -> list[Any]:
+        """Read a list that is evidence."""
+        return self.transport.whole("things/", "list things", "can", reading=reading)
+
+    def delete(self, until: float | None = FOR_EVER) -> bool:
+        """Delete an object; files, if that is done only until some time."""
+        return self.transport.delete("things/1/", "delete it", "can", until=until)
+
+    def delete_many(self) -> None:
+        """Delete some files by one request."""
+        self.transport.delete_many("things/", "delete them", "can", ["1"], until=FOR_EVER)
+
+
+@pytest.fixture
+def wire(transport: Transport, http: RequestsMock) -> Wire:
+    return Wire(transport, http)
+
+
+Connect = Callable[..., Transport]
+
+
+@pytest.fixture
+def connect(settings: Settings, pacer: NoPacer, http: RequestsMock) -> Iterator[Connect]:
+    """Make a transport with a click's token unless others are given."""
+    made: list[Transport] = []
+
+    def connect(tokens: Tokens | None = None, **options: Any) -> Transport:
+        tokens = tokens or Tokens(CLICK_TOKEN)
+        made.append(Transport(settings.iconik_url, "app", tokens, pacer, **options))
+        return made[-1]
+
+    yield connect
+    for each in made:
+        each.close()
+
+
 # What is sent
 
 
-def test_a_request_carries_application_and_token(
-    transport: Transport, http: RequestsMock, settings: Settings
-) -> None:
+def test_a_request_carries_application_and_token(wire: Wire, settings: Settings) -> None:
     headers = {"App-ID": settings.iconik_id, "Auth-Token": CLICK_TOKEN}
-    http.get(THING, json={}, match=[matchers.header_matcher(headers)])
-    assert ask(transport) == {}
+    wire.http.get(THING, json={}, match=[matchers.header_matcher(headers)])
+    assert wire.ask() == {}
 
 
-def test_a_body_is_sent_as_json(transport: Transport, http: RequestsMock) -> None:
-    http.post(THINGS, json={"id": 1}, match=[matchers.json_params_matcher({"name": "é"})])
-    answer = transport.object("POST", "things/", "make a thing", "can", json={"name": "é"})
+def test_a_body_is_sent_as_json(wire: Wire) -> None:
+    wire.http.post(THINGS, json={"id": 1}, match=[matchers.json_params_matcher({"name": "é"})])
+    answer = wire.transport.object("POST", "things/", "make a thing", "can", json={"name": "é"})
     assert answer == {"id": 1}
 
 
-def test_a_request_has_a_time_limit(transport: Transport, http: RequestsMock) -> None:
+def test_a_request_has_a_time_limit(wire: Wire) -> None:
     limits = {"timeout": (10.0, 60.0)}
-    http.get(THING, json={}, match=[matchers.request_kwargs_matcher(limits)])
-    assert ask(transport) == {}
+    wire.http.get(THING, json={}, match=[matchers.request_kwargs_matcher(limits)])
+    assert wire.ask() == {}
 
 
-def test_every_attempt_waits_for_its_turn(
-    transport: Transport, http: RequestsMock, pacer: NoPacer
-) -> None:
-    http.get(THING, status=503)
-    http.get(THING, json={})
-    ask(transport)
+def test_every_attempt_waits_for_its_turn(wire: Wire, pacer: NoPacer) -> None:
+    wire.http.get(THING, status=503)
+    wire.http.get(THING, json={})
+    wire.ask()
     assert pacer.requests == 2
 
 
-def test_what_iconik_says_is_left_is_told_to_all(
-    transport: Transport, http: RequestsMock, pacer: NoPacer
-) -> None:
-    http.get(THING, json={}, headers={"RateLimit-Remaining": "17"})
-    ask(transport)
+def test_what_iconik_says_is_left_is_told_to_all(wire: Wire, pacer: NoPacer) -> None:
+    wire.http.get(THING, json={}, headers={"RateLimit-Remaining": "17"})
+    wire.ask()
     assert (pacer.left, pacer.pauses) == ([17.0], [])
 
 
+@pytest.mark.parametrize(
+    ("headers", "told_when", "pauses"),
+    [({"Retry-After": "7", "RateLimit-Remaining": "3"}, [True], [7.0]), ({}, [False], [0])],
+)
+@pytest.mark.usefixtures("waits")
 def test_past_the_limit_all_pause_as_long_as_iconik_asks(
-    transport: Transport, http: RequestsMock, pacer: NoPacer, waits: list[float]
+    wire: Wire, pacer: NoPacer, headers: dict[str, str], told_when: list[bool], pauses: list[float]
 ) -> None:
-    http.get(THING, status=429, headers={"Retry-After": "7", "RateLimit-Remaining": "3"})
-    http.get(THING, json={})
-    ask(transport)
-    assert (pacer.left, pacer.told_when, pacer.pauses) == ([-1.0], [True], [7.0])
-
-
-def test_past_the_limit_it_is_known_whether_iconik_says_until_when(
-    transport: Transport, http: RequestsMock, pacer: NoPacer, waits: list[float]
-) -> None:
-    http.get(THING, status=429)
-    http.get(THING, json={})
-    ask(transport)
-    assert (pacer.left, pacer.told_when, pacer.pauses) == ([-1.0], [False], [0])
+    wire.http.get(THING, status=429, headers=headers)
+    wire.http.get(THING, json={})
+    wire.ask()
+    assert (pacer.left, pacer.told_when, pacer.pauses) == ([-1.0], told_when, pauses)
 
 
 @pytest.mark.parametrize("status", [200, 401, 404, 500])
-def test_every_answer_tells_iconiks_time(
-    settings: Settings, pacer: NoPacer, http: RequestsMock, status: int
-) -> None:
+def test_every_answer_tells_iconiks_time(connect: Connect, http: RequestsMock, status: int) -> None:
     clock = ServerClock()
-    transport = Transport(
-        settings.iconik_url, "app", Tokens("token"), pacer, attempts=1, clock=clock
-    )
     headers = {"Date": "Sat, 28 Nov 2026 12:00:00 GMT"}
     http.get(THING, json={}, status=status, headers=headers)
     with suppress(IconikError):
-        ask(transport)
-    transport.close()
+        ask(connect(attempts=1, clock=clock))
     assert (clock.earliest_ms() or 0) // 60_000 == 1_795_867_200 // 60
 
 
 @pytest.mark.parametrize("until", [None, FOR_EVER])
 def test_whether_a_request_deletes_files_is_told_to_who_checks_the_turn(
-    settings: Settings, pacer: NoPacer, http: RequestsMock, until: float | None
+    connect: Connect, http: RequestsMock, until: float | None
 ) -> None:
     checked: list[bool] = []
-    transport = Transport(settings.iconik_url, "app", Tokens("token"), pacer, check=checked.append)
+    transport = connect(check=checked.append)
     http.delete(THING, status=204)
     transport.delete("things/1/", "delete it", "can", until=until)
     http.post(THINGS, status=204)
     transport.delete_many("things/", "delete them", "can", ["1", "2"], until=FOR_EVER)
-    transport.close()
     assert checked == [until is not None, True]
 
 
-def test_what_deletes_files_goes_before_what_does_not(
-    transport: Transport, pacer: NoPacer, http: RequestsMock
-) -> None:
-    http.delete(THING, status=204)
-    transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
-    transport.delete("things/1/", "delete it", "can")
+def test_what_deletes_files_goes_before_what_does_not(wire: Wire, pacer: NoPacer) -> None:
+    wire.http.delete(THING, status=204)
+    wire.delete()
+    wire.delete(None)
     assert pacer.urgent == [True, False]
 
 
 @pytest.mark.parametrize("wait", ["the pace", "the turn"])
 def test_no_file_is_deleted_that_was_proven_too_long_ago(
-    settings: Settings,
-    pacer: NoPacer,
-    http: RequestsMock,
-    monkeypatch: pytest.MonkeyPatch,
-    wait: str,
+    wire: Wire, pacer: NoPacer, monkeypatch: pytest.MonkeyPatch, wait: str
 ) -> None:
     now = [1_000.0]
     monkeypatch.setattr(expiry, "now", lambda: now[0])
@@ -161,31 +185,25 @@ def test_no_file_is_deleted_that_was_proven_too_long_ago(
 
     if wait == "the pace":
         monkeypatch.setattr(pacer, "wait", take_long)
-    transport = Transport(settings.iconik_url, "app", Tokens("token"), pacer)
-    if wait == "the turn":
-        monkeypatch.setattr(transport, "_check", take_long)
+    else:
+        monkeypatch.setattr(wire.transport, "_check", take_long)
     with pytest.raises(TooLate, match="could not delete it: the request was delayed"):
-        transport.delete("things/1/", "delete it", "can", until=1_004.0)
-    transport.close()
-    assert len(http.calls) == 0
+        wire.delete(1_004.0)
+    assert len(wire.http.calls) == 0
 
 
 def test_a_deletion_takes_no_longer_to_reach_iconik_than_its_proof_holds(
-    transport: Transport, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(expiry, "now", lambda: 1_000.0)
-    http.delete(THING, status=204)
-    transport.delete("things/1/", "delete it", "can", until=1_004.0)
-    sent: Any = http.calls[0].request
+    wire.http.delete(THING, status=204)
+    wire.delete(1_004.0)
+    sent: Any = wire.http.calls[0].request
     assert sent.req_kwargs["timeout"] == (4.0, READ_TIMEOUT)
 
 
-def read_things(transport: Transport, reading: Reading) -> list[Any]:
-    return transport.whole("things/", "list things", "can", reading=reading)
-
-
 def test_a_reading_is_as_old_as_its_first_page_is_since_it_was_asked_for(
-    transport: Transport, pacer: NoPacer, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, pacer: NoPacer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1_000.0]
     monkeypatch.setattr(expiry, "now", lambda: now[0])
@@ -200,38 +218,36 @@ def test_a_reading_is_as_old_as_its_first_page_is_since_it_was_asked_for(
 
     # The wait for its turn makes nothing old, nor does an attempt that came to nothing.
     monkeypatch.setattr(pacer, "wait", take_long)
-    http.get(THINGS, status=503)
-    http.add_callback("GET", THINGS, answer_late)
+    wire.http.get(THINGS, status=503)
+    wire.http.add_callback("GET", THINGS, answer_late)
     reading = Reading()
-    assert read_things(transport, reading) == [{}]
+    assert wire.read_all(reading) == [{}]
     assert (reading.began, reading.pages) == (1_014.0, 1)
 
 
-def test_what_goes_on_with_a_reading_goes_before_what_can_wait(
-    transport: Transport, pacer: NoPacer, http: RequestsMock
-) -> None:
-    http.get(THINGS, json={"objects": [{}], "next_url": "/API/things/?last_id=1"})
-    http.get(THINGS, json={"objects": [{}]})
+def test_what_goes_on_with_a_reading_goes_before_what_can_wait(wire: Wire, pacer: NoPacer) -> None:
+    wire.http.get(THINGS, json={"objects": [{}], "next_url": "/API/things/?last_id=1"})
+    wire.http.get(THINGS, json={"objects": [{}]})
     reading = Reading()
-    read_things(transport, reading)
-    read_things(transport, Reading())
+    wire.read_all(reading)
+    wire.read_all(Reading())
     assert (pacer.urgent, reading.pages) == ([False, True, False], 2)
 
 
 def test_a_list_that_is_read_again_is_as_old_as_its_last_reading(
-    transport: Transport, http: RequestsMock, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter([1_000.0, 1_001.0, 1_002.0, 1_003.0])
     monkeypatch.setattr(expiry, "now", lambda: next(times))
-    http.get(f"{API}others/", json={"objects": []})
-    http.get(THINGS, json={"objects": [], "total": 1})
-    http.get(THINGS, json={"objects": [], "total": 1})
-    http.get(THINGS, json={"objects": [{"id": "1"}], "total": 1})
+    wire.http.get(f"{API}others/", json={"objects": []})
+    wire.http.get(THINGS, json={"objects": [], "total": 1})
+    wire.http.get(THINGS, json={"objects": [], "total": 1})
+    wire.http.get(THINGS, json={"objects": [{"id": "1"}], "total": 1})
     reading = Reading()
-    assert read_things(transport, reading) == [{"id": "1"}]
+    assert wire.read_all(reading) == [{"id": "1"}]
     assert (reading.began, reading.pages) == (1_002.0, 1)
     # What was read before it, and goes with it, still counts.
-    transport.whole("others/", "list others", "can", reading=reading)
+    wire.transport.whole("others/", "list others", "can", reading=reading)
     assert (reading.began, reading.pages) == (1_002.0, 2)
 
 
@@ -239,23 +255,19 @@ def test_a_list_that_is_read_again_is_as_old_as_its_last_reading(
 
 
 @pytest.mark.parametrize("status", PASSING)
-def test_a_failure_that_may_pass_is_tried_again(
-    transport: Transport, http: RequestsMock, status: int
-) -> None:
-    http.get(THING, status=status, json=ERRORS)
-    http.get(THING, json={"id": 1})
-    assert ask(transport) == {"id": 1}
+def test_a_failure_that_may_pass_is_tried_again(wire: Wire, status: int) -> None:
+    wire.http.get(THING, status=status, json=ERRORS)
+    wire.http.get(THING, json={"id": 1})
+    assert wire.ask() == {"id": 1}
 
 
-@pytest.mark.parametrize("status", PASSING)
-def test_a_failure_that_does_not_pass_is_given_up(
-    transport: Transport, http: RequestsMock, status: int
-) -> None:
-    answer = http.get(THING, status=status)
-    with pytest.raises(
-        IconikUnavailable, match=f"could not read thing 1: iconik answered {status}"
-    ):
-        ask(transport)
+def test_a_failure_that_does_not_pass_is_given_up_with_iconiks_reason(wire: Wire) -> None:
+    answer = wire.http.get(THING, status=409, json=ERRORS)
+    with pytest.raises(IconikUnavailable) as caught:
+        wire.ask()
+    assert str(caught.value) == (
+        "could not read thing 1: iconik answered 409 Conflict: Not like this"
+    )
     assert answer.call_count == ATTEMPTS
 
 
@@ -272,12 +284,10 @@ def test_a_failure_that_does_not_pass_is_given_up(
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_broken_connection_is_an_outage(
-    transport: Transport, http: RequestsMock, failure: Exception, problem: str
-) -> None:
-    attempt = http.get(THING, body=failure)
+def test_a_broken_connection_is_an_outage(wire: Wire, failure: Exception, problem: str) -> None:
+    attempt = wire.http.get(THING, body=failure)
     with pytest.raises(IconikUnavailable) as caught:
-        ask(transport)
+        wire.ask()
     assert problem in str(caught.value)
     assert attempt.call_count == ATTEMPTS
 
@@ -287,44 +297,36 @@ def test_a_broken_connection_is_an_outage(
     ["{", "<html>Bad gateway</html>", "\x00", '{"a": ' + "1" * 5000 + "}", "[" * 100_000, b"\xff"],
     ids=lambda body: repr(body[:12]),
 )
-def test_an_answer_that_is_no_json_is_an_outage(
-    transport: Transport, http: RequestsMock, body: str | bytes
-) -> None:
-    attempt = http.get(THING, body=body)
+def test_an_answer_that_is_no_json_is_an_outage(wire: Wire, body: str | bytes) -> None:
+    attempt = wire.http.get(THING, body=body)
     with pytest.raises(IconikUnavailable, match="iconik's answer is not JSON"):
-        ask(transport)
+        wire.ask()
     assert attempt.call_count == ATTEMPTS
 
 
 @pytest.mark.parametrize("body", ["", "null", "1", '"text"', "[]", "true", "NaN"])
-def test_an_answer_that_is_no_object_is_an_outage(
-    transport: Transport, http: RequestsMock, body: str
-) -> None:
-    http.get(THING, body=body)
+def test_an_answer_that_is_no_object_is_an_outage(wire: Wire, body: str) -> None:
+    wire.http.get(THING, body=body)
     with pytest.raises(IconikUnavailable, match="not a JSON object"):
-        ask(transport)
+        wire.ask()
 
 
 # Waiting
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_pause_that_iconik_asks_for_is_kept(
-    transport: Transport, http: RequestsMock, waits: list[float], status: int
-) -> None:
-    http.get(THING, status=status, headers={"Retry-After": "7"})
-    http.get(THING, json={})
-    ask(transport)
+def test_a_pause_that_iconik_asks_for_is_kept(wire: Wire, waits: list[float], status: int) -> None:
+    wire.http.get(THING, status=status, headers={"Retry-After": "7"})
+    wire.http.get(THING, json={})
+    wire.ask()
     assert waits == [7.0]
 
 
 @pytest.mark.parametrize("seconds", ["3600", "9" * 400])
-def test_a_pause_is_kept_within_reason(
-    transport: Transport, http: RequestsMock, waits: list[float], seconds: str
-) -> None:
-    http.get(THING, status=429, headers={"Retry-After": seconds})
-    http.get(THING, json={})
-    ask(transport)
+def test_a_pause_is_kept_within_reason(wire: Wire, waits: list[float], seconds: str) -> None:
+    wire.http.get(THING, status=429, headers={"Retry-After": seconds})
+    wire.http.get(THING, json={})
+    wire.ask()
     assert waits == [LONGEST_WAIT]
 
 
@@ -332,112 +334,93 @@ def test_a_pause_is_kept_within_reason(
     "text", [None, "", "soon", "-1", "1.5", "²", "Wed, 21 Oct 2026 07:28:00 GMT"]
 )
 def test_without_a_number_of_seconds_the_pause_is_our_own(
-    transport: Transport, http: RequestsMock, waits: list[float], text: str | None
+    wire: Wire, waits: list[float], text: str | None
 ) -> None:
     headers = {} if text is None else {"Retry-After": text.encode().decode("latin-1")}
-    http.get(THING, status=429, headers=headers)
-    http.get(THING, json={})
-    ask(transport)
+    wire.http.get(THING, status=429, headers=headers)
+    wire.http.get(THING, json={})
+    wire.ask()
     assert len(waits) == 1
     assert 0 <= waits[0] <= 1
 
 
 def test_our_own_pauses_grow(
-    transport: Transport,
-    http: RequestsMock,
-    waits: list[float],
-    monkeypatch: pytest.MonkeyPatch,
+    wire: Wire, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("random.uniform", lambda _, most: most)
-    http.get(THING, status=500)
+    wire.http.get(THING, status=500)
     with pytest.raises(IconikUnavailable):
-        ask(transport)
+        wire.ask()
     assert waits == sorted(set(waits))
     assert len(waits) == ATTEMPTS - 1
-
-
-def test_of_a_failure_that_may_pass_iconik_s_reason_is_told(
-    transport: Transport, http: RequestsMock
-) -> None:
-    http.get(THING, status=409, json=ERRORS)
-    with pytest.raises(IconikUnavailable, match="iconik answered 409 Conflict: Not like this"):
-        ask(transport)
 
 
 # Refusals
 
 
 @pytest.mark.parametrize("status", FINAL)
-def test_a_refusal_is_not_asked_again(
-    transport: Transport, http: RequestsMock, status: int
-) -> None:
-    answer = http.get(THING, status=status, json=ERRORS)
+def test_a_refusal_is_not_asked_again(wire: Wire, status: int) -> None:
+    answer = wire.http.get(THING, status=status, json=ERRORS)
     with pytest.raises(IconikRefused, match=str(status)):
-        ask(transport)
+        wire.ask()
     assert answer.call_count == 1
 
 
 @pytest.mark.parametrize("status", FINAL)
-@pytest.mark.parametrize("body", ["", PAGE, "null", "[]", '"errors"', '{"message": "No"}', "[" * 9])
+@pytest.mark.parametrize("body", ["", PAGE, "[]", '"errors"', '{"message": "No"}'])
 def test_what_looks_like_a_refusal_but_is_not_iconik_s_own_is_tried_again(
-    transport: Transport, http: RequestsMock, status: int, body: str
+    wire: Wire, status: int, body: str
 ) -> None:
-    http.get(THING, status=status, body=body)
-    http.get(THING, json={"id": 1})
-    assert ask(transport) == {"id": 1}
+    wire.http.get(THING, status=status, body=body)
+    wire.http.get(THING, json={"id": 1})
+    assert wire.ask() == {"id": 1}
 
 
 @pytest.mark.parametrize("status", [405, 501])
-def test_what_iconik_does_not_offer_is_told_apart(
-    transport: Transport, http: RequestsMock, status: int
-) -> None:
-    http.get(THING, status=status, json=ERRORS)
+def test_what_iconik_does_not_offer_is_told_apart(wire: Wire, status: int) -> None:
+    wire.http.get(THING, status=status, json=ERRORS)
     with pytest.raises(NotOffered, match=f"iconik answered {status}: Not like this"):
-        ask(transport)
+        wire.ask()
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_a_call_that_only_newer_iconiks_have_may_be_unknown_to_whatever_answers(
-    transport: Transport, http: RequestsMock, status: int
+    wire: Wire, status: int
 ) -> None:
-    http.post(THINGS, status=status, body=PAGE)
+    wire.http.post(THINGS, status=status, body=PAGE)
     with pytest.raises(NotOffered, match=f"iconik answered {status}: no reason given"):
-        transport.delete_many("things/", "delete them", "can", ["1"], until=FOR_EVER)
+        wire.delete_many()
 
 
-def test_that_none_of_several_things_is_there_is_told_apart(
-    transport: Transport, http: RequestsMock
-) -> None:
-    http.post(THINGS, status=404, json=ERRORS)
+def test_that_none_of_several_things_is_there_is_told_apart(wire: Wire) -> None:
+    wire.http.post(THINGS, status=404, json=ERRORS)
     with pytest.raises(NotFound):
-        transport.delete_many("things/", "delete them", "can", ["1"], until=FOR_EVER)
+        wire.delete_many()
 
 
-def test_what_is_not_there_is_told_apart(transport: Transport, http: RequestsMock) -> None:
-    http.get(THING, status=404, json=ERRORS)
+def test_what_is_not_there_is_told_apart(wire: Wire) -> None:
+    wire.http.get(THING, status=404, json=ERRORS)
     with pytest.raises(NotFound, match="could not read thing 1: iconik found no such object"):
-        ask(transport)
+        wire.ask()
 
 
-def test_a_missing_role_is_named(transport: Transport, http: RequestsMock) -> None:
-    http.get(THING, status=403, json={"errors": ["Forbidden"]})
+def test_a_missing_role_is_named(wire: Wire) -> None:
+    wire.http.get(THING, status=403, json={"errors": ["Forbidden"]})
     with pytest.raises(
         NotPermitted, match=r"iconik answered 403: Forbidden \(requires can_read_things\)$"
     ):
-        ask(transport)
+        wire.ask()
 
 
 @pytest.mark.parametrize("is_application", [False, True])
 def test_a_refusal_says_whose_token_was_used(
-    http: RequestsMock, settings: Settings, *, is_application: bool
+    connect: Connect, http: RequestsMock, *, is_application: bool
 ) -> None:
     tokens = Tokens("", "of the application") if is_application else Tokens(CLICK_TOKEN)
-    transport = Transport(settings.iconik_url, settings.iconik_id, tokens, NoPacer())
     http.get(THING, status=403, json={"errors": ["Forbidden"]})
     with pytest.raises(NotPermitted) as caught:
-        ask(transport)
+        ask(connect(tokens))
     assert caught.value.is_application is is_application
-    transport.close()
 
 
 @pytest.mark.parametrize(
@@ -452,38 +435,36 @@ def test_a_refusal_says_whose_token_was_used(
     ],
     ids=lambda value: repr(value[:20]),
 )
-def test_the_reason_is_read_from_any_shape(
-    transport: Transport, http: RequestsMock, body: str, reason: str
-) -> None:
-    http.get(THING, status=400, body=body)
+def test_the_reason_is_read_from_any_shape(wire: Wire, body: str, reason: str) -> None:
+    wire.http.get(THING, status=400, body=body)
     with pytest.raises(IconikRefused) as caught:
-        ask(transport)
+        wire.ask()
     assert caught.value.problem == f"iconik answered 400: {reason}"
 
 
-def test_a_reason_of_any_length_is_cut(transport: Transport, http: RequestsMock) -> None:
-    http.get(THING, status=400, json={"errors": ["x" * 100_000]})
+def test_a_reason_of_any_length_is_cut(wire: Wire) -> None:
+    wire.http.get(THING, status=400, json={"errors": ["x" * 100_000]})
     with pytest.raises(IconikRefused) as caught:
-        ask(transport)
+        wire.ask()
     assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize("status", [300, 302, 307, 403, 404, 410])
 def test_a_deletion_whose_answer_is_not_iconik_s_own_is_no_success_and_not_repeated(
-    transport: Transport, http: RequestsMock, status: int
+    wire: Wire, status: int
 ) -> None:
-    answer = http.delete(THING, status=status, body=PAGE)
+    answer = wire.http.delete(THING, status=status, body=PAGE)
     with pytest.raises(IconikUnavailable, match=f"iconik answered {status}"):
-        transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
+        wire.delete()
     assert answer.call_count == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(transport: Transport, http: RequestsMock, status: int) -> None:
-    http.get(THING, status=status, headers={"Location": "https://evil.test/"})
-    elsewhere = http.get("https://evil.test/", json={})
+def test_a_redirect_is_not_followed(wire: Wire, status: int) -> None:
+    wire.http.get(THING, status=status, headers={"Location": "https://evil.test/"})
+    elsewhere = wire.http.get("https://evil.test/", json={})
     with pytest.raises(IconikUnavailable, match=f"iconik answered {status}"):
-        ask(transport)
+        wire.ask()
     assert elsewhere.call_count == 0
 
 
@@ -495,87 +476,65 @@ def answer_to(good: set[str]) -> Callable[[PreparedRequest], tuple[int, dict[str
     return lambda request: (200 if request.headers["Auth-Token"] in good else 401, {}, "{}")
 
 
-def test_a_rejected_token_gives_way_to_the_next(
-    transport: Transport, http: RequestsMock, settings: Settings
-) -> None:
-    http.add_callback("GET", THING, answer_to({settings.iconik_token or ""}))
-    assert ask(transport) == {}
+def test_a_rejected_token_gives_way_to_the_next(wire: Wire, settings: Settings) -> None:
+    wire.http.add_callback("GET", THING, answer_to({settings.iconik_token or ""}))
+    assert wire.ask() == {}
 
 
-def test_what_is_not_known_is_not_asked_with_the_next(
-    transport: Transport, http: RequestsMock, settings: Settings
-) -> None:
-    http.add_callback("GET", THING, answer_to({settings.iconik_token or ""}))
+def test_what_is_not_known_is_not_asked_with_the_next(wire: Wire, settings: Settings) -> None:
+    wire.http.add_callback("GET", THING, answer_to({settings.iconik_token or ""}))
     known = [False]
-    limited = transport.limited(lambda: known[0])
+    limited = wire.transport.limited(lambda: known[0])
     with pytest.raises(IconikRefused, match="ICONIK_TOKEN may only continue with what"):
         ask(limited)
     known[0] = True
-    assert [ask(limited), ask(transport)] == [{}, {}]
+    assert [ask(limited), wire.ask()] == [{}, {}]
 
 
-def test_a_token_that_iconik_rejects_for_a_moment_is_kept(
-    transport: Transport, http: RequestsMock, waits: list[float]
-) -> None:
+def test_a_token_that_iconik_rejects_for_a_moment_is_kept(wire: Wire, waits: list[float]) -> None:
     for _ in range(REJECTIONS - 1):
-        http.get(THING, status=401)
-    http.get(THING, json={"id": 1})
-    assert ask(transport) == {"id": 1}
-    assert {call.request.headers["Auth-Token"] for call in http.calls} == {CLICK_TOKEN}
+        wire.http.get(THING, status=401)
+    wire.http.get(THING, json={"id": 1})
+    assert wire.ask() == {"id": 1}
+    assert {call.request.headers["Auth-Token"] for call in wire.http.calls} == {CLICK_TOKEN}
     assert waits == [0.5, 1.0, 2.0]
 
 
 def test_a_deletion_that_is_asked_for_again_after_a_401_is_so_only_while_its_proof_holds(
-    transport: Transport, http: RequestsMock, waits: list[float], monkeypatch: pytest.MonkeyPatch
+    wire: Wire, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(expiry, "now", lambda: 1_000.0 + sum(waits))
-    answer = http.delete(THING, status=401)
+    answer = wire.http.delete(THING, status=401)
     with pytest.raises(TooLate):
-        transport.delete("things/1/", "delete it", "can", until=1_001.0)
+        wire.delete(1_001.0)
     assert answer.call_count == 2
 
 
-def test_a_rejected_token_is_not_tried_again(
-    transport: Transport, http: RequestsMock, settings: Settings
-) -> None:
-    http.add_callback("GET", THING, answer_to({settings.iconik_token or ""}))
-    ask(transport)
-    ask(transport)
-    sent = [call.request.headers["Auth-Token"] for call in http.calls]
+def test_a_rejected_token_is_not_tried_again(wire: Wire, settings: Settings) -> None:
+    wire.http.add_callback("GET", THING, answer_to({settings.iconik_token or ""}))
+    wire.ask()
+    wire.ask()
+    sent = [call.request.headers["Auth-Token"] for call in wire.http.calls]
     assert sent == [*[CLICK_TOKEN] * REJECTIONS, settings.iconik_token, settings.iconik_token]
 
 
-def test_with_every_token_rejected_it_is_said_so(transport: Transport, http: RequestsMock) -> None:
-    http.add_callback("GET", THING, answer_to(set()))
+def test_with_every_token_rejected_it_is_said_so(wire: Wire) -> None:
+    wire.http.add_callback("GET", THING, answer_to(set()))
     with pytest.raises(
         TokenRejected, match=("could not read thing 1: iconik no longer accepts any token")
     ):
-        ask(transport)
+        wire.ask()
 
 
-def test_without_a_good_token_nothing_more_is_asked(
-    transport: Transport, http: RequestsMock
-) -> None:
-    http.add_callback("GET", THING, answer_to(set()))
+def test_without_a_good_token_nothing_more_is_asked(wire: Wire) -> None:
+    wire.http.add_callback("GET", THING, answer_to(set()))
     for _ in range(2):
         with pytest.raises(TokenRejected):
-            ask(transport)
-    assert len(http.calls) == 2 * REJECTIONS
+            wire.ask()
+    assert len(wire.http.calls) == 2 * REJECTIONS
 
 
-def test_empty_and_repeated_tokens_are_left_out(
-    settings: Settings, pacer: NoPacer, http: RequestsMock
-) -> None:
-    http.get(THING, status=401)
-    transport = Transport(settings.iconik_url, settings.iconik_id, Tokens("a", "a"), pacer)
-    with pytest.raises(TokenRejected):
-        ask(transport)
-    assert len(http.calls) == REJECTIONS
-
-
-def test_a_token_that_another_request_found_rejected_is_dropped_once(
-    transport: Transport, http: RequestsMock
-) -> None:
+def test_a_token_that_another_request_found_rejected_is_dropped_once(wire: Wire) -> None:
     requests_inside: list[PreparedRequest] = []
 
     def reject(request: PreparedRequest) -> tuple[int, dict[str, str], str]:
@@ -583,11 +542,11 @@ def test_a_token_that_another_request_found_rejected_is_dropped_once(
             return 200, {}, "{}"
         if not requests_inside:
             requests_inside.append(request)
-            ask(transport)
+            wire.ask()
         return 401, {}, ""
 
-    http.add_callback("GET", THING, reject)
-    assert ask(transport) == {}
+    wire.http.add_callback("GET", THING, reject)
+    assert wire.ask() == {}
 
 
 @pytest.mark.parametrize(
@@ -606,16 +565,12 @@ def test_a_token_that_another_request_found_rejected_is_dropped_once(
     ids=repr,
 )
 def test_no_token_shows_in_errors_or_the_log(
-    transport: Transport,
-    http: RequestsMock,
-    settings: Settings,
-    caplog: pytest.LogCaptureFixture,
-    answer: dict[str, Any],
+    wire: Wire, settings: Settings, caplog: pytest.LogCaptureFixture, answer: dict[str, Any]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    http.get(THING, **answer)
+    wire.http.get(THING, **answer)
     with pytest.raises(IconikError) as caught:
-        ask(transport)
+        wire.ask()
     shown = f"{caught.value} {caught.value!r} {caught.getrepr(style='short')} {caplog.text}"
     assert CLICK_TOKEN not in shown
     assert str(settings.iconik_token) not in shown
@@ -625,11 +580,9 @@ def test_no_token_shows_in_errors_or_the_log(
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 404])
-def test_deleting_succeeds_also_when_it_is_gone(
-    transport: Transport, http: RequestsMock, status: int
-) -> None:
-    http.delete(THING, status=status, body="" if status < 400 else '{"errors": []}')
-    transport.delete("things/1/", "delete thing 1", "can_delete_things")
+def test_deleting_succeeds_also_when_it_is_gone(wire: Wire, status: int) -> None:
+    wire.http.delete(THING, status=status, body="" if status < 400 else '{"errors": []}')
+    wire.delete(None)
 
 
 @pytest.mark.parametrize(
@@ -641,61 +594,48 @@ def test_deleting_succeeds_also_when_it_is_gone(
     ],
 )
 def test_a_deletion_whose_answer_lists_errors_is_refused(
-    transport: Transport, http: RequestsMock, errors: object, told: str
+    wire: Wire, errors: object, told: str
 ) -> None:
-    http.delete(THING, status=200, json={"errors": errors})
+    wire.http.delete(THING, status=200, json={"errors": errors})
     with pytest.raises(IconikRefused, match=f"iconik answered 200 with errors: {told}"):
-        transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
+        wire.delete()
 
 
 @pytest.mark.parametrize("answer", [{"errors": []}, {"id": "1"}, [1]])
-def test_a_deletion_whose_answer_lists_no_errors_is_done(
-    transport: Transport, http: RequestsMock, answer: object
-) -> None:
-    http.delete(THING, status=200, json=answer)
-    assert transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
+def test_a_deletion_whose_answer_lists_no_errors_is_done(wire: Wire, answer: object) -> None:
+    wire.http.delete(THING, status=200, json=answer)
+    assert wire.delete()
 
 
-def test_a_restoration_whose_answer_lists_errors_is_refused(
-    transport: Transport, http: RequestsMock
-) -> None:
-    http.put(THING, status=200, json={"errors": [f"bad {CLICK_TOKEN}"]})
+def test_a_restoration_whose_answer_lists_errors_is_refused(wire: Wire) -> None:
+    wire.http.put(THING, status=200, json={"errors": [f"bad {CLICK_TOKEN}"]})
     with pytest.raises(IconikRefused, match=r"with errors: bad \*\*\*"):
-        transport.restore("things/1/", "restore it", "can")
+        wire.transport.restore("things/1/", "restore it", "can")
 
 
-def test_an_answer_to_a_question_may_list_errors(transport: Transport, http: RequestsMock) -> None:
-    http.get(THING, status=200, json={"errors": ["a job's own"]})
-    assert transport.object("GET", "things/1/", "read it", "can") == {"errors": ["a job's own"]}
+def test_an_answer_to_a_question_may_list_errors(wire: Wire) -> None:
+    wire.http.get(THING, status=200, json={"errors": ["a job's own"]})
+    assert wire.transport.object("GET", "things/1/", "read it", "can") == {
+        "errors": ["a job's own"]
+    }
 
 
-def test_what_is_to_be_asked_once_is_not_repeated(
-    transport: Transport, http: RequestsMock, waits: list[float]
+@pytest.mark.parametrize(
+    ("answer", "waited"),
+    [({"status": 503}, []), ({"status": 429, "headers": {"Retry-After": "7"}}, [7.0])],
+)
+def test_what_is_to_be_asked_once_is_not_repeated_but_the_next_waits_as_long_as_iconik_wants(
+    wire: Wire, waits: list[float], answer: dict[str, Any], waited: list[float]
 ) -> None:
-    answer = http.delete(THING, status=503)
+    asked = wire.http.delete(THING, **answer)
     with pytest.raises(IconikUnavailable):
-        transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
-    assert answer.call_count == 1
-    assert waits == []
-
-
-def test_whoever_asks_next_does_so_no_sooner_than_iconik_wants(
-    transport: Transport, http: RequestsMock, waits: list[float]
-) -> None:
-    http.delete(THING, status=429, headers={"Retry-After": "7"})
-    with pytest.raises(IconikUnavailable):
-        transport.delete("things/1/", "delete it", "can", until=FOR_EVER)
-    assert waits == [7.0]
-
-
-def test_a_deletion_that_is_refused_is_no_success(transport: Transport, http: RequestsMock) -> None:
-    http.delete(THING, status=403, json=ERRORS)
-    with pytest.raises(NotPermitted):
-        transport.delete("things/1/", "delete thing 1", "can_delete_things")
+        wire.delete()
+    assert asked.call_count == 1
+    assert waits == waited
 
 
 def test_a_deletion_is_not_tried_again_by_a_process_whose_turn_is_over(
-    settings: Settings, pacer: NoPacer, http: RequestsMock, waits: list[float]
+    connect: Connect, http: RequestsMock
 ) -> None:
     checked: list[bool] = []
 
@@ -705,9 +645,7 @@ def test_a_deletion_is_not_tried_again_by_a_process_whose_turn_is_over(
             raise Stopped
 
     http.delete(THING, status=503)
-    transport = Transport(settings.iconik_url, "app", Tokens("token"), pacer, check=check)
     with pytest.raises(Stopped):
-        transport.delete("things/1/", "delete thing 1", "can_delete_things")
-    transport.close()
+        connect(check=check).delete("things/1/", "delete thing 1", "can_delete_things")
     assert checked == [False, False]
     assert len(http.calls) == 1

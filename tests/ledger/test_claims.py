@@ -1,7 +1,7 @@
 """Who may touch which asset: one wish a test, and then any clicks in any order."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,51 +15,35 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from b2_iconik.common.errors import Stopped
 from b2_iconik.domain.click import ACTIONS, Action, CustomAction
-from b2_iconik.domain.operation import (
-    HINT_HOLDS_MS,
-    AssetProgress,
-    ClaimedAsset,
-    Deletion,
-    Operation,
-    Origin,
-    UndoWindow,
-)
+from b2_iconik.domain.operation import Operation, Origin, UndoWindow
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import HINT_HOLDS_MS, AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.ledger import claims as claims_module
-from b2_iconik.ledger import intake
-from b2_iconik.ledger.claims import GRACE_MS, SUPERSEDED, Claims
+from b2_iconik.ledger import intake, taking
+from b2_iconik.ledger.claims import GRACE_MS, Claims
 from b2_iconik.ledger.copies import Copy
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.tables import assets
+from b2_iconik.ledger.taking import SUPERSEDED
 from b2_iconik.ledger.term import begin_term
 from tests.makers import (
     a_click,
     a_database,
     a_ledger,
     a_term,
+    claims_of,
     clicked,
     completion,
     expanded,
     found,
     half_done,
+    newest,
 )
 
 NOW = 1_000_000
 BOTH = ("ORIGINAL", "PROXY")
 REMOVED = Outcome("removed")
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        begin_term(engine, 0)
-        yield engine
-
-
-def claims_of(engine: sa.Engine, operation: Operation) -> Claims:
-    return Claims(engine, operation, term=1)
 
 
 def clicked_for(
@@ -100,11 +84,7 @@ def test_assets_are_held_for_the_formats_of_the_click(engine: sa.Engine) -> None
 
 def test_of_what_is_taken_it_is_known_who_clicked_and_who_tried_again(engine: sa.Engine) -> None:
     click, origin = a_click(asset_ids=("a1",), user_id="ada"), Origin("operation-0", "ben")
-    with writing(engine) as connection:
-        intake.record(
-            connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, origin=origin
-        )
-    (claimed,) = claims_of(engine, found(engine, "again")).take(1, NOW)
+    (claimed,) = claims_of(engine, clicked(engine, click, origin=origin)).take(1, NOW)
     assert (claimed.user_id, claimed.origin) == ("ada", origin)
 
 
@@ -196,7 +176,7 @@ def taken_progress(
 def wall_clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The time, in milliseconds since 1970."""
     wall_clock = [NOW]
-    monkeypatch.setattr(claims_module, "now_ms", lambda: wall_clock[0])
+    monkeypatch.setattr(taking, "wall_ms", lambda: wall_clock[0])
     return wall_clock
 
 
@@ -510,12 +490,7 @@ def test_what_is_tried_again_was_seen_if_the_operation_before_has_seen_it(
     _, before = unseen_for(engine, ["a0", "a1", "b"])
     put(engine, before.number, seen=assets.c.asset_id == "a1")
     completion(engine).fail(before.number, "no token is good", NOW)
-    click, origin = a_click(asset_ids=asset_ids), Origin(before.id, "ben")
-    with writing(engine) as connection:
-        intake.record(
-            connection, "again", click, digest="d", sealed="", key="k", now_ms=NOW, origin=origin
-        )
-    again = found(engine, "again")
+    again = clicked(engine, a_click(asset_ids=asset_ids), origin=Origin(before.id, "ben"))
     if not again.is_expanded:
         a_ledger(engine).expand(again.number, dict.fromkeys(asset_ids), {})
     claimed = claims_of(engine, again).take(count, NOW)
@@ -745,7 +720,7 @@ class Clicks(RuleBasedStateMachine):
         self.crash()
 
     def operations(self) -> dict[str, Operation]:
-        return {operation.id: operation for operation in self.ledger.newest(1000)}
+        return {operation.id: operation for operation in newest(self.engine, 1000)}
 
     def operation(self, hands: Hands) -> Operation:
         return self.operations()[hands.id]

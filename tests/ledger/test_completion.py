@@ -5,17 +5,17 @@ import sqlalchemy as sa
 
 from b2_iconik.common.errors import Stopped
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
 from tests.makers import (
     a_click,
-    a_term,
     answered,
+    claims_of,
     completion,
     expanded,
     finish,
     found,
+    newest,
 )
 
 NOW = 1_000_000
@@ -42,7 +42,7 @@ def test_an_operation_that_came_to_nothing_lets_go_of_its_assets(
     engine: sa.Engine, ledger: Ledger
 ) -> None:
     expanded(engine, a_click())
-    Claims(engine, found(engine, "operation-1"), a_term(engine)).take(1, NOW)
+    claims_of(engine, found(engine, "operation-1")).take(1, NOW)
     completion(engine).fail(1, "no token is good", NOW)
     operation = found(engine, "operation-1")
     assert (operation.failure, operation.ended_ms) == ("no token is good", NOW)
@@ -78,7 +78,7 @@ def test_operations_that_ended_long_ago_are_forgotten(engine: sa.Engine, ledger:
     completion(engine).fail(1, "no token is good", NOW)
     assert completion(engine).ended_before(NOW + 1) == ["operation-1"]
     completion(engine).forget(["operation-1"])
-    assert (ledger.newest(9), list(ledger.outcomes(1)), ledger.gone(1)) == ([], [], {})
+    assert (newest(engine, 9), list(ledger.outcomes(1)), ledger.gone(1)) == ([], [], {})
 
 
 def test_the_title_of_an_operation_is_replaced_and_forgotten_with_it(

@@ -3,13 +3,13 @@
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome, given_up
+from b2_iconik.domain.progress import ClaimedAsset
 from b2_iconik.domain.reasons import STORAGE_CLOSED, UNFINISHED, Cause, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.counters import Standing, Tally, standing
 from b2_iconik.ledger.tables import operations
-from tests.makers import a_click, a_ledger, a_term, clicked, completion, found, half_done
+from tests.makers import a_click, a_ledger, a_term, claims_of, clicked, completion, found, half_done
 
 NOW = 1_000_000
 ASSETS = ["asset-1", "asset-2", "asset-3"]
@@ -27,7 +27,7 @@ def begin(engine: sa.Engine) -> str:
 
 def conclude(engine: sa.Engine, operation_id: str, *outcomes: Outcome) -> None:
     """Have so many of its assets come to an outcome."""
-    claims = Claims(engine, found(engine, operation_id), a_term(engine))
+    claims = claims_of(engine, found(engine, operation_id))
     for claimed, outcome in zip(claims.take(len(outcomes), NOW), outcomes, strict=True):
         claims.note(claimed, "done", {"ORIGINAL": outcome})
 

@@ -12,12 +12,13 @@ from b2_iconik.domain.keeping import ATTEMPT_INTERVAL_MS, MOST_ATTEMPTS
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.ledger import due as due_module
-from b2_iconik.ledger.claims import SUPERSEDED, Claims
+from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.due import Due
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.tables import holdings, protections
+from b2_iconik.ledger.tables import holdings
+from b2_iconik.ledger.taking import SUPERSEDED
 from b2_iconik.ledger.term import begin_term
 from tests.makers import (
     ASSET,
@@ -28,12 +29,15 @@ from tests.makers import (
     a_ledger,
     a_term,
     carried_out,
+    claims_of,
     clicked,
     completion,
     expanded,
     found,
     half_done,
     held,
+    newest,
+    protect,
 )
 
 DAY = 86_400_000
@@ -54,22 +58,9 @@ def recorded(engine: sa.Engine, now_ms: int = OVER) -> list[CustomAction]:
     return clicks
 
 
-def newest(engine: sa.Engine) -> Operation:
-    return Ledger(engine).newest(1)[0]
-
-
 def take(engine: sa.Engine, operation: Operation) -> list[tuple[str, tuple[str, ...]]]:
-    claims = Claims(engine, found(engine, operation.id), a_term(engine))
+    claims = claims_of(engine, found(engine, operation.id))
     return [(each.asset_id, each.formats) for each in claims.take(9, 0)]
-
-
-def protect(engine: sa.Engine, asset_id: str, until_ms: int) -> None:
-    with writing(engine) as connection:
-        connection.execute(
-            sa.insert(protections).values(
-                asset_id=asset_id, since_ms=0, until_ms=until_ms, by="Ann"
-            )
-        )
 
 
 def change(engine: sa.Engine, **values: Any) -> None:
@@ -91,7 +82,7 @@ def test_what_is_due_is_removed_like_after_a_click(engine: sa.Engine) -> None:
     carried_out(engine, ADD, "a1", "a2")
     (click,) = recorded(engine)
     assert click == CustomAction("remove", B2, LL, ("ORIGINAL",), "BULK", ("a1", "a2"))
-    operation = newest(engine)
+    operation = newest(engine, 1)[0]
     assert CIPHER.open(Ledger(engine).sealed(operation.id)) == click
     assert operation.key == CIPHER.fingerprints[0]
     assert (operation.origin and operation.origin.kind, operation.user_id) == ("due", None)
@@ -145,7 +136,7 @@ def test_a_leader_whose_term_is_over_records_nothing(engine: sa.Engine) -> None:
     begin_term(engine, 0)
     with pytest.raises(Stopped):
         before.record(CIPHER, OVER)
-    assert newest(engine).action == "add"
+    assert newest(engine, 1)[0].action == "add"
 
 
 # Attempts
@@ -157,7 +148,7 @@ def test_it_is_attempted_daily_for_a_week_and_then_no_more(engine: sa.Engine) ->
     for day in range(MOST_ATTEMPTS + 2):
         now_ms = OVER + day * ATTEMPT_INTERVAL_MS
         if recorded(engine, now_ms):
-            operation = newest(engine)
+            operation = newest(engine, 1)[0]
             kinds.append(operation.origin and operation.origin.kind)
             completion(engine).fail(operation.number, "the storage is closed", 0)
         assert recorded(engine, now_ms + ATTEMPT_INTERVAL_MS - 1) == []
@@ -176,9 +167,9 @@ def test_last_attempts_are_operations_of_their_own(engine: sa.Engine) -> None:
 def test_what_somebody_stopped_is_attempted_again_tomorrow(engine: sa.Engine) -> None:
     carried_out(engine, ADD)
     recorded(engine)
-    operation = newest(engine)
+    operation = newest(engine, 1)[0]
     assert Ledger(engine).ask_to_stop(operation.id, "Ben", 1)
-    Claims(engine, operation, a_term(engine)).leave()
+    claims_of(engine, operation).leave()
     assert completion(engine).end(found(engine, operation.id), 0)
     assert recorded(engine, OVER + DAY - 1) == []
     assert len(recorded(engine, OVER + DAY)) == 1
@@ -193,7 +184,7 @@ def test_an_attempt_that_is_still_running_is_not_repeated(engine: sa.Engine) -> 
 def test_a_new_time_begins_with_no_attempts(engine: sa.Engine) -> None:
     carried_out(engine, ADD)
     recorded(engine)
-    completion(engine).fail(newest(engine).number, "the storage is closed", 0)
+    completion(engine).fail(newest(engine, 1)[0].number, "the storage is closed", 0)
     carried_out(engine, ADD, iconik_ms=OVER)
     assert recorded(engine, OVER + 14 * DAY - 1) == []
     assert len(recorded(engine, OVER + 14 * DAY)) == 1
@@ -240,7 +231,7 @@ def test_an_add_for_another_storage_holds_nothing_up(engine: sa.Engine) -> None:
 def test_an_add_that_is_clicked_while_it_is_removed_takes_it_over(engine: sa.Engine) -> None:
     carried_out(engine, ADD)
     recorded(engine)
-    removal = newest(engine)
+    removal = newest(engine, 1)[0]
     add = expanded(engine, a_click())
     assert take(engine, removal) == []
     claims = Claims(engine, add, a_term(engine), lambda: OVER)
@@ -262,7 +253,7 @@ def test_what_is_kept_longer_just_now_is_not_removed(
 ) -> None:
     carried_out(engine, ADD)
     recorded(engine)
-    removal = newest(engine)
+    removal = newest(engine, 1)[0]
     change(engine, **change_of_time)
     assert take(engine, removal) == []
     (_, _, outcomes) = next(Ledger(engine).outcomes(removal.number))
@@ -272,7 +263,7 @@ def test_what_is_kept_longer_just_now_is_not_removed(
 def test_what_is_kept_longer_right_before_it_is_deleted_is_not_deleted(engine: sa.Engine) -> None:
     carried_out(engine, ADD)
     recorded(engine)
-    claims = Claims(engine, newest(engine), a_term(engine))
+    claims = claims_of(engine, newest(engine, 1)[0])
     (claimed,) = claims.take(1, 0)
     change(engine, until_ms=OVER + DAY, attempts=0, attempt_id=None)
     assert not claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
@@ -290,8 +281,7 @@ def test_what_is_removed_is_known_with_the_reason(engine: sa.Engine) -> None:
     carried_out(engine, a_click(keep_ms=DAY, user_id=None), "a3")
     recorded(engine, 2_000_000_000_000)
     told = {
-        each.asset_id: dict(each.due)
-        for each in Claims(engine, newest(engine), a_term(engine)).take(9, 0)
+        each.asset_id: dict(each.due) for each in claims_of(engine, newest(engine, 1)[0]).take(9, 0)
     }
     assert told["a1"] == {"ORIGINAL": "kept for 10 days after 2026-11-28 12:00 UTC by Ann Baker"}
     assert told["a3"]["ORIGINAL"].endswith("by user unknown")

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import AssetProgress, Deletion
 from b2_iconik.domain.outcomes import Kind, Outcome
+from b2_iconik.domain.progress import AssetProgress, Deletion
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.holdings import Holding, Holdings
@@ -21,6 +21,7 @@ from tests.makers import (
     a_ledger,
     a_term,
     carried_out,
+    claims_of,
     completion,
     expanded,
     half_done,
@@ -213,9 +214,9 @@ def test_a_deletion_that_is_not_verified_yet_counts_for_nothing(engine: sa.Engin
 
 def test_an_older_remove_that_ends_later_takes_nothing_away(engine: sa.Engine) -> None:
     older = expanded(engine, a_click("remove"))
-    claims = Claims(engine, older, a_term(engine))
+    claims = claims_of(engine, older)
     (claimed,) = claims.take(1, 0)
-    of_newer = Claims(engine, expanded(engine, ADD), a_term(engine))
+    of_newer = claims_of(engine, expanded(engine, ADD))
     of_newer.note(claimed, "done", {"ORIGINAL": Outcome("there")})
     claims.note(claimed, "done", {"ORIGINAL": Outcome("absent")})
     assert held(engine, "asset_id") == [ASSET]
@@ -266,7 +267,7 @@ def test_what_a_remove_may_restore_is_not_found_gone(engine: sa.Engine, is_over:
     carried_out(engine, ADD)
     seen = checks(engine).to_check(CLICKED + 1, 9)
     remove = expanded(engine, a_click("remove"))
-    claims = Claims(engine, remove, a_term(engine))
+    claims = claims_of(engine, remove)
     (claimed,) = claims.take(1, 0)
     assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
     if is_over:

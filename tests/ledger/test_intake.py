@@ -1,5 +1,6 @@
 """Clicks as they become operations: written down in order, and the same one once."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,27 +8,25 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action
 from b2_iconik.ledger import intake
-from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.operations import Ledger
 from tests.makers import (
-    B2,
     CLICKED,
-    LL,
     a_click,
     a_ledger,
-    a_term,
     an_operation,
     answered,
+    claims_of,
     completion,
     finish,
     found,
+    newest,
 )
 
 
 def test_the_assets_of_a_click_are_known_with_it(engine: sa.Engine) -> None:
     answered(engine, a_click(asset_ids=("a1", "a2")), "first")
-    claims = Claims(engine, found(engine, "first"), a_term(engine))
+    claims = claims_of(engine, found(engine, "first"))
     assert {claimed.asset_id for claimed in claims.take(9, CLICKED)} == {"a1", "a2"}
 
 
@@ -71,7 +70,7 @@ def test_later_clicks_have_higher_numbers(engine: sa.Engine, ledger: Ledger) -> 
     for name in ("first", "second", "third"):
         answered(engine, a_click(), name, digest=name)
     assert [each.id for each in ledger.running()] == ["first", "second", "third"]
-    assert [each.id for each in ledger.newest(2)] == ["third", "second"]
+    assert [each.id for each in newest(engine, 2)] == ["third", "second"]
 
 
 def test_a_number_is_never_given_twice(engine: sa.Engine, ledger: Ledger) -> None:
@@ -88,39 +87,20 @@ def test_the_same_click_before_anything_of_it_has_begun_is_one_operation(
     assert answered(engine, a_click(), "first") == answered(engine, a_click(), "second") == "first"
 
 
-def test_the_same_click_once_its_assets_are_known_is_another_operation(
-    engine: sa.Engine, ledger: Ledger
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda engine: a_ledger(engine).expand(1, dict.fromkeys(["a1"]), {}),
+        lambda engine: a_ledger(engine).note_job(1, ""),
+        lambda engine: finish(engine, "first"),
+    ],
+    ids=["its assets are known", "it can be aborted in iconik", "it has ended"],
+)
+def test_the_same_click_once_it_has_begun_is_another_operation(
+    engine: sa.Engine, begin: Callable[[sa.Engine], object]
 ) -> None:
     answered(engine, a_click(), "first")
-    ledger.expand(1, dict.fromkeys(["a1"]), {})
-    assert answered(engine, a_click(), "second") == "second"
-
-
-def test_the_same_click_once_it_can_be_aborted_in_iconik_is_another_operation(
-    engine: sa.Engine, ledger: Ledger
-) -> None:
-    answered(engine, a_click(), "first")
-    ledger.note_job(1, "")
-    assert answered(engine, a_click(), "second") == "second"
-
-
-@pytest.mark.parametrize("other", [{"user_id": "ben"}, {"auth_token": "another"}])
-def test_the_same_click_by_another_user_or_with_another_token_is_no_repetition(
-    other: dict[str, Any],
-) -> None:
-    click: dict[str, Any] = {
-        "user_id": "ada",
-        "auth_token": "token",
-        "asset_ids": ("a1", "a2"),
-    }
-    mine = a_click(**click)
-    assert mine.digest == a_click(**{**click, "asset_ids": ("a2", "a1")}).digest
-    assert mine.digest != a_click(**{**click, **other}).digest
-
-
-def test_the_same_click_once_it_has_ended_is_another_operation(engine: sa.Engine) -> None:
-    answered(engine, a_click(), "first")
-    finish(engine, "first")
+    begin(engine)
     assert answered(engine, a_click(), "second") == "second"
 
 
@@ -147,12 +127,6 @@ def test_a_click_repeats_another_whatever_was_clicked_about_another_storage(
     answered(engine, a_click("add"), "first")
     answered(engine, a_click("remove", ll_storage_id="other"), "second", digest="else")
     assert answered(engine, a_click("add"), "third") == "first"
-
-
-def test_an_operation_remembers_both_storages(engine: sa.Engine) -> None:
-    answered(engine, a_click(), "first")
-    operation = found(engine, "first")
-    assert (operation.b2_storage_id, operation.ll_storage_id) == (B2, LL)
 
 
 @pytest.mark.parametrize("action", ["add", "remove"])

@@ -8,17 +8,19 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import AssetProgress, Deletion, Operation, Origin, UndoWindow
+from b2_iconik.domain.operation import Operation, Origin, UndoWindow
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.ledger import intake
+from b2_iconik.domain.progress import AssetProgress, Deletion
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.tables import assets
+from tests import makers
 from tests.makers import (
     a_click,
     a_ledger,
     a_term,
+    claims_of,
     completion,
     expanded,
     found,
@@ -29,10 +31,6 @@ from tests.makers import (
 NOW, DAY = 1_000_000, 86_400_000
 BOTH = ("ORIGINAL", "PROXY")
 WINDOW = UndoWindow(NOW, NOW + DAY, is_about=False)
-
-
-def claims_of(engine: sa.Engine, operation: Operation) -> Claims:
-    return Claims(engine, operation, a_term(engine))
 
 
 def marked(
@@ -65,20 +63,8 @@ def clicked(
     Args:
         of: the operation that it undoes, or retries.
     """
-    number = len(a_ledger(engine).newest(1000)) + 1
     click = a_click(action, formats=formats, asset_ids=tuple(asset_ids))
-    with writing(engine) as connection:
-        intake.record(
-            connection,
-            f"operation-{number}",
-            click,
-            digest=f"{number}",
-            sealed="",
-            key="key",
-            now_ms=NOW,
-            origin=Origin(of, "Ada", "undo") if of else None,
-        )
-    operation = found(engine, f"operation-{number}")
+    operation = makers.clicked(engine, click, origin=Origin(of, "Ada", "undo") if of else None)
     if not operation.is_expanded:
         a_ledger(engine).expand(operation.number, dict.fromkeys(asset_ids), {})
     let_see(engine, operation)
@@ -178,15 +164,15 @@ def test_what_shares_a_file_with_what_is_added_is_restored_as_a_part_of_it(
     }
 
 
-def test_an_add_of_five_hundred_assets_requests_no_copy_next_to_a_mark(engine: sa.Engine) -> None:
-    ids = [f"a{number:03}" for number in range(500)]
+def test_an_add_of_many_assets_requests_no_copy_next_to_a_mark(engine: sa.Engine) -> None:
+    ids = [f"a{number:03}" for number in range(50)]
     marked(engine, ORIGINAL, asset_ids=ids)
     add = clicked(engine, "add", asset_ids=ids)
     ready = AssetProgress(format_names={"f": "ORIGINAL"}, ready=("ORIGINAL",), hinted_ms=NOW)
     with writing(engine) as connection:
         hinted = sa.update(assets).where(assets.c.number == add.number)
         connection.execute(hinted.values(progress=ready.as_json()))
-    claimed = claims_of(engine, add).take(500, NOW)
+    claimed = claims_of(engine, add).take(50, NOW)
     assert [each.asset_id for each in claimed] == ids
     assert all(each.progress.ready == () and each.progress.unaccepted for each in claimed)
 

@@ -4,7 +4,8 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.common.errors import SettingsError, Stopped
-from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
+from b2_iconik.domain.operation import Operation
+from b2_iconik.domain.progress import AssetProgress, Deletion
 from b2_iconik.ledger.completion import Completion
 from b2_iconik.ledger.counters import Tally, standing
 from b2_iconik.ledger.leftovers import Leftovers
@@ -13,7 +14,7 @@ from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.precedence import formats_left
 from b2_iconik.ledger.tables import metadata
 from b2_iconik.ledger.term import begin_term, time_kept, writing_in_term
-from tests.makers import a_click, clicked, finish, found
+from tests.makers import a_click, clicked, finish, found, newest
 
 
 def change(engine: sa.Engine, *statements: str) -> None:
@@ -133,9 +134,10 @@ def test_a_half_done_deletion_of_an_older_version_is_found(engine: sa.Engine) ->
     assert left.asset.progress.deletions == {"set-1": Deletion("ORIGINAL")}
 
 
-def test_the_term_of_a_leader_of_an_older_version_ends(engine: sa.Engine) -> None:
+@pytest.mark.parametrize("before", [5, 6])
+def test_the_term_of_a_leader_of_an_older_version_ends(engine: sa.Engine, before: int) -> None:
     term = begin_term(engine, 1_000)
-    change(engine, "UPDATE plugin_schema SET version = 5")
+    change(engine, f"UPDATE plugin_schema SET version = {before}")  # noqa: S608 - of this test
     Ledger(engine).create()
     with pytest.raises(Stopped), writing_in_term(engine, term):
         pass
@@ -174,14 +176,6 @@ def test_what_version_six_noted_only_to_save_requests_is_dropped(engine: sa.Engi
     assert progress == AssetProgress(failures=2)
 
 
-def test_the_term_of_a_leader_of_version_six_ends(engine: sa.Engine) -> None:
-    term = begin_term(engine, 1_000)
-    as_of_version_six(engine)
-    Ledger(engine).create()
-    with pytest.raises(Stopped), writing_in_term(engine, term):
-        pass
-
-
 def test_the_results_of_version_seven_get_todays_names(engine: sa.Engine) -> None:
     for _ in range(3):
         finish(engine, clicked(engine, a_click()).id)
@@ -195,7 +189,7 @@ def test_the_results_of_version_seven_get_todays_names(engine: sa.Engine) -> Non
         "UPDATE plugin_schema SET version = 7",
     )
     Ledger(engine).create()
-    assert [each.result for each in Ledger(engine).newest(3)] == ["stopped", "partly done", "done"]
+    assert [each.result for each in newest(engine, 3)] == ["stopped", "partly done", "done"]
     assert standing(engine).ended == {Tally("operation", "add", "done"): 5}
 
 

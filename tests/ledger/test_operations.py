@@ -1,22 +1,21 @@
 """What this service has taken on: written down in order, and never lost."""
 
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, Hint
+from b2_iconik.domain.progress import AssetProgress, Hint
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.ledger import tables
+from b2_iconik.ledger import asset_rows
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
-from b2_iconik.ledger.tables import CHUNK, assets, insert_new, operations
+from b2_iconik.ledger.tables import CHUNK, operations
 from tests.makers import (
     a_click,
     a_term,
     answered,
+    claims_of,
     clicked,
     expanded,
     found,
@@ -27,7 +26,7 @@ NOW = 1_000_000
 
 def take_all(engine: sa.Engine, operation_id: str = "operation-1") -> Claims:
     """Have an operation hold its assets."""
-    claims = Claims(engine, found(engine, operation_id), a_term(engine))
+    claims = claims_of(engine, found(engine, operation_id))
     claims.take(100, NOW)
     return claims
 
@@ -40,7 +39,7 @@ SUGGESTED = AssetProgress(
 @pytest.fixture
 def wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Listings are read at ``NOW``."""
-    monkeypatch.setattr(tables, "now_ms", lambda: NOW)
+    monkeypatch.setattr(asset_rows, "now_ms", lambda: NOW)
 
 
 def begin_one(engine: sa.Engine, progress: AssetProgress, state: str) -> None:
@@ -183,21 +182,13 @@ def test_what_the_index_shows_of_an_asset_that_another_operation_has_is_not_copi
     assert progress_by_id(ledger, 2)["a1"].ready == ()
 
 
-def test_what_another_operation_has_done_is_copied_without_a_look(
-    engine: sa.Engine, ledger: Ledger
+@pytest.mark.parametrize(("state", "ended_ms"), [("done", None), ("queued", NOW)])
+def test_what_another_operation_has_done_or_has_left_at_its_end_is_copied_without_a_look(
+    engine: sa.Engine, ledger: Ledger, state: str, ended_ms: int | None
 ) -> None:
-    begin_one(engine, AssetProgress(), "done")
-    answered(engine, a_click(), "second")
-    ledger.expand(2, {"a1": BEACH}, {})
-    assert progress_by_id(ledger, 2)["a1"].ready == ("ORIGINAL",)
-
-
-def test_what_an_operation_has_not_done_that_has_ended_is_copied_without_a_look(
-    engine: sa.Engine, ledger: Ledger
-) -> None:
-    begin_one(engine, AssetProgress(), "queued")
+    begin_one(engine, AssetProgress(), state)
     with engine.begin() as connection:
-        connection.execute(sa.update(operations).values(ended_ms=NOW))
+        connection.execute(sa.update(operations).values(ended_ms=ended_ms))
     answered(engine, a_click(), "second")
     ledger.expand(2, {"a1": BEACH}, {})
     assert progress_by_id(ledger, 2)["a1"].ready == ("ORIGINAL",)
@@ -263,16 +254,12 @@ def test_the_title_that_the_index_shows_is_known_even_if_work_has_begun(
     assert ledger.titles(1, ["a1"]) == {"a1": "Beach"}
 
 
-def test_only_titles_that_are_known_are_told(engine: sa.Engine, ledger: Ledger) -> None:
+def test_only_titles_that_are_known_and_asked_for_are_told(
+    engine: sa.Engine, ledger: Ledger
+) -> None:
     answered(engine, a_click(), "first")
-    ledger.expand(1, {"a1": BEACH, "a2": None, "a3": Hint()}, {})
+    ledger.expand(1, {"a1": BEACH, "a2": None, "a3": Hint(), "a4": Hint("Pier")}, {})
     assert ledger.titles(1, ["a1", "a2", "a3", "unknown"]) == {"a1": "Beach"}
-
-
-def test_only_titles_that_are_asked_for_are_told(engine: sa.Engine, ledger: Ledger) -> None:
-    answered(engine, a_click(), "first")
-    ledger.expand(1, {"a1": BEACH, "a2": Hint("Pier")}, {})
-    assert ledger.titles(1, ["a2"]) == {"a2": "Pier"}
 
 
 def test_a_title_that_another_operation_knows_is_not_told(
@@ -299,13 +286,6 @@ def test_a_memo_is_stored_without_what_is_empty() -> None:
         "copy_results": {"ORIGINAL": None},
         "unfinished_ms": 0,
     }
-
-
-def test_rows_that_are_there_are_passed_over_on_postgresql_too() -> None:
-    dialect: Any = sa.make_url("postgresql+psycopg://").get_dialect()()
-    connection: Any = SimpleNamespace(dialect=dialect)
-    statement = insert_new(connection, assets).compile(dialect=dialect)
-    assert "ON CONFLICT DO NOTHING" in str(statement)
 
 
 # Names
@@ -357,7 +337,7 @@ def test_the_destination_of_a_click_is_known(engine: sa.Engine) -> None:
 
 def test_an_asset_is_claimed_for_a_user_with_a_name(engine: sa.Engine, ledger: Ledger) -> None:
     operation = expanded(engine, a_click(user_id="ana"), ["a1"])
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     # It is found while the operation runs.
     ledger.note_user("ana", "Ana Ruiz")
     (claimed,) = claims.take(1, NOW)
@@ -366,5 +346,5 @@ def test_an_asset_is_claimed_for_a_user_with_a_name(engine: sa.Engine, ledger: L
 
 def test_an_asset_is_claimed_for_a_user_without_a_name(engine: sa.Engine) -> None:
     operation = expanded(engine, a_click(user_id="ana"), ["a1"])
-    (claimed,) = Claims(engine, operation, a_term(engine)).take(1, NOW)
+    (claimed,) = claims_of(engine, operation).take(1, NOW)
     assert claimed.user_name == ""

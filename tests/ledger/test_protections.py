@@ -7,15 +7,26 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger import protections
-from b2_iconik.ledger.claims import SUPERSEDED, Claims
+from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.database import connect, writing
 from b2_iconik.ledger.leftovers import Leftovers, is_being_deleted
 from b2_iconik.ledger.protections import Protection
-from tests.makers import a_click, a_ledger, a_term, completion, expanded, found, half_done
+from b2_iconik.ledger.taking import SUPERSEDED
+from tests.makers import (
+    a_click,
+    a_ledger,
+    a_term,
+    claims_of,
+    completion,
+    expanded,
+    found,
+    half_done,
+)
 
 NOW = 1_000_000
 # When 31 December 2026 is over in every time zone.
@@ -36,7 +47,7 @@ def clicked_for(
     """The claims of the newest operation, a Remove if not said otherwise; its assets are listed."""
     given = a_click(**{"action": "remove", **click})
     operation = expanded(engine, given, asset_ids, seen=seen)
-    return Claims(engine, operation, a_term(engine)), operation
+    return claims_of(engine, operation), operation
 
 
 def taken(claims: Claims) -> dict[str, tuple[str, ...]]:

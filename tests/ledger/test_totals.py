@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.keeping import state_of
 from b2_iconik.ledger.counters import standing
-from b2_iconik.ledger.holdings import DAY_MS, Totals, count, is_due, is_overdue, totals
+from b2_iconik.ledger.totals import DAY_MS, Totals, count, is_due, is_overdue, totals
 from tests.makers import hold
 
 NOW = 100 * DAY_MS

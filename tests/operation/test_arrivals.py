@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import Clock
 from b2_iconik.domain.click import Action
-from b2_iconik.domain.operation import LISTING_LAG_MS, AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import LISTING_LAG_MS, AssetProgress, ClaimedAsset
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.arrivals import (
@@ -23,17 +23,7 @@ from b2_iconik.operation.deletion import DeletionCapabilities
 from b2_iconik.operation.index import Index
 from b2_iconik.operation.together import MOST, Together
 from iconik_http.errors import IconikUnavailable, NotPermitted, TokenRejected
-from tests.makers import (
-    LL,
-    ORIGINAL,
-    FakeIconik,
-    a_click,
-    a_ledger,
-    a_term,
-    expanded,
-    on_b2,
-    on_ll,
-)
+from tests.makers import LL, ORIGINAL, FakeIconik, a_click, a_ledger, a_term, expanded, on_b2, on_ll
 
 NOW = 1_000_000
 COPIED = AssetProgress(
@@ -141,10 +131,6 @@ def test_what_the_index_shows_complete_is_done(bench: Bench) -> None:
     copied = {"ORIGINAL": Outcome("copied")}
     assert bench.outcomes() == {"a000": copied, "a001": copied}
     assert bench.states() == {"done": 2}
-
-
-def test_one_search_shows_all(bench: Bench) -> None:
-    bench.see(bench.copied(2))
     assert bench.iconik.calls == [("search_assets", ["a000", "a001"])]
 
 
@@ -169,10 +155,11 @@ def test_what_the_index_does_not_show_complete_is_looked_at_again(bench: Bench) 
     assert bench.due(NOW + SOONEST_RECHECK_MS) == [late.asset_id]
 
 
-def test_what_the_index_does_not_find_is_looked_at_again(bench: Bench) -> None:
+def test_what_the_index_does_not_find_is_looked_at_again_after_a_second(bench: Bench) -> None:
     claimed = bench.copied()
     bench.iconik.known_formats.clear()
     bench.see(claimed)
+    assert bench.due(NOW + SOONEST_RECHECK_MS - 1) == []
     assert bench.due(NOW + SOONEST_RECHECK_MS) == ["a000"]
 
 
@@ -182,13 +169,6 @@ def test_what_the_index_shows_to_differ_from_its_source_is_read_at_once(bench: B
     bench.see([claimed])
     assert bench.due(NOW) == [claimed.asset_id]
     assert bench.split([claimed]) == ([], [claimed])
-
-
-def test_until_it_is_looked_at_again_a_second_passes(bench: Bench) -> None:
-    claimed = bench.copied()
-    bench.iconik.known_formats.clear()
-    bench.see(claimed)
-    assert bench.due(NOW + SOONEST_RECHECK_MS - 1) == []
 
 
 def test_it_is_remembered_since_when_something_is_waited_for(bench: Bench) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset
 from b2_iconik.operation.decisions import AssetResult
 from b2_iconik.operation.deletion import PurgeQueue
 

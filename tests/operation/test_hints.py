@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.domain.operation import (
-    LISTING_LAG_MS,
-    AssetProgress,
-    ClaimedAsset,
-    Deletion,
-    Hint,
-)
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import LISTING_LAG_MS, AssetProgress, ClaimedAsset, Deletion, Hint
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.operation.hints import LONGEST_TITLE, arrived, hint_of, may_be_listed
 from iconik_http.records import File, Format, Listed

@@ -84,22 +84,20 @@ def test_what_others_have_searched_for_at_the_same_time_is_left_out(iconik: Fake
     assert list(an_index(iconik, Crowded()).find(["a1"])) == ["a1"]
 
 
-def test_only_what_the_token_of_the_click_may_see_is_found(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_what_the_token_of_the_click_may_see_is_found(iconik: FakeIconik) -> None:
     limits: list[bool] = []
 
     def limited(is_known: Callable[[], bool]) -> Iconik:
         limits.append(is_known())
         return iconik
 
-    monkeypatch.setattr(iconik, "limited", limited)
+    iconik.answers_with("limited", limited)
     an_index(iconik).find(["a1"])
     assert limits == [False]
 
 
 def test_until_it_is_known_whether_the_index_helps_nobody_waits_for_another_search(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+    iconik: FakeIconik,
 ) -> None:
     capabilities, both = DeletionCapabilities(), threading.Barrier(2)
     indexes = [Index(iconik, capabilities.search, Together()) for _ in range(2)]
@@ -109,7 +107,7 @@ def test_until_it_is_known_whether_the_index_helps_nobody_waits_for_another_sear
         both.wait(WAIT)
         return search(ids)
 
-    monkeypatch.setattr(iconik, "search_assets", search_with_another)
+    iconik.answers_with("search_assets", search_with_another)
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(Index.find, indexes, [["a1"], ["a2"]]))
     assert [list(each) for each in found] == [["a1"], ["a2"]]
@@ -118,40 +116,29 @@ def test_until_it_is_known_whether_the_index_helps_nobody_waits_for_another_sear
 # An index that doesn't help
 
 
-REFUSALS = [
-    NotPermitted("search", "it needs can_search"),
-    NotOffered("search", "no such path (404)"),
-    IconikRefused("search", "no (400)"),
-]
-
-
-@pytest.mark.parametrize("refusal", REFUSALS)
-def test_a_refusal_finds_nothing(iconik: FakeIconik, index: Index, refusal: IconikError) -> None:
-    iconik.problems["search_assets"] = refusal
-    assert index.find(["a1"]) == {}
-    assert index.is_lacking
-
-
-@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        NotPermitted("search", "it needs can_search"),
+        NotOffered("search", "no such path (404)"),
+        IconikRefused("search", "no (400)"),
+    ],
+)
 def test_after_a_refusal_nothing_is_searched_for_any_more(
     iconik: FakeIconik, index: Index, refusal: IconikError
 ) -> None:
     iconik.problems["search_assets"] = refusal
-    index.find(["a1"])
+    assert index.find(["a1"]) == {}
+    assert index.is_lacking
     iconik.problems.clear()
     assert index.find(["a1"]) == {}
     assert len(searches(iconik)) == 1
 
 
-def test_an_index_that_shows_no_files_does_not_help(iconik: FakeIconik, index: Index) -> None:
-    iconik.shows_files = False
-    index.find(["a1"])
-    assert index.is_lacking
-
-
 def test_an_index_that_shows_no_files_is_searched_once(iconik: FakeIconik, index: Index) -> None:
     iconik.shows_files = False
     index.find(["a1"])
+    assert index.is_lacking
     assert index.find(["a1"]) == {}
     assert len(searches(iconik)) == 1
 
@@ -165,12 +152,6 @@ def test_an_index_that_has_shown_files_is_searched_even_if_it_shows_none_of_anot
     assert not index.is_lacking
 
 
-def test_that_iconik_does_not_answer_is_told(iconik: FakeIconik, index: Index) -> None:
-    iconik.problems["search_assets"] = IconikUnavailable("search", "no answer")
-    with pytest.raises(IconikUnavailable):
-        index.find(["a1"])
-
-
 def test_what_iconik_has_not_answered_is_searched_for_again(
     iconik: FakeIconik, index: Index
 ) -> None:
@@ -179,12 +160,6 @@ def test_what_iconik_has_not_answered_is_searched_for_again(
         index.find(["a1"])
     iconik.problems.clear()
     assert list(index.find(["a1"])) == ["a1"]
-
-
-def test_a_rejected_token_is_told(iconik: FakeIconik, index: Index) -> None:
-    iconik.problems["search_assets"] = TokenRejected("search", "no token is good (401)")
-    with pytest.raises(TokenRejected):
-        index.find(["a1"])
 
 
 def test_a_rejected_token_says_nothing_about_the_index(iconik: FakeIconik, index: Index) -> None:

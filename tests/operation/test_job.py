@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.links import today
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Hint
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.operations import Ledger
@@ -70,6 +70,12 @@ class Desk:
     def end(self) -> None:
         assert completion(self.engine).end(found(self.engine, self.id), NOW)
 
+    def remove_all(self) -> None:
+        """Do all that the operation does."""
+        self.expand(*ASSETS)
+        self.conclude(2, Outcome("removed"))
+        self.end()
+
     @property
     def shown(self) -> dict[str, Any]:
         """The only job in iconik's list."""
@@ -119,9 +125,7 @@ def test_the_job_has_a_link_while_the_operation_runs_and_at_its_end(desk: Desk) 
         "listing the assets of the selection: 2 assets. Report: "
         f"https://plugin.example.com/operations/{desk.id}?link={since_ms}"
     )
-    desk.expand(*ASSETS)
-    desk.conclude(2, Outcome("removed"))
-    desk.end()
+    desk.remove_all()
     job.tell()
     assert desk.shown["message"] == (
         f"2 assets, 2 removed. Report: https://plugin.example.com/operations/{desk.id}?link={NOW}"
@@ -178,20 +182,16 @@ def test_without_news_it_is_only_looked_at(desk: Desk) -> None:
     assert desk.iconik.called("update_job", "job") == [("job", "job-1")]
 
 
-def test_a_job_that_iconik_lists_is_not_read_by_itself(desk: Desk) -> None:
+@pytest.mark.parametrize(("status", "stop_by"), [("STARTED", None), ("ABORTED", BY)])
+def test_a_job_that_iconik_lists_is_not_read_by_itself_and_if_aborted_stops_the_operation(
+    desk: Desk, status: str, stop_by: str | None
+) -> None:
     job = desk.job()
     job.tell()
-    desk.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+    desk.iconik.known_jobs["job-1"] = Job("job-1", status)
     job.tell()
     assert desk.iconik.called("jobs", "job") == [("jobs", ["job-1"])]
-
-
-def test_a_job_that_iconik_lists_as_aborted_stops_the_operation(desk: Desk) -> None:
-    job = desk.job()
-    job.tell()
-    desk.iconik.known_jobs["job-1"] = Job("job-1", "ABORTED")
-    job.tell()
-    assert found(desk.engine, desk.id).stop_by == BY
+    assert found(desk.engine, desk.id).stop_by == stop_by
 
 
 # A message alone
@@ -209,27 +209,14 @@ def with_a_new_message(desk: Desk) -> OperationJob:
     return job
 
 
-def test_a_new_job_is_not_updated_for_a_message_alone(desk: Desk, now: list[float]) -> None:
+def test_a_new_job_is_only_looked_at_where_nothing_but_its_message_is_new(
+    desk: Desk, now: list[float]
+) -> None:
     job = with_a_new_message(desk)
     now[0] = job_module.SETTLED_AFTER - 1
     assert not job.tell()
     assert desk.updates() == []
-
-
-def test_a_new_job_is_looked_at_where_only_its_message_is_new(desk: Desk, now: list[float]) -> None:
-    job = with_a_new_message(desk)
-    now[0] = job_module.SETTLED_AFTER - 1
-    job.tell()
     assert desk.iconik.called("jobs") == [("jobs", ["job-1"])]
-
-
-def test_a_job_is_updated_for_a_message_alone_once_a_minute_has_passed(
-    desk: Desk, now: list[float]
-) -> None:
-    job = with_a_new_message(desk)
-    now[0] = job_module.SETTLED_AFTER
-    job.tell()
-    assert desk.updates() == [{"message": MESSAGE}]
 
 
 def test_a_message_that_was_held_back_is_told_once_a_minute_has_passed(
@@ -256,28 +243,36 @@ def test_a_new_job_is_updated_at_once_where_more_than_its_message_is_new(
 # Names
 
 
-def test_titles_that_a_listing_has_shown_are_not_asked_for(desk: Desk) -> None:
-    number = found(desk.engine, desk.id).number
-    desk.ledger.expand(number, {"asset-1": Hint("beach"), "asset-2": Hint("pier")}, {})
-    desk.job().tell()
-    assert desk.shown["title"] == "Remove from LucidLink: 2 assets (beach, pier)"
-    assert not desk.iconik.called("asset_title")
-
-
-def test_a_title_that_a_listing_has_not_shown_is_asked_for(desk: Desk) -> None:
-    number = found(desk.engine, desk.id).number
-    desk.ledger.expand(number, {"asset-1": Hint("beach"), "asset-2": Hint()}, {})
-    desk.job().tell()
-    assert desk.iconik.called("asset_title") == [("asset_title", "asset-2")]
-
-
-@pytest.mark.parametrize("title", ["be\nach", "be\\ach"], ids=["a line break", "a backslash"])
-def test_a_title_that_may_not_be_stored_as_it_is_is_asked_for(desk: Desk, title: str) -> None:
+def shown_by_a_listing(desk: Desk, title: str) -> None:
+    """Have a listing show the assets, the first with this title, and the job name both."""
     number = found(desk.engine, desk.id).number
     desk.ledger.expand(number, {"asset-1": Hint(title), "asset-2": Hint("pier")}, {})
     desk.job().tell()
-    assert desk.iconik.called("asset_title") == [("asset_title", "asset-1")]
     assert desk.shown["title"] == "Remove from LucidLink: 2 assets (beach, pier)"
+
+
+def test_titles_that_a_listing_has_shown_are_not_asked_for(desk: Desk) -> None:
+    shown_by_a_listing(desk, "beach")
+    assert not desk.iconik.called("asset_title")
+
+
+@pytest.mark.parametrize(
+    "title", ["", "be\nach", "be\\ach"], ids=["not shown", "a line break", "a backslash"]
+)
+def test_a_title_that_a_listing_has_not_shown_as_it_is_is_asked_for(desk: Desk, title: str) -> None:
+    shown_by_a_listing(desk, title)
+    assert desk.iconik.called("asset_title") == [("asset_title", "asset-1")]
+
+
+def test_an_odd_title_stays_as_it_is_with_every_update(desk: Desk, now: list[float]) -> None:
+    desk.iconik.titles["asset-1"] = "Abu \u200fDhabi"
+    job = desk.job()
+    job.tell()
+    first = desk.shown["title"]
+    now[0] += 100
+    desk.expand(*ASSETS)
+    job.tell()
+    assert desk.shown["title"] == first
 
 
 def test_a_title_that_iconik_does_not_say_is_left_out(desk: Desk) -> None:
@@ -321,14 +316,7 @@ def test_without_a_good_token_no_title_is_asked_for(desk: Desk) -> None:
         desk.job().tell()
 
 
-def test_the_title_is_kept_with_the_operation(desk: Desk) -> None:
-    assert found(desk.engine, desk.id).title is None
-    desk.job().tell()
-    title = "Remove from LucidLink: 2 assets (beach, pier)"
-    assert found(desk.engine, desk.id).title == title
-
-
-def test_the_title_is_kept_though_the_job_may_not_be_made(desk: Desk) -> None:
+def test_the_title_is_kept_with_the_operation_though_the_job_may_not_be_made(desk: Desk) -> None:
     desk.iconik.problems["create_job"] = NOT_PERMITTED
     desk.job().tell()
     title = "Remove from LucidLink: 2 assets (beach, pier)"
@@ -412,10 +400,8 @@ def test_a_job_whose_making_was_not_answered_is_found_again(desk: Desk) -> None:
 
 
 def test_a_job_that_is_not_listed_yet_is_waited_for_before_another_is_made(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, now: list[float]
 ) -> None:
-    now = [0.0]
-    monkeypatch.setattr("b2_iconik.operation.job.time.monotonic", lambda: now[0])
     desk.iconik.problems["create_job"] = AWAY
     job = desk.job()
     with pytest.raises(IconikUnavailable):
@@ -499,9 +485,7 @@ def test_without_a_job_the_end_of_the_operation_is_all_there_is_to_tell(desk: De
     job = desk.job()
     job.tell()
     assert not job.is_told
-    desk.expand(*ASSETS)
-    desk.conclude(2, Outcome("removed"))
-    desk.end()
+    desk.remove_all()
     job.tell()
     assert job.is_told
     assert not desk.iconik.called("create_job")
@@ -510,41 +494,43 @@ def test_without_a_job_the_end_of_the_operation_is_all_there_is_to_tell(desk: De
 # The user
 
 
+@pytest.fixture
+def anas(engine: sa.Engine) -> Desk:
+    """An operation that Ana clicked."""
+    return Desk(engine, replace(CLICK, user_id="ana"))
+
+
 @pytest.mark.parametrize("name", ["Ana Ruiz", ""], ids=["known", "not to be read"])
-def test_the_name_of_the_user_is_kept_with_the_operation(engine: sa.Engine, name: str) -> None:
-    desk = Desk(engine, replace(CLICK, user_id="ana"))
-    desk.names = {"ana": name}
-    desk.job().name_user()
-    assert found(engine, desk.id).user_name == name
+def test_the_name_of_the_user_is_kept_with_the_operation(anas: Desk, name: str) -> None:
+    anas.names = {"ana": name}
+    anas.job().name_user()
+    assert found(anas.engine, anas.id).user_name == name
 
 
-def test_a_name_that_is_not_known_yet_is_found_later(engine: sa.Engine) -> None:
-    desk = Desk(engine, replace(CLICK, user_id="ana"))
-    job = desk.job()
+def test_a_name_that_is_not_known_yet_is_found_later(anas: Desk) -> None:
+    job = anas.job()
     job.tell()
-    assert found(engine, desk.id).user_name is None
-    desk.names = {"ana": "Ana Ruiz"}
+    assert found(anas.engine, anas.id).user_name is None
+    anas.names = {"ana": "Ana Ruiz"}
     job.tell()
-    assert found(engine, desk.id).user_name == "Ana Ruiz"
+    assert found(anas.engine, anas.id).user_name == "Ana Ruiz"
 
 
-def test_a_name_that_is_known_is_not_looked_for_again(engine: sa.Engine) -> None:
-    desk = Desk(engine, replace(CLICK, user_id="ana"))
-    desk.names = {"ana": "Ana Ruiz"}
-    job = desk.job()
+def test_a_name_that_is_known_is_not_looked_for_again(anas: Desk) -> None:
+    anas.names = {"ana": "Ana Ruiz"}
+    job = anas.job()
     job.name_user()
-    desk.names = {"ana": "Somebody Else"}
+    anas.names = {"ana": "Somebody Else"}
     job.name_user()
-    assert found(engine, desk.id).user_name == "Ana Ruiz"
+    assert found(anas.engine, anas.id).user_name == "Ana Ruiz"
 
 
-def test_the_user_is_named_though_the_job_cannot_be_made(engine: sa.Engine) -> None:
-    desk = Desk(engine, replace(CLICK, user_id="ana"))
-    desk.names = {"ana": "Ana Ruiz"}
-    desk.iconik.problems["create_job"] = AWAY
+def test_the_user_is_named_though_the_job_cannot_be_made(anas: Desk) -> None:
+    anas.names = {"ana": "Ana Ruiz"}
+    anas.iconik.problems["create_job"] = AWAY
     with pytest.raises(IconikUnavailable):
-        desk.job().tell()
-    assert found(engine, desk.id).user_name == "Ana Ruiz"
+        anas.job().tell()
+    assert found(anas.engine, anas.id).user_name == "Ana Ruiz"
 
 
 # What was selected
@@ -611,18 +597,6 @@ def test_who_aborts_the_job_stops_the_operation(
     # Once is enough.
     monkeypatch.delattr(Ledger, "ask_to_stop")
     job.tell()
-
-
-def test_an_abort_that_comes_with_the_end_stops_nothing(desk: Desk) -> None:
-    job = desk.job()
-    job.tell()
-    desk.expand(*ASSETS)
-    desk.conclude(2, Outcome("removed"))
-    desk.end()
-    desk.iconik.before["update_job"] = lambda: None
-    job.tell()
-    assert found(desk.engine, desk.id).stop_ms is None
-    assert desk.shown["status"] == "FINISHED"
 
 
 def test_a_stopped_operation_ends_its_job_as_aborted(desk: Desk) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from b2_iconik.domain.advice import REMEDIES
-from b2_iconik.domain.operation import AssetProgress, Origin
+from b2_iconik.domain.operation import Origin
 from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.operation.job_texts import (
     LONGEST_MESSAGE,

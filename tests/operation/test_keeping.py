@@ -31,6 +31,7 @@ from tests.makers import (
     a_term,
     carried_out,
     held,
+    newest,
     on_b2,
     on_ll,
 )
@@ -87,9 +88,9 @@ class Bench:
 
     def look(self) -> list[str]:
         """Look for what is due; returns the ids of the assets whose removal that has recorded."""
-        before = len(Ledger(self.engine).newest(99))
+        before = len(newest(self.engine, 99))
         self.keeper(Leadership(self.engine, a_term(self.engine), threading.Event()))
-        new = Ledger(self.engine).newest(99)
+        new = newest(self.engine, 99)
         ids = [Ledger(self.engine).some_assets(each.number, 99) for each in new[: -before or None]]
         return [asset_id for some in ids for asset_id in some]
 
@@ -282,15 +283,13 @@ def test_what_a_person_wants_checked_is_checked_at_once(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("shows_files", [True, False])
-def test_only_an_assets_own_files_show_that_it_has_left(
-    bench: Bench, shows_files: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_an_assets_own_files_show_that_it_has_left(bench: Bench, shows_files: bool) -> None:
     bench.add("a1", "a2")
     bench.iconik.shows_files = shows_files
     bench.iconik.known_files["a1"] = [on_b2()]
     # The index lags.
     indexed = bench.iconik.indexed("a1")
-    monkeypatch.setattr(bench.iconik, "indexed", lambda _: indexed)
+    bench.iconik.answers_with("indexed", lambda _: indexed)
     assert look_a_day_later(bench) == [("a2", "ORIGINAL")]
 
 

@@ -74,11 +74,6 @@ def test_a_name_that_nobody_may_read_is_empty(desk: Desk, problem: IconikError) 
     assert desk.find() == ""
 
 
-def test_a_user_that_iconik_has_no_more_has_no_name(desk: Desk) -> None:
-    desk.own.users.clear()
-    assert desk.find() == ""
-
-
 def test_a_name_that_cannot_be_read_is_not_asked_for_all_the_time(
     desk: Desk, now: list[float]
 ) -> None:

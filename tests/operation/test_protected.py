@@ -11,9 +11,7 @@ from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.protections import Protection
 from iconik_http.records import Job
 from tests.makers import ASSET, a_click, on_b2, on_ll
-from tests.operation.test_run import ADD, REMOVE, Bench, bench
-
-__all__ = ["bench"]
+from tests.operation.benches import ADD, REMOVE, Bench
 
 OTHER = "asset-2"
 BOTH = (ASSET, OTHER)

@@ -8,14 +8,13 @@ import pytest
 
 from b2_iconik.common.errors import Stopped
 from b2_iconik.common.worker_pool import WorkerPool
-from b2_iconik.domain.operation import Hint
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import Reason
 from b2_iconik.operation.selection import FEW, MOST_FAILURES, MOST_INCOMPLETE, Selection
 from iconik_http.errors import (
     IconikRefused,
     IconikUnavailable,
     Incomplete,
-    NotFound,
     NotPermitted,
     TokenRejected,
 )
@@ -79,22 +78,6 @@ def test_playlists_are_opened(iconik: FakeIconik) -> None:
     assert iconik.calls == [("playlist_items", "p1")]
 
 
-def test_a_playlist_that_is_gone_is_told(iconik: FakeIconik) -> None:
-    gone = {"playlist p1": "the playlist no longer exists in iconik"}
-    assert found(iconik, playlist_ids=("p1",)) == ([], gone)
-
-
-@pytest.mark.parametrize("object_type", ["asset", "ASSETS", "segments", "Segment"])
-def test_an_asset_is_used_however_its_type_is_spelled(iconik: FakeIconik, object_type: str) -> None:
-    iconik.contents = {"s1": [(object_type, "a1")]}
-    assert found(iconik, saved_search_ids=("s1",)) == (["a1"], {})
-
-
-def test_a_collection_is_opened_however_its_type_is_spelled(iconik: FakeIconik) -> None:
-    iconik.contents = {"s1": [("Collection", "c1")], "c1": [("assets", "a1")]}
-    assert found(iconik, saved_search_ids=("s1",)) == (["a1"], {})
-
-
 def test_what_is_neither_asset_nor_collection_is_counted_and_told(iconik: FakeIconik) -> None:
     others = [("playlists", "p1"), ("playlists", "p2"), ("assets", ""), ("None", "none")]
     iconik.contents = {"s1": [*others, ("assets", "a1")]}
@@ -152,9 +135,12 @@ def test_a_collection_that_is_gone_is_told_and_the_rest_is_listed(iconik: FakeIc
     assert found(iconik, collection_ids=("c1",)) == (["a1"], gone)
 
 
-def test_a_saved_search_that_is_gone_is_told(iconik: FakeIconik) -> None:
-    gone = {"saved search s1": "the saved search no longer exists in iconik"}
-    assert found(iconik, saved_search_ids=("s1",)) == ([], gone)
+@pytest.mark.parametrize(
+    ("field", "kind"), [("saved_search_ids", "saved search"), ("playlist_ids", "playlist")]
+)
+def test_what_else_is_gone_is_told(iconik: FakeIconik, field: str, kind: str) -> None:
+    gone = {f"{kind} x1": f"the {kind} no longer exists in iconik"}
+    assert found(iconik, **{field: ("x1",)}) == ([], gone)
 
 
 def test_a_collection_that_may_not_be_seen_is_told(iconik: FakeIconik) -> None:
@@ -184,13 +170,6 @@ def test_it_can_be_stopped_before_each_collection(iconik: FakeIconik) -> None:
     assert iconik.calls == [("collection_contents", "c1")]
 
 
-def test_gone_is_more_than_refused(iconik: FakeIconik) -> None:
-    iconik.problems["saved_search_results"] = NotFound("run it", "no such object (404)")
-    assert found(iconik, saved_search_ids=("s1",))[1]["saved search s1"].endswith(
-        "no longer exists in iconik"
-    )
-
-
 def test_what_is_to_be_kept_of_a_listing_is_kept(iconik: FakeIconik) -> None:
     iconik.contents = {"c1": [("assets", "a1", {"title": "One"})]}
     click = a_click(asset_ids=("a0",), collection_ids=("c1",))
@@ -198,9 +177,7 @@ def test_what_is_to_be_kept_of_a_listing_is_kept(iconik: FakeIconik) -> None:
     assert assets == {"a0": None, "a1": Hint("One")}
 
 
-def test_many_collections_are_opened_side_by_side(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_collections_are_opened_side_by_side(iconik: FakeIconik) -> None:
     ids = tuple(f"c{n}" for n in range(FEW + 1))
     together = threading.Barrier(len(ids))
 
@@ -208,7 +185,7 @@ def test_many_collections_are_opened_side_by_side(
         together.wait(10)
         return [Listed("assets", f"in-{collection_id}")]
 
-    monkeypatch.setattr(iconik, "collection_contents", collection_contents)
+    iconik.answers_with("collection_contents", collection_contents)
     with WorkerPool(len(ids)).share() as pool:
         selection = Selection(
             a_click(collection_ids=ids), iconik, lambda: None, side_by_side=pool.map
@@ -216,16 +193,14 @@ def test_many_collections_are_opened_side_by_side(
         assert list(selection.expand()[0]) == [f"in-{each}" for each in ids]
 
 
-def test_the_pages_of_a_few_collections_are_listed_side_by_side(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_pages_of_a_few_collections_are_listed_side_by_side(iconik: FakeIconik) -> None:
     together = threading.Barrier(3)
 
     def collection_contents(collection_id: str, side_by_side: Map) -> list[Listed]:
         list(side_by_side(lambda _: {"waited": together.wait(10)}, [1, 2, 3]))
         return []
 
-    monkeypatch.setattr(iconik, "collection_contents", collection_contents)
+    iconik.answers_with("collection_contents", collection_contents)
     with WorkerPool(3).share() as pool:
         selection = Selection(
             a_click(collection_ids=("c1",)), iconik, lambda: None, side_by_side=pool.map
@@ -299,14 +274,12 @@ def test_what_was_listed_before_iconik_failed_is_taken_and_told_to_be_a_part(
     assert broken.found() == (["a1", "a3"], {"collection c1": reason})
 
 
-def test_what_is_refused_half_way_is_told_to_be_a_part(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_refused_half_way_is_told_to_be_a_part(iconik: FakeIconik) -> None:
     def refuse(_: str, __: Map) -> Iterator[Listed]:
         yield Listed("assets", "a1")
         raise IconikRefused("run saved search s1", "iconik answered 400: window too large")
 
-    monkeypatch.setattr(iconik, "saved_search_results", refuse)
+    iconik.answers_with("saved_search_results", refuse)
     reason = (
         "could not run saved search s1: iconik answered 400: window too large, so only 1 of its "
         "assets and collections could be processed"
@@ -315,14 +288,14 @@ def test_what_is_refused_half_way_is_told_to_be_a_part(
 
 
 def test_a_list_that_stays_incomplete_is_taken_soon_and_told_to_be_a_part(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
+    iconik: FakeIconik,
 ) -> None:
     def end_early(collection_id: str, _: Map) -> Iterator[Listed]:
         yield Listed("assets", "a1")
         lack = "the list is incomplete: 1 of 2 objects"
         raise Incomplete(f"list collection {collection_id}", lack)
 
-    monkeypatch.setattr(iconik, "collection_contents", end_early)
+    iconik.answers_with("collection_contents", end_early)
     selection = Selection(a_click(collection_ids=("c1",)), iconik, lambda: None)
     for _ in range(MOST_INCOMPLETE - 1):
         with pytest.raises(Incomplete):

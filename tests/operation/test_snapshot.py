@@ -4,9 +4,6 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.domain.reasons import Reason
-from b2_iconik.operation.decisions import AssetResult, vanished
 from b2_iconik.operation.snapshot import Patience, Snapshot, see
 from iconik_http import expiry
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound
@@ -55,11 +52,9 @@ def test_file_set_statuses_belong_to_the_reading_of_the_files(
     assert found.until == 100.0 + expiry.HOLDS + expiry.A_PAGE
 
 
-def test_a_file_set_that_is_not_listed_is_of_no_known_status(
-    iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_set_that_is_not_listed_is_of_no_known_status(iconik: FakeIconik) -> None:
     iconik.has(on_ll(file_set_status=None))
-    monkeypatch.setattr(iconik, "file_sets", lambda *_: [])
+    iconik.answers_with("file_sets", lambda *_: [])
     assert see(iconik, ASSET) == Snapshot([a_format()], [on_ll(file_set_status=None)])
 
 
@@ -156,11 +151,6 @@ def test_an_asset_is_never_taken_for_gone_because_iconik_is_away(
     iconik.problems[at] = IconikUnavailable("look", "no answer")
     with pytest.raises(IconikUnavailable):
         see(iconik, ASSET)
-
-
-def test_all_formats_of_a_vanished_asset_have_vanished() -> None:
-    gone = Outcome("vanished", Reason("the asset no longer exists in iconik"))
-    assert vanished(["ORIGINAL", "PROXY"]) == AssetResult({"ORIGINAL": gone, "PROXY": gone})
 
 
 @pytest.mark.parametrize(("since", "over"), [(None, False), (41, False), (40, True), (0, True)])

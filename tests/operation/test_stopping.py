@@ -1,43 +1,32 @@
 """An operation that somebody asks to stop: what it still does, leaves, and tells."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.bucket.confirm import Bucket
 from b2_iconik.common.errors import Stopped
-from b2_iconik.common.settings import Settings
-from b2_iconik.common.worker_pool import WorkerPool
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import AssetProgress, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset
 from b2_iconik.domain.reasons import LEFT, Reason
 from b2_iconik.ledger import intake, stop_request
 from b2_iconik.ledger.claims import GRACE_MS, LEFT_AT_ONCE, Claims
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.stop_request import StopRequest
-from b2_iconik.ledger.term import Leadership, begin_term
+from b2_iconik.ledger.term import begin_term
 from b2_iconik.operation import batches
 from b2_iconik.operation import run as run_module
-from b2_iconik.operation.deletion import DeletionCapabilities
-from b2_iconik.operation.run import Run, Shared
-from b2_iconik.operation.verification import Verification
 from iconik_http.errors import IconikUnavailable
 from iconik_http.records import Job
 from tests.makers import (
     ASSET,
     B2,
     LL,
-    FakeIconik,
-    Waits,
     a_click,
-    a_database,
     a_ledger,
     a_term,
     an_operation,
@@ -49,24 +38,21 @@ from tests.makers import (
     on_b2,
     on_ll,
 )
+from tests.operation.benches import ADD, NOW, REMOVE, Bench
 
-NOW = 1_000_000
 AWAY = IconikUnavailable("list the files", "iconik answered 503")
-ADD = a_click("add", asset_ids=(ASSET,))
-REMOVE = a_click("remove", asset_ids=(ASSET,))
 COPYING = AssetProgress(copy_results={"ORIGINAL": None})
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    with a_database(tmp_path) as engine:
-        begin_term(engine, 0)
-        yield engine
+def engine(engine: sa.Engine) -> sa.Engine:
+    begin_term(engine, 0)
+    return engine
 
 
 @pytest.fixture
-def iconik() -> FakeIconik:
-    return FakeIconik()
+def bench(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(engine, monkeypatch)
 
 
 def stop(engine: sa.Engine, operation_id: str = "operation-1", by: str = "Ada") -> bool:
@@ -77,36 +63,29 @@ def claims_of(engine: sa.Engine, operation: Operation) -> Claims:
     return Claims(engine, operation, a_term(engine))
 
 
+def held_by(engine: sa.Engine, click: CustomAction) -> tuple[Claims, ClaimedAsset]:
+    """A new operation, and the asset that it has in hand."""
+    claims = claims_of(engine, expanded(engine, click))
+    (claimed,) = claims.take(1, NOW)
+    return claims, claimed
+
+
+def copying(engine: sa.Engine) -> Claims:
+    """A new Add, which iconik copies for."""
+    claims, claimed = held_by(engine, ADD)
+    claims.copies.begin([claimed], {"job-1": "ORIGINAL"}, NOW)
+    return claims
+
+
+def is_followed_by_the_next(engine: sa.Engine) -> bool:
+    """Whether a new Remove waits for the copy that was left to it."""
+    newer = claims_of(engine, expanded(engine, REMOVE))
+    is_waiting = newer.take(1, NOW) == []
+    return is_waiting and [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
+
+
 def states(engine: sa.Engine, number: int = 1) -> dict[str, int]:
     return a_ledger(engine).progress(number)
-
-
-@pytest.fixture
-def run(
-    engine: sa.Engine, iconik: FakeIconik, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., dict[str, Any]]:
-    """Runs an operation to its end; returns its report."""
-    monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
-    # Nobody waits for an index.
-    monkeypatch.setattr(Verification, "first_due_ms", lambda _: 0)
-
-    def run(
-        operation: Operation, click: CustomAction, at_wait: Callable[[int], object] = lambda _: None
-    ) -> dict[str, Any]:
-        waits = Waits(at_wait)
-        time = SimpleNamespace(monotonic=waits.monotonic)
-        monkeypatch.setattr(run_module, "time", time)
-        leadership = Leadership(engine, a_term(engine), waits)
-        settings = Settings(iconik_id=ASSET, secret="s" * 32)
-        pool = WorkerPool(batches.CONNECTIONS).share()
-        bucket = Bucket(settings)
-        shared = (settings, DeletionCapabilities(), bucket, Shared(), pool)
-        run = Run(operation.id, click, leadership, iconik, iconik, *shared)
-        waits.bring_to_end(run.step)
-        now, ledger = found(engine, operation.id), a_ledger(engine)
-        return report(now, ledger.outcomes(now.number), ledger.gone(now.number))
-
-    return run
 
 
 # Asking
@@ -145,14 +124,14 @@ def test_a_request_is_seen_once_it_is_there(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clicked(engine, ADD)
-    request = StopRequest(Ledger(engine), 1)
-    assert not request.is_there()
+    request = StopRequest(engine, 1)
+    assert not request.is_pending()
     stop(engine)
     # It was looked for a moment ago.
     monkeypatch.setattr(stop_request, "INTERVAL", 3600.0)
-    assert not request.is_there()
+    assert not request.is_pending()
     monkeypatch.setattr(stop_request, "INTERVAL", 0.0)
-    assert request.is_there()
+    assert request.is_pending()
 
 
 # Letting go
@@ -165,18 +144,15 @@ def test_what_was_not_begun_is_let_go_of(engine: sa.Engine) -> None:
     stop(engine)
     claims.leave()
     assert states(engine) == {"done": 2}
-    assert completion(engine).end(found(engine, operation.id), NOW)
+    assert completion(engine).end(found(engine, "operation-1"), NOW)
 
 
 def test_copies_under_way_are_left_to_iconik(engine: sa.Engine) -> None:
-    operation = expanded(engine, ADD)
-    claims = claims_of(engine, operation)
-    (claimed,) = claims.take(1, NOW)
-    claims.copies.begin([claimed], {"job-1": "ORIGINAL"}, NOW)
+    claims = copying(engine)
     stop(engine)
     claims.leave()
     assert states(engine) == {"done": 1}
-    assert completion(engine).end(found(engine, operation.id), NOW)
+    assert completion(engine).end(found(engine, "operation-1"), NOW)
 
 
 @pytest.mark.parametrize(
@@ -190,14 +166,12 @@ def test_copies_under_way_are_left_to_iconik(engine: sa.Engine) -> None:
 def test_what_must_be_seen_to_its_end_is_not_let_go_of(
     engine: sa.Engine, progress: AssetProgress, state: str
 ) -> None:
-    operation = expanded(engine, REMOVE)
-    claims = claims_of(engine, operation)
-    (claimed,) = claims.take(1, NOW)
+    claims, claimed = held_by(engine, REMOVE)
     vars(claimed.progress).update(vars(progress))
     claims.note(claimed, state, {})
     stop(engine)
     claims.leave()
-    assert not completion(engine).end(found(engine, operation.id), NOW)
+    assert not completion(engine).end(found(engine, "operation-1"), NOW)
     (again,) = claims.take(1, NOW)
     assert (again.asset_id, again.formats, again.progress) == (ASSET, (), progress)
 
@@ -205,8 +179,7 @@ def test_what_must_be_seen_to_its_end_is_not_let_go_of(
 def test_what_must_be_seen_to_its_end_does_not_wait_for_a_newer_click_to_be_listed(
     engine: sa.Engine,
 ) -> None:
-    claims = claims_of(engine, expanded(engine, REMOVE))
-    (claimed,) = claims.take(1, NOW)
+    claims, claimed = held_by(engine, REMOVE)
     assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
     claims.note(claimed, "recheck", {})
     clicked(engine, a_click("add", collection_ids=("c1",)))
@@ -218,9 +191,7 @@ def test_what_must_be_seen_to_its_end_does_not_wait_for_a_newer_click_to_be_list
 
 
 def test_after_a_kill_a_deletion_is_given_time_before_it_is_looked_at(engine: sa.Engine) -> None:
-    operation = expanded(engine, REMOVE)
-    claims = claims_of(engine, operation)
-    (claimed,) = claims.take(1, NOW)
+    claims, claimed = held_by(engine, REMOVE)
     assert claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
     stop(engine)
     claims.recover(NOW)
@@ -238,16 +209,14 @@ def test_any_number_of_assets_is_let_go_of(engine: sa.Engine) -> None:
 
 
 def test_no_deletion_begins_any_more(engine: sa.Engine) -> None:
-    claims = claims_of(engine, expanded(engine, REMOVE))
-    (claimed,) = claims.take(1, NOW)
+    claims, claimed = held_by(engine, REMOVE)
     stop(engine)
     assert not claims.begin_deletions(claimed, half_done({"set-1": "ORIGINAL"}))
     assert claimed.progress == AssetProgress()
 
 
 def test_what_a_newer_click_took_over_is_told_so_all_the_same(engine: sa.Engine) -> None:
-    claims = claims_of(engine, expanded(engine, REMOVE))
-    (claimed,) = claims.take(1, NOW)
+    claims, claimed = held_by(engine, REMOVE)
     claims.note(claimed, "recheck", {})
     expanded(engine, ADD)
     stop(engine)
@@ -260,20 +229,18 @@ def test_it_does_not_end_as_usual_once_a_stop_is_asked_for(engine: sa.Engine) ->
     operation = expanded(engine, ADD, [])
     stop(engine)
     assert not completion(engine).end(operation, NOW)
-    assert completion(engine).end(found(engine, operation.id), NOW)
+    assert completion(engine).end(found(engine, "operation-1"), NOW)
 
 
 # What is left behind
 
 
-def left_behind(engine: sa.Engine, action: Any = "add") -> None:
+def left_behind(engine: sa.Engine) -> None:
     """An operation that was stopped while its copy was under way."""
-    operation = expanded(engine, a_click(action))
-    claims = claims_of(engine, operation)
-    claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
-    stop(engine, operation.id)
+    claims = copying(engine)
+    stop(engine)
     claims.leave()
-    assert completion(engine).end(found(engine, operation.id), NOW)
+    assert completion(engine).end(found(engine, "operation-1"), NOW)
 
 
 def test_the_next_operation_follows_a_copy_that_was_left(engine: sa.Engine) -> None:
@@ -325,25 +292,19 @@ def test_a_copy_of_something_else_is_not_waited_for(
 
 
 def test_a_copy_that_a_failed_operation_left_is_followed_too(engine: sa.Engine) -> None:
-    claims = claims_of(engine, expanded(engine, ADD))
-    claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    copying(engine)
     completion(engine).fail(1, "no token is good", NOW)
-    newer = claims_of(engine, expanded(engine, REMOVE))
-    assert newer.take(1, NOW) == []
-    assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
+    assert is_followed_by_the_next(engine)
 
 
 def test_a_copy_that_was_left_when_the_operation_fails_in_the_end_is_followed_too(
     engine: sa.Engine,
 ) -> None:
-    claims = claims_of(engine, expanded(engine, ADD))
-    claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
+    claims = copying(engine)
     stop(engine)
     claims.leave()
     completion(engine).fail(1, "no token is good", NOW)
-    newer = claims_of(engine, expanded(engine, REMOVE))
-    assert newer.take(1, NOW) == []
-    assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
+    assert is_followed_by_the_next(engine)
 
 
 def failed_unanswered(
@@ -358,20 +319,20 @@ def failed_unanswered(
 
 
 def test_a_request_for_copies_that_a_failed_operation_had_no_answer_to_is_minded(
-    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
+    bench: Bench,
 ) -> None:
-    failed_unanswered(engine)
-    iconik.has(on_b2())
-    iconik.known_transfers[ASSET] = [Job("job-1", "READY", ASSET)]
-    iconik.known_jobs["job-1"] = Job("job-1", "READY")
+    failed_unanswered(bench.engine)
+    bench.iconik.has(on_b2())
+    bench.iconik.known_transfers[ASSET] = [Job("job-1", "READY", ASSET)]
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "READY")
 
-    def land(wait: int) -> None:
-        if wait == 3:
-            iconik.has(on_b2(), on_ll())
-            iconik.known_transfers[ASSET] = []
-            iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
+    def land() -> None:
+        bench.iconik.has(on_b2(), on_ll())
+        bench.iconik.known_transfers[ASSET] = []
+        bench.iconik.known_jobs["job-1"] = Job("job-1", "FINISHED")
 
-    assert run(clicked(engine, REMOVE), REMOVE, land)["counts"]["removed"] == 1
+    bench.at_wait(3, land)
+    assert bench.do(REMOVE)["counts"]["removed"] == 1
 
 
 def test_it_is_minded_besides_the_copies_that_are_followed(engine: sa.Engine) -> None:
@@ -385,8 +346,7 @@ def test_it_is_minded_besides_the_copies_that_are_followed(engine: sa.Engine) ->
 
 
 def test_a_copy_that_was_left_beside_such_a_request_is_followed_too(engine: sa.Engine) -> None:
-    claims = claims_of(engine, expanded(engine, ADD))
-    (claimed,) = claims.take(1, NOW)
+    claims, claimed = held_by(engine, ADD)
     claims.begin_copies([(claimed, {})], NOW)
     claims.copies.begin([claimed], {"job-1": "ORIGINAL"}, NOW)
     stop(engine)
@@ -395,9 +355,7 @@ def test_a_copy_that_was_left_beside_such_a_request_is_followed_too(engine: sa.E
     claimed.progress = replace(claimed.progress, unanswered_until_ms=None)
     claims.note(claimed, "done", {})
     assert completion(engine).end(found(engine, "operation-1"), NOW)
-    newer = claims_of(engine, expanded(engine, REMOVE))
-    assert newer.take(1, NOW) == []
-    assert [copy.job_id for copy in newer.copies.under_way()] == ["job-1"]
+    assert is_followed_by_the_next(engine)
 
 
 def test_it_is_minded_even_after_a_kill(engine: sa.Engine) -> None:
@@ -413,11 +371,10 @@ def test_it_is_minded_even_after_a_kill(engine: sa.Engine) -> None:
 
 def test_it_is_minded_by_the_next_alone(engine: sa.Engine) -> None:
     failed_unanswered(engine)
-    claims = claims_of(engine, expanded(engine, REMOVE))
-    (claimed,) = claims.take(1, NOW)
+    claims, claimed = held_by(engine, REMOVE)
     claimed.progress = replace(claimed.progress, unanswered_until_ms=None)
     claims.note(claimed, "done", {})
-    (claimed,) = claims_of(engine, expanded(engine, ADD)).take(1, NOW)
+    _, claimed = held_by(engine, ADD)
     assert not claimed.progress.unanswered_until_ms
 
 
@@ -434,16 +391,15 @@ def test_it_is_minded_by_the_next_but_one_if_the_next_fails_first(engine: sa.Eng
     failed_unanswered(engine)
     claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
     completion(engine).fail(2, "no token is good", NOW)
-    (claimed,) = claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
+    _, claimed = held_by(engine, REMOVE)
     assert claimed.progress.unanswered_until_ms
 
 
 def test_what_was_given_up_with_such_a_request_is_minded_too(engine: sa.Engine) -> None:
-    claims = claims_of(engine, expanded(engine, ADD))
-    (claimed,) = claims.take(1, NOW)
+    claims, claimed = held_by(engine, ADD)
     claimed.progress = replace(claimed.progress, unanswered_until_ms=NOW)
     claims.note(claimed, "done", {"ORIGINAL": Outcome("failed", Reason("iconik answered 503"))})
-    (claimed,) = claims_of(engine, expanded(engine, REMOVE)).take(1, NOW)
+    _, claimed = held_by(engine, REMOVE)
     assert claimed.progress.unanswered_until_ms
 
 
@@ -452,178 +408,143 @@ def test_a_request_for_something_else_is_not_minded(
     engine: sa.Engine, other: dict[str, Any]
 ) -> None:
     failed_unanswered(engine)
-    (claimed,) = claims_of(engine, expanded(engine, a_click("remove", **other))).take(1, NOW)
+    _, claimed = held_by(engine, a_click("remove", **other))
     assert not claimed.progress.unanswered_until_ms
 
 
 # Running
 
 
-def test_one_that_was_never_begun_asks_nothing_of_iconik(
-    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
-) -> None:
-    operation = clicked(engine, REMOVE)
-    stop(engine)
-    told = run(operation, REMOVE)
+def of_removable_assets(bench: Bench, number: int) -> CustomAction:
+    """A Remove of assets that are safe on B2."""
+    asset_ids = tuple(f"a{each}" for each in range(number))
+    for each in asset_ids:
+        bench.iconik.has(on_b2(), on_ll(file_set_id=f"ll-{each}"), asset_id=each)
+    return a_click("remove", asset_ids=asset_ids)
+
+
+def test_one_that_was_never_begun_asks_nothing_of_iconik(bench: Bench) -> None:
+    operation_id = bench.click(REMOVE)
+    bench.stop()
+    told = bench.run(operation_id, REMOVE)
     assert (told["result"], told["stopped_by"]) == ("stopped", "Ada")
-    assert iconik.calls == []
-    assert found(engine, operation.id).result == "stopped"
+    assert bench.iconik.calls == []
+    assert found(bench.engine, operation_id).result == "stopped"
 
 
-def test_assets_are_no_longer_looked_at(
-    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
-) -> None:
-    asset_ids = [f"a{number}" for number in range(100)]
-    for asset_id in asset_ids:
-        iconik.has(on_b2(), on_ll(file_set_id=f"ll-{asset_id}"), asset_id=asset_id)
-    click = a_click("remove", asset_ids=tuple(asset_ids))
-    operation = clicked(engine, click)
-    iconik.before["delete_file_set"] = lambda: stop(engine)
-    told = run(operation, click)
+def test_assets_are_no_longer_looked_at(bench: Bench) -> None:
+    bench.iconik.before["delete_file_set"] = bench.stop
+    told = bench.do(of_removable_assets(bench, 100))
     counts = told["counts"]
     assert told["result"] == "stopped"
     # The first two batches were begun by then.
     assert 1 <= counts["removed"] <= 3 * batches.FIRST_BATCH
     assert counts["removed"] + counts["undone"] == 100
     # Each deletion that was begun was brought to its end.
-    assert len(iconik.called("purge_file_set")) == len(iconik.called("delete_file_set"))
-    assert len(iconik.called("delete_file_set")) == counts["removed"]
+    assert len(bench.iconik.called("purge_file_set")) == len(bench.iconik.called("delete_file_set"))
+    assert len(bench.iconik.called("delete_file_set")) == counts["removed"]
 
 
-def test_assets_that_were_begun_but_not_looked_at_are_let_go_of(
-    engine: sa.Engine,
-    iconik: FakeIconik,
-    run: Callable[..., dict[str, Any]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_assets_that_were_begun_but_not_looked_at_are_let_go_of(bench: Bench) -> None:
     # One after the other, so that the rest of the batch is still to be looked at.
-    monkeypatch.setattr(batches, "CONNECTIONS", 1)
-    click = a_click("remove", asset_ids=("a1", "a2", "a3"))
-    for asset_id in click.asset_ids:
-        iconik.has(on_b2(), on_ll(file_set_id=f"ll-{asset_id}"), asset_id=asset_id)
-    iconik.before["files"] = lambda: stop(engine)
-    told = run(clicked(engine, click), click)
+    bench.patch(batches, "CONNECTIONS", 1)
+    bench.iconik.before["files"] = bench.stop
+    told = bench.do(of_removable_assets(bench, 3))
     assert (told["result"], told["counts"]["undone"]) == ("stopped", 3)
-    assert len(iconik.called("files")) == 1
+    assert len(bench.iconik.called("files")) == 1
 
 
-def test_nothing_is_deleted_that_was_proven_before_the_stop(
-    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
-) -> None:
-    iconik.has(on_b2(), on_ll())
-    operation = clicked(engine, REMOVE)
-    iconik.before["files"] = lambda: stop(engine)
-    told = run(operation, REMOVE)
+def test_nothing_is_deleted_that_was_proven_before_the_stop(bench: Bench) -> None:
+    bench.iconik.has(on_b2(), on_ll())
+    bench.iconik.before["files"] = bench.stop
+    told = bench.do(REMOVE)
     assert (told["result"], told["counts"]["undone"]) == ("stopped", 1)
-    assert not iconik.called("delete_file_set")
+    assert not bench.iconik.called("delete_file_set")
 
 
-def test_no_copy_is_asked_for_that_was_found_missing_before_the_stop(
-    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
-) -> None:
-    iconik.has(on_b2())
-    operation = clicked(engine, ADD)
-    iconik.before["files"] = lambda: stop(engine)
-    told = run(operation, ADD)
+def test_no_copy_is_asked_for_that_was_found_missing_before_the_stop(bench: Bench) -> None:
+    bench.iconik.has(on_b2())
+    bench.iconik.before["files"] = bench.stop
+    told = bench.do(ADD)
     assert (told["result"], told["counts"]["undone"], told["problems"]) == ("stopped", 1, [])
-    assert not iconik.called("copy_to_storage", "transfers")
+    assert not bench.iconik.called("copy_to_storage", "transfers")
 
 
-def test_a_copy_that_was_asked_for_is_told_of(
-    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
-) -> None:
-    iconik.has(on_b2())
-    iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
-    operation = clicked(engine, ADD)
-    told = run(operation, ADD, lambda wait: wait == 3 and stop(engine))
+def test_a_copy_that_was_asked_for_is_told_of(bench: Bench) -> None:
+    bench.iconik.has(on_b2())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+    bench.at_wait(3, bench.stop)
+    told = bench.do(ADD)
     assert told["result"] == "stopped"
     assert [(each["kind"], each["reason"]) for each in told["problems"]] == [("undone", LEFT)]
 
 
-def test_a_long_wait_ends_soon(
-    engine: sa.Engine,
-    iconik: FakeIconik,
-    run: Callable[..., dict[str, Any]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(run_module, "FIRST_WAIT", 30.0)
-    iconik.has(on_b2())
-    iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
-    waited: list[int] = []
-
-    def at_wait(wait: int) -> None:
-        waited.append(wait)
-        if wait == 2:
-            stop(engine)
-
-    run(clicked(engine, ADD), ADD, at_wait)
-    assert waited == [1, 2]
+def test_a_long_wait_ends_soon(bench: Bench) -> None:
+    bench.patch(run_module, "FIRST_WAIT", 30.0)
+    bench.iconik.has(on_b2())
+    bench.iconik.known_jobs["job-1"] = Job("job-1", "STARTED")
+    bench.at_wait(2, bench.stop)
+    bench.do(ADD)
+    assert len(bench.stopping.waits) == 2
 
 
-def test_a_selection_that_is_being_opened_is_left(
-    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
-) -> None:
+def test_a_selection_that_is_being_opened_is_left(bench: Bench) -> None:
     click = a_click("remove", collection_ids=("c1",))
-    iconik.contents.update({"c1": [("collections", "c2")], "c2": [("assets", ASSET)]})
-    iconik.before["collection_contents"] = lambda: stop(engine)
-    told = run(clicked(engine, click), click)
+    bench.iconik.contents.update({"c1": [("collections", "c2")], "c2": [("assets", ASSET)]})
+    bench.iconik.before["collection_contents"] = bench.stop
+    told = bench.do(click)
     assert (told["result"], told["counts"]["assets"]) == ("stopped", 0)
-    assert len(iconik.called("collection_contents")) == 1
+    assert len(bench.iconik.called("collection_contents")) == 1
 
 
-def test_a_deletion_that_was_begun_ends_before_it_stops(
-    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
-) -> None:
-    iconik.has(on_b2(), on_ll())
+def test_a_deletion_that_was_begun_ends_before_it_stops(bench: Bench) -> None:
+    bench.iconik.has(on_b2(), on_ll())
     away = {"purge_file_set": AWAY, "storage": AWAY, "files": AWAY, "file_set_statuses": AWAY}
-    iconik.before["purge_file_set"] = lambda: iconik.problems.update(away)
+    bench.iconik.before["purge_file_set"] = lambda: bench.iconik.problems.update(away)
 
     def at_wait(wait: int) -> None:
         if wait == 1:
-            stop(engine)
+            bench.stop()
         if wait == 9:
-            assert found(engine, "operation-1").ended_ms is None
-            iconik.problems.clear()
+            assert found(bench.engine, "operation-1").ended_ms is None
+            bench.iconik.problems.clear()
 
-    told = run(clicked(engine, REMOVE), REMOVE, at_wait)
+    bench.stopping.at_wait = at_wait
+    told = bench.do(REMOVE)
     assert (told["result"], told["counts"]["removed"]) == ("done", 1)
-    assert len(iconik.called("delete_file_set")) == 1
+    assert len(bench.iconik.called("delete_file_set")) == 1
 
 
-def test_another_process_stops_it_where_this_one_was_killed(
-    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
-) -> None:
-    iconik.has(on_b2(), on_ll())
-    operation = clicked(engine, REMOVE)
+def test_another_process_stops_it_where_this_one_was_killed(bench: Bench) -> None:
+    bench.iconik.has(on_b2(), on_ll())
 
     def die() -> None:
-        stop(engine)
+        bench.stop()
         raise Stopped
 
-    iconik.before["files"] = die
+    bench.iconik.before["files"] = die
     with pytest.raises(Stopped):
-        run(operation, REMOVE)
-    begin_term(engine, NOW)
-    assert run(operation, REMOVE)["result"] == "stopped"
-    assert not iconik.called("delete_file_set")
+        bench.do(REMOVE)
+    bench.term = begin_term(bench.engine, NOW)
+    assert bench.run("operation-1", REMOVE)["result"] == "stopped"
+    assert not bench.iconik.called("delete_file_set")
 
 
-def test_when_it_looks_again_and_what_it_waits_for_can_be_read(
-    engine: sa.Engine, iconik: FakeIconik, run: Callable[..., dict[str, Any]]
-) -> None:
-    iconik.has(on_b2(), on_ll())
-    iconik.problems["storage"] = AWAY
+def test_when_it_looks_again_and_what_it_waits_for_can_be_read(bench: Bench) -> None:
+    bench.patch(run_module, "STOP_INTERVAL", 2.0)
+    bench.iconik.has(on_b2(), on_ll())
+    bench.iconik.problems["storage"] = AWAY
     seen: list[Operation] = []
 
-    def at_wait(wait: int) -> None:
-        if wait == 9:
-            seen.append(found(engine, "operation-1"))
-            iconik.problems.clear()
+    def look() -> None:
+        seen.append(found(bench.engine, "operation-1"))
+        bench.iconik.problems.clear()
 
-    run(clicked(engine, ADD), ADD, at_wait)
+    bench.at_wait(9, look)
+    bench.do(ADD)
     assert seen[0].outage == "could not list the files: iconik answered 503"
     assert seen[0].next_check_ms is not None
-    assert found(engine, "operation-1").outage is None
+    assert found(bench.engine, "operation-1").outage is None
 
 
 # The report

@@ -82,16 +82,11 @@ def test_no_request_is_for_too_many(slow: Slow) -> None:
     assert slow.requests[1:] == [many, ["a", "b"]]
 
 
-def test_as_many_as_fit_go_together_with_nobody_else(slow: Slow) -> None:
+@pytest.mark.parametrize("number", [MOST, MOST + 1])
+def test_a_request_for_all_that_fit_or_more_is_made_by_itself(slow: Slow, number: int) -> None:
     slow.may_answer.set()
-    many = [f"m{number}" for number in range(MOST)]
-    assert len(Together[str]().ask(many, slow.ask)) == MOST
-
-
-def test_a_request_for_more_than_fit_is_made_by_itself(slow: Slow) -> None:
-    slow.may_answer.set()
-    many = [f"m{number}" for number in range(MOST + 1)]
-    assert len(Together[str]().ask(many, slow.ask)) == MOST + 1
+    many = [f"m{each}" for each in range(number)]
+    assert len(Together[str]().ask(many, slow.ask)) == number
 
 
 def test_a_failure_is_that_of_everyone_who_waited_for_the_answer(slow: Slow) -> None:

@@ -5,19 +5,20 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion, UndoWindow
+from b2_iconik.domain.click import Action
+from b2_iconik.domain.operation import UndoWindow
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.reasons import ENDED, Cause
-from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.due import Due
 from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.operation import grace_period
 from b2_iconik.operation.decisions import AssetResult
-from b2_iconik.operation.execution import process_add, process_remove, process_undo
+from b2_iconik.operation.execution import process_add, process_undo
 from b2_iconik.operation.grace_period import GracePeriod
-from b2_iconik.operation.interrupted import restore_leftovers, resume
+from b2_iconik.operation.interrupted import restore_leftovers
 from b2_iconik.operation.snapshot import Patience
-from b2_iconik.operation.storages import Checked
+from b2_iconik.operation.storages import Checks, Preflight
 from iconik import acting_as
 from iconik_http.errors import IconikRefused, IconikUnavailable, NotFound, NotPermitted
 from iconik_http.records import File
@@ -25,23 +26,21 @@ from tests.makers import (
     ASSET,
     LL,
     FakeIconik,
-    a_check,
     a_click,
     a_format,
     a_ledger,
-    a_removal,
     a_term,
-    expanded,
     found,
     half_done,
     held,
     on_b2,
     on_ll,
 )
-from tests.operation.test_interrupted import MARKED, noted
+from tests.operation.benches import NOW, SETTLE, AssetBench
+from tests.operation.test_interrupted import MARKED, begun, noted
 
 LL_SET, OTHER_SET = on_ll().file_set_id, "set-of-another-version"
-NOW, SETTLE, HOUR = 1_000_000, 60_000, 3_600_000
+HOUR = 3_600_000
 PATIENCE = Patience(NOW, SETTLE)
 AWAY = IconikUnavailable("restore it", "no answer")
 
@@ -53,25 +52,16 @@ def now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def bench(engine: sa.Engine) -> AssetBench:
+    """A Remove of one asset's ORIGINAL that leaves the purge to iconik."""
+    bench = AssetBench(engine, a_click("remove"))
+    bench.given = {"grace_period": GracePeriod(bench.iconik)}
+    return bench
+
+
+@pytest.fixture
 def iconik() -> FakeIconik:
     return FakeIconik()
-
-
-@pytest.fixture
-def claims(engine: sa.Engine) -> Claims:
-    """Those of a Remove of one asset's ORIGINAL, with nobody else about."""
-    return Claims(engine, expanded(engine, a_click("remove")), a_term(engine))
-
-
-@pytest.fixture
-def claimed(claims: Claims) -> ClaimedAsset:
-    (claimed,) = claims.take(1, NOW)
-    return claimed
-
-
-def remove(iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset) -> AssetResult:
-    removal = a_removal(iconik, claims, grace_period=GracePeriod(iconik))
-    return process_remove(removal, claimed, PATIENCE)
 
 
 def to_restore(*file_set_ids: str, formats: tuple[str, ...] = ("ORIGINAL",)) -> ClaimedAsset:
@@ -110,105 +100,85 @@ def test_that_iconik_does_not_tell_is_no_failure_and_is_not_asked_again(
 # A Remove
 
 
-def test_what_is_proven_safe_is_only_marked(
-    engine: sa.Engine, iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset
-) -> None:
-    iconik.has(on_ll(), on_b2())
-    result = remove(iconik, claims, claimed)
+def test_what_is_proven_safe_is_only_marked(bench: AssetBench) -> None:
+    bench.iconik.has(on_ll(), on_b2())
+    result = bench.remove()
     assert (result.outcomes["ORIGINAL"].kind, result.marked) == ("removed", ())
-    assert iconik.called("delete_file_set", "purge_file_set", "delete_file_sets") == [
+    assert bench.iconik.called("delete_file_set", "purge_file_set", "delete_file_sets") == [
         ("delete_file_set", ASSET, LL_SET)
     ]
-    assert list(claimed.progress.accepted) == list(claimed.progress.marked) == [LL_SET]
-    assert found(engine, "operation-1").undo_until_ms == NOW + 24 * HOUR
+    assert list(bench.claimed.progress.accepted) == list(bench.claimed.progress.marked) == [LL_SET]
+    assert found(bench.engine, "operation-1").undo_until_ms == NOW + 24 * HOUR
 
 
-def test_no_grace_period_is_asked_for_where_nothing_is_marked(
-    iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset
-) -> None:
-    iconik.has(on_ll(size=7), on_b2())
-    remove(iconik, claims, claimed)
-    assert not iconik.called("delete_grace_period")
+def test_no_grace_period_is_asked_for_where_nothing_is_marked(bench: AssetBench) -> None:
+    bench.iconik.has(on_ll(size=7), on_b2())
+    bench.remove()
+    assert not bench.iconik.called("delete_grace_period")
 
 
-def test_what_iconik_does_not_know_is_not_marked(
-    iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset
-) -> None:
-    iconik.has(on_ll(), on_b2())
-    iconik.unknown.add(LL_SET)
-    remove(iconik, claims, claimed)
-    assert (claimed.progress.accepted[LL_SET].is_doubted, claimed.progress.marked) == (True, {})
+def test_what_iconik_does_not_know_is_not_marked(bench: AssetBench) -> None:
+    bench.iconik.has(on_ll(), on_b2())
+    bench.iconik.unknown.add(LL_SET)
+    bench.remove()
+    progress = bench.claimed.progress
+    assert (progress.accepted[LL_SET].is_doubted, progress.marked) == (True, {})
 
 
-def test_of_file_sets_that_iconik_refuses_in_part_the_others_stay_marked(
-    iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset
-) -> None:
+def test_of_file_sets_that_iconik_refuses_in_part_the_others_stay_marked(bench: AssetBench) -> None:
     old = {"format_id": "old", "directory_path": "old"}
     versions = [a_format(date_created="2026"), a_format(id="old", date_created="2025")]
-    iconik.has(on_ll(), on_b2(), on_ll(**old), on_b2(**old), formats=versions)
+    bench.iconik.has(on_ll(), on_b2(), on_ll(**old), on_b2(**old), formats=versions)
     no = IconikRefused("delete it", "no (409)")
-    iconik.before["delete_file_set"] = lambda: iconik.before.update(
-        delete_file_set=lambda: iconik.problems.update(delete_file_set=no)
+    bench.iconik.before["delete_file_set"] = lambda: bench.iconik.before.update(
+        delete_file_set=lambda: bench.iconik.problems.update(delete_file_set=no)
     )
-    result = remove(iconik, claims, claimed)
+    result = bench.remove()
     assert result.outcomes["ORIGINAL"].kind == "failed"
-    assert len(claimed.progress.marked) == len(claimed.progress.deletions) == 1
+    assert len(bench.claimed.progress.marked) == len(bench.claimed.progress.deletions) == 1
 
 
-def test_what_shares_its_path_with_another_format_is_noted(
-    iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset
-) -> None:
+def test_what_shares_its_path_with_another_format_is_noted(bench: AssetBench) -> None:
     proxy = on_b2(format_id="format-proxy")
-    iconik.has(on_ll(), on_b2(), proxy, formats=[a_format(), a_format("PROXY")])
-    remove(iconik, claims, claimed)
-    assert claimed.progress.marked[LL_SET].shared_with == ("PROXY",)
+    bench.iconik.has(on_ll(), on_b2(), proxy, formats=[a_format(), a_format("PROXY")])
+    bench.remove()
+    assert bench.claimed.progress.marked[LL_SET].shared_with == ("PROXY",)
 
 
-def test_what_was_marked_is_audited(
-    caplog: pytest.LogCaptureFixture, iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset
-) -> None:
+def test_what_was_marked_is_audited(bench: AssetBench, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    iconik.has(on_ll(), on_b2())
-    remove(iconik, claims, claimed)
+    bench.iconik.has(on_ll(), on_b2())
+    bench.remove()
     assert caplog.messages[-1].startswith("audit: marked deleted ORIGINAL of asset asset-1")
 
 
 # A Remove that was interrupted
 
 
-def test_a_mark_that_was_not_recorded_is_proven_again_and_stays(
-    engine: sa.Engine, iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset
-) -> None:
-    claimed.progress = claimed.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
-    iconik.has(on_ll(**MARKED), on_b2())
-    removal = a_removal(iconik, claims, grace_period=GracePeriod(iconik))
-    assert resume(removal, claimed, NOW).outcomes["ORIGINAL"].kind == "removed"
-    assert not iconik.called("purge_file_set", "restore_file_set")
-    assert list(claimed.progress.marked) == [LL_SET]
-    assert found(engine, "operation-1").undo_is_about
+def test_a_mark_that_was_not_recorded_is_proven_again_and_stays(bench: AssetBench) -> None:
+    begun(bench)
+    bench.iconik.has(on_ll(**MARKED), on_b2())
+    assert bench.resume().outcomes["ORIGINAL"].kind == "removed"
+    assert not bench.iconik.called("purge_file_set", "restore_file_set")
+    assert list(bench.claimed.progress.marked) == [LL_SET]
+    assert found(bench.engine, "operation-1").undo_is_about
 
 
-def test_a_mark_that_is_no_longer_proven_is_given_back(
-    iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset
-) -> None:
-    claimed.progress = claimed.progress.with_deletions({LL_SET: noted(on_ll(), on_b2())})
-    iconik.has(on_ll(**MARKED))
-    removal = a_removal(iconik, claims, grace_period=GracePeriod(iconik))
-    assert resume(removal, claimed, NOW).outcomes["ORIGINAL"].kind == "failed"
-    assert (len(iconik.called("restore_file_set")), claimed.progress.marked) == (1, {})
+def test_a_mark_that_is_no_longer_proven_is_given_back(bench: AssetBench) -> None:
+    begun(bench)
+    bench.iconik.has(on_ll(**MARKED))
+    assert bench.resume().outcomes["ORIGINAL"].kind == "failed"
+    assert (len(bench.iconik.called("restore_file_set")), bench.claimed.progress.marked) == (1, {})
 
 
-def test_a_proof_of_which_the_pairs_are_not_stored_is_made_anew(
-    iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset
-) -> None:
-    begun = noted(on_ll(), on_b2())
-    assert begun.proof
-    claimed.progress = claimed.progress.with_deletions(
-        {LL_SET: replace(begun, proof=replace(begun.proof, pairs=()))}
+def test_a_proof_of_which_the_pairs_are_not_stored_is_made_anew(bench: AssetBench) -> None:
+    deletion = noted(on_ll(), on_b2())
+    assert deletion.proof
+    bench.claimed.progress = bench.claimed.progress.with_deletions(
+        {LL_SET: replace(deletion, proof=replace(deletion.proof, pairs=()))}
     )
-    iconik.has(on_ll(**MARKED), on_b2())
-    outcomes = resume(a_removal(iconik, claims), claimed, NOW).outcomes
-    assert outcomes["ORIGINAL"].kind == "removed"
+    bench.iconik.has(on_ll(**MARKED), on_b2())
+    assert bench.resume().outcomes["ORIGINAL"].kind == "removed"
 
 
 # What was restored since the delete queue was listed
@@ -216,22 +186,16 @@ def test_a_proof_of_which_the_pairs_are_not_stored_is_made_anew(
 
 @pytest.mark.parametrize(("is_still_queued", "kind"), [(False, "removed"), (True, "kept")])
 def test_a_list_of_the_delete_queue_that_contradicts_is_read_again(
-    iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset, is_still_queued: bool, kind: str
+    bench: AssetBench, is_still_queued: bool, kind: str
 ) -> None:
-    queue, checks = {LL_SET}, list[None]()
-
-    def preflight() -> Checked:
-        return a_check(deleted=frozenset(queue))
-
-    def check_again() -> None:
-        checks.append(None)
-        if not is_still_queued:
-            queue.clear()
-
-    iconik.has(on_ll(), on_b2())
-    removal = a_removal(iconik, claims, preflight=preflight, check_again=check_again)
-    assert process_remove(removal, claimed, PATIENCE).outcomes["ORIGINAL"].kind == kind
-    assert len(checks) == 1
+    bench.iconik.has(on_ll(), on_b2())
+    bench.iconik.queue = [LL_SET]
+    preflight = Preflight(bench.iconik, a_click("remove"), Checks(), NOW)
+    preflight()
+    if not is_still_queued:
+        bench.iconik.queue.clear()
+    assert bench.remove(preflight=preflight).outcomes["ORIGINAL"].kind == kind
+    assert len(bench.iconik.called("deleted_file_sets")) == 2
 
 
 # An Undo
@@ -316,9 +280,9 @@ def test_without_an_answer_all_is_restored_again_later(iconik: FakeIconik) -> No
     ("files", "kind"), [([on_ll()], "there"), ([on_ll(**MARKED)], "failed"), ([], "failed")]
 )
 def test_what_others_have_taken_over_is_looked_for(
-    iconik: FakeIconik, files: list[object], kind: str
+    iconik: FakeIconik, files: list[File], kind: str
 ) -> None:
-    iconik.has(*files)  # type: ignore[arg-type]
+    iconik.has(*files)
     assert process_undo(iconik, to_restore(), LL).outcomes["ORIGINAL"].kind == kind
 
 
@@ -387,47 +351,40 @@ def test_what_an_add_only_finishes_is_told_if_it_is_back(
 # What they leave behind
 
 
+def restore_what_was_left(bench: AssetBench) -> None:
+    """Restore what an operation has left marked, as the leader does once that has ended."""
+    bench.claimed.progress = AssetProgress(deletions={LL_SET: Deletion("ORIGINAL")})
+    bench.claims.note(bench.claimed, "done", {})
+    bench.iconik.has(on_ll(**MARKED))
+    leftovers = Leftovers(bench.engine, a_term(bench.engine))
+    restore_leftovers(bench.iconik, leftovers, leftovers.of(1), ENDED)
+
+
 @pytest.mark.parametrize(("action", "kind"), [("undo", "restored"), ("remove", "failed")])
 def test_what_is_restored_after_an_undo_has_ended_is_brought_back(
-    engine: sa.Engine, iconik: FakeIconik, action: str, kind: str
+    engine: sa.Engine, action: Action, kind: str
 ) -> None:
-    operation = expanded(engine, a_click(action))  # type: ignore[arg-type]
-    claims = Claims(engine, operation, a_term(engine))
-    (claimed,) = claims.take(1, NOW)
-    claimed.progress = AssetProgress(deletions={LL_SET: Deletion("ORIGINAL")})
-    claims.note(claimed, "done", {})
-    iconik.has(on_ll(**MARKED))
-    leftovers = Leftovers(engine, a_term(engine))
-    restore_leftovers(iconik, leftovers, leftovers.of(operation.number), ENDED)
-    ((_, progress, outcomes),) = a_ledger(engine).outcomes(operation.number)
+    restore_what_was_left(AssetBench(engine, a_click(action)))
+    ((_, progress, outcomes),) = a_ledger(engine).outcomes(1)
     assert (progress, outcomes["ORIGINAL"].kind) == (AssetProgress(), kind)
 
 
-def test_what_is_restored_after_an_add_has_ended_is_kept_for_its_time(
-    engine: sa.Engine, iconik: FakeIconik
-) -> None:
-    operation = expanded(engine, a_click(keep_ms=HOUR, user_id="u1"))
-    claims = Claims(engine, operation, a_term(engine))
-    (claimed,) = claims.take(1, NOW)
-    claimed.progress = AssetProgress(deletions={LL_SET: Deletion("ORIGINAL")})
-    claims.note(claimed, "done", {})
-    iconik.has(on_ll(**MARKED))
-    leftovers = Leftovers(engine, a_term(engine))
-    restore_leftovers(iconik, leftovers, leftovers.of(operation.number), ENDED)
+def test_what_is_restored_after_an_add_has_ended_is_kept_for_its_time(engine: sa.Engine) -> None:
+    restore_what_was_left(AssetBench(engine, a_click(keep_ms=HOUR, user_id="u1")))
     Due(engine, a_term(engine)).advance(NOW, NOW + 1)
     assert held(engine, "asset_id", "user_id", "until_ms") == [(ASSET, "u1", NOW + 1 + HOUR)]
 
 
 def test_a_restoration_changes_nothing_that_others_have_taken_over_meanwhile(
-    engine: sa.Engine, iconik: FakeIconik, claims: Claims, claimed: ClaimedAsset
+    bench: AssetBench,
 ) -> None:
     marked = {OTHER_SET: Deletion("ORIGINAL")}
-    claimed.progress = AssetProgress(deletions={LL_SET: Deletion("ORIGINAL")}, marked=marked)
-    claims.note(claimed, "done", {})
-    leftovers = Leftovers(engine, a_term(engine))
+    bench.claimed.progress = AssetProgress(deletions={LL_SET: Deletion("ORIGINAL")}, marked=marked)
+    bench.claims.note(bench.claimed, "done", {})
+    leftovers = Leftovers(bench.engine, a_term(bench.engine))
     (left,) = leftovers.of(1)
-    claimed.progress = replace(claimed.progress, marked={})
-    claims.note(claimed, "done", {})
+    bench.claimed.progress = replace(bench.claimed.progress, marked={})
+    bench.claims.note(bench.claimed, "done", {})
     leftovers.note(left, {})
-    ((_, progress, _),) = a_ledger(engine).outcomes(1)
+    ((_, progress, _),) = a_ledger(bench.engine).outcomes(1)
     assert (list(progress.deletions), progress.marked) == ([LL_SET], {})

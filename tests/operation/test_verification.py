@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import Clock
 from b2_iconik.domain.custody import Safe
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset, Deletion
 from b2_iconik.domain.reasons import ACCEPTED, Reason
 from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.deletion import DeletionCapabilities
@@ -23,15 +23,7 @@ from iconik_http.errors import (
     NotPermitted,
     TokenRejected,
 )
-from tests.makers import (
-    FakeIconik,
-    a_click,
-    a_ledger,
-    a_term,
-    expanded,
-    on_b2,
-    on_ll,
-)
+from tests.makers import FakeIconik, a_click, a_ledger, a_term, expanded, on_b2, on_ll
 
 NOW = 1_000_000
 MANY = FEW + 2
@@ -183,13 +175,11 @@ def test_a_file_set_that_the_index_shows_as_deleted_is_gone(bench: Bench) -> Non
     assert bench.states() == {"done": MANY}
 
 
-def test_an_asset_that_the_search_does_not_find_is_looked_for_again(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_asset_that_the_search_does_not_find_is_looked_for_again(bench: Bench) -> None:
     bench.accepted(MANY)
     bench.iconik.shows_files = True
     search = bench.iconik.search_assets
-    monkeypatch.setattr(bench.iconik, "search_assets", lambda ids: search(ids)[1:])
+    bench.iconik.answers_with("search_assets", lambda ids: search(ids)[1:])
     bench.verify()
     assert bench.states() == {"done": MANY - 1, "verifying": 1}
 
@@ -261,11 +251,9 @@ def test_what_is_not_due_is_left_alone(bench: Bench) -> None:
 # Where iconik doesn't tell
 
 
-def test_an_index_that_knows_none_of_them_yet_is_asked_again(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_index_that_knows_none_of_them_yet_is_asked_again(bench: Bench) -> None:
     bench.accepted(MANY)
-    monkeypatch.setattr(bench.iconik, "search_assets", lambda _: [])
+    bench.iconik.answers_with("search_assets", lambda _: [])
     assert not bench.verify()
     assert (bench.states(), bench.listed()) == ({"verifying": MANY}, 0)
 

@@ -10,6 +10,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
+from b2_iconik.common.settings import Settings
+from b2_iconik.dispatch.leader_lock import POSTGRES_LEADER
+from b2_iconik.dispatch.recorder import Recorder
+from b2_iconik.ledger.database import connect
+from b2_iconik.ledger.operations import Ledger
+from tests.dispatch.runner import COLLECTION
+
 
 class Server(Protocol):
     """A PostgreSQL server that can be stopped and started again."""
@@ -37,6 +44,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     # must be short.
     with tempfile.TemporaryDirectory(prefix="pg") as directory:
         running = get_server(Path(directory) / "data", cleanup_mode="stop")
+        # Nobody pulls the plug here; waiting for the disk takes longer than everything else.
+        run_for_all(running, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
         yield running
         running.cleanup()
 
@@ -47,11 +56,50 @@ def database_url(server: Server, request: pytest.FixtureRequest) -> str:
     return make_database(server, f"test_{abs(hash(request.node.nodeid))}")
 
 
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    """That database, with the tables of a ledger."""
+    engine = connect(database_url, 5)
+    Ledger(engine).create()
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(iconik_id=COLLECTION, secret="s" * 32, database_url=database_url)
+
+
+@pytest.fixture
+def recorder(settings: Settings) -> Iterator[Recorder]:
+    recorder = Recorder(settings)
+    yield recorder
+    recorder.close()
+
+
+def end_the_leader_s_session(engine: sa.Engine) -> None:
+    """Have the server end the session that holds the lock of who runs operations."""
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+                "AND ((classid::bigint << 32) | objid::bigint) = :key"
+            ),
+            {"key": POSTGRES_LEADER},
+        )
+
+
 def make_database(server: Server, name: str) -> str:
     """Make an empty database; returns its address."""
+    return run_for_all(server, f"CREATE DATABASE {name}").replace("/postgres?", f"/{name}?")
+
+
+def run_for_all(server: Server, *statements: str) -> str:
+    """Run statements that no single database is about; returns the address of the server's own."""
     url = server.get_uri().replace("postgresql:", "postgresql+psycopg:")
     engine = sa.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        for statement in statements:
+            connection.exec_driver_sql(statement)
     engine.dispose()
-    return url.replace("/postgres?", f"/{name}?")
+    return url

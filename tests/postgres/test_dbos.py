@@ -2,15 +2,12 @@
 
 import sqlalchemy as sa
 
-from b2_iconik.ledger.database import connect
 from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.term import begin_term
 from tests.makers import a_click, clicked
 
 
-def test_a_click_that_dbos_holds_is_taken_over(database_url: str) -> None:
-    engine = connect(database_url, 5)
-    Ledger(engine).create()
+def test_a_click_that_dbos_holds_is_taken_over(engine: sa.Engine) -> None:
     clicked(engine, a_click("add"))
     with engine.begin() as connection:
         for statement in (
@@ -24,4 +21,3 @@ def test_a_click_that_dbos_holds_is_taken_over(database_url: str) -> None:
             connection.execute(sa.text(statement))
     (operation,) = Ledger(engine, begin_term(engine, 0)).open(())
     assert Ledger(engine).sealed(operation.id) == "sealed"
-    engine.dispose()

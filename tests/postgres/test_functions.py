@@ -141,14 +141,6 @@ def test_it_answers_as_under_gunicorn(both: Both, case: Case) -> None:
     assert answer(both.function, case) == under_gunicorn
 
 
-def test_a_click_on_either_is_known_to_both(both: Both) -> None:
-    for each in (both.gunicorn, both.function):
-        clicked = requests.post(
-            f"{each.url}/add?{STORAGES}", data=CLICK, headers=OURS, timeout=30
-        ).json()["operation_id"]
-        assert both.gunicorn.newest()[0] == both.function.newest()[0] == clicked
-
-
 def test_an_add_and_a_remove_come_to_their_ends(simulator: Simulator, function: Function) -> None:
     function.wait()
     clips = [asset(simulator, f"clip{number}") for number in range(3)]

@@ -1,37 +1,33 @@
 """What is read of operations, from a real PostgreSQL: its JSON is read in another way there."""
 
-from collections.abc import Iterator
-
-import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import AssetProgress, ClaimedAsset
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, ClaimedAsset
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.ledger.claims import Claims
-from b2_iconik.ledger.database import connect
-from b2_iconik.ledger.operations import Ledger
 from b2_iconik.report.asset_history import AssetHistory
 from b2_iconik.report.history import Filters, History
 from b2_iconik.report.reported import Reported
 from b2_iconik.report.todo import ToDo
-from tests.makers import a_click, a_ledger, a_term, completion, expanded, found, half_done
+from tests.makers import (
+    a_click,
+    a_ledger,
+    a_term,
+    claims_of,
+    completion,
+    expanded,
+    found,
+    half_done,
+)
 
 NOW = 1_000_000
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[sa.Engine]:
-    engine = connect(database_url, 5)
-    Ledger(engine).create()
-    yield engine
-    engine.dispose()
 
 
 def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
     click = a_click("remove", formats=("ORIGINAL", "PROXY"))
     operation = expanded(engine, click, ["a1", "a2", "b"])
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     removed, kept = Outcome("removed"), Outcome("kept", Reason("it differs"), size=300)
     outcomes = {"a1": {"ORIGINAL": removed, "PROXY": kept}, "a2": {"ORIGINAL": removed}, "b": {}}
     for claimed in claims.take(9, NOW):
@@ -55,7 +51,7 @@ def test_outcomes_are_counted_and_found_by_kind(engine: sa.Engine) -> None:
 
 def test_half_done_deletions_are_found_among_what_failed(engine: sa.Engine) -> None:
     operation = expanded(engine, a_click("remove"), ["a1", "a2"])
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     assert claims.begin_deletions(claims.take(1, NOW)[0], half_done({"set-1": "ORIGINAL"}))
     completion(engine).fail(operation.number, "no token is good", NOW)
     (half,) = Reported(engine).page(found(engine, operation.id), 9, show="failed")
@@ -65,12 +61,12 @@ def test_half_done_deletions_are_found_among_what_failed(engine: sa.Engine) -> N
 def test_operations_are_found_and_stopped(engine: sa.Engine) -> None:
     operation = expanded(engine, a_click(user_id="U-Grace"), ["a1"])
     ledger = a_ledger(engine)
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     history = History(engine)
-    assert [(each.job_id, each.assets) for each in history.copies(operation.number, 9)] == [
-        ("job-1", 1)
-    ]
+    assert [
+        (each["job_id"], each["assets"]) for each in history.copies(operation.number, 9, 0)
+    ] == [("job-1", 1)]
     assert ledger.ask_to_stop(operation.id, "Ada", NOW)
     claims.leave()
     assert completion(engine).end(found(engine, operation.id), NOW)
@@ -88,7 +84,7 @@ def test_what_is_left_to_do_is_found_until_a_later_operation_has_done_it(
 ) -> None:
     differs = Outcome("kept", Reason('"Mädchen".mov differs', Cause.DIFFERS))
     first = expanded(engine, a_click("remove"), ["a1"])
-    claims = Claims(engine, first, a_term(engine))
+    claims = claims_of(engine, first)
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": differs})
     assert completion(engine).end(first, NOW)
     completion(engine).sum_up(first.id)
@@ -105,7 +101,7 @@ def test_what_is_left_to_do_is_found_until_a_later_operation_has_done_it(
     for filters in (Filters(cause="differs"), Filters(text='"mädchen"'), Filters(text="differs")):
         assert [each.id for each in history.operations(filters, 9)] == [first.id]
     third = expanded(engine, a_click("remove", formats=("ORIGINAL", "PROXY")), ["a1"])
-    claims = Claims(engine, third, a_term(engine))
+    claims = claims_of(engine, third)
     removed = Outcome("removed")
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": removed, "PROXY": removed})
     assert completion(engine).end(third, NOW)

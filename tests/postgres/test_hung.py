@@ -22,8 +22,8 @@ from b2_iconik.ledger.database import (
 )
 from b2_iconik.ledger.operations import Ledger
 from plugin import create_app
+from tests.dispatch.runner import CLICK
 from tests.postgres.relay import Relay
-from tests.postgres.test_postgres import CLICK
 
 # What hangs never comes to its end.
 BOUND = 60.0
@@ -34,16 +34,10 @@ HOLDS = {
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
-    return Settings(iconik_id="i", secret="s" * 32, database_url=database_url)
-
-
-@pytest.fixture
-def recorder(settings: Settings) -> Iterator[Recorder]:
-    recorder = Recorder(settings)
+def recorder(recorder: Recorder) -> Recorder:
+    """One that has opened the database."""
     recorder.open()
-    yield recorder
-    recorder.close()
+    return recorder
 
 
 def within(seconds: float, do: Callable[[], object]) -> object:
@@ -62,39 +56,29 @@ def refused_in_time(recorder: Recorder) -> None:
 
 @pytest.mark.parametrize("held", HOLDS)
 def test_a_click_is_refused_in_time_while_somebody_holds(
-    recorder: Recorder, settings: Settings, monkeypatch: pytest.MonkeyPatch, held: str
+    recorder: Recorder, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, held: str
 ) -> None:
     monkeypatch.setattr(recorder_module, "ANSWER_WITHIN", 1.0)
-    engine = connect(settings.database_url, 5)
     with engine.connect() as other:
         other.exec_driver_sql(HOLDS[held])
         refused_in_time(recorder)
         assert recorder.check() is not None
-    engine.dispose()
     monkeypatch.setattr(recorder_module, "ANSWER_WITHIN", BOUND)
     assert recorder.record(CLICK)[1]
 
 
 @pytest.mark.parametrize("held", HOLDS)
-def test_who_waits_for_a_lock_gives_up(recorder: Recorder, database_url: str, held: str) -> None:
-    """The engine of the operations, too, works on such connections."""
-    holder, engine = connect(database_url, 5), connect(database_url, 0.1)
+def test_who_waits_for_a_lock_gives_up(engine: sa.Engine, database_url: str, held: str) -> None:
+    impatient = connect(database_url, 0.1)
     wants = {
-        "a table of the ledger": lambda: Ledger(engine).running(),
-        "a table of the engine": lambda: read_the_engine(engine),
-        "the turn to write": lambda: Ledger(engine).create(),
+        "a table of the ledger": lambda: Ledger(impatient).running(),
+        "the turn to write": lambda: Ledger(impatient).create(),
     }
-    with holder.connect() as other:
+    with engine.connect() as other:
         other.exec_driver_sql(HOLDS[held])
         with pytest.raises(SQLAlchemyError, match="lock timeout"):
             within(BOUND, wants[held])
-    for each in (holder, engine):
-        each.dispose()
-
-
-def read_the_engine(engine: sa.Engine) -> None:
-    with engine.connect() as connection:
-        connection.exec_driver_sql("SELECT count(*) FROM dbos.workflow_status")
+    impatient.dispose()
 
 
 def test_a_writer_that_is_frozen_loses_its_turn(
@@ -123,10 +107,9 @@ def test_a_click_is_refused_in_time_when_the_server_falls_silent(
 
 
 def test_a_click_that_was_refused_is_not_recorded_after_all(
-    recorder: Recorder, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    recorder: Recorder, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "ANSWER_WITHIN", 0.5)
-    engine = connect(settings.database_url, 5)
     with engine.connect() as other:
         other.exec_driver_sql(HOLDS["a table of the ledger"])
         refused_in_time(recorder)
@@ -134,7 +117,6 @@ def test_a_click_that_was_refused_is_not_recorded_after_all(
     with writing(engine):
         pass
     assert Ledger(engine).running() == []
-    engine.dispose()
 
 
 @pytest.mark.parametrize("patience", [5.0, 30.0])

@@ -1,28 +1,16 @@
 """What is on LucidLink, read from and changed in a real PostgreSQL."""
 
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
 
 from b2_iconik.common.clock import now_ms
 from b2_iconik.dispatch.lucidlink import Done, keep_until, look_again
-from b2_iconik.ledger.database import connect
-from b2_iconik.ledger.holdings import DAY_MS
-from b2_iconik.ledger.operations import Ledger
+from b2_iconik.ledger.totals import DAY_MS
 from b2_iconik.report import lucidlink
 from b2_iconik.report.lucidlink import Filters, OnLucidLink
 from tests.makers import LL, a_click, clicked, hold
 
 BEACH = (LL, "beach", "ORIGINAL")
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[sa.Engine]:
-    engine = connect(database_url, 5)
-    Ledger(engine).create()
-    yield engine
-    engine.dispose()
 
 
 def test_it_is_listed_and_filtered(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.dispatch.leader_lock import POSTGRES_LEADER
-from b2_iconik.ledger.database import connect
 from dev.harness import Service, Simulator, stop_all, wait_for
-from tests.postgres.conftest import Server
+from tests.postgres.conftest import Server, end_the_leader_s_session
 from tests.system.media import asset, files, unproven_deletions
 
 SECONDS = 120.0
@@ -90,19 +88,10 @@ def test_another_host_takes_over_from_a_suspended_one_which_ends_nothing_when_it
 
 
 def test_one_takes_over_when_the_session_that_holds_the_lock_is_ended(
-    simulator: Simulator, services: list[Service], database_url: str
+    simulator: Simulator, services: list[Service], engine: sa.Engine
 ) -> None:
     operation_id = removing(simulator, services[1])
-    engine = connect(database_url, SECONDS)
-    with engine.begin() as connection:
-        connection.execute(
-            sa.text(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
-                "AND ((classid::bigint << 32) | objid::bigint) = :key"
-            ),
-            {"key": POSTGRES_LEADER},
-        )
-    engine.dispose()
+    end_the_leader_s_session(engine)
     wait_for("another turn", lambda: sum(map(turns, services)) == 2, SECONDS)
     # It notices before the turn of the other ends its own.
     lost = "this process has lost the lock that lets only one process run operations"

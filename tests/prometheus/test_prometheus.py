@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from dev.harness import ROOT, Process, Service, Simulator, stop_all, wait_for
+from tests.ports import free_port
 from tests.system.media import asset
 
 # Where script/test unpacks what Debian's package has.
@@ -147,12 +147,6 @@ class Desk(NamedTuple):
         """The only value of a query; None if it has none yet."""
         found = self.ask("query", query=query)["result"]
         return float(found[0]["value"][1]) if found else None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ import sqlalchemy as sa
 
 from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.ledger.claims import Claims
-from tests.makers import a_click, a_term, completion, expanded, found
+from tests.makers import a_click, claims_of, completion, expanded, found
 from tests.report.conftest import NOW
 
 
@@ -17,7 +16,7 @@ def running(
 ) -> Operation:
     """An operation that has these outcomes by asset and format, and has not ended."""
     operation = expanded(engine, a_click(**{"action": "remove", **click}), list(outcomes))
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     for claimed in claims.take(len(outcomes), NOW):
         claims.note(claimed, "done", outcomes[claimed.asset_id])
     return operation

@@ -8,12 +8,21 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Hint, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.ledger.claims import Claims
 from b2_iconik.report.history import STATES, Filters, History, Newer
-from tests.makers import a_click, a_database, a_ledger, a_term, clicked, completion, expanded, found
+from tests.makers import (
+    a_click,
+    a_database,
+    a_ledger,
+    claims_of,
+    clicked,
+    completion,
+    expanded,
+    found,
+)
 from tests.report.reporting import ended
 
 NOW = 1_000_000
@@ -38,7 +47,7 @@ def stopped(engine: sa.Engine, by: str = "Ada") -> Operation:
     operation = expanded(engine, a_click(), ["s1"])
     ledger = a_ledger(engine)
     ledger.ask_to_stop(operation.id, by, NOW)
-    Claims(engine, operation, a_term(engine)).leave()
+    claims_of(engine, operation).leave()
     completion(engine).end(found(engine, operation.id), NOW)
     completion(engine).sum_up(operation.id)
     return operation
@@ -85,7 +94,7 @@ def test_bytes_are_counted_for_operations_whose_sizes_are_known(
     ledger = a_ledger(engine)
     ledger.expand(known.number, {"a1": Hint(size=5), "a2": Hint(size=7)}, {})
     ledger.expand(unknown.number, {"a3": Hint(size=5), "a4": Hint()}, {})
-    claims = Claims(engine, found(engine, known.id), a_term(engine))
+    claims = claims_of(engine, found(engine, known.id))
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": REMOVED})
     assert history.bytes_done([known.number, unknown.number]) == {known.number: (5, 12)}
 
@@ -95,7 +104,7 @@ def test_one_that_ended_just_now_is_found_by_its_true_result(
     engine: sa.Engine, history: History, outcome: Outcome, state: str
 ) -> None:
     operation = expanded(engine, a_click("remove"), ["a1"])
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": outcome})
     completion(engine).end(operation, NOW)
     assert listed(history, state=state) == [1]
@@ -106,7 +115,7 @@ def test_one_that_was_stopped_just_now_is_found_as_stopped(
 ) -> None:
     operation = expanded(engine, a_click(), ["s1"])
     a_ledger(engine).ask_to_stop(operation.id, "Ada", NOW)
-    Claims(engine, operation, a_term(engine)).leave()
+    claims_of(engine, operation).leave()
     completion(engine).end(found(engine, operation.id), NOW)
     assert listed(history, state="stopped") == [1]
     assert listed(history, state="done") == []
@@ -229,7 +238,7 @@ def test_nothing_else_takes_over(
 
 def test_progress_is_told_of_several_at_once(engine: sa.Engine, history: History) -> None:
     first, second = (expanded(engine, a_click(), [f"a{each}", "b"]) for each in (1, 2))
-    claims = Claims(engine, first, a_term(engine))
+    claims = claims_of(engine, first)
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": REMOVED})
     assert history.progress([first.number, second.number]) == {
         1: {"done": 1, "queued": 1},
@@ -240,21 +249,24 @@ def test_progress_is_told_of_several_at_once(engine: sa.Engine, history: History
 
 def test_copies_are_told_with_those_under_way_first(engine: sa.Engine, history: History) -> None:
     operation = expanded(engine, a_click(), ["a1", "a2", "a3"])
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     claims.copies.begin(claims.take(1, NOW), {"job-1": "ORIGINAL"}, NOW)
     claims.copies.begin(claims.take(2, NOW), {"job-2": "ORIGINAL"}, NOW + 1)
     claims.copies.ended(claims.copies.under_way()[0], {}, "")
-    assert [
-        (each.job_id, each.ended, each.assets) for each in history.copies(operation.number, 9)
-    ] == [("job-2", False, 2), ("job-1", True, 0)]
-    assert len(history.copies(operation.number, 1)) == 1
+    told = ("job_id", "ended", "assets", "followed_seconds")
+    copies = history.copies(operation.number, 9, NOW + 60_001)
+    assert [tuple(each[name] for name in told) for each in copies] == [
+        ("job-2", False, 2, 60),
+        ("job-1", True, 0, None),
+    ]
+    assert len(history.copies(operation.number, 1, NOW)) == 1
     assert history.copies_in_all(operation.number) == (1, 2)
     assert history.copies_in_all(99) == (0, 0)
 
 
 def test_what_is_unfinished_is_told_the_oldest_first(engine: sa.Engine, history: History) -> None:
     operation = expanded(engine, a_click(), ["a1", "a2", "a3", "a4"])
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     growing = (("b", NOW), ("a", NOW), ("old", NOW - 1), ("", NOW - 2))
     for claimed, (what, since_ms) in zip(claims.take(4, NOW), growing, strict=True):
         claimed.progress = replace(claimed.progress, unfinished=what, unfinished_ms=since_ms)
@@ -266,7 +278,7 @@ def test_what_is_unfinished_is_not_told_while_it_is_read(
     engine: sa.Engine, history: History
 ) -> None:
     operation = expanded(engine, a_click())
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     (claimed,) = claims.take(1, NOW)
     claimed.progress = replace(claimed.progress, unfinished="a", unfinished_ms=NOW)
     claims.note(claimed, "claimed", {})
@@ -275,7 +287,7 @@ def test_what_is_unfinished_is_not_told_while_it_is_read(
 
 def test_when_the_next_look_is_due_is_known(engine: sa.Engine, history: History) -> None:
     operation = expanded(engine, a_click(), ["a1", "a2"])
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     assert history.next_due(operation.number) is None
     for number, claimed in enumerate(claims.take(2, NOW)):
         claims.note(claimed, "recheck", {}, NOW + number)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from b2_iconik.common.clock import midnight_ms
 from b2_iconik.domain.keeping import MOST_ATTEMPTS
-from b2_iconik.ledger.holdings import DAY_MS
+from b2_iconik.ledger.totals import DAY_MS
 from b2_iconik.report import lucidlink
 from b2_iconik.report.lucidlink import COLUMNS, Filters, OnLucidLink, key_of, keys_in, together
 from tests.makers import LL, a_click, a_ledger, clicked, hold, protect

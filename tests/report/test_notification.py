@@ -7,9 +7,10 @@ import pytest
 
 from b2_iconik.common.receivers import Message
 from b2_iconik.domain.advice import REMEDIES
-from b2_iconik.domain.operation import AssetProgress, Operation, Origin
+from b2_iconik.domain.operation import Operation, Origin
 from b2_iconik.domain.outcomes import Outcome, report
 from b2_iconik.domain.problems import affected
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.domain.reasons import Cause, Reason
 from b2_iconik.report import notification
 

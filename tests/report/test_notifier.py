@@ -14,10 +14,10 @@ from b2_iconik.common.clock import Step
 from b2_iconik.common.errors import Stopped
 from b2_iconik.common.receivers import Delivery, Message
 from b2_iconik.domain.click import CustomAction
-from b2_iconik.domain.operation import Hint, OriginKind
+from b2_iconik.domain.operation import OriginKind
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.term import Leadership
 from b2_iconik.report import notifier
 from b2_iconik.report.notifier import Notifier
@@ -26,6 +26,7 @@ from tests.makers import (
     a_database,
     a_ledger,
     a_term,
+    claims_of,
     clicked,
     comes_from,
     completion,
@@ -81,7 +82,7 @@ class Bench:
         return (of or self.notifier())(self.id, CLICK, self.leadership)
 
     def end(self, outcome: Outcome = KEPT) -> None:
-        claims = Claims(self.engine, found(self.engine, self.id), a_term(self.engine))
+        claims = claims_of(self.engine, found(self.engine, self.id))
         for claimed in claims.take(1, NOW):
             claims.note(claimed, "done", {"ORIGINAL": outcome})
         assert completion(self.engine).end(found(self.engine, self.id), NOW)
@@ -135,6 +136,19 @@ def test_what_is_due_and_is_tried_again_tomorrow_is_only_told_after_the_last_att
     bench.end()
     assert bench.steps()() is None
     assert len(bench.receiver.messages) == number
+
+
+@pytest.mark.parametrize("notify_on", ["problems", "all"])
+def test_that_the_service_undoes_a_removal_is_told_with_the_reason(
+    bench: Bench, notify_on: str
+) -> None:
+    bench.begin(a_click("undo"))
+    comes_from(bench.engine, bench.id, "unsafe")
+    bench.notify_on = notify_on
+    bench.end(Outcome("restored"))
+    assert bench.steps()() is None
+    (message,) = bench.receiver.messages
+    assert "no longer proven safe in B2: somebody may have edited them" in message.body
 
 
 def test_what_was_due_and_is_removed_is_told_like_any_success(bench: Bench) -> None:

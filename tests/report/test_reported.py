@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Hint, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import Reason
-from b2_iconik.ledger.claims import Claims
 from b2_iconik.report.reported import FIRST, Place, Reported
 from tests.makers import (
     a_click,
     a_ledger,
-    a_term,
+    claims_of,
     completion,
     expanded,
     found,
@@ -120,7 +120,7 @@ def test_assets_with_a_problem_come_first_however_long_a_page_is(
     engine: sa.Engine, reported: Reported, limit: int
 ) -> None:
     operation = expanded(engine, a_click("remove"), list(TROUBLED))
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     for claimed in claims.take(9, NOW):
         claims.note(claimed, "done", TROUBLED[claimed.asset_id])
     completion(engine).fail(operation.number, "no token is good", NOW)
@@ -138,7 +138,7 @@ def test_whoever_leafs_back_sees_the_same_assets(
     engine: sa.Engine, reported: Reported, limit: int, failure: str
 ) -> None:
     operation = expanded(engine, a_click("remove"), list(TROUBLED))
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     for claimed in claims.take(9, NOW):
         claims.note(claimed, "done", TROUBLED[claimed.asset_id] if failure else {})
     if failure:
@@ -167,7 +167,7 @@ def test_the_order_holds_among_what_is_searched_for(engine: sa.Engine, reported:
 
 def test_what_is_still_to_come_is_no_problem(engine: sa.Engine, reported: Reported) -> None:
     operation = expanded(engine, a_click(), ["a1", "a2"])
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     _, second = claims.take(2, NOW)
     claims.note(second, "done", {"ORIGINAL": Outcome("failed", Reason("no"))})
     assert in_pages(reported, operation, 9) == [["a2", "a1"]]
@@ -178,7 +178,7 @@ def test_half_done_deletions_are_found_among_what_failed(
     engine: sa.Engine, reported: Reported, failure: str
 ) -> None:
     operation = expanded(engine, a_click("remove"), ["a1", "a2", "a3"])
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     first, second, third = claims.take(3, NOW)
     assert claims.begin_deletions(first, half_done({"set-1": "ORIGINAL"}))
     claims.note(second, "done", {"ORIGINAL": Outcome("failed", Reason("no"))})

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from b2_iconik.domain.operation import Hint, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import Hint
 from b2_iconik.domain.reasons import OTHER, Cause, Reason
-from b2_iconik.ledger.claims import Claims
 from b2_iconik.ledger.tables import operations
 from b2_iconik.report import todo, unresolved
 from b2_iconik.report.todo import ToDo, grouped
@@ -16,7 +16,7 @@ from b2_iconik.report.unresolved import Left
 from tests.makers import (
     a_click,
     a_ledger,
-    a_term,
+    claims_of,
     clicked,
     completion,
     expanded,
@@ -89,14 +89,14 @@ def test_what_a_stopped_operation_did_not_begin_was_not_started(
 ) -> None:
     operation = expanded(engine, a_click(), ["a1"])
     a_ledger(engine).ask_to_stop(operation.id, "Ada", NOW)
-    Claims(engine, operation, a_term(engine)).leave()
+    claims_of(engine, operation).leave()
     completion(engine).end(found(engine, operation.id), NOW)
     assert left(to_do) == [("operation-1", "a1", "ORIGINAL", "not_started")]
 
 
 def test_a_copy_that_was_left_to_iconik_is_told_apart(engine: sa.Engine, to_do: ToDo) -> None:
     operation = expanded(engine, a_click(), ["a1"])
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     (claimed,) = claims.take(1, NOW)
     claimed.progress = claimed.progress.with_copy_results({"ORIGINAL": None})
     claims.note(claimed, "copying", {})
@@ -108,7 +108,7 @@ def test_a_copy_that_was_left_to_iconik_is_told_apart(engine: sa.Engine, to_do: 
 
 def test_a_deletion_that_was_not_finished_is_left_to_do(engine: sa.Engine, to_do: ToDo) -> None:
     operation = expanded(engine, a_click("remove"), ["a1"])
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     claims.begin_deletions(claims.take(1, NOW)[0], half_done({"s1": "ORIGINAL", "s2": "ORIGINAL"}))
     completion(engine).fail(operation.number, "no token", NOW)
     assert left(to_do) == [("operation-1", "a1", "ORIGINAL", "half_deleted")]

@@ -6,17 +6,17 @@ import pytest
 import sqlalchemy as sa
 
 from b2_iconik.cli.text import in_full as in_lines
-from b2_iconik.domain.operation import AssetProgress, Deletion, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, bytes_in_words, report
+from b2_iconik.domain.progress import AssetProgress, Deletion
 from b2_iconik.domain.reasons import ACCEPTED
-from b2_iconik.ledger.claims import Claims
 from b2_iconik.operation.job_texts import ended
 from b2_iconik.report import outcome_rows, view
 from b2_iconik.report.contents import Contents
 from b2_iconik.report.history import History
 from b2_iconik.report.notification import message
 from b2_iconik.report.reported import Asset
-from tests.makers import a_click, a_term, an_operation, expanded
+from tests.makers import a_click, an_operation, claims_of, expanded
 
 # 29 November 2026, 14:05 UTC.
 UNTIL = 1_795_961_100_000
@@ -120,7 +120,7 @@ def test_a_row_of_another_format_does_not() -> None:
 
 def test_it_is_known_whether_anything_is_left(engine: sa.Engine) -> None:
     operation = expanded(engine, a_click("remove"))
-    claims = Claims(engine, operation, a_term(engine))
+    claims = claims_of(engine, operation)
     assert not History(engine).has_marked(operation.number)
     (claimed,) = claims.take(1, 0)
     claimed.progress = MARKED

@@ -1,15 +1,14 @@
 """What is shown of operations."""
 
-import csv
-import io
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from b2_iconik.domain.advice import REMEDIES, USUAL
-from b2_iconik.domain.operation import AssetProgress, Operation
+from b2_iconik.domain.operation import Operation
 from b2_iconik.domain.outcomes import Outcome, report
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.domain.reasons import (
     LEFT,
     LEFT_AND_ENDED,
@@ -19,7 +18,7 @@ from b2_iconik.domain.reasons import (
     Reason,
 )
 from b2_iconik.report import outcome_rows, view
-from b2_iconik.report.history import CopyJob, Newer
+from b2_iconik.report.history import Newer
 from b2_iconik.report.reported import Asset, Total
 from b2_iconik.report.view import Moment
 from tests.makers import an_operation, half_done
@@ -383,13 +382,6 @@ def test_names_may_be_missing(fields: dict[str, Any]) -> None:
     assert told["subjects"] == []
 
 
-def test_copies_tell_how_long_they_are_followed() -> None:
-    copies = [CopyJob("j1", "ORIGINAL", NOW - MINUTE, False, 3), CopyJob("j2", "", NOW, True, 0)]
-    told = list(view.copy_rows(copies, NOW))
-    assert [each["followed_seconds"] for each in told] == [60, None]
-    assert told[0]["assets"] == 3
-
-
 @pytest.mark.parametrize(
     ("done", "assets", "ended", "drawn"),
     [(0, 4, None, "░░░░"), (2, 4, None, "██░░"), (0, 0, None, "░░░░"), (0, 0, "then", "████")],
@@ -398,48 +390,3 @@ def test_a_bar_is_as_long_as_what_is_done(
     done: int, assets: int, ended: str | None, drawn: str
 ) -> None:
     assert view.bar({"assets_done": done, "assets": assets, "ended": ended}, 4) == drawn
-
-
-@pytest.mark.parametrize(
-    "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "|calc", "%0A", "\n=1"]
-)
-def test_no_cell_is_taken_for_a_formula(cell: str) -> None:
-    assert outcome_rows.harmless(cell) == f"'{cell}"
-
-
-@pytest.mark.parametrize(
-    ("cell", "shown"),
-    [
-        ("x;=cmd|' /C calc'!A0.mov", "x;'=cmd|' /C calc'!A0.mov"),
-        ("x; +1;-1;\t@a", "x;' +1;'-1;'\t@a"),
-        ('x;"=1";""=1', 'x;\'"=1";\'""=1'),
-        (";;=1", ";;'=1"),
-    ],
-)
-def test_no_part_of_a_cell_is_taken_for_a_formula_where_a_semicolon_separates(
-    cell: str, shown: str
-) -> None:
-    assert outcome_rows.harmless(cell) == shown
-
-
-@pytest.mark.parametrize(
-    "cell", ["", "clip.mov differs = twice", "kept", "a1-b2", "'=", "one; two = 2; 3"]
-)
-def test_other_cells_are_as_they_are(cell: str) -> None:
-    assert outcome_rows.harmless(cell) == cell
-
-
-def test_a_row_of_csv_can_be_read_back() -> None:
-    row: dict[str, Any] = {
-        "asset_id": "a1",
-        "asset": "Beach",
-        "format": None,
-        "kind": "kept",
-        "reason": 'a "b", c\nd',
-    }
-    row |= {"what_to_do": "-", "size": 1000, "cause": "differs"}
-    line = io.StringIO(newline="")
-    csv.writer(line).writerow(outcome_rows.csv_row(row))
-    line.seek(0)
-    told = ["a1", "Beach", "", "kept", 'a "b", c\nd', "'-", "1000", "differs"]
-    assert list(csv.reader(line)) == [told]

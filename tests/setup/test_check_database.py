@@ -1,9 +1,7 @@
 """What is said of the database, which is left as it is."""
 
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,44 +146,6 @@ def test_assets_that_are_removed_or_have_no_time_are_no_problem(
     with only_one(own.database_url):
         states = {state for _, state, _ in said(replace(own, iconik_token=token))}
     assert states == {"ok"}
-
-
-@pytest.mark.parametrize(
-    ("version", "told"),
-    [(VERSION - 1, "restart the service to upgrade it"), (VERSION + 1, "run the newer version")],
-)
-def test_a_database_of_another_version_is_told_and_left(
-    own: Settings, ledger: Ledger, path: Path, version: int, told: str
-) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE plugin_schema SET version = ?", (version,))
-    assert wrong(own).endswith(f"has schema {version}, but this checkout has {VERSION}: {told}")
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT version FROM plugin_schema").fetchall() == [(version,)]
-
-
-def test_a_database_of_somebody_else_is_told_and_left(own: Settings, path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("CREATE TABLE theirs (id)")
-    assert "has no tables of this service" in wrong(own)
-    with closing(sqlite3.connect(path)) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
-    assert tables == [("theirs",)]
-
-
-def test_a_file_that_is_no_database_is_told(own: Settings, path: Path) -> None:
-    path.write_text("not a database, however long it is " * 100)
-    assert wrong(own).startswith(f"{path} is not a SQLite database: ")
-
-
-@pytest.mark.parametrize("closed", ["plugin.sqlite", "."])
-def test_a_file_of_another_user_is_told(
-    own: Settings, ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch, closed: str
-) -> None:
-    other = path.parent / closed
-    may = os.access
-    monkeypatch.setattr(os, "access", lambda each, mode: each != other and may(each, mode))
-    assert wrong(own).endswith("run this with sudo, or as the service's user")
 
 
 def test_a_file_whose_owner_alone_may_change_its_mode_is_told(

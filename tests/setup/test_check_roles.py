@@ -116,10 +116,7 @@ def test_a_user_without_a_name_is_told_by_the_id(
     ("answer", "error"), [({"status": 401}, TokenRejected), ({"status": 503}, IconikUnavailable)]
 )
 def test_a_rejected_token_and_an_iconik_that_is_away_end_it(
-    http: RequestsMock,
-    transport: Transport,
-    answer: dict[str, int],
-    error: type[Exception],
+    http: RequestsMock, transport: Transport, answer: dict[str, int], error: type[Exception]
 ) -> None:
     http.get(USER, **answer)
     with pytest.raises(error):

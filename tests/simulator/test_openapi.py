@@ -112,10 +112,7 @@ class Stock:
             "asset_id": made["id"],
             "collection_id": self.collection_id,
             "storage_id": desk.ll_id,
-            "format_id": made["format_ids"]["ORIGINAL"],
-            "name": "ORIGINAL",
             "file_set_id": made["file_set_ids"]["ORIGINAL"]["lucidlink"],
-            "file_id": made["file_ids"]["ORIGINAL"]["lucidlink"][0],
             "context": "BULK",
             "search_id": desk.control("POST", "saved_searches", {"ids": [made["id"], self.sub_id]})[
                 "id"
@@ -146,7 +143,6 @@ PREPARE: dict[str, Callable[[Stock], None]] = {
     "GET /files/v1/assets/<asset_id>/files/": Stock.delete,
     "GET /files/v1/delete_queue/file_sets/": Stock.delete,
     "POST /files/v1/delete_queue/file_sets/purge/": Stock.delete,
-    "DELETE /files/v1/delete_queue/file_sets/": Stock.delete,
     "GET /jobs/v1/jobs/": Stock.copied,
 }
 

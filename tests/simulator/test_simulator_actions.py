@@ -27,7 +27,7 @@ def test_a_job_of_ours(desk: Desk) -> None:
     path = f"jobs/v1/jobs/{job['id']}/"
     changed = desk.ask("PATCH", path, {"progress_processed": 2, "message": "Half"}).json()
     assert (changed["progress"], changed["message"], changed["title"]) == (50, "Half", JOB["title"])
-    ended = desk.ask("PUT", path, {**JOB, "status": "FINISHED"}).json()
+    ended = desk.ask("PATCH", path, {"status": "FINISHED"}).json()
     assert ended["progress"] == 100
     child = desk.ask("POST", "jobs/v1/jobs/", {**JOB, "parent_id": job["id"]}).json()
     assert [each["id"] for each in desk.children(job["id"])] == [child["id"]]
@@ -85,7 +85,6 @@ def test_finding_jobs(desk: Desk) -> None:
     ("job", "field"),
     [
         ({"status": "DONE"}, "status"),
-        ({"type": "OURS"}, "type"),
         ({"title": ""}, "title"),
         ({"progress_total": "4"}, "progress_total"),
         ({"object_id": "asset"}, "object_id"),
@@ -109,11 +108,16 @@ def test_a_body_that_is_no_object(desk: Desk) -> None:
 
 # Custom actions
 
+# The headers and the bodies of clicks.
+Received = list[tuple[dict[str, str], dict[str, Any]]]
+# Where to click, and what arrives there.
+Receiving = tuple[str, Received]
+
 
 class Receiver(BaseHTTPRequestHandler):
     """Takes what iconik posts, and answers as its path says."""
 
-    received: ClassVar[list[tuple[dict[str, str], dict[str, Any]]]]
+    received: ClassVar[Received]
 
     def do_POST(self) -> None:
         """Answer with the status in the path."""
@@ -131,14 +135,14 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def receiver() -> Iterator[tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]]:
+def receiver() -> Iterator[Receiving]:
     """Something that receives clicks: its URL, and what it received."""
 
     class AReceiver(Receiver):
-        received: ClassVar[list[tuple[dict[str, str], dict[str, Any]]]] = []
+        received: ClassVar[Received] = []
 
     with ThreadingHTTPServer(("127.0.0.1", 0), AReceiver) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", AReceiver.received
         server.shutdown()
@@ -154,9 +158,7 @@ def action(desk: Desk, url: str, **more: Any) -> Any:
     return answer.json()
 
 
-def test_a_click(
-    desk: Desk, receiver: tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]
-) -> None:
+def test_a_click(desk: Desk, receiver: Receiving) -> None:
     url, received = receiver
     made = action(desk, f"{url}/200", title="Pick me", headers={"x-bz-secret": "s3cret"})
     asset_id = desk.asset()["id"]
@@ -181,33 +183,20 @@ def test_a_click(
     assert received[1][1]["auth_token"] == "mine"
 
 
-def test_a_click_on_a_playlist(
-    desk: Desk, receiver: tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]
-) -> None:
+def test_a_click_on_a_playlist_with_metadata(desk: Desk, receiver: Receiving) -> None:
     url, received = receiver
     made = action(desk, f"{url}/200", context="PLAYLIST")
-    desk.control("POST", "click", {"action_id": made["id"], "playlist_ids": ["p"]})
-    ((_, posted),) = received
-    assert (posted["context"], posted["playlist_ids"]) == ("PLAYLIST", ["p"])
-
-
-def test_a_click_with_metadata(
-    desk: Desk, receiver: tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]
-) -> None:
-    url, received = receiver
-    made = action(desk, f"{url}/200")
-    metadata = {
+    sent = {
+        "playlist_ids": ["p"],
         "metadata_view_id": "00000000-0000-4000-8000-0000000000aa",
         "metadata_values": {"Keep": {"field_values": [{"value": "14 days"}]}},
     }
-    desk.control("POST", "click", {"action_id": made["id"], **metadata})
+    desk.control("POST", "click", {"action_id": made["id"], **sent})
     ((_, posted),) = received
-    assert {field: posted[field] for field in metadata} == metadata
+    assert {**posted, **sent, "context": "PLAYLIST"} == posted
 
 
-def test_an_action_that_fails_shows_it(
-    desk: Desk, receiver: tuple[str, list[tuple[dict[str, str], dict[str, Any]]]]
-) -> None:
+def test_an_action_that_fails_shows_it(desk: Desk, receiver: Receiving) -> None:
     url, _ = receiver
     made = action(desk, f"{url}/500")
     path = f"assets/v1/custom_actions/BULK/{made['id']}/"
@@ -235,9 +224,6 @@ def test_registering_listing_changing_and_removing(desk: Desk) -> None:
     before = desk.get("assets/v1/custom_actions/")["total"]
     made = action(desk, "https://plugin.example/add", context="COLLECTION")
     assert desk.get("assets/v1/custom_actions/")["total"] == before + 1
-    listed = desk.get("assets/v1/custom_actions/COLLECTION/", per_page=100)["objects"]
-    assert made["id"] in [each["id"] for each in listed]
-    assert desk.get("assets/v1/custom_actions/NONE/")["objects"] == []
 
     path = f"assets/v1/custom_actions/COLLECTION/{made['id']}/"
     assert desk.ask("PATCH", path, {"title": "Other"}).json()["url"] == made["url"]

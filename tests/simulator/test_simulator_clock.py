@@ -34,20 +34,15 @@ def test_answers_are_dated_by_iconiks_clock(desk: Desk, ahead: timedelta) -> Non
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("files/v1/storages/", 401), ("nothing/", 404), ("nothing", 404)]
+    ("path", "status"),
+    [("files/v1/storages/", 401), ("nothing/", 404), ("nothing", 404), ("files/v1/storages/", 503)],
 )
-def test_errors_are_dated_by_iconiks_clock(desk: Desk, path: str, status: int) -> None:
+def test_errors_and_faults_are_dated_by_iconiks_clock(desk: Desk, path: str, status: int) -> None:
     set_clock(desk, FORTNIGHT)
-    headers = {"Auth-Token": "wrong"} if status == 401 else None
-    answer = desk.ask("GET", path, headers=headers)
+    if status == 503:
+        desk.control("POST", "faults", {"fault": "status:503"})
+    answer = desk.ask("GET", path, headers={"Auth-Token": "wrong"} if status == 401 else None)
     assert (answer.status_code, is_ahead(date(answer), FORTNIGHT)) == (status, True)
-
-
-def test_faults_are_dated_by_iconiks_clock(desk: Desk) -> None:
-    set_clock(desk, FORTNIGHT)
-    desk.control("POST", "faults", {"fault": "status:503"})
-    answer = desk.ask("GET", "files/v1/storages/")
-    assert (answer.status_code, is_ahead(date(answer), FORTNIGHT)) == (503, True)
 
 
 def test_answers_may_have_no_date(desk: Desk) -> None:

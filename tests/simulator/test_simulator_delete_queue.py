@@ -46,20 +46,12 @@ def last_purge(desk: Desk, file_set: str) -> Any:
     return purge
 
 
-def test_the_system_settings_tell_the_grace_period(desk: Desk) -> None:
+def test_the_system_settings_tell_the_grace_period_unless_they_lack_it(desk: Desk) -> None:
     assert desk.get(SETTINGS)["delete_grace_period"] == 24
     desk.control("PATCH", "settings", {"delete_grace_period": 336})
     assert desk.get(SETTINGS)["delete_grace_period"] == 336
-
-
-def test_the_system_settings_may_lack_the_grace_period(desk: Desk) -> None:
     desk.control("PATCH", "settings", {"grace_period_shown": False})
     assert "delete_grace_period" not in desk.get(SETTINGS)
-
-
-def test_the_system_settings_may_be_missing(desk: Desk) -> None:
-    desk.control("POST", "faults", {"fault": "status:404", "path": SETTINGS, "times": None})
-    assert desk.ask("GET", SETTINGS).status_code == 404
 
 
 def test_a_deleted_file_set_stays_during_the_grace_period(desk: Desk) -> None:
@@ -78,19 +70,11 @@ def test_a_deleted_file_set_is_purged_when_the_grace_period_is_over(desk: Desk) 
     assert desk.files(made["id"], "b2")[0]["exists"]
 
 
-def test_a_purge_that_nobody_requested_is_automatic(desk: Desk) -> None:
-    made, path = deleted(desk)
+def test_only_a_purge_that_nobody_requested_is_automatic(desk: Desk) -> None:
+    _, path = deleted(desk)
     wait_hours(desk, 24.1)
-    seen = desk.control("GET", "deletions")["objects"]
-    mine = [each for each in seen if each["asset_id"] == made["id"]]
-    assert [(each["step"], each["automatic"]) for each in mine] == [
-        ("delete", False),
-        ("purge", True),
-    ]
+    assert last_purge(desk, path)["automatic"] is True
     assert desk.judged(path) == [("delete", True), ("purge", True)]
-
-
-def test_a_purge_that_was_requested_is_not_automatic(desk: Desk) -> None:
     _, path = deleted(desk)
     desk.ask("DELETE", f"{path}purge/")
     assert last_purge(desk, path)["automatic"] is False
@@ -173,21 +157,21 @@ def test_the_real_file_of_a_newer_copy_stays_if_iconik_looks(desk: Desk) -> None
     assert desk.files(made["id"], "lucidlink")[0]["exists"]
 
 
-def test_a_purge_of_what_has_been_edited_since_the_deletion_is_unproven(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("storage", "change"),
+    [("lucidlink", {"content": "another cut"}), ("b2", {"status": "MISSING"})],
+    ids=["edited", "without a master"],
+)
+def test_a_purge_of_what_has_changed_since_the_deletion_is_unproven(
+    desk: Desk, storage: str, change: dict[str, Any]
+) -> None:
     made, path = deleted(desk)
-    desk.copy(made["id"])
-    (copy,) = (
-        each for each in desk.files(made["id"], "lucidlink") if each["file_set_status"] == "ACTIVE"
+    if storage == "lucidlink":
+        desk.copy(made["id"])
+    (file,) = (
+        each for each in desk.files(made["id"], storage) if each["file_set_status"] == "ACTIVE"
     )
-    desk.control("PATCH", f"files/{copy['id']}", {"content": "another cut"})
-    wait_hours(desk, 24.1)
-    assert desk.judged(path) == [("delete", True), ("purge", False)]
-
-
-def test_a_purge_of_what_has_lost_its_master_since_the_deletion_is_unproven(desk: Desk) -> None:
-    made, path = deleted(desk)
-    (master,) = desk.files(made["id"], "b2")
-    desk.control("PATCH", f"files/{master['id']}", {"status": "MISSING"})
+    desk.control("PATCH", f"files/{file['id']}", change)
     wait_hours(desk, 24.1)
     assert desk.judged(path) == [("delete", True), ("purge", False)]
 

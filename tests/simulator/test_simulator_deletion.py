@@ -37,38 +37,15 @@ def test_restoring(desk: Desk) -> None:
     path = desk.file_set(made, "lucidlink")
     assert desk.ask("PUT", f"{path}restore/").status_code == 400
     desk.ask("DELETE", path)
-    assert desk.ask("PUT", f"{path}restore/").json()["status"] == "ACTIVE"
-    assert desk.ask("DELETE", f"{path}purge/").status_code == 400
-    desk.ask("DELETE", path)
-    ids = [made["file_set_ids"]["ORIGINAL"]["lucidlink"]]
-    queue = "files/v1/delete_queue/file_sets/"
-    assert desk.ask("DELETE", queue, {"ids": ids}).status_code == 204
-    assert desk.get(path)["status"] == "ACTIVE"
-
-
-@pytest.mark.parametrize("is_bulk", [True, False])
-def test_a_restore_is_recorded(desk: Desk, is_bulk: bool) -> None:
-    made = desk.asset(on=BOTH)
-    path = desk.file_set(made, "lucidlink")
-    desk.ask("DELETE", path)
     before = desk.control("GET")["deletions"]
-    if is_bulk:
-        ids = [made["file_set_ids"]["ORIGINAL"]["lucidlink"]]
-        desk.ask("DELETE", "files/v1/delete_queue/file_sets/", {"ids": ids})
-    else:
-        desk.ask("PUT", f"{path}restore/")
-    assert desk.judged(path) == [("delete", True), ("restore", True)]
-    assert desk.control("GET")["deletions"] == before, "it is no deletion"
-
-
-def test_a_restored_file_set_is_listed_as_active(desk: Desk) -> None:
-    made = desk.asset(on=BOTH)
-    path = desk.file_set(made, "lucidlink")
-    desk.ask("DELETE", path)
-    desk.ask("PUT", f"{path}restore/")
-    assert "date_deleted" not in desk.get(path)
+    assert desk.ask("PUT", f"{path}restore/").json()["status"] == "ACTIVE"
+    restored = desk.get(path)
+    assert (restored["status"], "date_deleted" in restored) == ("ACTIVE", False)
+    assert desk.ask("DELETE", f"{path}purge/").status_code == 400
     listed = desk.get(f"files/v1/assets/{made['id']}/files/")["objects"]
     assert {each["file_set_status"] for each in listed} == {"ACTIVE"}
+    assert desk.judged(path) == [("delete", True), ("restore", True)]
+    assert desk.control("GET")["deletions"] == before, "it is no deletion"
 
 
 def test_purging_many(desk: Desk) -> None:

@@ -1,15 +1,13 @@
 """The process: how it starts, how it ends, what it leaves."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
 import pytest
 import requests
 
-from tests.simulator.desk import ROOT, Desk, wait_for
+from tests.simulator.desk import Desk, wait_for
 
 BOUND = 60.0
 
@@ -45,14 +43,6 @@ def test_its_ready_line_says_all_that_is_needed(tmp_path: Path) -> None:
     assert desk.stop() == ("", "")
 
 
-def test_options_become_settings(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, "--bulk-deletion", "--retry-after", "--copies-at-once", "3")
-    settings = desk.control("GET", "settings")
-    assert (settings["bulk_deletion"], settings["retry_after"]) == (True, True)
-    assert (settings["copies_at_once"], settings["rate_limit"]) == (3, 1000)
-    assert desk.stop() == ("", "")
-
-
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_it_ends_at_once_and_leaves_no_process(tmp_path: Path, sign: signal.Signals) -> None:
     desk = Desk(tmp_path)
@@ -75,13 +65,6 @@ def test_it_does_not_live_on_with_its_memory_lost(tmp_path: Path) -> None:
     worker.kill()
     desk.process.wait(BOUND)
     assert "its process has died" in desk.stop()[1]
-
-
-def test_importing_it_starts_nothing() -> None:
-    code = "import threading, simulator.server, simulator.__main__;print(threading.active_count())"
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)
-    assert done.stdout == "1\n"
 
 
 def test_settings_that_make_no_sense(own_desk: Desk) -> None:

@@ -1,12 +1,14 @@
 """The service under Gunicorn and the simulator, as processes of their own, talking over HTTP."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from dev.harness import Service, Simulator, stop_all
+from dev.harness import SECRET, Process, Service, Simulator, stop_all
 from tests.system.desk import Desk
+from tests.system.servers import FLASK
 
 
 @pytest.fixture
@@ -51,3 +53,33 @@ def desk(shared_desk: Desk) -> Iterator[Desk]:
     """The module's desk; whatever a test does there, the promises are kept."""
     with shared_desk.kept():
         yield shared_desk
+
+
+@pytest.fixture(scope="module")
+def desk_alone(shared_desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """The same iconik, with a service that has no token of its own."""
+    environment = {"ICONIK_TOKEN": ""}
+    alone = Desk(tmp_path_factory.mktemp("alone"), environment, shared_desk.simulator)
+    yield alone
+    alone.stop()
+
+
+@pytest.fixture
+def alone(desk: Desk, desk_alone: Desk) -> Iterator[Desk]:
+    """That desk; the promises are kept there, too."""
+    with desk_alone.kept():
+        yield desk_alone
+
+
+@pytest.fixture
+def flask_url(tmp_path: Path, simulator: Simulator) -> Iterator[str]:
+    """The plugin on Flask's development server."""
+    environment = {
+        "ICONIK_ID": simulator.app_id,
+        "ICONIK_URL": simulator.url,
+        "BZ_SHARED_SECRET": SECRET,
+        "STATE_DIRECTORY": str(tmp_path),
+    }
+    process = Process([sys.executable, "-m", *FLASK], environment, tmp_path / "flask.log")
+    yield process.wait_for_line(r"Running on (http://\S+)")[1]
+    process.stop()

@@ -100,7 +100,7 @@ class Desk:
         self.simulator.control("DELETE", "faults")
         self.simulator.control("PATCH", "settings", self._settings)
         reports = [self.report(each) for each in self._clicked]
-        assert all(each["ended"] and each["result"] != "running" for each in reports)
+        assert all(each["result"] not in ("running", "stopping") for each in reports)
         # Those before are other tests' failures.
         assert self._unproven()[before:] == []
 
@@ -119,17 +119,19 @@ class Desk:
         token: str = "",
         storages: Mapping[str, str] | None = None,
         path: str = "",
+        formats: str = "ORIGINAL",
         user: User | None = None,
         **more: list[str],
     ) -> str:
-        """Click on assets, or on what else is given, for the ORIGINAL; returns the operation's id.
+        """Click on assets, or on what else is given; returns the operation's id.
 
         Args:
             token: the click's own; the user's, or else the simulator's if not given.
             storages: other ``b2_storage_id`` or ``ll_storage_id`` than the simulator's.
             path: the directory of LucidLink that the action's URL names.
+            formats: what the action's URL names; "" for those that the service takes then.
             user: who clicks, if iconik says so.
-            more: ``collection_ids``, ``saved_search_ids``.
+            more: ``collection_ids``, ``saved_search_ids``, ``playlist_ids``.
         """
         there = self.simulator
         own = {"b2_storage_id": there.b2_storage_id, "ll_storage_id": there.ll_storage_id}
@@ -138,8 +140,8 @@ class Desk:
             params={
                 **own,
                 **(storages or {}),
-                "formats": "ORIGINAL",
-                **({"path": path} if path else {}),
+                "formats": formats or None,
+                "path": path or None,
             },
             json={
                 "context": "COLLECTION" if more else "BULK",

@@ -48,82 +48,30 @@ def body(**changes: Any) -> bytes:
     return json.dumps({**GOOD, **changes}).encode()
 
 
+# What a server in between may choke on; which others are refused is tested without one.
 BAD_BODIES = {
     "empty": b"",
-    "no JSON": b"not json",
     "half of it": b'{"context": "ASSET"',
     "a form": b"context=ASSET&asset_ids=1",
-    "null": b"null",
-    "a list": b"[]",
-    "a number": b"7",
-    "a text": b'"ASSET"',
-    "true": b"true",
-    "two values": b"{}{}",
     "invalid UTF-8": b'{"context": "\xff\xfe"}',
     "a null byte": b'{"context": "ASSET\x00"}',
     "very deep": b"[" * 200_000,
-    "deep in a field": b'{"context": ' + b"[" * 200_000,
-    "NaN": b"NaN",
     "a huge number": b"9" * 100_000,
-    "an empty object": b"{}",
-    "no context": json.dumps({"asset_ids": [ID]}).encode(),
-    "context null": body(context=None),
-    "context unknown": body(context="SHARED_ASSET"),
-    "context in lower case": body(context="asset"),
-    "context a list": body(context=["ASSET"]),
-    "context an object": body(context={}),
-    "nothing selected": body(asset_ids=[]),
-    "all lists null": body(asset_ids=None, collection_ids=None, saved_search_ids=None),
-    "ids a text": body(asset_ids=ID),
-    "ids an object": body(asset_ids={ID: ID}),
-    "ids a number": body(asset_ids=5),
-    "ids true": body(asset_ids=True),
-    "id empty": body(asset_ids=[""]),
-    "id null": body(asset_ids=[None]),
-    "id a number": body(asset_ids=[1]),
-    "id nested": body(asset_ids=[[ID]]),
-    "id too short": body(asset_ids=[ID[:-1]]),
-    "id too long": body(asset_ids=[ID + "1"]),
-    "id without dashes": body(asset_ids=[ID.replace("-", "")]),
-    "id in braces": body(asset_ids=["{" + ID + "}"]),
-    "id a URN": body(asset_ids=["urn:uuid:" + ID]),
-    "id with a space": body(asset_ids=[ID + " "]),
-    "id with a line break": body(asset_ids=[ID + "\n"]),
-    "id a path": body(asset_ids=["../../../../etc/passwd"]),
-    "id a URL": body(asset_ids=["http://example.com/"]),
-    "id with other digits": body(asset_ids=["\N{ARABIC-INDIC DIGIT ONE}" * 8 + ID[8:]]),
     "one bad among good": body(asset_ids=[ID, "x"]),
-    "bad collection": body(collection_ids=["x"]),
-    "bad saved search": body(saved_search_ids=["x"]),
-    "bad user": body(user_id="somebody"),
-    "user a number": body(user_id=1),
-    "token a number": body(auth_token=1),
-    "token a list": body(auth_token=["token"]),
     "token with a line break": body(auth_token="a\r\nApp-ID: b"),
-    "token not ASCII": body(auth_token="tökén"),
-    "token too long": body(auth_token="t" * 9000),
     "lone surrogate": b'{"context": "\\ud800", "asset_ids": []}',
 }
 BAD_QUERIES = {
     "none": "",
-    "no LucidLink storage": f"b2_storage_id={ID}",
-    "no B2 storage": f"ll_storage_id={ID}",
-    "a storage empty": f"b2_storage_id=&ll_storage_id={OTHER}",
-    "a storage no UUID": f"b2_storage_id=bucket&ll_storage_id={OTHER}",
     "a storage twice": f"{STORAGES}&b2_storage_id={ID}",
-    "both the same": f"b2_storage_id={ID}&ll_storage_id={ID}",
-    "both the same in other case": f"b2_storage_id={'ab' + ID[2:]}&ll_storage_id={'AB' + ID[2:]}",
-    "formats empty": f"{STORAGES}&formats=",
-    "formats of commas": f"{STORAGES}&formats=,,%20,",
     "formats unprintable": f"{STORAGES}&formats=A%00B",
     "no ASCII": f"b2_storage_id=%ff%fe&ll_storage_id={OTHER}",
 }
 
 
-@pytest.mark.parametrize("action", ["add", "remove"])
 @pytest.mark.parametrize("bad", BAD_BODIES.values(), ids=BAD_BODIES.keys())
-def test_a_malformed_body_is_a_bad_request(service: Service, action: str, bad: bytes) -> None:
-    status, answer = send(service, "POST", f"/{action}?{STORAGES}", bad, {"x-bz-secret": SECRET})
+def test_a_malformed_body_is_a_bad_request(service: Service, bad: bytes) -> None:
+    status, answer = send(service, "POST", f"/remove?{STORAGES}", bad, {"x-bz-secret": SECRET})
     assert status == 400
     assert answer["message"]
 
@@ -135,7 +83,7 @@ def test_a_malformed_url_is_a_bad_request(service: Service, query: str) -> None:
     assert answer["message"].split(":")[0] in ("b2_storage_id", "ll_storage_id", "formats")
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_another_method_is_not_allowed(service: Service, method: str) -> None:
     answer = requests.request(method, f"{service.url}/add", timeout=60)
     assert answer.status_code == 405
@@ -144,7 +92,7 @@ def test_another_method_is_not_allowed(service: Service, method: str) -> None:
     }
 
 
-@pytest.mark.parametrize("path", ["/ad", "/add/", "/add/x", "/%00", "/../add", "/ADD"])
+@pytest.mark.parametrize("path", ["/add/", "/%00", "/../add"])
 def test_an_unknown_path_is_not_found(service: Service, path: str) -> None:
     status, answer = send(service, "POST", path, body(), {"x-bz-secret": SECRET})
     assert status == 404
@@ -173,7 +121,7 @@ def test_a_hundred_thousand_ids_are_not_too_many(service: Service) -> None:
     assert status == 200
 
 
-@pytest.mark.parametrize("secret", [None, "", "wrong", SECRET[:-1], SECRET + "x", SECRET.upper()])
+@pytest.mark.parametrize("secret", [None, "wrong"])
 def test_without_the_secret_nothing_is_done(service: Service, secret: str | None) -> None:
     # What others have clicked on may still be worked on.
     asset_id, before = str(uuid.uuid4()), service.newest()

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from b2_iconik.domain.operation import LISTING_LAG_MS
+from b2_iconik.domain.progress import LISTING_LAG_MS
 from dev.harness import wait_for
-from tests.system.desk import BULK, CLIP, FRAMES, PATIENCE, Desk, only_problem
+from tests.system.desk import BULK, CLIP, PATIENCE, Desk, only_problem
 
 THOUGH = ", although the requested copy to B2 has ended"
 
@@ -96,58 +96,7 @@ def test_a_job_that_ends_before_anything_was_copied_deletes_nothing(desk: Desk) 
     assert all(desk.on_lucidlink(clip) == ["clip.mov"] for clip in clips.values())
 
 
-def test_of_a_job_that_ends_with_a_warning_what_was_copied_is_removed(desk: Desk) -> None:
-    lost, copied = desk.asset(lucidlink=CLIP), desk.asset(lucidlink=CLIP)
-    desk.let_copy("FAILED", asset_id=lost)
-    report = desk.do("remove", lost, copied)
-    assert only_problem(report, "kept") == (
-        f"clip.mov has no matching file on B2{THOUGH}: Made to end FAILED"
-    )
-    assert report["counts"]["removed"] == 1
-    assert (desk.on_lucidlink(lost), desk.on_lucidlink(copied)) == (["clip.mov"], [])
-
-
 # What is on B2 already
-
-
-RECORDS: dict[str, dict[str, Any]] = {
-    "clip.mov is incomplete on B2 (OPEN)": {"status": "OPEN"},
-    "clip.mov is MISSING on B2": {"status": "MISSING"},
-    "clip.mov has 0 bytes on B2": {"size": 0},
-}
-
-
-def test_a_record_on_b2_that_proves_nothing_deletes_nothing(desk: Desk) -> None:
-    clips = {
-        doubt: desk.asset(b2=[{**CLIP[0], **record}], lucidlink=CLIP)
-        for doubt, record in RECORDS.items()
-    }
-    desk.let("status:400", "POST", BULK, times=len(clips))
-    clicked = {doubt: desk.click("remove", clip) for doubt, clip in clips.items()}
-    refused = refusal("B2")
-    assert reasons(desk, clicked, "kept") == {
-        doubt: f"{doubt}{THOUGH}: {refused}" for doubt in RECORDS
-    }
-    assert all(desk.on_lucidlink(clip) == ["clip.mov"] for clip in clips.values())
-
-
-@pytest.mark.parametrize(
-    ("record", "reason"),
-    [
-        (
-            {"size": 299},
-            "clip.mov differs from its master: 300 bytes on LucidLink, 299 bytes on B2",
-        ),
-        ({"checksum": "0" * 32}, "the checksums of clip.mov cannot be compared "),
-    ],
-)
-def test_another_file_on_b2_deletes_nothing_and_is_not_copied_over(
-    desk: Desk, record: dict[str, Any], reason: str
-) -> None:
-    clip = desk.asset(b2=[{**CLIP[0], **record}], lucidlink=CLIP)
-    assert only_problem(desk.do("remove", clip), "kept").startswith(reason)
-    assert desk.on_lucidlink(clip) == ["clip.mov"]
-    assert desk.copies_asked_for() == []
 
 
 @pytest.mark.parametrize("record", [{"status": "OPEN"}, {"status": "MISSING"}])
@@ -155,13 +104,6 @@ def test_what_a_copy_makes_whole_on_b2_is_removed(desk: Desk, record: dict[str, 
     clip = desk.asset(b2=[{**CLIP[0], **record}], lucidlink=CLIP)
     assert desk.do("remove", clip)["counts"]["removed"] == 1
     assert (desk.on_lucidlink(clip), desk.on_b2(clip)) == ([], ["clip.mov"])
-
-
-def test_a_file_set_of_which_one_file_is_missing_on_b2_stays_whole(desk: Desk) -> None:
-    frames = desk.asset(b2=FRAMES[:2], lucidlink=FRAMES)
-    reason = only_problem(desk.do("remove", frames), "kept")
-    assert reason == f"frame_3.dpx has no matching file on B2{THOUGH}"
-    assert desk.on_lucidlink(frames) == ["frame_1.dpx", "frame_2.dpx", "frame_3.dpx"]
 
 
 # Copies whose end nobody hears of

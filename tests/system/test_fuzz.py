@@ -63,25 +63,10 @@ bodies = (
     | mangled(json.dumps(GOOD)).map(lambda text: text.encode("utf-8", "replace"))
     | st.binary(max_size=200)
 )
-storages = st.fixed_dictionaries(
-    {}, optional={"b2_storage_id": ids, "ll_storage_id": ids, "formats": st.text(max_size=12)}
-)
-queries = (
-    st.just(GOOD_QUERY) | storages.map(lambda changed: {**GOOD_QUERY, **changed}) | storages
-).map(lambda query: urlencode(query, errors="replace")) | st.text(max_size=30).map(
+queries = st.just(urlencode(GOOD_QUERY)) | st.text(max_size=30).map(
     lambda text: quote(text, safe="&=%+;,/?", errors="replace")
 )
 secrets = st.just(SECRET) | st.just("") | mangled(SECRET)
-# What a client can put into a header without breaking HTTP.
-headers = st.dictionaries(
-    st.sampled_from(
-        ["Content-Type", "Accept", "X-Forwarded-For", "X-Request-Id", "Authorization", "Cookie",
-         "Content-Encoding", "X-HTTP-Method-Override", "Origin", "Range", "Expect", "Upgrade"]
-    ),
-    st.sampled_from(["100-continue", "h2c", "websocket", "gzip", "DELETE", "application/json"])
-    | st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
-    max_size=3,
-)  # fmt: skip
 
 
 # The service
@@ -162,7 +147,7 @@ def is_well(service: Service, workers: list[int]) -> bool:
     return answer.ok
 
 
-MANY = settings(max_examples=1200, suppress_health_check=list(HealthCheck), deadline=None)
+MANY = settings(max_examples=600, suppress_health_check=list(HealthCheck), deadline=None)
 FEWER = settings(MANY, max_examples=400)
 
 
@@ -178,17 +163,11 @@ def test_no_request_for_an_action_is_a_fault_or_passes_without_the_secret(
         query=queries,
         body=bodies,
         secret=secrets,
-        more=headers,
         is_chunked=st.booleans(),
     )
-    def request(
-        path: str, query: str, body: bytes, secret: str, more: dict[str, str], is_chunked: bool
-    ) -> None:
-        sent = {**more, **({"x-bz-secret": quote(secret, safe="")} if secret else {})}
+    def request(path: str, query: str, body: bytes, secret: str, is_chunked: bool) -> None:
+        sent = {"x-bz-secret": quote(secret, safe="")} if secret else {}
         status, text = client.send("POST", f"{path}?{query}", body, sent, is_chunked)
-        # An Expect of anything else is Gunicorn's to answer.
-        if status == HTTPStatus.EXPECTATION_FAILED:
-            return
         answer = json.loads(text)
         assert isinstance(answer["message"], str)
         assert status in ((200, 400) if secret == SECRET else (401,))

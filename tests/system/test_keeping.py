@@ -1,15 +1,12 @@
 """Assets that are kept on LucidLink for a while: removed when the time is up, and never early."""
 
-from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from dev.harness import SECRET, Service, Simulator, wait_for
+from dev.harness import Service, Simulator, wait_for
 from tests.system.desk import FILE_SET, FILES
 from tests.system.media import asset, files, unproven_deletions
 from tests.system.points import PURGE, allow, asked, hang_at, kill_at, open_database, refuse
@@ -21,19 +18,8 @@ CLIP = "clip_original.mov"
 
 def add(service: Service, *asset_ids: str, keep: str = "") -> str:
     """Click on Add, for a while if ``keep`` says so; returns the operation's id."""
-    simulator = service.simulator
-    answer = requests.post(
-        f"{service.url}/add",
-        params={
-            "b2_storage_id": simulator.b2_storage_id,
-            "ll_storage_id": simulator.ll_storage_id,
-            "formats": "ORIGINAL",
-            **({"keep": keep} if keep else {}),
-        },
-        json={"context": "BULK", "auth_token": simulator.token, "asset_ids": asset_ids},
-        headers={"x-bz-secret": SECRET},
-        timeout=30,
-    )
+    body = {"context": "BULK", "auth_token": service.simulator.token, "asset_ids": asset_ids}
+    answer = service.post("add", body, "ORIGINAL", keep)
     assert answer.status_code == 200
     return str(answer.json()["operation_id"])
 
@@ -91,8 +77,10 @@ def test_what_was_added_for_a_while_is_removed_when_the_time_is_over(
     other = kept(service, keep="15d", title="other")
     assert removals(service) == []
     let_pass(service, 60_000)
-    told = service.report(removal(service))
-    assert (told["origin"], told["result"], told["counts"]["removed"]) == ("due", "done", 1)
+    removed = removal(service)
+    told = service.report(removed)
+    assert (told["result"], told["counts"]["removed"]) == ("done", 1)
+    assert service.operation(removed).is_due
     assert files(simulator.lucidlink) == ["other_original.mov"]
     assert files(simulator.b2) == [CLIP, "other_original.mov"]
     assert rows(service) == [(other,)]
@@ -112,36 +100,15 @@ def test_the_time_is_iconiks_own(service: Service, simulator: Simulator) -> None
     assert rows(service) == []
 
 
-def test_a_minute_is_a_minute(service: Service, simulator: Simulator) -> None:
-    clip = kept(service, keep="1m")
-    removed = removal(service)
-    assert service.report(removed)["counts"]["removed"] == 1
-    calls = (asked(simulator, "POST", "/bulk/"), asked(simulator, "DELETE", "/"))
-    added, deleted = (datetime.fromisoformat(each[0]["time"]) for each in calls)
-    assert deleted - added >= timedelta(minutes=1)
-    assert clip in asked(simulator, "DELETE", "/")[0]["path"]
-
-
-def test_what_can_not_be_removed_is_tried_again_the_next_day(
-    service: Service, simulator: Simulator
-) -> None:
-    simulator.edit_on_lucidlink(kept(service), "another cut")
-    let_pass(service, 14 * DAY)
-    for day in (1, 2):
-        assert service.report(removal(service, day))["counts"]["kept"] == 1
-        assert rows(service, "attempts") == [(day,)]
-        let_pass(service, DAY)
-    assert files(simulator.lucidlink) == [CLIP]
-
-
 # Kills
 
 
 def removed_after_a_kill(service: Service) -> None:
     """Start the service again, and have it finish the only removal there is."""
     service.start()
-    told = service.report(removal(service))
-    assert (told["origin"], told["counts"]["removed"]) == ("due", 1)
+    removed = removal(service)
+    assert service.report(removed)["counts"]["removed"] == 1
+    assert service.operation(removed).is_due
     wait_for("no row", lambda: rows(service) == [], SECONDS)
     assert files(service.simulator.lucidlink) == []
     assert files(service.simulator.b2) == [CLIP]
@@ -172,7 +139,7 @@ def test_a_kill_while_a_removal_is_recorded(service: Service, event: str) -> Non
     kept(service)
     refuse(service, event)
     let_pass(service, 14 * DAY)
-    failed = "could not find the assets whose time on LucidLink is up"
+    failed = "could not look for what must be removed or undone by now"
     wait_for("refusal", lambda: failed in service.log(), SECONDS)
     service.process.kill()
     assert (removals(service), rows(service, "attempts")) == ([], [(0,)])
@@ -213,22 +180,6 @@ def test_a_kill_while_an_add_is_noted(service: Service, simulator: Simulator) ->
 # The newest click
 
 
-def test_an_add_that_still_waits_wins(service: Service, simulator: Simulator) -> None:
-    clip, other = kept(service), kept(service, title="other")
-    simulator.control("POST", "faults", {"fault": "hang:60", "method": "GET", "path": FILES})
-    newer = add(service, clip)
-    wait_for("request", lambda: not simulator.control("GET", "faults")["requests"], SECONDS)
-    let_pass(service, 14 * DAY)
-    # What nobody wants any longer is removed meanwhile.
-    assert service.report(removal(service))["counts"]["assets"] == 1
-    assert not service.has_ended(newer)
-    simulator.control("DELETE", "faults")
-    assert service.report(newer)["counts"]["there"] == 1
-    assert other not in [each for (each,) in rows(service)]
-    assert rows(service, "asset_id, until_ms") == [(clip, None)]
-    assert files(simulator.lucidlink) == [CLIP]
-
-
 def test_an_add_that_is_clicked_while_a_removal_runs_takes_it_over(
     service: Service, simulator: Simulator
 ) -> None:
@@ -243,13 +194,6 @@ def test_an_add_that_is_clicked_while_a_removal_runs_takes_it_over(
     assert service.report(newer)["counts"]["there"] == 1
     assert rows(service, "keep_ms, attempts") == [(7 * DAY, 0)]
     assert files(simulator.lucidlink) == [CLIP]
-
-
-def test_a_remove_ends_the_time(service: Service, simulator: Simulator) -> None:
-    clip = kept(service)
-    removed = str(service.click("remove", "ORIGINAL", asset_ids=[clip]).json()["operation_id"])
-    assert service.report(removed)["counts"]["removed"] == 1
-    assert rows(service) == []
 
 
 # Elsewhere
@@ -270,21 +214,3 @@ def test_what_was_deleted_elsewhere_is_noticed(service: Service, simulator: Simu
         connection.execute("UPDATE plugin_holdings SET checked_ms = 0")
     wait_for("notice", lambda: rows(service) == [(other,)], SECONDS)
     assert removals(service) == []
-
-
-@pytest.fixture
-def without_token(tmp_path: Path, simulator: Simulator) -> Iterator[Service]:
-    """The service without ICONIK_TOKEN."""
-    service = Service(tmp_path, simulator, environment={"ICONIK_TOKEN": ""})
-    yield service
-    service.stop()
-
-
-def test_without_iconik_token_nothing_is_removed(
-    without_token: Service, simulator: Simulator
-) -> None:
-    kept(without_token)
-    let_pass(without_token, 14 * DAY)
-    wait_for("warning", lambda: "set ICONIK_TOKEN, or" in without_token.log(), SECONDS)
-    assert removals(without_token) == []
-    assert files(simulator.lucidlink) == [CLIP]

@@ -181,6 +181,7 @@ def test_when_the_lock_file_is_removed_another_process_takes_over(
     assert unproven_deletions(simulator) == 0
 
 
+@pytest.mark.promise
 def test_at_random_moments(simulator: Simulator, service: Service) -> None:
     chance = random.Random(7)
     simulator.control("PATCH", "settings", {"latency_ms": 10})

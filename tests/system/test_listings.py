@@ -68,22 +68,6 @@ def test_a_copy_that_is_cut_short_is_not_taken_for_whole(desk: Desk) -> None:
     assert "150 bytes" in only_problem(report, "failed")
 
 
-def test_where_searching_is_not_permitted_copies_are_confirmed_by_reading(desk: Desk) -> None:
-    desk.let("status:403", "POST", "search/v1/search/")
-    clip = desk.asset(b2=CLIP)
-    report = desk.do("add", collection_ids=[desk.collection(clip)])
-    assert report["counts"]["copied"] == 1
-    assert len(desk.seen("GET", "/files/")) == 1
-
-
-def test_selected_assets_are_looked_up_and_need_no_reading_before_their_copies(
-    desk: Desk,
-) -> None:
-    clips = [desk.asset(b2=CLIP) for _ in range(3)]
-    assert desk.do("add", *clips)["counts"]["copied"] == 3
-    assert desk.seen("GET", "/formats/") == []
-
-
 def test_an_asset_removed_and_added_again_at_once_is_copied_though_listings_lag(
     desk: Desk,
 ) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from b2_iconik.common.metric_files import PREFIX
-from dev.harness import SECRET, Process, Service, Simulator, wait_for
+from dev.harness import Service, Simulator, wait_for
 from tests.system.media import asset
 
 CLICKS = 30
@@ -95,31 +94,6 @@ def test_a_restart_keeps_what_came_of_operations_and_leaves_no_files(
     assert len(list(place.glob(f"{PREFIX}*"))) == 1
 
 
-def test_other_machines_are_not_shown_the_metrics(service: Service) -> None:
-    forged = requests.get(
-        f"{service.url}/metrics", headers={"X-Forwarded-For": "127.0.0.1"}, timeout=20
-    )
-    assert forged.status_code == 403
-
-
-def test_where_there_are_to_be_no_metrics_there_are_none(
-    tmp_path: Path, simulator: Simulator
-) -> None:
-    service = Service(tmp_path, simulator, ["-w", "1"], {"METRICS_FROM": "none"})
-    assert requests.get(f"{service.url}/metrics", timeout=60).status_code == 403
-    service.stop()
-
-
-def test_the_development_server_has_metrics_too(tmp_path: Path, simulator: Simulator) -> None:
-    environment = {
-        "ICONIK_ID": simulator.app_id,
-        "ICONIK_URL": simulator.url,
-        "BZ_SHARED_SECRET": SECRET,
-        "STATE_DIRECTORY": str(tmp_path),
-    }
-    command = [sys.executable, "-m", "flask", "--app", "plugin", "run", "--port", "0"]
-    process = Process(command, environment, tmp_path / "flask.log")
-    url = process.wait_for_line(r"Running on (http://\S+)")[1]
-    requests.post(f"{url}/add", timeout=60)
-    assert refused(url) == 1
-    process.stop()
+def test_the_development_server_has_metrics_too(flask_url: str) -> None:
+    requests.post(f"{flask_url}/add", timeout=60)
+    assert refused(flask_url) == 1

@@ -59,16 +59,6 @@ def test_what_is_left_undone_is_told_once_with_a_link_that_works(
     assert (opened.status_code, "beach_original.mov differs" in opened.text) == (200, True)
 
 
-def test_what_is_done_is_told_to_nobody(
-    simulator: Simulator, notifying: Service, inbox: Inbox
-) -> None:
-    both = asset(simulator, "clip", on="both")
-    answer = notifying.click("remove", asset_ids=[both], formats="ORIGINAL")
-    notifying.report(answer.json()["operation_id"])
-    wait_for("end of everything", notifying.is_idle, PATIENCE)
-    assert inbox.messages == []
-
-
 def test_a_receiver_that_hangs_holds_up_no_operation_and_no_restart(
     simulator: Simulator, notifying: Service, inbox: Inbox
 ) -> None:
@@ -96,16 +86,6 @@ def test_no_log_has_a_secret_of_the_receiver_or_a_link(
     wait_for("line of the access log", lambda: '"GET /operations/' in notifying.log(), PATIENCE)
     hidden = (*SECRETS, link.partition("?link=")[2])
     assert [each for each in hidden if each in notifying.log()] == []
-
-
-def test_the_job_in_iconik_has_the_link(simulator: Simulator, notifying: Service) -> None:
-    operation_id = partly_done(simulator, notifying)
-    wait_for("end of everything", notifying.is_idle, PATIENCE)
-    headers = {"App-ID": simulator.app_id, "Auth-Token": simulator.token}
-    url = f"{simulator.url}/API/jobs/v1/jobs/{notifying.job(operation_id)}/"
-    job = requests.get(url, headers=headers, timeout=30).json()
-    link = job["message"].rpartition("Report: ")[2]
-    assert link.startswith(f"{PUBLIC}/operations/{operation_id}?link=")
 
 
 def test_an_administrator_can_try_it(

@@ -6,7 +6,7 @@ import pytest
 
 from dev.harness import Service, wait_for
 from dev.people import HARMLESS
-from tests.system.desk import CLIP, EDITED, FILES, ROLES, Desk, only_problem
+from tests.system.desk import CLIP, EDITED, FILES, ROLES, Desk
 from tests.system.media import PROXY, asset, files, unproven_deletions
 from tests.system.points import hang_at, kill_at
 
@@ -37,7 +37,8 @@ def test_a_preview_changes_nothing_and_needs_no_role_that_may(desk: Desk) -> Non
     desk.let("status:400", "GET", f"files/v1/assets/{failing}/files/", times=None)
     every = (safe, edited, new, away, without, failing, gone)
     desk.simulator.control("DELETE", "requests")
-    told = desk.do("preview", *every, user=reader)
+    preview = desk.click("preview", *every, user=reader)
+    told = desk.report(preview)
     assert changes(desk) == []
     counts = {name: number for name, number in told["counts"].items() if number}
     assert counts == {
@@ -56,7 +57,7 @@ def test_a_preview_changes_nothing_and_needs_no_role_that_may(desk: Desk) -> Non
     for each in (safe, edited, new):
         assert desk.on_lucidlink(each) == ["clip.mov"]
     assert "audit:" not in desk.service.log()
-    (removal,) = remove_what_can_be_removed(desk.service, told["operation_id"])
+    (removal,) = remove_what_can_be_removed(desk.service, preview)
     # The reader may not delete.
     assert desk.report(removal)["counts"]["removed"] == 0
 
@@ -71,7 +72,7 @@ def test_exactly_what_was_removable_is_removed(desk: Desk) -> None:
     (removal,) = remove_what_can_be_removed(desk.service, preview)
     told = desk.report(removal)
     assert (told["counts"]["assets"], told["counts"]["removed"]) == (1, 1)
-    assert told["retry_of"] == preview
+    assert desk.service.operation(removal).origin_of == preview
     assert [desk.on_lucidlink(each) for each in (safe, edited, new)] == [
         [],
         ["clip.mov"],
@@ -79,49 +80,15 @@ def test_exactly_what_was_removable_is_removed(desk: Desk) -> None:
     ]
 
 
+@pytest.mark.promise
 def test_what_was_edited_since_the_preview_is_kept(desk: Desk) -> None:
     clip = desk.asset(b2=CLIP, lucidlink=CLIP)
     preview = desk.click("preview", clip)
-    assert desk.report(preview)["result"] == "done"
+    desk.report(preview)
     desk.edit_on_lucidlink(clip)
     (removal,) = remove_what_can_be_removed(desk.service, preview)
     assert desk.report(removal)["counts"]["kept"] == 1
     assert desk.on_lucidlink(clip) == ["clip.mov"]
-
-
-def test_what_was_deleted_from_the_bucket_since_the_preview_is_kept(desk: Desk) -> None:
-    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
-    preview = desk.click("preview", clip)
-    assert desk.report(preview)["result"] == "done"
-    master = desk.file_sets(clip, "b2")[0]["files"][0]["id"]
-    desk.simulator.control("POST", "buckets/objects", {"file_id": master, "do": "remove"})
-    (removal,) = remove_what_can_be_removed(desk.service, preview)
-    assert "is gone from B2" in only_problem(desk.report(removal), "kept")
-    assert desk.on_lucidlink(clip) == ["clip.mov"]
-
-
-@pytest.mark.parametrize("action", ["add", "remove"])
-def test_others_do_not_wait_for_a_preview(desk: Desk, action: str) -> None:
-    clip = desk.asset(b2=CLIP, **({"lucidlink": CLIP} if action == "remove" else {}))
-    desk.let("hang:50", "GET", FILES)
-    preview = desk.click("preview", clip)
-    desk.wait_until_taken()
-    told = desk.do(action, clip)
-    assert told["counts"]["copied" if action == "add" else "removed"] == 1
-    assert not desk.service.has_ended(preview)
-    desk.heal()
-    assert desk.report(preview)["counts"]["superseded"] == 0
-
-
-def test_a_preview_does_not_wait_for_others(desk: Desk) -> None:
-    clip = desk.asset(lucidlink=CLIP)
-    desk.set(copies_paused=True)
-    remove = desk.click("remove", clip)
-    desk.wait_until(remove, "copying")
-    assert desk.do("preview", clip)["counts"]["uncopied"] == 1
-    assert not desk.service.has_ended(remove)
-    desk.set(copies_paused=False)
-    assert desk.report(remove)["counts"]["removed"] == 1
 
 
 def test_a_preview_continues_after_a_kill(service: Service) -> None:

@@ -4,9 +4,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-import requests
 
-from dev.harness import SECRET, Service, wait_for
+from dev.harness import Service, wait_for
 from tests.system.desk import CLIP, FILES, Desk, only_problem
 from tests.system.media import asset, files, unproven_deletions
 from tests.system.points import hang_at
@@ -19,13 +18,7 @@ PATIENCE = 120.0
 
 def send(service: Service, asset_id: str, form: str, **fields: str) -> dict[str, Any]:
     """Send a form of an asset's page; returns the answer."""
-    answer = requests.post(
-        f"{service.url}/assets/{asset_id}/{form}",
-        data=fields,
-        auth=("ada", SECRET),
-        headers={"Accept": "application/json", "Sec-Fetch-Site": "same-origin"},
-        timeout=30,
-    )
+    answer = service.submit(f"assets/{asset_id}/{form}", **fields)
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
     return told
@@ -63,34 +56,6 @@ def test_a_protected_asset_stays_until_the_protection_is_lifted(desk: Desk) -> N
     assert f"{lifted} the cut is locked" in log
 
 
-def test_a_preview_says_that_an_asset_is_protected(desk: Desk) -> None:
-    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
-    assert desk.do("preview", clip)["counts"]["removable"] == 1
-    protect(desk.service, clip)
-    told = desk.do("preview", clip)
-    assert (only_problem(told, "kept"), told["counts"]["removable"]) == (KEPT, 0)
-
-
-def test_a_protected_asset_that_b2_lacks_is_not_copied_there(desk: Desk) -> None:
-    clip = desk.asset(lucidlink=CLIP)
-    desk.do("add", clip)
-    protect(desk.service, clip)
-    assert only_problem(desk.do("remove", clip), "kept") == KEPT
-    assert (desk.copies_asked_for(), desk.on_b2(clip)) == ([], [])
-
-
-def test_an_add_on_a_protected_asset_goes_on_whoever_clicks_remove(desk: Desk) -> None:
-    clip = desk.asset(b2=CLIP)
-    desk.set(copies_paused=True)
-    add = desk.click("add", clip)
-    desk.wait_until(add, "copying")
-    protect(desk.service, clip)
-    assert only_problem(desk.do("remove", clip), "kept") == KEPT
-    desk.set(copies_paused=False)
-    assert desk.report(add)["counts"]["copied"] == 1
-    assert desk.on_lucidlink(clip) == ["clip.mov"]
-
-
 def test_a_protection_that_is_set_while_the_asset_is_read_keeps_it(desk: Desk) -> None:
     clip = desk.asset(b2=CLIP, lucidlink=CLIP)
     desk.let("hang:3", "GET", FILES)
@@ -100,17 +65,6 @@ def test_a_protection_that_is_set_while_the_asset_is_read_keeps_it(desk: Desk) -
     desk.heal()
     assert only_problem(desk.report(remove), "kept") == KEPT
     assert (desk.on_lucidlink(clip), desk.deletions(clip)) == (["clip.mov"], [])
-
-
-def test_a_protection_that_is_set_while_the_asset_is_copied_to_b2_keeps_it(desk: Desk) -> None:
-    clip = desk.asset(lucidlink=CLIP)
-    desk.set(copies_paused=True)
-    remove = desk.click("remove", clip)
-    desk.wait_until(remove, "copying")
-    protect(desk.service, clip)
-    desk.set(copies_paused=False)
-    assert only_problem(desk.report(remove), "kept") == KEPT
-    assert desk.on_lucidlink(clip) == ["clip.mov"]
 
 
 def test_a_deletion_that_had_begun_is_finished_after_a_kill_and_nothing_else_begins(

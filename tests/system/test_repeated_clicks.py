@@ -1,6 +1,5 @@
 """The same click again never ends worse than if it had been the only one."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,32 +9,6 @@ from dev.harness import wait_for
 from tests.system.desk import CLIP, FORMATS, PATIENCE, Desk, only_problem
 
 ACTIONS = pytest.mark.parametrize("action", ["add", "remove"])
-
-
-@pytest.fixture(scope="module")
-def another_database() -> Callable[[], dict[str, str]]:
-    """Returns what a further service is told of its database: nothing, for it makes its own."""
-    return dict
-
-
-@pytest.fixture(scope="module")
-def desk_alone(
-    shared_desk: Desk,
-    tmp_path_factory: pytest.TempPathFactory,
-    another_database: Callable[[], dict[str, str]],
-) -> Iterator[Desk]:
-    """The same iconik, with a service that has no token of its own."""
-    environment = {"ICONIK_TOKEN": "", **another_database()}
-    alone = Desk(tmp_path_factory.mktemp("alone"), environment, shared_desk.simulator)
-    yield alone
-    alone.stop()
-
-
-@pytest.fixture
-def alone(desk: Desk, desk_alone: Desk) -> Iterator[Desk]:
-    """That desk; the promises are kept there, too."""
-    with desk_alone.kept():
-        yield desk_alone
 
 
 # A copy that an earlier operation requested counts as that operation's.
@@ -143,11 +116,11 @@ def test_the_same_click_many_times_over_is_done_once(desk: Desk, action: str) ->
 
 
 def test_the_same_click_while_nothing_of_it_has_begun_is_one_operation(
-    desk: Desk, tmp_path: Path, another_database: Callable[[], dict[str, str]]
+    desk: Desk, tmp_path: Path
 ) -> None:
     clip, ada, ben = desk.asset(b2=CLIP), desk.user(), desk.user()
     top = desk.collection(clip)
-    waiting = Desk(tmp_path, another_database(), desk.simulator)
+    waiting = Desk(tmp_path, simulator=desk.simulator)
     waiting.service.process.kill()
     database = waiting.service.environment["DATABASE_URL"]
     wait_for("end of the killed", lambda: not is_taken(database), PATIENCE)

@@ -26,7 +26,7 @@ def nested(simulator: Simulator) -> list[str]:
     return [top, inner, collection(simulator, "innermost", inner)]
 
 
-def test_an_add_of_5000_assets_ends_right(
+def test_an_add_of_2500_assets_ends_right(
     simulator: Simulator, service: Service, tmp_path: Path
 ) -> None:
     # What a Remove looks at anyway is shown for an Add.
@@ -36,7 +36,7 @@ def test_an_add_of_5000_assets_ends_right(
         "POST",
         "fill",
         {
-            "count": 5000,
+            "count": 2500,
             "formats": {"ORIGINAL": 1, PROXY: 3},
             "on": ["b2"],
             "collection_ids": collections,
@@ -45,15 +45,15 @@ def test_an_add_of_5000_assets_ends_right(
     answer = service.click("add", collection_ids=collections[:1])
     report = service.report(answer.json()["operation_id"], MINUTES)
     assert report["result"] == "done"
-    assert report["counts"]["copied"] == 5000 + 3334
-    assert report["counts"]["without"] == 1666
+    assert report["counts"]["copied"] == 2500 + 1667
+    assert report["counts"]["without"] == 833
     seen = simulator.control("GET", "")
     assert seen["failed_children"] == 0
     assert seen["statuses"].get("429", 0) == 0
     assert files(simulator.lucidlink) == files(simulator.b2)
 
 
-def test_a_remove_of_2000_assets_in_two_formats_ends_right(
+def test_a_remove_of_1000_assets_in_two_formats_ends_right(
     simulator: Simulator, service: Service
 ) -> None:
     collections = nested(simulator)
@@ -61,7 +61,7 @@ def test_a_remove_of_2000_assets_in_two_formats_ends_right(
         "POST",
         "fill",
         {
-            "count": 2000,
+            "count": 1000,
             "formats": {"ORIGINAL": 1, PROXY: 1},
             "on": ["b2", "lucidlink"],
             "collection_ids": collections,
@@ -71,7 +71,7 @@ def test_a_remove_of_2000_assets_in_two_formats_ends_right(
     answer = service.click("remove", collection_ids=collections[:1])
     report = service.report(answer.json()["operation_id"], MINUTES)
     assert report["result"] == "done"
-    assert report["counts"]["removed"] == 4000
+    assert report["counts"]["removed"] == 2000
     assert files(simulator.lucidlink) == []
     assert files(simulator.b2) == in_b2
     assert unproven_deletions(simulator) == 0

@@ -47,10 +47,7 @@ PATIENCE = 120.0
 
 
 def click(
-    service: Service,
-    secret: str = SECRET,
-    body: object = None,
-    action: str = "add",
+    service: Service, secret: str = SECRET, body: object = None, action: str = "add"
 ) -> requests.Response:
     """Post a click, or any bytes, with some secret."""
     posted = {"context": "ASSET", "asset_ids": [ID], "auth_token": CLICK_TOKEN}
@@ -117,9 +114,7 @@ def is_healthy(service: Service) -> bool:
 
 def restart(service: Service, **environment: str) -> None:
     """Start the service with other settings."""
-    service.process.stop()
-    service.environment.update(environment)
-    service.start()
+    service.restart(**environment)
     wait_for("healthy service", lambda: is_healthy(service), PATIENCE)
 
 
@@ -161,9 +156,7 @@ def test_no_operation_is_lost_when_the_previous_secret_is_removed_too_early(
     create_actions(service, OLD)
     clip = asset(simulator, "clip")
     operation_id = click_in_iconik(simulator, clip)["body"]["operation_id"]
-    service.process.stop()
-    service.environment["BZ_SHARED_SECRET"] = NEW
-    service.start()
+    service.restart(BZ_SHARED_SECRET=NEW)
     wait_for(
         "complaint",
         lambda: "set BZ_SHARED_SECRET_PREVIOUS to the old one" in service.log(),
@@ -506,7 +499,7 @@ def parroted(iconik: Parrot, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         stop_all()
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 422])
+@pytest.mark.parametrize("status", [400, 401, 403])
 def test_no_token_is_told_when_iconik_refuses_and_repeats_it(
     parroted: Service, iconik: Parrot, status: int
 ) -> None:

@@ -2,34 +2,27 @@
 
 import uuid
 
-import requests
-
-from dev.harness import SECRET, Service, Simulator
-from tests.system.media import asset, files
+from tests.system.desk import CLIP, Desk
 
 
-def test_the_assets_of_a_playlist_are_copied(simulator: Simulator, service: Service) -> None:
-    whole, part = asset(simulator, "whole"), asset(simulator, "part")
+def test_the_assets_of_a_playlist_are_copied(desk: Desk) -> None:
+    whole, part = desk.asset(b2=CLIP), desk.asset(b2=CLIP)
     segment = {"object_type": "segments", "asset_id": part}
-    playlist = simulator.control("POST", "playlists", {"ids": [whole], "objects": [segment]})
-    answer = service.post("add", {"context": "PLAYLIST", "playlist_ids": [playlist["id"]]})
-    report = service.report(answer.json()["operation_id"])
+    playlist = desk.simulator.control("POST", "playlists", {"ids": [whole], "objects": [segment]})
+    report = desk.do("add", playlist_ids=[playlist["id"]])
     assert report["counts"]["copied"] == 2
-    assert report["selection"] == "1 playlist"
-    assert files(simulator.lucidlink) == ["part_original.mov", "whole_original.mov"]
+    assert (desk.on_lucidlink(part), desk.on_lucidlink(whole)) == (["clip.mov"], ["clip.mov"])
 
 
-def test_what_a_saved_search_finds_besides_assets_is_told(
-    simulator: Simulator, service: Service
-) -> None:
-    clip = asset(simulator, "clip")
+def test_what_a_saved_search_finds_besides_assets_is_told(desk: Desk) -> None:
+    clip = desk.asset(b2=CLIP)
     others = [
         {"object_type": "segments", "id": str(uuid.uuid4()), "asset_id": clip},
         {"object_type": "playlists", "id": str(uuid.uuid4())},
     ]
-    search = simulator.control("POST", "saved_searches", {"objects": others})["id"]
-    report = service.report(service.click("add", saved_search_ids=[search]).json()["operation_id"])
-    assert files(simulator.lucidlink) == ["clip_original.mov"]
+    search = desk.simulator.control("POST", "saved_searches", {"objects": others})["id"]
+    report = desk.do("add", saved_search_ids=[search])
+    assert desk.on_lucidlink(clip) == ["clip.mov"]
     assert report["problems"] == [
         {
             "asset_id": f"saved search {search}",
@@ -38,22 +31,3 @@ def test_what_a_saved_search_finds_besides_assets_is_told(
             "reason": "1 of 2 results is not an asset and was left out: playlists (1)",
         }
     ]
-
-
-def test_a_parameter_that_an_url_gives_twice_is_named(
-    simulator: Simulator, service: Service
-) -> None:
-    query = {
-        "b2_storage_id": simulator.b2_storage_id,
-        "ll_storage_id": simulator.ll_storage_id,
-        "formats": ["ORIGINAL", "PPRO_PROXY"],
-    }
-    answer = requests.post(
-        f"{service.url}/remove",
-        params=query,
-        json={"context": "ASSET", "asset_ids": [str(uuid.uuid4())]},
-        headers={"x-bz-secret": SECRET},
-        timeout=30,
-    )
-    assert answer.status_code == 400
-    assert "formats: must not be in the action's URL more than once" in answer.json()["message"]

@@ -2,16 +2,15 @@
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import requests
 
-from dev.harness import ROOT, SECRET, Process, Service, Simulator, wait_for
+from dev.harness import SECRET, Service, Simulator, wait_for
 from tests.system.media import asset, files
 from tests.system.points import database_of
+from tests.system.servers import SERVERS, refused_start
 
 
 def test_four_workers_run_each_operation_once(tmp_path: Path, simulator: Simulator) -> None:
@@ -47,18 +46,9 @@ def test_a_click_is_answered_though_the_worker_that_answers_is_held_up(
     assert service.report(answer.json()["operation_id"])["counts"]["copied"] == 1
 
 
-def test_flask_serves_it_too(tmp_path: Path, simulator: Simulator) -> None:
-    environment = {
-        "ICONIK_ID": simulator.app_id,
-        "ICONIK_URL": simulator.url,
-        "BZ_SHARED_SECRET": SECRET,
-        "STATE_DIRECTORY": str(tmp_path),
-    }
-    command = [sys.executable, "-m", "flask", "--app", "plugin", "run", "--port", "0"]
-    process = Process(command, environment, tmp_path / "flask.log")
-    url = process.wait_for_line(r"Running on (http://\S+)")[1]
+def test_flask_serves_it_too(flask_url: str, simulator: Simulator) -> None:
     answer = requests.post(
-        f"{url}/add",
+        f"{flask_url}/add",
         params={
             "b2_storage_id": simulator.b2_storage_id,
             "ll_storage_id": simulator.ll_storage_id,
@@ -73,62 +63,18 @@ def test_flask_serves_it_too(tmp_path: Path, simulator: Simulator) -> None:
     )
     assert answer.status_code == 200
     wait_for("copy", lambda: files(simulator.lucidlink) == ["clip_original.mov"], 120)
-    process.stop()
-
-
-def test_a_stop_loses_nothing_and_takes_little_time(simulator: Simulator, service: Service) -> None:
-    simulator.control("PATCH", "settings", {"copies_paused": True})
-    answer = service.click("add", asset_ids=[asset(simulator, "clip")])
-    operation_id = answer.json()["operation_id"]
-    wait_for("copy", lambda: service.progress(operation_id).get("copying"), 120)
-    service.process.stop()
-    simulator.control("PATCH", "settings", {"copies_paused": False})
-    service.start()
-    assert service.report(operation_id)["counts"]["copied"] == 1
-
-
-def test_a_killed_worker_is_replaced_and_its_operation_carried_on(
-    simulator: Simulator, service: Service
-) -> None:
-    simulator.control("PATCH", "settings", {"copies_paused": True})
-    answer = service.click("add", asset_ids=[asset(simulator, "clip")])
-    operation_id = answer.json()["operation_id"]
-    wait_for("copy", lambda: service.progress(operation_id).get("copying"), 120)
-    for worker in service.process.children():
-        os.kill(worker, 9)
-    simulator.control("PATCH", "settings", {"copies_paused": False})
-    assert service.report(operation_id)["counts"]["copied"] == 1
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """What the service needs, and nothing of what this process has."""
-    return {
-        "PATH": os.environ["PATH"],
-        "ICONIK_ID": "11111111-1111-4111-8111-111111111111",
-        "BZ_SHARED_SECRET": SECRET,
-        "STATE_DIRECTORY": str(tmp_path),
-    }
+    """What the service needs, but for one setting."""
+    id_ = "11111111-1111-4111-8111-111111111111"
+    return {"ICONIK_ID": id_, "BZ_SHARED_SECRET": "", "STATE_DIRECTORY": str(tmp_path)}
 
 
-@pytest.mark.parametrize(
-    "server",
-    [["gunicorn", "-b", "127.0.0.1:0", "plugin:app"], ["flask", "--app", "plugin", "run"]],
-    ids=["gunicorn", "flask"],
-)
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server[0])
 def test_a_missing_setting_stops_the_start_with_one_line(
     environment: dict[str, str], server: list[str]
 ) -> None:
-    del environment["BZ_SHARED_SECRET"]
-    ended = subprocess.run(
-        [sys.executable, "-m", *server],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode != 0
-    assert "Traceback" not in ended.stderr
-    assert [line for line in ended.stderr.splitlines() if "BZ_SHARED_SECRET is not set" in line]
+    told = refused_start(server, environment)
+    assert [line for line in told.splitlines() if "BZ_SHARED_SECRET is not set" in line]

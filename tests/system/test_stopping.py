@@ -118,7 +118,7 @@ def test_an_operation_is_stopped_tried_again_and_watched_from_the_shell(
     simulator.control("PATCH", "settings", {"copies_paused": False})
     watched = shell(service, "watch", second)
     assert ", nothing to do\n  clicked by  " in watched.stdout
-    report = service.report(second)
-    assert (report["retry_of"], report["counts"]["assets"]) == (first, 3)
+    assert service.report(second)["counts"]["assets"] == 3
+    assert service.operation(second).origin_of == first
     assert len(files(simulator.lucidlink)) == 3
     assert token not in said.stdout + said.stderr + watched.stdout

@@ -33,22 +33,20 @@ def service(tmp_path: Path, simulator: Simulator) -> Iterator[Service]:
     service.stop()
 
 
-def press_undo(service: Service, operation_id: str) -> requests.Response:
-    """Press the button on the page of a Remove."""
-    return requests.post(
-        f"{service.url}/operations/{operation_id}/undo",
-        auth=("ada", SECRET),
-        headers={"Accept": "application/json", "Sec-Fetch-Site": "same-origin"},
-        timeout=30,
-    )
-
-
 def undo(service: Service, operation_id: str) -> str:
     """Undo a Remove that left the same formats of all its assets; returns the new operation."""
-    answer = press_undo(service, operation_id)
+    answer = service.press("undo", operation_id)
     assert answer.status_code == 200, answer.text
     (new_id,) = answer.json()["operation_ids"]
     return str(new_id)
+
+
+def restore(service: Service, action: str, operation_id: str, *asset_ids: str) -> str:
+    """Undo a Remove, or add its assets; returns the new operation."""
+    if action == "undo":
+        return undo(service, operation_id)
+    answer = service.click("add", "ORIGINAL", asset_ids=list(asset_ids))
+    return str(answer.json()["operation_id"])
 
 
 def undone(service: Service, operation_id: str) -> dict[str, Any]:
@@ -74,6 +72,23 @@ def remove(service: Service, *asset_ids: str, formats: str = "ORIGINAL") -> str:
     operation_id = str(answer.json()["operation_id"])
     assert service.report(operation_id)["result"] == "done"
     return operation_id
+
+
+def removed(desk: Desk, *asset_ids: str, **click: Any) -> str:
+    """Remove assets, and wait for the end; returns the operation's id."""
+    operation_id = desk.click("remove", *asset_ids, **click)
+    desk.report(operation_id)
+    return operation_id
+
+
+def marked_and_killed(service: Service) -> tuple[str, str]:
+    """An asset whose file set is marked deleted, of which a killed Remove has no record."""
+    clip = asset(service.simulator, "clip", on="both")
+    hang_at(service.simulator, "DELETE", FILE_SET)
+    answer = service.click("remove", "ORIGINAL", asset_ids=[clip])
+    kill_at(service)
+    wait_for("mark", lambda: steps(service.simulator) == ["delete"], 60)
+    return clip, str(answer.json()["operation_id"])
 
 
 def a_day_later(simulator: Simulator) -> None:
@@ -105,18 +120,7 @@ def test_a_remove_only_marks_and_iconik_frees_the_space_a_day_later(desk: Desk) 
     assert (desk.deletions(clip), desk.on_lucidlink(clip)) == (["delete", "purge"], [])
 
 
-def test_a_page_tells_until_when_and_offers_it_no_longer_afterwards(desk: Desk) -> None:
-    desk.set(delete_grace_period=0)
-    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
-    operation_id = desk.click("remove", clip)
-    desk.report(operation_id)
-    told = page_of(desk.service, operation_id)
-    assert (told["can_be_undone"], told["undo"][:21]) == (False, "could be undone until")
-
-
-@pytest.mark.parametrize(
-    "fault", ["status:403", "status:404", "status:503", "html", "broken_json", "reset"]
-)
+@pytest.mark.parametrize("fault", ["status:403", "status:503", "html"])
 def test_a_grace_period_that_is_not_told_is_about_a_day(desk: Desk, fault: str) -> None:
     desk.let(fault, "GET", SETTINGS, times=None)
     report = desk.do("remove", desk.asset(b2=CLIP, lucidlink=CLIP))
@@ -124,24 +128,11 @@ def test_a_grace_period_that_is_not_told_is_about_a_day(desk: Desk, fault: str) 
     assert report["undo"].startswith("can be undone until about ")
 
 
-def test_the_grace_period_is_asked_for_once_an_operation(desk: Desk) -> None:
-    clips = [desk.asset(b2=CLIP, lucidlink=CLIP) for _ in range(5)]
-    assert counted(desk.do("remove", *clips), "removed") == [5]
-    assert len(desk.seen("GET", SETTINGS)) == 1
-
-
 def test_a_second_remove_finds_nothing_and_the_first_can_still_be_undone(desk: Desk) -> None:
     clip = desk.asset(b2=CLIP, lucidlink=CLIP)
-    first = desk.click("remove", clip)
-    desk.report(first)
+    first = removed(desk, clip)
     assert counted(desk.do("remove", clip), "absent") == [1]
     assert counted(undone(desk.service, first), "restored") == [1]
-
-
-def test_a_preview_finds_nothing_while_marks_are_pending(desk: Desk) -> None:
-    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
-    desk.do("remove", clip)
-    assert counted(desk.do("preview", clip), "absent") == [1]
 
 
 # An Undo
@@ -150,55 +141,34 @@ def test_a_preview_finds_nothing_while_marks_are_pending(desk: Desk) -> None:
 @pytest.mark.promise
 def test_an_undo_brings_back_what_then_stays(desk: Desk) -> None:
     clip = desk.asset(b2=CLIP, lucidlink=CLIP)
-    operation_id = desk.click("remove", clip)
-    desk.report(operation_id)
+    operation_id = removed(desk, clip)
     report = undone(desk.service, operation_id)
     assert (report["result"], report["bytes"]) == ("done", {"restored": 300})
     a_day_later(desk.simulator)
     assert (desk.deletions(clip), desk.on_lucidlink(clip)) == (["delete", "restore"], ["clip.mov"])
-    assert press_undo(desk.service, operation_id).status_code == 409
+    assert desk.service.press("undo", operation_id).status_code == 409
 
 
 def test_an_undo_after_the_purge_came_too_late(desk: Desk) -> None:
     clip = desk.asset(b2=CLIP, lucidlink=CLIP)
-    operation_id = desk.click("remove", clip)
-    desk.report(operation_id)
+    operation_id = removed(desk, clip)
     a_day_later(desk.simulator)
     reason = only_problem(undone(desk.service, operation_id), "failed")
     assert reason.endswith("the undo came too late")
 
 
-def test_an_undo_outlives_the_token_of_its_click(desk: Desk) -> None:
-    clip, user = desk.asset(b2=CLIP, lucidlink=CLIP), desk.user()
-    operation_id = desk.click("remove", clip, user=user)
-    desk.report(operation_id)
-    desk.expire(user.token)
-    assert counted(undone(desk.service, operation_id), "restored") == [1]
-
-
 @pytest.mark.promise
 def test_a_restoration_that_is_refused_is_told_with_what_to_do(desk: Desk) -> None:
     clip, user = desk.asset(b2=CLIP, lucidlink=CLIP), desk.user(roles=ROLES)
-    operation_id = desk.click("remove", clip, user=user)
-    desk.report(operation_id)
+    operation_id = removed(desk, clip, user=user)
     reason = only_problem(undone(desk.service, operation_id), "failed")
     assert "can_write_files" in reason
     assert "from iconik's delete queue before iconik empties it" in reason
 
 
-def test_an_add_of_somebody_who_cannot_see_the_asset_takes_no_undo_away(desk: Desk) -> None:
-    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
-    removal = desk.click("remove", clip)
-    desk.report(removal)
-    add = desk.click("add", clip, user=desk.user(clip))
-    assert counted(desk.report(add), "failed") == [1]
-    assert counted(undone(desk.service, removal), "restored") == [1]
-
-
 def test_a_remove_after_an_undo_removes_again(desk: Desk) -> None:
     clip = desk.asset(b2=CLIP, lucidlink=CLIP)
-    first = desk.click("remove", clip)
-    desk.report(first)
+    first = removed(desk, clip)
     undone(desk.service, first)
     second = desk.click("remove", clip)
     assert counted(desk.report(second), "removed") == [1]
@@ -208,8 +178,7 @@ def test_a_remove_after_an_undo_removes_again(desk: Desk) -> None:
 
 def test_a_remove_that_overtakes_an_undo_wins(desk: Desk) -> None:
     clips = [desk.asset(b2=CLIP, lucidlink=CLIP) for _ in range(3)]
-    first = desk.click("remove", *clips)
-    desk.report(first)
+    first = removed(desk, *clips)
     desk.let("hang:60", "PUT", RESTORE, times=1)
     undo_id = undo(desk.service, first)
     desk.wait_until_taken()
@@ -223,8 +192,7 @@ def test_a_remove_that_overtakes_an_undo_wins(desk: Desk) -> None:
 
 def test_an_undo_that_is_stopped_leaves_the_rest_to_another_one(desk: Desk) -> None:
     clips = [desk.asset(b2=CLIP, lucidlink=CLIP) for _ in range(60)]
-    operation_id = desk.click("remove", *clips)
-    desk.report(operation_id)
+    operation_id = removed(desk, *clips)
     # The first batch has eight assets, and only one more begins before it is done.
     desk.let("hang:60", "PUT", RESTORE, times=8)
     undo_id = undo(desk.service, operation_id)
@@ -257,30 +225,12 @@ def test_an_add_restores_and_requests_no_copy_next_to_what_is_marked(
     assert all(desk.on_lucidlink(clip) == ["clip.mov"] for clip in clips)
 
 
-def test_an_add_after_the_purge_copies(desk: Desk) -> None:
-    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
-    desk.do("remove", clip)
-    a_day_later(desk.simulator)
-    assert counted(desk.do("add", clip), "copied") == [1]
-    assert desk.on_lucidlink(clip) == ["clip.mov"]
-
-
 @pytest.mark.promise
 def test_an_add_that_may_not_restore_fails_and_copies_nothing(desk: Desk) -> None:
     clip, user = desk.asset(b2=CLIP, lucidlink=CLIP), desk.user(roles=ROLES)
     desk.do("remove", clip, user=user)
     assert "can_write_files" in only_problem(desk.do("add", clip, user=user), "failed")
     assert desk.copies_asked_for() == []
-
-
-def test_after_an_add_nothing_is_left_to_undo(desk: Desk) -> None:
-    clip = desk.asset(b2=CLIP, lucidlink=CLIP)
-    operation_id = desk.click("remove", clip)
-    desk.report(operation_id)
-    desk.do("add", clip)
-    answer = press_undo(desk.service, operation_id)
-    assert answer.status_code == 409
-    assert "later operations have taken all of it over" in answer.json()["message"]
 
 
 # Kills
@@ -290,12 +240,7 @@ def test_after_an_add_nothing_is_left_to_undo(desk: Desk) -> None:
 def test_a_mark_whose_record_was_lost_is_proven_again_and_not_purged(
     simulator: Simulator, service: Service
 ) -> None:
-    clip = asset(simulator, "clip", on="both")
-    hang_at(simulator, "DELETE", FILE_SET)
-    answer = service.click("remove", "ORIGINAL", asset_ids=[clip])
-    operation_id = str(answer.json()["operation_id"])
-    kill_at(service)
-    wait_for("mark", lambda: steps(simulator) == ["delete"], 60)
+    clip, operation_id = marked_and_killed(service)
     simulator.control("DELETE", "requests")
     service.start()
     assert counted(service.report(operation_id), "removed") == [1]
@@ -311,14 +256,10 @@ def test_a_mark_whose_record_was_lost_is_proven_again_and_not_purged(
 def test_an_edit_between_a_mark_and_its_record_is_given_back(
     simulator: Simulator, service: Service
 ) -> None:
-    clip = asset(simulator, "clip", on="both")
-    hang_at(simulator, "DELETE", FILE_SET)
-    answer = service.click("remove", "ORIGINAL", asset_ids=[clip])
-    kill_at(service)
-    wait_for("mark", lambda: steps(simulator) == ["delete"], 60)
+    clip, operation_id = marked_and_killed(service)
     simulator.edit_on_lucidlink(clip, "another cut")
     service.start()
-    report = service.report(str(answer.json()["operation_id"]))
+    report = service.report(operation_id)
     assert counted(report, "removed", "failed") == [0, 1]
     a_day_later(simulator)
     assert files(simulator.lucidlink) == ["clip_original.mov"]
@@ -332,11 +273,7 @@ def test_a_restoration_whose_record_was_lost_is_repeated(
     clip = asset(simulator, "clip", on="both")
     operation_id = remove(service, clip)
     hang_at(simulator, "PUT", RESTORE)
-    if action == "undo":
-        second = undo(service, operation_id)
-    else:
-        answer = service.click("add", "ORIGINAL", asset_ids=[clip])
-        second = str(answer.json()["operation_id"])
+    second = restore(service, action, operation_id, clip)
     kill_at(service)
     wait_for("restoration", lambda: steps(simulator) == ["delete", "restore"], 60)
     service.start()
@@ -355,11 +292,7 @@ def test_a_restoration_that_was_not_carried_out_before_a_kill_is_carried_out_the
     operation_id = remove(service, *clips)
     fault = {"fault": "status:503", "method": "PUT", "path": RESTORE, "times": None}
     simulator.control("POST", "faults", fault)
-    if action == "undo":
-        second = undo(service, operation_id)
-    else:
-        answer = service.click("add", "ORIGINAL", asset_ids=clips)
-        second = str(answer.json()["operation_id"])
+    second = restore(service, action, operation_id, *clips)
     wait_for("attempt", lambda: asked(simulator, "PUT", "/restore/"), 60)
     service.process.kill()
     simulator.control("DELETE", "faults")
@@ -378,12 +311,7 @@ def test_a_remove_that_is_resumed_with_another_setting_goes_by_that(
     tmp_path: Path, simulator: Simulator, before: str, after: str, done: list[str]
 ) -> None:
     service = Service(tmp_path, simulator, environment={"PURGE": before})
-    clip = asset(simulator, "clip", on="both")
-    hang_at(simulator, "DELETE", FILE_SET)
-    answer = service.click("remove", "ORIGINAL", asset_ids=[clip])
-    operation_id = str(answer.json()["operation_id"])
-    kill_at(service)
-    wait_for("mark", lambda: steps(simulator) == ["delete"], 60)
+    _, operation_id = marked_and_killed(service)
     service.environment["PURGE"] = after
     service.start()
     assert counted(service.report(operation_id), "removed") == [1]
@@ -407,3 +335,72 @@ def test_what_shares_a_file_with_what_is_added_is_restored_with_it(
     assert counted(service.report(str(answer.json()["operation_id"])), "restored") == [1]
     a_day_later(simulator)
     assert files(simulator.lucidlink) == ["clip.mov"]
+
+
+# Shortly before the purge
+
+
+def marked(simulator: Simulator, service: Service) -> tuple[str, str]:
+    """An asset whose original a Remove has marked deleted, for an hour, and the Remove."""
+    simulator.control("PATCH", "settings", {"delete_grace_period": 1})
+    clip = asset(simulator, "clip", on="both")
+    return clip, remove(service, clip)
+
+
+def restart(simulator: Simulator, service: Service, clip: str) -> None:
+    """Have the service check what iconik purges soon."""
+    service.process.stop()
+    simulator.control("DELETE", "requests")
+    service.start()
+    wait_for("check", lambda: asked(simulator, "GET", f"assets/{clip}/files/"), 10)
+
+
+@pytest.mark.promise
+def test_an_edit_before_the_purge_is_given_back_and_stays(
+    simulator: Simulator, service: Service
+) -> None:
+    clip, _ = marked(simulator, service)
+    simulator.edit_on_lucidlink(clip, "another cut")
+    restart(simulator, service, clip)
+    wait_for("restoration", lambda: steps(simulator) == ["delete", "restore"], 60)
+    a_day_later(simulator)
+    assert files(simulator.lucidlink) == ["clip_original.mov"]
+    assert unproven_deletions(simulator) == 0
+
+
+def test_people_see_that_the_service_undid_a_removal_and_why(
+    simulator: Simulator, service: Service
+) -> None:
+    clip, operation_id = marked(simulator, service)
+    simulator.edit_on_lucidlink(clip, "another cut")
+    restart(simulator, service, clip)
+    (new,) = wait_for("undo", lambda: page_of(service, operation_id)["retried_as"], 60)
+    assert counted(service.report(new["operation_id"]), "restored") == [1]
+    told = page_of(service, new["operation_id"])
+    assert (told["origin"], told["retried_by"]) == ("unsafe", "the service")
+    assert "differs from its master: 11 bytes on LucidLink" in service.log()
+
+
+@pytest.mark.promise
+def test_a_master_that_is_lost_before_the_purge_is_missed_in_time(
+    simulator: Simulator, service: Service
+) -> None:
+    clip, _ = marked(simulator, service)
+    for each in simulator.control("GET", "buckets/objects")["objects"]:
+        change = {"storage": "b2", "key": each["key"], "do": "remove"}
+        simulator.control("POST", "buckets/objects", change)
+    restart(simulator, service, clip)
+    wait_for("restoration", lambda: steps(simulator) == ["delete", "restore"], 60)
+    a_day_later(simulator)
+    assert files(simulator.lucidlink) == ["clip_original.mov"]
+
+
+@pytest.mark.parametrize("are_listed", [True, False])
+def test_what_is_still_proven_or_no_longer_listed_is_left_to_iconik(
+    simulator: Simulator, service: Service, are_listed: bool
+) -> None:
+    clip, _ = marked(simulator, service)
+    simulator.control("PATCH", "settings", {"deleted_files_listed": are_listed})
+    restart(simulator, service, clip)
+    a_day_later(simulator)
+    assert steps(simulator) == ["delete", "purge"]

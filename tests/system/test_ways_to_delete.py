@@ -10,7 +10,6 @@ from tests.system.desk import ROLES
 from tests.system.media import (
     PROXY,
     asset,
-    collection,
     files,
     requests_seen,
     unproven_deletions,
@@ -155,31 +154,3 @@ def test_killed_in_a_bulk_deletion_it_is_brought_to_its_end(
     report = newer_service.report(answer.json()["operation_id"])
     assert (report["counts"]["removed"], report["problems"]) == (6, [])
     assert (files(newer.lucidlink), unproven_deletions(newer)) == ([], 0)
-
-
-def test_what_listings_show_is_copied_and_confirmed_without_a_look(
-    newer: Simulator, newer_service: Service
-) -> None:
-    top = collection(newer, "top")
-    for number in range(5):
-        asset(newer, f"clip{number}", formats=BOTH, collection_ids=(top,))
-    lacking = asset(newer, "lacking", collection_ids=(top,))
-    newer.control("DELETE", "requests")
-    answer = newer_service.click("add", ",".join(BOTH), collection_ids=[top])
-    report = newer_service.report(answer.json()["operation_id"])
-    assert (report["counts"]["copied"], report["counts"]["without"]) == (11, 1)
-    # Two listings agree about what an asset lacks.
-    assert not any(each.startswith("GET files/v1/assets/") for each in requests_seen(newer))
-    assert newer.control("GET", "")["failed_children"] == 0
-    assert newer.control("GET", f"assets/{lacking}")["formats"]
-    assert files(newer.lucidlink) == files(newer.b2)
-
-
-def test_a_listing_that_is_out_of_date_hides_nothing(
-    newer: Simulator, newer_service: Service
-) -> None:
-    top = collection(newer, "top")
-    clip = asset(newer, "clip", collection_ids=(top,))
-    newer.control("DELETE", f"assets/{clip}?keep_in_listings=true")
-    answer = newer_service.click("add", "ORIGINAL", collection_ids=[top])
-    assert newer_service.report(answer.json()["operation_id"])["counts"]["vanished"] == 1

@@ -2,9 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,14 +10,10 @@ from werkzeug.test import TestResponse
 
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.links import EXPIRES_AFTER, Links
-from b2_iconik.common.settings import Settings
-from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.outcomes import Outcome
-from b2_iconik.ledger.database import connect
 from b2_iconik.report.contents import ASSETS_A_PAGE
-from tests.makers import found, make_tables
-from tests.web.test_asset_pages import CLIP, retry
-from tests.web.test_pages import KEPT, REMOVED, SECRET, Page, basic, taken_over
+from tests.makers import found
+from tests.web.page import CLIP, KEPT, REMOVED, SECRET, Page, basic, retry, taken_over
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -35,21 +29,8 @@ QUERY = (
 
 
 @pytest.fixture
-def page(settings: Settings, tmp_path: Path) -> Iterator[Page]:
-    settings = replace(
-        settings,
-        database_url=f"sqlite:///{tmp_path / 'operations.sqlite'}",
-        previous_secret=BEFORE,
-        page_password=PASSWORD,
-        public_url=WHERE,
-    )
-    make_tables(tmp_path / "operations.sqlite")
-    recorder = Recorder(settings)
-    recorder.open()
-    engine = connect(settings.database_url, 5)
-    yield Page(settings, recorder, engine)
-    recorder.close()
-    engine.dispose()
+def changes() -> dict[str, Any]:
+    return {"previous_secret": BEFORE, "page_password": PASSWORD, "public_url": WHERE}
 
 
 def link_to(operation_id: str, secret: str = SECRET, age_ms: int = 0) -> str:

@@ -2,59 +2,20 @@
 
 import csv
 import io
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from b2_iconik.common.settings import Settings
-from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.advice import REMEDIES
-from b2_iconik.domain.operation import Hint
 from b2_iconik.domain.outcomes import Outcome
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.ledger.claims import Claims
-from b2_iconik.ledger.database import connect
 from b2_iconik.report import asset_history, todo
 from b2_iconik.report.asset_history import AssetHistory
-from tests.makers import completion, found, make_tables
-from tests.web.test_pages import KEPT, NOW, REMOVED, Page
+from tests.makers import completion, found
+from tests.web.page import CLIP, KEPT, NOW, REMOVED, Page, retry, titled
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
-CLIP = "5b1d1b9d-0000-4000-8000-000000000001"
 EVIL = Outcome("kept", Reason("=1+1 differs <script>", Cause.DIFFERS))
-
-
-@pytest.fixture
-def page(settings: Settings, tmp_path: Path) -> Iterator[Page]:
-    url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
-    make_tables(tmp_path / "operations.sqlite")
-    recorder = Recorder(replace(settings, database_url=url))
-    recorder.open()
-    engine = connect(url, 5)
-    yield Page(replace(settings, database_url=url), recorder, engine)
-    recorder.close()
-    engine.dispose()
-
-
-def titled(page: Page, title: str, outcome: Outcome = KEPT) -> str:
-    """The id of an operation with one asset of this title and outcome."""
-    operation, claims = page.begun([CLIP])
-    page.ledger.note_hints(operation.number, {CLIP: Hint(title)})
-    page.ledger.note_title(operation.number, f"Remove from LucidLink: {title}")
-    (held,) = claims.take(1, NOW)
-    claims.note(held, "done", {"ORIGINAL": outcome})
-    completion(page.engine).end(operation, NOW)
-    completion(page.engine).sum_up(operation.id)
-    return operation.id
-
-
-@pytest.mark.parametrize("path", ["/assets/a1", "/todo", "/todo.csv"])
-def test_without_a_password_nothing_is_shown(page: Page, path: str) -> None:
-    assert page.client.get(path).status_code == 401
 
 
 # One asset
@@ -229,20 +190,6 @@ def test_no_id_in_a_reason_is_shown(page: Page, path: str) -> None:
 # Retries
 
 
-def retry(page: Page, operation_id: str, outcome: Outcome) -> str:
-    """Retry an operation of one asset, with this outcome; returns the retry's id."""
-    location = page.press("retry", operation_id, data={"what": "left"}).location
-    new_id = str(location.split("/")[2].split("?")[0])
-    operation = found(page.engine, new_id)
-    page.ledger.expand(operation.number, {CLIP: None}, {})
-    claims = Claims(page.engine, found(page.engine, new_id), page.term)
-    (held,) = claims.take(1, NOW)
-    claims.note(held, "done", {"ORIGINAL": outcome})
-    completion(page.engine).end(found(page.engine, new_id), NOW)
-    completion(page.engine).sum_up(new_id)
-    return new_id
-
-
 def test_a_retried_operation_names_its_retry(page: Page) -> None:
     first = titled(page, "Beach")
     second = retry(page, first, REMOVED)
@@ -310,8 +257,7 @@ def test_a_file_is_found_by_a_name_that_is_not_ascii(page: Page) -> None:
 
 def test_what_was_not_started_is_found_by_its_cause(page: Page) -> None:
     operation, _ = page.begun()
-    completion(page.engine).fail(operation.number, "no token", NOW)
-    completion(page.engine).sum_up(operation.id)
+    page.fail(operation)
     assert ids(page, "cause=not_started") == [operation.id]
 
 
@@ -332,16 +278,3 @@ def test_a_search_for_an_asset_leads_to_its_rows(page: Page) -> None:
 def test_a_search_that_is_not_about_assets_leads_to_the_operation(page: Page) -> None:
     operation_id = page.ended({"a1": {"ORIGINAL": REMOVED}})
     assert f'href="/operations/{operation_id}">' in page.get("/operations?text=0b5c").text
-
-
-def test_each_page_leads_to_the_others(page: Page) -> None:
-    for path in ("/operations", "/todo"):
-        shown = page.get(path).text
-        assert 'href="/operations">Operations</a>' in shown
-        assert 'href="/todo">To do</a>' in shown
-
-
-def test_a_database_that_is_gone_is_told(page: Page) -> None:
-    with page.engine.begin() as connection:
-        connection.execute(sa.text("DROP TABLE plugin_assets"))
-    assert page.get("/todo").status_code == 503

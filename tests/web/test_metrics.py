@@ -15,7 +15,7 @@ from responses import RequestsMock
 
 from b2_iconik.common import meters, metric_files
 from b2_iconik.ledger.counters import Standing, Tally
-from b2_iconik.ledger.holdings import Totals
+from b2_iconik.ledger.totals import Totals
 from b2_iconik.web.metrics import add_to, may_see
 from iconik import Iconik
 from iconik_http.errors import IconikRefused, IconikUnavailable

@@ -5,137 +5,51 @@ import csv
 import html
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from b2_iconik.common.clock import now_ms
-from b2_iconik.common.settings import Settings
-from b2_iconik.dispatch.recorder import Recorder
 from b2_iconik.domain.advice import REMEDIES
-from b2_iconik.domain.operation import AssetProgress, Hint, Operation, UndoWindow
+from b2_iconik.domain.operation import Operation, UndoWindow
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, Hint
 from b2_iconik.domain.reasons import Cause, Reason
-from b2_iconik.ledger.claims import Claims
-from b2_iconik.ledger.database import connect
-from b2_iconik.ledger.operations import Ledger
 from b2_iconik.ledger.tables import operations
-from b2_iconik.ledger.term import begin_term
+from b2_iconik.ledger.totals import DAY_MS
 from b2_iconik.report import contents
 from b2_iconik.report.contents import ASSETS_A_PAGE, OPERATIONS_A_PAGE
-from b2_iconik.report.history import DAY_MS, History
+from b2_iconik.report.history import History
 from b2_iconik.web import pages
-from plugin import create_app
 from tests.logged import logged_with
-from tests.makers import B2, LL, a_click, completion, found, half_done, let_see, make_tables
+from tests.makers import B2, LL, completion, found, half_done
+from tests.web.page import CLICK, KEPT, NOW, REMOVED, SECRET, USER, Page, basic, taken_over
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
-NOW = 1_000_000
-SECRET = "secret-shared-with-iconik-0123456789"
-USER = "0b5c1d9e-3f7a-4c52-9d0e-6a1f2b3c4d5e"
 NOWHERE = "/operations/00000000-0000-4000-8000-000000000000"
-CLICK = a_click(
-    "remove",
-    asset_ids=("a1", "a2"),
-    user_id=USER,
-    auth_token="a-token-of-a-click",
-    b2_storage_id=B2,
-)
 DIFFERS = REMEDIES[Cause.DIFFERS]
-REMOVED, KEPT = (
-    Outcome("removed"),
-    Outcome("kept", Reason("<b>clip.mov</b> differs from its master", Cause.DIFFERS)),
-)
-
-
-class Page:
-    """A browser on the page, and the database behind it."""
-
-    def __init__(self, settings: Settings, recorder: Recorder, engine: sa.Engine) -> None:
-        self.app = create_app(settings, recorder)
-        self.client: FlaskClient = self.app.test_client()
-        self.recorder, self.engine = recorder, engine
-        self.term = begin_term(engine, NOW)
-        self.ledger = Ledger(engine, self.term)
-
-    def get(self, path: str = "/operations", password: str = SECRET, **more: Any) -> TestResponse:
-        headers = {**basic(password), **more.pop("headers", {})}
-        return self.client.get(path, headers=headers, **more)
-
-    def text(self, path: str = "/operations") -> str:
-        """A page, as a person reads it."""
-        answer = self.get(path)
-        assert answer.status_code == 200
-        shown = re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<head>.*?</head>", "", answer.text))
-        return " ".join(html.unescape(shown).split())
-
-    def json(self, path: str = "/operations") -> Any:
-        answer = self.get(path, headers={"Accept": "application/json"})
-        assert answer.status_code == 200
-        return answer.json
-
-    def press(
-        self,
-        button: str,
-        operation_id: str,
-        data: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> TestResponse:
-        """Press a button of an operation's page, as a browser does unless headers say otherwise."""
-        headers = {"Sec-Fetch-Site": "same-origin"} if headers is None else headers
-        return self.client.post(
-            f"/operations/{operation_id}/{button}", data=data, headers={**basic(SECRET), **headers}
-        )
-
-    def click(self, **fields: Any) -> str:
-        return self.recorder.record(replace(CLICK, **fields))[0]
-
-    def begun(self, assets: list[str] | None = None, **fields: Any) -> tuple[Operation, Claims]:
-        """An operation whose assets are listed."""
-        operation = found(self.engine, self.click(**fields))
-        self.ledger.expand(operation.number, dict.fromkeys(assets or ["a1", "a2"]), {})
-        return found(self.engine, operation.id), Claims(self.engine, operation, self.term)
-
-    def ended(self, outcomes: dict[str, dict[str, Outcome]], **fields: Any) -> str:
-        """The id of an operation that has ended, with these outcomes by asset and format."""
-        operation, claims = self.begun(list(outcomes), **fields)
-        for held in claims.take(1000, NOW):
-            claims.note(held, "done", outcomes[held.asset_id])
-        assert completion(self.engine).end(operation, NOW)
-        completion(self.engine).sum_up(operation.id)
-        return operation.id
-
-
-def basic(password: str, name: str = "ada") -> dict[str, str]:
-    given = base64.b64encode(f"{name}:{password}".encode()).decode()
-    return {"Authorization": f"Basic {given}"}
 
 
 @pytest.fixture
-def page(settings: Settings, tmp_path: Path) -> Iterator[Page]:
-    url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
-    make_tables(tmp_path / "operations.sqlite")
-    settings = replace(settings, database_url=url, previous_secret="the-secret-before")
-    recorder = Recorder(settings)
-    recorder.open()
-    engine = connect(url, 5)
-    yield Page(settings, recorder, engine)
-    recorder.close()
-    engine.dispose()
+def changes() -> dict[str, Any]:
+    return {"previous_secret": "the-secret-before"}
 
 
 # Who may see it
 
 
-@pytest.mark.parametrize("path", ["/operations", NOWHERE, f"{NOWHERE}.csv"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/operations", NOWHERE, f"{NOWHERE}.csv", "/assets/a1", "/todo", "/todo.csv", "/lucidlink",
+        "/lucidlink.csv",
+    ],
+)  # fmt: skip
 def test_without_a_password_nothing_is_shown(page: Page, path: str) -> None:
     answer = page.client.get(path)
     assert answer.status_code == 401
@@ -242,10 +156,13 @@ def test_nothing_comes_from_elsewhere(page: Page) -> None:
     assert not re.search(r"<script(?! src=)|<style| style=| on[a-z]+=|javascript:", shown)
 
 
-def test_a_database_that_fails_is_told(page: Page, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("path", ["/operations", "/todo"])
+def test_a_database_that_fails_is_told(
+    page: Page, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
     with page.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE plugin_operations")
-    answer = page.get()
+    answer = page.get(path)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert "cannot read the database" in caplog.text
 
@@ -453,7 +370,7 @@ def test_when_it_looks_again_is_shown(page: Page, monkeypatch: pytest.MonkeyPatc
 
 def test_an_operation_that_failed_says_why_and_offers_to_try_again(page: Page) -> None:
     operation, _ = page.begun()
-    completion(page.engine).fail(operation.number, "no token is good any more", NOW)
+    page.fail(operation)
     shown = page.text(f"/operations/{operation.id}")
     assert "The operation failed: no token is good any more" in shown
     assert "Fix the problem described in the reason, then try again." in shown
@@ -466,12 +383,11 @@ def test_a_half_done_deletion_is_told_on_the_page_and_in_its_csv(page: Page, fai
     (first, second) = claims.take(2, NOW)
     assert claims.begin_deletions(first, half_done({"set-1": "ORIGINAL"}))
     if failure:
-        completion(page.engine).fail(operation.number, failure, NOW)
+        page.fail(operation, failure)
     else:
         claims.note(first, "done", {})
         claims.note(second, "done", {})
-        assert completion(page.engine).end(operation, NOW)
-    completion(page.engine).sum_up(operation.id)
+        page.end(operation.id)
     path = f"/operations/{operation.id}"
     unfinished = "the deletion was not finished, and file set set-1 may be in iconik's delete queue"
     assert f"ORIGINAL failed {unfinished}" in page.text(path)
@@ -583,13 +499,6 @@ def test_ids_in_texts_are_shown_on_hover_only(page: Page) -> None:
     assert USER not in page.text(f"/operations/{operation.id}")
 
 
-def test_a_user_is_shown_without_their_id(page: Page) -> None:
-    operation_id = page.click()
-    for path in ("/operations", f"/operations/{operation_id}"):
-        assert f'title="{USER}: show all clicks">unknown user</a>' in page.get(path).text
-    assert "unknown" in page.text(f"/operations/{page.click(user_id=None)}")
-
-
 def test_an_asset_is_found_among_those_that_are_shown(page: Page) -> None:
     path = f"/operations/{page.ended({'a1': {'ORIGINAL': KEPT}})}"
     kept = '<input type="hidden" name="show" value="kept">'
@@ -613,8 +522,7 @@ def test_a_collection_that_could_not_be_opened_is_on_the_first_page(page: Page) 
 def test_collections_that_could_not_be_opened_can_be_tried_again(page: Page) -> None:
     operation = found(page.engine, page.click())
     page.ledger.expand(operation.number, {}, {"collection c1": "no", "collection c2": "no"})
-    completion(page.engine).end(found(page.engine, operation.id), NOW)
-    completion(page.engine).sum_up(operation.id)
+    page.end(operation.id)
     shown = page.text(f"/operations/{operation.id}")
     assert "Retry unfinished assets" in shown
     assert "2 not opened" in shown
@@ -693,8 +601,7 @@ def test_that_it_will_stop_is_said_no_more_once_it_has(page: Page) -> None:
     operation, claims = page.begun()
     path = page.press("stop", operation.id).location
     claims.leave()
-    completion(page.engine).end(found(page.engine, operation.id), NOW)
-    completion(page.engine).sum_up(operation.id)
+    page.end(operation.id)
     assert "The operation will stop at its next safe point." not in page.text(path)
 
 
@@ -707,8 +614,7 @@ def test_a_stopped_operation_says_who_stopped_it(page: Page) -> None:
     operation, claims = page.begun()
     page.press("stop", operation.id)
     claims.leave()
-    completion(page.engine).end(found(page.engine, operation.id), NOW)
-    completion(page.engine).sum_up(operation.id)
+    page.end(operation.id)
     shown = page.text(f"/operations/{operation.id}")
     assert "Stopped by ada on the operations page." in shown
     assert "2 not finished" in shown
@@ -721,8 +627,7 @@ def test_a_stop_that_came_too_late_is_told(page: Page) -> None:
     operation, claims = page.begun(["a1"])
     claims.note(claims.take(1, NOW)[0], "done", {"ORIGINAL": REMOVED})
     page.press("stop", operation.id)
-    completion(page.engine).end(found(page.engine, operation.id), NOW)
-    completion(page.engine).sum_up(operation.id)
+    page.end(operation.id)
     shown = page.text(f"/operations/{operation.id}")
     assert "but everything was already done" in shown
 
@@ -730,8 +635,7 @@ def test_a_stop_that_came_too_late_is_told(page: Page) -> None:
 def test_a_failure_before_a_stop_is_told(page: Page) -> None:
     operation, _ = page.begun()
     page.press("stop", operation.id)
-    completion(page.engine).fail(operation.number, "no token is good any more", NOW)
-    completion(page.engine).sum_up(operation.id)
+    page.fail(operation)
     shown = page.text(f"/operations/{operation.id}")
     assert "ada on the operations page asked to stop the operation, but it failed first." in shown
     assert "everything was already done" not in shown
@@ -986,18 +890,6 @@ def test_an_operation_without_names_has_none(page: Page) -> None:
     assert "Destination" not in shown
 
 
-def taken_over(page: Page, assets: list[str]) -> tuple[str, str]:
-    """The ids of an operation that a newer one of Ana took over, and of that one."""
-    older, claims = page.begun(assets, user_id=None)
-    newer, _ = page.begun(assets, action="add")
-    page.ledger.note_user(USER, "Ana Ruiz")
-    let_see(page.engine, newer)
-    assert claims.take(1000, NOW) == []
-    assert completion(page.engine).end(found(page.engine, older.id), NOW)
-    completion(page.engine).sum_up(older.id)
-    return older.id, newer.id
-
-
 def test_the_links_of_an_asset_are_two_words_apart(page: Page) -> None:
     shown = page.get(f"/operations/{page.begun()[0].id}").text
     assert re.search(r'untitled asset</a>\s+<a class="outside"', shown)
@@ -1008,7 +900,7 @@ def test_a_format_without_any_outcome_is_not_counted(page: Page) -> None:
     operation_id = page.ended({"a1": {"ORIGINAL": KEPT, "PROXY": REMOVED}}, formats=formats)
     assert page.get(f"/operations/{operation_id}").text.count('class="of"') == 2
     failed, _ = page.begun(formats=formats)
-    completion(page.engine).fail(failed.number, "no token is good", NOW)
+    page.fail(failed)
     running, _ = page.begun(["a3"], formats=formats)
     assert 'class="of"' not in page.get(f"/operations/{running.id}").text
 
@@ -1156,8 +1048,7 @@ def undoable(page: Page, marked: dict[str, list[str]], until_ms: int | None = No
         claims.note(held, "done", {"ORIGINAL": REMOVED})
     until_ms = now_ms() + DAY_MS if until_ms is None else until_ms
     claims.open_window(UndoWindow(NOW, until_ms, is_about=False))
-    assert completion(page.engine).end(operation, NOW)
-    completion(page.engine).sum_up(operation.id)
+    page.end(operation.id)
     return operation.id
 
 

@@ -1,8 +1,5 @@
 """The forms on the page of an asset that protect it, and lift that."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,18 +8,17 @@ from werkzeug.test import TestResponse
 from b2_iconik.common.clock import now_ms
 from b2_iconik.common.links import Links
 from b2_iconik.common.settings import Settings
-from b2_iconik.dispatch.recorder import Recorder
-from b2_iconik.domain.operation import AssetProgress, UndoWindow
+from b2_iconik.domain.operation import UndoWindow
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress
 from b2_iconik.domain.reasons import PROTECTED
-from b2_iconik.ledger.database import connect, writing
+from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.protections import Protection, write
 from b2_iconik.report import asset_history
 from b2_iconik.web import asset_pages
 from tests.logged import logged_with
-from tests.makers import half_done, make_tables
-from tests.web.test_asset_pages import CLIP, titled
-from tests.web.test_pages import NOW, REMOVED, SECRET, Page, basic
+from tests.makers import half_done
+from tests.web.page import CLIP, NOW, REMOVED, SECRET, Page, basic, titled
 
 pytestmark = pytest.mark.usefixtures("opened_later")
 
@@ -43,18 +39,8 @@ def today(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def page(settings: Settings, tmp_path: Path) -> Iterator[Page]:
-    url = f"sqlite:///{tmp_path / 'operations.sqlite'}"
-    make_tables(tmp_path / "operations.sqlite")
-    own = replace(
-        settings, database_url=url, page_password=LOOKING, public_url="https://plugin.test"
-    )
-    recorder = Recorder(own)
-    recorder.open()
-    engine = connect(url, 5)
-    yield Page(own, recorder, engine)
-    recorder.close()
-    engine.dispose()
+def changes() -> dict[str, Any]:
+    return {"page_password": LOOKING, "public_url": "https://plugin.test"}
 
 
 def post(

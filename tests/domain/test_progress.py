@@ -5,7 +5,7 @@ import json
 import pytest
 
 from b2_iconik.domain.custody import Safe, judge
-from b2_iconik.domain.operation import LISTING_LAG_MS, AssetProgress, Deletion
+from b2_iconik.domain.progress import LISTING_LAG_MS, AssetProgress, Deletion
 from b2_iconik.domain.reasons import Cause, Reason
 from tests.makers import B2, LL, ORIGINAL, on_b2, on_ll
 
