@@ -2,13 +2,27 @@
 
 import sqlalchemy as sa
 
+from b2_iconik.common.clock import now_ms
+from b2_iconik.domain.operation import UndoWindow
 from b2_iconik.domain.outcomes import Outcome
+from b2_iconik.domain.progress import AssetProgress, Deletion
 from b2_iconik.ledger.database import writing
 from b2_iconik.ledger.due import Due
 from b2_iconik.ledger.encryption import Cipher
 from b2_iconik.ledger.holdings import Holdings
+from b2_iconik.ledger.leftovers import Leftovers
 from b2_iconik.ledger.tables import holdings
-from tests.makers import CLICKED, a_click, a_term, carried_out, claims_of, held, newest, protect
+from tests.makers import (
+    CLICKED,
+    a_click,
+    a_term,
+    carried_out,
+    claims_of,
+    expanded,
+    held,
+    newest,
+    protect,
+)
 
 DAY = 86_400_000
 ADD = a_click(keep_ms=DAY, formats=("ORIGINAL", "PROXY"))
@@ -50,3 +64,19 @@ def test_what_has_left_lucidlink_is_noticed(engine: sa.Engine) -> None:
         ("a1", "ORIGINAL", CLICKED, CLICKED + DAY),
         ("a1", "PROXY", CLICKED, CLICKED + DAY),
     ]
+
+
+def test_what_is_about_to_be_purged_is_found_and_its_undo_recorded(engine: sa.Engine) -> None:
+    operation, now = expanded(engine, a_click("remove"), ["a1"]), now_ms()
+    claims = claims_of(engine, operation)
+    (claimed,) = claims.take(9, now)
+    claimed.progress = AssetProgress(marked={"set-1": Deletion("ORIGINAL", accepted_ms=now)})
+    claims.note(claimed, "done", {"ORIGINAL": Outcome("removed")})
+    claims.open_window(UndoWindow(now, now + DAY, is_about=False))
+    leftovers = Leftovers(engine, a_term(engine))
+    assert leftovers.about_to_be_purged(now, now + DAY - 1) == []
+    ((remove, asset),) = leftovers.about_to_be_purged(now, now + DAY)
+    assert leftovers.record_undo(CIPHER, remove, {asset.asset_id: {"ORIGINAL"}})
+    assert not leftovers.record_undo(CIPHER, remove, {asset.asset_id: {"ORIGINAL"}})
+    (undo, _) = newest(engine, 9)
+    assert (undo.action, undo.origin_of, undo.formats) == ("undo", remove.id, ("ORIGINAL",))
