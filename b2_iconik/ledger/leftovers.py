@@ -223,37 +223,39 @@ class Leftovers(LeaderQueries):
 
     def record_undo(
         self, cipher: Cipher, operation: Operation, formats: Mapping[str, Collection[str]]
-    ) -> bool:
+    ) -> None:
         """Record the undo of a part of a Remove, as a request of the service itself.
 
         Args:
             cipher: encrypts the recorded operations.
             formats: by asset id, the names of the formats to bring back. What is no longer marked
-                by this Remove is left out.
-
-        Returns:
-            Whether nothing more must be done: not if another Undo of the Remove is running.
+                by this Remove is left out, and so is what a running Undo of it brings back.
         """
         b2_id, ll_id = operation.b2_storage_id, operation.ll_storage_id
         click = CustomAction("undo", b2_id, ll_id, (), "BULK", ())
         origin = Origin(operation.id, SERVICE, "unsafe")
-        running = sa.select(operations.c.id).where(
-            operations.c.retry_of == operation.id,
-            operations.c.action == "undo",
-            operations.c.ended_ms.is_(None),
+        running = (
+            sa.select(assets.c.asset_id, operations.c.formats)
+            .join(operations, operations.c.number == assets.c.number)
+            .where(
+                operations.c.retry_of == operation.id,
+                operations.c.action == "undo",
+                operations.c.ended_ms.is_(None),
+            )
         )
         this = sa.and_(assets.c.number == operation.number, assets.c.asset_id.in_(list(formats)))
         with self._writing(is_vital=True) as connection:
-            if connection.execute(running).first():
-                return False
+            undone = {
+                (row.asset_id, name) for row in connection.execute(running) for name in row.formats
+            }
             found = []
             for row in connection.execute(sa.select(assets).where(this)):
                 marked = {each.name for each in _asset(row).progress.marked.values()}
-                if names := sorted(marked & set(formats[row.asset_id])):
+                wanted = marked.intersection(formats[row.asset_id])
+                if names := sorted(each for each in wanted if (row.asset_id, each) not in undone):
                     found.append((row.asset_id, names))
             for each in of_assets(click, found):
                 record_own(connection, cipher, each, origin)
-        return True
 
     def copies(self, since_ms: int, limit: int) -> list[str]:
         """The ids of jobs of ended operations that are not known to have ended, newest first.

@@ -155,13 +155,10 @@ class Recheck:
             if names is not None:
                 self._next_ms[operation.number, asset.asset_id] = now_ms() + AHEAD_MS
         for operation_id, formats in unproven.items():
-            operation = by_id[operation_id]
-            if leftovers.record_undo(self._cipher, operation, formats):
-                log.warning("undoing the removal of %s", many(len(formats), "asset"))
-                continue
-            # Another Undo is running. See what it has left.
-            for asset_id in formats:
-                del self._next_ms[operation.number, asset_id]
+            leftovers.record_undo(self._cipher, by_id[operation_id], formats)
+            log.warning(
+                "the removal of %s is undone: no longer proven safe", many(len(formats), "asset")
+            )
 
 
 def _unproven(removal: RemoveContext, asset: ClaimedAsset) -> frozenset[str] | None:

@@ -265,13 +265,27 @@ def test_what_an_add_took_over_meanwhile_is_not_undone(bench: Bench) -> None:
     assert bench.undone() == [["b"]]
 
 
-def test_what_a_running_undo_has_left_is_undone_after_it(bench: Bench) -> None:
+def test_what_a_running_undo_brings_back_is_not_undone_twice(bench: Bench) -> None:
     bench.mark("a", "b", hours=5)
     bench.edit("a")
     bench.check()
     bench.edit("b")
     bench.check(after=AHEAD_MS / 1000)
-    assert bench.undone() == [["a"]]
-    completion(bench.engine).fail(newest(bench.engine, 1)[0].number, Reason("no"), NOW)
+    assert bench.undone() == [["b"], ["a"]]
+
+
+def test_what_an_undo_has_left_is_undone_again(bench: Bench) -> None:
+    bench.mark("a", hours=5)
+    bench.edit("a")
     bench.check()
-    assert bench.undone() == [["a", "b"], ["a"]]
+    completion(bench.engine).fail(newest(bench.engine, 1)[0].number, Reason("no"), NOW)
+    bench.check(after=AHEAD_MS / 1000)
+    assert bench.undone() == [["a"], ["a"]]
+
+
+def test_no_part_of_a_large_removal_waits_for_the_undo_of_another(bench: Bench) -> None:
+    asset_ids = [f"{number:03}" for number in range(AT_ONCE + 1)]
+    bench.mark(*asset_ids)
+    bench.edit(*asset_ids)
+    bench.check(times=2)
+    assert bench.undone() == [asset_ids[AT_ONCE:], asset_ids[:AT_ONCE]]
