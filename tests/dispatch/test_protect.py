@@ -67,7 +67,9 @@ def test_a_protection_is_not_shortened(
     assert (stored(engine), log.lines()) == ({"a1": PROTECTION}, [])
 
 
-def test_whoever_protects_an_asset_is_told_that_a_deletion_has_begun(engine: sa.Engine) -> None:
+def test_a_person_who_protects_an_asset_is_told_that_a_deletion_has_begun(
+    engine: sa.Engine,
+) -> None:
     operation = expanded(engine, a_click("remove"), ["a1"])
     claims = claims_of(engine, operation)
     (claimed,) = claims.take(1, NOW)

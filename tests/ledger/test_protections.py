@@ -299,7 +299,7 @@ def test_a_deletion_waits_for_whoever_protects_the_asset_and_then_does_not_begin
     assert has_begun == [False]
 
 
-def test_whoever_protects_an_asset_waits_for_a_deletion_that_is_just_begun(
+def test_a_person_who_protects_an_asset_waits_for_a_deletion_that_is_just_begun(
     engine: sa.Engine, another: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claims, _, claimed = a_claim(engine)
